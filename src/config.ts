@@ -1,0 +1,222 @@
+import { readFileSync } from "node:fs";
+
+/** Every setting of the service: its name, its default as one would write it, and how its text becomes a value. */
+const SETTINGS = {
+  port: setting("PORT", "9555", "TCP port of the service.", portNumber),
+  host: setting("HOST", "", "Address to listen on. Empty: all addresses, IPv4 and IPv6.", optional),
+  githubApiUrl: setting(
+    "GITHUB_API_URL",
+    "https://api.github.com",
+    "Base URL of GitHub's REST API. GitHub Enterprise Server: `https://HOST/api/v3`.",
+    apiUrl,
+  ),
+  targetRepo: setting(
+    "TARGET_REPO",
+    "sematext/sematext-cloud",
+    "Repository, as owner/name, that receives the `repository_dispatch` event.",
+    repository,
+  ),
+  deploymentRepo: setting(
+    "DEPLOYMENT_REPO",
+    "sematext/deployment",
+    "Repository, as owner/name, that holds the values files.",
+    repository,
+  ),
+  githubToken: secret(
+    "GITHUB_TOKEN",
+    "Token for GitHub: Contents read on DEPLOYMENT_REPO, Contents write on TARGET_REPO. Without it only requests " +
+      "that bring their own `github_token` work.",
+    token,
+  ),
+  deploymentRef: setting(
+    "DEPLOYMENT_REF",
+    "",
+    "Branch, tag or commit at which values files are read when the request names no revision. Empty: the default branch.",
+    optional,
+  ),
+  valuesPaths: setting(
+    "VALUES_PATHS",
+    "configs/pr/light/{application}/values.yaml,configs/pr/heavy/{application}/values.yaml",
+    "Comma-separated places of an application's values file; the first that exists wins.",
+    pathTemplates,
+  ),
+  tagKey: setting("TAG_KEY", "global.config.DEPLOYMENT_TAG", "Dotted path of the commit hash in that file.", keyPath),
+  eventType: setting(
+    "EVENT_TYPE",
+    "environment_ready",
+    "Event type that is dispatched: 1 to 100 characters.",
+    eventType,
+  ),
+  applicationPrefix: setting(
+    "APPLICATION_PREFIX",
+    "pr-",
+    "Applications whose names do not start so are skipped. Set to nothing (`APPLICATION_PREFIX=`): none is skipped.",
+    (text) => text,
+    { emptyCounts: true },
+  ),
+  authTokens: secret(
+    "AUTH_TOKENS",
+    "Comma-separated tokens, any of which a caller must bring: `Authorization: Bearer TOKEN`, or basic authentication " +
+      "with the token as password. Several, so that they can be rotated. Unset: open to everybody who can reach it.",
+    tokenList,
+  ),
+  logLevel: setting("LOG_LEVEL", "info", "trace, debug, info, warn, error, fatal or silent.", level),
+};
+
+export type Config = { readonly [K in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[K]["parse"]> };
+
+/** Settings that cannot be used; the message names all of them and what to do. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads every setting once. An empty variable counts as unset. `NAME_FILE` names a file that holds a secret.
+ * @throws ConfigError with all problems in one message.
+ */
+export function readConfig(environment: Environment = process.env): Config {
+  const problems: string[] = [];
+  const entries = Object.entries(SETTINGS).map(([key, { name, fallback, parse, isSecret, emptyCounts }]) => {
+    try {
+      const given = isSecret ? secretText(environment, name) : environment[name];
+      return [key, parse(given === undefined || (given === "" && !emptyCounts) ? fallback : given)];
+    } catch (problem) {
+      problems.push(`  ${name}: ${(problem as Error).message}`);
+      return [key, undefined];
+    }
+  });
+  if (problems.length > 0) {
+    throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):\n${problems.join("\n")}`);
+  }
+  return Object.fromEntries(entries);
+}
+
+/** The text of docs/configuration.md. */
+export function configurationReference(): string {
+  const rows = Object.values(SETTINGS).map(({ name, fallback, about, isSecret }) => {
+    const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``;
+    return `| ${names} | ${fallback ? `\`${fallback}\`` : "unset"} | ${about} |`;
+  });
+  return [
+    "<!-- Generated from src/config.ts by `npm run docs`. Do not edit. -->",
+    "# Configuration",
+    "",
+    "All settings are environment variables, read once at start. An empty variable counts as unset. A value that cannot",
+    "be used stops the start with one message that names every problem. A secret can be given as a file instead:",
+    "`GITHUB_TOKEN_FILE=/run/secrets/github-token`.",
+    "",
+    "| setting | default | meaning |",
+    "|---|---|---|",
+    ...rows,
+    "",
+    "Node's own variables apply as well: `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust besides",
+    "the public ones.",
+    "",
+  ].join("\n");
+}
+
+type Setting<T> = {
+  name: string;
+  fallback: string;
+  about: string;
+  parse(text: string): T;
+  isSecret: boolean;
+  emptyCounts: boolean;
+};
+
+function setting<T>(
+  name: string,
+  fallback: string,
+  about: string,
+  parse: (text: string) => T,
+  { emptyCounts = false } = {},
+): Setting<T> {
+  return { name, fallback, about, parse, isSecret: false, emptyCounts };
+}
+
+function secret<T>(name: string, about: string, parse: (text: string) => T): Setting<T> {
+  return { name, fallback: "", about, parse, isSecret: true, emptyCounts: false };
+}
+
+function secretText(environment: Environment, name: string): string | undefined {
+  const file = environment[`${name}_FILE`];
+  if (!file) return environment[name];
+  if (environment[name]) throw new Error(`set either ${name} or ${name}_FILE, not both`);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new Error(`cannot read ${name}_FILE: ${(cause as Error).message}`, { cause });
+  }
+  if (text === "") throw new Error(`the file named by ${name}_FILE is empty: ${file}`);
+  return text;
+}
+
+function optional(text: string): string | undefined {
+  return text || undefined;
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new Error(`expected a port from 0 to 65535, got "${text}"`);
+  return port;
+}
+
+function apiUrl(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !["http:", "https:"].includes(url.protocol)) {
+    throw new Error("expected a URL such as https://api.github.com or https://HOST/api/v3");
+  }
+  if (url.username || url.password) throw new Error("must not contain credentials: use GITHUB_TOKEN");
+  if (url.search || url.hash) throw new Error(`must not contain a query or a fragment, got "${text}"`);
+  return (url.origin + url.pathname).replace(/\/+$/, "");
+}
+
+function repository(text: string): string {
+  const name = /^[\w.-]+\/([\w.-]+)$/.exec(text)?.[1];
+  if (!name || /^\.\.?$/.test(name)) throw new Error(`expected owner/name, got "${text}"`);
+  return text;
+}
+
+function pathTemplates(text: string): readonly string[] {
+  const templates = text.split(",").map((template) => template.trim());
+  for (const template of templates) {
+    if (!template.includes("{application}")) throw new Error(`expected {application} in each path, got "${template}"`);
+    if (template.split("/").some((segment) => ["", ".", ".."].includes(segment))) {
+      throw new Error(`expected paths from the repository's root without empty, . or .. segments, got "${template}"`);
+    }
+  }
+  return templates;
+}
+
+function keyPath(text: string): string {
+  if (text.split(".").includes("")) throw new Error(`expected names with dots in between, got "${text}"`);
+  return text;
+}
+
+/** GitHub's own bound: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
+function eventType(text: string): string {
+  if (text.length > 100) throw new Error(`expected at most 100 characters, got ${text.length}`);
+  return text;
+}
+
+function token(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (!/^[\x21-\x7e]*$/.test(trimmed)) throw new Error("contains characters that no token has (spaces, line breaks)");
+  return trimmed || undefined;
+}
+
+function tokenList(text: string): readonly string[] {
+  const tokens = text.split(",").map((each) => each.trim());
+  if (text !== "" && tokens.includes(""))
+    throw new Error("expected tokens with commas in between, one of them is empty");
+  return tokens.filter(Boolean).map((each) => token(each) ?? "");
+}
+
+function level(text: string): string {
+  const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+  if (!levels.includes(text)) throw new Error(`expected one of ${levels.join(", ")}, got "${text}"`);
+  return text;
+}

@@ -1,0 +1,91 @@
+import { PermanentFailure } from "../model/failure.ts";
+import type { Ask } from "./client.ts";
+import type { Attempted } from "./failures.ts";
+import type { Answer } from "./http.ts";
+
+/**
+ * The first of these files that exists. All are asked at once and the earliest wins; a later one counts only when every
+ * earlier one is known to be absent, so that a fault never lets another file's content through.
+ *
+ * GitHub answers 404 for a missing file and for a repository that the token cannot see. When every file is missing, the
+ * repository itself is asked for to tell the two apart.
+ */
+export async function firstFile(
+  ask: Ask,
+  repository: string,
+  paths: readonly string[],
+  ref: string | undefined,
+): Promise<{ path: string; text: string } | undefined> {
+  const lookups = paths.map((path) => ({ path, text: readFile(ask, repository, path, ref) }));
+  // A later look-up may fail after an earlier one has already decided: its failure then matters to nobody.
+  for (const { text } of lookups) text.catch(() => {});
+
+  for (const { path, text } of lookups) {
+    const found = await text;
+    if (found !== undefined) return { path, text: found };
+  }
+  await requireVisible(ask, repository);
+  return undefined;
+}
+
+/** The file's text, undefined when GitHub says 404. Read through the API: raw.githubusercontent.com caches for 300 s. */
+async function readFile(
+  ask: Ask,
+  repository: string,
+  path: string,
+  ref: string | undefined,
+): Promise<string | undefined> {
+  const attempted = { tried: `reading ${path} in ${repository}`, repository, permission: "Contents: read" };
+  const answer = await ask(
+    attempted,
+    "GET /repos/{owner}/{repo}/contents/{path}",
+    {
+      ...ownerAndName(repository),
+      path,
+      ...(ref ? { ref } : {}),
+      headers: { accept: "application/vnd.github.raw+json" },
+    },
+    [200, 404],
+  );
+  if (answer.status === 404) {
+    requireRef(attempted, answer, ref);
+    return undefined;
+  }
+  // A file comes with a media type of GitHub's own; a directory's listing is plain JSON.
+  if (/^application\/json\b/.test(answer.headers["content-type"] ?? "")) {
+    throw new PermanentFailure({
+      tried: attempted.tried,
+      happened: "the path is a directory or a submodule, not a file",
+      remedy: "Check VALUES_PATHS.",
+    });
+  }
+  return new TextDecoder().decode(answer.bytes);
+}
+
+/** A ref that does not exist is a 404 too, with a message of its own. */
+function requireRef(attempted: Attempted, { message, headers }: Answer, ref: string | undefined): void {
+  if (!ref || !/^No commit found for the ref/i.test(message)) return;
+  throw new PermanentFailure(
+    {
+      tried: attempted.tried,
+      happened: `GitHub answered 404 "${message}" (request id ${headers["x-github-request-id"] ?? "unknown"})`,
+      remedy: `Check that ${ref} is a branch, tag or commit of ${attempted.repository} (request field revision, or DEPLOYMENT_REF).`,
+    },
+    404,
+  );
+}
+
+async function requireVisible(ask: Ask, repository: string): Promise<void> {
+  await ask(
+    { tried: `looking up the repository ${repository}`, repository, permission: "Contents: read" },
+    "GET /repos/{owner}/{repo}",
+    ownerAndName(repository),
+    [200],
+  );
+}
+
+/** `acme/shop` as the parameters that GitHub's routes are written with. */
+export function ownerAndName(repository: string): { owner: string; repo: string } {
+  const [owner = "", repo = ""] = repository.split("/");
+  return { owner, repo };
+}

@@ -1,0 +1,92 @@
+import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Json, Outcome } from "../model/run.ts";
+import type { HttpTrigger, Workflow } from "../model/workflow.ts";
+import { problem, Refusal } from "./problem.ts";
+import { readJsonObject } from "./read-json.ts";
+
+/** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
+export type Received = { readonly workflow: Workflow; readonly body: unknown; readonly token: string | undefined };
+
+/** Runs an event to the end of its attempt. It goes on when the caller hangs up. */
+export type RunEvent = (event: Received) => Promise<{ readonly run: string; readonly outcome: Outcome }>;
+
+/** Mounts `POST {path}` for a workflow with an `http` trigger. */
+export function mountHttpTrigger(
+  app: Hono,
+  workflow: Workflow,
+  trigger: HttpTrigger<unknown>,
+  { guard, run, hasServiceToken }: { guard: MiddlewareHandler; run: RunEvent; hasServiceToken: boolean },
+): void {
+  app.post(trigger.path, guard, async (c) => {
+    const event = await receive(c, workflow, trigger, hasServiceToken);
+    const { run: id, outcome } = await run(event);
+    return answer(outcome, id);
+  });
+  app.all(trigger.path, (c) => {
+    const hint = trigger.methodHint ? ` ${trigger.methodHint}` : "";
+    return problem(405, `${c.req.method} is not allowed here, send POST.${hint}`, { allow: "POST" });
+  });
+}
+
+async function receive(
+  c: Context,
+  workflow: Workflow,
+  trigger: HttpTrigger<unknown>,
+  hasServiceToken: boolean,
+): Promise<Received> {
+  const json = await readJsonObject(c);
+  const { token, rest } = takeToken(json, trigger.tokenField);
+  const parsed = trigger.body.safeParse(rest);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
+    throw new Refusal(400, `${problems.join("; ")}.`);
+  }
+  const refusal = trigger.refuse?.(parsed.data, { hasToken: token !== undefined || hasServiceToken });
+  if (refusal) throw new Refusal(400, refusal);
+  return { workflow, body: parsed.data, token };
+}
+
+/** Separates the caller's own GitHub token from what is stored, logged and handed to the workflow. */
+function takeToken(
+  json: Record<string, unknown>,
+  field: string | undefined,
+): { token: string | undefined; rest: Record<string, unknown> } {
+  if (!field) return { token: undefined, rest: json };
+  const { [field]: given = null, ...rest } = json;
+  if (given !== null && typeof given !== "string") throw new Refusal(400, `${field} must be a string.`);
+  const token = given?.trim();
+  if (token?.startsWith("$")) {
+    throw new Refusal(400, `${field} is an unresolved secret ($…): add that key to argocd-notifications-secret.`);
+  }
+  if (token?.includes("<no value>")) {
+    throw new Refusal(400, `${field} is '<no value>': the notification template names a field that does not exist.`);
+  }
+  if (token && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new Refusal(400, `${field} contains characters that no token has (spaces, line breaks, non-ASCII).`);
+  }
+  return { token: token || undefined, rest };
+}
+
+/** The one place where an outcome becomes an HTTP answer. */
+function answer(outcome: Outcome, run: string): Response {
+  const headers = { "x-run-id": run };
+  switch (outcome.status) {
+    case "success":
+      return json({ status: "success", ...asObject(outcome.outputs) }, headers);
+    case "skipped":
+      return json({ status: "skipped", reason: outcome.reason }, headers);
+    case "failure":
+      return problem(outcome.http, outcome.reason, headers);
+  }
+}
+
+function json(body: Json, headers: Readonly<Record<string, string>>): Response {
+  return new Response(JSON.stringify(body), { headers: { "content-type": "application/json", ...headers } });
+}
+
+function asObject(outputs: Json): { readonly [key: string]: Json } {
+  if (outputs === null || outputs === undefined) return {};
+  return typeof outputs === "object" && !Array.isArray(outputs)
+    ? (outputs as { readonly [key: string]: Json })
+    : { outputs };
+}

@@ -1,0 +1,46 @@
+import type { Context } from "hono";
+import { Refusal } from "./problem.ts";
+
+/** Far more than any notification needs, little enough that a mistake costs nothing. */
+const MAX_BODY_BYTES = 65_536;
+
+/**
+ * The request's body as a JSON object, whatever its content type: ArgoCD sends none, `curl -d` a form's.
+ * @throws Refusal 413 over 64 KiB; 400 when it is no JSON object, or ended early.
+ */
+export async function readJsonObject(c: Context): Promise<Record<string, unknown>> {
+  const bytes = await readBytes(c);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    const what = bytes.byteLength === 0 ? "it is empty" : (error as Error).message;
+    throw new Refusal(400, `The body is not valid JSON (${what}). Send ${EXAMPLE}.`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Refusal(400, `The body is valid JSON, but not an object. Send ${EXAMPLE}.`);
+  }
+  return value as Record<string, unknown>;
+}
+
+const EXAMPLE = `a JSON object such as {"application":"pr-1234"}`;
+
+async function readBytes(c: Context): Promise<Uint8Array> {
+  const tooLarge = new Refusal(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+  const declared = c.req.header("content-length");
+  if (declared !== undefined && Number(declared) > MAX_BODY_BYTES) throw tooLarge;
+  try {
+    if (declared !== undefined) return new Uint8Array(await c.req.arrayBuffer());
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of c.req.raw.body ?? []) {
+      size += chunk.byteLength;
+      if (size > MAX_BODY_BYTES) throw tooLarge;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(400, "The body ended before it was complete.");
+  }
+}

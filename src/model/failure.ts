@@ -1,0 +1,63 @@
+import type { FailureStatus } from "./run.ts";
+
+/**
+ * The closed set of things that can go wrong while a workflow runs. The kind decides what happens next:
+ * a permanent failure needs a person, a transient one is tried again, a limit is waited for.
+ */
+export type Failure = PermanentFailure | TransientFailure | LimitReached;
+
+/** The three sentences that every failure owes its reader, and the error behind it. */
+export type FailureFacts = {
+  /** What was tried, as a noun phrase: "reading a.yaml in acme/deployment". */
+  readonly tried: string;
+  /** What happened instead: "GitHub answered 403 ...". */
+  readonly happened: string;
+  /** What the reader can do about it, as a sentence. */
+  readonly remedy: string;
+  readonly cause?: unknown;
+};
+
+/** A person must act; trying again changes nothing. */
+export class PermanentFailure extends Error {
+  override readonly name = "PermanentFailure";
+  readonly kind = "permanent";
+  readonly http: FailureStatus;
+
+  constructor(facts: FailureFacts, http: FailureStatus = 500) {
+    super(sentence(facts), { cause: facts.cause });
+    this.http = http;
+  }
+}
+
+/** Time may help: no answer, a reset connection, a 5xx. */
+export class TransientFailure extends Error {
+  override readonly name = "TransientFailure";
+  readonly kind = "transient";
+  readonly http = 500;
+
+  constructor(facts: FailureFacts) {
+    super(sentence(facts), { cause: facts.cause });
+  }
+}
+
+/** GitHub asks for silence until `notBefore` (epoch milliseconds). It does not count as an attempt. */
+export class LimitReached extends Error {
+  override readonly name = "LimitReached";
+  readonly kind = "limit";
+  readonly http = 500;
+  readonly notBefore: number;
+
+  constructor(facts: FailureFacts, notBefore: number) {
+    super(sentence(facts), { cause: facts.cause });
+    this.notBefore = notBefore;
+  }
+}
+
+export function isFailure(error: unknown): error is Failure {
+  return error instanceof PermanentFailure || error instanceof TransientFailure || error instanceof LimitReached;
+}
+
+function sentence({ tried, happened, remedy }: FailureFacts): string {
+  const start = tried.charAt(0).toUpperCase() + tried.slice(1);
+  return `${start} failed: ${happened}. ${remedy}`;
+}

@@ -1,0 +1,109 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import { problemBody } from "./inbound/problem.ts";
+
+export type ServerLimits = {
+  /** A client must have sent its headers by then, ms. */
+  readonly headersMs: number;
+  /** ... and its whole request by then, ms. */
+  readonly requestMs: number;
+  /** How long an idle connection stays open, ms. ArgoCD opens one per notification and never closes it. */
+  readonly keepAliveMs: number;
+  /** How long answers in flight may take once closing has begun, ms. */
+  readonly drainMs: number;
+};
+
+export const SERVER_LIMITS: ServerLimits = {
+  headersMs: 10_000,
+  requestMs: 20_000,
+  keepAliveMs: 5_000,
+  drainMs: 10_000,
+};
+
+export type ListeningServer = {
+  /** `http://127.0.0.1:9555` */
+  readonly url: string;
+  /** Accepts nothing more, waits for answers in flight (at most `drainMs`), then cuts what is left. */
+  close(): Promise<void>;
+};
+
+/** Serves the app over HTTP/1.1. Rejects with what to do when the address cannot be had. */
+export async function listen(
+  app: Hono,
+  { port, host, limits }: { port: number; host: string | undefined; limits: ServerLimits },
+): Promise<ListeningServer> {
+  const server = createServer(
+    {
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+    },
+    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+  );
+  server.on("clientError", answerBrokenRequest);
+  await bind(server, port, host);
+  return { url: urlOf(server), close: () => closeServer(server, limits.drainMs) };
+}
+
+function bind(server: Server, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const where = `${host ?? ""}:${port}`;
+      if (error.code === "EADDRINUSE") {
+        reject(
+          new Error(`Cannot listen on ${where}: it is in use. Stop the other process or set PORT.`, { cause: error }),
+        );
+      } else reject(new Error(`Cannot listen on ${where} (${error.message}): check PORT and HOST.`, { cause: error }));
+    });
+    server.listen({ port, ...(host ? { host } : {}) }, resolve);
+  });
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  const everywhere = address === "::" || address === "0.0.0.0";
+  return `http://${everywhere ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+function closeServer(server: Server, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    // A keep-alive connection whose answer ends while closing must not hold the server up.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    server.close(() => {
+      clearTimeout(cut);
+      clearInterval(sweep);
+      resolve();
+    });
+  });
+}
+
+/** What Node's parser refuses, or a client that was too slow: answered, if it still can be, and cut off. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  const [status, title, detail] = BROKEN[error.code ?? ""] ?? [
+    400,
+    "Bad Request",
+    "This is not a valid HTTP/1.1 request.",
+  ];
+  if (!socket.writable || socket.bytesWritten > 0) {
+    socket.destroy();
+    return;
+  }
+  const body = problemBody(status, detail);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  );
+}
+
+const BROKEN: Readonly<Record<string, readonly [number, string, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    408,
+    "Request Timeout",
+    "The request did not arrive in time: headers within 10 s, all of it within 20 s.",
+  ],
+  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "The request's headers are larger than 16 KiB."],
+};

@@ -1,0 +1,123 @@
+import * as z from "zod";
+import { defineWorkflow, PermanentFailure, skip } from "../index.ts";
+import { scalarAt } from "./values-file.ts";
+
+/** What one deployment/target pair needs to know. All of it comes from settings of the same names. */
+export type EnvironmentReadyOptions = {
+  readonly deploymentRepo: string;
+  readonly targetRepo: string;
+  /** Git ref at which values files are read when the caller names no revision. */
+  readonly deploymentRef: string | undefined;
+  /** Paths with `{application}` in them; the first that exists wins. */
+  readonly valuesPaths: readonly string[];
+  /** Dotted path to the commit hash inside the values file. */
+  readonly tagKey: string;
+  readonly eventType: string;
+  readonly applicationPrefix: string;
+};
+
+/**
+ * A preview environment is deployed: reads the commit out of its values file and tells the target repository, whose
+ * workflow then tests exactly that commit.
+ */
+export function environmentReady(options: EnvironmentReadyOptions) {
+  const isPreview = (application: string) => application.startsWith(options.applicationPrefix);
+
+  return defineWorkflow({
+    name: "environment-ready",
+    on: {
+      http: {
+        path: "/dispatch",
+        body: bodySchema(isPreview, options.valuesPaths),
+        tokenField: "github_token",
+        refuse: ({ application }, { hasToken }) =>
+          isPreview(application) && !hasToken
+            ? "No GitHub token: set GITHUB_TOKEN for the service, or send github_token in the request."
+            : undefined,
+        methodHint:
+          "ArgoCD sends GET when the key under `webhook` in its template is not the name of the service " +
+          "(service.webhook.<name>): make the two equal.",
+      },
+    },
+    concurrency: ({ body }) => body.application,
+    labels: ({ body }) => body,
+    async run({ body: { application, revision }, github }) {
+      if (!isPreview(application)) {
+        return skip(`application name doesn't start with '${options.applicationPrefix}'`);
+      }
+      const { deploymentRepo, targetRepo, tagKey } = options;
+      const paths = options.valuesPaths.map((template) => template.replaceAll("{application}", () => application));
+      const ref = revision ?? options.deploymentRef;
+
+      const file = await github.firstFile(deploymentRepo, paths, { ref });
+      if (!file) {
+        throw new PermanentFailure(
+          {
+            tried: `looking up ${application} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`,
+            happened: `there is no ${paths.join(" and no ")}`,
+            remedy: "Check the application's name, DEPLOYMENT_REPO, VALUES_PATHS, and the branch (DEPLOYMENT_REF).",
+          },
+          404,
+        );
+      }
+      const commitHash = scalarAt(file.text, tagKey, `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`);
+      await github.dispatch(targetRepo, options.eventType, { commitHash, sourceName: application });
+      return { commitHash, sourceName: application };
+    },
+  });
+}
+
+/** Keeps a path segment within what file systems and Kubernetes names allow. */
+const MAX_APPLICATION_CHARACTERS = 253;
+
+function bodySchema(isPreview: (application: string) => boolean, valuesPaths: readonly string[]) {
+  const application = z
+    .string("must be a string")
+    .superRefine((name, problem) => {
+      const message = templateProblem(name) ?? (isPreview(name) ? segmentProblem(name, valuesPaths) : undefined);
+      if (message) problem.addIssue({ code: "custom", message });
+    })
+    .meta({ description: "Name of the deployed application: one path segment", examples: ["pr-1234"] });
+  const revision = z
+    .string("must be a string or null")
+    .superRefine((ref, problem) => {
+      const message = templateProblem(ref) ?? refProblem(ref);
+      if (message) problem.addIssue({ code: "custom", message });
+    })
+    .nullish()
+    .transform((ref) => ref || undefined)
+    .meta({ description: "Git ref of the deployment repository at which the values file is read" });
+  return z.object({ application, revision });
+}
+
+/** ArgoCD writes an unresolved value as `<no value>` and leaves an unresolved secret as `$its-name`. */
+function templateProblem(text: string): string | undefined {
+  if (text.includes("<no value>")) {
+    return "is '<no value>': the notification template names a field that this application does not have";
+  }
+  if (text.startsWith("$")) {
+    return `is '${text.slice(0, 80)}', an unresolved secret: add that key to argocd-notifications-secret`;
+  }
+  return undefined;
+}
+
+function segmentProblem(name: string, valuesPaths: readonly string[]): string | undefined {
+  if (/[/\\]/.test(name)) return "must be one path segment, without / or \\";
+  if (/\p{Cc}/u.test(name)) return "must not contain control characters";
+  if (!name.isWellFormed()) return "must be well-formed Unicode";
+  if ([...name].length > MAX_APPLICATION_CHARACTERS) {
+    return `must have at most ${MAX_APPLICATION_CHARACTERS} characters`;
+  }
+  const segments = valuesPaths.flatMap((template) => template.replaceAll("{application}", () => name).split("/"));
+  if (segments.some((segment) => ["", ".", ".."].includes(segment))) {
+    return "must not be empty, '.' or '..'";
+  }
+  return undefined;
+}
+
+function refProblem(ref: string): string | undefined {
+  if (/\p{Cc}/u.test(ref) || !ref.isWellFormed() || ref.length > 255) {
+    return "must be a git ref: at most 255 characters, none of them a control character";
+  }
+  return undefined;
+}
