@@ -54,15 +54,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   };
 
   const runner = createRunner({
-    github: (token) => gitHubAs(token ?? config.githubToken ?? "", gitHubNeeds),
+    github: (token, saw) => gitHubAs(token ?? config.githubToken ?? "", { ...gitHubNeeds, saw }),
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
     now,
     newId: randomUUID,
   });
-  onClose("runs in flight", () => Promise.race([runner.drained(), wait(limits.drainMs, undefined, { ref: false })]));
-
   const app = httpApp({
     workflows: [environmentReady(config) as Workflow],
     run: runner.run,
@@ -72,14 +70,19 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     secrets,
   });
   const server = await listen(app, { port: config.port, host: config.host, limits });
-  onClose("the HTTP server", server.close);
+  // Both wait for the same runs: one deadline for the two, in the order answers first.
+  onClose("the HTTP server and runs in flight", async () => {
+    const deadline = wait(limits.drainMs, undefined, { ref: false });
+    await server.close();
+    await Promise.race([runner.drained(), deadline]);
+  });
 
-  log.info({ url: server.url, version: VERSION, github: config.githubApiUrl }, "gh-runner is ready");
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
   }
   if (!config.githubToken) {
     log.warn("GITHUB_TOKEN is not set: only requests that bring their own github_token will work");
   }
+  log.info({ url: server.url, version: VERSION, github: config.githubApiUrl }, "gh-runner is ready");
   return { url: server.url, close };
 }

@@ -29,13 +29,14 @@ export function httpApp({ workflows, run, authTokens, hasServiceToken, log, secr
     if (http) mountHttpTrigger(app, workflow, http, { guard, run, hasServiceToken });
   }
 
-  app.notFound((c) => problem(404, secrets.scrub(`There is nothing at ${c.req.path}. See the API in the README.`)));
+  app.notFound(() =>
+    problem(404, "There is nothing at this path. POST /dispatch starts a run, GET /health tells health."),
+  );
   app.onError((error, c) => {
     if (error instanceof Refusal) {
       const { status, message: reason } = error;
       log.info({ path: c.req.path, status, reason }, "request refused");
-      // The rest of a body that is not wanted is not read: the connection ends with the answer.
-      return problem(status, secrets.scrub(reason), status === 413 ? { connection: "close" } : {});
+      return problem(status, secrets.scrub(reason));
     }
     log.error({ path: c.req.path, err: error }, "request failed");
     return problem(500, "The service met an error of its own; its log says which.");

@@ -19,11 +19,18 @@ export type Wait = (milliseconds: number) => Promise<void>;
 /** Delays before the second and the third try inside an attempt; longer faults are left to later attempts. */
 const QUICK_RETRIES_MS = [300, 1000];
 
+export type GitHubNeeds = {
+  readonly apiUrl: string;
+  readonly send: Send;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly wait: Wait;
+  /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
+  readonly saw?: (requestId: string) => void;
+};
+
 /** GitHub as one credential sees it. */
-export function gitHubAs(
-  token: string,
-  { apiUrl, send, now, wait }: { apiUrl: string; send: Send; now: () => number; wait: Wait },
-): GitHub {
+export function gitHubAs(token: string, { apiUrl, send, now, wait, saw }: GitHubNeeds): GitHub {
   const once: Ask = async (attempted, route, parameters, expected) => {
     let answer: Answer;
     try {
@@ -31,6 +38,8 @@ export function gitHubAs(
     } catch (error) {
       throw noAnswer(attempted, apiUrl, error);
     }
+    const requestId = answer.headers["x-github-request-id"];
+    if (typeof requestId === "string") saw?.(requestId);
     if (expected.includes(answer.status)) return answer;
     throw failureOf(attempted, answer, now());
   };

@@ -14,7 +14,7 @@ export async function readJsonObject(c: Context): Promise<Record<string, unknown
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    const what = bytes.byteLength === 0 ? "it is empty" : (error as Error).message;
+    const what = bytes.byteLength === 0 ? "it is empty" : whereItBroke(error);
     throw new Refusal(400, `The body is not valid JSON (${what}). Send ${EXAMPLE}.`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -24,6 +24,13 @@ export async function readJsonObject(c: Context): Promise<Record<string, unknown
 }
 
 const EXAMPLE = `a JSON object such as {"application":"pr-1234"}`;
+
+/** V8's own message quotes the text around the fault, which may be half a token: only the position is told. */
+function whereItBroke(error: unknown): string {
+  const position = /at position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
+  if (position) return `it breaks off at character ${position}`;
+  return error instanceof TypeError ? "it is not UTF-8" : "it cannot be read";
+}
 
 async function readBytes(c: Context): Promise<Uint8Array> {
   const tooLarge = new Refusal(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);

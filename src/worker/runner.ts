@@ -4,8 +4,8 @@ import type { GitHub, Workflow } from "../model/workflow.ts";
 import { execute } from "./execute.ts";
 
 export type RunnerNeeds = {
-  /** GitHub as the event's own credential sees it, or the service's. */
-  readonly github: (token: string | undefined) => GitHub;
+  /** GitHub as the event's own credential sees it, or the service's. `saw` is told the id of every answered request. */
+  readonly github: (token: string | undefined, saw: (requestId: string) => void) => GitHub;
   /** Hides a token from logs and answers while its run goes on. */
   readonly hide: (token: string) => () => void;
   readonly scrub: (text: string) => string;
@@ -24,15 +24,20 @@ export function createRunner({ github, hide, scrub, log, now, newId }: RunnerNee
   async function attempt({ workflow, body, token }: Event): Promise<{ run: string; outcome: Outcome }> {
     const run = newId();
     const started = now();
+    let requestId: string | undefined;
+    const saw = (id: string) => {
+      requestId = id;
+    };
     const show = token ? hide(token) : undefined;
     try {
-      const outcome = clean(await execute(workflow, { body, github: github(token) }), scrub);
+      const outcome = clean(await execute(workflow, { body, github: github(token, saw) }), scrub);
       record(log, outcome, {
         run,
         workflow: workflow.name,
         ...workflow.labels?.({ body }),
         attempt: 1,
         duration_ms: now() - started,
+        github_request_id: requestId,
       });
       return { run, outcome };
     } finally {

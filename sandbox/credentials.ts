@@ -1,0 +1,87 @@
+import { createPublicKey, randomBytes, verify } from "node:crypto";
+
+type Level = "read" | "write";
+
+/** What a token may do. Without anything: every repository, every permission, for ever. */
+export type TokenGrant = {
+  readonly login?: string;
+  readonly repositories?: readonly string[];
+  readonly permissions?: { readonly contents?: Level; readonly metadata?: "read"; readonly actions?: Level };
+  /** Epoch milliseconds. */
+  readonly expiresAt?: number;
+  /** URL at which the token would have to be authorised for single sign-on. */
+  readonly sso?: string;
+};
+
+export type Installation = {
+  readonly id: number;
+  /** The organisation or user that has installed the App. */
+  readonly owner: string;
+  suspended?: boolean;
+};
+
+export type GitHubApp = {
+  readonly id: number;
+  /** PEM of the public half of the App's key. */
+  readonly publicKey: string;
+  readonly installations: readonly Installation[];
+};
+
+const TOKEN_LIFE_MS = 3_600_000;
+const MAX_JWT_LIFE_S = 600;
+
+/** The tokens and Apps that the stand-in knows. */
+export function credentialBook(now: () => number) {
+  const grants = new Map<string, TokenGrant>();
+  const apps: GitHubApp[] = [];
+  return {
+    add: (token: string, grant: TokenGrant = {}) => void grants.set(token, grant),
+    revoke: (token: string) => void grants.delete(token),
+    addApp: (app: GitHubApp) => void apps.push(app),
+    /** The grant of a token that is known and not expired. */
+    grantOf(token: string): TokenGrant | undefined {
+      const grant = grants.get(token);
+      return grant && (grant.expiresAt ?? Number.POSITIVE_INFINITY) > now() ? grant : undefined;
+    },
+    /** The App whose key has signed this JWT, when it holds by GitHub's rules (RS256, at most 10 minutes). */
+    appOf(jwt: string): GitHubApp | undefined {
+      const [header = "", payload = "", signature = ""] = jwt.split(".");
+      const claims = decode(payload);
+      const app = apps.find(({ id }) => String(id) === String(claims?.iss));
+      if (!app || decode(header)?.alg !== "RS256") return undefined;
+      const seconds = now() / 1000;
+      const { iat, exp } = claims as { iat: number; exp: number };
+      if (!(iat <= seconds && exp > seconds && exp - seconds <= MAX_JWT_LIFE_S)) return undefined;
+      const signed = Buffer.from(`${header}.${payload}`);
+      const holds = verify("sha256", signed, createPublicKey(app.publicKey), Buffer.from(signature, "base64url"));
+      return holds ? app : undefined;
+    },
+    installations: () => apps.flatMap((app) => app.installations.map((installation) => ({ app, installation }))),
+    /** A new token of an installation, narrowed as asked for, with its end in epoch milliseconds. */
+    issue(owner: string, narrowed: Pick<TokenGrant, "repositories" | "permissions">) {
+      const token = `ghs_${randomBytes(24).toString("hex")}`;
+      const expiresAt = now() + TOKEN_LIFE_MS;
+      grants.set(token, {
+        login: `${owner}[bot]`,
+        repositories: narrowed.repositories?.map((name) => `${owner}/${name}`) ?? [`${owner}/*`],
+        ...(narrowed.permissions ? { permissions: narrowed.permissions } : {}),
+        expiresAt,
+      });
+      return { token, expiresAt };
+    },
+  };
+}
+
+/** Whether a grant reaches a repository; `owner/*` reaches all of an owner's. */
+export function reaches(grant: TokenGrant, fullName: string): boolean {
+  const [owner = ""] = fullName.split("/");
+  return grant.repositories?.some((each) => each === fullName || each === `${owner}/*`) ?? true;
+}
+
+function decode(part: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(Buffer.from(part, "base64url").toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import { once } from "node:events";
+import { parseArgs } from "node:util";
+import { startApp } from "../src/app.ts";
+import { readConfig } from "../src/config.ts";
+import { startGitHub } from "./github.ts";
+import { type SeededEnvironment, seedEnvironments } from "./seed.ts";
+
+/**
+ * `npm run demo`: a stand-in GitHub with three preview environments, and the service in front of it. Sends three
+ * notifications as ArgoCD would, shows what became of them, and stays up. With `--once` it ends by itself; exit code 1
+ * when an answer or an event was not the expected one.
+ */
+const { values: flags } = parseArgs({ options: { once: { type: "boolean", default: false } } });
+const deploymentRepo = "acme/deployment";
+const targetRepo = "acme/shop";
+const token = "demo-token-of-no-value";
+const write = (text = "") => process.stdout.write(`${text}\n`);
+
+const github = await startGitHub();
+github.token(token);
+const environments = seedEnvironments(github, { deploymentRepo, targetRepo });
+
+try {
+  const app = await startApp(
+    readConfig({
+      PORT: process.env.PORT || "9555",
+      GITHUB_API_URL: github.url,
+      GITHUB_TOKEN: token,
+      DEPLOYMENT_REPO: deploymentRepo,
+      TARGET_REPO: targetRepo,
+    }),
+    { logTo: { write: () => {} } },
+  );
+  write(`A stand-in GitHub answers at ${github.url}, gh-runner at ${app.url}.`);
+
+  const [light, heavy, third] = environments as [SeededEnvironment, SeededEnvironment, SeededEnvironment];
+  let ok = true;
+  ok = (await notify(app.url, light.application, light.commit)) && ok;
+  ok = (await notify(app.url, heavy.application, heavy.commit)) && ok;
+  ok = (await notify(app.url, "monitoring", undefined)) && ok;
+
+  if (!flags.once) {
+    write(`\nBoth stay up until Ctrl-C. Try another environment:\n`);
+    write(`  curl -d '{"application":"${third.application}"}' ${app.url.replace("127.0.0.1", "localhost")}/dispatch\n`);
+    await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+  }
+  await app.close();
+  process.exitCode = ok ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+} finally {
+  await github.close();
+}
+
+/** Sends one notification, prints what became of it, and says whether that is what should have. */
+async function notify(url: string, application: string, commit: string | undefined): Promise<boolean> {
+  const before = github.dispatches.length;
+  const body = `${JSON.stringify({ application })}\n`;
+  const response = await fetch(`${url}/dispatch`, { method: "POST", body });
+  const answer = await response.text();
+  const event = github.dispatches[before];
+
+  write(`\nPOST /dispatch  ${body.trim()}`);
+  write(`  answer        ${response.status} ${answer}`);
+  write(
+    event
+      ? `  GitHub got    ${event.eventType} for ${event.repo}: ${JSON.stringify(event.payload)}`
+      : "  GitHub got    nothing",
+  );
+  return response.status === 200 && event?.payload.commitHash === commit;
+}

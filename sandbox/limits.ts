@@ -1,0 +1,112 @@
+/**
+ * GitHub's documented limits for one credential. A limit that is left out is not enforced.
+ * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+ */
+export type Limits = {
+  /** Requests in flight at once: 100. */
+  readonly concurrent?: number;
+  /** 900: a read costs 1 point, a write 5. */
+  readonly pointsPerMinute?: number;
+  /** Content creation: 80. */
+  readonly writesPerMinute?: number;
+  /** Content creation: 500. */
+  readonly writesPerHour?: number;
+  /** 5,000 for a user's tokens. */
+  readonly primaryPerHour?: number;
+  /** How many times faster its clock goes: with 60 a minute lasts a second. Default 1. */
+  readonly scale?: number;
+};
+
+/** Why a request is refused, and for how long. */
+export type Limited =
+  | { readonly kind: "secondary"; readonly retryAfterSeconds: number }
+  | { readonly kind: "primary"; readonly resetAt: number };
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const WRITE_POINTS = 5;
+
+type Ledger = {
+  inFlight: number;
+  points: { at: number; cost: number }[];
+  writes: number[];
+  primary: { from: number; used: number };
+  pausedUntil: number;
+};
+
+/** Keeps account of each credential's requests. Times are epoch milliseconds. */
+export function limitKeeper() {
+  const ledgers = new Map<string, Ledger>();
+  const ledgerOf = (credential: string): Ledger => {
+    const known = ledgers.get(credential);
+    if (known) return known;
+    const fresh = { inFlight: 0, points: [], writes: [], primary: { from: 0, used: 0 }, pausedUntil: 0 };
+    ledgers.set(credential, fresh);
+    return fresh;
+  };
+
+  return {
+    /** Whether the credential was told to be silent until a time that has not come yet. */
+    isPaused: (credential: string, now: number): boolean => ledgerOf(credential).pausedUntil > now,
+
+    /** Counts a request that begins; says so when it is one too many. */
+    enter(credential: string, isWrite: boolean, limits: Limits, now: number): Limited | undefined {
+      const ledger = ledgerOf(credential);
+      const { scale = 1 } = limits;
+      const [minute, hour] = [MINUTE_MS / scale, HOUR_MS / scale];
+      ledger.points = ledger.points.filter(({ at }) => at > now - minute);
+      ledger.writes = ledger.writes.filter((at) => at > now - hour);
+      if (ledger.primary.from <= now - hour) ledger.primary = { from: now, used: 0 };
+
+      const secondary = (until: number): Limited => {
+        const retryAfterSeconds = Math.max(1, Math.ceil((until - now) / 1000));
+        ledger.pausedUntil = now + retryAfterSeconds * 1000;
+        return { kind: "secondary", retryAfterSeconds };
+      };
+      const lastMinuteWrites = ledger.writes.filter((at) => at > now - minute);
+      const cost = isWrite ? WRITE_POINTS : 1;
+      const points = ledger.points.reduce((sum, each) => sum + each.cost, 0);
+
+      ledger.inFlight++;
+      if (limits.primaryPerHour !== undefined && ledger.primary.used >= limits.primaryPerHour) {
+        const resetAt = Math.ceil((ledger.primary.from + hour) / 1000);
+        ledger.pausedUntil = resetAt * 1000;
+        return { kind: "primary", resetAt };
+      }
+      if (limits.concurrent !== undefined && ledger.inFlight > limits.concurrent) return secondary(now + minute);
+      if (limits.pointsPerMinute !== undefined && points + cost > limits.pointsPerMinute) {
+        return secondary((ledger.points[0]?.at ?? now) + minute);
+      }
+      if (isWrite && limits.writesPerMinute !== undefined && lastMinuteWrites.length >= limits.writesPerMinute) {
+        return secondary((lastMinuteWrites[0] ?? now) + minute);
+      }
+      if (isWrite && limits.writesPerHour !== undefined && ledger.writes.length >= limits.writesPerHour) {
+        return secondary((ledger.writes[0] ?? now) + hour);
+      }
+      ledger.points.push({ at: now, cost });
+      if (isWrite) ledger.writes.push(now);
+      ledger.primary.used++;
+      return undefined;
+    },
+
+    /** Counts a request that ended; a 304 does not count against the primary limit. */
+    leave(credential: string, status: number): void {
+      const ledger = ledgerOf(credential);
+      ledger.inFlight--;
+      if (status === 304) ledger.primary.used--;
+    },
+
+    /** The `x-ratelimit-*` headers of an answer; none without a primary limit. */
+    headers(credential: string, limits: Limits): Record<string, string> {
+      if (limits.primaryPerHour === undefined) return {};
+      const { from, used } = ledgerOf(credential).primary;
+      return {
+        "x-ratelimit-limit": String(limits.primaryPerHour),
+        "x-ratelimit-remaining": String(Math.max(0, limits.primaryPerHour - used)),
+        "x-ratelimit-used": String(used),
+        "x-ratelimit-reset": String(Math.ceil((from + HOUR_MS / (limits.scale ?? 1)) / 1000)),
+        "x-ratelimit-resource": "core",
+      };
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+
+type StoredFile = { readonly bytes: Buffer; readonly sha: string };
+
+/** A repository of the stand-in: files on branches, tags or commits, and the commits that it knows. */
+export type Repository = {
+  readonly id: number;
+  /** `owner/name`, as it is now. */
+  fullName: string;
+  isPrivate: boolean;
+  archived: boolean;
+  readonly defaultBranch: string;
+  /** Writes a file on a ref; on the default branch without one. */
+  put(path: string, text: string, ref?: string): void;
+  remove(path: string, ref?: string): void;
+  file(path: string, ref: string): StoredFile | undefined;
+  /** Names and kinds of what lies directly below a folder; empty when there is no such folder. */
+  list(folder: string, ref: string): { name: string; path: string; file: StoredFile | undefined }[];
+  hasRef(ref: string): boolean;
+  /** Makes a commit known that carries no files. */
+  addCommit(sha: string): void;
+  /** From now on the old name answers with redirects. */
+  rename(fullName: string): void;
+};
+
+/** Every repository, by the names that they have now and had before. */
+export function repositoryShelf() {
+  const byName = new Map<string, Repository>();
+  const byId = new Map<number, Repository>();
+
+  return {
+    find: (fullName: string) => byName.get(fullName.toLowerCase()),
+    findById: (id: number) => byId.get(id),
+    /** The repository of this name, made on first use. */
+    open(fullName: string): Repository {
+      const known = byName.get(fullName.toLowerCase());
+      if (known) return known;
+      const made = newRepository(1000 + byId.size, fullName, (repository, name) =>
+        byName.set(name.toLowerCase(), repository),
+      );
+      byName.set(fullName.toLowerCase(), made);
+      byId.set(made.id, made);
+      return made;
+    },
+  };
+}
+
+function newRepository(
+  id: number,
+  fullName: string,
+  renamed: (repository: Repository, fullName: string) => void,
+): Repository {
+  const trees = new Map<string, Map<string, StoredFile>>([["main", new Map()]]);
+  const treeAt = (ref: string) => {
+    const known = trees.get(ref);
+    if (known) return known;
+    const fresh = new Map<string, StoredFile>();
+    trees.set(ref, fresh);
+    return fresh;
+  };
+  const repository: Repository = {
+    id,
+    fullName,
+    isPrivate: true,
+    archived: false,
+    defaultBranch: "main",
+    put(path, text, ref = "main") {
+      const bytes = Buffer.from(text);
+      // Git's own name for these bytes: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+      const sha = createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
+      treeAt(ref).set(path, { bytes, sha });
+    },
+    remove: (path, ref = "main") => void trees.get(ref)?.delete(path),
+    file: (path, ref) => trees.get(ref)?.get(path),
+    list(folder, ref) {
+      const prefix = folder === "" ? "" : `${folder}/`;
+      const below = new Map<string, StoredFile | undefined>();
+      for (const [path, file] of trees.get(ref) ?? []) {
+        if (!path.startsWith(prefix)) continue;
+        const [name = "", ...deeper] = path.slice(prefix.length).split("/");
+        below.set(name, deeper.length === 0 ? file : undefined);
+      }
+      return [...below].map(([name, file]) => ({ name, path: prefix + name, file }));
+    },
+    hasRef: (ref) => trees.has(ref),
+    addCommit: (sha) => void treeAt(sha),
+    rename(name) {
+      repository.fullName = name;
+      renamed(repository, name);
+    },
+  };
+  return repository;
+}

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { describe, it } from "node:test";
+import { deploy, notify, send, startService } from "./support/service.ts";
+
+/** Writes raw bytes to the service and resolves with everything it says until it closes the connection. */
+async function raw(url: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write(text);
+  let answer = "";
+  socket.on("data", (chunk) => {
+    answer += chunk;
+  });
+  socket.on("error", () => {});
+  await once(socket, "close");
+  return answer;
+}
+
+describe("who may call", () => {
+  const settings = { AUTH_TOKENS: "first-caller-token, second-caller-token" };
+  const basic = (userAndPassword: string) => `Basic ${Buffer.from(userAndPassword).toString("base64")}`;
+
+  for (const authorization of [
+    "Bearer first-caller-token",
+    "bearer second-caller-token",
+    basic("argocd:first-caller-token"),
+    basic(":second-caller-token"),
+  ]) {
+    it(`lets ${authorization.slice(0, 18)}… pass`, async (t) => {
+      const { url } = await startService(t, { settings });
+      assert.equal((await notify(url, { application: "main" }, { authorization })).status, 200);
+    });
+  }
+
+  for (const authorization of [
+    "",
+    "Bearer",
+    "Bearer wrong",
+    "Bearer first-caller-token,",
+    "Bearer first-caller-token, second-caller-token",
+    "Digest first-caller-token",
+    "first-caller-token",
+    basic("first-caller-token:"),
+    basic("first-caller-token"),
+    "Basic !!!",
+  ]) {
+    it(`answers ${JSON.stringify(authorization)} with 401 before it looks at anything`, async (t) => {
+      const { url, github } = await startService(t, { settings });
+      const headers: Record<string, string> = authorization ? { authorization } : {};
+      const answer = await notify(url, "no json", headers);
+      // A token as user name without a colon is taken as the password: some clients send it so.
+      assert.equal(answer.status, authorization === basic("first-caller-token") ? 400 : 401);
+      if (answer.status === 401) assert.match(String(answer.headers["www-authenticate"]), /Bearer.*Basic/);
+      assert.equal(github.requests.length, 0);
+    });
+  }
+
+  it("is open without AUTH_TOKENS, and one warning says so", async (t) => {
+    const { url, log } = await startService(t);
+    assert.equal((await notify(url, { application: "main" })).status, 200);
+    assert.equal(log().filter(({ level, msg }) => level === "warn" && /AUTH_TOKENS/.test(String(msg))).length, 1);
+  });
+});
+
+describe("whatever comes in", () => {
+  it("reads bodies up to 64 KiB and answers larger ones with 413, declared or not", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    const body = (bytes: number) => {
+      const empty = '{"application":"pr-1","padding":""}';
+      return `{"application":"pr-1","padding":"${"x".repeat(bytes - empty.length)}"}`;
+    };
+    assert.equal((await notify(url, body(65_536))).status, 200);
+    assert.equal((await notify(url, body(65_537))).status, 413);
+    assert.equal((await notify(url, body(5_000_000))).status, 413);
+    const chunked = (bytes: number) =>
+      send(url, { method: "POST", path: "/dispatch", headers: { "transfer-encoding": "chunked" }, body: body(bytes) });
+    assert.equal((await chunked(65_536)).status, 200);
+    assert.equal((await chunked(65_537)).status, 413);
+    assert.equal((await chunked(5_000_000)).status, 413);
+    assert.equal((await send(url, { path: "/health" })).status, 200);
+  });
+
+  it("survives bodies made of anything, and takes odd names for names", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-2", "abc");
+    for (const [body, status] of [
+      [`{"application":${"[".repeat(30_000)}`, 400],
+      [`${"[".repeat(60_000)}`, 400],
+      [`{"application":"pr-2","deep":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}}`, 200],
+      ['{"application":"pr-1","application":"pr-2"}', 200],
+      ['{"__proto__":{"application":"pr-2"}}', 400],
+      ['{"constructor":{"prototype":{"application":"pr-2"}}}', 400],
+      ['\ufeff{"application":"pr-2"}', 200],
+      ['{"application":"pr-2"}\u0000', 400],
+      [Buffer.alloc(1000), 400],
+    ] as const) {
+      const answer = await notify(url, body);
+      assert.equal(answer.status, status, `${String(body).slice(0, 60)}: ${answer.text}`);
+    }
+    assert.equal((await send(url, { path: "/health" })).status, 200);
+  });
+
+  for (const github_token of ["a\r\nX-Evil: 1", "a\u0000b", "tökén", "a b", "\u{1f600}"]) {
+    it(`refuses the token ${JSON.stringify(github_token)} and never sends it`, async (t) => {
+      const { github, url } = await startService(t);
+      const answer = await notify(url, { application: "pr-1", github_token });
+      assert.equal(answer.status, 400);
+      assert.match(answer.json.detail, /github_token contains characters/);
+      assert.equal(github.requests.length, 0);
+    });
+  }
+
+  it("trims a token's line break, the usual trace of a secret made with echo", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    github.token("own-token-of-the-caller");
+    assert.equal((await notify(url, { application: "pr-1", github_token: "own-token-of-the-caller\n" })).status, 200);
+  });
+
+  it("cuts off clients that stall in headers or body, and serves the others meanwhile", async (t) => {
+    const { url } = await startService(t, { options: { serverLimits: { headersMs: 200, requestMs: 400 } } });
+    const stalled = [
+      raw(url, "POST /dispatch HTTP/1.1\r\nHost: x\r\nX-Slow: "),
+      raw(url, 'POST /dispatch HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"appl'),
+      raw(url, 'POST /dispatch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"app'),
+    ];
+    assert.equal((await notify(url, { application: "main" })).status, 200);
+    for (const answer of await Promise.all(stalled)) assert.match(answer, /^HTTP\/1\.1 (408|400) |^$/);
+    assert.equal((await send(url, { path: "/health" })).status, 200);
+  });
+
+  it("answers what is no HTTP with a problem and closes", async (t) => {
+    const { url } = await startService(t);
+    for (const text of ["\u0016\u0003\u0001\u0002 tls hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "nonsense\r\n\r\n"]) {
+      assert.match(await raw(url, text), /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*application\/problem\+json/);
+    }
+    assert.match(await raw(url, `GET / HTTP/1.1\r\nX-Big: ${"x".repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /);
+  });
+});

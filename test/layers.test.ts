@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** What each room of src/ may import; its own files it always may. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  model: [],
+  github: ["model"],
+  worker: ["model"],
+  inbound: ["model"],
+  workflows: ["index.ts"],
+  cli: ["app.ts", "config.ts", "log.ts", "version.ts"],
+  "index.ts": ["model"],
+  "http.ts": ["inbound", "model"],
+  "server.ts": ["inbound"],
+  "log.ts": ["secrets.ts"],
+  "secrets.ts": [],
+  "config.ts": [],
+  "closing-stack.ts": [],
+  "version.ts": [],
+  "main.ts": ["cli", "version.ts"],
+};
+
+/** Packages that only one room knows. */
+const ONLY_IN: Readonly<Record<string, string>> = {
+  undici: "github",
+  "@octokit/endpoint": "github",
+  "js-yaml": "workflows",
+  commander: "main.ts",
+  pino: "log.ts",
+  "pino-pretty": "log.ts",
+};
+
+/** Types may be borrowed from there: they leave nothing behind at run time. */
+const TYPES_FROM = ["log.ts", "secrets.ts"];
+
+const files = globSync("src/**/*.ts", { cwd: ROOT });
+
+function importsOf(file: string): { from: string; isType: boolean }[] {
+  const text = readFileSync(join(ROOT, file), "utf8");
+  return [...text.matchAll(/^(?:import|export)( type)?\b[^;]*?\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
+    (match) => ({
+      from: match[2] ?? match[3] ?? "",
+      isType: match[1] !== undefined,
+    }),
+  );
+}
+
+const roomOf = (file: string) => file.split("/")[1] ?? "";
+
+describe("imports point one way", () => {
+  it("reads the import lines at all", () => {
+    assert.ok(files.length > 20);
+    assert.ok(files.flatMap(importsOf).length > 40);
+  });
+
+  for (const file of files) {
+    it(file, () => {
+      const room = roomOf(file);
+      for (const { from, isType } of importsOf(file)) {
+        if (!from.startsWith(".")) {
+          assert.ok(
+            (ONLY_IN[from] ?? room) === room || (isType && from === "pino"),
+            `${from} belongs to ${ONLY_IN[from]}`,
+          );
+          continue;
+        }
+        const target = roomOf(join(dirname(file), from));
+        const allowed =
+          room === "app.ts" ||
+          target === room ||
+          target === "package.json" ||
+          from.endsWith("package.json") ||
+          (isType && TYPES_FROM.includes(target)) ||
+          MAY_IMPORT[room]?.includes(target);
+        assert.ok(allowed, `${room} must not import ${target}`);
+      }
+    });
+  }
+
+  it("and only config.ts reads the environment", () => {
+    for (const file of files.filter((name) => name !== "src/config.ts")) {
+      assert.ok(!/\bprocess\.env\b/.test(readFileSync(join(ROOT, file), "utf8")), file);
+    }
+  });
+});

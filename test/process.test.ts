@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { before, describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startGitHub } from "../sandbox/github.ts";
+import { DEPLOYMENT, deploy, notify, send, TARGET, TOKEN } from "./support/service.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+function run(t: TestContext, args: readonly string[], settings: Record<string, string> = {}) {
+  const child = spawn(process.execPath, args, { cwd: ROOT, env: { PATH: process.env.PATH, ...settings } });
+  t.after(() => void child.kill("SIGKILL"));
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    output.stderr += text;
+  });
+  return { child, output, ended: ended(child) };
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  const [code] = await once(child, "close");
+  return code;
+}
+
+async function readyUrl(service: ReturnType<typeof run>): Promise<string> {
+  for (;;) {
+    const line = service.output.stdout.split("\n").find((each) => each.includes("gh-runner is ready"));
+    if (line) return JSON.parse(line).url;
+    if (service.child.exitCode !== null) throw new Error(`the service ended: ${service.output.stderr}`);
+    await Promise.race([once(service.child.stdout, "data"), service.ended]);
+  }
+}
+
+const settingsFor = (github: { url: string }) => ({
+  PORT: "0",
+  HOST: "127.0.0.1",
+  GITHUB_API_URL: github.url,
+  GITHUB_TOKEN: TOKEN,
+  DEPLOYMENT_REPO: DEPLOYMENT,
+  TARGET_REPO: TARGET,
+});
+
+describe("the process", () => {
+  before(async () => {
+    const build = spawn(process.execPath, ["scripts/build.ts"], { cwd: ROOT, stdio: "inherit" });
+    assert.equal(await ended(build), 0);
+  });
+
+  for (const [what, args] of [
+    ["from the sources", ["src/main.ts", "serve"]],
+    ["as one bundled file", ["dist/gh-runner.js", "serve"]],
+  ] as const) {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      it(`${what}: ${signal} with ten requests in flight: ten answers, ten events, exit 0`, async (t) => {
+        const github = await startGitHub({ latencyMs: 150 });
+        t.after(() => github.close());
+        github.token(TOKEN);
+        github.repository(TARGET);
+        for (let at = 0; at < 10; at++) deploy(github, `pr-${at}`, `commit-${at}`);
+        const service = run(t, args, settingsFor(github));
+        const url = await readyUrl(service);
+        const answers = Array.from({ length: 10 }, (_, at) => notify(url, { application: `pr-${at}` }));
+        while (github.requests.length < 20) await new Promise((resolve) => setImmediate(resolve));
+        service.child.kill(signal);
+        assert.deepEqual(new Set((await Promise.all(answers)).map(({ status }) => status)), new Set([200]));
+        assert.equal(await service.ended, 0);
+        assert.equal(github.dispatches.length, 10);
+        await assert.rejects(send(url, { path: "/health" }), { code: "ECONNREFUSED" });
+      });
+    }
+  }
+
+  it("starts with the contract's variables alone", async (t) => {
+    const service = run(t, ["dist/gh-runner.js", "serve"], { PORT: "0" });
+    const url = await readyUrl(service);
+    assert.equal((await notify(url, { application: "main" })).status, 200);
+    service.child.kill("SIGTERM");
+    assert.equal(await service.ended, 0);
+    assert.match(service.output.stdout, /GITHUB_TOKEN is not set/);
+  });
+
+  it("says what to do when settings cannot be used or the port is taken, and exits with 1", async (t) => {
+    const wrong = run(t, ["dist/gh-runner.js", "serve"], { PORT: "x", TARGET_REPO: "y" });
+    assert.equal(await wrong.ended, 1);
+    assert.match(wrong.output.stderr, /^Cannot start\. Fix these settings .*\n {2}PORT: .*\n {2}TARGET_REPO: .*\n$/);
+
+    const first = run(t, ["dist/gh-runner.js", "serve"], { PORT: "0", HOST: "127.0.0.1" });
+    const { port } = new URL(await readyUrl(first));
+    const second = run(t, ["dist/gh-runner.js", "serve"], { PORT: port, HOST: "127.0.0.1" });
+    assert.equal(await second.ended, 1);
+    assert.match(second.output.stderr, /^Cannot listen on 127\.0\.0\.1:\d+: it is in use\. .*PORT.*\n$/);
+  });
+
+  it("tells its version and its commands", async (t) => {
+    const version = run(t, ["dist/gh-runner.js", "--version"]);
+    assert.equal(await version.ended, 0);
+    assert.match(version.output.stdout, /^\d+\.\d+\.\d+\n$/);
+    const help = run(t, ["dist/gh-runner.js", "--help"]);
+    assert.equal(await help.ended, 0);
+    assert.match(help.output.stdout, /serve .*start the service/);
+    const unknown = run(t, ["dist/gh-runner.js", "sevre"]);
+    assert.equal(await unknown.ended, 1);
+    assert.match(unknown.output.stderr, /serve/);
+  });
+});

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DEPLOYMENT, deploy, notify, startService, TOKEN } from "./support/service.ts";
+
+const LIGHT = /^\/repos\/acme\/deployment\/contents\/configs\/pr\/light\//;
+const HEAVY = /^\/repos\/acme\/deployment\/contents\/configs\/pr\/heavy\//;
+
+describe("reading the values file", () => {
+  it("asks both places at once, for raw content, over connections that stay open", async (t) => {
+    const { github, url } = await startService(t, { github: { latencyMs: 20 } });
+    deploy(github, "pr-1", "abc", "heavy");
+    for (let at = 0; at < 5; at++) assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, "abc");
+    assert.equal(github.counts.maxInFlight, 2);
+    const [first] = github.requests;
+    assert.equal(first?.headers.accept, "application/vnd.github.raw+json");
+    assert.equal(first?.headers.authorization, `Bearer ${TOKEN}`);
+  });
+
+  it("lets light win when both exist", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "from-heavy", "heavy");
+    deploy(github, "pr-1", "from-light", "light");
+    assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, "from-light");
+  });
+
+  for (const [what, fault] of [
+    ["502", { kind: "status", status: 502 }],
+    ["a secondary limit", { kind: "limit", retryAfterSeconds: 30, secondary: true }],
+    ["a reset connection", { kind: "reset" }],
+    ["a cut body", { kind: "cut" }],
+    ["no answer", { kind: "hang" }],
+    ["403", { kind: "status", status: 403 }],
+    ["an unexpected 200 of a proxy", { kind: "status", status: 203, body: "<html>" }],
+  ] as const) {
+    it(`never lets heavy's tag through when light answers with ${what}`, async (t) => {
+      const { github, url } = await startService(t, { options: { githubTimeoutMs: 150 } });
+      deploy(github, "pr-1", "from-light", "light");
+      deploy(github, "pr-1", "from-heavy", "heavy");
+      github.fault({ path: LIGHT }, fault);
+      const answer = await notify(url, { application: "pr-1" });
+      assert.equal(answer.status, 500);
+      assert.match(answer.json.detail, /light\/pr-1\/values\.yaml/);
+      assert.equal(github.dispatches.length, 0);
+    });
+  }
+
+  it("does not care about a fault on heavy when light is there", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "from-light");
+    github.fault({ path: HEAVY }, { kind: "status", status: 502 });
+    assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, "from-light");
+  });
+
+  it("tells a missing file from a repository that the token cannot see", async (t) => {
+    const { github, url } = await startService(t);
+    assert.equal((await notify(url, { application: "pr-1" })).status, 404);
+    github.token("blind-token-000000", { repositories: ["acme/shop"] });
+    const hidden = await notify(url, { application: "pr-1", github_token: "blind-token-000000" });
+    assert.equal(hidden.status, 500);
+    assert.match(
+      hidden.json.detail,
+      /repository acme\/deployment failed: GitHub answered 404.*cannot see it.*Contents: read/,
+    );
+  });
+
+  it("never reports a failing visibility check as not found", async (t) => {
+    const { github, url } = await startService(t);
+    github.fault({ route: "GET /repos/{owner}/{repo}" }, { kind: "status", status: 503 });
+    assert.equal((await notify(url, { application: "pr-1" })).status, 500);
+  });
+
+  it("says so when the path is a directory", async (t) => {
+    const { github, url } = await startService(t);
+    github.repository(DEPLOYMENT).put("configs/pr/light/pr-1/values.yaml/oops", "x");
+    const answer = await notify(url, { application: "pr-1" });
+    assert.equal(answer.status, 500);
+    assert.match(answer.json.detail, /directory/);
+  });
+
+  it("refuses a file over 5 MB instead of parsing it", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", `abc\n# ${"x".repeat(5_100_000)}`);
+    const answer = await notify(url, { application: "pr-1" });
+    assert.equal(answer.status, 500);
+    assert.match(answer.json.detail, /larger than this service reads/);
+  });
+
+  it("tries a transient fault twice more, after 0.3 s and 1 s", async (t) => {
+    const { github, url, waits } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    github.fault({ path: LIGHT, times: 2 }, { kind: "cut" });
+    assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, "abc");
+    assert.deepEqual(waits, [300, 1000]);
+  });
+
+  it("does not try a limit or a refusal again", async (t) => {
+    const { github, url, waits } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    github.fault({ path: LIGHT, times: 1 }, { kind: "limit", retryAfterSeconds: 60, secondary: true });
+    const limited = await notify(url, { application: "pr-1" });
+    assert.match(limited.json.detail, /secondary rate limit.*send it again after 20\d\d-/);
+    assert.equal(limited.headers["retry-after"], undefined);
+    assert.deepEqual(waits, []);
+  });
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { scalarAt } from "../src/workflows/values-file.ts";
+import { deploy, notify, startService } from "./support/service.ts";
+
+const tag = (yaml: string) => scalarAt(yaml, "global.config.DEPLOYMENT_TAG", "values.yaml");
+
+/** A plain scalar: no indicator first, no comment or mapping inside, no space at the ends. */
+const PLAIN = fc
+  .stringMatching(/^[A-Za-z0-9_.+/-][A-Za-z0-9_.+/ -]{0,40}$/)
+  .filter(
+    (text) => text === text.trim() && !/^[-?:](\s|$)/.test(text) && !/^(null|Null|NULL|---.*|\.\.\..*)$/.test(text),
+  );
+
+describe("the tag is text", () => {
+  for (const text of [
+    "0012345",
+    "1e10",
+    "123e4567",
+    "true",
+    "no",
+    "0x1F",
+    "0o17",
+    "1_000",
+    ".inf",
+    "2026-11-24",
+    "12:30:45",
+    "+1",
+  ]) {
+    it(`dispatches ${text} as written`, async (t) => {
+      const { github, url } = await startService(t);
+      deploy(github, "pr-1", text);
+      assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, text);
+      assert.equal(github.dispatches[0]?.payload.commitHash, text);
+    });
+  }
+
+  it("whatever plain scalar stands there", () => {
+    fc.assert(
+      fc.property(PLAIN, (text) => {
+        assert.equal(tag(`global:\n  config:\n    DEPLOYMENT_TAG: ${text}\n    other: 1\n`), text);
+        assert.equal(tag(`global: {config: {DEPLOYMENT_TAG: ${text}}}`), text);
+        assert.equal(tag(`global:\r\n  config:\r\n    DEPLOYMENT_TAG: ${text} # deployed\r\n`), text);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("whatever quoted text stands there, the word null too", () => {
+    assert.equal(tag(`global: {config: {DEPLOYMENT_TAG: "null"}}`), "null");
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 1 }).filter((text) => text.trim() !== ""),
+        (text) => {
+          assert.equal(tag(`global: {config: {DEPLOYMENT_TAG: ${JSON.stringify(text)}}}`), text);
+        },
+      ),
+    );
+  });
+
+  it("reads through anchors, merge keys, CRLF, a BOM, tags of other tools and a second document", () => {
+    assert.equal(tag("x: &tag abc\nglobal: {config: {DEPLOYMENT_TAG: *tag}}"), "abc");
+    assert.equal(tag("base: &base\n  DEPLOYMENT_TAG: abc\nglobal:\n  config:\n    <<: *base\n    A: b\n"), "abc");
+    assert.equal(tag("base: &b {DEPLOYMENT_TAG: old}\nglobal: {config: {<<: *b, DEPLOYMENT_TAG: new}}"), "new");
+    assert.equal(tag("\ufeffglobal:\r\n  config:\r\n    DEPLOYMENT_TAG: abc\r\n"), "abc");
+    assert.equal(tag("secret: !vault |\n  x\nglobal: !app {config: {DEPLOYMENT_TAG: !!str 012}}"), "012");
+    assert.equal(tag("global: {config: {DEPLOYMENT_TAG: abc}}\n---\nglobal: {config: {DEPLOYMENT_TAG: def}}"), "abc");
+  });
+
+  it("never reads inherited names", () => {
+    for (const key of ["constructor.name", "__proto__.x", "toString"]) {
+      assert.throws(() => scalarAt("a: b", key, "values.yaml"), /the key is missing/);
+    }
+  });
+
+  for (const [what, yaml] of [
+    ["no YAML", "global: {config: ["],
+    ["a tab as indentation", "global:\n\tconfig: 1"],
+    ["deep nesting", `a: ${"[".repeat(50_000)}`],
+    ["a key twice", "global: {config: {DEPLOYMENT_TAG: a, DEPLOYMENT_TAG: b}}"],
+  ] as const) {
+    it(`says what is wrong with ${what}`, () => {
+      assert.throws(() => tag(yaml), {
+        name: "PermanentFailure",
+        message: /values\.yaml failed: the file is not valid YAML: .+/,
+      });
+    });
+  }
+
+  it("survives an avalanche of merge keys", () => {
+    const levels = Array.from({ length: 25 }, (_, at) => `a${at + 1}: &a${at + 1} {<<: [${Array(9).fill(`*a${at}`)}]}`);
+    assert.throws(() => tag(["a0: &a0 {x: 1}", ...levels].join("\n")), /missing/);
+  });
+});
