@@ -13,7 +13,7 @@ export type TokenGrant = {
   readonly sso?: string;
 };
 
-export type Installation = {
+type Installation = {
   readonly id: number;
   /** The organisation or user that has installed the App. */
   readonly owner: string;

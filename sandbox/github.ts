@@ -25,7 +25,7 @@ export type GitHubOptions = {
   readonly record?: boolean;
 };
 
-export type ReceivedRequest = {
+type ReceivedRequest = {
   readonly method: string;
   /** As it came, percent-encoded, without the query. */
   readonly path: string;
@@ -39,7 +39,7 @@ export type ReceivedRequest = {
   status: number;
 };
 
-export type ReceivedDispatch = {
+type ReceivedDispatch = {
   /** `owner/name` as it is now. */
   readonly repo: string;
   readonly eventType: string;

@@ -32,7 +32,7 @@ type Handler = (call: Call, world: World, parameters: readonly string[]) => Repl
 
 const DOCS = "https://docs.github.com/rest";
 
-export const notFound: Reply = failure(404, "Not Found");
+const notFound: Reply = failure(404, "Not Found");
 
 /** Finds the route of a call, by GitHub's own template, and what answers it. */
 export function routeOf(method: string, path: string): { route: string; answer(call: Call, world: World): Reply } {

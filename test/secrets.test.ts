@@ -60,10 +60,8 @@ describe("a token never shows", () => {
     assert.ok(said.includes("***"), "nothing was hidden, so nothing was tested");
     for (const secret of secrets) {
       for (const spelling of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]) {
-        assert.ok(
-          !said.includes(spelling),
-          said.split("\n").find((line) => line.includes(spelling)),
-        );
+        const leak = said.split("\n").find((line) => line.includes(spelling));
+        assert.equal(leak, undefined);
       }
     }
     for (const line of logLines) JSON.parse(line);

@@ -5,7 +5,7 @@ import { problem, Refusal } from "./problem.ts";
 import { readJsonObject } from "./read-json.ts";
 
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
-export type Received = { readonly workflow: Workflow; readonly body: unknown; readonly token: string | undefined };
+type Received = { readonly workflow: Workflow; readonly body: unknown; readonly token: string | undefined };
 
 /** Runs an event to the end of its attempt. It goes on when the caller hangs up. */
 export type RunEvent = (event: Received) => Promise<{ readonly run: string; readonly outcome: Outcome }>;
