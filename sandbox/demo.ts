@@ -1,4 +1,7 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startApp } from "../src/app.ts";
 import { readConfig } from "../src/config.ts";
@@ -14,6 +17,7 @@ const { values: flags } = parseArgs({ options: { once: { type: "boolean", defaul
 const deploymentRepo = "acme/deployment";
 const targetRepo = "acme/shop";
 const token = "demo-token-of-no-value";
+const folder = mkdtempSync(join(tmpdir(), "gh-runner-demo-"));
 const write = (text = "") => process.stdout.write(`${text}\n`);
 
 const github = await startGitHub();
@@ -24,6 +28,7 @@ try {
   const app = await startApp(
     readConfig({
       PORT: process.env.PORT || "9555",
+      DATA_DIR: folder,
       GITHUB_API_URL: github.url,
       GITHUB_TOKEN: token,
       DEPLOYMENT_REPO: deploymentRepo,
@@ -51,6 +56,7 @@ try {
   process.exitCode = 1;
 } finally {
   await github.close();
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Sends one notification, prints what became of it, and says whether that is what should have. */

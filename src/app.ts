@@ -7,18 +7,23 @@ import { gitHubAs, type Wait } from "./github/client.ts";
 import { openGitHubHttp } from "./github/http.ts";
 import { httpApp } from "./http.ts";
 import { openLog } from "./log.ts";
+import { type Clock, systemClock } from "./model/clock.ts";
+import type { Json } from "./model/run.ts";
 import type { Workflow } from "./model/workflow.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
+import { openSqliteStore } from "./store/sqlite.ts";
 import { VERSION } from "./version.ts";
-import { createRunner } from "./worker/runner.ts";
+import { startWorker } from "./worker/worker.ts";
 import { environmentReady } from "./workflows/environment-ready.ts";
 
-/** What a test or a demo may replace: clocks, patience, and where the log goes. */
+/** What a test or a demo may replace: clocks, chance, patience, and where the log goes. */
 export type AppOptions = {
   readonly logTo?: DestinationStream;
-  /** Epoch milliseconds. */
-  readonly now?: () => number;
+  readonly clock?: Clock;
+  /** From 0 to 1. */
+  readonly random?: () => number;
+  /** Waits between the tries inside an attempt. */
   readonly wait?: Wait;
   readonly serverLimits?: Partial<ServerLimits>;
   readonly githubTimeoutMs?: number;
@@ -33,7 +38,7 @@ export type RunningApp = {
 
 /** The composition root: opens everything, wires it together, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
-  const { now = Date.now, githubTimeoutMs } = options;
+  const { clock = systemClock, random = Math.random, githubTimeoutMs } = options;
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const { onClose, close } = closingStack();
 
@@ -49,32 +54,58 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const gitHubNeeds = {
     apiUrl: config.githubApiUrl,
     send,
-    now,
-    wait: options.wait ?? (async (ms) => void (await wait(ms))),
+    now: clock.now,
+    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
   };
 
-  const runner = createRunner({
+  const store = openSqliteStore(config.dataDir, { now: clock.now() });
+  onClose("the store", store.close);
+
+  const workflows = [environmentReady(config) as Workflow];
+  const worker = startWorker({
+    store,
+    workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
     github: (token, saw) => gitHubAs(token ?? config.githubToken ?? "", { ...gitHubNeeds, saw }),
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
-    now,
-    newId: randomUUID,
+    clock,
+    random,
+    owner: randomUUID(),
+    retryHours: config.retryHours,
+    retainDays: config.retainDays,
   });
+
   const app = httpApp({
-    workflows: [environmentReady(config) as Workflow],
-    run: runner.run,
+    workflows,
+    accept: ({ workflow, body, token }, { wait }) =>
+      worker.accept(
+        {
+          id: randomUUID(),
+          workflow: workflow.name,
+          group: workflow.concurrency?.({ body }),
+          input: body as Json,
+          ownToken: token !== undefined,
+        },
+        { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
+      ),
+    checkReady: worker.check,
     authTokens: config.authTokens,
     hasServiceToken: config.githubToken !== undefined,
     log,
     secrets,
   });
-  const server = await listen(app, { port: config.port, host: config.host, limits });
-  // Both wait for the same runs: one deadline for the two, in the order answers first.
+  const server = await listen(app, { port: config.port, host: config.host, limits }).catch(async (error) => {
+    await close();
+    throw error;
+  });
+  // One deadline for answers and runs; callers who would wait beyond it are told so before they are cut off.
   onClose("the HTTP server and runs in flight", async () => {
-    const deadline = wait(limits.drainMs, undefined, { ref: false });
+    const deadline = performance.now() + limits.drainMs;
+    const dismissal = setTimeout(worker.dismissCallers, limits.drainMs * 0.8);
     await server.close();
-    await Promise.race([runner.drained(), deadline]);
+    clearTimeout(dismissal);
+    await worker.drain(Math.max(0, deadline - performance.now()));
   });
 
   if (config.authTokens.length === 0) {

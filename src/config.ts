@@ -60,6 +60,31 @@ const SETTINGS = {
       "with the token as password. Several, so that they can be rotated. Unset: open to everybody who can reach it.",
     tokenList,
   ),
+  dataDir: setting(
+    "DATA_DIR",
+    "./data",
+    "Folder of the database that holds waiting runs and history. It must outlive the process.",
+    (text) => text,
+  ),
+  waitSeconds: setting(
+    "WAIT_SECONDS",
+    "10",
+    "How long a caller of `/dispatch` waits for its run before it is answered 202, in seconds.",
+    numberFrom(0, 600),
+  ),
+  retryHours: setting(
+    "RETRY_HOURS",
+    "24",
+    "For how long a run that fails for passing reasons is attempted again, in hours; then it is a failure.",
+    numberFrom(0, 720),
+  ),
+  dedupeSeconds: setting(
+    "DEDUPE_SECONDS",
+    "0",
+    "Within so many seconds the same commit for the same application is dispatched once, and skipped after that. 0: always dispatched.",
+    numberFrom(0, 604_800),
+  ),
+  retainDays: setting("RETAIN_DAYS", "30", "For how long ended runs are kept, in days.", numberFrom(0.01, 3650)),
   logLevel: setting("LOG_LEVEL", "info", "trace, debug, info, warn, error, fatal or silent.", level),
 };
 
@@ -156,6 +181,15 @@ function secretText(environment: Environment, name: string): string | undefined 
 
 function optional(text: string): string | undefined {
   return text || undefined;
+}
+
+function numberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!(number >= least && number <= most))
+      throw new Error(`expected a number from ${least} to ${most}, got "${text}"`);
+    return number;
+  };
 }
 
 function portNumber(text: string): number {

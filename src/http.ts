@@ -1,14 +1,17 @@
 import { Hono } from "hono";
 import { authorize } from "./inbound/authorize.ts";
-import { mountHttpTrigger, type RunEvent } from "./inbound/http-trigger.ts";
+import { type AcceptEvent, mountHttpTrigger } from "./inbound/http-trigger.ts";
 import { problem, Refusal } from "./inbound/problem.ts";
 import type { Log } from "./log.ts";
+import { StoreUnavailable } from "./model/store.ts";
 import type { Workflow } from "./model/workflow.ts";
 import type { Secrets } from "./secrets.ts";
 
 export type HttpNeeds = {
   readonly workflows: readonly Workflow[];
-  readonly run: RunEvent;
+  readonly accept: AcceptEvent;
+  /** Rejects when events cannot be stored or runs not be worked on. */
+  readonly checkReady: () => Promise<void>;
   readonly authTokens: readonly string[];
   /** Whether the service has a GitHub token of its own. */
   readonly hasServiceToken: boolean;
@@ -17,16 +20,25 @@ export type HttpNeeds = {
 };
 
 /** Everything that the service answers over HTTP. */
-export function httpApp({ workflows, run, authTokens, hasServiceToken, log, secrets }: HttpNeeds): Hono {
+export function httpApp({ workflows, accept, checkReady, authTokens, hasServiceToken, log, secrets }: HttpNeeds): Hono {
   const app = new Hono();
   const guard = authorize(authTokens);
 
   app.get("/health", (c) => c.json({ status: "healthy" }));
   app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
 
+  app.get("/ready", async (c) => {
+    try {
+      await checkReady();
+      return c.json({ status: "ready" });
+    } catch (error) {
+      return problem(503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
+    }
+  });
+
   for (const workflow of workflows) {
     const { http } = workflow.on;
-    if (http) mountHttpTrigger(app, workflow, http, { guard, run, hasServiceToken });
+    if (http) mountHttpTrigger(app, workflow, http, { guard, accept, hasServiceToken });
   }
 
   app.notFound(() =>
@@ -37,6 +49,9 @@ export function httpApp({ workflows, run, authTokens, hasServiceToken, log, secr
       const { status, message: reason } = error;
       log.info({ path: c.req.path, status, reason }, "request refused");
       return problem(status, secrets.scrub(reason));
+    }
+    if (error instanceof StoreUnavailable) {
+      return problem(503, "The event cannot be stored at the moment: send it again.", { "retry-after": "1" });
     }
     log.error({ path: c.req.path, err: error }, "request failed");
     return problem(500, "The service met an error of its own; its log says which.");

@@ -26,6 +26,11 @@ describe("settings", () => {
       eventType: "environment_ready",
       applicationPrefix: "pr-",
       authTokens: [],
+      dataDir: "./data",
+      waitSeconds: 10,
+      retryHours: 24,
+      dedupeSeconds: 0,
+      retainDays: 30,
       logLevel: "info",
     });
   });

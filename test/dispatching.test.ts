@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { movedClock } from "./support/clock.ts";
 import { deploy, notify, type Service, startService, TARGET } from "./support/service.ts";
 
 const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
@@ -162,10 +163,14 @@ describe("what GitHub refuses", () => {
 
   it("waits as long as a primary limit says, with the clock corrected by GitHub's", async (t) => {
     const now = Date.parse("2026-11-24T12:00:00Z");
-    const { github, url } = await withFile(t, { options: { now: () => now }, github: { now: () => now + 3_600_000 } });
+    const { github, url, log } = await withFile(t, {
+      options: { clock: movedClock(now) },
+      github: { now: () => now + 3_600_000 },
+    });
     const resetAt = (now + 3_600_000) / 1000 + 600;
     github.fault({ route: DISPATCH }, { kind: "limit", resetAt });
     const answer = await notify(url, { application: "pr-1" });
-    assert.match(answer.json.detail, /after 2026-11-24T12:10:00\.000Z/);
+    assert.equal(answer.status, 202);
+    assert.match(String(log().at(-1)?.reason), /after 2026-11-24T12:10:00\.000Z/);
   });
 });

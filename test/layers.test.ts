@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: [],
   github: ["model"],
   worker: ["model"],
+  store: ["model"],
   inbound: ["model"],
   workflows: ["index.ts"],
   cli: ["app.ts", "config.ts", "log.ts", "version.ts"],
@@ -31,6 +32,7 @@ const ONLY_IN: Readonly<Record<string, string>> = {
   "@octokit/endpoint": "github",
   "js-yaml": "workflows",
   commander: "main.ts",
+  "node:sqlite": "store",
   pino: "log.ts",
   "pino-pretty": "log.ts",
 };

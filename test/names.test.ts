@@ -47,17 +47,24 @@ describe("whatever comes as application", () => {
       tagKey: "tag",
       eventType: "environment_ready",
       applicationPrefix: "",
+      dedupeSeconds: 0,
     });
     const asked: string[] = [];
     const github: GitHub = {
       firstFile: async (_repository, paths) => void asked.push(...paths) as undefined,
       dispatch: async () => {},
     };
+    const context = {
+      runId: "r",
+      attempt: 1,
+      step: <T>(_name: string, work: () => Promise<T>) => work(),
+      repeatOf: async () => undefined,
+    };
     const { body: schema } = workflow.on.http!;
     await fc.assert(
       fc.asyncProperty(fc.oneof(NAME, fc.constantFrom("", ".", "..", "...")), async (application) => {
         const parsed = schema.safeParse({ application });
-        if (parsed.success) await workflow.run({ body: parsed.data, github }).catch(() => {});
+        if (parsed.success) await workflow.run({ ...context, body: parsed.data, github }).catch(() => {});
         for (const path of asked.splice(0)) {
           const segments = path.split("/");
           assert.equal(segments.length, 3);

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { before, describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { DEPLOYMENT, deploy, notify, send, TARGET, TOKEN } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -35,7 +36,8 @@ async function readyUrl(service: ReturnType<typeof run>): Promise<string> {
   }
 }
 
-const settingsFor = (github: { url: string }) => ({
+const settingsFor = (t: TestContext, github: { url: string }) => ({
+  DATA_DIR: temporaryFolder(t),
   PORT: "0",
   HOST: "127.0.0.1",
   GITHUB_API_URL: github.url,
@@ -61,7 +63,7 @@ describe("the process", () => {
         github.token(TOKEN);
         github.repository(TARGET);
         for (let at = 0; at < 10; at++) deploy(github, `pr-${at}`, `commit-${at}`);
-        const service = run(t, args, settingsFor(github));
+        const service = run(t, args, settingsFor(t, github));
         const url = await readyUrl(service);
         const answers = Array.from({ length: 10 }, (_, at) => notify(url, { application: `pr-${at}` }));
         while (github.requests.length < 20) await new Promise((resolve) => setImmediate(resolve));
@@ -75,7 +77,7 @@ describe("the process", () => {
   }
 
   it("starts with the contract's variables alone", async (t) => {
-    const service = run(t, ["dist/gh-runner.js", "serve"], { PORT: "0" });
+    const service = run(t, ["dist/gh-runner.js", "serve"], { PORT: "0", DATA_DIR: temporaryFolder(t) });
     const url = await readyUrl(service);
     assert.equal((await notify(url, { application: "main" })).status, 200);
     service.child.kill("SIGTERM");
@@ -88,9 +90,17 @@ describe("the process", () => {
     assert.equal(await wrong.ended, 1);
     assert.match(wrong.output.stderr, /^Cannot start\. Fix these settings .*\n {2}PORT: .*\n {2}TARGET_REPO: .*\n$/);
 
-    const first = run(t, ["dist/gh-runner.js", "serve"], { PORT: "0", HOST: "127.0.0.1" });
+    const first = run(t, ["dist/gh-runner.js", "serve"], {
+      PORT: "0",
+      HOST: "127.0.0.1",
+      DATA_DIR: temporaryFolder(t),
+    });
     const { port } = new URL(await readyUrl(first));
-    const second = run(t, ["dist/gh-runner.js", "serve"], { PORT: port, HOST: "127.0.0.1" });
+    const second = run(t, ["dist/gh-runner.js", "serve"], {
+      PORT: port,
+      HOST: "127.0.0.1",
+      DATA_DIR: temporaryFolder(t),
+    });
     assert.equal(await second.ended, 1);
     assert.match(second.output.stderr, /^Cannot listen on 127\.0\.0\.1:\d+: it is in use\. .*PORT.*\n$/);
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { movedClock, until } from "./support/clock.ts";
 import { DEPLOYMENT, deploy, notify, startService, TOKEN } from "./support/service.ts";
 
 const LIGHT = /^\/repos\/acme\/deployment\/contents\/configs\/pr\/light\//;
@@ -33,13 +34,14 @@ describe("reading the values file", () => {
     ["an unexpected 200 of a proxy", { kind: "status", status: 203, body: "<html>" }],
   ] as const) {
     it(`never lets heavy's tag through when light answers with ${what}`, async (t) => {
-      const { github, url } = await startService(t, { options: { githubTimeoutMs: 150 } });
+      const { github, url, log } = await startService(t, { options: { githubTimeoutMs: 150 } });
       deploy(github, "pr-1", "from-light", "light");
       deploy(github, "pr-1", "from-heavy", "heavy");
       github.fault({ path: LIGHT }, fault);
       const answer = await notify(url, { application: "pr-1" });
-      assert.equal(answer.status, 500);
-      assert.match(answer.json.detail, /light\/pr-1\/values\.yaml/);
+      // A limit delays the run: its caller is told that it waits.
+      assert.equal(answer.status, fault.kind === "limit" ? 202 : 500);
+      assert.match(String(log().at(-1)?.reason), /light\/pr-1\/values\.yaml/);
       assert.equal(github.dispatches.length, 0);
     });
   }
@@ -93,13 +95,19 @@ describe("reading the values file", () => {
     assert.deepEqual(waits, [300, 1000]);
   });
 
-  it("does not try a limit or a refusal again", async (t) => {
-    const { github, url, waits } = await startService(t);
+  it("does not try a limit again inside the attempt, and keeps the run until it has ended", async (t) => {
+    const clock = movedClock();
+    const { github, url, waits, log } = await startService(t, { options: { clock, random: () => 0 } });
     deploy(github, "pr-1", "abc");
     github.fault({ path: LIGHT, times: 1 }, { kind: "limit", retryAfterSeconds: 60, secondary: true });
     const limited = await notify(url, { application: "pr-1" });
-    assert.match(limited.json.detail, /secondary rate limit.*send it again after 20\d\d-/);
+    assert.equal(limited.status, 202);
     assert.equal(limited.headers["retry-after"], undefined);
+    assert.match(String(log().at(-1)?.reason), /secondary rate limit.*takes requests again after 2026-11-24T12:01:00/);
     assert.deepEqual(waits, []);
+    clock.move(59_000);
+    assert.equal(github.dispatches.length, 0);
+    clock.move(1_001);
+    await until("the limit has ended and the event is sent", () => github.dispatches.length === 1);
   });
 });

@@ -1,5 +1,5 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
-import type { Json, Outcome } from "../model/run.ts";
+import type { Json, Run } from "../model/run.ts";
 import type { HttpTrigger, Workflow } from "../model/workflow.ts";
 import { problem, Refusal } from "./problem.ts";
 import { readJsonObject } from "./read-json.ts";
@@ -7,20 +7,27 @@ import { readJsonObject } from "./read-json.ts";
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
 type Received = { readonly workflow: Workflow; readonly body: unknown; readonly token: string | undefined };
 
-/** Runs an event to the end of its attempt. It goes on when the caller hangs up. */
-export type RunEvent = (event: Received) => Promise<{ readonly run: string; readonly outcome: Outcome }>;
+/**
+ * Makes an event a run: resolves once it is stored. `outcome` resolves when the run has ended or an attempt has failed;
+ * undefined when it still waits. The run goes on when the caller hangs up.
+ */
+export type AcceptEvent = (
+  event: Received,
+  options: { wait: boolean },
+) => Promise<{ readonly run: string; readonly outcome: Promise<Run | undefined> }>;
 
 /** Mounts `POST {path}` for a workflow with an `http` trigger. */
 export function mountHttpTrigger(
   app: Hono,
   workflow: Workflow,
   trigger: HttpTrigger<unknown>,
-  { guard, run, hasServiceToken }: { guard: MiddlewareHandler; run: RunEvent; hasServiceToken: boolean },
+  { guard, accept, hasServiceToken }: { guard: MiddlewareHandler; accept: AcceptEvent; hasServiceToken: boolean },
 ): void {
   app.post(trigger.path, guard, async (c) => {
     const event = await receive(c, workflow, trigger, hasServiceToken);
-    const { run: id, outcome } = await run(event);
-    return answer(outcome, id);
+    const wait = !/(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
+    const { run, outcome } = await accept(event, { wait });
+    return answer(run, await outcome);
   });
   app.all(trigger.path, (c) => {
     const hint = trigger.methodHint ? ` ${trigger.methodHint}` : "";
@@ -67,24 +74,32 @@ function takeToken(
   return { token: token || undefined, rest };
 }
 
-/** The one place where an outcome becomes an HTTP answer. */
-function answer(outcome: Outcome, run: string): Response {
-  const headers = { "x-run-id": run };
-  switch (outcome.status) {
+/** The one place where what became of a run becomes an HTTP answer. */
+function answer(id: string, run: Run | undefined): Response {
+  const headers = { "x-run-id": run?.id ?? id };
+  switch (run?.status) {
     case "success":
-      return json({ status: "success", ...asObject(outcome.outputs) }, headers);
+      return json(200, { status: "success", ...asObject(run.outputs) }, headers);
     case "skipped":
-      return json({ status: "skipped", reason: outcome.reason }, headers);
+      return json(200, { status: "skipped", reason: run.reason ?? "" }, headers);
     case "failure":
-      return problem(outcome.http, outcome.reason, headers);
+      return problem(run.http ?? 500, run.reason ?? "The run failed.", headers);
+    case "queued":
+      if (run.kind === "transient") return problem(500, `${run.reason} ${nextAttempt(run)}`, headers);
   }
+  const location = `/api/runs/${run?.id ?? id}`;
+  return json(202, { status: "queued", run: run?.id ?? id }, { ...headers, location });
 }
 
-function json(body: Json, headers: Readonly<Record<string, string>>): Response {
-  return new Response(JSON.stringify(body), { headers: { "content-type": "application/json", ...headers } });
+function nextAttempt({ id, dueAt = 0 }: Run): string {
+  return `The event is kept as run ${id} and attempted again by itself, next at ${new Date(dueAt).toISOString()}.`;
 }
 
-function asObject(outputs: Json): { readonly [key: string]: Json } {
+function json(status: number, body: Json, headers: Readonly<Record<string, string>>): Response {
+  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
+}
+
+function asObject(outputs: Json | undefined): { readonly [key: string]: Json } {
   if (outputs === null || outputs === undefined) return {};
   return typeof outputs === "object" && !Array.isArray(outputs)
     ? (outputs as { readonly [key: string]: Json })

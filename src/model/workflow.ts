@@ -40,6 +40,20 @@ export type Schema<T> = {
 export type Context<Body> = {
   readonly body: Body;
   readonly github: GitHub;
+  /** Id of the run: the same in every attempt. */
+  readonly runId: string;
+  /** Number of this attempt, from 1. */
+  readonly attempt: number;
+  /**
+   * Does something once: its result is kept with the run, and a later attempt gets the result without doing it again.
+   * Names are unique within a run; results are JSON or nothing. Side effects go last, one a step.
+   */
+  step<Result extends Json | undefined>(name: string, work: () => Promise<Result>): Promise<Result>;
+  /**
+   * Marks this run with a key, and tells the id of a run of the same workflow that succeeded with the same key within
+   * the last so many seconds: the way to absorb repeats.
+   */
+  repeatOf(key: string, seconds: number): Promise<string | undefined>;
 };
 
 /**

@@ -1,14 +1,11 @@
 import { isFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/run.ts";
-import { type GitHub, skipReason, type Workflow } from "../model/workflow.ts";
+import { type Context, skipReason, type Workflow } from "../model/workflow.ts";
 
 /** Carries one event through a workflow. Never throws: whatever the workflow throws becomes an outcome. */
-export async function execute<Body>(
-  workflow: Workflow<Body>,
-  event: { readonly body: Body; readonly github: GitHub },
-): Promise<Outcome> {
+export async function execute<Body>(workflow: Workflow<Body>, context: Context<Body>): Promise<Outcome> {
   try {
-    const result = await workflow.run({ body: event.body, github: event.github });
+    const result = await workflow.run(context);
     const reason = skipReason(result);
     if (reason !== undefined) return { status: "skipped", reason };
     return { status: "success", outputs: result as Exclude<typeof result, { [key: symbol]: string }> };

@@ -14,6 +14,8 @@ export type EnvironmentReadyOptions = {
   readonly tagKey: string;
   readonly eventType: string;
   readonly applicationPrefix: string;
+  /** Within so many seconds the same commit for the same application is skipped; 0: never. */
+  readonly dedupeSeconds: number;
 };
 
 /**
@@ -41,7 +43,7 @@ export function environmentReady(options: EnvironmentReadyOptions) {
     },
     concurrency: ({ body }) => body.application,
     labels: ({ body }) => body,
-    async run({ body: { application, revision }, github }) {
+    async run({ body: { application, revision }, github, repeatOf }) {
       if (!isPreview(application)) {
         return skip(`application name doesn't start with '${options.applicationPrefix}'`);
       }
@@ -61,6 +63,14 @@ export function environmentReady(options: EnvironmentReadyOptions) {
         );
       }
       const commitHash = scalarAt(file.text, tagKey, `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`);
+      if (options.dedupeSeconds > 0) {
+        const earlier = await repeatOf(`${targetRepo} ${application} ${commitHash}`, options.dedupeSeconds);
+        if (earlier) {
+          return skip(
+            `${commitHash} was dispatched for ${application} by run ${earlier} within ${options.dedupeSeconds} s`,
+          );
+        }
+      }
       await github.dispatch(targetRepo, options.eventType, { commitHash, sourceName: application });
       return { commitHash, sourceName: application };
     },

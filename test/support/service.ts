@@ -4,6 +4,7 @@ import type { TestContext } from "node:test";
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../../sandbox/github.ts";
 import { type AppOptions, type RunningApp, startApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
+import { temporaryFolder } from "./folder.ts";
 
 export const TOKEN = "ghp_serviceToken0123456789abcdefABCDEF";
 export const DEPLOYMENT = "acme/deployment";
@@ -43,6 +44,7 @@ export async function startService(
     readConfig({
       PORT: "0",
       HOST: "127.0.0.1",
+      DATA_DIR: settings.DATA_DIR ?? temporaryFolder(t),
       GITHUB_API_URL: github.url,
       GITHUB_TOKEN: TOKEN,
       DEPLOYMENT_REPO: DEPLOYMENT,

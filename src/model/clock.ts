@@ -1,0 +1,19 @@
+/** Time as an argument: the real one is in app.ts, tests move their own. */
+export type Clock = {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Calls back once at that time (epoch milliseconds), or as soon as it has passed. Returns how to cancel it. */
+  alarm(at: number, ring: () => void): () => void;
+};
+
+/** `setTimeout` fires at once for anything longer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: Date.now,
+  alarm(at, ring) {
+    const timer = setTimeout(ring, Math.min(Math.max(0, at - Date.now()), MAX_TIMEOUT_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,36 @@
+import type { Outcome, Run } from "./run.ts";
+
+/** What follows an attempt: the run ends, or it is attempted again at a time (epoch milliseconds). */
+export type Next = { readonly end: true } | { readonly end: false; readonly dueAt: number; readonly counts: boolean };
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** Delays before the attempts after the first, ms; then hourly. */
+const DELAYS_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE];
+
+/** A delay is stretched by up to this share, so that runs that failed together do not come back together. */
+const JITTER = 0.2;
+
+/**
+ * Decides what follows an attempt. Success, a skip and a permanent failure end the run; so does any failure of a run
+ * whose token is not stored. A limit is waited for as long as it takes. A transient failure is tried again until
+ * `retryHours` after the run was accepted.
+ * @param random from 0 to 1.
+ */
+export function afterAttempt(
+  run: Pick<Run, "failures" | "retriesFrom" | "ownToken">,
+  outcome: Outcome,
+  { now, random, retryHours }: { now: number; random: number; retryHours: number },
+): Next {
+  if (outcome.status !== "failure" || outcome.kind === "permanent" || run.ownToken) return { end: true };
+  if (outcome.kind === "limit") {
+    const wait = Math.max(0, (outcome.notBefore ?? now) - now);
+    return { end: false, dueAt: Math.ceil(now + wait + random * JITTER * SECOND), counts: false };
+  }
+  const delay = (DELAYS_MS[run.failures] ?? HOUR) * (1 + random * JITTER);
+  const dueAt = Math.ceil(now + delay);
+  if (dueAt > run.retriesFrom + retryHours * HOUR) return { end: true };
+  return { end: false, dueAt, counts: true };
+}

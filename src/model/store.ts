@@ -1,0 +1,110 @@
+import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "./run.ts";
+
+/** An event that is about to become a run. */
+export type NewRun = {
+  readonly id: string;
+  readonly workflow: string;
+  readonly group: string | undefined;
+  readonly input: Json;
+  /** Stored as running already, outside its concurrency group: nobody else could execute it. */
+  readonly ownToken: boolean;
+};
+
+export type Accepted = {
+  /** The run that stands for the event: its own, or the waiting one that it joined. */
+  readonly run: string;
+  readonly joined: boolean;
+  /** The waiting run that this one replaced. */
+  readonly superseded: string | undefined;
+  /** Already claimed, when it came with a token of its own. */
+  readonly claim: Claim | undefined;
+};
+
+/** A run that this worker alone may execute until the lease ends. */
+export type Claim = {
+  readonly run: Run;
+  /** Number of the attempt that begins, from 1. */
+  readonly attempt: number;
+  readonly owner: string;
+  /** Completed steps whose results stand. */
+  readonly steps: readonly Step[];
+};
+
+/** What an attempt led to. */
+export type Settlement =
+  | { readonly status: "success"; readonly outputs: Json; readonly dedupeKey: string | undefined }
+  | { readonly status: "skipped"; readonly reason: string }
+  | { readonly status: "failure"; readonly reason: string; readonly http: FailureStatus; readonly kind: FailureKind }
+  | {
+      readonly status: "queued";
+      readonly dueAt: number;
+      /** Whether it counts as a failed attempt. */
+      readonly counts: boolean;
+      readonly reason: string | undefined;
+      readonly http: FailureStatus | undefined;
+      readonly kind: FailureKind | undefined;
+    };
+
+export type RunFilter = {
+  readonly status?: RunStatus | undefined;
+  readonly workflow?: string | undefined;
+  readonly group?: string | undefined;
+};
+
+export type RunPage = { readonly runs: readonly Run[]; readonly next: string | undefined };
+
+export type RunDetail = {
+  readonly run: Run;
+  readonly attempts: readonly Attempt[];
+  readonly steps: readonly Step[];
+  /** Ids of the runs whose place it took, newest first. */
+  readonly superseded: readonly string[];
+};
+
+export type Rerun =
+  | { readonly status: "queued"; readonly run: Run }
+  | { readonly status: "unknown" }
+  /** Why this run cannot be run again now. */
+  | { readonly status: "refused"; readonly reason: string };
+
+/**
+ * Queue and history in one. Every write is one transaction; when it cannot be stored, the promise rejects with
+ * `StoreUnavailable` and nothing of it happened. Times are epoch milliseconds.
+ */
+export type RunStore = {
+  /**
+   * Stores an event; resolves once it is on disk. In a concurrency group at most one run waits: a newer event takes
+   * the place of the waiting one, or joins it when it brings the same input as a run that waits for another attempt.
+   */
+  accept(event: NewRun, lease: { owner: string; now: number; until: number }): Promise<Accepted>;
+  /** Takes up to `limit` due runs, oldest due first: queued ones, and running ones whose lease has ended. */
+  claim(lease: { owner: string; now: number; until: number; limit: number }): Promise<readonly Claim[]>;
+  /** Keeps this owner's claims for longer. */
+  extend(owner: string, until: number): Promise<void>;
+  /**
+   * Ends an attempt. A run that would wait again while a newer one waits in its group is superseded by it.
+   * Resolves with the run as it is now; undefined when the claim is no longer this owner's.
+   */
+  settle(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<Run | undefined>;
+  /** Keeps a completed or failed step. */
+  saveStep(claim: Claim, step: Step): Promise<void>;
+  /** Queues an ended run again, as another attempt that repeats all steps. */
+  rerun(id: string, now: number): Promise<Rerun>;
+  get(id: string): Promise<RunDetail | undefined>;
+  /** Newest first; `cursor` is the `next` of an earlier page. */
+  list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
+  /** The latest successful run of a workflow with this key that ended at or after `since`. */
+  findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
+  /** When the next queued run after `now` is due. */
+  nextDue(now: number): Promise<number | undefined>;
+  /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
+  forget(before: number, limit: number): Promise<number>;
+  /** Rejects when nothing can be stored. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Nothing can be stored at the moment: the disk is full, the database is away. Nothing half-written remains. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}

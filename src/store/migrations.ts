@@ -1,0 +1,74 @@
+/**
+ * The schema, one step after the other: step N brings a database from version N to N + 1. Steps are never changed once
+ * released; a change is a new step.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE runs (
+    seq           INTEGER PRIMARY KEY,
+    id            TEXT NOT NULL UNIQUE,
+    workflow      TEXT NOT NULL,
+    grp           TEXT,
+    -- Workflow and group, for runs that take their turn in it; runs with a token of their own do not.
+    slot          TEXT,
+    input         TEXT NOT NULL,
+    own_token     INTEGER NOT NULL,
+    status        TEXT NOT NULL CHECK (status IN ('queued','running','success','skipped','failure','superseded')),
+    accepted_at   INTEGER NOT NULL,
+    retries_from  INTEGER NOT NULL,
+    due_at        INTEGER,
+    started_at    INTEGER,
+    ended_at      INTEGER,
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    failures      INTEGER NOT NULL DEFAULT 0,
+    -- Attempts from this one on may use the results of steps.
+    steps_from    INTEGER NOT NULL DEFAULT 1,
+    owner         TEXT,
+    lease_until   INTEGER,
+    outputs       TEXT,
+    reason        TEXT,
+    http          INTEGER,
+    kind          TEXT,
+    dedupe_key    TEXT,
+    superseded_by TEXT
+  ) STRICT;
+
+  -- The promises about concurrency groups: one run at a time, at most one waits.
+  CREATE UNIQUE INDEX one_running ON runs (slot) WHERE status = 'running' AND slot IS NOT NULL;
+  CREATE UNIQUE INDEX one_waiting ON runs (slot) WHERE status = 'queued' AND slot IS NOT NULL;
+
+  CREATE INDEX due ON runs (due_at) WHERE status = 'queued';
+  CREATE INDEX leased ON runs (lease_until) WHERE status = 'running';
+  CREATE INDEX by_status ON runs (status, seq);
+  CREATE INDEX by_workflow ON runs (workflow, seq);
+  CREATE INDEX by_group ON runs (grp, seq) WHERE grp IS NOT NULL;
+  CREATE INDEX by_end ON runs (ended_at) WHERE ended_at IS NOT NULL;
+  CREATE INDEX by_successor ON runs (superseded_by) WHERE superseded_by IS NOT NULL;
+  CREATE INDEX by_dedupe_key ON runs (dedupe_key, ended_at) WHERE dedupe_key IS NOT NULL;
+
+  CREATE TABLE attempts (
+    run               INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
+    number            INTEGER NOT NULL,
+    started_at        INTEGER NOT NULL,
+    ended_at          INTEGER NOT NULL,
+    outcome           TEXT NOT NULL,
+    reason            TEXT,
+    kind              TEXT,
+    github_request_id TEXT,
+    PRIMARY KEY (run, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE steps (
+    run        INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
+    name       TEXT NOT NULL,
+    attempt    INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER NOT NULL,
+    result     TEXT,
+    error      TEXT,
+    PRIMARY KEY (run, attempt, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
+  `,
+];

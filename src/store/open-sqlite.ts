@@ -1,0 +1,119 @@
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { MIGRATIONS } from "./migrations.ts";
+
+/**
+ * Opens the database in a folder, alone: a second process is refused. Brings an older schema up to date.
+ * @throws Error whose message begins with "Cannot" and says what to do.
+ */
+export function openSqlite(folder: string): { db: DatabaseSync; close(): void } {
+  const file = join(folder, "gh-runner.sqlite");
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw cannot(`create the folder ${folder}`, "Set DATA_DIR to a folder that can be written.", cause);
+  }
+  const lock = lockFolder(folder);
+  try {
+    requireWhole(file);
+    const db = connect(file);
+    return {
+      db,
+      close: () => {
+        db.close();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/** An open transaction on a file of its own is a lock that ends with the process, and leaves the database readable. */
+function lockFolder(folder: string): DatabaseSync {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(folder, "lock.sqlite"));
+    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    const busy = /locked|busy/i.test((cause as Error).message);
+    throw busy
+      ? cannot(`use ${folder}: another process uses it`, "Stop that one, or set DATA_DIR to a folder of its own.")
+      : cannot(
+          `write to ${folder}`,
+          "Make the folder writable for this user and see that the disk has room, or set DATA_DIR.",
+          cause,
+        );
+  }
+}
+
+/** The page size and the page count stand at these offsets: https://www.sqlite.org/fileformat.html#the_database_header */
+const PAGE_SIZE_AT = 16;
+const PAGE_COUNT_AT = 28;
+const HEADER_BYTES = 100;
+
+/** A database that lost its end opens without complaint, and fails only when the missing pages are read. */
+function requireWhole(file: string): void {
+  if (!existsSync(file)) return;
+  const descriptor = openSync(file, "r");
+  try {
+    const { size } = fstatSync(descriptor);
+    if (size === 0) return;
+    const header = Buffer.alloc(HEADER_BYTES);
+    const read = readSync(descriptor, header, 0, HEADER_BYTES, 0);
+    const pageSize = header.readUInt16BE(PAGE_SIZE_AT) === 1 ? 65_536 : header.readUInt16BE(PAGE_SIZE_AT);
+    if (read < HEADER_BYTES || size < pageSize * header.readUInt32BE(PAGE_COUNT_AT)) throw damaged(file);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function connect(file: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file);
+    db.exec(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000",
+    );
+    migrate(db, file);
+    return db;
+  } catch (cause) {
+    db?.close();
+    const { message } = cause as Error;
+    if (message.startsWith("Cannot ")) throw cause;
+    if (/malformed|not a database/i.test(message)) throw damaged(file, cause);
+    throw cannot(`write to ${file}`, "Make it writable for this user and see that the disk has room.", cause);
+  }
+}
+
+function migrate(db: DatabaseSync, file: string): void {
+  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (version > MIGRATIONS.length) {
+    throw cannot(
+      `use ${file}: it was written by a newer gh-runner (schema ${version}, this one knows ${MIGRATIONS.length})`,
+      "Start that version or a newer one, or set DATA_DIR to another folder.",
+    );
+  }
+  for (const [at, step] of MIGRATIONS.entries()) {
+    if (at >= version) db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${at + 1}; COMMIT`);
+  }
+  // Shows now, not at the first event, that the file cannot be written.
+  db.exec("BEGIN IMMEDIATE; INSERT INTO heartbeat VALUES (1, 0) ON CONFLICT DO UPDATE SET at = at; COMMIT");
+}
+
+function damaged(file: string, cause?: unknown): Error {
+  return cannot(
+    `use ${file}: it is damaged`,
+    "Restore a backup, or move the file away (with its -wal and -shm) to start with an empty history: runs that wait in it would be lost.",
+    cause,
+  );
+}
+
+function cannot(what: string, remedy: string, cause?: unknown): Error {
+  const why = cause instanceof Error ? ` (${cause.message})` : "";
+  return new Error(`Cannot ${what}${why}. ${remedy}`, { cause });
+}

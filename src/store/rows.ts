@@ -1,0 +1,63 @@
+import type { SQLOutputValue } from "node:sqlite";
+import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "../model/run.ts";
+
+export type Row = Record<string, SQLOutputValue>;
+
+/** A row of `runs` as the model speaks of it. */
+export function runOf(row: Row): Run {
+  return {
+    id: row.id as string,
+    workflow: row.workflow as string,
+    group: text(row.grp),
+    input: JSON.parse(row.input as string) as Json,
+    ownToken: row.own_token === 1,
+    status: row.status as RunStatus,
+    acceptedAt: row.accepted_at as number,
+    dueAt: row.status === "queued" ? number(row.due_at) : undefined,
+    startedAt: number(row.started_at),
+    endedAt: number(row.ended_at),
+    attempts: row.attempts as number,
+    failures: row.failures as number,
+    retriesFrom: row.retries_from as number,
+    outputs: json(row.outputs),
+    reason: text(row.reason),
+    http: number(row.http) as FailureStatus | undefined,
+    kind: text(row.kind) as FailureKind | undefined,
+    supersededBy: text(row.superseded_by),
+  };
+}
+
+export function attemptOf(row: Row): Attempt {
+  return {
+    number: row.number as number,
+    startedAt: row.started_at as number,
+    endedAt: row.ended_at as number,
+    outcome: row.outcome as Attempt["outcome"],
+    reason: text(row.reason),
+    kind: text(row.kind) as FailureKind | undefined,
+    githubRequestId: text(row.github_request_id),
+  };
+}
+
+export function stepOf(row: Row): Step {
+  return {
+    name: row.name as string,
+    attempt: row.attempt as number,
+    startedAt: row.started_at as number,
+    endedAt: row.ended_at as number,
+    result: json(row.result),
+    error: text(row.error),
+  };
+}
+
+function text(value: SQLOutputValue | undefined): string | undefined {
+  return (value as string | null) ?? undefined;
+}
+
+function number(value: SQLOutputValue | undefined): number | undefined {
+  return (value as number | null) ?? undefined;
+}
+
+function json(value: SQLOutputValue | undefined): Json | undefined {
+  return typeof value === "string" ? (JSON.parse(value) as Json) : undefined;
+}

@@ -1,0 +1,295 @@
+import type { SQLInputValue, StatementSync } from "node:sqlite";
+import type { Run } from "../model/run.ts";
+import type { Accepted, Claim, Rerun, RunStore, Settlement } from "../model/store.ts";
+import { batchedWrites } from "./batch.ts";
+import { openSqlite } from "./open-sqlite.ts";
+import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
+
+/**
+ * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
+ * is opened was interrupted: such runs are due at once.
+ * @throws Error that says what to do when the folder cannot be used.
+ */
+export function openSqliteStore(folder: string, { now }: { now: number }): RunStore {
+  const { db, close } = openSqlite(folder);
+  const write = batchedWrites(db);
+
+  const prepared = new Map<string, StatementSync>();
+  const sql = (text: string): StatementSync => {
+    const known = prepared.get(text) ?? db.prepare(text);
+    prepared.set(text, known);
+    return known;
+  };
+  const one = (text: string, ...values: SQLInputValue[]) => sql(text).get(...values) as Row | undefined;
+  const all = (text: string, ...values: SQLInputValue[]) => sql(text).all(...values) as Row[];
+  const change = (text: string, ...values: SQLInputValue[]) => sql(text).run(...values);
+
+  const byId = (id: string) => one("SELECT * FROM runs WHERE id = ?", id);
+  const waitingIn = (slot: string | null) =>
+    slot === null ? undefined : one("SELECT * FROM runs WHERE slot = ? AND status = 'queued'", slot);
+  const supersede = (seq: number, successor: string, at: number) =>
+    change(
+      "UPDATE runs SET status = 'superseded', superseded_by = ?, ended_at = ?, owner = NULL, lease_until = NULL WHERE seq = ?",
+      successor,
+      at,
+      seq,
+    );
+
+  /** Puts a run back into the queue; when a newer one waits in its place, that one takes over. */
+  function requeue(row: Row, dueAt: number, at: number): void {
+    const newer = waitingIn(row.slot as string | null);
+    if (newer) supersede(row.seq as number, newer.id as string, at);
+    else {
+      change(
+        "UPDATE runs SET status = 'queued', due_at = ?, owner = NULL, lease_until = NULL WHERE seq = ?",
+        dueAt,
+        row.seq as number,
+      );
+    }
+  }
+
+  /** Ends the attempt of a process that is gone. */
+  function interrupt(row: Row, at: number): void {
+    const reason = "The process ended before the attempt did.";
+    change(
+      "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, 'interrupted', ?, NULL, NULL)",
+      row.seq as number,
+      row.attempts as number,
+      row.started_at as number,
+      at,
+      reason,
+    );
+    if (row.own_token === 1) {
+      change(
+        `UPDATE runs SET status = 'failure', ended_at = ?, reason = ?, http = 500, kind = 'permanent', owner = NULL,
+         lease_until = NULL WHERE seq = ?`,
+        at,
+        `${reason} It came with a token of its own, which is not stored: send it again.`,
+        row.seq as number,
+      );
+    } else requeue(row, at, at);
+  }
+
+  function accept(event: Parameters<RunStore["accept"]>[0], lease: Parameters<RunStore["accept"]>[1]): Accepted {
+    const input = JSON.stringify(event.input);
+    const slot = event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
+    const waiting = waitingIn(slot);
+    if (waiting && (waiting.attempts as number) > 0 && waiting.input === input) {
+      return { run: waiting.id as string, joined: true, superseded: undefined, claim: undefined };
+    }
+    if (waiting) supersede(waiting.seq as number, event.id, lease.now);
+    const running = event.ownToken;
+    change(
+      `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
+         started_at, attempts, owner, lease_until)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      event.id,
+      event.workflow,
+      event.group ?? null,
+      slot,
+      input,
+      event.ownToken ? 1 : 0,
+      running ? "running" : "queued",
+      lease.now,
+      lease.now,
+      running ? null : lease.now,
+      running ? lease.now : null,
+      running ? 1 : 0,
+      running ? lease.owner : null,
+      running ? lease.until : null,
+    );
+    const claim = running
+      ? { run: runOf(byId(event.id) as Row), attempt: 1, owner: lease.owner, steps: [] }
+      : undefined;
+    return { run: event.id, joined: false, superseded: waiting?.id as string | undefined, claim };
+  }
+
+  function claim({ owner, now: at, until, limit }: Parameters<RunStore["claim"]>[0]): Claim[] {
+    for (const row of all("SELECT * FROM runs WHERE status = 'running' AND lease_until <= ?", at)) interrupt(row, at);
+    const due = all(
+      `SELECT * FROM runs WHERE status = 'queued' AND due_at <= ? AND (slot IS NULL OR NOT EXISTS (
+         SELECT 1 FROM runs AS other WHERE other.slot = runs.slot AND other.status = 'running'))
+       ORDER BY due_at, seq LIMIT ?`,
+      at,
+      limit,
+    );
+    return due.map((row) => {
+      const attempt = (row.attempts as number) + 1;
+      change(
+        "UPDATE runs SET status = 'running', started_at = ?, attempts = ?, owner = ?, lease_until = ? WHERE seq = ?",
+        at,
+        attempt,
+        owner,
+        until,
+        row.seq as number,
+      );
+      const steps =
+        attempt > 1
+          ? all(
+              "SELECT * FROM steps WHERE run = ? AND attempt >= ? AND error IS NULL",
+              row.seq as number,
+              row.steps_from as number,
+            )
+          : [];
+      const run = runOf({ ...row, status: "running", started_at: at, attempts: attempt });
+      return { run, attempt, owner, steps: steps.map(stepOf) };
+    });
+  }
+
+  /** The row of a claim, as long as the claim holds. */
+  function heldRow({ run, attempt, owner }: Claim): Row | undefined {
+    const row = byId(run.id);
+    return row?.status === "running" && row.owner === owner && row.attempts === attempt ? row : undefined;
+  }
+
+  function settle(held: Claim, attempt: Parameters<RunStore["settle"]>[1], settlement: Settlement): Run | undefined {
+    const row = heldRow(held);
+    if (!row) return undefined;
+    const seq = row.seq as number;
+    change(
+      "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      seq,
+      attempt.number,
+      attempt.startedAt,
+      attempt.endedAt,
+      attempt.outcome,
+      attempt.reason ?? null,
+      attempt.kind ?? null,
+      attempt.githubRequestId ?? null,
+    );
+    const { outputs, dedupeKey, reason, http, kind } = { ...NOTHING, ...settlement };
+    const queued = settlement.status === "queued";
+    change(
+      `UPDATE runs SET status = ?, ended_at = ?, outputs = ?, dedupe_key = ?, reason = ?, http = ?, kind = ?,
+         failures = failures + ?, owner = NULL, lease_until = NULL WHERE seq = ?`,
+      queued ? "running" : settlement.status,
+      queued ? null : attempt.endedAt,
+      outputs === undefined ? null : JSON.stringify(outputs),
+      dedupeKey ?? null,
+      reason ?? null,
+      http ?? null,
+      kind ?? null,
+      queued && settlement.counts ? 1 : 0,
+      seq,
+    );
+    if (queued) requeue(row, settlement.dueAt, attempt.endedAt);
+    return runOf(byId(held.run.id) as Row);
+  }
+
+  function rerun(id: string, at: number): Rerun {
+    const row = byId(id);
+    if (!row) return { status: "unknown" };
+    const refused = (reason: string): Rerun => ({ status: "refused", reason });
+    if (row.status === "queued" || row.status === "running") return refused(`The run is still ${row.status}.`);
+    if (row.own_token === 1)
+      return refused("The run came with a token of its own, which is not stored: send it again.");
+    const newer = waitingIn(row.slot as string | null);
+    if (newer) return refused(`A newer run of the same group waits already: ${newer.id}.`);
+    change(
+      `UPDATE runs SET status = 'queued', due_at = ?, retries_from = ?, failures = 0, steps_from = attempts + 1,
+         ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL, superseded_by = NULL
+       WHERE seq = ?`,
+      at,
+      at,
+      row.seq as number,
+    );
+    return { status: "queued", run: runOf(byId(id) as Row) };
+  }
+
+  db.exec("BEGIN IMMEDIATE");
+  for (const row of all("SELECT * FROM runs WHERE status = 'running'")) interrupt(row, now);
+  db.exec("COMMIT");
+
+  return {
+    accept: (event, lease) => write(() => accept(event, lease)),
+    claim: (lease) => write(() => claim(lease), { flush: false }),
+    extend: (owner, until) =>
+      write(() => void change("UPDATE runs SET lease_until = ? WHERE status = 'running' AND owner = ?", until, owner), {
+        flush: false,
+      }),
+    settle: (held, attempt, settlement) => write(() => settle(held, attempt, settlement)),
+    saveStep: (held, step) =>
+      write(() => {
+        const row = heldRow(held);
+        if (!row) return;
+        change(
+          "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)",
+          row.seq as number,
+          step.name,
+          step.attempt,
+          step.startedAt,
+          step.endedAt,
+          step.result === undefined ? null : JSON.stringify(step.result),
+          step.error ?? null,
+        );
+      }),
+    rerun: (id, at) => write(() => rerun(id, at)),
+    async get(id) {
+      const row = byId(id);
+      if (!row) return undefined;
+      return {
+        run: runOf(row),
+        attempts: all("SELECT * FROM attempts WHERE run = ? ORDER BY number", row.seq as number).map(attemptOf),
+        steps: all("SELECT * FROM steps WHERE run = ? ORDER BY started_at", row.seq as number).map(stepOf),
+        superseded: all("SELECT id FROM runs WHERE superseded_by = ? ORDER BY seq DESC LIMIT 100", id).map(
+          (each) => each.id as string,
+        ),
+      };
+    },
+    async list({ status, workflow, group }, { limit, cursor }) {
+      const conditions: string[] = [];
+      const values: SQLInputValue[] = [];
+      const where = (condition: string, value: SQLInputValue | undefined) => {
+        if (value === undefined) return;
+        conditions.push(condition);
+        values.push(value);
+      };
+      where("status = ?", status);
+      where("workflow = ?", workflow);
+      where("grp = ?", group);
+      where("seq < ?", cursor === undefined ? undefined : Number(cursor));
+      const rows = all(
+        `SELECT * FROM runs ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`,
+        ...values,
+        limit + 1,
+      );
+      const page = rows.slice(0, limit);
+      return { runs: page.map(runOf), next: rows.length > limit ? String(page.at(-1)?.seq) : undefined };
+    },
+    findSuccess: async (workflow, dedupeKey, since) =>
+      one(
+        `SELECT id FROM runs WHERE dedupe_key = ? AND ended_at >= ? AND workflow = ? AND status = 'success'
+         ORDER BY ended_at DESC LIMIT 1`,
+        dedupeKey,
+        since,
+        workflow,
+      )?.id as string | undefined,
+    nextDue: async (after) =>
+      (one("SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND due_at > ?", after)?.at as number | null) ??
+      undefined,
+    forget: (before, limit) =>
+      write(
+        () =>
+          Number(
+            change("DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE ended_at < ? LIMIT ?)", before, limit)
+              .changes,
+          ),
+        { flush: false },
+      ),
+    check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
+    async close() {
+      // Writes that wait are committed first: they were handed over before.
+      await write(() => {}).catch(() => {});
+      close();
+    },
+  };
+}
+
+/** What a settlement leaves empty when it does not say it. */
+const NOTHING = {
+  outputs: undefined,
+  dedupeKey: undefined,
+  reason: undefined,
+  http: undefined,
+  kind: undefined,
+};

@@ -1,0 +1,143 @@
+import type { Log } from "../log.ts";
+import type { Clock } from "../model/clock.ts";
+import { afterAttempt } from "../model/retry.ts";
+import type { Attempt, Json, Outcome, Run, Step } from "../model/run.ts";
+import type { Claim, RunStore, Settlement } from "../model/store.ts";
+import type { Context, GitHub, Workflow } from "../model/workflow.ts";
+import { execute } from "./execute.ts";
+
+export type AttemptNeeds = {
+  readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
+  readonly workflowNamed: (name: string) => Workflow | undefined;
+  /** GitHub as a run's own token sees it, or the service's. `saw` is told the id of every answered request. */
+  readonly github: (token: string | undefined, saw: (requestId: string) => void) => GitHub;
+  /** Hides a token from logs and answers until the returned function is called. */
+  readonly hide: (token: string) => () => void;
+  readonly scrub: (text: string) => string;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly retryHours: number;
+};
+
+/** Executes a claimed run once, decides what follows, and writes the attempt's one log record. */
+export async function attemptRun(
+  claim: Claim,
+  token: string | undefined,
+  needs: AttemptNeeds,
+): Promise<{ attempt: Attempt; settlement: Settlement }> {
+  const { clock, scrub, log, random, retryHours } = needs;
+  const { run, attempt: number } = claim;
+  const startedAt = clock.now();
+  const seen: Seen = { requestId: undefined, dedupeKey: undefined };
+  const show = token ? needs.hide(token) : undefined;
+  try {
+    const workflow = needs.workflowNamed(run.workflow);
+    const outcome = workflow
+      ? cleaned(await execute(workflow, contextOf(claim, token, needs, seen)), scrub)
+      : unknownWorkflow(run);
+    const endedAt = clock.now();
+    const next = afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
+    const settlement = settlementOf(run, outcome, next, seen.dedupeKey);
+    record(log, outcome, settlement, {
+      run: run.id,
+      workflow: run.workflow,
+      ...workflow?.labels?.({ body: run.input }),
+      attempt: number,
+      duration_ms: endedAt - startedAt,
+      github_request_id: seen.requestId,
+    });
+    const { reason, kind } = { reason: undefined, kind: undefined, ...outcome };
+    const attempt = {
+      number,
+      startedAt,
+      endedAt,
+      outcome: outcome.status,
+      reason,
+      kind,
+      githubRequestId: seen.requestId,
+    };
+    return { attempt, settlement };
+  } finally {
+    show?.();
+  }
+}
+
+type Seen = { requestId: string | undefined; dedupeKey: string | undefined };
+
+function contextOf(
+  { run, attempt, steps, ...rest }: Claim,
+  token: string | undefined,
+  needs: AttemptNeeds,
+  seen: Seen,
+): Context<unknown> {
+  const { store, clock, scrub } = needs;
+  const claim = { run, attempt, steps, ...rest };
+  const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
+  return {
+    body: run.input,
+    github: needs.github(token, (requestId) => {
+      seen.requestId = requestId;
+    }),
+    runId: run.id,
+    attempt,
+    async step<Result extends Json | undefined>(name: string, work: () => Promise<Result>): Promise<Result> {
+      const earlier = kept.get(name);
+      if (earlier) return earlier.result as Result;
+      const startedAt = clock.now();
+      const keep = (end: Pick<Step, "result" | "error">) =>
+        store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end });
+      try {
+        const result = await work();
+        await keep({ result, error: undefined });
+        return result;
+      } catch (error) {
+        await keep({ result: undefined, error: scrub(error instanceof Error ? error.message : String(error)) });
+        throw error;
+      }
+    },
+    repeatOf(key, seconds) {
+      seen.dedupeKey = key;
+      return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
+    },
+  };
+}
+
+function cleaned(outcome: Outcome, scrub: (text: string) => string): Outcome {
+  return outcome.status === "success" ? outcome : { ...outcome, reason: scrub(outcome.reason) };
+}
+
+function unknownWorkflow({ workflow }: Run): Outcome {
+  const reason = `There is no workflow ${workflow} in this service any more: bring it back and re-run, or send the event again.`;
+  return { status: "failure", kind: "permanent", http: 500, reason };
+}
+
+function settlementOf(
+  run: Run,
+  outcome: Outcome,
+  next: ReturnType<typeof afterAttempt>,
+  dedupeKey: string | undefined,
+): Settlement {
+  if (outcome.status === "success") return { ...outcome, dedupeKey };
+  if (outcome.status === "skipped") return outcome;
+  const { reason, http, kind } = outcome;
+  if (!next.end) return { status: "queued", dueAt: next.dueAt, counts: next.counts, reason, http, kind };
+  const remark =
+    kind === "permanent"
+      ? ""
+      : run.ownToken
+        ? " It is not tried again: the run came with a token of its own, which is not stored. Send it again."
+        : " It was tried for as long as RETRY_HOURS says, and is not tried again by itself.";
+  return { status: "failure", reason: reason + remark, http, kind };
+}
+
+function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Readonly<Record<string, unknown>>): void {
+  const all = { ...facts, outcome: outcome.status };
+  if (outcome.status === "success") log.info({ ...all, outputs: outcome.outputs }, "run succeeded");
+  else if (outcome.status === "skipped") log.info({ ...all, reason: outcome.reason }, "run skipped");
+  else if (settlement.status === "queued") {
+    const nextAttempt = new Date(settlement.dueAt).toISOString();
+    log.warn({ ...all, reason: outcome.reason, failure: outcome.kind, next_attempt: nextAttempt }, "attempt failed");
+  } else log.error({ ...all, reason: outcome.reason, failure: outcome.kind }, "run failed");
+}

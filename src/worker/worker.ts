@@ -1,0 +1,180 @@
+import type { Log } from "../log.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Attempt, Run } from "../model/run.ts";
+import {
+  type Claim,
+  type NewRun,
+  type Rerun,
+  type RunStore,
+  type Settlement,
+  StoreUnavailable,
+} from "../model/store.ts";
+import { type AttemptNeeds, attemptRun } from "./attempt.ts";
+import { waitingCallers } from "./callers.ts";
+import { every, pump } from "./pump.ts";
+
+export type WorkerNeeds = AttemptNeeds & {
+  readonly store: RunStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Names this process in its claims. */
+  readonly owner: string;
+  readonly retainDays: number;
+};
+
+export type Worker = {
+  /**
+   * Stores an event and resolves once it is on disk; its run starts as soon as its turn comes. `outcome` resolves when
+   * the run has ended or an attempt has failed, with undefined when it still waits after `waitMs`.
+   * @throws StoreUnavailable
+   */
+  accept(
+    event: NewRun,
+    options: { token: string | undefined; waitMs: number },
+  ): Promise<{ run: string; outcome: Promise<Run | undefined> }>;
+  rerun(id: string): Promise<Rerun>;
+  /** Rejects when runs cannot be claimed or settled. */
+  check(): Promise<void>;
+  /** Lets the callers who still wait go, with nothing to say. */
+  dismissCallers(): void;
+  /** Takes no more runs, lets those in flight end for so many milliseconds, and gives the rest back to the store. */
+  drain(milliseconds: number): Promise<void>;
+};
+
+/** Bounds the memory that runs in flight take; GitHub's connections have a bound of their own. */
+const MAX_RUNNING = 64;
+
+/** A claim ends so long after the last sign of life of its process; it is extended three times in between. */
+const LEASE_MS = 60_000;
+
+/** How soon a store that could not be written is tried again. */
+const STORE_RETRY_MS = 1000;
+
+const FORGET_EVERY_MS = 60_000;
+/** Few enough to be deleted without a pause that anybody notices. */
+const FORGET_AT_ONCE = 500;
+
+export function startWorker(needs: WorkerNeeds): Worker {
+  const { store, clock, log, owner } = needs;
+  const callers = waitingCallers(clock);
+  const inFlight = new Map<Claim, Promise<void>>();
+  let trouble: StoreUnavailable | undefined;
+
+  const claiming = pump(clock, claimDue, (error) => {
+    troubled(error);
+    return clock.now() + STORE_RETRY_MS;
+  });
+  const stopExtending = every(clock, LEASE_MS / 3, async () => {
+    if (inFlight.size > 0) await store.extend(owner, clock.now() + LEASE_MS).catch(troubled);
+    claiming.wake();
+  });
+  const stopForgetting = every(clock, FORGET_EVERY_MS, forgetOldRuns);
+  claiming.wake();
+
+  /** Starts what is due, and says when to look again. */
+  async function claimDue(): Promise<number | undefined> {
+    const now = clock.now();
+    const free = MAX_RUNNING - inFlight.size;
+    const claims = free > 0 ? await store.claim({ owner, now, until: now + LEASE_MS, limit: free }) : [];
+    if (trouble) log.info("the store can be written again");
+    trouble = undefined;
+    for (const claim of claims) start(claim, undefined);
+    return store.nextDue(now);
+  }
+
+  function start(claim: Claim, token: string | undefined): void {
+    const ended = perform(claim, token)
+      .catch((error) => log.error({ run: claim.run.id, err: error }, "an attempt met an error of the service's own"))
+      .finally(() => {
+        inFlight.delete(claim);
+        claiming.wake();
+      });
+    inFlight.set(claim, ended);
+  }
+
+  async function perform(claim: Claim, token: string | undefined): Promise<void> {
+    const { attempt, settlement } = await attemptRun(claim, token, needs);
+    const run = await settleInTheEnd(claim, attempt, settlement);
+    if (run) callers.tell(run);
+  }
+
+  /** What happened at GitHub has happened: it is told to the store until the store takes it. */
+  async function settleInTheEnd(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<Run | undefined> {
+    for (;;) {
+      try {
+        return await store.settle(claim, attempt, settlement);
+      } catch (error) {
+        troubled(error);
+        await new Promise<void>((resolve) => void clock.alarm(clock.now() + STORE_RETRY_MS, resolve));
+      }
+    }
+  }
+
+  /** Says once that the store cannot be written; anything else is a mistake of ours and goes on up. */
+  function troubled(error: unknown): void {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    if (!trouble) log.error({ err: error }, "the store cannot be written: runs wait, and callers are answered 503");
+    trouble = error;
+  }
+
+  async function forgetOldRuns(): Promise<void> {
+    const before = clock.now() - needs.retainDays * 86_400_000;
+    try {
+      while ((await store.forget(before, FORGET_AT_ONCE)) === FORGET_AT_ONCE);
+    } catch (error) {
+      troubled(error);
+    }
+  }
+
+  /** An attempt that did not end in time is as if it had been interrupted; the run is due again at once. */
+  function giveBack(claim: Claim): Promise<unknown> {
+    const { run, attempt: number } = claim;
+    const now = clock.now();
+    const reason = "The service was stopped before the attempt ended.";
+    const attempt: Attempt = {
+      number,
+      startedAt: run.startedAt ?? now,
+      endedAt: now,
+      outcome: "interrupted",
+      reason,
+      kind: undefined,
+      githubRequestId: undefined,
+    };
+    const settlement: Settlement = run.ownToken
+      ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
+      : { status: "queued", dueAt: now, counts: false, reason, http: undefined, kind: undefined };
+    return store.settle(claim, attempt, settlement);
+  }
+
+  return {
+    async accept(event, { token, waitMs }) {
+      const now = clock.now();
+      const accepted = await store.accept(event, { owner, now, until: now + LEASE_MS });
+      // From here to `wait` nothing may be awaited: an outcome could pass unheard.
+      if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
+      const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
+      if (accepted.claim) start(accepted.claim, token);
+      else claiming.wake();
+      return { run: accepted.run, outcome };
+    },
+    async rerun(id) {
+      const rerun = await store.rerun(id, clock.now());
+      if (rerun.status === "queued") claiming.wake();
+      return rerun;
+    },
+    async check() {
+      if (trouble) throw trouble;
+      await store.check();
+    },
+    dismissCallers: callers.dismiss,
+    async drain(milliseconds) {
+      claiming.stop();
+      stopExtending();
+      stopForgetting();
+      const late = new Promise<void>((resolve) => void clock.alarm(clock.now() + milliseconds, resolve));
+      await Promise.race([Promise.allSettled(inFlight.values()), late]);
+      await Promise.allSettled([...inFlight.keys()].map(giveBack));
+      callers.dismiss();
+    },
+  };
+}

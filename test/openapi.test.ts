@@ -1,0 +1,360 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
+import { type Exchange, validateExchange, validateRequest } from "../sandbox/openapi.ts";
+import { ROUTE_NAMES } from "../sandbox/routes.ts";
+import { DEPLOYMENT, deploy, notify, send, startService, TARGET } from "./support/service.ts";
+
+const REPOSITORY = "GET /repos/{owner}/{repo}";
+const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
+const COMMIT = "GET /repos/{owner}/{repo}/commits/{ref}";
+const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
+const INSTALLATION = "GET /repos/{owner}/{repo}/installation";
+const ACCESS_TOKEN = "POST /app/installations/{installation_id}/access_tokens";
+const APP = "GET /app";
+const USER = "GET /user";
+
+/** What GitHub answers although its description does not list it. Nothing else may deviate. */
+const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
+  {
+    status: 401,
+    routes: [REPOSITORY, CONTENTS, COMMIT, DISPATCH, INSTALLATION, APP],
+    reason:
+      "any route: docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit, 'Bad credentials'",
+  },
+  {
+    status: 403,
+    routes: [COMMIT, DISPATCH],
+    reason:
+      "any route, for a missing permission: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
+  },
+  {
+    status: 301,
+    routes: [CONTENTS, COMMIT],
+    reason:
+      "reads of a renamed repository: docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api",
+  },
+  { status: 307, routes: [DISPATCH], reason: "writes to a renamed repository: the same page" },
+  {
+    status: 400,
+    routes: [DISPATCH, ACCESS_TOKEN],
+    reason: "'Problems parsing JSON': docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
+  },
+];
+
+const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+
+function appJwt(): string {
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${part({ alg: "RS256", typ: "JWT" })}.${part({ iss: 7, iat: now - 60, exp: now + 540 })}`;
+  return `${text}.${sign("sha256", Buffer.from(text), privateKey).toString("base64url")}`;
+}
+
+/** One of every kind that the cases below speak of. */
+async function startScene(): Promise<StandInGitHub> {
+  const github = await startGitHub();
+  github.token("all");
+  github.token("metadata", { permissions: { metadata: "read" } });
+  github.token("elsewhere", { repositories: ["acme/other"] });
+  github.token("sso", { sso: "https://github.com/orgs/acme/sso?authorization_request=1" });
+  const shop = github.repository("acme/shop");
+  shop.put("a/values.yaml", "tag: 1\n");
+  shop.put("a/large.bin", "x".repeat(1_100_000));
+  shop.addCommit("0".repeat(40));
+  github.repository("acme/public").isPrivate = false;
+  github.repository("acme/before").rename("acme/after");
+  github.repository("acme/old").archived = true;
+  github.app({
+    id: 7,
+    publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+    installations: [
+      { id: 70, owner: "acme" },
+      { id: 71, owner: "umbrella", suspended: true },
+    ],
+  });
+  return github;
+}
+
+type Case = {
+  route: string;
+  status: number;
+  what: string;
+  path: string;
+  token?: string;
+  /** Sent as JSON; a text as it is. */
+  body?: unknown;
+  accept?: string;
+  headers?: Record<string, string>;
+};
+
+const at = (route: string, cases: Omit<Case, "route">[]): Case[] => cases.map((each) => ({ route, ...each }));
+
+const event = { event_type: "environment-ready", client_payload: { application: "pr-1" } };
+
+const CASES: Case[] = [
+  ...at(REPOSITORY, [
+    { status: 200, what: "a private repository", path: "/repos/acme/shop" },
+    { status: 200, what: "a public repository", path: "/repos/acme/public" },
+    { status: 200, what: "a repository by its id", path: "/repositories/1000" },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop", token: "wrong" },
+    { status: 403, what: "a token without single sign-on", path: "/repos/acme/shop", token: "sso" },
+    { status: 404, what: "no such repository", path: "/repos/acme/none" },
+    { status: 404, what: "an invisible repository", path: "/repos/acme/shop", token: "elsewhere" },
+  ]),
+  ...at(CONTENTS, [
+    { status: 200, what: "a file", path: "/repos/acme/shop/contents/a/values.yaml" },
+    { status: 200, what: "a directory", path: "/repos/acme/shop/contents/a" },
+    { status: 200, what: "a file over 1 MB", path: "/repos/acme/shop/contents/a/large.bin" },
+    {
+      status: 200,
+      what: "a raw file",
+      path: "/repos/acme/shop/contents/a%2Fvalues.yaml",
+      accept: "application/vnd.github.raw+json",
+    },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/contents/a" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/contents/a", token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/contents/a", token: "metadata" },
+    { status: 404, what: "no such file", path: "/repos/acme/shop/contents/b" },
+    { status: 404, what: "no such ref", path: "/repos/acme/shop/contents/a?ref=none" },
+  ]),
+  ...at(COMMIT, [
+    { status: 200, what: "a commit", path: `/repos/acme/shop/commits/${"0".repeat(40)}` },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/commits/main" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/commits/main", token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/commits/main", token: "metadata" },
+    { status: 404, what: "no such repository", path: "/repos/acme/none/commits/main" },
+    { status: 422, what: "no such commit", path: `/repos/acme/shop/commits/${"1".repeat(40)}` },
+  ]),
+  ...at(DISPATCH, [
+    { status: 204, what: "an event", path: "/repos/acme/shop/dispatches", body: event },
+    { status: 307, what: "a renamed repository", path: "/repos/acme/before/dispatches", body: event },
+    { status: 400, what: "no JSON", path: "/repos/acme/shop/dispatches", body: "{" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/dispatches", body: event, token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/dispatches", body: event, token: "metadata" },
+    { status: 403, what: "an archived repository", path: "/repos/acme/old/dispatches", body: event },
+    { status: 404, what: "no such repository", path: "/repos/acme/none/dispatches", body: event },
+    { status: 422, what: "no event type", path: "/repos/acme/shop/dispatches", body: {} },
+  ]),
+  ...at(INSTALLATION, [
+    { status: 200, what: "an installation", path: "/repos/acme/shop/installation", token: "app" },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/installation", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/repos/acme/shop/installation" },
+    { status: 404, what: "no installation", path: "/repos/initech/shop/installation", token: "app" },
+  ]),
+  ...at(ACCESS_TOKEN, [
+    { status: 201, what: "a token", path: "/app/installations/70/access_tokens", token: "app" },
+    {
+      status: 201,
+      what: "a narrowed token",
+      path: "/app/installations/70/access_tokens",
+      token: "app",
+      body: { repositories: ["shop"], permissions: { contents: "read" } },
+    },
+    { status: 400, what: "no JSON", path: "/app/installations/70/access_tokens", token: "app", body: "{" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app/installations/70/access_tokens" },
+    { status: 403, what: "a suspended installation", path: "/app/installations/71/access_tokens", token: "app" },
+    { status: 404, what: "no installation", path: "/app/installations/72/access_tokens", token: "app" },
+    {
+      status: 422,
+      what: "an unknown repository",
+      path: "/app/installations/70/access_tokens",
+      token: "app",
+      body: { repositories: ["none"] },
+    },
+  ]),
+  ...at(APP, [
+    { status: 200, what: "an App", path: "/app", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app" },
+  ]),
+  ...at(USER, [
+    { status: 200, what: "a user", path: "/user" },
+    { status: 401, what: "a wrong token", path: "/user", token: "wrong" },
+  ]),
+];
+
+describe("every answer of the stand-in is as GitHub's own description says", () => {
+  let github: StandInGitHub;
+  before(async () => {
+    github = await startScene();
+  });
+  after(() => github.close());
+
+  async function exchange({ route, path, token = "all", body, accept = "*/*", headers = {} }: Case): Promise<Exchange> {
+    const answer = await send(github.url, {
+      method: route.split(" ")[0] as string,
+      path,
+      headers: {
+        authorization: `Bearer ${token === "app" ? appJwt() : token}`,
+        "user-agent": "test",
+        accept,
+        ...headers,
+      },
+      body: typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body),
+    });
+    assert.equal(github.requests.at(-1)?.route, route);
+    const contentType = answer.headers["content-type"]?.toString();
+    const isJson = contentType?.startsWith("application/json");
+    return {
+      route,
+      status: answer.status,
+      contentType,
+      // A request that is refused for its body is not as documented; its answer has to be.
+      requestBody: route === DISPATCH && answer.status >= 400 ? event : typeof body === "string" ? undefined : body,
+      responseBody: answer.text === "" ? undefined : isJson ? answer.json : answer.text,
+    };
+  }
+
+  for (const each of CASES) {
+    it(`${each.route}: ${each.status} for ${each.what}`, async () => {
+      const seen = await exchange(each);
+      assert.equal(seen.status, each.status);
+      const allowed = NOT_LISTED.some(({ status, routes }) => status === each.status && routes.includes(each.route));
+      if (!allowed) return assert.deepEqual(validateExchange(seen), []);
+
+      assert.deepEqual(validateExchange(seen), [`${each.route}: status ${each.status} is not documented`]);
+      const asOtherErrors = { ...seen, route: REPOSITORY, status: 404, requestBody: undefined };
+      assert.deepEqual(validateExchange(asOtherErrors), []);
+      assert.equal(typeof (seen.responseBody as { message: unknown }).message, "string");
+    });
+  }
+
+  it(`${CONTENTS}: 304 for a file that has not changed`, async () => {
+    const path = "/repos/acme/shop/contents/a/values.yaml";
+    const headers = { authorization: "Bearer all", "user-agent": "test" };
+    const first = await send(github.url, { path, headers });
+    const again = await exchange({
+      ...{ route: CONTENTS, status: 304, what: "", path },
+      headers: { "if-none-match": String(first.headers.etag) },
+    });
+    assert.equal(again.status, 304);
+    assert.deepEqual(validateExchange(again), []);
+  });
+
+  it("is asked for on every route, once at least with success", () => {
+    const succeeding = CASES.filter(({ status }) => status < 300).map(({ route }) => route);
+    assert.deepEqual(new Set(succeeding), new Set(ROUTE_NAMES));
+  });
+
+  it("deviates in nothing that does not happen", () => {
+    const happens = new Set(CASES.map(({ route, status }) => `${status} ${route}`));
+    const stale = NOT_LISTED.flatMap(({ status, routes }) => routes.map((route) => `${status} ${route}`));
+    assert.deepEqual(
+      stale.filter((each) => !happens.has(each)),
+      [],
+    );
+  });
+});
+
+describe("every request of the service is one that GitHub documents", () => {
+  const asks: Record<string, (github: StandInGitHub) => { application: string; revision?: string }> = {
+    "for a light environment": (github) => {
+      deploy(github, "pr-1", "abc");
+      return { application: "pr-1" };
+    },
+    "for a heavy environment": (github) => {
+      deploy(github, "pr-1", "abc", "heavy");
+      return { application: "pr-1" };
+    },
+    "for an environment that is missing": () => ({ application: "pr-1" }),
+    "for an environment at a revision": (github) => {
+      const revision = "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e";
+      const text = "global:\n  config:\n    DEPLOYMENT_TAG: abc\n";
+      github.repository(DEPLOYMENT).put("configs/pr/light/pr-1/values.yaml", text, revision);
+      return { application: "pr-1", revision };
+    },
+    "for repositories that have been renamed": (github) => {
+      deploy(github, "pr-1", "abc");
+      github.repository(DEPLOYMENT).rename("acme/new-deployment");
+      github.repository(TARGET).rename("acme/new-shop");
+      return { application: "pr-1" };
+    },
+    "for a name that has to be encoded": (github) => {
+      deploy(github, "pr-ä b?c#d%2F", "abc");
+      return { application: "pr-ä b?c#d%2F" };
+    },
+  };
+
+  for (const [what, ask] of Object.entries(asks)) {
+    it(what, async (t) => {
+      const { github, url } = await startService(t);
+      const missing = what.includes("missing");
+      const answer = await notify(url, ask(github));
+      assert.equal(answer.status < 300, !missing, answer.text);
+      assert.equal(github.dispatches.length, missing ? 0 : 1);
+
+      const routes = new Set(github.requests.map(({ route }) => route));
+      assert.deepEqual(routes, new Set([CONTENTS, missing ? REPOSITORY : DISPATCH]));
+      for (const { route, query, body, headers } of github.requests) {
+        const requestBody = body === "" ? undefined : JSON.parse(body);
+        assert.deepEqual(validateRequest({ route, query, requestBody }), []);
+        assert.match(headers.accept ?? "", /^application\/vnd\.github(\.raw)?\+json$/);
+        assert.match(headers["user-agent"] ?? "", /gh-runner/);
+        assert.match(headers.authorization ?? "", /^Bearer \S+$/);
+        // The description lists no versions. This one: docs.github.com/en/rest/about-the-rest-api/api-versions
+        assert.equal(headers["x-github-api-version"], "2022-11-28");
+        assert.equal(headers["content-type"], body === "" ? undefined : "application/json; charset=utf-8");
+      }
+    });
+  }
+});
+
+describe("the check by GitHub's description reports", () => {
+  const json = "application/json; charset=utf-8";
+  const dispatched: Exchange = { route: DISPATCH, status: 204, requestBody: event };
+  const issued: Exchange = { route: ACCESS_TOKEN, status: 201, contentType: json, responseBody: {} };
+  const denied: Exchange = {
+    route: REPOSITORY,
+    status: 404,
+    contentType: json,
+    responseBody: { message: "Not Found" },
+  };
+  const properties = Object.fromEntries(Array.from({ length: 11 }, (_, index) => [`p${index}`, index]));
+
+  const wrong: Record<string, [Exchange, RegExp]> = {
+    "a route that GitHub does not have": [{ ...denied, route: "GET /repos/{owner}" }, /not documented/],
+    "a route that the stand-in does not have": [{ ...denied, route: "GET /events" }, /not documented/],
+    "a method that the path does not have": [{ ...denied, route: "PUT /repos/{owner}/{repo}" }, /not documented/],
+    "a status that is not listed": [{ ...denied, status: 418 }, /status 418 is not documented/],
+    "a body where none belongs": [{ ...dispatched, contentType: json, responseBody: {} }, /204: no body is documented/],
+    "no body where one belongs": [{ ...denied, responseBody: undefined }, /none came/],
+    "another content type": [{ ...denied, contentType: "text/html" }, /text\/html is not documented/],
+    "raw contents on a route without files": [
+      { ...denied, contentType: "application/vnd.github.raw+json" },
+      /raw\+json is not documented/,
+    ],
+    "an answer that lacks a property": [issued, /'token'/],
+    "a property of another type": [{ ...denied, responseBody: { message: 404 } }, /\/message must be string/],
+    "a request without its body": [{ ...dispatched, requestBody: undefined }, /needs a body/],
+    "a request with a body too many": [{ ...denied, requestBody: {} }, /no request body is documented/],
+    "an event type that is too long": [{ ...dispatched, requestBody: { event_type: "x".repeat(101) } }, /100 char/],
+    "an event without a type": [{ ...dispatched, requestBody: { client_payload: {} } }, /'event_type'/],
+    "a payload of 11 properties": [
+      { ...dispatched, requestBody: { ...event, client_payload: properties } },
+      /10 properties/,
+    ],
+  };
+  for (const [what, [exchange, expected]] of Object.entries(wrong)) {
+    it(what, () => assert.match(validateExchange(exchange).join("\n"), expected));
+  }
+
+  it("a query parameter that is not listed", () => {
+    assert.deepEqual(validateRequest({ route: CONTENTS, query: "?ref=main" }), []);
+    assert.match(validateRequest({ route: CONTENTS, query: "?branch=main" }).join(), /parameter branch/);
+  });
+
+  it("null, where null is not allowed, and only there", () => {
+    const installation = (account: unknown): string[] =>
+      validateExchange({
+        ...{ route: INSTALLATION, status: 200, contentType: json },
+        responseBody: { account, suspended_by: null, suspended_at: null, id: null },
+      }).filter((each) => !each.includes("required property"));
+    assert.deepEqual(
+      installation(null).map((each) => each.replace(/.*200: (\S+).*/, "$1")),
+      ["/id"],
+    );
+    assert.match(installation(3).join("\n"), /\/account/);
+  });
+});

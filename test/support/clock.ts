@@ -1,0 +1,45 @@
+import type { Clock } from "../../src/model/clock.ts";
+
+/** A clock that stands still until it is moved. */
+export type MovedClock = Clock & {
+  /** Moves on by so many milliseconds and rings every alarm on the way, in order. */
+  move(milliseconds: number): void;
+  /** When the next alarm rings, epoch milliseconds. */
+  next(): number | undefined;
+};
+
+export function movedClock(start = Date.parse("2026-11-24T12:00:00Z")): MovedClock {
+  let now = start;
+  let alarms: { at: number; ring: () => void }[] = [];
+  const earliest = () =>
+    alarms.reduce<(typeof alarms)[number] | undefined>((a, b) => (a && a.at <= b.at ? a : b), undefined);
+  return {
+    now: () => now,
+    alarm(at, ring) {
+      const alarm = { at: Math.max(at, now), ring };
+      alarms.push(alarm);
+      return () => {
+        alarms = alarms.filter((each) => each !== alarm);
+      };
+    },
+    move(milliseconds) {
+      const end = now + milliseconds;
+      for (let due = earliest(); due && due.at <= end; due = earliest()) {
+        now = Math.max(now, due.at);
+        alarms = alarms.filter((each) => each !== due);
+        due.ring();
+      }
+      now = end;
+    },
+    next: () => earliest()?.at,
+  };
+}
+
+/** Lets everything that is under way go on until the condition holds; fails after about ten seconds. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
