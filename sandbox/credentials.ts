@@ -2,11 +2,14 @@ import { createPublicKey, randomBytes, verify } from "node:crypto";
 
 type Level = "read" | "write";
 
+type Permissions = { readonly contents?: Level; readonly metadata?: "read"; readonly actions?: Level };
+
 /** What a token may do. Without anything: every repository, every permission, for ever. */
 export type TokenGrant = {
+  /** The user behind it, "octocat" in /user without one. All tokens of one user share one set of limits. */
   readonly login?: string;
   readonly repositories?: readonly string[];
-  readonly permissions?: { readonly contents?: Level; readonly metadata?: "read"; readonly actions?: Level };
+  readonly permissions?: Permissions;
   /** Epoch milliseconds. */
   readonly expiresAt?: number;
   /** URL at which the token would have to be authorised for single sign-on. */
@@ -17,8 +20,13 @@ type Installation = {
   readonly id: number;
   /** The organisation or user that has installed the App. */
   readonly owner: string;
+  /** What the App was granted; contents write and metadata read without it. */
+  readonly permissions?: Permissions;
   suspended?: boolean;
 };
+
+/** A grant as the book keeps it: a token of an installation lives and dies with it. */
+type KnownGrant = TokenGrant & { readonly installation?: Installation };
 
 export type GitHubApp = {
   readonly id: number;
@@ -32,16 +40,21 @@ const MAX_JWT_LIFE_S = 600;
 
 /** The tokens and Apps that the stand-in knows. */
 export function credentialBook(now: () => number) {
-  const grants = new Map<string, TokenGrant>();
+  const grants = new Map<string, KnownGrant>();
   const apps: GitHubApp[] = [];
   return {
     add: (token: string, grant: TokenGrant = {}) => void grants.set(token, grant),
     revoke: (token: string) => void grants.delete(token),
     addApp: (app: GitHubApp) => void apps.push(app),
     /** The grant of a token that is known and not expired. */
-    grantOf(token: string): TokenGrant | undefined {
+    grantOf(token: string): KnownGrant | undefined {
       const grant = grants.get(token);
       return grant && (grant.expiresAt ?? Number.POSITIVE_INFINITY) > now() ? grant : undefined;
+    },
+    /** Whose limits a token's requests count against: its user's, its installation's, else its own. */
+    accountOf(token: string): string {
+      const grant = grants.get(token);
+      return grant?.installation ? `installation ${grant.installation.id}` : (grant?.login ?? token);
     },
     /** The App whose key has signed this JWT, when it holds by GitHub's rules (RS256, at most 10 minutes). */
     appOf(jwt: string): GitHubApp | undefined {
@@ -56,26 +69,33 @@ export function credentialBook(now: () => number) {
       const holds = verify("sha256", signed, createPublicKey(app.publicKey), Buffer.from(signature, "base64url"));
       return holds ? app : undefined;
     },
-    installations: () => apps.flatMap((app) => app.installations.map((installation) => ({ app, installation }))),
     /** A new token of an installation, narrowed as asked for, with its end in epoch milliseconds. */
-    issue(owner: string, narrowed: Pick<TokenGrant, "repositories" | "permissions">) {
+    issue(installation: Installation, narrowed: Pick<TokenGrant, "repositories" | "permissions">) {
+      const { owner } = installation;
       const token = `ghs_${randomBytes(24).toString("hex")}`;
       const expiresAt = now() + TOKEN_LIFE_MS;
+      const permissions: Permissions = { metadata: "read", ...(narrowed.permissions ?? grantedTo(installation)) };
       grants.set(token, {
         login: `${owner}[bot]`,
         repositories: narrowed.repositories?.map((name) => `${owner}/${name}`) ?? [`${owner}/*`],
-        ...(narrowed.permissions ? { permissions: narrowed.permissions } : {}),
+        permissions,
         expiresAt,
+        installation,
       });
-      return { token, expiresAt };
+      return { token, permissions, expiresAt };
     },
   };
 }
 
-/** Whether a grant reaches a repository; `owner/*` reaches all of an owner's. */
-export function reaches(grant: TokenGrant, fullName: string): boolean {
-  const [owner = ""] = fullName.split("/");
-  return grant.repositories?.some((each) => each === fullName || each === `${owner}/*`) ?? true;
+/** What an installation may do, and so the most that its tokens may. */
+export function grantedTo({ permissions = { contents: "write", metadata: "read" } }: Installation): Permissions {
+  return permissions;
+}
+
+/** Whether a grant reaches a repository, under whatever name it was given; `owner/*` reaches all of an owner's. */
+export function reaches(grant: TokenGrant, { names }: { readonly names: readonly string[] }): boolean {
+  const wanted = names.flatMap((name) => [name, `${name.split("/")[0]}/*`]).map((name) => name.toLowerCase());
+  return grant.repositories?.some((each) => wanted.includes(each.toLowerCase())) ?? true;
 }
 
 function decode(part: string): Record<string, unknown> | undefined {

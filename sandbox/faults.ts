@@ -61,7 +61,9 @@ export function faultScript() {
       for (const entry of faults) {
         const { match } = entry;
         if (match.route !== undefined && match.route !== route) continue;
-        if (typeof match.path === "string" ? match.path !== path : match.path && !match.path.test(path)) continue;
+        if (typeof match.path === "string" && match.path !== path) continue;
+        // Not test(): a pattern with the flag g would remember where it stood.
+        if (match.path instanceof RegExp && path.search(match.path) === -1) continue;
         if (match.times !== undefined && entry.met >= match.times) continue;
         if (entry.seen++ < (match.after ?? 0)) continue;
         if (match.probability !== undefined && (match.random ?? Math.random)() >= match.probability) continue;

@@ -7,7 +7,7 @@ import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.t
 import { type Fault, type FaultHandle, type FaultMatch, faultScript } from "./faults.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
 import { type Repository, repositoryShelf } from "./repository.ts";
-import { type Reply, routeOf, type World } from "./routes.ts";
+import { decoded, type Reply, routeOf, type World } from "./routes.ts";
 
 export type GitHubOptions = {
   /** Any free port without it; always on 127.0.0.1. */
@@ -82,24 +82,27 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
 
   const listener: RequestListener = async (incoming, outgoing) => {
     const body = await bodyOf(incoming);
-    const { pathname, searchParams, search } = new URL(incoming.url ?? "/", "http://github");
+    if (body === undefined) return;
+    // Taken apart by hand: URL would tidy up the very path that the record is asked about.
+    const [pathname = "/", search] = (incoming.url ?? "/").split(/(?=\?)(.*)/s);
     const method = incoming.method ?? "GET";
-    const path = pathname.startsWith(basePath) ? pathname.slice(basePath.length) : "/outside-the-api";
+    const path = `${pathname}/`.startsWith(`${basePath}/`) ? pathname.slice(basePath.length) : "/outside-the-api";
     const headers = incoming.headers as Record<string, string | undefined>;
     const token = /^(?:bearer|token) (.*)$/i.exec(headers.authorization ?? "")?.[1] ?? "";
     const { route, answer } = routeOf(method, path);
-    const seen: ReceivedRequest = { method, path, query: search, route, headers, body, at: now(), status: 0 };
+    const seen: ReceivedRequest = { method, path, query: search ?? "", route, headers, body, at: now(), status: 0 };
+    const account = credentials.accountOf(token);
     if (record) requests.push(seen);
     counts.requests++;
     counts.maxInFlight = Math.max(counts.maxInFlight, ++inFlight);
-    if (keeper.isPaused(token, now())) counts.whilePaused++;
-    const limited = keeper.enter(token, method !== "GET", limits, now());
+    if (keeper.isPaused(account, now())) counts.whilePaused++;
+    const limited = keeper.enter(account, method !== "GET", limits, now());
     if (latencyMs > 0) await wait(latencyMs);
 
-    const fault = faults.take(route, decodeURIComponent(path));
+    const fault = faults.take(route, decoded(path));
     const handled = () =>
       headers["user-agent"]
-        ? answer({ method, path, query: searchParams, headers, body, token }, world)
+        ? answer({ method, path, query: new URLSearchParams(search), headers, body, token }, world)
         : {
             status: 403,
             json: {
@@ -115,13 +118,21 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
         ? faultReply(fault, handled)
         : handled();
     if (limited) counts.limited++;
+    if (fault?.kind === "limit" && !limited) keeper.pause(account, endOf(fault, now()));
     if (fault?.kind === "delay") await wait(fault.ms);
 
     const status = typeof reply === "string" ? 0 : reply.status;
     seen.status = status;
-    inFlight--;
-    keeper.leave(token, status);
-    if (reply === "hang") return;
+    const leave = () => {
+      inFlight--;
+      keeper.leave(account, status);
+    };
+    if (reply === "hang") {
+      if (outgoing.destroyed) leave();
+      else outgoing.once("close", leave);
+      return;
+    }
+    leave();
     if (reply === "reset") {
       incoming.socket.resetAndDestroy();
       return;
@@ -130,7 +141,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       date: new Date(now()).toUTCString(),
       "x-github-request-id": `${counts.requests.toString(16).toUpperCase().padStart(4, "0")}:5EED`,
       "x-github-api-version-selected": headers["x-github-api-version"] ?? "2022-11-28",
-      ...keeper.headers(token, limits),
+      ...keeper.headers(account, limits),
     };
     write(outgoing, reply, common, fault?.kind === "cut");
   };
@@ -174,10 +185,24 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   };
 }
 
-async function bodyOf(incoming: IncomingMessage): Promise<string> {
+/** The whole body; undefined when the client went away before its end. */
+async function bodyOf(incoming: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk);
+  try {
+    for await (const chunk of incoming) chunks.push(chunk);
+  } catch {
+    return undefined;
+  }
   return Buffer.concat(chunks).toString();
+}
+
+/** Answers that have no body, in HTTP itself. */
+const BODILESS = [204, 304];
+
+/** Until when a limit that was planted asks for silence; epoch milliseconds. A minute when it names no time. */
+function endOf({ retryAfterSeconds, resetAt }: Fault & { kind: "limit" }, now: number): number {
+  if (retryAfterSeconds !== undefined) return now + retryAfterSeconds * 1000;
+  return resetAt === undefined ? now + 60_000 : resetAt * 1000;
 }
 
 function faultReply(fault: Fault, handled: () => Reply): Reply | "hang" | "reset" {
@@ -186,7 +211,10 @@ function faultReply(fault: Fault, handled: () => Reply): Reply | "hang" | "reset
       return {
         status: fault.status,
         headers: fault.headers ?? {},
-        raw: Buffer.from(fault.body ?? JSON.stringify({ message: `Fault ${fault.status}` })),
+        ...(fault.body !== undefined ? { raw: Buffer.from(fault.body) } : {}),
+        ...(fault.body === undefined && !BODILESS.includes(fault.status)
+          ? { json: { message: `Fault ${fault.status}` } }
+          : {}),
       };
     case "limit":
       return limitReply(fault);
@@ -207,15 +235,20 @@ function limitReply(limit: { secondary?: boolean; retryAfterSeconds?: number; re
   const message = limit.secondary
     ? "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
     : "API rate limit exceeded for user ID 1.";
+  const status = limit.secondary ? 403 : 429;
   return {
-    status: limit.secondary ? 403 : 429,
+    status,
     headers: {
       ...(limit.retryAfterSeconds === undefined ? {} : { "retry-after": String(limit.retryAfterSeconds) }),
       ...(limit.resetAt === undefined
         ? {}
         : { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(limit.resetAt) }),
     },
-    json: { message, documentation_url: limit.secondary ? `${docs}#about-secondary-rate-limits` : docs, status: "403" },
+    json: {
+      message,
+      documentation_url: limit.secondary ? `${docs}#about-secondary-rate-limits` : docs,
+      status: String(status),
+    },
   };
 }
 

@@ -49,6 +49,12 @@ export function limitKeeper() {
     /** Whether the credential was told to be silent until a time that has not come yet. */
     isPaused: (credential: string, now: number): boolean => ledgerOf(credential).pausedUntil > now,
 
+    /** The credential was told by other means (a fault) to be silent. */
+    pause(credential: string, until: number): void {
+      const ledger = ledgerOf(credential);
+      ledger.pausedUntil = Math.max(ledger.pausedUntil, until);
+    },
+
     /** Counts a request that begins; says so when it is one too many. */
     enter(credential: string, isWrite: boolean, limits: Limits, now: number): Limited | undefined {
       const ledger = ledgerOf(credential);
@@ -60,7 +66,7 @@ export function limitKeeper() {
 
       const secondary = (until: number): Limited => {
         const retryAfterSeconds = Math.max(1, Math.ceil((until - now) / 1000));
-        ledger.pausedUntil = now + retryAfterSeconds * 1000;
+        ledger.pausedUntil = Math.max(ledger.pausedUntil, now + retryAfterSeconds * 1000);
         return { kind: "secondary", retryAfterSeconds };
       };
       const lastMinuteWrites = ledger.writes.filter((at) => at > now - minute);
@@ -70,12 +76,12 @@ export function limitKeeper() {
       ledger.inFlight++;
       if (limits.primaryPerHour !== undefined && ledger.primary.used >= limits.primaryPerHour) {
         const resetAt = Math.ceil((ledger.primary.from + hour) / 1000);
-        ledger.pausedUntil = resetAt * 1000;
+        ledger.pausedUntil = Math.max(ledger.pausedUntil, resetAt * 1000);
         return { kind: "primary", resetAt };
       }
       if (limits.concurrent !== undefined && ledger.inFlight > limits.concurrent) return secondary(now + minute);
       if (limits.pointsPerMinute !== undefined && points + cost > limits.pointsPerMinute) {
-        return secondary((ledger.points[0]?.at ?? now) + minute);
+        return secondary(timeOfRoom(ledger.points, points + cost - limits.pointsPerMinute, now) + minute);
       }
       if (isWrite && limits.writesPerMinute !== undefined && lastMinuteWrites.length >= limits.writesPerMinute) {
         return secondary((lastMinuteWrites[0] ?? now) + minute);
@@ -93,7 +99,7 @@ export function limitKeeper() {
     leave(credential: string, status: number): void {
       const ledger = ledgerOf(credential);
       ledger.inFlight--;
-      if (status === 304) ledger.primary.used--;
+      if (status === 304) ledger.primary.used = Math.max(0, ledger.primary.used - 1);
     },
 
     /** The `x-ratelimit-*` headers of an answer; none without a primary limit. */
@@ -109,4 +115,14 @@ export function limitKeeper() {
       };
     },
   };
+}
+
+/** When the last of the points was spent that must leave the window before `missing` more fit in. */
+function timeOfRoom(points: Ledger["points"], missing: number, now: number): number {
+  let lacking = missing;
+  for (const { at, cost } of points) {
+    lacking -= cost;
+    if (lacking <= 0) return at;
+  }
+  return now;
 }

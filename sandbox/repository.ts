@@ -7,6 +7,8 @@ export type Repository = {
   readonly id: number;
   /** `owner/name`, as it is now. */
   fullName: string;
+  /** Every name that it has had, the present one included. */
+  readonly names: string[];
   isPrivate: boolean;
   archived: boolean;
   readonly defaultBranch: string;
@@ -61,6 +63,7 @@ function newRepository(
   const repository: Repository = {
     id,
     fullName,
+    names: [fullName],
     isPrivate: true,
     archived: false,
     defaultBranch: "main",
@@ -86,6 +89,7 @@ function newRepository(
     addCommit: (sha) => void treeAt(sha),
     rename(name) {
       repository.fullName = name;
+      repository.names.push(name);
       renamed(repository, name);
     },
   };

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { credentialBook, GitHubApp, TokenGrant } from "./credentials.ts";
-import { reaches } from "./credentials.ts";
+import { grantedTo, reaches } from "./credentials.ts";
 import type { Repository, repositoryShelf } from "./repository.ts";
 
 /** An answer before it is written: JSON unless `raw` is given. */
@@ -39,7 +39,7 @@ export function routeOf(method: string, path: string): { route: string; answer(c
   for (const { verb, template, pattern, handle } of ROUTES) {
     const match = verb === method ? pattern.exec(path) : null;
     if (match) {
-      const parameters = match.slice(1).map((each = "") => decodeURIComponent(each));
+      const parameters = match.slice(1).map((each = "") => decoded(each));
       return { route: `${verb} ${template}`, answer: (call, world) => handle(call, world, parameters) };
     }
   }
@@ -54,14 +54,7 @@ const ROUTES = [
   route("GET /repos/{owner}/{repo}/contents/{path}", withRepository("contents=read", showContents)),
   route("POST /repos/{owner}/{repo}/dispatches", withRepository("contents=write", dispatch)),
   route("GET /repos/{owner}/{repo}/commits/{ref}", withRepository("contents=read", showCommit)),
-  route(
-    "GET /repos/{owner}/{repo}/installation",
-    withApp((app, _call, world, [owner = "", repo = ""]) => {
-      const installation = app.installations.find((each) => each.owner.toLowerCase() === owner.toLowerCase());
-      if (!installation || !world.repositories.find(`${owner}/${repo}`)) return notFound;
-      return { status: 200, json: installationJson(app, installation, world) };
-    }),
-  ),
+  route("GET /repos/{owner}/{repo}/installation", withApp(showInstallation)),
   route("POST /app/installations/{installation_id}/access_tokens", withApp(issueToken)),
   route(
     "GET /app",
@@ -69,11 +62,17 @@ const ROUTES = [
   ),
   route("GET /user", (call, world) => {
     const grant = world.credentials.grantOf(call.token);
+    if (grant?.installation) return failure(403, "Resource not accessible by integration");
     return grant ? { status: 200, json: userJson(grant.login ?? "octocat") } : badCredentials;
   }),
 ];
 
+/** What is answered here, in the words of GitHub's description. */
+export const ROUTE_NAMES: readonly string[] = ROUTES.map(({ verb, template }) => `${verb} ${template}`);
+
 const badCredentials = failure(401, "Bad credentials");
+
+const suspended = failure(403, "This installation has been suspended");
 
 function route(verbAndTemplate: string, handle: Handler) {
   const [verb = "", template = ""] = verbAndTemplate.split(" ");
@@ -90,15 +89,13 @@ function withRepository(
   then: (repository: Repository, call: Call, world: World, rest: readonly string[]) => Reply,
 ): Handler {
   return (call, world, [owner, repo, id, , ...rest]) => {
-    const byName = owner !== undefined && owner !== "";
-    const repository = byName ? world.repositories.find(`${owner}/${repo}`) : world.repositories.findById(Number(id));
+    const { repository, asked } = repositoryOf(world, [owner, repo, id]);
     const grant = world.credentials.grantOf(call.token);
+    const needs = { "x-accepted-github-permissions": permission };
     if (!grant) return badCredentials;
-    if (!repository || (repository.isPrivate && !reaches(grant, repository.fullName))) return notFound;
-    const asked = `${owner}/${repo}`;
-    if (byName && asked.toLowerCase() !== repository.fullName.toLowerCase()) {
-      return moved(call, world, repository, call.path.slice(`/repos/${asked}`.length));
-    }
+    if (grant.installation?.suspended) return suspended;
+    if (!repository || (repository.isPrivate && !reaches(grant, repository))) return { ...notFound, headers: needs };
+    if (asked && asked !== repository.fullName.toLowerCase()) return moved(call, world, repository);
     if (grant.sso) {
       const refused = failure(
         403,
@@ -106,12 +103,20 @@ function withRepository(
       );
       return { ...refused, headers: { "x-github-sso": `required; url=${grant.sso}` } };
     }
-    if (!allows(grant, permission)) {
-      const refused = failure(403, "Resource not accessible by personal access token");
-      return { ...refused, headers: { "x-accepted-github-permissions": permission } };
+    const readsPublic = permission !== "contents=write" && !repository.isPrivate;
+    if (!readsPublic && !(reaches(grant, repository) && allows(grant, permission))) {
+      const kind = grant.installation ? "integration" : "personal access token";
+      return { ...failure(403, `Resource not accessible by ${kind}`), headers: needs };
     }
     return then(repository, call, world, rest);
   };
+}
+
+/** The repository of a path that names it or gives its id, and by what name (in lower case) it was asked for. */
+function repositoryOf({ repositories }: World, [owner = "", repo = "", id = ""]: readonly (string | undefined)[]) {
+  if (owner === "") return { repository: repositories.findById(Number(id)), asked: undefined };
+  const asked = `${owner}/${repo}`.toLowerCase();
+  return { repository: repositories.find(asked), asked };
 }
 
 function withApp(then: (app: GitHubApp, call: Call, world: World, parameters: readonly string[]) => Reply): Handler {
@@ -128,7 +133,8 @@ function allows(grant: TokenGrant, permission: string): boolean {
 }
 
 /** https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects */
-function moved({ method, query }: Call, { base }: World, { id }: Repository, rest: string): Reply {
+function moved({ method, path, query }: Call, { base }: World, { id }: Repository): Reply {
+  const rest = path.replace(/^\/repos\/[^/]+\/[^/]+/, "");
   const url = `${base}/repositories/${id}${rest}${query.size > 0 ? `?${query}` : ""}`;
   return {
     status: method === "GET" ? 301 : 307,
@@ -140,6 +146,9 @@ function moved({ method, query }: Call, { base }: World, { id }: Repository, res
     },
   };
 }
+
+/** Larger files come in the raw form only: https://docs.github.com/en/rest/repos/contents#get-repository-content */
+const MAX_BASE64_BYTES = 1024 * 1024;
 
 function showContents(repository: Repository, call: Call, { base }: World, [path = ""]: readonly string[]): Reply {
   const ref = call.query.get("ref") ?? repository.defaultBranch;
@@ -165,7 +174,10 @@ function showContents(repository: Repository, call: Call, { base }: World, [path
     };
   }
   const name = path.split("/").at(-1) ?? path;
-  const content = { content: file.bytes.toString("base64"), encoding: "base64" };
+  const content =
+    file.bytes.byteLength > MAX_BASE64_BYTES
+      ? { content: "", encoding: "none" }
+      : { content: file.bytes.toString("base64"), encoding: "base64" };
   return { status: 200, headers, json: { ...entryJson(repository, base, ref, path, name, file), ...content } };
 }
 
@@ -212,7 +224,7 @@ function dispatch(repository: Repository, call: Call, world: World): Reply {
       : typeof eventType !== "string"
         ? `Invalid request.\n\nFor 'properties/event_type', ${JSON.stringify(eventType)} is not a string.`
         : eventType.length < 1 || eventType.length > MAX_EVENT_TYPE_CHARACTERS
-          ? `Invalid request.\n\nevent_type is too long (maximum is ${MAX_EVENT_TYPE_CHARACTERS} characters).`
+          ? `Invalid request.\n\nevent_type must be 1 to ${MAX_EVENT_TYPE_CHARACTERS} characters, got ${eventType.length}.`
           : typeof payload !== "object" || payload === null || Array.isArray(payload)
             ? `Invalid request.\n\nFor 'properties/client_payload', ${JSON.stringify(payload)} is not an object.`
             : Object.keys(payload).length > MAX_PAYLOAD_PROPERTIES
@@ -249,13 +261,29 @@ function showCommit(repository: Repository, _call: Call, { base }: World, [ref =
   };
 }
 
+function showInstallation(app: GitHubApp, call: Call, world: World, parameters: readonly string[]): Reply {
+  const { repository, asked } = repositoryOf(world, parameters);
+  if (!repository) return notFound;
+  const owner = repository.fullName.split("/")[0]?.toLowerCase();
+  const installation = app.installations.find((each) => each.owner.toLowerCase() === owner);
+  if (!installation) return notFound;
+  if (asked && asked !== repository.fullName.toLowerCase()) return moved(call, world, repository);
+  return { status: 200, json: installationJson(app, installation, world) };
+}
+
 function issueToken(app: GitHubApp, call: Call, world: World, [id]: readonly string[]): Reply {
   const installation = app.installations.find((each) => String(each.id) === id);
   if (!installation) return notFound;
-  if (installation.suspended) return failure(403, "This installation has been suspended");
+  if (installation.suspended) return suspended;
   const asked = call.body === "" ? {} : parseObject(call.body);
   if (!asked) return failure(400, "Problems parsing JSON");
-  const { repositories, permissions } = asked as Pick<TokenGrant, "repositories" | "permissions">;
+  const { repositories = undefined, permissions = undefined } = asked;
+  if (repositories !== undefined && !isListOfNames(repositories)) {
+    return failure(422, `Invalid request.\n\nFor 'properties/repositories', expected an array of names.`);
+  }
+  if (permissions !== undefined && !isNarrowing(permissions, { metadata: "read", ...grantedTo(installation) })) {
+    return failure(422, "The permissions requested are not granted to this installation.");
+  }
   if (repositories?.some((name) => !world.repositories.find(`${installation.owner}/${name}`))) {
     return failure(
       422,
@@ -263,16 +291,29 @@ function issueToken(app: GitHubApp, call: Call, world: World, [id]: readonly str
     );
   }
   const narrowed = { ...(repositories ? { repositories } : {}), ...(permissions ? { permissions } : {}) };
-  const { token, expiresAt } = world.credentials.issue(installation.owner, narrowed);
+  const issued = world.credentials.issue(installation, narrowed);
   return {
     status: 201,
     json: {
-      token,
-      expires_at: new Date(expiresAt).toISOString().replace(/\.\d+/, ""),
-      permissions: permissions ?? { contents: "write", metadata: "read" },
+      token: issued.token,
+      expires_at: new Date(issued.expiresAt).toISOString().replace(/\.\d+/, ""),
+      permissions: issued.permissions,
       repository_selection: repositories ? "selected" : "all",
     },
   };
+}
+
+function isListOfNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+/** Whether permissions are asked for that were granted, at the same level or below. */
+function isNarrowing(
+  asked: unknown,
+  granted: Readonly<Record<string, string>>,
+): asked is NonNullable<TokenGrant["permissions"]> {
+  if (typeof asked !== "object" || asked === null) return false;
+  return Object.entries(asked).every(([name, level]) => granted[name] === "write" || granted[name] === level);
 }
 
 function showRepository(repository: Repository, { base }: World, _call: Call): Reply {
@@ -407,9 +448,7 @@ function userJson(login: string) {
   };
 }
 
-const APP_PERMISSIONS = { contents: "write", metadata: "read" };
-
-function appJson({ id }: GitHubApp) {
+function appJson({ id, installations: [installation] }: GitHubApp) {
   return {
     id,
     slug: "gh-runner",
@@ -421,16 +460,13 @@ function appJson({ id }: GitHubApp) {
     html_url: "https://github.com/apps/gh-runner",
     created_at: "2026-01-01T00:00:00Z",
     updated_at: "2026-01-01T00:00:00Z",
-    permissions: APP_PERMISSIONS,
+    permissions: installation ? grantedTo(installation) : {},
     events: [],
   };
 }
 
-function installationJson(
-  app: GitHubApp,
-  { id, owner, suspended }: GitHubApp["installations"][number],
-  { base }: World,
-) {
+function installationJson(app: GitHubApp, installation: GitHubApp["installations"][number], { base }: World) {
+  const { id, owner, suspended } = installation;
   return {
     id,
     account: userJson(owner),
@@ -442,7 +478,7 @@ function installationJson(
     app_slug: "gh-runner",
     target_id: 1,
     target_type: "Organization",
-    permissions: APP_PERMISSIONS,
+    permissions: grantedTo(installation),
     events: [],
     created_at: "2026-01-01T00:00:00Z",
     updated_at: "2026-01-01T00:00:00Z",
@@ -464,5 +500,14 @@ function parseObject(text: string): Record<string, unknown> | undefined {
       : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** A percent sign that begins no escape stands for itself. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }

@@ -16,7 +16,11 @@ export function movedClock(start = Date.parse("2026-11-24T12:00:00Z")): MovedClo
   return {
     now: () => now,
     alarm(at, ring) {
-      const alarm = { at: Math.max(at, now), ring };
+      if (at <= now) {
+        const soon = setImmediate(ring);
+        return () => clearImmediate(soon);
+      }
+      const alarm = { at, ring };
       alarms.push(alarm);
       return () => {
         alarms = alarms.filter((each) => each !== alarm);

@@ -1,0 +1,147 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { ROUTE_NAMES } from "./routes.ts";
+
+/** One request and its answer. Bodies are parsed JSON (raw content: anything); undefined is no body. */
+export type Exchange = {
+  /** GitHub's template with its method: "GET /repos/{owner}/{repo}". */
+  readonly route: string;
+  readonly status: number;
+  /** Of the answer. */
+  readonly contentType?: string | undefined;
+  readonly requestBody?: unknown;
+  readonly responseBody?: unknown;
+};
+
+/**
+ * Everything about an exchange that GitHub's own OpenAPI description does not allow; empty when it is as documented.
+ * Knows the routes of the stand-in only.
+ * @see https://github.com/github/rest-api-description
+ */
+export function validateExchange(exchange: Exchange): string[] {
+  const operation = operationOf(exchange.route);
+  if (!operation) return [`${exchange.route} is not documented`];
+  return [...requestProblems(operation, exchange), ...responseProblems(operation, exchange)];
+}
+
+/** The same for a request by itself, with the query that it carries. */
+export function validateRequest(request: Pick<Exchange, "route" | "requestBody"> & { query?: string }): string[] {
+  const operation = operationOf(request.route);
+  if (!operation) return [`${request.route} is not documented`];
+  const documented = (operation.parameters ?? []).map(resolve).filter((parameter) => parameter?.in === "query");
+  const unknown = [...new URLSearchParams(request.query).keys()].filter(
+    (name) => !documented.some((parameter) => parameter?.name === name),
+  );
+  return [
+    ...unknown.map((name) => `${request.route}: the query parameter ${name} is not documented`),
+    ...requestProblems(operation, request),
+  ];
+}
+
+function requestProblems(operation: Operation, { route, requestBody }: Pick<Exchange, "route" | "requestBody">) {
+  const documented = resolve(operation.requestBody);
+  if (requestBody === undefined) return documented?.required ? [`${route}: the request needs a body`] : [];
+  const schema = documented?.content?.["application/json"]?.schema;
+  return schema ? check(`${route} request`, schema, requestBody) : [`${route}: no request body is documented`];
+}
+
+function responseProblems(operation: Operation, { route, status, contentType = "", responseBody }: Exchange): string[] {
+  const what = `${route} ${status}`;
+  const documented = resolve(operation.responses[status]);
+  if (!documented) return [`${route}: status ${status} is not documented`];
+  if (!documented.content) return responseBody === undefined ? [] : [`${what}: no body is documented`];
+  if (responseBody === undefined) return [`${what}: a body is documented, none came`];
+  const mediaType = contentType.split(";")[0] ?? "";
+  if (route === CONTENTS && status === 200 && RAW.test(mediaType)) return [];
+  const media = documented.content[mediaType];
+  if (!media) return [`${what}: the content type ${mediaType || "(none)"} is not documented`];
+  return media.schema ? check(what, media.schema, responseBody) : [];
+}
+
+/** Raw contents are told of in the description's prose only, and are any bytes. */
+const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
+const RAW = /^application\/vnd\.github\.raw(\+json)?$/;
+
+function check(what: string, schema: object, body: unknown): string[] {
+  const validate = validators.get(schema) ?? ajv.compile(toJsonSchema(schema) as object);
+  validators.set(schema, validate);
+  return validate(body) ? [] : (validate.errors ?? []).map((error) => `${what}: ${told(error)}`);
+}
+
+const validators = new Map<object, ValidateFunction>();
+
+function told({ instancePath, message, params }: ErrorObject): string {
+  return `${instancePath || "the body"} ${message} ${JSON.stringify(params)}`;
+}
+
+/** Not strict: OpenAPI has keywords that JSON Schema lacks. Formats: those whose breach would matter to a client. */
+const ajv = new Ajv({
+  strict: false,
+  allErrors: true,
+  logger: false,
+  formats: {
+    "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
+    uri: (text: string) => URL.canParse(text),
+    int64: { type: "number", validate: Number.isInteger },
+  },
+});
+
+/**
+ * A schema of OpenAPI 3.0 as JSON Schema: `nullable` works beside anything, which ajv allows beside `type` only, and a
+ * component is added to ajv when it is first referred to.
+ */
+function toJsonSchema(schema: unknown): unknown {
+  if (typeof schema !== "object" || schema === null) return schema;
+  if (Array.isArray(schema)) return schema.map(toJsonSchema);
+  if ("$ref" in schema && typeof schema.$ref === "string") return { $ref: adopt(schema.$ref) };
+  const keywords = Object.entries(schema).filter(([key, value]) => key !== "nullable" || typeof value !== "boolean");
+  const own = Object.fromEntries(keywords.map(([key, value]) => [key, toJsonSchema(value)]));
+  return "nullable" in schema && schema.nullable === true ? { anyOf: [own, { type: "null" }] } : own;
+}
+
+const adopted = new Set<string>();
+
+/** The name under which ajv knows the component that a reference points to. */
+function adopt(reference: string): string {
+  const name = reference.replace("#/", "https://api.github.com/");
+  if (adopted.has(name)) return name;
+  adopted.add(name);
+  ajv.addSchema({ ...(toJsonSchema(target(reference)) as object), $id: name });
+  return name;
+}
+
+type Reference = { $ref: string };
+type Content = { required?: boolean; content?: Record<string, { schema?: object }> };
+type Parameter = { in: string; name: string };
+type Operation = {
+  parameters?: (Parameter | Reference)[];
+  requestBody?: Content | Reference;
+  responses: Record<string, Content | Reference>;
+};
+type Description = { paths: Record<string, Record<string, Operation>>; components: object };
+
+function operationOf(route: string): Operation | undefined {
+  const [method = "", path = ""] = route.split(" ");
+  return ROUTE_NAMES.includes(route) ? description().paths[path]?.[method.toLowerCase()] : undefined;
+}
+
+let opened: Description | undefined;
+
+/** 13 MB, read in 0.1 s and only when asked for. */
+function description(): Description {
+  const file = import.meta.resolve("@octokit/openapi/generated/api.github.com.json");
+  opened ??= JSON.parse(readFileSync(fileURLToPath(file), "utf8")) as Description;
+  return opened;
+}
+
+/** What stands there, or what the reference there points to. */
+function resolve<T extends object>(value: T | Reference | undefined): T | undefined {
+  return value && "$ref" in value ? (target(value.$ref) as T) : (value as T | undefined);
+}
+
+function target(reference: string): unknown {
+  let found: unknown = description();
+  for (const key of reference.split("/").slice(1)) found = (found as Record<string, unknown>)[key];
+  return found;
+}
