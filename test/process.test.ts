@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { before, describe, it, type TestContext } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -47,11 +47,6 @@ const settingsFor = (t: TestContext, github: { url: string }) => ({
 });
 
 describe("the process", () => {
-  before(async () => {
-    const build = spawn(process.execPath, ["scripts/build.ts"], { cwd: ROOT, stdio: "inherit" });
-    assert.equal(await ended(build), 0);
-  });
-
   for (const [what, args] of [
     ["from the sources", ["src/main.ts", "serve"]],
     ["as one bundled file", ["dist/gh-runner.js", "serve"]],

@@ -16,7 +16,7 @@ export type Accepted = {
   readonly joined: boolean;
   /** The waiting run that this one replaced. */
   readonly superseded: string | undefined;
-  /** Already claimed, when it came with a token of its own. */
+  /** When it is claimed already: with a token of its own always, else if `take` was given and its turn has come. */
   readonly claim: Claim | undefined;
 };
 
@@ -75,8 +75,9 @@ export type RunStore = {
   /**
    * Stores an event; resolves once it is on disk. In a concurrency group at most one run waits: a newer event takes
    * the place of the waiting one, or joins it when it brings the same input as a run that waits for another attempt.
+   * With `take` the store may claim the run at once when its turn has come, which saves a transaction.
    */
-  accept(event: NewRun, lease: { owner: string; now: number; until: number }): Promise<Accepted>;
+  accept(event: NewRun, lease: { owner: string; now: number; until: number; take: boolean }): Promise<Accepted>;
   /** Takes up to `limit` due runs, oldest due first: queued ones, and running ones whose lease has ended. */
   claim(lease: { owner: string; now: number; until: number; limit: number }): Promise<readonly Claim[]>;
   /** Keeps this owner's claims for longer. */
@@ -95,8 +96,8 @@ export type RunStore = {
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
-  /** When the next queued run after `now` is due. */
-  nextDue(now: number): Promise<number | undefined>;
+  /** When the first queued run is due, be it in the past; undefined when none is queued. */
+  nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;
   /** Rejects when nothing can be stored. */

@@ -27,6 +27,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   const byId = (id: string) => one("SELECT * FROM runs WHERE id = ?", id);
   const waitingIn = (slot: string | null) =>
     slot === null ? undefined : one("SELECT * FROM runs WHERE slot = ? AND status = 'queued'", slot);
+  const isFree = (slot: string | null) =>
+    slot === null || !one("SELECT 1 FROM runs WHERE slot = ? AND status = 'running'", slot);
   const supersede = (seq: number, successor: string, at: number) =>
     change(
       "UPDATE runs SET status = 'superseded', superseded_by = ?, ended_at = ?, owner = NULL, lease_until = NULL WHERE seq = ?",
@@ -78,7 +80,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       return { run: waiting.id as string, joined: true, superseded: undefined, claim: undefined };
     }
     if (waiting) supersede(waiting.seq as number, event.id, lease.now);
-    const running = event.ownToken;
+    const running = event.ownToken || (lease.take && !waiting && isFree(slot));
     change(
       `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
          started_at, attempts, owner, lease_until)
@@ -244,7 +246,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
         conditions.push(condition);
         values.push(value);
       };
-      where("status = ?", status);
+      // Written out, because a partial index is not found for a value that is bound.
+      if (status !== undefined) conditions.push(`status = '${status}'`);
       where("workflow = ?", workflow);
       where("grp = ?", group);
       where("seq < ?", cursor === undefined ? undefined : Number(cursor));
@@ -264,15 +267,18 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
         since,
         workflow,
       )?.id as string | undefined,
-    nextDue: async (after) =>
-      (one("SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND due_at > ?", after)?.at as number | null) ??
-      undefined,
+    nextDue: async () =>
+      (one("SELECT min(due_at) AS at FROM runs WHERE status = 'queued'")?.at as number | null | undefined) ?? undefined,
+    // Looks at the oldest only, so that it needs no index; what is not over yet stays among them.
     forget: (before, limit) =>
       write(
         () =>
           Number(
-            change("DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE ended_at < ? LIMIT ?)", before, limit)
-              .changes,
+            change(
+              "DELETE FROM runs WHERE seq IN (SELECT seq FROM runs ORDER BY seq LIMIT ?) AND ended_at < ?",
+              limit,
+              before,
+            ).changes,
           ),
         { flush: false },
       ),

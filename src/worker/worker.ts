@@ -58,6 +58,11 @@ export function startWorker(needs: WorkerNeeds): Worker {
   const { store, clock, log, owner } = needs;
   const callers = waitingCallers(clock);
   const inFlight = new Map<Claim, Promise<void>>();
+  /** Events on their way into the store, which may come back claimed. */
+  let accepting = 0;
+  let stopped = false;
+  /** Nothing is queued: the usual case, in which no end of a run needs to look for another. */
+  let idle = false;
   let trouble: StoreUnavailable | undefined;
 
   const claiming = pump(clock, claimDue, (error) => {
@@ -66,10 +71,15 @@ export function startWorker(needs: WorkerNeeds): Worker {
   });
   const stopExtending = every(clock, LEASE_MS / 3, async () => {
     if (inFlight.size > 0) await store.extend(owner, clock.now() + LEASE_MS).catch(troubled);
-    claiming.wake();
+    wake();
   });
   const stopForgetting = every(clock, FORGET_EVERY_MS, forgetOldRuns);
-  claiming.wake();
+  wake();
+
+  function wake(): void {
+    idle = false;
+    claiming.wake();
+  }
 
   /** Starts what is due, and says when to look again. */
   async function claimDue(): Promise<number | undefined> {
@@ -79,7 +89,10 @@ export function startWorker(needs: WorkerNeeds): Worker {
     if (trouble) log.info("the store can be written again");
     trouble = undefined;
     for (const claim of claims) start(claim, undefined);
-    return store.nextDue(now);
+    const next = await store.nextDue();
+    idle = next === undefined;
+    // What is due already waits for a run in flight, whose end wakes this again.
+    return next !== undefined && next > now ? next : undefined;
   }
 
   function start(claim: Claim, token: string | undefined): void {
@@ -87,7 +100,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       .catch((error) => log.error({ run: claim.run.id, err: error }, "an attempt met an error of the service's own"))
       .finally(() => {
         inFlight.delete(claim);
-        claiming.wake();
+        if (!idle) claiming.wake();
       });
     inFlight.set(claim, ended);
   }
@@ -95,6 +108,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   async function perform(claim: Claim, token: string | undefined): Promise<void> {
     const { attempt, settlement } = await attemptRun(claim, token, needs);
     const run = await settleInTheEnd(claim, attempt, settlement);
+    if (run?.status === "queued") idle = false;
     if (run) callers.tell(run);
   }
 
@@ -149,17 +163,21 @@ export function startWorker(needs: WorkerNeeds): Worker {
   return {
     async accept(event, { token, waitMs }) {
       const now = clock.now();
-      const accepted = await store.accept(event, { owner, now, until: now + LEASE_MS });
+      const take = !stopped && inFlight.size + accepting < MAX_RUNNING;
+      accepting++;
+      const accepted = await store
+        .accept(event, { owner, now, until: now + LEASE_MS, take })
+        .finally(() => accepting--);
       // From here to `wait` nothing may be awaited: an outcome could pass unheard.
       if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
       const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
       if (accepted.claim) start(accepted.claim, token);
-      else claiming.wake();
+      else wake();
       return { run: accepted.run, outcome };
     },
     async rerun(id) {
       const rerun = await store.rerun(id, clock.now());
-      if (rerun.status === "queued") claiming.wake();
+      if (rerun.status === "queued") wake();
       return rerun;
     },
     async check() {
@@ -168,6 +186,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     },
     dismissCallers: callers.dismiss,
     async drain(milliseconds) {
+      stopped = true;
       claiming.stop();
       stopExtending();
       stopForgetting();
