@@ -19,7 +19,7 @@ export function failureOf(attempted: Attempted, answer: Answer, now: number): Fa
   const notBefore = limitEnds(answer, now);
   if (notBefore !== undefined) {
     return new LimitReached(
-      facts(`Nothing to do: GitHub takes requests again after ${new Date(notBefore).toISOString()}.`),
+      facts(`GitHub takes requests again after ${new Date(notBefore).toISOString()}.`),
       notBefore,
     );
   }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { endpoint } from "@octokit/endpoint";
 import { Agent } from "undici";
+import { inTurns } from "./in-turns.ts";
 
 /** One answer of GitHub, read to its end. */
 export type Answer = {
@@ -50,6 +51,8 @@ export function openGitHubHttp({
     baseUrl: apiUrl,
     headers: { "user-agent": userAgent, "x-github-api-version": API_VERSION, accept: "application/vnd.github+json" },
   });
+  // The time-out of a request begins when it is sent, not while it waits for a connection.
+  const turns = inTurns(MAX_CONNECTIONS);
   const agent = new Agent({
     connections: MAX_CONNECTIONS,
     keepAliveTimeout: 30_000,
@@ -70,7 +73,8 @@ export function openGitHubHttp({
 
     let path = request.url.slice(origin.length);
     for (let redirects = 0; ; redirects++) {
-      const answer = await sendOnce(agent, { origin, path, method: request.method, headers, body }, timeoutMs);
+      const attempt = { origin, path, method: request.method, headers, body };
+      const answer = await turns.take(() => sendOnce(agent, attempt, timeoutMs));
       const next = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
       if (next === undefined) return answer;
       path = next;

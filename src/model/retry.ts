@@ -13,6 +13,9 @@ const DELAYS_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE
 /** A delay is stretched by up to this share, so that runs that failed together do not come back together. */
 const JITTER = 0.2;
 
+/** A limit that ends at once, or has ended by the clock, is waited for all the same: it would only be met again. */
+const LEAST_LIMIT_MS = SECOND;
+
 /**
  * Decides what follows an attempt. Success, a skip and a permanent failure end the run; so does any failure of a run
  * whose token is not stored. A limit is waited for as long as it takes. A transient failure is tried again until
@@ -26,8 +29,8 @@ export function afterAttempt(
 ): Next {
   if (outcome.status !== "failure" || outcome.kind === "permanent" || run.ownToken) return { end: true };
   if (outcome.kind === "limit") {
-    const wait = Math.max(0, (outcome.notBefore ?? now) - now);
-    return { end: false, dueAt: Math.ceil(now + wait + random * JITTER * SECOND), counts: false };
+    const wait = Math.max(LEAST_LIMIT_MS, (outcome.notBefore ?? now) - now);
+    return { end: false, dueAt: Math.ceil(now + wait + random * SECOND), counts: false };
   }
   const delay = (DELAYS_MS[run.failures] ?? HOUR) * (1 + random * JITTER);
   const dueAt = Math.ceil(now + delay);

@@ -5,6 +5,7 @@ import type { Attempt, Json, Outcome, Run, Step } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
 import type { Context, GitHub, Workflow } from "../model/workflow.ts";
 import { execute } from "./execute.ts";
+import type { StoreHealth } from "./store-health.ts";
 
 export type AttemptNeeds = {
   readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
@@ -16,6 +17,8 @@ export type AttemptNeeds = {
   readonly scrub: (text: string) => string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Writes until the store takes it. */
+  readonly insist: StoreHealth["insist"];
   /** From 0 to 1. */
   readonly random: () => number;
   readonly retryHours: number;
@@ -72,7 +75,7 @@ function contextOf(
   needs: AttemptNeeds,
   seen: Seen,
 ): Context<unknown> {
-  const { store, clock, scrub } = needs;
+  const { store, clock, scrub, insist } = needs;
   const claim = { run, attempt, steps, ...rest };
   const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
   return {
@@ -87,7 +90,7 @@ function contextOf(
       if (earlier) return earlier.result as Result;
       const startedAt = clock.now();
       const keep = (end: Pick<Step, "result" | "error">) =>
-        store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end });
+        insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
       try {
         const result = await work();
         await keep({ result, error: undefined });

@@ -1,5 +1,6 @@
 import { isFailure } from "../model/failure.ts";
-import type { Outcome } from "../model/run.ts";
+import type { Json, Outcome } from "../model/run.ts";
+import { StoreUnavailable } from "../model/store.ts";
 import { type Context, skipReason, type Workflow } from "../model/workflow.ts";
 
 /** Carries one event through a workflow. Never throws: whatever the workflow throws becomes an outcome. */
@@ -8,9 +9,18 @@ export async function execute<Body>(workflow: Workflow<Body>, context: Context<B
     const result = await workflow.run(context);
     const reason = skipReason(result);
     if (reason !== undefined) return { status: "skipped", reason };
-    return { status: "success", outputs: result as Exclude<typeof result, { [key: symbol]: string }> };
+    return success(result);
   } catch (error) {
     return failed(error);
+  }
+}
+
+function success(result: unknown): Outcome {
+  try {
+    return { status: "success", outputs: JSON.parse(JSON.stringify(result ?? null)) as Json };
+  } catch (error) {
+    const reason = `The workflow returned what JSON cannot carry: ${(error as Error).message}`;
+    return { status: "failure", reason, http: 500, kind: "permanent" };
   }
 }
 
@@ -19,6 +29,8 @@ function failed(error: unknown): Outcome {
     const { message: reason, kind, http } = error;
     return { status: "failure", reason, http, kind, ...(error.kind === "limit" && { notBefore: error.notBefore }) };
   }
+  if (error instanceof StoreUnavailable)
+    return { status: "failure", reason: error.message, http: 500, kind: "transient" };
   const thrown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { status: "failure", reason: `The workflow threw ${thrown}`, http: 500, kind: "permanent" };
 }

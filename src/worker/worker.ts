@@ -12,8 +12,9 @@ import {
 import { type AttemptNeeds, attemptRun } from "./attempt.ts";
 import { waitingCallers } from "./callers.ts";
 import { every, pump } from "./pump.ts";
+import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
-export type WorkerNeeds = AttemptNeeds & {
+export type WorkerNeeds = Omit<AttemptNeeds, "insist"> & {
   readonly store: RunStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -47,9 +48,6 @@ const MAX_RUNNING = 64;
 /** A claim ends so long after the last sign of life of its process; it is extended three times in between. */
 const LEASE_MS = 60_000;
 
-/** How soon a store that could not be written is tried again. */
-const STORE_RETRY_MS = 1000;
-
 const FORGET_EVERY_MS = 60_000;
 /** Few enough to be deleted without a pause that anybody notices. */
 const FORGET_AT_ONCE = 500;
@@ -63,16 +61,14 @@ export function startWorker(needs: WorkerNeeds): Worker {
   let stopped = false;
   /** Nothing is queued: the usual case, in which no end of a run needs to look for another. */
   let idle = false;
-  let trouble: StoreUnavailable | undefined;
-
+  /** When the claims in flight were last extended. */
+  let extendedAt = 0;
+  const health = storeHealth(needs);
   const claiming = pump(clock, claimDue, (error) => {
-    troubled(error);
+    report(error);
     return clock.now() + STORE_RETRY_MS;
   });
-  const stopExtending = every(clock, LEASE_MS / 3, async () => {
-    if (inFlight.size > 0) await store.extend(owner, clock.now() + LEASE_MS).catch(troubled);
-    wake();
-  });
+  const stopWaking = every(clock, LEASE_MS / 3, async () => wake());
   const stopForgetting = every(clock, FORGET_EVERY_MS, forgetOldRuns);
   wake();
 
@@ -85,14 +81,20 @@ export function startWorker(needs: WorkerNeeds): Worker {
   async function claimDue(): Promise<number | undefined> {
     const now = clock.now();
     const free = MAX_RUNNING - inFlight.size;
-    const claims = free > 0 ? await store.claim({ owner, now, until: now + LEASE_MS, limit: free }) : [];
-    if (trouble) log.info("the store can be written again");
-    trouble = undefined;
+    if (inFlight.size > 0 && now - extendedAt >= LEASE_MS / 3) extend(now);
+    const lease = { owner, now, until: now + LEASE_MS, limit: free };
+    const claims = free > 0 ? await health.watch(store.claim(lease)) : [];
     for (const claim of claims) start(claim, undefined);
     const next = await store.nextDue();
     idle = next === undefined;
     // What is due already waits for a run in flight, whose end wakes this again.
     return next !== undefined && next > now ? next : undefined;
+  }
+
+  /** Goes into the same transaction as the claims after it: a late process never takes its own runs for abandoned. */
+  function extend(now: number): void {
+    extendedAt = now;
+    health.watch(store.extend(owner, now + LEASE_MS)).catch(report);
   }
 
   function start(claim: Claim, token: string | undefined): void {
@@ -106,37 +108,23 @@ export function startWorker(needs: WorkerNeeds): Worker {
   }
 
   async function perform(claim: Claim, token: string | undefined): Promise<void> {
-    const { attempt, settlement } = await attemptRun(claim, token, needs);
-    const run = await settleInTheEnd(claim, attempt, settlement);
+    const { attempt, settlement } = await attemptRun(claim, token, { ...needs, insist: health.insist });
+    const run = await health.insist(() => store.settle(claim, attempt, settlement));
     if (run?.status === "queued") idle = false;
     if (run) callers.tell(run);
   }
 
-  /** What happened at GitHub has happened: it is told to the store until the store takes it. */
-  async function settleInTheEnd(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<Run | undefined> {
-    for (;;) {
-      try {
-        return await store.settle(claim, attempt, settlement);
-      } catch (error) {
-        troubled(error);
-        await new Promise<void>((resolve) => void clock.alarm(clock.now() + STORE_RETRY_MS, resolve));
-      }
-    }
-  }
-
-  /** Says once that the store cannot be written; anything else is a mistake of ours and goes on up. */
-  function troubled(error: unknown): void {
-    if (!(error instanceof StoreUnavailable)) throw error;
-    if (!trouble) log.error({ err: error }, "the store cannot be written: runs wait, and callers are answered 503");
-    trouble = error;
+  /** The store's own trouble is logged where it is noticed; anything else is a mistake of ours. */
+  function report(error: unknown): void {
+    if (!(error instanceof StoreUnavailable)) log.error({ err: error }, "the worker met an error of the service's own");
   }
 
   async function forgetOldRuns(): Promise<void> {
     const before = clock.now() - needs.retainDays * 86_400_000;
     try {
-      while ((await store.forget(before, FORGET_AT_ONCE)) === FORGET_AT_ONCE);
+      while ((await health.watch(store.forget(before, FORGET_AT_ONCE))) === FORGET_AT_ONCE);
     } catch (error) {
-      troubled(error);
+      report(error);
     }
   }
 
@@ -165,8 +153,8 @@ export function startWorker(needs: WorkerNeeds): Worker {
       const now = clock.now();
       const take = !stopped && inFlight.size + accepting < MAX_RUNNING;
       accepting++;
-      const accepted = await store
-        .accept(event, { owner, now, until: now + LEASE_MS, take })
+      const accepted = await health
+        .watch(store.accept(event, { owner, now, until: now + LEASE_MS, take }))
         .finally(() => accepting--);
       // From here to `wait` nothing may be awaited: an outcome could pass unheard.
       if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
@@ -176,19 +164,18 @@ export function startWorker(needs: WorkerNeeds): Worker {
       return { run: accepted.run, outcome };
     },
     async rerun(id) {
-      const rerun = await store.rerun(id, clock.now());
+      const rerun = await health.watch(store.rerun(id, clock.now()));
       if (rerun.status === "queued") wake();
       return rerun;
     },
     async check() {
-      if (trouble) throw trouble;
-      await store.check();
+      await health.watch(store.check());
     },
     dismissCallers: callers.dismiss,
     async drain(milliseconds) {
       stopped = true;
       claiming.stop();
-      stopExtending();
+      stopWaking();
       stopForgetting();
       const late = new Promise<void>((resolve) => void clock.alarm(clock.now() + milliseconds, resolve));
       await Promise.race([Promise.allSettled(inFlight.values()), late]);

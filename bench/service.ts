@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** The bundled service as a process of its own, with its own folder. */
+export type MeasuredService = {
+  readonly url: string;
+  readonly pid: number;
+  /** CPU time used so far, user and system, in ms. */
+  cpuMs(): number;
+  /** Memory in MB: `privateDirty` is what the process alone has written, `resident` all that it has in memory. */
+  memory(): { privateDirty: number; privateClean: number; resident: number; peak: number };
+  stop(): Promise<void>;
+};
+
+export const TOKEN = "bench-token-0123456789";
+
+/** Starts `dist/gh-runner.js serve`; resolves at its first 200 of /health. */
+export async function startBundle(
+  gitHubUrl: string,
+  { nodeOptions = [], env = {} }: { nodeOptions?: readonly string[]; env?: Record<string, string> } = {},
+): Promise<MeasuredService & { readyMs: number; readyCpuMs: number }> {
+  const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const url = `http://127.0.0.1:${port}`;
+  const started = performance.now();
+  const child = spawn(process.execPath, [...nodeOptions, "dist/gh-runner.js", "serve"], {
+    cwd: ROOT,
+    stdio: ["ignore", "ignore", "inherit"],
+    env: {
+      PATH: process.env.PATH,
+      PORT: String(port),
+      HOST: "127.0.0.1",
+      DATA_DIR: folder,
+      GITHUB_API_URL: gitHubUrl,
+      GITHUB_TOKEN: TOKEN,
+      DEPLOYMENT_REPO: "acme/deployment",
+      TARGET_REPO: "acme/shop",
+      ...env,
+    },
+  });
+  const pid = child.pid as number;
+  while (!(await answers(url))) {
+    if (child.exitCode !== null || performance.now() - started > 20_000) throw new Error("the service did not start");
+  }
+  return {
+    url,
+    pid,
+    readyMs: performance.now() - started,
+    readyCpuMs: cpuOf(pid),
+    cpuMs: () => cpuOf(pid),
+    memory: () => memoryOf(pid),
+    async stop() {
+      await ended(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts the stand-in GitHub as a process of its own; resolves with its URL. */
+export async function startStandIn(latencyMs: number): Promise<{ url: string; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, ["bench/stand-in.ts", String(latencyMs)], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = await once(child.stdout, "data");
+  return { url: String(line).trim(), stop: () => ended(child) };
+}
+
+/** Sends one notification, as ArgoCD does on a connection of its own; resolves with its latency in ms. */
+export async function dispatch(url: string, application: string, agent: Agent | false = false): Promise<number> {
+  const body = JSON.stringify({ application });
+  const started = performance.now();
+  const outgoing = request(`${url}/dispatch`, {
+    method: "POST",
+    agent,
+    headers: { "content-length": Buffer.byteLength(body) },
+  });
+  outgoing.end(body);
+  const [incoming] = await once(outgoing, "response");
+  incoming.resume();
+  await once(incoming, "end");
+  if (incoming.statusCode !== 200) throw new Error(`${application} was answered ${incoming.statusCode}`);
+  return performance.now() - started;
+}
+
+/** Sends `count` notifications, `concurrency` at a time; resolves with their latencies in ms. */
+export async function load(
+  url: string,
+  size: "light" | "heavy",
+  count: number,
+  concurrency: number,
+): Promise<number[]> {
+  const latencies: number[] = [];
+  let next = 0;
+  const one = async () => {
+    while (next < count) latencies.push(await dispatch(url, `pr-${size}-${next++ % APPLICATIONS}`));
+  };
+  await Promise.all(Array.from({ length: concurrency }, one));
+  return latencies;
+}
+
+/** How many applications of each size the stand-in knows: more than ever run at once. */
+export const APPLICATIONS = 400;
+
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const outgoing = request(`${url}/health`, { agent: false });
+    outgoing.end();
+    const [incoming] = await once(outgoing, "response");
+    incoming.resume();
+    return incoming.statusCode === 200;
+  } catch {
+    return false;
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  child.kill("SIGTERM");
+  await once(child, "exit");
+}
+
+/** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: fields 14 and 15, in ticks of 10 ms. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+function memoryOf(pid: number) {
+  const sums = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const megabytes = (text: string, name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1]) / 1024;
+  return {
+    privateDirty: megabytes(sums, "Private_Dirty"),
+    privateClean: megabytes(sums, "Private_Clean"),
+    resident: megabytes(sums, "Rss"),
+    peak: megabytes(status, "VmHWM"),
+  };
+}
