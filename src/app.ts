@@ -89,9 +89,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         },
         { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
       ),
+    runs: { list: store.list, get: store.get, rerun: worker.rerun },
     checkReady: worker.check,
     authTokens: config.authTokens,
     hasServiceToken: config.githubToken !== undefined,
+    version: VERSION,
     log,
     secrets,
   });

@@ -8,7 +8,7 @@ const SETTINGS = {
     "GITHUB_API_URL",
     "https://api.github.com",
     "Base URL of GitHub's REST API. GitHub Enterprise Server: `https://HOST/api/v3`.",
-    apiUrl,
+    baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN"),
   ),
   targetRepo: setting(
     "TARGET_REPO",
@@ -88,7 +88,22 @@ const SETTINGS = {
   logLevel: setting("LOG_LEVEL", "info", "trace, debug, info, warn, error, fatal or silent.", level),
 };
 
-export type Config = { readonly [K in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[K]["parse"]> };
+/** What the commands need that talk to a running service. */
+const CLIENT_SETTINGS = {
+  url: setting(
+    "GH_RUNNER_URL",
+    "http://localhost:9555",
+    "Where the service answers.",
+    baseUrl("http://localhost:9555", "GH_RUNNER_TOKEN"),
+  ),
+  token: secret("GH_RUNNER_TOKEN", "One of the service's `AUTH_TOKENS`, if it has any.", token),
+};
+
+type Values<Settings extends Readonly<Record<string, Setting<unknown>>>> = {
+  readonly [K in keyof Settings]: ReturnType<Settings[K]["parse"]>;
+};
+
+export type Config = Values<typeof SETTINGS>;
 
 /** Settings that cannot be used; the message names all of them and what to do. */
 export class ConfigError extends Error {
@@ -102,28 +117,43 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws ConfigError with all problems in one message.
  */
 export function readConfig(environment: Environment = process.env): Config {
+  const { values, problems } = readSettings(SETTINGS, environment);
+  if (problems.length > 0) {
+    const lines = problems.map((problem) => `\n  ${problem}`).join("");
+    throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):${lines}`);
+  }
+  return values;
+}
+
+/**
+ * The same for the commands that talk to a running service.
+ * @throws ConfigError with all problems in one line.
+ */
+export function readClientConfig(environment: Environment = process.env): Values<typeof CLIENT_SETTINGS> {
+  const { values, problems } = readSettings(CLIENT_SETTINGS, environment);
+  if (problems.length > 0) throw new ConfigError(problems.join("; "));
+  return values;
+}
+
+function readSettings<Settings extends Readonly<Record<string, Setting<unknown>>>>(
+  settings: Settings,
+  environment: Environment,
+): { values: Values<Settings>; problems: readonly string[] } {
   const problems: string[] = [];
-  const entries = Object.entries(SETTINGS).map(([key, { name, fallback, parse, isSecret, emptyCounts }]) => {
+  const entries = Object.entries(settings).map(([key, { name, fallback, parse, isSecret, emptyCounts }]) => {
     try {
       const given = isSecret ? secretText(environment, name) : environment[name];
       return [key, parse(given === undefined || (given === "" && !emptyCounts) ? fallback : given)];
     } catch (problem) {
-      problems.push(`  ${name}: ${(problem as Error).message}`);
+      problems.push(`${name}: ${(problem as Error).message}`);
       return [key, undefined];
     }
   });
-  if (problems.length > 0) {
-    throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):\n${problems.join("\n")}`);
-  }
-  return Object.fromEntries(entries);
+  return { values: Object.fromEntries(entries), problems };
 }
 
 /** The text of docs/configuration.md. */
 export function configurationReference(): string {
-  const rows = Object.values(SETTINGS).map(({ name, fallback, about, isSecret }) => {
-    const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``;
-    return `| ${names} | ${fallback ? `\`${fallback}\`` : "unset"} | ${about} |`;
-  });
   return [
     "<!-- Generated from src/config.ts by `npm run docs`. Do not edit. -->",
     "# Configuration",
@@ -132,14 +162,24 @@ export function configurationReference(): string {
     "be used stops the start with one message that names every problem. A secret can be given as a file instead:",
     "`GITHUB_TOKEN_FILE=/run/secrets/github-token`.",
     "",
-    "| setting | default | meaning |",
-    "|---|---|---|",
-    ...rows,
+    ...rowsOf(SETTINGS),
+    "",
+    "The commands `gh-runner runs …` talk to a running service. They read these alone:",
+    "",
+    ...rowsOf(CLIENT_SETTINGS),
     "",
     "Node's own variables apply as well: `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust besides",
     "the public ones.",
     "",
   ].join("\n");
+}
+
+function rowsOf(settings: Readonly<Record<string, Setting<unknown>>>): string[] {
+  const rows = Object.values(settings).map(({ name, fallback, about, isSecret }) => {
+    const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``;
+    return `| ${names} | ${fallback ? `\`${fallback}\`` : "unset"} | ${about} |`;
+  });
+  return ["| setting | default | meaning |", "|---|---|---|", ...rows];
 }
 
 type Setting<T> = {
@@ -198,14 +238,14 @@ function portNumber(text: string): number {
   return port;
 }
 
-function apiUrl(text: string): string {
-  const url = URL.parse(text);
-  if (!url || !["http:", "https:"].includes(url.protocol)) {
-    throw new Error("expected a URL such as https://api.github.com or https://HOST/api/v3");
-  }
-  if (url.username || url.password) throw new Error("must not contain credentials: use GITHUB_TOKEN");
-  if (url.search || url.hash) throw new Error(`must not contain a query or a fragment, got "${text}"`);
-  return (url.origin + url.pathname).replace(/\/+$/, "");
+function baseUrl(example: string, tokenSetting: string): (text: string) => string {
+  return (text) => {
+    const url = URL.parse(text);
+    if (!url || !["http:", "https:"].includes(url.protocol)) throw new Error(`expected a URL such as ${example}`);
+    if (url.username || url.password) throw new Error(`must not contain credentials: use ${tokenSetting}`);
+    if (url.search || url.hash) throw new Error(`must not contain a query or a fragment, got "${text}"`);
+    return (url.origin + url.pathname).replace(/\/+$/, "");
+  };
 }
 
 function repository(text: string): string {

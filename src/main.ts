@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { CommandError } from "./cli/command-error.ts";
+import { RUN_STATUSES } from "./model/run.ts";
 import { VERSION } from "./version.ts";
 
 const program = new Command("gh-runner")
@@ -14,4 +16,50 @@ program
     await serve();
   });
 
-await program.parseAsync();
+const runs = program
+  .command("runs")
+  .description("look at the runs of a running service, and re-run them; GH_RUNNER_URL says where it is");
+
+const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
+
+runs
+  .command("list")
+  .description("list runs, newest first")
+  .addOption(new Option("--status <status>", "only runs in this status").choices(RUN_STATUSES))
+  .option("--workflow <name>", "only runs of this workflow")
+  .option("--group <name>", "only runs of this concurrency group")
+  .option("--limit <number>", "at most so many: 1 to 100, 20 without it")
+  .option("--cursor <cursor>", "go on where an earlier list ended")
+  .option(...JSON_OPTION)
+  .action(async (options) => {
+    const { listRuns } = await import("./cli/runs-list.ts");
+    await listRuns(options);
+  });
+
+runs
+  .command("show <run>")
+  .description("show one run with its attempts and steps")
+  .option(...JSON_OPTION)
+  .action(async (id, options) => {
+    const { showRun } = await import("./cli/runs-show.ts");
+    await showRun(id, options);
+  });
+
+runs
+  .command("rerun [run]")
+  .description("queue a run that has ended again, or all that failed lately")
+  .option("--failed", "every failed run; needs --since")
+  .option("--since <duration>", "with --failed: accepted within this time, such as 30m, 2h or 3d")
+  .option(...JSON_OPTION)
+  .action(async (id, options) => {
+    const { rerunRuns } = await import("./cli/runs-rerun.ts");
+    await rerunRuns(id, options);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommandError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["model"],
   inbound: ["model"],
   workflows: ["index.ts"],
-  cli: ["app.ts", "config.ts", "log.ts", "version.ts"],
+  cli: ["app.ts", "inbound", "config.ts", "log.ts", "version.ts"],
   "index.ts": ["model"],
   "http.ts": ["inbound", "model"],
   "server.ts": ["inbound"],
@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "config.ts": [],
   "closing-stack.ts": [],
   "version.ts": [],
-  "main.ts": ["cli", "version.ts"],
+  "main.ts": ["cli", "model", "version.ts"],
 };
 
 /** Packages that only one room knows. */

@@ -2,24 +2,24 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import manifest from "../package.json" with { type: "json" };
+import { temporaryFolder } from "./support/folder.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(`${ROOT}/README.md`, "utf8");
 
-async function shell(command: string): Promise<{ code: number; output: string }> {
-  const child = spawn("sh", ["-c", command], { cwd: ROOT });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text) => {
-      output += text;
-    });
-  }
-  const [code] = await once(child, "close");
-  return { code, output };
-}
+/** Every command that the README shows; a new one belongs here, with a test. */
+const COMMANDS = {
+  curl: `curl -d '{"application":"pr-1234"}' localhost:9555/dispatch`,
+  demoOnce: "npm run demo -- --once",
+  start: "TARGET_REPO=acme/shop DEPLOYMENT_REPO=acme/deployment GITHUB_TOKEN=github_pat_yours npm start",
+  build: "npm run build",
+  serve: "node dist/gh-runner.js serve",
+} as const;
+
+const RUN_BY_CI = ["npm ci && npm run demo", "npm cit", "npm run check"];
 
 describe("the README", () => {
   it("shows only npm scripts that exist", () => {
@@ -40,21 +40,80 @@ describe("the README", () => {
     }
   });
 
-  it("has a demo that a newcomer can run, and the curl line that it prints works", async () => {
-    const once_ = await shell("PORT=0 npm run -s demo -- --once");
-    assert.equal(once_.code, 0, once_.output);
-    assert.equal(once_.output.match(/answer {8}200 /g)?.length, 3);
-    assert.equal(once_.output.match(/GitHub got {4}environment_ready for acme\/shop/g)?.length, 2);
+  it("has no command that is not executed, here or by CI", () => {
+    const lines = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.trim().split("\n"));
+    assert.deepEqual(new Set(lines), new Set([...Object.values(COMMANDS), ...RUN_BY_CI]));
+  });
 
-    const demo = spawn(process.execPath, ["sandbox/demo.ts"], { cwd: ROOT, env: { ...process.env, PORT: "0" } });
-    let output = "";
-    demo.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text;
+  it("has a demo that ends by itself, and shows three answers and two events", async () => {
+    const demo = await shell(COMMANDS.demoOnce, { PORT: "0" });
+    assert.equal(demo.code, 0, demo.output);
+    assert.equal(demo.output.match(/answer {8}200 /g)?.length, 3);
+    assert.equal(demo.output.match(/GitHub got {4}environment_ready for acme\/shop/g)?.length, 2);
+  });
+
+  it("has a demo to play with: its own curl line works, and the one that it prints", async (t) => {
+    const demo = start(t, "node sandbox/demo.ts", { PORT: "0" });
+    const printed = await demo.said(/ {2}(curl .* localhost:(\d+)\/dispatch)\n/);
+    const [, line = "", port = ""] = printed;
+    assert.match((await shell(line)).output, /"status":"success".*"sourceName":"pr-3456"/);
+    const own = await shell(COMMANDS.curl.replace("9555", port));
+    assert.match(own.output, /"status":"success".*"sourceName":"pr-1234"/);
+    assert.equal(await demo.stop("SIGINT"), 0);
+  });
+
+  for (const command of ["start", "serve"] as const) {
+    it(`has a command that starts the service: ${COMMANDS[command]}`, async (t) => {
+      if (command === "serve") assert.equal((await shell(COMMANDS.build)).code, 0);
+      const line = COMMANDS[command].replace("npm start", "node src/main.ts serve");
+      const service = start(t, line, { PORT: "0", HOST: "127.0.0.1", DATA_DIR: temporaryFolder(t) });
+      const [, url = ""] = await service.said(/"url":"([^"]+)".*gh-runner is ready/);
+      assert.equal(await (await fetch(`${url}/health`)).text(), '{"status":"healthy"}');
+      assert.equal(await service.stop("SIGTERM"), 0);
     });
-    while (!/ {2}curl .*\n/.test(output)) await once(demo.stdout, "data");
-    const tried = await shell(/ {2}(curl .*)\n/.exec(output)?.[1] ?? "false");
-    assert.match(tried.output, /"status":"success".*"sourceName":"pr-3456"/);
-    demo.kill("SIGINT");
-    assert.deepEqual(await once(demo, "close"), [0, null]);
+  }
+
+  it("starts the service by npm start as this test does", () => {
+    assert.equal(manifest.scripts.start, "node src/main.ts serve");
+    assert.equal(manifest.scripts.demo, "node sandbox/demo.ts");
   });
 });
+
+async function shell(command: string, env: Record<string, string> = {}): Promise<{ code: number; output: string }> {
+  const child = spawn("sh", ["-c", command], { cwd: ROOT, env: { ...process.env, ...env } });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+  }
+  const [code] = await once(child, "close");
+  return { code, output };
+}
+
+/** Starts a command that stays up; `exec` lets signals reach it instead of its shell. */
+function start(t: TestContext, command: string, env: Record<string, string>) {
+  const line = command.replace(/^((?:\w+=\S+ )*)/, "$1exec ");
+  const child = spawn("sh", ["-c", line], { cwd: ROOT, env: { ...process.env, ...env } });
+  t.after(() => void child.kill("SIGKILL"));
+  const ended = once(child, "close");
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    output += text;
+  });
+  return {
+    async said(pattern: RegExp): Promise<RegExpExecArray> {
+      for (;;) {
+        const match = pattern.exec(output);
+        if (match) return match;
+        if (child.exitCode !== null) throw new Error(`ended without saying ${pattern}: ${output}`);
+        await Promise.race([once(child.stdout, "data"), ended]);
+      }
+    },
+    async stop(signal: NodeJS.Signals): Promise<number | null> {
+      child.kill(signal);
+      const [code] = await ended;
+      return code;
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { RunShown } from "../inbound/runs-schemas.ts";
+import { CommandError } from "./command-error.ts";
+import { parseDuration } from "./duration.ts";
+import { type ServiceClient, serviceClient } from "./service-client.ts";
+import { printable, table } from "./table.ts";
+
+export type RerunOptions = { readonly failed?: true; readonly since?: string; readonly json?: true };
+
+/** Queues one ended run again, or with `failed` every failed one that was accepted within the duration `since`. */
+export async function rerunRuns(id: string | undefined, { failed, since, json }: RerunOptions): Promise<void> {
+  if (id !== undefined && !failed && since === undefined) return rerunOne(id, json);
+  if (id === undefined && failed && since !== undefined) return rerunFailed(Date.now() - parseDuration(since), json);
+  throw new CommandError("Say which: either the id of a run, or --failed with --since, such as --failed --since 2h.");
+}
+
+async function rerunOne(id: string, json: true | undefined): Promise<void> {
+  const { text, said } = await serviceClient().rerun(id);
+  process.stdout.write(json ? `${text}\n` : `${said.id} is ${said.status}\n`);
+}
+
+async function rerunFailed(acceptedSince: number, json: true | undefined): Promise<void> {
+  const client = serviceClient();
+  const { queued, refused, failed } = await rerunAll(client, await failedRuns(client, acceptedSince));
+  if (json) {
+    const brief = ({ run, reason }: NotRerun) => ({ id: run.id, reason });
+    const told = { rerun: queued, refused: refused.map(brief), failed: failed.map(brief) };
+    process.stdout.write(`${JSON.stringify(told)}\n`);
+  } else {
+    const row = (result: string, run: RunShown, reason = "") => [
+      run.id,
+      result,
+      run.workflow,
+      run.group ?? "",
+      printable(reason),
+    ];
+    const rows = [
+      ...queued.map((run) => row("queued", run)),
+      ...refused.map(({ run, reason }) => row("refused", run, reason)),
+      ...failed.map(({ run, reason }) => row("failed", run, reason)),
+    ];
+    if (rows.length > 0) {
+      process.stdout.write(table(["RUN", "RERUN", "WORKFLOW", "GROUP", "REASON"], rows, process.stdout.columns));
+    }
+    process.stdout.write(`${queued.length} re-run, ${refused.length} refused, ${failed.length} failed\n`);
+  }
+  const noneOfSome = queued.length === 0 && refused.length > 0;
+  if (noneOfSome || failed.length > 0) process.exitCode = 1;
+}
+
+/** All of them are found before any is re-run, since a re-run one is no failed one any more. */
+async function failedRuns(client: ServiceClient, acceptedSince: number): Promise<RunShown[]> {
+  const found: RunShown[] = [];
+  let cursor: string | undefined;
+  do {
+    const { said } = await client.list({ status: "failure", limit: "100", cursor });
+    const recent = said.runs.filter((run) => Date.parse(run.acceptedAt) >= acceptedSince);
+    found.push(...recent);
+    cursor = recent.length === said.runs.length ? said.next : undefined;
+  } while (cursor !== undefined);
+  return found;
+}
+
+type NotRerun = { readonly run: RunShown; readonly reason: string };
+
+/** Newest first: when only one run of a group can wait, it is the newest one. */
+async function rerunAll(client: ServiceClient, runs: readonly RunShown[]) {
+  const queued: RunShown[] = [];
+  const refused: NotRerun[] = [];
+  const failed: NotRerun[] = [];
+  let unreachable: CommandError | undefined;
+  for (const run of runs) {
+    try {
+      if (unreachable) throw unreachable;
+      queued.push((await client.rerun(run.id)).said);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      if (error.status === undefined) unreachable = error;
+      (error.status === 409 ? refused : failed).push({ run, reason: error.message });
+    }
+  }
+  return { queued, refused, failed };
+}

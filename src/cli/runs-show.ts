@@ -1,0 +1,61 @@
+import type { RunDetailShown } from "../inbound/runs-schemas.ts";
+import { shortDuration } from "./duration.ts";
+import { serviceClient } from "./service-client.ts";
+import { printable, table } from "./table.ts";
+
+/** Prints one run with its attempts and steps. */
+export async function showRun(id: string, { json }: { readonly json?: true }): Promise<void> {
+  const { text, said } = await serviceClient().show(id);
+  process.stdout.write(json ? `${text}\n` : [facts(said), attempts(said), steps(said)].filter(Boolean).join("\n"));
+}
+
+function facts(run: RunDetailShown): string {
+  const lines: readonly (readonly [string, string | undefined])[] = [
+    ["run", run.id],
+    ["status", run.status],
+    ["workflow", run.workflow],
+    ["group", run.group],
+    ["input", JSON.stringify(run.input)],
+    ["accepted", run.acceptedAt],
+    ["due", run.dueAt],
+    ["started", run.startedAt],
+    ["ended", run.endedAt],
+    ["outputs", run.outputs === undefined ? undefined : JSON.stringify(run.outputs)],
+    ["reason", run.reason],
+    ["superseded by", run.supersededBy],
+    ["superseded", run.superseded.join(" ") || undefined],
+    ["own token", run.ownToken ? "yes: it is attempted once and cannot be re-run" : undefined],
+  ];
+  return lines
+    .flatMap(([name, value]) => (value === undefined ? [] : `${name.padEnd(14)}${printable(value)}\n`))
+    .join("");
+}
+
+function attempts(run: RunDetailShown): string {
+  if (run.attempts.length === 0) return "";
+  const rows = run.attempts.map((each) => [
+    String(each.number),
+    each.outcome,
+    each.startedAt,
+    took(each),
+    each.githubRequestId ?? "",
+    each.reason ?? "",
+  ]);
+  return table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns);
+}
+
+function steps(run: RunDetailShown): string {
+  if (run.steps.length === 0) return "";
+  const rows = run.steps.map((each) => [
+    each.name,
+    String(each.attempt),
+    each.startedAt,
+    took(each),
+    each.error ?? JSON.stringify(each.result) ?? "",
+  ]);
+  return table(["STEP", "ATTEMPT", "STARTED", "TOOK", "RESULT OR ERROR"], rows, process.stdout.columns);
+}
+
+function took({ startedAt, endedAt }: { startedAt: string; endedAt: string }): string {
+  return shortDuration(Date.parse(endedAt) - Date.parse(startedAt));
+}

@@ -1,0 +1,99 @@
+import type { ZodType } from "zod";
+import { ConfigError, readClientConfig } from "../config.ts";
+import {
+  type RunDetailShown,
+  type RunPageShown,
+  type RunShown,
+  runDetailSchema,
+  runPageSchema,
+  runSchema,
+} from "../inbound/runs-schemas.ts";
+import { CommandError } from "./command-error.ts";
+
+/** An answer of the API: as it was written, and what it says. */
+type Answer<T> = { readonly text: string; readonly said: T };
+
+/** The runs API of the service that GH_RUNNER_URL names. Every method throws a `CommandError`. */
+export type ServiceClient = {
+  list(query: Readonly<Record<string, string | undefined>>): Promise<Answer<RunPageShown>>;
+  show(id: string): Promise<Answer<RunDetailShown>>;
+  rerun(id: string): Promise<Answer<RunShown>>;
+};
+
+/** Longer than the service takes when all is well, short enough for somebody who waits at a terminal. */
+const ANSWER_MS = 30_000;
+
+export function serviceClient(): ServiceClient {
+  const { url, token } = settings();
+
+  async function ask<T>(method: string, path: string, schema: ZodType<T>): Promise<Answer<T>> {
+    const { status, text } = await fetch(url + path, {
+      method,
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      // The token is for this service, and for none that it may point to.
+      redirect: "manual",
+      signal: AbortSignal.timeout(ANSWER_MS),
+    })
+      .then(async (response) => ({ status: response.status, text: await response.text() }))
+      .catch((cause) => {
+        throw new CommandError(
+          `Cannot reach gh-runner at ${url} (${reasonOf(cause)}): is it running? GH_RUNNER_URL says where.`,
+          { cause },
+        );
+      });
+    if (status === 401) {
+      const what = token === undefined ? "asks for a token" : "does not take this token";
+      throw new CommandError(
+        `gh-runner at ${url} ${what}: set GH_RUNNER_TOKEN or GH_RUNNER_TOKEN_FILE to one of its AUTH_TOKENS.`,
+        { status },
+      );
+    }
+    const body = parsed(text);
+    const detail = (body as { detail?: unknown } | null | undefined)?.detail;
+    if (status >= 400 && typeof detail === "string") throw new CommandError(detail, { status });
+    const read = schema.safeParse(body);
+    if (status >= 300 || !read.success) {
+      throw new CommandError(`${url} answered ${status}, but not as gh-runner does: check GH_RUNNER_URL.`, { status });
+    }
+    return { text, said: read.data };
+  }
+
+  return {
+    list(query) {
+      const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+      return ask("GET", `/api/runs?${new URLSearchParams(given)}`, runPageSchema);
+    },
+    show: async (id) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
+    rerun: async (id) => ask("POST", `/api/runs/${segment(id)}/rerun`, runSchema),
+  };
+}
+
+function settings(): ReturnType<typeof readClientConfig> {
+  try {
+    return readClientConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new CommandError(error.message, { cause: error });
+  }
+}
+
+function segment(id: string): string {
+  if (!/^[\w-]+$/.test(id)) throw new CommandError(`${JSON.stringify(id)} is not the id of a run.`);
+  return id;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `fetch` hides what happened in the cause of its error, and several addresses in an AggregateError without a message. */
+function reasonOf(error: unknown): string {
+  const { name, message, cause } = error as Error;
+  if (name === "TimeoutError") return `no answer within ${ANSWER_MS / 1000} s`;
+  const { code, message: inner } = (cause ?? {}) as { code?: string; message?: string };
+  return code ?? (inner || message);
+}

@@ -1,0 +1,29 @@
+/**
+ * Rows under a heading, in aligned columns. Lines longer than `width` characters are cut, so what may be long goes last.
+ * @param width of the terminal; undefined: nothing is cut.
+ */
+export function table(
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  width: number | undefined,
+): string {
+  const lines = [heading, ...rows].map((line) => line.map(printable));
+  const widths = heading.map((_, column) => Math.max(...lines.map((line) => lengthOf(line[column] ?? ""))));
+  return lines
+    .map((line) => line.map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - lengthOf(cell))).join("  "))
+    .map((line) => `${cut(line.trimEnd(), width)}\n`)
+    .join("");
+}
+
+/** On one line, and without what would steer the terminal: names and reasons come from elsewhere. */
+export function printable(text: string): string {
+  return text.replace(/\s+/gu, " ").replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, "\u{fffd}");
+}
+
+function cut(line: string, width: number | undefined): string {
+  return width === undefined || lengthOf(line) <= width ? line : `${[...line].slice(0, width - 1).join("")}…`;
+}
+
+function lengthOf(text: string): number {
+  return [...text].length;
+}

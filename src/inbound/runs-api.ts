@@ -1,0 +1,93 @@
+import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Attempt, Run, Step } from "../model/run.ts";
+import type { Rerun, RunDetail, RunStore } from "../model/store.ts";
+import { problem, Refusal } from "./problem.ts";
+import { type RunDetailShown, type RunPageShown, type RunShown, runsQuerySchema } from "./runs-schemas.ts";
+
+/** The history as it is read and re-run over HTTP. */
+export type RunHistory = Pick<RunStore, "list" | "get"> & { rerun(id: string): Promise<Rerun> };
+
+/** Mounts `GET /api/runs`, `GET /api/runs/{id}` and `POST /api/runs/{id}/rerun`. */
+export function mountRunsApi(app: Hono, runs: RunHistory, guard: MiddlewareHandler): void {
+  app.get("/api/runs", guard, async (c) => {
+    const { limit, cursor, ...filter } = runsQuery(c);
+    const page = await runs.list(filter, { limit, cursor });
+    return c.json({ runs: page.runs.map(shownRun), next: page.next } satisfies RunPageShown);
+  });
+  app.all("/api/runs", (c) => notAllowed(c, "GET, HEAD"));
+
+  app.get("/api/runs/:id", guard, async (c) => {
+    const id = c.req.param("id");
+    return c.json(shownDetail((await runs.get(id)) ?? unknown(id)));
+  });
+  app.all("/api/runs/:id", (c) => notAllowed(c, "GET, HEAD"));
+
+  app.post("/api/runs/:id/rerun", guard, async (c) => {
+    const id = c.req.param("id");
+    const rerun = await runs.rerun(id);
+    if (rerun.status === "unknown") return unknown(id);
+    if (rerun.status === "refused") throw new Refusal(409, rerun.reason);
+    return c.json(shownRun(rerun.run), 202, { location: `/api/runs/${rerun.run.id}`, "x-run-id": rerun.run.id });
+  });
+  app.all("/api/runs/:id/rerun", (c) => notAllowed(c, "POST"));
+}
+
+function runsQuery(c: Context) {
+  const given = Object.entries(c.req.queries()).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
+  const parsed = runsQuerySchema.safeParse(Object.fromEntries(given));
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "The query"} ${message}`);
+  throw new Refusal(400, `${problems.join("; ")}.`);
+}
+
+function notAllowed(c: Context, allow: string): Response {
+  return problem(405, `${c.req.method} is not allowed here, send ${allow.split(",")[0]}.`, { allow });
+}
+
+function unknown(id: string): never {
+  throw new Refusal(404, `There is no run ${id}. GET /api/runs lists them; ended runs are kept for RETAIN_DAYS.`);
+}
+
+function shownRun(run: Run): RunShown {
+  const { id, workflow, group, status, input, ownToken, attempts, outputs, reason, http, kind, supersededBy } = run;
+  return {
+    id,
+    workflow,
+    group,
+    status,
+    input,
+    ownToken,
+    acceptedAt: time(run.acceptedAt),
+    dueAt: optionalTime(run.dueAt),
+    startedAt: optionalTime(run.startedAt),
+    endedAt: optionalTime(run.endedAt),
+    attemptCount: attempts,
+    outputs,
+    reason,
+    http,
+    kind,
+    supersededBy,
+  };
+}
+
+function shownDetail({ run, attempts, steps, superseded }: RunDetail): RunDetailShown {
+  return {
+    ...shownRun(run),
+    attempts: attempts.map(withTimes),
+    steps: steps.map(withTimes),
+    superseded: [...superseded],
+  };
+}
+
+function withTimes<T extends Attempt | Step>(each: T) {
+  return { ...each, startedAt: time(each.startedAt), endedAt: time(each.endedAt) };
+}
+
+/** RFC 3339, with milliseconds. */
+function time(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+function optionalTime(milliseconds: number | undefined): string | undefined {
+  return milliseconds === undefined ? undefined : time(milliseconds);
+}

@@ -1,0 +1,102 @@
+import * as z from "zod";
+import { RUN_STATUSES } from "../model/run.ts";
+
+/** What the runs API takes and gives. The one source for validation, for the types and for /openapi.json. */
+
+const json = (about: string) => z.unknown().meta({ description: `${about} Any JSON.` });
+const text = (about: string) => z.string().meta({ description: about });
+const time = (about: string) => z.string().meta({ description: about, format: "date-time" });
+const count = (about: string) => z.int().min(0).meta({ description: about });
+const kind = z.enum(["permanent", "transient", "limit"]).meta({
+  description: "permanent: a person must act. transient: time may help. limit: GitHub asked for silence until a time.",
+});
+
+const runFields = {
+  id: text("Stays the same when the run is attempted again or re-run."),
+  workflow: text("Name of the workflow."),
+  group: text("Concurrency group; runs of one group never overlap.").optional(),
+  status: z.enum(RUN_STATUSES),
+  input: json("What the workflow was given."),
+  ownToken: z.boolean().meta({
+    description: "It came with a GitHub token of its own, which is not stored: it is attempted once and not re-run.",
+  }),
+  acceptedAt: time("When it was stored."),
+  dueAt: time("While it is queued: when its next attempt is due.").optional(),
+  startedAt: time("Start of the latest attempt.").optional(),
+  endedAt: time("End of the run.").optional(),
+  attemptCount: count("Attempts begun so far."),
+  outputs: json("What the workflow returned.").optional(),
+  reason: text("Why it was skipped, failed, or waits for another attempt.").optional(),
+  http: z.literal([404, 500]).meta({ description: "Status that a waiting caller is answered with." }).optional(),
+  kind: kind.optional(),
+  supersededBy: text("Id of the newer run that took its place.").optional(),
+};
+
+const attempt = z.object({
+  number: z.int().min(1),
+  startedAt: time("When it began."),
+  endedAt: time("When it ended."),
+  outcome: z
+    .enum(["success", "skipped", "failure", "interrupted"])
+    .meta({ description: "interrupted: the process ended or stopped before the attempt did." }),
+  reason: text("Why it was skipped, failed or was interrupted.").optional(),
+  kind: kind.optional(),
+  githubRequestId: text("x-github-request-id of GitHub's last answer.").optional(),
+});
+
+const step = z.object({
+  name: text("As the workflow names it."),
+  attempt: z.int().min(1).meta({ description: "Number of the attempt that did it." }),
+  startedAt: time("When it began."),
+  endedAt: time("When it ended."),
+  result: json("What it gave; later attempts use it.").optional(),
+  error: text("Why it failed.").optional(),
+});
+
+export const runSchema = z.object(runFields);
+
+export const runDetailSchema = z.object({
+  ...runFields,
+  attempts: z.array(attempt).meta({ description: "Ended attempts, first one first." }),
+  steps: z.array(step).meta({ description: "In the order in which they began." }),
+  superseded: z
+    .array(z.string())
+    .meta({ description: "Ids of the runs whose place it took, newest first, at most 100." }),
+});
+
+export const runPageSchema = z.object({
+  runs: z.array(runSchema).meta({ description: "Newest first." }),
+  next: text("Cursor of the next page; absent on the last one.").optional(),
+});
+
+const LIMIT = "must be a whole number from 1 to 100";
+const once = (what: string) => z.string("must be given once").meta({ description: what });
+
+/** The query of `GET /api/runs`. Unknown names are refused: a filter that is misspelt must not be ignored. */
+export const runsQuerySchema = z.strictObject(
+  {
+    status: z
+      .enum(RUN_STATUSES, `must be one of ${RUN_STATUSES.join(", ")}`)
+      .meta({ description: "Only runs that are in this status now." })
+      .optional(),
+    workflow: once("Only runs of this workflow.").optional(),
+    group: once("Only runs of this concurrency group.").optional(),
+    limit: z.coerce
+      .number(LIMIT)
+      .int(LIMIT)
+      .min(1, LIMIT)
+      .max(100, LIMIT)
+      .meta({ description: "Runs on a page." })
+      .default(20),
+    cursor: z
+      .string("must be given once")
+      .regex(/^\d{1,15}$/, "must be the `next` of an earlier answer")
+      .meta({ description: "The `next` of an earlier answer." })
+      .optional(),
+  },
+  "takes only status, workflow, group, limit and cursor",
+);
+
+export type RunShown = z.infer<typeof runSchema>;
+export type RunDetailShown = z.infer<typeof runDetailSchema>;
+export type RunPageShown = z.infer<typeof runPageSchema>;

@@ -1,0 +1,477 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { httpApp } from "../src/http.ts";
+import { defineWorkflow, type Workflow } from "../src/index.ts";
+import { RUN_STATUSES } from "../src/model/run.ts";
+import { StoreUnavailable } from "../src/model/store.ts";
+import { knownSecrets } from "../src/secrets.ts";
+import { environmentReady } from "../src/workflows/environment-ready.ts";
+import { until } from "./support/clock.ts";
+import { deploy, type HttpAnswer, notify, type Service, send, startService, TOKEN } from "./support/service.ts";
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const ASYNC = { prefer: "respond-async" };
+const UNKNOWN_ID = "00000000-0000-4000-8000-000000000000";
+
+const get = (url: string, path: string, headers = {}) => send(url, { path, headers });
+const rerun = (url: string, id: string, headers = {}) =>
+  send(url, { method: "POST", path: `/api/runs/${id}/rerun`, headers });
+const idOf = (answer: HttpAnswer) => String(answer.headers["x-run-id"]);
+const idsIn = (answer: HttpAnswer): string[] => answer.json.runs.map(({ id }: { id: string }) => id);
+
+async function ended(url: string, id: string) {
+  let run: HttpAnswer["json"];
+  await until(`run ${id} has ended`, async () => {
+    run = (await get(url, `/api/runs/${id}`)).json;
+    return run.endedAt !== undefined;
+  });
+  return run;
+}
+
+/** One run in each of the ways in which a run can end, newest last. */
+async function startWithHistory(t: TestContext) {
+  const service = await startService(t, { options: { serverLimits: { drainMs: 50 } } });
+  const { github, url } = service;
+  deploy(github, "pr-good", "abc");
+  const success = idOf(await notify(url, { application: "pr-good" }));
+  const skipped = idOf(await notify(url, { application: "main" }));
+  const failure = idOf(await notify(url, { application: "pr-none" }));
+  const hang = github.fault({}, { kind: "hang" });
+  const slow = idOf(await notify(url, { application: "pr-good", revision: "a" }, ASYNC));
+  const superseded = idOf(await notify(url, { application: "pr-good", revision: "b" }, ASYNC));
+  const waiting = idOf(await notify(url, { application: "pr-good", revision: "c" }, ASYNC));
+  return { service, url, hang, success, skipped, failure, slow, superseded, waiting };
+}
+
+describe("GET /api/runs", () => {
+  it("lists runs, newest first, with their times as text and nothing that is absent", async (t) => {
+    const { url, success, skipped, failure, slow, superseded, waiting } = await startWithHistory(t);
+    const answer = await get(url, "/api/runs");
+    assert.equal(answer.status, 200);
+    assert.match(String(answer.headers["content-type"]), /^application\/json/);
+    assert.deepEqual(idsIn(answer), [waiting, superseded, slow, failure, skipped, success]);
+    assert.deepEqual(Object.keys(answer.json), ["runs"]);
+
+    const byId = Object.fromEntries(answer.json.runs.map((run: { id: string }) => [run.id, run]));
+    const { acceptedAt, startedAt, endedAt, ...rest } = byId[success];
+    for (const time of [acceptedAt, startedAt, endedAt]) assert.match(time, TIME);
+    assert.deepEqual(rest, {
+      id: success,
+      workflow: "environment-ready",
+      group: "pr-good",
+      status: "success",
+      input: { application: "pr-good" },
+      ownToken: false,
+      attemptCount: 1,
+      outputs: { commitHash: "abc", sourceName: "pr-good" },
+    });
+    assert.equal(byId[skipped].reason, "application name doesn't start with 'pr-'");
+    assert.deepEqual([byId[failure].http, byId[failure].kind], [404, "permanent"]);
+    assert.deepEqual([byId[slow].status, byId[slow].endedAt], ["running", undefined]);
+    assert.match(byId[waiting].dueAt, TIME);
+    assert.equal(byId[superseded].supersededBy, waiting);
+  });
+
+  it("filters by status, workflow and concurrency group, also all at once", async (t) => {
+    const { url, success, skipped, failure, slow, superseded, waiting } = await startWithHistory(t);
+    for (const [query, expected] of [
+      ["status=failure", [failure]],
+      ["status=queued", [waiting]],
+      ["status=superseded", [superseded]],
+      ["group=pr-good", [waiting, superseded, slow, success]],
+      ["group=main", [skipped]],
+      ["workflow=environment-ready&limit=1", [waiting]],
+      ["workflow=another", []],
+      ["status=success&workflow=environment-ready&group=pr-good", [success]],
+      ["status=failure&group=pr-good", []],
+    ] as const) {
+      assert.deepEqual(idsIn(await get(url, `/api/runs?${query}`)), expected, query);
+    }
+  });
+
+  it("gives every run exactly once over its pages, while newer ones arrive", async (t) => {
+    const { url } = await startService(t);
+    const before: string[] = [];
+    for (let at = 0; at < 7; at++) before.unshift(idOf(await notify(url, { application: `main-${at}` })));
+    const seen: string[] = [];
+    for (let next: string | undefined = ""; next !== undefined; ) {
+      const page: HttpAnswer = await get(url, `/api/runs?limit=3${next && `&cursor=${next}`}`);
+      seen.push(...idsIn(page));
+      next = page.json.next;
+      await notify(url, { application: "later" });
+    }
+    assert.deepEqual(seen, before);
+  });
+
+  it("shows 20 runs when it is not told how many", async (t) => {
+    const { url } = await startService(t);
+    await Promise.all(Array.from({ length: 21 }, (_, at) => notify(url, { application: `main-${at}` })));
+    const page = (await get(url, "/api/runs")).json;
+    assert.equal(page.runs.length, 20);
+    assert.ok(page.next);
+  });
+
+  it("refuses query values that it does not know, and names those that it does", async (t) => {
+    const { url } = await startService(t);
+    for (const [query, detail] of [
+      ["status=done", `status must be one of ${RUN_STATUSES.join(", ")}.`],
+      ["status=", `status must be one of ${RUN_STATUSES.join(", ")}.`],
+      ["status=failure&status=success", `status must be one of ${RUN_STATUSES.join(", ")}.`],
+      ["group=a&group=b", "group must be given once."],
+      ["limit=0", "limit must be a whole number from 1 to 100."],
+      ["limit=101", "limit must be a whole number from 1 to 100."],
+      ["limit=many", "limit must be a whole number from 1 to 100."],
+      ["limit=1.5", "limit must be a whole number from 1 to 100."],
+      ["limit=", "limit must be a whole number from 1 to 100."],
+      ["cursor=abc", "cursor must be the `next` of an earlier answer."],
+      ["state=failure", "The query takes only status, workflow, group, limit and cursor."],
+    ] as const) {
+      const answer = await get(url, `/api/runs?${query}`);
+      assert.equal(answer.status, 400, query);
+      assert.equal(answer.headers["content-type"], "application/problem+json");
+      assert.equal(answer.json.detail, detail, query);
+    }
+  });
+});
+
+describe("GET /api/runs/{id}", () => {
+  it("tells a run's attempts, and the runs whose place it took", async (t) => {
+    const { url, failure, superseded, waiting } = await startWithHistory(t);
+    const failed = (await get(url, `/api/runs/${failure}`)).json;
+    assert.equal(failed.status, "failure");
+    assert.equal(failed.attempts.length, 1);
+    const [{ startedAt, endedAt, githubRequestId, ...attempt }] = failed.attempts;
+    for (const time of [startedAt, endedAt]) assert.match(time, TIME);
+    assert.equal(typeof githubRequestId, "string");
+    assert.deepEqual(attempt, { number: 1, outcome: "failure", reason: failed.reason, kind: "permanent" });
+    assert.deepEqual(failed.steps, []);
+    assert.deepEqual(failed.superseded, []);
+
+    assert.deepEqual((await get(url, `/api/runs/${waiting}`)).json.superseded, [superseded]);
+  });
+
+  it("answers 404 for a run that there is not", async (t) => {
+    const { url } = await startService(t);
+    for (const id of [UNKNOWN_ID, "x", "%00", "%2e%2e%2f"]) {
+      const answer = await get(url, `/api/runs/${id}`);
+      assert.equal(answer.status, 404, id);
+      assert.equal(answer.headers["content-type"], "application/problem+json");
+      assert.match(answer.json.detail, /^There is no run .*GET \/api\/runs lists them/);
+    }
+  });
+});
+
+describe("POST /api/runs/{id}/rerun", () => {
+  it("queues a failed run again, which then succeeds as the same run", async (t) => {
+    const { github, url } = await startService(t);
+    const id = idOf(await notify(url, { application: "pr-1" }));
+    assert.equal((await get(url, `/api/runs/${id}`)).json.status, "failure");
+    deploy(github, "pr-1", "abc");
+    const answer = await rerun(url, id);
+    assert.equal(answer.status, 202);
+    assert.equal(answer.headers.location, `/api/runs/${id}`);
+    assert.equal(answer.json.id, id);
+    assert.equal(answer.json.status, "queued");
+    assert.match(answer.json.dueAt, TIME);
+    for (const gone of ["reason", "http", "kind", "endedAt"]) assert.ok(!(gone in answer.json), gone);
+
+    const run = await ended(url, id);
+    assert.equal(run.status, "success");
+    assert.equal(run.attemptCount, 2);
+    assert.deepEqual(
+      run.attempts.map(({ number, outcome }: { number: number; outcome: string }) => [number, outcome]),
+      [
+        [1, "failure"],
+        [2, "success"],
+      ],
+    );
+    assert.equal(github.dispatches.length, 1);
+  });
+
+  it("answers 404 for a run that there is not, and 409 with the reason for one that cannot be re-run", async (t) => {
+    const { url, slow, failure } = await startWithHistory(t);
+    assert.equal((await rerun(url, UNKNOWN_ID)).status, 404);
+    const running = await rerun(url, slow);
+    assert.equal(running.status, 409);
+    assert.equal(running.headers["content-type"], "application/problem+json");
+    assert.match(running.json.detail, /still running/);
+    const ownToken = idOf(await notify(url, { application: "main", github_token: TOKEN }));
+    assert.match((await rerun(url, ownToken)).json.detail, /token of its own, which is not stored/);
+    assert.equal((await rerun(url, failure)).status, 202);
+  });
+});
+
+describe("the runs API and /openapi.json", () => {
+  it("are closed to callers without one of AUTH_TOKENS", async (t) => {
+    const { url } = await startService(t, { settings: { AUTH_TOKENS: "first-token,second-token" } });
+    const id = idOf(await notify(url, { application: "main" }, { authorization: "Bearer first-token" }));
+    const basic = `Basic ${Buffer.from("argocd:second-token").toString("base64")}`;
+    for (const [method, path, status] of [
+      ["GET", "/api/runs", 200],
+      ["GET", `/api/runs/${id}`, 200],
+      ["POST", `/api/runs/${id}/rerun`, 202],
+      ["GET", "/openapi.json", 200],
+    ] as const) {
+      for (const headers of [{}, { authorization: "Bearer wrong" }]) {
+        const answer = await send(url, { method, path, headers });
+        assert.equal(answer.status, 401, path);
+        assert.equal(answer.headers["content-type"], "application/problem+json");
+      }
+      assert.equal((await send(url, { method, path, headers: { authorization: basic } })).status, status, path);
+    }
+  });
+
+  it("answer other methods with 405 and the one to use", async (t) => {
+    const { url } = await startService(t);
+    for (const [path, method, allow] of [
+      ["/api/runs", "POST", "GET, HEAD"],
+      ["/api/runs/x", "DELETE", "GET, HEAD"],
+      ["/api/runs/x/rerun", "GET", "POST"],
+      ["/openapi.json", "PUT", "GET, HEAD"],
+      ["/ready", "POST", "GET, HEAD"],
+    ] as const) {
+      const answer = await send(url, { method, path });
+      assert.equal(answer.status, 405, path);
+      assert.equal(answer.headers.allow, allow);
+      assert.match(answer.json.detail, new RegExp(`${method} is not allowed here, send ${allow.split(",")[0]}`));
+    }
+  });
+
+  it("answer 503 with Retry-After while the store is away", async () => {
+    const away = async () => {
+      throw new StoreUnavailable("the disk is full");
+    };
+    const app = appWith([], { runs: { list: away, get: away, rerun: away } });
+    for (const [method, path] of [
+      ["GET", "/api/runs"],
+      ["GET", "/api/runs/x"],
+      ["POST", "/api/runs/x/rerun"],
+    ] as const) {
+      const answer = await app.request(path, { method });
+      assert.equal(answer.status, 503, path);
+      assert.equal(answer.headers.get("retry-after"), "1");
+    }
+  });
+});
+
+function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeof httpApp>[0]> = {}) {
+  const never = async () => assert.fail("is not called");
+  return httpApp({
+    workflows,
+    accept: never,
+    runs: { list: never, get: never, rerun: never },
+    checkReady: async () => {},
+    authTokens: [],
+    hasServiceToken: true,
+    version: "1.2.3",
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    secrets: knownSecrets([]),
+    ...needs,
+  });
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests walk through the document freely
+type Document = any;
+
+const documentOf = async (service: Pick<Service, "url">): Promise<Document> =>
+  (await get(service.url, "/openapi.json")).json;
+
+function at(document: Document, reference: string): unknown {
+  assert.match(reference, /^#\//);
+  return reference
+    .slice(2)
+    .split("/")
+    .reduce((node: Document, key) => node?.[key.replaceAll("~1", "/").replaceAll("~0", "~")], document);
+}
+
+/** Every object in the document. */
+function* nodesOf(node: unknown): Generator<Record<string, unknown>> {
+  if (typeof node !== "object" || node === null) return;
+  if (!Array.isArray(node)) yield node as Record<string, unknown>;
+  for (const child of Object.values(node)) yield* nodesOf(child);
+}
+
+/** What a real answer says against the document; empty when it is as documented. */
+function deviations(document: Document, route: string, answer: HttpAnswer): string[] {
+  const [method = "", path = ""] = route.split(" ");
+  const documented = document.paths[path]?.[method.toLowerCase()]?.responses[answer.status];
+  if (!documented) return [`${route}: ${answer.status} is not documented`];
+  const mediaType = String(answer.headers["content-type"]).split(";")[0] ?? "";
+  const media = documented.content?.[mediaType];
+  if (!media) return [`${route}: ${answer.status} as ${mediaType} is not documented`];
+  const missing = Object.keys(documented.headers ?? {}).filter((name) => !(name.toLowerCase() in answer.headers));
+  const validate = validatorOf(withoutMore(document), media.schema);
+  const wrong = validate(answer.json) ? [] : (validate.errors ?? []).map((each) => `${route}: ${JSON.stringify(each)}`);
+  return [...missing.map((name) => `${route}: ${answer.status} without ${name}`), ...wrong];
+}
+
+/** The same document, in which an object that may have more properties than it names says so. */
+function withoutMore(document: Document): Document {
+  const strict = structuredClone(document);
+  for (const node of nodesOf(strict.components.schemas)) {
+    if (node.type === "object" && node.properties) node.additionalProperties ??= false;
+  }
+  return strict;
+}
+
+function validatorOf(document: Document, schema: object) {
+  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { "date-time": TIME } });
+  ajv.addSchema({ $id: "api:", components: document.components });
+  const absolute = JSON.parse(JSON.stringify(schema).replaceAll(`"$ref":"#/`, `"$ref":"api:#/`));
+  return ajv.compile(absolute);
+}
+
+describe("/openapi.json", () => {
+  it("is an OpenAPI 3.1 document in which every reference leads somewhere and every operation is complete", async (t) => {
+    const service = await startService(t, { settings: { AUTH_TOKENS: "a-long-token" } });
+    const answer = await get(service.url, "/openapi.json", { authorization: "Bearer a-long-token" });
+    assert.equal(answer.headers["content-type"], "application/json");
+    const document: Document = answer.json;
+    assert.match(document.openapi, /^3\.1\.\d$/);
+    assert.ok(document.info.title && document.info.version);
+    assert.deepEqual(Object.keys(document.components.securitySchemes), ["bearer", "basic"]);
+
+    const references = [...nodesOf(document)].flatMap(({ $ref }) => (typeof $ref === "string" ? [$ref] : []));
+    assert.ok(references.length > 20);
+    for (const reference of references) assert.equal(typeof at(document, reference), "object", reference);
+    for (const name of Object.keys(document.components.schemas)) assert.match(name, /^[\w.-]+$/);
+    for (const schema of Object.values<object>(document.components.schemas)) validatorOf(document, schema);
+
+    const operationIds = new Set<string>();
+    for (const [path, methods] of Object.entries<Document>(document.paths)) {
+      for (const [method, operation] of Object.entries<Document>(methods)) {
+        const what = `${method} ${path}`;
+        assert.ok(operation.summary, what);
+        assert.ok(!operationIds.has(operation.operationId), what);
+        operationIds.add(operation.operationId);
+        const inPath = (operation.parameters ?? []).filter((each: Document) => each.in === "path");
+        assert.deepEqual(
+          inPath.map((each: Document) => [`{${each.name}}`, each.required]),
+          [...path.matchAll(/\{\w+\}/g)].map(([name]) => [name, true]),
+          what,
+        );
+        const isOpen = ["/health", "/ready"].includes(path);
+        assert.deepEqual(operation.security, isOpen ? [] : [{ bearer: [] }, { basic: [] }], what);
+        assert.equal("401" in operation.responses, !isOpen, what);
+        for (const response of Object.values<Document>(operation.responses)) {
+          assert.ok(response.description, what);
+          for (const { schema } of Object.values<Document>(response.content)) validatorOf(document, schema);
+        }
+      }
+    }
+  });
+
+  it("has every route that the service answers, and no other", async () => {
+    const app = appWith([workflowAtDispatch(), plainWorkflow()]);
+    const document: Document = await (await app.request("/openapi.json")).json();
+    const documented = Object.entries<object>(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const answered = app.routes
+      .filter(({ method }) => method !== "ALL")
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
+    assert.deepEqual(documented.sort(), [...new Set(answered)].sort());
+  });
+
+  it("describes a workflow's body by its own schema, and any other schema as an object", async () => {
+    const app = appWith([workflowAtDispatch(), plainWorkflow()]);
+    const document: Document = await (await app.request("/openapi.json")).json();
+    const bodyAt = (path: string) => document.paths[path].post.requestBody.content["application/json"].schema;
+    assert.deepEqual(bodyAt("/plain"), { type: "object" });
+
+    const validate = validatorOf(document, bodyAt("/dispatch"));
+    for (const good of [
+      { application: "pr-1" },
+      { application: "pr-1", revision: null, github_token: null },
+      { application: "pr-1", revision: "main", github_token: "t", more: 1 },
+    ]) {
+      assert.ok(validate(good), JSON.stringify(validate.errors));
+    }
+    for (const bad of [
+      {},
+      { application: 1 },
+      { application: "pr-1", revision: 2 },
+      { application: "", github_token: 3 },
+    ]) {
+      assert.ok(!validate(bad), JSON.stringify(bad));
+    }
+  });
+
+  it("asks for no token when the service does not", async (t) => {
+    const document = await documentOf(await startService(t));
+    assert.equal(document.paths["/dispatch"].post.security, undefined);
+    assert.ok(!("401" in document.paths["/api/runs"].get.responses));
+  });
+
+  it("names the values that a query may have", async (t) => {
+    const document = await documentOf(await startService(t));
+    const parameters = document.paths["/api/runs"].get.parameters;
+    const named = Object.fromEntries(parameters.map((each: Document) => [each.name, each.schema]));
+    assert.deepEqual(Object.keys(named), ["status", "workflow", "group", "limit", "cursor"]);
+    assert.deepEqual(named.status.enum, RUN_STATUSES);
+    assert.deepEqual(named.limit, { default: 20, type: "integer", minimum: 1, maximum: 100 });
+    assert.ok(parameters.every((each: Document) => each.in === "query" && each.description));
+  });
+
+  it("holds for what the service really answers", async (t) => {
+    const { service, url, failure, slow, waiting, hang } = await startWithHistory(t);
+    const document = await documentOf(service);
+    const dispatch = (body: unknown, headers = {}) => notify(url, body, headers);
+    const answers: [string, Promise<HttpAnswer>, number][] = [
+      ["POST /dispatch", dispatch({ application: "main" }), 200],
+      ["POST /dispatch", dispatch({ application: "main" }, ASYNC), 202],
+      ["POST /dispatch", dispatch("{"), 400],
+      ["POST /dispatch", dispatch({ application: "x".repeat(70_000) }), 413],
+      ["GET /api/runs", get(url, "/api/runs"), 200],
+      ["GET /api/runs", get(url, "/api/runs?limit=2"), 200],
+      ["GET /api/runs", get(url, "/api/runs?limit=x"), 400],
+      ["GET /api/runs/{id}", get(url, `/api/runs/${failure}`), 200],
+      ["GET /api/runs/{id}", get(url, `/api/runs/${waiting}`), 200],
+      ["GET /api/runs/{id}", get(url, `/api/runs/${UNKNOWN_ID}`), 404],
+      ["POST /api/runs/{id}/rerun", rerun(url, UNKNOWN_ID), 404],
+      ["POST /api/runs/{id}/rerun", rerun(url, slow), 409],
+      ["GET /openapi.json", get(url, "/openapi.json"), 200],
+      ["GET /health", get(url, "/health"), 200],
+      ["GET /ready", get(url, "/ready"), 200],
+    ];
+    for (const [route, answer, status] of answers) {
+      assert.equal((await answer).status, status, route);
+      assert.deepEqual(deviations(document, route, await answer), []);
+    }
+    hang.remove();
+    for (const [application, status] of [
+      ["pr-none", 404],
+      ["pr-odd", 500],
+    ] as const) {
+      if (status === 500) deploy(service.github, application, "");
+      const answer = await dispatch({ application });
+      assert.equal(answer.status, status);
+      assert.deepEqual(deviations(document, "POST /dispatch", answer), []);
+    }
+    const again = await rerun(url, failure);
+    assert.equal(again.status, 202);
+    assert.deepEqual(deviations(document, "POST /api/runs/{id}/rerun", again), []);
+  });
+});
+
+function workflowAtDispatch(): Workflow {
+  return environmentReady({
+    deploymentRepo: "acme/deployment",
+    targetRepo: "acme/shop",
+    deploymentRef: undefined,
+    valuesPaths: ["{application}/values.yaml"],
+    tagKey: "tag",
+    eventType: "environment_ready",
+    applicationPrefix: "pr-",
+    dedupeSeconds: 0,
+  }) as Workflow;
+}
+
+function plainWorkflow(): Workflow {
+  return defineWorkflow({
+    name: "plain",
+    on: { http: { path: "/plain", body: { safeParse: () => ({ success: true, data: {} }) } } },
+    run: async () => null,
+  }) as Workflow;
+}

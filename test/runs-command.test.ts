@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parseDuration, shortDuration } from "../src/cli/duration.ts";
+import { table } from "../src/cli/table.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const AUTH_TOKEN = "a-token-for-the-commands";
+
+type Ended = { code: number | null; stdout: string; stderr: string };
+
+/** `gh-runner runs …` as a process of its own. */
+async function runs(url: string, args: readonly string[], settings: Record<string, string> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, ["src/main.ts", "runs", ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, GH_RUNNER_URL: url, ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  const [code] = await once(child, "close");
+  return { code, ...output };
+}
+
+const linesOf = (text: string) => text.trimEnd().split("\n");
+const failing = async (url: string, application: string, body = {}) =>
+  String((await notify(url, { application, ...body })).headers["x-run-id"]);
+
+/** A server that answers everything with this, and what it was asked. */
+async function startOther(t: TestContext, status: number, text: string, headers: Record<string, string> = {}) {
+  const asked: { url: string; authorization: string | undefined }[] = [];
+  const server = createServer((request, response) => {
+    asked.push({ url: request.url ?? "", authorization: request.headers.authorization });
+    response.writeHead(status, headers).end(text);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+describe("gh-runner runs list", () => {
+  it("prints aligned columns for people and the API's own JSON for scripts", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    await notify(url, { application: "pr-1" });
+    const failed = await failing(url, "pr-22222");
+    const { code, stdout, stderr } = await runs(url, ["list"]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    const [heading = "", first = "", second = "", ...more] = linesOf(stdout);
+    assert.deepEqual(more, []);
+    assert.match(heading, /^RUN +STATUS +WORKFLOW +GROUP +ATTEMPTS +AGE +REASON$/);
+    assert.match(
+      first,
+      new RegExp(`^${failed} +failure +environment-ready +pr-22222 +1 +\\d+m?s +Looking up pr-22222 `),
+    );
+    for (const column of ["STATUS", "WORKFLOW", "GROUP", "ATTEMPTS", "AGE"]) {
+      const start = heading.indexOf(column);
+      for (const line of [first, second]) assert.match(line.slice(start - 1, start + 1), /^ \S$/, column);
+    }
+    const json = await runs(url, ["list", "--json"]);
+    assert.equal(json.stdout, `${(await send(url, { path: "/api/runs" })).text}\n`);
+  });
+
+  it("hands its filters on, and says how to go on where the list ends", async (t) => {
+    const { url } = await startService(t);
+    const failed = await failing(url, "pr-1");
+    await notify(url, { application: "main" });
+    await notify(url, { application: "main" });
+    const one = await runs(url, ["list", "--status", "failure", "--workflow", "environment-ready", "--group", "pr-1"]);
+    assert.equal(linesOf(one.stdout).length, 2);
+    assert.ok(one.stdout.includes(failed));
+    assert.equal(linesOf((await runs(url, ["list", "--group", "other"])).stdout).length, 1);
+
+    const page = await runs(url, ["list", "--limit", "2"]);
+    assert.equal(linesOf(page.stdout).length, 3);
+    const [, cursor = ""] = /^There are more: --cursor (\d+)\n$/.exec(page.stderr) ?? [];
+    const rest = await runs(url, ["list", "--cursor", cursor, "--json"]);
+    assert.deepEqual(
+      JSON.parse(rest.stdout).runs.map(({ id }: { id: string }) => id),
+      [failed],
+    );
+  });
+
+  it("names the values that an option may have", async (t) => {
+    const { url } = await startService(t);
+    const status = await runs(url, ["list", "--status", "done"]);
+    assert.equal(status.code, 1);
+    assert.match(status.stderr, /queued, running, success, skipped, failure, superseded/);
+    const limit = await runs(url, ["list", "--limit", "1000"]);
+    assert.deepEqual(limit, { code: 1, stdout: "", stderr: "limit must be a whole number from 1 to 100.\n" });
+  });
+});
+
+describe("gh-runner runs show", () => {
+  it("tells a run with its attempts, or prints the API's JSON", async (t) => {
+    const { url } = await startService(t);
+    const id = await failing(url, "pr-1");
+    const { code, stdout } = await runs(url, ["show", id]);
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`^run +${id}$`, "m"));
+    assert.match(stdout, /^status +failure$/m);
+    assert.match(stdout, /^input +\{"application":"pr-1"\}$/m);
+    assert.match(stdout, /^ATTEMPT +OUTCOME +STARTED +TOOK +GITHUB REQUEST +REASON\n1 +failure +\d{4}-.* +Looking up/m);
+    const json = await runs(url, ["show", id, "--json"]);
+    assert.equal(json.stdout, `${(await send(url, { path: `/api/runs/${id}` })).text}\n`);
+  });
+});
+
+describe("gh-runner runs rerun", () => {
+  it("queues a run again", async (t) => {
+    const { github, url } = await startService(t);
+    const id = await failing(url, "pr-1");
+    deploy(github, "pr-1", "abc");
+    const { code, stdout, stderr } = await runs(url, ["rerun", id]);
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${id} is queued\n`, stderr: "" });
+    await until("it is dispatched", () => github.dispatches.length === 1);
+    const json = JSON.parse((await runs(url, ["rerun", id, "--json"])).stdout);
+    assert.deepEqual([json.id, json.status], [id, "queued"]);
+  });
+
+  it("--failed --since re-runs every failed run of that time and no other, and goes on past refused ones", async (t) => {
+    const clock = movedClock(Date.now() - 3 * 3_600_000);
+    const { github, url } = await startService(t, { options: { clock, random: () => 0 } });
+    const old = await failing(url, "pr-old");
+    clock.move(2 * 3_600_000);
+    const recent = await failing(url, "pr-1");
+    const ownToken = await failing(url, "pr-2", { github_token: TOKEN });
+    const another = await failing(url, "pr-3");
+    await notify(url, { application: "main" });
+    for (const application of ["pr-old", "pr-1", "pr-2", "pr-3"]) deploy(github, application, "abc");
+
+    const { code, stdout } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, new RegExp(`^${recent} +queued +environment-ready +pr-1$`, "m"));
+    assert.match(stdout, new RegExp(`^${another} +queued +environment-ready +pr-3$`, "m"));
+    assert.match(stdout, new RegExp(`^${ownToken} +refused +environment-ready +pr-2 +The run came with a token`, "m"));
+    assert.match(stdout, /^2 re-run, 1 refused, 0 failed$/m);
+    assert.ok(!stdout.includes(old));
+    await until("both are dispatched", () => github.dispatches.length === 2);
+
+    const onlyRefused = await runs(url, ["rerun", "--failed", "--since", "2h", "--json"]);
+    assert.equal(onlyRefused.code, 1);
+    const told = JSON.parse(onlyRefused.stdout);
+    assert.deepEqual(told.rerun, []);
+    assert.deepEqual(told.failed, []);
+    assert.deepEqual(
+      told.refused.map(({ id }: { id: string }) => id),
+      [ownToken],
+    );
+    assert.match(told.refused[0].reason, /token of its own/);
+  });
+
+  it("--failed --since goes through all pages, and has nothing to complain about when nothing failed", async (t) => {
+    const { url } = await startService(t);
+    const none = await runs(url, ["rerun", "--failed", "--since", "1d"]);
+    assert.deepEqual(none, { code: 0, stdout: "0 re-run, 0 refused, 0 failed\n", stderr: "" });
+    const applications = Array.from({ length: 130 }, (_, at) => `pr-${at}`);
+    await Promise.all(applications.map((application) => notify(url, { application })));
+    const all = await runs(url, ["rerun", "--failed", "--since", "1d", "--json"]);
+    assert.equal(all.code, 0);
+    assert.equal(new Set(JSON.parse(all.stdout).rerun.map(({ id }: { id: string }) => id)).size, 130);
+  });
+
+  it("asks which when it is told neither or both, and names the durations that it understands", async (t) => {
+    const { url } = await startService(t);
+    for (const args of [[], ["--failed"], ["--since", "2h"], ["some-id", "--failed", "--since", "2h"]]) {
+      const { code, stderr } = await runs(url, ["rerun", ...args]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^Say which: .*--failed --since 2h\.\n$/);
+    }
+    const { code, stderr } = await runs(url, ["rerun", "--failed", "--since", "yesterday"]);
+    assert.equal(code, 1);
+    assert.equal(stderr, 'Expected a duration such as 30m, 2h or 3d, got "yesterday".\n');
+  });
+});
+
+describe("the commands that talk to a service", () => {
+  it("bring their token from the environment or a file, and say so when it is missing or wrong", async (t) => {
+    const { url } = await startService(t, { settings: { AUTH_TOKENS: AUTH_TOKEN } });
+    const file = join(temporaryFolder(t), "token");
+    writeFileSync(file, `${AUTH_TOKEN}\n`);
+    for (const settings of [{ GH_RUNNER_TOKEN: AUTH_TOKEN }, { GH_RUNNER_TOKEN_FILE: file }]) {
+      assert.equal((await runs(`${url}/`, ["list"], settings)).code, 0);
+    }
+    const without = await runs(url, ["list"]);
+    assert.equal(without.code, 1);
+    assert.match(without.stderr, /^gh-runner at http:\S+ asks for a token: set GH_RUNNER_TOKEN or .*_FILE .*\n$/);
+    const wrong = await runs(url, ["list"], { GH_RUNNER_TOKEN: "another-token" });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /^gh-runner at http:\S+ does not take this token: .*\n$/);
+    assert.ok(!wrong.stderr.includes("another-token"));
+  });
+
+  it("tell in one line, with exit code 1, what went wrong", async (t) => {
+    const { url } = await startService(t);
+    const unknown = "00000000-0000-4000-8000-000000000000";
+    for (const [to, args, settings, line] of [
+      [
+        "http://127.0.0.1:1",
+        ["list"],
+        {},
+        /^Cannot reach gh-runner at http:\/\/127\.0\.0\.1:1 \(\w.*\): is it running\?/,
+      ],
+      ["http://nowhere.invalid", ["show", "x"], {}, /^Cannot reach gh-runner at http:\/\/nowhere\.invalid \(E\w+\)/],
+      [url, ["show", unknown], {}, new RegExp(`^There is no run ${unknown}\\.`)],
+      [url, ["rerun", unknown], {}, new RegExp(`^There is no run ${unknown}\\.`)],
+      [url, ["show", "../runs"], {}, /^"\.\.\/runs" is not the id of a run/],
+      ["ftp://x", ["list"], {}, /^GH_RUNNER_URL: expected a URL such as http:\/\/localhost:9555/],
+      [url, ["list"], { GH_RUNNER_TOKEN_FILE: "/nowhere" }, /^GH_RUNNER_TOKEN: cannot read GH_RUNNER_TOKEN_FILE/],
+    ] as const) {
+      const { code, stdout, stderr } = await runs(to, args, settings);
+      assert.deepEqual([code, stdout], [1, ""], stderr);
+      assert.match(stderr, line);
+      assert.equal(linesOf(stderr).length, 1, stderr);
+    }
+  });
+
+  it("take no other service for gh-runner, and follow none with their token", async (t) => {
+    const elsewhere = await startOther(t, 200, `{"runs":[]}`);
+    for (const other of [
+      await startOther(t, 200, "<html>"),
+      await startOther(t, 200, `{"runs":[{"id":1}]}`),
+      await startOther(t, 502, "Bad Gateway"),
+      await startOther(t, 302, "", { location: `${elsewhere.url}/api/runs` }),
+    ]) {
+      const { code, stderr } = await runs(other.url, ["list"], { GH_RUNNER_TOKEN: AUTH_TOKEN });
+      assert.equal(code, 1);
+      assert.match(stderr, /^http:\S+ answered \d+, but not as gh-runner does: check GH_RUNNER_URL\.\n$/);
+      assert.equal(other.asked[0]?.authorization, `Bearer ${AUTH_TOKEN}`);
+    }
+    assert.deepEqual(elsewhere.asked, []);
+  });
+
+  it("let no name or reason steer the terminal", async (t) => {
+    const { url } = await startService(t);
+    await notify(url, { application: "x\u001b]0;gone\u0007\u009b2J\n\u202ey" });
+    const { stdout } = await runs(url, ["list"]);
+    assert.equal(linesOf(stdout).length, 2);
+    assert.ok(!/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(stdout));
+  });
+});
+
+describe("a table", () => {
+  it("is cut to the terminal's width, and not at all without one", () => {
+    const rows = [
+      ["1", "a long reason"],
+      ["22", "ok"],
+    ];
+    assert.equal(table(["ID", "REASON"], rows, 10), "ID  REASON\n1   a lon…\n22  ok\n");
+    assert.equal(table(["ID", "REASON"], rows, undefined), "ID  REASON\n1   a long reason\n22  ok\n");
+  });
+});
+
+describe("a duration", () => {
+  it("is read as people write it", () => {
+    assert.deepEqual(["45s", "30m", "2h", "3d"].map(parseDuration), [45_000, 1_800_000, 7_200_000, 259_200_000]);
+    for (const text of ["", "2", "h", "1.5h", "-2h", "2 h", "2w", "12345678h"]) {
+      assert.throws(() => parseDuration(text), /30m, 2h or 3d/, text);
+    }
+  });
+
+  it("is shown in its largest readable unit", () => {
+    const shown = [-5, 450, 59_999, 60_000, 3_599_999, 47 * 3_600_000, 49 * 3_600_000].map(shortDuration);
+    assert.deepEqual(shown, ["0ms", "450ms", "59s", "1m", "59m", "47h", "2d"]);
+  });
+});
