@@ -54,7 +54,7 @@ describe("the README", () => {
 
   it("has a demo to play with: its own curl line works, and the one that it prints", async (t) => {
     const demo = start(t, "node sandbox/demo.ts", { PORT: "0" });
-    const printed = await demo.said(/ {2}(curl .* localhost:(\d+)\/dispatch)\n/);
+    const printed = await demo.said(/ {2}(curl .*localhost:(\d+)\/dispatch)\n/);
     const [, line = "", port = ""] = printed;
     assert.match((await shell(line)).output, /"status":"success".*"sourceName":"pr-3456"/);
     const own = await shell(COMMANDS.curl.replace("9555", port));

@@ -4,29 +4,46 @@ import { terminalDestination } from "../log.ts";
 
 /** Starts the service and keeps it until SIGTERM or SIGINT. Exit code 0 after those, 1 when it cannot start. */
 export async function serve(): Promise<void> {
-  let app: RunningApp;
+  const starting = start();
+  // From the first moment on: a process without a handler that is number 1 of its container ignores the signal.
+  const stop = onSignal(async () => {
+    const app = await starting;
+    await app.close();
+  });
   try {
-    app = await startApp(readConfig(), process.stdout.isTTY ? { logTo: await terminalDestination() } : {});
+    await starting;
   } catch (error) {
+    stop.forget();
     const { message, stack } = error as Error;
     const isOurs = error instanceof ConfigError || message.startsWith("Cannot ");
     process.stderr.write(`${isOurs ? message : stack}\n`);
     process.exitCode = 1;
-    return;
   }
+}
 
+async function start(): Promise<RunningApp> {
+  const config = readConfig();
+  return startApp(config, process.stdout.isTTY ? { logTo: await terminalDestination() } : {});
+}
+
+/** Closes once, at the first signal, and exits: with 0, or with 1 when closing failed. */
+function onSignal(close: () => Promise<void>): { forget(): void } {
+  const signals = ["SIGTERM", "SIGINT"] as const;
+  const forget = () => {
+    for (const signal of signals) process.removeListener(signal, stop);
+  };
   let stopping = false;
-  const stop = async () => {
+  async function stop(): Promise<void> {
     if (stopping) return;
     stopping = true;
     try {
-      await app.close();
+      await close();
       process.exit(0);
     } catch (error) {
       process.stderr.write(`${(error as Error).stack}\n`);
       process.exit(1);
     }
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
+  }
+  for (const signal of signals) process.on(signal, stop);
+  return { forget };
 }

@@ -9,15 +9,24 @@ type Job = { work: () => unknown; flush: boolean; resolve(value: unknown): void;
 /**
  * Puts all writes of one turn of the event loop into one transaction, so that a burst costs one flush of the disk.
  * A transaction of writes that need no flush (a claim lost in a power failure is only claimed again) does without.
- * When one write fails, none of its transaction has happened, and all are rejected with `StoreUnavailable`.
+ * When the database fails, none of the transaction has happened, and all its writes are rejected with
+ * `StoreUnavailable`. A write that is wrong in itself is rejected alone, with its own error.
  */
 export function batchedWrites(db: DatabaseSync): Write {
   let waiting: Job[] = [];
   let flushing = true;
 
-  function commit(): void {
-    const jobs = waiting;
+  function commitWaiting(): void {
+    let jobs = waiting;
     waiting = [];
+    while (jobs.length > 0) {
+      const wrong = commit(jobs);
+      jobs = jobs.filter((job) => wrong && job !== wrong);
+    }
+  }
+
+  /** Does all of the jobs or none; returns the one that was wrong in itself, so that the others can do without it. */
+  function commit(jobs: readonly Job[]): Job | undefined {
     const flush = jobs.some((job) => job.flush);
     const results: unknown[] = [];
     try {
@@ -28,16 +37,31 @@ export function batchedWrites(db: DatabaseSync): Write {
       db.exec("COMMIT");
     } catch (cause) {
       if (db.isOpen && db.isTransaction) db.exec("ROLLBACK");
+      const wrong = db.isOpen && isMistake(cause) ? jobs[results.length] : undefined;
+      if (wrong) {
+        wrong.reject(cause as Error);
+        return wrong;
+      }
       const error = new StoreUnavailable(`The run could not be stored: ${(cause as Error).message}`, { cause });
       for (const job of jobs) job.reject(error);
-      return;
+      return undefined;
     }
     for (const [at, job] of jobs.entries()) job.resolve(results[at]);
+    return undefined;
   }
 
   return <T>(work: () => T, { flush } = { flush: true }) =>
     new Promise<T>((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(commit);
+      if (waiting.length === 0) setImmediate(commitWaiting);
       waiting.push({ work, flush, resolve: resolve as (value: unknown) => void, reject });
     });
+}
+
+/** The lower byte of an error's code is its kind: https://www.sqlite.org/rescode.html#constraint */
+const SQLITE_CONSTRAINT = 19;
+
+/** Whether a write broke a rule or could not be expressed, while the database is well. */
+function isMistake(error: unknown): boolean {
+  const { code, errcode = 0 } = error as { code?: string; errcode?: number };
+  return code !== "ERR_SQLITE_ERROR" || (errcode & 0xff) === SQLITE_CONSTRAINT;
 }

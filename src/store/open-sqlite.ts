@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MIGRATIONS } from "./migrations.ts";
@@ -16,13 +16,15 @@ export function openSqlite(folder: string): { db: DatabaseSync; close(): void } 
   }
   const lock = lockFolder(folder);
   try {
-    requireWhole(file);
     const db = connect(file);
     return {
       db,
       close: () => {
-        db.close();
-        lock.close();
+        try {
+          db.close();
+        } finally {
+          lock.close();
+        }
       },
     };
   } catch (error) {
@@ -56,28 +58,38 @@ const PAGE_SIZE_AT = 16;
 const PAGE_COUNT_AT = 28;
 const HEADER_BYTES = 100;
 
-/** A database that lost its end opens without complaint, and fails only when the missing pages are read. */
-function requireWhole(file: string): void {
-  if (!existsSync(file)) return;
+/**
+ * Whether pages are missing at the end of the file. Beside a log it can be sound nevertheless: when a process is killed
+ * or the disk becomes full while the log is carried over, the missing pages are still in the log.
+ */
+function isShort(file: string): boolean {
+  if (!existsSync(file)) return false;
   const descriptor = openSync(file, "r");
   try {
     const { size } = fstatSync(descriptor);
-    if (size === 0) return;
+    if (size === 0) return false;
     const header = Buffer.alloc(HEADER_BYTES);
     const read = readSync(descriptor, header, 0, HEADER_BYTES, 0);
     const pageSize = header.readUInt16BE(PAGE_SIZE_AT) === 1 ? 65_536 : header.readUInt16BE(PAGE_SIZE_AT);
-    if (read < HEADER_BYTES || size < pageSize * header.readUInt32BE(PAGE_COUNT_AT)) throw damaged(file);
+    return read < HEADER_BYTES || size < pageSize * header.readUInt32BE(PAGE_COUNT_AT);
   } finally {
     closeSync(descriptor);
   }
 }
 
+/** What the log (`-wal`) shrinks to after a burst; less, and it would grow anew with every usual load. */
+const LOG_BYTES_KEPT = 8 * 1024 * 1024;
+
 function connect(file: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
+    const short = isShort(file);
+    if (short && !hasLog(file)) throw damaged(file);
     db = new DatabaseSync(file);
+    if (short) requireWhole(db, file);
     db.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000",
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000;
+       PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`,
     );
     migrate(db, file);
     return db;
@@ -88,6 +100,16 @@ function connect(file: string): DatabaseSync {
     if (/malformed|not a database/i.test(message)) throw damaged(file, cause);
     throw cannot(`write to ${file}`, "Make it writable for this user and see that the disk has room.", cause);
   }
+}
+
+function hasLog(file: string): boolean {
+  return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** Reads every page, through the log: too slow to do at every start. */
+function requireWhole(db: DatabaseSync, file: string): void {
+  const { quick_check: finding } = db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+  if (finding !== "ok") throw damaged(file);
 }
 
 function migrate(db: DatabaseSync, file: string): void {
@@ -113,7 +135,8 @@ function damaged(file: string, cause?: unknown): Error {
   );
 }
 
-function cannot(what: string, remedy: string, cause?: unknown): Error {
+/** An error for whoever starts the service: its message begins with "Cannot" and says what to do. */
+export function cannot(what: string, remedy: string, cause?: unknown): Error {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new Error(`Cannot ${what}${why}. ${remedy}`, { cause });
 }

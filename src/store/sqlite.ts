@@ -1,8 +1,18 @@
 import type { SQLInputValue, StatementSync } from "node:sqlite";
-import type { Run } from "../model/run.ts";
-import type { Accepted, Claim, Rerun, RunStore, Settlement } from "../model/store.ts";
+import type { Run, RunStatus } from "../model/run.ts";
+import {
+  type Accepted,
+  type Claim,
+  type Rerun,
+  type RunDetail,
+  type RunFilter,
+  type RunPage,
+  type RunStore,
+  type Settlement,
+  StoreUnavailable,
+} from "../model/store.ts";
 import { batchedWrites } from "./batch.ts";
-import { openSqlite } from "./open-sqlite.ts";
+import { cannot, openSqlite } from "./open-sqlite.ts";
 import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
 
 /**
@@ -198,9 +208,61 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     return { status: "queued", run: runOf(byId(id) as Row) };
   }
 
-  db.exec("BEGIN IMMEDIATE");
-  for (const row of all("SELECT * FROM runs WHERE status = 'running'")) interrupt(row, now);
-  db.exec("COMMIT");
+  function get(id: string): RunDetail | undefined {
+    const row = byId(id);
+    if (!row) return undefined;
+    return {
+      run: runOf(row),
+      attempts: all("SELECT * FROM attempts WHERE run = ? ORDER BY number", row.seq as number).map(attemptOf),
+      steps: all("SELECT * FROM steps WHERE run = ? ORDER BY started_at", row.seq as number).map(stepOf),
+      superseded: all("SELECT id FROM runs WHERE superseded_by = ? ORDER BY seq DESC LIMIT 100", id).map(
+        (each) => each.id as string,
+      ),
+    };
+  }
+
+  function list({ status, workflow, group }: RunFilter, { limit, cursor }: Parameters<RunStore["list"]>[1]): RunPage {
+    const conditions: string[] = [];
+    const values: SQLInputValue[] = [];
+    const where = (condition: string, value: SQLInputValue | undefined) => {
+      if (value === undefined) return;
+      conditions.push(condition);
+      values.push(value);
+    };
+    // Written out: a partial index is not found for a bound value, nor without the words of its own condition.
+    if (status !== undefined) conditions.push(`status = '${status}'`);
+    if (status !== undefined && RARE_ENDS.includes(status)) conditions.push(IS_RARE_END);
+    where("workflow = ?", workflow);
+    where("grp = ?", group);
+    where("seq < ?", cursor === undefined ? undefined : Number(cursor));
+    const rows = all(
+      `SELECT * FROM runs ${indexFor(status)} ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`,
+      ...values,
+      limit + 1,
+    );
+    const page = rows.slice(0, limit);
+    return { runs: page.map(runOf), next: rows.length > limit ? String(page.at(-1)?.seq) : undefined };
+  }
+
+  /** Goes through the oldest runs only, so that it needs no index. */
+  function forget(before: number, limit: number): number {
+    const over: number[] = [];
+    for (const row of sql("SELECT seq, accepted_at, ended_at FROM runs ORDER BY seq").iterate()) {
+      if (over.length === limit || (row.accepted_at as number) >= before) break;
+      if (row.ended_at !== null && (row.ended_at as number) < before) over.push(row.seq as number);
+    }
+    for (const seq of over) change("DELETE FROM runs WHERE seq = ?", seq);
+    return over.length;
+  }
+
+  try {
+    db.exec("BEGIN IMMEDIATE");
+    for (const row of all("SELECT * FROM runs WHERE status = 'running'")) interrupt(row, now);
+    db.exec("COMMIT");
+  } catch (cause) {
+    close();
+    throw cannot(`go on with the runs in ${folder}`, "See that the disk has room, or restore a backup.", cause);
+  }
 
   return {
     accept: (event, lease) => write(() => accept(event, lease)),
@@ -226,62 +288,26 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
         );
       }),
     rerun: (id, at) => write(() => rerun(id, at)),
-    async get(id) {
-      const row = byId(id);
-      if (!row) return undefined;
-      return {
-        run: runOf(row),
-        attempts: all("SELECT * FROM attempts WHERE run = ? ORDER BY number", row.seq as number).map(attemptOf),
-        steps: all("SELECT * FROM steps WHERE run = ? ORDER BY started_at", row.seq as number).map(stepOf),
-        superseded: all("SELECT id FROM runs WHERE superseded_by = ? ORDER BY seq DESC LIMIT 100", id).map(
-          (each) => each.id as string,
-        ),
-      };
-    },
-    async list({ status, workflow, group }, { limit, cursor }) {
-      const conditions: string[] = [];
-      const values: SQLInputValue[] = [];
-      const where = (condition: string, value: SQLInputValue | undefined) => {
-        if (value === undefined) return;
-        conditions.push(condition);
-        values.push(value);
-      };
-      // Written out, because a partial index is not found for a value that is bound.
-      if (status !== undefined) conditions.push(`status = '${status}'`);
-      where("workflow = ?", workflow);
-      where("grp = ?", group);
-      where("seq < ?", cursor === undefined ? undefined : Number(cursor));
-      const rows = all(
-        `SELECT * FROM runs ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`,
-        ...values,
-        limit + 1,
-      );
-      const page = rows.slice(0, limit);
-      return { runs: page.map(runOf), next: rows.length > limit ? String(page.at(-1)?.seq) : undefined };
-    },
-    findSuccess: async (workflow, dedupeKey, since) =>
-      one(
-        `SELECT id FROM runs WHERE dedupe_key = ? AND ended_at >= ? AND workflow = ? AND status = 'success'
-         ORDER BY ended_at DESC LIMIT 1`,
-        dedupeKey,
-        since,
-        workflow,
-      )?.id as string | undefined,
-    nextDue: async () =>
-      (one("SELECT min(due_at) AS at FROM runs WHERE status = 'queued'")?.at as number | null | undefined) ?? undefined,
-    // Looks at the oldest only, so that it needs no index; what is not over yet stays among them.
-    forget: (before, limit) =>
-      write(
+    get: (id) => read(() => get(id)),
+    list: (filter, page) => read(() => list(filter, page)),
+    findSuccess: (workflow, dedupeKey, since) =>
+      read(
         () =>
-          Number(
-            change(
-              "DELETE FROM runs WHERE seq IN (SELECT seq FROM runs ORDER BY seq LIMIT ?) AND ended_at < ?",
-              limit,
-              before,
-            ).changes,
-          ),
-        { flush: false },
+          one(
+            `SELECT id FROM runs WHERE dedupe_key = ? AND ended_at >= ? AND workflow = ? AND status = 'success'
+             ORDER BY ended_at DESC LIMIT 1`,
+            dedupeKey,
+            since,
+            workflow,
+          )?.id as string | undefined,
       ),
+    nextDue: () =>
+      read(
+        () =>
+          (one("SELECT min(due_at) AS at FROM runs WHERE status = 'queued'")?.at as number | null | undefined) ??
+          undefined,
+      ),
+    forget: (before, limit) => write(() => forget(before, limit), { flush: false }),
     check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
       // Writes that wait are committed first: they were handed over before.
@@ -289,6 +315,25 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       close();
     },
   };
+}
+
+/** Without a hint the planner takes the newest runs and goes through all that have ended. */
+function indexFor(status: RunStatus | undefined): string {
+  if (status === "queued") return "INDEXED BY due";
+  if (status === "running") return "INDEXED BY leased";
+  return "";
+}
+
+/** How few runs end; see the indexes of the same names in migrations.ts. */
+const RARE_ENDS: readonly RunStatus[] = ["failure", "skipped", "superseded"];
+const IS_RARE_END = "status IN ('failure', 'skipped', 'superseded')";
+
+async function read<T>(work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (cause) {
+    throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** What a settlement leaves empty when it does not say it. */

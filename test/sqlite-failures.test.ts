@@ -1,0 +1,417 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, it, type TestContext } from "node:test";
+import type { NewRun } from "../src/model/store.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { integrity, readHistory } from "./support/history.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { deploy, notify, send, startService } from "./support/service.ts";
+
+const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
+const NOW = Date.parse("2026-11-24T12:00:00Z");
+const LEASE = { owner: "one", now: NOW, until: NOW + 60_000, take: false };
+const FILE = "gh-runner.sqlite";
+
+/** Every message at start begins like this and names what can be done. */
+const CANNOT = /^Cannot .+\. (Set|Make|Stop|Start|Restore|See)\b/s;
+
+const event = (id: string, text = ""): NewRun => ({
+  id,
+  workflow: "deploy",
+  group: undefined,
+  input: { text },
+  ownToken: false,
+});
+
+type SmallDisk = { readonly folder: string; fill(): void; makeRoom(): void };
+
+/** A real file system of 2 MiB, which only root can mount; else the test is skipped. */
+function smallDisk(t: TestContext): SmallDisk | undefined {
+  const folder = mounted(t, "size=2m");
+  if (!folder) return undefined;
+  const ballast = join(folder, "ballast");
+  return {
+    folder,
+    fill() {
+      for (let bytes = 64 * 1024; bytes >= 1; bytes = Math.floor(bytes / 2)) {
+        try {
+          for (;;) writeFileSync(ballast, Buffer.alloc(bytes), { flag: "a" });
+        } catch (error) {
+          assert.equal((error as NodeJS.ErrnoException).code, "ENOSPC");
+        }
+      }
+    },
+    makeRoom: () => rmSync(ballast),
+  };
+}
+
+function mounted(t: TestContext, options: string): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "gh-runner-disk-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder], { stdio: "pipe" });
+  } catch {
+    rmdirSync(folder);
+    t.skip("only root can mount a small disk");
+    return undefined;
+  }
+  t.after(() => {
+    execFileSync("umount", ["--lazy", folder]);
+    rmdirSync(folder);
+  });
+  return folder;
+}
+
+describe("while the disk is full", () => {
+  it("an event is refused with 503 and Retry-After: 1, nothing of it is kept, and room is all it takes", async (t) => {
+    const disk = smallDisk(t);
+    if (!disk) return;
+    const { github, url, app } = await startService(t, { settings: { DATA_DIR: disk.folder } });
+    deploy(github, "pr-1", "abc");
+    assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+
+    disk.fill();
+    for (let at = 0; at < 3; at++) {
+      const answer = await notify(url, { application: "pr-1" });
+      assert.deepEqual([answer.status, answer.headers["retry-after"]], [503, "1"]);
+      assert.match(answer.json.detail, /stored.*send it again/);
+    }
+    assert.equal((await send(url, { path: "/ready" })).status, 503);
+    assert.equal((await send(url, { path: "/health" })).status, 200);
+    assert.equal(github.dispatches.length, 1);
+    assert.equal(readHistory(disk.folder).length, 1);
+
+    disk.makeRoom();
+    assert.equal((await send(url, { path: "/ready" })).status, 200);
+    assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+    assert.equal(github.dispatches.length, 2);
+    assert.equal(integrity(disk.folder), "ok");
+    await app.close();
+    assert.deepEqual(
+      readHistory(disk.folder).map(({ status, attempts }) => [status, attempts.length]),
+      [
+        ["success", 1],
+        ["success", 1],
+      ],
+    );
+  });
+
+  it("a run in flight keeps its outcome until it can be stored, and is not dispatched again", async (t) => {
+    const disk = smallDisk(t);
+    if (!disk) return;
+    const clock = movedClock();
+    const service = await startService(t, { settings: { DATA_DIR: disk.folder }, options: { clock } });
+    const { github, url, app } = service;
+    deploy(github, "pr-1", "abc");
+    github.fault({ route: DISPATCH, times: 1 }, { kind: "delay", ms: 100 });
+    const answer = notify(url, { application: "pr-1" });
+    await until("the dispatch is on its way", () => github.requests.some(({ method }) => method === "POST"));
+    disk.fill();
+    await until("the trouble is logged", () => service.log().some(({ msg }) => /cannot be written/.test(String(msg))));
+    assert.equal(github.dispatches.length, 1);
+    assert.equal(readHistory(disk.folder)[0]?.status, "running");
+
+    disk.makeRoom();
+    clock.move(1000);
+    assert.equal((await answer).status, 200);
+    assert.equal(readHistory(disk.folder)[0]?.status, "success");
+    assert.equal(github.dispatches.length, 1);
+    await app.close();
+  });
+
+  it("every write is refused as StoreUnavailable, whole: reads go on, and the same writes succeed later", async (t) => {
+    const disk = smallDisk(t);
+    if (!disk) return;
+    const store = openSqliteStore(disk.folder, { now: NOW });
+    await store.accept(event("a"), LEASE);
+    const [claim] = await store.claim({ ...LEASE, limit: 1 });
+    await store.accept(event("b"), LEASE);
+    disk.fill();
+    const attempt = { number: 1, startedAt: NOW, endedAt: NOW, reason: undefined, kind: undefined };
+    const writes = [
+      () => store.accept(event("c", "x".repeat(20_000)), LEASE),
+      () =>
+        store.settle(
+          claim!,
+          { ...attempt, outcome: "success", githubRequestId: undefined },
+          { status: "success", outputs: { text: "x".repeat(20_000) }, dedupeKey: undefined },
+        ),
+    ];
+    const unavailable = { name: "StoreUnavailable", message: /disk is full/ };
+    for (const write of writes) await assert.rejects(write(), unavailable);
+    for (const { status } of await Promise.allSettled(writes.map((write) => write()))) assert.equal(status, "rejected");
+    assert.deepEqual(
+      (await store.list({}, { limit: 10 })).runs.map(({ id, status }) => [id, status]),
+      [
+        ["b", "queued"],
+        ["a", "running"],
+      ],
+    );
+    assert.deepEqual((await store.get("a"))?.attempts, []);
+
+    disk.makeRoom();
+    await Promise.all(writes.map((write) => write()));
+    assert.deepEqual(
+      (await store.list({}, { limit: 10 })).runs.map(({ id, status }) => [id, status]),
+      [
+        ["c", "queued"],
+        ["b", "queued"],
+        ["a", "success"],
+      ],
+    );
+    await store.close();
+    assert.equal(integrity(disk.folder), "ok");
+  });
+
+  it("a kill leaves a database that starts again with room, also in the midst of carrying the log over", async (t) => {
+    const disk = smallDisk(t);
+    if (!disk) return;
+    const store = openSqliteStore(disk.folder, { now: NOW });
+    let stored = 0;
+    for (let full = false; !full; ) {
+      await store.accept(event(`run-${stored}`, "x".repeat(1500)), LEASE).then(
+        () => stored++,
+        () => {
+          full = true;
+        },
+      );
+    }
+    // The log cannot be carried over whole: the file's first page speaks of pages that are still in the log alone.
+    const other = new DatabaseSync(join(disk.folder, FILE));
+    assert.throws(() => other.exec("PRAGMA wal_checkpoint"), /disk is full/);
+    const left = temporaryFolder(t);
+    for (const suffix of ["", "-wal"]) copyFileSync(join(disk.folder, FILE + suffix), join(left, FILE + suffix));
+    const pagesSpokenOf = readFileSync(join(left, FILE)).readUInt32BE(28);
+    assert.ok(pagesSpokenOf * 4096 > statSync(join(left, FILE)).size);
+    other.close();
+
+    const later = openSqliteStore(left, { now: NOW });
+    assert.equal((await later.list({}, { limit: 10_000 })).runs.length, stored);
+    await later.accept(event("after"), LEASE);
+    await later.close();
+    await store.close();
+    assert.equal(integrity(left), "ok");
+  });
+
+  it("a start says so", async (t) => {
+    const disk = smallDisk(t);
+    if (!disk) return;
+    disk.fill();
+    refusesToOpen(disk.folder, /has room/);
+    disk.makeRoom();
+    await openSqliteStore(disk.folder, { now: NOW }).close();
+  });
+
+  it("a start that cannot take up interrupted runs says so, and takes them up when there is room", async (t) => {
+    const disk = smallDisk(t);
+    if (!disk) return;
+    const store = openSqliteStore(disk.folder, { now: NOW });
+    await Promise.all(Array.from({ length: 150 }, (_, at) => store.accept(event(`run-${at}`, "x".repeat(999)), LEASE)));
+    assert.equal((await store.claim({ ...LEASE, limit: 150 })).length, 150);
+    await store.close();
+    disk.fill();
+    // Enough for the empty log's index and a few pages, not for 150 interruptions.
+    truncateSync(join(disk.folder, "ballast"), statSync(join(disk.folder, "ballast")).size - 100 * 1024);
+    refusesToOpen(disk.folder, /has room/);
+    disk.makeRoom();
+    const later = openSqliteStore(disk.folder, { now: NOW });
+    assert.equal((await later.claim({ ...LEASE, limit: 200 })).length, 150);
+    await later.close();
+  });
+});
+
+describe("a start", () => {
+  it("in a folder that cannot be written says so", (t) => {
+    const root = process.getuid?.() === 0;
+    const folder = root ? mounted(t, "size=2m") : temporaryFolder(t);
+    if (!folder) return;
+    if (root) execFileSync("mount", ["-o", "remount,ro", folder]);
+    else chmodSync(folder, 0o555);
+    refusesToOpen(folder, /DATA_DIR/);
+    refusesToOpen(join(folder, "below"), /DATA_DIR/);
+  });
+
+  it("over a database that became read-only says so", async (t) => {
+    const root = process.getuid?.() === 0;
+    const folder = root ? mounted(t, "size=2m") : temporaryFolder(t);
+    if (!folder) return;
+    await openSqliteStore(folder, { now: NOW }).close();
+    if (root) execFileSync("mount", ["-o", "remount,ro", folder]);
+    else chmodSync(join(folder, FILE), 0o444);
+    refusesToOpen(folder, /writable/);
+  });
+
+  it("where DATA_DIR is a file, or the database is a folder, says so", (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "file"), "");
+    refusesToOpen(join(folder, "file"), /DATA_DIR/);
+    mkdirSync(join(folder, "data", FILE), { recursive: true });
+    refusesToOpen(join(folder, "data"), /gh-runner\.sqlite/);
+  });
+
+  it("over a database that lost its end says that it is damaged, and leaves it as it is", async (t) => {
+    for (const missing of [1, 4096, 100_000]) {
+      const folder = await filled(t);
+      const file = join(folder, FILE);
+      truncateSync(file, statSync(file).size - missing);
+      const before = readFileSync(file);
+      refusesToOpen(folder, /is damaged.*Restore a backup, or move the file away/);
+      assert.ok(readFileSync(file).equals(before));
+    }
+    const folder = await filled(t);
+    truncateSync(join(folder, FILE), 50);
+    refusesToOpen(folder, /is damaged/);
+  });
+
+  it("over a database that lost its end while a log was left beside it says that it is damaged", async (t) => {
+    const folder = await filled(t);
+    const copy = temporaryFolder(t);
+    const store = openSqliteStore(folder, { now: NOW });
+    await store.accept(event("last"), LEASE);
+    for (const suffix of ["", "-wal"]) copyFileSync(join(folder, FILE + suffix), join(copy, FILE + suffix));
+    await store.close();
+    truncateSync(join(copy, FILE), statSync(join(copy, FILE)).size - 50 * 4096);
+    refusesToOpen(copy, /is damaged/);
+  });
+
+  it("over a file that is no database says that it is damaged", (t) => {
+    for (const content of ["this is no database", Buffer.alloc(8192, "x"), Buffer.alloc(8192)]) {
+      const folder = temporaryFolder(t);
+      writeFileSync(join(folder, FILE), content);
+      refusesToOpen(folder, /is damaged/);
+      assert.equal(readFileSync(join(folder, FILE)).length, content.length);
+    }
+  });
+
+  it("over an empty file, as a killed first start leaves it, works", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, FILE), "");
+    await openSqliteStore(folder, { now: NOW }).close();
+  });
+
+  it("over a database of a newer version says so, and leaves it as it is", async (t) => {
+    const folder = await filled(t);
+    const db = new DatabaseSync(join(folder, FILE));
+    db.exec("PRAGMA user_version = 1000");
+    db.close();
+    refusesToOpen(folder, /written by a newer gh-runner \(schema 1000.*Start that version or a newer one/);
+    assert.equal(readHistory(folder).length, 200);
+  });
+
+  it("releases the folder when it fails, so that the next one can succeed", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, FILE), "this is no database");
+    refusesToOpen(folder, /is damaged/);
+    rmSync(join(folder, FILE));
+    await openSqliteStore(folder, { now: NOW }).close();
+  });
+});
+
+function refusesToOpen(folder: string, why: RegExp): void {
+  assert.throws(
+    () => openSqliteStore(folder, { now: NOW }),
+    ({ message }: Error) => {
+      assert.match(message, CANNOT);
+      assert.match(message, why);
+      assert.ok(message.includes(folder), message);
+      return true;
+    },
+  );
+}
+
+/** A closed database with 200 runs. */
+async function filled(t: TestContext): Promise<string> {
+  const folder = temporaryFolder(t);
+  const store = openSqliteStore(folder, { now: NOW });
+  await Promise.all(Array.from({ length: 200 }, (_, at) => store.accept(event(`run-${at}`, "x".repeat(2000)), LEASE)));
+  await store.close();
+  return folder;
+}
+
+describe("two processes on one folder", () => {
+  it("are one too many: the second ends and says so; after a kill of the first the next takes over", async (t) => {
+    const dataDir = temporaryFolder(t);
+    const start = async () => {
+      const port = await fixedPort();
+      return { port, service: spawnService(t, { port, dataDir, githubUrl: "http://127.0.0.1:9" }) };
+    };
+    const first = await start();
+    await listening(first.service, first.port);
+    const second = await start();
+    assert.equal(await second.service.ended, 1);
+    assert.match(second.service.output(), CANNOT);
+    assert.match(second.service.output(), /another process uses it\. Stop that one, or set DATA_DIR/);
+    assert.ok(second.service.output().includes(dataDir));
+    assert.equal((await send(`http://127.0.0.1:${first.port}`, { path: "/ready" })).status, 200);
+
+    await first.service.kill();
+    const third = await start();
+    await listening(third.service, third.port);
+    assert.equal((await send(`http://127.0.0.1:${third.port}`, { path: "/ready" })).status, 200);
+    third.service.stop();
+    assert.equal(await third.service.ended, 0);
+  });
+});
+
+describe("RETAIN_DAYS", () => {
+  it("lets 20,000 old runs go within a minute or so, and none that is young or has not ended", async (t) => {
+    const folder = temporaryFolder(t);
+    const DAY = 86_400_000;
+    const OLD = 20_000;
+    const store = openSqliteStore(folder, { now: NOW });
+    const acceptAndEnd = async (id: string, at: number) => {
+      const { claim } = await store.accept({ ...event(id), ownToken: true }, { ...LEASE, now: at, until: NOW * 2 });
+      const attempt = { number: 1, startedAt: at, endedAt: at, reason: undefined, kind: undefined };
+      const end = { ...attempt, outcome: "success" as const, githubRequestId: undefined };
+      await store.settle(claim!, end, { status: "success", outputs: null, dedupeKey: undefined });
+    };
+    await store.accept({ ...event("waits"), workflow: "environment-ready" }, { ...LEASE, now: NOW - 40 * DAY });
+    const [held] = await store.claim({ ...LEASE, limit: 1 });
+    const later = { status: "queued", dueAt: NOW + 365 * DAY, counts: true, reason: "later", http: 500 } as const;
+    const failed = { number: 1, startedAt: NOW, endedAt: NOW, outcome: "failure", reason: "502" } as const;
+    await store.settle(
+      held!,
+      { ...failed, kind: "transient", githubRequestId: undefined },
+      { ...later, kind: "transient" },
+    );
+    await Promise.all(Array.from({ length: OLD }, (_, at) => acceptAndEnd(`old-${at}`, NOW - 31 * DAY)));
+    await Promise.all(Array.from({ length: 500 }, (_, at) => acceptAndEnd(`young-${at}`, NOW - 29 * DAY)));
+    await store.close();
+
+    const clock = movedClock(NOW);
+    const { app, url } = await startService(t, {
+      settings: { DATA_DIR: folder, RETAIN_DAYS: "30" },
+      options: { clock },
+    });
+    clock.move(60_000);
+    const reader = new DatabaseSync(join(folder, FILE), { readOnly: true });
+    const count = reader.prepare("SELECT count(*) AS n FROM runs");
+    await until("the old runs are gone", () => Number(count.get()?.n) <= 501);
+    reader.close();
+    assert.equal((await send(url, { path: "/ready" })).status, 200);
+    await app.close();
+    const left = readHistory(folder);
+    assert.equal(left.filter(({ id }) => id.startsWith("young-")).length, 500);
+    assert.deepEqual(
+      left.filter(({ id }) => !id.startsWith("young-")).map(({ id, status }) => [id, status]),
+      [["waits", "queued"]],
+    );
+    assert.equal(left.flatMap(({ attempts }) => attempts).length, 501);
+  });
+});

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, it } from "node:test";
+import { RUN_STATUSES } from "../src/model/run.ts";
+import type { NewRun, RunStore } from "../src/model/store.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
+import { storeContract } from "./store.contract.ts";
+import { temporaryFolder } from "./support/folder.ts";
+
+const NOW = Date.parse("2026-11-24T12:00:00Z");
+const LEASE = { owner: "one", now: NOW, until: NOW + 60_000, take: false };
+
+storeContract("SQLite", async (t) => {
+  const folder = temporaryFolder(t);
+  let store = openSqliteStore(folder, { now: NOW });
+  t.after(() => store.close().catch(() => {}));
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      store = openSqliteStore(folder, { now: NOW });
+      return store;
+    },
+  };
+});
+
+function event(id: string, facts: Partial<NewRun> = {}): NewRun {
+  return { id, workflow: "deploy", group: undefined, input: { text: "x".repeat(200) }, ownToken: false, ...facts };
+}
+
+describe("the SQLite store, opened again after its process was gone", () => {
+  it("makes what was running due at once, and ends what came with a token of its own", async (t) => {
+    const folder = temporaryFolder(t);
+    const before = openSqliteStore(folder, { now: NOW });
+    await before.accept(event("a", { group: "g" }), LEASE);
+    await before.claim({ ...LEASE, limit: 10 });
+    await before.accept(event("b", { ownToken: true }), LEASE);
+    await before.close();
+
+    const store = openSqliteStore(folder, { now: NOW + 5 });
+    t.after(() => store.close());
+    const own = await store.get("b");
+    assert.equal(own?.run.status, "failure");
+    assert.match(own?.run.reason ?? "", /token of its own.*send it again/);
+    const claims = await store.claim({ ...LEASE, now: NOW + 5, limit: 10 });
+    assert.deepEqual(
+      claims.map(({ run, attempt }) => [run.id, attempt]),
+      [["a", 2]],
+    );
+    assert.deepEqual(
+      (await store.get("a"))?.attempts.map(({ outcome, endedAt }) => [outcome, endedAt]),
+      [["interrupted", NOW + 5]],
+    );
+  });
+});
+
+describe("writes of one turn of the event loop", () => {
+  it("share one commit: a burst of 200 events costs one flush of the disk", async (t) => {
+    const folder = temporaryFolder(t);
+    const store = openSqliteStore(folder, { now: NOW });
+    t.after(() => store.close());
+    await store.accept(event("first"), LEASE);
+    const before = commitsIn(folder);
+    await Promise.all(Array.from({ length: 200 }, (_, at) => store.accept(event(`run-${at}`), LEASE)));
+    assert.equal(commitsIn(folder) - before, 1);
+    assert.equal((await store.list({}, { limit: 500 })).runs.length, 201);
+    for (let at = 0; at < 3; at++) await store.accept(event(`alone-${at}`), LEASE);
+    assert.equal(commitsIn(folder) - before, 4);
+  });
+
+  it("leave no log behind that keeps the size of the largest burst", async (t) => {
+    const folder = temporaryFolder(t);
+    const store = openSqliteStore(folder, { now: NOW });
+    t.after(() => store.close());
+    const log = () => statSync(join(folder, "gh-runner.sqlite-wal")).size;
+    const large = { text: "x".repeat(20_000) };
+    await Promise.all(Array.from({ length: 1500 }, (_, at) => store.accept(event(`r${at}`, { input: large }), LEASE)));
+    assert.ok(log() > 24 * 1024 * 1024, `${log()} bytes`);
+    for (let at = 0; at < 3; at++) await store.accept(event(`later-${at}`), LEASE);
+    assert.ok(log() <= 8 * 1024 * 1024, `${log()} bytes`);
+  });
+
+  it("of different durability are flushed when one of them must be", async (t) => {
+    const folder = temporaryFolder(t);
+    const store = openSqliteStore(folder, { now: NOW });
+    t.after(() => store.close());
+    const before = commitsIn(folder);
+    const [, accepted, claims] = await Promise.all([
+      store.check(),
+      store.accept(event("a"), LEASE),
+      store.claim({ ...LEASE, limit: 1 }),
+    ]);
+    assert.deepEqual([accepted.run, claims[0]?.run.id], ["a", "a"]);
+    assert.equal(commitsIn(folder) - before, 1);
+  });
+});
+
+describe("a long history", () => {
+  it("is not gone through by any question, except newest first or oldest first and no further than asked", async (t) => {
+    const folder = temporaryFolder(t);
+    const asked = new Set<string>();
+    const prepare = DatabaseSync.prototype.prepare;
+    t.mock.method(DatabaseSync.prototype, "prepare", function (this: DatabaseSync, text: string) {
+      asked.add(text);
+      return prepare.call(this, text);
+    });
+    const store = openSqliteStore(folder, { now: NOW });
+    t.after(() => store.close());
+    await askEverything(store);
+    const db = new DatabaseSync(join(folder, "gh-runner.sqlite"), { readOnly: true });
+    t.after(() => db.close());
+
+    const stopsEarly = [
+      "SELECT * FROM runs ORDER BY seq DESC LIMIT ?",
+      "SELECT * FROM runs WHERE status = 'success' ORDER BY seq DESC LIMIT ?",
+      "SELECT * FROM runs WHERE status = 'success' AND seq < ? ORDER BY seq DESC LIMIT ?",
+      "SELECT seq, accepted_at, ended_at FROM runs ORDER BY seq",
+    ];
+    const questions = [...asked].filter((text) => /^(SELECT|UPDATE|DELETE)/.test(text));
+    assert.ok(questions.length > 30, `${questions.length} questions`);
+    for (const text of questions) {
+      const plan = prepare.call(db, `EXPLAIN QUERY PLAN ${text}`).all();
+      const through = plan.filter(
+        ({ detail }) => /^SCAN runs$|PRIMARY KEY \(rowid[<>]/.test(String(detail)) && !/seq < \?\)$/.test(text),
+      );
+      const plain = text.replaceAll(/\s+/g, " ").trim();
+      const cursor = plain === "SELECT * FROM runs WHERE seq < ? ORDER BY seq DESC LIMIT ?";
+      if (!stopsEarly.includes(plain) && !cursor) assert.deepEqual(through, [], plain);
+    }
+  });
+
+  async function askEverything(store: RunStore): Promise<void> {
+    await store.accept(event("a", { group: "g" }), LEASE);
+    await store.accept(event("b", { group: "g", ownToken: true }), LEASE);
+    const [claim] = await store.claim({ ...LEASE, limit: 1 });
+    const attempt = { number: 1, startedAt: NOW, endedAt: NOW, outcome: "success" as const };
+    const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
+    await store.settle(claim!, { ...attempt, ...nothing }, { status: "success", outputs: null, dedupeKey: "k" });
+    await store.extend("one", NOW + 1);
+    await store.rerun("a", NOW);
+    await store.accept(event("c", { group: "g" }), LEASE);
+    await store.claim({ ...LEASE, now: NOW + 100_000, limit: 1 });
+    await store.findSuccess("deploy", "k", NOW);
+    await store.nextDue();
+    await store.get("a");
+    await store.check();
+    for (const status of [undefined, ...RUN_STATUSES])
+      for (const workflow of [undefined, "deploy"])
+        for (const group of [undefined, "g"])
+          for (const cursor of [undefined, "5"]) await store.list({ status, workflow, group }, { limit: 5, cursor });
+    await store.forget(NOW - 1, 1);
+    await store.forget(NOW + 1_000_000, 1);
+  }
+});
+
+const LOG_HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+
+/** Commits in the log since it began: https://www.sqlite.org/fileformat.html#the_write_ahead_log */
+function commitsIn(folder: string): number {
+  const log = readFileSync(join(folder, "gh-runner.sqlite-wal"));
+  if (log.length === 0) return 0;
+  const frameBytes = FRAME_HEADER_BYTES + log.readUInt32BE(8);
+  const salt = log.subarray(16, 24);
+  let commits = 0;
+  for (let at = LOG_HEADER_BYTES; at + frameBytes <= log.length; at += frameBytes) {
+    const sizeAfterCommit = log.readUInt32BE(at + 4);
+    if (sizeAfterCommit > 0 && log.subarray(at + 8, at + 16).equals(salt)) commits++;
+  }
+  return commits;
+}

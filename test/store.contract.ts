@@ -1,0 +1,873 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { describe, it, type TestContext } from "node:test";
+import fc from "fast-check";
+import type { Attempt, Run, Step } from "../src/model/run.ts";
+import type { Claim, NewRun, RunStore, Settlement } from "../src/model/store.ts";
+
+/** An empty store that ends with the test, and how to close it and open the same one again, where that can be done. */
+export type OpenedStore = { store: RunStore; reopen?(): Promise<RunStore> };
+
+const NOW = Date.parse("2026-11-24T12:00:00Z");
+const LEASE_MS = 60_000;
+
+const lease = (now = NOW, owner = "one") => ({ owner, now, until: now + LEASE_MS, take: false });
+const claimAt = (now = NOW, limit = 10) => ({ ...lease(now), limit });
+
+function event(facts: Partial<NewRun> = {}): NewRun {
+  return { id: randomUUID(), workflow: "deploy", group: undefined, input: { n: 1 }, ownToken: false, ...facts };
+}
+
+function attemptOf({ attempt, run }: Claim, outcome: Attempt["outcome"] = "success", endedAt = NOW + 1): Attempt {
+  const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
+  return { number: attempt, startedAt: run.startedAt!, endedAt, outcome, ...nothing };
+}
+
+const SUCCESS: Settlement = { status: "success", outputs: { ok: true }, dedupeKey: undefined };
+const FAILURE: Settlement = { status: "failure", reason: "no", http: 500, kind: "permanent" };
+
+function again(dueAt: number, counts = true): Settlement {
+  return { status: "queued", dueAt, counts, reason: "later", http: 500, kind: "transient" };
+}
+
+/** Accepts, claims and settles one run. */
+async function ended(store: RunStore, facts: Partial<NewRun>, settlement = SUCCESS, at = NOW): Promise<string> {
+  const { run } = await store.accept(event(facts), lease(at));
+  const claim = (await store.claim(claimAt(at, 1000))).find((each) => each.run.id === run)!;
+  await store.settle(claim, attemptOf(claim, settlement.status === "success" ? "success" : "failure", at), settlement);
+  return run;
+}
+
+async function claimOne(store: RunStore, now = NOW): Promise<Claim> {
+  const [claim, ...others] = await store.claim(claimAt(now));
+  assert.ok(claim && others.length === 0, "exactly one run is due");
+  return claim;
+}
+
+const statusOf = async (store: RunStore, id: string) => (await store.get(id))?.run.status;
+const ids = (all: readonly Claim[]) => all.map(({ run }) => run.id);
+
+/** What every store promises; run by the tests of each. */
+export function storeContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
+  const promise = (text: string, keep: (store: RunStore, t: TestContext) => Promise<void>) =>
+    it(text, async (t) => keep((await open(t)).store, t));
+
+  describe(`${name}: an event`, () => {
+    promise("becomes a run that is found, claimed, settled and shown with its history", async (store) => {
+      const input = { text: "ünï\u0000code 😀", list: [1, null, true], empty: {} };
+      const { run, ...accepted } = await store.accept(event({ group: "g", input }), lease());
+      assert.deepEqual(accepted, { joined: false, superseded: undefined, claim: undefined });
+      const [queued] = (await store.list({}, { limit: 10 })).runs;
+      assert.deepEqual(
+        [queued?.id, queued?.status, queued?.group, queued?.input, queued?.acceptedAt, queued?.attempts],
+        [run, "queued", "g", input, NOW, 0],
+      );
+
+      const claim = await claimOne(store, NOW + 5);
+      assert.deepEqual([claim.attempt, claim.steps, claim.run.status, claim.run.input], [1, [], "running", input]);
+      const attempt = { ...attemptOf(claim, "success", NOW + 9), githubRequestId: "A:1" };
+      const settled = await store.settle(claim, attempt, SUCCESS);
+      const detail = await store.get(run);
+      assert.deepEqual(detail, { run: settled, attempts: [attempt], steps: [], superseded: [] });
+      assert.deepEqual(
+        [settled?.status, settled?.startedAt, settled?.endedAt, settled?.outputs, settled?.failures],
+        ["success", NOW + 5, NOW + 9, { ok: true }, 0],
+      );
+      assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS * 10)), []);
+    });
+
+    promise("without a group waits for nobody", async (store) => {
+      for (let at = 0; at < 3; at++) await store.accept(event(), lease());
+      assert.equal((await store.claim(claimAt())).length, 3);
+    });
+
+    promise("that is due later is not claimed before, and the earliest due goes first", async (store) => {
+      for (const delay of [30_000, 10_000, 20_000]) {
+        const { run } = await store.accept(event({ input: delay }), lease());
+        const claim = await claimOne(store);
+        assert.equal(claim.run.id, run);
+        await store.settle(claim, attemptOf(claim, "failure"), again(NOW + delay));
+      }
+      assert.equal(await store.nextDue(), NOW + 10_000);
+      assert.deepEqual(await store.claim(claimAt(NOW + 9_999)), []);
+      const due = await store.claim({ ...claimAt(NOW + 30_000), limit: 2 });
+      assert.deepEqual(
+        due.map(({ run }) => run.input),
+        [10_000, 20_000],
+      );
+      assert.equal(await store.nextDue(), NOW + 30_000);
+      await store.claim(claimAt(NOW + 30_000));
+      assert.equal(await store.nextDue(), undefined);
+    });
+
+    promise("that breaks a rule (an id twice) is refused alone; its neighbours are stored", async (store) => {
+      const good = [event(), event()];
+      const wrong = { ...event(), id: good[0]!.id };
+      const ends = await Promise.allSettled([good[0]!, wrong, good[1]!].map((each) => store.accept(each, lease())));
+      assert.deepEqual(
+        ends.map(({ status }) => status),
+        ["fulfilled", "rejected", "fulfilled"],
+      );
+      assert.notEqual((ends[1] as PromiseRejectedResult).reason.name, "StoreUnavailable");
+      assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
+    });
+
+    it("is there after the store was closed and opened again", async (t) => {
+      const { store, reopen } = await open(t);
+      if (!reopen) return t.skip("this store is not opened again");
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      const other = await ended(store, { group: "other" });
+      await store.claim(claimAt());
+      const later = await reopen();
+      assert.deepEqual(
+        (await later.list({}, { limit: 10 })).runs.map(({ id }) => id),
+        [other, run],
+      );
+      assert.deepEqual(ids(await later.claim(claimAt(NOW + LEASE_MS))), [run]);
+    });
+  });
+
+  describe(`${name}: a concurrency group`, () => {
+    promise("has one run at a time; the next is claimed when it has ended", async (store) => {
+      const first = await store.accept(event({ group: "g" }), lease());
+      const running = await claimOne(store);
+      const second = await store.accept(event({ group: "g", input: 2 }), lease());
+      assert.deepEqual([running.run.id, second.superseded], [first.run, undefined]);
+      assert.deepEqual(await store.claim(claimAt()), []);
+      await store.settle(running, attemptOf(running), SUCCESS);
+      assert.deepEqual(ids(await store.claim(claimAt())), [second.run]);
+    });
+
+    promise("is a group of its workflow: another workflow's of the same name is another", async (store) => {
+      await store.accept(event({ group: "g" }), lease());
+      await store.accept(event({ group: "g", workflow: "other" }), lease());
+      await store.accept(event({ group: "h" }), lease());
+      assert.equal((await store.claim(claimAt())).length, 3);
+    });
+
+    promise("keeps only the newest waiting run, and each older one names its successor", async (store) => {
+      const runs: string[] = [];
+      for (let n = 0; n < 4; n++) {
+        const { run, superseded } = await store.accept(event({ group: "g", input: n }), lease(NOW + n));
+        assert.equal(superseded, runs.at(-1));
+        runs.push(run);
+      }
+      for (const [at, run] of runs.slice(0, 3).entries()) {
+        const detail = await store.get(run);
+        assert.deepEqual([detail?.run.status, detail?.run.supersededBy], ["superseded", runs[at + 1]]);
+        assert.equal(detail?.run.endedAt, NOW + at + 1);
+      }
+      assert.deepEqual((await store.get(runs[3]!))?.superseded, [runs[2]]);
+      assert.deepEqual(ids(await store.claim(claimAt(NOW + 10))), [runs[3]]);
+    });
+
+    promise("keeps one waiting run when many events come at the same moment", async (store) => {
+      await store.accept(event({ group: "g", input: "first" }), lease());
+      const running = await claimOne(store);
+      const all = await Promise.all(
+        Array.from({ length: 25 }, (_, n) => store.accept(event({ group: "g", input: n }), lease())),
+      );
+      const { runs } = await store.list({ status: "queued" }, { limit: 100 });
+      assert.equal(runs.length, 1);
+      const last = runs[0]!.id;
+      for (const { run } of all) assert.equal(await successorOf(store, run), last);
+      await store.settle(running, attemptOf(running), SUCCESS);
+      assert.deepEqual(ids(await store.claim(claimAt())), [last]);
+    });
+
+    promise("lets the same event join a run that waits for another attempt", async (store) => {
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      const claim = await claimOne(store);
+      await store.settle(claim, attemptOf(claim, "failure"), again(NOW + 5000));
+      const repeat = await store.accept(event({ group: "g" }), lease(NOW + 10));
+      assert.deepEqual(repeat, { run, joined: true, superseded: undefined, claim: undefined });
+      assert.equal((await store.get(run))?.run.dueAt, NOW + 5000);
+      const other = await store.accept(event({ group: "g", input: 2 }), lease(NOW + 20));
+      assert.deepEqual([other.joined, other.superseded], [false, run]);
+    });
+
+    promise("does not let an event join a run that was never attempted: the newer takes its place", async (store) => {
+      const first = await store.accept(event({ group: "g" }), lease());
+      const second = await store.accept(event({ group: "g" }), lease());
+      assert.deepEqual([second.joined, second.superseded], [false, first.run]);
+    });
+
+    promise("supersedes a run that would wait again while a newer one waits", async (store) => {
+      const older = await store.accept(event({ group: "g" }), lease());
+      const claim = await claimOne(store);
+      const newer = await store.accept(event({ group: "g" }), lease());
+      const settled = await store.settle(claim, attemptOf(claim, "failure"), again(NOW + 5000));
+      assert.deepEqual(
+        [settled?.id, settled?.status, settled?.supersededBy, settled?.failures, settled?.endedAt],
+        [older.run, "superseded", newer.run, 1, NOW + 1],
+      );
+      assert.deepEqual(ids(await store.claim(claimAt(NOW + 1))), [newer.run]);
+    });
+
+    promise("is not asked by a run with a token of its own, which is claimed at birth", async (store) => {
+      await store.accept(event({ group: "g" }), lease());
+      await claimOne(store);
+      const waiting = await store.accept(event({ group: "g", input: 2 }), lease());
+      const own = await store.accept(event({ group: "g", ownToken: true }), lease());
+      assert.deepEqual(
+        [own.joined, own.superseded, own.claim?.attempt, own.claim?.run.id],
+        [false, undefined, 1, own.run],
+      );
+      assert.deepEqual([own.claim?.run.status, own.claim?.run.group], ["running", "g"]);
+      assert.equal(await statusOf(store, waiting.run), "queued");
+      assert.deepEqual(await store.claim(claimAt()), []);
+      assert.equal((await store.settle(own.claim!, attemptOf(own.claim!), SUCCESS))?.status, "success");
+    });
+
+    promise("gives a run away with its acceptance only when its turn has come", async (store) => {
+      const taking = { ...lease(), take: true };
+      const first = await store.accept(event({ group: "g" }), taking);
+      if (first.claim) assert.deepEqual([first.claim.run.id, first.claim.run.status], [first.run, "running"]);
+      else await claimOne(store);
+      const second = await store.accept(event({ group: "g", input: 2 }), taking);
+      const third = await store.accept(event({ group: "g", input: 3 }), taking);
+      assert.deepEqual([second.claim, third.claim, third.superseded], [undefined, undefined, second.run]);
+      assert.deepEqual(await store.claim(claimAt()), []);
+    });
+  });
+
+  describe(`${name}: a claim`, () => {
+    promise("is given to one of those who ask at the same moment", async (store) => {
+      for (let at = 0; at < 10; at++) await store.accept(event({ group: `g${at}` }), lease());
+      const all = await Promise.all(
+        ["one", "two", "three", "four"].map((owner) => store.claim({ ...lease(NOW, owner), limit: 4 })),
+      );
+      const claimed = ids(all.flat());
+      assert.ok(all.every(({ length }) => length <= 4));
+      assert.equal(new Set(claimed).size, claimed.length);
+    });
+
+    promise("settles once", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      await store.settle(claim, attemptOf(claim), SUCCESS);
+      assert.equal(await store.settle(claim, attemptOf(claim, "failure"), FAILURE), undefined);
+      assert.equal(await statusOf(store, run), "success");
+      assert.equal((await store.get(run))?.attempts.length, 1);
+    });
+
+    promise("is lost when its lease ends: the run is claimed again, the history says interrupted", async (store) => {
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      const lost = await claimOne(store);
+      assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS - 1)), []);
+      const [claim] = await store.claim({ ...lease(NOW + LEASE_MS, "two"), limit: 10 });
+      assert.deepEqual([claim?.run.id, claim?.attempt, claim?.owner], [run, 2, "two"]);
+      assert.equal(await store.settle(lost, attemptOf(lost), SUCCESS), undefined);
+      await store.saveStep(lost, stepOf(lost, "late"));
+      assert.equal((await store.settle(claim!, attemptOf(claim!), SUCCESS))?.failures, 0);
+      const detail = await store.get(run);
+      assert.deepEqual(
+        detail?.attempts.map(({ number, outcome }) => [number, outcome]),
+        [
+          [1, "interrupted"],
+          [2, "success"],
+        ],
+      );
+      assert.deepEqual(detail?.steps, []);
+    });
+
+    promise("is lost to its own owner, too, who claims the run again after the lease", async (store) => {
+      await store.accept(event(), lease());
+      const lost = await claimOne(store);
+      const claim = await claimOne(store, NOW + LEASE_MS);
+      assert.equal(await store.settle(lost, attemptOf(lost), SUCCESS), undefined);
+      assert.equal((await store.settle(claim, attemptOf(claim), SUCCESS))?.attempts, 2);
+    });
+
+    promise("still settles after its lease, as long as nobody else has the run", async (store) => {
+      await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      assert.equal((await store.settle(claim, attemptOf(claim, "success", NOW + LEASE_MS * 2), SUCCESS))?.attempts, 1);
+    });
+
+    promise("lost by a run with a token of its own ends it as a failure that says so", async (store) => {
+      const { run, claim } = await store.accept(event({ ownToken: true }), lease());
+      assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
+      const detail = await store.get(run);
+      assert.equal(detail?.run.status, "failure");
+      assert.match(detail?.run.reason ?? "", /token of its own.*send it again/);
+      assert.equal(detail?.attempts[0]?.outcome, "interrupted");
+      assert.equal(await store.settle(claim!, attemptOf(claim!), SUCCESS), undefined);
+    });
+
+    promise("lost while a newer run waits leaves the turn to the newer one", async (store) => {
+      const older = await store.accept(event({ group: "g" }), lease());
+      await claimOne(store);
+      const newer = await store.accept(event({ group: "g", input: 2 }), lease());
+      assert.deepEqual(ids(await store.claim(claimAt(NOW + LEASE_MS))), [newer.run]);
+      assert.deepEqual((await store.get(older.run))?.run.supersededBy, newer.run);
+    });
+
+    promise("lasts longer when its owner extends it, and only its owner's", async (store) => {
+      for (const owner of ["one", "two"]) {
+        await store.accept(event({ input: owner }), lease());
+        await store.claim({ ...lease(NOW, owner), limit: 1 });
+      }
+      await store.extend("one", NOW + 2 * LEASE_MS);
+      const again = await store.claim({ ...lease(NOW + LEASE_MS, "three"), limit: 10 });
+      assert.deepEqual(
+        again.map(({ run }) => run.input),
+        ["two"],
+      );
+      assert.equal((await store.claim(claimAt(NOW + 2 * LEASE_MS))).length, 2);
+    });
+
+    promise("counts failures, but not limits nor interruptions", async (store) => {
+      await store.accept(event(), lease());
+      let at = NOW;
+      for (const [counts, failures] of [
+        [true, 1],
+        [false, 1],
+        [true, 2],
+      ] as const) {
+        const claim = await claimOne(store, at);
+        at += 1000;
+        const run = await store.settle(claim, attemptOf(claim, "failure", at), again(at, counts));
+        assert.deepEqual([run?.status, run?.failures, run?.dueAt, run?.reason], ["queued", failures, at, "later"]);
+      }
+      await claimOne(store, at);
+      const claim = await claimOne(store, at + LEASE_MS);
+      assert.deepEqual([claim.run.failures, claim.attempt], [2, 5]);
+    });
+
+    promise("knows the reasons of skips and failures", async (store) => {
+      const skipped = await ended(store, {}, { status: "skipped", reason: "not ours" });
+      const failed = await ended(store, {}, { status: "failure", reason: "no file", http: 404, kind: "permanent" });
+      const { run } = (await store.get(skipped))!;
+      assert.deepEqual([run.status, run.reason, run.http, run.kind], ["skipped", "not ours", undefined, undefined]);
+      const { run: other } = (await store.get(failed))!;
+      assert.deepEqual([other.status, other.reason, other.http, other.kind], ["failure", "no file", 404, "permanent"]);
+    });
+  });
+
+  describe(`${name}: steps`, () => {
+    promise("that were completed are handed to the next attempt; failed ones are only shown", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      await store.saveStep(first, stepOf(first, "read", { result: { sha: "abc" } }));
+      await store.saveStep(first, stepOf(first, "nothing", { result: undefined }));
+      await store.saveStep(first, stepOf(first, "send", { result: undefined, error: "502" }));
+      await store.settle(first, attemptOf(first, "failure"), again(NOW));
+      const second = await claimOne(store);
+      assert.deepEqual(second.steps.map(({ name, result }) => [name, result]).toSorted(), [
+        ["nothing", undefined],
+        ["read", { sha: "abc" }],
+      ]);
+      await store.saveStep(second, stepOf(second, "send"));
+      const shown = (await store.get(run))?.steps.map(({ name, attempt, error }) => `${name} ${attempt} ${error}`);
+      assert.deepEqual(shown?.toSorted(), [
+        "nothing 1 undefined",
+        "read 1 undefined",
+        "send 1 502",
+        "send 2 undefined",
+      ]);
+    });
+
+    promise("are handed on over an interruption", async (store) => {
+      await store.accept(event(), lease());
+      const first = await claimOne(store);
+      await store.saveStep(first, stepOf(first, "read"));
+      const second = await claimOne(store, NOW + LEASE_MS);
+      assert.deepEqual(
+        second.steps.map(({ name }) => name),
+        ["read"],
+      );
+    });
+
+    promise("are done anew by a re-run, and stay in the history", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      await store.saveStep(first, stepOf(first, "read"));
+      await store.settle(first, attemptOf(first, "failure"), FAILURE);
+      await store.rerun(run, NOW + 10);
+      const second = await claimOne(store, NOW + 10);
+      assert.deepEqual([second.steps, second.attempt], [[], 2]);
+      await store.saveStep(second, stepOf(second, "read"));
+      assert.equal((await store.get(run))?.steps.length, 2);
+    });
+  });
+
+  describe(`${name}: a re-run`, () => {
+    promise("queues an ended run again, as if it had just been accepted", async (store) => {
+      const failed = await ended(store, { group: "g" }, again(NOW));
+      const last = await claimOne(store);
+      assert.equal((await store.settle(last, attemptOf(last, "failure"), FAILURE))?.failures, 1);
+      const rerun = await store.rerun(failed, NOW + 100);
+      assert.ok(rerun.status === "queued");
+      const { status, dueAt, retriesFrom, failures, reason, http, kind, endedAt, acceptedAt } = rerun.run;
+      assert.deepEqual(
+        { status, dueAt, retriesFrom, failures, reason, http, kind, endedAt, acceptedAt },
+        {
+          status: "queued",
+          dueAt: NOW + 100,
+          retriesFrom: NOW + 100,
+          failures: 0,
+          reason: undefined,
+          http: undefined,
+          kind: undefined,
+          endedAt: undefined,
+          acceptedAt: NOW,
+        },
+      );
+      assert.deepEqual(ids(await store.claim(claimAt(NOW + 100))), [failed]);
+      assert.equal((await store.get(failed))?.attempts.length, 2);
+    });
+
+    promise("takes runs that succeeded or were superseded, too", async (store) => {
+      const succeeded = await ended(store, { group: "a" });
+      const superseded = await store.accept(event({ group: "b" }), lease());
+      await ended(store, { group: "b", input: 2 });
+      for (const id of [succeeded, superseded.run]) {
+        assert.equal((await store.rerun(id, NOW)).status, "queued");
+        assert.equal((await store.get(id))?.run.supersededBy, undefined);
+        assert.equal((await store.get(id))?.run.outputs, undefined);
+      }
+    });
+
+    promise("is refused for a run that has not ended, with the reason", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      assert.match(refusal(await store.rerun(run, NOW)), /still queued/);
+      await claimOne(store);
+      assert.match(refusal(await store.rerun(run, NOW)), /still running/);
+    });
+
+    promise("is refused while another run of its group waits, which is named", async (store) => {
+      const failed = await ended(store, { group: "g" }, FAILURE);
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      assert.match(refusal(await store.rerun(failed, NOW)), new RegExp(run));
+    });
+
+    promise("is refused for a run whose token was not stored", async (store) => {
+      const { run, claim } = await store.accept(event({ ownToken: true }), lease());
+      await store.settle(claim!, attemptOf(claim!, "failure"), FAILURE);
+      assert.match(refusal(await store.rerun(run, NOW)), /token of its own.*send it again/);
+    });
+
+    promise("of a run that nobody knows is answered so", async (store) => {
+      assert.deepEqual(await store.rerun(randomUUID(), NOW), { status: "unknown" });
+      assert.equal(await store.get(randomUUID()), undefined);
+    });
+
+    promise("asked for twice at the same moment happens once", async (store) => {
+      const failed = await ended(store, {}, FAILURE);
+      const both = await Promise.all([store.rerun(failed, NOW), store.rerun(failed, NOW)]);
+      assert.deepEqual(both.map(({ status }) => status).toSorted(), ["queued", "refused"]);
+    });
+  });
+
+  describe(`${name}: the list`, () => {
+    promise("filters by status, workflow and group, newest first", async (store) => {
+      const a = await ended(store, { group: "g" });
+      const b = await ended(store, { group: "g", workflow: "other" }, FAILURE);
+      const c = await ended(store, { group: "h" }, FAILURE);
+      const d = await ended(store, {}, { status: "skipped", reason: "no" });
+      const { run: e } = await store.accept(event({ group: "g" }), lease());
+      await claimOne(store);
+      const { run: f } = await store.accept(event({ group: "g", input: 2 }), lease());
+      const { run: g } = await store.accept(event({ group: "g", input: 3 }), lease());
+      const listed = async (filter: Parameters<RunStore["list"]>[0]) =>
+        (await store.list(filter, { limit: 10 })).runs.map(({ id }) => id);
+      assert.deepEqual(await listed({}), [g, f, e, d, c, b, a]);
+      assert.deepEqual(await listed({ status: "success" }), [a]);
+      assert.deepEqual(await listed({ status: "failure" }), [c, b]);
+      assert.deepEqual(await listed({ status: "skipped" }), [d]);
+      assert.deepEqual(await listed({ status: "queued" }), [g]);
+      assert.deepEqual(await listed({ status: "running" }), [e]);
+      assert.deepEqual(await listed({ status: "superseded" }), [f]);
+      assert.deepEqual(await listed({ workflow: "other" }), [b]);
+      assert.deepEqual(await listed({ group: "g" }), [g, f, e, b, a]);
+      assert.deepEqual(await listed({ status: "failure", workflow: "deploy" }), [c]);
+      assert.deepEqual(await listed({ status: "queued", workflow: "other" }), []);
+      assert.deepEqual(await listed({ status: "running", group: "g", workflow: "deploy" }), [e]);
+      assert.deepEqual(await listed({ status: "failure", group: "g" }), [b]);
+      assert.deepEqual(await listed({ workflow: "deploy", group: "h" }), [c]);
+      assert.deepEqual(await listed({ status: "success", workflow: "nobody's" }), []);
+    });
+
+    promise("turned page by page shows every run once, although new ones arrive", async (store) => {
+      const all: string[] = [];
+      for (let at = 0; at < 7; at++) all.unshift(await ended(store, { group: `g${at % 2}` }, FAILURE));
+      for (const filter of [{}, { status: "failure" }, { workflow: "deploy" }] as const) {
+        const shown: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await store.list(filter, { limit: 3, cursor });
+          assert.ok(page.runs.length > 0 && page.runs.length <= 3);
+          shown.push(...page.runs.map(({ id }) => id));
+          cursor = page.next;
+          all.unshift(await ended(store, {}, FAILURE));
+        } while (cursor !== undefined);
+        assert.deepEqual(shown, all.slice(-shown.length));
+        assert.equal(shown.length >= 7, true);
+      }
+    });
+
+    promise("says that there is no next page when the last one is full", async (store) => {
+      for (let at = 0; at < 3; at++) await store.accept(event(), lease());
+      assert.equal((await store.list({}, { limit: 3 })).next, undefined);
+      assert.deepEqual(await store.list({ group: "nobody's" }, { limit: 3 }), { runs: [], next: undefined });
+    });
+  });
+
+  describe(`${name}: an earlier success`, () => {
+    promise("is found by workflow and key within the window, the latest first", async (store) => {
+      const keyed = (dedupeKey: string): Settlement => ({ status: "success", outputs: null, dedupeKey });
+      const a = await ended(store, {}, keyed("k"), NOW);
+      const b = await ended(store, {}, keyed("k"), NOW + 10);
+      await ended(store, { workflow: "other" }, keyed("k"), NOW + 20);
+      await ended(store, {}, keyed("another"), NOW + 20);
+      await ended(store, {}, SUCCESS, NOW + 20);
+      assert.equal(await store.findSuccess("deploy", "k", NOW), b);
+      assert.equal(await store.findSuccess("deploy", "k", NOW + 10), b);
+      assert.equal(await store.findSuccess("deploy", "k", NOW + 11), undefined);
+      await store.rerun(b, NOW + 30);
+      assert.equal(await store.findSuccess("deploy", "k", NOW), a);
+    });
+  });
+
+  describe(`${name}: forgetting`, () => {
+    promise("deletes what ended before, so many at a time, with its attempts and steps", async (store) => {
+      const old: string[] = [];
+      for (let at = 0; at < 5; at++) old.push(await ended(store, {}, SUCCESS, NOW + at));
+      const young = await ended(store, {}, SUCCESS, NOW + 100);
+      const before = NOW + 50;
+      assert.deepEqual(
+        [await store.forget(before, 3), await store.forget(before, 3), await store.forget(before, 3)],
+        [3, 2, 0],
+      );
+      for (const id of old) assert.equal(await store.get(id), undefined);
+      assert.equal((await store.get(young))?.attempts.length, 1);
+      assert.equal((await store.list({}, { limit: 10 })).runs.length, 1);
+    });
+
+    promise("never touches a run that has not ended, and is not held up by one", async (store) => {
+      const { run: rerun } = await store.accept(event({ input: "re-run" }), lease());
+      const claim = await claimOne(store);
+      await store.settle(claim, attemptOf(claim), SUCCESS);
+      await store.rerun(rerun, NOW + 1);
+      const { run: own } = await store.accept(event({ ownToken: true }), lease());
+      for (let at = 0; at < 3; at++) await ended(store, { group: `g${at}` }, SUCCESS, NOW);
+      const { run: queued } = await store.accept(event(), lease());
+      let forgotten = 0;
+      for (let at = 0; at < 5; at++) forgotten += await store.forget(NOW + 1_000_000, 1);
+      assert.equal(forgotten, 3);
+      for (const id of [rerun, own, queued]) assert.ok(await store.get(id));
+    });
+
+    promise("keeps a run that was accepted long ago and ended lately", async (store) => {
+      const { run } = await store.accept(event(), lease(NOW));
+      const claim = await claimOne(store);
+      await store.settle(claim, attemptOf(claim, "success", NOW + 1000), SUCCESS);
+      assert.equal(await store.forget(NOW + 1000, 10), 0);
+      assert.equal(await statusOf(store, run), "success");
+      assert.equal(await store.forget(NOW + 1001, 10), 1);
+    });
+  });
+
+  describe(`${name}: whatever order things happen in`, () => {
+    it("no run is lost, none is executed twice at once, and each group keeps its promises", async (t) => {
+      await fc.assert(
+        fc.asyncProperty(fc.commands(COMMANDS, { maxCommands: 60, size: "max" }), async (commands) => {
+          const { store } = await open(t);
+          try {
+            await fc.asyncModelRun(() => ({ model: newModel(), real: store }), commands);
+          } finally {
+            await store.close();
+          }
+        }),
+        { numRuns: Number(process.env.PROPERTY_RUNS ?? 150) },
+      );
+    });
+  });
+}
+
+function stepOf({ attempt }: Claim, name: string, end: Partial<Step> = { result: 1 }): Step {
+  return { name, attempt, startedAt: NOW, endedAt: NOW, result: undefined, error: undefined, ...end };
+}
+
+function refusal(rerun: Awaited<ReturnType<RunStore["rerun"]>>): string {
+  assert.equal(rerun.status, "refused");
+  return rerun.status === "refused" ? rerun.reason : "";
+}
+
+async function successorOf(store: RunStore, id: string): Promise<string> {
+  const { run } = (await store.get(id))!;
+  return run.status === "superseded" ? successorOf(store, run.supersededBy!) : id;
+}
+
+/** What a store should know of a run, in plain data. */
+type Known = {
+  readonly id: string;
+  readonly group: string | undefined;
+  readonly ownToken: boolean;
+  readonly input: number;
+  status: Run["status"];
+  attempts: number;
+  failures: number;
+  dueAt: number;
+  owner: string;
+  leaseUntil: number;
+  supersededBy: string | undefined;
+};
+
+type Model = {
+  now: number;
+  /** Oldest first. */
+  readonly runs: Known[];
+  /** Every claim that was ever given, and until when it may count on being alone; 0 once it was settled. */
+  readonly claims: { readonly claim: Claim; until: number }[];
+};
+
+const newModel = (): Model => ({ now: NOW, runs: [], claims: [] });
+
+const inGroup = (model: Model, { group, ownToken }: Pick<Known, "group" | "ownToken">, status: Run["status"]) =>
+  ownToken || group === undefined
+    ? undefined
+    : model.runs.find((run) => !run.ownToken && run.group === group && run.status === status);
+
+function requeue(model: Model, run: Known, dueAt: number): void {
+  const newer = inGroup(model, run, "queued");
+  if (newer) Object.assign(run, { status: "superseded", supersededBy: newer.id });
+  else Object.assign(run, { status: "queued", dueAt });
+}
+
+/** Remembers a claim, after seeing that nobody else may still be at that run or in its group. */
+function given(model: Model, claim: Claim): void {
+  for (const other of model.claims) {
+    const sameRun = other.claim.run.id === claim.run.id;
+    const bothInGroup = claim.run.group !== undefined && !claim.run.ownToken && !other.claim.run.ownToken;
+    const together = sameRun || (bothInGroup && other.claim.run.group === claim.run.group);
+    assert.ok(!(together && other.until > model.now), "two claims hold at the same time");
+  }
+  model.claims.push({ claim, until: model.now + LEASE_MS });
+}
+
+class Accept implements fc.AsyncCommand<Model, RunStore> {
+  readonly facts: { group: string | undefined; input: number; ownToken: boolean; take: boolean; owner: string };
+  constructor(facts: Accept["facts"]) {
+    this.facts = facts;
+  }
+  check = () => true;
+  async run(model: Model, store: RunStore): Promise<void> {
+    const { take, owner, ...facts } = this.facts;
+    const id = randomUUID();
+    const waiting = inGroup(model, facts, "queued");
+    const joins = waiting !== undefined && waiting.attempts > 0 && waiting.input === facts.input;
+    const turn = facts.ownToken || (!waiting && !inGroup(model, facts, "running"));
+    const accepted = await store.accept(event({ ...facts, id }), { ...lease(model.now, owner), take });
+    assert.equal(accepted.run, joins ? waiting.id : id);
+    assert.equal(accepted.joined, joins);
+    assert.equal(accepted.superseded, joins ? undefined : waiting?.id);
+    if (facts.ownToken) assert.ok(accepted.claim);
+    if (accepted.claim) {
+      assert.ok((take || facts.ownToken) && turn, "claimed at birth only when it is its turn");
+      given(model, accepted.claim);
+    }
+    if (!joins) {
+      if (waiting) Object.assign(waiting, { status: "superseded", supersededBy: id });
+      model.runs.push({
+        ...facts,
+        id,
+        owner,
+        status: accepted.claim ? "running" : "queued",
+        attempts: accepted.claim ? 1 : 0,
+        failures: 0,
+        dueAt: model.now,
+        leaseUntil: model.now + LEASE_MS,
+        supersededBy: undefined,
+      });
+    }
+    await holds(model, store);
+  }
+  toString = () => `accept(${JSON.stringify(this.facts)})`;
+}
+
+class TakeDue implements fc.AsyncCommand<Model, RunStore> {
+  readonly facts: { owner: string; limit: number };
+  constructor(facts: TakeDue["facts"]) {
+    this.facts = facts;
+  }
+  check = () => true;
+  async run(model: Model, store: RunStore): Promise<void> {
+    const { owner, limit } = this.facts;
+    for (const run of model.runs) {
+      if (run.status !== "running" || run.leaseUntil > model.now) continue;
+      if (run.ownToken) run.status = "failure";
+      else requeue(model, run, model.now);
+    }
+    const due = model.runs.filter(
+      (run) => run.status === "queued" && run.dueAt <= model.now && !inGroup(model, run, "running"),
+    );
+    const claims = await store.claim({ ...lease(model.now, owner), limit });
+    const claimed = claims.map(({ run }) => due.find(({ id }) => id === run.id)!);
+    assert.ok(!claimed.includes(undefined!), "only due runs are claimed");
+    assert.equal(claims.length, Math.min(limit, due.length));
+    const latest = Math.max(...claimed.map(({ dueAt }) => dueAt));
+    for (const run of due) assert.ok(claimed.includes(run) || run.dueAt >= latest, "the longest due goes first");
+    for (const [at, claim] of claims.entries()) {
+      const run = claimed[at]!;
+      Object.assign(run, { status: "running", attempts: run.attempts + 1, owner, leaseUntil: model.now + LEASE_MS });
+      assert.deepEqual([claim.attempt, claim.owner, claim.run.status], [run.attempts, owner, "running"]);
+      given(model, claim);
+    }
+    await holds(model, store);
+  }
+  toString = () => `claim(${JSON.stringify(this.facts)})`;
+}
+
+class Settle implements fc.AsyncCommand<Model, RunStore> {
+  readonly facts: { nth: number; end: "success" | "failure" | "again" | "limit"; delay: number };
+  constructor(facts: Settle["facts"]) {
+    this.facts = facts;
+  }
+  check = ({ claims }: Readonly<Model>) => claims.length > 0;
+  async run(model: Model, store: RunStore): Promise<void> {
+    const { nth, end, delay } = this.facts;
+    // Recent claims more often: most old ones are settled.
+    const given = model.claims.at(-1 - (nth % model.claims.length))!;
+    const { claim } = given;
+    const run = model.runs.find(({ id }) => id === claim.run.id)!;
+    const holdsClaim = run.status === "running" && run.attempts === claim.attempt && run.owner === claim.owner;
+    const retries = !run.ownToken && (end === "again" || end === "limit");
+    const settlement = retries ? again(model.now + delay, end === "again") : end === "success" ? SUCCESS : FAILURE;
+    const outcome = settlement.status === "success" ? "success" : "failure";
+    const settled = await store.settle(claim, attemptOf(claim, outcome, model.now), settlement);
+    assert.equal(settled !== undefined, holdsClaim, "a claim settles once, and only while it is held");
+    if (settled) {
+      given.until = 0;
+      if (retries) {
+        run.failures += end === "again" ? 1 : 0;
+        requeue(model, run, model.now + delay);
+      } else run.status = outcome;
+      assert.equal(settled.status, run.status);
+    }
+    const { attempts } = (await store.get(run.id))!;
+    const numbers = attempts.map(({ number }) => number);
+    assert.deepEqual(
+      numbers,
+      [...new Set(numbers)].toSorted((a, b) => a - b),
+    );
+    assert.equal(numbers.length, run.status === "running" ? run.attempts - 1 : run.attempts);
+    await holds(model, store);
+  }
+  toString = () => `settle(${JSON.stringify(this.facts)})`;
+}
+
+class LetPass implements fc.AsyncCommand<Model, RunStore> {
+  readonly milliseconds: number;
+  constructor(milliseconds: number) {
+    this.milliseconds = milliseconds;
+  }
+  check = () => true;
+  async run(model: Model): Promise<void> {
+    model.now += this.milliseconds;
+  }
+  toString = () => `${this.milliseconds} ms pass`;
+}
+
+class Extend implements fc.AsyncCommand<Model, RunStore> {
+  readonly owner: string;
+  constructor(owner: string) {
+    this.owner = owner;
+  }
+  check = () => true;
+  async run(model: Model, store: RunStore): Promise<void> {
+    const until = model.now + LEASE_MS;
+    await store.extend(this.owner, until);
+    for (const run of model.runs) {
+      if (run.status !== "running" || run.owner !== this.owner) continue;
+      run.leaseUntil = until;
+      const held = model.claims.find(({ claim }) => claim.run.id === run.id && claim.attempt === run.attempts);
+      if (held) held.until = until;
+    }
+    await holds(model, store);
+  }
+  toString = () => `extend(${this.owner})`;
+}
+
+class RunAgain implements fc.AsyncCommand<Model, RunStore> {
+  readonly nth: number;
+  constructor(nth: number) {
+    this.nth = nth;
+  }
+  check = ({ runs }: Readonly<Model>) => runs.length > 0;
+  async run(model: Model, store: RunStore): Promise<void> {
+    const run = model.runs[this.nth % model.runs.length]!;
+    const over = run.status !== "queued" && run.status !== "running";
+    const allowed = over && !run.ownToken && !inGroup(model, run, "queued");
+    const rerun = await store.rerun(run.id, model.now);
+    assert.equal(rerun.status, allowed ? "queued" : "refused");
+    if (allowed) Object.assign(run, { status: "queued", dueAt: model.now, failures: 0, supersededBy: undefined });
+    await holds(model, store);
+  }
+  toString = () => `rerun(${this.nth})`;
+}
+
+/** What must hold after every step, by the store's own words; then, that they are the model's. */
+async function holds(model: Model, store: RunStore): Promise<void> {
+  const { runs } = await store.list({}, { limit: 1000 });
+  const known = new Map(runs.map((run) => [run.id, run]));
+  assert.deepEqual(
+    runs.map(({ id }) => id),
+    model.runs.map(({ id }) => id).toReversed(),
+    "every accepted run is known, newest first",
+  );
+  for (const status of ["running", "queued"]) {
+    const groups = runs.filter((run) => run.status === status && run.group && !run.ownToken).map(({ group }) => group);
+    assert.equal(new Set(groups).size, groups.length, `at most one run of a group is ${status}`);
+  }
+  for (const run of runs) {
+    let last = run;
+    for (let length = 0; last.status === "superseded"; length++) {
+      assert.ok(length <= runs.length, "a chain of successors ends");
+      assert.ok(last.endedAt !== undefined && last.supersededBy !== undefined);
+      last = known.get(last.supersededBy)!;
+      assert.ok(last, "a successor is known");
+    }
+    assert.equal(run.endedAt === undefined, run.status === "queued" || run.status === "running");
+  }
+  for (const expected of model.runs) {
+    const { status, attempts, failures, supersededBy, dueAt } = known.get(expected.id)!;
+    assert.deepEqual(
+      { status, attempts, failures, supersededBy, dueAt },
+      {
+        status: expected.status,
+        attempts: expected.attempts,
+        failures: expected.failures,
+        supersededBy: expected.supersededBy,
+        dueAt: expected.status === "queued" ? expected.dueAt : undefined,
+      },
+    );
+  }
+  const due = model.runs.filter(({ status }) => status === "queued").map(({ dueAt }) => dueAt);
+  assert.equal(await store.nextDue(), due.length > 0 ? Math.min(...due) : undefined);
+}
+
+const owner = fc.constantFrom("one", "two");
+const COMMANDS = [
+  fc
+    .record({
+      group: fc.constantFrom("a", "b", undefined),
+      input: fc.constantFrom(1, 2),
+      ownToken: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+      take: fc.boolean(),
+      owner,
+    })
+    .map((facts) => new Accept(facts)),
+  fc.record({ owner, limit: fc.integer({ min: 1, max: 3 }) }).map((facts) => new TakeDue(facts)),
+  fc
+    .record({
+      nth: fc.nat({ max: 5 }),
+      end: fc.constantFrom("success", "failure", "again", "limit"),
+      delay: fc.constantFrom(0, 5000, LEASE_MS),
+    })
+    .map((facts) => new Settle(facts)),
+  fc.constantFrom(1, 5000, LEASE_MS - 1, LEASE_MS).map((milliseconds) => new LetPass(milliseconds)),
+  owner.map((name) => new Extend(name)),
+  fc.nat({ max: 20 }).map((nth) => new RunAgain(nth)),
+];

@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect, createServer } from "node:net";
+import type { TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { DEPLOYMENT, TARGET, TOKEN } from "./service.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export type ServiceProcess = {
+  readonly child: ChildProcess;
+  /** Everything it wrote to stdout and stderr. */
+  readonly output: () => string;
+  /** Exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string | null>;
+  /** Ends it at once, as `kill -9` does, and resolves when it is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM. */
+  stop(): void;
+};
+
+/** The service as a process of its own, which ends with the test at the latest. */
+export function spawnService(
+  t: TestContext,
+  {
+    port,
+    dataDir,
+    githubUrl,
+    command = ["src/main.ts", "serve"],
+    settings = {},
+  }: {
+    port: number;
+    dataDir: string;
+    githubUrl: string;
+    command?: readonly string[];
+    settings?: Record<string, string>;
+  },
+): ServiceProcess {
+  const child = spawn(process.execPath, command, {
+    cwd: ROOT,
+    env: {
+      PATH: process.env.PATH,
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      DATA_DIR: dataDir,
+      LOG_LEVEL: "warn",
+      GITHUB_API_URL: githubUrl,
+      GITHUB_TOKEN: TOKEN,
+      DEPLOYMENT_REPO: DEPLOYMENT,
+      TARGET_REPO: TARGET,
+      ...settings,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  t.after(() => void child.kill("SIGKILL"));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const ended = once(child, "close").then(([code, signal]) => code ?? signal);
+  return {
+    child,
+    output: () => output,
+    ended,
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    stop: () => void child.kill("SIGTERM"),
+  };
+}
+
+/** Resolves once the service takes connections; rejects when it ended instead, or after 20 s. */
+export async function listening(service: ServiceProcess, port: number): Promise<void> {
+  const end = performance.now() + 20_000;
+  for (;;) {
+    const { exitCode, signalCode } = service.child;
+    if (exitCode !== null || signalCode !== null) throw new Error(`the service ended: ${service.output()}`);
+    if (performance.now() > end) throw new Error(`the service does not listen: ${service.output()}`);
+    const socket = connect({ port, host: "127.0.0.1" });
+    const open = await once(socket, "connect").then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (open) return;
+    await wait(5);
+  }
+}
+
+/**
+ * A free port that the system does not hand out by itself. One of those could be taken while the service is away, and
+ * a client that knocks often enough on a closed one is in the end connected to itself.
+ */
+export async function fixedPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const free = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
+}
+
+export type Heard = { readonly status: number; readonly run: string | undefined; readonly text: string };
+
+/**
+ * One POST /dispatch. While nobody listens it knocks again, since nothing was handed over. Undefined when the
+ * connection broke: then nobody knows whether the event was taken.
+ */
+export async function dispatchTo(
+  port: number,
+  body: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Heard | undefined> {
+  for (;;) {
+    const heard = await post(port, JSON.stringify(body), headers);
+    if (heard !== "refused") return heard;
+    await wait(5);
+  }
+}
+
+function post(
+  port: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<Heard | undefined | "refused"> {
+  return new Promise((resolve) => {
+    const outgoing = request({
+      host: "127.0.0.1",
+      port,
+      path: "/dispatch",
+      method: "POST",
+      agent: false,
+      headers: { ...headers, "content-length": Buffer.byteLength(body) },
+    });
+    const broken = (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED" ? "refused" : undefined);
+    outgoing.on("error", broken).on("response", (incoming) => {
+      let text = "";
+      const run = incoming.headers["x-run-id"] as string | undefined;
+      incoming
+        .setEncoding("utf8")
+        .on("data", (part: string) => {
+          text += part;
+        })
+        .on("end", () => resolve({ status: incoming.statusCode!, run, text }))
+        .on("error", () => resolve(undefined));
+    });
+    outgoing.end(body);
+  });
+}
+
+/** Builds the release as `npm run build` does, and returns the bundled file. */
+export async function buildBundle(): Promise<string> {
+  const build = spawn(process.execPath, ["scripts/build.ts"], { cwd: ROOT, stdio: "inherit" });
+  const [code] = await once(build, "close");
+  if (code !== 0) throw new Error(`scripts/build.ts ended with ${code}`);
+  return "dist/gh-runner.js";
+}
+
+/** Asks every 20 ms until it holds; fails after so many milliseconds. */
+export async function eventually(what: string, milliseconds: number, holds: () => boolean): Promise<void> {
+  const end = performance.now() + milliseconds;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error(`waited ${milliseconds} ms in vain until ${what}`);
+    await wait(20);
+  }
+}
