@@ -186,6 +186,27 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
       assert.deepEqual([other.joined, other.superseded], [false, run]);
     });
 
+    promise("joined brings the next attempt to within 30 s, unless a limit is waited for", async (store) => {
+      for (const [kind, due] of [
+        ["transient", NOW + 30_000],
+        ["limit", NOW + 3_600_000],
+      ] as const) {
+        const { run } = await store.accept(event({ group: kind }), lease());
+        const claim = await claimOne(store);
+        const later: Settlement = {
+          status: "queued",
+          dueAt: NOW + 3_600_000,
+          counts: true,
+          reason: "later",
+          http: 500,
+          kind,
+        };
+        await store.settle(claim, attemptOf(claim, "failure"), later);
+        assert.equal((await store.accept(event({ group: kind }), lease())).run, run);
+        assert.equal((await store.get(run))?.run.dueAt, due);
+      }
+    });
+
     promise("does not let an event join a run that was never attempted: the newer takes its place", async (store) => {
       const first = await store.accept(event({ group: "g" }), lease());
       const second = await store.accept(event({ group: "g" }), lease());
@@ -436,10 +457,12 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
       assert.match(refusal(await store.rerun(run, NOW)), /still running/);
     });
 
-    promise("is refused while another run of its group waits, which is named", async (store) => {
+    promise("is refused while another run of its group waits or runs, which is named", async (store) => {
       const failed = await ended(store, { group: "g" }, FAILURE);
       const { run } = await store.accept(event({ group: "g" }), lease());
-      assert.match(refusal(await store.rerun(failed, NOW)), new RegExp(run));
+      assert.match(refusal(await store.rerun(failed, NOW)), new RegExp(`queued: ${run}`));
+      await claimOne(store);
+      assert.match(refusal(await store.rerun(failed, NOW)), new RegExp(`running: ${run}`));
     });
 
     promise("is refused for a run whose token was not stored", async (store) => {
@@ -668,7 +691,8 @@ class Accept implements fc.AsyncCommand<Model, RunStore> {
       assert.ok((take || facts.ownToken) && turn, "claimed at birth only when it is its turn");
       given(model, accepted.claim);
     }
-    if (!joins) {
+    if (joins) waiting.dueAt = Math.min(waiting.dueAt, model.now + 30_000);
+    else {
       if (waiting) Object.assign(waiting, { status: "superseded", supersededBy: id });
       model.runs.push({
         ...facts,
@@ -799,7 +823,7 @@ class RunAgain implements fc.AsyncCommand<Model, RunStore> {
   async run(model: Model, store: RunStore): Promise<void> {
     const run = model.runs[this.nth % model.runs.length]!;
     const over = run.status !== "queued" && run.status !== "running";
-    const allowed = over && !run.ownToken && !inGroup(model, run, "queued");
+    const allowed = over && !run.ownToken && !inGroup(model, run, "queued") && !inGroup(model, run, "running");
     const rerun = await store.rerun(run.id, model.now);
     assert.equal(rerun.status, allowed ? "queued" : "refused");
     if (allowed) Object.assign(run, { status: "queued", dueAt: model.now, failures: 0, supersededBy: undefined });

@@ -75,6 +75,7 @@ export type RunStore = {
   /**
    * Stores an event; resolves once it is on disk. In a concurrency group at most one run waits: a newer event takes
    * the place of the waiting one, or joins it when it brings the same input as a run that waits for another attempt.
+   * Joining starts the time for retries anew, and the next attempt is due within 30 s unless a limit is waited for.
    * With `take` the store may claim the run at once when its turn has come, which saves a transaction.
    */
   accept(event: NewRun, lease: { owner: string; now: number; until: number; take: boolean }): Promise<Accepted>;
@@ -89,7 +90,10 @@ export type RunStore = {
   settle(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<Run | undefined>;
   /** Keeps a completed or failed step. */
   saveStep(claim: Claim, step: Step): Promise<void>;
-  /** Queues an ended run again, as another attempt that repeats all steps. */
+  /**
+   * Queues an ended run again, as another attempt that repeats all steps. Refused while its group has a run that is
+   * queued or running: whatever waits in a group is then always newer than what runs.
+   */
   rerun(id: string, now: number): Promise<Rerun>;
   get(id: string): Promise<RunDetail | undefined>;
   /** Newest first; `cursor` is the `next` of an earlier page. */

@@ -37,6 +37,10 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   const byId = (id: string) => one("SELECT * FROM runs WHERE id = ?", id);
   const waitingIn = (slot: string | null) =>
     slot === null ? undefined : one("SELECT * FROM runs WHERE slot = ? AND status = 'queued'", slot);
+  const busyIn = (slot: string | null) =>
+    slot === null
+      ? undefined
+      : (waitingIn(slot) ?? one("SELECT * FROM runs WHERE slot = ? AND status = 'running'", slot));
   const isFree = (slot: string | null) =>
     slot === null || !one("SELECT 1 FROM runs WHERE slot = ? AND status = 'running'", slot);
   const supersede = (seq: number, successor: string, at: number) =>
@@ -87,6 +91,13 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     const slot = event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
     const waiting = waitingIn(slot);
     if (waiting && (waiting.attempts as number) > 0 && waiting.input === input) {
+      // A limit ends when it ends; any other wait gives way to somebody who asks again.
+      change(
+        `UPDATE runs SET retries_from = ?, due_at = CASE WHEN kind = 'limit' THEN due_at ELSE min(due_at, ?) END WHERE seq = ?`,
+        lease.now,
+        lease.now + JOINED_DUE_MS,
+        waiting.seq as number,
+      );
       return { run: waiting.id as string, joined: true, superseded: undefined, claim: undefined };
     }
     if (waiting) supersede(waiting.seq as number, event.id, lease.now);
@@ -195,8 +206,9 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     if (row.status === "queued" || row.status === "running") return refused(`The run is still ${row.status}.`);
     if (row.own_token === 1)
       return refused("The run came with a token of its own, which is not stored: send it again.");
-    const newer = waitingIn(row.slot as string | null);
-    if (newer) return refused(`A newer run of the same group waits already: ${newer.id}.`);
+    const busy = busyIn(row.slot as string | null);
+    if (busy)
+      return refused(`Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`);
     change(
       `UPDATE runs SET status = 'queued', due_at = ?, retries_from = ?, failures = 0, steps_from = attempts + 1,
          ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL, superseded_by = NULL
@@ -326,7 +338,7 @@ function indexFor(status: RunStatus | undefined): string {
 
 /** How few runs end; see the indexes of the same names in migrations.ts. */
 const RARE_ENDS: readonly RunStatus[] = ["failure", "skipped", "superseded"];
-const IS_RARE_END = "status IN ('failure', 'skipped', 'superseded')";
+const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded')";
 
 async function read<T>(work: () => T): Promise<T> {
   try {
@@ -335,6 +347,9 @@ async function read<T>(work: () => T): Promise<T> {
     throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
   }
 }
+
+/** Far enough off that a caller's own quick retries bring no attempt forward, near enough for a new deployment. */
+const JOINED_DUE_MS = 30_000;
 
 /** What a settlement leaves empty when it does not say it. */
 const NOTHING = {
