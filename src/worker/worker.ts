@@ -50,7 +50,7 @@ const LEASE_MS = 60_000;
 
 const FORGET_EVERY_MS = 60_000;
 /** Few enough to be deleted without a pause that anybody notices. */
-const FORGET_AT_ONCE = 500;
+const FORGET_AT_ONCE = 100;
 
 export function startWorker(needs: WorkerNeeds): Worker {
   const { store, clock, log, owner } = needs;
