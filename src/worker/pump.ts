@@ -5,6 +5,8 @@ export type Pump = {
   /** Starts a round now, or another one after the round that is under way. */
   wake(): void;
   stop(): void;
+  /** When the round under way began, epoch milliseconds; undefined between rounds. */
+  busySince(): number | undefined;
 };
 
 /**
@@ -13,6 +15,7 @@ export type Pump = {
  */
 export function pump(clock: Clock, round: () => Promise<number | undefined>, failed: (error: unknown) => number): Pump {
   let busy = false;
+  let since = 0;
   let again = false;
   let stopped = false;
   let cancel = () => {};
@@ -22,6 +25,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
     let next: number | undefined;
     do {
       again = false;
+      since = clock.now();
       try {
         next = await round();
       } catch (error) {
@@ -44,6 +48,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
       stopped = true;
       cancel();
     },
+    busySince: () => (busy ? since : undefined),
   };
 }
 

@@ -170,6 +170,10 @@ export function startWorker(needs: WorkerNeeds): Worker {
     },
     async check() {
       await health.watch(store.check());
+      const since = claiming.busySince();
+      if (since !== undefined && clock.now() - since > LEASE_MS)
+        throw new Error("the worker has claimed nothing for a minute");
+      if (stopped) throw new Error("the worker is stopping");
     },
     dismissCallers: callers.dismiss,
     async drain(milliseconds) {
