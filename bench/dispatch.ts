@@ -7,7 +7,7 @@ const LATENCY_MS = 40;
 const WARM_UP = 1000;
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
-write("| CPU a dispatch | light | heavy |\n|---|---|---|");
+write("| CPU a dispatch, dispatches a second | light | heavy |\n|---|---|---|");
 const quick = await startStandIn(0);
 const service = await startBundle(quick.url);
 await load(service.url, "light", WARM_UP, 32);
@@ -16,8 +16,10 @@ for (const concurrency of [1, 32, 200]) {
   for (const size of ["light", "heavy"] as const) {
     const count = concurrency === 1 ? 1500 : 4000;
     const before = service.cpuMs();
+    const started = performance.now();
     await load(service.url, size, count, concurrency);
-    cells.push(`${((service.cpuMs() - before) / count).toFixed(2)} ms`);
+    const rate = (count / (performance.now() - started)) * 1000;
+    cells.push(`${((service.cpuMs() - before) / count).toFixed(2)} ms, ${rate.toFixed(0)}/s`);
   }
   write(`| ${concurrency} at once | ${cells.join(" | ")} |`);
 }
