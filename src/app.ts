@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
 import { closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
-import { gitHubAs, type Wait } from "./github/client.ts";
-import { openGitHubHttp } from "./github/http.ts";
+import type { Wait } from "./github/client.ts";
+import { openGitHub } from "./github/open-github.ts";
 import { httpApp } from "./http.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
@@ -27,6 +27,8 @@ export type AppOptions = {
   readonly wait?: Wait;
   readonly serverLimits?: Partial<ServerLimits>;
   readonly githubTimeoutMs?: number;
+  /** How long a request may wait before GitHub's limits before its run is put back into the store, ms. */
+  readonly githubPatienceMs?: number;
 };
 
 export type RunningApp = {
@@ -38,34 +40,36 @@ export type RunningApp = {
 
 /** The composition root: opens everything, wires it together, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
-  const { clock = systemClock, random = Math.random, githubTimeoutMs } = options;
+  const { clock = systemClock, random = Math.random } = options;
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const { onClose, close } = closingStack();
 
   const secrets = knownSecrets([config.githubToken ?? [], config.authTokens].flat());
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
 
-  const { send, ...gitHubHttp } = openGitHubHttp({
-    apiUrl: config.githubApiUrl,
-    userAgent: `gh-runner/${VERSION}`,
-    ...(githubTimeoutMs === undefined ? {} : { timeoutMs: githubTimeoutMs }),
-  });
-  onClose("the connections to GitHub", gitHubHttp.close);
-  const gitHubNeeds = {
-    apiUrl: config.githubApiUrl,
-    send,
-    now: clock.now,
-    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
-  };
-
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
+
+  const gitHub = await openGitHub({
+    apiUrl: config.githubApiUrl,
+    userAgent: `gh-runner/${VERSION}`,
+    serviceToken: config.githubToken,
+    limits: config.githubLimits,
+    limitLog: store.limits,
+    clock,
+    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
+    onPause: ({ until, ...pause }) =>
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
+    timeoutMs: options.githubTimeoutMs,
+    patienceMs: options.githubPatienceMs,
+  });
+  onClose("the connections to GitHub", gitHub.close);
 
   const workflows = [environmentReady(config) as Workflow];
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
-    github: (token, saw) => gitHubAs(token ?? config.githubToken ?? "", { ...gitHubNeeds, saw }),
+    github: gitHub.attempt,
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
@@ -116,6 +120,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (!config.githubToken) {
     log.warn("GITHUB_TOKEN is not set: only requests that bring their own github_token will work");
   }
+  log.info(gitHub.aboutLimits);
   log.info({ url: server.url, version: VERSION, github: config.githubApiUrl }, "gh-runner is ready");
   return { url: server.url, close };
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Limit } from "./model/limits.ts";
 
 /** Every setting of the service: its name, its default as one would write it, and how its text becomes a value. */
 const SETTINGS = {
@@ -28,6 +29,14 @@ const SETTINGS = {
       "that bring their own `github_token` work.",
     token,
   ),
+  githubLimits: setting(
+    "GITHUB_LIMITS",
+    "auto",
+    "Requests are held back before GitHub's limits. `auto`: where GitHub has limits by default (api.github.com and " +
+      "*.ghe.com). `on`, `off`, or spelled out: `points=900/60s,writes=80/60s,writes=500/3600s` (a read costs 1 point, a " +
+      "write 5). A pause that GitHub asks for is always kept.",
+    limits,
+  ),
   deploymentRef: setting(
     "DEPLOYMENT_REF",
     "",
@@ -46,6 +55,13 @@ const SETTINGS = {
     "environment_ready",
     "Event type that is dispatched: 1 to 100 characters.",
     eventType,
+  ),
+  verifyCommit: setting(
+    "VERIFY_COMMIT",
+    "false",
+    "`true`: before anything is dispatched, the commit must exist in TARGET_REPO, which costs one more read; else the " +
+      "run fails and names file, key and value.",
+    yesOrNo,
   ),
   applicationPrefix: setting(
     "APPLICATION_PREFIX",
@@ -232,6 +248,11 @@ function numberFrom(least: number, most: number): (text: string) => number {
   };
 }
 
+function yesOrNo(text: string): boolean {
+  if (text !== "true" && text !== "false") throw new Error(`expected true or false, got "${text}"`);
+  return text === "true";
+}
+
 function portNumber(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new Error(`expected a port from 0 to 65535, got "${text}"`);
@@ -263,6 +284,18 @@ function pathTemplates(text: string): readonly string[] {
     }
   }
   return templates;
+}
+
+function limits(text: string): "auto" | "on" | "off" | readonly Limit[] {
+  if (text === "auto" || text === "on" || text === "off") return text;
+  return text.split(",").map((each) => {
+    const [, unit, most, seconds] = /^\s*(points|writes)=([1-9]\d*)\/(\d+(?:\.\d+)?)s\s*$/.exec(each) ?? [];
+    const ms = Number(seconds) * 1000;
+    if (!unit || !(ms > 0)) {
+      throw new Error(`expected auto, on, off, or limits such as points=900/60s,writes=80/60s, got "${each.trim()}"`);
+    }
+    return { unit: unit as Limit["unit"], most: Number(most), ms };
+  });
 }
 
 function keyPath(text: string): string {
