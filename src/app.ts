@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
 import { closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
-import type { Wait } from "./github/client.ts";
+import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
 import { httpApp } from "./http.ts";
 import { openLog } from "./log.ts";
@@ -44,7 +44,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const { onClose, close } = closingStack();
 
-  const secrets = knownSecrets([config.githubToken ?? [], config.authTokens].flat());
+  const secrets = knownSecrets(
+    [config.githubToken ?? [], config.githubApp?.privateKey ?? [], config.authTokens].flat(),
+  );
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
 
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
@@ -54,6 +56,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     apiUrl: config.githubApiUrl,
     userAgent: `gh-runner/${VERSION}`,
     serviceToken: config.githubToken,
+    app: config.githubApp,
+    hide: secrets.hide,
     limits: config.githubLimits,
     limitLog: store.limits,
     clock,
@@ -80,6 +84,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     retainDays: config.retainDays,
   });
 
+  const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
   const app = httpApp({
     workflows,
     accept: ({ workflow, body, token }, { wait }) =>
@@ -96,7 +101,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     runs: { list: store.list, get: store.get, rerun: worker.rerun },
     checkReady: worker.check,
     authTokens: config.authTokens,
-    hasServiceToken: config.githubToken !== undefined,
+    hasServiceToken,
     version: VERSION,
     log,
     secrets,
@@ -117,8 +122,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
   }
-  if (!config.githubToken) {
-    log.warn("GITHUB_TOKEN is not set: only requests that bring their own github_token will work");
+  if (!hasServiceToken) {
+    log.warn(
+      "neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work",
+    );
   }
   log.info(gitHub.aboutLimits);
   log.info({ url: server.url, version: VERSION, github: config.githubApiUrl }, "gh-runner is ready");

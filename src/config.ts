@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Limit } from "./model/limits.ts";
+import { appPrivateKey } from "./private-key.ts";
 
 /** Every setting of the service: its name, its default as one would write it, and how its text becomes a value. */
 const SETTINGS = {
@@ -36,6 +36,17 @@ const SETTINGS = {
       "*.ghe.com). `on`, `off`, or spelled out: `points=900/60s,writes=80/60s,writes=500/3600s` (a read costs 1 point, a " +
       "write 5). A pause that GitHub asks for is always kept.",
     limits,
+  ),
+  githubAppId: setting(
+    "GITHUB_APP_ID",
+    "",
+    "App ID or client ID of a GitHub App that is used in place of GITHUB_TOKEN (docs/github-app.md).",
+    appId,
+  ),
+  githubAppPrivateKey: secret(
+    "GITHUB_APP_PRIVATE_KEY",
+    "Private key of that App: PEM, PKCS#1 or PKCS#8, with line breaks or `\\n` in their place, or all of it in base64.",
+    (text) => (text === "" ? undefined : appPrivateKey(text)),
   ),
   deploymentRef: setting(
     "DEPLOYMENT_REF",
@@ -119,7 +130,16 @@ type Values<Settings extends Readonly<Record<string, Setting<unknown>>>> = {
   readonly [K in keyof Settings]: ReturnType<Settings[K]["parse"]>;
 };
 
-export type Config = Values<typeof SETTINGS>;
+type GitHubApp = {
+  /** App ID or client ID. */
+  readonly id: string;
+  /** PKCS#8 PEM. */
+  readonly privateKey: string;
+};
+
+export type Config = Omit<Values<typeof SETTINGS>, "githubAppId" | "githubAppPrivateKey"> & {
+  readonly githubApp: GitHubApp | undefined;
+};
 
 /** Settings that cannot be used; the message names all of them and what to do. */
 export class ConfigError extends Error {
@@ -133,12 +153,26 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws ConfigError with all problems in one message.
  */
 export function readConfig(environment: Environment = process.env): Config {
-  const { values, problems } = readSettings(SETTINGS, environment);
+  const { values, problems: own } = readSettings(SETTINGS, environment);
+  const problems = [...own, ...credentialProblems(environment)];
   if (problems.length > 0) {
     const lines = problems.map((problem) => `\n  ${problem}`).join("");
     throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):${lines}`);
   }
-  return values;
+  const { githubAppId: id, githubAppPrivateKey: privateKey, ...others } = values;
+  return { ...others, githubApp: id && privateKey ? { id, privateKey } : undefined };
+}
+
+/** What is wrong with settings that are right each by itself. */
+function credentialProblems(environment: Environment): string[] {
+  const isSet = (name: string) => Boolean(environment[name] || environment[`${name}_FILE`]);
+  const [hasId, hasKey] = [isSet("GITHUB_APP_ID"), isSet("GITHUB_APP_PRIVATE_KEY")];
+  if (hasId && !hasKey) return ["GITHUB_APP_PRIVATE_KEY: is missing; GITHUB_APP_ID needs it"];
+  if (hasKey && !hasId) return ["GITHUB_APP_ID: is missing; GITHUB_APP_PRIVATE_KEY needs it"];
+  if (hasId && isSet("GITHUB_TOKEN")) {
+    return ["GITHUB_TOKEN: is set, and a GitHub App too; unset one of them, so that it is clear which is used"];
+  }
+  return [];
 }
 
 /**
@@ -286,6 +320,9 @@ function pathTemplates(text: string): readonly string[] {
   return templates;
 }
 
+/** At most so many units in so many milliseconds. */
+type Limit = { readonly unit: "points" | "writes"; readonly most: number; readonly ms: number };
+
 function limits(text: string): "auto" | "on" | "off" | readonly Limit[] {
   if (text === "auto" || text === "on" || text === "off") return text;
   return text.split(",").map((each) => {
@@ -313,6 +350,15 @@ function token(text: string): string | undefined {
   const trimmed = text.trim();
   if (!/^[\x21-\x7e]*$/.test(trimmed)) throw new Error("contains characters that no token has (spaces, line breaks)");
   return trimmed || undefined;
+}
+
+/** Client IDs: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app */
+function appId(text: string): string | undefined {
+  const id = text.trim();
+  if (!/^(?:\d+|Iv[\w.]+)?$/.test(id)) {
+    throw new Error(`expected the App ID, a number, or the client ID, which begins with Iv, got "${id}"`);
+  }
+  return id || undefined;
 }
 
 function tokenList(text: string): readonly string[] {

@@ -1,134 +1,21 @@
-import { type Failure, LimitReached } from "../model/failure.ts";
 import type { GitHub } from "../model/workflow.ts";
-import type { Credential, Credentials } from "./credentials.ts";
+import { type AskNeeds, asking } from "./ask.ts";
+import type { Credentials } from "./credentials.ts";
 import { dispatch } from "./dispatch.ts";
-import type { RememberedAnswers } from "./etags.ts";
-import { type Attempted, failureOf, isPage, noAnswer } from "./failures.ts";
 import { firstFile, hasCommit } from "./files.ts";
-import type { Reservation } from "./gate.ts";
-import type { Gates } from "./gates.ts";
-import type { Answer, Send } from "./http.ts";
-
-/** One request: resolves with an answer of an expected status, else throws a `Failure`. */
-export type Ask = (
-  attempted: Attempted,
-  route: string,
-  parameters: Readonly<Record<string, unknown>>,
-  expected: readonly number[],
-  options?: {
-    /** Names a reading whose answer may be remembered with its ETag; GitHub is asked in any case. */
-    readonly rememberAs?: string;
-  },
-) => Promise<Answer>;
-
-/** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
-export type MakeRoom = (attempted: Attempted) => Promise<void>;
-
-/** Resolves after so many milliseconds; tests move their own clock. */
-export type Wait = (milliseconds: number) => Promise<void>;
-
-/** Delays before the second and the third try inside an attempt; longer faults are left to later attempts. */
-const QUICK_RETRIES_MS = [300, 1000];
-
-export type GitHubNeeds = {
-  readonly apiUrl: string;
-  readonly send: Send;
-  readonly gates: Pick<Gates, "of">;
-  readonly remembered: RememberedAnswers;
-  readonly wait: Wait;
-  /** Whose turn it is in the line of writes: the same for a run and for whatever takes its place. */
-  readonly name: string;
-  /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
-  readonly saw?: (requestId: string) => void;
-};
 
 /** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
 export type GitHubOfAttempt = { readonly github: GitHub; release(): void };
 
-export function gitHubAs(credentials: Credentials, needs: GitHubNeeds): GitHubOfAttempt {
-  const { apiUrl, gates, wait, name } = needs;
-  /** Room kept for one write of an account. */
-  const rooms = new Map<string, Reservation>();
-
-  const once: Ask = async (attempted, route, parameters, expected, { rememberAs } = {}) => {
-    const kind = route.startsWith("GET ") ? "read" : "write";
-
-    async function sendAs({ account, token }: Credential): Promise<Answer> {
-      const key = rememberAs && `${account}\n${rememberAs}`;
-      const earlier = key ? needs.remembered.get(key) : undefined;
-      const reservation = kind === "write" ? rooms.get(account) : undefined;
-      if (reservation) rooms.delete(account);
-      const passed = await gates
-        .of(account)
-        .pass(kind, () => needs.send(route, onlyIfChanged(parameters, earlier?.etag), token), { name, reservation })
-        .catch((error) => {
-          throw noAnswer(attempted, apiUrl, error);
-        });
-      if (!("answer" in passed)) throw notYet(attempted, passed);
-      const { answer, notBefore } = passed;
-      const requestId = answer.headers["x-github-request-id"];
-      if (typeof requestId === "string") needs.saw?.(requestId);
-      if (notBefore !== undefined) throw failureOf(attempted, answer, { apiUrl, notBefore });
-      if (answer.status === 304 && earlier)
-        return { ...earlier.answer, headers: { ...earlier.answer.headers, ...answer.headers } };
-      if (key && answer.status === 200) needs.remembered.put(key, answer);
-      return answer;
-    }
-
-    const credential = await credentials(attempted);
-    let answer = await sendAs(credential);
-    if (answer.status === 401 && credential.renew) answer = await sendAs(await credential.renew());
-    // A 404 page of some other server says nothing about a file.
-    if (expected.includes(answer.status) && !isPage(answer)) return answer;
-    throw failureOf(attempted, answer, { apiUrl });
-  };
-
-  const ask: Ask = async (...request) => {
-    for (const delay of QUICK_RETRIES_MS) {
-      try {
-        return await once(...request);
-      } catch (error) {
-        if ((error as Failure).kind !== "transient") throw error;
-        await wait(delay);
-      }
-    }
-    return once(...request);
-  };
-
-  const makeRoom: MakeRoom = async (attempted) => {
-    const { account } = await credentials(attempted);
-    if (rooms.has(account)) return;
-    const room = await gates.of(account).reserve(name);
-    if ("notBefore" in room) throw notYet(attempted, room);
-    rooms.set(account, room);
-  };
-
+/** What a workflow may ask of GitHub, as these credentials see it. */
+export function gitHubAs(credentials: Credentials, needs: AskNeeds): GitHubOfAttempt {
+  const { ask, makeRoom, release } = asking(credentials, needs);
   return {
     github: {
       firstFile: (repository, paths, options = {}) => firstFile({ ask, makeRoom }, repository, paths, options),
       hasCommit: (repository, ref) => hasCommit(ask, repository, ref),
       dispatch: (repository, eventType, payload) => dispatch(ask, repository, eventType, payload),
     },
-    release() {
-      for (const room of rooms.values()) room.release();
-      rooms.clear();
-    },
+    release,
   };
-}
-
-function onlyIfChanged(
-  parameters: Readonly<Record<string, unknown>>,
-  etag: string | undefined,
-): Readonly<Record<string, unknown>> {
-  if (etag === undefined) return parameters;
-  return { ...parameters, headers: { ...(parameters.headers as object | undefined), "if-none-match": etag } };
-}
-
-/** The gate did not let it through: nothing was sent. */
-function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; why: string }): LimitReached {
-  const at = new Date(notBefore).toISOString();
-  return new LimitReached(
-    { tried, happened: `it has to wait: ${why}`, remedy: `Nothing to do: it goes on at ${at}.` },
-    notBefore,
-  );
 }

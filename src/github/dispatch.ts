@@ -1,6 +1,6 @@
 import { PermanentFailure } from "../model/failure.ts";
 import type { Json } from "../model/run.ts";
-import type { Ask } from "./client.ts";
+import type { Ask } from "./ask.ts";
 import { ownerAndName } from "./files.ts";
 
 /**

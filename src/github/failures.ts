@@ -1,6 +1,7 @@
 import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
 import type { Need } from "./credentials.ts";
 import type { Answer } from "./http.ts";
+import { isCloud } from "./limits.ts";
 
 /** What a request was for, in the words of its failure: "reading a.yaml in acme/deployment". */
 export type Attempted = Need & { readonly tried: string };
@@ -15,7 +16,7 @@ export function failureOf(
   answer: Answer,
   { apiUrl, notBefore }: { apiUrl: string; notBefore?: number },
 ): Failure {
-  const facts = { tried: attempted.tried, happened: `GitHub answered ${describe(answer)}` };
+  const facts = { tried: attempted.tried, happened: whatCame(answer) };
   if (notBefore !== undefined) {
     const remedy = `Nothing to do: GitHub takes requests again after ${new Date(notBefore).toISOString()}.`;
     return new LimitReached({ ...facts, remedy }, notBefore);
@@ -77,14 +78,23 @@ export function isPage({ headers }: Answer): boolean {
 }
 
 /** What GITHUB_API_URL should be, if it may be a GitHub Enterprise Server without the path of its API. */
-export function enterpriseUrl(apiUrl: string): string | undefined {
-  const { host, pathname } = new URL(apiUrl);
-  const isCloud = host === "api.github.com" || /^api\.[^.]+\.ghe\.com$/.test(host);
-  return isCloud || pathname.endsWith("/api/v3") ? undefined : `${new URL(apiUrl).origin}/api/v3`;
+function enterpriseUrl(apiUrl: string): string | undefined {
+  const { host, origin, pathname } = new URL(apiUrl);
+  return isCloud(host) || pathname.endsWith("/api/v3") ? undefined : `${origin}/api/v3`;
 }
 
 function ownerOf(repository: string): string {
   return repository.split("/")[0] ?? repository;
+}
+
+/** `GitHub answered 403 "Not accessible" (request id AB12, needs contents=write)` */
+export function whatCame({ status, headers, message }: Answer): string {
+  const facts = [
+    headers["x-github-request-id"] && `request id ${headers["x-github-request-id"]}`,
+    headers["x-accepted-github-permissions"] && `needs ${headers["x-accepted-github-permissions"]}`,
+    headers.location && `location ${headers.location}`,
+  ].filter(Boolean);
+  return `GitHub answered ${status}${message ? ` "${message}"` : ""}${facts.length ? ` (${facts.join(", ")})` : ""}`;
 }
 
 /** No usable answer at all: refused, reset, timed out, cut short. Nobody knows whether GitHub carried it out. */
@@ -119,15 +129,6 @@ const NO_ANSWER: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: "timed out",
   UND_ERR_BODY_TIMEOUT: "timed out in the middle of the answer",
 };
-
-function describe({ status, headers, message }: Answer): string {
-  const facts = [
-    headers["x-github-request-id"] && `request id ${headers["x-github-request-id"]}`,
-    headers["x-accepted-github-permissions"] && `needs ${headers["x-accepted-github-permissions"]}`,
-    headers.location && `location ${headers.location}`,
-  ].filter(Boolean);
-  return `${status}${message ? ` "${message}"` : ""}${facts.length ? ` (${facts.join(", ")})` : ""}`;
-}
 
 function ssoUrl(headers: Answer["headers"]): string {
   return /url=(\S+)/.exec(String(headers["x-github-sso"]))?.[1] ?? "see the token's settings on GitHub";

@@ -1,5 +1,5 @@
 import { PermanentFailure } from "../model/failure.ts";
-import type { Ask, MakeRoom } from "./client.ts";
+import type { Ask, MakeRoom } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
 import type { Answer } from "./http.ts";
 

@@ -19,7 +19,7 @@ export type Reservation = {
  * Who sends. A write that is refused gets a place in the line of writes under this name, and is let through at the time
  * that it was told.
  */
-export type Writer = { readonly name: string; readonly reservation?: Reservation | undefined };
+type Writer = { readonly name: string; readonly reservation?: Reservation | undefined };
 
 /** Not let through: not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
 export type Refused = { readonly notBefore: number; readonly why: string };
@@ -45,7 +45,7 @@ export type Gate = {
   state(): GateState;
 };
 
-export type GateState = {
+type GateState = {
   readonly inFlight: number;
   readonly waiting: number;
   /** Epoch milliseconds; undefined when nothing is paused. */

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
-import { type GitHubNeeds, type GitHubOfAttempt, gitHubAs, type Wait } from "./client.ts";
+import { appCredentials } from "./app-credentials.ts";
+import { type AskNeeds, asking, type Wait } from "./ask.ts";
+import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
 import { type Credentials, tokenCredentials } from "./credentials.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { type Gates, openGates } from "./gates.ts";
 import { openGitHubHttp } from "./http.ts";
 import { type LimitsSetting, limitsInForce } from "./limits.ts";
+import { serverTime } from "./server-time.ts";
 
 /** GitHub for the whole service: one host, its connections, and a gate for each account. */
 export type OpenGitHub = {
@@ -14,7 +17,7 @@ export type OpenGitHub = {
    * GitHub for one attempt of a run.
    * @param options.token the run's own token; the service's credentials without it.
    */
-  attempt(options: { token: string | undefined } & Pick<GitHubNeeds, "name" | "saw">): GitHubOfAttempt;
+  attempt(options: { token: string | undefined } & Pick<AskNeeds, "name" | "saw">): GitHubOfAttempt;
   readonly gates: Gates;
   /** One line that says which limits are in force. */
   readonly aboutLimits: string;
@@ -25,6 +28,10 @@ export type OpenGitHubNeeds = {
   readonly apiUrl: string;
   readonly userAgent: string;
   readonly serviceToken: string | undefined;
+  /** In place of a token. */
+  readonly app: { readonly id: string; readonly privateKey: string } | undefined;
+  /** Hides a token from all that is logged, until the returned function is called. */
+  readonly hide: (secret: string) => () => void;
   readonly limits: LimitsSetting;
   readonly limitLog: LimitLog;
   readonly clock: Clock;
@@ -50,19 +57,46 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
-  const { send, close } = openGitHubHttp({
+  const { send: sendNow, close } = openGitHubHttp({
     apiUrl,
     userAgent: needs.userAgent,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
-  const remembered = rememberedAnswers();
-  const service = tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
-  const credentialsOf = (token: string | undefined): Credentials =>
-    token === undefined || token === serviceToken ? service : tokenCredentials(token, accountOf(token));
+  const time = serverTime(clock.now);
+  const send: typeof sendNow = async (...request) => {
+    const answer = await sendNow(...request);
+    time.heard(answer);
+    return answer;
+  };
+  const shared = { apiUrl, send, gates, remembered: rememberedAnswers(), wait: needs.wait };
+
+  const service = needs.app ? ofApp(needs.app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
+
+  /** Requests that the App makes as itself have limits of their own. */
+  function ofApp({ id, privateKey }: { id: string; privateKey: string }): Credentials {
+    return appCredentials({
+      appId: id,
+      privateKey,
+      apiUrl,
+      ask: (attempted, route, parameters, jwt, expected) => {
+        const account = `app ${id}`;
+        return asking(tokenCredentials(jwt, account), { ...shared, name: account }).ask(
+          attempted,
+          route,
+          parameters,
+          expected,
+        );
+      },
+      hide: needs.hide,
+      now: time.now,
+    });
+  }
 
   return {
-    attempt: ({ token, ...run }) =>
-      gitHubAs(credentialsOf(token), { apiUrl, send, gates, remembered, wait: needs.wait, ...run }),
+    attempt({ token, ...run }) {
+      const own = token !== undefined && token !== serviceToken;
+      return gitHubAs(own ? tokenCredentials(token, accountOf(token)) : service, { ...shared, ...run });
+    },
     gates,
     aboutLimits: about,
     close,

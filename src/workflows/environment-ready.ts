@@ -36,7 +36,7 @@ export function environmentReady(options: EnvironmentReadyOptions) {
         tokenField: "github_token",
         refuse: ({ application }, { hasToken }) =>
           isPreview(application) && !hasToken
-            ? "No GitHub token: set GITHUB_TOKEN for the service, or send github_token in the request."
+            ? "No GitHub token: set GITHUB_TOKEN or a GitHub App for the service, or send github_token in the request."
             : undefined,
         methodHint:
           "ArgoCD sends GET when the key under `webhook` in its template is not the name of the service " +
