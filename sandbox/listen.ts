@@ -56,9 +56,10 @@ export async function listen(
   };
 }
 
-/** Breaks the connection that a request came on. */
+/** Breaks the connection that a request came on: with a reset, under TLS by closing it without a word. */
 export function reset(incoming: Incoming): void {
   if ("stream" in incoming) incoming.stream.session?.destroy();
+  else if ("encrypted" in incoming.socket) incoming.socket.destroy();
   else incoming.socket.resetAndDestroy();
 }
 
