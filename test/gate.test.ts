@@ -338,7 +338,7 @@ describe("the windows", () => {
               new Promise((resolve) => {
                 // It arrives somewhere between being sent and being answered.
                 clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
-                  if (keeper.enter("a", kind === "write", githubs, clock.now())) met++;
+                  if (keeper.enter("a", { isWrite: kind === "write", isFree: false }, githubs, clock.now())) met++;
                   clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
                     keeper.leave("a", 200);
                     resolve(OK);

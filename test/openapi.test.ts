@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
-import { type Exchange, validateExchange, validateRequest } from "../sandbox/openapi.ts";
-import { ROUTE_NAMES } from "../sandbox/routes.ts";
+import { type Exchange, judgeOf } from "../sandbox/openapi.ts";
+import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
 import { DEPLOYMENT, deploy, notify, send, startService, TARGET } from "./support/service.ts";
+
+const { validateExchange, validateRequest } = judgeOf("api.github.com");
 
 const REPOSITORY = "GET /repos/{owner}/{repo}";
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
@@ -13,33 +15,38 @@ const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
 const INSTALLATION = "GET /repos/{owner}/{repo}/installation";
 const ACCESS_TOKEN = "POST /app/installations/{installation_id}/access_tokens";
 const APP = "GET /app";
+const INSTALLATIONS = "GET /app/installations";
 const USER = "GET /user";
+const WORKFLOWS = "GET /repos/{owner}/{repo}/actions/workflows";
+const RATE_LIMIT = "GET /rate_limit";
 
 /** What GitHub answers although its description does not list it. Nothing else may deviate. */
 const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
   {
     status: 401,
-    routes: [REPOSITORY, CONTENTS, COMMIT, DISPATCH, INSTALLATION, APP],
+    routes: [REPOSITORY, CONTENTS, COMMIT, DISPATCH, INSTALLATION, APP, INSTALLATIONS, WORKFLOWS, RATE_LIMIT],
     reason:
       "any route: docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit, 'Bad credentials'",
   },
   {
     status: 403,
-    routes: [COMMIT, DISPATCH],
+    routes: [COMMIT, DISPATCH, WORKFLOWS],
     reason:
       "any route, for a missing permission: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
   },
+  { status: 404, routes: [WORKFLOWS], reason: "any route, for what the token cannot see: the same page" },
   {
     status: 301,
-    routes: [CONTENTS, COMMIT],
+    routes: [CONTENTS, COMMIT, WORKFLOWS],
     reason:
       "reads of a renamed repository: docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api",
   },
   { status: 307, routes: [DISPATCH], reason: "writes to a renamed repository: the same page" },
   {
     status: 400,
-    routes: [DISPATCH, ACCESS_TOKEN],
-    reason: "'Problems parsing JSON': docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
+    routes: [DISPATCH, ACCESS_TOKEN, REPOSITORY],
+    reason:
+      "'Problems parsing JSON', an unknown version of the API: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
   },
 ];
 
@@ -66,6 +73,9 @@ async function startScene(): Promise<StandInGitHub> {
   github.repository("acme/public").isPrivate = false;
   github.repository("acme/before").rename("acme/after");
   github.repository("acme/old").archived = true;
+  github.repository("acme/still").actionsDisabled = true;
+  shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
+  github.limits({ primaryPerHour: 5000 });
   github.app({
     id: 7,
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -99,6 +109,12 @@ const CASES: Case[] = [
     { status: 200, what: "a public repository", path: "/repos/acme/public" },
     { status: 200, what: "a repository by its id", path: "/repositories/1000" },
     { status: 301, what: "a renamed repository", path: "/repos/acme/before" },
+    {
+      status: 400,
+      what: "an unknown version of the API",
+      path: "/repos/acme/shop",
+      headers: { "x-github-api-version": "2021-01-01" },
+    },
     { status: 401, what: "a wrong token", path: "/repos/acme/shop", token: "wrong" },
     { status: 403, what: "a token without single sign-on", path: "/repos/acme/shop", token: "sso" },
     { status: 404, what: "no such repository", path: "/repos/acme/none" },
@@ -121,6 +137,7 @@ const CASES: Case[] = [
     { status: 404, what: "no such ref", path: "/repos/acme/shop/contents/a?ref=none" },
   ]),
   ...at(COMMIT, [
+    { status: 200, what: "a branch", path: "/repos/acme/shop/commits/main" },
     { status: 200, what: "a commit", path: `/repos/acme/shop/commits/${"0".repeat(40)}` },
     { status: 301, what: "a renamed repository", path: "/repos/acme/before/commits/main" },
     { status: 401, what: "a wrong token", path: "/repos/acme/shop/commits/main", token: "wrong" },
@@ -136,6 +153,7 @@ const CASES: Case[] = [
     { status: 403, what: "a missing permission", path: "/repos/acme/shop/dispatches", body: event, token: "metadata" },
     { status: 403, what: "an archived repository", path: "/repos/acme/old/dispatches", body: event },
     { status: 404, what: "no such repository", path: "/repos/acme/none/dispatches", body: event },
+    { status: 422, what: "a repository without Actions", path: "/repos/acme/still/dispatches", body: event },
     { status: 422, what: "no event type", path: "/repos/acme/shop/dispatches", body: {} },
   ]),
   ...at(INSTALLATION, [
@@ -168,6 +186,22 @@ const CASES: Case[] = [
   ...at(APP, [
     { status: 200, what: "an App", path: "/app", token: "app" },
     { status: 401, what: "a token in the place of a JWT", path: "/app" },
+  ]),
+  ...at(INSTALLATIONS, [
+    { status: 200, what: "an App", path: "/app/installations?per_page=1", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app/installations" },
+  ]),
+  ...at(WORKFLOWS, [
+    { status: 200, what: "a repository with a workflow", path: "/repos/acme/shop/actions/workflows?per_page=100" },
+    { status: 200, what: "a repository without Actions", path: "/repos/acme/still/actions/workflows" },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/actions/workflows" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/actions/workflows", token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/actions/workflows", token: "metadata" },
+    { status: 404, what: "no such repository", path: "/repos/acme/none/actions/workflows" },
+  ]),
+  ...at(RATE_LIMIT, [
+    { status: 200, what: "a token", path: "/rate_limit" },
+    { status: 401, what: "a wrong token", path: "/rate_limit", token: "wrong" },
   ]),
   ...at(USER, [
     { status: 200, what: "a user", path: "/user" },
