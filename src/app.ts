@@ -9,7 +9,7 @@ import { httpApp } from "./http.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
 import type { Json } from "./model/run.ts";
-import type { Workflow } from "./model/workflow.ts";
+import { groupOf, type Workflow } from "./model/workflow.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
@@ -55,17 +55,19 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     apiUrl: config.githubApiUrl,
     send,
     now: clock.now,
+    targetRepo: config.targetRepo,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
   };
 
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
 
-  const workflows = [environmentReady(config) as Workflow];
+  const workflows: readonly Workflow[] = [environmentReady(config)];
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
     github: (token, saw) => gitHubAs(token ?? config.githubToken ?? "", { ...gitHubNeeds, saw }),
+    envOf: () => ({}),
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
@@ -83,7 +85,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         {
           id: randomUUID(),
           workflow: workflow.name,
-          group: workflow.concurrency?.({ body }),
+          group: groupOf(workflow, body),
           input: body as Json,
           ownToken: token !== undefined,
         },

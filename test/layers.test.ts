@@ -30,6 +30,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IN: Readonly<Record<string, string>> = {
   undici: "github",
   "@octokit/endpoint": "github",
+  "@octokit/types": "model",
+  "@octokit/webhooks-types": "model",
+  croner: "inbound",
   "js-yaml": "workflows",
   commander: "main.ts",
   "node:sqlite": "store",

@@ -1,9 +1,11 @@
 import type { Failure } from "../model/failure.ts";
-import type { GitHub } from "../model/workflow.ts";
+import type { GitHub, RequestOptions } from "../model/github.ts";
 import { dispatch } from "./dispatch.ts";
 import { type Attempted, failureOf, noAnswer } from "./failures.ts";
 import { firstFile } from "./files.ts";
 import type { Answer, Send } from "./http.ts";
+import { request } from "./request.ts";
+import { runWorkflow } from "./run-workflow.ts";
 
 /** One request: resolves with an answer of an expected status, else throws a `Failure`. */
 export type Ask = (
@@ -25,12 +27,14 @@ export type GitHubNeeds = {
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly wait: Wait;
+  /** `owner/name`: whose token a request uses that names no repository. */
+  readonly targetRepo?: string;
   /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
   readonly saw?: (requestId: string) => void;
 };
 
 /** GitHub as one credential sees it. */
-export function gitHubAs(token: string, { apiUrl, send, now, wait, saw }: GitHubNeeds): GitHub {
+export function gitHubAs(token: string, { apiUrl, send, now, wait, targetRepo = "", saw }: GitHubNeeds): GitHub {
   const once: Ask = async (attempted, route, parameters, expected) => {
     let answer: Answer;
     try {
@@ -57,6 +61,10 @@ export function gitHubAs(token: string, { apiUrl, send, now, wait, saw }: GitHub
   };
 
   return {
+    request: (route: string, parameters = {}, options: RequestOptions = {}) =>
+      request(ask, route, parameters, options, targetRepo) as Promise<never>,
+    readFile: async (repository, path, options) => (await firstFile(ask, repository, [path], options?.ref))?.text,
+    runWorkflow: (repository, workflow, options) => runWorkflow(ask, repository, workflow, options),
     firstFile: (repository, paths, options) => firstFile(ask, repository, paths, options?.ref),
     dispatch: (repository, eventType, payload) => dispatch(ask, repository, eventType, payload),
   };

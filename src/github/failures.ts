@@ -6,7 +6,7 @@ export type Attempted = {
   /** "reading a.yaml in acme/deployment" */
   readonly tried: string;
   readonly repository: string;
-  /** The permission that a fine-grained token or an App needs for it: "Contents: read". */
+  /** The permission that a fine-grained token or an App needs for it: "Contents: read". Empty when it is not known. */
   readonly permission: string;
 };
 
@@ -39,7 +39,7 @@ export function failureOf(attempted: Attempted, answer: Answer, now: number): Fa
   if (status === 403) {
     return new PermanentFailure(
       facts(
-        `Give the token the permission "${attempted.permission}" on ${attempted.repository} (a classic token: scope repo).`,
+        `Give the token the permission ${needed(attempted)} on ${attempted.repository} (a classic token: scope repo).`,
       ),
     );
   }
@@ -47,7 +47,7 @@ export function failureOf(attempted: Attempted, answer: Answer, now: number): Fa
     return new PermanentFailure(
       facts(
         `${attempted.repository} does not exist or the token cannot see it: check the name, and give the token ` +
-          `"${attempted.permission}" on it.`,
+          `${needed(attempted)} on it.`,
       ),
     );
   }
@@ -129,6 +129,10 @@ function describe({ status, headers, message }: Answer): string {
     headers.location && `location ${headers.location}`,
   ].filter(Boolean);
   return `${status}${message ? ` "${message}"` : ""}${facts.length ? ` (${facts.join(", ")})` : ""}`;
+}
+
+function needed({ permission }: Attempted): string {
+  return permission === "" ? "that this request needs" : `"${permission}"`;
 }
 
 function ssoUrl(headers: Answer["headers"]): string {

@@ -1,6 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Json, Run } from "../model/run.ts";
-import type { HttpTrigger, Workflow } from "../model/workflow.ts";
+import type { HttpTrigger } from "../model/triggers.ts";
+import type { Workflow } from "../model/workflow.ts";
 import { problem, Refusal } from "./problem.ts";
 import { readJsonObject } from "./read-json.ts";
 
