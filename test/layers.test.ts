@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["model"],
   inbound: ["model"],
   workflows: ["index.ts"],
+  load: ["model", "index.ts", "workflows"],
   cli: ["app.ts", "inbound", "config.ts", "log.ts", "version.ts"],
   "index.ts": ["model"],
   "http.ts": ["inbound", "model"],

@@ -77,4 +77,11 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
   `,
+  `
+  ALTER TABLE runs ADD COLUMN event_source TEXT;
+  ALTER TABLE runs ADD COLUMN event_id TEXT;
+  CREATE INDEX by_event ON runs (workflow, event_source, seq) WHERE event_source IS NOT NULL;
+
+  CREATE TABLE schedules (workflow TEXT PRIMARY KEY, carried_out_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

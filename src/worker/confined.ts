@@ -15,6 +15,8 @@ export type Attempting = {
   end(outcome: Outcome): boolean;
   /** Registers what is done when the attempt is over. */
   onEnd(work: () => void): void;
+  /** Stops an interval when the attempt is over; one that runs until then makes it a failure. */
+  keep(interval: NodeJS.Timeout): void;
 };
 
 const attempts = new AsyncLocalStorage<Attempting>();
@@ -35,6 +37,7 @@ export function confined(
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     const endings: (() => void)[] = [];
+    let intervals: NodeJS.Timeout[] = [];
     let over = false;
     let abort: AbortController | undefined;
     const cancel = clock.alarm(clock.now() + timeoutMs, () => attempting.end(timedOut(workflow, timeout)));
@@ -55,11 +58,17 @@ export function confined(
         over = true;
         cancel();
         for (const ending of endings) ending();
-        resolve(outcome);
+        const left = intervals.filter(isRunning);
+        left.forEach(clearInterval);
+        resolve(left.length > 0 && outcome.status !== "failure" ? leftRunning(workflow, left.length) : outcome);
         abort?.abort(new Error("The attempt is over."));
         return true;
       },
       onEnd: (ending) => void endings.push(ending),
+      keep(interval) {
+        if (over) clearInterval(interval);
+        intervals = [...intervals.filter(isRunning), interval];
+      },
     };
     attempts
       .run(attempting, () => work(attempting))
@@ -71,4 +80,16 @@ export function confined(
 function timedOut(workflow: string, timeout: string): Outcome {
   const reason = `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;
   return { status: "failure", reason, http: 500, kind: "transient" };
+}
+
+/** One that does not hold the process up (`unref`) is a library's own, and stays. */
+function isRunning(interval: NodeJS.Timeout): boolean {
+  return interval.hasRef() && (interval as { _destroyed?: boolean })._destroyed !== true;
+}
+
+function leftRunning(workflow: string, count: number): Outcome {
+  const reason =
+    `${workflow} has returned, but left ${count} ${count === 1 ? "interval" : "intervals"} running (setInterval), which ` +
+    "the service has stopped: clear what is set, and await what it does.";
+  return { status: "failure", reason, http: 500, kind: "permanent" };
 }
