@@ -142,6 +142,21 @@ describe("a webhook of GitHub", () => {
     assert.equal((await runsOf(url)).length, 0);
   });
 
+  it("goes to the other workflows when one of them throws at it, and GitHub is told", async (t) => {
+    const files = {
+      "angry.ts": workflow("angry", '{ events: "push", filter() { throw new Error("no!"); } }', ""),
+      ...FILES,
+    };
+    const { url } = await serviceWith(t, { WORKFLOWS_DIR: workflowsFolder(t, files) });
+    const answer = await deliver(url, "push", payloadOf("push"));
+    assert.equal(answer.status, 500);
+    assert.match(answer.json.detail, /angry \(no!\)/);
+    assert.deepEqual(
+      (await runsOf(url)).map((run: { workflow: string }) => run.workflow),
+      ["several"],
+    );
+  });
+
   it("that only asks whether somebody is there is answered", async (t) => {
     const { url } = await serviceWith(t);
     assert.deepEqual((await deliver(url, "ping", payloadOf("ping"))).json, { status: "pong" });

@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono";
 import type { Json } from "../model/run.ts";
+import { StoreUnavailable } from "../model/store.ts";
 import type { WebhookEvent } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { AcceptEvent } from "./http-trigger.ts";
@@ -36,18 +37,24 @@ export function mountGitHubWebhooks(
     }
     const event = receive(c, bytes);
     if (event.name === ("ping" as string)) return c.json({ status: "pong" });
-    const wanted = workflows.filter((workflow) => isFor(workflow, event));
-    const runs = [];
-    for (const workflow of wanted) {
-      const { run } = await accept(
-        {
-          workflow,
-          input: event as unknown as Json,
-          event: { source: `delivery ${event.delivery}`, id: event.delivery },
-        },
-        { wait: false },
+    const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
+    const runs: { workflow: string; run: string }[] = [];
+    const threw: string[] = [];
+    for (const workflow of workflows) {
+      try {
+        if (!isFor(workflow, event)) continue;
+        const { run } = await accept({ workflow, input: event as unknown as Json, event: identity }, { wait: false });
+        runs.push({ workflow: workflow.name, run });
+      } catch (error) {
+        if (error instanceof StoreUnavailable) throw error;
+        threw.push(`${workflow.name} (${error instanceof Error ? error.message : String(error)})`);
+      }
+    }
+    if (threw.length > 0) {
+      throw new Refusal(
+        500,
+        `These workflows threw when they were asked about the event: ${threw.join(", ")}. Mend them, then redeliver; workflows that have had it do not get it twice.`,
       );
-      runs.push({ workflow: workflow.name, run });
     }
     return runs.length > 0 ? c.json({ status: "queued", runs }, 202) : c.json({ status: "ignored", reason: NO_RUN });
   });
