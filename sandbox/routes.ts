@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { credentialBook, GitHubApp, TokenGrant } from "./credentials.ts";
 import { grantedTo, reaches } from "./credentials.ts";
 import type { Repository, repositoryShelf } from "./repository.ts";
+import { startWorkflow } from "./workflow-dispatch.ts";
 
 /** An answer before it is written: JSON unless `raw` is given. */
 export type Reply = {
@@ -53,6 +54,10 @@ const ROUTES = [
   ),
   route("GET /repos/{owner}/{repo}/contents/{path}", withRepository("contents=read", showContents)),
   route("POST /repos/{owner}/{repo}/dispatches", withRepository("contents=write", dispatch)),
+  route(
+    "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches",
+    withRepository("actions=write", startWorkflow),
+  ),
   route("GET /repos/{owner}/{repo}/commits/{ref}", withRepository("contents=read", showCommit)),
   route("GET /repos/{owner}/{repo}/installation", withApp(showInstallation)),
   route("POST /app/installations/{installation_id}/access_tokens", withApp(issueToken)),
@@ -85,7 +90,7 @@ function route(verbAndTemplate: string, handle: Handler) {
 
 /** Finds the repository, follows its renaming, and holds GitHub's rules about who sees and may do what. */
 function withRepository(
-  permission: "metadata=read" | "contents=read" | "contents=write",
+  permission: "metadata=read" | "contents=read" | "contents=write" | "actions=write",
   then: (repository: Repository, call: Call, world: World, rest: readonly string[]) => Reply,
 ): Handler {
   return (call, world, [owner, repo, id, , ...rest]) => {
@@ -103,7 +108,7 @@ function withRepository(
       );
       return { ...refused, headers: { "x-github-sso": `required; url=${grant.sso}` } };
     }
-    const readsPublic = permission !== "contents=write" && !repository.isPrivate;
+    const readsPublic = !permission.endsWith("=write") && !repository.isPrivate;
     if (!readsPublic && !(reaches(grant, repository) && allows(grant, permission))) {
       const kind = grant.installation ? "integration" : "personal access token";
       return { ...failure(403, `Resource not accessible by ${kind}`), headers: needs };
@@ -128,6 +133,7 @@ function withApp(then: (app: GitHubApp, call: Call, world: World, parameters: re
 
 function allows(grant: TokenGrant, permission: string): boolean {
   if (!grant.permissions || permission === "metadata=read") return true;
+  if (permission === "actions=write") return grant.permissions.actions === "write";
   const held = grant.permissions.contents;
   return permission === "contents=read" ? held !== undefined : held === "write";
 }
