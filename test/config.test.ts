@@ -11,9 +11,15 @@ const secretFile = (text: string) => {
   return file;
 };
 
+function settings(environment: Record<string, string>) {
+  const { variable, ...values } = readConfig(environment);
+  assert.equal(variable("NOT_SET"), undefined);
+  return values;
+}
+
 describe("settings", () => {
   it("have the original's defaults", () => {
-    assert.deepEqual(readConfig({}), {
+    assert.deepEqual(settings({}), {
       port: 9555,
       host: undefined,
       githubApiUrl: "https://api.github.com",
@@ -25,6 +31,9 @@ describe("settings", () => {
       tagKey: "global.config.DEPLOYMENT_TAG",
       eventType: "environment_ready",
       applicationPrefix: "pr-",
+      workflowsDir: undefined,
+      githubWebhookSecret: undefined,
+      fluxHmacKey: undefined,
       authTokens: [],
       dataDir: "./data",
       waitSeconds: 10,
@@ -36,8 +45,8 @@ describe("settings", () => {
   });
 
   it("that are empty count as unset, but an empty prefix skips nothing", () => {
-    const config = readConfig({ PORT: "", TARGET_REPO: "", AUTH_TOKENS: "", GITHUB_TOKEN: "", APPLICATION_PREFIX: "" });
-    assert.deepEqual(config, { ...readConfig({}), applicationPrefix: "" });
+    const config = settings({ PORT: "", TARGET_REPO: "", AUTH_TOKENS: "", GITHUB_TOKEN: "", APPLICATION_PREFIX: "" });
+    assert.deepEqual(config, { ...settings({}), applicationPrefix: "" });
   });
 
   it("refuse to start with all problems in one message", () => {
@@ -118,5 +127,13 @@ describe("settings", () => {
   it("are documented as they are (npm run docs writes it anew)", () => {
     const written = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
     assert.equal(written, configurationReference());
+  });
+});
+
+describe("a variable that a workflow declares", () => {
+  it("is read from the environment or from a file, and empty counts as unset", () => {
+    const { variable } = readConfig({ A: "one", B_FILE: secretFile("two\n"), C: "", D_FILE: "/no/such/file" });
+    assert.deepEqual([variable("A"), variable("B"), variable("C")], ["one", "two", undefined]);
+    assert.throws(() => variable("D"), /cannot read D_FILE/);
   });
 });
