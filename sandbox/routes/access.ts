@@ -12,7 +12,7 @@ import {
   type World,
 } from "./reply.ts";
 
-type Permission = "metadata=read" | "contents=read" | "contents=write" | "actions=read";
+type Permission = "metadata=read" | "contents=read" | "contents=write" | "actions=read" | "actions=write";
 
 /**
  * Finds the repository, follows its renaming, and holds GitHub's rules about who sees and may do what. Every answer
@@ -61,6 +61,7 @@ export function mayDo(grant: TokenGrant, repository: Repository, permission: Per
     return false;
   }
   if (!grant.permissions || permission === "metadata=read") return true;
+  if (permission === "actions=write") return grant.permissions.actions === "write";
   if (permission === "actions=read") return grant.permissions.actions !== undefined;
   const held = grant.permissions.contents;
   return permission === "contents=read" ? held !== undefined : held === "write";

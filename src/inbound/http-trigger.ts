@@ -7,7 +7,7 @@ import { problem, Refusal } from "./problem.ts";
 import { readJsonObject } from "./read-json.ts";
 
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
-export type Received = {
+type Received = {
   readonly workflow: Workflow;
   readonly input: Json;
   readonly token?: string | undefined;
