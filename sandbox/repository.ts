@@ -38,6 +38,8 @@ export function repositoryShelf() {
 
   return {
     find: (fullName: string) => byName.get(fullName.toLowerCase()),
+    /** False for a name that a repository had before. */
+    isPresentName: (name: string) => byName.get(name.toLowerCase())?.fullName.toLowerCase() === name.toLowerCase(),
     findById: (id: number) => byId.get(id),
     /** The repository of this name, made on first use. */
     open(fullName: string): Repository {

@@ -37,7 +37,7 @@ export function issueToken(app: GitHubApp, call: Call, world: World, [id]: reado
   if (permissions !== undefined && !isNarrowing(permissions, { metadata: "read", ...grantedTo(installation) })) {
     return failure(422, "The permissions requested are not granted to this installation.");
   }
-  if (repositories?.some((name) => !world.repositories.find(`${installation.owner}/${name}`))) {
+  if (repositories?.some((name) => !world.repositories.isPresentName(`${installation.owner}/${name}`))) {
     return failure(
       422,
       "There is at least one repository that does not exist or is not accessible to the parent installation.",
