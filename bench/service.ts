@@ -74,7 +74,11 @@ export async function startStandIn(latencyMs: number): Promise<{ url: string; st
 }
 
 /** Sends one notification, as ArgoCD does on a connection of its own; resolves with its latency in ms. */
-export async function dispatch(url: string, application: string, agent: Agent | false = false): Promise<number> {
+export async function dispatch(
+  url: string,
+  application: string,
+  { agent = false, accepted = [200] }: { agent?: Agent | false; accepted?: readonly number[] } = {},
+): Promise<number> {
   const body = JSON.stringify({ application });
   const started = performance.now();
   const outgoing = request(`${url}/dispatch`, {
@@ -86,7 +90,7 @@ export async function dispatch(url: string, application: string, agent: Agent | 
   const [incoming] = await once(outgoing, "response");
   incoming.resume();
   await once(incoming, "end");
-  if (incoming.statusCode !== 200) throw new Error(`${application} was answered ${incoming.statusCode}`);
+  if (!accepted.includes(incoming.statusCode)) throw new Error(`${application} was answered ${incoming.statusCode}`);
   return performance.now() - started;
 }
 

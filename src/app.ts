@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
 import { closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
-import { gitHubAs, type Wait } from "./github/client.ts";
-import { openGitHubHttp } from "./github/http.ts";
+import type { Wait } from "./github/ask.ts";
+import { openGitHub } from "./github/open-github.ts";
 import { proxyFor, proxySecrets } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
 import { openLog } from "./log.ts";
@@ -28,6 +28,8 @@ export type AppOptions = {
   readonly wait?: Wait;
   readonly serverLimits?: Partial<ServerLimits>;
   readonly githubTimeoutMs?: number;
+  /** How long a request may wait before GitHub's limits before its run is put back into the store, ms. */
+  readonly githubPatienceMs?: number;
 };
 
 export type RunningApp = {
@@ -39,35 +41,41 @@ export type RunningApp = {
 
 /** The composition root: opens everything, wires it together, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
-  const { clock = systemClock, random = Math.random, githubTimeoutMs } = options;
+  const { clock = systemClock, random = Math.random } = options;
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const { onClose, close } = closingStack();
 
-  const secrets = knownSecrets([config.githubToken ?? [], config.authTokens, proxySecrets(config)].flat());
+  const secrets = knownSecrets(
+    [config.githubToken ?? [], config.githubApp?.privateKey ?? [], config.authTokens, proxySecrets(config)].flat(),
+  );
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
-
-  const { send, ...gitHubHttp } = openGitHubHttp({
-    apiUrl: config.githubApiUrl,
-    userAgent: `gh-runner/${VERSION}`,
-    proxies: config,
-    ...(githubTimeoutMs === undefined ? {} : { timeoutMs: githubTimeoutMs }),
-  });
-  onClose("the connections to GitHub", gitHubHttp.close);
-  const gitHubNeeds = {
-    apiUrl: config.githubApiUrl,
-    send,
-    now: clock.now,
-    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
-  };
 
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
+
+  const gitHub = await openGitHub({
+    apiUrl: config.githubApiUrl,
+    userAgent: `gh-runner/${VERSION}`,
+    proxies: config,
+    serviceToken: config.githubToken,
+    app: config.githubApp,
+    hide: secrets.hide,
+    limits: config.githubLimits,
+    limitLog: store.limits,
+    clock,
+    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
+    onPause: ({ until, ...pause }) =>
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
+    timeoutMs: options.githubTimeoutMs,
+    patienceMs: options.githubPatienceMs,
+  });
+  onClose("the connections to GitHub", gitHub.close);
 
   const workflows = [environmentReady(config) as Workflow];
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
-    github: (token, saw) => gitHubAs(token ?? config.githubToken ?? "", { ...gitHubNeeds, saw }),
+    github: gitHub.attempt,
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
@@ -78,6 +86,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     retainDays: config.retainDays,
   });
 
+  const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
   const app = httpApp({
     workflows,
     accept: ({ workflow, body, token }, { wait }) =>
@@ -94,7 +103,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     runs: { list: store.list, get: store.get, rerun: worker.rerun },
     checkReady: worker.check,
     authTokens: config.authTokens,
-    hasServiceToken: config.githubToken !== undefined,
+    hasServiceToken,
     version: VERSION,
     log,
     secrets,
@@ -115,9 +124,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
   }
-  if (!config.githubToken) {
-    log.warn("GITHUB_TOKEN is not set: only requests that bring their own github_token will work");
+  if (!hasServiceToken) {
+    log.warn(
+      "neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work",
+    );
   }
+  log.info(gitHub.aboutLimits);
   const proxy = proxyFor(config.githubApiUrl, config);
   log.info(
     { url: server.url, version: VERSION, github: config.githubApiUrl, ...(proxy ? { proxy } : {}) },

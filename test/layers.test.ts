@@ -20,7 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "server.ts": ["inbound"],
   "log.ts": ["secrets.ts"],
   "secrets.ts": [],
-  "config.ts": [],
+  "config.ts": ["private-key.ts"],
+  "private-key.ts": [],
   "closing-stack.ts": [],
   "version.ts": [],
   "main.ts": ["cli", "model", "version.ts"],
@@ -30,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IN: Readonly<Record<string, string>> = {
   undici: "github",
   "@octokit/endpoint": "github",
+  "universal-github-app-jwt": "github",
   "js-yaml": "workflows",
   commander: "main.ts",
   "node:sqlite": "store",

@@ -47,11 +47,13 @@ describe("whatever comes as application", () => {
       tagKey: "tag",
       eventType: "environment_ready",
       applicationPrefix: "",
+      verifyCommit: false,
       dedupeSeconds: 0,
     });
     const asked: string[] = [];
     const github: GitHub = {
       firstFile: async (_repository, paths) => void asked.push(...paths) as undefined,
+      hasCommit: async () => true,
       dispatch: async () => {},
     };
     const context = {

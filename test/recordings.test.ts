@@ -5,7 +5,11 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { gitHubAs } from "../src/github/client.ts";
+import { tokenCredentials } from "../src/github/credentials.ts";
+import { rememberedAnswers } from "../src/github/etags.ts";
+import { openGates } from "../src/github/gates.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
+import { systemClock } from "../src/model/clock.ts";
 
 type Recording = {
   method: string;
@@ -41,11 +45,19 @@ async function replay(t: TestContext, recordings: readonly Recording[]) {
     await http.close();
     server.close();
   });
-  const github = gitHubAs("0000000000000000000000000000000000000001", {
+  const { github } = gitHubAs(tokenCredentials("0000000000000000000000000000000000000001", "recorded"), {
     apiUrl: url,
     send: http.send,
-    now: Date.now,
+    gates: openGates({
+      limits: [],
+      known: [],
+      clock: systemClock,
+      log: { spend: async () => {}, pause: async () => {} },
+      onPause: () => {},
+    }),
+    remembered: rememberedAnswers(),
     wait: async () => {},
+    name: "recorded",
   });
   return { github, send: http.send, seen };
 }

@@ -464,6 +464,7 @@ function workflowAtDispatch(): Workflow {
     tagKey: "tag",
     eventType: "environment_ready",
     applicationPrefix: "pr-",
+    verifyCommit: false,
     dedupeSeconds: 0,
   }) as Workflow;
 }

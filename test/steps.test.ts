@@ -17,7 +17,10 @@ function workerWith(t: TestContext, run: Workflow["run"], folder = temporaryFold
   const worker = startWorker({
     store,
     workflowNamed: () => workflow,
-    github: () => ({ firstFile: async () => undefined, dispatch: async () => {} }),
+    github: () => ({
+      github: { firstFile: async () => undefined, hasCommit: async () => true, dispatch: async () => {} },
+      release() {},
+    }),
     hide: () => () => {},
     scrub: (text) => text,
     log: silent,

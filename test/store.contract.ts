@@ -207,6 +207,20 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
       }
     });
 
+    promise("takes the place in line of a waiting run that a limit holds back", async (store) => {
+      const first = await store.accept(event({ group: "g" }), lease());
+      const claim = await claimOne(store);
+      const limited = { counts: false, reason: "80 writes in 60 s are used up", http: 500, kind: "limit" } as const;
+      const dueAt = NOW + 120_000;
+      await store.settle(claim, attemptOf(claim, "failure"), { status: "queued", dueAt, ...limited });
+      const newer = await store.accept(event({ group: "g", input: 2 }), { ...lease(NOW + 10), take: true });
+      assert.equal(newer.superseded, first.run);
+      const { run } = (await store.get(newer.run))!;
+      assert.deepEqual([run.status, run.dueAt, run.kind, run.reason], ["queued", dueAt, "limit", limited.reason]);
+      assert.deepEqual(await store.claim(claimAt(dueAt - 1)), []);
+      assert.deepEqual(ids(await store.claim(claimAt(dueAt))), [newer.run]);
+    });
+
     promise("does not let an event join a run that was never attempted: the newer takes its place", async (store) => {
       const first = await store.accept(event({ group: "g" }), lease());
       const second = await store.accept(event({ group: "g" }), lease());

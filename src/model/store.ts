@@ -1,3 +1,4 @@
+import type { LimitLog } from "./limits.ts";
 import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "./run.ts";
 
 /** An event that is about to become a run. */
@@ -75,6 +76,7 @@ export type RunStore = {
   /**
    * Stores an event; resolves once it is on disk. In a concurrency group at most one run waits: a newer event takes
    * the place of the waiting one, or joins it when it brings the same input as a run that waits for another attempt.
+   * What takes the place of a run that waits for a limit is due when that one was.
    * Joining starts the time for retries anew, and the next attempt is due within 30 s unless a limit is waited for.
    * With `take` the store may claim the run at once when its turn has come, which saves a transaction.
    */
@@ -104,6 +106,8 @@ export type RunStore = {
   nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;
+  /** What GitHub's limits have left of each account. */
+  readonly limits: LimitLog;
   /** Rejects when nothing can be stored. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -65,12 +65,16 @@ export type GitHub = {
    * The text of the first of these files that exists, and its path; undefined when none does. All are asked at once.
    * A later one counts only when every earlier one is known to be absent.
    * @param options.ref branch, tag or commit; the default branch without it.
+   * @param options.beforeWritingTo the repository to which something will be written because of what is read. While
+   * GitHub's limits leave no room for that write, nothing is read either: it would be read again later.
    */
   firstFile(
     repository: string,
     paths: readonly string[],
-    options?: { ref?: string | undefined },
+    options?: { ref?: string | undefined; beforeWritingTo?: string | undefined },
   ): Promise<{ path: string; text: string } | undefined>;
+  /** Whether a repository has a commit of this name: a hash, whole or shortened, a branch or a tag. */
+  hasCommit(repository: string, ref: string): Promise<boolean>;
   /**
    * Sends a `repository_dispatch` event. Resolves once GitHub has accepted it (204). After a lost answer it is sent
    * again, so the event may arrive twice.

@@ -77,4 +77,15 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
   `,
+  `
+  -- Whose limits at GitHub are how far used up. An account is a name, never a token.
+  CREATE TABLE github_spending (
+    account TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    points  INTEGER NOT NULL,
+    writes  INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX spending_by_time ON github_spending (at);
+  CREATE TABLE github_pauses (account TEXT PRIMARY KEY, until INTEGER NOT NULL, strikes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

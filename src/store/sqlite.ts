@@ -12,6 +12,7 @@ import {
   StoreUnavailable,
 } from "../model/store.ts";
 import { batchedWrites } from "./batch.ts";
+import { sqliteLimitLog } from "./limit-log.ts";
 import { cannot, openSqlite } from "./open-sqlite.ts";
 import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
 
@@ -102,10 +103,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     }
     if (waiting) supersede(waiting.seq as number, event.id, lease.now);
     const running = event.ownToken || (lease.take && !waiting && isFree(slot));
+    // The newer event takes the older one's place in the line at a limit.
+    const limited = !event.ownToken && waiting?.kind === "limit" ? waiting : undefined;
     change(
       `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
-         started_at, attempts, owner, lease_until)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         started_at, attempts, owner, lease_until, reason, http, kind)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       event.id,
       event.workflow,
       event.group ?? null,
@@ -115,11 +118,14 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       running ? "running" : "queued",
       lease.now,
       lease.now,
-      running ? null : lease.now,
+      running ? null : Math.max(lease.now, (limited?.due_at as number | undefined) ?? 0),
       running ? lease.now : null,
       running ? 1 : 0,
       running ? lease.owner : null,
       running ? lease.until : null,
+      limited?.reason ?? null,
+      limited?.http ?? null,
+      limited?.kind ?? null,
     );
     const claim = running
       ? { run: runOf(byId(event.id) as Row), attempt: 1, owner: lease.owner, steps: [] }
@@ -320,6 +326,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
           undefined,
       ),
     forget: (before, limit) => write(() => forget(before, limit), { flush: false }),
+    limits: sqliteLimitLog({ all, change }, write),
     check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
       // Writes that wait are committed first: they were handed over before.

@@ -10,8 +10,14 @@ import type { StoreHealth } from "./store-health.ts";
 export type AttemptNeeds = {
   readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
   readonly workflowNamed: (name: string) => Workflow | undefined;
-  /** GitHub as a run's own token sees it, or the service's. `saw` is told the id of every answered request. */
-  readonly github: (token: string | undefined, saw: (requestId: string) => void) => GitHub;
+  /**
+   * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
+   * a limit; `saw` is told the id of every answered request.
+   */
+  readonly github: (options: { token: string | undefined; name: string; saw: (requestId: string) => void }) => {
+    github: GitHub;
+    release(): void;
+  };
   /** Hides a token from logs and answers until the returned function is called. */
   readonly hide: (token: string) => () => void;
   readonly scrub: (text: string) => string;
@@ -35,10 +41,18 @@ export async function attemptRun(
   const startedAt = clock.now();
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
   const show = token ? needs.hide(token) : undefined;
+  const { github, release } = needs.github({
+    token,
+    // What takes this run's place in its group takes it in the line, too.
+    name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
+    saw: (requestId) => {
+      seen.requestId = requestId;
+    },
+  });
   try {
     const workflow = needs.workflowNamed(run.workflow);
     const outcome = workflow
-      ? cleaned(await execute(workflow, contextOf(claim, token, needs, seen)), scrub)
+      ? cleaned(await execute(workflow, contextOf(claim, github, needs, seen)), scrub)
       : unknownWorkflow(run);
     const endedAt = clock.now();
     const next = afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
@@ -63,6 +77,7 @@ export async function attemptRun(
     };
     return { attempt, settlement };
   } finally {
+    release();
     show?.();
   }
 }
@@ -71,7 +86,7 @@ type Seen = { requestId: string | undefined; dedupeKey: string | undefined };
 
 function contextOf(
   { run, attempt, steps, ...rest }: Claim,
-  token: string | undefined,
+  github: GitHub,
   needs: AttemptNeeds,
   seen: Seen,
 ): Context<unknown> {
@@ -80,9 +95,7 @@ function contextOf(
   const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
   return {
     body: run.input,
-    github: needs.github(token, (requestId) => {
-      seen.requestId = requestId;
-    }),
+    github,
     runId: run.id,
     attempt,
     async step<Result extends Json | undefined>(name: string, work: () => Promise<Result>): Promise<Result> {
@@ -140,7 +153,12 @@ function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Reado
   if (outcome.status === "success") log.info({ ...all, outputs: outcome.outputs }, "run succeeded");
   else if (outcome.status === "skipped") log.info({ ...all, reason: outcome.reason }, "run skipped");
   else if (settlement.status === "queued") {
-    const nextAttempt = new Date(settlement.dueAt).toISOString();
-    log.warn({ ...all, reason: outcome.reason, failure: outcome.kind, next_attempt: nextAttempt }, "attempt failed");
+    const next = {
+      reason: outcome.reason,
+      failure: outcome.kind,
+      next_attempt: new Date(settlement.dueAt).toISOString(),
+    };
+    if (outcome.kind === "limit") log.info({ ...all, ...next }, "run waits for a limit of GitHub");
+    else log.warn({ ...all, ...next }, "attempt failed");
   } else log.error({ ...all, reason: outcome.reason, failure: outcome.kind }, "run failed");
 }

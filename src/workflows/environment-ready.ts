@@ -14,6 +14,8 @@ export type EnvironmentReadyOptions = {
   readonly tagKey: string;
   readonly eventType: string;
   readonly applicationPrefix: string;
+  /** Before it is dispatched the commit must exist in the target repository. */
+  readonly verifyCommit: boolean;
   /** Within so many seconds the same commit for the same application is skipped; 0: never. */
   readonly dedupeSeconds: number;
 };
@@ -34,7 +36,7 @@ export function environmentReady(options: EnvironmentReadyOptions) {
         tokenField: "github_token",
         refuse: ({ application }, { hasToken }) =>
           isPreview(application) && !hasToken
-            ? "No GitHub token: set GITHUB_TOKEN for the service, or send github_token in the request."
+            ? "No GitHub token: set GITHUB_TOKEN or a GitHub App for the service, or send github_token in the request."
             : undefined,
         methodHint:
           "ArgoCD sends GET when the key under `webhook` in its template is not the name of the service " +
@@ -51,7 +53,7 @@ export function environmentReady(options: EnvironmentReadyOptions) {
       const paths = options.valuesPaths.map((template) => template.replaceAll("{application}", () => application));
       const ref = revision ?? options.deploymentRef;
 
-      const file = await github.firstFile(deploymentRepo, paths, { ref });
+      const file = await github.firstFile(deploymentRepo, paths, { ref, beforeWritingTo: targetRepo });
       if (!file) {
         throw new PermanentFailure(
           {
@@ -62,7 +64,15 @@ export function environmentReady(options: EnvironmentReadyOptions) {
           404,
         );
       }
-      const commitHash = scalarAt(file.text, tagKey, `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`);
+      const where = `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`;
+      const commitHash = scalarAt(file.text, tagKey, where);
+      if (options.verifyCommit && !(await github.hasCommit(targetRepo, commitHash))) {
+        throw new PermanentFailure({
+          tried: `verifying the commit of ${application}`,
+          happened: `${targetRepo} has no commit ${commitHash.slice(0, 100)}, which stands under ${tagKey} in ${where}`,
+          remedy: `Push that commit to ${targetRepo} or mend the file; VERIFY_COMMIT=false dispatches without looking.`,
+        });
+      }
       if (options.dedupeSeconds > 0) {
         const earlier = await repeatOf(`${targetRepo} ${application} ${commitHash}`, options.dedupeSeconds);
         if (earlier) {

@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../model/clock.ts";
+import type { LimitLog } from "../model/limits.ts";
+import { appCredentials } from "./app-credentials.ts";
+import { type AskNeeds, asking, type Wait } from "./ask.ts";
+import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
+import { type Credentials, tokenCredentials } from "./credentials.ts";
+import { rememberedAnswers } from "./etags.ts";
+import { type Gates, openGates } from "./gates.ts";
+import { openGitHubHttp } from "./http.ts";
+import { type LimitsSetting, limitsInForce } from "./limits.ts";
+import type { ProxySettings } from "./proxy.ts";
+import { serverTime } from "./server-time.ts";
+
+/** GitHub for the whole service: one host, its connections, and a gate for each account. */
+export type OpenGitHub = {
+  /**
+   * GitHub for one attempt of a run.
+   * @param options.token the run's own token; the service's credentials without it.
+   */
+  attempt(options: { token: string | undefined } & Pick<AskNeeds, "name" | "saw">): GitHubOfAttempt;
+  readonly gates: Gates;
+  /** One line that says which limits are in force. */
+  readonly aboutLimits: string;
+  close(): Promise<void>;
+};
+
+export type OpenGitHubNeeds = {
+  readonly apiUrl: string;
+  readonly userAgent: string;
+  readonly serviceToken: string | undefined;
+  /** In place of a token. */
+  readonly app: { readonly id: string; readonly privateKey: string } | undefined;
+  /** Hides a token from all that is logged, until the returned function is called. */
+  readonly hide: (secret: string) => () => void;
+  readonly limits: LimitsSetting;
+  readonly limitLog: LimitLog;
+  readonly clock: Clock;
+  readonly wait: Wait;
+  /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
+  readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
+  readonly proxies: ProxySettings;
+  readonly timeoutMs?: number | undefined;
+  readonly patienceMs?: number | undefined;
+};
+
+/** All tokens of the service's user share its limits, so a new token in its place goes on with the same account. */
+const SERVICE_ACCOUNT = "GITHUB_TOKEN";
+
+export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
+  const { apiUrl, clock, serviceToken, limitLog, timeoutMs, patienceMs } = needs;
+  const { limits, about } = limitsInForce(needs.limits, apiUrl);
+  const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
+  const gates = openGates({
+    limits,
+    clock,
+    log: limitLog,
+    known: await limitLog.recall(clock.now() - longestMs),
+    onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+  });
+  const { send: sendNow, close } = openGitHubHttp({
+    apiUrl,
+    userAgent: needs.userAgent,
+    proxies: needs.proxies,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
+  const time = serverTime(clock.now);
+  const send: typeof sendNow = async (...request) => {
+    const answer = await sendNow(...request);
+    time.heard(answer);
+    return answer;
+  };
+  const shared = { apiUrl, send, gates, remembered: rememberedAnswers(), wait: needs.wait };
+
+  const service = needs.app ? ofApp(needs.app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
+
+  /** Requests that the App makes as itself have limits of their own. */
+  function ofApp({ id, privateKey }: { id: string; privateKey: string }): Credentials {
+    return appCredentials({
+      appId: id,
+      privateKey,
+      apiUrl,
+      ask: (attempted, route, parameters, jwt, expected) => {
+        const account = `app ${id}`;
+        return asking(tokenCredentials(jwt, account), { ...shared, name: account }).ask(
+          attempted,
+          route,
+          parameters,
+          expected,
+        );
+      },
+      hide: needs.hide,
+      now: time.now,
+    });
+  }
+
+  return {
+    attempt({ token, ...run }) {
+      const own = token !== undefined && token !== serviceToken;
+      return gitHubAs(own ? tokenCredentials(token, accountOf(token)) : service, { ...shared, ...run });
+    },
+    gates,
+    aboutLimits: about,
+    close,
+  };
+}
+
+/** Tells the tokens of requests apart, in 64 bits of a digest from which no token can be found. */
+function accountOf(token: string): string {
+  return `token ${createHash("sha256").update(token).digest("hex").slice(0, 16)}`;
+}
