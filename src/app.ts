@@ -50,7 +50,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     [config.githubToken ?? [], config.authTokens, config.githubWebhookSecret ?? [], config.fluxHmacKey ?? []].flat(),
   );
   const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
-  const builtIn = [{ workflow: environmentReady(config), file: "built in" }];
+  // Not its token: workflows name the variable that holds theirs.
+  const { githubToken: _, ...pair } = config;
+  const builtIn = [{ workflow: environmentReady(pair), file: "built in" }];
   const { workflows, variables } = checkedWorkflows(builtIn, loaded, {
     variable: config.variable,
     scheduleProblem,
@@ -82,6 +84,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
     github: (token, saw) => gitHubAs(token ?? config.githubToken ?? "", { ...gitHubNeeds, saw }),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
+    tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,

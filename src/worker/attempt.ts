@@ -16,6 +16,8 @@ export type AttemptNeeds = {
   readonly workflowNamed: (name: string) => Workflow | undefined;
   /** The values of the environment variables that a workflow declares. */
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
+  /** The GitHub token that a workflow names, in place of the service's. */
+  readonly tokenOf: (workflow: Workflow) => string | undefined;
   /** GitHub as a run's own token sees it, or the service's. `saw` is told the id of every answered request. */
   readonly github: (token: string | undefined, saw: (requestId: string) => void) => GitHub;
   /** Hides a token from logs and answers until the returned function is called. */
@@ -94,7 +96,8 @@ function executeConfined(
   const { timeout = DEFAULT_TIMEOUT } = workflow;
   const bounds = { run: claim.run.id, workflow: workflow.name, timeout, timeoutMs: millisecondsOf(timeout) };
   return confined(bounds, needs.clock, async (attempting) => {
-    const context = contextOf(workflow, claim, needs.github(token, seen.request), { ...needs, seen, attempting });
+    const github = needs.github(token ?? needs.tokenOf(workflow), seen.request);
+    const context = contextOf(workflow, claim, github, { ...needs, seen, attempting });
     const { dedupe } = workflow;
     if (dedupe) {
       const key = dedupe.key(givenOf(workflow, claim.run.input));

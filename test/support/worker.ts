@@ -22,6 +22,7 @@ export function workerWith(
     store,
     workflowNamed: () => workflow,
     github: () => ({ dispatch: async () => {} }) as unknown as GitHub,
+    tokenOf: () => undefined,
     envOf: () => ({}),
     hide: () => () => {},
     scrub: (text) => text,
