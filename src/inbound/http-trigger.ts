@@ -56,7 +56,9 @@ async function receive(
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
     throw new Refusal(400, `${problems.join("; ")}.`);
   }
-  const refusal = trigger.refuse?.(parsed.data, { hasToken: token !== undefined || hasServiceToken });
+  const refusal = trigger.refuse?.(parsed.data, {
+    hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
+  });
   if (refusal) throw new Refusal(400, refusal);
   return { workflow, input: parsed.data as Json, token };
 }

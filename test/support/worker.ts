@@ -22,6 +22,7 @@ export function workerWith(
     store,
     workflowNamed: () => workflow,
     github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, release() {} }),
+    tokenOf: () => undefined,
     envOf: () => ({}),
     hide: () => () => {},
     scrub: (text) => text,
