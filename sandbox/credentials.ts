@@ -10,6 +10,8 @@ export type TokenGrant = {
   readonly login?: string;
   readonly repositories?: readonly string[];
   readonly permissions?: Permissions;
+  /** Of a classic token (`ghp_…`): ["repo"] without it. */
+  readonly scopes?: readonly string[];
   /** Epoch milliseconds. */
   readonly expiresAt?: number;
   /** URL at which the token would have to be authorised for single sign-on. */
@@ -50,6 +52,16 @@ export function credentialBook(now: () => number) {
     grantOf(token: string): KnownGrant | undefined {
       const grant = grants.get(token);
       return grant && (grant.expiresAt ?? Number.POSITIVE_INFINITY) > now() ? grant : undefined;
+    },
+    /** What GitHub's answers say about the token that they were asked with, whatever was asked for. */
+    headersOf(token: string): Record<string, string> {
+      const grant = grants.get(token);
+      const { expiresAt, scopes = ["repo"] } = grant ?? {};
+      if (!grant || grant.installation) return {};
+      return {
+        ...(isClassic(token) ? { "x-oauth-scopes": scopes.join(", ") } : {}),
+        ...(expiresAt === undefined ? {} : { "github-authentication-token-expiration": inUtc(expiresAt) }),
+      };
     },
     /** Whose limits a token's requests count against: its user's, its installation's, else its own. */
     accountOf(token: string): string {
@@ -92,8 +104,17 @@ export function grantedTo({ permissions = { contents: "write", metadata: "read" 
   return permissions;
 }
 
+/** A classic personal access token, by the form that GitHub gives it. */
+export function isClassic(token: string): boolean {
+  return token.startsWith("ghp_");
+}
+
 /** Whether a grant reaches a repository, under whatever name it was given; `owner/*` reaches all of an owner's. */
-export function reaches(grant: TokenGrant, { names }: { readonly names: readonly string[] }): boolean {
+export function reaches(
+  grant: TokenGrant,
+  { names, isPrivate }: { readonly names: readonly string[]; readonly isPrivate: boolean },
+): boolean {
+  if (isPrivate && grant.scopes && !grant.scopes.includes("repo")) return false;
   const wanted = names.flatMap((name) => [name, `${name.split("/")[0]}/*`]).map((name) => name.toLowerCase());
   return grant.repositories?.some((each) => wanted.includes(each.toLowerCase())) ?? true;
 }
@@ -104,4 +125,9 @@ function decode(part: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** `2026-12-24 10:00:00 UTC` */
+function inUtc(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/T(.*)\.\d+Z/, " $1 UTC");
 }

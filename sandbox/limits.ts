@@ -32,6 +32,8 @@ type Ledger = {
   writes: number[];
   primary: { from: number; used: number };
   pausedUntil: number;
+  /** When the first refusal of the present pause was handed to a socket; see `performance.now`. */
+  toldAt: number | undefined;
 };
 
 /** Keeps account of each credential's requests. Times are epoch milliseconds. */
@@ -40,9 +42,32 @@ export function limitKeeper() {
   const ledgerOf = (credential: string): Ledger => {
     const known = ledgers.get(credential);
     if (known) return known;
-    const fresh = { inFlight: 0, points: [], writes: [], primary: { from: 0, used: 0 }, pausedUntil: 0 };
+    const fresh = {
+      inFlight: 0,
+      points: [],
+      writes: [],
+      primary: { from: 0, used: 0 },
+      pausedUntil: 0,
+      toldAt: undefined,
+    };
     ledgers.set(credential, fresh);
     return fresh;
+  };
+
+  const silence = (ledger: Ledger, until: number, now: number): void => {
+    if (ledger.pausedUntil <= now) ledger.toldAt = undefined;
+    ledger.pausedUntil = Math.max(ledger.pausedUntil, until);
+  };
+  const quota = (credential: string, limit: number, { scale = 1 }: Limits, now: number) => {
+    const { from, used } = ledgerOf(credential).primary;
+    const hour = HOUR_MS / scale;
+    const isOver = from <= now - hour;
+    return {
+      limit,
+      remaining: Math.max(0, limit - (isOver ? 0 : used)),
+      used: isOver ? 0 : used,
+      reset: Math.ceil(((isOver ? now : from) + hour) / 1000),
+    };
   };
 
   return {
@@ -50,13 +75,23 @@ export function limitKeeper() {
     isPaused: (credential: string, now: number): boolean => ledgerOf(credential).pausedUntil > now,
 
     /** The credential was told by other means (a fault) to be silent. */
-    pause(credential: string, until: number): void {
-      const ledger = ledgerOf(credential);
-      ledger.pausedUntil = Math.max(ledger.pausedUntil, until);
+    pause: (credential: string, until: number, now: number): void => silence(ledgerOf(credential), until, now),
+
+    /** A refusal was handed to the credential's socket at this time of `performance.now`. */
+    told(credential: string, at: number): void {
+      ledgerOf(credential).toldAt ??= at;
     },
 
+    /** When the present pause was told; for ever from now while the first refusal is still on its way. */
+    toldAt: (credential: string): number => ledgerOf(credential).toldAt ?? Number.POSITIVE_INFINITY,
+
     /** Counts a request that begins; says so when it is one too many. */
-    enter(credential: string, isWrite: boolean, limits: Limits, now: number): Limited | undefined {
+    enter(
+      credential: string,
+      { isWrite, isFree }: { isWrite: boolean; isFree: boolean },
+      limits: Limits,
+      now: number,
+    ): Limited | undefined {
       const ledger = ledgerOf(credential);
       const { scale = 1 } = limits;
       const [minute, hour] = [MINUTE_MS / scale, HOUR_MS / scale];
@@ -66,7 +101,7 @@ export function limitKeeper() {
 
       const secondary = (until: number): Limited => {
         const retryAfterSeconds = Math.max(1, Math.ceil((until - now) / 1000));
-        ledger.pausedUntil = Math.max(ledger.pausedUntil, now + retryAfterSeconds * 1000);
+        silence(ledger, now + retryAfterSeconds * 1000, now);
         return { kind: "secondary", retryAfterSeconds };
       };
       const lastMinuteWrites = ledger.writes.filter((at) => at > now - minute);
@@ -74,9 +109,9 @@ export function limitKeeper() {
       const points = ledger.points.reduce((sum, each) => sum + each.cost, 0);
 
       ledger.inFlight++;
-      if (limits.primaryPerHour !== undefined && ledger.primary.used >= limits.primaryPerHour) {
+      if (!isFree && limits.primaryPerHour !== undefined && ledger.primary.used >= limits.primaryPerHour) {
         const resetAt = Math.ceil((ledger.primary.from + hour) / 1000);
-        ledger.pausedUntil = Math.max(ledger.pausedUntil, resetAt * 1000);
+        silence(ledger, resetAt * 1000, now);
         return { kind: "primary", resetAt };
       }
       if (limits.concurrent !== undefined && ledger.inFlight > limits.concurrent) return secondary(now + minute);
@@ -91,7 +126,7 @@ export function limitKeeper() {
       }
       ledger.points.push({ at: now, cost });
       if (isWrite) ledger.writes.push(now);
-      ledger.primary.used++;
+      if (!isFree) ledger.primary.used++;
       return undefined;
     },
 
@@ -103,17 +138,20 @@ export function limitKeeper() {
     },
 
     /** The `x-ratelimit-*` headers of an answer; none without a primary limit. */
-    headers(credential: string, limits: Limits): Record<string, string> {
+    headers(credential: string, limits: Limits, now: number): Record<string, string> {
       if (limits.primaryPerHour === undefined) return {};
-      const { from, used } = ledgerOf(credential).primary;
+      const { limit, remaining, used, reset } = quota(credential, limits.primaryPerHour, limits, now);
       return {
-        "x-ratelimit-limit": String(limits.primaryPerHour),
-        "x-ratelimit-remaining": String(Math.max(0, limits.primaryPerHour - used)),
+        "x-ratelimit-limit": String(limit),
+        "x-ratelimit-remaining": String(remaining),
         "x-ratelimit-used": String(used),
-        "x-ratelimit-reset": String(Math.ceil((from + HOUR_MS / (limits.scale ?? 1)) / 1000)),
+        "x-ratelimit-reset": String(reset),
         "x-ratelimit-resource": "core",
       };
     },
+
+    /** What is left of a primary limit of so many requests an hour; `reset` in epoch seconds. */
+    quota,
   };
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import { ROUTE_NAMES } from "./routes.ts";
+import { ROUTE_NAMES } from "./routes/routes.ts";
 
 /** One request and its answer. Bodies are parsed JSON (raw content: anything); undefined is no body. */
 export type Exchange = {
@@ -14,101 +14,142 @@ export type Exchange = {
   readonly responseBody?: unknown;
 };
 
+/** GitHub's own descriptions of its API, as `@octokit/openapi` has them: github.com and Enterprise Servers. */
+export const EDITIONS = ["api.github.com", "ghes-3.17", "ghes-3.19"] as const;
+
+type Edition = (typeof EDITIONS)[number];
+
+export type Judge = {
+  /** Everything about an exchange that the description does not allow; empty when it is as documented. */
+  validateExchange(exchange: Exchange): string[];
+  /** The same for a request by itself, with the query that it carries. */
+  validateRequest(request: Pick<Exchange, "route" | "requestBody"> & { query?: string }): string[];
+};
+
 /**
- * Everything about an exchange that GitHub's own OpenAPI description does not allow; empty when it is as documented.
- * Knows the routes of the stand-in only.
+ * Judges requests and answers by GitHub's own OpenAPI description. Knows the routes of the stand-in only.
  * @see https://github.com/github/rest-api-description
  */
-export function validateExchange(exchange: Exchange): string[] {
-  const operation = operationOf(exchange.route);
-  if (!operation) return [`${exchange.route} is not documented`];
-  return [...requestProblems(operation, exchange), ...responseProblems(operation, exchange)];
-}
+export function judgeOf(edition: Edition): Judge {
+  const description = readDescription(edition);
+  const target = (reference: string): unknown => {
+    let found: unknown = description;
+    for (const key of reference.split("/").slice(1)) found = (found as Record<string, unknown>)[key];
+    return found;
+  };
+  /** What stands there, or what the reference there points to. */
+  const resolve = <T extends object>(value: T | Reference | undefined): T | undefined =>
+    value && "$ref" in value ? (target(value.$ref) as T) : (value as T | undefined);
+  const check = schemaChecker(target);
 
-/** The same for a request by itself, with the query that it carries. */
-export function validateRequest(request: Pick<Exchange, "route" | "requestBody"> & { query?: string }): string[] {
-  const operation = operationOf(request.route);
-  if (!operation) return [`${request.route} is not documented`];
-  const documented = (operation.parameters ?? []).map(resolve).filter((parameter) => parameter?.in === "query");
-  const unknown = [...new URLSearchParams(request.query).keys()].filter(
-    (name) => !documented.some((parameter) => parameter?.name === name),
-  );
-  return [
-    ...unknown.map((name) => `${request.route}: the query parameter ${name} is not documented`),
-    ...requestProblems(operation, request),
-  ];
-}
+  function operationOf(route: string): Operation | undefined {
+    const [method = "", path = ""] = route.split(" ");
+    return ROUTE_NAMES.includes(route) ? description.paths[path]?.[method.toLowerCase()] : undefined;
+  }
 
-function requestProblems(operation: Operation, { route, requestBody }: Pick<Exchange, "route" | "requestBody">) {
-  const documented = resolve(operation.requestBody);
-  if (requestBody === undefined) return documented?.required ? [`${route}: the request needs a body`] : [];
-  const schema = documented?.content?.["application/json"]?.schema;
-  return schema ? check(`${route} request`, schema, requestBody) : [`${route}: no request body is documented`];
-}
+  function requestProblems(operation: Operation, { route, requestBody }: Pick<Exchange, "route" | "requestBody">) {
+    const documented = resolve(operation.requestBody);
+    if (requestBody === undefined) return documented?.required ? [`${route}: the request needs a body`] : [];
+    const schema = documented?.content?.["application/json"]?.schema;
+    return schema ? check(`${route} request`, schema, requestBody) : [`${route}: no request body is documented`];
+  }
 
-function responseProblems(operation: Operation, { route, status, contentType = "", responseBody }: Exchange): string[] {
-  const what = `${route} ${status}`;
-  const documented = resolve(operation.responses[status]);
-  if (!documented) return [`${route}: status ${status} is not documented`];
-  if (!documented.content) return responseBody === undefined ? [] : [`${what}: no body is documented`];
-  if (responseBody === undefined) return [`${what}: a body is documented, none came`];
-  const mediaType = contentType.split(";")[0] ?? "";
-  if (route === CONTENTS && status === 200 && RAW.test(mediaType)) return [];
-  const media = documented.content[mediaType];
-  if (!media) return [`${what}: the content type ${mediaType || "(none)"} is not documented`];
-  return media.schema ? check(what, media.schema, responseBody) : [];
+  function responseProblems(operation: Operation, { route, status, contentType = "", responseBody }: Exchange) {
+    const what = `${route} ${status}`;
+    const documented = resolve(operation.responses[status]);
+    if (!documented) return [`${route}: status ${status} is not documented`];
+    if (!documented.content) return responseBody === undefined ? [] : [`${what}: no body is documented`];
+    if (responseBody === undefined) return [`${what}: a body is documented, none came`];
+    const mediaType = contentType.split(";")[0] ?? "";
+    if (route === CONTENTS && status === 200 && RAW.test(mediaType)) return [];
+    const media = documented.content[mediaType];
+    if (!media) return [`${what}: the content type ${mediaType || "(none)"} is not documented`];
+    if (route === INSTALLATIONS && status === 200) return check(what, LIST_OF_INSTALLATIONS, responseBody);
+    return media.schema ? check(what, media.schema, responseBody) : [];
+  }
+
+  return {
+    validateExchange(exchange) {
+      const operation = operationOf(exchange.route);
+      if (!operation) return [`${exchange.route} is not documented`];
+      return [...requestProblems(operation, exchange), ...responseProblems(operation, exchange)];
+    },
+    validateRequest(request) {
+      const operation = operationOf(request.route);
+      if (!operation) return [`${request.route} is not documented`];
+      const documented = (operation.parameters ?? []).map(resolve).filter((parameter) => parameter?.in === "query");
+      const unknown = [...new URLSearchParams(request.query).keys()].filter(
+        (name) => !documented.some((parameter) => parameter?.name === name),
+      );
+      return [
+        ...unknown.map((name) => `${request.route}: the query parameter ${name} is not documented`),
+        ...requestProblems(operation, request),
+      ];
+    },
+  };
 }
 
 /** Raw contents are told of in the description's prose only, and are any bytes. */
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
 const RAW = /^application\/vnd\.github\.raw(\+json)?$/;
 
-function check(what: string, schema: object, body: unknown): string[] {
-  const validate = validators.get(schema) ?? ajv.compile(toJsonSchema(schema) as object);
-  validators.set(schema, validate);
-  return validate(body) ? [] : (validate.errors ?? []).map((error) => `${what}: ${told(error)}`);
-}
+/** There the description wants an account to be user *and* enterprise; its own component says *or*, as GitHub answers. */
+const INSTALLATIONS = "GET /app/installations";
+const LIST_OF_INSTALLATIONS = { type: "array", items: { $ref: "#/components/schemas/installation" } };
 
-const validators = new Map<object, ValidateFunction>();
+/** Checks bodies by schemas of OpenAPI 3.0, whose references `target` finds. */
+function schemaChecker(target: (reference: string) => unknown) {
+  const validators = new Map<object, ValidateFunction>();
+  const adopted = new Set<string>();
+  /** Not strict: OpenAPI has keywords that JSON Schema lacks. Formats: those whose breach would matter to a client. */
+  const ajv = new Ajv({
+    strict: false,
+    allErrors: true,
+    logger: false,
+    formats: {
+      "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
+      uri: (text: string) => URL.canParse(text),
+      int64: { type: "number", validate: Number.isInteger },
+    },
+  });
+
+  /**
+   * A schema of OpenAPI 3.0 as JSON Schema: `nullable` works beside anything, which ajv allows beside `type` only, and
+   * a component is added to ajv when it is first referred to.
+   */
+  function toJsonSchema(schema: unknown): unknown {
+    if (typeof schema !== "object" || schema === null) return schema;
+    if (Array.isArray(schema)) return schema.map(toJsonSchema);
+    if ("$ref" in schema && typeof schema.$ref === "string") return { $ref: adopt(schema.$ref) };
+    const keywords = Object.entries(schema).filter(([key, value]) => key !== "nullable" || typeof value !== "boolean");
+    const own = Object.fromEntries(keywords.map(([key, value]) => [key, toJsonSchema(value)]));
+    return "nullable" in schema && schema.nullable === true ? { anyOf: [own, { type: "null" }] } : own;
+  }
+
+  /** The name under which ajv knows the component that a reference points to. */
+  function adopt(reference: string): string {
+    const name = reference.replace("#/", "https://description.example/");
+    if (adopted.has(name)) return name;
+    adopted.add(name);
+    ajv.addSchema({ ...(toJsonSchema(target(reference)) as object), $id: name });
+    return name;
+  }
+
+  return (what: string, schema: object, body: unknown): string[] => {
+    const validate = validators.get(schema) ?? ajv.compile(toJsonSchema(schema) as object);
+    validators.set(schema, validate);
+    return validate(body) ? [] : (validate.errors ?? []).map((error) => `${what}: ${told(error)}`);
+  };
+}
 
 function told({ instancePath, message, params }: ErrorObject): string {
   return `${instancePath || "the body"} ${message} ${JSON.stringify(params)}`;
 }
 
-/** Not strict: OpenAPI has keywords that JSON Schema lacks. Formats: those whose breach would matter to a client. */
-const ajv = new Ajv({
-  strict: false,
-  allErrors: true,
-  logger: false,
-  formats: {
-    "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
-    uri: (text: string) => URL.canParse(text),
-    int64: { type: "number", validate: Number.isInteger },
-  },
-});
-
-/**
- * A schema of OpenAPI 3.0 as JSON Schema: `nullable` works beside anything, which ajv allows beside `type` only, and a
- * component is added to ajv when it is first referred to.
- */
-function toJsonSchema(schema: unknown): unknown {
-  if (typeof schema !== "object" || schema === null) return schema;
-  if (Array.isArray(schema)) return schema.map(toJsonSchema);
-  if ("$ref" in schema && typeof schema.$ref === "string") return { $ref: adopt(schema.$ref) };
-  const keywords = Object.entries(schema).filter(([key, value]) => key !== "nullable" || typeof value !== "boolean");
-  const own = Object.fromEntries(keywords.map(([key, value]) => [key, toJsonSchema(value)]));
-  return "nullable" in schema && schema.nullable === true ? { anyOf: [own, { type: "null" }] } : own;
-}
-
-const adopted = new Set<string>();
-
-/** The name under which ajv knows the component that a reference points to. */
-function adopt(reference: string): string {
-  const name = reference.replace("#/", "https://api.github.com/");
-  if (adopted.has(name)) return name;
-  adopted.add(name);
-  ajv.addSchema({ ...(toJsonSchema(target(reference)) as object), $id: name });
-  return name;
+/** 13 MB, read in 0.1 s. */
+function readDescription(edition: Edition): Description {
+  const file = import.meta.resolve(`@octokit/openapi/generated/${edition}.json`);
+  return JSON.parse(readFileSync(fileURLToPath(file), "utf8")) as Description;
 }
 
 type Reference = { $ref: string };
@@ -120,28 +161,3 @@ type Operation = {
   responses: Record<string, Content | Reference>;
 };
 type Description = { paths: Record<string, Record<string, Operation>>; components: object };
-
-function operationOf(route: string): Operation | undefined {
-  const [method = "", path = ""] = route.split(" ");
-  return ROUTE_NAMES.includes(route) ? description().paths[path]?.[method.toLowerCase()] : undefined;
-}
-
-let opened: Description | undefined;
-
-/** 13 MB, read in 0.1 s and only when asked for. */
-function description(): Description {
-  const file = import.meta.resolve("@octokit/openapi/generated/api.github.com.json");
-  opened ??= JSON.parse(readFileSync(fileURLToPath(file), "utf8")) as Description;
-  return opened;
-}
-
-/** What stands there, or what the reference there points to. */
-function resolve<T extends object>(value: T | Reference | undefined): T | undefined {
-  return value && "$ref" in value ? (target(value.$ref) as T) : (value as T | undefined);
-}
-
-function target(reference: string): unknown {
-  let found: unknown = description();
-  for (const key of reference.split("/").slice(1)) found = (found as Record<string, unknown>)[key];
-  return found;
-}

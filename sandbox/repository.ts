@@ -11,6 +11,10 @@ export type Repository = {
   readonly names: string[];
   isPrivate: boolean;
   archived: boolean;
+  /** GitHub Actions is switched off in the repository's settings. */
+  actionsDisabled: boolean;
+  /** By the path of the workflow file; active without an entry. */
+  readonly workflowStates: Map<string, "active" | "disabled_manually" | "disabled_inactivity">;
   readonly defaultBranch: string;
   /** Writes a file on a ref; on the default branch without one. */
   put(path: string, text: string, ref?: string): void;
@@ -19,6 +23,8 @@ export type Repository = {
   /** Names and kinds of what lies directly below a folder; empty when there is no such folder. */
   list(folder: string, ref: string): { name: string; path: string; file: StoredFile | undefined }[];
   hasRef(ref: string): boolean;
+  /** The whole SHA of a branch, a commit, or the beginning of a commit's SHA; undefined when there is no such commit. */
+  commitOf(ref: string): string | undefined;
   /** Makes a commit known that carries no files. */
   addCommit(sha: string): void;
   /** From now on the old name answers with redirects. */
@@ -32,6 +38,8 @@ export function repositoryShelf() {
 
   return {
     find: (fullName: string) => byName.get(fullName.toLowerCase()),
+    /** False for a name that a repository had before. */
+    isPresentName: (name: string) => byName.get(name.toLowerCase())?.fullName.toLowerCase() === name.toLowerCase(),
     findById: (id: number) => byId.get(id),
     /** The repository of this name, made on first use. */
     open(fullName: string): Repository {
@@ -66,6 +74,8 @@ function newRepository(
     names: [fullName],
     isPrivate: true,
     archived: false,
+    actionsDisabled: false,
+    workflowStates: new Map(),
     defaultBranch: "main",
     put(path, text, ref = "main") {
       const bytes = Buffer.from(text);
@@ -86,6 +96,12 @@ function newRepository(
       return [...below].map(([name, file]) => ({ name, path: prefix + name, file }));
     },
     hasRef: (ref) => trees.has(ref),
+    commitOf(ref) {
+      if (trees.has(ref)) return isSha(ref) ? ref : tipOf(ref, trees.get(ref) ?? new Map());
+      if (!SHORT_SHA.test(ref)) return undefined;
+      const tips = [...trees].map(([name, files]) => (isSha(name) ? name : tipOf(name, files)));
+      return tips.find((sha) => sha.startsWith(ref));
+    },
     addCommit: (sha) => void treeAt(sha),
     rename(name) {
       repository.fullName = name;
@@ -94,4 +110,16 @@ function newRepository(
     },
   };
   return repository;
+}
+
+const isSha = (ref: string) => /^[0-9a-f]{40}$/.test(ref);
+
+/** Git takes the beginning of a SHA from 4 digits on. */
+const SHORT_SHA = /^[0-9a-f]{4,40}$/;
+
+/** A name for what a branch holds now: it changes whenever a file does, like the SHA of a branch's last commit. */
+function tipOf(branch: string, files: ReadonlyMap<string, StoredFile>): string {
+  const hash = createHash("sha1").update(branch);
+  for (const [path, { sha }] of files) hash.update(`\0${path}\0${sha}`);
+  return hash.digest("hex");
 }

@@ -5,6 +5,7 @@ import { closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
 import { gitHubAs, type Wait } from "./github/client.ts";
 import { openGitHubHttp } from "./github/http.ts";
+import { proxyFor, proxySecrets } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
@@ -42,12 +43,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const { onClose, close } = closingStack();
 
-  const secrets = knownSecrets([config.githubToken ?? [], config.authTokens].flat());
+  const secrets = knownSecrets([config.githubToken ?? [], config.authTokens, proxySecrets(config)].flat());
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
 
   const { send, ...gitHubHttp } = openGitHubHttp({
     apiUrl: config.githubApiUrl,
     userAgent: `gh-runner/${VERSION}`,
+    proxies: config,
     ...(githubTimeoutMs === undefined ? {} : { timeoutMs: githubTimeoutMs }),
   });
   onClose("the connections to GitHub", gitHubHttp.close);
@@ -116,6 +118,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (!config.githubToken) {
     log.warn("GITHUB_TOKEN is not set: only requests that bring their own github_token will work");
   }
-  log.info({ url: server.url, version: VERSION, github: config.githubApiUrl }, "gh-runner is ready");
+  const proxy = proxyFor(config.githubApiUrl, config);
+  log.info(
+    { url: server.url, version: VERSION, github: config.githubApiUrl, ...(proxy ? { proxy } : {}) },
+    "gh-runner is ready",
+  );
   return { url: server.url, close };
 }

@@ -268,6 +268,88 @@ describe("contents at the stand-in GitHub", () => {
   });
 });
 
+describe("commits and workflows at the stand-in GitHub", () => {
+  const SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+
+  it("a branch, a commit or the beginning of its SHA is resolved; anything else is a 422", async (t) => {
+    const { github, get } = await scene(t);
+    const shop = github.repository("acme/shop");
+    shop.addCommit(SHA);
+    for (const ref of [SHA, SHA.slice(0, 7)]) assert.equal((await get(`${SHOP}/commits/${ref}`)).json.sha, SHA);
+    shop.put("a", "", "feature/x");
+    const tip = (await get(`${SHOP}/commits/feature%2Fx`)).json.sha;
+    assert.match(tip, /^[0-9a-f]{40}$/);
+    assert.equal((await get(`${SHOP}/commits/${tip}`)).json.sha, tip);
+    shop.put("a", "changed", "feature/x");
+    assert.notEqual((await get(`${SHOP}/commits/feature%2Fx`)).json.sha, tip);
+
+    for (const ref of ["1".repeat(40), "none"]) {
+      const { status, json } = await get(`${SHOP}/commits/${ref}`);
+      assert.deepEqual([status, json.message], [422, `No commit found for SHA: ${ref}`]);
+    }
+  });
+
+  it("the workflow files of the default branch are listed, page by page, with their states", async (t) => {
+    const { github, get } = await scene(t);
+    const shop = github.repository("acme/shop");
+    shop.put(".github/workflows/b.yml", "on: push\n");
+    shop.put(".github/workflows/a.yaml", 'name: "Tests"\non: push\n');
+    shop.put(".github/workflows/notes.md", "");
+    shop.put(".github/workflows/c.yml", "on: push\n", "feature");
+    shop.workflowStates.set(".github/workflows/b.yml", "disabled_manually");
+
+    const first = await get(`${SHOP}/actions/workflows?per_page=1`);
+    const next = /<(.*)>; rel="next"/.exec(String(first.headers.link))?.[1] ?? "";
+    const second = await get(next.slice(github.url.length));
+    assert.deepEqual([first.json.total_count, second.json.total_count, second.headers.link], [2, 2, undefined]);
+    assert.deepEqual(
+      [first, second].map(({ json: { workflows } }) => [workflows[0].name, workflows[0].path, workflows[0].state]),
+      [
+        [".github/workflows/b.yml", ".github/workflows/b.yml", "disabled_manually"],
+        ["Tests", ".github/workflows/a.yaml", "active"],
+      ],
+    );
+    assert.equal(new Set([first, second].map(({ json }) => json.workflows[0].id)).size, 2);
+    shop.actionsDisabled = true;
+    assert.equal((await get(`${SHOP}/actions/workflows`)).json.total_count, 0);
+  });
+});
+
+describe("the stand-in as a GitHub Enterprise Server", () => {
+  const enterprise = { enterprise: "3.19.0", basePath: "/api/v3", limits: { primaryPerHour: 2 } };
+
+  it("names its version, and says nothing of limits", async (t) => {
+    const { github, get } = await scene(t, enterprise);
+    github.limits({});
+    const { headers } = await get(SHOP);
+    assert.equal(headers["x-github-enterprise-version"], "3.19.0");
+    assert.equal(headers["x-ratelimit-limit"], undefined);
+    const limits = await get("/rate_limit");
+    assert.deepEqual([limits.status, limits.json.message], [404, "Rate limiting is not enabled."]);
+  });
+
+  it("has pages for people outside its API", async (t) => {
+    const { github } = await scene(t, enterprise);
+    const answer = await send(github.url, { path: SHOP, headers: { "user-agent": "x", authorization: "token t" } });
+    assert.equal(answer.status, 404);
+    assert.match(String(answer.headers["content-type"]), /^text\/html/);
+    assert.match(answer.text, /^<!DOCTYPE html>/);
+    assert.equal(answer.headers["x-github-enterprise-version"], undefined);
+  });
+
+  it("knows one version of the API, github.com two", async (t) => {
+    const asked = async (options: GitHubOptions, version: string) => {
+      const { get } = await scene(t, options);
+      return get(SHOP, { headers: { "x-github-api-version": version } });
+    };
+    assert.equal((await asked(enterprise, "2022-11-28")).status, 200);
+    assert.equal((await asked({}, "2026-03-10")).status, 200);
+    const refused = await asked(enterprise, "2026-03-10");
+    assert.equal(refused.status, 400);
+    assert.match(refused.json.message, /"2026-03-10", is not a supported version.*: "2022-11-28"/);
+  });
+});
+
 describe("a renamed repository at the stand-in GitHub", () => {
   it("answers reads with 301 and writes with 307, and works by its id", async (t) => {
     const { github, get, post } = await scene(t);
@@ -354,6 +436,66 @@ describe("a token at the stand-in GitHub", () => {
     assert.equal(answer.headers["x-github-sso"], "required; url=https://github.com/orgs/acme/sso");
   });
 
+  it("is told the permission that a route needs, with success too", async (t) => {
+    const { get, dispatch } = await scene(t);
+    const needed = async (answer: Promise<HttpAnswer>) => (await answer).headers["x-accepted-github-permissions"];
+    assert.equal(await needed(get(SHOP)), "metadata=read");
+    assert.equal(await needed(get(FILE)), "contents=read");
+    assert.equal(await needed(get(`${SHOP}/commits/main`)), "contents=read");
+    assert.equal(await needed(get(`${SHOP}/actions/workflows`)), "actions=read");
+    assert.equal(await needed(get("/repos/acme/none")), "metadata=read");
+    assert.equal(await needed(get("/user")), "allows_permissionless_access=true");
+    assert.equal(await needed(dispatch()), "contents=write");
+  });
+
+  it("lacks a permission whatever it would have sent", async (t) => {
+    const { github, dispatch } = await scene(t);
+    github.token("reader", { permissions: { contents: "read" } });
+    for (const body of ["{", {}, EVENT]) {
+      const { status, headers } = await dispatch({ token: "reader", body });
+      assert.deepEqual([status, headers["x-accepted-github-permissions"]], [403, "contents=write"]);
+    }
+    assert.equal((await dispatch({ body: {} })).status, 422);
+  });
+
+  it("sees in the repository what it may do there", async (t) => {
+    const { github, get } = await scene(t);
+    github.token("reader", { permissions: { contents: "read" } });
+    github.token("other", { repositories: ["acme/other"] });
+    assert.deepEqual((await get(SHOP)).json.permissions, { admin: false, push: true, pull: true });
+    assert.deepEqual((await get(SHOP, { token: "reader" })).json.permissions, {
+      admin: false,
+      push: false,
+      pull: true,
+    });
+    github.repository("acme/shop").isPrivate = false;
+    assert.deepEqual((await get(SHOP, { token: "other" })).json.permissions, { admin: false, push: false, pull: true });
+  });
+
+  it("that ends is told when, with every answer; a classic one its scopes", async (t) => {
+    const { github, get } = await scene(t);
+    github.token("ghp_classic", { expiresAt: Date.UTC(2026, 11, 24, 10) });
+    for (const path of ["/user", SHOP, "/repos/acme/none"]) {
+      const { headers } = await get(path, { token: "ghp_classic" });
+      assert.equal(headers["github-authentication-token-expiration"], "2026-12-24 10:00:00 UTC");
+      assert.equal(headers["x-oauth-scopes"], "repo");
+    }
+    const { headers } = await get("/user");
+    assert.equal(headers["github-authentication-token-expiration"], undefined);
+    assert.equal(headers["x-oauth-scopes"], undefined);
+  });
+
+  it("of the classic kind without the scope is told 404", async (t) => {
+    const { github, get, dispatch } = await scene(t);
+    github.token("ghp_none", { scopes: ["read:org"] });
+    github.token("ghp_public", { scopes: ["public_repo"] });
+    assert.equal((await get(SHOP, { token: "ghp_public" })).status, 404);
+    github.repository("acme/shop").isPrivate = false;
+    assert.equal((await get(SHOP, { token: "ghp_none" })).status, 200);
+    assert.equal((await dispatch({ token: "ghp_none" })).status, 404);
+    assert.equal((await dispatch({ token: "ghp_public" })).status, 204);
+  });
+
   it("comes with a user agent, or is refused", async (t) => {
     const { github } = await scene(t);
     const answer = await send(github.url, { path: SHOP, headers: { authorization: "token t" } });
@@ -414,6 +556,13 @@ describe("a dispatch at the stand-in GitHub", () => {
     const { github, dispatch } = await scene(t);
     github.repository("acme/shop").archived = true;
     assert.equal((await dispatch()).status, 403);
+  });
+
+  it("is refused by a repository whose Actions is disabled", async (t) => {
+    const { github, dispatch } = await scene(t);
+    github.repository("acme/shop").actionsDisabled = true;
+    const { status, json } = await dispatch();
+    assert.deepEqual([status, json.message], [422, "Actions has been disabled for this repository."]);
   });
 
   it("that breaks off in the middle harms nobody", async (t) => {
@@ -515,6 +664,34 @@ describe("the limits of the stand-in GitHub", () => {
     assert.equal(github.counts.whilePaused, 1);
   });
 
+  it("tell how late after the refusal somebody still spoke", async (t) => {
+    const { github, get } = await scene(t, { limits: { writesPerMinute: 1 } });
+    github.fault({ times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 30 });
+    assert.equal((await get(SHOP)).status, 403);
+    assert.equal(github.counts.lateness, 0);
+    const told = performance.now();
+    await until(() => performance.now() - told > 40);
+    await get(SHOP);
+    assert.ok(github.counts.lateness > 40 && github.counts.lateness < 2000, String(github.counts.lateness));
+  });
+
+  it("call nobody late whose request crossed the refusal on its way", async (t) => {
+    const { github, dispatch } = await scene(t, { limits: { writesPerMinute: 1 }, latencyMs: 30 });
+    const answers = await Promise.all([1, 2, 3].map(() => dispatch()));
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [204, 403, 403]);
+    assert.deepEqual([github.counts.whilePaused, github.counts.lateness], [1, 0]);
+  });
+
+  it("can be asked about for nothing", async (t) => {
+    const { get } = await scene(t, { limits: { primaryPerHour: 1 } });
+    const left = async () => (await get("/rate_limit")).json.rate;
+    const reset = START / 1000 + 3600;
+    assert.deepEqual(await left(), { limit: 1, remaining: 1, used: 0, reset });
+    assert.equal((await get(SHOP)).status, 200);
+    assert.deepEqual(await left(), { limit: 1, remaining: 0, used: 1, reset });
+    assert.deepEqual(await statuses(2, () => get("/rate_limit")), [200, 200]);
+  });
+
   it("are shared by the tokens of one user", async (t) => {
     const { github, dispatch } = await scene(t, { limits: { writesPerMinute: 1 } });
     for (const token of ["one", "two"]) github.token(token, { login: "mona" });
@@ -570,6 +747,11 @@ describe("a GitHub App at the stand-in GitHub", () => {
   it("finds its installation, gets a token, and dispatches with it", async (t) => {
     const { get, post, dispatch } = await appScene(t);
     assert.equal((await get("/app", { token: jwt() })).json.id, 7);
+    const installed = (await get("/app/installations", { token: jwt() })).json;
+    assert.deepEqual(
+      installed.map(({ id, account }: { id: number; account: { login: string } }) => [id, account.login]),
+      [[70, "acme"]],
+    );
     const found = await get(`${SHOP}/installation`, { token: jwt() });
     assert.deepEqual([found.status, found.json.id, found.json.account.login], [200, 70, "acme"]);
     const path = new URL(found.json.access_tokens_url).pathname;

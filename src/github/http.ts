@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { Agent, type Dispatcher, errors } from "undici";
+import { type Dispatcher, errors } from "undici";
+import { openConnections } from "./connections.ts";
 import { inTurns } from "./in-turns.ts";
+import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 import { type WireRequest, wireRequests } from "./wire-request.ts";
 
 /** One answer of GitHub, read to its end. */
@@ -40,10 +42,13 @@ const API_VERSION = "2022-11-28";
 export function openGitHubHttp({
   apiUrl,
   userAgent,
+  proxies,
   timeoutMs = GITHUB_TIMEOUT_MS,
 }: {
   apiUrl: string;
   userAgent: string;
+  /** No proxy without it. */
+  proxies?: ProxySettings;
   timeoutMs?: number;
 }): GitHubHttp {
   const { origin } = new URL(apiUrl);
@@ -54,25 +59,27 @@ export function openGitHubHttp({
   });
   // The time-out of a request begins when it is sent, not while it waits for a connection.
   const turns = inTurns(MAX_CONNECTIONS);
-  const agent = new Agent({
+  const proxyUrl = proxies && proxyUrlFor(apiUrl, proxies);
+  const connections = openConnections(proxyUrl, {
     connections: MAX_CONNECTIONS,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: timeoutMs },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    maxResponseSize: MAX_ANSWER_BYTES,
+    timeoutMs,
+    maxAnswerBytes: MAX_ANSWER_BYTES,
   });
 
   const send: Send = async (route, parameters, token) => {
     let request = requestFor(route, parameters);
     for (let redirects = 0; ; redirects++) {
-      const answer = await turns.take(() => sendOnce(agent, origin, request, `Bearer ${token}`, timeoutMs));
+      const answer = await turns
+        .take(() => sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs))
+        .catch((error) => {
+          throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
+        });
       const path = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
       if (path === undefined) return answer;
       request = { ...request, path };
     }
   };
-  return { send, close: () => agent.destroy() };
+  return { send, close: () => connections.destroy() };
 }
 
 /**
@@ -80,7 +87,7 @@ export function openGitHubHttp({
  * the request itself.
  */
 function sendOnce(
-  agent: Dispatcher,
+  connections: Dispatcher,
   origin: string,
   { method, path, headers, body }: WireRequest,
   authorization: string,
@@ -101,7 +108,7 @@ function sendOnce(
       controller?.abort(tooLate);
       fail(tooLate);
     }, timeoutMs);
-    agent.dispatch(
+    connections.dispatch(
       { origin, method: method as "GET" | "POST", path, headers: { ...headers, authorization }, body },
       {
         onRequestStart(started) {

@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+
+export type Incoming = IncomingMessage | Http2ServerRequest;
+export type Outgoing = ServerResponse | Http2ServerResponse;
+
+export type Listening = {
+  readonly port: number;
+  /** How many connections have been opened so far. */
+  readonly connections: () => number;
+  /** Ends every connection, whatever is in flight on it. */
+  close(): Promise<void>;
+};
+
+/** Keep-alive longer than any test or bench pauses. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** Listens on 127.0.0.1: HTTP/1.1, the same over TLS, or HTTP/2 beside it on the same port, as the client chooses. */
+export async function listen(
+  listener: (incoming: Incoming, outgoing: Outgoing) => void,
+  { port = 0, tls, http2 = false }: { port?: number; tls?: { key: string; cert: string }; http2?: boolean },
+): Promise<Listening> {
+  if (http2 && !tls) throw new Error("HTTP/2 is spoken over TLS only: give a key and a certificate");
+  const server = !tls
+    ? createServer(listener)
+    : http2
+      ? createSecureServer({ ...tls, allowHTTP1: true }, listener)
+      : createTlsServer(tls, listener);
+  if ("keepAliveTimeout" in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
+
+  const open = new Set<Socket>();
+  let connections = 0;
+  server.on("connection", (socket: Socket) => {
+    connections++;
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  // A client that does not trust the certificate, or resets its connection, concerns only itself.
+  server.on("tlsClientError", () => {});
+  server.on("sessionError", () => {});
+
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => connections,
+    close: () =>
+      new Promise((resolve) => {
+        if (!server.listening) return resolve();
+        server.close(() => resolve());
+        for (const socket of open) socket.destroy();
+      }),
+  };
+}
+
+/** Breaks the connection that a request came on: with a reset, under TLS by closing it without a word. */
+export function reset(incoming: Incoming): void {
+  if ("stream" in incoming) incoming.stream.session?.destroy();
+  else if ("encrypted" in incoming.socket) incoming.socket.destroy();
+  else incoming.socket.resetAndDestroy();
+}
+
+/** Calls back when the request cannot be answered any more; at once when that is so already. */
+export function onceGone(outgoing: Outgoing, gone: () => void): void {
+  const isGone = "stream" in outgoing ? (outgoing.stream?.destroyed ?? true) : outgoing.destroyed;
+  if (isGone) gone();
+  else outgoing.once("close", gone);
+}

@@ -1,0 +1,92 @@
+import { isClassic, reaches, type TokenGrant } from "../credentials.ts";
+import type { Repository } from "../repository.ts";
+import {
+  badCredentials,
+  type Call,
+  DOCS,
+  failure,
+  type Handler,
+  notFound,
+  type Reply,
+  suspended,
+  type World,
+} from "./reply.ts";
+
+type Permission = "metadata=read" | "contents=read" | "contents=write" | "actions=read";
+
+/**
+ * Finds the repository, follows its renaming, and holds GitHub's rules about who sees and may do what. Every answer
+ * names the permission that the route needs, as GitHub does: a permission is checked before the body is looked at.
+ */
+export function withRepository(
+  permission: Permission,
+  then: (repository: Repository, call: Call, world: World, rest: readonly string[]) => Reply,
+): Handler {
+  const answer: Handler = (call, world, [owner, repo, id, , ...rest]) => {
+    const { repository, asked } = repositoryOf(world, [owner, repo, id]);
+    const grant = world.credentials.grantOf(call.token);
+    if (!grant) return badCredentials;
+    if (grant.installation?.suspended) return suspended;
+    if (!repository || (repository.isPrivate && !reaches(grant, repository))) return notFound;
+    if (asked && asked !== repository.fullName.toLowerCase()) return moved(call, world, repository);
+    if (grant.sso) {
+      const refused = failure(
+        403,
+        "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.",
+      );
+      return { ...refused, headers: { "x-github-sso": `required; url=${grant.sso}` } };
+    }
+    const readsPublic = permission.endsWith("=read") && !repository.isPrivate;
+    if (readsPublic || mayDo(grant, repository, permission)) return then(repository, call, world, rest);
+    // A scope that is missing hides what it would open.
+    if (isClassic(call.token)) return notFound;
+    return failure(403, `Resource not accessible by ${grant.installation ? "integration" : "personal access token"}`);
+  };
+  return (call, world, parameters) => {
+    const reply = answer(call, world, parameters);
+    if (reply.status === 401) return reply;
+    const scopes = isClassic(call.token) ? { "x-accepted-oauth-scopes": "repo" } : {};
+    return { ...reply, headers: { "x-accepted-github-permissions": permission, ...scopes, ...reply.headers } };
+  };
+}
+
+/** Whether a grant reaches a repository and holds a permission on it. */
+export function mayDo(grant: TokenGrant, repository: Repository, permission: Permission): boolean {
+  if (!reaches(grant, repository)) return false;
+  if (
+    permission === "contents=write" &&
+    grant.scopes &&
+    !grant.scopes.some((scope) => /^(public_)?repo$/.test(scope))
+  ) {
+    return false;
+  }
+  if (!grant.permissions || permission === "metadata=read") return true;
+  if (permission === "actions=read") return grant.permissions.actions !== undefined;
+  const held = grant.permissions.contents;
+  return permission === "contents=read" ? held !== undefined : held === "write";
+}
+
+/** The repository of a path that names it or gives its id, and by what name (in lower case) it was asked for. */
+export function repositoryOf(
+  { repositories }: World,
+  [owner = "", repo = "", id = ""]: readonly (string | undefined)[],
+) {
+  if (owner === "") return { repository: repositories.findById(Number(id)), asked: undefined };
+  const asked = `${owner}/${repo}`.toLowerCase();
+  return { repository: repositories.find(asked), asked };
+}
+
+/** https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects */
+export function moved({ method, path, query }: Call, { base }: World, { id }: Repository): Reply {
+  const rest = path.replace(/^\/repos\/[^/]+\/[^/]+/, "");
+  const url = `${base}/repositories/${id}${rest}${query.size > 0 ? `?${query}` : ""}`;
+  return {
+    status: method === "GET" ? 301 : 307,
+    headers: { location: url },
+    json: {
+      message: "Moved Permanently",
+      url,
+      documentation_url: `${DOCS}/guides/best-practices-for-using-the-rest-api#follow-redirects`,
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { type GitHubApp, grantedTo, type TokenGrant } from "../credentials.ts";
+import { moved, repositoryOf } from "./access.ts";
+import { pageOf } from "./paging.ts";
+import { type Call, failure, type Handler, notFound, parseObject, type Reply, suspended, type World } from "./reply.ts";
+import { userJson } from "./users.ts";
+
+/** For those routes that an App asks with a JWT of its own. */
+export function withApp(
+  then: (app: GitHubApp, call: Call, world: World, parameters: readonly string[]) => Reply,
+): Handler {
+  return (call, world, parameters) => {
+    const app = world.credentials.appOf(call.token);
+    return app ? then(app, call, world, parameters) : failure(401, "A JSON web token could not be decoded");
+  };
+}
+
+export function showInstallation(app: GitHubApp, call: Call, world: World, parameters: readonly string[]): Reply {
+  const { repository, asked } = repositoryOf(world, parameters);
+  if (!repository) return notFound;
+  const owner = repository.fullName.split("/")[0]?.toLowerCase();
+  const installation = app.installations.find((each) => each.owner.toLowerCase() === owner);
+  if (!installation) return notFound;
+  if (asked && asked !== repository.fullName.toLowerCase()) return moved(call, world, repository);
+  return { status: 200, json: installationJson(app, installation, world) };
+}
+
+export function issueToken(app: GitHubApp, call: Call, world: World, [id]: readonly string[]): Reply {
+  const installation = app.installations.find((each) => String(each.id) === id);
+  if (!installation) return notFound;
+  if (installation.suspended) return suspended;
+  const asked = call.body === "" ? {} : parseObject(call.body);
+  if (!asked) return failure(400, "Problems parsing JSON");
+  const { repositories = undefined, permissions = undefined } = asked;
+  if (repositories !== undefined && !isListOfNames(repositories)) {
+    return failure(422, `Invalid request.\n\nFor 'properties/repositories', expected an array of names.`);
+  }
+  if (permissions !== undefined && !isNarrowing(permissions, { metadata: "read", ...grantedTo(installation) })) {
+    return failure(422, "The permissions requested are not granted to this installation.");
+  }
+  if (repositories?.some((name) => !world.repositories.isPresentName(`${installation.owner}/${name}`))) {
+    return failure(
+      422,
+      "There is at least one repository that does not exist or is not accessible to the parent installation.",
+    );
+  }
+  const narrowed = { ...(repositories ? { repositories } : {}), ...(permissions ? { permissions } : {}) };
+  const issued = world.credentials.issue(installation, narrowed);
+  return {
+    status: 201,
+    json: {
+      token: issued.token,
+      expires_at: new Date(issued.expiresAt).toISOString().replace(/\.\d+/, ""),
+      permissions: issued.permissions,
+      repository_selection: repositories ? "selected" : "all",
+    },
+  };
+}
+
+function isListOfNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+/** Whether permissions are asked for that were granted, at the same level or below. */
+function isNarrowing(
+  asked: unknown,
+  granted: Readonly<Record<string, string>>,
+): asked is NonNullable<TokenGrant["permissions"]> {
+  if (typeof asked !== "object" || asked === null) return false;
+  return Object.entries(asked).every(([name, level]) => granted[name] === "write" || granted[name] === level);
+}
+
+export function showApp({ id, installations: [installation] }: GitHubApp): Reply {
+  const json = {
+    id,
+    slug: "gh-runner",
+    node_id: `A_${id}`,
+    owner: userJson("acme"),
+    name: "gh-runner",
+    description: null,
+    external_url: "https://example.com",
+    html_url: "https://github.com/apps/gh-runner",
+    created_at: "2026-01-01T00:00:00Z",
+    updated_at: "2026-01-01T00:00:00Z",
+    permissions: installation ? grantedTo(installation) : {},
+    events: [],
+  };
+  return { status: 200, json };
+}
+
+export function listInstallations(app: GitHubApp, call: Call, world: World): Reply {
+  const { items, headers } = pageOf(app.installations, call, world);
+  return { status: 200, headers, json: items.map((installation) => installationJson(app, installation, world)) };
+}
+
+function installationJson(app: GitHubApp, installation: GitHubApp["installations"][number], { base }: World) {
+  const { id, owner, suspended } = installation;
+  return {
+    id,
+    account: userJson(owner),
+    repository_selection: "selected",
+    access_tokens_url: `${base}/app/installations/${id}/access_tokens`,
+    repositories_url: `${base}/installation/repositories`,
+    html_url: `https://github.com/organizations/${owner}/settings/installations/${id}`,
+    app_id: app.id,
+    app_slug: "gh-runner",
+    target_id: 1,
+    target_type: "Organization",
+    permissions: grantedTo(installation),
+    events: [],
+    created_at: "2026-01-01T00:00:00Z",
+    updated_at: "2026-01-01T00:00:00Z",
+    single_file_name: null,
+    suspended_by: suspended ? userJson("admin") : null,
+    suspended_at: suspended ? "2026-01-01T00:00:00Z" : null,
+  };
+}

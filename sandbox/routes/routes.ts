@@ -1,0 +1,48 @@
+import { withRepository } from "./access.ts";
+import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
+import { showCommit } from "./commits.ts";
+import { showContents } from "./contents.ts";
+import { dispatch } from "./dispatches.ts";
+import { type Call, decoded, type Handler, notFound, type Reply, type World } from "./reply.ts";
+import { showRepository } from "./repositories.ts";
+import { showRateLimit, showUser } from "./users.ts";
+import { listWorkflows } from "./workflows.ts";
+
+/** Finds the route of a call, by GitHub's own template, and what answers it. */
+export function routeOf(method: string, path: string): { route: string; answer(call: Call, world: World): Reply } {
+  for (const { verb, template, pattern, handle } of ROUTES) {
+    const match = verb === method ? pattern.exec(path) : null;
+    if (match) {
+      const parameters = match.slice(1).map((each = "") => decoded(each));
+      return { route: `${verb} ${template}`, answer: (call, world) => handle(call, world, parameters) };
+    }
+  }
+  return { route: `${method} ${path}`, answer: () => notFound };
+}
+
+const ROUTES = [
+  route("GET /repos/{owner}/{repo}", withRepository("metadata=read", showRepository)),
+  route("GET /repos/{owner}/{repo}/contents/{path}", withRepository("contents=read", showContents)),
+  route("POST /repos/{owner}/{repo}/dispatches", withRepository("contents=write", dispatch)),
+  route("GET /repos/{owner}/{repo}/commits/{ref}", withRepository("contents=read", showCommit)),
+  route("GET /repos/{owner}/{repo}/actions/workflows", withRepository("actions=read", listWorkflows)),
+  route("GET /repos/{owner}/{repo}/installation", withApp(showInstallation)),
+  route("POST /app/installations/{installation_id}/access_tokens", withApp(issueToken)),
+  route("GET /app/installations", withApp(listInstallations)),
+  route("GET /app", withApp(showApp)),
+  route("GET /user", showUser),
+  route("GET /rate_limit", showRateLimit),
+];
+
+/** What is answered here, in the words of GitHub's description. */
+export const ROUTE_NAMES: readonly string[] = ROUTES.map(({ verb, template }) => `${verb} ${template}`);
+
+function route(verbAndTemplate: string, handle: Handler) {
+  const [verb = "", template = ""] = verbAndTemplate.split(" ");
+  const pattern = template
+    .replace("/repos/{owner}/{repo}", "(?:/repos/([^/]+)/([^/]+)|/repositories/(\\d+)())")
+    .replace("{path}", "(.*)")
+    .replace("{ref}", "(.+)")
+    .replaceAll(/\{\w+\}/g, "([^/]+)");
+  return { verb, template, pattern: new RegExp(`^${pattern}$`), handle };
+}
