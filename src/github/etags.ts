@@ -37,7 +37,8 @@ export function rememberedAnswers(maxBytes = MAX_BYTES): RememberedAnswers {
     put(key, answer) {
       forget(key);
       const { etag } = answer.headers;
-      const entry = { etag: etag ?? "", answer };
+      // A small buffer is a part of a larger one, all of which it would keep.
+      const entry = { etag: etag ?? "", answer: { ...answer, bytes: new Uint8Array(answer.bytes) } };
       if (!etag || sizeOf(entry) > maxBytes / 4) return;
       known.set(key, entry);
       bytes += sizeOf(entry);
