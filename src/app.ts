@@ -7,14 +7,18 @@ import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
 import { proxyFor, proxySecrets } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
+import type { AcceptEvent } from "./inbound/http-trigger.ts";
+import { scheduleProblem, startSchedules } from "./inbound/schedule.ts";
+import { checkedWorkflows } from "./load/check-workflows.ts";
+import { loadWorkflows } from "./load/load-workflows.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
-import type { Json } from "./model/run.ts";
-import type { Workflow } from "./model/workflow.ts";
+import { groupOf } from "./model/workflow.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { VERSION } from "./version.ts";
+import { guardProcess } from "./worker/process-guard.ts";
 import { startWorker } from "./worker/worker.ts";
 import { environmentReady } from "./workflows/environment-ready.ts";
 
@@ -46,8 +50,24 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const { onClose, close } = closingStack();
 
   const secrets = knownSecrets(
-    [config.githubToken ?? [], config.githubApp?.privateKey ?? [], config.authTokens, proxySecrets(config)].flat(),
+    [
+      config.githubToken ?? [],
+      config.githubApp?.privateKey ?? [],
+      config.authTokens,
+      config.githubWebhookSecret ?? [],
+      config.fluxHmacKey ?? [],
+      proxySecrets(config),
+    ].flat(),
   );
+  const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
+  const builtIn = [{ workflow: environmentReady(config), file: "built in" }];
+  const { workflows, variables } = checkedWorkflows(builtIn, loaded, {
+    variable: config.variable,
+    scheduleProblem,
+    hasWebhookSecret: config.githubWebhookSecret !== undefined,
+  });
+  for (const value of Object.values(variables)) secrets.hide(value);
+
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
 
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
@@ -66,16 +86,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
     onPause: ({ until, ...pause }) =>
       log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
+    targetRepo: config.targetRepo,
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
   });
   onClose("the connections to GitHub", gitHub.close);
 
-  const workflows = [environmentReady(config) as Workflow];
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
     github: gitHub.attempt,
+    envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
@@ -87,19 +108,24 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
 
   const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
+  const accept: AcceptEvent = async ({ workflow, input, token, event }, { wait }) =>
+    worker.accept(
+      {
+        id: randomUUID(),
+        workflow: workflow.name,
+        group: groupOf(workflow, input),
+        input,
+        event,
+        ownToken: token !== undefined,
+      },
+      { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
+    );
   const app = httpApp({
     workflows,
-    accept: ({ workflow, body, token }, { wait }) =>
-      worker.accept(
-        {
-          id: randomUUID(),
-          workflow: workflow.name,
-          group: workflow.concurrency?.({ body }),
-          input: body as Json,
-          ownToken: token !== undefined,
-        },
-        { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
-      ),
+    accept,
+    webhookSecret: config.githubWebhookSecret,
+    fluxKey: config.fluxHmacKey,
+    variable: (name) => variables[name],
     runs: { list: store.list, get: store.get, rerun: worker.rerun },
     checkReady: worker.check,
     authTokens: config.authTokens,
@@ -120,6 +146,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     clearTimeout(dismissal);
     await worker.drain(Math.max(0, deadline - performance.now()));
   });
+
+  // What starts runs begins last and stops first.
+  onClose("the schedules", startSchedules(workflows, { accept, store, clock, log }));
+  if (loaded.length > 0) onClose("the guard of the process", guardProcess(log));
 
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");

@@ -98,6 +98,23 @@ const SETTINGS = {
     (text) => text,
     { emptyCounts: true },
   ),
+  workflowsDir: setting(
+    "WORKFLOWS_DIR",
+    "",
+    "Folder of your own workflows: each `*.ts`, `*.mts` or `*.js` in it is one (docs/workflows.md). Empty: none.",
+    optional,
+  ),
+  githubWebhookSecret: secret(
+    "GITHUB_WEBHOOK_SECRET",
+    "What GitHub signs its webhooks with. Needed by workflows with the trigger `github`.",
+    (text) => text || undefined,
+  ),
+  fluxHmacKey: secret(
+    "FLUX_HMAC_KEY",
+    "What Flux signs its notifications with (provider `generic-hmac`), for workflows with the trigger `flux`. Unset: " +
+      "they are let in like any caller, by one of AUTH_TOKENS.",
+    (text) => text || undefined,
+  ),
   authTokens: secret(
     "AUTH_TOKENS",
     "Comma-separated tokens, any of which a caller must bring: `Authorization: Bearer TOKEN`, or basic authentication " +
@@ -156,6 +173,11 @@ type GitHubApp = {
 
 export type Config = Omit<Values<typeof SETTINGS>, "githubAppId" | "githubAppPrivateKey"> & {
   readonly githubApp: GitHubApp | undefined;
+  /**
+   * A variable that a workflow declares, or what the file holds that `{name}_FILE` names; undefined when it is not set.
+   * @throws Error when the file cannot be read.
+   */
+  readonly variable: (name: string) => string | undefined;
 };
 
 /** Settings that cannot be used; the message names all of them and what to do. */
@@ -177,7 +199,11 @@ export function readConfig(environment: Environment = process.env): Config {
     throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):${lines}`);
   }
   const { githubAppId: id, githubAppPrivateKey: privateKey, ...others } = values;
-  return { ...others, githubApp: id && privateKey ? { id, privateKey } : undefined };
+  return {
+    ...others,
+    githubApp: id && privateKey ? { id, privateKey } : undefined,
+    variable: (name) => secretText(environment, name) || undefined,
+  };
 }
 
 /** What is wrong with settings that are right each by itself. */

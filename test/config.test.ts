@@ -14,7 +14,9 @@ const secretFile = (text: string) => {
 
 describe("settings", () => {
   it("have the original's defaults", () => {
-    assert.deepEqual(readConfig({}), {
+    const { variable, ...defaults } = readConfig({});
+    assert.equal(variable("HOME"), undefined);
+    assert.deepEqual(defaults, {
       port: 9555,
       host: undefined,
       githubApiUrl: "https://api.github.com",
@@ -23,6 +25,9 @@ describe("settings", () => {
       githubToken: undefined,
       githubLimits: "auto",
       githubApp: undefined,
+      githubWebhookSecret: undefined,
+      fluxHmacKey: undefined,
+      workflowsDir: undefined,
       deploymentRef: undefined,
       valuesPaths: ["configs/pr/light/{application}/values.yaml", "configs/pr/heavy/{application}/values.yaml"],
       tagKey: "global.config.DEPLOYMENT_TAG",
@@ -57,8 +62,10 @@ describe("settings", () => {
   });
 
   it("that are empty count as unset, but an empty prefix skips nothing", () => {
-    const config = readConfig({ PORT: "", TARGET_REPO: "", AUTH_TOKENS: "", GITHUB_TOKEN: "", APPLICATION_PREFIX: "" });
-    assert.deepEqual(config, { ...readConfig({}), applicationPrefix: "" });
+    const empty = { PORT: "", TARGET_REPO: "", AUTH_TOKENS: "", GITHUB_TOKEN: "", APPLICATION_PREFIX: "" };
+    const { variable: _, ...config } = readConfig(empty);
+    const { variable: __, ...defaults } = readConfig({});
+    assert.deepEqual(config, { ...defaults, applicationPrefix: "" });
   });
 
   it("refuse to start with all problems in one message", () => {

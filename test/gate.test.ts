@@ -310,6 +310,31 @@ describe("the windows", () => {
     assert.equal(again, 0);
   });
 
+  it("let nobody lose his place who comes a moment too early", async () => {
+    const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 2, ms: MINUTE }] });
+    // Two are under way while the others ask: nobody knows yet when they will have been counted.
+    const replies: (() => void)[] = [];
+    const slow = () => new Promise<Answer>((resolve) => replies.push(() => resolve(OK)));
+    for (const name of ["a", "b"]) void send("write", slow, name);
+    await settled();
+    const promised = [];
+    for (const name of ["c", "d", "e", "f"]) promised.push(refusal(await send("write", () => OK, name)).notBefore);
+    const [first, , second] = promised as [number, number, number, number];
+    assert.deepEqual(
+      [first, second].map((at) => at - clock.now()),
+      [MINUTE, 2 * MINUTE],
+    );
+    clock.move(10 * SECOND);
+    for (const reply of replies) reply();
+    await settled();
+    clock.move(50 * SECOND);
+    const later = refusal(await send("write", () => OK, "c")).notBefore;
+    assert.equal(later, clock.now() + 10 * SECOND);
+    assert.equal(refusal(await send("write", () => OK, "d")).notBefore, later);
+    clock.move(10 * SECOND);
+    for (const name of ["c", "d"]) assert.ok(isSent(await send("write", () => OK, name)));
+  });
+
   it("give the time of those who do not come to others", async () => {
     const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 1, ms: 10 * SECOND }] });
     await send("write", () => OK, "first");

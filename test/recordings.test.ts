@@ -58,6 +58,7 @@ async function replay(t: TestContext, recordings: readonly Recording[]) {
     remembered: rememberedAnswers(),
     wait: async () => {},
     name: "recorded",
+    targetRepo: "",
   });
   return { github, send: http.send, seen };
 }

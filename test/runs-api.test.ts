@@ -263,6 +263,7 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     runs: { list: never, get: never, rerun: never },
     checkReady: async () => {},
     authTokens: [],
+    variable: () => undefined,
     hasServiceToken: true,
     version: "1.2.3",
     log: { debug() {}, info() {}, warn() {}, error() {} },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { defineWorkflow, type Json, TransientFailure, type Workflow } from "../src/index.ts";
+import { type GitHub, type Json, TransientFailure, type Workflow } from "../src/index.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { startWorker } from "../src/worker/worker.ts";
@@ -13,14 +13,12 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 function workerWith(t: TestContext, run: Workflow["run"], folder = temporaryFolder(t)) {
   const clock = movedClock();
   const store: RunStore = openSqliteStore(folder, { now: clock.now() });
-  const workflow = defineWorkflow({ name: "steps", on: {}, run }) as Workflow;
+  const workflow: Workflow = { name: "steps", on: {}, run };
   const worker = startWorker({
     store,
     workflowNamed: () => workflow,
-    github: () => ({
-      github: { firstFile: async () => undefined, hasCommit: async () => true, dispatch: async () => {} },
-      release() {},
-    }),
+    github: () => ({ github: {} as GitHub, release() {} }),
+    envOf: () => ({}),
     hide: () => () => {},
     scrub: (text) => text,
     log: silent,

@@ -52,12 +52,12 @@ function remedyFor({ repository, permission }: Attempted, answer: Answer, apiUrl
     if (/ip allow list|ip address/i.test(message)) {
       return `Add the address from which this service reaches GitHub to the IP allow list of ${ownerOf(repository)}.`;
     }
-    return `Give the token the permission "${permission}" on ${repository} (a classic token: scope repo).`;
+    return `Give the token the permission ${wanted(permission)} on ${repository} (a classic token: scope repo).`;
   }
   if (status === 404) {
     return (
       `${repository} does not exist or the token cannot see it: check the name, and give the token ` +
-      `"${permission}" on it.`
+      `${wanted(permission)} on it.`
     );
   }
   if (status === 413 || (status === 422 && /too large/i.test(message))) {
@@ -70,6 +70,11 @@ function remedyFor({ repository, permission }: Attempted, answer: Answer, apiUrl
     return `Redirects are followed only within the same host: check GITHUB_API_URL and the name ${repository}.`;
   }
   return "This is not how GitHub answers: check GITHUB_API_URL and any proxy in between.";
+}
+
+/** Which permission a route needs that a workflow has chosen is not known here. */
+function wanted(permission: string): string {
+  return permission ? `"${permission}"` : "that GitHub names";
 }
 
 /** A page for people, which GitHub's API never answers with. */

@@ -153,12 +153,14 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
   /** Whose time has come meets only what is spent; everybody else also what was promised to those ahead. */
   function writeOpening(name: string, from: number, now: number): Refused {
     const promise = line.placeOf(name, now);
-    if (promise === undefined) return spending.opensAt("write", from, line.promised(now));
-    if (promise > now) {
+    if (promise !== undefined && promise > now) {
       return { notBefore: Math.max(from, promise), why: "others were promised their turn before" };
     }
-    const due = spending.opensAt("write", from, []);
-    return due.notBefore > now ? spending.opensAt("write", from, line.promisedAfter(now)) : due;
+    if (promise !== undefined) {
+      const due = spending.opensAt("write", from, []);
+      if (due.notBefore <= now) return due;
+    }
+    return spending.opensAt("write", from, line.ahead(name));
   }
 
   function heard(answer: Answer, episode: number): number | undefined {

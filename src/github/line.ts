@@ -3,32 +3,37 @@ const GRACE_MS = 30_000;
 
 /**
  * The line of writes that were refused for now, each with the time that it was promised (epoch milliseconds). Without
- * it everybody would be told the same time, and all but a few be refused again and again.
+ * it everybody would be told the same time, and all but a few be refused again and again. Whoever has to be told a later
+ * time keeps the place: nobody who came after gets ahead.
  */
 export function waitingLine() {
-  let line: { readonly name: string; readonly at: number }[] = [];
+  /** In the order in which they came. */
+  const line = new Map<string, number>();
+  let tidiedAt = 0;
 
-  const forgetStale = (now: number) => {
-    if (line[0] && line[0].at < now - GRACE_MS) line = line.filter(({ at }) => at >= now - GRACE_MS);
-  };
+  function tidy(now: number): void {
+    if (now - tidiedAt < GRACE_MS / 10) return;
+    tidiedAt = now;
+    for (const [name, at] of line) if (at < now - GRACE_MS) line.delete(name);
+  }
 
   return {
     /** The time that this name was promised. */
     placeOf(name: string, now: number): number | undefined {
-      forgetStale(now);
-      return line.find((each) => each.name === name)?.at;
+      tidy(now);
+      return line.get(name);
     },
-    /** The times that were promised and are not taken up yet. */
-    promised(now: number): readonly number[] {
-      forgetStale(now);
-      return line.map(({ at }) => at);
+    /** The times of those ahead of this name, earliest first: of all when it has no place yet. */
+    ahead(name: string): readonly number[] {
+      const times: number[] = [];
+      for (const [other, at] of line) {
+        if (other === name) break;
+        times.push(at);
+      }
+      return times.sort((a, b) => a - b);
     },
-    promisedAfter: (time: number): readonly number[] => line.filter(({ at }) => at > time).map(({ at }) => at),
-    join(name: string, at: number): void {
-      line = [...line.filter((each) => each.name !== name), { name, at }].sort((a, b) => a.at - b.at);
-    },
-    leave(name: string): void {
-      line = line.filter((each) => each.name !== name);
-    },
+    /** Takes a place at the end, or keeps the one that it has. */
+    join: (name: string, at: number): void => void line.set(name, at),
+    leave: (name: string): void => void line.delete(name),
   };
 }

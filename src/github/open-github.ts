@@ -33,6 +33,8 @@ export type OpenGitHubNeeds = {
   readonly app: { readonly id: string; readonly privateKey: string } | undefined;
   /** Hides a token from all that is logged, until the returned function is called. */
   readonly hide: (secret: string) => () => void;
+  /** `owner/name`: whose token a request uses that names no repository. */
+  readonly targetRepo: string;
   readonly limits: LimitsSetting;
   readonly limitLog: LimitLog;
   readonly clock: Clock;
@@ -71,7 +73,14 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     time.heard(answer);
     return answer;
   };
-  const shared = { apiUrl, send, gates, remembered: rememberedAnswers(), wait: needs.wait };
+  const shared = {
+    apiUrl,
+    send,
+    gates,
+    remembered: rememberedAnswers(),
+    wait: needs.wait,
+    targetRepo: needs.targetRepo,
+  };
 
   const service = needs.app ? ofApp(needs.app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
 

@@ -62,15 +62,17 @@ export function slidingWindow(limit: Limit): SlidingWindow {
     },
     opensAt(cost, from, kept = 0, booked = []) {
       // More than ever fits is let through when nothing else is there: it would wait for ever.
-      let room = Math.max(most - kept, cost) - cost - held;
+      let room = Math.max(most - kept, cost) - cost;
+      for (let at = booked.length - 1; at >= 0; at--) {
+        room -= booked[at]!.cost;
+        if (room < 0) return Math.max(from, booked[at]!.at) + ms;
+      }
+      room -= held;
       if (room < 0) return from + ms;
-      for (const entries of [booked, spent]) {
-        for (let at = entries.length - 1; at >= (entries === spent ? first : 0); at--) {
-          const entry = entries[at]!;
-          room -= entry.cost;
-          if (room < 0) return Math.max(from, entry.at + ms);
-        }
-        if (entries === booked && sum <= room) return from;
+      if (sum <= room) return from;
+      for (let at = spent.length - 1; at >= first; at--) {
+        room -= spent[at]!.cost;
+        if (room < 0) return Math.max(from, spent[at]!.at + ms);
       }
       return from;
     },

@@ -88,4 +88,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX spending_by_time ON github_spending (at);
   CREATE TABLE github_pauses (account TEXT PRIMARY KEY, until INTEGER NOT NULL, strikes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE runs ADD COLUMN event_source TEXT;
+  ALTER TABLE runs ADD COLUMN event_id TEXT;
+  CREATE INDEX by_event ON runs (workflow, event_source, seq) WHERE event_source IS NOT NULL;
+
+  CREATE TABLE schedules (workflow TEXT PRIMARY KEY, carried_out_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

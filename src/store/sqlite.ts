@@ -44,6 +44,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       : (waitingIn(slot) ?? one("SELECT * FROM runs WHERE slot = ? AND status = 'running'", slot));
   const isFree = (slot: string | null) =>
     slot === null || !one("SELECT 1 FROM runs WHERE slot = ? AND status = 'running'", slot);
+  const lastOf = (workflow: string, source: string) =>
+    one(
+      "SELECT id, event_id FROM runs WHERE workflow = ? AND event_source = ? ORDER BY seq DESC LIMIT 1",
+      workflow,
+      source,
+    );
   const supersede = (seq: number, successor: string, at: number) =>
     change(
       "UPDATE runs SET status = 'superseded', superseded_by = ?, ended_at = ?, owner = NULL, lease_until = NULL WHERE seq = ?",
@@ -88,6 +94,10 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   }
 
   function accept(event: Parameters<RunStore["accept"]>[0], lease: Parameters<RunStore["accept"]>[1]): Accepted {
+    const known = event.event && lastOf(event.workflow, event.event.source);
+    if (known && known.event_id === event.event?.id) {
+      return { run: known.id as string, joined: true, superseded: undefined, claim: undefined };
+    }
     const input = JSON.stringify(event.input);
     const slot = event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
     const waiting = waitingIn(slot);
@@ -107,8 +117,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     const limited = !event.ownToken && waiting?.kind === "limit" ? waiting : undefined;
     change(
       `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
-         started_at, attempts, owner, lease_until, reason, http, kind)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         started_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       event.id,
       event.workflow,
       event.group ?? null,
@@ -126,6 +136,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       limited?.reason ?? null,
       limited?.http ?? null,
       limited?.kind ?? null,
+      event.event?.source ?? null,
+      event.event?.id ?? null,
     );
     const claim = running
       ? { run: runOf(byId(event.id) as Row), attempt: 1, owner: lease.owner, steps: [] }
@@ -319,6 +331,13 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
             workflow,
           )?.id as string | undefined,
       ),
+    scheduledUntil: (workflow, at) =>
+      write(() => {
+        change("INSERT OR IGNORE INTO schedules VALUES (?, ?)", workflow, at);
+        return one("SELECT carried_out_until AS at FROM schedules WHERE workflow = ?", workflow)?.at as number;
+      }),
+    markScheduled: (workflow, until) =>
+      write(() => void change("UPDATE schedules SET carried_out_until = ? WHERE workflow = ?", until, workflow)),
     nextDue: () =>
       read(
         () =>
