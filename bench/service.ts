@@ -27,7 +27,7 @@ export async function startBundle(
   { nodeOptions = [], env = {} }: { nodeOptions?: readonly string[]; env?: Record<string, string> } = {},
 ): Promise<MeasuredService & { readyMs: number; readyCpuMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
   const url = `http://127.0.0.1:${port}`;
   const started = performance.now();
   const child = spawn(process.execPath, [...nodeOptions, "dist/gh-runner.js", "serve"], {

@@ -54,13 +54,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       config.githubToken ?? [],
       config.githubApp?.privateKey ?? [],
       config.authTokens,
+      proxySecrets(config),
       config.githubWebhookSecret ?? [],
       config.fluxHmacKey ?? [],
       proxySecrets(config),
     ].flat(),
   );
   const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
-  const builtIn = [{ workflow: environmentReady(config), file: "built in" }];
+  // Not its token: workflows name the variable that holds theirs.
+  const { githubToken: _, ...pair } = config;
+  const builtIn = [{ workflow: environmentReady(pair), file: "built in" }];
   const { workflows, variables } = checkedWorkflows(builtIn, loaded, {
     variable: config.variable,
     scheduleProblem,
@@ -97,6 +100,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
     github: gitHub.attempt,
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
+    tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,

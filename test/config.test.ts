@@ -12,11 +12,15 @@ const secretFile = (text: string) => {
   return file;
 };
 
+function settings(environment: Record<string, string>) {
+  const { variable, ...values } = readConfig(environment);
+  assert.equal(variable("NOT_SET"), undefined);
+  return values;
+}
+
 describe("settings", () => {
   it("have the original's defaults", () => {
-    const { variable, ...defaults } = readConfig({});
-    assert.equal(variable("HOME"), undefined);
-    assert.deepEqual(defaults, {
+    assert.deepEqual(settings({}), {
       port: 9555,
       host: undefined,
       githubApiUrl: "https://api.github.com",
@@ -25,15 +29,15 @@ describe("settings", () => {
       githubToken: undefined,
       githubLimits: "auto",
       githubApp: undefined,
-      githubWebhookSecret: undefined,
-      fluxHmacKey: undefined,
-      workflowsDir: undefined,
       deploymentRef: undefined,
       valuesPaths: ["configs/pr/light/{application}/values.yaml", "configs/pr/heavy/{application}/values.yaml"],
       tagKey: "global.config.DEPLOYMENT_TAG",
       eventType: "environment_ready",
       verifyCommit: false,
       applicationPrefix: "pr-",
+      workflowsDir: undefined,
+      githubWebhookSecret: undefined,
+      fluxHmacKey: undefined,
       authTokens: [],
       dataDir: "./data",
       waitSeconds: 10,
@@ -62,10 +66,8 @@ describe("settings", () => {
   });
 
   it("that are empty count as unset, but an empty prefix skips nothing", () => {
-    const empty = { PORT: "", TARGET_REPO: "", AUTH_TOKENS: "", GITHUB_TOKEN: "", APPLICATION_PREFIX: "" };
-    const { variable: _, ...config } = readConfig(empty);
-    const { variable: __, ...defaults } = readConfig({});
-    assert.deepEqual(config, { ...defaults, applicationPrefix: "" });
+    const config = settings({ PORT: "", TARGET_REPO: "", AUTH_TOKENS: "", GITHUB_TOKEN: "", APPLICATION_PREFIX: "" });
+    assert.deepEqual(config, { ...settings({}), applicationPrefix: "" });
   });
 
   it("refuse to start with all problems in one message", () => {
@@ -273,4 +275,12 @@ describe("the private key of a GitHub App", () => {
       assert.throws(() => readConfig({ GITHUB_APP_ID: id, GITHUB_APP_PRIVATE_KEY: pkcs1 }), problem);
     });
   }
+});
+
+describe("a variable that a workflow declares", () => {
+  it("is read from the environment or from a file, and empty counts as unset", () => {
+    const { variable } = readConfig({ A: "one", B_FILE: secretFile("two\n"), C: "", D_FILE: "/no/such/file" });
+    assert.deepEqual([variable("A"), variable("B"), variable("C")], ["one", "two", undefined]);
+    assert.throws(() => variable("D"), /cannot read D_FILE/);
+  });
 });

@@ -6,10 +6,8 @@ import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { gitHubAs } from "../src/github/client.ts";
 import { tokenCredentials } from "../src/github/credentials.ts";
-import { rememberedAnswers } from "../src/github/etags.ts";
-import { openGates } from "../src/github/gates.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
-import { systemClock } from "../src/model/clock.ts";
+import { gitHubNeeds } from "./support/github.ts";
 
 type Recording = {
   method: string;
@@ -45,21 +43,8 @@ async function replay(t: TestContext, recordings: readonly Recording[]) {
     await http.close();
     server.close();
   });
-  const { github } = gitHubAs(tokenCredentials("0000000000000000000000000000000000000001", "recorded"), {
-    apiUrl: url,
-    send: http.send,
-    gates: openGates({
-      limits: [],
-      known: [],
-      clock: systemClock,
-      log: { spend: async () => {}, pause: async () => {} },
-      onPause: () => {},
-    }),
-    remembered: rememberedAnswers(),
-    wait: async () => {},
-    name: "recorded",
-    targetRepo: "",
-  });
+  const credentials = tokenCredentials("0000000000000000000000000000000000000001", "recorded");
+  const { github } = gitHubAs(credentials, gitHubNeeds({ apiUrl: url, send: http.send }));
   return { github, send: http.send, seen };
 }
 

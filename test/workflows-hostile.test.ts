@@ -120,6 +120,8 @@ for (const [how, command] of [
         return late >= 4;
       });
       assert.equal((await send(url, { path: "/ready" })).status, 200);
+      const { components } = (await send(url, { path: "/openapi.json" })).json;
+      assert.deepEqual(components.schemas["good-body"].properties.n, { type: "number" });
       assert.equal(github.dispatches.length, 0);
       const flood = service
         .output()

@@ -74,7 +74,7 @@ function remedyFor({ repository, permission }: Attempted, answer: Answer, apiUrl
 
 /** Which permission a route needs that a workflow has chosen is not known here. */
 function wanted(permission: string): string {
-  return permission ? `"${permission}"` : "that GitHub names";
+  return permission ? `"${permission}"` : "that this request needs";
 }
 
 /** A page for people, which GitHub's API never answers with. */

@@ -7,7 +7,7 @@ import { problem, Refusal } from "./problem.ts";
 import { readJsonObject } from "./read-json.ts";
 
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
-export type Received = {
+type Received = {
   readonly workflow: Workflow;
   readonly input: Json;
   readonly token?: string | undefined;
@@ -56,7 +56,9 @@ async function receive(
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
     throw new Refusal(400, `${problems.join("; ")}.`);
   }
-  const refusal = trigger.refuse?.(parsed.data, { hasToken: token !== undefined || hasServiceToken });
+  const refusal = trigger.refuse?.(parsed.data, {
+    hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
+  });
   if (refusal) throw new Refusal(400, refusal);
   return { workflow, input: parsed.data as Json, token };
 }

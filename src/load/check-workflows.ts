@@ -81,9 +81,10 @@ function clashes(
   });
 }
 
-function variablesOf({ env = [], on }: Workflow): (readonly [string, string])[] {
+function variablesOf({ env = [], githubToken, on }: Workflow): (readonly [string, string])[] {
   return [
     ...env.map((name) => ["env", name] as const),
+    ...(githubToken === undefined ? [] : [["githubToken", githubToken] as const]),
     ...(on.http?.token === undefined ? [] : [["on.http.token", on.http.token] as const]),
     ...(on.flux?.key === undefined ? [] : [["on.flux.key", on.flux.key] as const]),
   ];

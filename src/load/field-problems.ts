@@ -26,6 +26,7 @@ export function fieldProblems(
     },
     optional: {
       concurrency: (value) => (typeof value === "string" ? undefined : aFunction(value)),
+      githubToken: variable,
       labels: aFunction,
       dedupe: object('{ key: ({ body }) => body.url, within: "10m" }'),
       timeout: aDuration,
@@ -80,8 +81,10 @@ const path: Check = (value) => {
   return RESERVED.test(value) ? `${value} is the service's own: choose another` : undefined;
 };
 
-const variable: Check = (value) =>
-  isVariable(value) ? undefined : `expected the name of an environment variable, got ${shown(value)}`;
+const variable: Check = (value) => {
+  if (/^(gh[pousr]_|github_pat_)/.test(String(value))) return "expected the name of a variable, not the token itself";
+  return isVariable(value) ? undefined : `expected the name of an environment variable, got ${shown(value)}`;
+};
 
 const text = (example: string): Check => matching(/./, `text, such as ${example}`);
 

@@ -1,16 +1,21 @@
+import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { resolve as resolvePath, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import * as zod from "zod";
 import * as api from "../index.ts";
 import * as workflows from "../workflows/index.ts";
 
-/** What a workflow may import that is in this process already, so that its folder needs no node_modules. */
+/** What a workflow may import that is in this process already. */
 const OFFERED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "gh-runner": api,
   "gh-runner/workflows": workflows,
-  zod,
 };
+
+/** The release brings all of zod as a file beside it: what the service itself uses of zod is a part, and 7 MB less. */
+function zodUrl(): string {
+  const beside = new URL("./zod.js", import.meta.url);
+  return existsSync(beside) ? beside.href : import.meta.resolve("zod");
+}
 
 const SCHEME = "gh-runner-module:";
 
@@ -27,14 +32,14 @@ export function offerModules(folder: string): () => void {
   (globalThis as Record<symbol, unknown>)[SHELF] = OFFERED;
   const hooks = registerHooks({
     resolve(specifier, context, next) {
-      const offered = Object.hasOwn(OFFERED, specifier) && context.parentURL?.startsWith(below);
-      if (offered && specifier.startsWith("gh-runner")) return ours(specifier);
+      const asks = context.parentURL?.startsWith(below);
+      if (asks && Object.hasOwn(OFFERED, specifier)) return ours(specifier);
       try {
         const found = next(specifier, context);
         return found.url.startsWith(below) && !found.url.includes("/node_modules/") ? asModule(found) : found;
       } catch (error) {
-        if (offered && (error as { code?: string }).code === "ERR_MODULE_NOT_FOUND") return ours(specifier);
-        throw error;
+        if (!asks || specifier !== "zod" || (error as { code?: string }).code !== "ERR_MODULE_NOT_FOUND") throw error;
+        return { url: zodUrl(), format: "module", shortCircuit: true };
       }
     },
     load(url, context, next) {
@@ -54,10 +59,9 @@ function asModule<Found extends { url: string }>(found: Found): Found & { format
 }
 
 function sourceOf(specifier: string): string {
-  const names = Object.keys(OFFERED[specifier] ?? {}).filter((name) => name !== "default");
+  const names = Object.keys(OFFERED[specifier] ?? {});
   return [
     `const offered = globalThis[Symbol.for("gh-runner.modules")][${JSON.stringify(specifier)}];`,
     ...names.map((name, at) => `const e${at} = offered[${JSON.stringify(name)}]; export { e${at} as ${name} };`),
-    "export default offered.default;",
   ].join("\n");
 }

@@ -28,6 +28,8 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
    * the service does not start. Their values never appear in a log or an answer.
    */
   readonly env?: readonly EnvName[];
+  /** Name of the environment variable with the GitHub token that this workflow uses in place of the service's own. */
+  readonly githubToken?: string;
   /** Short facts about an event for the log record of each attempt, such as the application's name. */
   labels?(given: Given): Readonly<Record<string, string | undefined>>;
   /**

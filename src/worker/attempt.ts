@@ -16,6 +16,8 @@ export type AttemptNeeds = {
   readonly workflowNamed: (name: string) => Workflow | undefined;
   /** The values of the environment variables that a workflow declares. */
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
+  /** The GitHub token that a workflow names, in place of the service's. */
+  readonly tokenOf: (workflow: Workflow) => string | undefined;
   /**
    * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
    * a limit; `saw` is told the id of every answered request.
@@ -53,14 +55,14 @@ export async function attemptRun(
     },
   };
   const show = token ? needs.hide(token) : undefined;
+  const workflow = needs.workflowNamed(run.workflow);
   const { github, release } = needs.github({
-    token,
+    token: token ?? (workflow && needs.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
     saw: seen.request,
   });
   try {
-    const workflow = needs.workflowNamed(run.workflow);
     const outcome = workflow
       ? cleaned(await executeConfined(workflow, claim, github, needs, seen), scrub)
       : unknownWorkflow(run);
