@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { endpoint } from "@octokit/endpoint";
-import type { Dispatcher } from "undici";
+import { type Dispatcher, errors } from "undici";
 import { openConnections } from "./connections.ts";
 import { inTurns } from "./in-turns.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
+import { type WireRequest, wireRequests } from "./wire-request.ts";
 
 /** One answer of GitHub, read to its end. */
 export type Answer = {
@@ -52,9 +52,10 @@ export function openGitHubHttp({
   timeoutMs?: number;
 }): GitHubHttp {
   const { origin } = new URL(apiUrl);
-  const build = endpoint.defaults({
-    baseUrl: apiUrl,
-    headers: { "user-agent": userAgent, "x-github-api-version": API_VERSION, accept: "application/vnd.github+json" },
+  const requestFor = wireRequests(apiUrl, {
+    "user-agent": userAgent,
+    "x-github-api-version": API_VERSION,
+    accept: "application/vnd.github+json",
   });
   // The time-out of a request begins when it is sent, not while it waits for a connection.
   const turns = inTurns(MAX_CONNECTIONS);
@@ -66,48 +67,69 @@ export function openGitHubHttp({
   });
 
   const send: Send = async (route, parameters, token) => {
-    const request = build(route, parameters);
-    const body = request.body === undefined ? null : JSON.stringify(request.body);
-    const headers: Record<string, string> = { authorization: `Bearer ${token}` };
-    for (const [name, value] of Object.entries(request.headers)) {
-      if (value !== undefined) headers[name] = String(value);
-    }
-    if (body !== null) headers["content-type"] = "application/json; charset=utf-8";
-
-    let path = request.url.slice(origin.length);
+    let request = requestFor(route, parameters);
     for (let redirects = 0; ; redirects++) {
-      const attempt = { origin, path, method: request.method, headers, body };
       const answer = await turns
-        .take(() => sendOnce(connections, attempt, timeoutMs))
+        .take(() => sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs))
         .catch((error) => {
           throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
         });
-      const next = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
-      if (next === undefined) return answer;
-      path = next;
+      const path = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
+      if (path === undefined) return answer;
+      request = { ...request, path };
     }
   };
   return { send, close: () => connections.destroy() };
 }
 
-async function sendOnce(
+/**
+ * Reads the answer with a handler of its own: the streams, signals and promises of undici's `request` cost more CPU than
+ * the request itself.
+ */
+function sendOnce(
   connections: Dispatcher,
-  request: { origin: string; path: string; method: string; headers: Record<string, string>; body: string | null },
+  origin: string,
+  { method, path, headers, body }: WireRequest,
+  authorization: string,
   timeoutMs: number,
 ): Promise<Answer> {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), timeoutMs);
-  try {
-    const { statusCode, headers, body } = await connections.request({
-      ...request,
-      method: request.method as "GET" | "POST",
-      signal: timeout.signal,
-    });
-    const bytes = new Uint8Array(await body.arrayBuffer());
-    return { status: statusCode, headers, bytes, ...errorText(statusCode, bytes) };
-  } finally {
-    clearTimeout(timer);
-  }
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let tooLate: Error | undefined;
+    let status = 0;
+    let answered: IncomingHttpHeaders = {};
+    const chunks: Buffer[] = [];
+    const fail = (error: Error) => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    const timer = setTimeout(() => {
+      tooLate = new errors.RequestAbortedError("timed out");
+      controller?.abort(tooLate);
+      fail(tooLate);
+    }, timeoutMs);
+    connections.dispatch(
+      { origin, method: method as "GET" | "POST", path, headers: { ...headers, authorization }, body },
+      {
+        onRequestStart(started) {
+          controller = started;
+          // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
+          if (tooLate) started.abort(tooLate);
+        },
+        onResponseStart(_controller, statusCode, received) {
+          status = statusCode;
+          answered = received;
+        },
+        onResponseData: (_controller, chunk) => void chunks.push(chunk),
+        onResponseEnd() {
+          clearTimeout(timer);
+          const bytes = Buffer.concat(chunks);
+          resolve({ status, headers: answered, bytes, ...errorText(status, bytes) });
+        },
+        onResponseError: (_controller, error) => fail(error),
+      },
+    );
+  });
 }
 
 function redirectPath({ status, headers }: Answer, origin: string): string | undefined {

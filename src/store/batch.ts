@@ -1,13 +1,18 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreUnavailable } from "../model/store.ts";
 
+/** A disk that takes seconds must not double them. */
+const MAX_PAUSE_MS = 10;
+
 /** Runs a write; resolves once the transaction that holds it is committed. */
 export type Write = <T>(work: () => T, durability?: { flush: boolean }) => Promise<T>;
 
 type Job = { work: () => unknown; flush: boolean; resolve(value: unknown): void; reject(error: Error): void };
 
 /**
- * Puts all writes of one turn of the event loop into one transaction, so that a burst costs one flush of the disk.
+ * Puts all writes of one turn of the event loop into one transaction, so that a burst costs one flush of the disk. After
+ * a commit the next one waits for as long as that one took: under load, where writes come all the time, more of them then
+ * share a flush, and at least half of the time is left for everything else. A single write after a pause does not wait.
  * A transaction of writes that need no flush (a claim lost in a power failure is only claimed again) does without.
  * When the database fails, none of the transaction has happened, and all its writes are rejected with
  * `StoreUnavailable`. A write that is wrong in itself is rejected alone, with its own error.
@@ -15,14 +20,18 @@ type Job = { work: () => unknown; flush: boolean; resolve(value: unknown): void;
 export function batchedWrites(db: DatabaseSync): Write {
   let waiting: Job[] = [];
   let flushing = true;
+  let notBefore = 0;
 
   function commitWaiting(): void {
+    const started = performance.now();
     let jobs = waiting;
     waiting = [];
     while (jobs.length > 0) {
       const wrong = commit(jobs);
       jobs = jobs.filter((job) => wrong && job !== wrong);
     }
+    const ended = performance.now();
+    notBefore = ended + Math.min(ended - started, MAX_PAUSE_MS);
   }
 
   /** Does all of the jobs or none; returns the one that was wrong in itself, so that the others can do without it. */
@@ -52,7 +61,11 @@ export function batchedWrites(db: DatabaseSync): Write {
 
   return <T>(work: () => T, { flush } = { flush: true }) =>
     new Promise<T>((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(commitWaiting);
+      if (waiting.length === 0) {
+        const pause = notBefore - performance.now();
+        if (pause > 0) setTimeout(commitWaiting, pause);
+        else setImmediate(commitWaiting);
+      }
       waiting.push({ work, flush, resolve: resolve as (value: unknown) => void, reject });
     });
 }

@@ -115,10 +115,10 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     const running = event.ownToken || (lease.take && !waiting && isFree(slot));
     // The newer event takes the older one's place in the line at a limit.
     const limited = !event.ownToken && waiting?.kind === "limit" ? waiting : undefined;
-    change(
+    const row = one(
       `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
          started_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
       event.id,
       event.workflow,
       event.group ?? null,
@@ -139,9 +139,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       event.event?.source ?? null,
       event.event?.id ?? null,
     );
-    const claim = running
-      ? { run: runOf(byId(event.id) as Row), attempt: 1, owner: lease.owner, steps: [] }
-      : undefined;
+    const claim = running ? { run: runOf(row as Row), attempt: 1, owner: lease.owner, steps: [] } : undefined;
     return { run: event.id, joined: false, superseded: waiting?.id as string | undefined, claim };
   }
 
@@ -184,25 +182,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   }
 
   function settle(held: Claim, attempt: Parameters<RunStore["settle"]>[1], settlement: Settlement): Run | undefined {
-    const row = heldRow(held);
-    if (!row) return undefined;
-    const seq = row.seq as number;
-    change(
-      "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      seq,
-      attempt.number,
-      attempt.startedAt,
-      attempt.endedAt,
-      attempt.outcome,
-      attempt.reason ?? null,
-      attempt.kind ?? null,
-      attempt.githubRequestId ?? null,
-    );
     const { outputs, dedupeKey, reason, http, kind } = { ...NOTHING, ...settlement };
     const queued = settlement.status === "queued";
-    change(
+    const row = one(
       `UPDATE runs SET status = ?, ended_at = ?, outputs = ?, dedupe_key = ?, reason = ?, http = ?, kind = ?,
-         failures = failures + ?, owner = NULL, lease_until = NULL WHERE seq = ?`,
+         failures = failures + ?, owner = NULL, lease_until = NULL
+       WHERE id = ? AND status = 'running' AND owner = ? AND attempts = ? RETURNING *`,
       queued ? "running" : settlement.status,
       queued ? null : attempt.endedAt,
       outputs === undefined ? null : JSON.stringify(outputs),
@@ -211,9 +196,24 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       http ?? null,
       kind ?? null,
       queued && settlement.counts ? 1 : 0,
-      seq,
+      held.run.id,
+      held.owner,
+      held.attempt,
     );
-    if (queued) requeue(row, settlement.dueAt, attempt.endedAt);
+    if (!row) return undefined;
+    change(
+      "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      row.seq as number,
+      attempt.number,
+      attempt.startedAt,
+      attempt.endedAt,
+      attempt.outcome,
+      attempt.reason ?? null,
+      attempt.kind ?? null,
+      attempt.githubRequestId ?? null,
+    );
+    if (!queued) return runOf(row);
+    requeue(row, settlement.dueAt, attempt.endedAt);
     return runOf(byId(held.run.id) as Row);
   }
 
