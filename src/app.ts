@@ -57,6 +57,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       proxySecrets(config),
       config.githubWebhookSecret ?? [],
       config.fluxHmacKey ?? [],
+      proxySecrets(config),
     ].flat(),
   );
   const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
