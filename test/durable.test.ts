@@ -78,7 +78,7 @@ describe("a run that fails for passing reasons", () => {
     // ArgoCD comes again after 1, 3 and 7 s: the third time finds the run in its next attempt.
     const retries = [1, 2, 3].map(() => notify(url, { application: "pr-1" }));
     await until("the retries wait", () => github.counts.requests > 0);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 100));
     outage.remove();
     await moveTo(service, 5000, 2);
     for (const answer of await Promise.all(retries)) {

@@ -43,7 +43,7 @@ export function wireRequests(
 
 type Template = { readonly method: string; readonly literals: readonly string[]; readonly names: readonly string[] };
 
-const PLAIN_ROUTE = /^(?:GET|POST) \/(?:[\w./-]|\{\w+\})*[\w}]$/;
+const PLAIN_ROUTE = /^(?:GET|POST) \/(?:[\w./-]|\{\w+\})*(?<!\/)$/;
 
 function templateOf(route: string): Template | undefined {
   if (!PLAIN_ROUTE.test(route)) return undefined;
