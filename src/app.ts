@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
-import { closingStack } from "./closing-stack.ts";
+import { type ClosingStack, closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
 import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
@@ -9,11 +9,14 @@ import { proxyFor, proxySecrets } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
 import type { AcceptEvent } from "./inbound/http-trigger.ts";
 import { scheduleProblem, startSchedules } from "./inbound/schedule.ts";
-import { checkedWorkflows } from "./load/check-workflows.ts";
+import { type CheckedWorkflows, checkedWorkflows } from "./load/check-workflows.ts";
 import { loadWorkflows } from "./load/load-workflows.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
-import { groupOf } from "./model/workflow.ts";
+import type { GitHub } from "./model/github.ts";
+import type { Json } from "./model/run.ts";
+import type { RunDetail } from "./model/store.ts";
+import { groupOf, type Workflow } from "./model/workflow.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
@@ -34,11 +37,22 @@ export type AppOptions = {
   readonly githubTimeoutMs?: number;
   /** How long a request may wait before GitHub's limits before its run is put back into the store, ms. */
   readonly githubPatienceMs?: number;
+  /** Workflows beside those of the settings. */
+  readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
+  /** What workflows get in place of GitHub: a dry run holds its writes back. */
+  readonly gitHub?: (github: GitHub) => GitHub;
+  /** No address and no schedules: runs begin by `start` alone. */
+  readonly closed?: boolean;
 };
 
 export type RunningApp = {
   /** Where the service answers, such as `http://127.0.0.1:9555`. */
   readonly url: string;
+  /**
+   * Starts a run of a workflow with this input; resolves when it has ended, or an attempt has failed, or after so many
+   * milliseconds.
+   */
+  start(workflow: string, input: Json, waitMs: number): Promise<RunDetail>;
   /** Answers what is in flight, then closes everything, in reverse order of opening. */
   close(): Promise<void>;
 };
@@ -57,21 +71,19 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       proxySecrets(config),
       config.githubWebhookSecret ?? [],
       config.fluxHmacKey ?? [],
-      proxySecrets(config),
     ].flat(),
   );
-  const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
-  // Not its token: workflows name the variable that holds theirs.
-  const { githubToken: _, ...pair } = config;
-  const builtIn = [{ workflow: environmentReady(pair), file: "built in" }];
-  const { workflows, variables } = checkedWorkflows(builtIn, loaded, {
-    variable: config.variable,
-    scheduleProblem,
-    hasWebhookSecret: config.githubWebhookSecret !== undefined,
-  });
+  const { workflows, fileOf, variables } = await workflowsOf(config, { onClose, more: options.workflows }).catch(
+    async (error) => {
+      await close();
+      throw error;
+    },
+  );
   for (const value of Object.values(variables)) secrets.hide(value);
 
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
+
+  if ([...fileOf.values()].some((file) => file !== BUILT_IN)) onClose("the guard of the process", guardProcess(log));
 
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
@@ -98,7 +110,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
-    github: gitHub.attempt,
+    github(attempt) {
+      const { github, release } = gitHub.attempt(attempt);
+      return { github: options.gitHub?.(github) ?? github, release };
+    },
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
     hide: secrets.hide,
@@ -138,6 +153,18 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     log,
     secrets,
   });
+  const start: RunningApp["start"] = async (name, input, waitMs) => {
+    const workflow = workflows.find((each) => each.name === name);
+    if (!workflow) throw new Error(`There is no workflow ${name}.`);
+    const event = { id: randomUUID(), workflow: name, group: groupOf(workflow, input), input, ownToken: false };
+    const { run, outcome } = await worker.accept(event, { token: undefined, waitMs });
+    await outcome;
+    return (await store.get(run)) as RunDetail;
+  };
+  if (options.closed) {
+    onClose("the runs in flight", () => worker.drain(limits.drainMs));
+    return { url: "", start, close };
+  }
   const server = await listen(app, { port: config.port, host: config.host, limits }).catch(async (error) => {
     await close();
     throw error;
@@ -153,7 +180,6 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   // What starts runs begins last and stops first.
   onClose("the schedules", startSchedules(workflows, { accept, store, clock, log }));
-  if (loaded.length > 0) onClose("the guard of the process", guardProcess(log));
 
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
@@ -169,5 +195,33 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     { url: server.url, version: VERSION, github: config.githubApiUrl, ...(proxy ? { proxy } : {}) },
     "gh-runner is ready",
   );
-  return { url: server.url, close };
+  return { url: server.url, start, close };
+}
+
+const BUILT_IN = "built in";
+
+/**
+ * All workflows of a service: the built-in one, those of WORKFLOWS_DIR, and more.
+ * @throws Error that begins with "Cannot" and names everything that is wrong with any of them.
+ */
+export async function workflowsOf(
+  config: Config,
+  {
+    onClose,
+    more = [],
+    variable = config.variable,
+    hasWebhookSecret = config.githubWebhookSecret !== undefined,
+  }: {
+    onClose: ClosingStack["onClose"];
+    more?: AppOptions["workflows"] | undefined;
+    variable?: Config["variable"];
+    hasWebhookSecret?: boolean;
+  },
+): Promise<CheckedWorkflows> {
+  const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
+  // Not its token: workflows name the variable that holds theirs.
+  const { githubToken: _, ...pair } = config;
+  const builtIn = [{ workflow: environmentReady(pair) as Workflow, file: BUILT_IN }];
+  const all = [...loaded, ...more.map(({ workflow, file }) => ({ file, exported: workflow }))];
+  return checkedWorkflows(builtIn, all, { variable, scheduleProblem, hasWebhookSecret });
 }

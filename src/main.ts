@@ -16,6 +16,33 @@ program
     await serve();
   });
 
+program
+  .command("workflows")
+  .description("list the workflows of WORKFLOWS_DIR with trigger and file, and say what is wrong with any of them")
+  .option("--json", "print JSON, for scripts")
+  .action(async (options) => {
+    const { listWorkflows } = await import("./cli/workflows.ts");
+    await listWorkflows(options);
+  });
+
+program
+  .command("run <workflow>")
+  .description("execute a workflow here, once; settings come from the environment")
+  .option("--input <json>", "what starts it: the body, or the event")
+  .option("--dry-run", "read from GitHub, but print what would be written to it")
+  .action(async (name, options) => {
+    const { runWorkflow } = await import("./cli/run-workflow.ts");
+    await runWorkflow(name, options);
+  });
+
+program
+  .command("init [name]")
+  .description("write a first workflow, a test for it, and what ArgoCD needs to start it")
+  .action(async (name) => {
+    const { init } = await import("./cli/init.ts");
+    init(name);
+  });
+
 const runs = program
   .command("runs")
   .description("look at the runs of a running service, and re-run them; GH_RUNNER_URL says where it is");

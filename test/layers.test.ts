@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inbound: ["model"],
   workflows: ["index.ts"],
   load: ["model", "index.ts", "workflows"],
-  cli: ["app.ts", "inbound", "config.ts", "log.ts", "version.ts"],
+  cli: ["app.ts", "inbound", "model", "config.ts", "log.ts", "version.ts", "closing-stack.ts"],
   "index.ts": ["model"],
   "http.ts": ["inbound", "model"],
   "server.ts": ["inbound"],

@@ -59,7 +59,11 @@ const schema = z.looseObject({
   reportingController: text.default(""),
 });
 
-function fluxEvent(json: Record<string, unknown>): FluxEvent {
+/**
+ * What a workflow is given of an event.
+ * @throws Refusal 400 when it is none.
+ */
+export function fluxEvent(json: Record<string, unknown>): FluxEvent {
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
