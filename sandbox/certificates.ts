@@ -16,7 +16,9 @@ export type Authority = {
  * fields of X.509 are written by hand, so that neither a program nor a package is needed for it.
  * @see https://www.rfc-editor.org/rfc/rfc5280#section-4.1
  */
-export function privateAuthority(name = "Private CA"): Authority {
+export function privateAuthority(): Authority {
+  // Found by its name alone: two of one name would be taken for each other.
+  const name = `Private authority ${randomBytes(4).toString("hex")}`;
   const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const certify = (subject: string, key: KeyObject, extensions: readonly Buffer[]) =>
     certificate({ issuer: name, subject, key, signer: own.privateKey, extensions });
@@ -59,7 +61,7 @@ function certificate({
   );
   const signature = tagged(0x03, Buffer.of(0), sign("sha256", content, signer));
   const base64 = sequence(content, ECDSA_WITH_SHA256, signature).toString("base64");
-  return `-----BEGIN CERTIFICATE-----\n${base64.replaceAll(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
 function alternativeNames(names: readonly string[]): Buffer {

@@ -71,6 +71,7 @@ type Counts = {
 export type StandInGitHub = {
   /** What GITHUB_API_URL is set to. */
   readonly url: string;
+  readonly port: number;
   readonly requests: ReceivedRequest[];
   readonly dispatches: ReceivedDispatch[];
   readonly counts: Counts;
@@ -187,6 +188,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
 
   return {
     url,
+    port,
     requests,
     dispatches,
     counts: Object.defineProperty(counts as Counts, "connections", { get: connections, enumerable: true }),

@@ -15,7 +15,9 @@ export type Exchange = {
 };
 
 /** GitHub's own descriptions of its API, as `@octokit/openapi` has them: github.com and Enterprise Servers. */
-export type Edition = "api.github.com" | "ghes-3.17" | "ghes-3.19";
+export const EDITIONS = ["api.github.com", "ghes-3.17", "ghes-3.19"] as const;
+
+type Edition = (typeof EDITIONS)[number];
 
 export type Judge = {
   /** Everything about an exchange that the description does not allow; empty when it is as documented. */
@@ -38,7 +40,7 @@ export function judgeOf(edition: Edition): Judge {
   /** What stands there, or what the reference there points to. */
   const resolve = <T extends object>(value: T | Reference | undefined): T | undefined =>
     value && "$ref" in value ? (target(value.$ref) as T) : (value as T | undefined);
-  const check = schemaChecker(`https://${edition}/`, target);
+  const check = schemaChecker(target);
 
   function operationOf(route: string): Operation | undefined {
     const [method = "", path = ""] = route.split(" ");
@@ -96,7 +98,7 @@ const INSTALLATIONS = "GET /app/installations";
 const LIST_OF_INSTALLATIONS = { type: "array", items: { $ref: "#/components/schemas/installation" } };
 
 /** Checks bodies by schemas of OpenAPI 3.0, whose references `target` finds. */
-function schemaChecker(base: string, target: (reference: string) => unknown) {
+function schemaChecker(target: (reference: string) => unknown) {
   const validators = new Map<object, ValidateFunction>();
   const adopted = new Set<string>();
   /** Not strict: OpenAPI has keywords that JSON Schema lacks. Formats: those whose breach would matter to a client. */
@@ -126,7 +128,7 @@ function schemaChecker(base: string, target: (reference: string) => unknown) {
 
   /** The name under which ajv knows the component that a reference points to. */
   function adopt(reference: string): string {
-    const name = reference.replace("#/", base);
+    const name = reference.replace("#/", "https://description.example/");
     if (adopted.has(name)) return name;
     adopted.add(name);
     ajv.addSchema({ ...(toJsonSchema(target(reference)) as object), $id: name });

@@ -5,6 +5,7 @@ import { closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
 import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
+import { proxyFor, proxySecrets } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
 import type { AcceptEvent } from "./inbound/http-trigger.ts";
 import { scheduleProblem, startSchedules } from "./inbound/schedule.ts";
@@ -55,6 +56,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       config.authTokens,
       config.githubWebhookSecret ?? [],
       config.fluxHmacKey ?? [],
+      proxySecrets(config),
     ].flat(),
   );
   const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
@@ -74,6 +76,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const gitHub = await openGitHub({
     apiUrl: config.githubApiUrl,
     userAgent: `gh-runner/${VERSION}`,
+    proxies: config,
     serviceToken: config.githubToken,
     app: config.githubApp,
     hide: secrets.hide,
@@ -157,6 +160,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     );
   }
   log.info(gitHub.aboutLimits);
-  log.info({ url: server.url, version: VERSION, github: config.githubApiUrl }, "gh-runner is ready");
+  const proxy = proxyFor(config.githubApiUrl, config);
+  log.info(
+    { url: server.url, version: VERSION, github: config.githubApiUrl, ...(proxy ? { proxy } : {}) },
+    "gh-runner is ready",
+  );
   return { url: server.url, close };
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { appPrivateKey } from "./private-key.ts";
 
 /** Every setting of the service: its name, its default as one would write it, and how its text becomes a value. */
@@ -10,6 +11,22 @@ const SETTINGS = {
     "https://api.github.com",
     "Base URL of GitHub's REST API. GitHub Enterprise Server: `https://HOST/api/v3`.",
     baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN"),
+  ),
+  httpsProxy: secret(
+    "HTTPS_PROXY",
+    "Proxy by which GitHub is reached when `GITHUB_API_URL` begins with https: `http://HOST:PORT`, with credentials " +
+      "`http://USER:PASSWORD@HOST:PORT`. In lower case as well, which wins, as for the next two.",
+    proxyUrl,
+    { aliases: ["https_proxy"] },
+  ),
+  httpProxy: secret("HTTP_PROXY", "The same when it begins with http.", proxyUrl, { aliases: ["http_proxy"] }),
+  noProxy: setting(
+    "NO_PROXY",
+    "",
+    "Hosts that are reached without a proxy, with commas in between: a name (and all below it), `.name` (those below " +
+      "it alone), an address, a range such as `10.0.0.0/8`, or `*`.",
+    optional,
+    { aliases: ["no_proxy"] },
   ),
   targetRepo: setting(
     "TARGET_REPO",
@@ -216,9 +233,10 @@ function readSettings<Settings extends Readonly<Record<string, Setting<unknown>>
   environment: Environment,
 ): { values: Values<Settings>; problems: readonly string[] } {
   const problems: string[] = [];
-  const entries = Object.entries(settings).map(([key, { name, fallback, parse, isSecret, emptyCounts }]) => {
+  const entries = Object.entries(settings).map(([key, { name, fallback, parse, isSecret, emptyCounts, aliases }]) => {
     try {
-      const given = isSecret ? secretText(environment, name) : environment[name];
+      const alias = aliases.find((each) => environment[each]);
+      const given = alias ? environment[alias] : isSecret ? secretText(environment, name) : environment[name];
       return [key, parse(given === undefined || (given === "" && !emptyCounts) ? fallback : given)];
     } catch (problem) {
       problems.push(`${name}: ${(problem as Error).message}`);
@@ -265,6 +283,8 @@ type Setting<T> = {
   parse(text: string): T;
   isSecret: boolean;
   emptyCounts: boolean;
+  /** Other names, which win. */
+  aliases: readonly string[];
 };
 
 function setting<T>(
@@ -272,13 +292,18 @@ function setting<T>(
   fallback: string,
   about: string,
   parse: (text: string) => T,
-  { emptyCounts = false } = {},
+  { emptyCounts = false, aliases = [] }: { emptyCounts?: boolean; aliases?: readonly string[] } = {},
 ): Setting<T> {
-  return { name, fallback, about, parse, isSecret: false, emptyCounts };
+  return { name, fallback, about, parse, isSecret: false, emptyCounts, aliases };
 }
 
-function secret<T>(name: string, about: string, parse: (text: string) => T): Setting<T> {
-  return { name, fallback: "", about, parse, isSecret: true, emptyCounts: false };
+function secret<T>(
+  name: string,
+  about: string,
+  parse: (text: string) => T,
+  { aliases = [] }: { aliases?: readonly string[] } = {},
+): Setting<T> {
+  return { name, fallback: "", about, parse, isSecret: true, emptyCounts: false, aliases };
 }
 
 function secretText(environment: Environment, name: string): string | undefined {
@@ -327,6 +352,27 @@ function baseUrl(example: string, tokenSetting: string): (text: string) => strin
     if (url.search || url.hash) throw new Error(`must not contain a query or a fragment, got "${text}"`);
     return (url.origin + url.pathname).replace(/\/+$/, "");
   };
+}
+
+/** Without a scheme it is http, as curl and Go have it. Never repeats what it was given: there may be a password in it. */
+function proxyUrl(text: string): string | undefined {
+  if (text === "") return undefined;
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (!url || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/" || url.search || url.hash) {
+    throw new Error(
+      "expected a proxy's URL such as http://proxy.example:3128 or http://USER:PASSWORD@proxy.example:3128",
+    );
+  }
+  // Node refuses to name an address to a server under TLS, and undici has no way around it.
+  if (url.protocol === "https:" && isIP(url.hostname.replace(/[[\]]/g, "")) !== 0) {
+    throw new Error("an https proxy needs a host name, not an address: its certificate is checked by the name");
+  }
+  try {
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    throw new Error("user and password must be percent-encoded: a percent sign is written %25");
+  }
+  return url.href;
 }
 
 function repository(text: string): string {

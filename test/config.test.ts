@@ -41,6 +41,9 @@ describe("settings", () => {
       dedupeSeconds: 0,
       retainDays: 30,
       logLevel: "info",
+      httpsProxy: undefined,
+      httpProxy: undefined,
+      noProxy: undefined,
     });
   });
 
@@ -121,6 +124,30 @@ describe("settings", () => {
       );
     }
   });
+
+  it("name a proxy in either case, the lower one wins, with or without a scheme", () => {
+    assert.equal(readConfig({ HTTPS_PROXY: "proxy.example:3128" }).httpsProxy, "http://proxy.example:3128/");
+    assert.equal(readConfig({ HTTPS_PROXY: "http://a", https_proxy: "http://b" }).httpsProxy, "http://b/");
+    assert.equal(readConfig({ HTTP_PROXY: "http://a", http_proxy: "" }).httpProxy, "http://a/");
+    assert.equal(readConfig({ NO_PROXY: "a", no_proxy: "b" }).noProxy, "b");
+    assert.equal(readConfig({ HTTPS_PROXY_FILE: secretFile("http://u:p@a\n") }).httpsProxy, "http://u:p@a/");
+  });
+
+  for (const proxy of [
+    "socks5://a:1",
+    "http://",
+    "http://s3cret@/",
+    "http://s3cret%@a",
+    "http://a/s3cret",
+    "https://1.2.3.4",
+  ]) {
+    it(`refuse the proxy ${proxy}, and do not repeat it`, () => {
+      assert.throws(
+        () => readConfig({ HTTPS_PROXY: proxy }),
+        (error: Error) => error.message.includes("HTTPS_PROXY: ") && !/s3cret|1\.2\.3\.4|socks/.test(error.message),
+      );
+    });
+  }
 
   it("read secrets from files, without their line break", () => {
     const config = readConfig({ GITHUB_TOKEN_FILE: secretFile("ghp_x\n"), AUTH_TOKENS_FILE: secretFile("a, b\n") });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
+import { createSecureContext } from "node:tls";
 import { Client } from "undici";
 import { privateAuthority } from "../sandbox/certificates.ts";
 import type { Fault } from "../sandbox/faults.ts";
@@ -21,6 +22,8 @@ describe("a private certificate authority", () => {
     assert.equal(server.checkIP("127.0.0.1"), "127.0.0.1");
     assert.equal(server.checkHost("other.example"), undefined);
     assert.ok(server.validFromDate < new Date() && server.validToDate > new Date());
+    // Lengths differ from one to the next, and every one must be well-formed.
+    for (let at = 1; at < 64; at++) assert.ok(createSecureContext(authority.issue("a".repeat(at))));
     assert.ok(!server.verify(new X509Certificate(privateAuthority().cert).publicKey));
   });
 });

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { endpoint } from "@octokit/endpoint";
-import { Agent } from "undici";
+import type { Dispatcher } from "undici";
+import { openConnections } from "./connections.ts";
 import { inTurns } from "./in-turns.ts";
+import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 
 /** One answer of GitHub, read to its end. */
 export type Answer = {
@@ -40,10 +42,13 @@ const API_VERSION = "2022-11-28";
 export function openGitHubHttp({
   apiUrl,
   userAgent,
+  proxies,
   timeoutMs = GITHUB_TIMEOUT_MS,
 }: {
   apiUrl: string;
   userAgent: string;
+  /** No proxy without it. */
+  proxies?: ProxySettings;
   timeoutMs?: number;
 }): GitHubHttp {
   const { origin } = new URL(apiUrl);
@@ -53,13 +58,11 @@ export function openGitHubHttp({
   });
   // The time-out of a request begins when it is sent, not while it waits for a connection.
   const turns = inTurns(MAX_CONNECTIONS);
-  const agent = new Agent({
+  const proxyUrl = proxies && proxyUrlFor(apiUrl, proxies);
+  const connections = openConnections(proxyUrl, {
     connections: MAX_CONNECTIONS,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: timeoutMs },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    maxResponseSize: MAX_ANSWER_BYTES,
+    timeoutMs,
+    maxAnswerBytes: MAX_ANSWER_BYTES,
   });
 
   const send: Send = async (route, parameters, token) => {
@@ -74,24 +77,28 @@ export function openGitHubHttp({
     let path = request.url.slice(origin.length);
     for (let redirects = 0; ; redirects++) {
       const attempt = { origin, path, method: request.method, headers, body };
-      const answer = await turns.take(() => sendOnce(agent, attempt, timeoutMs));
+      const answer = await turns
+        .take(() => sendOnce(connections, attempt, timeoutMs))
+        .catch((error) => {
+          throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
+        });
       const next = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
       if (next === undefined) return answer;
       path = next;
     }
   };
-  return { send, close: () => agent.destroy() };
+  return { send, close: () => connections.destroy() };
 }
 
 async function sendOnce(
-  agent: Agent,
+  connections: Dispatcher,
   request: { origin: string; path: string; method: string; headers: Record<string, string>; body: string | null },
   timeoutMs: number,
 ): Promise<Answer> {
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), timeoutMs);
   try {
-    const { statusCode, headers, body } = await agent.request({
+    const { statusCode, headers, body } = await connections.request({
       ...request,
       method: request.method as "GET" | "POST",
       signal: timeout.signal,

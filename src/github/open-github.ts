@@ -9,6 +9,7 @@ import { rememberedAnswers } from "./etags.ts";
 import { type Gates, openGates } from "./gates.ts";
 import { openGitHubHttp } from "./http.ts";
 import { type LimitsSetting, limitsInForce } from "./limits.ts";
+import type { ProxySettings } from "./proxy.ts";
 import { serverTime } from "./server-time.ts";
 
 /** GitHub for the whole service: one host, its connections, and a gate for each account. */
@@ -40,6 +41,7 @@ export type OpenGitHubNeeds = {
   readonly wait: Wait;
   /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
+  readonly proxies: ProxySettings;
   readonly timeoutMs?: number | undefined;
   readonly patienceMs?: number | undefined;
 };
@@ -62,6 +64,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   const { send: sendNow, close } = openGitHubHttp({
     apiUrl,
     userAgent: needs.userAgent,
+    proxies: needs.proxies,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   const time = serverTime(clock.now);

@@ -1,0 +1,114 @@
+import { BlockList, isIP, isIPv6 } from "node:net";
+
+/** The settings that decide on a proxy. Proxy URLs may hold credentials. */
+export type ProxySettings = {
+  /** For addresses that begin with `http:`. */
+  readonly httpProxy: string | undefined;
+  /** For addresses that begin with `https:`. */
+  readonly httpsProxy: string | undefined;
+  /** Hosts that are reached without a proxy, separated by commas or spaces. */
+  readonly noProxy: string | undefined;
+};
+
+/** The proxy by which an address is reached, as it may be shown: without credentials. Undefined: none. */
+export function proxyFor(url: string, settings: ProxySettings): string | undefined {
+  const proxy = proxyUrlFor(url, settings);
+  return proxy === undefined ? undefined : new URL(proxy).origin;
+}
+
+/**
+ * The same with credentials, to connect to it. Decided here, by the rules of curl and Go: undici's EnvHttpProxyAgent
+ * reads the environment by itself, takes HTTP_PROXY for https too, knows no ranges of addresses, and cannot be asked.
+ */
+export function proxyUrlFor(url: string, { httpProxy, httpsProxy, noProxy = "" }: ProxySettings): string | undefined {
+  const { protocol, hostname, port } = new URL(url);
+  const isSecure = protocol === "https:";
+  const proxy = isSecure ? httpsProxy : httpProxy;
+  if (proxy === undefined) return undefined;
+  const host = { name: bare(hostname), port: port || (isSecure ? "443" : "80") };
+  const isExempt = noProxy.split(/[,\s]+/).some((entry) => entry !== "" && covers(entry.toLowerCase(), host));
+  return isExempt ? undefined : proxy;
+}
+
+/** What in these settings must never be seen, in every spelling that it may take. */
+export function proxySecrets({ httpProxy, httpsProxy }: ProxySettings): readonly string[] {
+  return [httpProxy, httpsProxy].flatMap((proxy) => {
+    const { username, password } = new URL(proxy ?? "http://none");
+    if (!username && !password) return [];
+    const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    return [decodeURIComponent(password), password, `${username}:${password}`, Buffer.from(plain).toString("base64")];
+  });
+}
+
+/** A request that a proxy did not let through. GitHub has not seen it. */
+export class ProxyError extends Error {
+  override readonly name = "ProxyError";
+  readonly code = "PROXY";
+  readonly remedy: string;
+  constructor(message: string, remedy: string, cause: unknown) {
+    super(message, { cause });
+    this.remedy = remedy;
+  }
+}
+
+/** An error of a request that went by a proxy: a `ProxyError` when it was the proxy that failed, else the same error. */
+export function afterProxy(error: unknown, proxyUrl: string): unknown {
+  const { origin, username } = new URL(proxyUrl);
+  const proxy = `the proxy ${origin}`;
+  const { code = "", message = "" } = (error ?? {}) as NodeJS.ErrnoException;
+
+  const status = REFUSED.exec(message)?.[1];
+  if (status === "407") {
+    return username
+      ? new ProxyError(`${proxy} refused the credentials (407)`, "Check user and password in HTTPS_PROXY.", error)
+      : new ProxyError(`${proxy} asks for credentials (407)`, WITH_CREDENTIALS, error);
+  }
+  if (status) {
+    const remedy = "Have the proxy allow GitHub's host and port, or name the host in NO_PROXY.";
+    return new ProxyError(`${proxy} refused to connect to GitHub (${status})`, remedy, error);
+  }
+  if (code === "UND_ERR_PRX_TLS") {
+    const remedy = "Check the host in HTTPS_PROXY: it must be one that the certificate names.";
+    return new ProxyError(`${proxy} has a certificate for another name`, remedy, error);
+  }
+  if (!UNREACHABLE.includes(code)) return error;
+  return new ProxyError(`${proxy} cannot be reached (${code})`, "Check HTTPS_PROXY, and that the proxy is up.", error);
+}
+
+/** How undici says that a proxy answered something else than 200: at a tunnel, and without one. */
+const REFUSED = /^Proxy (?:response|Authentication Required) \((\d+)\)/;
+
+/** With a proxy nobody else is connected to, so that these are about the proxy. */
+const UNREACHABLE = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_PRX_CONN"];
+
+const WITH_CREDENTIALS =
+  "Put them into HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded.";
+
+/**
+ * Whether an entry of NO_PROXY covers a host: `*`, a name with all names below it, `.name` or `*.name` for those below
+ * it alone, an address, or a range of addresses (10.0.0.0/8). With `:port` it is for that port only.
+ */
+function covers(entry: string, { name, port }: { name: string; port: string }): boolean {
+  const [, range, bits] = /^([\da-f.:]+)\/(\d+)$/.exec(entry) ?? [];
+  if (range !== undefined) return isWithin(name, range, Number(bits));
+  const [, given = entry, itsPort] = isIPv6(entry) ? [] : (/^(.*?)(?::(\d+))?$/.exec(entry) ?? []);
+  if (itsPort !== undefined && itsPort !== port) return false;
+  const covered = bare(given);
+  if (covered === "*") return true;
+  const below = covered.replace(/^\*?\./, "");
+  return (covered === below && name === below) || name.endsWith(`.${below}`);
+}
+
+function isWithin(address: string, range: string, bits: number): boolean {
+  const [family, ofRange] = [isIP(address), isIP(range)];
+  if (family === 0 || family !== ofRange || bits > (family === 4 ? 32 : 128)) return false;
+  const kind = family === 4 ? "ipv4" : "ipv6";
+  const list = new BlockList();
+  list.addSubnet(range, bits, kind);
+  return list.check(address, kind);
+}
+
+/** Without the brackets of IPv6 and the dot that ends a name in full. */
+function bare(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1").replace(/(.)\.$/, "$1");
+}

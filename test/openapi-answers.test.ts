@@ -1,0 +1,297 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/github.ts";
+import { EDITIONS, type Exchange, judgeOf } from "../sandbox/openapi.ts";
+import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
+import { send } from "./support/service.ts";
+
+const REPOSITORY = "GET /repos/{owner}/{repo}";
+const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
+const COMMIT = "GET /repos/{owner}/{repo}/commits/{ref}";
+const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
+const INSTALLATION = "GET /repos/{owner}/{repo}/installation";
+const ACCESS_TOKEN = "POST /app/installations/{installation_id}/access_tokens";
+const APP = "GET /app";
+const INSTALLATIONS = "GET /app/installations";
+const USER = "GET /user";
+const WORKFLOWS = "GET /repos/{owner}/{repo}/actions/workflows";
+const RATE_LIMIT = "GET /rate_limit";
+
+/** What GitHub answers although its description does not list it. Nothing else may deviate. */
+const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
+  {
+    status: 401,
+    routes: [REPOSITORY, CONTENTS, COMMIT, DISPATCH, INSTALLATION, APP, INSTALLATIONS, WORKFLOWS, RATE_LIMIT],
+    reason:
+      "any route: docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit, 'Bad credentials'",
+  },
+  {
+    status: 403,
+    routes: [COMMIT, DISPATCH, WORKFLOWS],
+    reason:
+      "any route, for a missing permission: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
+  },
+  { status: 404, routes: [WORKFLOWS], reason: "any route, for what the token cannot see: the same page" },
+  {
+    status: 301,
+    routes: [CONTENTS, COMMIT, WORKFLOWS],
+    reason:
+      "reads of a renamed repository: docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api",
+  },
+  { status: 307, routes: [DISPATCH], reason: "writes to a renamed repository: the same page" },
+  {
+    status: 400,
+    routes: [DISPATCH, ACCESS_TOKEN, REPOSITORY],
+    reason:
+      "'Problems parsing JSON', an unknown version of the API: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
+  },
+];
+
+const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+
+function appJwt(): string {
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${part({ alg: "RS256", typ: "JWT" })}.${part({ iss: 7, iat: now - 60, exp: now + 540 })}`;
+  return `${text}.${sign("sha256", Buffer.from(text), privateKey).toString("base64url")}`;
+}
+
+/** One of every kind that the cases below speak of. */
+async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
+  const github = await startGitHub(options);
+  github.token("all");
+  github.token("metadata", { permissions: { metadata: "read" } });
+  github.token("elsewhere", { repositories: ["acme/other"] });
+  github.token("sso", { sso: "https://github.com/orgs/acme/sso?authorization_request=1" });
+  const shop = github.repository("acme/shop");
+  shop.put("a/values.yaml", "tag: 1\n");
+  shop.put("a/large.bin", "x".repeat(1_100_000));
+  shop.addCommit("0".repeat(40));
+  github.repository("acme/public").isPrivate = false;
+  github.repository("acme/before").rename("acme/after");
+  github.repository("acme/old").archived = true;
+  github.repository("acme/still").actionsDisabled = true;
+  shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
+  github.app({
+    id: 7,
+    publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+    installations: [
+      { id: 70, owner: "acme" },
+      { id: 71, owner: "umbrella", suspended: true },
+    ],
+  });
+  return github;
+}
+
+type Case = {
+  route: string;
+  status: number;
+  what: string;
+  path: string;
+  token?: string;
+  /** Sent as JSON; a text as it is. */
+  body?: unknown;
+  accept?: string;
+  headers?: Record<string, string>;
+};
+
+const at = (route: string, cases: Omit<Case, "route">[]): Case[] => cases.map((each) => ({ route, ...each }));
+
+const event = { event_type: "environment-ready", client_payload: { application: "pr-1" } };
+
+const CASES: Case[] = [
+  ...at(REPOSITORY, [
+    { status: 200, what: "a private repository", path: "/repos/acme/shop" },
+    { status: 200, what: "a public repository", path: "/repos/acme/public" },
+    { status: 200, what: "a repository by its id", path: "/repositories/1000" },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before" },
+    {
+      status: 400,
+      what: "an unknown version of the API",
+      path: "/repos/acme/shop",
+      headers: { "x-github-api-version": "2021-01-01" },
+    },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop", token: "wrong" },
+    { status: 403, what: "a token without single sign-on", path: "/repos/acme/shop", token: "sso" },
+    { status: 404, what: "no such repository", path: "/repos/acme/none" },
+    { status: 404, what: "an invisible repository", path: "/repos/acme/shop", token: "elsewhere" },
+  ]),
+  ...at(CONTENTS, [
+    { status: 200, what: "a file", path: "/repos/acme/shop/contents/a/values.yaml" },
+    { status: 200, what: "a directory", path: "/repos/acme/shop/contents/a" },
+    { status: 200, what: "a file over 1 MB", path: "/repos/acme/shop/contents/a/large.bin" },
+    {
+      status: 200,
+      what: "a raw file",
+      path: "/repos/acme/shop/contents/a%2Fvalues.yaml",
+      accept: "application/vnd.github.raw+json",
+    },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/contents/a" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/contents/a", token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/contents/a", token: "metadata" },
+    { status: 404, what: "no such file", path: "/repos/acme/shop/contents/b" },
+    { status: 404, what: "no such ref", path: "/repos/acme/shop/contents/a?ref=none" },
+  ]),
+  ...at(COMMIT, [
+    { status: 200, what: "a branch", path: "/repos/acme/shop/commits/main" },
+    { status: 200, what: "a commit", path: `/repos/acme/shop/commits/${"0".repeat(40)}` },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/commits/main" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/commits/main", token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/commits/main", token: "metadata" },
+    { status: 404, what: "no such repository", path: "/repos/acme/none/commits/main" },
+    { status: 422, what: "no such commit", path: `/repos/acme/shop/commits/${"1".repeat(40)}` },
+  ]),
+  ...at(DISPATCH, [
+    { status: 204, what: "an event", path: "/repos/acme/shop/dispatches", body: event },
+    { status: 307, what: "a renamed repository", path: "/repos/acme/before/dispatches", body: event },
+    { status: 400, what: "no JSON", path: "/repos/acme/shop/dispatches", body: "{" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/dispatches", body: event, token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/dispatches", body: event, token: "metadata" },
+    { status: 403, what: "an archived repository", path: "/repos/acme/old/dispatches", body: event },
+    { status: 404, what: "no such repository", path: "/repos/acme/none/dispatches", body: event },
+    { status: 422, what: "a repository without Actions", path: "/repos/acme/still/dispatches", body: event },
+    { status: 422, what: "no event type", path: "/repos/acme/shop/dispatches", body: {} },
+  ]),
+  ...at(INSTALLATION, [
+    { status: 200, what: "an installation", path: "/repos/acme/shop/installation", token: "app" },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/installation", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/repos/acme/shop/installation" },
+    { status: 404, what: "no installation", path: "/repos/initech/shop/installation", token: "app" },
+  ]),
+  ...at(ACCESS_TOKEN, [
+    { status: 201, what: "a token", path: "/app/installations/70/access_tokens", token: "app" },
+    {
+      status: 201,
+      what: "a narrowed token",
+      path: "/app/installations/70/access_tokens",
+      token: "app",
+      body: { repositories: ["shop"], permissions: { contents: "read" } },
+    },
+    { status: 400, what: "no JSON", path: "/app/installations/70/access_tokens", token: "app", body: "{" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app/installations/70/access_tokens" },
+    { status: 403, what: "a suspended installation", path: "/app/installations/71/access_tokens", token: "app" },
+    { status: 404, what: "no installation", path: "/app/installations/72/access_tokens", token: "app" },
+    {
+      status: 422,
+      what: "an unknown repository",
+      path: "/app/installations/70/access_tokens",
+      token: "app",
+      body: { repositories: ["none"] },
+    },
+  ]),
+  ...at(APP, [
+    { status: 200, what: "an App", path: "/app", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app" },
+  ]),
+  ...at(INSTALLATIONS, [
+    { status: 200, what: "an App", path: "/app/installations?per_page=1", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app/installations" },
+  ]),
+  ...at(WORKFLOWS, [
+    { status: 200, what: "a repository with a workflow", path: "/repos/acme/shop/actions/workflows?per_page=100" },
+    { status: 200, what: "a repository without Actions", path: "/repos/acme/still/actions/workflows" },
+    { status: 301, what: "a renamed repository", path: "/repos/acme/before/actions/workflows" },
+    { status: 401, what: "a wrong token", path: "/repos/acme/shop/actions/workflows", token: "wrong" },
+    { status: 403, what: "a missing permission", path: "/repos/acme/shop/actions/workflows", token: "metadata" },
+    { status: 404, what: "no such repository", path: "/repos/acme/none/actions/workflows" },
+  ]),
+  ...at(RATE_LIMIT, [{ status: 401, what: "a wrong token", path: "/rate_limit", token: "wrong" }]),
+  ...at(USER, [
+    { status: 200, what: "a user", path: "/user" },
+    { status: 401, what: "a wrong token", path: "/user", token: "wrong" },
+  ]),
+];
+
+const GITHUB_COM_CASES = at(RATE_LIMIT, [{ status: 200, what: "a token", path: "/rate_limit" }]);
+/** As long as its administrator has not switched limits on. */
+const ENTERPRISE_CASES = at(RATE_LIMIT, [{ status: 404, what: "a server without limits", path: "/rate_limit" }]);
+
+for (const edition of EDITIONS)
+  describe(`every answer of the stand-in is as ${edition} has it in GitHub's description`, () => {
+    const isEnterprise = edition !== "api.github.com";
+    const basePath = isEnterprise ? "/api/v3" : "";
+    const cases = isEnterprise ? [...CASES, ...ENTERPRISE_CASES] : [...CASES, ...GITHUB_COM_CASES];
+    const { validateExchange } = judgeOf(edition);
+    let github: StandInGitHub;
+    before(async () => {
+      const enterprise = { enterprise: `${edition.slice("ghes-".length)}.0`, basePath };
+      github = await startScene(isEnterprise ? enterprise : { limits: { primaryPerHour: 5000 } });
+    });
+    after(() => github.close());
+
+    async function exchange({
+      route,
+      path,
+      token = "all",
+      body,
+      accept = "*/*",
+      headers = {},
+    }: Case): Promise<Exchange> {
+      const answer = await send(github.url, {
+        method: route.split(" ")[0] as string,
+        path: basePath + path,
+        headers: {
+          authorization: `Bearer ${token === "app" ? appJwt() : token}`,
+          "user-agent": "test",
+          accept,
+          ...headers,
+        },
+        body: typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body),
+      });
+      assert.equal(github.requests.at(-1)?.route, route);
+      const contentType = answer.headers["content-type"]?.toString();
+      const isJson = contentType?.startsWith("application/json");
+      return {
+        route,
+        status: answer.status,
+        contentType,
+        // A request that is refused for its body is not as documented; its answer has to be.
+        requestBody: route === DISPATCH && answer.status >= 400 ? event : typeof body === "string" ? undefined : body,
+        responseBody: answer.text === "" ? undefined : isJson ? answer.json : answer.text,
+      };
+    }
+
+    for (const each of cases) {
+      it(`${each.route}: ${each.status} for ${each.what}`, async () => {
+        const seen = await exchange(each);
+        assert.equal(seen.status, each.status);
+        const allowed = NOT_LISTED.some(({ status, routes }) => status === each.status && routes.includes(each.route));
+        if (!allowed) return assert.deepEqual(validateExchange(seen), []);
+
+        assert.deepEqual(validateExchange(seen), [`${each.route}: status ${each.status} is not documented`]);
+        const asOtherErrors = { ...seen, route: REPOSITORY, status: 404, requestBody: undefined };
+        assert.deepEqual(validateExchange(asOtherErrors), []);
+        assert.equal(typeof (seen.responseBody as { message: unknown }).message, "string");
+      });
+    }
+
+    it(`${CONTENTS}: 304 for a file that has not changed`, async () => {
+      const path = "/repos/acme/shop/contents/a/values.yaml";
+      const headers = { authorization: "Bearer all", "user-agent": "test" };
+      const first = await send(github.url, { path: basePath + path, headers });
+      const again = await exchange({
+        ...{ route: CONTENTS, status: 304, what: "", path },
+        headers: { "if-none-match": String(first.headers.etag) },
+      });
+      assert.equal(again.status, 304);
+      assert.deepEqual(validateExchange(again), []);
+    });
+
+    it("is asked for on every route, once at least with success", () => {
+      const succeeding = cases.filter(({ status }) => status < 300).map(({ route }) => route);
+      assert.deepEqual(
+        new Set(succeeding),
+        new Set(isEnterprise ? ROUTE_NAMES.filter((route) => route !== RATE_LIMIT) : ROUTE_NAMES),
+      );
+    });
+
+    it("deviates in nothing that does not happen", () => {
+      const happens = new Set(cases.map(({ route, status }) => `${status} ${route}`));
+      const stale = NOT_LISTED.flatMap(({ status, routes }) => routes.map((route) => `${status} ${route}`));
+      assert.deepEqual(
+        stale.filter((each) => !happens.has(each)),
+        [],
+      );
+    });
+  });
