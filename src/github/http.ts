@@ -17,7 +17,21 @@ export type Answer = {
 
 export type Send = (route: string, parameters: Readonly<Record<string, unknown>>, token: string) => Promise<Answer>;
 
-export type GitHubHttp = { send: Send; close(): Promise<void> };
+/** A request as it goes over the wire, but for the token. */
+type WireRequest = {
+  readonly method: string;
+  /** Percent-encoded, with the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+};
+
+export type GitHubHttp = {
+  readonly send: Send;
+  /** What `send` would send. */
+  readonly requestFor: (route: string, parameters: Readonly<Record<string, unknown>>) => WireRequest;
+  close(): Promise<void>;
+};
 
 /** GitHub ends a request after 10 s; giving up earlier would abandon dispatches that it may still carry out. */
 const GITHUB_TIMEOUT_MS = 15_000;
@@ -65,18 +79,23 @@ export function openGitHubHttp({
     maxAnswerBytes: MAX_ANSWER_BYTES,
   });
 
-  const send: Send = async (route, parameters, token) => {
+  const requestFor: GitHubHttp["requestFor"] = (route, parameters) => {
     const request = build(route, parameters);
     const body = request.body === undefined ? null : JSON.stringify(request.body);
-    const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+    const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(request.headers)) {
       if (value !== undefined) headers[name] = String(value);
     }
     if (body !== null) headers["content-type"] = "application/json; charset=utf-8";
+    return { method: request.method, path: request.url.slice(origin.length), headers, body };
+  };
 
-    let path = request.url.slice(origin.length);
+  const send: Send = async (route, parameters, token) => {
+    const request = requestFor(route, parameters);
+    const headers = { ...request.headers, authorization: `Bearer ${token}` };
+    let { path } = request;
     for (let redirects = 0; ; redirects++) {
-      const attempt = { origin, path, method: request.method, headers, body };
+      const attempt = { ...request, origin, path, headers };
       const answer = await turns
         .take(() => sendOnce(connections, attempt, timeoutMs))
         .catch((error) => {
@@ -87,7 +106,7 @@ export function openGitHubHttp({
       path = next;
     }
   };
-  return { send, close: () => connections.destroy() };
+  return { send, requestFor, close: () => connections.destroy() };
 }
 
 async function sendOnce(
