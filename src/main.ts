@@ -8,6 +8,8 @@ const program = new Command("gh-runner")
   .description("Runs small GitHub workflows as TypeScript functions on your own infrastructure.")
   .version(VERSION, "-v, --version");
 
+const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
+
 program
   .command("serve")
   .description("start the service; settings come from the environment (docs/configuration.md)")
@@ -43,11 +45,29 @@ program
     init(name);
   });
 
+program
+  .command("doctor")
+  .description("check the settings and all that they lead to at GitHub; sends nothing to the repositories")
+  .option(...JSON_OPTION)
+  .action(async (options) => {
+    const { doctor } = await import("./cli/doctor.ts");
+    await doctor(options);
+  });
+
+program
+  .command("dispatch <application>")
+  .description("do the job for one application now, without the service, with the same settings")
+  .option("--revision <ref>", "git ref of the deployment repository at which the values file is read")
+  .option("--dry-run", "read, and print what would be sent; nothing is sent")
+  .option(...JSON_OPTION)
+  .action(async (application, options) => {
+    const { dispatch } = await import("./cli/dispatch.ts");
+    await dispatch(application, options);
+  });
+
 const runs = program
   .command("runs")
   .description("look at the runs of a running service, and re-run them; GH_RUNNER_URL says where it is");
-
-const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
 
 runs
   .command("list")

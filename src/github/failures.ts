@@ -2,6 +2,7 @@ import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "
 import type { Need } from "./credentials.ts";
 import type { Answer } from "./http.ts";
 import { isCloud } from "./limits.ts";
+import { ProxyError } from "./proxy.ts";
 
 /** What a request was for, in the words of its failure: "reading a.yaml in acme/deployment". */
 export type Attempted = Need & { readonly tried: string };
@@ -112,6 +113,9 @@ export function noAnswer(attempted: Attempted, url: string, error: unknown): Fai
       happened: "the answer is larger than this service reads",
       remedy: "Keep the file under 5 MB.",
     });
+  }
+  if (error instanceof ProxyError) {
+    return new TransientFailure({ ...cause, happened: error.message, remedy: error.remedy });
   }
   const certificate = /CERT|SELF_SIGNED|SIGNATURE|ERR_TLS/.test(code);
   return new TransientFailure({
