@@ -9,7 +9,7 @@ const SETTINGS = {
     "GITHUB_API_URL",
     "https://api.github.com",
     "Base URL of GitHub's REST API. GitHub Enterprise Server: `https://HOST/api/v3`.",
-    baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN"),
+    gitHubApiUrl,
   ),
   targetRepo: setting(
     "TARGET_REPO",
@@ -301,6 +301,18 @@ function baseUrl(example: string, tokenSetting: string): (text: string) => strin
     if (url.search || url.hash) throw new Error(`must not contain a query or a fragment, got "${text}"`);
     return (url.origin + url.pathname).replace(/\/+$/, "");
   };
+}
+
+/** Hosts: https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/about-storage-of-your-data-with-data-residency */
+function gitHubApiUrl(text: string): string {
+  const given = baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN")(text);
+  const host = new URL(given).host.replace(/^www\./, "");
+  const cloud = host === "github.com" || /^[^.]+\.ghe\.com$/.test(host) ? `api.${host}` : host;
+  const isCloud = cloud === "api.github.com" || /^api\.[^.]+\.ghe\.com$/.test(cloud);
+  if (isCloud && given !== `https://${cloud}`) {
+    throw new Error(`expected https://${cloud}, where the API of that GitHub is, got "${text}"`);
+  }
+  return given;
 }
 
 function repository(text: string): string {
