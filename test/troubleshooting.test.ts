@@ -402,14 +402,3 @@ describe("a message", () => {
     assert.match(message, /has no commit z+, which stands under .* VERIFY_COMMIT=false dispatches without looking\.$/);
   });
 });
-
-describe("a renamed repository", () => {
-  it("is followed with a token, and nothing has to be done", async (t) => {
-    const { github, url } = await startService(t);
-    deploy(github, "pr-1", "abc");
-    github.repository(DEPLOYMENT).rename("globex/deployment");
-    github.repository(TARGET).rename("acme/store");
-    assert.equal((await notify(url, { application: "pr-1" })).status, 200);
-    assert.equal(github.dispatches[0]?.repo, "acme/store");
-  });
-});
