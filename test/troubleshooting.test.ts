@@ -137,6 +137,17 @@ function tunnelRefused(status: number): Case {
   };
 }
 
+/** With an error as Node's TLS makes it: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+function connectionFailed(message: string, code: string): Case {
+  const attempted = {
+    tried: "reading a.yaml in acme/deployment",
+    repository: DEPLOYMENT,
+    permission: "Contents: read",
+  };
+  const error = Object.assign(new Error(message), { code });
+  return async () => noAnswer(attempted, "https://ghe.example/api/v3", error).message;
+}
+
 const LIMITED = { clock: movedClock(), random: () => 0 };
 
 /** By the headings of docs/troubleshooting.md. */
@@ -185,6 +196,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.",
     ),
   ],
+  // Words as users report them; GitHub does not document them.
   "The user is suspended": [said(CONTENTS, 403, "Sorry. Your account was suspended.")],
   "The App is not installed": [
     withApp((github) => installed(github)),
@@ -208,6 +220,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   "The App lacks a permission": [
     withApp((github) => installed(github, { ...installation, permissions: { contents: "read" } })),
+    // A token of another App, given to the service as it is: the words of the stand-in, and of GitHub.
+    said(DISPATCH, 403, "Resource not accessible by integration"),
   ],
   "The App's installation is suspended": [withApp((github) => installed(github, { ...installation, suspended: true }))],
   "The App's key or id is wrong": [
@@ -216,7 +230,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         .privateKey.export({ type: "pkcs8", format: "pem" })
         .toString(),
     }),
-    // https://docs.github.com/en/rest/apps/apps answers so to a JWT of an App that does not exist.
+    // Words as users report them; GitHub does not document them.
     withApp(
       (github) =>
         void github.fault(
@@ -309,17 +323,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     told({ when: (github) => void github.fault({ route: CONTENTS }, { kind: "cut" }) }),
   ],
   "The certificate is not trusted": [told({ github: { tls: privateAuthority().issue("127.0.0.1") } })],
+  "The certificate is not valid today": [connectionFailed("certificate has expired", "CERT_HAS_EXPIRED")],
   "The certificate is another host's": [
-    async () => {
-      const error = Object.assign(new Error("Hostname/IP does not match certificate's altnames"), {
-        code: "ERR_TLS_CERT_ALTNAME_INVALID",
-      });
-      return noAnswer(
-        { tried: "reading a.yaml in acme/deployment", repository: DEPLOYMENT, permission: "" },
-        "https://ghe.example/api/v3",
-        error,
-      ).message;
-    },
+    connectionFailed("Hostname/IP does not match certificate's altnames", "ERR_TLS_CERT_ALTNAME_INVALID"),
   ],
   "The host does not speak TLS": [async (t) => at(`https://127.0.0.1:${await serverOf(t, 200)}`)(t)],
   "The proxy refuses": [
@@ -351,6 +357,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       307,
       { message: "Moved" },
       { location: "https://elsewhere.example/repositories/1/dispatches?a=b" },
+    ),
+  ],
+  // https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api#user-agent
+  "The User-Agent is missing": [
+    said(
+      CONTENTS,
+      403,
+      "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.",
     ),
   ],
   "Something else answers": [answered(DISPATCH, 200, {}), answered(DISPATCH, 418, { message: "teapot" })],
