@@ -264,6 +264,8 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     checkReady: async () => {},
     authTokens: [],
     hasServiceToken: true,
+    noteRefused: () => {},
+    dashboard: undefined,
     version: "1.2.3",
     log: { debug() {}, info() {}, warn() {}, error() {} },
     secrets: knownSecrets([]),
