@@ -3,6 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
 import { type ClosingStack, closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
+import { webUrlOf } from "./dashboard/github-web.ts";
+import { livePages } from "./dashboard/live.ts";
 import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
 import { proxyFor } from "./github/proxy.ts";
@@ -125,6 +127,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       },
       { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
     );
+  const live = livePages(store.overview.revision, clock);
   const app = httpApp({
     workflows,
     accept,
@@ -135,6 +138,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     checkReady: worker.check,
     authTokens: config.authTokens,
     hasServiceToken,
+    // Nobody waits for it, and what the store cannot take is only missing from a list.
+    noteRefused: (event) => void store.overview.noteRefused(event, clock.now()).catch(() => {}),
+    dashboard: config.dashboard
+      ? {
+          overview: store.overview,
+          accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
+          live,
+          web: { url: webUrlOf(config.githubApiUrl), targetRepo: config.targetRepo },
+          clock,
+        }
+      : undefined,
     version: VERSION,
     log,
     secrets,
@@ -166,6 +180,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   // What starts runs begins last and stops first.
   onClose("the schedules", startSchedules(workflows, { accept, store, clock, log }));
+  // Pages that are open would hold up the server's closing.
+  onClose("the pages that are open", live.close);
 
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");

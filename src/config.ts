@@ -146,6 +146,12 @@ const SETTINGS = {
     numberFrom(0, 604_800),
   ),
   retainDays: setting("RETAIN_DAYS", "30", "For how long ended runs are kept, in days.", numberFrom(0.01, 3650)),
+  dashboard: setting(
+    "DASHBOARD",
+    "on",
+    "The page at `/`. `off`: there is none, and the API is all that is answered.",
+    onOrOff,
+  ),
   logLevel: setting("LOG_LEVEL", "info", "trace, debug, info, warn, error, fatal or silent.", level),
 };
 
@@ -348,6 +354,11 @@ function numberFrom(least: number, most: number): (text: string) => number {
 function yesOrNo(text: string): boolean {
   if (text !== "true" && text !== "false") throw new Error(`expected true or false, got "${text}"`);
   return text === "true";
+}
+
+function onOrOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new Error(`expected on or off, got "${text}"`);
+  return text === "on";
 }
 
 function portNumber(text: string): number {

@@ -44,6 +44,7 @@ describe("settings", () => {
       retryHours: 24,
       dedupeSeconds: 0,
       retainDays: 30,
+      dashboard: true,
       logLevel: "info",
       httpsProxy: undefined,
       httpProxy: undefined,

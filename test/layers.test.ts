@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ["model"],
   store: ["model"],
   inbound: ["model"],
+  dashboard: ["model"],
   workflows: ["index.ts"],
   load: ["model", "index.ts", "workflows"],
   cli: [
@@ -33,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "standalone.ts": ["settings.ts", "github", "config.ts", "secrets.ts", "model"],
   "settings.ts": ["github", "config.ts", "version.ts"],
   "index.ts": ["model"],
-  "http.ts": ["inbound", "model"],
+  "http.ts": ["inbound", "dashboard", "model"],
   "server.ts": ["inbound"],
   "log.ts": ["secrets.ts"],
   "secrets.ts": [],

@@ -265,6 +265,8 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     authTokens: [],
     variable: () => undefined,
     hasServiceToken: true,
+    noteRefused: () => {},
+    dashboard: undefined,
     version: "1.2.3",
     log: { debug() {}, info() {}, warn() {}, error() {} },
     secrets: knownSecrets([]),

@@ -1,4 +1,5 @@
 import type { LimitLog } from "./limits.ts";
+import type { Overview } from "./overview.ts";
 import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "./run.ts";
 
 /** An event that is about to become a run. */
@@ -55,6 +56,8 @@ export type RunFilter = {
   readonly status?: RunStatus | undefined;
   readonly workflow?: string | undefined;
   readonly group?: string | undefined;
+  /** Part of the group, the id, the outputs or the reason; letters count in any case. */
+  readonly text?: string | undefined;
 };
 
 export type RunPage = { readonly runs: readonly Run[]; readonly next: string | undefined };
@@ -104,7 +107,10 @@ export type RunStore = {
    */
   rerun(id: string, now: number): Promise<Rerun>;
   get(id: string): Promise<RunDetail | undefined>;
-  /** Newest first; `cursor` is the `next` of an earlier page. */
+  /**
+   * Newest first; `cursor` is the `next` of an earlier page. With `text` only so many runs are looked through at once:
+   * a page can have few runs, or none, and still a `next`.
+   */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
@@ -120,6 +126,8 @@ export type RunStore = {
   forget(before: number, limit: number): Promise<number>;
   /** What GitHub's limits have left of each account. */
   readonly limits: LimitLog;
+  /** What happened, in sum. */
+  readonly overview: Overview;
   /** Rejects when nothing can be stored. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -1,19 +1,19 @@
 import type { SQLInputValue, StatementSync } from "node:sqlite";
-import type { Run, RunStatus } from "../model/run.ts";
+import type { Run } from "../model/run.ts";
 import {
   type Accepted,
   type Claim,
   type Rerun,
   type RunDetail,
-  type RunFilter,
-  type RunPage,
   type RunStore,
   type Settlement,
   StoreUnavailable,
 } from "../model/store.ts";
 import { batchedWrites } from "./batch.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
+import { listRuns } from "./list-runs.ts";
 import { cannot, openSqlite } from "./open-sqlite.ts";
+import { sqliteOverview } from "./overview.ts";
 import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
 
 /**
@@ -251,29 +251,6 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     };
   }
 
-  function list({ status, workflow, group }: RunFilter, { limit, cursor }: Parameters<RunStore["list"]>[1]): RunPage {
-    const conditions: string[] = [];
-    const values: SQLInputValue[] = [];
-    const where = (condition: string, value: SQLInputValue | undefined) => {
-      if (value === undefined) return;
-      conditions.push(condition);
-      values.push(value);
-    };
-    // Written out: a partial index is not found for a bound value, nor without the words of its own condition.
-    if (status !== undefined) conditions.push(`status = '${status}'`);
-    if (status !== undefined && RARE_ENDS.includes(status)) conditions.push(IS_RARE_END);
-    where("workflow = ?", workflow);
-    where("grp = ?", group);
-    where("seq < ?", cursor === undefined ? undefined : Number(cursor));
-    const rows = all(
-      `SELECT * FROM runs ${indexFor(status)} ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`,
-      ...values,
-      limit + 1,
-    );
-    const page = rows.slice(0, limit);
-    return { runs: page.map(runOf), next: rows.length > limit ? String(page.at(-1)?.seq) : undefined };
-  }
-
   /** Goes through the oldest runs only, so that it needs no index. */
   function forget(before: number, limit: number): number {
     const over: number[] = [];
@@ -282,6 +259,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       if (row.ended_at !== null && (row.ended_at as number) < before) over.push(row.seq as number);
     }
     for (const seq of over) change("DELETE FROM runs WHERE seq = ?", seq);
+    change("DELETE FROM refused_events WHERE last_at < ?", before);
     return over.length;
   }
 
@@ -319,7 +297,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       }),
     rerun: (id, at) => write(() => rerun(id, at)),
     get: (id) => read(() => get(id)),
-    list: (filter, page) => read(() => list(filter, page)),
+    list: (filter, page) => read(() => listRuns(all, filter, page)),
     findSuccess: (workflow, dedupeKey, since) =>
       read(
         () =>
@@ -346,6 +324,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       ),
     forget: (before, limit) => write(() => forget(before, limit), { flush: false }),
     limits: sqliteLimitLog({ all, change }, write),
+    overview: sqliteOverview({ all, one, change }, { write, read }),
     check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
       // Writes that wait are committed first: they were handed over before.
@@ -354,17 +333,6 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     },
   };
 }
-
-/** Without a hint the planner takes the newest runs and goes through all that have ended. */
-function indexFor(status: RunStatus | undefined): string {
-  if (status === "queued") return "INDEXED BY due";
-  if (status === "running") return "INDEXED BY leased";
-  return "";
-}
-
-/** How few runs end; see the indexes of the same names in migrations.ts. */
-const RARE_ENDS: readonly RunStatus[] = ["failure", "skipped", "superseded"];
-const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded')";
 
 async function read<T>(work: () => T): Promise<T> {
   try {
