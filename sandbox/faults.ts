@@ -2,6 +2,8 @@
 export type FaultMatch = {
   /** Method and template as GitHub's documentation writes them: `GET /repos/{owner}/{repo}`. */
   readonly route?: string;
+  /** `GET`, where the path alone is not enough. */
+  readonly method?: string;
   /** The decoded path, whole or as a pattern. */
   readonly path?: string | RegExp;
   /** How many requests it meets; all without it. */
@@ -61,6 +63,7 @@ export function faultScript() {
       for (const entry of faults) {
         const { match } = entry;
         if (match.route !== undefined && match.route !== route) continue;
+        if (match.method !== undefined && !route.startsWith(`${match.method} `)) continue;
         if (typeof match.path === "string" && match.path !== path) continue;
         // Not test(): a pattern with the flag g would remember where it stood.
         if (match.path instanceof RegExp && path.search(match.path) === -1) continue;

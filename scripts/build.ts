@@ -1,13 +1,16 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
-/** Makes the release: one file that needs nothing but Node. */
+/**
+ * Makes the release: two files that need nothing but Node. zod has a file of its own, because workflows import it too,
+ * and get the very one that the service uses.
+ */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-const { outputFiles } = await build({
+const COMMON = {
   absWorkingDir: ROOT,
-  entryPoints: ["src/main.ts"],
+  outdir: "dist",
   bundle: true,
   minify: true,
   keepNames: true,
@@ -16,12 +19,26 @@ const { outputFiles } = await build({
   target: "node24",
   format: "esm",
   write: false,
+} satisfies BuildOptions;
+
+const zodBeside: Plugin = {
+  name: "zod beside",
+  setup: ({ onResolve }) => onResolve({ filter: /^zod$/ }, () => ({ path: "./zod.js", external: true })),
+};
+
+const service = await build({
+  ...COMMON,
+  entryPoints: { "gh-runner": "src/main.ts" },
+  plugins: [zodBeside],
   // Bundled CommonJS libraries ask for Node's own modules through `require`.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 });
+const zod = await build({ ...COMMON, entryPoints: { zod: "zod" } });
 
 // Renamed into place, so that a process that starts meanwhile finds the old file or the new one, and never half of it.
 mkdirSync(`${ROOT}dist`, { recursive: true });
-const unfinished = `${ROOT}dist/.gh-runner.${process.pid}.js`;
-writeFileSync(unfinished, outputFiles[0]?.contents ?? "", { mode: 0o755 });
-renameSync(unfinished, `${ROOT}dist/gh-runner.js`);
+for (const { path, contents } of [zod, service].flatMap(({ outputFiles }) => outputFiles)) {
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, contents, { mode: path.endsWith("gh-runner.js") ? 0o755 : 0o644 });
+  renameSync(unfinished, path);
+}

@@ -1,20 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
-import { closingStack } from "./closing-stack.ts";
+import { type ClosingStack, closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
-import { gitHubAs, type Wait } from "./github/client.ts";
-import { openGitHubHttp } from "./github/http.ts";
-import { proxyFor, proxySecrets } from "./github/proxy.ts";
+import type { Wait } from "./github/ask.ts";
+import { openGitHub } from "./github/open-github.ts";
+import { proxyFor } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
+import type { AcceptEvent } from "./inbound/http-trigger.ts";
+import { scheduleProblem, startSchedules } from "./inbound/schedule.ts";
+import { type CheckedWorkflows, checkedWorkflows } from "./load/check-workflows.ts";
+import { loadWorkflows } from "./load/load-workflows.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
+import type { GitHub } from "./model/github.ts";
 import type { Json } from "./model/run.ts";
-import type { Workflow } from "./model/workflow.ts";
+import type { RunDetail } from "./model/store.ts";
+import { groupOf, type Workflow } from "./model/workflow.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
+import { gitHubSettings, secretsIn } from "./settings.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { VERSION } from "./version.ts";
+import { guardProcess } from "./worker/process-guard.ts";
 import { startWorker } from "./worker/worker.ts";
 import { environmentReady } from "./workflows/environment-ready.ts";
 
@@ -28,46 +36,72 @@ export type AppOptions = {
   readonly wait?: Wait;
   readonly serverLimits?: Partial<ServerLimits>;
   readonly githubTimeoutMs?: number;
+  /** How long a request may wait before GitHub's limits before its run is put back into the store, ms. */
+  readonly githubPatienceMs?: number;
+  /** Workflows beside those of the settings. */
+  readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
+  /** What workflows get in place of GitHub: a dry run holds its writes back. */
+  readonly gitHub?: (github: GitHub) => GitHub;
+  /** No address and no schedules: runs begin by `start` alone. */
+  readonly closed?: boolean;
 };
 
 export type RunningApp = {
   /** Where the service answers, such as `http://127.0.0.1:9555`. */
   readonly url: string;
+  /**
+   * Starts a run of a workflow with this input; resolves when it has ended, or an attempt has failed, or after so many
+   * milliseconds.
+   */
+  start(workflow: string, input: Json, waitMs: number): Promise<RunDetail>;
   /** Answers what is in flight, then closes everything, in reverse order of opening. */
   close(): Promise<void>;
 };
 
 /** The composition root: opens everything, wires it together, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
-  const { clock = systemClock, random = Math.random, githubTimeoutMs } = options;
+  const { clock = systemClock, random = Math.random } = options;
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const { onClose, close } = closingStack();
 
-  const secrets = knownSecrets([config.githubToken ?? [], config.authTokens, proxySecrets(config)].flat());
+  const secrets = knownSecrets(secretsIn(config));
+  const { workflows, fileOf, variables } = await workflowsOf(config, { onClose, more: options.workflows }).catch(
+    async (error) => {
+      await close();
+      throw error;
+    },
+  );
+  for (const value of Object.values(variables)) secrets.hide(value);
+
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
 
-  const { send, ...gitHubHttp } = openGitHubHttp({
-    apiUrl: config.githubApiUrl,
-    userAgent: `gh-runner/${VERSION}`,
-    proxies: config,
-    ...(githubTimeoutMs === undefined ? {} : { timeoutMs: githubTimeoutMs }),
-  });
-  onClose("the connections to GitHub", gitHubHttp.close);
-  const gitHubNeeds = {
-    apiUrl: config.githubApiUrl,
-    send,
-    now: clock.now,
-    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
-  };
+  if ([...fileOf.values()].some((file) => file !== BUILT_IN)) onClose("the guard of the process", guardProcess(log));
 
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
 
-  const workflows = [environmentReady(config) as Workflow];
+  const gitHub = await openGitHub({
+    ...gitHubSettings(config),
+    hide: secrets.hide,
+    limitLog: store.limits,
+    clock,
+    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
+    onPause: ({ until, ...pause }) =>
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
+    timeoutMs: options.githubTimeoutMs,
+    patienceMs: options.githubPatienceMs,
+  });
+  onClose("the connections to GitHub", gitHub.close);
+
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
-    github: (token, saw) => gitHubAs(token ?? config.githubToken ?? "", { ...gitHubNeeds, saw }),
+    github(attempt) {
+      const { github, release } = gitHub.attempt(attempt);
+      return { github: options.gitHub?.(github) ?? github, release };
+    },
+    envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
+    tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
@@ -78,27 +112,45 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     retainDays: config.retainDays,
   });
 
+  const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
+  const accept: AcceptEvent = async ({ workflow, input, token, event }, { wait }) =>
+    worker.accept(
+      {
+        id: randomUUID(),
+        workflow: workflow.name,
+        group: groupOf(workflow, input),
+        input,
+        event,
+        ownToken: token !== undefined,
+      },
+      { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
+    );
   const app = httpApp({
     workflows,
-    accept: ({ workflow, body, token }, { wait }) =>
-      worker.accept(
-        {
-          id: randomUUID(),
-          workflow: workflow.name,
-          group: workflow.concurrency?.({ body }),
-          input: body as Json,
-          ownToken: token !== undefined,
-        },
-        { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
-      ),
+    accept,
+    webhookSecret: config.githubWebhookSecret,
+    fluxKey: config.fluxHmacKey,
+    variable: (name) => variables[name],
     runs: { list: store.list, get: store.get, rerun: worker.rerun },
     checkReady: worker.check,
     authTokens: config.authTokens,
-    hasServiceToken: config.githubToken !== undefined,
+    hasServiceToken,
     version: VERSION,
     log,
     secrets,
   });
+  const start: RunningApp["start"] = async (name, input, waitMs) => {
+    const workflow = workflows.find((each) => each.name === name);
+    if (!workflow) throw new Error(`There is no workflow ${name}.`);
+    const event = { id: randomUUID(), workflow: name, group: groupOf(workflow, input), input, ownToken: false };
+    const { run, outcome } = await worker.accept(event, { token: undefined, waitMs });
+    await outcome;
+    return (await store.get(run)) as RunDetail;
+  };
+  if (options.closed) {
+    onClose("the runs in flight", () => worker.drain(limits.drainMs));
+    return { url: "", start, close };
+  }
   const server = await listen(app, { port: config.port, host: config.host, limits }).catch(async (error) => {
     await close();
     throw error;
@@ -112,16 +164,50 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     await worker.drain(Math.max(0, deadline - performance.now()));
   });
 
+  // What starts runs begins last and stops first.
+  onClose("the schedules", startSchedules(workflows, { accept, store, clock, log }));
+
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
   }
-  if (!config.githubToken) {
-    log.warn("GITHUB_TOKEN is not set: only requests that bring their own github_token will work");
+  if (!hasServiceToken) {
+    log.warn(
+      "neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work",
+    );
   }
+  log.info(gitHub.aboutLimits);
   const proxy = proxyFor(config.githubApiUrl, config);
   log.info(
     { url: server.url, version: VERSION, github: config.githubApiUrl, ...(proxy ? { proxy } : {}) },
     "gh-runner is ready",
   );
-  return { url: server.url, close };
+  return { url: server.url, start, close };
+}
+
+const BUILT_IN = "built in";
+
+/**
+ * All workflows of a service: the built-in one, those of WORKFLOWS_DIR, and more.
+ * @throws Error that begins with "Cannot" and names everything that is wrong with any of them.
+ */
+export async function workflowsOf(
+  config: Config,
+  {
+    onClose,
+    more = [],
+    variable = config.variable,
+    hasWebhookSecret = config.githubWebhookSecret !== undefined,
+  }: {
+    onClose: ClosingStack["onClose"];
+    more?: AppOptions["workflows"] | undefined;
+    variable?: Config["variable"];
+    hasWebhookSecret?: boolean;
+  },
+): Promise<CheckedWorkflows> {
+  const loaded = config.workflowsDir === undefined ? [] : await loadWorkflows(config.workflowsDir, onClose);
+  // Not its token: workflows name the variable that holds theirs.
+  const { githubToken: _, ...pair } = config;
+  const builtIn = [{ workflow: environmentReady(pair) as Workflow, file: BUILT_IN }];
+  const all = [...loaded, ...more.map(({ workflow, file }) => ({ file, exported: workflow }))];
+  return checkedWorkflows(builtIn, all, { variable, scheduleProblem, hasWebhookSecret });
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { appPrivateKey } from "./private-key.ts";
 
 /** Every setting of the service: its name, its default as one would write it, and how its text becomes a value. */
 const SETTINGS = {
@@ -45,6 +46,25 @@ const SETTINGS = {
       "that bring their own `github_token` work.",
     token,
   ),
+  githubLimits: setting(
+    "GITHUB_LIMITS",
+    "auto",
+    "Requests are held back before GitHub's limits. `auto`: where GitHub has limits by default (api.github.com and " +
+      "*.ghe.com). `on`, `off`, or spelled out: `points=900/60s,writes=80/60s,writes=500/3600s` (a read costs 1 point, a " +
+      "write 5). A pause that GitHub asks for is always kept.",
+    limits,
+  ),
+  githubAppId: setting(
+    "GITHUB_APP_ID",
+    "",
+    "App ID or client ID of a GitHub App that is used in place of GITHUB_TOKEN (docs/github-app.md).",
+    appId,
+  ),
+  githubAppPrivateKey: secret(
+    "GITHUB_APP_PRIVATE_KEY",
+    "Private key of that App: PEM, PKCS#1 or PKCS#8, with line breaks or `\\n` in their place, or all of it in base64.",
+    (text) => (text === "" ? undefined : appPrivateKey(text)),
+  ),
   deploymentRef: setting(
     "DEPLOYMENT_REF",
     "",
@@ -64,12 +84,36 @@ const SETTINGS = {
     "Event type that is dispatched: 1 to 100 characters.",
     eventType,
   ),
+  verifyCommit: setting(
+    "VERIFY_COMMIT",
+    "false",
+    "`true`: before anything is dispatched, the commit must exist in TARGET_REPO, which costs one more read; else the " +
+      "run fails and names file, key and value.",
+    yesOrNo,
+  ),
   applicationPrefix: setting(
     "APPLICATION_PREFIX",
     "pr-",
     "Applications whose names do not start so are skipped. Set to nothing (`APPLICATION_PREFIX=`): none is skipped.",
     (text) => text,
     { emptyCounts: true },
+  ),
+  workflowsDir: setting(
+    "WORKFLOWS_DIR",
+    "",
+    "Folder of your own workflows: each `*.ts`, `*.mts` or `*.js` in it is one (docs/workflows.md). Empty: none.",
+    optional,
+  ),
+  githubWebhookSecret: secret(
+    "GITHUB_WEBHOOK_SECRET",
+    "What GitHub signs its webhooks with. Needed by workflows with the trigger `github`.",
+    (text) => text || undefined,
+  ),
+  fluxHmacKey: secret(
+    "FLUX_HMAC_KEY",
+    "What Flux signs its notifications with (provider `generic-hmac`), for workflows with the trigger `flux`. Unset: " +
+      "they are let in like any caller, by one of AUTH_TOKENS.",
+    (text) => text || undefined,
   ),
   authTokens: secret(
     "AUTH_TOKENS",
@@ -120,7 +164,21 @@ type Values<Settings extends Readonly<Record<string, Setting<unknown>>>> = {
   readonly [K in keyof Settings]: ReturnType<Settings[K]["parse"]>;
 };
 
-export type Config = Values<typeof SETTINGS>;
+type GitHubApp = {
+  /** App ID or client ID. */
+  readonly id: string;
+  /** PKCS#8 PEM. */
+  readonly privateKey: string;
+};
+
+export type Config = Omit<Values<typeof SETTINGS>, "githubAppId" | "githubAppPrivateKey"> & {
+  readonly githubApp: GitHubApp | undefined;
+  /**
+   * A variable that a workflow declares, or what the file holds that `{name}_FILE` names; undefined when it is not set.
+   * @throws Error when the file cannot be read.
+   */
+  readonly variable: (name: string) => string | undefined;
+};
 
 /** Settings that cannot be used; the message names all of them and what to do. */
 export class ConfigError extends Error {
@@ -134,12 +192,42 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws ConfigError with all problems in one message.
  */
 export function readConfig(environment: Environment = process.env): Config {
-  const { values, problems } = readSettings(SETTINGS, environment);
+  const { config, problems } = inspectConfig(environment);
   if (problems.length > 0) {
     const lines = problems.map((problem) => `\n  ${problem}`).join("");
     throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):${lines}`);
   }
-  return values;
+  return config;
+}
+
+/** The same for whoever wants to look at the rest all the same: settings that cannot be used have their defaults. */
+export function inspectConfig(environment: Environment = process.env): {
+  readonly config: Config;
+  /** `NAME: what is wrong` */
+  readonly problems: readonly string[];
+} {
+  const { values, problems } = readSettings(SETTINGS, environment);
+  const { githubAppId: id, githubAppPrivateKey: privateKey, ...others } = values;
+  return {
+    config: {
+      ...others,
+      githubApp: id && privateKey ? { id, privateKey } : undefined,
+      variable: (name) => secretText(environment, name) || undefined,
+    },
+    problems: [...problems, ...credentialProblems(environment)],
+  };
+}
+
+/** What is wrong with settings that are right each by itself. */
+function credentialProblems(environment: Environment): string[] {
+  const isSet = (name: string) => Boolean(environment[name] || environment[`${name}_FILE`]);
+  const [hasId, hasKey] = [isSet("GITHUB_APP_ID"), isSet("GITHUB_APP_PRIVATE_KEY")];
+  if (hasId && !hasKey) return ["GITHUB_APP_PRIVATE_KEY: is missing; GITHUB_APP_ID needs it"];
+  if (hasKey && !hasId) return ["GITHUB_APP_ID: is missing; GITHUB_APP_PRIVATE_KEY needs it"];
+  if (hasId && isSet("GITHUB_TOKEN")) {
+    return ["GITHUB_TOKEN: is set, and a GitHub App too; unset one of them, so that it is clear which is used"];
+  }
+  return [];
 }
 
 /**
@@ -164,7 +252,7 @@ function readSettings<Settings extends Readonly<Record<string, Setting<unknown>>
       return [key, parse(given === undefined || (given === "" && !emptyCounts) ? fallback : given)];
     } catch (problem) {
       problems.push(`${name}: ${(problem as Error).message}`);
-      return [key, undefined];
+      return [key, parse(fallback)];
     }
   });
   return { values: Object.fromEntries(entries), problems };
@@ -257,6 +345,11 @@ function numberFrom(least: number, most: number): (text: string) => number {
   };
 }
 
+function yesOrNo(text: string): boolean {
+  if (text !== "true" && text !== "false") throw new Error(`expected true or false, got "${text}"`);
+  return text === "true";
+}
+
 function portNumber(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new Error(`expected a port from 0 to 65535, got "${text}"`);
@@ -311,6 +404,21 @@ function pathTemplates(text: string): readonly string[] {
   return templates;
 }
 
+/** At most so many units in so many milliseconds. */
+type Limit = { readonly unit: "points" | "writes"; readonly most: number; readonly ms: number };
+
+function limits(text: string): "auto" | "on" | "off" | readonly Limit[] {
+  if (text === "auto" || text === "on" || text === "off") return text;
+  return text.split(",").map((each) => {
+    const [, unit, most, seconds] = /^\s*(points|writes)=([1-9]\d*)\/(\d+(?:\.\d+)?)s\s*$/.exec(each) ?? [];
+    const ms = Number(seconds) * 1000;
+    if (!unit || !(ms > 0)) {
+      throw new Error(`expected auto, on, off, or limits such as points=900/60s,writes=80/60s, got "${each.trim()}"`);
+    }
+    return { unit: unit as Limit["unit"], most: Number(most), ms };
+  });
+}
+
 function keyPath(text: string): string {
   if (text.split(".").includes("")) throw new Error(`expected names with dots in between, got "${text}"`);
   return text;
@@ -326,6 +434,15 @@ function token(text: string): string | undefined {
   const trimmed = text.trim();
   if (!/^[\x21-\x7e]*$/.test(trimmed)) throw new Error("contains characters that no token has (spaces, line breaks)");
   return trimmed || undefined;
+}
+
+/** Client IDs: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app */
+function appId(text: string): string | undefined {
+  const id = text.trim();
+  if (!/^(?:\d+|Iv[\w.]+)?$/.test(id)) {
+    throw new Error(`expected the App ID, a number, or the client ID, which begins with Iv, got "${id}"`);
+  }
+  return id || undefined;
 }
 
 function tokenList(text: string): readonly string[] {

@@ -1,5 +1,7 @@
 import { Hono } from "hono";
 import { authorize } from "./inbound/authorize.ts";
+import { mountFluxTrigger } from "./inbound/flux-trigger.ts";
+import { mountGitHubWebhooks } from "./inbound/github-trigger.ts";
 import { type AcceptEvent, mountHttpTrigger } from "./inbound/http-trigger.ts";
 import { mountOpenApi } from "./inbound/openapi.ts";
 import { problem, Refusal } from "./inbound/problem.ts";
@@ -16,6 +18,12 @@ export type HttpNeeds = {
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
   readonly authTokens: readonly string[];
+  /** What GitHub signs its webhooks with. */
+  readonly webhookSecret?: string | undefined;
+  /** What Flux signs with, where a workflow names no key of its own. */
+  readonly fluxKey?: string | undefined;
+  /** The value of a variable that a trigger names. */
+  readonly variable: (name: string) => string | undefined;
   /** Whether the service has a GitHub token of its own. */
   readonly hasServiceToken: boolean;
   readonly version: string;
@@ -43,8 +51,18 @@ export function httpApp(needs: HttpNeeds): Hono {
   app.all("/ready", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
 
   for (const workflow of workflows) {
-    const { http } = workflow.on;
-    if (http) mountHttpTrigger(app, workflow, http, { guard, accept, hasServiceToken });
+    const { http, flux } = workflow.on;
+    if (http) {
+      const own = http.token === undefined ? guard : authorize([needs.variable(http.token) ?? ""]);
+      mountHttpTrigger(app, workflow, http, { guard: own, accept, hasServiceToken });
+    }
+    if (flux) {
+      const key = flux.key === undefined ? needs.fluxKey : needs.variable(flux.key);
+      mountFluxTrigger(app, workflow, flux, { key, guard, accept });
+    }
+  }
+  if (needs.webhookSecret !== undefined) {
+    mountGitHubWebhooks(app, workflows, { secret: needs.webhookSecret, accept });
   }
   mountRunsApi(app, needs.runs, guard);
   mountOpenApi(app, { workflows, version: needs.version, isGuarded: authTokens.length > 0 }, guard);

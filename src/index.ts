@@ -1,4 +1,22 @@
+export type { RunContext, RunLog, WaitForOptions } from "./model/context.ts";
+export type { Duration } from "./model/duration.ts";
 export { LimitReached, PermanentFailure, TransientFailure } from "./model/failure.ts";
+export type { GitHub, GitHubAnswer, RequestOptions, RequestParameters, StartedWorkflow } from "./model/github.ts";
 export type { Json, Outcome } from "./model/run.ts";
-export type { Context, GitHub, HttpTrigger, Schema, Skip, Workflow } from "./model/workflow.ts";
+export type {
+  Ended,
+  FluxEvent,
+  FluxTrigger,
+  GitHubTrigger,
+  HttpAnswer,
+  HttpTrigger,
+  ScheduleTrigger,
+  Schema,
+  Tick,
+  TriggerKind,
+  Triggers,
+  WebhookEvent,
+  WebhookName,
+} from "./model/triggers.ts";
+export type { Context, Skip, Workflow } from "./model/workflow.ts";
 export { defineWorkflow, skip } from "./model/workflow.ts";

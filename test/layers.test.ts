@@ -14,23 +14,45 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["model"],
   inbound: ["model"],
   workflows: ["index.ts"],
-  cli: ["app.ts", "inbound", "config.ts", "log.ts", "version.ts"],
+  load: ["model", "index.ts", "workflows"],
+  cli: [
+    "app.ts",
+    "doctor.ts",
+    "dispatch-once.ts",
+    "run-once.ts",
+    "inbound",
+    "model",
+    "config.ts",
+    "log.ts",
+    "version.ts",
+    "closing-stack.ts",
+  ],
+  "doctor.ts": ["standalone.ts", "github", "config.ts", "model"],
+  "dispatch-once.ts": ["run-once.ts", "workflows", "config.ts", "model"],
+  "run-once.ts": ["standalone.ts", "settings.ts", "github", "worker", "config.ts", "log.ts", "secrets.ts", "model"],
+  "standalone.ts": ["settings.ts", "github", "config.ts", "secrets.ts", "model"],
+  "settings.ts": ["github", "config.ts", "version.ts"],
   "index.ts": ["model"],
   "http.ts": ["inbound", "model"],
   "server.ts": ["inbound"],
   "log.ts": ["secrets.ts"],
   "secrets.ts": [],
-  "config.ts": [],
+  "config.ts": ["private-key.ts"],
+  "private-key.ts": [],
   "closing-stack.ts": [],
   "version.ts": [],
   "main.ts": ["cli", "model", "version.ts"],
 };
 
 /** Packages that only one room knows. */
-const ONLY_IN: Readonly<Record<string, string>> = {
+const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   undici: "github",
   "@octokit/endpoint": "github",
-  "js-yaml": "workflows",
+  "universal-github-app-jwt": "github",
+  "@octokit/types": "model",
+  "@octokit/webhooks-types": "model",
+  croner: "inbound",
+  "js-yaml": ["workflows", "github"],
   commander: "main.ts",
   "node:sqlite": "store",
   pino: "log.ts",
@@ -66,7 +88,7 @@ describe("imports point one way", () => {
       for (const { from, isType } of importsOf(file)) {
         if (!from.startsWith(".")) {
           assert.ok(
-            (ONLY_IN[from] ?? room) === room || (isType && from === "pino"),
+            [ONLY_IN[from] ?? room].flat().includes(room) || (isType && from === "pino"),
             `${from} belongs to ${ONLY_IN[from]}`,
           );
           continue;

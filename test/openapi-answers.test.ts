@@ -10,6 +10,7 @@ const REPOSITORY = "GET /repos/{owner}/{repo}";
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
 const COMMIT = "GET /repos/{owner}/{repo}/commits/{ref}";
 const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
+const START = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
 const INSTALLATION = "GET /repos/{owner}/{repo}/installation";
 const ACCESS_TOKEN = "POST /app/installations/{installation_id}/access_tokens";
 const APP = "GET /app";
@@ -22,22 +23,27 @@ const RATE_LIMIT = "GET /rate_limit";
 const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
   {
     status: 401,
-    routes: [REPOSITORY, CONTENTS, COMMIT, DISPATCH, INSTALLATION, APP, INSTALLATIONS, WORKFLOWS, RATE_LIMIT],
+    routes: [REPOSITORY, CONTENTS, COMMIT, DISPATCH, START, INSTALLATION, APP, INSTALLATIONS, WORKFLOWS, RATE_LIMIT],
     reason:
       "any route: docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit, 'Bad credentials'",
   },
   {
     status: 403,
-    routes: [COMMIT, DISPATCH, WORKFLOWS],
+    routes: [COMMIT, DISPATCH, START, WORKFLOWS],
     reason:
       "any route, for a missing permission: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
   },
-  { status: 404, routes: [WORKFLOWS], reason: "any route, for what the token cannot see: the same page" },
+  { status: 404, routes: [WORKFLOWS, START], reason: "any route, for what the token cannot see: the same page" },
   {
     status: 301,
     routes: [CONTENTS, COMMIT, WORKFLOWS],
     reason:
       "reads of a renamed repository: docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api",
+  },
+  {
+    status: 422,
+    routes: [START],
+    reason: "any route, for a request that cannot be: 'Validation failed' on the page about troubleshooting",
   },
   { status: 307, routes: [DISPATCH], reason: "writes to a renamed repository: the same page" },
   {
@@ -67,6 +73,8 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   const shop = github.repository("acme/shop");
   shop.put("a/values.yaml", "tag: 1\n");
   shop.put("a/large.bin", "x".repeat(1_100_000));
+  shop.put(".github/workflows/tests.yml", "on: workflow_dispatch\n");
+  shop.put(".github/workflows/push.yml", "on: push\n");
   shop.addCommit("0".repeat(40));
   github.repository("acme/public").isPrivate = false;
   github.repository("acme/before").rename("acme/after");
@@ -99,6 +107,9 @@ type Case = {
 const at = (route: string, cases: Omit<Case, "route">[]): Case[] => cases.map((each) => ({ route, ...each }));
 
 const event = { event_type: "environment-ready", client_payload: { application: "pr-1" } };
+
+const start = { ref: "main" };
+const SHOP_WORKFLOWS = "/repos/acme/shop/actions/workflows";
 
 const CASES: Case[] = [
   ...at(REPOSITORY, [
@@ -153,6 +164,20 @@ const CASES: Case[] = [
     { status: 422, what: "a repository without Actions", path: "/repos/acme/still/dispatches", body: event },
     { status: 422, what: "no event type", path: "/repos/acme/shop/dispatches", body: {} },
   ]),
+  ...at(START, [
+    { status: 204, what: "a workflow", path: `${SHOP_WORKFLOWS}/tests.yml/dispatches`, body: { ref: "main" } },
+    { status: 401, what: "a wrong token", path: `${SHOP_WORKFLOWS}/tests.yml/dispatches`, body: start, token: "wrong" },
+    {
+      status: 403,
+      what: "a missing permission",
+      path: `${SHOP_WORKFLOWS}/tests.yml/dispatches`,
+      body: start,
+      token: "metadata",
+    },
+    { status: 404, what: "no such workflow", path: `${SHOP_WORKFLOWS}/none.yml/dispatches`, body: start },
+    { status: 422, what: "no such ref", path: `${SHOP_WORKFLOWS}/tests.yml/dispatches`, body: { ref: "none" } },
+    { status: 422, what: "a workflow without the trigger", path: `${SHOP_WORKFLOWS}/push.yml/dispatches`, body: start },
+  ]),
   ...at(INSTALLATION, [
     { status: 200, what: "an installation", path: "/repos/acme/shop/installation", token: "app" },
     { status: 301, what: "a renamed repository", path: "/repos/acme/before/installation", token: "app" },
@@ -203,7 +228,17 @@ const CASES: Case[] = [
   ]),
 ];
 
-const GITHUB_COM_CASES = at(RATE_LIMIT, [{ status: 200, what: "a token", path: "/rate_limit" }]);
+const GITHUB_COM_CASES = [
+  ...at(RATE_LIMIT, [{ status: 200, what: "a token", path: "/rate_limit" }]),
+  ...at(START, [
+    {
+      status: 200,
+      what: "a workflow, and its run is asked for",
+      path: `${SHOP_WORKFLOWS}/tests.yml/dispatches`,
+      body: { ref: "main", inputs: { pr: 7 }, return_run_details: true },
+    },
+  ]),
+];
 /** As long as its administrator has not switched limits on. */
 const ENTERPRISE_CASES = at(RATE_LIMIT, [{ status: 404, what: "a server without limits", path: "/rate_limit" }]);
 

@@ -162,6 +162,14 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
     assert.match(detail, new RegExp(`the proxy ${proxy.url} asks for credentials \\(407\\)`));
   });
 
+  it("407 without a tunnel", async (t) => {
+    const proxy = await startProxy({ credentials: `robot:${PASSWORD}` });
+    t.after(() => proxy.close());
+    const { url } = await startService(t, { settings: { HTTP_PROXY: proxy.url } });
+    const { json } = await notify(url, { application: "pr-1" });
+    assert.match(json.detail, /the proxy http:\/\/127\.0\.0\.1:\d+ asks for credentials \(407\)/);
+  });
+
   it("407 with the wrong ones", async (t) => {
     const { detail, proxy } = await refusedBy(t, (url) => url.replace("://", "://robot:other-password@"));
     assert.match(detail, new RegExp(`the proxy ${proxy.url} refused the credentials \\(407\\)`));

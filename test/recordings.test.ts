@@ -5,7 +5,9 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { gitHubAs } from "../src/github/client.ts";
+import { tokenCredentials } from "../src/github/credentials.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
+import { gitHubNeeds } from "./support/github.ts";
 
 type Recording = {
   method: string;
@@ -41,12 +43,8 @@ async function replay(t: TestContext, recordings: readonly Recording[]) {
     await http.close();
     server.close();
   });
-  const github = gitHubAs("0000000000000000000000000000000000000001", {
-    apiUrl: url,
-    send: http.send,
-    now: Date.now,
-    wait: async () => {},
-  });
+  const credentials = tokenCredentials("0000000000000000000000000000000000000001", "recorded");
+  const { github } = gitHubAs(credentials, gitHubNeeds({ apiUrl: url, send: http.send }));
   return { github, send: http.send, seen };
 }
 

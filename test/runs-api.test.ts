@@ -263,6 +263,7 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     runs: { list: never, get: never, rerun: never },
     checkReady: async () => {},
     authTokens: [],
+    variable: () => undefined,
     hasServiceToken: true,
     version: "1.2.3",
     log: { debug() {}, info() {}, warn() {}, error() {} },
@@ -464,6 +465,7 @@ function workflowAtDispatch(): Workflow {
     tagKey: "tag",
     eventType: "environment_ready",
     applicationPrefix: "pr-",
+    verifyCommit: false,
     dedupeSeconds: 0,
   }) as Workflow;
 }

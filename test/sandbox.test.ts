@@ -790,6 +790,13 @@ describe("a GitHub App at the stand-in GitHub", () => {
     });
   }
 
+  it("is refused a token for a repository's former name with 422", async (t) => {
+    const { github, post } = await appScene(t);
+    github.repository("acme/shop").rename("acme/store");
+    const body = { repositories: ["shop"] };
+    assert.equal((await post("/app/installations/70/access_tokens", { token: jwt(), body })).status, 422);
+  });
+
   it("has a token for an hour", async (t) => {
     const { clock, get, token } = await appScene(t);
     const issued = await token();

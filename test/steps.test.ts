@@ -1,47 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
-import { defineWorkflow, type Json, TransientFailure, type Workflow } from "../src/index.ts";
-import type { RunStore } from "../src/model/store.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
-import { startWorker } from "../src/worker/worker.ts";
-import { movedClock, until } from "./support/clock.ts";
+import { describe, it } from "node:test";
+import { TransientFailure } from "../src/index.ts";
+import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** A worker with one workflow on a real store, and a clock to move. */
-function workerWith(t: TestContext, run: Workflow["run"], folder = temporaryFolder(t)) {
-  const clock = movedClock();
-  const store: RunStore = openSqliteStore(folder, { now: clock.now() });
-  const workflow = defineWorkflow({ name: "steps", on: {}, run }) as Workflow;
-  const worker = startWorker({
-    store,
-    workflowNamed: () => workflow,
-    github: () => ({ firstFile: async () => undefined, dispatch: async () => {} }),
-    hide: () => () => {},
-    scrub: (text) => text,
-    log: silent,
-    clock,
-    random: () => 0,
-    owner: "test",
-    retryHours: 24,
-    retainDays: 30,
-  });
-  let closed = false;
-  const close = async () => {
-    if (closed) return;
-    closed = true;
-    await worker.drain(0);
-    await store.close();
-  };
-  t.after(close);
-  const accept = (input: Json = {}) =>
-    worker.accept(
-      { id: "r1", workflow: "steps", group: undefined, input, ownToken: false },
-      { token: undefined, waitMs: 1000 },
-    );
-  return { clock, store, accept, close };
-}
+import { workerWith } from "./support/worker.ts";
 
 const blink = () => new TransientFailure({ tried: "trying", happened: "it blinked", remedy: "Wait." });
 
@@ -95,7 +57,7 @@ describe("a step", () => {
         await hang;
         return null;
       },
-      folder,
+      { folder },
     );
     await before.accept();
     await until("the first step is kept", async () => (await before.store.get("r1"))?.steps.length === 1);
@@ -108,10 +70,34 @@ describe("a step", () => {
         await step("second", async () => void done.push("second") as undefined);
         return null;
       },
-      folder,
+      { folder },
     );
     await until("the run has ended", async () => (await after.store.get("r1"))?.run.status === "success");
     assert.deepEqual(done, ["first", "second"]);
     assert.equal((await after.store.get("r1"))?.attempts[0]?.outcome, "interrupted");
+  });
+
+  it("gives the first attempt what JSON keeps of its result, as it gives later ones", async (t) => {
+    const { accept } = workerWith(t, async ({ step }) => {
+      const result = await step("now", () => ({ at: new Date(0), left: undefined, again: [undefined] }));
+      return result as never;
+    });
+    assert.deepEqual((await (await accept()).outcome)?.outputs, { at: "1970-01-01T00:00:00.000Z", again: [null] });
+  });
+
+  it("whose result JSON cannot carry, or whose name was used before, fails and says so", async (t) => {
+    const cycle: unknown[] = [];
+    cycle.push(cycle);
+    const { accept } = workerWith(t, async ({ step }) => {
+      const reasons: string[] = [];
+      const note = (error: Error) => void reasons.push(error.message);
+      await step("cycle", () => cycle).catch(note);
+      await step("twice", () => 1);
+      await step("twice", () => 2).catch(note);
+      return reasons;
+    });
+    const [cyclic, twice] = ((await (await accept()).outcome)?.outputs ?? []) as string[];
+    assert.match(cyclic ?? "", /Keeping the result of the step cycle failed: JSON cannot carry it.*circular/is);
+    assert.match(twice ?? "", /the step twice failed: this attempt has had a step of that name.*a name of its own/);
   });
 });

@@ -127,6 +127,53 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
     });
   });
 
+  describe(`${name}: an event with an identity`, () => {
+    const from = (source: string, id: string, facts: Partial<NewRun> = {}) =>
+      event({ event: { source, id }, ...facts });
+
+    promise("is stored once, also when its run has ended", async (store) => {
+      const first = await store.accept(from("delivery", "1"), lease());
+      const queued = await store.accept(from("delivery", "1"), lease());
+      const claim = await claimOne(store);
+      await store.settle(claim, attemptOf(claim, "failure"), FAILURE);
+      const after = await store.accept(from("delivery", "1"), { ...lease(), take: true });
+      for (const again of [queued, after]) {
+        assert.deepEqual(again, { run: first.run, joined: true, superseded: undefined, claim: undefined });
+      }
+      assert.equal((await store.list({}, { limit: 10 })).runs.length, 1);
+    });
+
+    promise("is another one after another one of its source: a roll-back is no repeat", async (store) => {
+      const runs = [];
+      for (const id of ["a", "a", "b", "b", "a"]) runs.push((await store.accept(from("app", id), lease())).run);
+      assert.deepEqual(runs[1], runs[0]);
+      assert.deepEqual(runs[3], runs[2]);
+      assert.equal(new Set(runs).size, 3);
+    });
+
+    promise("is another one of another source or workflow", async (store) => {
+      await store.accept(from("app", "a"), lease());
+      await store.accept(from("other", "a"), lease());
+      await store.accept(from("app", "a", { workflow: "other" }), lease());
+      assert.equal((await store.list({}, { limit: 10 })).runs.length, 3);
+    });
+
+    promise("is stored once when it comes twice at once", async (store) => {
+      const accepted = await Promise.all([1, 2, 3].map(() => store.accept(from("app", "a"), lease())));
+      assert.equal(new Set(accepted.map(({ run }) => run)).size, 1);
+    });
+  });
+
+  describe(`${name}: a schedule`, () => {
+    promise("begins when it is first asked for, and goes on from where it was marked", async (store) => {
+      assert.equal(await store.scheduledUntil("nightly", NOW), NOW);
+      assert.equal(await store.scheduledUntil("nightly", NOW + 5), NOW);
+      await store.markScheduled("nightly", NOW + 3);
+      assert.equal(await store.scheduledUntil("nightly", NOW + 9), NOW + 3);
+      assert.equal(await store.scheduledUntil("other", NOW + 9), NOW + 9);
+    });
+  });
+
   describe(`${name}: a concurrency group`, () => {
     promise("has one run at a time; the next is claimed when it has ended", async (store) => {
       const first = await store.accept(event({ group: "g" }), lease());
@@ -205,6 +252,20 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
         assert.equal((await store.accept(event({ group: kind }), lease())).run, run);
         assert.equal((await store.get(run))?.run.dueAt, due);
       }
+    });
+
+    promise("takes the place in line of a waiting run that a limit holds back", async (store) => {
+      const first = await store.accept(event({ group: "g" }), lease());
+      const claim = await claimOne(store);
+      const limited = { counts: false, reason: "80 writes in 60 s are used up", http: 500, kind: "limit" } as const;
+      const dueAt = NOW + 120_000;
+      await store.settle(claim, attemptOf(claim, "failure"), { status: "queued", dueAt, ...limited });
+      const newer = await store.accept(event({ group: "g", input: 2 }), { ...lease(NOW + 10), take: true });
+      assert.equal(newer.superseded, first.run);
+      const { run } = (await store.get(newer.run))!;
+      assert.deepEqual([run.status, run.dueAt, run.kind, run.reason], ["queued", dueAt, "limit", limited.reason]);
+      assert.deepEqual(await store.claim(claimAt(dueAt - 1)), []);
+      assert.deepEqual(ids(await store.claim(claimAt(dueAt))), [newer.run]);
     });
 
     promise("does not let an event join a run that was never attempted: the newer takes its place", async (store) => {

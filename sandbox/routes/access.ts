@@ -12,7 +12,7 @@ import {
   type World,
 } from "./reply.ts";
 
-type Permission = "metadata=read" | "contents=read" | "contents=write" | "actions=read";
+type Permission = "metadata=read" | `${"contents" | "actions"}=${"read" | "write"}`;
 
 /**
  * Finds the repository, follows its renaming, and holds GitHub's rules about who sees and may do what. Every answer
@@ -52,19 +52,16 @@ export function withRepository(
 
 /** Whether a grant reaches a repository and holds a permission on it. */
 export function mayDo(grant: TokenGrant, repository: Repository, permission: Permission): boolean {
+  const [name, level] = permission.split("=") as ["metadata" | "contents" | "actions", "read" | "write"];
   if (!reaches(grant, repository)) return false;
-  if (
-    permission === "contents=write" &&
-    grant.scopes &&
-    !grant.scopes.some((scope) => /^(public_)?repo$/.test(scope))
-  ) {
-    return false;
-  }
-  if (!grant.permissions || permission === "metadata=read") return true;
-  if (permission === "actions=read") return grant.permissions.actions !== undefined;
-  const held = grant.permissions.contents;
-  return permission === "contents=read" ? held !== undefined : held === "write";
+  if (level === "write" && !(grant.scopes?.some((scope) => WRITING_SCOPES.includes(scope)) ?? true)) return false;
+  if (!grant.permissions || name === "metadata") return true;
+  const held = grant.permissions[name];
+  return level === "read" ? held !== undefined : held === "write";
 }
+
+/** Of a classic token: for all repositories, and for public ones. */
+const WRITING_SCOPES = ["repo", "public_repo"];
 
 /** The repository of a path that names it or gives its id, and by what name (in lower case) it was asked for. */
 export function repositoryOf(

@@ -2,10 +2,17 @@ import type { Repository } from "../repository.ts";
 import { type Call, failure, type Reply, type World } from "./reply.ts";
 import { userJson } from "./users.ts";
 
-export function showCommit(repository: Repository, _call: Call, { base }: World, [ref = ""]: readonly string[]): Reply {
+export function showCommit(repository: Repository, call: Call, { base }: World, [ref = ""]: readonly string[]): Reply {
   const sha = repository.commitOf(ref);
   // 422 also for branches that do not exist; 404 is for repositories.
   if (!sha) return failure(422, `No commit found for SHA: ${ref}`);
+  if (call.headers.accept === "application/vnd.github.sha") {
+    return {
+      status: 200,
+      headers: { "content-type": "application/vnd.github.sha; charset=utf-8" },
+      raw: Buffer.from(sha),
+    };
+  }
   const url = `${base}/repos/${repository.fullName}/commits/${sha}`;
   const who = { name: "Octo Cat", email: "octocat@github.com", date: "2026-01-01T00:00:00Z" };
   const tree = { sha: "0".repeat(40), url: `${base}/repos/${repository.fullName}/git/trees/${"0".repeat(40)}` };

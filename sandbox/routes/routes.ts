@@ -6,6 +6,7 @@ import { dispatch } from "./dispatches.ts";
 import { type Call, decoded, type Handler, notFound, type Reply, type World } from "./reply.ts";
 import { showRepository } from "./repositories.ts";
 import { showRateLimit, showUser } from "./users.ts";
+import { startWorkflow } from "./workflow-dispatch.ts";
 import { listWorkflows } from "./workflows.ts";
 
 /** Finds the route of a call, by GitHub's own template, and what answers it. */
@@ -24,6 +25,10 @@ const ROUTES = [
   route("GET /repos/{owner}/{repo}", withRepository("metadata=read", showRepository)),
   route("GET /repos/{owner}/{repo}/contents/{path}", withRepository("contents=read", showContents)),
   route("POST /repos/{owner}/{repo}/dispatches", withRepository("contents=write", dispatch)),
+  route(
+    "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches",
+    withRepository("actions=write", startWorkflow),
+  ),
   route("GET /repos/{owner}/{repo}/commits/{ref}", withRepository("contents=read", showCommit)),
   route("GET /repos/{owner}/{repo}/actions/workflows", withRepository("actions=read", listWorkflows)),
   route("GET /repos/{owner}/{repo}/installation", withApp(showInstallation)),

@@ -1,63 +1,33 @@
-import type { Failure } from "../model/failure.ts";
-import type { GitHub } from "../model/workflow.ts";
+import type { GitHub, RequestOptions } from "../model/github.ts";
+import { type AskNeeds, asking } from "./ask.ts";
+import type { Credentials } from "./credentials.ts";
 import { dispatch } from "./dispatch.ts";
-import { type Attempted, failureOf, noAnswer } from "./failures.ts";
-import { firstFile } from "./files.ts";
-import type { Answer, Send } from "./http.ts";
+import { firstFile, hasCommit } from "./files.ts";
+import { request } from "./request.ts";
+import { runWorkflow } from "./run-workflow.ts";
 
-/** One request: resolves with an answer of an expected status, else throws a `Failure`. */
-export type Ask = (
-  attempted: Attempted,
-  route: string,
-  parameters: Readonly<Record<string, unknown>>,
-  expected: readonly number[],
-) => Promise<Answer>;
+/** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
+export type GitHubOfAttempt = { readonly github: GitHub; release(): void };
 
-/** Resolves after so many milliseconds; tests move their own clock. */
-export type Wait = (milliseconds: number) => Promise<void>;
-
-/** Delays before the second and the third try inside an attempt; longer faults are left to later attempts. */
-const QUICK_RETRIES_MS = [300, 1000];
-
-export type GitHubNeeds = {
-  readonly apiUrl: string;
-  readonly send: Send;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-  readonly wait: Wait;
-  /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
-  readonly saw?: (requestId: string) => void;
+export type ClientNeeds = AskNeeds & {
+  /** `owner/name`: whose token a request uses that names no repository. */
+  readonly targetRepo: string;
 };
 
-/** GitHub as one credential sees it. */
-export function gitHubAs(token: string, { apiUrl, send, now, wait, saw }: GitHubNeeds): GitHub {
-  const once: Ask = async (attempted, route, parameters, expected) => {
-    let answer: Answer;
-    try {
-      answer = await send(route, parameters, token);
-    } catch (error) {
-      throw noAnswer(attempted, apiUrl, error);
-    }
-    const requestId = answer.headers["x-github-request-id"];
-    if (typeof requestId === "string") saw?.(requestId);
-    if (expected.includes(answer.status)) return answer;
-    throw failureOf(attempted, answer, now());
-  };
-
-  const ask: Ask = async (...request) => {
-    for (const delay of QUICK_RETRIES_MS) {
-      try {
-        return await once(...request);
-      } catch (error) {
-        if ((error as Failure).kind !== "transient") throw error;
-        await wait(delay);
-      }
-    }
-    return once(...request);
-  };
-
+/** What a workflow may ask of GitHub, as these credentials see it. */
+export function gitHubAs(credentials: Credentials, needs: ClientNeeds): GitHubOfAttempt {
+  const { ask, makeRoom, release } = asking(credentials, needs);
+  const reading = { ask, makeRoom };
   return {
-    firstFile: (repository, paths, options) => firstFile(ask, repository, paths, options?.ref),
-    dispatch: (repository, eventType, payload) => dispatch(ask, repository, eventType, payload),
+    github: {
+      request: (route: string, parameters = {}, options: RequestOptions = {}) =>
+        request(ask, route, parameters, options, needs.targetRepo) as Promise<never>,
+      readFile: async (repository, path, options = {}) => (await firstFile(reading, repository, [path], options))?.text,
+      firstFile: (repository, paths, options = {}) => firstFile(reading, repository, paths, options),
+      hasCommit: (repository, ref) => hasCommit(ask, repository, ref),
+      dispatch: (repository, eventType, payload) => dispatch(ask, repository, eventType, payload),
+      runWorkflow: (repository, workflow, options) => runWorkflow(ask, repository, workflow, options),
+    },
+    release,
   };
 }

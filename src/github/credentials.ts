@@ -11,7 +11,7 @@ export type Credential = {
 export type Need = {
   /** owner/name */
   readonly repository: string;
-  /** The permission that a fine-grained token or an App needs, in GitHub's words: "Contents: read". */
+  /** The permission that a fine-grained token or an App needs, in GitHub's words: "Contents: read". Empty: not known. */
   readonly permission: string;
 };
 

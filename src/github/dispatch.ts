@@ -1,5 +1,6 @@
+import { PermanentFailure } from "../model/failure.ts";
 import type { Json } from "../model/run.ts";
-import type { Ask } from "./client.ts";
+import type { Ask } from "./ask.ts";
 import { ownerAndName } from "./files.ts";
 
 /**
@@ -12,10 +13,41 @@ export async function dispatch(
   eventType: string,
   payload: { readonly [key: string]: Json },
 ): Promise<void> {
+  const tried = `dispatching ${eventType.slice(0, MAX_EVENT_TYPE_CHARACTERS)} to ${repository}`;
+  requireBounds(tried, eventType, payload);
   await ask(
-    { tried: `dispatching ${eventType} to ${repository}`, repository, permission: "Contents: write" },
+    { tried, repository, permission: "Contents: write" },
     "POST /repos/{owner}/{repo}/dispatches",
     { ...ownerAndName(repository), event_type: eventType, client_payload: payload },
     [204],
   );
+}
+
+/** GitHub's own bounds. Of the payload it says less than 64 KB; nobody outside knows how it counts. */
+const MAX_EVENT_TYPE_CHARACTERS = 100;
+const MAX_PROPERTIES = 10;
+const MAX_PAYLOAD_BYTES = 60_000;
+
+function requireBounds(tried: string, eventType: string, payload: { readonly [key: string]: Json }): void {
+  const refuse = (happened: string, remedy: string) => {
+    throw new PermanentFailure({ tried, happened, remedy });
+  };
+  const { length } = eventType;
+  if (length < 1 || length > MAX_EVENT_TYPE_CHARACTERS) {
+    refuse(
+      `the event type has ${length} characters`,
+      `Set EVENT_TYPE to 1 to ${MAX_EVENT_TYPE_CHARACTERS} characters.`,
+    );
+  }
+  const properties = Object.keys(payload).length;
+  if (properties > MAX_PROPERTIES) {
+    refuse(
+      `the payload has ${properties} properties`,
+      `GitHub takes ${MAX_PROPERTIES}: put some of them into one object.`,
+    );
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(payload));
+  if (bytes > MAX_PAYLOAD_BYTES) {
+    refuse(`the payload has ${bytes} bytes`, `GitHub takes less than 64 KB: send at most ${MAX_PAYLOAD_BYTES} bytes.`);
+  }
 }

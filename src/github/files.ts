@@ -1,5 +1,5 @@
 import { PermanentFailure } from "../model/failure.ts";
-import type { Ask } from "./client.ts";
+import type { Ask, MakeRoom } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
 import type { Answer } from "./http.ts";
 
@@ -11,11 +11,15 @@ import type { Answer } from "./http.ts";
  * repository itself is asked for to tell the two apart.
  */
 export async function firstFile(
-  ask: Ask,
+  { ask, makeRoom }: { ask: Ask; makeRoom: MakeRoom },
   repository: string,
   paths: readonly string[],
-  ref: string | undefined,
+  { ref, beforeWritingTo }: { ref?: string | undefined; beforeWritingTo?: string | undefined },
 ): Promise<{ path: string; text: string } | undefined> {
+  if (beforeWritingTo !== undefined) {
+    const tried = `reading ${paths.join(" or ")} in ${repository}, in order to write to ${beforeWritingTo},`;
+    await makeRoom({ tried, repository: beforeWritingTo, permission: "Contents: write" });
+  }
   const lookups = paths.map((path) => ({ path, text: readFile(ask, repository, path, ref) }));
   // A later look-up may fail after an earlier one has already decided: its failure then matters to nobody.
   for (const { text } of lookups) text.catch(() => {});
@@ -46,6 +50,7 @@ async function readFile(
       headers: { accept: "application/vnd.github.raw+json" },
     },
     [200, 404],
+    { rememberAs: JSON.stringify([repository, path, ref]) },
   );
   if (answer.status === 404) {
     requireRef(attempted, answer, ref);
@@ -60,6 +65,24 @@ async function readFile(
     });
   }
   return new TextDecoder().decode(answer.bytes);
+}
+
+/**
+ * Whether a repository has a commit of this name: a hash, a branch or a tag. Asks for the hash alone, since the whole
+ * commit brings its changes with it.
+ * @see https://docs.github.com/en/rest/commits/commits#get-a-commit
+ */
+export async function hasCommit(ask: Ask, repository: string, ref: string): Promise<boolean> {
+  // As a segment of a path these would name another one.
+  if (ref === "." || ref === "..") return false;
+  const answer = await ask(
+    { tried: `looking up the commit ${ref} in ${repository}`, repository, permission: "Contents: read" },
+    "GET /repos/{owner}/{repo}/commits/{ref}",
+    { ...ownerAndName(repository), ref, headers: { accept: "application/vnd.github.sha" } },
+    [200, 404, 422],
+  );
+  if (answer.status === 404) await requireVisible(ask, repository);
+  return answer.status === 200;
 }
 
 /** A ref that does not exist is a 404 too, with a message of its own. */

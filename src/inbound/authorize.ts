@@ -12,7 +12,7 @@ export function authorize(tokens: readonly string[]): MiddlewareHandler {
     if (digests.length === 0 || isOneOf(digests, presented(c.req.header("authorization")))) return next();
     return problem(
       401,
-      "Send one of the service's AUTH_TOKENS as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
+      "Send one of the service's AUTH_TOKENS, or the token that this path has of its own, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
       { "www-authenticate": 'Bearer realm="gh-runner", Basic realm="gh-runner"' },
     );
   };

@@ -1,11 +1,19 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Json, Run } from "../model/run.ts";
-import type { HttpTrigger, Workflow } from "../model/workflow.ts";
+import type { EventIdentity } from "../model/store.ts";
+import type { HttpTrigger } from "../model/triggers.ts";
+import type { Workflow } from "../model/workflow.ts";
 import { problem, Refusal } from "./problem.ts";
 import { readJsonObject } from "./read-json.ts";
 
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
-type Received = { readonly workflow: Workflow; readonly body: unknown; readonly token: string | undefined };
+type Received = {
+  readonly workflow: Workflow;
+  readonly input: Json;
+  readonly token?: string | undefined;
+  /** What tells it from others, where its sender delivers events more than once. */
+  readonly event?: EventIdentity;
+};
 
 /**
  * Makes an event a run: resolves once it is stored. `outcome` resolves when the run has ended or an attempt has failed;
@@ -27,7 +35,7 @@ export function mountHttpTrigger(
     const event = await receive(c, workflow, trigger, hasServiceToken);
     const wait = !/(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
     const { run, outcome } = await accept(event, { wait });
-    return answer(run, await outcome);
+    return answer(run, await outcome, trigger);
   });
   app.all(trigger.path, (c) => {
     const hint = trigger.methodHint ? ` ${trigger.methodHint}` : "";
@@ -48,9 +56,11 @@ async function receive(
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
     throw new Refusal(400, `${problems.join("; ")}.`);
   }
-  const refusal = trigger.refuse?.(parsed.data, { hasToken: token !== undefined || hasServiceToken });
+  const refusal = trigger.refuse?.(parsed.data, {
+    hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
+  });
   if (refusal) throw new Refusal(400, refusal);
-  return { workflow, body: parsed.data, token };
+  return { workflow, input: parsed.data as Json, token };
 }
 
 /** Separates the caller's own GitHub token from what is stored, logged and handed to the workflow. */
@@ -75,8 +85,16 @@ function takeToken(
 }
 
 /** The one place where what became of a run becomes an HTTP answer. */
-function answer(id: string, run: Run | undefined): Response {
+function answer(id: string, run: Run | undefined, trigger: HttpTrigger<unknown>): Response {
   const headers = { "x-run-id": run?.id ?? id };
+  if (trigger.answer && (run?.status === "success" || run?.status === "skipped")) {
+    const { status = 200, body } = trigger.answer(
+      run.status === "success"
+        ? { status: run.status, outputs: run.outputs ?? null }
+        : { status: run.status, reason: run.reason ?? "" },
+    );
+    return json(status, body, headers);
+  }
   switch (run?.status) {
     case "success":
       return json(200, { status: "success", ...asObject(run.outputs) }, headers);

@@ -1,6 +1,7 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import * as z from "zod";
-import type { HttpTrigger, Workflow } from "../model/workflow.ts";
+import type { HttpTrigger } from "../model/triggers.ts";
+import type { Workflow } from "../model/workflow.ts";
 import { problem } from "./problem.ts";
 import { runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
 

@@ -9,7 +9,14 @@ const MAX_BODY_BYTES = 65_536;
  * @throws Refusal 413 over 64 KiB; 400 when it is no JSON object, or ended early.
  */
 export async function readJsonObject(c: Context): Promise<Record<string, unknown>> {
-  const bytes = await readBytes(c);
+  return jsonObject(await readBytes(c));
+}
+
+/**
+ * The same for bytes that were read already.
+ * @throws Refusal 400 when they are no JSON object.
+ */
+export function jsonObject(bytes: Uint8Array): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -38,21 +45,25 @@ function whereItBroke(error: unknown): string {
  */
 const MAX_DROPPED_BYTES = 16_000_000;
 
-async function readBytes(c: Context): Promise<Uint8Array> {
+/**
+ * The request's body.
+ * @throws Refusal 413 over so many bytes; 400 when it ended early.
+ */
+export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint8Array> {
   const declared = c.req.header("content-length");
   try {
-    if (declared !== undefined && Number(declared) <= MAX_BODY_BYTES) return new Uint8Array(await c.req.arrayBuffer());
+    if (declared !== undefined && Number(declared) <= most) return new Uint8Array(await c.req.arrayBuffer());
     const chunks: Uint8Array[] = [];
     let size = 0;
     const reader = c.req.raw.body?.getReader();
     for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
       size += next.value.byteLength;
-      if (size <= MAX_BODY_BYTES) chunks.push(next.value);
+      if (size <= most) chunks.push(next.value);
       if (size > MAX_DROPPED_BYTES) break;
     }
-    if (size <= MAX_BODY_BYTES) return Buffer.concat(chunks);
+    if (size <= most) return Buffer.concat(chunks);
   } catch {
     throw new Refusal(400, "The body ended before it was complete.");
   }
-  throw new Refusal(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+  throw new Refusal(413, `The body is larger than ${most} bytes.`);
 }

@@ -21,10 +21,12 @@ export type FailureFacts = {
 export class PermanentFailure extends Error {
   override readonly name = "PermanentFailure";
   readonly kind = "permanent";
+  readonly facts: FailureFacts;
   readonly http: FailureStatus;
 
   constructor(facts: FailureFacts, http: FailureStatus = 500) {
     super(sentence(facts), { cause: facts.cause });
+    this.facts = facts;
     this.http = http;
   }
 }
@@ -33,10 +35,12 @@ export class PermanentFailure extends Error {
 export class TransientFailure extends Error {
   override readonly name = "TransientFailure";
   readonly kind = "transient";
+  readonly facts: FailureFacts;
   readonly http = 500;
 
   constructor(facts: FailureFacts) {
     super(sentence(facts), { cause: facts.cause });
+    this.facts = facts;
   }
 }
 
@@ -44,18 +48,23 @@ export class TransientFailure extends Error {
 export class LimitReached extends Error {
   override readonly name = "LimitReached";
   readonly kind = "limit";
+  readonly facts: FailureFacts;
   readonly http = 500;
   readonly notBefore: number;
 
   constructor(facts: FailureFacts, notBefore: number) {
     super(sentence(facts), { cause: facts.cause });
+    this.facts = facts;
     this.notBefore = notBefore;
   }
 }
 
+/** By name, not by class: a workflow that is tested may use another copy of this module. */
 export function isFailure(error: unknown): error is Failure {
-  return error instanceof PermanentFailure || error instanceof TransientFailure || error instanceof LimitReached;
+  return error instanceof Error && NAMES.includes(error.name) && "kind" in error;
 }
+
+const NAMES = ["PermanentFailure", "TransientFailure", "LimitReached"];
 
 function sentence({ tried, happened, remedy }: FailureFacts): string {
   const start = tried.charAt(0).toUpperCase() + tried.slice(1);

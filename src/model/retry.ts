@@ -10,7 +10,10 @@ const HOUR = 60 * MINUTE;
 /** Delays before the attempts after the first, ms; then hourly. */
 const DELAYS_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE];
 
-/** A delay is stretched by up to this share, so that runs that failed together do not come back together. */
+/**
+ * A delay is stretched by up to this share, so that runs that failed together do not come back together. The end of a
+ * limit is not: what stands before GitHub lets them through one after the other.
+ */
 const JITTER = 0.2;
 
 /** A limit that ends at once, or has ended by the clock, is waited for all the same: it would only be met again. */
@@ -30,7 +33,7 @@ export function afterAttempt(
   if (outcome.status !== "failure" || outcome.kind === "permanent" || run.ownToken) return { end: true };
   if (outcome.kind === "limit") {
     const wait = Math.max(LEAST_LIMIT_MS, (outcome.notBefore ?? now) - now);
-    return { end: false, dueAt: Math.ceil(now + wait + random * SECOND), counts: false };
+    return { end: false, dueAt: Math.ceil(now + wait), counts: false };
   }
   const delay = (DELAYS_MS[run.failures] ?? HOUR) * (1 + random * JITTER);
   const dueAt = Math.ceil(now + delay);

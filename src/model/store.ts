@@ -1,3 +1,4 @@
+import type { LimitLog } from "./limits.ts";
 import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "./run.ts";
 
 /** An event that is about to become a run. */
@@ -6,12 +7,17 @@ export type NewRun = {
   readonly workflow: string;
   readonly group: string | undefined;
   readonly input: Json;
+  /** What tells the event from others, where its sender delivers events more than once. */
+  readonly event?: EventIdentity | undefined;
   /** Stored as running already, outside its concurrency group: nobody else could execute it. */
   readonly ownToken: boolean;
 };
 
+/** Two events in a row of one source with one id are the same event. After another one of that source it is a new one. */
+export type EventIdentity = { readonly source: string; readonly id: string };
+
 export type Accepted = {
-  /** The run that stands for the event: its own, or the waiting one that it joined. */
+  /** The run that stands for the event: its own, the waiting one that it joined, or the one that it has had before. */
   readonly run: string;
   readonly joined: boolean;
   /** The waiting run that this one replaced. */
@@ -75,7 +81,9 @@ export type RunStore = {
   /**
    * Stores an event; resolves once it is on disk. In a concurrency group at most one run waits: a newer event takes
    * the place of the waiting one, or joins it when it brings the same input as a run that waits for another attempt.
+   * What takes the place of a run that waits for a limit is due when that one was.
    * Joining starts the time for retries anew, and the next attempt is due within 30 s unless a limit is waited for.
+   * An event that the workflow has had is not stored again, for as long as its run is kept.
    * With `take` the store may claim the run at once when its turn has come, which saves a transaction.
    */
   accept(event: NewRun, lease: { owner: string; now: number; until: number; take: boolean }): Promise<Accepted>;
@@ -100,10 +108,18 @@ export type RunStore = {
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
+  /**
+   * Until when a workflow's schedule has been carried out. One that is new begins at `now`, which is then remembered.
+   */
+  scheduledUntil(workflow: string, now: number): Promise<number>;
+  /** Remembers that a workflow's schedule has been carried out until then. */
+  markScheduled(workflow: string, until: number): Promise<void>;
   /** When the first queued run is due, be it in the past; undefined when none is queued. */
   nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;
+  /** What GitHub's limits have left of each account. */
+  readonly limits: LimitLog;
   /** Rejects when nothing can be stored. */
   check(): Promise<void>;
   close(): Promise<void>;

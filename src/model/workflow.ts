@@ -1,87 +1,67 @@
+import type { RunContext } from "./context.ts";
+import type { Duration } from "./duration.ts";
 import type { Json } from "./run.ts";
+import type { FluxEvent, Tick, TriggerKind, Triggers, WebhookEvent, WebhookName } from "./triggers.ts";
 
 /** One workflow: data that says when it runs, and the function that does. Write it with `defineWorkflow`. */
-export type Workflow<Body = unknown, Outputs extends Json = Json> = {
+export type Workflow<Given = AnyGiven, Outputs = unknown, EnvName extends string = string> = {
+  readonly on: Triggers;
+} & WorkflowOptions<Given, Outputs, EnvName>;
+
+/** Everything about a workflow but what starts it. */
+export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   /** Unique in a service; letters, digits and dashes. */
   readonly name: string;
-  readonly on: { readonly http?: HttpTrigger<Body> };
-  /** Runs of one workflow with the same group never overlap, and the newest waiting one wins. */
-  concurrency?(event: { body: Body }): string;
+  /**
+   * Runs of one workflow with the same group never overlap, and the newest waiting one wins. Undefined, or no
+   * `concurrency` at all: runs wait for nobody.
+   */
+  readonly concurrency?: string | ((given: Given) => string | undefined);
+  /** Absorbs repeats: a run is skipped when one with the same key has succeeded within that time. */
+  readonly dedupe?: { readonly key: (given: Given) => string; readonly within: Duration };
+  /** How long one attempt may take; 5 minutes without it. Then it has failed, and later attempts are made as usual. */
+  readonly timeout?: Duration;
+  /** The run is attempted once: any failure ends it, except a limit of GitHub, which is waited for as always. */
+  readonly retry?: false;
+  /**
+   * Names of environment variables that `run` may read as `env.NAME`. Each must be set, or be given as `NAME_FILE`, or
+   * the service does not start. Their values never appear in a log or an answer.
+   */
+  readonly env?: readonly EnvName[];
+  /** Name of the environment variable with the GitHub token that this workflow uses in place of the service's own. */
+  readonly githubToken?: string;
   /** Short facts about an event for the log record of each attempt, such as the application's name. */
-  labels?(event: { body: Body }): Readonly<Record<string, string | undefined>>;
-  /** Does the work. Returning `skip(reason)` ends the run as skipped; throwing ends the attempt as failed. */
-  run(context: Context<Body>): Promise<Outputs | Skip>;
+  labels?(given: Given): Readonly<Record<string, string | undefined>>;
+  /**
+   * Does the work. Returning `skip(reason)` ends the run as skipped; what it returns else, as JSON, are the run's
+   * outputs. Throwing ends the attempt as failed: a `TransientFailure` is attempted again, anything else is not.
+   */
+  run(context: Context<Given, EnvName>): Promise<Outputs>;
 };
 
-/** `POST {path}` starts the workflow and is answered with its outcome. */
-export type HttpTrigger<Body> = {
-  /** Begins with a slash: `/dispatch`. */
-  readonly path: string;
-  /** Turns the request's JSON into the body that `run` gets, or names every problem with it (answered 400). */
-  readonly body: Schema<Body>;
-  /** Top-level field of the JSON in which a caller may bring a GitHub token of its own. It never reaches `body`. */
-  readonly tokenField?: string;
-  /** A last look before the event is accepted: a text refuses it with a 400. */
-  refuse?(body: Body, event: { hasToken: boolean }): string | undefined;
-  /** Added to the 405 that another method is answered with: what the caller probably meant. */
-  readonly methodHint?: string;
-};
+/** What `run` gets: what started it, and the means to work with. */
+export type Context<Given = unknown, EnvName extends string = string> = RunContext<EnvName> & Given;
 
-/** What a workflow needs of a schema; every zod 4 schema is one. */
-export type Schema<T> = {
-  safeParse(
-    input: unknown,
-  ):
-    | { success: true; data: T }
-    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
-};
+/** What starts a run: `{ body }` of http and flux, `{ event }` of github and schedule. */
+export type GivenBy<Kind extends TriggerKind, Body, Name extends WebhookName> = {
+  http: { readonly body: Body };
+  flux: { readonly body: FluxEvent };
+  github: { readonly event: WebhookEvent<Name> };
+  schedule: { readonly event: Tick };
+}[Kind];
 
-/** What a running workflow is given. */
-export type Context<Body> = {
-  readonly body: Body;
-  readonly github: GitHub;
-  /** Id of the run: the same in every attempt. */
-  readonly runId: string;
-  /** Number of this attempt, from 1. */
-  readonly attempt: number;
-  /**
-   * Does something once: its result is kept with the run, and a later attempt gets the result without doing it again.
-   * Names are unique within a run; results are JSON or nothing. Side effects go last, one a step.
-   */
-  step<Result extends Json | undefined>(name: string, work: () => Promise<Result>): Promise<Result>;
-  /**
-   * Marks this run with a key, and tells the id of a run of the same workflow that succeeded with the same key within
-   * the last so many seconds: the way to absorb repeats.
-   */
-  repeatOf(key: string, seconds: number): Promise<string | undefined>;
-};
+/** Nothing is known about it where workflows of all kinds are handled. */
+// biome-ignore lint/suspicious/noExplicitAny: a function that takes a certain event stands beside those that take others
+type AnyGiven = any;
 
-/**
- * What a workflow may ask of GitHub. Repositories are `owner/name`. Every method throws a `PermanentFailure`, a
- * `TransientFailure` or a `LimitReached`; transient faults have then already been tried three times.
- */
-export type GitHub = {
-  /**
-   * The text of the first of these files that exists, and its path; undefined when none does. All are asked at once.
-   * A later one counts only when every earlier one is known to be absent.
-   * @param options.ref branch, tag or commit; the default branch without it.
-   */
-  firstFile(
-    repository: string,
-    paths: readonly string[],
-    options?: { ref?: string | undefined },
-  ): Promise<{ path: string; text: string } | undefined>;
-  /**
-   * Sends a `repository_dispatch` event. Resolves once GitHub has accepted it (204). After a lost answer it is sent
-   * again, so the event may arrive twice.
-   */
-  dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
-};
+/** What a workflow returns: JSON, nothing, or `skip(reason)`. */
+type Returned = Json | undefined | Skip;
 
 /** The value that ends a run as skipped. */
 export type Skip = { readonly [SKIP]: string };
 
-const SKIP = Symbol("skip");
+/** The same in every copy of this module: a workflow may be tested with another copy than it runs with. */
+const SKIP: unique symbol = Symbol.for("gh-runner.skip") as never;
 
 /** Ends a run as skipped, for the reason given: `return skip("only https previews are announced")`. */
 export function skip(reason: string): Skip {
@@ -94,6 +74,29 @@ export function skipReason(value: unknown): string | undefined {
 }
 
 /** Gives a workflow its types. It returns exactly what it was given, so a workflow is tested by calling `run`. */
-export function defineWorkflow<Body, Outputs extends Json>(workflow: Workflow<Body, Outputs>): Workflow<Body, Outputs> {
-  return workflow;
+export function defineWorkflow<
+  Kind extends TriggerKind,
+  Body,
+  Name extends WebhookName,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement resolves with void
+  Outputs extends Returned | void,
+  const EnvName extends string = never,
+>(
+  workflow: {
+    /** What starts it: exactly one of `http`, `schedule`, `github`, `flux`. */
+    readonly on: Readonly<Record<Kind, unknown>> & Triggers<Body, Name>;
+  } & WorkflowOptions<GivenBy<Kind, Body, Name>, Outputs, EnvName>,
+): Workflow<GivenBy<Kind, Body, Name>, Outputs, EnvName> {
+  return workflow as unknown as Workflow<GivenBy<Kind, Body, Name>, Outputs, EnvName>;
+}
+
+/** The input of a run as its workflow is given it. */
+export function givenOf({ on }: Pick<Workflow, "on">, input: unknown): { body: unknown } | { event: unknown } {
+  return on.http || on.flux ? { body: input } : { event: input };
+}
+
+/** The concurrency group of an event. */
+export function groupOf(workflow: Pick<Workflow, "on" | "concurrency">, input: unknown): string | undefined {
+  const { concurrency } = workflow;
+  return typeof concurrency === "function" ? concurrency(givenOf(workflow, input)) : concurrency;
 }

@@ -77,4 +77,22 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
   `,
+  `
+  -- Whose limits at GitHub are how far used up. An account is a name, never a token.
+  CREATE TABLE github_spending (
+    account TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    points  INTEGER NOT NULL,
+    writes  INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX spending_by_time ON github_spending (at);
+  CREATE TABLE github_pauses (account TEXT PRIMARY KEY, until INTEGER NOT NULL, strikes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE runs ADD COLUMN event_source TEXT;
+  ALTER TABLE runs ADD COLUMN event_id TEXT;
+  CREATE INDEX by_event ON runs (workflow, event_source, seq) WHERE event_source IS NOT NULL;
+
+  CREATE TABLE schedules (workflow TEXT PRIMARY KEY, carried_out_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

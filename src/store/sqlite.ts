@@ -12,6 +12,7 @@ import {
   StoreUnavailable,
 } from "../model/store.ts";
 import { batchedWrites } from "./batch.ts";
+import { sqliteLimitLog } from "./limit-log.ts";
 import { cannot, openSqlite } from "./open-sqlite.ts";
 import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
 
@@ -43,6 +44,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       : (waitingIn(slot) ?? one("SELECT * FROM runs WHERE slot = ? AND status = 'running'", slot));
   const isFree = (slot: string | null) =>
     slot === null || !one("SELECT 1 FROM runs WHERE slot = ? AND status = 'running'", slot);
+  const lastOf = (workflow: string, source: string) =>
+    one(
+      "SELECT id, event_id FROM runs WHERE workflow = ? AND event_source = ? ORDER BY seq DESC LIMIT 1",
+      workflow,
+      source,
+    );
   const supersede = (seq: number, successor: string, at: number) =>
     change(
       "UPDATE runs SET status = 'superseded', superseded_by = ?, ended_at = ?, owner = NULL, lease_until = NULL WHERE seq = ?",
@@ -87,6 +94,10 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   }
 
   function accept(event: Parameters<RunStore["accept"]>[0], lease: Parameters<RunStore["accept"]>[1]): Accepted {
+    const known = event.event && lastOf(event.workflow, event.event.source);
+    if (known && known.event_id === event.event?.id) {
+      return { run: known.id as string, joined: true, superseded: undefined, claim: undefined };
+    }
     const input = JSON.stringify(event.input);
     const slot = event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
     const waiting = waitingIn(slot);
@@ -102,10 +113,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     }
     if (waiting) supersede(waiting.seq as number, event.id, lease.now);
     const running = event.ownToken || (lease.take && !waiting && isFree(slot));
+    // The newer event takes the older one's place in the line at a limit.
+    const limited = !event.ownToken && waiting?.kind === "limit" ? waiting : undefined;
     const row = one(
       `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
-         started_at, attempts, owner, lease_until)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+         started_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
       event.id,
       event.workflow,
       event.group ?? null,
@@ -115,11 +128,16 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       running ? "running" : "queued",
       lease.now,
       lease.now,
-      running ? null : lease.now,
+      running ? null : Math.max(lease.now, (limited?.due_at as number | undefined) ?? 0),
       running ? lease.now : null,
       running ? 1 : 0,
       running ? lease.owner : null,
       running ? lease.until : null,
+      limited?.reason ?? null,
+      limited?.http ?? null,
+      limited?.kind ?? null,
+      event.event?.source ?? null,
+      event.event?.id ?? null,
     );
     const claim = running ? { run: runOf(row as Row), attempt: 1, owner: lease.owner, steps: [] } : undefined;
     return { run: event.id, joined: false, superseded: waiting?.id as string | undefined, claim };
@@ -313,6 +331,13 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
             workflow,
           )?.id as string | undefined,
       ),
+    scheduledUntil: (workflow, at) =>
+      write(() => {
+        change("INSERT OR IGNORE INTO schedules VALUES (?, ?)", workflow, at);
+        return one("SELECT carried_out_until AS at FROM schedules WHERE workflow = ?", workflow)?.at as number;
+      }),
+    markScheduled: (workflow, until) =>
+      write(() => void change("UPDATE schedules SET carried_out_until = ? WHERE workflow = ?", until, workflow)),
     nextDue: () =>
       read(
         () =>
@@ -320,6 +345,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
           undefined,
       ),
     forget: (before, limit) => write(() => forget(before, limit), { flush: false }),
+    limits: sqliteLimitLog({ all, change }, write),
     check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
       // Writes that wait are committed first: they were handed over before.

@@ -1,17 +1,31 @@
 import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
+import { millisecondsOf } from "../model/duration.ts";
+import type { GitHub } from "../model/github.ts";
 import { afterAttempt } from "../model/retry.ts";
-import type { Attempt, Json, Outcome, Run, Step } from "../model/run.ts";
+import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
-import type { Context, GitHub, Workflow } from "../model/workflow.ts";
+import { givenOf, type Workflow } from "../model/workflow.ts";
+import { confined } from "./confined.ts";
+import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 export type AttemptNeeds = {
   readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
   readonly workflowNamed: (name: string) => Workflow | undefined;
-  /** GitHub as a run's own token sees it, or the service's. `saw` is told the id of every answered request. */
-  readonly github: (token: string | undefined, saw: (requestId: string) => void) => GitHub;
+  /** The values of the environment variables that a workflow declares. */
+  readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
+  /** The GitHub token that a workflow names, in place of the service's. */
+  readonly tokenOf: (workflow: Workflow) => string | undefined;
+  /**
+   * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
+   * a limit; `saw` is told the id of every answered request.
+   */
+  readonly github: (options: { token: string | undefined; name: string; saw: (requestId: string) => void }) => {
+    github: GitHub;
+    release(): void;
+  };
   /** Hides a token from logs and answers until the returned function is called. */
   readonly hide: (token: string) => () => void;
   readonly scrub: (text: string) => string;
@@ -33,20 +47,34 @@ export async function attemptRun(
   const { clock, scrub, log, random, retryHours } = needs;
   const { run, attempt: number } = claim;
   const startedAt = clock.now();
-  const seen: Seen = { requestId: undefined, dedupeKey: undefined };
+  const seen: Seen = {
+    requestId: undefined,
+    dedupeKey: undefined,
+    request: (id) => {
+      seen.requestId = id;
+    },
+  };
   const show = token ? needs.hide(token) : undefined;
+  const workflow = needs.workflowNamed(run.workflow);
+  const { github, release } = needs.github({
+    token: token ?? (workflow && needs.tokenOf(workflow)),
+    // What takes this run's place in its group takes it in the line, too.
+    name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
+    saw: seen.request,
+  });
   try {
-    const workflow = needs.workflowNamed(run.workflow);
     const outcome = workflow
-      ? cleaned(await execute(workflow, contextOf(claim, token, needs, seen)), scrub)
+      ? cleaned(await executeConfined(workflow, claim, github, needs, seen), scrub)
       : unknownWorkflow(run);
     const endedAt = clock.now();
-    const next = afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
-    const settlement = settlementOf(run, outcome, next, seen.dedupeKey);
+    const next = isLast(workflow, outcome)
+      ? { end: true as const }
+      : afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
+    const settlement = settlementOf(run, outcome, next, seen.dedupeKey, workflow?.retry === false);
     record(log, outcome, settlement, {
       run: run.id,
       workflow: run.workflow,
-      ...workflow?.labels?.({ body: run.input }),
+      ...(workflow && labelsOf(workflow, run)),
       attempt: number,
       duration_ms: endedAt - startedAt,
       github_request_id: seen.requestId,
@@ -63,48 +91,48 @@ export async function attemptRun(
     };
     return { attempt, settlement };
   } finally {
+    release();
     show?.();
   }
 }
 
-type Seen = { requestId: string | undefined; dedupeKey: string | undefined };
+/** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
+const DEFAULT_TIMEOUT = "5m";
 
-function contextOf(
-  { run, attempt, steps, ...rest }: Claim,
-  token: string | undefined,
+function executeConfined(
+  workflow: Workflow,
+  claim: Claim,
+  github: GitHub,
   needs: AttemptNeeds,
   seen: Seen,
-): Context<unknown> {
-  const { store, clock, scrub, insist } = needs;
-  const claim = { run, attempt, steps, ...rest };
-  const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
-  return {
-    body: run.input,
-    github: needs.github(token, (requestId) => {
-      seen.requestId = requestId;
-    }),
-    runId: run.id,
-    attempt,
-    async step<Result extends Json | undefined>(name: string, work: () => Promise<Result>): Promise<Result> {
-      const earlier = kept.get(name);
-      if (earlier) return earlier.result as Result;
-      const startedAt = clock.now();
-      const keep = (end: Pick<Step, "result" | "error">) =>
-        insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
-      try {
-        const result = await work();
-        await keep({ result, error: undefined });
-        return result;
-      } catch (error) {
-        await keep({ result: undefined, error: scrub(error instanceof Error ? error.message : String(error)) });
-        throw error;
+): Promise<Outcome> {
+  const { timeout = DEFAULT_TIMEOUT } = workflow;
+  const bounds = { run: claim.run.id, workflow: workflow.name, timeout, timeoutMs: millisecondsOf(timeout) };
+  return confined(bounds, needs.clock, async (attempting) => {
+    const context = contextOf(workflow, claim, github, { ...needs, seen, attempting });
+    const { dedupe } = workflow;
+    if (dedupe) {
+      const key = dedupe.key(givenOf(workflow, claim.run.input));
+      const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
+      if (earlier !== undefined) {
+        return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
       }
-    },
-    repeatOf(key, seconds) {
-      seen.dedupeKey = key;
-      return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
-    },
-  };
+    }
+    return execute(workflow, context);
+  });
+}
+
+function isLast(workflow: Workflow | undefined, outcome: Outcome): boolean {
+  return workflow?.retry === false && outcome.status === "failure" && outcome.kind === "transient";
+}
+
+/** Labels are a courtesy of the log: one that cannot be had says so and disturbs nothing. */
+function labelsOf(workflow: Workflow, { input }: Run): Readonly<Record<string, string | undefined>> {
+  try {
+    return workflow.labels?.(givenOf(workflow, input)) ?? {};
+  } catch (error) {
+    return { labels: `could not be had: ${error instanceof Error ? error.message : "an error"}` };
+  }
 }
 
 function cleaned(outcome: Outcome, scrub: (text: string) => string): Outcome {
@@ -121,6 +149,7 @@ function settlementOf(
   outcome: Outcome,
   next: ReturnType<typeof afterAttempt>,
   dedupeKey: string | undefined,
+  once: boolean,
 ): Settlement {
   if (outcome.status === "success") return { ...outcome, dedupeKey };
   if (outcome.status === "skipped") return outcome;
@@ -131,7 +160,9 @@ function settlementOf(
       ? ""
       : run.ownToken
         ? " It is not tried again: the run came with a token of its own, which is not stored. Send it again."
-        : " It was tried for as long as RETRY_HOURS says, and is not tried again by itself.";
+        : once
+          ? " It is not tried again: the workflow says `retry: false`."
+          : " It was tried for as long as RETRY_HOURS says, and is not tried again by itself.";
   return { status: "failure", reason: reason + remark, http, kind };
 }
 
@@ -140,7 +171,12 @@ function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Reado
   if (outcome.status === "success") log.info({ ...all, outputs: outcome.outputs }, "run succeeded");
   else if (outcome.status === "skipped") log.info({ ...all, reason: outcome.reason }, "run skipped");
   else if (settlement.status === "queued") {
-    const nextAttempt = new Date(settlement.dueAt).toISOString();
-    log.warn({ ...all, reason: outcome.reason, failure: outcome.kind, next_attempt: nextAttempt }, "attempt failed");
+    const next = {
+      reason: outcome.reason,
+      failure: outcome.kind,
+      next_attempt: new Date(settlement.dueAt).toISOString(),
+    };
+    if (outcome.kind === "limit") log.info({ ...all, ...next }, "run waits for a limit of GitHub");
+    else log.warn({ ...all, ...next }, "attempt failed");
   } else log.error({ ...all, reason: outcome.reason, failure: outcome.kind }, "run failed");
 }

@@ -4,14 +4,24 @@ import { StoreUnavailable } from "../model/store.ts";
 import { type Context, skipReason, type Workflow } from "../model/workflow.ts";
 
 /** Carries one event through a workflow. Never throws: whatever the workflow throws becomes an outcome. */
-export async function execute<Body>(workflow: Workflow<Body>, context: Context<Body>): Promise<Outcome> {
+export async function execute(workflow: Pick<Workflow, "run">, context: Context): Promise<Outcome> {
   try {
     const result = await workflow.run(context);
     const reason = skipReason(result);
     if (reason !== undefined) return { status: "skipped", reason };
     return success(result);
   } catch (error) {
+    return failedBy(error);
+  }
+}
+
+/** What an attempt comes to that this was thrown in. */
+export function failedBy(error: unknown): Outcome {
+  try {
     return failed(error);
+  } catch {
+    const reason = "The workflow threw something that cannot even be shown: throw an Error.";
+    return { status: "failure", reason, http: 500, kind: "permanent" };
   }
 }
 

@@ -1,40 +1,80 @@
 import * as z from "zod";
-import { defineWorkflow, PermanentFailure, skip } from "../index.ts";
+import { defineWorkflow, type Json, PermanentFailure, skip } from "../index.ts";
 import { scalarAt } from "./values-file.ts";
 
-/** What one deployment/target pair needs to know. All of it comes from settings of the same names. */
+/** What one deployment/target pair needs to know. Repositories are `owner/name`. */
 export type EnvironmentReadyOptions = {
+  /** Unique in a service: "environment-ready" without it. */
+  readonly name?: string;
+  /** Where ArgoCD sends to: "/dispatch" without it. */
+  readonly path?: string;
+  /** Holds the values files. */
   readonly deploymentRepo: string;
+  /** Receives the event. */
   readonly targetRepo: string;
-  /** Git ref at which values files are read when the caller names no revision. */
-  readonly deploymentRef: string | undefined;
+  /** Git ref at which values files are read when the caller names no revision; else the default branch. */
+  readonly deploymentRef?: string | undefined;
   /** Paths with `{application}` in them; the first that exists wins. */
-  readonly valuesPaths: readonly string[];
-  /** Dotted path to the commit hash inside the values file. */
-  readonly tagKey: string;
-  readonly eventType: string;
-  readonly applicationPrefix: string;
-  /** Within so many seconds the same commit for the same application is skipped; 0: never. */
-  readonly dedupeSeconds: number;
+  readonly valuesPaths?: readonly string[];
+  /** Dotted path to the commit hash inside the values file: "global.config.DEPLOYMENT_TAG" without it. */
+  readonly tagKey?: string;
+  /** 1 to 100 characters: "environment_ready" without it. */
+  readonly eventType?: string;
+  /** Applications whose names do not start so are skipped: "pr-" without it, none with "". */
+  readonly applicationPrefix?: string;
+  /** Before it is dispatched the commit must exist in the target repository; it is not looked up without it. */
+  readonly verifyCommit?: boolean;
+  /** Within so many seconds the same commit for the same application is skipped; 0 or nothing: never. */
+  readonly dedupeSeconds?: number;
+  /** What the event carries, at most 10 properties: `{ commitHash, sourceName }` without it. */
+  readonly payload?: (found: { application: string; commitHash: string }) => { readonly [key: string]: Json };
+  /** Name of the variable with the GitHub token for both repositories; the service's own credentials without it. */
+  readonly githubToken?: string;
+  /** Name of the variable with the token that callers bring; one of AUTH_TOKENS without it. */
+  readonly token?: string;
+};
+
+const DEFAULTS = {
+  name: "environment-ready",
+  path: "/dispatch",
+  valuesPaths: ["configs/pr/light/{application}/values.yaml", "configs/pr/heavy/{application}/values.yaml"],
+  tagKey: "global.config.DEPLOYMENT_TAG",
+  eventType: "environment_ready",
+  applicationPrefix: "pr-",
+  verifyCommit: false,
+  dedupeSeconds: 0,
+  payload: ({
+    application,
+    commitHash,
+  }: {
+    application: string;
+    commitHash: string;
+  }): { readonly [key: string]: Json } => ({
+    commitHash,
+    sourceName: application,
+  }),
 };
 
 /**
  * A preview environment is deployed: reads the commit out of its values file and tells the target repository, whose
  * workflow then tests exactly that commit.
  */
-export function environmentReady(options: EnvironmentReadyOptions) {
+export function environmentReady(given: EnvironmentReadyOptions) {
+  const options = { ...DEFAULTS, ...given };
   const isPreview = (application: string) => application.startsWith(options.applicationPrefix);
 
   return defineWorkflow({
-    name: "environment-ready",
+    name: options.name,
+    ...(options.githubToken === undefined ? {} : { githubToken: options.githubToken }),
     on: {
       http: {
-        path: "/dispatch",
+        path: options.path,
+        ...(options.token === undefined ? {} : { token: options.token }),
         body: bodySchema(isPreview, options.valuesPaths),
         tokenField: "github_token",
         refuse: ({ application }, { hasToken }) =>
           isPreview(application) && !hasToken
-            ? "No GitHub token: set GITHUB_TOKEN for the service, or send github_token in the request."
+            ? "No GitHub token: set GITHUB_TOKEN or a GitHub App for the service, or send github_token in the request."
             : undefined,
         methodHint:
           "ArgoCD sends GET when the key under `webhook` in its template is not the name of the service " +
@@ -51,7 +91,7 @@ export function environmentReady(options: EnvironmentReadyOptions) {
       const paths = options.valuesPaths.map((template) => template.replaceAll("{application}", () => application));
       const ref = revision ?? options.deploymentRef;
 
-      const file = await github.firstFile(deploymentRepo, paths, { ref });
+      const file = await github.firstFile(deploymentRepo, paths, { ref, beforeWritingTo: targetRepo });
       if (!file) {
         throw new PermanentFailure(
           {
@@ -62,7 +102,15 @@ export function environmentReady(options: EnvironmentReadyOptions) {
           404,
         );
       }
-      const commitHash = scalarAt(file.text, tagKey, `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`);
+      const where = `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`;
+      const commitHash = scalarAt(file.text, tagKey, where);
+      if (options.verifyCommit && !(await github.hasCommit(targetRepo, commitHash))) {
+        throw new PermanentFailure({
+          tried: `verifying the commit of ${application}`,
+          happened: `${targetRepo} has no commit ${commitHash.slice(0, 100)}, which stands under ${tagKey} in ${where}`,
+          remedy: `Push that commit to ${targetRepo} or mend the file; VERIFY_COMMIT=false dispatches without looking.`,
+        });
+      }
       if (options.dedupeSeconds > 0) {
         const earlier = await repeatOf(`${targetRepo} ${application} ${commitHash}`, options.dedupeSeconds);
         if (earlier) {
@@ -71,7 +119,7 @@ export function environmentReady(options: EnvironmentReadyOptions) {
           );
         }
       }
-      await github.dispatch(targetRepo, options.eventType, { commitHash, sourceName: application });
+      await github.dispatch(targetRepo, options.eventType, options.payload({ application, commitHash }));
       return { commitHash, sourceName: application };
     },
   });

@@ -75,7 +75,7 @@ export function spawnService(
 }
 
 /** Resolves once the service takes connections; rejects when it ended instead, or after 20 s. */
-export async function listening(service: ServiceProcess, port: number): Promise<void> {
+export async function listening(service: Pick<ServiceProcess, "child" | "output">, port: number): Promise<void> {
   const end = performance.now() + 20_000;
   for (;;) {
     const { exitCode, signalCode } = service.child;

@@ -1,0 +1,69 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
+import type { Limits } from "../sandbox/limits.ts";
+import { dispatch, type MeasuredService, startBundle, TOKEN } from "./service.ts";
+
+/** A burst of 500 against GitHub's documented limits: to its end with a clock that goes faster, and 90 s of it in real time. */
+const BURST = 500;
+const REAL_SECONDS = 90;
+const FASTER = 6;
+const DOCUMENTED = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
+/** How DESIGN's container would start it. */
+const NODE_OPTIONS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
+const write = (text: string) => process.stdout.write(`${text}\n`);
+
+const windows = [
+  `points=${DOCUMENTED.pointsPerMinute}/${60 / FASTER}s`,
+  `writes=${DOCUMENTED.writesPerMinute}/${60 / FASTER}s`,
+  `writes=${DOCUMENTED.writesPerHour}/${3600 / FASTER}s`,
+];
+const leastSeconds = (Math.floor((BURST - 1) / DOCUMENTED.writesPerMinute) * 60) / FASTER;
+
+await withBurst({ ...DOCUMENTED, scale: FASTER }, windows.join(","), async ({ github }) => {
+  const end = Date.now() + 3 * leastSeconds * 1000;
+  while (github.dispatches.length < BURST && Date.now() < end) await wait(100);
+  const took = (github.dispatches.at(-1)!.at - github.dispatches[0]!.at) / 1000;
+  write(`| ${BURST} at once, a minute lasting ${60 / FASTER} s | measured | aim |\n|---|---|---|`);
+  write(`| dispatched | ${github.dispatches.length} | ${BURST} |`);
+  const ratio = (took / leastSeconds).toFixed(3);
+  write(`| first to last event, where the limits allow ${leastSeconds} s | ${took.toFixed(1)} s, ${ratio} × | 1.1 × |`);
+  write(`| limits met | ${github.counts.limited} | 0 |`);
+  write(`| requests | ${github.counts.requests} | ${3 * BURST} |`);
+});
+
+await withBurst(DOCUMENTED, "on", async ({ github, service, started }) => {
+  await wait(Math.max(0, started + REAL_SECONDS * 1000 - Date.now()));
+  const within = (from: number, to: number) =>
+    github.dispatches.filter(({ at }) => at - started >= from * 1000 && at - started < to * 1000).length;
+  write(`\n| ${BURST} at once, ${REAL_SECONDS} s in real time | measured | allowed |\n|---|---|---|`);
+  write(`| dispatched in the first 60 s | ${within(0, 60)} | ${DOCUMENTED.writesPerMinute} |`);
+  write(`| dispatched after that | ${within(60, REAL_SECONDS)} | ${DOCUMENTED.writesPerMinute} |`);
+  write(`| limits met | ${github.counts.limited} | 0 |`);
+  write(`| most in flight | ${github.counts.maxInFlight} | 50 |`);
+  write(`| resident memory at its peak | ${service.memory().peak.toFixed(0)} MB | 128 MB |`);
+});
+
+async function withBurst(
+  limits: Limits,
+  setting: string,
+  watch: (scene: { github: StandInGitHub; service: MeasuredService; started: number }) => Promise<void>,
+): Promise<void> {
+  const github = await startGitHub({ limits, latencyMs: 40 });
+  github.token(TOKEN);
+  github.repository("acme/shop");
+  const deployment = github.repository("acme/deployment");
+  for (let at = 0; at < BURST; at++) {
+    const values = `global:\n  config:\n    DEPLOYMENT_TAG: ${String(at).padStart(40, "a")}\n`;
+    deployment.put(`configs/pr/light/pr-${at}/values.yaml`, values);
+  }
+  const service = await startBundle(github.url, {
+    nodeOptions: NODE_OPTIONS,
+    env: { GITHUB_LIMITS: setting, WAIT_SECONDS: "2" },
+  });
+  const started = Date.now();
+  const sent = Array.from({ length: BURST }, (_, at) => dispatch(service.url, `pr-${at}`, { accepted: [200, 202] }));
+  await Promise.all(sent);
+  await watch({ github, service, started });
+  await service.stop();
+  await github.close();
+}

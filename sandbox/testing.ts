@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startApp } from "../src/app.ts";
+import { readConfig } from "../src/config.ts";
+import type { Json } from "../src/index.ts";
+import type { Run, Step } from "../src/model/run.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+import { type StandInGitHub, startGitHub } from "./github.ts";
+
+export { type StandInGitHub, startGitHub } from "./github.ts";
+
+export type TestOptions = {
+  /** Fills the stand-in before the run: `(github) => github.repository("acme/shop").put("a.yaml", "…")`. */
+  readonly prepare?: (github: StandInGitHub) => void;
+  /**
+   * What GitHub answers on routes that the stand-in does not know, by the route as GitHub's documentation writes it.
+   * Without one, such a request is answered 404.
+   */
+  readonly answers?: Readonly<Record<string, Answer>>;
+  /** Values of the variables that the workflow declares. Those that are left out are `test-NAME`. */
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+type Answer = { readonly status?: number; readonly body?: unknown };
+
+export type TestedRun = {
+  /** How it ended. `queued`: an attempt has failed for a passing reason, and the service would make another. */
+  readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind">;
+  readonly steps: readonly Step[];
+  /** What GitHub was sent besides reads, in order. */
+  readonly sent: readonly { readonly method: string; readonly path: string; readonly body: unknown }[];
+  /** The `repository_dispatch` events among it. */
+  readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
+};
+
+/** A run that takes longer is given up. A workflow's own `timeout` ends it earlier. */
+const WAIT_MS = 300_000;
+
+/**
+ * Runs a workflow once, in the real service in front of a stand-in GitHub, and tells what became of it.
+ * @param given what starts it: `{ body }` of http and flux, `{ event }` of github and schedule. An http body is checked
+ *   by the workflow's schema first.
+ */
+export async function testRun<Given extends { body: unknown } | { event: unknown }, EnvName extends string>(
+  workflow: Workflow<Given, unknown, EnvName>,
+  given: Given,
+  { prepare, answers = {}, env = {} }: TestOptions = {},
+): Promise<TestedRun> {
+  const token = "token-of-the-test-kit";
+  const folder = mkdtempSync(join(tmpdir(), "gh-runner-test-"));
+  const github = await startGitHub();
+  try {
+    github.token(token);
+    for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
+    prepare?.(github);
+    for (const [route, answer] of Object.entries(answers)) plant(github, route, answer);
+    const variables = Object.fromEntries(
+      [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
+    );
+    if (workflow.githubToken !== undefined) variables[workflow.githubToken] = token;
+    const app = await startApp(
+      readConfig({
+        ...variables,
+        ...env,
+        DATA_DIR: folder,
+        GITHUB_API_URL: github.url,
+        GITHUB_TOKEN: token,
+        GITHUB_WEBHOOK_SECRET: "of no use here",
+        TARGET_REPO: "acme/shop",
+        DEPLOYMENT_REPO: "acme/deployment",
+        LOG_LEVEL: "silent",
+      }),
+      { closed: true, workflows: [{ workflow: renamed(workflow), file: "the workflow under test" }] },
+    );
+    try {
+      const { run, steps } = await app.start(renamed(workflow).name, inputOf(workflow, given), WAIT_MS);
+      return { run, steps, ...told(github) };
+    } finally {
+      await app.close();
+    }
+  } finally {
+    await github.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The built-in one is there as well, under its own name and path. */
+function renamed(workflow: Workflow): Workflow {
+  const { http } = workflow.on;
+  const on = http ? { ...workflow.on, http: { ...http, path: `/under-test${http.path}` } } : workflow.on;
+  return { ...workflow, name: `${workflow.name}-under-test`, on };
+}
+
+function named({ on }: Workflow): string[] {
+  return [on.http?.token ?? [], on.flux?.key ?? []].flat();
+}
+
+function inputOf({ on }: Workflow, given: { body: unknown } | { event: unknown }): Json {
+  if (!("body" in given)) return given.event as Json;
+  if (!on.http) return given.body as Json;
+  const body = on.http.body.safeParse(given.body);
+  if (body.success) return body.data as Json;
+  const problems = body.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
+  throw new Error(`The workflow would not take this body: ${problems.join("; ")}`);
+}
+
+function plant(github: StandInGitHub, route: string, { status, body = {} }: Answer): void {
+  const [method = "", template = ""] = route.split(" ");
+  const path = new RegExp(`^${template.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\w+\}/g, "(.+)")}$`);
+  const answered = status ?? (method === "POST" ? 201 : 200);
+  const headers = { "content-type": "application/json; charset=utf-8" };
+  github.fault(
+    { method, path },
+    { kind: "status", status: answered, headers, ...(answered === 204 ? {} : { body: JSON.stringify(body) }) },
+  );
+}
+
+function told({ requests, dispatches }: StandInGitHub): Pick<TestedRun, "sent" | "dispatches"> {
+  return {
+    sent: requests
+      .filter(({ method }) => method !== "GET" && method !== "HEAD")
+      .map(({ method, path, body }) => ({ method, path, body: body === "" ? undefined : JSON.parse(body) })),
+    dispatches: dispatches.map(({ repo, eventType, payload }) => ({ repo, eventType, payload })),
+  };
+}

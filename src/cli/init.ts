@@ -1,0 +1,80 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readConfig } from "../config.ts";
+import { CommandError } from "./command-error.ts";
+
+/** Writes a first workflow, a test for it, and what ArgoCD needs to start it. Overwrites nothing. */
+export function init(name = "announce-preview"): void {
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
+    throw new CommandError(`${JSON.stringify(name)} is no name for a workflow: use letters, digits and dashes.`);
+  }
+  const folder = readConfig().workflowsDir ?? "workflows";
+  const files = {
+    [`${name}.ts`]: workflowText(name),
+    [`${name}.test.ts`]: testText(name),
+    [`${name}.argocd.yaml`]: argocdText(name),
+  };
+  const paths = Object.entries(files).map(([file, text]) => ({ path: join(folder, file), text }));
+  const taken = paths.filter(({ path }) => existsSync(path)).map(({ path }) => path);
+  if (taken.length > 0) throw new CommandError(`Nothing was written: ${taken.join(" and ")} is there already.`);
+  mkdirSync(folder, { recursive: true });
+  for (const { path, text } of paths) {
+    writeFileSync(path, text, { flag: "wx" });
+    process.stdout.write(`wrote ${path}\n`);
+  }
+  process.stdout.write(
+    `\nTry it without sending anything:\n  WORKFLOWS_DIR=${folder} gh-runner run ${name} --dry-run --input '{"application":"pr-1234"}'\n`,
+  );
+}
+
+const workflowText = (name: string) => `import { defineWorkflow, skip } from "gh-runner";
+import * as z from "zod";
+
+/** Tells a repository that a preview environment is there. */
+export default defineWorkflow({
+  name: "${name}",
+  on: { http: { path: "/${name}", body: z.object({ application: z.string() }) } },
+  concurrency: ({ body }) => body.application,
+  async run({ body, github, step }) {
+    if (!body.application.startsWith("pr-")) return skip("only previews are announced");
+    await step("announce", () => github.dispatch("acme/shop", "preview_ready", { application: body.application }));
+    return { application: body.application };
+  },
+});
+`;
+
+const testText = (name: string) => `import assert from "node:assert/strict";
+import { it } from "node:test";
+import { testRun } from "gh-runner/testing";
+import workflow from "./${name}.ts";
+
+it("announces a preview", async () => {
+  const { run, dispatches } = await testRun(workflow, { body: { application: "pr-1234" } });
+  assert.equal(run.status, "success");
+  assert.deepEqual(dispatches, [{ repo: "acme/shop", eventType: "preview_ready", payload: { application: "pr-1234" } }]);
+});
+
+it("announces nothing else", async () => {
+  const { run, sent } = await testRun(workflow, { body: { application: "production" } });
+  assert.equal(run.status, "skipped");
+  assert.deepEqual(sent, []);
+});
+`;
+
+const argocdText = (name: string) => `# Below \`data\` in the ConfigMap argocd-notifications-cm.
+service.webhook.${name}: |
+  url: http://gh-runner:9555/${name}
+  headers:
+    - name: Authorization
+      value: Bearer $gh-runner-token
+template.${name}: |
+  webhook:
+    ${name}:
+      method: POST
+      body: |
+        {"application": {{ .app.metadata.name | toJson }}}
+trigger.on-${name}: |
+  - when: app.status.operationState.phase == 'Succeeded' and app.status.health.status == 'Healthy'
+    send: [${name}]
+# Subscribe an application with the annotation notifications.argoproj.io/subscribe.on-${name}.${name}: ""
+`;

@@ -1,0 +1,240 @@
+import type { Clock } from "../model/clock.ts";
+import type { AccountLimits, Limit, LimitLog } from "../model/limits.ts";
+import type { Answer } from "./http.ts";
+import { isOverallQuota, limitWord } from "./limit-answers.ts";
+import { waitingLine } from "./line.ts";
+import { pauses } from "./pause.ts";
+import { type Held, spendingWindows } from "./spending.ts";
+
+/** What a request does at GitHub, and so what it costs. */
+export type Kind = "read" | "write";
+
+/** Room for one write, kept until the write is sent or it is given back. */
+export type Reservation = {
+  /** Gives the room back, if it was not used. */
+  release(): void;
+};
+
+/**
+ * Who sends. A write that is refused gets a place in the line of writes under this name, and is let through at the time
+ * that it was told.
+ */
+type Writer = { readonly name: string; readonly reservation?: Reservation | undefined };
+
+/** Not let through: not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
+export type Refused = { readonly notBefore: number; readonly why: string };
+
+export type Sent = {
+  readonly answer: Answer;
+  /** The answer is a limit: nothing may be sent before this time (epoch milliseconds). */
+  readonly notBefore: number | undefined;
+};
+
+/**
+ * What stands between the service and GitHub for one account: a cap on what is in flight, the windows of GitHub's
+ * documented limits, and one pause for everybody. Waits for a few seconds at most; what would have to wait longer is
+ * refused with the time at which it will be let through, so that a store can keep it instead of memory.
+ */
+export type Gate = {
+  /** Sends when it may. Rejects with what `send` rejects with. */
+  pass(kind: Kind, send: () => Promise<Answer>, writer: Writer): Promise<Sent | Refused>;
+  /** Keeps room for a write, so that what must be read for it is not read in vain. */
+  reserve(name: string): Promise<Reservation | Refused>;
+  /** Nothing is in flight, nobody waits, and nothing has to be remembered. */
+  isIdle(): boolean;
+  state(): GateState;
+};
+
+type GateState = {
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** Epoch milliseconds; undefined when nothing is paused. */
+  readonly pausedUntil: number | undefined;
+  /** What GitHub last said is left of the hourly quota. */
+  readonly quota: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined;
+};
+
+export type GateNeeds = {
+  readonly account: string;
+  readonly limits: readonly Limit[];
+  readonly clock: Clock;
+  readonly log: Pick<LimitLog, "spend" | "pause">;
+  readonly known?: AccountLimits | undefined;
+  /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
+  readonly onPause?: (until: number, answer: Answer) => void;
+  /** Whoever would wait longer is refused, ms. */
+  readonly patienceMs?: number;
+};
+
+/** DESIGN: GitHub allows 100 requests in flight for an account, which it may share with others. */
+const MAX_IN_FLIGHT = 50;
+
+/** Long enough for a window to move on a little, short enough for a caller who waits. */
+const PATIENCE_MS = 3000;
+
+type Waiter = {
+  readonly what: Kind | "reservation";
+  readonly name: string;
+  readonly reserved: Held | undefined;
+  /** Refused when it cannot be let through by then. */
+  readonly deadline: number;
+  answer(held: Held | Refused): void;
+};
+
+/** Writes first, whose reads are done already. */
+const RANKS = ["write", "read", "reservation"] as const;
+
+/** A pause that grows by less is the same pause, told by another answer. */
+const SAME_PAUSE_MS = 1000;
+
+export function openGate({ account, limits, clock, log, known, onPause, patienceMs = PATIENCE_MS }: GateNeeds): Gate {
+  // What cannot be stored is still known here; that the store is away is noticed where runs are stored.
+  const spending = spendingWindows(limits, known?.spent ?? [], (spent, since) => {
+    log.spend(account, spent, since).catch(() => {});
+  });
+  const pause = pauses(known?.pause, (next) => {
+    log.pause(account, next).catch(() => {});
+  });
+  const line = waitingLine();
+  const reservations = new WeakMap<Reservation, Held>();
+  let waiters: Waiter[] = [];
+  let inFlight = 0;
+  /** How much may be in flight: falls to one with a pause, and doubles with every round of ordinary answers. */
+  let cap = MAX_IN_FLIGHT;
+  let quota: GateState["quota"];
+  let cancelAlarm = () => {};
+
+  function enter(what: Waiter["what"], name: string, reserved?: Held): Promise<Held | Refused> {
+    return new Promise((answer) => {
+      waiters.push({ what, name, reserved, deadline: clock.now() + patienceMs, answer });
+      letThrough();
+    });
+  }
+
+  /** Admits whoever may go, refuses whoever would wait too long, and wakes when the next may go. */
+  function letThrough(): void {
+    if (waiters.length === 0) return;
+    cancelAlarm();
+    const now = clock.now();
+    let wakeAt = Number.POSITIVE_INFINITY;
+    for (const what of RANKS) {
+      for (const waiter of waiters.filter((each) => each.what === what)) {
+        const opening = openingFor(waiter, now);
+        if (opening.notBefore > waiter.deadline) refuse(waiter, opening);
+        else if (opening.notBefore > now) wakeAt = Math.min(wakeAt, opening.notBefore);
+        else if (what === "reservation" || inFlight < cap) admit(waiter);
+      }
+    }
+    cancelAlarm = wakeAt < Number.POSITIVE_INFINITY ? clock.alarm(wakeAt, letThrough) : () => {};
+  }
+
+  function admit(waiter: Waiter): void {
+    waiters = waiters.filter((each) => each !== waiter);
+    const { what, name, reserved } = waiter;
+    if (what !== "read") line.leave(name);
+    if (what !== "reservation") inFlight++;
+    waiter.answer(reserved ?? spending.hold(what === "read" ? "read" : "write"));
+  }
+
+  function refuse(waiter: Waiter, refused: Refused): void {
+    waiters = waiters.filter((each) => each !== waiter);
+    if (waiter.what !== "read") line.join(waiter.name, refused.notBefore);
+    waiter.answer(refused);
+  }
+
+  function openingFor({ what, name, reserved }: Waiter, now: number): Refused {
+    const from = pause.until(now);
+    const silence = { notBefore: from, why: "GitHub has set a limit and asked for silence" };
+    if (reserved) return silence;
+    const spent = what === "read" ? spending.opensAt("read", from, []) : writeOpening(name, from, now);
+    return spent.notBefore > from ? spent : silence;
+  }
+
+  /** Whose time has come meets only what is spent; everybody else also what was promised to those ahead. */
+  function writeOpening(name: string, from: number, now: number): Refused {
+    const promise = line.placeOf(name, now);
+    if (promise !== undefined && promise > now) {
+      return { notBefore: Math.max(from, promise), why: "others were promised their turn before" };
+    }
+    if (promise !== undefined) {
+      const due = spending.opensAt("write", from, []);
+      if (due.notBefore <= now) return due;
+    }
+    return spending.opensAt("write", from, line.ahead(name));
+  }
+
+  function heard(answer: Answer, episode: number): number | undefined {
+    const now = clock.now();
+    quota = quotaIn(answer) ?? quota;
+    const before = pause.until(now);
+    const word = limitWord(answer, now);
+    const until = word?.refused
+      ? pause.limited(word.until, episode, now)
+      : word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS)
+        ? pause.announced(word.until)
+        : undefined;
+    if (until !== undefined) {
+      cap = 1;
+      if (before === now || until > before + SAME_PAUSE_MS) onPause?.(until, answer);
+    } else if (answer.status < 500 && episode === pause.episode()) {
+      pause.passed();
+      cap = Math.min(MAX_IN_FLIGHT, cap + 1);
+    }
+    return word?.refused ? until : undefined;
+  }
+
+  return {
+    async pass(kind, send, { name, reservation }) {
+      const reserved = reservation && reservations.get(reservation);
+      if (reservation) reservations.delete(reservation);
+      const held = await enter(kind, name, reserved);
+      if ("notBefore" in held) {
+        reserved?.giveBack();
+        letThrough();
+        return held;
+      }
+      const episode = pause.episode();
+      held.note(clock.now());
+      try {
+        const answer = await send();
+        return { answer, notBefore: heard(answer, episode) };
+      } finally {
+        inFlight--;
+        // By the time of the answer GitHub has counted it; by the time of sending it has not.
+        held.settle(clock.now());
+        letThrough();
+      }
+    },
+    async reserve(name) {
+      const held = await enter("reservation", name);
+      if ("notBefore" in held) return held;
+      const reservation: Reservation = {
+        release() {
+          if (!reservations.delete(reservation)) return;
+          held.giveBack();
+          letThrough();
+        },
+      };
+      reservations.set(reservation, held);
+      return reservation;
+    },
+    isIdle: () => inFlight === 0 && waiters.length === 0 && !pause.isKnown() && spending.isEmpty(clock.now()),
+    state() {
+      const until = pause.until(clock.now());
+      return {
+        inFlight,
+        waiting: waiters.length,
+        pausedUntil: until > clock.now() ? until : undefined,
+        quota,
+      };
+    },
+  };
+}
+
+function quotaIn({ headers }: Answer): GateState["quota"] {
+  const [limit = Number.NaN, remaining = Number.NaN, reset = Number.NaN] = ["limit", "remaining", "reset"].map((name) =>
+    Number(headers[`x-ratelimit-${name}`] ?? Number.NaN),
+  );
+  const known = isOverallQuota(headers) && Number.isFinite(limit + remaining + reset);
+  return known ? { limit, remaining, resetsAt: reset * 1000 } : undefined;
+}

@@ -1,0 +1,37 @@
+import type { AccountLimits } from "../model/limits.ts";
+import { type Gate, type GateNeeds, openGate } from "./gate.ts";
+
+/** The gates of a host, one for each account, opened when they are first asked for. */
+export type Gates = {
+  of(account: string): Gate;
+  /** What is open at the moment, by account. */
+  all(): ReadonlyMap<string, Gate>;
+};
+
+/** Gates that have nothing to remember are closed beyond so many: each token that a request brings opens one. */
+const KEPT_GATES = 100;
+
+export function openGates(
+  needs: Omit<GateNeeds, "account" | "known" | "onPause"> & {
+    readonly known: readonly AccountLimits[];
+    readonly onPause: (account: string, ...pause: Parameters<NonNullable<GateNeeds["onPause"]>>) => void;
+  },
+): Gates {
+  const gates = new Map<string, Gate>();
+
+  const open = (account: string): Gate => {
+    if (gates.size >= KEPT_GATES) {
+      for (const [name, gate] of gates) if (gate.isIdle()) gates.delete(name);
+    }
+    const gate = openGate({
+      ...needs,
+      account,
+      known: needs.known.find((each) => each.account === account),
+      onPause: (...pause) => needs.onPause(account, ...pause),
+    });
+    gates.set(account, gate);
+    return gate;
+  };
+
+  return { of: (account) => gates.get(account) ?? open(account), all: () => gates };
+}

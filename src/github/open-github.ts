@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../model/clock.ts";
+import type { LimitLog } from "../model/limits.ts";
+import { type AppNeeds, appApi } from "./app-api.ts";
+import { appCredentials } from "./app-credentials.ts";
+import { type Ask, type AskNeeds, asking, type Wait } from "./ask.ts";
+import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
+import { tokenCredentials } from "./credentials.ts";
+import { dryRun, type HeldBack } from "./dry-run.ts";
+import { rememberedAnswers } from "./etags.ts";
+import { type Gates, openGates } from "./gates.ts";
+import { openGitHubHttp } from "./http.ts";
+import { type LimitsSetting, limitsInForce } from "./limits.ts";
+import type { ProxySettings } from "./proxy.ts";
+import { serverTime } from "./server-time.ts";
+
+/** GitHub for the whole service: one host, its connections, and a gate for each account. */
+export type OpenGitHub = {
+  /**
+   * GitHub for one attempt of a run.
+   * @param options.token the run's own token; the service's credentials without it.
+   * @param options.holdBack makes it a dry run: reads are sent, and each write is handed over instead.
+   */
+  attempt(
+    options: { token: string | undefined; holdBack?: ((write: HeldBack) => void) | undefined } & Pick<
+      AskNeeds,
+      "name" | "saw"
+    >,
+  ): GitHubOfAttempt;
+  /** For checks of the settings: asks with the service's credentials, or as its App itself. */
+  readonly inspection: Inspection;
+  readonly gates: Gates;
+  /** One line that says which limits are in force. */
+  readonly aboutLimits: string;
+  close(): Promise<void>;
+};
+
+export type Inspection = {
+  readonly ask: Ask;
+  /** Undefined without an App. */
+  readonly askAsApp: ReturnType<typeof appApi>["ask"] | undefined;
+  /** How much GitHub's clock is ahead of this machine's, ms; undefined before the first answer. */
+  readonly skewMs: () => number | undefined;
+};
+
+export type OpenGitHubNeeds = {
+  readonly apiUrl: string;
+  readonly userAgent: string;
+  readonly serviceToken: string | undefined;
+  /** In place of a token. */
+  readonly app: { readonly id: string; readonly privateKey: string } | undefined;
+  /** Hides a token from all that is logged, until the returned function is called. */
+  readonly hide: (secret: string) => () => void;
+  /** `owner/name`: whose token a request uses that names no repository. */
+  readonly targetRepo: string;
+  readonly limits: LimitsSetting;
+  readonly limitLog: LimitLog;
+  readonly clock: Clock;
+  readonly wait: Wait;
+  /** Delays before the further tries of a request, ms; the usual ones without it. */
+  readonly retriesMs?: readonly number[] | undefined;
+  /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
+  readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
+  readonly proxies: ProxySettings;
+  readonly timeoutMs?: number | undefined;
+  readonly patienceMs?: number | undefined;
+};
+
+/** All tokens of the service's user share its limits, so a new token in its place goes on with the same account. */
+const SERVICE_ACCOUNT = "GITHUB_TOKEN";
+
+export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
+  const { apiUrl, clock, serviceToken, limitLog, timeoutMs, patienceMs } = needs;
+  const { limits, about } = limitsInForce(needs.limits, apiUrl);
+  const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
+  const gates = openGates({
+    limits,
+    clock,
+    log: limitLog,
+    known: await limitLog.recall(clock.now() - longestMs),
+    onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+  });
+  const {
+    send: sendNow,
+    requestFor,
+    close,
+  } = openGitHubHttp({
+    apiUrl,
+    userAgent: needs.userAgent,
+    proxies: needs.proxies,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
+  const time = serverTime(clock.now);
+  const send: typeof sendNow = async (...request) => {
+    const answer = await sendNow(...request);
+    time.heard(answer);
+    return answer;
+  };
+  const shared = {
+    apiUrl,
+    send,
+    gates,
+    remembered: rememberedAnswers(),
+    wait: needs.wait,
+    targetRepo: needs.targetRepo,
+    retriesMs: needs.retriesMs,
+  };
+
+  const app = needs.app && appNeeds(needs.app);
+  const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
+
+  /** Requests that the App makes as itself have limits of their own. */
+  function appNeeds({ id, privateKey }: { id: string; privateKey: string }): AppNeeds {
+    return {
+      appId: id,
+      privateKey,
+      apiUrl,
+      ask: (attempted, route, parameters, jwt, expected) => {
+        const account = `app ${id}`;
+        return asking(tokenCredentials(jwt, account), { ...shared, name: account }).ask(
+          attempted,
+          route,
+          parameters,
+          expected,
+        );
+      },
+      hide: needs.hide,
+      now: time.now,
+    };
+  }
+
+  return {
+    attempt({ token, holdBack, ...run }) {
+      const own = token !== undefined && token !== serviceToken;
+      return gitHubAs(own ? tokenCredentials(token, accountOf(token)) : service, {
+        ...shared,
+        ...(holdBack && { send: dryRun({ send, requestFor }, apiUrl, holdBack) }),
+        ...run,
+      });
+    },
+    inspection: {
+      ask: asking(service, { ...shared, name: "inspection" }).ask,
+      askAsApp: app && appApi(app).ask,
+      skewMs: time.skew,
+    },
+    gates,
+    aboutLimits: about,
+    close,
+  };
+}
+
+/** Tells the tokens of requests apart, in 64 bits of a digest from which no token can be found. */
+function accountOf(token: string): string {
+  return `token ${createHash("sha256").update(token).digest("hex").slice(0, 16)}`;
+}

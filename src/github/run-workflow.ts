@@ -1,0 +1,39 @@
+import type { GitHub, StartedWorkflow } from "../model/github.ts";
+import type { Ask } from "./ask.ts";
+import { ownerAndName } from "./files.ts";
+
+/**
+ * Starts a workflow. GitHub answers 200 with the run's link when it knows `return_run_details`, and 204 when it does
+ * not look at it. A GitHub that refuses what it does not know (422) is asked again without.
+ * @see https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
+ */
+export async function runWorkflow(
+  ask: Ask,
+  repository: string,
+  workflow: string,
+  { ref, inputs = {} }: Parameters<GitHub["runWorkflow"]>[2],
+): Promise<StartedWorkflow | undefined> {
+  const attempted = {
+    tried: `starting the workflow ${workflow} of ${repository} at ${ref}`,
+    repository,
+    permission: "Actions: write",
+  };
+  const route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
+  const parameters = { ...ownerAndName(repository), workflow_id: workflow, ref, inputs };
+  const answer = await ask(attempted, route, { ...parameters, return_run_details: true }, [200, 204, 422]);
+  if (answer.status === 422) {
+    await ask(attempted, route, parameters, [204]);
+    return undefined;
+  }
+  return answer.status === 200 ? startedWorkflow(answer.bytes) : undefined;
+}
+
+/** It is started all the same when what GitHub tells of it cannot be read. */
+function startedWorkflow(bytes: Uint8Array): StartedWorkflow | undefined {
+  try {
+    const { workflow_run_id: id, html_url: htmlUrl } = JSON.parse(new TextDecoder().decode(bytes));
+    return { id, htmlUrl };
+  } catch {
+    return undefined;
+  }
+}

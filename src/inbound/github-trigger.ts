@@ -1,0 +1,86 @@
+import type { Context, Hono } from "hono";
+import type { Json } from "../model/run.ts";
+import { StoreUnavailable } from "../model/store.ts";
+import type { WebhookEvent } from "../model/triggers.ts";
+import type { Workflow } from "../model/workflow.ts";
+import type { AcceptEvent } from "./http-trigger.ts";
+import { problem, Refusal } from "./problem.ts";
+import { jsonObject, readBytes } from "./read-json.ts";
+import { isSignedWith } from "./signature.ts";
+
+const GITHUB_WEBHOOK_PATH = "/webhooks/github";
+
+/**
+ * GitHub sends up to 25 MB, but its usual payload is 30 KB, and a push of a thousand commits 1 MB. What is larger would
+ * cost more memory than this service is given.
+ */
+const MAX_PAYLOAD_BYTES = 5_000_000;
+
+/**
+ * Mounts `POST /webhooks/github` for all workflows with the trigger `github`. A delivery is answered as soon as it is
+ * stored: GitHub waits 10 s, and never delivers again by itself.
+ * @see https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+ */
+export function mountGitHubWebhooks(
+  app: Hono,
+  workflows: readonly Workflow[],
+  { secret, accept }: { secret: string; accept: AcceptEvent },
+): void {
+  app.post(GITHUB_WEBHOOK_PATH, async (c) => {
+    const bytes = await readBytes(c, MAX_PAYLOAD_BYTES);
+    if (!isSignedWith(secret, bytes, c.req.header("x-hub-signature-256"), ["sha256"])) {
+      throw new Refusal(
+        401,
+        "X-Hub-Signature-256 is not the signature of this body: set the webhook's secret at GitHub and " +
+          "GITHUB_WEBHOOK_SECRET to the same text.",
+      );
+    }
+    const event = receive(c, bytes);
+    if (event.name === ("ping" as string)) return c.json({ status: "pong" });
+    const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
+    const runs: { workflow: string; run: string }[] = [];
+    const threw: string[] = [];
+    for (const workflow of workflows) {
+      try {
+        if (!isFor(workflow, event)) continue;
+        const { run } = await accept({ workflow, input: event as unknown as Json, event: identity }, { wait: false });
+        runs.push({ workflow: workflow.name, run });
+      } catch (error) {
+        if (error instanceof StoreUnavailable) throw error;
+        threw.push(`${workflow.name} (${error instanceof Error ? error.message : String(error)})`);
+      }
+    }
+    if (threw.length > 0) {
+      throw new Refusal(
+        500,
+        `These workflows threw when they were asked about the event: ${threw.join(", ")}. Mend them, then redeliver; workflows that have had it do not get it twice.`,
+      );
+    }
+    return runs.length > 0 ? c.json({ status: "queued", runs }, 202) : c.json({ status: "ignored", reason: NO_RUN });
+  });
+  app.all(GITHUB_WEBHOOK_PATH, (c) =>
+    problem(405, `${c.req.method} is not allowed here, send POST.`, { allow: "POST" }),
+  );
+}
+
+const NO_RUN = "no workflow is for this event and action";
+
+function receive(c: Context, bytes: Uint8Array): WebhookEvent {
+  if (/urlencoded/i.test(c.req.header("content-type") ?? "")) {
+    throw new Refusal(400, "The payload is a form: set the webhook's content type at GitHub to application/json.");
+  }
+  const name = c.req.header("x-github-event");
+  const delivery = c.req.header("x-github-delivery");
+  if (!name || !delivery) {
+    throw new Refusal(400, "X-GitHub-Event or X-GitHub-Delivery is missing: this is not how GitHub delivers.");
+  }
+  return { name, delivery, payload: jsonObject(bytes) } as unknown as WebhookEvent;
+}
+
+function isFor({ on }: Workflow, event: WebhookEvent): boolean {
+  const { github } = on;
+  if (!github || !([] as string[]).concat(github.events).includes(event.name)) return false;
+  const { action } = event.payload as { action?: string };
+  if (github.actions && !(github.actions as readonly unknown[]).includes(action)) return false;
+  return github.filter?.(event) ?? true;
+}

@@ -1,0 +1,19 @@
+/** A length of time as one writes it: `"500ms"`, `"90s"`, `"5m"`, `"1.5h"`, `"7d"`. */
+export type Duration = `${number}${Unit}`;
+
+type Unit = keyof typeof UNIT_MS;
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/**
+ * Its milliseconds.
+ * @throws RangeError when it is no length of time, or longer than 365 days.
+ */
+export function millisecondsOf(duration: string): number {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) ?? [];
+  const milliseconds = Number(number) * (UNIT_MS[unit as Unit] ?? Number.NaN);
+  if (number === "" || !(milliseconds <= 365 * UNIT_MS.d)) {
+    throw new RangeError(`expected a length of time such as "90s", "5m" or "2h", got ${JSON.stringify(duration)}`);
+  }
+  return milliseconds;
+}

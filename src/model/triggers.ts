@@ -1,0 +1,130 @@
+import type { EventPayloadMap } from "@octokit/webhooks-types";
+import type { Json } from "./run.ts";
+
+/** What starts a workflow: exactly one of these. */
+export type Triggers<Body = unknown, Name extends WebhookName = WebhookName> = {
+  readonly http?: HttpTrigger<Body>;
+  readonly schedule?: ScheduleTrigger;
+  readonly github?: GitHubTrigger<Name>;
+  readonly flux?: FluxTrigger;
+};
+
+export type TriggerKind = keyof Triggers;
+
+/** `POST {path}` starts the workflow and is answered with its outcome. */
+export type HttpTrigger<Body> = {
+  /** Begins with a slash: `/dispatch`. */
+  readonly path: string;
+  /** Turns the request's JSON into the body that `run` gets, or names every problem with it (answered 400). */
+  readonly body: Schema<Body>;
+  /**
+   * Name of an environment variable that holds the token which callers of this path must bring, in place of one of
+   * AUTH_TOKENS. `{name}_FILE` may name a file that holds it.
+   */
+  readonly token?: string;
+  /** Top-level field of the JSON in which a caller may bring a GitHub token of its own. It never reaches `body`. */
+  readonly tokenField?: string;
+  /**
+   * How the answer to a run that has ended well looks; without it 200 and `{"status":"success", ...outputs}`, or
+   * `{"status":"skipped","reason":"..."}`. Failures are always answered as problem+json.
+   */
+  answer?(ended: Ended): HttpAnswer;
+  /** A last look before the event is accepted: a text refuses it with a 400. */
+  refuse?(body: Body, event: { hasToken: boolean }): string | undefined;
+  /** Added to the 405 that another method is answered with: what the caller probably meant. */
+  readonly methodHint?: string;
+};
+
+/** How a run has ended, for its caller. */
+export type Ended =
+  | { readonly status: "success"; readonly outputs: Json }
+  | { readonly status: "skipped"; readonly reason: string };
+
+export type HttpAnswer = {
+  /** From 200 to 299; 200 without it. */
+  readonly status?: number;
+  readonly body: Json;
+};
+
+/** What a workflow needs of a schema; every zod 4 schema is one. */
+export type Schema<T> = {
+  safeParse(
+    input: unknown,
+  ):
+    | { success: true; data: T }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
+};
+
+/** Starts the workflow by the clock. A tick that passed while the service was down runs once, when it is up again. */
+export type ScheduleTrigger = {
+  /** Five fields, `"0 3 * * *"`, or six with seconds first; `@daily` and the like. */
+  readonly cron: string;
+  /** An IANA name, `"Europe/Zagreb"`; UTC without it, as on GitHub. */
+  readonly timeZone?: string;
+};
+
+/** A tick of a schedule. */
+export type Tick = {
+  /** When the run was due, RFC 3339. */
+  readonly scheduledAt: string;
+};
+
+/** GitHub's webhook `POST /webhooks/github`, signed with GITHUB_WEBHOOK_SECRET, starts the workflow. */
+export type GitHubTrigger<Name extends WebhookName> = {
+  /** GitHub's names: `"pull_request"`, `"workflow_run"`. */
+  readonly events: Name | readonly Name[];
+  /** Only these actions, `["opened", "reopened"]`; all without it. */
+  readonly actions?: readonly ActionOf<Name>[];
+  /** A last look at the event: false, and there is no run. */
+  filter?(event: WebhookEvent<Name>): boolean;
+};
+
+export type WebhookName = keyof EventPayloadMap;
+
+type ActionOf<Name extends WebhookName> = EventPayloadMap[Name] extends infer Payload
+  ? Payload extends { action: infer Action }
+    ? Action
+    : never
+  : never;
+
+/** One webhook delivery. With several names, `event.name` tells the payloads apart. */
+export type WebhookEvent<Name extends WebhookName = WebhookName> = Name extends WebhookName
+  ? {
+      readonly name: Name;
+      /** `X-GitHub-Delivery`: the same when GitHub delivers it again. */
+      readonly delivery: string;
+      readonly payload: EventPayloadMap[Name];
+    }
+  : never;
+
+/** Flux's notification-controller, providers `generic` and `generic-hmac`, starts the workflow by `POST {path}`. */
+export type FluxTrigger = {
+  /** Begins with a slash: `/flux`. */
+  readonly path: string;
+  /**
+   * Name of the environment variable that holds the key of `X-Signature` (generic-hmac); FLUX_HMAC_KEY without it.
+   * When neither is set, callers bring one of AUTH_TOKENS instead.
+   */
+  readonly key?: string;
+  /** A last look at the event: false, and there is no run. */
+  filter?(event: FluxEvent): boolean;
+};
+
+/** @see https://fluxcd.io/flux/components/notification/events/ */
+export type FluxEvent = {
+  readonly involvedObject: {
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  };
+  readonly severity: string;
+  readonly timestamp: string;
+  readonly message: string;
+  readonly reason: string;
+  /** Without the prefix of Flux's API group, so always `revision`, never `kustomize.toolkit.fluxcd.io/revision`. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The commit in `metadata.revision`: of `main@sha1:5b7c…` the part after the colon. */
+  readonly commit: string | undefined;
+  readonly reportingController: string;
+};

@@ -1,0 +1,59 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
+
+/**
+ * The private key of a GitHub App as PKCS#8 PEM, from any spelling that people give it: PKCS#1 (as GitHub hands it out)
+ * or PKCS#8, with line breaks real, written out as `\n` or lost, or the whole PEM in base64.
+ * @throws Error that says what was given instead. It never repeats any of the text.
+ */
+export function appPrivateKey(text: string): string {
+  const pem = pemText(text);
+  const begin = BEGIN.exec(pem);
+  if (!begin) throw new Error(`expected the text of a private key, which begins with -----BEGIN${fileHint(text)}`);
+  const [, label = ""] = begin;
+  if (/PUBLIC KEY|CERTIFICATE/.test(label)) {
+    throw new Error(`is public (${label}): the private key is needed, which ${FROM_GITHUB}`);
+  }
+  const body = new RegExp(`-----BEGIN ${label}-----(.*?)-----END ${label}-----`, "s").exec(pem)?.[1];
+  if (body === undefined) {
+    throw new Error(
+      "is cut off, the line -----END is missing: use GITHUB_APP_PRIVATE_KEY_FILE, or write \\n for each line break",
+    );
+  }
+  if (label.includes("ENCRYPTED") || body.includes("ENCRYPTED")) {
+    throw new Error("is encrypted: take its passphrase off (openssl rsa -in KEY -out NEW-KEY)");
+  }
+  const key = keyOf(label, Buffer.from(body, "base64"));
+  if (key.asymmetricKeyType !== "rsa") throw new Error(`is no RSA key: the right one ${FROM_GITHUB}`);
+  return key.export({ type: "pkcs8", format: "pem" }).toString();
+}
+
+const BEGIN = /-----BEGIN ([A-Z0-9 ]+)-----/;
+
+const FROM_GITHUB = "is made on the page of the App's settings, under Private keys";
+
+function pemText(text: string): string {
+  const plain = text.replaceAll("\\r", "").replaceAll("\\n", "\n");
+  if (BEGIN.test(plain)) return plain;
+  return Buffer.from(text, "base64").toString("latin1");
+}
+
+function fileHint(text: string): string {
+  return /^[\w./-]+\.(?:pem|key)$/.test(text) ? ": is it a file's name? Then use GITHUB_APP_PRIVATE_KEY_FILE" : "";
+}
+
+/** Types of the DER inside a PEM, by the word on its first line: https://www.rfc-editor.org/rfc/rfc7468#section-4 */
+const DER_TYPES: Readonly<Record<string, "pkcs1" | "pkcs8" | "sec1">> = {
+  "RSA PRIVATE KEY": "pkcs1",
+  "PRIVATE KEY": "pkcs8",
+  "EC PRIVATE KEY": "sec1",
+};
+
+function keyOf(label: string, der: Buffer): KeyObject {
+  const type = DER_TYPES[label];
+  if (!type) throw new Error(`is a key of another kind (${label}): the right one ${FROM_GITHUB}`);
+  try {
+    return createPrivateKey({ key: der, format: "der", type });
+  } catch {
+    throw new Error("is damaged: characters of it are missing or changed");
+  }
+}

@@ -1,0 +1,95 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Clock } from "../model/clock.ts";
+import type { Outcome } from "../model/run.ts";
+import { failedBy } from "./execute.ts";
+
+/** One attempt, as everything that happens in its name finds it: its own code, its timers, its forgotten promises. */
+export type Attempting = {
+  readonly run: string;
+  readonly workflow: string;
+  /** The attempt has ended; whatever still happens in its name has no effect. */
+  readonly over: boolean;
+  /** Aborts when the attempt is over. */
+  readonly signal: AbortSignal;
+  /** Ends the attempt with this outcome, unless it has ended. Whether it did. */
+  end(outcome: Outcome): boolean;
+  /** Registers what is done when the attempt is over. */
+  onEnd(work: () => void): void;
+  /** Stops an interval when the attempt is over; one that runs until then makes it a failure. */
+  keep(interval: NodeJS.Timeout): void;
+};
+
+const attempts = new AsyncLocalStorage<Attempting>();
+
+/** The attempt in whose name the present code runs. */
+export function currentAttempt(): Attempting | undefined {
+  return attempts.getStore();
+}
+
+/**
+ * Does the work of an attempt, which ends when the work does, when its time is up, or when somebody ends it: never
+ * later, whatever the work is up to.
+ */
+export function confined(
+  { run, workflow, timeout, timeoutMs }: { run: string; workflow: string; timeout: string; timeoutMs: number },
+  clock: Clock,
+  work: (attempting: Attempting) => Promise<Outcome>,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const endings: (() => void)[] = [];
+    let intervals: NodeJS.Timeout[] = [];
+    let over = false;
+    let abort: AbortController | undefined;
+    const cancel = clock.alarm(clock.now() + timeoutMs, () => attempting.end(timedOut(workflow, timeout)));
+    const attempting: Attempting = {
+      run,
+      workflow,
+      get over() {
+        return over;
+      },
+      // Made when it is asked for: few workflows do, and each would pay for it.
+      get signal() {
+        abort ??= new AbortController();
+        if (over) abort.abort();
+        return abort.signal;
+      },
+      end(outcome) {
+        if (over) return false;
+        over = true;
+        cancel();
+        for (const ending of endings) ending();
+        const left = intervals.filter(isRunning);
+        left.forEach(clearInterval);
+        resolve(left.length > 0 && outcome.status !== "failure" ? leftRunning(workflow, left.length) : outcome);
+        abort?.abort(new Error("The attempt is over."));
+        return true;
+      },
+      onEnd: (ending) => void endings.push(ending),
+      keep(interval) {
+        if (over) clearInterval(interval);
+        intervals = [...intervals.filter(isRunning), interval];
+      },
+    };
+    attempts
+      .run(attempting, () => work(attempting))
+      .catch(failedBy)
+      .then(attempting.end);
+  });
+}
+
+function timedOut(workflow: string, timeout: string): Outcome {
+  const reason = `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;
+  return { status: "failure", reason, http: 500, kind: "transient" };
+}
+
+/** One that does not hold the process up (`unref`) is a library's own, and stays. */
+function isRunning(interval: NodeJS.Timeout): boolean {
+  return interval.hasRef() && (interval as { _destroyed?: boolean })._destroyed !== true;
+}
+
+function leftRunning(workflow: string, count: number): Outcome {
+  const reason =
+    `${workflow} has returned, but left ${count} ${count === 1 ? "interval" : "intervals"} running (setInterval), which ` +
+    "the service has stopped: clear what is set, and await what it does.";
+  return { status: "failure", reason, http: 500, kind: "permanent" };
+}

@@ -1,0 +1,124 @@
+import type { Log } from "../log.ts";
+import type { Clock } from "../model/clock.ts";
+import { PermanentFailure } from "../model/failure.ts";
+import type { GitHub } from "../model/github.ts";
+import type { Json, Step } from "../model/run.ts";
+import type { Claim, RunStore } from "../model/store.ts";
+import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
+import type { Attempting } from "./confined.ts";
+import { boundedLog } from "./run-log.ts";
+import type { StoreHealth } from "./store-health.ts";
+import { waitFor } from "./wait-for.ts";
+
+/** What is noticed while an attempt goes on. */
+export type Seen = {
+  requestId: string | undefined;
+  dedupeKey: string | undefined;
+  /** Told the `x-github-request-id` of every answer. */
+  readonly request: (id: string) => void;
+};
+
+export type ContextNeeds = {
+  readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
+  readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
+  readonly scrub: (text: string) => string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly insist: StoreHealth["insist"];
+  readonly seen: Seen;
+  readonly attempting: Attempting;
+};
+
+/** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
+export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, needs: ContextNeeds): Context {
+  const { store, clock, scrub, insist, attempting, seen } = needs;
+  const { run, attempt, steps } = claim;
+  const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
+  const begun = new Set<string>();
+  const facts = { run: run.id, workflow: run.workflow, attempt };
+  return {
+    ...givenOf(workflow, run.input),
+    github: until(attempting, github),
+    runId: run.id,
+    attempt,
+    get signal() {
+      return attempting.signal;
+    },
+    env: needs.envOf(workflow),
+    get log() {
+      return boundedLog(attempting, needs.log, facts);
+    },
+    async step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result> {
+      refuseWhenOver(attempting, `the step ${name}`);
+      const earlier = kept.get(name);
+      if (earlier) return earlier.result as Result;
+      requireNew(begun, name);
+      const startedAt = clock.now();
+      const keep = (end: Pick<Step, "result" | "error">) =>
+        insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
+      try {
+        const result = asJson(await work(), name);
+        await keep({ result, error: undefined });
+        return result as Result;
+      } catch (error) {
+        await keep({ result: undefined, error: scrub(error instanceof Error ? error.message : String(error)) });
+        throw error;
+      }
+    },
+    waitFor: (url, options) => waitFor(url, options, { clock, attempting }),
+    repeatOf(key, seconds) {
+      seen.dedupeKey = key;
+      return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
+    },
+  };
+}
+
+/** GitHub until the attempt is over. */
+function until(attempting: Attempting, github: GitHub): GitHub {
+  const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
+  return Object.fromEntries(
+    methods.map(([name, method]) => [
+      name,
+      async (...given: unknown[]) => {
+        refuseWhenOver(attempting, `github.${name}`);
+        return method(...given);
+      },
+    ]),
+  ) as GitHub;
+}
+
+function refuseWhenOver({ over, workflow }: Attempting, what: string): void {
+  if (!over) return;
+  throw new PermanentFailure({
+    tried: `beginning ${what} of ${workflow}`,
+    happened: "the attempt is over",
+    remedy: "Await everything that the workflow starts, and stop when `signal` aborts.",
+  });
+}
+
+/** Two steps of one name: the second would get the result of the first, in later attempts only. */
+function requireNew(begun: Set<string>, name: string): void {
+  if (begun.has(name)) {
+    throw new PermanentFailure({
+      tried: `beginning the step ${name}`,
+      happened: "this attempt has had a step of that name",
+      remedy: "Give each step a name of its own; in a loop, put what it is about into the name.",
+    });
+  }
+  begun.add(name);
+}
+
+/** As the history keeps it, so that the first attempt gets what later ones would. */
+function asJson(result: unknown, name: string): Json | undefined {
+  if (result === undefined) return undefined;
+  try {
+    return JSON.parse(JSON.stringify(result)) as Json;
+  } catch (cause) {
+    throw new PermanentFailure({
+      tried: `keeping the result of the step ${name}`,
+      happened: `JSON cannot carry it: ${(cause as Error).message}`,
+      remedy: "Return only what later steps need of it.",
+      cause,
+    });
+  }
+}

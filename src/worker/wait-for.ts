@@ -1,0 +1,62 @@
+import type { Clock } from "../model/clock.ts";
+import type { WaitForOptions } from "../model/context.ts";
+import { millisecondsOf } from "../model/duration.ts";
+import { TransientFailure } from "../model/failure.ts";
+import type { Attempting } from "./confined.ts";
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** One that takes longer is as good as no answer. */
+const ANSWER_MS = 10_000;
+
+/** Enough of an answer to tell by whether it is the wanted one. */
+const MAX_TEXT_BYTES = 100_000;
+
+/** Asks for a URL again and again until the answer is as wanted. */
+export async function waitFor(
+  url: string | URL,
+  { until = ({ status }) => status >= 200 && status < 300, timeout = "2m" }: WaitForOptions = {},
+  { clock, attempting }: { clock: Clock; attempting: Attempting },
+): Promise<void> {
+  const end = clock.now() + millisecondsOf(timeout);
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+    const answer = await ask(url, attempting.signal);
+    attempting.signal.throwIfAborted();
+    if (typeof answer !== "string" && until(answer)) return;
+    if (clock.now() + pause > end) {
+      throw new TransientFailure({
+        tried: `waiting ${timeout} for ${new URL(url).origin}${new URL(url).pathname}`,
+        happened: `the last try was answered ${typeof answer === "string" ? `with nothing (${answer})` : answer.status}`,
+        remedy: "Nothing to do if it comes up later; else look at what should answer there.",
+      });
+    }
+    await new Promise<void>((resolve) => void clock.alarm(clock.now() + pause, resolve));
+  }
+}
+
+/** The answer, or in a word why there was none. */
+async function ask(url: string | URL, over: AbortSignal): Promise<{ status: number; text: string } | string> {
+  const signal = AbortSignal.any([over, AbortSignal.timeout(ANSWER_MS)]);
+  try {
+    const response = await fetch(url, { redirect: "manual", signal });
+    return { status: response.status, text: await startOf(response) };
+  } catch (error) {
+    const { name, message, cause } = error as Error;
+    if (name === "TimeoutError") return "timed out";
+    return (cause as { code?: string } | undefined)?.code ?? message;
+  }
+}
+
+async function startOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  if (body) {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size >= MAX_TEXT_BYTES) break;
+    }
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, MAX_TEXT_BYTES));
+}

@@ -1,0 +1,1 @@
+export { type EnvironmentReadyOptions, environmentReady } from "./environment-ready.ts";

@@ -1,0 +1,409 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { type Limits, limitKeeper } from "../sandbox/limits.ts";
+import { type Gate, type GateNeeds, type Kind, openGate, type Refused, type Sent } from "../src/github/gate.ts";
+import type { Answer } from "../src/github/http.ts";
+import type { Limit, Pause, Spending } from "../src/model/limits.ts";
+import { type MovedClock, movedClock } from "./support/clock.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+const DOCUMENTED: readonly Limit[] = [
+  { unit: "points", most: 900, ms: MINUTE },
+  { unit: "writes", most: 80, ms: MINUTE },
+  { unit: "writes", most: 500, ms: 60 * MINUTE },
+];
+
+type Headers = Record<string, string>;
+
+const answer = (status: number, headers: Headers = {}, message = ""): Answer => ({
+  status,
+  headers,
+  message,
+  bytes: new Uint8Array(),
+  documentationUrl: "",
+});
+const OK = answer(204);
+const secondary = (headers: Headers = {}) => answer(403, headers, "You have exceeded a secondary rate limit.");
+const primary = (resetAt: number, headers: Headers = {}) =>
+  answer(403, { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(resetAt / SECOND), ...headers }, "Exceeded");
+
+/** A gate on a moved clock, and what it has written down. */
+function gateWith(needs: Partial<GateNeeds> = {}) {
+  const clock = (needs.clock as MovedClock | undefined) ?? movedClock();
+  const spent: Spending[] = [];
+  let pause: Pause | undefined;
+  const told: number[] = [];
+  const gate = openGate({
+    account: "test",
+    limits: [],
+    clock,
+    log: {
+      spend: async (_account, spending) => void spent.push(spending),
+      pause: async (_account, next) => {
+        pause = next;
+      },
+    },
+    onPause: (until) => void told.push(until),
+    ...needs,
+  });
+  const send = (kind: Kind, reply: () => Promise<Answer> | Answer = () => OK, name = "run") =>
+    gate.pass(kind, async () => reply(), { name });
+  return { gate, clock, spent, pause: () => pause, told, send };
+}
+
+/** Lets everything go on that needs no time. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+const isSent = (result: Sent | Refused): result is Sent => "answer" in result;
+
+function refusal(result: unknown): Refused {
+  assert.ok(typeof result === "object" && result !== null && "why" in result, "it was let through");
+  return result as Refused;
+}
+
+describe("a limit that GitHub sets", () => {
+  const NOW = movedClock().now();
+  const httpDate = (time: number) => new Date(time).toUTCString();
+  const HOUR = 60 * MINUTE;
+
+  for (const [what, reply, seconds] of [
+    ["retry-after", secondary({ "retry-after": "17" }), 17],
+    ["retry-after with other words, as of a proxy", answer(429, { "retry-after": "17" }, "slow down"), 17],
+    ["retry-after on a 403 with other words", answer(403, { "retry-after": "17" }, "Forbidden"), 17],
+    ["retry-after as a date", answer(429, { "retry-after": httpDate(NOW + 17_000), date: httpDate(NOW) }), 17],
+    ["retry-after before x-ratelimit-reset", primary(NOW + HOUR, { "retry-after": "17" }), 17],
+    ["a primary limit of 40 minutes", primary(NOW + 40 * MINUTE), 40 * 60],
+    ["a secondary limit without a time", secondary(), 60],
+    ["the words of older servers", answer(403, {}, "You have triggered an abuse detection mechanism."), 60],
+    ["429 and nothing else", answer(429), 60],
+    ["a clock that is an hour slow", primary(NOW + HOUR + 5 * MINUTE, { date: httpDate(NOW + HOUR) }), 300],
+    ["a clock that is an hour fast", primary(NOW - HOUR + 5 * MINUTE, { date: httpDate(NOW - HOUR) }), 300],
+    ["a reset that has passed", primary(NOW - 5 * MINUTE), 1],
+    ["a reset that is no number", answer(403, { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon" }), 60],
+    ["more than a day", secondary({ "retry-after": "99999999999" }), 86_400],
+    ["a negative time", secondary({ "retry-after": "-5" }), 1],
+  ] as const) {
+    it(`silences the whole account: ${what}`, async () => {
+      const { send, clock, gate, told, pause } = gateWith({ clock: movedClock(NOW) });
+      const end = NOW + seconds * SECOND;
+      const first = await send("read", () => reply);
+      assert.deepEqual(isSent(first) && first.notBefore, end);
+      assert.deepEqual([told, pause()?.until, gate.state().pausedUntil], [[end], end, end]);
+      let sent = 0;
+      const count = () => {
+        sent++;
+        return OK;
+      };
+      for (const kind of ["read", "write"] as const) void send(kind, count);
+      await settled();
+      clock.move(seconds * SECOND - 1);
+      await settled();
+      assert.equal(sent, 0);
+      clock.move(1);
+      const after = [send("read", count), send("write", count)];
+      await Promise.all(after);
+      assert.ok(sent >= 2);
+      assert.equal(pause(), undefined);
+    });
+  }
+
+  it("is none: a 403 about permissions, a 404, a 500", async () => {
+    const { send, told } = gateWith();
+    for (const status of [403, 404, 500, 401]) {
+      const result = await send("read", () => answer(status, { "x-ratelimit-remaining": "12" }, "Not accessible"));
+      assert.ok(isSent(result) && result.notBefore === undefined);
+    }
+    assert.deepEqual(told, []);
+  });
+
+  it("is foreseen when the last answer says that nothing is left", async () => {
+    const { send, clock } = gateWith({ clock: movedClock(NOW) });
+    const last = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(NOW / SECOND + 600) };
+    assert.ok(isSent(await send("read", () => answer(200, last))));
+    assert.equal(refusal(await send("read")).notBefore, NOW + 600 * SECOND);
+    clock.move(600 * SECOND);
+    assert.ok(isSent(await send("read")));
+  });
+
+  it("of the search alone silences nobody", async () => {
+    const { send } = gateWith();
+    const headers = {
+      "x-ratelimit-remaining": "0",
+      "x-ratelimit-reset": "99999999999",
+      "x-ratelimit-resource": "search",
+    };
+    assert.ok(isSent(await send("read", () => answer(200, headers))));
+    assert.ok(isSent(await send("read")));
+  });
+
+  it("doubles the silence each time it repeats, up to a quarter of an hour, and starts anew after a success", async () => {
+    const { send, clock, told } = gateWith();
+    const lasted = async (reply: Answer) => {
+      const from = clock.now();
+      await send("write", () => reply);
+      const seconds = (told.at(-1)! - from) / SECOND;
+      clock.move(told.at(-1)! - from);
+      return seconds;
+    };
+    const silences = [];
+    for (let time = 0; time < 6; time++) silences.push(await lasted(secondary()));
+    assert.deepEqual(silences, [60, 120, 240, 480, 900, 900]);
+    assert.ok(isSent(await send("write")));
+    assert.equal(await lasted(secondary()), 60);
+    // A reset that has always passed already is not asked for in a tight circle.
+    assert.ok(isSent(await send("write")));
+    const passed = [];
+    for (let time = 0; time < 4; time++) passed.push(await lasted(primary(clock.now() - MINUTE)));
+    assert.deepEqual(passed, [1, 2, 4, 8]);
+  });
+
+  it("met by many requests that were in flight together is one limit", async () => {
+    const { gate, send, clock, told } = gateWith();
+    const replies: ((reply: Answer) => void)[] = [];
+    const results = Array.from({ length: 20 }, () =>
+      send("read", () => new Promise<Answer>((resolve) => void replies.push(resolve))),
+    );
+    await settled();
+    for (const reply of replies) {
+      reply(secondary());
+      clock.move(10);
+      await settled();
+    }
+    await Promise.all(results);
+    assert.equal(told.length, 1);
+    assert.ok(gate.state().pausedUntil! <= clock.now() + MINUTE);
+  });
+
+  it("is followed by one request, then two, then four: it is resumed gently", async () => {
+    const { gate, send, clock } = gateWith();
+    await send("read", () => secondary({ "retry-after": "30" }));
+    clock.move(30 * SECOND);
+    let pending: (() => void)[] = [];
+    for (let at = 0; at < 100; at++) void send("read", () => new Promise((resolve) => pending.push(() => resolve(OK))));
+    const rounds = [];
+    for (let round = 0; round < 5; round++) {
+      await settled();
+      rounds.push(gate.state().inFlight);
+      const answered = pending;
+      pending = [];
+      for (const reply of answered) reply();
+      await settled();
+    }
+    assert.deepEqual(rounds, [1, 2, 4, 8, 16]);
+  });
+
+  it("and what was spent are known again after a restart", async () => {
+    const first = gateWith({ limits: DOCUMENTED });
+    for (let at = 0; at < 3; at++) await first.send("read");
+    for (let at = 0; at < 80; at++) assert.ok(isSent(await first.send("write")));
+    await first.send("read", () => secondary({ "retry-after": "20" }));
+    const { clock, spent } = first;
+    assert.deepEqual([spent.length, spent[0]], [80, { at: clock.now(), points: 8, writes: 1 }]);
+
+    const known = { account: "test", spent, pause: first.pause() };
+    const second = gateWith({ limits: DOCUMENTED, clock, known });
+    assert.equal(refusal(await second.send("read")).notBefore, clock.now() + 20 * SECOND);
+    clock.move(20 * SECOND);
+    assert.ok(isSent(await second.send("read")));
+    assert.equal(refusal(await second.send("write")).notBefore, clock.now() + 40 * SECOND);
+  });
+});
+
+describe("what is in flight", () => {
+  it("is never more than fifty, and writes go before reads and in turn", async () => {
+    const { gate, send } = gateWith();
+    const order: string[] = [];
+    const pending: (() => void)[] = [];
+    const slow = (name: string) => () => {
+      order.push(name);
+      return new Promise<Answer>((resolve) => pending.push(() => resolve(OK)));
+    };
+    for (let at = 0; at < 60; at++) void send("read", slow(`read ${at}`));
+    for (let at = 0; at < 3; at++) void send("write", slow(`write ${at}`));
+    await settled();
+    assert.deepEqual([gate.state().inFlight, gate.state().waiting], [50, 13]);
+    for (const reply of pending.splice(0, 4)) reply();
+    await settled();
+    assert.deepEqual(order.slice(50), ["write 0", "write 1", "write 2", "read 50"]);
+  });
+
+  it("gives its place back when there was no answer", async () => {
+    const { gate, send } = gateWith();
+    await assert.rejects(
+      send("write", () => Promise.reject(new Error("reset"))),
+      /reset/,
+    );
+    assert.equal(gate.state().inFlight, 0);
+  });
+});
+
+describe("the windows", () => {
+  it("refuse what would have to wait longer than a few seconds, and let the rest wait", async () => {
+    const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 2, ms: 10 * SECOND }] });
+    await send("write");
+    clock.move(8 * SECOND);
+    await send("write");
+    const soon = send("write", () => OK, "soon");
+    await settled();
+    clock.move(2 * SECOND - 1);
+    let early = true;
+    void soon.then(() => {
+      early = clock.now() < movedClock().now() + 10 * SECOND;
+    });
+    await settled();
+    clock.move(1);
+    assert.ok(isSent(await soon));
+    assert.equal(early, false);
+    assert.match(refusal(await send("write", () => OK, "late")).why, /2 writes in 10 s/);
+  });
+
+  it("keep the points that writes need from reads", async () => {
+    const { send } = gateWith({ limits: DOCUMENTED });
+    let reads = 0;
+    while (isSent(await send("read"))) reads++;
+    assert.equal(reads, 500);
+    for (let at = 0; at < 80; at++) assert.ok(isSent(await send("write")));
+  });
+
+  it("keep room that was reserved, until it is given back", async () => {
+    const { gate, send } = gateWith({ limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
+    const room = await gate.reserve("a");
+    assert.ok("release" in room);
+    assert.ok(!isSent(await send("write", () => OK, "b")));
+    assert.ok(isSent(await gate.pass("write", async () => OK, { name: "a", reservation: room })));
+    room.release();
+    const second = gateWith({ limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
+    const other = await second.gate.reserve("a");
+    assert.ok("release" in other);
+    other.release();
+    other.release();
+    assert.ok(isSent(await second.send("write")));
+    assert.ok(!isSent(await second.send("write")));
+  });
+
+  it("give everybody who is refused a time of his own, and let him through then, before newcomers", async () => {
+    const { gate, clock } = gateWith({ limits: DOCUMENTED });
+    const start = clock.now();
+    const write = async (name: string): Promise<Refused | undefined> => {
+      const room = await gate.reserve(name);
+      if (!("release" in room)) return room;
+      await gate.pass("write", async () => OK, { name, reservation: room });
+      return undefined;
+    };
+    const due = new Map<string, number>();
+    for (let at = 0; at < 500; at++) {
+      const refused = await write(`run ${at}`);
+      if (refused) due.set(`run ${at}`, refused.notBefore);
+    }
+    assert.equal(due.size, 420);
+    const minutes = [...due.values()].map((at) => (at - start) / MINUTE);
+    assert.deepEqual([...new Set(minutes)], [1, 2, 3, 4, 5, 6]);
+    let again = 0;
+    for (let minute = 1; minute <= 6; minute++) {
+      clock.move(MINUTE);
+      assert.ok(await write(`newcomer ${minute}`), "a newcomer overtook");
+      for (const [name, at] of due) if (at === clock.now() && (await write(name))) again++;
+    }
+    assert.equal(again, 0);
+  });
+
+  it("let nobody lose his place who comes a moment too early", async () => {
+    const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 2, ms: MINUTE }] });
+    // Two are under way while the others ask: nobody knows yet when they will have been counted.
+    const replies: (() => void)[] = [];
+    const slow = () => new Promise<Answer>((resolve) => replies.push(() => resolve(OK)));
+    for (const name of ["a", "b"]) void send("write", slow, name);
+    await settled();
+    const promised = [];
+    for (const name of ["c", "d", "e", "f"]) promised.push(refusal(await send("write", () => OK, name)).notBefore);
+    const [first, , second] = promised as [number, number, number, number];
+    assert.deepEqual(
+      [first, second].map((at) => at - clock.now()),
+      [MINUTE, 2 * MINUTE],
+    );
+    clock.move(10 * SECOND);
+    for (const reply of replies) reply();
+    await settled();
+    clock.move(50 * SECOND);
+    const later = refusal(await send("write", () => OK, "c")).notBefore;
+    assert.equal(later, clock.now() + 10 * SECOND);
+    assert.equal(refusal(await send("write", () => OK, "d")).notBefore, later);
+    clock.move(10 * SECOND);
+    for (const name of ["c", "d"]) assert.ok(isSent(await send("write", () => OK, name)));
+  });
+
+  it("give the time of those who do not come to others", async () => {
+    const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 1, ms: 10 * SECOND }] });
+    await send("write", () => OK, "first");
+    assert.equal(refusal(await send("write", () => OK, "gone")).notBefore, clock.now() + 10 * SECOND);
+    clock.move(41 * SECOND);
+    assert.ok(isSent(await send("write", () => OK, "other")));
+  });
+
+  it("are never exceeded at GitHub, whatever comes, however long the answers take, and nobody starves", async () => {
+    const githubs: Limits = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
+    const arrivals = fc.array(
+      fc.record({ gapMs: fc.nat(1500), latencyMs: fc.nat(3000), kind: fc.constantFrom<Kind>("read", "write") }),
+      { minLength: 300, maxLength: 900 },
+    );
+    await fc.assert(
+      fc.asyncProperty(arrivals, async (comers) => {
+        const clock = movedClock();
+        const { gate } = gateWith({ limits: DOCUMENTED, clock });
+        const keeper = limitKeeper();
+        let met = 0;
+        let done = 0;
+        const come = async (kind: Kind, latencyMs: number, name: string): Promise<void> => {
+          const result = await gate.pass(
+            kind,
+            () =>
+              new Promise((resolve) => {
+                // It arrives somewhere between being sent and being answered.
+                clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
+                  if (keeper.enter("a", { isWrite: kind === "write", isFree: false }, githubs, clock.now())) met++;
+                  clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
+                    keeper.leave("a", 200);
+                    resolve(OK);
+                  });
+                });
+              }),
+            { name },
+          );
+          if (isSent(result)) done++;
+          else clock.alarm(result.notBefore, () => void come(kind, latencyMs, name));
+        };
+        for (const [at, { gapMs, latencyMs, kind }] of comers.entries()) {
+          clock.move(gapMs);
+          void come(kind, latencyMs, `run ${at}`);
+          await settled();
+        }
+        for (let minute = 0; done < comers.length && minute < 200; minute++) {
+          for (let step = 0; step < 60; step++) {
+            clock.move(SECOND);
+            await settled();
+          }
+        }
+        assert.deepEqual({ met, done }, { met: 0, done: comers.length });
+      }),
+      { numRuns: 6 },
+    );
+  });
+});
+
+describe("a gate", () => {
+  it("is idle when there is nothing to remember", async () => {
+    const { gate, send, clock } = gateWith({ limits: DOCUMENTED });
+    const idle = (each: Gate) => each.isIdle();
+    assert.ok(idle(gate));
+    await send("read");
+    assert.ok(!idle(gate));
+    clock.move(MINUTE);
+    assert.ok(idle(gate));
+    await send("read", () => secondary());
+    clock.move(MINUTE);
+    assert.ok(!idle(gate), "its strike is forgotten");
+  });
+});

@@ -1,0 +1,50 @@
+import type { TestContext } from "node:test";
+import type { Context, GitHub, Json, Workflow } from "../../src/index.ts";
+import type { RunStore } from "../../src/model/store.ts";
+import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { startWorker } from "../../src/worker/worker.ts";
+import { movedClock } from "./clock.ts";
+import { temporaryFolder } from "./folder.ts";
+
+const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A worker with one workflow on a real store, and a clock to move. */
+export function workerWith(
+  t: TestContext,
+  run: (context: Context<{ readonly body: Json }>) => Promise<unknown>,
+  { folder = temporaryFolder(t), options = {} }: { folder?: string; options?: Partial<Workflow> } = {},
+) {
+  const clock = movedClock();
+  const store: RunStore = openSqliteStore(folder, { now: clock.now() });
+  const workflow: Workflow = { name: "steps", on: { http: { path: "/", body: ANYTHING } }, run, ...options };
+  const worker = startWorker({
+    store,
+    workflowNamed: () => workflow,
+    github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, release() {} }),
+    tokenOf: () => undefined,
+    envOf: () => ({}),
+    hide: () => () => {},
+    scrub: (text) => text,
+    log: silent,
+    clock,
+    random: () => 0,
+    owner: "test",
+    retryHours: 24,
+    retainDays: 30,
+  });
+  let closed = false;
+  const close = async () => {
+    if (closed) return;
+    closed = true;
+    await worker.drain(0);
+    await store.close();
+  };
+  t.after(close);
+  const accept = (input: Json = {}) =>
+    worker.accept(
+      { id: "r1", workflow: "steps", group: undefined, input, ownToken: false },
+      { token: undefined, waitMs: 3_600_000 },
+    );
+  return { clock, store, accept, close };
+}

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startGitHub } from "../sandbox/github.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { TOKEN } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+async function command(args: readonly string[], env: Record<string, string> = {}, cwd = process.cwd()) {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text) => {
+      output[name] += text;
+    });
+  }
+  const [code] = await once(child, "close");
+  return { code: code as number, ...output };
+}
+
+const FILES = {
+  "deploy.ts": httpWorkflow(
+    "deploy",
+    `const text = await github.readFile("acme/shop", "a.txt");
+    const made = await step("comment", () => github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
+      { owner: "acme", repo: "shop", issue_number: 7, body: "hello" }));
+    await github.dispatch("acme/shop", "go", { n: body.n ?? 0 });
+    return { text, url: made.data.html_url ?? null, env: env.SOME_NAME };`,
+    'env: ["SOME_NAME"],',
+  ),
+  "nightly.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "nightly", on: { schedule: { cron: "0 3 * * *" } },
+  async run({ event }) { return { at: event.scheduledAt.length }; } });`,
+  "label.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "label", on: { github: { events: "pull_request", actions: ["opened"] } },
+  async run({ event }) { return { number: event.payload.number }; } });`,
+};
+
+async function scene(t: TestContext) {
+  const github = await startGitHub();
+  t.after(() => github.close());
+  github.token(TOKEN);
+  github.repository("acme/shop").put("a.txt", "from GitHub");
+  const env = {
+    WORKFLOWS_DIR: workflowsFolder(t, FILES),
+    GITHUB_API_URL: github.url,
+    GITHUB_TOKEN: TOKEN,
+    SOME_NAME: "some value",
+    LOG_LEVEL: "silent",
+  };
+  return { github, env };
+}
+
+describe("gh-runner workflows", () => {
+  it("lists what is loaded with trigger and file, whether or not variables are set", async (t) => {
+    const { env } = await scene(t);
+    const { code, stdout } = await command(["workflows"], { WORKFLOWS_DIR: env.WORKFLOWS_DIR });
+    assert.equal(code, 0);
+    assert.deepEqual(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/ {2,}/)),
+      [
+        ["WORKFLOW", "TRIGGER", "FILE"],
+        ["environment-ready", "http POST /dispatch", "built in"],
+        ["deploy", "http POST /deploy", "deploy.ts"],
+        ["label", "github pull_request (opened)", "label.ts"],
+        ["nightly", "schedule 0 3 * * * UTC", "nightly.ts"],
+      ],
+    );
+    const json = await command(["workflows", "--json"], { WORKFLOWS_DIR: env.WORKFLOWS_DIR });
+    assert.equal(JSON.parse(json.stdout).length, 4);
+  });
+
+  it("ends with 1 and names what is wrong", async (t) => {
+    const folder = workflowsFolder(t, { "bad.ts": "export default 5;" });
+    const { code, stderr } = await command(["workflows"], { WORKFLOWS_DIR: folder });
+    assert.equal(code, 1);
+    assert.match(stderr, /bad\.ts: default export: expected a workflow, got 5/);
+  });
+});
+
+describe("gh-runner run", () => {
+  it("executes a workflow, with real reads and writes that are only printed in a dry run", async (t) => {
+    const { github, env } = await scene(t);
+    const { code, stdout, stderr } = await command(["run", "deploy", "--dry-run", "--input", '{"n":3}'], env);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stdout.trim().split("\n"), [
+      'would send POST /repos/{owner}/{repo}/issues/{issue_number}/comments {"owner":"acme","repo":"shop","issue_number":7,"body":"hello"}',
+      'would send repository_dispatch go to acme/shop {"n":3}',
+      "step comment: done",
+      'success: {"text":"from GitHub","url":null,"env":"some value"}',
+    ]);
+    assert.deepEqual(new Set(github.requests.map(({ method }) => method)), new Set(["GET"]));
+  });
+
+  it("sends what the workflow writes without --dry-run, and ends with 1 when it fails", async (t) => {
+    const { github, env } = await scene(t);
+    const { code, stdout } = await command(["run", "deploy"], env);
+    assert.equal(code, 1);
+    assert.match(stdout, /^step comment: .*404.*\nfailure: Asking GitHub for POST \/repos\/acme\/shop\/issues\/7/);
+    assert.equal(github.requests.at(-1)?.method, "POST");
+  });
+
+  it("takes the event of a schedule and of a webhook", async (t) => {
+    const { env } = await scene(t);
+    assert.match((await command(["run", "nightly"], env)).stdout, /success: \{"at":24\}/);
+    const event = JSON.stringify({ name: "pull_request", payload: { number: 9 } });
+    assert.match((await command(["run", "label", "--input", event], env)).stdout, /success: \{"number":9\}/);
+  });
+
+  for (const [what, args, expected] of [
+    ["an unknown workflow", ["run", "none"], /There is no workflow none\. There are environment-ready, deploy/],
+    ["input that is no JSON", ["run", "deploy", "--input", "{"], /--input must be a JSON object/],
+    ["input that the schema refuses", ["run", "deploy", "--input", '{"n":"x"}'], /--input cannot be used: n /],
+    ["no event", ["run", "label"], /--input must be an event/],
+  ] as const) {
+    it(`refuses ${what} in one line`, async (t) => {
+      const { env } = await scene(t);
+      const { code, stderr } = await command(args, env);
+      assert.equal(code, 1);
+      assert.match(stderr, expected);
+      assert.equal(stderr.trim().split("\n").length, 1, stderr);
+    });
+  }
+});
+
+describe("gh-runner init", () => {
+  it("writes a workflow, its test and ArgoCD's part, and they work", async (t) => {
+    const folder = join(temporaryFolder(t), "workflows");
+    const made = await command(["init", "tell-shop"], { WORKFLOWS_DIR: folder });
+    assert.equal(made.code, 0, made.stderr);
+    assert.deepEqual(readdirSync(folder).sort(), ["tell-shop.argocd.yaml", "tell-shop.test.ts", "tell-shop.ts"]);
+    const input = ["--dry-run", "--input", '{"application":"pr-1234"}'];
+    const run = await command(["run", "tell-shop", ...input], { WORKFLOWS_DIR: folder, LOG_LEVEL: "silent" });
+    assert.match(run.stdout, /would send repository_dispatch preview_ready to acme\/shop \{"application":"pr-1234"\}/);
+    assert.equal(run.code, 0);
+  });
+
+  it("writes a test that passes as it is", async (t) => {
+    const folder = join(fileURLToPath(new URL("..", import.meta.url)), "test", `.init-${process.pid}`);
+    t.after(async () => (await import("node:fs")).rmSync(folder, { recursive: true, force: true }));
+    assert.equal((await command(["init"], { WORKFLOWS_DIR: folder })).code, 0);
+    const child = spawn(process.execPath, ["--test", join(folder, "announce-preview.test.ts")], {
+      env: { PATH: process.env.PATH },
+    });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+    const [code] = await once(child, "close");
+    assert.equal(code, 0, output);
+    assert.match(output, /pass 2/);
+  });
+
+  it("overwrites nothing", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "mine.ts"), "precious");
+    const { code, stderr } = await command(["init", "mine"], { WORKFLOWS_DIR: folder });
+    assert.equal(code, 1);
+    assert.match(stderr, /Nothing was written: .*mine\.ts is there already/);
+    assert.deepEqual(readdirSync(folder), ["mine.ts"]);
+    assert.equal(readFileSync(join(folder, "mine.ts"), "utf8"), "precious");
+  });
+});

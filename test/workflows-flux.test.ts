@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { describe, it, type TestContext } from "node:test";
+import { send, startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const KEY = "the key of Flux's secret";
+const COMMIT = "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e";
+
+/** An event as notification-controller's forwarder writes it. */
+function event(facts: Readonly<Record<string, unknown>> = {}, revision = `main@sha1:${COMMIT}`) {
+  return {
+    involvedObject: {
+      kind: "Kustomization",
+      namespace: "flux-system",
+      name: "pr-1234",
+      uid: "7d0cdc51-ddcf-4743-b223-83ca5c699632",
+      apiVersion: "kustomize.toolkit.fluxcd.io/v1",
+      resourceVersion: "12345",
+    },
+    severity: "info",
+    timestamp: "2026-11-24T12:00:00Z",
+    message: "Reconciliation finished in 1.234s, next run in 10m0s",
+    reason: "ReconciliationSucceeded",
+    metadata: { "kustomize.toolkit.fluxcd.io/revision": revision },
+    reportingController: "kustomize-controller",
+    reportingInstance: "kustomize-controller-6c8f7d9b5-abcde",
+    ...facts,
+  };
+}
+
+function forward(url: string, body: unknown, sign: string | undefined, path = "/flux") {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "gotk-component": "kustomize-controller",
+  };
+  if (sign) headers["x-signature"] = sign;
+  return send(url, { method: "POST", path, body: text, headers });
+}
+
+const signed = (body: unknown, algorithm = "sha256", key = KEY) =>
+  `${algorithm}=${createHmac(algorithm, key).update(JSON.stringify(body)).digest("hex")}`;
+
+const WORKFLOW = (extra = "") => `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({
+  name: "deployed",
+  on: { flux: { path: "/flux", filter: (event) => event.severity === "info"${extra} } },
+  concurrency: ({ body }) => body.involvedObject.name,
+  async run({ body }) { return { name: body.involvedObject.name, commit: body.commit ?? null, metadata: body.metadata }; },
+});`;
+
+const service = (t: TestContext, settings: Record<string, string> = {}, extra = "") =>
+  startService(t, { settings: { WORKFLOWS_DIR: workflowsFolder(t, { "flux.ts": WORKFLOW(extra) }), ...settings } });
+
+const runsOf = async (url: string) => (await send(url, { path: "/api/runs" })).json.runs;
+
+async function ended(url: string, id: string) {
+  for (;;) {
+    const run = (await send(url, { path: `/api/runs/${id}` })).json;
+    if (run.status !== "queued" && run.status !== "running") return run;
+  }
+}
+
+describe("an event of Flux", () => {
+  for (const algorithm of ["sha256", "sha512"]) {
+    it(`that is signed with ${algorithm} starts the workflow, with its commit`, async (t) => {
+      const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
+      const answer = await forward(url, event(), signed(event(), algorithm));
+      assert.equal(answer.status, 202);
+      const run = await ended(url, answer.json.run);
+      assert.deepEqual(run.outputs, {
+        name: "pr-1234",
+        commit: COMMIT,
+        metadata: { revision: `main@sha1:${COMMIT}` },
+      });
+    });
+  }
+
+  it("with a wrong signature, or none, is a 401 and nothing is stored", async (t) => {
+    const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
+    for (const wrong of [
+      undefined,
+      signed(event(), "sha256", "another"),
+      signed(event({ reason: "x" })),
+      signed(event(), "sha1"),
+    ]) {
+      const answer = await forward(url, event(), wrong);
+      assert.equal(answer.status, 401);
+      assert.match(answer.json.detail, /generic-hmac/);
+    }
+    assert.equal((await runsOf(url)).length, 0);
+  });
+
+  it("is signed with the workflow's own key when it names one", async (t) => {
+    const { url } = await service(t, { FLUX_HMAC_KEY: "of the service", MY_KEY: KEY }, ', key: "MY_KEY"');
+    assert.equal((await forward(url, event(), signed(event()))).status, 202);
+    assert.equal((await forward(url, event(), signed(event(), "sha256", "of the service"))).status, 401);
+  });
+
+  it("without a key is let in like any caller", async (t) => {
+    const { url } = await service(t, { AUTH_TOKENS: "a-token-of-ours" });
+    assert.equal((await forward(url, event(), undefined)).status, 401);
+    const headers = { authorization: "Bearer a-token-of-ours" };
+    const body = JSON.stringify(event());
+    assert.equal((await send(url, { method: "POST", path: "/flux", body, headers })).status, 202);
+  });
+
+  it("that tells the same again is no other run; a new revision is, and so is a roll-back", async (t) => {
+    const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
+    const tell = async (body: object) => (await forward(url, body, signed(body))).json.run;
+    const first = await tell(event());
+    const again = await tell(event({ message: "Reconciliation finished in 0.9s", timestamp: "2026-11-24T12:10:00Z" }));
+    assert.equal(again, first);
+    const next = await tell(event({}, `main@sha1:${"a".repeat(40)}`));
+    const back = await tell(event());
+    assert.equal(new Set([first, next, back]).size, 3);
+  });
+
+  it("may lack metadata, or write it without prefix", async (t) => {
+    const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
+    const bare = event({ metadata: undefined, reason: "Progressing" });
+    assert.equal((await ended(url, (await forward(url, bare, signed(bare))).json.run)).outputs.commit, null);
+    const plain = event({ metadata: { revision: `main@sha1:${COMMIT}` } });
+    assert.equal((await ended(url, (await forward(url, plain, signed(plain))).json.run)).outputs.commit, COMMIT);
+  });
+
+  it("that the filter does not want makes no run; what is no event is a 400 that names the fields", async (t) => {
+    const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
+    const error = event({ severity: "error" });
+    assert.equal((await forward(url, error, signed(error))).json.status, "ignored");
+    const answer = await forward(url, { hello: 1 }, signed({ hello: 1 }));
+    assert.equal(answer.status, 400);
+    assert.match(answer.json.detail, /involvedObject/);
+    assert.equal((await runsOf(url)).length, 0);
+  });
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { startGitHub } from "../sandbox/github.ts";
+import { judgeOf } from "../sandbox/openapi.ts";
+import { gitHubAs } from "../src/github/client.ts";
+import { tokenCredentials } from "../src/github/credentials.ts";
+import { openGitHubHttp } from "../src/github/http.ts";
+import type { PermanentFailure } from "../src/index.ts";
+import { gitHubNeeds } from "./support/github.ts";
+
+const SHOP = { owner: "acme", repo: "shop" };
+
+/** GitHub as a workflow sees it, in front of a stand-in with one repository. */
+async function gitHub(t: TestContext, grant = {}) {
+  const server = await startGitHub();
+  t.after(() => server.close());
+  server.token("token", grant);
+  const shop = server.repository("acme/shop");
+  shop.put("docs/a.md", "hello\n");
+  shop.put(".github/workflows/tests.yml", "on: workflow_dispatch\n");
+  const http = openGitHubHttp({ apiUrl: server.url, userAgent: "gh-runner/test" });
+  t.after(() => http.close());
+  const waits: number[] = [];
+  const needs = gitHubNeeds({ apiUrl: server.url, send: http.send, wait: async (ms: number) => void waits.push(ms) });
+  return { server, waits, github: gitHubAs(tokenCredentials("token", "test"), needs).github };
+}
+
+const failed = (pattern: RegExp) => (error: PermanentFailure) =>
+  error.name === "PermanentFailure" && pattern.test(error.message);
+
+describe("github.request", () => {
+  it("resolves with status, headers and data", async (t) => {
+    const { github } = await gitHub(t);
+    const { status, headers, data } = await github.request("GET /repos/{owner}/{repo}", SHOP);
+    assert.equal(status, 200);
+    assert.match(headers["content-type"] ?? "", /json/);
+    assert.equal(data.full_name, "acme/shop");
+  });
+
+  it("puts parameters into path, query and body, as GitHub documents them", async (t) => {
+    const { github, server } = await gitHub(t);
+    const path = { ...SHOP, path: "docs/a.md", ref: "main" };
+    await github.request("GET /repos/{owner}/{repo}/contents/{path}", path);
+    const { data } = await github.request("POST /repos/{owner}/{repo}/dispatches", { ...SHOP, event_type: "go" });
+    assert.equal(data, undefined);
+    const [read, write] = server.requests;
+    assert.equal(`${read?.path}${read?.query}`, "/repos/acme/shop/contents/docs%2Fa.md?ref=main");
+    assert.deepEqual(JSON.parse(write?.body ?? ""), { event_type: "go" });
+  });
+
+  it("throws what is not 2xx, with what was asked and what GitHub said", async (t) => {
+    const { github } = await gitHub(t, { permissions: { metadata: "read" } });
+    await assert.rejects(
+      github.request("POST /repos/{owner}/{repo}/dispatches", { ...SHOP, event_type: "go" }),
+      failed(
+        /^Asking GitHub for POST \/repos\/acme\/shop\/dispatches failed: GitHub answered 403 .*needs contents=write.*Give the token the permission that this request needs on acme\/shop/,
+      ),
+    );
+  });
+
+  it("resolves with a status that is allowed for", async (t) => {
+    const { github } = await gitHub(t);
+    const missing = await github.request(
+      "GET /repos/{owner}/{repo}/contents/{path}",
+      { ...SHOP, path: "none.md" },
+      { allow: [404] },
+    );
+    assert.equal(missing.status, 404);
+  });
+
+  it("tries passing faults again", async (t) => {
+    const { github, server, waits } = await gitHub(t);
+    server.fault({ route: "GET /repos/{owner}/{repo}", times: 2 }, { kind: "status", status: 502 });
+    assert.equal((await github.request("GET /repos/{owner}/{repo}", SHOP)).status, 200);
+    assert.deepEqual(waits, [300, 1000]);
+  });
+
+  it("gives text as text, and says so when JSON is none", async (t) => {
+    const { github, server } = await gitHub(t);
+    const raw = { ...SHOP, path: "docs/a.md", headers: { accept: "application/vnd.github.raw+json" } };
+    const { data } = await github.request("GET /repos/{owner}/{repo}/contents/{path}", raw);
+    assert.equal(data, "hello\n");
+    server.fault({}, { kind: "status", status: 200, body: "<html>", headers: { "content-type": "application/json" } });
+    await assert.rejects(github.request("GET /repos/{owner}/{repo}", SHOP), failed(/no JSON.*proxy/));
+  });
+
+  it("lets no parameter choose host, method or token", async (t) => {
+    const { github, server } = await gitHub(t);
+    const elsewhere = await startGitHub();
+    t.after(() => elsewhere.close());
+    const parameters = {
+      ...SHOP,
+      baseUrl: elsewhere.url,
+      url: "/user",
+      method: "DELETE",
+      headers: { Authorization: "Bearer stolen" },
+    };
+    await github.request("GET /repos/{owner}/{repo}", parameters);
+    assert.equal(elsewhere.requests.length, 0);
+    assert.deepEqual(
+      server.requests.map(({ method, path, headers }) => [method, path, headers.authorization]),
+      [["GET", "/repos/acme/shop", "Bearer token"]],
+    );
+    const route = `GET ${elsewhere.url}/x` as "GET /x";
+    await assert.rejects(github.request(route), failed(/this is no route/));
+    assert.equal(elsewhere.requests.length, 0);
+  });
+});
+
+describe("github.readFile", () => {
+  it("gives the text, undefined without the file, and a failure without the repository", async (t) => {
+    const { github } = await gitHub(t);
+    assert.equal(await github.readFile("acme/shop", "docs/a.md"), "hello\n");
+    assert.equal(await github.readFile("acme/shop", "docs/b.md"), undefined);
+    await assert.rejects(github.readFile("acme/none", "docs/a.md"), failed(/acme\/none does not exist or/));
+    await assert.rejects(
+      github.readFile("acme/shop", "docs/a.md", { ref: "none" }),
+      failed(/Check that none is a branch/),
+    );
+  });
+});
+
+describe("github.runWorkflow", () => {
+  it("starts a workflow and tells its run, in a request that GitHub documents", async (t) => {
+    const { github, server } = await gitHub(t);
+    const started = await github.runWorkflow("acme/shop", "tests.yml", { ref: "main", inputs: { pr: 7 } });
+    assert.match(started?.htmlUrl ?? "", /^https:\/\/github\.com\/acme\/shop\/actions\/runs\/\d+$/);
+    const { route, body } = server.requests[0]!;
+    assert.deepEqual(judgeOf("api.github.com").validateRequest({ route, requestBody: JSON.parse(body) }), []);
+    assert.deepEqual(JSON.parse(body), { ref: "main", inputs: { pr: 7 }, return_run_details: true });
+  });
+
+  it("works with a GitHub that tells no run, and with one that does not know the question", async (t) => {
+    const { github, server } = await gitHub(t);
+    const route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
+    server.fault({ route, times: 1 }, { kind: "status", status: 204 });
+    assert.equal(await github.runWorkflow("acme/shop", "tests.yml", { ref: "main" }), undefined);
+    server.fault({ route, times: 1 }, { kind: "status", status: 422 });
+    assert.equal(await github.runWorkflow("acme/shop", "tests.yml", { ref: "main" }), undefined);
+    assert.deepEqual(JSON.parse(server.requests.at(-1)?.body ?? ""), { ref: "main", inputs: {} });
+  });
+
+  it("fails when there is no such ref, with what GitHub says", async (t) => {
+    const { github } = await gitHub(t);
+    await assert.rejects(
+      github.runWorkflow("acme/shop", "tests.yml", { ref: "none" }),
+      failed(/^Starting the workflow tests\.yml of acme\/shop at none failed: .*No ref found for: none/),
+    );
+  });
+});

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { startGitHub } from "../sandbox/github.ts";
+import { until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { send, TOKEN } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+/** What workflows may do to a service, and what their run says afterwards. */
+const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason: RegExp }>> = {
+  throws: { body: 'throw new TypeError("what now");', reason: /^The workflow threw TypeError: what now$/ },
+  "throws-nothing": { body: "throw undefined;", reason: /threw undefined/ },
+  "throws-the-unshowable": {
+    body: "throw { toString() { throw new Error('ha'); } };",
+    reason: /threw something that cannot even be shown/,
+  },
+  hangs: {
+    body: "await new Promise(() => {});",
+    options: 'timeout: "200ms", retry: false,',
+    reason: /took longer than the 200ms.*raise its `timeout`.*retry: false/,
+  },
+  exits: { body: "process.exit(0);", reason: /called process\.exit, which would end the service/ },
+  "exits-and-catches": {
+    body: "try { process.exit(1); } catch {} return { fine: true };",
+    reason: /called process\.exit/,
+  },
+  "exits-by-import": {
+    body: 'const { exit } = await import("node:process"); exit(3);',
+    reason: /called process\.exit/,
+  },
+  "exits-in-a-timer": {
+    body: "setTimeout(() => process.exit(1), 5); await new Promise(() => {});",
+    reason: /called process\.exit/,
+  },
+  "really-exits": { body: "process.reallyExit(1);", reason: /called process\.reallyExit/ },
+  aborts: { body: "process.abort();", reason: /called process\.abort/ },
+  "kills-itself": { body: 'process.kill(process.pid, "SIGKILL");', reason: /called process\.kill/ },
+  "returns-a-cycle": {
+    body: "const a: any = {}; a.a = a; return a;",
+    reason: /returned what JSON cannot carry: .*circular/i,
+  },
+  "returns-a-bigint": { body: "return { n: 1n } as never;", reason: /returned what JSON cannot carry/ },
+  "leaks-an-interval": {
+    body: "setInterval(() => {}, 1); return {};",
+    reason: /left 1 interval running \(setInterval\), which the service has stopped/,
+  },
+  "forgets-a-promise": {
+    body: 'void Promise.reject(new Error("nobody listens")); await new Promise(() => {});',
+    reason: /threw Error: nobody listens \(outside of what the workflow awaits/,
+  },
+  "throws-in-a-timer": {
+    body: 'setTimeout(() => { throw new RangeError("later"); }, 5); await new Promise(() => {});',
+    reason: /threw RangeError: later \(outside/,
+  },
+  "emits-an-error": {
+    body: `const { EventEmitter } = await import("node:events");
+    const emitter = new EventEmitter();
+    setImmediate(() => emitter.emit("error", new Error("socket gone")));
+    await new Promise(() => {});`,
+    reason: /threw Error: socket gone \(outside/,
+  },
+};
+
+/** What ends well, although it should not be done. */
+const CARELESS: Readonly<Record<string, string>> = {
+  "floods-the-log": 'for (let n = 0; n < 20000; n++) { log.info("flood " + n); console.log("flood", n); } return {};',
+  "throws-after-its-end": 'setTimeout(() => { throw new Error("too late"); }, 20); return {};',
+  "rejects-after-its-end": 'setTimeout(() => { void Promise.reject(new Error("too late")); }, 20); return {};',
+  "steps-after-its-end": `setTimeout(() => { void step("late", async () => { await github.dispatch("acme/shop", "late", {}); }); }, 20);
+    setTimeout(() => { void github.dispatch("acme/shop", "late", {}); }, 20); return {};`,
+  "logs-a-cycle": "const a: any = {}; a.a = a; log.info('cycle', a); console.log(a); return {};",
+};
+
+async function startProcess(t: TestContext, command: readonly string[] | undefined) {
+  const github = await startGitHub();
+  t.after(() => github.close());
+  github.token(TOKEN);
+  github.repository("acme/shop");
+  const files = Object.fromEntries([
+    ...Object.entries(HOSTILE).map(([name, { body, options }]) => [`${name}.ts`, httpWorkflow(name, body, options)]),
+    ...Object.entries(CARELESS).map(([name, body]) => [`${name}.ts`, httpWorkflow(name, body)]),
+    ["good.ts", httpWorkflow("good", 'await step("one", async () => 1); return { good: true };')],
+  ]);
+  const port = await fixedPort();
+  const service = spawnService(t, {
+    port,
+    dataDir: temporaryFolder(t),
+    githubUrl: github.url,
+    settings: { WORKFLOWS_DIR: workflowsFolder(t, files), LOG_LEVEL: "info" },
+    ...(command ? { command } : {}),
+  });
+  await listening(service, port);
+  return { service, url: `http://127.0.0.1:${port}`, github };
+}
+
+const start = (url: string, name: string) => send(url, { method: "POST", path: `/${name}`, body: "{}" });
+
+for (const [how, command] of [
+  ["as sources", undefined],
+  ["as the bundle", ["dist/gh-runner.js", "serve"]],
+] as const) {
+  describe(`a service, run ${how},`, () => {
+    it("outlives whatever its workflows do: the run fails with a reason, the others go on", async (t) => {
+      const { service, url, github } = await startProcess(t, command);
+      const hostile = await Promise.all(
+        Object.entries(HOSTILE).map(async ([name, { reason }]) => {
+          const answer = await start(url, name);
+          assert.equal(answer.status, 500, `${name}: ${answer.text}`);
+          assert.match(answer.json.detail, reason, name);
+          const run = (await send(url, { path: `/api/runs/${answer.headers["x-run-id"]}` })).json;
+          assert.equal(run.status, "failure", name);
+          return (await start(url, "good")).json;
+        }),
+      );
+      for (const good of hostile) assert.deepEqual(good, { status: "success", good: true });
+      for (const name of Object.keys(CARELESS)) assert.equal((await start(url, name)).json.status, "success", name);
+      await until("what was left behind has been noticed", () => {
+        const late = service.output().split("code that a run has left behind threw").length - 1;
+        return late >= 4;
+      });
+      assert.equal((await send(url, { path: "/ready" })).status, 200);
+      const { components } = (await send(url, { path: "/openapi.json" })).json;
+      assert.deepEqual(components.schemas["good-body"].properties.n, { type: "number" });
+      assert.equal(github.dispatches.length, 0);
+      const flood = service
+        .output()
+        .split("\n")
+        .filter((line) => line.includes('"flood ')).length;
+      assert.ok(flood > 0 && flood <= 200, String(flood));
+      assert.match(service.output(), /"dropped":39800.*the workflow logged more than 200 lines/);
+      assert.equal(service.child.exitCode, null);
+      service.stop();
+      assert.equal(await service.ended, 0);
+    });
+  });
+}
+
+describe("a service with workflows of its own", () => {
+  it("still ends when an error of nobody's run is not caught", async (t) => {
+    const folder = workflowsFolder(t, {
+      "good.ts": `${httpWorkflow("good", "return {};")}\nif (process.env.BOOM) setTimeout(() => { throw new Error("boom"); }, 300);`,
+    });
+    const github = await startGitHub();
+    t.after(() => github.close());
+    const port = await fixedPort();
+    const service = spawnService(t, {
+      port,
+      dataDir: temporaryFolder(t),
+      githubUrl: github.url,
+      settings: { WORKFLOWS_DIR: folder, BOOM: "1" },
+    });
+    assert.equal(await service.ended, 1);
+    assert.match(service.output(), /Error: boom/);
+  });
+});

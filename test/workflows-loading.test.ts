@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { startApp } from "../src/app.ts";
+import { readConfig } from "../src/config.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { send, startService } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+const post = (url: string, path: string, body: unknown = {}, headers: Record<string, string> = {}) =>
+  send(url, { method: "POST", path, body: JSON.stringify(body), headers });
+
+describe("a folder of workflows", () => {
+  it("brings one workflow a file, in TypeScript and JavaScript, with nothing else in the folder", async (t) => {
+    const folder = workflowsFolder(t, {
+      "typed.ts": httpWorkflow("typed", "const n: number = body.n ?? 0; return { n };"),
+      "module.mts": httpWorkflow("module", "return { attempt };"),
+      "plain.js": httpWorkflow("plain", "return skip('nothing to do');"),
+      "shared/text.ts": "export const text: string = 'shared';",
+      "sharing.ts": `import { text } from "./shared/text.ts";\n${httpWorkflow("sharing", "return { text };")}`,
+      "typed.test.ts": "throw new Error('a test is no workflow');",
+      "types.d.ts": "export type X = 1;",
+      "README.md": "# not a workflow",
+    });
+    const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
+    assert.deepEqual((await post(url, "/typed", { n: 7 })).json, { status: "success", n: 7 });
+    assert.deepEqual((await post(url, "/module")).json, { status: "success", attempt: 1 });
+    assert.deepEqual((await post(url, "/plain")).json, { status: "skipped", reason: "nothing to do" });
+    assert.deepEqual((await post(url, "/sharing")).json, { status: "success", text: "shared" });
+    assert.match((await post(url, "/typed", { n: "7" })).json.detail, /^n /);
+    assert.equal((await post(url, "/dispatch", { application: "x" })).json.status, "skipped");
+  });
+
+  it("shows its workflows in /openapi.json", async (t) => {
+    const folder = workflowsFolder(t, { "typed.ts": httpWorkflow("typed", "return {};") });
+    const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
+    const { paths, components } = (await send(url, { path: "/openapi.json" })).json;
+    assert.equal(paths["/typed"].post.operationId, "typed");
+    assert.deepEqual(components.schemas["typed-body"].properties.n, { type: "number" });
+  });
+
+  it("gives workflows the very failures of the service: a transient one is attempted again", async (t) => {
+    const folder = workflowsFolder(t, {
+      "blinks.ts": httpWorkflow(
+        "blinks",
+        'throw new TransientFailure({ tried: "trying", happened: "it blinked", remedy: "Wait." });',
+      ),
+    });
+    const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
+    const answer = await post(url, "/blinks");
+    assert.equal(answer.status, 500);
+    assert.match(answer.json.detail, /^Trying failed: it blinked\. Wait\. The event is kept as run .* attempted again/);
+  });
+
+  it("shapes the answer as the workflow says, and lets in only who brings its own token", async (t) => {
+    const folder = workflowsFolder(t, {
+      "shaped.ts": `
+import { defineWorkflow } from "gh-runner";
+import { z } from "zod";
+export default defineWorkflow({
+  name: "shaped",
+  on: { http: { path: "/shaped", body: z.object({}), token: "SHAPED_TOKEN",
+    answer: (ended) => ({ status: 201, body: [ended.status] }) } },
+  async run() {},
+});`,
+    });
+    const { url } = await startService(t, {
+      settings: { WORKFLOWS_DIR: folder, SHAPED_TOKEN: "its-own-token", AUTH_TOKENS: "of-the-service" },
+    });
+    const shaped = await post(url, "/shaped", {}, { authorization: "Bearer its-own-token" });
+    assert.deepEqual([shaped.status, shaped.text], [201, '["success"]']);
+    assert.equal((await post(url, "/shaped", {}, { authorization: "Bearer of-the-service" })).status, 401);
+    assert.equal((await post(url, "/shaped")).status, 401);
+  });
+
+  it("hands out declared variables, and keeps them out of the log", async (t) => {
+    const folder = workflowsFolder(t, {
+      "secretive.ts": httpWorkflow(
+        "secretive",
+        "log.info('it is ' + env.MY_SECRET, { nested: [env.MY_SECRET] }); return { length: env.MY_SECRET.length, other: Object.keys(env) };",
+        'env: ["MY_SECRET"],',
+      ),
+    });
+    const { url, logLines } = await startService(t, {
+      settings: { WORKFLOWS_DIR: folder, MY_SECRET: "hush-hush-hush", OTHER: "not declared" },
+    });
+    assert.deepEqual((await post(url, "/secretive")).json, { status: "success", length: 14, other: ["MY_SECRET"] });
+    assert.ok(logLines.some((line) => line.includes("it is ***")));
+    assert.ok(!logLines.some((line) => line.includes("hush-hush")));
+  });
+
+  it("absorbs repeats by `dedupe`, and names the earlier run", async (t) => {
+    const folder = workflowsFolder(t, {
+      "once.ts": httpWorkflow("once", "return {};", 'dedupe: { key: ({ body }) => String(body.n), within: "10m" },'),
+    });
+    const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
+    const first = await post(url, "/once", { n: 1 });
+    const second = await post(url, "/once", { n: 1 });
+    assert.equal(first.json.status, "success");
+    assert.equal(second.json.reason, `run ${first.headers["x-run-id"]} has done the same within 10m (key 1)`);
+    assert.equal((await post(url, "/once", { n: 2 })).json.status, "success");
+  });
+});
+
+describe("a service with workflows that cannot be", () => {
+  async function refusal(t: Parameters<typeof temporaryFolder>[0], folder: string, settings = {}): Promise<string> {
+    const config = readConfig({
+      PORT: "0",
+      HOST: "127.0.0.1",
+      DATA_DIR: temporaryFolder(t),
+      WORKFLOWS_DIR: folder,
+      ...settings,
+    });
+    const started = startApp(config, { logTo: { write: () => {} } });
+    const error = await started.then(
+      async (app) => {
+        await app.close();
+        throw new assert.AssertionError({ message: "it started" });
+      },
+      (cause: Error) => cause,
+    );
+    return error.message;
+  }
+
+  it("does not start, and names every file, field and remedy at once", async (t) => {
+    const folder = workflowsFolder(t, {
+      "a-clash.ts": httpWorkflow("same", "return {};"),
+      "b-clash.ts": httpWorkflow("same", "return {};"),
+      "cron.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "cron", on: { schedule: { cron: "61 * * * *" } }, async run() {} });`,
+      "dispatch.ts": httpWorkflow("environment-ready", "return {};").replace('"/environment-ready"', '"/dispatch"'),
+      "env.ts": httpWorkflow("env", "return {};", 'env: ["NOT_SET_ANYWHERE"],'),
+      "hook.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }, async run() {} });`,
+      "missing.ts": `import "./nowhere.ts";`,
+      "misspelt.js": `export default { name: "misspelt", on: { http: { path: "previews", body: {} } }, concurency: "x",
+  timeout: 5, retry: true, run() {} };`,
+      "none.js": "export const workflow = {};",
+      "number.js": "export default 5;",
+      "reserved.ts": httpWorkflow("api", "return {};").replace('"/api"', '"/api/mine"'),
+      "syntax.ts": "export default {",
+      "throws.ts": `const settings: undefined = undefined;\nsettings.name;\nexport default {};`,
+      "two.ts": `export default { name: "two", on: { schedule: { cron: "0 3 * * *" }, flux: { path: "/f" } }, run() {} };`,
+      "zone.ts": `export default { name: "zone", on: { schedule: { cron: "0 3 * * *", timeZone: "Mars/Olympus" } }, run() {} };`,
+    });
+    const message = await refusal(t, folder);
+    assert.match(message, /^Cannot start\. Fix these workflows \(docs\/workflows\.md\):\n/);
+    const lines = message.split("\n").slice(1);
+    for (const [file, expected] of [
+      ["b-clash.ts", /name: the name same is taken by a-clash\.ts: choose another/],
+      ["b-clash.ts", /on: the path \/same is taken by a-clash\.ts/],
+      ["cron.ts", /on\.schedule: "61 \* \* \* \*" cannot be used \(.*minute: 61\): write five fields/],
+      ["dispatch.ts", /name: the name environment-ready is taken by built in/],
+      ["dispatch.ts", /on: the path \/dispatch is taken by built in/],
+      ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
+      ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set: set it/],
+      ["missing.ts", /Cannot find module .*nowhere\.ts/],
+      ["misspelt.js", /concurency: there is no such field: known are name, on, run, concurrency/],
+      ["misspelt.js", /on\.http\.path: expected a path such as "\/previews", got "previews"/],
+      ["misspelt.js", /on\.http\.body: expected a schema, such as z\.object/],
+      ["misspelt.js", /timeout: expected a length of time such as "90s", "5m" or "2h", got 5/],
+      ["misspelt.js", /retry: expected false or nothing at all, got true/],
+      ["none.js", /no default export: write "export default defineWorkflow/],
+      ["number.js", /default export: expected a workflow, got 5: write/],
+      ["reserved.ts", /on\.http\.path: \/api\/mine is the service's own: choose another/],
+      ["syntax.ts", /SyntaxError/],
+      ["throws.ts", /TypeError: Cannot read properties of undefined \(reading 'name'\) \(throws\.ts:2:10\)/],
+      ["two.ts", /on: expected exactly one trigger, got schedule and flux: write one of http, schedule, github, flux/],
+      ["zone.ts", /on\.schedule: .*Mars\/Olympus.* a time zone such as "Europe\/Zagreb"/],
+    ] as const) {
+      assert.ok(
+        lines.some((line) => line.startsWith(`  ${file}: `) && expected.test(line)),
+        `${file} ${expected}\n${message}`,
+      );
+    }
+    assert.equal(lines.length, 20, message);
+  });
+
+  it("does not start without the folder", async (t) => {
+    const message = await refusal(t, join(temporaryFolder(t), "nowhere"));
+    assert.match(message, /^Cannot read the folder .*nowhere.*Set WORKFLOWS_DIR to the folder of your workflows\.$/);
+  });
+});

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { send, startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const SECOND_PAIR = `import { environmentReady } from "gh-runner/workflows";
+export default environmentReady({
+  name: "web-ready",
+  path: "/web/dispatch",
+  deploymentRepo: "umbrella/deploy",
+  targetRepo: "umbrella/web",
+  deploymentRef: "previews",
+  valuesPaths: ["envs/{application}.yaml"],
+  tagKey: "image.tag",
+  eventType: "web_ready",
+  applicationPrefix: "web-",
+  payload: ({ application, commitHash }) => ({ ref: commitHash, environment: application, from: "gh-runner" }),
+  githubToken: "UMBRELLA_TOKEN",
+});`;
+
+describe("environment-ready", () => {
+  it("is a function of its options: several pairs live in one service, each with its own credentials", async (t) => {
+    const folder = workflowsFolder(t, { "web-ready.ts": SECOND_PAIR });
+    const settings = { WORKFLOWS_DIR: folder, UMBRELLA_TOKEN: "ghp_umbrella0123456789abcdefABCDEF0" };
+    const { github, url, logLines } = await startService(t, { settings });
+    github.token(settings.UMBRELLA_TOKEN, { repositories: ["umbrella/*"] });
+    github.repository("umbrella/web");
+    github.repository("umbrella/deploy").put("envs/web-7.yaml", "image: { tag: abc123 }\n", "previews");
+
+    const dispatch = (path: string, application: string) =>
+      send(url, { method: "POST", path, body: JSON.stringify({ application }) });
+    assert.deepEqual((await dispatch("/web/dispatch", "web-7")).json, {
+      status: "success",
+      commitHash: "abc123",
+      sourceName: "web-7",
+    });
+    assert.deepEqual(
+      github.dispatches.map(({ repo, eventType, payload, token }) => ({ repo, eventType, payload, token })),
+      [
+        {
+          repo: "umbrella/web",
+          eventType: "web_ready",
+          payload: { ref: "abc123", environment: "web-7", from: "gh-runner" },
+          token: settings.UMBRELLA_TOKEN,
+        },
+      ],
+    );
+    assert.match((await dispatch("/web/dispatch", "pr-7")).json.reason, /doesn't start with 'web-'/);
+    assert.equal((await dispatch("/dispatch", "web-7")).json.status, "skipped");
+    assert.ok(!logLines.some((line) => line.includes(settings.UMBRELLA_TOKEN)));
+  });
+});

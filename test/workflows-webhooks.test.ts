@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { createHmac, randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
+import { describe, it, type TestContext } from "node:test";
+import { send, startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const SECRET = "what GitHub signs with";
+
+type Example = { readonly name: string; readonly examples: readonly Record<string, unknown>[] };
+const EXAMPLES: readonly Example[] = createRequire(import.meta.url)("@octokit/webhooks-examples");
+
+/** A real payload of GitHub's: the first of this event that has this action. */
+function payloadOf(name: string, action?: string): Record<string, unknown> {
+  const examples = EXAMPLES.find((each) => each.name === name)?.examples ?? [];
+  return examples.find((each) => action === undefined || each.action === action) ?? assert.fail(`${name} ${action}`);
+}
+
+function deliver(
+  url: string,
+  name: string,
+  payload: unknown,
+  { delivery = randomUUID() as string, secret = SECRET, headers = {} as Record<string, string> } = {},
+) {
+  const body = typeof payload === "string" ? payload : JSON.stringify(payload);
+  return send(url, {
+    method: "POST",
+    path: "/webhooks/github",
+    body,
+    headers: {
+      "content-type": "application/json",
+      "user-agent": "GitHub-Hookshot/044aadd",
+      "x-github-event": name,
+      "x-github-delivery": delivery,
+      "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
+      ...headers,
+    },
+  });
+}
+
+const workflow = (name: string, trigger: string, body: string) => `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "${name}", on: { github: ${trigger} }, async run({ event, github }) { ${body} } });`;
+
+const FILES = {
+  "opened.ts": workflow(
+    "opened",
+    '{ events: "pull_request", actions: ["opened"], filter: ({ payload }) => payload.sender.type !== "Bot" }',
+    "return { number: event.payload.number, delivery: event.delivery };",
+  ),
+  "several.ts": workflow("several", '{ events: ["push", "workflow_run"] }', "return { name: event.name };"),
+};
+
+function serviceWith(t: TestContext, settings: Record<string, string> = {}) {
+  return startService(t, {
+    settings: { WORKFLOWS_DIR: workflowsFolder(t, FILES), GITHUB_WEBHOOK_SECRET: SECRET, ...settings },
+  });
+}
+
+async function runsOf(url: string) {
+  return (await send(url, { path: "/api/runs?limit=100" })).json.runs;
+}
+
+async function ended(url: string, id: string) {
+  for (;;) {
+    const run = (await send(url, { path: `/api/runs/${id}` })).json;
+    if (run.status !== "queued" && run.status !== "running") return run;
+  }
+}
+
+describe("a webhook of GitHub", () => {
+  it("starts the workflows that are for its event, with its payload", async (t) => {
+    const { url } = await serviceWith(t);
+    const payload = payloadOf("pull_request", "opened");
+    const answer = await deliver(url, "pull_request", payload, { delivery: "d-1" });
+    assert.equal(answer.status, 202);
+    assert.deepEqual(
+      answer.json.runs.map((each: { workflow: string }) => each.workflow),
+      ["opened"],
+    );
+    const run = await ended(url, answer.json.runs[0].run);
+    assert.deepEqual([run.status, run.outputs], ["success", { number: payload.number, delivery: "d-1" }]);
+  });
+
+  it("is looked at by event, action and filter, and told when nobody wants it", async (t) => {
+    const { url } = await serviceWith(t);
+    const opened = payloadOf("pull_request", "opened");
+    for (const [name, payload] of [
+      ["pull_request", payloadOf("pull_request", "closed")],
+      ["issues", payloadOf("issues", "opened")],
+      ["pull_request", { ...opened, sender: { ...(opened.sender as object), type: "Bot" } }],
+    ] as const) {
+      const answer = await deliver(url, name, payload);
+      assert.deepEqual([answer.status, answer.json.status], [200, "ignored"]);
+    }
+    assert.equal((await runsOf(url)).length, 0);
+  });
+
+  it("of every kind that GitHub shows as an example is taken or ignored, never refused", async (t) => {
+    const { url } = await serviceWith(t);
+    let taken = 0;
+    for (const { name, examples } of EXAMPLES) {
+      for (const payload of examples) {
+        const answer = await deliver(url, name, payload);
+        assert.ok([200, 202].includes(answer.status), `${name} ${answer.text}`);
+        if (answer.status === 202) taken++;
+      }
+    }
+    const count = (name: string) => EXAMPLES.find((each) => each.name === name)?.examples.length ?? 0;
+    const opened = EXAMPLES.find(({ name }) => name === "pull_request")!.examples.filter(
+      ({ action, sender }) => action === "opened" && (sender as { type: string }).type !== "Bot",
+    );
+    assert.equal(taken, count("push") + count("workflow_run") + opened.length);
+  });
+
+  it("that is delivered again is recognised by its id, also after a restart", async (t) => {
+    const dataDir = workflowsFolder(t, {});
+    const first = await serviceWith(t, { DATA_DIR: dataDir });
+    const payload = payloadOf("push");
+    const once = await deliver(first.url, "push", payload, { delivery: "same" });
+    const twice = await deliver(first.url, "push", payload, { delivery: "same" });
+    assert.deepEqual(twice.json, once.json);
+    await first.app.close();
+    const { url } = await serviceWith(t, { DATA_DIR: dataDir });
+    assert.deepEqual((await deliver(url, "push", payload, { delivery: "same" })).json, once.json);
+    assert.equal((await runsOf(url)).length, 1);
+    await deliver(url, "push", payload, { delivery: "another" });
+    assert.equal((await runsOf(url)).length, 2);
+  });
+
+  it("with a wrong signature, or none, is a 401 and nothing is stored", async (t) => {
+    const { url } = await serviceWith(t);
+    const payload = payloadOf("push");
+    for (const wrong of [
+      await deliver(url, "push", payload, { secret: "another secret" }),
+      await deliver(url, "push", payload, { headers: { "x-hub-signature-256": "" } }),
+      await deliver(url, "push", payload, { headers: { "x-hub-signature-256": "sha256=00" } }),
+      await deliver(url, "push", payload, { headers: { "x-hub-signature-256": `sha1=${"0".repeat(40)}` } }),
+    ]) {
+      assert.equal(wrong.status, 401);
+      assert.match(wrong.json.detail, /GITHUB_WEBHOOK_SECRET/);
+    }
+    assert.equal((await runsOf(url)).length, 0);
+  });
+
+  it("goes to the other workflows when one of them throws at it, and GitHub is told", async (t) => {
+    const files = {
+      "angry.ts": workflow("angry", '{ events: "push", filter() { throw new Error("no!"); } }', ""),
+      ...FILES,
+    };
+    const { url } = await serviceWith(t, { WORKFLOWS_DIR: workflowsFolder(t, files) });
+    const answer = await deliver(url, "push", payloadOf("push"));
+    assert.equal(answer.status, 500);
+    assert.match(answer.json.detail, /angry \(no!\)/);
+    assert.deepEqual(
+      (await runsOf(url)).map((run: { workflow: string }) => run.workflow),
+      ["several"],
+    );
+  });
+
+  it("that only asks whether somebody is there is answered", async (t) => {
+    const { url } = await serviceWith(t);
+    assert.deepEqual((await deliver(url, "ping", payloadOf("ping"))).json, { status: "pong" });
+  });
+
+  it("is refused with what to change when it comes as a form, is no JSON, or is too large", async (t) => {
+    const { url } = await serviceWith(t);
+    const form = await deliver(url, "push", "payload=%7B%7D", {
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+    });
+    assert.equal(form.status, 400);
+    assert.match(form.json.detail, /content type at GitHub to application\/json/);
+    assert.equal((await deliver(url, "push", "{")).status, 400);
+    assert.equal((await deliver(url, "push", { commits: "x".repeat(5_000_000) })).status, 413);
+    assert.equal((await send(url, { path: "/webhooks/github" })).status, 405);
+  });
+
+  it("has no address in a service without the secret", async (t) => {
+    const { url } = await startService(t);
+    assert.equal((await deliver(url, "push", payloadOf("push"))).status, 404);
+  });
+});
