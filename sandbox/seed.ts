@@ -25,11 +25,26 @@ export function seedEnvironments(
     deployment.put(`configs/pr/${size}/${application}/values.yaml`, values);
     target.addCommit(commit);
   }
+  target.put(".github/workflows/preview-tests.yml", PREVIEW_TESTS);
   // Moved from heavy to light and not cleaned up: light wins.
   deployment.put("configs/pr/heavy/pr-3456/values.yaml", heavyValues("pr-3456", "0".repeat(40)));
   deployment.put("configs/production/values.yaml", lightValues("production", "f".repeat(40)));
   return ENVIRONMENTS;
 }
+
+const PREVIEW_TESTS = `name: Preview tests
+on:
+  repository_dispatch:
+    types: [environment_ready]
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v6
+        with:
+          ref: \${{ github.event.client_payload.commitHash }}
+      - run: make test PREVIEW=\${{ github.event.client_payload.sourceName }}
+`;
 
 const lightValues = (
   application: string,

@@ -5,7 +5,7 @@ import { type ClosingStack, closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
 import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
-import { proxyFor, proxySecrets } from "./github/proxy.ts";
+import { proxyFor } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
 import type { AcceptEvent } from "./inbound/http-trigger.ts";
 import { scheduleProblem, startSchedules } from "./inbound/schedule.ts";
@@ -19,6 +19,7 @@ import type { RunDetail } from "./model/store.ts";
 import { groupOf, type Workflow } from "./model/workflow.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
+import { gitHubSettings, secretsIn } from "./settings.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { VERSION } from "./version.ts";
 import { guardProcess } from "./worker/process-guard.ts";
@@ -63,16 +64,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const { onClose, close } = closingStack();
 
-  const secrets = knownSecrets(
-    [
-      config.githubToken ?? [],
-      config.githubApp?.privateKey ?? [],
-      config.authTokens,
-      proxySecrets(config),
-      config.githubWebhookSecret ?? [],
-      config.fluxHmacKey ?? [],
-    ].flat(),
-  );
+  const secrets = knownSecrets(secretsIn(config));
   const { workflows, fileOf, variables } = await workflowsOf(config, { onClose, more: options.workflows }).catch(
     async (error) => {
       await close();
@@ -89,19 +81,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   onClose("the store", store.close);
 
   const gitHub = await openGitHub({
-    apiUrl: config.githubApiUrl,
-    userAgent: `gh-runner/${VERSION}`,
-    proxies: config,
-    serviceToken: config.githubToken,
-    app: config.githubApp,
+    ...gitHubSettings(config),
     hide: secrets.hide,
-    limits: config.githubLimits,
     limitLog: store.limits,
     clock,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
     onPause: ({ until, ...pause }) =>
       log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
-    targetRepo: config.targetRepo,
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
   });

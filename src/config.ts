@@ -192,17 +192,29 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws ConfigError with all problems in one message.
  */
 export function readConfig(environment: Environment = process.env): Config {
-  const { values, problems: own } = readSettings(SETTINGS, environment);
-  const problems = [...own, ...credentialProblems(environment)];
+  const { config, problems } = inspectConfig(environment);
   if (problems.length > 0) {
     const lines = problems.map((problem) => `\n  ${problem}`).join("");
     throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):${lines}`);
   }
+  return config;
+}
+
+/** The same for whoever wants to look at the rest all the same: settings that cannot be used have their defaults. */
+export function inspectConfig(environment: Environment = process.env): {
+  readonly config: Config;
+  /** `NAME: what is wrong` */
+  readonly problems: readonly string[];
+} {
+  const { values, problems } = readSettings(SETTINGS, environment);
   const { githubAppId: id, githubAppPrivateKey: privateKey, ...others } = values;
   return {
-    ...others,
-    githubApp: id && privateKey ? { id, privateKey } : undefined,
-    variable: (name) => secretText(environment, name) || undefined,
+    config: {
+      ...others,
+      githubApp: id && privateKey ? { id, privateKey } : undefined,
+      variable: (name) => secretText(environment, name) || undefined,
+    },
+    problems: [...problems, ...credentialProblems(environment)],
   };
 }
 
@@ -240,7 +252,7 @@ function readSettings<Settings extends Readonly<Record<string, Setting<unknown>>
       return [key, parse(given === undefined || (given === "" && !emptyCounts) ? fallback : given)];
     } catch (problem) {
       problems.push(`${name}: ${(problem as Error).message}`);
-      return [key, undefined];
+      return [key, parse(fallback)];
     }
   });
   return { values: Object.fromEntries(entries), problems };

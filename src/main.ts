@@ -8,6 +8,8 @@ const program = new Command("gh-runner")
   .description("Runs small GitHub workflows as TypeScript functions on your own infrastructure.")
   .version(VERSION, "-v, --version");
 
+const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
+
 program
   .command("serve")
   .description("start the service; settings come from the environment (docs/configuration.md)")
@@ -17,9 +19,29 @@ program
   });
 
 program
+  .command("doctor")
+  .description("check the settings and all that they lead to at GitHub; sends nothing to the repositories")
+  .option(...JSON_OPTION)
+  .action(async (options) => {
+    const { doctor } = await import("./cli/doctor.ts");
+    await doctor(options);
+  });
+
+program
+  .command("dispatch <application>")
+  .description("do the job for one application now, without the service, with the same settings")
+  .option("--revision <ref>", "git ref of the deployment repository at which the values file is read")
+  .option("--dry-run", "read, and print what would be sent; nothing is sent")
+  .option(...JSON_OPTION)
+  .action(async (application, options) => {
+    const { dispatch } = await import("./cli/dispatch.ts");
+    await dispatch(application, options);
+  });
+
+program
   .command("workflows")
   .description("list the workflows of WORKFLOWS_DIR with trigger and file, and say what is wrong with any of them")
-  .option("--json", "print JSON, for scripts")
+  .option(...JSON_OPTION)
   .action(async (options) => {
     const { listWorkflows } = await import("./cli/workflows.ts");
     await listWorkflows(options);
@@ -46,8 +68,6 @@ program
 const runs = program
   .command("runs")
   .description("look at the runs of a running service, and re-run them; GH_RUNNER_URL says where it is");
-
-const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
 
 runs
   .command("list")

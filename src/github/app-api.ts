@@ -5,6 +5,7 @@ import type { Need } from "./credentials.ts";
 import type { Attempted } from "./failures.ts";
 import { ownerAndName } from "./files.ts";
 import type { Answer } from "./http.ts";
+import { jsonOf } from "./json-of.ts";
 
 /** One request with a token of its own: resolves with an answer of an expected status, else throws a `Failure`. */
 export type AskWith = (
@@ -58,6 +59,9 @@ export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: AppNeeds) 
   };
 
   return {
+    /** Asks as the App itself; the answer may be a refusal that means something else to an App than to a token. */
+    ask: askAsApp,
+
     /** The id of the installation that reaches this repository. */
     async findInstallation({ repository, permission }: Need): Promise<number> {
       const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
@@ -102,13 +106,4 @@ export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: AppNeeds) 
 function asParameter(permission: string): Record<string, string> {
   const [name = "", level = ""] = permission.toLowerCase().split(": ");
   return { [name.replaceAll(" ", "_")]: level };
-}
-
-function jsonOf({ bytes }: Answer): object {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
 }

@@ -33,6 +33,8 @@ export type AskNeeds = {
   readonly gates: Pick<Gates, "of">;
   readonly remembered: RememberedAnswers;
   readonly wait: Wait;
+  /** Delays before the further tries, ms; none for whoever wants to know how it is now. */
+  readonly retriesMs?: readonly number[] | undefined;
   /** Whose turn it is in the line of writes: the same for a run and for whatever takes its place. */
   readonly name: string;
   /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
@@ -48,12 +50,12 @@ export type Asking = {
 
 /** Requests with a token for each, through the gate of its account, tried three times when a fault may pass. */
 export function asking(credentials: Credentials, needs: AskNeeds): Asking {
-  const { apiUrl, gates, wait, name } = needs;
+  const { apiUrl, gates, wait, name, retriesMs = QUICK_RETRIES_MS } = needs;
   /** Room kept for one write of an account. */
   const rooms = new Map<string, Reservation>();
 
   const ask: Ask = async (attempted, route, parameters, expected, { rememberAs } = {}) => {
-    for (const delay of QUICK_RETRIES_MS) {
+    for (const delay of retriesMs) {
       try {
         return await once();
       } catch (error) {

@@ -17,7 +17,12 @@ export type Answer = {
 
 export type Send = (route: string, parameters: Readonly<Record<string, unknown>>, token: string) => Promise<Answer>;
 
-export type GitHubHttp = { send: Send; close(): Promise<void> };
+export type GitHubHttp = {
+  readonly send: Send;
+  /** What `send` would send. */
+  readonly requestFor: ReturnType<typeof wireRequests>;
+  close(): Promise<void>;
+};
 
 /** GitHub ends a request after 10 s; giving up earlier would abandon dispatches that it may still carry out. */
 const GITHUB_TIMEOUT_MS = 15_000;
@@ -79,7 +84,7 @@ export function openGitHubHttp({
       request = { ...request, path };
     }
   };
-  return { send, close: () => connections.destroy() };
+  return { send, requestFor, close: () => connections.destroy() };
 }
 
 /**

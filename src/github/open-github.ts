@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
+import { type AppNeeds, appApi } from "./app-api.ts";
 import { appCredentials } from "./app-credentials.ts";
-import { type AskNeeds, asking, type Wait } from "./ask.ts";
+import { type Ask, type AskNeeds, asking, type Wait } from "./ask.ts";
 import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
-import { type Credentials, tokenCredentials } from "./credentials.ts";
+import { tokenCredentials } from "./credentials.ts";
+import { dryRun, type HeldBack } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { type Gates, openGates } from "./gates.ts";
 import { openGitHubHttp } from "./http.ts";
@@ -17,12 +19,28 @@ export type OpenGitHub = {
   /**
    * GitHub for one attempt of a run.
    * @param options.token the run's own token; the service's credentials without it.
+   * @param options.holdBack makes it a dry run: reads are sent, and each write is handed over instead.
    */
-  attempt(options: { token: string | undefined } & Pick<AskNeeds, "name" | "saw">): GitHubOfAttempt;
+  attempt(
+    options: { token: string | undefined; holdBack?: ((write: HeldBack) => void) | undefined } & Pick<
+      AskNeeds,
+      "name" | "saw"
+    >,
+  ): GitHubOfAttempt;
+  /** For checks of the settings: asks with the service's credentials, or as its App itself. */
+  readonly inspection: Inspection;
   readonly gates: Gates;
   /** One line that says which limits are in force. */
   readonly aboutLimits: string;
   close(): Promise<void>;
+};
+
+export type Inspection = {
+  readonly ask: Ask;
+  /** Undefined without an App. */
+  readonly askAsApp: ReturnType<typeof appApi>["ask"] | undefined;
+  /** How much GitHub's clock is ahead of this machine's, ms; undefined before the first answer. */
+  readonly skewMs: () => number | undefined;
 };
 
 export type OpenGitHubNeeds = {
@@ -39,6 +57,8 @@ export type OpenGitHubNeeds = {
   readonly limitLog: LimitLog;
   readonly clock: Clock;
   readonly wait: Wait;
+  /** Delays before the further tries of a request, ms; the usual ones without it. */
+  readonly retriesMs?: readonly number[] | undefined;
   /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
   readonly proxies: ProxySettings;
@@ -61,7 +81,11 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
-  const { send: sendNow, close } = openGitHubHttp({
+  const {
+    send: sendNow,
+    requestFor,
+    close,
+  } = openGitHubHttp({
     apiUrl,
     userAgent: needs.userAgent,
     proxies: needs.proxies,
@@ -80,13 +104,15 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     remembered: rememberedAnswers(),
     wait: needs.wait,
     targetRepo: needs.targetRepo,
+    retriesMs: needs.retriesMs,
   };
 
-  const service = needs.app ? ofApp(needs.app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
+  const app = needs.app && appNeeds(needs.app);
+  const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
 
   /** Requests that the App makes as itself have limits of their own. */
-  function ofApp({ id, privateKey }: { id: string; privateKey: string }): Credentials {
-    return appCredentials({
+  function appNeeds({ id, privateKey }: { id: string; privateKey: string }): AppNeeds {
+    return {
       appId: id,
       privateKey,
       apiUrl,
@@ -101,13 +127,22 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
       },
       hide: needs.hide,
       now: time.now,
-    });
+    };
   }
 
   return {
-    attempt({ token, ...run }) {
+    attempt({ token, holdBack, ...run }) {
       const own = token !== undefined && token !== serviceToken;
-      return gitHubAs(own ? tokenCredentials(token, accountOf(token)) : service, { ...shared, ...run });
+      return gitHubAs(own ? tokenCredentials(token, accountOf(token)) : service, {
+        ...shared,
+        ...(holdBack && { send: dryRun({ send, requestFor }, apiUrl, holdBack) }),
+        ...run,
+      });
+    },
+    inspection: {
+      ask: asking(service, { ...shared, name: "inspection" }).ask,
+      askAsApp: app && appApi(app).ask,
+      skewMs: time.skew,
     },
     gates,
     aboutLimits: about,

@@ -21,10 +21,12 @@ export type FailureFacts = {
 export class PermanentFailure extends Error {
   override readonly name = "PermanentFailure";
   readonly kind = "permanent";
+  readonly facts: FailureFacts;
   readonly http: FailureStatus;
 
   constructor(facts: FailureFacts, http: FailureStatus = 500) {
     super(sentence(facts), { cause: facts.cause });
+    this.facts = facts;
     this.http = http;
   }
 }
@@ -33,10 +35,12 @@ export class PermanentFailure extends Error {
 export class TransientFailure extends Error {
   override readonly name = "TransientFailure";
   readonly kind = "transient";
+  readonly facts: FailureFacts;
   readonly http = 500;
 
   constructor(facts: FailureFacts) {
     super(sentence(facts), { cause: facts.cause });
+    this.facts = facts;
   }
 }
 
@@ -44,11 +48,13 @@ export class TransientFailure extends Error {
 export class LimitReached extends Error {
   override readonly name = "LimitReached";
   readonly kind = "limit";
+  readonly facts: FailureFacts;
   readonly http = 500;
   readonly notBefore: number;
 
   constructor(facts: FailureFacts, notBefore: number) {
     super(sentence(facts), { cause: facts.cause });
+    this.facts = facts;
     this.notBefore = notBefore;
   }
 }

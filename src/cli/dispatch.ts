@@ -1,0 +1,61 @@
+import { ConfigError } from "../config.ts";
+import { type DispatchedOnce, dispatchOnce } from "../dispatch-once.ts";
+import { CommandError } from "./command-error.ts";
+import { printable } from "./table.ts";
+
+export type DispatchOptions = { readonly revision?: string; readonly dryRun?: true; readonly json?: true };
+
+/** Does the job for one application, and prints what became of it. Exit code 1 when it failed. */
+export async function dispatch(application: string, { revision, dryRun, json }: DispatchOptions): Promise<void> {
+  const { outcome, heldBack, config } = await dispatchOnce(
+    { application, ...(revision === undefined ? {} : { revision }) },
+    { dryRun: dryRun === true },
+  ).catch((error) => {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new CommandError(error.message, { cause: error });
+  });
+  if (json) {
+    process.stdout.write(`${JSON.stringify(asJson(outcome, dryRun && heldBack))}\n`);
+    if (outcome.status === "failure") process.exitCode = 1;
+    return;
+  }
+  if (outcome.status === "failure") {
+    const again = outcome.kind === "limit" ? " This command does not wait for it: run it again then." : "";
+    throw new CommandError(printable(outcome.reason + again));
+  }
+  if (outcome.status === "skipped") {
+    process.stdout.write(`skipped: ${printable(outcome.reason)}\n`);
+    return;
+  }
+  const { commitHash } = outcome.outputs as { commitHash: string };
+  const what = `${config.eventType} for ${application} with commit ${commitHash} to ${config.targetRepo}`;
+  process.stdout.write(
+    dryRun ? `${heldBack.map(asMessage).join("\n")}\nnot sent: ${printable(what)}\n` : `sent: ${printable(what)}\n`,
+  );
+}
+
+type HeldBack = DispatchedOnce["heldBack"];
+
+function asJson(outcome: DispatchedOnce["outcome"], requests: HeldBack | undefined): object {
+  const dry = requests ? { dryRun: true, requests } : {};
+  if (outcome.status === "success") return { status: outcome.status, ...(outcome.outputs as object), ...dry };
+  if (outcome.status === "skipped") return { ...outcome, ...dry };
+  const { status, reason, kind, notBefore } = outcome;
+  return { status, reason, kind, ...(notBefore === undefined ? {} : { notBefore: timeOf(notBefore) }), ...dry };
+}
+
+/** In the form of HTTP, with the whole URL in the first line. */
+function asMessage({ method, url, headers, body }: HeldBack[number]): string {
+  const lines = Object.entries(headers).map(([name, value]) => printable(`${name}: ${value}`));
+  return [`${method} ${url}`, ...lines, "", ...(body === null ? [] : [harmless(body), ""])].join("\n");
+}
+
+/** The same JSON, with what would steer the terminal escaped. */
+function harmless(json: string): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return json.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, (each) => each.split("").map(escaped).join(""));
+}
+
+function timeOf(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

@@ -1,0 +1,34 @@
+import { styleText } from "node:util";
+import { checkSettings } from "../doctor.ts";
+import type { Check } from "../model/check.ts";
+import { printable } from "./table.ts";
+
+/** Checks the settings and prints what it found. Exit code 1 when there is a problem. */
+export async function doctor({ json }: { readonly json?: true }): Promise<void> {
+  const checks = await checkSettings();
+  process.stdout.write(json ? `${JSON.stringify(checks)}\n` : report(checks));
+  if (checks.some(({ status }) => status === "problem")) process.exitCode = 1;
+}
+
+function report(checks: readonly Check[]): string {
+  const width = Math.max(...checks.map(({ check }) => check.length));
+  const lines = checks.flatMap(({ check, status, message, remedy }) => [
+    `${styleText(COLOURS[status], status.padEnd(STATUS_WIDTH))}  ${check.padEnd(width)}  ${printable(message)}`,
+    ...(remedy === null ? [] : [`${" ".repeat(STATUS_WIDTH + width + 2)}  → ${printable(remedy)}`]),
+  ]);
+  return `${[...lines, "", summary(checks)].join("\n")}\n`;
+}
+
+/** Only on a terminal: `styleText` looks at standard output. */
+const COLOURS = { ok: "green", warning: "yellow", problem: "red" } as const;
+
+const STATUS_WIDTH = "problem".length;
+
+function summary(checks: readonly Check[]): string {
+  const count = (status: Check["status"], word: string) => {
+    const number = checks.filter((each) => each.status === status).length;
+    return number === 0 ? [] : [`${number} ${word}${number === 1 ? "" : "s"}`];
+  };
+  const found = [...count("problem", "problem"), ...count("warning", "warning")];
+  return found.length === 0 ? "All is well." : `${found.join(", ")}.`;
+}

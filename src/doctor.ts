@@ -1,0 +1,56 @@
+import { inspectConfig } from "./config.ts";
+import { checkGitHub } from "./github/checks/check-github.ts";
+import { proxyFor } from "./github/proxy.ts";
+import { type Check, ok, problem } from "./model/check.ts";
+import { standalone } from "./standalone.ts";
+
+/**
+ * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
+ * for an App's requests for its tokens.
+ * @param environment the process's own without it.
+ */
+export async function checkSettings(environment?: Readonly<Record<string, string | undefined>>): Promise<Check[]> {
+  const { config, problems } = inspectConfig(environment);
+  const wrong = new Set(problems.map(nameIn));
+  const settings = [
+    ...problems.map((text) => problem("settings", text, `Correct ${nameIn(text)}: docs/configuration.md.`)),
+    ...(problems.length === 0 ? [ok("settings", "all can be used")] : []),
+  ];
+  if (NEEDED_TO_ASK.some((name) => wrong.has(name))) return settings;
+
+  const proxy = proxyFor(config.githubApiUrl, config);
+  const { gitHub, scrub, close } = await standalone(config, { timeoutMs: ANSWER_MS, retriesMs: [] });
+  try {
+    const found = await checkGitHub({
+      apiUrl: config.githubApiUrl,
+      inspection: gitHub.inspection,
+      credential: config.githubApp ? "app" : config.githubToken ? "token" : "none",
+      deploymentRepo: wrong.has("DEPLOYMENT_REPO") ? undefined : config.deploymentRepo,
+      targetRepo: wrong.has("TARGET_REPO") ? undefined : config.targetRepo,
+      deploymentRef: config.deploymentRef,
+      eventType: config.eventType,
+      now: Date.now,
+    });
+    const all = [...settings, ok("proxy", proxy ?? "none: GitHub is asked directly"), ...found];
+    return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
+  } finally {
+    await close();
+  }
+}
+
+/** GitHub ends a request after 10 s; somebody waits at a terminal. */
+const ANSWER_MS = 12_000;
+
+/** Without these nothing can be asked of GitHub, or not what the service would ask. */
+const NEEDED_TO_ASK = [
+  "GITHUB_API_URL",
+  "GITHUB_TOKEN",
+  "GITHUB_APP_ID",
+  "GITHUB_APP_PRIVATE_KEY",
+  "HTTPS_PROXY",
+  "HTTP_PROXY",
+];
+
+function nameIn(text: string): string {
+  return text.split(":", 1)[0] ?? "";
+}
