@@ -10,7 +10,7 @@ const SETTINGS = {
     "GITHUB_API_URL",
     "https://api.github.com",
     "Base URL of GitHub's REST API. GitHub Enterprise Server: `https://HOST/api/v3`.",
-    baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN"),
+    gitHubApiUrl,
   ),
   httpsProxy: secret(
     "HTTPS_PROXY",
@@ -385,6 +385,18 @@ function proxyUrl(text: string): string | undefined {
     throw new Error("user and password must be percent-encoded: a percent sign is written %25");
   }
   return url.href;
+}
+
+/** Hosts: https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/about-storage-of-your-data-with-data-residency */
+function gitHubApiUrl(text: string): string {
+  const given = baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN")(text);
+  const host = new URL(given).host.replace(/^www\./, "");
+  const cloud = host === "github.com" || /^[^.]+\.ghe\.com$/.test(host) ? `api.${host}` : host;
+  const isCloud = cloud === "api.github.com" || /^api\.[^.]+\.ghe\.com$/.test(cloud);
+  if (isCloud && given !== `https://${cloud}`) {
+    throw new Error(`expected https://${cloud}, where the API of that GitHub is, got "${text}"`);
+  }
+  return given;
 }
 
 function repository(text: string): string {

@@ -19,29 +19,9 @@ program
   });
 
 program
-  .command("doctor")
-  .description("check the settings and all that they lead to at GitHub; sends nothing to the repositories")
-  .option(...JSON_OPTION)
-  .action(async (options) => {
-    const { doctor } = await import("./cli/doctor.ts");
-    await doctor(options);
-  });
-
-program
-  .command("dispatch <application>")
-  .description("do the job for one application now, without the service, with the same settings")
-  .option("--revision <ref>", "git ref of the deployment repository at which the values file is read")
-  .option("--dry-run", "read, and print what would be sent; nothing is sent")
-  .option(...JSON_OPTION)
-  .action(async (application, options) => {
-    const { dispatch } = await import("./cli/dispatch.ts");
-    await dispatch(application, options);
-  });
-
-program
   .command("workflows")
   .description("list the workflows of WORKFLOWS_DIR with trigger and file, and say what is wrong with any of them")
-  .option(...JSON_OPTION)
+  .option("--json", "print JSON, for scripts")
   .action(async (options) => {
     const { listWorkflows } = await import("./cli/workflows.ts");
     await listWorkflows(options);
@@ -63,6 +43,26 @@ program
   .action(async (name) => {
     const { init } = await import("./cli/init.ts");
     init(name);
+  });
+
+program
+  .command("doctor")
+  .description("check the settings and all that they lead to at GitHub; sends nothing to the repositories")
+  .option(...JSON_OPTION)
+  .action(async (options) => {
+    const { doctor } = await import("./cli/doctor.ts");
+    await doctor(options);
+  });
+
+program
+  .command("dispatch <application>")
+  .description("do the job for one application now, without the service, with the same settings")
+  .option("--revision <ref>", "git ref of the deployment repository at which the values file is read")
+  .option("--dry-run", "read, and print what would be sent; nothing is sent")
+  .option(...JSON_OPTION)
+  .action(async (application, options) => {
+    const { dispatch } = await import("./cli/dispatch.ts");
+    await dispatch(application, options);
   });
 
 const runs = program

@@ -20,5 +20,12 @@ export function gitHubSettings(
 
 /** What of the settings must never be seen. */
 export function secretsIn(config: Config): readonly string[] {
-  return [config.githubToken ?? [], config.githubApp?.privateKey ?? [], config.authTokens, proxySecrets(config)].flat();
+  return [
+    config.githubToken ?? [],
+    config.githubApp?.privateKey ?? [],
+    config.authTokens,
+    config.githubWebhookSecret ?? [],
+    config.fluxHmacKey ?? [],
+    proxySecrets(config),
+  ].flat();
 }

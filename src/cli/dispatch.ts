@@ -1,5 +1,6 @@
 import { ConfigError } from "../config.ts";
-import { type DispatchedOnce, dispatchOnce } from "../dispatch-once.ts";
+import { dispatchOnce } from "../dispatch-once.ts";
+import type { RunOnce } from "../run-once.ts";
 import { CommandError } from "./command-error.ts";
 import { printable } from "./table.ts";
 
@@ -34,9 +35,9 @@ export async function dispatch(application: string, { revision, dryRun, json }: 
   );
 }
 
-type HeldBack = DispatchedOnce["heldBack"];
+type HeldBack = RunOnce["heldBack"];
 
-function asJson(outcome: DispatchedOnce["outcome"], requests: HeldBack | undefined): object {
+function asJson(outcome: RunOnce["outcome"], requests: HeldBack | undefined): object {
   const dry = requests ? { dryRun: true, requests } : {};
   if (outcome.status === "success") return { status: outcome.status, ...(outcome.outputs as object), ...dry };
   if (outcome.status === "skipped") return { ...outcome, ...dry };

@@ -1,10 +1,11 @@
 import { type Failure, LimitReached, TransientFailure } from "../model/failure.ts";
 import type { Credential, Credentials } from "./credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
-import { type Attempted, failureOf, isPage, noAnswer } from "./failures.ts";
+import { type Attempted, failureOf, noAnswer } from "./failures.ts";
 import type { Reservation } from "./gate.ts";
 import type { Gates } from "./gates.ts";
 import type { Answer, Send } from "./http.ts";
+import { isPage } from "./remedies.ts";
 
 /** One request: resolves with an answer of an expected status, else throws a `Failure`. */
 export type Ask = (

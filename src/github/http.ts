@@ -20,7 +20,7 @@ export type Send = (route: string, parameters: Readonly<Record<string, unknown>>
 export type GitHubHttp = {
   readonly send: Send;
   /** What `send` would send. */
-  readonly requestFor: ReturnType<typeof wireRequests>;
+  readonly requestFor: (route: string, parameters: Readonly<Record<string, unknown>>) => WireRequest;
   close(): Promise<void>;
 };
 
@@ -148,17 +148,23 @@ function redirectPath({ status, headers }: Answer, origin: string): string | und
 /** Enough of an error body to recognise it by. */
 const MAX_MESSAGE_CHARACTERS = 300;
 
+/** GitHub's error bodies have less than 1 KB; a page that stands in their place may have megabytes. */
+const MAX_ERROR_BYTES = 64_000;
+
 function errorText(status: number, bytes: Uint8Array): { message: string; documentationUrl: string } {
   if (status < 300) return { message: "", documentationUrl: "" };
-  const text = new TextDecoder().decode(bytes);
+  const text = new TextDecoder().decode(bytes.subarray(0, MAX_ERROR_BYTES));
   const body = jsonObject(text);
   const details = Array.isArray(body?.errors) ? `: ${JSON.stringify(body.errors)}` : "";
-  const message = typeof body?.message === "string" ? body.message + details : text;
+  const title = /<title[^>]*>([^<]{1,200})/i.exec(text)?.[1];
+  const message = typeof body?.message === "string" ? body.message + details : (title ?? text);
   return {
     message: message
+      .slice(0, 2 * MAX_MESSAGE_CHARACTERS)
       .replace(/[\p{Cc}\s]+/gu, " ")
       .trim()
-      .slice(0, MAX_MESSAGE_CHARACTERS),
+      .slice(0, MAX_MESSAGE_CHARACTERS)
+      .toWellFormed(),
     documentationUrl: typeof body?.documentation_url === "string" ? body.documentation_url : "",
   };
 }
