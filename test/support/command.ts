@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-export type EndedCommand = { code: number | null; stdout: string; stderr: string };
+type EndedCommand = { code: number | null; stdout: string; stderr: string };
 
 /** `gh-runner …` as a process of its own, with these settings alone. */
 export async function command(args: readonly string[], settings: Record<string, string> = {}): Promise<EndedCommand> {
