@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { Hono } from "hono";
 import { webUrlOf } from "../src/dashboard/github-web.ts";
@@ -122,6 +124,28 @@ describe("the page", () => {
     const ids = ({ text }: HttpAnswer) => [...text.matchAll(/id="run-([^"]+)"/g)].map(([, id]) => id);
     assert.deepEqual([ids(first).length, ids(second).length], [25, 5]);
     assert.equal(new Set([...ids(first), ...ids(second)]).size, 30);
+  });
+
+  it("looks for a text in so many runs at once, and goes on where it stopped until all are looked through", async (t) => {
+    const DATA_DIR = temporaryFolder(t);
+    await openSqliteStore(DATA_DIR, { now: 0 }).close();
+    const db = new DatabaseSync(join(DATA_DIR, "gh-runner.sqlite"));
+    db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000)
+      INSERT INTO runs (id, workflow, grp, input, own_token, status, accepted_at, retries_from, ended_at)
+      SELECT 'id-' || i, 'w', 'pr-' || i, '{}', 0, 'success', 1, 1, ${Date.now()} FROM n`);
+    db.close();
+    const { url } = await startService(t, { settings: { DATA_DIR } });
+    const texts: string[] = [];
+    for (let path: string | undefined = "/?text=PR-7"; path !== undefined; ) {
+      const { text } = await get(url, path);
+      texts.push(...[...text.matchAll(/class="name" href="[^"]+">([^<]+)</g)].map(([, name = ""]) => name));
+      path = /href="([^"]+)" rel="next"/.exec(text)?.[1]?.replaceAll("&amp;", "&");
+    }
+    const expected = Array.from({ length: 11_000 }, (_, at) => `pr-${at + 1}`).filter((name) => /^pr-7/.test(name));
+    assert.deepEqual(texts, expected.reverse());
+    const { text } = await get(url, "/?text=nowhere");
+    assert.match(text, /None of the newest runs matches/);
+    assert.match(text, /Look through older runs/);
   });
 
   it("links to the GitHub that the API belongs to", () => {

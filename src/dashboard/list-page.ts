@@ -80,7 +80,7 @@ ${whyOf(run)}</div>
 }
 
 /** A reason is shown so far; all of it is on the run's page. */
-const MAX_REASON_CHARACTERS = 240;
+const MAX_REASON_CHARACTERS = 300;
 
 function whyOf(run: Run) {
   if (run.status === "superseded") {

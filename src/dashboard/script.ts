@@ -12,7 +12,8 @@ export const SCRIPT = `"use strict";
   let again = false;
 
   const FORMATS = {
-    clock: { hour: "2-digit", minute: "2-digit", second: undefined },
+    near: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    clock: { hour: "2-digit", minute: "2-digit" },
     dated: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
     full: { dateStyle: "medium", timeStyle: "medium" },
   };
@@ -26,7 +27,8 @@ export const SCRIPT = `"use strict";
       if (as === "full") element.textContent = format(date, "full");
       if (as === "clock") {
         const today = date.toDateString() === new Date().toDateString();
-        element.textContent = format(date, today ? "clock" : "dated");
+        const near = Math.abs(date - new Date()) < 120000;
+        element.textContent = format(date, near ? "near" : today ? "clock" : "dated");
       }
     }
     const zone = root.querySelector("#zone");

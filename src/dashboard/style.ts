@@ -27,7 +27,7 @@ h2 { font-size: 15px; margin: 0 0 8px; }
 p { margin: 0; }
 a { color: var(--link); text-decoration: none; }
 a:hover { text-decoration: underline; }
-p a, .crumbs a { text-decoration: underline; text-underline-offset: 2px; }
+p a:not(.button), .crumbs a { text-decoration: underline; text-underline-offset: 2px; }
 code, pre { font-family: var(--mono); font-size: 12px; }
 :focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; border-radius: 4px; }
 .unseen { position: absolute; width: 1px; height: 1px; margin: -1px; padding: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap; border: 0; }
@@ -119,10 +119,11 @@ input::placeholder { color: var(--dim); opacity: 1; }
 .icon .cut { fill: none; stroke: var(--card); stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
 .icon.is-success { color: var(--green); }
 .icon.is-failure { color: var(--red); }
-.icon.is-running { color: var(--amber); animation: turn 1.4s linear infinite; }
+.icon.is-running { color: var(--amber); }
+.run .is-running, .title .is-running, .line-of-time .is-running { animation: turn 1.4s linear infinite; }
 .icon.is-queued, .icon.is-interrupted { color: var(--amber); }
 @keyframes turn { to { transform: rotate(360deg); } }
-@media (prefers-reduced-motion: reduce) { .icon.is-running { animation: none; } }
+@media (prefers-reduced-motion: reduce) { .icon { animation: none !important; } }
 
 .crumbs { color: var(--dim); margin-bottom: 12px; overflow-wrap: anywhere; }
 .title { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 10px 16px; margin-bottom: 14px; }

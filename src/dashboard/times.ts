@@ -5,6 +5,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+/** So near, a clock is shown with its seconds. The script does the same. */
+const NEAR_MS = 2 * MINUTE;
+
 type Shown = "age" | "clock" | "full";
 
 /**
@@ -16,7 +19,7 @@ export function time(milliseconds: number, as: Shown, now: number) {
   const iso = date.toISOString();
   const full = `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
   const sameDay = iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10);
-  const clock = `${sameDay ? "" : `${iso.slice(5, 10)} `}${iso.slice(11, 16)} UTC`;
+  const clock = `${sameDay ? "" : `${iso.slice(5, 10)} `}${iso.slice(11, Math.abs(milliseconds - now) < NEAR_MS ? 19 : 16)} UTC`;
   const text = as === "age" ? ageText(now - milliseconds) : as === "clock" ? clock : full;
   return html`<time datetime="${iso}" data-as="${as}" title="${full}">${text}</time>`;
 }
