@@ -6,13 +6,18 @@ import type { Config } from "./config.ts";
 import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
 import { httpApp } from "./http.ts";
-import { openLog } from "./log.ts";
+import { type Log, openLog } from "./log.ts";
+import { openMetrics } from "./metrics/open-metrics.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
+import { observedBy } from "./model/observer.ts";
 import type { Json } from "./model/run.ts";
+import type { RunStore } from "./model/store.ts";
 import type { Workflow } from "./model/workflow.ts";
-import { knownSecrets } from "./secrets.ts";
+import { openNotices } from "./notices/open-notices.ts";
+import { knownSecrets, type Secrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
+import type { Tracing } from "./tracing/open-tracing.ts";
 import { VERSION } from "./version.ts";
 import { startWorker } from "./worker/worker.ts";
 import { environmentReady } from "./workflows/environment-ready.ts";
@@ -45,12 +50,31 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const { onClose, close } = closingStack();
 
   const secrets = knownSecrets(
-    [config.githubToken ?? [], config.githubApp?.privateKey ?? [], config.authTokens].flat(),
+    [
+      config.githubToken ?? [],
+      config.githubApp?.privateKey ?? [],
+      config.authTokens,
+      config.notifyUrl ?? [],
+      Object.values(config.traceHeaders),
+    ].flat(),
   );
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
 
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
+
+  const workflows = [environmentReady(config) as Workflow];
+  const metrics = openMetrics({ workflows: workflows.map(({ name }) => name), version: VERSION, clock });
+  onClose("the metrics", metrics.close);
+  const tracing = await tracingOf(config, { store, clock, scrub: secrets.scrub, log });
+  if (tracing) onClose("the traces", tracing.close);
+  const { notifyUrl } = config;
+  const notices =
+    notifyUrl === undefined
+      ? undefined
+      : openNotices({ url: notifyUrl, store, scrub: secrets.scrub, log, clock, told: metrics.noticed });
+  if (notices) onClose("the notices", notices.close);
+  const observe = observedBy([metrics, tracing, notices].flatMap((each) => each?.observer ?? []));
 
   const gitHub = await openGitHub({
     apiUrl: config.githubApiUrl,
@@ -62,14 +86,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     limitLog: store.limits,
     clock,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
-    onPause: ({ until, ...pause }) =>
-      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
+    observe,
+    onPause: ({ until, ...pause }) => {
+      metrics.paused(pause.account, until);
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit");
+    },
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
   });
   onClose("the connections to GitHub", gitHub.close);
 
-  const workflows = [environmentReady(config) as Workflow];
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
@@ -77,12 +103,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
+    observe,
     clock,
     random,
     owner: randomUUID(),
     retryHours: config.retryHours,
     retainDays: config.retainDays,
   });
+
+  metrics.read({ gates: gitHub.gates, store, checkReady: worker.check });
 
   const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
   const app = httpApp({
@@ -95,11 +124,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
           group: workflow.concurrency?.({ body }),
           input: body as Json,
           ownToken: token !== undefined,
+          trace: tracing?.note(),
         },
         { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
       ),
-    runs: { list: store.list, get: store.get, rerun: worker.rerun },
+    runs: { list: store.list, get: store.get, rerun: (id) => worker.rerun(id, tracing?.note()) },
     checkReady: worker.check,
+    metrics: metrics.expose,
+    inbound: tracing?.inbound,
     authTokens: config.authTokens,
     hasServiceToken,
     version: VERSION,
@@ -130,4 +162,19 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   log.info(gitHub.aboutLimits);
   log.info({ url: server.url, version: VERSION, github: config.githubApiUrl }, "gh-runner is ready");
   return { url: server.url, close };
+}
+
+/** Traces, where there is a collector; their libraries are loaded only then. */
+async function tracingOf(
+  config: Config,
+  { store, clock, scrub, log }: { store: Pick<RunStore, "get">; clock: Clock; scrub: Secrets["scrub"]; log: Log },
+): Promise<Tracing | undefined> {
+  const { traceEndpoint: endpoint, traceHeaders: headers, traceService: serviceName } = config;
+  if (endpoint === undefined) return undefined;
+  const { openTracing } = await import("./tracing/open-tracing.ts");
+  const onExport = (error: Error | undefined) => {
+    if (error) log.warn({ reason: error.message }, "traces cannot be exported to OTEL_EXPORTER_OTLP_ENDPOINT");
+    else log.info("traces can be exported again");
+  };
+  return openTracing({ endpoint, headers, serviceName, version: VERSION, onExport, store, scrub, now: clock.now });
 }

@@ -36,6 +36,10 @@ describe("settings", () => {
       dedupeSeconds: 0,
       retainDays: 30,
       logLevel: "info",
+      notifyUrl: undefined,
+      traceEndpoint: undefined,
+      traceHeaders: {},
+      traceService: "gh-runner",
     });
   });
 

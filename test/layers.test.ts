@@ -13,6 +13,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ["model"],
   store: ["model"],
   inbound: ["model"],
+  metrics: ["model"],
+  tracing: ["model"],
+  notices: ["model"],
   workflows: ["index.ts"],
   cli: ["app.ts", "inbound", "config.ts", "log.ts", "version.ts"],
   "index.ts": ["model"],
@@ -37,6 +40,11 @@ const ONLY_IN: Readonly<Record<string, string>> = {
   "node:sqlite": "store",
   pino: "log.ts",
   "pino-pretty": "log.ts",
+  "prom-client": "metrics",
+  "@opentelemetry/api": "tracing",
+  "@opentelemetry/sdk-trace": "tracing",
+  "@opentelemetry/resources": "tracing",
+  "@opentelemetry/exporter-trace-otlp-http": "tracing",
 };
 
 /** Types may be borrowed from there: they leave nothing behind at run time. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { defineWorkflow, type Json, TransientFailure, type Workflow } from "../src/index.ts";
+import { unobserved } from "../src/model/observer.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { startWorker } from "../src/worker/worker.ts";
@@ -24,6 +25,7 @@ function workerWith(t: TestContext, run: Workflow["run"], folder = temporaryFold
     hide: () => () => {},
     scrub: (text) => text,
     log: silent,
+    observe: unobserved,
     clock,
     random: () => 0,
     owner: "test",

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
+import type { Observer } from "../model/observer.ts";
 import { appCredentials } from "./app-credentials.ts";
 import { type AskNeeds, asking, type Wait } from "./ask.ts";
 import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
@@ -36,6 +37,7 @@ export type OpenGitHubNeeds = {
   readonly limitLog: LimitLog;
   readonly clock: Clock;
   readonly wait: Wait;
+  readonly observe: Pick<Observer, "request">;
   /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
   readonly timeoutMs?: number | undefined;
@@ -64,7 +66,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   });
   const time = serverTime(clock.now);
   const send: typeof sendNow = async (...request) => {
-    const answer = await sendNow(...request);
+    const answer = await needs.observe.request(request[0], () => sendNow(...request));
     time.heard(answer);
     return answer;
   };

@@ -9,6 +9,8 @@ export type NewRun = {
   readonly input: Json;
   /** Stored as running already, outside its concurrency group: nobody else could execute it. */
   readonly ownToken: boolean;
+  /** See `Run`. */
+  readonly trace?: string | undefined;
 };
 
 export type Accepted = {
@@ -62,6 +64,14 @@ export type RunDetail = {
   readonly superseded: readonly string[];
 };
 
+/** Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end. */
+export type Waiting = {
+  readonly reason: "turn" | "retry" | "limit";
+  readonly count: number;
+  /** When the oldest of them was accepted or last re-run, epoch milliseconds. */
+  readonly since: number;
+};
+
 export type Rerun =
   | { readonly status: "queued"; readonly run: Run }
   | { readonly status: "unknown" }
@@ -96,12 +106,14 @@ export type RunStore = {
    * Queues an ended run again, as another attempt that repeats all steps. Refused while its group has a run that is
    * queued or running: whatever waits in a group is then always newer than what runs.
    */
-  rerun(id: string, now: number): Promise<Rerun>;
+  rerun(id: string, now: number, trace?: string): Promise<Rerun>;
   get(id: string): Promise<RunDetail | undefined>;
   /** Newest first; `cursor` is the `next` of an earlier page. */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
+  /** What is queued now. A reason that no run waits for is left out. */
+  waiting(): Promise<readonly Waiting[]>;
   /** When the first queued run is due, be it in the past; undefined when none is queued. */
   nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */

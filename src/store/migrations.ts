@@ -88,4 +88,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX spending_by_time ON github_spending (at);
   CREATE TABLE github_pauses (account TEXT PRIMARY KEY, until INTEGER NOT NULL, strikes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- To which trace its attempts belong; empty while traces are off.
+  ALTER TABLE runs ADD COLUMN trace TEXT;
+  `,
 ];

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
+import type { Observer } from "../model/observer.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Json, Outcome, Run, Step } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
@@ -23,6 +24,7 @@ export type AttemptNeeds = {
   readonly scrub: (text: string) => string;
   readonly log: Log;
   readonly clock: Clock;
+  readonly observe: Pick<Observer, "step">;
   /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
   /** From 0 to 1. */
@@ -90,7 +92,7 @@ function contextOf(
   needs: AttemptNeeds,
   seen: Seen,
 ): Context<unknown> {
-  const { store, clock, scrub, insist } = needs;
+  const { store, clock, scrub, observe, insist } = needs;
   const claim = { run, attempt, steps, ...rest };
   const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
   return {
@@ -105,7 +107,7 @@ function contextOf(
       const keep = (end: Pick<Step, "result" | "error">) =>
         insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
       try {
-        const result = await work();
+        const result = await observe.step(name, work);
         await keep({ result, error: undefined });
         return result;
       } catch (error) {
