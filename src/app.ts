@@ -19,6 +19,7 @@ import type { GitHub } from "./model/github.ts";
 import type { Json } from "./model/run.ts";
 import type { RunDetail } from "./model/store.ts";
 import { groupOf, type Workflow } from "./model/workflow.ts";
+import { openObservers } from "./observing.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { gitHubSettings, secretsIn } from "./settings.ts";
@@ -82,14 +83,26 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
 
+  const { observe, metrics, tracing } = await openObservers(config, {
+    workflows: workflows.map(({ name }) => name),
+    store,
+    secrets,
+    log,
+    clock,
+    onClose,
+  });
+
   const gitHub = await openGitHub({
     ...gitHubSettings(config),
     hide: secrets.hide,
     limitLog: store.limits,
     clock,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
-    onPause: ({ until, ...pause }) =>
-      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
+    observe,
+    onPause: ({ until, ...pause }) => {
+      metrics.paused(pause.account, until);
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit");
+    },
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
   });
@@ -107,12 +120,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
+    observe,
     clock,
     random,
     owner: randomUUID(),
     retryHours: config.retryHours,
     retainDays: config.retainDays,
   });
+
+  metrics.read({ gates: gitHub.gates, store, checkReady: worker.check });
 
   const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
   const accept: AcceptEvent = async ({ workflow, input, token, event }, { wait }) =>
@@ -124,6 +140,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         input,
         event,
         ownToken: token !== undefined,
+        trace: tracing?.note(),
       },
       { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
     );
@@ -134,8 +151,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     webhookSecret: config.githubWebhookSecret,
     fluxKey: config.fluxHmacKey,
     variable: (name) => variables[name],
-    runs: { list: store.list, get: store.get, rerun: worker.rerun },
+    runs: { list: store.list, get: store.get, rerun: (id: string) => worker.rerun(id, tracing?.note()) },
     checkReady: worker.check,
+    metrics: metrics.expose,
+    inbound: tracing?.inbound,
     authTokens: config.authTokens,
     hasServiceToken,
     // Nobody waits for it, and what the store cannot take is only missing from a list.

@@ -145,6 +145,24 @@ const SETTINGS = {
     "Within so many seconds the same commit for the same application is dispatched once, and skipped after that. 0: always dispatched.",
     numberFrom(0, 604_800),
   ),
+  notifyUrl: secret(
+    "NOTIFY_URL",
+    "Gets a JSON POST when a run has failed for good and when its group has recovered: a Slack webhook, or anything that " +
+      "takes JSON (docs/operations.md).",
+    httpUrl,
+  ),
+  traceEndpoint: setting(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "",
+    "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://localhost:4318`. Empty: no traces.",
+    (text) => (text === "" ? undefined : baseUrl("http://localhost:4318", "OTEL_EXPORTER_OTLP_HEADERS")(text)),
+  ),
+  traceHeaders: secret(
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "Headers for the collector: `name=value`, comma separated, values percent-encoded.",
+    headerList,
+  ),
+  traceService: setting("OTEL_SERVICE_NAME", "gh-runner", "Name of the service in traces.", (text) => text),
   retainDays: setting("RETAIN_DAYS", "30", "For how long ended runs are kept, in days.", numberFrom(0.01, 3650)),
   dashboard: setting(
     "DASHBOARD",
@@ -408,6 +426,30 @@ function gitHubApiUrl(text: string): string {
     throw new Error(`expected https://${cloud}, where the API of that GitHub is, got "${text}"`);
   }
   return given;
+}
+
+/** A webhook: path and query are part of the secret. */
+function httpUrl(text: string): string | undefined {
+  const url = URL.parse(text.trim());
+  if (text === "") return undefined;
+  if (!url || !["http:", "https:"].includes(url.protocol)) throw new Error("expected a URL that begins with https://");
+  if (url.username || url.password) throw new Error("must not contain a user or a password");
+  return url.href;
+}
+
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+function headerList(text: string): Readonly<Record<string, string>> {
+  if (text === "") return {};
+  const pairs = text.split(",").map((pair) => {
+    const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)=([\x21-\x7e]*)\s*$/.exec(pair) ?? [];
+    if (name === undefined || value === undefined) throw new Error("expected name=value, with commas in between");
+    try {
+      return [name, decodeURIComponent(value)] as const;
+    } catch {
+      throw new Error(`the value of ${name} is not percent-encoded`);
+    }
+  });
+  return Object.fromEntries(pairs);
 }
 
 function repository(text: string): string {

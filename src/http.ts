@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { type DashboardNeeds, mountDashboard } from "./dashboard/mount.ts";
 import { authorize, presentedToken, tokenCheck } from "./inbound/authorize.ts";
 import { refuseCrossSite } from "./inbound/cross-site.ts";
@@ -21,6 +21,10 @@ export type HttpNeeds = {
   readonly runs: RunHistory;
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
+  /** In Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
+  /** Passed by every request before anything else. */
+  readonly inbound?: MiddlewareHandler | undefined;
   readonly authTokens: readonly string[];
   /** What GitHub signs its webhooks with. */
   readonly webhookSecret?: string | undefined;
@@ -44,6 +48,7 @@ export function httpApp(needs: HttpNeeds): Hono {
   const { workflows, accept, checkReady, authTokens, hasServiceToken, log, secrets } = needs;
   const app = new Hono();
   const guard = authorize(authTokens);
+  if (needs.inbound) app.use(needs.inbound);
 
   app.get("/health", (c) => c.json({ status: "healthy" }));
   app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
@@ -57,6 +62,12 @@ export function httpApp(needs: HttpNeeds): Hono {
     }
   });
   app.all("/ready", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
+
+  app.get("/metrics", guard, async (c) => {
+    const { text, contentType } = await needs.metrics();
+    return c.body(text, 200, { "content-type": contentType });
+  });
+  app.all("/metrics", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
 
   const notingRefused = noteRefused(needs.noteRefused, secrets.scrub);
   const paths = workflows.flatMap(({ on: { http, flux, github } }) => [

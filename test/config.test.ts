@@ -49,6 +49,10 @@ describe("settings", () => {
       httpsProxy: undefined,
       httpProxy: undefined,
       noProxy: undefined,
+      notifyUrl: undefined,
+      traceEndpoint: undefined,
+      traceHeaders: {},
+      traceService: "gh-runner",
     });
   });
 

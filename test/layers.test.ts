@@ -14,6 +14,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["model"],
   inbound: ["model"],
   dashboard: ["model"],
+  metrics: ["model"],
+  tracing: ["model"],
+  notices: ["model"],
   workflows: ["index.ts"],
   load: ["model", "index.ts", "workflows"],
   cli: [
@@ -32,6 +35,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "dispatch-once.ts": ["run-once.ts", "workflows", "config.ts", "model"],
   "run-once.ts": ["standalone.ts", "settings.ts", "github", "worker", "config.ts", "log.ts", "secrets.ts", "model"],
   "standalone.ts": ["settings.ts", "github", "config.ts", "secrets.ts", "model"],
+  "observing.ts": [
+    "metrics",
+    "tracing",
+    "notices",
+    "config.ts",
+    "log.ts",
+    "secrets.ts",
+    "closing-stack.ts",
+    "version.ts",
+    "model",
+  ],
   "settings.ts": ["github", "config.ts", "version.ts"],
   "index.ts": ["model"],
   "http.ts": ["inbound", "dashboard", "model"],
@@ -58,6 +72,11 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   "node:sqlite": "store",
   pino: "log.ts",
   "pino-pretty": "log.ts",
+  "prom-client": "metrics",
+  "@opentelemetry/api": "tracing",
+  "@opentelemetry/sdk-trace": "tracing",
+  "@opentelemetry/resources": "tracing",
+  "@opentelemetry/exporter-trace-otlp-http": "tracing",
 };
 
 /** Types may be borrowed from there: they leave nothing behind at run time. */

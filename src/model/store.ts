@@ -12,6 +12,8 @@ export type NewRun = {
   readonly event?: EventIdentity | undefined;
   /** Stored as running already, outside its concurrency group: nobody else could execute it. */
   readonly ownToken: boolean;
+  /** See `Run`. */
+  readonly trace?: string | undefined;
 };
 
 /** Two events in a row of one source with one id are the same event. After another one of that source it is a new one. */
@@ -70,6 +72,14 @@ export type RunDetail = {
   readonly superseded: readonly string[];
 };
 
+/** Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end. */
+export type Waiting = {
+  readonly reason: "turn" | "retry" | "limit";
+  readonly count: number;
+  /** When the oldest of them was accepted or last re-run, epoch milliseconds. */
+  readonly since: number;
+};
+
 export type Rerun =
   | { readonly status: "queued"; readonly run: Run }
   | { readonly status: "unknown" }
@@ -105,7 +115,7 @@ export type RunStore = {
    * Queues an ended run again, as another attempt that repeats all steps. Refused while its group has a run that is
    * queued or running: whatever waits in a group is then always newer than what runs.
    */
-  rerun(id: string, now: number): Promise<Rerun>;
+  rerun(id: string, now: number, trace?: string): Promise<Rerun>;
   get(id: string): Promise<RunDetail | undefined>;
   /**
    * Newest first; `cursor` is the `next` of an earlier page. With `text` only so many runs are looked through at once:
@@ -120,6 +130,8 @@ export type RunStore = {
   scheduledUntil(workflow: string, now: number): Promise<number>;
   /** Remembers that a workflow's schedule has been carried out until then. */
   markScheduled(workflow: string, until: number): Promise<void>;
+  /** What is queued now. A reason that no run waits for is left out. */
+  waiting(): Promise<readonly Waiting[]>;
   /** When the first queued run is due, be it in the past; undefined when none is queued. */
   nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */

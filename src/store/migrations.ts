@@ -128,4 +128,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (method, path, status, application, reason)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- To which trace its attempts belong; empty while traces are off.
+  ALTER TABLE runs ADD COLUMN trace TEXT;
+  `,
 ];

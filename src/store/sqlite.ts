@@ -14,7 +14,7 @@ import { sqliteLimitLog } from "./limit-log.ts";
 import { listRuns } from "./list-runs.ts";
 import { cannot, openSqlite } from "./open-sqlite.ts";
 import { sqliteOverview } from "./overview.ts";
-import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
+import { attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 
 /**
  * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
@@ -117,8 +117,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     const limited = !event.ownToken && waiting?.kind === "limit" ? waiting : undefined;
     const row = one(
       `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
-         started_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+         started_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id, trace)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
       event.id,
       event.workflow,
       event.group ?? null,
@@ -138,6 +138,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       limited?.kind ?? null,
       event.event?.source ?? null,
       event.event?.id ?? null,
+      event.trace ?? null,
     );
     const claim = running ? { run: runOf(row as Row), attempt: 1, owner: lease.owner, steps: [] } : undefined;
     return { run: event.id, joined: false, superseded: waiting?.id as string | undefined, claim };
@@ -217,7 +218,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     return runOf(byId(held.run.id) as Row);
   }
 
-  function rerun(id: string, at: number): Rerun {
+  function rerun(id: string, at: number, trace: string | undefined): Rerun {
     const row = byId(id);
     if (!row) return { status: "unknown" };
     const refused = (reason: string): Rerun => ({ status: "refused", reason });
@@ -229,10 +230,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       return refused(`Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`);
     change(
       `UPDATE runs SET status = 'queued', due_at = ?, retries_from = ?, failures = 0, steps_from = attempts + 1,
-         ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL, superseded_by = NULL
+         ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL, superseded_by = NULL,
+         trace = ?
        WHERE seq = ?`,
       at,
       at,
+      trace ?? null,
       row.seq as number,
     );
     return { status: "queued", run: runOf(byId(id) as Row) };
@@ -295,7 +298,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
           step.error ?? null,
         );
       }),
-    rerun: (id, at) => write(() => rerun(id, at)),
+    rerun: (id, at, trace) => write(() => rerun(id, at, trace)),
     get: (id) => read(() => get(id)),
     list: (filter, page) => read(() => listRuns(all, filter, page)),
     findSuccess: (workflow, dedupeKey, since) =>
@@ -316,6 +319,13 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       }),
     markScheduled: (workflow, until) =>
       write(() => void change("UPDATE schedules SET carried_out_until = ? WHERE workflow = ?", until, workflow)),
+    waiting: () =>
+      read(() =>
+        all(
+          `SELECT kind, count(*) AS count, min(retries_from) AS since FROM runs INDEXED BY due
+           WHERE status = 'queued' GROUP BY kind`,
+        ).map(waitingOf),
+      ),
     nextDue: () =>
       read(
         () =>
