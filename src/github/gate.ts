@@ -4,10 +4,7 @@ import type { Answer } from "./http.ts";
 import { isOverallQuota, limitWord } from "./limit-answers.ts";
 import { waitingLine } from "./line.ts";
 import { pauses } from "./pause.ts";
-import { type Held, spendingWindows } from "./spending.ts";
-
-/** What a request does at GitHub, and so what it costs. */
-export type Kind = "read" | "write";
+import { type Held, type Kind, type Refused, spendingWindows } from "./spending.ts";
 
 /** Room for one write, kept until the write is sent or it is given back. */
 export type Reservation = {
@@ -20,9 +17,6 @@ export type Reservation = {
  * that it was told.
  */
 type Writer = { readonly name: string; readonly reservation?: Reservation | undefined };
-
-/** Not let through: not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
-export type Refused = { readonly notBefore: number; readonly why: string };
 
 export type Sent = {
   readonly answer: Answer;
