@@ -84,7 +84,7 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
       if (reservation) rooms.delete(account);
       const key = rememberAs && `${account}\n${rememberAs}`;
       const earlier = key ? needs.remembered.get(key) : undefined;
-      const send = () => needs.send(route, onlyIfChanged(parameters, earlier?.etag), token);
+      const send = (begin: () => void) => needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, begin);
       const passed = await gates
         .of(account)
         .pass(kind, send, { name, reservation })
