@@ -1,30 +1,51 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
-import { dispatch, load, quantile, startBundle, startStandIn, TOKEN } from "./service.ts";
+import { dispatch, load, type MeasuredService, quantile, startBundle, startStandIn, TOKEN } from "./service.ts";
 
-/** CPU a dispatch, and its latency at 40 ms a GitHub request, for light and heavy applications. */
+/** CPU a dispatch by transport, beside what the same work costs without ours, and its latency at 40 ms a GitHub request. */
 const LATENCY_MS = 40;
 const WARM_UP = 1000;
+/** Few at a time and many turns: what else the machine does then meets all columns alike. */
+const TURNS = 10;
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
-write("| CPU a dispatch, dispatches a second | light | heavy |\n|---|---|---|");
-const quick = await startStandIn(0);
-const service = await startBundle(quick.url);
-await load(service.url, "light", WARM_UP, 32);
-for (const concurrency of [1, 32, 200]) {
-  const cells = [];
-  for (const size of ["light", "heavy"] as const) {
-    const count = concurrency === 1 ? 1500 : 4000;
-    const before = service.cpuMs();
-    const started = performance.now();
-    await load(service.url, size, count, concurrency);
-    const rate = (count / (performance.now() - started)) * 1000;
-    cells.push(`${((service.cpuMs() - before) / count).toFixed(2)} ms, ${rate.toFixed(0)}/s`);
-  }
-  write(`| ${concurrency} at once | ${cells.join(" | ")} |`);
+const NAMES = ["HTTP/1.1", "TLS, HTTP/1.1", "TLS, HTTP/2"];
+const TRANSPORTS = ["http1", "tls", "http2"] as const;
+const gitHubs = await Promise.all(TRANSPORTS.map((transport) => startStandIn(0, transport)));
+const columns: { name: string; service: MeasuredService }[] = [];
+for (const [at, github] of gitHubs.entries()) {
+  columns.push({ name: NAMES[at] ?? "", service: await startBundle(github.url, { env: github.env }) });
 }
-await service.stop();
-await quick.stop();
+const plain = gitHubs[0] as (typeof gitHubs)[0];
+columns.unshift({
+  name: "nothing of ours, HTTP/1.1",
+  service: await startBundle(plain.url, { program: ["bench/floor.ts"] }),
+});
+for (const { service } of columns) await load(service.url, "light", WARM_UP, 32);
+
+write(`| CPU a dispatch, dispatches a second | ${columns.map(({ name }) => name).join(" | ")} |`);
+write(`|---|${columns.map(() => "---|").join("")}`);
+for (const concurrency of [1, 32, 200]) {
+  for (const size of ["light", "heavy"] as const) {
+    const cells = columns.map(() => ({ cpu: 0, wall: 0 }));
+    const count = concurrency === 1 ? 30 : 100;
+    for (let turn = 0; turn < TURNS; turn++) {
+      for (const [at, { service }] of columns.entries()) {
+        const cell = cells[at] as (typeof cells)[0];
+        const before = service.cpuMs();
+        const started = performance.now();
+        await load(service.url, size, count, concurrency);
+        cell.wall += performance.now() - started;
+        cell.cpu += service.cpuMs() - before;
+      }
+    }
+    const all = count * TURNS;
+    const texts = cells.map(({ cpu, wall }) => `${(cpu / all).toFixed(2)} ms, ${((all / wall) * 1000).toFixed(0)}/s`);
+    write(`| ${concurrency} at once, ${size} | ${texts.join(" | ")} |`);
+  }
+}
+for (const { service } of columns) await service.stop();
+for (const github of gitHubs) await github.stop();
 
 const slow = await startStandIn(LATENCY_MS);
 const behind = await startBundle(slow.url);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,16 +21,20 @@ export type MeasuredService = {
 
 export const TOKEN = "bench-token-0123456789";
 
-/** Starts `dist/gh-runner.js serve`; resolves at its first 200 of /health. */
+/** Starts `dist/gh-runner.js serve`, or another program of the same settings; resolves at its first 200 of /health. */
 export async function startBundle(
   gitHubUrl: string,
-  { nodeOptions = [], env = {} }: { nodeOptions?: readonly string[]; env?: Record<string, string> } = {},
+  {
+    nodeOptions = [],
+    env = {},
+    program = ["dist/gh-runner.js", "serve"],
+  }: { nodeOptions?: readonly string[]; env?: Record<string, string>; program?: readonly string[] } = {},
 ): Promise<MeasuredService & { readyMs: number; readyCpuMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const url = `http://127.0.0.1:${port}`;
   const started = performance.now();
-  const child = spawn(process.execPath, [...nodeOptions, "dist/gh-runner.js", "serve"], {
+  const child = spawn(process.execPath, [...nodeOptions, ...program], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "inherit"],
     env: {
@@ -63,14 +67,34 @@ export async function startBundle(
   };
 }
 
-/** Starts the stand-in GitHub as a process of its own; resolves with its URL. */
-export async function startStandIn(latencyMs: number): Promise<{ url: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, ["bench/stand-in.ts", String(latencyMs)], {
+/** How the service reaches GitHub: plain HTTP/1.1, or TLS with HTTP/1.1 or HTTP/2. */
+export type Transport = "http1" | "tls" | "http2";
+
+export type MeasuredGitHub = {
+  readonly url: string;
+  /** What a process needs in its environment to trust it. */
+  readonly env: Record<string, string>;
+  stop(): Promise<void>;
+};
+
+/** Starts the stand-in GitHub as a process of its own. */
+export async function startStandIn(latencyMs: number, transport: Transport = "http1"): Promise<MeasuredGitHub> {
+  const child = spawn(process.execPath, ["bench/stand-in.ts", String(latencyMs), transport], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [line] = await once(child.stdout, "data");
-  return { url: String(line).trim(), stop: () => ended(child) };
+  const { url, authority } = JSON.parse(String(line)) as { url: string; authority: string };
+  const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
+  writeFileSync(join(folder, "authority.pem"), authority);
+  return {
+    url,
+    env: { NODE_EXTRA_CA_CERTS: join(folder, "authority.pem") },
+    async stop() {
+      await ended(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Sends one notification, as ArgoCD does on a connection of its own; resolves with its latency in ms. */
@@ -136,10 +160,13 @@ async function ended(child: ChildProcess): Promise<void> {
   await once(child, "exit");
 }
 
-/** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: fields 14 and 15, in ticks of 10 ms. */
+/** The first number of https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat, of every thread, in ns. */
 function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const spent = threads.map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
+  );
+  return spent.reduce((sum, each) => sum + each, 0) / 1e6;
 }
 
 function memoryOf(pid: number) {

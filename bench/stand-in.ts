@@ -1,8 +1,18 @@
+import { privateAuthority } from "../sandbox/certificates.ts";
 import { startGitHub } from "../sandbox/github.ts";
 import { APPLICATIONS, TOKEN } from "./service.ts";
 
-/** The stand-in GitHub as a process: `node bench/stand-in.ts [latency in ms]`. Prints its URL. */
-const github = await startGitHub({ record: false, latencyMs: Number(process.argv[2] ?? 0) });
+/**
+ * The stand-in GitHub as a process: `node bench/stand-in.ts [latency in ms] [http1 | tls | http2]`, where `http2` is TLS
+ * too. Prints its URL and the certificate of its authority, as JSON.
+ */
+const [latencyMs = "0", transport = "http1"] = process.argv.slice(2);
+const authority = privateAuthority();
+const github = await startGitHub({
+  record: false,
+  latencyMs: Number(latencyMs),
+  ...(transport !== "http1" && { tls: authority.issue("127.0.0.1"), http2: transport === "http2" }),
+});
 github.token(TOKEN);
 github.repository("acme/shop");
 const deployment = github.repository("acme/deployment");
@@ -14,5 +24,5 @@ for (let at = 0; at < APPLICATIONS; at++) {
     );
   }
 }
-process.stdout.write(`${github.url}\n`);
+process.stdout.write(`${JSON.stringify({ url: github.url, authority: authority.cert })}\n`);
 process.once("SIGTERM", () => process.exit(0));

@@ -5,13 +5,17 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startApp } from "../src/app.ts";
 import { readConfig } from "../src/config.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
+import { writeHistory } from "./demo-history.ts";
+import { sendTraffic } from "./demo-traffic.ts";
 import { startGitHub } from "./github.ts";
 import { type SeededEnvironment, seedEnvironments } from "./seed.ts";
 
 /**
  * `npm run demo`: a stand-in GitHub with three preview environments, and the service in front of it. Sends three
- * notifications as ArgoCD would, shows what became of them, and stays up. With `--once` it ends by itself; exit code 1
- * when an answer or an event was not the expected one.
+ * notifications as ArgoCD would, shows what became of them, and stays up: with a page to look at, a day of history that
+ * was made up, and a little traffic. With `--once` it ends by itself; exit code 1 when an answer or an event was not the
+ * expected one.
  */
 const { values: flags } = parseArgs({ options: { once: { type: "boolean", default: false } } });
 const deploymentRepo = "acme/deployment";
@@ -20,11 +24,16 @@ const token = "demo-token-of-no-value";
 const folder = mkdtempSync(join(tmpdir(), "gh-runner-demo-"));
 const write = (text = "") => process.stdout.write(`${text}\n`);
 
-const github = await startGitHub();
+const github = await startGitHub({ limits: { primaryPerHour: 5000 } });
 github.token(token);
 const environments = seedEnvironments(github, { deploymentRepo, targetRepo });
 
 try {
+  if (!flags.once) {
+    const store = openSqliteStore(folder, { now: Date.now() });
+    await writeHistory(store, Date.now());
+    await store.close();
+  }
   const app = await startApp(
     readConfig({
       PORT: process.env.PORT || "9555",
@@ -45,9 +54,16 @@ try {
   ok = (await notify(app.url, "monitoring", undefined)) && ok;
 
   if (!flags.once) {
-    write(`\nBoth stay up until Ctrl-C. Try another environment:\n`);
-    write(`  curl -d '{"application":"${third.application}"}' ${app.url.replace("127.0.0.1", "localhost")}/dispatch\n`);
+    const url = app.url.replace("127.0.0.1", "localhost");
+    write(`\nSee all runs, with a day of history that is made up and new ones every few seconds:\n\n  ${url}/\n`);
+    write("Both stay up until Ctrl-C. Try another environment:\n");
+    write(`  curl -d '{"application":"${third.application}"}' ${url}/dispatch\n`);
+    const stop = new AbortController();
+    const names = environments.map(({ application }) => application);
+    const traffic = sendTraffic(app.url, github, names, stop.signal);
     await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+    stop.abort();
+    await traffic;
   }
   await app.close();
   process.exitCode = ok ? 0 : 1;

@@ -3,6 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
 import { type ClosingStack, closingStack } from "./closing-stack.ts";
 import type { Config } from "./config.ts";
+import { webUrlOf } from "./dashboard/github-web.ts";
+import { livePages } from "./dashboard/live.ts";
 import type { Wait } from "./github/ask.ts";
 import { openGitHub } from "./github/open-github.ts";
 import { proxyFor } from "./github/proxy.ts";
@@ -17,6 +19,7 @@ import type { GitHub } from "./model/github.ts";
 import type { Json } from "./model/run.ts";
 import type { RunDetail } from "./model/store.ts";
 import { groupOf, type Workflow } from "./model/workflow.ts";
+import { openObservers } from "./observing.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { gitHubSettings, secretsIn } from "./settings.ts";
@@ -80,14 +83,26 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const store = openSqliteStore(config.dataDir, { now: clock.now() });
   onClose("the store", store.close);
 
+  const { observe, metrics, tracing } = await openObservers(config, {
+    workflows: workflows.map(({ name }) => name),
+    store,
+    secrets,
+    log,
+    clock,
+    onClose,
+  });
+
   const gitHub = await openGitHub({
     ...gitHubSettings(config),
     hide: secrets.hide,
     limitLog: store.limits,
     clock,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
-    onPause: ({ until, ...pause }) =>
-      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit"),
+    observe,
+    onPause: ({ until, ...pause }) => {
+      metrics.paused(pause.account, until);
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit");
+    },
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
   });
@@ -105,12 +120,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
+    observe,
     clock,
     random,
     owner: randomUUID(),
     retryHours: config.retryHours,
     retainDays: config.retainDays,
   });
+
+  metrics.read({ gates: gitHub.gates, store, checkReady: worker.check });
 
   const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
   const accept: AcceptEvent = async ({ workflow, input, token, event }, { wait }) =>
@@ -122,19 +140,34 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         input,
         event,
         ownToken: token !== undefined,
+        trace: tracing?.note(),
       },
       { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
     );
+  const live = livePages(store.overview.revision, clock);
   const app = httpApp({
     workflows,
     accept,
     webhookSecret: config.githubWebhookSecret,
     fluxKey: config.fluxHmacKey,
     variable: (name) => variables[name],
-    runs: { list: store.list, get: store.get, rerun: worker.rerun },
+    runs: { list: store.list, get: store.get, rerun: (id: string) => worker.rerun(id, tracing?.note()) },
     checkReady: worker.check,
+    metrics: metrics.expose,
+    inbound: tracing?.inbound,
     authTokens: config.authTokens,
     hasServiceToken,
+    // Nobody waits for it, and what the store cannot take is only missing from a list.
+    noteRefused: (event) => void store.overview.noteRefused(event, clock.now()).catch(() => {}),
+    dashboard: config.dashboard
+      ? {
+          overview: store.overview,
+          accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
+          live,
+          web: { url: webUrlOf(config.githubApiUrl), targetRepo: config.targetRepo },
+          clock,
+        }
+      : undefined,
     version: VERSION,
     log,
     secrets,
@@ -166,6 +199,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   // What starts runs begins last and stops first.
   onClose("the schedules", startSchedules(workflows, { accept, store, clock, log }));
+  // Pages that are open would hold up the server's closing.
+  onClose("the pages that are open", live.close);
 
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");

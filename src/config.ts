@@ -10,7 +10,7 @@ const SETTINGS = {
     "GITHUB_API_URL",
     "https://api.github.com",
     "Base URL of GitHub's REST API. GitHub Enterprise Server: `https://HOST/api/v3`.",
-    baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN"),
+    gitHubApiUrl,
   ),
   httpsProxy: secret(
     "HTTPS_PROXY",
@@ -145,7 +145,31 @@ const SETTINGS = {
     "Within so many seconds the same commit for the same application is dispatched once, and skipped after that. 0: always dispatched.",
     numberFrom(0, 604_800),
   ),
+  notifyUrl: secret(
+    "NOTIFY_URL",
+    "Gets a JSON POST when a run has failed for good and when its group has recovered: a Slack webhook, or anything that " +
+      "takes JSON (docs/operations.md).",
+    httpUrl,
+  ),
+  traceEndpoint: setting(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "",
+    "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://localhost:4318`. Empty: no traces.",
+    (text) => (text === "" ? undefined : baseUrl("http://localhost:4318", "OTEL_EXPORTER_OTLP_HEADERS")(text)),
+  ),
+  traceHeaders: secret(
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "Headers for the collector: `name=value`, comma separated, values percent-encoded.",
+    headerList,
+  ),
+  traceService: setting("OTEL_SERVICE_NAME", "gh-runner", "Name of the service in traces.", (text) => text),
   retainDays: setting("RETAIN_DAYS", "30", "For how long ended runs are kept, in days.", numberFrom(0.01, 3650)),
+  dashboard: setting(
+    "DASHBOARD",
+    "on",
+    "The page at `/`. `off`: there is none, and the API is all that is answered.",
+    onOrOff,
+  ),
   logLevel: setting("LOG_LEVEL", "info", "trace, debug, info, warn, error, fatal or silent.", level),
 };
 
@@ -350,6 +374,11 @@ function yesOrNo(text: string): boolean {
   return text === "true";
 }
 
+function onOrOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new Error(`expected on or off, got "${text}"`);
+  return text === "on";
+}
+
 function portNumber(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new Error(`expected a port from 0 to 65535, got "${text}"`);
@@ -385,6 +414,42 @@ function proxyUrl(text: string): string | undefined {
     throw new Error("user and password must be percent-encoded: a percent sign is written %25");
   }
   return url.href;
+}
+
+/** Hosts: https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/about-storage-of-your-data-with-data-residency */
+function gitHubApiUrl(text: string): string {
+  const given = baseUrl("https://api.github.com or https://HOST/api/v3", "GITHUB_TOKEN")(text);
+  const host = new URL(given).host.replace(/^www\./, "");
+  const cloud = host === "github.com" || /^[^.]+\.ghe\.com$/.test(host) ? `api.${host}` : host;
+  const isCloud = cloud === "api.github.com" || /^api\.[^.]+\.ghe\.com$/.test(cloud);
+  if (isCloud && given !== `https://${cloud}`) {
+    throw new Error(`expected https://${cloud}, where the API of that GitHub is, got "${text}"`);
+  }
+  return given;
+}
+
+/** A webhook: path and query are part of the secret. */
+function httpUrl(text: string): string | undefined {
+  const url = URL.parse(text.trim());
+  if (text === "") return undefined;
+  if (!url || !["http:", "https:"].includes(url.protocol)) throw new Error("expected a URL that begins with https://");
+  if (url.username || url.password) throw new Error("must not contain a user or a password");
+  return url.href;
+}
+
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+function headerList(text: string): Readonly<Record<string, string>> {
+  if (text === "") return {};
+  const pairs = text.split(",").map((pair) => {
+    const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)=([\x21-\x7e]*)\s*$/.exec(pair) ?? [];
+    if (name === undefined || value === undefined) throw new Error("expected name=value, with commas in between");
+    try {
+      return [name, decodeURIComponent(value)] as const;
+    } catch {
+      throw new Error(`the value of ${name} is not percent-encoded`);
+    }
+  });
+  return Object.fromEntries(pairs);
 }
 
 function repository(text: string): string {

@@ -1,12 +1,16 @@
-import { Hono } from "hono";
-import { authorize } from "./inbound/authorize.ts";
+import { Hono, type MiddlewareHandler } from "hono";
+import { type DashboardNeeds, mountDashboard } from "./dashboard/mount.ts";
+import { authorize, presentedToken, tokenCheck } from "./inbound/authorize.ts";
+import { refuseCrossSite } from "./inbound/cross-site.ts";
 import { mountFluxTrigger } from "./inbound/flux-trigger.ts";
-import { mountGitHubWebhooks } from "./inbound/github-trigger.ts";
+import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./inbound/github-trigger.ts";
 import { type AcceptEvent, mountHttpTrigger } from "./inbound/http-trigger.ts";
+import { noteRefused } from "./inbound/note-refused.ts";
 import { mountOpenApi } from "./inbound/openapi.ts";
 import { problem, Refusal } from "./inbound/problem.ts";
 import { mountRunsApi, type RunHistory } from "./inbound/runs-api.ts";
 import type { Log } from "./log.ts";
+import type { RefusedEvent } from "./model/overview.ts";
 import { StoreUnavailable } from "./model/store.ts";
 import type { Workflow } from "./model/workflow.ts";
 import type { Secrets } from "./secrets.ts";
@@ -17,6 +21,10 @@ export type HttpNeeds = {
   readonly runs: RunHistory;
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
+  /** In Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
+  /** Passed by every request before anything else. */
+  readonly inbound?: MiddlewareHandler | undefined;
   readonly authTokens: readonly string[];
   /** What GitHub signs its webhooks with. */
   readonly webhookSecret?: string | undefined;
@@ -26,6 +34,10 @@ export type HttpNeeds = {
   readonly variable: (name: string) => string | undefined;
   /** Whether the service has a GitHub token of its own. */
   readonly hasServiceToken: boolean;
+  /** Keeps what was sent to a trigger and did not become a run. */
+  readonly noteRefused: (event: RefusedEvent) => void;
+  /** What the pages need besides; undefined: there are none. */
+  readonly dashboard: Pick<DashboardNeeds, "overview" | "accounts" | "live" | "web" | "clock"> | undefined;
   readonly version: string;
   readonly log: Log;
   readonly secrets: Secrets;
@@ -36,6 +48,7 @@ export function httpApp(needs: HttpNeeds): Hono {
   const { workflows, accept, checkReady, authTokens, hasServiceToken, log, secrets } = needs;
   const app = new Hono();
   const guard = authorize(authTokens);
+  if (needs.inbound) app.use(needs.inbound);
 
   app.get("/health", (c) => c.json({ status: "healthy" }));
   app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
@@ -49,6 +62,19 @@ export function httpApp(needs: HttpNeeds): Hono {
     }
   });
   app.all("/ready", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
+
+  app.get("/metrics", guard, async (c) => {
+    const { text, contentType } = await needs.metrics();
+    return c.body(text, 200, { "content-type": contentType });
+  });
+  app.all("/metrics", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
+
+  const notingRefused = noteRefused(needs.noteRefused, secrets.scrub);
+  const paths = workflows.flatMap(({ on: { http, flux, github } }) => [
+    http?.path ?? flux?.path ?? (github ? GITHUB_WEBHOOK_PATH : []),
+  ]);
+  for (const path of new Set(paths.flat())) app.use(path, notingRefused);
+  app.use(refuseCrossSite);
 
   for (const workflow of workflows) {
     const { http, flux } = workflow.on;
@@ -66,6 +92,19 @@ export function httpApp(needs: HttpNeeds): Hono {
   }
   mountRunsApi(app, needs.runs, guard);
   mountOpenApi(app, { workflows, version: needs.version, isGuarded: authTokens.length > 0 }, guard);
+
+  if (needs.dashboard) {
+    mountDashboard(app, {
+      ...needs.dashboard,
+      runs: needs.runs,
+      workflows: workflows.map(({ name }) => name),
+      version: needs.version,
+      tokens: authTokens,
+      isToken: tokenCheck(authTokens),
+      presentedToken,
+      failed: (path, error) => log.error({ path, err: error }, "page failed"),
+    });
+  }
 
   app.notFound(() =>
     problem(

@@ -77,6 +77,7 @@ runs
   .option("--group <name>", "only runs of this concurrency group")
   .option("--limit <number>", "at most so many: 1 to 100, 20 without it")
   .option("--cursor <cursor>", "go on where an earlier list ended")
+  .option("--follow", "go on with what comes, a line for each change, until Ctrl-C")
   .option(...JSON_OPTION)
   .action(async (options) => {
     const { listRuns } = await import("./cli/runs-list.ts");
@@ -86,6 +87,7 @@ runs
 runs
   .command("show <run>")
   .description("show one run with its attempts and steps")
+  .option("--follow", "tell what happens until it has ended; the exit code says how")
   .option(...JSON_OPTION)
   .action(async (id, options) => {
     const { showRun } = await import("./cli/runs-show.ts");

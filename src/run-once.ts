@@ -2,6 +2,7 @@ import type { Config } from "./config.ts";
 import type { HeldBack } from "./github/dry-run.ts";
 import { openLog } from "./log.ts";
 import { systemClock } from "./model/clock.ts";
+import { unobserved } from "./model/observer.ts";
 import type { Json, Outcome, Run } from "./model/run.ts";
 import type { Claim } from "./model/store.ts";
 import type { Workflow } from "./model/workflow.ts";
@@ -54,6 +55,7 @@ export async function runOnce(
           scrub,
           log: openLog({ level: "silent", secrets: knownSecrets(secretsIn(config)) }),
           clock: systemClock,
+          observe: unobserved,
           insist: (write) => write(),
           seen: { requestId: undefined, dedupeKey: undefined, request: () => {} },
           attempting,

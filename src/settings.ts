@@ -26,6 +26,8 @@ export function secretsIn(config: Config): readonly string[] {
     config.authTokens,
     config.githubWebhookSecret ?? [],
     config.fluxHmacKey ?? [],
+    config.notifyUrl ?? [],
+    Object.values(config.traceHeaders),
     proxySecrets(config),
   ].flat();
 }

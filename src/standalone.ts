@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { type OpenGitHub, type OpenGitHubNeeds, openGitHub } from "./github/open-github.ts";
 import { systemClock } from "./model/clock.ts";
+import { unobserved } from "./model/observer.ts";
 import { knownSecrets } from "./secrets.ts";
 import { gitHubSettings, secretsIn } from "./settings.ts";
 
@@ -17,6 +18,7 @@ export async function standalone(
     hide,
     limitLog: NOTHING_KEPT,
     clock: systemClock,
+    observe: unobserved,
     wait: async (ms) => void (await wait(ms)),
     onPause: () => {},
   });

@@ -44,10 +44,15 @@ describe("settings", () => {
       retryHours: 24,
       dedupeSeconds: 0,
       retainDays: 30,
+      dashboard: true,
       logLevel: "info",
       httpsProxy: undefined,
       httpProxy: undefined,
       noProxy: undefined,
+      notifyUrl: undefined,
+      traceEndpoint: undefined,
+      traceHeaders: {},
+      traceService: "gh-runner",
     });
   });
 

@@ -97,15 +97,11 @@ describe("dispatching", () => {
 
   it("goes on when the caller hangs up", async (t) => {
     const { github, url, log } = await withFile(t, { github: { latencyMs: 50 } });
-    const caller = new AbortController();
-    const answer = fetch(`${url}/dispatch`, {
-      method: "POST",
-      body: '{"application":"pr-1"}',
-      signal: caller.signal,
-    });
-    await until("the run has begun", () => github.requests.length > 0);
-    caller.abort();
-    await assert.rejects(answer);
+    const hangUp = new AbortController();
+    const call = fetch(`${url}/dispatch`, { method: "POST", body: '{"application":"pr-1"}', signal: hangUp.signal });
+    await until("the run is under way", () => github.requests.length > 0);
+    hangUp.abort();
+    await assert.rejects(call);
     await until("the run has succeeded", () => log().some(({ msg }) => msg === "run succeeded"));
     assert.equal(github.dispatches.length, 1);
   });

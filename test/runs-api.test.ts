@@ -230,6 +230,7 @@ describe("the runs API and /openapi.json", () => {
       ["/api/runs/x/rerun", "GET", "POST"],
       ["/openapi.json", "PUT", "GET, HEAD"],
       ["/ready", "POST", "GET, HEAD"],
+      ["/metrics", "POST", "GET, HEAD"],
     ] as const) {
       const answer = await send(url, { method, path });
       assert.equal(answer.status, 405, path);
@@ -262,9 +263,12 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     accept: never,
     runs: { list: never, get: never, rerun: never },
     checkReady: async () => {},
+    metrics: never,
     authTokens: [],
     variable: () => undefined,
     hasServiceToken: true,
+    noteRefused: () => {},
+    dashboard: undefined,
     version: "1.2.3",
     log: { debug() {}, info() {}, warn() {}, error() {} },
     secrets: knownSecrets([]),

@@ -1,39 +1,21 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { parseDuration, shortDuration } from "../src/cli/duration.ts";
 import { table } from "../src/cli/table.ts";
 import { movedClock, until } from "./support/clock.ts";
+import { command } from "./support/command.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const AUTH_TOKEN = "a-token-for-the-commands";
 
-type Ended = { code: number | null; stdout: string; stderr: string };
-
-/** `gh-runner runs …` as a process of its own. */
-async function runs(url: string, args: readonly string[], settings: Record<string, string> = {}): Promise<Ended> {
-  const child = spawn(process.execPath, ["src/main.ts", "runs", ...args], {
-    cwd: ROOT,
-    env: { PATH: process.env.PATH, GH_RUNNER_URL: url, ...settings },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const output = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name].setEncoding("utf8").on("data", (text: string) => {
-      output[name] += text;
-    });
-  }
-  const [code] = await once(child, "close");
-  return { code, ...output };
-}
+const runs = (url: string, args: readonly string[], settings: Record<string, string> = {}) =>
+  command(["runs", ...args], { GH_RUNNER_URL: url, ...settings });
 
 const linesOf = (text: string) => text.trimEnd().split("\n");
 const failing = async (url: string, application: string, body = {}) =>

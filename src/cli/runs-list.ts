@@ -10,10 +10,16 @@ export type ListOptions = {
   readonly limit?: string;
   readonly cursor?: string;
   readonly json?: true;
+  readonly follow?: true;
 };
 
 /** Prints runs, newest first. */
-export async function listRuns({ json, ...query }: ListOptions): Promise<void> {
+export async function listRuns({ json, follow, ...query }: ListOptions): Promise<void> {
+  if (follow) {
+    const { followRuns, refuseCursor } = await import("./runs-follow.ts");
+    refuseCursor(query.cursor);
+    return followRuns(query, json);
+  }
   const { text, said } = await serviceClient().list(query);
   if (json) {
     process.stdout.write(`${text}\n`);

@@ -1,6 +1,7 @@
 import type { RunShown } from "../inbound/runs-schemas.ts";
 import { CommandError } from "./command-error.ts";
 import { parseDuration } from "./duration.ts";
+import { progress } from "./progress.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
 import { printable, table } from "./table.ts";
 
@@ -68,7 +69,9 @@ async function rerunAll(client: ServiceClient, runs: readonly RunShown[]) {
   const refused: NotRerun[] = [];
   const failed: NotRerun[] = [];
   let unreachable: CommandError | undefined;
-  for (const run of runs) {
+  const shown = progress();
+  for (const [at, run] of runs.entries()) {
+    shown.show(`re-running ${at + 1} of ${runs.length}`);
     try {
       if (unreachable) throw unreachable;
       queued.push((await client.rerun(run.id)).said);
@@ -78,5 +81,6 @@ async function rerunAll(client: ServiceClient, runs: readonly RunShown[]) {
       (error.status === 409 ? refused : failed).push({ run, reason: error.message });
     }
   }
+  shown.clear();
   return { queued, refused, failed };
 }

@@ -4,7 +4,14 @@ import { serviceClient } from "./service-client.ts";
 import { printable, table } from "./table.ts";
 
 /** Prints one run with its attempts and steps. */
-export async function showRun(id: string, { json }: { readonly json?: true }): Promise<void> {
+export async function showRun(
+  id: string,
+  { json, follow }: { readonly json?: true; readonly follow?: true },
+): Promise<void> {
+  if (follow) {
+    const { followRun } = await import("./runs-follow.ts");
+    return followRun(id, json);
+  }
   const { text, said } = await serviceClient().show(id);
   process.stdout.write(json ? `${text}\n` : [facts(said), attempts(said), steps(said)].filter(Boolean).join("\n"));
 }

@@ -20,9 +20,9 @@ export function dryRun(
   holdBack: (write: HeldBack) => void,
 ): Send {
   const { origin } = new URL(apiUrl);
-  return async (route, parameters, token) => {
+  return async (route, parameters, token, begin) => {
     const { method, path, headers, body } = requestFor(route, parameters);
-    if (method === "GET" || method === "HEAD") return send(route, parameters, token);
+    if (method === "GET" || method === "HEAD") return send(route, parameters, token, begin);
     const all = Object.entries({ ...headers, authorization: "Bearer ***" }).sort(([a], [b]) => (a < b ? -1 : 1));
     holdBack({ method, url: origin + path, headers: Object.fromEntries(all), body });
     return asIfTaken(method, path);

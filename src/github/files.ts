@@ -69,21 +69,27 @@ async function readFile(
 
 /**
  * Whether a repository has a commit of this name: a hash, a branch or a tag. Asks for the hash alone, since the whole
- * commit brings its changes with it.
+ * commit brings its changes with it. GitHub says 422 when there is none, and 409 when there is no commit at all.
  * @see https://docs.github.com/en/rest/commits/commits#get-a-commit
  */
 export async function hasCommit(ask: Ask, repository: string, ref: string): Promise<boolean> {
-  // As a segment of a path these would name another one.
-  if (ref === "." || ref === "..") return false;
+  // As a segment of a path the first two would name another one; the others are nothing that git could call a commit.
+  if (ref === "." || ref === ".." || ref.length > MAX_REF_CHARACTERS || /\p{Cc}/u.test(ref) || !ref.isWellFormed()) {
+    return false;
+  }
   const answer = await ask(
     { tried: `looking up the commit ${ref} in ${repository}`, repository, permission: "Contents: read" },
     "GET /repos/{owner}/{repo}/commits/{ref}",
     { ...ownerAndName(repository), ref, headers: { accept: "application/vnd.github.sha" } },
-    [200, 404, 422],
+    [200, 404, 409, 422],
   );
   if (answer.status === 404) await requireVisible(ask, repository);
-  return answer.status === 200;
+  // Whatever else answers 200 below this path, it is not a hash.
+  return answer.status === 200 && /^[0-9a-f]{40,64}$/.test(new TextDecoder().decode(answer.bytes).trim());
 }
+
+/** The most that is taken for a ref in a request, too. */
+const MAX_REF_CHARACTERS = 255;
 
 /** A ref that does not exist is a 404 too, with a message of its own. */
 function requireRef(attempted: Attempted, { message, headers }: Answer, ref: string | undefined): void {

@@ -15,7 +15,13 @@ export type Answer = {
   readonly documentationUrl: string;
 };
 
-export type Send = (route: string, parameters: Readonly<Record<string, unknown>>, token: string) => Promise<Answer>;
+export type Send = (
+  route: string,
+  parameters: Readonly<Record<string, unknown>>,
+  token: string,
+  /** Called right before each request that goes over the wire, redirects included; what it throws prevents it. */
+  begin?: () => void,
+) => Promise<Answer>;
 
 export type GitHubHttp = {
   readonly send: Send;
@@ -71,11 +77,14 @@ export function openGitHubHttp({
     maxAnswerBytes: MAX_ANSWER_BYTES,
   });
 
-  const send: Send = async (route, parameters, token) => {
+  const send: Send = async (route, parameters, token, begin) => {
     let request = requestFor(route, parameters);
     for (let redirects = 0; ; redirects++) {
       const answer = await turns
-        .take(() => sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs))
+        .take(async () => {
+          begin?.();
+          return sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs);
+        })
         .catch((error) => {
           throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
         });
@@ -148,17 +157,23 @@ function redirectPath({ status, headers }: Answer, origin: string): string | und
 /** Enough of an error body to recognise it by. */
 const MAX_MESSAGE_CHARACTERS = 300;
 
+/** GitHub's error bodies have less than 1 KB; a page that stands in their place may have megabytes. */
+const MAX_ERROR_BYTES = 64_000;
+
 function errorText(status: number, bytes: Uint8Array): { message: string; documentationUrl: string } {
   if (status < 300) return { message: "", documentationUrl: "" };
-  const text = new TextDecoder().decode(bytes);
+  const text = new TextDecoder().decode(bytes.subarray(0, MAX_ERROR_BYTES));
   const body = jsonObject(text);
   const details = Array.isArray(body?.errors) ? `: ${JSON.stringify(body.errors)}` : "";
-  const message = typeof body?.message === "string" ? body.message + details : text;
+  const title = /<title[^>]*>([^<]{1,200})/i.exec(text)?.[1];
+  const message = typeof body?.message === "string" ? body.message + details : (title ?? text);
   return {
     message: message
+      .slice(0, 2 * MAX_MESSAGE_CHARACTERS)
       .replace(/[\p{Cc}\s]+/gu, " ")
       .trim()
-      .slice(0, MAX_MESSAGE_CHARACTERS),
+      .slice(0, MAX_MESSAGE_CHARACTERS)
+      .toWellFormed(),
     documentationUrl: typeof body?.documentation_url === "string" ? body.documentation_url : "",
   };
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
+import type { Observer } from "../model/observer.ts";
 import { type AppNeeds, appApi } from "./app-api.ts";
 import { appCredentials } from "./app-credentials.ts";
 import { type Ask, type AskNeeds, asking, type Wait } from "./ask.ts";
@@ -59,6 +60,7 @@ export type OpenGitHubNeeds = {
   readonly wait: Wait;
   /** Delays before the further tries of a request, ms; the usual ones without it. */
   readonly retriesMs?: readonly number[] | undefined;
+  readonly observe: Pick<Observer, "request">;
   /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
   readonly proxies: ProxySettings;
@@ -93,7 +95,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   });
   const time = serverTime(clock.now);
   const send: typeof sendNow = async (...request) => {
-    const answer = await sendNow(...request);
+    const answer = await needs.observe.request(request[0], () => sendNow(...request));
     time.heard(answer);
     return answer;
   };

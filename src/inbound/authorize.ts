@@ -7,9 +7,9 @@ import { problem } from "./problem.ts";
  * authentication; ArgoCD can send either. Without tokens everything passes.
  */
 export function authorize(tokens: readonly string[]): MiddlewareHandler {
-  const digests = tokens.map(digest);
+  const isToken = tokenCheck(tokens);
   return async (c, next) => {
-    if (digests.length === 0 || isOneOf(digests, presented(c.req.header("authorization")))) return next();
+    if (tokens.length === 0 || isToken(presentedToken(c.req.header("authorization")))) return next();
     return problem(
       401,
       "Send one of the service's AUTH_TOKENS, or the token that this path has of its own, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
@@ -18,7 +18,14 @@ export function authorize(tokens: readonly string[]): MiddlewareHandler {
   };
 }
 
-function presented(header: string | undefined): string {
+/** Tells whether a text is one of the tokens, in the same time whatever it is. */
+export function tokenCheck(tokens: readonly string[]): (text: string) => boolean {
+  const digests = tokens.map(digest);
+  return (text) => isOneOf(digests, text);
+}
+
+/** The token in an `Authorization` header; empty without one. */
+export function presentedToken(header: string | undefined): string {
   const [, scheme = "", value = ""] = /^(bearer|basic)\s+(\S+)\s*$/i.exec(header ?? "") ?? [];
   if (scheme.toLowerCase() === "bearer") return value;
   const userAndPassword = Buffer.from(value, "base64").toString();

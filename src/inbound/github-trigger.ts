@@ -8,7 +8,7 @@ import { problem, Refusal } from "./problem.ts";
 import { jsonObject, readBytes } from "./read-json.ts";
 import { isSignedWith } from "./signature.ts";
 
-const GITHUB_WEBHOOK_PATH = "/webhooks/github";
+export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
 
 /**
  * GitHub sends up to 25 MB, but its usual payload is 30 KB, and a push of a thousand commits 1 MB. What is larger would

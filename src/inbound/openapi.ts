@@ -148,6 +148,16 @@ function openApiDocument({ workflows, version, isGuarded }: ServiceFacts): Json 
         responses: { 200: json("OpenAPI 3.1.", { type: "object" }) },
       }),
     },
+    "/metrics": {
+      get: guarded({
+        operationId: "get-metrics",
+        tags: ["service"],
+        summary: "Counters and gauges for Prometheus",
+        responses: {
+          200: { description: "Prometheus' text format.", content: { "text/plain": { schema: { type: "string" } } } },
+        },
+      }),
+    },
     "/health": {
       get: {
         operationId: "get-health",

@@ -67,6 +67,16 @@ export function isFailure(error: unknown): error is Failure {
 const NAMES = ["PermanentFailure", "TransientFailure", "LimitReached"];
 
 function sentence({ tried, happened, remedy }: FailureFacts): string {
-  const start = tried.charAt(0).toUpperCase() + tried.slice(1);
-  return `${start} failed: ${happened}. ${remedy}`;
+  const [start, end, advice] = [tried, happened, remedy].map(oneLine);
+  return `${start?.charAt(0).toUpperCase()}${start?.slice(1)} failed: ${end}. ${advice}`;
+}
+
+/** Names, tags and answers come from elsewhere: without a bound for each, one of them could push the remedy out. */
+const MAX_FACT_CHARACTERS = 1000;
+
+/** Without line breaks and what would steer a terminal. */
+function oneLine(fact: string): string {
+  const start = fact.slice(0, MAX_FACT_CHARACTERS).toWellFormed();
+  const line = start.replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
+  return fact.length > MAX_FACT_CHARACTERS ? `${line}…` : line;
 }

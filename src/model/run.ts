@@ -53,6 +53,8 @@ export type Run = {
   readonly kind: FailureKind | undefined;
   /** The newer run that took its place. */
   readonly supersededBy: string | undefined;
+  /** What tracing noted about the event, so that later attempts belong to its trace. Nothing else reads it. */
+  readonly trace?: string | undefined;
 };
 
 /** One execution of a run, as its history shows it. */

@@ -1,4 +1,5 @@
 import type { LimitLog } from "./limits.ts";
+import type { Overview } from "./overview.ts";
 import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "./run.ts";
 
 /** An event that is about to become a run. */
@@ -11,6 +12,8 @@ export type NewRun = {
   readonly event?: EventIdentity | undefined;
   /** Stored as running already, outside its concurrency group: nobody else could execute it. */
   readonly ownToken: boolean;
+  /** See `Run`. */
+  readonly trace?: string | undefined;
 };
 
 /** Two events in a row of one source with one id are the same event. After another one of that source it is a new one. */
@@ -55,6 +58,8 @@ export type RunFilter = {
   readonly status?: RunStatus | undefined;
   readonly workflow?: string | undefined;
   readonly group?: string | undefined;
+  /** Part of the group, the id, the outputs or the reason; letters count in any case. */
+  readonly text?: string | undefined;
 };
 
 export type RunPage = { readonly runs: readonly Run[]; readonly next: string | undefined };
@@ -65,6 +70,14 @@ export type RunDetail = {
   readonly steps: readonly Step[];
   /** Ids of the runs whose place it took, newest first. */
   readonly superseded: readonly string[];
+};
+
+/** Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end. */
+export type Waiting = {
+  readonly reason: "turn" | "retry" | "limit";
+  readonly count: number;
+  /** When the oldest of them was accepted or last re-run, epoch milliseconds. */
+  readonly since: number;
 };
 
 export type Rerun =
@@ -102,9 +115,12 @@ export type RunStore = {
    * Queues an ended run again, as another attempt that repeats all steps. Refused while its group has a run that is
    * queued or running: whatever waits in a group is then always newer than what runs.
    */
-  rerun(id: string, now: number): Promise<Rerun>;
+  rerun(id: string, now: number, trace?: string): Promise<Rerun>;
   get(id: string): Promise<RunDetail | undefined>;
-  /** Newest first; `cursor` is the `next` of an earlier page. */
+  /**
+   * Newest first; `cursor` is the `next` of an earlier page. With `text` only so many runs are looked through at once:
+   * a page can have few runs, or none, and still a `next`.
+   */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
@@ -114,12 +130,16 @@ export type RunStore = {
   scheduledUntil(workflow: string, now: number): Promise<number>;
   /** Remembers that a workflow's schedule has been carried out until then. */
   markScheduled(workflow: string, until: number): Promise<void>;
+  /** What is queued now. A reason that no run waits for is left out. */
+  waiting(): Promise<readonly Waiting[]>;
   /** When the first queued run is due, be it in the past; undefined when none is queued. */
   nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;
   /** What GitHub's limits have left of each account. */
   readonly limits: LimitLog;
+  /** What happened, in sum. */
+  readonly overview: Overview;
   /** Rejects when nothing can be stored. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -95,4 +95,41 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE schedules (workflow TEXT PRIMARY KEY, carried_out_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- How many runs ended in each hour (of the epoch), whatever ended them; deleting runs leaves it as it is.
+  CREATE TABLE ended_by_hour (
+    hour    INTEGER PRIMARY KEY,
+    success INTEGER NOT NULL,
+    failure INTEGER NOT NULL,
+    skipped INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO ended_by_hour
+    SELECT ended_at / 3600000, sum(status = 'success'), sum(status = 'failure'), sum(status = 'skipped') FROM runs
+    WHERE ended_at IS NOT NULL AND status <> 'superseded' GROUP BY 1;
+  CREATE TRIGGER count_end AFTER UPDATE OF status ON runs
+  WHEN OLD.status = 'running' AND (NEW.status = 'success' OR NEW.status = 'failure' OR NEW.status = 'skipped')
+  BEGIN
+    INSERT INTO ended_by_hour
+      VALUES (NEW.ended_at / 3600000, NEW.status = 'success', NEW.status = 'failure', NEW.status = 'skipped')
+      ON CONFLICT (hour) DO UPDATE SET success = success + excluded.success, failure = failure + excluded.failure,
+        skipped = skipped + excluded.skipped;
+  END;
+
+  -- Requests that did not become runs; of the same one, how often.
+  CREATE TABLE refused_events (
+    method      TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    status      INTEGER NOT NULL,
+    application TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    times       INTEGER NOT NULL,
+    PRIMARY KEY (method, path, status, application, reason)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- To which trace its attempts belong; empty while traces are off.
+  ALTER TABLE runs ADD COLUMN trace TEXT;
+  `,
 ];

@@ -1,5 +1,6 @@
 import type { SQLOutputValue } from "node:sqlite";
 import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "../model/run.ts";
+import type { Waiting } from "../model/store.ts";
 
 export type Row = Record<string, SQLOutputValue>;
 
@@ -24,7 +25,14 @@ export function runOf(row: Row): Run {
     http: number(row.http) as FailureStatus | undefined,
     kind: text(row.kind) as FailureKind | undefined,
     supersededBy: text(row.superseded_by),
+    trace: text(row.trace),
   };
+}
+
+/** A row of queued runs, counted by the kind of failure that they wait for. */
+export function waitingOf(row: Row): Waiting {
+  const reason = row.kind === "limit" ? "limit" : row.kind === null ? "turn" : "retry";
+  return { reason, count: row.count as number, since: row.since as number };
 }
 
 export function attemptOf(row: Row): Attempt {

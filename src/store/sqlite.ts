@@ -1,20 +1,20 @@
 import type { SQLInputValue, StatementSync } from "node:sqlite";
-import type { Run, RunStatus } from "../model/run.ts";
+import type { Run } from "../model/run.ts";
 import {
   type Accepted,
   type Claim,
   type Rerun,
   type RunDetail,
-  type RunFilter,
-  type RunPage,
   type RunStore,
   type Settlement,
   StoreUnavailable,
 } from "../model/store.ts";
 import { batchedWrites } from "./batch.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
+import { listRuns } from "./list-runs.ts";
 import { cannot, openSqlite } from "./open-sqlite.ts";
-import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
+import { sqliteOverview } from "./overview.ts";
+import { attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 
 /**
  * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
@@ -117,8 +117,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     const limited = !event.ownToken && waiting?.kind === "limit" ? waiting : undefined;
     const row = one(
       `INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
-         started_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+         started_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id, trace)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
       event.id,
       event.workflow,
       event.group ?? null,
@@ -138,6 +138,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       limited?.kind ?? null,
       event.event?.source ?? null,
       event.event?.id ?? null,
+      event.trace ?? null,
     );
     const claim = running ? { run: runOf(row as Row), attempt: 1, owner: lease.owner, steps: [] } : undefined;
     return { run: event.id, joined: false, superseded: waiting?.id as string | undefined, claim };
@@ -217,7 +218,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     return runOf(byId(held.run.id) as Row);
   }
 
-  function rerun(id: string, at: number): Rerun {
+  function rerun(id: string, at: number, trace: string | undefined): Rerun {
     const row = byId(id);
     if (!row) return { status: "unknown" };
     const refused = (reason: string): Rerun => ({ status: "refused", reason });
@@ -229,10 +230,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       return refused(`Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`);
     change(
       `UPDATE runs SET status = 'queued', due_at = ?, retries_from = ?, failures = 0, steps_from = attempts + 1,
-         ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL, superseded_by = NULL
+         ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL, superseded_by = NULL,
+         trace = ?
        WHERE seq = ?`,
       at,
       at,
+      trace ?? null,
       row.seq as number,
     );
     return { status: "queued", run: runOf(byId(id) as Row) };
@@ -251,29 +254,6 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     };
   }
 
-  function list({ status, workflow, group }: RunFilter, { limit, cursor }: Parameters<RunStore["list"]>[1]): RunPage {
-    const conditions: string[] = [];
-    const values: SQLInputValue[] = [];
-    const where = (condition: string, value: SQLInputValue | undefined) => {
-      if (value === undefined) return;
-      conditions.push(condition);
-      values.push(value);
-    };
-    // Written out: a partial index is not found for a bound value, nor without the words of its own condition.
-    if (status !== undefined) conditions.push(`status = '${status}'`);
-    if (status !== undefined && RARE_ENDS.includes(status)) conditions.push(IS_RARE_END);
-    where("workflow = ?", workflow);
-    where("grp = ?", group);
-    where("seq < ?", cursor === undefined ? undefined : Number(cursor));
-    const rows = all(
-      `SELECT * FROM runs ${indexFor(status)} ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`,
-      ...values,
-      limit + 1,
-    );
-    const page = rows.slice(0, limit);
-    return { runs: page.map(runOf), next: rows.length > limit ? String(page.at(-1)?.seq) : undefined };
-  }
-
   /** Goes through the oldest runs only, so that it needs no index. */
   function forget(before: number, limit: number): number {
     const over: number[] = [];
@@ -282,6 +262,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       if (row.ended_at !== null && (row.ended_at as number) < before) over.push(row.seq as number);
     }
     for (const seq of over) change("DELETE FROM runs WHERE seq = ?", seq);
+    change("DELETE FROM refused_events WHERE last_at < ?", before);
     return over.length;
   }
 
@@ -317,9 +298,9 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
           step.error ?? null,
         );
       }),
-    rerun: (id, at) => write(() => rerun(id, at)),
+    rerun: (id, at, trace) => write(() => rerun(id, at, trace)),
     get: (id) => read(() => get(id)),
-    list: (filter, page) => read(() => list(filter, page)),
+    list: (filter, page) => read(() => listRuns(all, filter, page)),
     findSuccess: (workflow, dedupeKey, since) =>
       read(
         () =>
@@ -338,6 +319,13 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       }),
     markScheduled: (workflow, until) =>
       write(() => void change("UPDATE schedules SET carried_out_until = ? WHERE workflow = ?", until, workflow)),
+    waiting: () =>
+      read(() =>
+        all(
+          `SELECT kind, count(*) AS count, min(retries_from) AS since FROM runs INDEXED BY due
+           WHERE status = 'queued' GROUP BY kind`,
+        ).map(waitingOf),
+      ),
     nextDue: () =>
       read(
         () =>
@@ -346,6 +334,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       ),
     forget: (before, limit) => write(() => forget(before, limit), { flush: false }),
     limits: sqliteLimitLog({ all, change }, write),
+    overview: sqliteOverview({ all, one, change }, { write, read }),
     check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
       // Writes that wait are committed first: they were handed over before.
@@ -354,17 +343,6 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     },
   };
 }
-
-/** Without a hint the planner takes the newest runs and goes through all that have ended. */
-function indexFor(status: RunStatus | undefined): string {
-  if (status === "queued") return "INDEXED BY due";
-  if (status === "running") return "INDEXED BY leased";
-  return "";
-}
-
-/** How few runs end; see the indexes of the same names in migrations.ts. */
-const RARE_ENDS: readonly RunStatus[] = ["failure", "skipped", "superseded"];
-const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded')";
 
 async function read<T>(work: () => T): Promise<T> {
   try {

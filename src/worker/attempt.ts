@@ -2,6 +2,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
+import type { Observer } from "../model/observer.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
@@ -31,6 +32,7 @@ export type AttemptNeeds = {
   readonly scrub: (text: string) => string;
   readonly log: Log;
   readonly clock: Clock;
+  readonly observe: Pick<Observer, "step">;
   /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
   /** From 0 to 1. */

@@ -2,6 +2,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub } from "../model/github.ts";
+import type { Observer } from "../model/observer.ts";
 import type { Json, Step } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
@@ -24,6 +25,7 @@ export type ContextNeeds = {
   readonly scrub: (text: string) => string;
   readonly log: Log;
   readonly clock: Clock;
+  readonly observe: Pick<Observer, "step">;
   readonly insist: StoreHealth["insist"];
   readonly seen: Seen;
   readonly attempting: Attempting;
@@ -31,7 +33,7 @@ export type ContextNeeds = {
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
 export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, needs: ContextNeeds): Context {
-  const { store, clock, scrub, insist, attempting, seen } = needs;
+  const { store, clock, scrub, insist, attempting, seen, observe } = needs;
   const { run, attempt, steps } = claim;
   const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
   const begun = new Set<string>();
@@ -57,7 +59,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
       const keep = (end: Pick<Step, "result" | "error">) =>
         insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
       try {
-        const result = asJson(await work(), name);
+        const result = asJson(await observe.step(name, async () => work()), name);
         await keep({ result, error: undefined });
         return result as Result;
       } catch (error) {

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
+import type { Observer } from "../model/observer.ts";
 import type { Attempt, Run } from "../model/run.ts";
 import {
   type Claim,
@@ -18,6 +19,7 @@ export type WorkerNeeds = Omit<AttemptNeeds, "insist"> & {
   readonly store: RunStore;
   readonly clock: Clock;
   readonly log: Log;
+  readonly observe: Observer;
   /** Names this process in its claims. */
   readonly owner: string;
   readonly retainDays: number;
@@ -33,7 +35,7 @@ export type Worker = {
     event: NewRun,
     options: { token: string | undefined; waitMs: number },
   ): Promise<{ run: string; outcome: Promise<Run | undefined> }>;
-  rerun(id: string): Promise<Rerun>;
+  rerun(id: string, trace?: string): Promise<Rerun>;
   /** Rejects when runs cannot be claimed or settled. */
   check(): Promise<void>;
   /** Lets the callers who still wait go, with nothing to say. */
@@ -53,7 +55,7 @@ const FORGET_EVERY_MS = 60_000;
 const FORGET_AT_ONCE = 100;
 
 export function startWorker(needs: WorkerNeeds): Worker {
-  const { store, clock, log, owner } = needs;
+  const { store, clock, log, owner, observe } = needs;
   const callers = waitingCallers(clock);
   const inFlight = new Map<Claim, Promise<void>>();
   /** Events on their way into the store, which may come back claimed. */
@@ -108,10 +110,14 @@ export function startWorker(needs: WorkerNeeds): Worker {
   }
 
   async function perform(claim: Claim, token: string | undefined): Promise<void> {
-    const { attempt, settlement } = await attemptRun(claim, token, { ...needs, insist: health.insist });
+    const { attempt, settlement } = await observe.attempt(claim, () =>
+      attemptRun(claim, token, { ...needs, insist: health.insist }),
+    );
     const run = await health.insist(() => store.settle(claim, attempt, settlement));
     if (run?.status === "queued") idle = false;
-    if (run) callers.tell(run);
+    if (!run) return;
+    callers.tell(run);
+    observe.settled(run);
   }
 
   /** The store's own trouble is logged where it is noticed; anything else is a mistake of ours. */
@@ -129,7 +135,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   }
 
   /** An attempt that did not end in time is as if it had been interrupted; the run is due again at once. */
-  function giveBack(claim: Claim): Promise<unknown> {
+  async function giveBack(claim: Claim): Promise<void> {
     const { run, attempt: number } = claim;
     const now = clock.now();
     const reason = "The service was stopped before the attempt ended.";
@@ -145,7 +151,8 @@ export function startWorker(needs: WorkerNeeds): Worker {
     const settlement: Settlement = run.ownToken
       ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
       : { status: "queued", dueAt: now, counts: false, reason, http: undefined, kind: undefined };
-    return store.settle(claim, attempt, settlement);
+    const settled = await store.settle(claim, attempt, settlement);
+    if (settled) observe.settled(settled);
   }
 
   return {
@@ -156,6 +163,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       const accepted = await health
         .watch(store.accept(event, { owner, now, until: now + LEASE_MS, take }))
         .finally(() => accepting--);
+      observe.accepted(event, accepted);
       // From here to `wait` nothing may be awaited: an outcome could pass unheard.
       if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
       const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
@@ -163,8 +171,8 @@ export function startWorker(needs: WorkerNeeds): Worker {
       else wake();
       return { run: accepted.run, outcome };
     },
-    async rerun(id) {
-      const rerun = await health.watch(store.rerun(id, clock.now()));
+    async rerun(id, trace) {
+      const rerun = await health.watch(store.rerun(id, clock.now(), trace));
       if (rerun.status === "queued") wake();
       return rerun;
     },

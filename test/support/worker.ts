@@ -1,5 +1,6 @@
 import type { TestContext } from "node:test";
 import type { Context, GitHub, Json, Workflow } from "../../src/index.ts";
+import { unobserved } from "../../src/model/observer.ts";
 import type { RunStore } from "../../src/model/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { startWorker } from "../../src/worker/worker.ts";
@@ -27,6 +28,7 @@ export function workerWith(
     hide: () => () => {},
     scrub: (text) => text,
     log: silent,
+    observe: unobserved,
     clock,
     random: () => 0,
     owner: "test",

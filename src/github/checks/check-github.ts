@@ -1,5 +1,4 @@
-import { type Check, problem, warning } from "../../model/check.ts";
-import { apiUrlMeant } from "../api-url.ts";
+import { type Check, warning } from "../../model/check.ts";
 import type { Inspection } from "../open-github.ts";
 import { checkApp, checkInstallations } from "./app.ts";
 import { checkClock } from "./clock.ts";
@@ -34,9 +33,7 @@ export type Stage = { readonly checks: readonly Check[]; readonly asker: Asker |
  * only fail for a reason that is already told is left out.
  */
 export async function checkGitHub(needs: CheckNeeds): Promise<readonly Check[]> {
-  const { apiUrl, credential, inspection } = needs;
-  const meant = apiUrlMeant(apiUrl);
-  if (meant) return [problem("GitHub", `${apiUrl} is not where GitHub has its API`, `Set GITHUB_API_URL to ${meant}.`)];
+  const { credential, inspection } = needs;
   if (credential === "none") return [NO_CREDENTIAL];
 
   const { checks, asker } = credential === "app" ? await checkApp(needs) : await checkToken(needs);

@@ -53,7 +53,7 @@ function checkPermission(asker: Asker, { fullName, isPrivate, push }: Repository
   const needed = isPrivate ? ["repo"] : ["repo", "public_repo"];
   const held = needed.find((scope) => asker.scopes.includes(scope));
   if (held) return ok(check, `${name} may write to ${fullName}, and the token has the scope ${held}`);
-  return problem(check, `the token has ${scopesIn(asker.scopes)}, but not repo`, "Give the token the scope repo.");
+  return problem(check, `the token has ${scopesIn(asker.scopes)}, but needs repo`, "Give the token the scope repo.");
 }
 
 function untold(check: string, who: string, fullName: string): Check {

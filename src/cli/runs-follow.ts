@@ -1,0 +1,137 @@
+import type { RunDetailShown, RunShown } from "../inbound/runs-schemas.ts";
+import { CommandError } from "./command-error.ts";
+import { poll } from "./poll.ts";
+import { progress } from "./progress.ts";
+import { type ServiceClient, serviceClient } from "./service-client.ts";
+import { printable } from "./table.ts";
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+/** Prints a line for every change of a run, oldest first, until Ctrl-C. With `json` a line is the run as JSON. */
+export async function followRuns({ limit = "20", ...query }: Query, json: true | undefined): Promise<void> {
+  const client = serviceClient();
+  const known = new Map<string, RunShown>();
+  let first = true;
+  endOnInterrupt();
+  await poll(
+    async () => {
+      const runs = first ? (await client.list({ ...query, limit })).said.runs : await changesOf(client, query, known);
+      first = false;
+      for (const run of runs.toReversed()) {
+        if (stateOf(known.get(run.id)) === stateOf(run)) continue;
+        known.set(run.id, run);
+        process.stdout.write(json ? `${JSON.stringify(run)}\n` : lineOf(run));
+      }
+      forgetEnded(known);
+      return "again";
+    },
+    { progress: progress(), waiting: (seconds) => `following, ${seconds} s; Ctrl-C ends` },
+  );
+}
+
+/** How many pages of new runs are read at once; of more than that at a time the oldest are not shown. */
+const MAX_PAGES = 10;
+/** How many ended runs are remembered, so that a list which begins with them is known. */
+const MAX_KNOWN = 1000;
+
+/** Runs that are new since the last look, and those that had not ended then; newest first. */
+async function changesOf(
+  client: ServiceClient,
+  query: Query,
+  known: ReadonlyMap<string, RunShown>,
+): Promise<RunShown[]> {
+  const found: RunShown[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const { said } = await client.list({ ...query, limit: "100", cursor });
+    found.push(...said.runs);
+    cursor = said.next;
+    if (cursor === undefined || known.size === 0 || said.runs.some(({ id }) => known.has(id))) break;
+  }
+  const seen = new Set(found.map(({ id }) => id));
+  const unfinished = [...known.values()].filter((run) => !hasEnded(run) && !seen.has(run.id));
+  for (const { id } of unfinished) found.push((await client.show(id)).said);
+  return found;
+}
+
+function forgetEnded(known: Map<string, RunShown>): void {
+  for (const [id, run] of known) {
+    if (known.size <= MAX_KNOWN) return;
+    if (hasEnded(run)) known.delete(id);
+  }
+}
+
+/**
+ * Prints what happens to one run until it has ended; when a newer one takes its place, that one is followed.
+ * The exit code says whether it ended well: success or skipped.
+ */
+export async function followRun(id: string, json: true | undefined): Promise<void> {
+  const client = serviceClient();
+  let followed = id;
+  let shown = 0;
+  let state: string | undefined;
+  let latest: RunDetailShown | undefined;
+  await poll(
+    async () => {
+      const { text, said } = await client.show(followed);
+      latest = said;
+      for (const { number, outcome, reason, endedAt } of said.attempts.slice(shown)) {
+        if (!json) say(endedAt, `attempt ${number} ${outcome}`, reason);
+      }
+      shown = said.attempts.length;
+      if (!json && stateOf(said) !== state) say(new Date().toISOString(), said.status, whyOf(said));
+      state = stateOf(said);
+      if (!hasEnded(said)) return "again";
+      if (said.status === "superseded" && said.supersededBy !== undefined) {
+        followed = said.supersededBy;
+        shown = 0;
+        return "again";
+      }
+      if (json) process.stdout.write(`${text}\n`);
+      return "done";
+    },
+    { progress: progress(), waiting: (seconds) => waitingFor(latest, seconds) },
+  );
+  if (latest?.status === "failure") process.exitCode = 1;
+}
+
+function waitingFor(run: RunDetailShown | undefined, seconds: number): string {
+  const next = run?.dueAt === undefined ? "" : `, next attempt at ${run.dueAt}`;
+  return `${run?.id ?? ""} is ${run?.status ?? "looked up"}${next}; ${seconds} s`;
+}
+
+const hasEnded = ({ status }: RunShown): boolean => status !== "queued" && status !== "running";
+
+/** What makes a line of its own when it changes. */
+const stateOf = (run: RunShown | undefined): string | undefined =>
+  run && `${run.status} ${run.attemptCount} ${run.dueAt ?? ""}`;
+
+const whyOf = ({ reason, supersededBy, dueAt, status }: RunShown): string | undefined =>
+  supersededBy !== undefined
+    ? `by ${supersededBy}`
+    : status === "queued" && dueAt !== undefined
+      ? `due ${dueAt}${reason === undefined ? "" : `: ${reason}`}`
+      : reason;
+
+function lineOf(run: RunShown): string {
+  const at = run.endedAt ?? run.startedAt ?? run.acceptedAt;
+  const facts = [at, run.id, run.status, run.workflow, run.group ?? "-", `attempt ${run.attemptCount}`];
+  return `${[...facts, whyOf(run) ?? ""].map(printable).join("  ").trimEnd()}\n`;
+}
+
+function say(at: string, what: string, why: string | undefined): void {
+  process.stdout.write(`${at}  ${what}${why === undefined ? "" : `  ${printable(why)}`}\n`);
+}
+
+/** Ctrl-C is how following a list ends, and no failure. */
+function endOnInterrupt(): void {
+  process.once("SIGINT", () => {
+    progress().clear();
+    process.exit(0);
+  });
+}
+
+/** @throws CommandError when an option cannot go with following. */
+export function refuseCursor(cursor: string | undefined): void {
+  if (cursor !== undefined) throw new CommandError("--cursor goes on with an earlier list; --follow has none.");
+}

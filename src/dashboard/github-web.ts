@@ -1,0 +1,47 @@
+import type { Json, Run } from "../model/run.ts";
+
+/** Where GitHub's pages are, for the links of the dashboard. */
+export type GitHubWeb = {
+  /** `https://github.com`, without a slash at the end. */
+  readonly url: string;
+  /** The repository, as owner/name, that receives the events. */
+  readonly targetRepo: string;
+};
+
+/**
+ * The address of GitHub's pages that belongs to the address of its API: github.com, a company's own name on ghe.com, or
+ * a GitHub Enterprise Server.
+ * @see https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency
+ * @see https://docs.github.com/en/enterprise-server@latest/rest/using-the-rest-api/getting-started-with-the-rest-api
+ */
+export function webUrlOf(apiUrl: string): string {
+  const { protocol, host, hostname } = new URL(apiUrl);
+  if (hostname === "api.github.com" || hostname.endsWith(".ghe.com")) {
+    return `${protocol}//${host.replace(/^api\./, "")}`;
+  }
+  return `${protocol}//${host}`;
+}
+
+export type Commit = { readonly hash: string; readonly short: string; readonly href: string | undefined };
+
+/** The commit that a run dispatched; linked when it can be a commit's name at all. */
+export function commitOf({ outputs }: Pick<Run, "outputs">, { url, targetRepo }: GitHubWeb): Commit | undefined {
+  const hash = isObject(outputs) ? outputs.commitHash : undefined;
+  if (typeof hash !== "string" || hash === "") return undefined;
+  const isName = /^(?!\.+$)[\w.-]{1,100}$/.test(hash);
+  const isHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(hash);
+  return {
+    hash,
+    short: isHash ? hash.slice(0, 7) : hash.slice(0, 40),
+    href: isName ? `${url}/${targetRepo}/commit/${hash}` : undefined,
+  };
+}
+
+/** The runs in the target repository's Actions that this kind of event has started. */
+export function actionsUrl({ url, targetRepo }: GitHubWeb): string {
+  return `${url}/${targetRepo}/actions?query=event%3Arepository_dispatch`;
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,55 @@
+import { html, raw } from "hono/html";
+
+export type Html = ReturnType<typeof raw>;
+
+/** What every page knows. */
+export type Frame = {
+  readonly version: string;
+  /** Path of an asset with the hash of its content in it. */
+  readonly asset: (name: "style.css" | "script.js" | "icon.svg") => string;
+  /** Whether there is a session that can be ended. */
+  readonly signedIn: boolean;
+  /** What the page shows, as `Overview.revision` tells it; undefined when it is not kept up to date while it is open. */
+  readonly revision: string | undefined;
+};
+
+/** A whole page. `title` is text; everything that `html` is given is escaped by it. */
+export function layout(
+  title: string,
+  current: "runs" | "refused" | undefined,
+  { version, asset, signedIn, revision }: Frame,
+  main: Html | Promise<Html>,
+) {
+  const link = (href: string, page: typeof current, text: string) =>
+    html`<a href="${href}"${current === page ? raw(' aria-current="page"') : ""}>${text}</a>`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · gh-runner</title>
+<link rel="icon" href="${asset("icon.svg")}" type="image/svg+xml">
+<link rel="stylesheet" href="${asset("style.css")}">
+${revision !== undefined ? html`<script src="${asset("script.js")}" defer></script>` : ""}
+</head>
+<body data-revision="${revision ?? ""}">
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top">
+<a class="brand" href="/">${raw(MARK)}gh-runner</a>
+${current === undefined ? "" : html`<nav aria-label="Pages">${link("/", "runs", "Runs")}${link("/refused", "refused", "Refused")}</nav>`}
+<p class="live" id="live" role="status" hidden></p>
+${signedIn ? html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>` : ""}
+</header>
+<main id="main" tabindex="-1">
+${main}
+</main>
+<footer><p>gh-runner ${version}. <span id="zone">Times are in UTC.</span></p></footer>
+<p class="unseen" id="said" aria-live="polite"></p>
+</body>
+</html>`;
+}
+
+const MARK =
+  '<svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true"><rect width="16" height="16" rx="4" class="mark"/>' +
+  '<path d="m6 4.5 5 3.5-5 3.5z" fill="#fff"/></svg>';

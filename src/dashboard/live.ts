@@ -1,0 +1,75 @@
+import type { Context } from "hono";
+import { streamSSE } from "hono/streaming";
+import type { Clock } from "../model/clock.ts";
+
+/** Tells open pages which revision there is to see. */
+export type Live = {
+  /** Answers with server-sent events, each the present revision; 503 when too many pages are open. */
+  stream(c: Context): Response;
+  /** Ends all streams, and begins no more. */
+  close(): void;
+};
+
+const LOOK_EVERY_MS = 1000;
+
+/** Proxies and browsers take a silent stream for dead. */
+const SIGN_OF_LIFE_MS = 20_000;
+
+/** Each costs a socket and a timer; a browser asks no more when it is refused. */
+const MAX_STREAMS = 100;
+
+type Listener = { tell(revision: string): void; end(): void };
+
+/** @param revision is asked for while a page is open, and told when it differs from the last one. */
+export function livePages(revision: () => Promise<string>, clock: Clock): Live {
+  const listeners = new Set<Listener>();
+  let told: string | undefined;
+  let closed = false;
+  let cancel = () => {};
+
+  function lookAgain(): void {
+    cancel();
+    cancel = clock.alarm(clock.now() + LOOK_EVERY_MS, async () => {
+      await look();
+      if (listeners.size > 0 && !closed) lookAgain();
+    });
+  }
+
+  async function look(): Promise<void> {
+    const current = await revision().catch(() => told);
+    if (current === undefined || current === told) return;
+    told = current;
+    for (const { tell } of listeners) tell(current);
+  }
+
+  function join(listener: Listener): void {
+    listeners.add(listener);
+    told = undefined;
+    void look();
+    lookAgain();
+  }
+
+  return {
+    stream(c) {
+      if (closed || listeners.size >= MAX_STREAMS) return c.body(null, 503, { "retry-after": "30" });
+      // Proxies such as nginx would keep the events back until a buffer is full.
+      c.header("x-accel-buffering", "no");
+      return streamSSE(c, async (stream) => {
+        const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+        const send = (text: string) => void stream.write(text).catch(end);
+        const listener: Listener = { tell: (current) => send(`data: ${current}\n\n`), end };
+        const beat = setInterval(send, SIGN_OF_LIFE_MS, ": still here\n\n");
+        stream.onAbort(end);
+        join(listener);
+        await ended;
+        clearInterval(beat);
+        listeners.delete(listener);
+      });
+    },
+    close() {
+      closed = true;
+      cancel();
+      for (const { end } of listeners) end();
+    },
+  };
+}

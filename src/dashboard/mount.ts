@@ -1,0 +1,128 @@
+import type { Context, Hono, MiddlewareHandler } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import type { Clock } from "../model/clock.ts";
+import type { Overview } from "../model/overview.ts";
+import { type Rerun, type RunStore, StoreUnavailable } from "../model/store.ts";
+import { assetPath, mountAssets } from "./assets.ts";
+import { type Door, openDoor } from "./door.ts";
+import type { GitHubWeb } from "./github-web.ts";
+import type { Frame } from "./layout.ts";
+import { listPage, PAGE_RUNS } from "./list-page.ts";
+import { listQuery } from "./list-query.ts";
+import type { Live } from "./live.ts";
+import { messagePage } from "./message-page.ts";
+import { refusedPage } from "./refused-page.ts";
+import { runPage } from "./run-page.ts";
+import type { AccountState } from "./strip.ts";
+
+export type DashboardNeeds = {
+  readonly runs: Pick<RunStore, "list" | "get"> & { rerun(id: string): Promise<Rerun> };
+  readonly overview: Pick<Overview, "activity" | "refused" | "revision">;
+  readonly accounts: () => readonly AccountState[];
+  readonly live: Live;
+  readonly workflows: readonly string[];
+  readonly web: GitHubWeb;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly tokens: readonly string[];
+  readonly isToken: (text: string) => boolean;
+  /** The token in an `Authorization` header. */
+  readonly presentedToken: (header: string | undefined) => string;
+  /** Told of errors of the service's own. */
+  readonly failed: (path: string, error: unknown) => void;
+};
+
+/** Mounts the pages: the list of runs at `/`, a run at `/runs/{id}`, what was refused, and the way in and out. */
+export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
+  const { runs, overview, web, version, clock, live } = needs;
+  const door = openDoor(needs);
+
+  const page = (render: (c: Context, frame: Frame) => Promise<Response>) => async (c: Context) => {
+    const still = { version, asset: assetPath, signedIn: door.isSignedIn(c), revision: undefined };
+    try {
+      // Before anything else is read: what changes meanwhile is then looked for again.
+      return await render(c, { ...still, revision: await overview.revision() });
+    } catch (error) {
+      const here = { href: c.req.path, text: "Try again" };
+      if (error instanceof StoreUnavailable) {
+        const text = "The database cannot be read at the moment. Runs go on as far as they can; the log says more.";
+        c.header("retry-after", "5");
+        return c.html(messagePage(still, "The runs cannot be read", text, here), 503);
+      }
+      needs.failed(c.req.path, error);
+      const text = "The service met an error of its own; its log says which.";
+      return c.html(messagePage(still, "Something went wrong", text, here), 500);
+    }
+  };
+
+  const list = page(async (c, frame) => {
+    const now = clock.now();
+    const { before: cursor, ...filter } = listQuery((name) => c.req.query(name));
+    const [found, activity] = await Promise.all([
+      runs.list(filter, { limit: PAGE_RUNS, cursor }),
+      overview.activity(now),
+    ]);
+    const { origin } = new URL(c.req.url);
+    const facts = { page: found, activity, accounts: needs.accounts(), workflows: needs.workflows, web, origin, now };
+    return c.html(listPage(frame, { ...facts, query: { ...filter, before: cursor } }));
+  });
+
+  const run = (refused?: string) =>
+    page(async (c, frame) => {
+      const id = c.req.param("id") ?? "";
+      const detail = await runs.get(id);
+      if (!detail) {
+        const text = "There is no run of this id. Ended runs are kept for RETAIN_DAYS, and then deleted.";
+        return c.html(messagePage(frame, "No such run", text, { href: "/", text: "Show all runs" }), 404);
+      }
+      return c.html(runPage(frame, { detail, web, now: clock.now(), refused }), refused === undefined ? 200 : 409);
+    });
+
+  const rerun = page(async (c) => {
+    const id = c.req.param("id") ?? "";
+    const result = await runs.rerun(id);
+    if (result.status === "refused") return run(result.reason)(c);
+    return c.redirect(`/runs/${encodeURIComponent(id)}`, 303);
+  });
+
+  const refused = page(async (c, frame) => c.html(refusedPage(frame, await overview.refused(), clock.now())));
+
+  mountAssets(app);
+  app.get("/", PROTECTED, door.guard, list);
+  app.get("/runs/:id", PROTECTED, door.guard, run());
+  app.post("/runs/:id/rerun", PROTECTED, door.guard, rerun);
+  app.get("/refused", PROTECTED, door.guard, refused);
+  app.get("/live", door.guard, (c) => live.stream(c));
+  mountDoor(app, door, version);
+}
+
+function mountDoor(app: Hono, door: Door, version: string): void {
+  const frame = { version, asset: assetPath, signedIn: false, revision: undefined };
+  app.get("/sign-in", PROTECTED, (c) => door.showSignIn(c, frame));
+  app.post("/sign-in", PROTECTED, (c) => door.signIn(c, frame));
+  app.post("/sign-out", PROTECTED, (c) => door.signOut(c));
+}
+
+/** Nothing is loaded but from the service itself, nothing inline is run, and nobody else may frame or keep a page. */
+const PROTECTED: MiddlewareHandler = async (c, next) => {
+  await headers(c, next);
+  c.header("cache-control", "no-store");
+};
+
+const headers = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    styleSrc: ["'self'"],
+    scriptSrc: ["'self'"],
+    imgSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    formAction: ["'self'"],
+    frameAncestors: ["'none'"],
+    baseUri: ["'none'"],
+  },
+  xFrameOptions: "DENY",
+  // With "no-referrer" browsers would not tell the origin of a POST either.
+  referrerPolicy: "same-origin",
+  // Whether a name is to be reached by HTTPS alone is for whoever serves HTTPS to say.
+  strictTransportSecurity: false,
+});

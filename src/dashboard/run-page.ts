@@ -1,0 +1,71 @@
+import { html } from "hono/html";
+import type { Json, Run } from "../model/run.ts";
+import type { RunDetail } from "../model/store.ts";
+import { actionsUrl, commitOf, type GitHubWeb } from "./github-web.ts";
+import { type Frame, layout } from "./layout.ts";
+import { statusIcon, statusName, subjectOf, tookMs } from "./status.ts";
+import { timeLine } from "./time-line.ts";
+import { durationText, time } from "./times.ts";
+import { verdict } from "./verdict.ts";
+
+export type RunFacts = {
+  readonly detail: RunDetail;
+  readonly web: GitHubWeb;
+  readonly now: number;
+  /** Why a re-run that was just asked for was refused. */
+  readonly refused?: string | undefined;
+};
+
+export function runPage(frame: Frame, { detail, web, now, refused }: RunFacts) {
+  const { run, superseded } = detail;
+  const subject = subjectOf(run);
+  const canRerun = run.status !== "queued" && run.status !== "running" && !run.ownToken;
+  return layout(
+    `${subject}: ${statusName(run.status)}`,
+    "runs",
+    frame,
+    html`<nav class="crumbs" aria-label="Breadcrumb"><a href="/">Runs</a> <span aria-hidden="true">/</span> <span aria-current="page">${subject}</span></nav>
+${refused === undefined ? "" : html`<div class="banner failure" role="alert"><p><strong>It was not re-run.</strong> ${refused}</p></div>`}
+<div id="run" data-live data-said="${subject} is now: ${statusName(run.status)}">
+<div class="title"><h1>${statusIcon(run.status)}<span>${subject}</span> <small class="pill is-${run.status}">${statusName(run.status)}</small></h1>
+${canRerun ? html`<form method="post" action="/runs/${run.id}/rerun"><button class="primary">Re-run</button></form>` : ""}</div>
+${facts(run, web, now)}
+${verdict(run, now)}
+<section aria-labelledby="attempts"><h2 id="attempts">What happened</h2>
+${timeLine(detail, now)}
+</section>
+${superseded.length > 0 ? html`<section aria-labelledby="superseded"><h2 id="superseded">Runs whose place it took</h2><ul class="plain">${superseded.map((id) => html`<li><a href="/runs/${id}"><code>${id}</code></a></li>`)}</ul></section>` : ""}
+<div class="pair">
+${json("Input", run.input, run.id)}
+${run.outputs === undefined ? "" : json("Outputs", run.outputs, run.id)}
+</div>
+</div>`,
+  );
+}
+
+function facts(run: Run, web: GitHubWeb, now: number) {
+  const commit = commitOf(run, web);
+  const took = tookMs(run, now);
+  const fact = (name: string, value: unknown) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  return html`<dl class="facts">
+${fact("Workflow", run.workflow)}
+${commit ? fact("Commit", commit.href ? html`<a href="${commit.href}"><code>${commit.short}</code></a>` : html`<code>${commit.short}</code>`) : ""}
+${fact("Accepted", time(run.acceptedAt, "age", now))}
+${took === undefined ? "" : fact(run.attempts > 1 ? "Last attempt took" : "Duration", durationText(took))}
+${fact("Attempts", run.attempts)}
+${fact("GitHub", html`<a href="${actionsUrl(web)}">Actions in ${web.targetRepo}</a>`)}
+${fact("Run", html`<code class="id">${run.id}</code>`)}
+</dl>`;
+}
+
+/** Enough to recognise what came in and went out. */
+const MAX_JSON_CHARACTERS = 6000;
+
+function json(title: string, value: Json, id: string) {
+  const text = JSON.stringify(value, null, 2);
+  const isLong = text.length > MAX_JSON_CHARACTERS;
+  const name = title.toLowerCase();
+  return html`<section aria-labelledby="${name}"><h2 id="${name}">${title}</h2>
+<pre tabindex="0" aria-labelledby="${name}"><code>${isLong ? text.slice(0, MAX_JSON_CHARACTERS) : text}</code></pre>
+${isLong ? html`<p class="note">Cut off here; GET /api/runs/${id} has all of it.</p>` : ""}</section>`;
+}

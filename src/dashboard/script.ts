@@ -1,0 +1,142 @@
+/**
+ * The script of the pages: keeps what is marked `data-live` up to date, and shows times in the reader's own zone.
+ * Everything works without it. Plain JavaScript in a string: nothing stands between this text and the browser.
+ */
+export const SCRIPT = `"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const state = byId("live");
+  let shown = document.body.dataset.revision;
+  let source;
+  let busy = false;
+  let again = false;
+
+  const FORMATS = {
+    near: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    clock: { hour: "2-digit", minute: "2-digit" },
+    dated: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
+    full: { dateStyle: "medium", timeStyle: "medium" },
+  };
+  const format = (date, as) => new Intl.DateTimeFormat(undefined, FORMATS[as]).format(date);
+
+  function localTimes(root) {
+    for (const element of root.querySelectorAll("time")) {
+      const date = new Date(element.dateTime);
+      const as = element.dataset.as;
+      element.title = format(date, "full");
+      if (as === "full") element.textContent = format(date, "full");
+      if (as === "clock") {
+        const today = date.toDateString() === new Date().toDateString();
+        const near = Math.abs(date - new Date()) < 120000;
+        element.textContent = format(date, near ? "near" : today ? "clock" : "dated");
+      }
+    }
+    const zone = root.querySelector("#zone");
+    if (zone) zone.textContent = "Times are in " + Intl.DateTimeFormat().resolvedOptions().timeZone + ".";
+  }
+
+  function tell(kind, text) {
+    if (!state || (state.dataset.kind === kind && !state.hidden)) return;
+    state.hidden = false;
+    state.dataset.kind = kind;
+    state.textContent = text;
+  }
+
+  /** Makes one element like another, and leaves alone what is like it already: focus and selection stay. */
+  function morph(from, to) {
+    if (from.isEqualNode(to)) return;
+    if (from.nodeName !== to.nodeName || from.id !== to.id) {
+      from.replaceWith(document.importNode(to, true));
+      return;
+    }
+    if (from.nodeType === Node.TEXT_NODE) {
+      from.data = to.data;
+      return;
+    }
+    for (const { name } of [...from.attributes]) if (!to.hasAttribute(name)) from.removeAttribute(name);
+    for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    const named = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
+    let at = from.firstChild;
+    for (const next of [...to.childNodes]) {
+      const match = next.id ? named.get(next.id) : at && !at.id && at.nodeName === next.nodeName ? at : undefined;
+      if (!match) from.insertBefore(document.importNode(next, true), at);
+      else {
+        if (match === at) at = at.nextSibling;
+        else from.insertBefore(match, at);
+        morph(match, next);
+      }
+    }
+    while (at) {
+      const next = at.nextSibling;
+      at.remove();
+      at = next;
+    }
+  }
+
+  function show(page) {
+    localTimes(page);
+    const said = document.querySelector("[data-said]")?.dataset.said;
+    for (const region of document.querySelectorAll("[data-live]")) {
+      const next = page.getElementById(region.id);
+      if (next) morph(region, next);
+    }
+    document.title = page.title;
+    shown = page.body.dataset.revision;
+    const now = document.querySelector("[data-said]")?.dataset.said;
+    if (now !== said) byId("said").textContent = now ?? "";
+  }
+
+  async function refresh() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      if (answer.redirected) return location.reload();
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (answer.status >= 500) tell("trouble", "Not up to date: " + (page.querySelector("h1")?.textContent ?? answer.status));
+      else {
+        show(page);
+        tell("live", "Live");
+      }
+    } catch {
+      tell("trouble", "Connection lost, trying again");
+    } finally {
+      busy = false;
+      if (again) {
+        again = false;
+        setTimeout(refresh, 500);
+      }
+    }
+  }
+
+  /** Browsers open few connections to one host: only the page that is looked at keeps one. */
+  function connect() {
+    if (document.visibilityState === "hidden") {
+      source?.close();
+      source = undefined;
+      return;
+    }
+    if (source && source.readyState !== EventSource.CLOSED) return;
+    source = new EventSource("/live");
+    source.onopen = () => tell("live", "Live");
+    source.onmessage = ({ data }) => {
+      if (data !== shown) refresh();
+    };
+    source.onerror = () => {
+      tell("trouble", "Connection lost, trying again");
+      if (source?.readyState === EventSource.CLOSED) setTimeout(() => refresh().then(connect), 10000);
+    };
+  }
+
+  localTimes(document);
+  document.addEventListener("visibilitychange", connect);
+  // Ages and the chart move on when nothing happens.
+  setInterval(() => {
+    if (document.visibilityState === "visible") refresh();
+  }, 30000);
+  connect();
+})();
+`;

@@ -1,0 +1,40 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** Sessions of people who have shown one of the tokens. Nothing about them is kept: a session proves itself. */
+export type Sessions = {
+  /** The session of somebody who has this token; undefined when it is none. */
+  open(token: string): string | undefined;
+  isOpen(session: string): boolean;
+};
+
+export const SESSION_SECONDS = 7 * 86_400;
+
+/**
+ * A session is the time at which it ends, signed with a key that is made of the token. So it tells nothing of the token,
+ * outlives a restart, and ends with the token when that is taken out of `AUTH_TOKENS`.
+ */
+export function sessions(
+  tokens: readonly string[],
+  { isToken, now }: { isToken: (text: string) => boolean; now: () => number },
+): Sessions {
+  const keys = tokens.map(keyOf);
+  return {
+    open(token) {
+      if (!isToken(token)) return undefined;
+      const ends = String(now() + SESSION_SECONDS * 1000);
+      return `${ends}.${sign(keyOf(token), ends).toString("base64url")}`;
+    },
+    isOpen(session) {
+      const [, ends = "", signature = ""] = /^(\d{1,16})\.([\w-]{43})$/.exec(session) ?? [];
+      const given = Buffer.from(signature, "base64url");
+      if (given.length !== SIGNATURE_BYTES || Number(ends) <= now()) return false;
+      return keys.reduce((found, key) => timingSafeEqual(sign(key, ends), given) || found, false);
+    },
+  };
+}
+
+const SIGNATURE_BYTES = 32;
+
+const keyOf = (token: string): Buffer => createHmac("sha256", token).update("gh-runner dashboard session").digest();
+
+const sign = (key: Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();

@@ -1,0 +1,105 @@
+import type { Need } from "./credentials.ts";
+import type { Answer } from "./http.ts";
+import { isCloud } from "./limits.ts";
+
+/**
+ * What a person can do about an answer that trying again does not change. Each sentence stands in
+ * docs/troubleshooting.md; a test holds the two together and names where GitHub's words come from.
+ */
+export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
+  const { status, headers, message } = answer;
+  const { repository, permission } = need;
+  const isLogin = /\/(?:login|sso|saml)\b/.test(headers.location ?? "");
+  if (isPage(answer) || isLogin) {
+    const url = enterpriseUrl(apiUrl);
+    if (url) return `GitHub Enterprise Server has its API below /api/v3: set GITHUB_API_URL to ${url}.`;
+  }
+  if (status === 407) {
+    return "A proxy in between asks for credentials: give them in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT.";
+  }
+  if (isPage(answer)) {
+    return "That is a page for people, which GitHub's API never sends: check GITHUB_API_URL and any proxy in between.";
+  }
+  if (/actions (?:has been |have been |is |are )?disabled/i.test(message)) {
+    return `GitHub Actions is disabled for ${repository}: enable it in the repository's settings, under Actions.`;
+  }
+  if (status === 451 || /access blocked/i.test(message)) {
+    return `GitHub itself has blocked ${repository}: ask https://support.github.com, or name another repository.`;
+  }
+  switch (status) {
+    case 401:
+      return "The token is wrong, expired or revoked: give the service a valid GITHUB_TOKEN (or the request a valid github_token).";
+    case 403:
+      return remedyForForbidden(need, answer);
+    case 404:
+      return (
+        `${repository} does not exist or the token cannot see it: check the name, and give the token ` +
+        `${wanted(permission)} on it.`
+      );
+    case 413:
+      return TOO_LARGE;
+    case 422:
+      if (/too large/i.test(message)) return TOO_LARGE;
+      if (/event_type|characters are allowed/i.test(message)) return "Set EVENT_TYPE to 1 to 100 characters.";
+      return INVALID;
+    case 400:
+      return INVALID;
+  }
+  if (headers.location !== undefined) {
+    return `Redirects are followed only within the same host: check GITHUB_API_URL and the name ${repository}.`;
+  }
+  return "This is not how GitHub answers: check GITHUB_API_URL and any proxy in between.";
+}
+
+const TOO_LARGE = "The event is larger than GitHub takes (64 KB): send less in it.";
+const INVALID = "GitHub found the request invalid: check the settings that it is made of.";
+
+/** GitHub says 403 for a dozen reasons, and which one only in words. */
+function remedyForForbidden({ repository, permission }: Need, { headers, message }: Answer): string {
+  const [owner = ""] = repository.split("/");
+  if (headers["x-github-sso"] !== undefined || /SAML/.test(message)) {
+    return `Authorize the token for the organisation's single sign-on: ${ssoUrl(headers)}.`;
+  }
+  if (/archived/i.test(message)) {
+    return `${repository} is archived and takes no events: unarchive it, or name another repository.`;
+  }
+  if (/installation has been suspended/i.test(message)) {
+    return `An owner of ${owner} has suspended the App: unsuspend it in the settings, under GitHub Apps.`;
+  }
+  if (/account (?:was|has been) suspended/i.test(message)) {
+    return "The user behind the token is suspended: use a token of another user, or a GitHub App.";
+  }
+  if (/ip allow list|ip address/i.test(message)) {
+    return `Add the address from which this service reaches GitHub to the IP allow list of ${owner}.`;
+  }
+  if (/forbids access via/i.test(message)) {
+    return `${owner} does not take tokens of this kind or of this lifetime: make one that it takes, or use a GitHub App.`;
+  }
+  if (/administrative rules/i.test(message)) {
+    return "GitHub wants a User-Agent, which this service sends: check what a proxy in between takes away.";
+  }
+  if (/by integration/i.test(message)) {
+    return `Give the GitHub App ${wanted(permission)} in its settings, then accept it in the settings of ${owner}.`;
+  }
+  return `Give the token the permission ${wanted(permission)} on ${repository} (a classic token: scope repo).`;
+}
+
+/** Which permission a route needs that a workflow has chosen is not known here. */
+function wanted(permission: string): string {
+  return permission ? `"${permission}"` : "that this request needs";
+}
+
+function ssoUrl(headers: Answer["headers"]): string {
+  return /url=(\S+)/.exec(String(headers["x-github-sso"]))?.[1] ?? "see the token's settings on GitHub";
+}
+
+/** A page for people, which GitHub's API never answers with. */
+export function isPage({ headers }: Answer): boolean {
+  return /^text\/html\b/.test(headers["content-type"] ?? "");
+}
+
+/** What GITHUB_API_URL should be, if it may be a GitHub Enterprise Server without the path of its API. */
+function enterpriseUrl(apiUrl: string): string | undefined {
+  const { host, origin, pathname } = new URL(apiUrl);
+  return isCloud(host) || pathname.endsWith("/api/v3") ? undefined : `${origin}/api/v3`;
+}

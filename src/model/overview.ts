@@ -1,0 +1,55 @@
+/** What happened, in sum: the part of the history that outlives single runs. All times are epoch milliseconds. */
+export type Activity = {
+  /** The hours of the last day in which runs ended, oldest first; hours without any are left out. */
+  readonly hours: readonly HourOfRuns[];
+  /** How long the latest attempts took, in ms, of the newest runs of the last day; undefined when none has ended. */
+  readonly durations: { readonly p50: number; readonly p95: number; readonly runs: number } | undefined;
+  readonly queued: number;
+  readonly running: number;
+  /** When the first queued run is due, be it in the past. */
+  readonly nextDueAt: number | undefined;
+  /** Of the queued runs, those that wait for a limit of GitHub. */
+  readonly limited: { readonly runs: number; readonly nextDueAt: number } | undefined;
+  /** Runs that were executed to their end, deleted ones included. */
+  readonly finished: { readonly thisMonth: number; readonly ever: number };
+  /** Requests of the last day that did not become runs. */
+  readonly refused: number;
+};
+
+/** Runs that ended within the hour that begins at `from`. */
+export type HourOfRuns = {
+  readonly from: number;
+  readonly success: number;
+  readonly failure: number;
+  readonly skipped: number;
+};
+
+/** A request that should have started a run and did not, or an event that nobody wanted. Never holds a body or a token. */
+export type RefusedEvent = {
+  readonly method: string;
+  readonly path: string;
+  /** Of the answer. */
+  readonly status: number;
+  /** Name of the application, when the request could be read so far. */
+  readonly application: string | undefined;
+  readonly reason: string;
+};
+
+/** The same event, sent several times, is one entry. */
+export type RefusedEvents = RefusedEvent & {
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly times: number;
+};
+
+/** How many entries are kept of what was refused; the oldest give way. */
+export const MAX_REFUSED = 200;
+
+export type Overview = {
+  activity(now: number): Promise<Activity>;
+  noteRefused(event: RefusedEvent, at: number): Promise<void>;
+  /** Latest first, at most `MAX_REFUSED`. */
+  refused(): Promise<readonly RefusedEvents[]>;
+  /** Differs from an earlier one when anything that this store tells may have changed since. */
+  revision(): Promise<string>;
+};

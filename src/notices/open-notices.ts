@@ -1,0 +1,78 @@
+import type { Log } from "../log.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Observer } from "../model/observer.ts";
+import type { Run } from "../model/run.ts";
+import type { RunStore } from "../model/store.ts";
+import { failingGroups } from "./failing-groups.ts";
+import { type Notice, noticeOf } from "./notice.ts";
+import { poster } from "./post.ts";
+
+export type NoticesNeeds = {
+  /** A secret: whoever knows it can post there. */
+  readonly url: string;
+  readonly store: Pick<RunStore, "list">;
+  readonly scrub: (text: string) => string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly told: (result: "sent" | "held_back" | "failed") => void;
+};
+
+/** At most one notice of a workflow in this time, ms. */
+const QUIET_MS = 10 * 60_000;
+
+type Quiet = { heldBack: number; latest: Notice | undefined };
+
+/**
+ * Tells a webhook when a run has failed for good, and when its group has recovered. Of what happens within ten minutes
+ * after a notice, the latest is told at their end, with how many were held back. Nothing here can disturb a run.
+ */
+export function openNotices({ url, store, scrub, log, clock, told }: NoticesNeeds): {
+  readonly observer: Pick<Observer, "settled">;
+  close(): Promise<void>;
+} {
+  const groups = failingGroups(store);
+  const { post, close } = poster({ url, log, clock, told });
+  const quiet = new Map<string, Quiet>();
+  const alarms = new Set<() => void>();
+
+  function send(notice: Notice, heldBack: number): void {
+    const { workflow } = notice;
+    quiet.set(workflow, { heldBack: 0, latest: undefined });
+    const cancel = clock.alarm(clock.now() + QUIET_MS, () => {
+      alarms.delete(cancel);
+      const { latest, heldBack: count } = quiet.get(workflow) as Quiet;
+      quiet.delete(workflow);
+      // One of those that were held back is told now.
+      if (latest) send(latest, count - 1);
+    });
+    alarms.add(cancel);
+    post({ ...notice, heldBack, text: heldBack > 0 ? `${notice.text}\n${heldBack} more held back.` : notice.text });
+  }
+
+  function notify(notice: Notice): void {
+    const known = quiet.get(notice.workflow);
+    if (known) {
+      quiet.set(notice.workflow, { heldBack: known.heldBack + 1, latest: notice });
+      told("held_back");
+    } else send(notice, 0);
+  }
+
+  async function settled(run: Run): Promise<void> {
+    if (run.status === "failure") {
+      await groups.failed(run);
+      notify(noticeOf("failure", run, scrub));
+    } else if (run.status === "success" && (await groups.recovered(run))) notify(noticeOf("recovery", run, scrub));
+  }
+
+  return {
+    observer: {
+      settled(run) {
+        settled(run).catch((error) => log.error({ err: error }, "a notice met an error of the service's own"));
+      },
+    },
+    async close() {
+      for (const cancel of alarms) cancel();
+      await close();
+    },
+  };
+}

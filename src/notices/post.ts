@@ -1,0 +1,76 @@
+import type { Log } from "../log.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Notice } from "./notice.ts";
+
+/** Tries of one notice, and the waits in between, ms. */
+const RETRIES_MS = [1000, 5000];
+const TIMEOUT_MS = 10_000;
+/** How long the end of the process waits for notices under way, ms. */
+const CLOSE_MS = 2000;
+
+type PosterNeeds = {
+  readonly url: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly told: (result: "sent" | "failed") => void;
+};
+
+/** Posts notices. That they do not arrive is logged once, until one arrives again. */
+export function poster({ url, log, clock, told }: PosterNeeds) {
+  const underWay = new Set<Promise<void>>();
+  const closing = new AbortController();
+  let failing = false;
+
+  async function deliver(body: string): Promise<void> {
+    let problem = await tryOnce(url, body, closing.signal);
+    for (const delay of RETRIES_MS) {
+      if (problem === undefined || !problem.mayPass || closing.signal.aborted) break;
+      await pause(clock, delay, closing.signal);
+      if (!closing.signal.aborted) problem = await tryOnce(url, body, closing.signal);
+    }
+    told(problem === undefined ? "sent" : "failed");
+    // Never the address itself: a webhook's path is its password.
+    if (problem && !failing) log.warn({ reason: problem.what }, "a notice could not be delivered to NOTIFY_URL");
+    if (!problem && failing) log.info("notices can be delivered to NOTIFY_URL again");
+    failing = problem !== undefined;
+  }
+
+  return {
+    post(notice: Notice & { heldBack: number }): void {
+      const delivery = deliver(JSON.stringify(notice)).finally(() => underWay.delete(delivery));
+      underWay.add(delivery);
+    },
+    async close(): Promise<void> {
+      const timer = setTimeout(() => closing.abort(), CLOSE_MS);
+      await Promise.allSettled(underWay);
+      clearTimeout(timer);
+    },
+  };
+}
+
+type Problem = { readonly what: string; readonly mayPass: boolean };
+
+async function tryOnce(url: string, body: string, closing: AbortSignal): Promise<Problem | undefined> {
+  try {
+    const { status, body: answer } = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      redirect: "manual",
+      signal: AbortSignal.any([closing, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    await answer?.cancel();
+    if (status >= 200 && status < 300) return undefined;
+    return { what: `answered ${status}`, mayPass: status >= 500 || status === 429 || status === 408 };
+  } catch (error) {
+    const { name, cause } = error as Error & { cause?: { code?: string } };
+    return { what: name === "TimeoutError" ? "no answer in time" : (cause?.code ?? name), mayPass: true };
+  }
+}
+
+function pause(clock: Clock, milliseconds: number, closing: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    closing.addEventListener("abort", () => resolve(), { once: true });
+    clock.alarm(clock.now() + milliseconds, resolve);
+  });
+}

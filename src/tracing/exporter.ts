@@ -1,0 +1,76 @@
+import type { SpanContext, Tracer } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { BatchSpanProcessor, RandomIdGenerator, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
+
+export type ExporterNeeds = {
+  /** Base URL of the collector; `/v1/traces` is added. */
+  readonly endpoint: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly serviceName: string;
+  readonly version: string;
+  /** Told once when spans cannot be exported any more, and once when they can again. */
+  readonly onExport: (error: Error | undefined) => void;
+};
+
+export type Exporter = {
+  readonly tracer: Tracer;
+  /** The next span that begins gets these ids in place of random ones. */
+  nextIs(ids: Pick<SpanContext, "traceId" | "spanId">): void;
+  /** Exports what is left, for a moment at most. */
+  close(): Promise<void>;
+};
+
+/** How long the end of the process waits for a collector, ms. */
+const CLOSE_MS = 2000;
+
+/** Loads OpenTelemetry's SDK: imported only when there is somewhere to send spans to. */
+export function openExporter({ endpoint, headers, serviceName, version, onExport }: ExporterNeeds): Exporter {
+  const random = new RandomIdGenerator();
+  let forced: Pick<SpanContext, "traceId" | "spanId"> | undefined;
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ "service.name": serviceName, "service.version": version }),
+    idGenerator: {
+      generateTraceId: () => forced?.traceId ?? random.generateTraceId(),
+      generateSpanId() {
+        const spanId = forced?.spanId ?? random.generateSpanId();
+        forced = undefined;
+        return spanId;
+      },
+    },
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: reporting(new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, headers: { ...headers } }), onExport),
+      }),
+    ],
+  });
+  return {
+    tracer: provider.getTracer("gh-runner", version),
+    nextIs(ids) {
+      forced = ids;
+    },
+    async close() {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, CLOSE_MS);
+      });
+      await Promise.race([provider.shutdown().catch(() => {}), late]);
+      clearTimeout(timer);
+    },
+  };
+}
+
+function reporting(exporter: SpanExporter, onExport: ExporterNeeds["onExport"]): SpanExporter {
+  let failing = false;
+  return {
+    export: (spans, done) =>
+      exporter.export(spans, (result) => {
+        const failed = result.code !== 0;
+        if (failed !== failing) onExport(failed ? (result.error ?? new Error("no answer")) : undefined);
+        failing = failed;
+        done(result);
+      }),
+    shutdown: () => exporter.shutdown(),
+    forceFlush: async (...options) => exporter.forceFlush?.(...options),
+  };
+}

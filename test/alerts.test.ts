@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promtool } from "./support/promtool.ts";
+import { deploy, notify, send, startService } from "./support/service.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const read = (file: string) => readFileSync(`${ROOT}${file}`, "utf8");
+const rules = read("deploy/prometheus/rules.yaml");
+const dashboard = read("deploy/grafana/dashboard.json");
+const namesIn = (text: string, pattern: RegExp) => [
+  ...new Set([...text.matchAll(pattern)].map(([, name = ""]) => name)),
+];
+const alerts = namesIn(rules, /^ +- alert: (\w+)$/gm);
+
+describe("the alerts", () => {
+  it("are silent, fire, and clear", (t) => {
+    const tested = promtool(t, ["test", "rules", `${ROOT}deploy/prometheus/rules.test.yaml`]);
+    if (tested) assert.equal(tested.code, 0, tested.output);
+    const cases = read("deploy/prometheus/rules.test.yaml").split("\n  - interval:").slice(1);
+    for (const alert of alerts) {
+      const own = cases.filter((each) => each.includes(`name: ${alert}\n`));
+      assert.ok(
+        own.some((each) => /exp_labels/.test(each) && /exp_alerts: \[\]\s*$/.test(each)),
+        alert,
+      );
+    }
+  });
+
+  it("have a heading each in docs/operations.md, and no heading is left over", () => {
+    assert.ok(alerts.length > 5);
+    assert.deepEqual(namesIn(read("docs/operations.md"), /^### (GhRunner\w+)$/gm).sort(), [...alerts].sort());
+  });
+});
+
+describe("the rules and the dashboard", () => {
+  it("name only metrics that the service exposes", async (t) => {
+    const { github, url } = await startService(t, { github: { limits: { primaryPerHour: 5000 } } });
+    deploy(github, "pr-1", "abc");
+    await notify(url, { application: "pr-1" });
+    const { text } = await send(url, { path: "/metrics" });
+    const exposed = new Set(namesIn(text, /^(\w+)[{ ]/gm));
+    for (const [file, content] of Object.entries({ rules, dashboard })) {
+      const named = namesIn(content, /\b((?:gh_runner|process)_\w+)/g);
+      assert.ok(named.length > 5);
+      for (const name of named) assert.ok(exposed.has(name), `${file}: ${name}`);
+    }
+  });
+
+  it("show every metric of the service", async (t) => {
+    const { url } = await startService(t);
+    const { text } = await send(url, { path: "/metrics" });
+    for (const name of namesIn(text, /^# TYPE (gh_runner_\w+)/gm)) assert.ok(dashboard.includes(name), name);
+  });
+});

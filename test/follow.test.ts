@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { progress } from "../src/cli/progress.ts";
+import { movedClock } from "./support/clock.ts";
+import { eventually } from "./support/process.ts";
+import { deploy, notify, startService } from "./support/service.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ASYNC = { prefer: "respond-async" };
+
+/** `gh-runner runs …` as a process of its own, while it runs. */
+function following(t: TestContext, url: string, args: readonly string[]) {
+  const child = spawn(process.execPath, ["src/main.ts", "runs", ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, GH_RUNNER_URL: url },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  t.after(() => void child.kill("SIGKILL"));
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  const ended = once(child, "close").then(([code, signal]) => code ?? signal);
+  const says = (pattern: RegExp) => eventually(`it says ${pattern}`, 20_000, () => pattern.test(output.stdout));
+  return { child, output, ended, says };
+}
+
+describe("gh-runner runs list --follow", () => {
+  it("shows the runs that there are, then each that comes and what becomes of it, until Ctrl-C", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    await notify(url, { application: "main" });
+    const { child, output, ended, says } = following(t, url, ["list", "--follow"]);
+    await says(/ skipped {2}environment-ready {2}main {2}attempt 1 {2}application name/);
+    const slow = github.fault({}, { kind: "delay", ms: 1500 });
+    await notify(url, { application: "pr-1" }, ASYNC);
+    await says(/ running {2}environment-ready {2}pr-1 {2}attempt 1\n/);
+    await says(/ success {2}environment-ready {2}pr-1 {2}attempt 1\n/);
+    slow.remove();
+    child.kill("SIGINT");
+    assert.equal(await ended, 0);
+    assert.equal(output.stderr, "", "no progress in a pipe");
+    assert.equal(output.stdout.trimEnd().split("\n").length, 3);
+  });
+
+  it("prints a line of JSON for each with --json, and keeps to its filter", async (t) => {
+    const { url } = await startService(t);
+    await notify(url, { application: "main" });
+    const { child, output, ended, says } = following(t, url, ["list", "--follow", "--json", "--status", "failure"]);
+    await notify(url, { application: "pr-missing" });
+    await says(/\n/);
+    child.kill("SIGINT");
+    assert.equal(await ended, 0);
+    const lines = output.stdout.trimEnd().split("\n");
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).group),
+      ["pr-missing"],
+    );
+  });
+
+  it("says at once when there is no service", async (t) => {
+    const { output, ended } = following(t, "http://127.0.0.1:1", ["list", "--follow"]);
+    assert.equal(await ended, 1);
+    assert.match(output.stderr, /^Cannot reach gh-runner /);
+  });
+});
+
+describe("gh-runner runs show --follow", () => {
+  it("tells each attempt until the run has ended, and exits with 0 when it ended well", async (t) => {
+    const clock = movedClock();
+    const { github, url } = await startService(t, { options: { clock, random: () => 0 } });
+    deploy(github, "pr-1", "abc");
+    const outage = github.fault({}, { kind: "status", status: 502 });
+    const { headers } = await notify(url, { application: "pr-1" });
+    const { output, ended, says } = following(t, url, ["show", String(headers["x-run-id"]), "--follow"]);
+    await says(/attempt 1 failure {2}.* 502/);
+    await says(/ queued {2}due /);
+    outage.remove();
+    clock.move(5000);
+    assert.equal(await ended, 0);
+    assert.match(output.stdout, /attempt 2 success\n.* success\n$/);
+    assert.equal(output.stderr, "");
+  });
+
+  it("exits with 1 when the run failed, and gives the API's own JSON with --json", async (t) => {
+    const { url } = await startService(t);
+    const { headers } = await notify(url, { application: "pr-missing" });
+    const { output, ended } = following(t, url, ["show", String(headers["x-run-id"]), "--follow", "--json"]);
+    assert.equal(await ended, 1);
+    assert.equal(JSON.parse(output.stdout).status, "failure");
+  });
+
+  it("goes on with the run that took its place", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    const slow = github.fault({ times: 2 }, { kind: "delay", ms: 1500 });
+    const ids = [];
+    for (let at = 0; at < 3; at++) {
+      ids.push(String((await notify(url, { application: "pr-1", revision: `r${at}` }, ASYNC)).headers["x-run-id"]));
+    }
+    const { output, ended } = following(t, url, ["show", ids[1] ?? "", "--follow"]);
+    await ended;
+    slow.remove();
+    assert.match(output.stdout, new RegExp(`superseded {2}by ${ids[2]}\n`));
+    assert.match(output.stdout, /attempt 1 /);
+  });
+});
+
+describe("the progress of a long wait", () => {
+  it("replaces itself on a terminal, within its width, and is silent in a pipe", () => {
+    const written: string[] = [];
+    const stream = (isTTY: boolean) =>
+      ({ isTTY, columns: 10, write: (text: string) => written.push(text) }) as unknown as NodeJS.WriteStream;
+    progress(stream(false)).show("a long text");
+    assert.deepEqual(written, []);
+    progress(stream(true)).show("a long text");
+    assert.deepEqual(written, ["\r\u001b[2K", "a long te"]);
+  });
+});

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { readConfig } from "../src/config.ts";
+import { deploy, notify, startService, TARGET } from "./support/service.ts";
+
+describe("GitHub Enterprise Server", () => {
+  it("is served whole below /api/v3: without rate headers, with its own version of the API, through a renaming", async (t) => {
+    const { github, url, log } = await startService(t, {
+      github: { enterprise: "3.19.0", basePath: "/api/v3" },
+      settings: { VERIFY_COMMIT: "true" },
+    });
+    const commit = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+    github.repository(TARGET).addCommit(commit);
+    deploy(github, "pr-1", commit, "heavy");
+    github.repository(TARGET).rename("acme/new-shop");
+    for (let at = 0; at < 2; at++) assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+    assert.equal((await notify(url, { application: "pr-2" })).status, 404);
+    assert.equal(github.dispatches.length, 2);
+    const versions = github.requests.map(({ headers }) => headers["x-github-api-version"]);
+    assert.deepEqual(new Set(versions), new Set(["2022-11-28"]));
+    assert.ok(log().some(({ msg }) => /no windows/.test(String(msg))));
+  });
+
+  it("waits for its limits all the same, where an administrator has set them", async (t) => {
+    const { github, url } = await startService(t, { github: { enterprise: "3.19.0", basePath: "/api/v3" } });
+    deploy(github, "pr-1", "abc");
+    github.fault({ times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
+    assert.equal((await notify(url, { application: "pr-1" })).status, 202);
+  });
+
+  it("is explained with the first request when /api/v3 is missing", async (t) => {
+    const { github } = await startService(t, { github: { enterprise: "3.19.0", basePath: "/api/v3" } });
+    const { origin } = new URL(github.url);
+    const wrong = await startService(t, { settings: { GITHUB_API_URL: origin } });
+    const { detail } = (await notify(wrong.url, { application: "pr-1" })).json;
+    assert.ok(detail.endsWith(`set GITHUB_API_URL to ${github.url}.`), detail);
+  });
+});
+
+describe("GITHUB_API_URL", () => {
+  for (const [given, right] of [
+    ["https://github.com", "https://api.github.com"],
+    ["https://www.github.com", "https://api.github.com"],
+    ["https://GitHub.com/acme", "https://api.github.com"],
+    ["http://api.github.com", "https://api.github.com"],
+    ["https://api.github.com/api/v3", "https://api.github.com"],
+    ["https://acme.ghe.com", "https://api.acme.ghe.com"],
+    ["https://acme.ghe.com/api/v3", "https://api.acme.ghe.com"],
+  ] as const) {
+    it(`${given} is refused at the start, with ${right} in the message`, () => {
+      assert.throws(() => readConfig({ GITHUB_API_URL: given }), new RegExp(`expected ${RegExp.escape(right)},`));
+    });
+  }
+
+  for (const url of ["https://api.github.com", "https://api.acme.ghe.com", "https://ghe.example/api/v3"]) {
+    it(`${url} is taken`, () => assert.equal(readConfig({ GITHUB_API_URL: url }).githubApiUrl, url));
+  }
+});

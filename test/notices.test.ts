@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { startReceiver } from "./support/receiver.ts";
+import { deploy, notify, send, startService } from "./support/service.ts";
+
+const PATH = "/services/T000/B000/webhook-secret-0123456789";
+const MINUTE = 60_000;
+
+async function watched(t: TestContext, dataDir = temporaryFolder(t)) {
+  const receiver = await startReceiver(t);
+  const clock = movedClock();
+  const service = await startService(t, {
+    settings: { NOTIFY_URL: receiver.url + PATH, DATA_DIR: dataDir },
+    options: { clock, random: () => 0 },
+  });
+  const notices = () => receiver.received.map(({ body }) => JSON.parse(body));
+  return { ...service, receiver, clock, notices, dataDir };
+}
+
+describe("NOTIFY_URL", () => {
+  it("is told when a run fails for good, and when its group recovers", async (t) => {
+    const { github, url, receiver, clock, notices } = await watched(t);
+    const failed = await notify(url, { application: "pr-1" });
+    await until("the failure is told", () => notices().length === 1);
+    const [{ text, ...facts }] = notices();
+    assert.match(
+      text,
+      /^environment-ready for pr-1 failed: Looking up pr-1 in acme\/deployment failed: .*\(run [\w-]+\)$/,
+    );
+    assert.equal(receiver.received[0]?.path, PATH);
+    assert.equal(receiver.received[0]?.headers["content-type"], "application/json");
+    assert.deepEqual(
+      { ...facts, reason: undefined, endedAt: undefined },
+      {
+        event: "failure",
+        workflow: "environment-ready",
+        group: "pr-1",
+        run: failed.headers["x-run-id"],
+        attempts: 1,
+        heldBack: 0,
+        reason: undefined,
+        endedAt: undefined,
+      },
+    );
+    clock.move(11 * MINUTE);
+    deploy(github, "pr-1", "abc");
+    await notify(url, { application: "pr-1" });
+    await until("the recovery is told", () => notices().length === 2);
+    assert.match(notices()[1].text, /^environment-ready for pr-1 succeeded again\. /);
+    clock.move(11 * MINUTE);
+    await notify(url, { application: "pr-1" });
+    await notify(url, { application: "main" });
+    clock.move(11 * MINUTE);
+    assert.equal(notices().length, 2, "a success that follows a success is no news");
+  });
+
+  it("gets one notice of a workflow in ten minutes; the next says how many were held back", async (t) => {
+    const { url, clock, notices } = await watched(t);
+    for (let at = 0; at < 6; at++) await notify(url, { application: `pr-${at}` });
+    await until("one is told", () => notices().length === 1);
+    clock.move(9 * MINUTE);
+    assert.equal(notices().length, 1);
+    clock.move(2 * MINUTE);
+    await until("the next is told", () => notices().length === 2);
+    assert.match(notices()[1].text, /for pr-5 failed: .*\n4 more held back\.$/);
+    assert.equal(notices()[1].heldBack, 4);
+    clock.move(30 * MINUTE);
+    assert.equal(notices().length, 2);
+    const metrics = (await send(url, { path: "/metrics" })).text;
+    assert.match(metrics, /gh_runner_notices_total\{result="sent"\} 2\n/);
+    assert.match(metrics, /gh_runner_notices_total\{result="held_back"\} 5\n/);
+  });
+
+  it("hears nothing of a run that is tried again", async (t) => {
+    const { github, url, clock, notices } = await watched(t);
+    deploy(github, "pr-1", "abc");
+    const outage = github.fault({}, { kind: "status", status: 502 });
+    assert.equal((await notify(url, { application: "pr-1" })).status, 500);
+    outage.remove();
+    clock.move(5000);
+    await until("it is dispatched", () => github.dispatches.length === 1);
+    clock.move(11 * MINUTE);
+    assert.deepEqual(notices(), []);
+  });
+
+  it("hears of the recovery of what failed before a restart, by a re-run too", async (t) => {
+    const before = await watched(t);
+    const failed = await notify(before.url, { application: "pr-1" });
+    await until("the failure is told", () => before.notices().length === 1);
+    await before.app.close();
+    const after = await watched(t, before.dataDir);
+    deploy(after.github, "pr-1", "abc");
+    await send(after.url, { method: "POST", path: `/api/runs/${failed.headers["x-run-id"]}/rerun` });
+    await until("the recovery is told", () => after.notices().length === 1);
+    assert.equal(after.notices()[0].event, "recovery");
+  });
+
+  it("that does not answer well is tried three times, logged once without its path, and disturbs no run", async (t) => {
+    const { github, url, receiver, clock, log, logLines } = await watched(t);
+    receiver.status = 503;
+    await notify(url, { application: "pr-1" });
+    for (const tries of [1, 2, 3]) {
+      await until(`it is tried ${tries} times`, () => {
+        clock.move(1000);
+        return receiver.received.length === tries;
+      });
+    }
+    clock.move(11 * MINUTE);
+    await notify(url, { application: "pr-2" });
+    await until("the next has failed, too", () => {
+      clock.move(1000);
+      return receiver.received.length === 6;
+    });
+    deploy(github, "pr-3", "abc");
+    assert.equal((await notify(url, { application: "pr-3" })).status, 200);
+    const said = () => log().filter(({ msg }) => String(msg).includes("NOTIFY_URL"));
+    assert.deepEqual(
+      said().map(({ reason }) => reason),
+      ["answered 503"],
+    );
+    receiver.status = 200;
+    clock.move(11 * MINUTE);
+    await notify(url, { application: "pr-4" });
+    await until("it is said that they arrive again", () => said().length === 2);
+    assert.ok(!logLines.join("").includes("webhook-secret"));
+  });
+
+  it("is not tried again when it refuses, and takes nobody to another address", async (t) => {
+    const { url, receiver, clock, log } = await watched(t);
+    receiver.status = 404;
+    await notify(url, { application: "pr-1" });
+    await until("it is said", () => log().some(({ reason }) => reason === "answered 404"));
+    clock.move(MINUTE);
+    assert.equal(receiver.received.length, 1);
+  });
+
+  it("gets no name that would call a channel, and no token", async (t) => {
+    const { url, notices } = await watched(t);
+    const token = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+    await notify(url, { application: "pr-<!channel>&\u2028x", github_token: token });
+    await until("the failure is told", () => notices().length === 1);
+    assert.match(notices()[0].text, /for pr-&lt;!channel&gt;&amp; x failed/);
+    assert.ok(!JSON.stringify(notices()).includes(token));
+  });
+});

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it, type TestContext } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { openBrowser, openPage, violations, withoutChromium } from "./support/browser.ts";
+import { deploy, notify, startService } from "./support/service.ts";
+
+const CALLER = "caller-token-0123456789";
+const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+const PATIENCE = { timeout: 15_000 };
+
+/** A run that succeeded, one that was skipped, one that failed, and a request that was refused. */
+async function startWithRuns(t: TestContext, settings: Record<string, string> = {}) {
+  const service = await startService(t, { settings, options: { serverLimits: { drainMs: 200 } } });
+  deploy(service.github, "pr-1", COMMIT);
+  const authorization = { authorization: `Bearer ${settings.AUTH_TOKENS ?? "none"}` };
+  await notify(service.url, { application: "pr-1" }, authorization);
+  await notify(service.url, { application: "main" }, authorization);
+  const failed = await notify(service.url, { application: "pr-none" }, authorization);
+  await notify(service.url, { app: "pr-1" }, authorization);
+  return { ...service, failed: String(failed.headers["x-run-id"]) };
+}
+
+const names = (page: Page) => page.locator(".run .name").allTextContents();
+const isLive = (page: Page) => page.locator('#live[data-kind="live"]').waitFor(PATIENCE);
+
+describe("the page, in a browser", { skip: withoutChromium }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(() => browser?.close());
+
+  it("lists a run that arrives while it is open, says so, and asks nobody but the service", async (t) => {
+    const { url, github } = await startWithRuns(t);
+    const page = await openPage(t, browser);
+    await page.goto(url);
+    await isLive(page);
+    assert.deepEqual(await names(page), ["pr-none", "main", "pr-1"]);
+    await page.locator(".run .name").first().focus();
+    deploy(github, "pr-2", COMMIT);
+    await notify(url, { application: "pr-2" });
+    await page.locator(".run .name", { hasText: "pr-2" }).waitFor(PATIENCE);
+    assert.deepEqual(await names(page), ["pr-2", "pr-none", "main", "pr-1"]);
+    assert.match((await page.locator("#said").textContent()) ?? "", /^Newest run: pr-2, (Running|Success)$/);
+    assert.equal(await page.evaluate("document.activeElement.textContent"), "pr-none", "the focus stays where it was");
+    await page.locator(".legend", { hasText: "2 success" }).waitFor(PATIENCE);
+    await page.goto(`${url}/refused`);
+    assert.deepEqual(
+      page.asked.filter((address) => !address.startsWith(`${url}/`)),
+      [],
+    );
+    assert.deepEqual(page.complaints, []);
+  });
+
+  it("filters by text and status, in the URL", async (t) => {
+    const { url } = await startWithRuns(t);
+    const page = await openPage(t, browser);
+    await page.goto(url);
+    await page.getByRole("searchbox").fill("PR-");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/[?&]text=PR-/);
+    assert.deepEqual(await names(page), ["pr-none", "main", "pr-1"], "a reason counts too");
+    await page.getByRole("link", { name: "Failure", exact: true }).click();
+    await page.waitForURL(/status=failure/);
+    assert.deepEqual(await names(page), ["pr-none"]);
+    assert.match(page.url(), /text=PR-/);
+    await page.getByRole("searchbox").fill("nothing like it");
+    await page.getByRole("button", { name: "Filter" }).click();
+    await page.getByText("No run matches.").waitFor(PATIENCE);
+  });
+
+  it("names cause and remedy of a failed run, and shows the new attempt of a re-run", async (t) => {
+    const { url, github, failed } = await startWithRuns(t);
+    const page = await openPage(t, browser);
+    await page.goto(`${url}/runs/${failed}`);
+    const why = page.getByRole("region", { name: "Why it failed" });
+    assert.match((await why.textContent()) ?? "", /there is no configs\/pr\/light\/pr-none\/values\.yaml/);
+    assert.match((await why.textContent()) ?? "", /Check the application's name.*Mend the cause, then re-run it\./s);
+    assert.equal(await page.getByText(/^Attempt \d$/).count(), 1);
+
+    deploy(github, "pr-none", COMMIT);
+    await page.getByRole("button", { name: "Re-run" }).click();
+    await page.locator(".pill", { hasText: "Success" }).waitFor(PATIENCE);
+    assert.deepEqual(await page.getByText(/^Attempt \d$/).allTextContents(), ["Attempt 1", "Attempt 2"]);
+    const commit = page.locator(".facts a", { hasText: "9fceb02" });
+    assert.equal(await commit.getAttribute("href"), `${github.url}/acme/shop/commit/${COMMIT}`);
+    assert.deepEqual(page.complaints, []);
+  });
+
+  it("works with JavaScript off: list, filter, run, re-run", async (t) => {
+    const { url, github, failed } = await startWithRuns(t);
+    const page = await openPage(t, browser, { javaScriptEnabled: false });
+    await page.goto(url);
+    await page.getByRole("searchbox").fill("none");
+    await page.getByRole("button", { name: "Filter" }).click();
+    assert.deepEqual(await names(page), ["pr-none"]);
+    await page.getByRole("link", { name: "pr-none" }).click();
+    assert.equal(page.url(), `${url}/runs/${failed}`);
+    deploy(github, "pr-none", COMMIT);
+    await page.getByRole("button", { name: "Re-run" }).click();
+    for (let tries = 0; tries < 100; tries++) {
+      if ((await page.locator(".pill").textContent()) === "Success") break;
+      await page.reload();
+    }
+    assert.deepEqual(await page.getByText(/^Attempt \d$/).allTextContents(), ["Attempt 1", "Attempt 2"]);
+  });
+
+  it("lets in who knows a token, by a cookie that is not the token, and out again", async (t) => {
+    const { url, failed } = await startWithRuns(t, { AUTH_TOKENS: CALLER });
+    const page = await openPage(t, browser);
+    await page.goto(`${url}/runs/${failed}`);
+    await page.getByLabel(/AUTH_TOKENS/).fill("wrong-token-0123456789");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("That is none of them.").waitFor(PATIENCE);
+    await page.getByLabel(/AUTH_TOKENS/).fill(CALLER);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("region", { name: "Why it failed" }).waitFor(PATIENCE);
+    assert.equal(page.url(), `${url}/runs/${failed}`, "goes on where it was asked for");
+    await isLive(page);
+    const [cookie] = await page.context().cookies();
+    assert.deepEqual([cookie?.httpOnly, cookie?.sameSite], [true, "Strict"]);
+    assert.ok(!cookie?.value.includes(CALLER));
+
+    // A link on a page of another site brings no such cookie at first.
+    const elsewhere = await page.context().newPage();
+    await elsewhere.route("http://elsewhere.example/", (route) =>
+      route.fulfill({ contentType: "text/html", body: `<a href="${url}/runs/${failed}">the run</a>` }),
+    );
+    await elsewhere.goto("http://elsewhere.example/");
+    await elsewhere.getByRole("link").click();
+    await elsewhere.getByRole("region", { name: "Why it failed" }).waitFor(PATIENCE);
+    await elsewhere.close();
+
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel(/AUTH_TOKENS/).waitFor(PATIENCE);
+    await page.goto(url);
+    assert.match(page.url(), /\/sign-in\?next=%2F$/);
+  });
+
+  it("shows a hostile name, commit and reason as the text that they are", async (t) => {
+    const { url, github } = await startWithRuns(t);
+    const hostile = `pr-"><img src=x onerror=alert(1)><script>alert(1)</script>`;
+    const name = hostile.replaceAll("/", "");
+    deploy(github, name, `'<b>${"x"}</b><svg onload=alert(1)>'`);
+    await notify(url, { application: name });
+    await notify(url, { application: `${name}-missing` });
+    await notify(url, { application: `<no value>${name}` });
+    const page = await openPage(t, browser);
+    for (const path of ["/", "/refused", "/?text=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&workflow=%3Cimg%3E"]) {
+      await page.goto(url + path);
+      assert.equal(await page.locator("main img, main script, main b").count(), 0, path);
+    }
+    await page.goto(url);
+    assert.deepEqual((await names(page)).slice(0, 2), [`${name}-missing`, name]);
+    await page.locator(".run .name").nth(1).click();
+    await page.locator("h1").waitFor(PATIENCE);
+    assert.equal(await page.locator("h1 span").textContent(), name);
+    assert.match((await page.locator(".facts").textContent()) ?? "", /<b>x<\/b><svg onload/);
+    assert.equal(await page.locator("main img, main script, main b, main [onload]").count(), 0);
+    assert.deepEqual(page.complaints, []);
+  });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    it(`has nothing that axe-core finds wrong, ${colorScheme}, on a phone and on a desktop`, async (t) => {
+      const service = await startWithRuns(t, { AUTH_TOKENS: CALLER });
+      const { url, github, failed } = service;
+      const bearer = { authorization: `Bearer ${CALLER}` };
+      deploy(github, "pr-limited", COMMIT);
+      const empty = await startService(t, { options: { serverLimits: { drainMs: 200 } } });
+      for (const viewport of [
+        { width: 390, height: 844 },
+        { width: 1440, height: 900 },
+      ]) {
+        const page = await openPage(t, browser, { colorScheme, viewport });
+        const look = async (address: string) => {
+          await page.goto(address);
+          assert.deepEqual(await violations(page), [], `${address} at ${viewport.width}`);
+          const width = await page.evaluate("document.documentElement.scrollWidth");
+          assert.equal(width, viewport.width, `${address} is wider than the window`);
+        };
+        await look(`${url}/`);
+        await page.getByLabel(/AUTH_TOKENS/).fill("wrong");
+        await page.getByRole("button", { name: "Sign in" }).click();
+        await page.getByText("That is none of them.").waitFor(PATIENCE);
+        assert.deepEqual(await violations(page), []);
+        await page.getByLabel(/AUTH_TOKENS/).fill(CALLER);
+        await page.getByRole("button", { name: "Sign in" }).click();
+        await page.locator(".runs").waitFor(PATIENCE);
+        github.fault({ times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
+        await notify(url, { application: "pr-limited" }, { ...bearer, prefer: "respond-async" });
+        await page.getByText(/GitHub is limiting us until/).waitFor(PATIENCE);
+        const limited = await page.locator(".run .name", { hasText: "pr-limited" }).first().getAttribute("href");
+        const success = await page.locator(".run .name", { hasText: "pr-1" }).first().getAttribute("href");
+        const paths = [
+          "/",
+          "/?status=running",
+          "/?text=none",
+          `/runs/${failed}`,
+          limited,
+          success,
+          "/refused",
+          "/runs/no",
+        ];
+        for (const path of paths) await look(url + path);
+        await look(`${empty.url}/`);
+        await page.getByText("No runs yet.").waitFor(PATIENCE);
+        await look(`${empty.url}/refused`);
+      }
+    });
+  }
+});

@@ -1,0 +1,357 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, it, type TestContext } from "node:test";
+import { Hono } from "hono";
+import { webUrlOf } from "../src/dashboard/github-web.ts";
+import { livePages } from "../src/dashboard/live.ts";
+import { mountDashboard } from "../src/dashboard/mount.ts";
+import { systemClock } from "../src/model/clock.ts";
+import { MAX_REFUSED } from "../src/model/overview.ts";
+import { StoreUnavailable } from "../src/model/store.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { deploy, type HttpAnswer, notify, send, startService } from "./support/service.ts";
+
+const CALLER = "caller-token-0123456789";
+const OTHER = "other-token-9876543210";
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+
+const get = (url: string, path: string, headers = {}) => send(url, { path, headers });
+const post = (url: string, path: string, body = "", headers = {}) =>
+  send(url, { method: "POST", path, body, headers: { ...FORM, "content-length": String(body.length), ...headers } });
+const cookieOf = ({ headers }: HttpAnswer) => String(headers["set-cookie"]?.[0] ?? "").split(";")[0] ?? "";
+const signIn = (url: string, token: string, headers = {}) =>
+  post(url, "/sign-in", `token=${encodeURIComponent(token)}&next=%2F`, headers);
+
+/** What is listed as refused, newest first, as text. */
+async function refusedIn(url: string): Promise<string[]> {
+  const { text } = await get(url, "/refused");
+  return [...text.matchAll(/<li class="run">([\s\S]*?)<\/li>/g)].map(([, row = ""]) =>
+    row
+      .replace(/<[^>]+>/g, " ")
+      .replace(/\s+/g, " ")
+      .trim(),
+  );
+}
+
+describe("the page", () => {
+  it("is not there with DASHBOARD=off", async (t) => {
+    const { url } = await startService(t, { settings: { DASHBOARD: "off" } });
+    for (const path of ["/", "/refused", "/live", "/sign-in", "/runs/x"]) {
+      assert.equal((await get(url, path)).status, 404, path);
+    }
+  });
+
+  it("lets nothing be loaded from elsewhere, run inline, framed or kept", async (t) => {
+    const { url } = await startService(t);
+    for (const path of ["/", "/refused", "/runs/none", "/sign-in"]) {
+      const { headers } = await get(url, path);
+      const policy = String(headers["content-security-policy"]);
+      assert.match(policy, /^default-src 'none'; /);
+      assert.match(policy, /frame-ancestors 'none'/);
+      assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+      assert.equal(headers["cache-control"], "no-store");
+      assert.equal(headers["x-content-type-options"], "nosniff");
+    }
+  });
+
+  it("says in words that there is no such run", async (t) => {
+    const { url } = await startService(t);
+    const missing = await get(url, "/runs/none");
+    assert.equal(missing.status, 404);
+    assert.match(missing.text, /There is no run of this id/);
+  });
+
+  it("says in words that the database cannot be read, or that the service is at fault", async () => {
+    for (const [error, status, words] of [
+      [new StoreUnavailable("disk I/O error"), 503, /The runs cannot be read/],
+      [new TypeError("secret detail"), 500, /Something went wrong/],
+    ] as const) {
+      const app = new Hono();
+      const fail = () => Promise.reject(error);
+      const failures: unknown[] = [];
+      mountDashboard(app, {
+        runs: { list: fail, get: fail, rerun: fail },
+        overview: { activity: fail, refused: fail, revision: async () => "1" },
+        accounts: () => [],
+        live: livePages(async () => "1", systemClock),
+        workflows: [],
+        web: { url: "https://github.com", targetRepo: "acme/shop" },
+        version: "1.2.3",
+        clock: systemClock,
+        tokens: [],
+        isToken: () => false,
+        presentedToken: () => "",
+        failed: (_, cause) => void failures.push(cause),
+      });
+      for (const path of ["/", "/refused", "/runs/x"]) {
+        const answer = await app.request(path);
+        const text = await answer.text();
+        assert.equal(answer.status, status, path);
+        assert.match(text, words);
+        assert.doesNotMatch(text, /secret detail/);
+      }
+      assert.equal(failures.length, status === 500 ? 3 : 0);
+    }
+  });
+
+  it("leaves out of the URL what cannot be meant", async (t) => {
+    const { url } = await startService(t);
+    for (const query of ["status=done", "before=x", "before=99999999999999999999", `text=${"x".repeat(2000)}`]) {
+      assert.equal((await get(url, `/?${query}`)).status, 200, query);
+    }
+  });
+
+  it("lets a server that stops go, though it is open", async (t) => {
+    const { app } = await startService(t);
+    const answer = await fetch(`${app.url}/live`);
+    const reader = answer.body!.getReader();
+    assert.match(new TextDecoder().decode((await reader.read()).value), /^data: \d+\n\n/);
+    const begun = performance.now();
+    await app.close();
+    assert.ok(performance.now() - begun < 5000);
+    assert.equal((await reader.read()).done, true);
+  });
+
+  it("shows a page of runs after the other", async (t) => {
+    const { url } = await startService(t);
+    await Promise.all(Array.from({ length: 30 }, (_, at) => notify(url, { application: `main-${at}` })));
+    const first = await get(url, "/");
+    const [, older = ""] = /href="([^"]+)" rel="next"/.exec(first.text) ?? [];
+    const second = await get(url, older.replaceAll("&amp;", "&"));
+    const ids = ({ text }: HttpAnswer) => [...text.matchAll(/id="run-([^"]+)"/g)].map(([, id]) => id);
+    assert.deepEqual([ids(first).length, ids(second).length], [25, 5]);
+    assert.equal(new Set([...ids(first), ...ids(second)]).size, 30);
+  });
+
+  it("looks for a text in so many runs at once, and goes on where it stopped until all are looked through", async (t) => {
+    const DATA_DIR = temporaryFolder(t);
+    await openSqliteStore(DATA_DIR, { now: 0 }).close();
+    const db = new DatabaseSync(join(DATA_DIR, "gh-runner.sqlite"));
+    db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000)
+      INSERT INTO runs (id, workflow, grp, input, own_token, status, accepted_at, retries_from, ended_at)
+      SELECT 'id-' || i, 'w', 'pr-' || i, '{}', 0, 'success', 1, 1, ${Date.now()} FROM n`);
+    db.close();
+    const { url } = await startService(t, { settings: { DATA_DIR } });
+    const texts: string[] = [];
+    for (let path: string | undefined = "/?text=PR-7"; path !== undefined; ) {
+      const { text } = await get(url, path);
+      texts.push(...[...text.matchAll(/class="name" href="[^"]+">([^<]+)</g)].map(([, name = ""]) => name));
+      path = /href="([^"]+)" rel="next"/.exec(text)?.[1]?.replaceAll("&amp;", "&");
+    }
+    const expected = Array.from({ length: 11_000 }, (_, at) => `pr-${at + 1}`).filter((name) => /^pr-7/.test(name));
+    assert.deepEqual(texts, expected.reverse());
+    const { text } = await get(url, "/?text=nowhere");
+    assert.match(text, /None of the newest runs matches/);
+    assert.match(text, /Look through older runs/);
+  });
+
+  it("links to the GitHub that the API belongs to", () => {
+    assert.equal(webUrlOf("https://api.github.com"), "https://github.com");
+    assert.equal(webUrlOf("https://api.octocorp.ghe.com"), "https://octocorp.ghe.com");
+    assert.equal(webUrlOf("https://ghe.example:8443/api/v3"), "https://ghe.example:8443");
+  });
+});
+
+describe("signing in", () => {
+  const start = (t: TestContext, options = {}) =>
+    startService(t, { settings: { AUTH_TOKENS: `${CALLER},${OTHER}` }, ...options });
+
+  it("is asked for on every page; scripts may bring a token instead", async (t) => {
+    const { url } = await start(t);
+    for (const path of ["/", "/refused", "/runs/x?y=1"]) {
+      const answer = await get(url, path);
+      assert.equal(answer.status, 303, path);
+      assert.equal(answer.headers.location, `/sign-in?next=${encodeURIComponent(path)}`);
+    }
+    assert.equal((await get(url, "/live")).status, 401);
+    assert.equal((await post(url, "/runs/x/rerun")).headers.location, "/sign-in?next=%2Fruns%2Fx");
+    const basic = (password: string) => ({
+      authorization: `Basic ${Buffer.from(`any:${password}`).toString("base64")}`,
+    });
+    assert.equal((await get(url, "/", basic(CALLER))).status, 200);
+    assert.equal((await get(url, "/", { authorization: `Bearer ${OTHER}` })).status, 200);
+    const refused = await get(url, "/", basic("wrong"));
+    assert.deepEqual([refused.status, refused.headers["www-authenticate"]], [401, 'Basic realm="gh-runner"']);
+  });
+
+  it("gives a cookie that only this site's own pages send, and that is no token", async (t) => {
+    const { url } = await start(t);
+    const answer = await signIn(url, CALLER);
+    const cookie = String(answer.headers["set-cookie"]?.[0]);
+    assert.match(cookie, /; HttpOnly/);
+    assert.match(cookie, /; SameSite=Strict/);
+    assert.doesNotMatch(cookie, /Secure/);
+    assert.ok(!cookie.includes(CALLER) && !cookie.includes(Buffer.from(CALLER).toString("base64url")));
+    assert.equal((await get(url, "/", { cookie: cookieOf(answer) })).status, 200);
+    const secure = await signIn(url, CALLER, { "x-forwarded-proto": "https" });
+    assert.match(String(secure.headers["set-cookie"]?.[0]), /; Secure/);
+    assert.equal((await get(url, "/api/runs", { cookie: cookieOf(answer) })).status, 401, "the API takes tokens alone");
+  });
+
+  it("refuses a wrong token, and every session that was not given, is over, or was given for a withdrawn token", async (t) => {
+    const clock = movedClock();
+    const { url } = await start(t, { options: { clock } });
+    const wrong = await signIn(url, `${CALLER}x`);
+    assert.deepEqual([wrong.status, wrong.headers["set-cookie"]], [403, undefined]);
+    assert.ok(!wrong.text.includes(`${CALLER}x`));
+    const cookie = cookieOf(await signIn(url, CALLER));
+    const isIn = async (text: string, at = url) => (await get(at, "/", { cookie: text })).status === 200;
+    assert.ok(await isIn(cookie));
+    const [, ends = "", signature = ""] = /=(\d+)\.(.*)$/.exec(cookie) ?? [];
+    for (const forged of [
+      "",
+      "x",
+      `${Number(ends) + 1}.${signature}`,
+      `${ends}.${signature.slice(0, -2)}AA`,
+      `${ends}.`,
+    ]) {
+      assert.ok(!(await isIn(`gh-runner-session=${forged}`)), forged);
+    }
+    const rotated = await startService(t, { settings: { AUTH_TOKENS: OTHER }, options: { clock } });
+    assert.ok(!(await isIn(cookie, rotated.url)));
+    clock.move(7 * 86_400_000);
+    assert.ok(!(await isIn(cookie)));
+  });
+
+  it("goes on to a page of the service and to nothing else", async (t) => {
+    const { url } = await start(t);
+    for (const [next, location] of [
+      ["/runs/abc", "/runs/abc"],
+      ["/?status=failure", "/?status=failure"],
+      ["//elsewhere.example/", "/"],
+      ["/\\elsewhere.example/", "/"],
+      ["https://elsewhere.example/", "/"],
+      ["javascript:alert(1)", "/"],
+      ["/sign-out", "/"],
+      ["/runs/a\r\nx: y", "/runs/ax:%20y"],
+    ] as const) {
+      const answer = await post(url, "/sign-in", `token=${CALLER}&next=${encodeURIComponent(next)}`);
+      assert.equal(answer.headers.location, location, next);
+    }
+  });
+});
+
+describe("a page of another site", () => {
+  it("cannot make a browser dispatch, re-run or sign anybody in", async (t) => {
+    const { url, github } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    const run = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
+    const { host } = new URL(url);
+    for (const headers of [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+      { origin: "https://elsewhere.example" },
+      { origin: "null" },
+      { origin: `https://${host}.elsewhere.example` },
+    ]) {
+      assert.equal((await notify(url, { application: "pr-1" }, headers)).status, 403);
+      for (const path of [`/runs/${run}/rerun`, `/api/runs/${run}/rerun`, "/sign-in", "/sign-out"]) {
+        assert.equal((await post(url, path, "", headers)).status, 403, path);
+      }
+    }
+    assert.equal(github.dispatches.length, 1);
+  });
+
+  it("is not the service's own, behind a proxy or not, and no program is taken for one", async (t) => {
+    const { url, github } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    for (const headers of [
+      {},
+      { "sec-fetch-site": "same-origin" },
+      { "sec-fetch-site": "none" },
+      { origin: url },
+      { origin: "https://runs.example", "x-forwarded-host": "runs.example" },
+    ]) {
+      assert.equal((await notify(url, { application: "pr-1" }, headers)).status, 200);
+    }
+  });
+});
+
+describe("why nothing happened", () => {
+  it("is told of every request that was refused, with how often it came, also after a restart", async (t) => {
+    const DATA_DIR = temporaryFolder(t);
+    const settings = { AUTH_TOKENS: CALLER, DATA_DIR };
+    const bearer = { authorization: `Bearer ${CALLER}` };
+    const first = await startService(t, { settings });
+    const token = "secret-of-a-caller-0123456789";
+    await notify(first.url, { application: "<no value>", github_token: token }, bearer);
+    await notify(first.url, { application: "pr-1", github_token: `$${token}` }, bearer);
+    await notify(first.url, `{"application": "pr-2", ${token}`, bearer);
+    for (let times = 0; times < 3; times++) await notify(first.url, { application: "pr-3" });
+    await send(first.url, { path: "/dispatch", headers: bearer });
+    await notify(first.url, { application: "main" }, bearer);
+    await first.app.close();
+
+    const { url } = await startService(t, { settings: { DATA_DIR } });
+    const refused = await refusedIn(url);
+    assert.equal(refused.length, 5);
+    assert.match(refused[0]!, /^405 GET \/dispatch GET is not allowed here, send POST\. ArgoCD sends GET when/);
+    assert.match(refused[1]!, /^401 POST \/dispatch Send one of the service.*3 times/);
+    assert.match(refused[2]!, /^400 POST \/dispatch The body is not valid JSON/);
+    assert.match(refused[3]!, /^400 pr-1 POST \/dispatch github_token is an unresolved secret/);
+    assert.match(refused[4]!, /^400 &lt;no value&gt; POST \/dispatch application is/);
+    assert.ok(!refused.join().includes(token));
+  });
+
+  it("is told of a duplicate and of a superseded run in the list", async (t) => {
+    const { url, github } = await startService(t, {
+      settings: { DEDUPE_SECONDS: "600" },
+      options: { serverLimits: { drainMs: 50 } },
+    });
+    deploy(github, "pr-1", "abc");
+    await notify(url, { application: "pr-1" });
+    await notify(url, { application: "pr-1" });
+    github.fault({}, { kind: "hang" });
+    for (const revision of ["a", "b", "c"]) {
+      await notify(url, { application: "pr-2", revision }, { prefer: "respond-async" });
+    }
+    const { text } = await get(url, "/");
+    assert.match(text, /abc was dispatched for pr-1 by run [0-9a-f-]{36} within 600 s/);
+    assert.match(text, /A newer event took its place: <a href="\/runs\/[0-9a-f-]{36}">/);
+  });
+
+  it("keeps a bounded list, and a bounded text of each", async (t) => {
+    const store = openSqliteStore(temporaryFolder(t), { now: 0 });
+    t.after(() => store.close());
+    for (let at = 0; at < MAX_REFUSED + 20; at++) {
+      const event = { method: "POST", path: "/dispatch", status: 400, application: `pr-${at}`, reason: "no" };
+      await store.overview.noteRefused(event, at);
+    }
+    const refused = await store.overview.refused();
+    assert.equal(refused.length, MAX_REFUSED);
+    assert.deepEqual([refused[0]?.application, refused.at(-1)?.application], [`pr-${MAX_REFUSED + 19}`, "pr-20"]);
+
+    const { url } = await startService(t);
+    await notify(url, { application: "$".repeat(20_000) });
+    await until("it is noted", async () => (await refusedIn(url)).length === 1);
+    assert.ok((await get(url, "/refused")).text.length < 6000);
+  });
+});
+
+describe("minutes saved", () => {
+  it("count every run that was executed to its end, also when it was run again, and survive its deletion", async (t) => {
+    const clock = movedClock(Date.parse("2026-11-30T23:00:00Z"));
+    const { url, github } = await startService(t, { settings: { RETAIN_DAYS: "1" }, options: { clock } });
+    deploy(github, "pr-1", "abc");
+    await notify(url, { application: "pr-1" });
+    const failed = String((await notify(url, { application: "pr-none" })).headers["x-run-id"]);
+    await notify(url, { application: "main" });
+    await post(url, `/runs/${failed}/rerun`);
+    const saved = async () =>
+      /<h2>Actions minutes saved<\/h2>\s*<p class="figure">(\d+)<\/p>[\s\S]*?(\d+) in all/
+        .exec((await get(url, "/")).text)
+        ?.slice(1)
+        .map(Number);
+    await until("the re-run has ended", async () => (await saved())?.[1] === 4);
+    assert.deepEqual(await saved(), [4, 4]);
+    clock.move(3 * 86_400_000);
+    await until("old runs are deleted", async () => {
+      clock.move(60_000);
+      return /No runs yet/.test((await get(url, "/")).text);
+    });
+    assert.deepEqual(await saved(), [0, 4], "of this month, and of all time");
+  });
+});

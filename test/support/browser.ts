@@ -1,0 +1,70 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { TestContext } from "node:test";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** False, or why tests that need a browser are left out. With CHROMIUM_REQUIRED they are not: they fail. */
+export const withoutChromium: string | false =
+  existsSync(CHROMIUM) || process.env.CHROMIUM_REQUIRED
+    ? false
+    : `there is no ${CHROMIUM}: install Debian's package chromium, or set CHROMIUM to where it is`;
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+];
+
+/** A browser with a profile of its own; close it when done. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+}
+
+export type OpenPage = Page & {
+  /** Every address that the page asked for. */
+  readonly asked: readonly string[];
+  /** What the browser complained about: errors of the script, refusals by the content security policy. */
+  readonly complaints: readonly string[];
+};
+
+/** A page in a window of its own, with nothing remembered; it ends with the test. */
+export async function openPage(
+  t: TestContext,
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<OpenPage> {
+  const context = await browser.newContext(options);
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const asked: string[] = [];
+  const complaints: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  return Object.assign(page, { asked, complaints });
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe-core finds wrong with the page as it is. */
+export async function violations(page: Page): Promise<string[]> {
+  // Not as a script of the page: its own policy would refuse it.
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    // biome-ignore lint/suspicious/noExplicitAny: this runs in the browser, where axe has just been put
+    const { axe, document } = globalThis as any;
+    const found = await axe.run(document, { resultTypes: ["violations"] });
+    return found.violations.flatMap(
+      // biome-ignore lint/suspicious/noExplicitAny: axe's own result
+      ({ id, nodes }: any) => nodes.map(({ html, failureSummary }: any) => `${id}: ${html} ${failureSummary}`),
+    );
+  });
+}

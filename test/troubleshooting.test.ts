@@ -1,0 +1,410 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, it, type TestContext } from "node:test";
+import { privateAuthority } from "../sandbox/certificates.ts";
+import type { TokenGrant } from "../sandbox/credentials.ts";
+import type { Fault } from "../sandbox/faults.ts";
+import type { StandInGitHub } from "../sandbox/github.ts";
+import { readConfig } from "../src/config.ts";
+import { noAnswer } from "../src/github/failures.ts";
+import { movedClock } from "./support/clock.ts";
+import { DEPLOYMENT, deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
+
+const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
+const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
+const ISSUE_TOKEN = "POST /app/installations/{installation_id}/access_tokens";
+const FINE_GRAINED = "github_pat_0123456789abcdefABCDEF";
+
+const document = readFileSync(new URL("../docs/troubleshooting.md", import.meta.url), "utf8");
+
+/** Under each heading, the messages as they are documented; `…` stands for what differs from case to case. */
+const documented = new Map(
+  document
+    .split(/^### /m)
+    .slice(1)
+    .map((section) => [
+      section.split("\n", 1)[0] ?? "",
+      [...section.matchAll(/^```text\n([\s\S]*?)^```$/gm)].flatMap(([, block = ""]) => block.trim().split("\n")),
+    ]),
+);
+
+/** Starts what is needed and resolves with the message that the user gets. */
+type Case = (t: TestContext) => Promise<string>;
+
+type Scene = Parameters<typeof startService>[1] & {
+  /** Makes it fail. */
+  readonly when?: (github: StandInGitHub) => void;
+  readonly tag?: string;
+  readonly body?: Record<string, string>;
+};
+
+/**
+ * One notification; resolves with the reason as it stands in the log, in the history and, unless the run waits for a
+ * limit, in the answer.
+ */
+function told({ when = () => {}, tag = "abc", body = {}, ...service }: Scene): Case {
+  return async (t) => {
+    const { github, url, log, logLines } = await startService(t, service);
+    deploy(github, "pr-1", tag);
+    when(github);
+    const answer = await notify(url, { application: "pr-1", ...body });
+    const reason = String(log().findLast(({ reason }) => reason !== undefined)?.reason);
+    const shown = (await send(url, { path: `/api/runs/${answer.headers["x-run-id"]}` })).json;
+    assert.ok(shown.reason.startsWith(reason), shown.reason);
+    if (answer.status !== 202) assert.ok(answer.json.detail.startsWith(reason), answer.text);
+    for (const secret of [TOKEN, FINE_GRAINED, "ghs_"]) assert.ok(!logLines.join("").includes(secret));
+    assert.match(reason, /^[^\p{Cc}\p{Cf}]{20,3100}$/u);
+    return reason;
+  };
+}
+
+/** As a fault with the words that GitHub uses. */
+function answered(route: string, status: number, body: string | object, headers: Record<string, string> = {}): Case {
+  const fault: Fault = {
+    kind: "status",
+    status,
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    headers: typeof body === "string" ? { "content-type": "text/html; charset=utf-8", ...headers } : headers,
+  };
+  return told({ github: { basePath: "/api/v3" }, when: (github) => void github.fault({ route }, fault) });
+}
+
+const said = (route: string, status: number, message: string) => answered(route, status, { message });
+
+/** With a fine-grained token of this grant as the service's. */
+function granted(grant: TokenGrant, scene: Scene = {}): Case {
+  return told({
+    settings: { GITHUB_TOKEN: FINE_GRAINED },
+    ...scene,
+    when: (github) => github.token(FINE_GRAINED, grant),
+  });
+}
+
+const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
+const privateKey = keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+const installation = { id: 42, owner: "acme", suspended: false };
+
+/** With a GitHub App that is known to GitHub like this. */
+function withApp(when: (github: StandInGitHub) => void, settings: Record<string, string> = {}): Case {
+  const app = { GITHUB_TOKEN: "", GITHUB_APP_ID: "7", GITHUB_APP_PRIVATE_KEY: privateKey };
+  return told({ settings: { ...app, ...settings }, when });
+}
+
+const installed = (github: StandInGitHub, ...installations: Parameters<StandInGitHub["app"]>[0]["installations"]) =>
+  github.app({ id: 7, publicKey, installations });
+
+/** The service in front of a GitHub that is somewhere else, or is not there. */
+const at = (GITHUB_API_URL: string): Case => told({ settings: { GITHUB_API_URL } });
+
+function refusedAtStart(settings: Record<string, string>): Case {
+  return async () => {
+    try {
+      readConfig(settings);
+    } catch (error) {
+      return (error as Error).message.split("\n").at(-1)?.trim() ?? "";
+    }
+    throw new Error("it starts");
+  };
+}
+
+/** A port on which something answers, for as long as the test lasts. */
+async function serverOf(t: TestContext, status: number): Promise<number> {
+  const server = createServer((_, answer) => answer.writeHead(status).end());
+  server.on("connect", (_, socket) => socket.end(`HTTP/1.1 ${status} Refused\r\n\r\n`));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** Behind a proxy that refuses the tunnel to GitHub. */
+function tunnelRefused(status: number, credentials = ""): Case {
+  return async (t) => {
+    const proxy = `http://${credentials}127.0.0.1:${await serverOf(t, status)}`;
+    return told({ settings: { GITHUB_API_URL: "https://api.github.com", HTTPS_PROXY: proxy } })(t);
+  };
+}
+
+/** With an error as Node's TLS makes it: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+function connectionFailed(message: string, code: string): Case {
+  const attempted = {
+    tried: "reading a.yaml in acme/deployment",
+    repository: DEPLOYMENT,
+    permission: "Contents: read",
+  };
+  const error = Object.assign(new Error(message), { code });
+  return async () => noAnswer(attempted, "https://ghe.example/api/v3", error).message;
+}
+
+const LIMITED = { clock: movedClock(), random: () => 0 };
+
+/** By the headings of docs/troubleshooting.md. */
+const CASES: Readonly<Record<string, readonly Case[]>> = {
+  "The token is wrong, expired or revoked": [
+    told({ settings: { GITHUB_TOKEN: "ghp_wrong0123456789abcdef" } }),
+    told({ when: (github) => github.token(TOKEN, { expiresAt: Date.now() - 1 }) }),
+    told({ when: (github) => github.revoke(TOKEN) }),
+  ],
+  "Single sign-on": [
+    told({
+      when: (github) => github.token(TOKEN, { sso: "https://github.com/orgs/acme/sso?authorization_request=A1" }),
+    }),
+  ],
+  "A missing permission": [granted({ permissions: { contents: "read" } })],
+  "The repository is hidden or does not exist": [
+    granted({ repositories: [TARGET] }, { body: { application: "pr-2" } }),
+    granted({ repositories: [DEPLOYMENT] }),
+    told({ settings: { TARGET_REPO: "acme/typo" } }),
+    // A classic token without the scope.
+    told({
+      when: (github) => {
+        github.repository(DEPLOYMENT).isPrivate = false;
+        github.token(TOKEN, { scopes: ["public_repo"] });
+      },
+    }),
+  ],
+  // https://github.com/openSUSE/open-build-service/issues/18402, https://github.com/refined-github/refined-github/issues/6951
+  "The organisation does not take this token": [
+    said(
+      CONTENTS,
+      403,
+      "The 'acme' organization forbids access via a fine-grained personal access tokens if the token's lifetime is greater than 366 days. Please adjust your token's lifetime at the following URL: https://github.com/settings/personal-access-tokens/1",
+    ),
+    said(
+      CONTENTS,
+      403,
+      "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal access token with fine-grained permissions.",
+    ),
+  ],
+  // https://github.com/aquasecurity/trivy/issues/10567
+  "An IP allow list": [
+    said(
+      CONTENTS,
+      403,
+      "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.",
+    ),
+  ],
+  // Words as users report them; GitHub does not document them.
+  "The user is suspended": [said(CONTENTS, 403, "Sorry. Your account was suspended.")],
+  "The App is not installed": [
+    withApp((github) => installed(github)),
+    // Uninstalled after it was found.
+    withApp((github) => {
+      installed(github, installation);
+      github.fault({ route: ISSUE_TOKEN }, { kind: "status", status: 404 });
+    }),
+  ],
+  "The App's installation lacks the repository, or it was renamed": [
+    withApp((github) => {
+      installed(github, installation);
+      github.repository(DEPLOYMENT).rename("acme/other");
+    }),
+  ],
+  "The repository has another owner": [
+    withApp((github) => {
+      installed(github, { id: 43, owner: "globex" });
+      github.repository(TARGET).rename("globex/shop");
+    }),
+  ],
+  "The App lacks a permission": [
+    withApp((github) => installed(github, { ...installation, permissions: { contents: "read" } })),
+    // A token of another App, given to the service as it is: the words of the stand-in, and of GitHub.
+    said(DISPATCH, 403, "Resource not accessible by integration"),
+  ],
+  "The App's installation is suspended": [withApp((github) => installed(github, { ...installation, suspended: true }))],
+  "The App's key or id is wrong": [
+    withApp((github) => installed(github, installation), {
+      GITHUB_APP_PRIVATE_KEY: generateKeyPairSync("rsa", { modulusLength: 2048 })
+        .privateKey.export({ type: "pkcs8", format: "pem" })
+        .toString(),
+    }),
+    // Words as users report them; GitHub does not document them.
+    withApp(
+      (github) =>
+        void github.fault(
+          { route: "GET /repos/{owner}/{repo}/installation" },
+          { kind: "status", status: 404, body: '{"message":"Integration not found"}' },
+        ),
+    ),
+  ],
+  // https://github.com/tibdex/github-app-token/issues/102
+  "The clock is wrong": [
+    withApp(
+      (github) =>
+        void github.fault(
+          { route: "GET /repos/{owner}/{repo}/installation" },
+          {
+            kind: "status",
+            status: 401,
+            body: JSON.stringify({
+              message:
+                "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+            }),
+          },
+        ),
+    ),
+  ],
+  "The repository is archived": [
+    told({
+      when: (github) => {
+        github.repository(TARGET).archived = true;
+      },
+    }),
+  ],
+  // What the stand-in says was seen on workflow dispatches; GitHub documents nothing for this event.
+  "Actions is disabled": [
+    told({
+      when: (github) => {
+        github.repository(TARGET).actionsDisabled = true;
+      },
+    }),
+  ],
+  // https://github.com/github/rest-api-description/issues/3314, https://github.com/caarlos0/fork-cleaner/issues/99
+  "GitHub has blocked the repository": [
+    said(DISPATCH, 451, "Repository access blocked"),
+    said(DISPATCH, 403, "Repository access blocked"),
+  ],
+  "The event is too large": [
+    told({ tag: "x".repeat(60_000) }),
+    // https://github.com/mvasigh/dispatch-action/issues/23
+    said(DISPATCH, 422, "client_payload is too large."),
+  ],
+  "The event type is too long": [
+    refusedAtStart({ EVENT_TYPE: "x".repeat(101) }),
+    // https://github.com/github/docs/issues/16469
+    said(DISPATCH, 422, "Invalid request.\n\nOnly 100 characters are allowed; 101 were supplied."),
+  ],
+  "GitHub finds the request invalid": [said(DISPATCH, 422, "Invalid request.")],
+  "There is no values file": [told({ body: { application: "pr-2" } })],
+  "There is no such revision": [told({ body: { revision: "gone" } })],
+  "There is no such commit": [told({ settings: { VERIFY_COMMIT: "true" }, tag: "0badc0de" })],
+  "A limit of GitHub": [
+    told({
+      options: LIMITED,
+      when: (github) =>
+        void github.fault({ route: CONTENTS }, { kind: "limit", secondary: true, retryAfterSeconds: 60 }),
+    }),
+    told({
+      options: LIMITED,
+      when: (github) => void github.fault({ route: CONTENTS }, { kind: "limit", resetAt: Date.now() / 1000 + 600 }),
+    }),
+    async (t) => {
+      const settings = { GITHUB_LIMITS: "writes=1/3600s" };
+      const { github, url, log } = await startService(t, { settings, options: { clock: movedClock() } });
+      deploy(github, "pr-1", "abc");
+      assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+      assert.equal((await notify(url, { application: "pr-1" })).status, 202);
+      return String(log().at(-1)?.reason);
+    },
+  ],
+  "GitHub fails": [
+    answered(CONTENTS, 502, "<html><head><title>Unicorn! &middot; GitHub</title></head></html>"),
+    said(DISPATCH, 503, "Service unavailable"),
+  ],
+  "No connection": [
+    at("http://127.0.0.1:9"),
+    told({ when: (github) => void github.fault({ route: CONTENTS }, { kind: "reset" }) }),
+    told({
+      options: { githubTimeoutMs: 100 },
+      when: (github) => void github.fault({ route: CONTENTS }, { kind: "hang" }),
+    }),
+    told({ when: (github) => void github.fault({ route: CONTENTS }, { kind: "cut" }) }),
+  ],
+  "The certificate is not trusted": [told({ github: { tls: privateAuthority().issue("127.0.0.1") } })],
+  "The certificate is not valid today": [connectionFailed("certificate has expired", "CERT_HAS_EXPIRED")],
+  "The certificate is another host's": [
+    connectionFailed("Hostname/IP does not match certificate's altnames", "ERR_TLS_CERT_ALTNAME_INVALID"),
+  ],
+  "The host does not speak TLS": [async (t) => at(`https://127.0.0.1:${await serverOf(t, 200)}`)(t)],
+  "The proxy refuses": [
+    tunnelRefused(407),
+    tunnelRefused(407, "user:of-no-value@"),
+    tunnelRefused(403),
+    answered(CONTENTS, 407, "<html><title>Proxy Authentication Required</title>"),
+  ],
+  "A page in place of an answer": [
+    answered(CONTENTS, 200, "<html><title>Welcome to the guest network</title>"),
+    answered(CONTENTS, 404, "<html><title>Blocked by policy</title>"),
+    answered(DISPATCH, 403, "<html><title>Blocked by policy</title>"),
+  ],
+  "GitHub Enterprise Server without /api/v3": [
+    async (t) => {
+      const enterprise = await startService(t, { github: { enterprise: "3.19.0", basePath: "/api/v3" } });
+      return at(new URL(enterprise.github.url).origin)(t);
+    },
+    told({
+      when: (github) =>
+        void github.fault(
+          { route: CONTENTS },
+          { kind: "status", status: 302, body: "", headers: { location: "/login?return_to=secret" } },
+        ),
+    }),
+  ],
+  "A redirect to elsewhere": [
+    answered(
+      DISPATCH,
+      307,
+      { message: "Moved" },
+      { location: "https://elsewhere.example/repositories/1/dispatches?a=b" },
+    ),
+  ],
+  // https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api#user-agent
+  "The User-Agent is missing": [
+    said(
+      CONTENTS,
+      403,
+      "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.",
+    ),
+  ],
+  "Something else answers": [answered(DISPATCH, 200, {}), answered(DISPATCH, 418, { message: "teapot" })],
+  "GITHUB_API_URL is no address of an API": [
+    refusedAtStart({ GITHUB_API_URL: "https://github.com" }),
+    refusedAtStart({ GITHUB_API_URL: "https://www.github.com/" }),
+    refusedAtStart({ GITHUB_API_URL: "https://acme.ghe.com" }),
+    refusedAtStart({ GITHUB_API_URL: "https://api.github.com/api/v3" }),
+  ],
+};
+
+describe("docs/troubleshooting.md", () => {
+  it("lists what is tested here, and nothing else", () => {
+    assert.deepEqual([...documented.keys()], Object.keys(CASES));
+  });
+
+  for (const [heading, cases] of Object.entries(CASES)) {
+    it(`shows the messages that come when: ${heading}`, async (t) => {
+      const lines = documented.get(heading) ?? [];
+      const met = new Set<string>();
+      for (const produce of cases) {
+        const message = await produce(t);
+        const line = lines.find((each) => matches(each, message));
+        assert.ok(line, `not documented under "${heading}":\n${message}`);
+        met.add(line);
+      }
+      assert.deepEqual([...met].sort(), [...lines].sort(), "documented, but no case of this test produces it");
+    });
+  }
+});
+
+function matches(line: string, message: string): boolean {
+  const pattern = line.split("…").map(RegExp.escape).join(".+?");
+  return new RegExp(`^${pattern}$`, "u").test(message);
+}
+
+describe("a message", () => {
+  it("is one line and short, whatever GitHub or a proxy sends", async (t) => {
+    const page = `<html>\u0000\u001b[31m\u202e${"x".repeat(4_900_000)}`;
+    const message = await answered(CONTENTS, 404, page, { location: `/${"y".repeat(8000)}` })(t);
+    assert.ok(message.length < 1000, `${message.length} characters`);
+    assert.match(message, /check GITHUB_API_URL and any proxy/);
+  });
+
+  it("never shows a long tag in full", async (t) => {
+    const settings = { VERIFY_COMMIT: "true" };
+    const message = await told({ settings, tag: `"${"z".repeat(60_000)}\\e[31m\\n"` })(t);
+    assert.ok(message.length < 1000, `${message.length} characters`);
+    assert.match(message, /has no commit z+, which stands under .* VERIFY_COMMIT=false dispatches without looking\.$/);
+  });
+});
