@@ -45,7 +45,7 @@ function eventsOf(chance: Chance): Event[] {
 
 describe("a service that is killed", () => {
   it(`${DEPLOYMENTS} deployments and ${KILLS} kills: every answered one is dispatched, or superseded by one that is`, {
-    timeout: 180_000,
+    timeout: 300_000,
   }, async (t) => {
     t.diagnostic(`CRASH_SEED=${SEED}`);
     const [chance, slowness] = [chanceOf(SEED), chanceOf(SEED + 1)];
