@@ -56,6 +56,34 @@ describe("the SQLite store, opened again after its process was gone", () => {
   });
 });
 
+describe("the SQLite store, opened again and again after its process was gone", () => {
+  it("ends the run that was running each time, and its group goes on", async (t) => {
+    const folder = temporaryFolder(t);
+    let at = NOW;
+    for (let start = 0; start < 10; start++, at += 60_000) {
+      const store = openSqliteStore(folder, { now: at });
+      if (start === 0) await store.accept(event("deadly", { group: "g" }), LEASE);
+      const later = { ...LEASE, now: at + 30_000, until: at + 60_000, limit: 10 };
+      assert.deepEqual(
+        (await store.claim(later)).map(({ run, attempt }) => [run.id, attempt]),
+        [["deadly", start + 1]],
+      );
+      await store.close();
+    }
+    const store = openSqliteStore(folder, { now: at });
+    t.after(() => store.close());
+    const { run, attempts } = (await store.get("deadly"))!;
+    assert.deepEqual([run.status, attempts.length], ["failure", 10]);
+    assert.match(run.reason ?? "", /10 times in a row/);
+    await store.accept(event("next", { group: "g" }), { ...LEASE, now: at });
+    const claims = await store.claim({ ...LEASE, now: at, limit: 10 });
+    assert.deepEqual(
+      claims.map(({ run }) => run.id),
+      ["next"],
+    );
+  });
+});
+
 describe("writes of one turn of the event loop", () => {
   it("share one commit: a burst of 200 events costs one flush of the disk", async (t) => {
     const folder = temporaryFolder(t);

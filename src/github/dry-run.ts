@@ -34,8 +34,11 @@ function asIfTaken(method: string, path: string): Answer {
   return {
     status: isEmpty ? 204 : method === "POST" ? 201 : 200,
     headers: isEmpty ? {} : { "content-type": "application/json; charset=utf-8" },
-    bytes: new TextEncoder().encode(isEmpty ? "" : "{}"),
+    bytes: new TextEncoder().encode(isEmpty ? "" : JSON.stringify(STAND_IN)),
     message: "",
     documentationUrl: "",
   };
 }
+
+/** Enough to name what was not made in the next request; whatever else GitHub would tell of it is undefined. */
+const STAND_IN = { id: 0, number: 0 };
