@@ -175,7 +175,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     const until = word?.refused
       ? pause.limited(word.until, episode, now)
       : word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS)
-        ? pause.announced(word.until)
+        ? pause.announced(word.until, now)
         : undefined;
     if (until !== undefined) {
       cap = 1;

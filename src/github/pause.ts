@@ -1,4 +1,5 @@
 import type { Pause } from "../model/limits.ts";
+import { LONGEST_MS } from "./limit-answers.ts";
 
 /** Silence after a secondary limit that names no time; doubled each time it repeats. */
 const UNNAMED_MS = 60_000;
@@ -16,20 +17,28 @@ const LONGEST_DOUBLED_MS = 15 * 60_000;
  */
 export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined) => void) {
   let silentUntil = known?.until ?? 0;
+  /** No more than this can be left of it: the clock may be set back in the middle. */
+  let longestLeft = LONGEST_MS;
   let strikes = known?.strikes ?? 0;
   let episode = 0;
   let kept = known !== undefined;
 
-  function extendTo(until: number): void {
-    if (until <= silentUntil) return;
+  function extendTo(until: number, now: number): void {
+    if (until <= untilAt(now)) return;
     silentUntil = until;
+    longestLeft = until - now;
     kept = true;
     keep({ until, strikes });
   }
 
+  function untilAt(now: number): number {
+    silentUntil = Math.min(silentUntil, now + longestLeft);
+    return Math.max(silentUntil, now);
+  }
+
   return {
     /** When requests may be sent again, epoch milliseconds; `now` when they may. */
-    until: (now: number): number => Math.max(silentUntil, now),
+    until: untilAt,
     /** Requests remember the episode in which they were sent. */
     episode: (): number => episode,
     /** Whether a pause, or a strike of an earlier one, must be remembered. */
@@ -41,13 +50,13 @@ export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined
         strikes++;
       }
       const doubled = (first: number) => now + Math.min(LONGEST_DOUBLED_MS, first * 2 ** Math.max(0, strikes - 1));
-      extendTo(named === undefined ? doubled(UNNAMED_MS) : Math.max(named, doubled(LEAST_MS)));
+      extendTo(named === undefined ? doubled(UNNAMED_MS) : Math.max(named, doubled(LEAST_MS)), now);
       return silentUntil;
     },
     /** GitHub said, with an ordinary answer, that nothing is left until a time; returns when the pause ends. */
-    announced(until: number): number {
+    announced(until: number, now: number): number {
       episode++;
-      extendTo(until);
+      extendTo(until, now);
       return silentUntil;
     },
     /** An ordinary answer came to a request of this episode. */
