@@ -516,5 +516,7 @@ describe("a gate", () => {
     await send("read", () => secondary());
     clock.move(MINUTE);
     assert.ok(!idle(gate), "its strike is forgotten");
+    clock.move(60 * MINUTE);
+    assert.ok(idle(gate), "a token that was seen once is remembered for ever");
   });
 });

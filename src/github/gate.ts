@@ -239,7 +239,8 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       reservations.set(reservation, held);
       return reservation;
     },
-    isIdle: () => inFlight === 0 && waiters.length === 0 && !pause.isKnown() && spending.isEmpty(clock.now()),
+    isIdle: () =>
+      inFlight === 0 && waiters.length === 0 && !pause.isKnown(clock.now()) && spending.isEmpty(clock.now()),
     state() {
       const until = pause.until(clock.now());
       return {

@@ -7,6 +7,9 @@ const UNNAMED_MS = 60_000;
 /** The least silence after a limit that names a time which has passed already; doubled likewise. */
 const LEAST_MS = 1000;
 
+/** An account that sends nothing any more, such as a token that was seen once, is not remembered for ever. */
+const STRIKES_KEPT_MS = 3_600_000;
+
 /** What doubling ends at. */
 const LONGEST_DOUBLED_MS = 15 * 60_000;
 
@@ -41,8 +44,8 @@ export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined
     until: untilAt,
     /** Requests remember the episode in which they were sent. */
     episode: (): number => episode,
-    /** Whether a pause, or a strike of an earlier one, must be remembered. */
-    isKnown: (): boolean => kept,
+    /** Whether a pause, or the strikes of one that ended lately, must be remembered. */
+    isKnown: (now: number): boolean => kept && now < silentUntil + STRIKES_KEPT_MS,
     /** A request was refused; returns when the pause ends. */
     limited(named: number | undefined, sentIn: number, now: number): number {
       if (sentIn === episode) {
