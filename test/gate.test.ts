@@ -461,6 +461,50 @@ describe("a request that was let through and not yet sent when a pause begins", 
   });
 });
 
+describe("a clock that is set back", () => {
+  const YEAR = 365 * 24 * 60 * MINUTE;
+  const limits: readonly Limit[] = [{ unit: "writes", most: 1, ms: MINUTE }];
+
+  it("lengthens no window", async () => {
+    const { clock, send } = gateWith({ limits });
+    await send("write");
+    clock.move(-YEAR);
+    assert.equal(refusal(await send("write")).notBefore, clock.now() + MINUTE);
+    clock.move(MINUTE);
+    assert.ok(isSent(await send("write")));
+  });
+
+  it("lengthens no window that was stored", async () => {
+    const at = movedClock().now() + YEAR;
+    const { clock, send } = gateWith({
+      limits,
+      known: { account: "test", spent: [{ at, points: 5, writes: 1 }], pause: undefined },
+    });
+    assert.equal(refusal(await send("write")).notBefore, clock.now() + MINUTE);
+  });
+
+  it("lengthens no pause, and one that was stored to a day at most", async () => {
+    const { clock, send } = gateWith();
+    await send("read", () => secondary({ "retry-after": "60" }));
+    clock.move(-YEAR);
+    assert.equal(refusal(await send("read")).notBefore, clock.now() + MINUTE);
+    const until = clock.now() + YEAR;
+    const later = gateWith({ clock, known: { account: "test", spent: [], pause: { until, strikes: 1 } } });
+    assert.equal(refusal(await later.send("read")).notBefore, clock.now() + 24 * 60 * MINUTE);
+  });
+
+  it("keeps nobody to a time that was promised before", async () => {
+    const { clock, send } = gateWith({ limits });
+    await send("write");
+    assert.ok(!isSent(await send("write", () => OK, "a")));
+    clock.move(-YEAR);
+    const { notBefore } = refusal(await send("write", () => OK, "a"));
+    assert.equal(notBefore, clock.now() + MINUTE);
+    clock.move(MINUTE);
+    assert.ok(isSent(await send("write", () => OK, "a")));
+  });
+});
+
 describe("a gate", () => {
   it("is idle when there is nothing to remember", async () => {
     const { gate, send, clock } = gateWith({ limits: DOCUMENTED });
@@ -473,5 +517,7 @@ describe("a gate", () => {
     await send("read", () => secondary());
     clock.move(MINUTE);
     assert.ok(!idle(gate), "its strike is forgotten");
+    clock.move(60 * MINUTE);
+    assert.ok(idle(gate), "a token that was seen once is remembered for ever");
   });
 });

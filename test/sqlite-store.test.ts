@@ -199,3 +199,28 @@ function commitsIn(folder: string): number {
   }
   return commits;
 }
+
+describe("what the SQLite store keeps of GitHub's limits", () => {
+  it("are the pauses of accounts that are still there, over a restart", async (t) => {
+    const folder = temporaryFolder(t);
+    const first = openSqliteStore(folder, { now: NOW });
+    const day = 86_400_000;
+    await first.limits.pause("token seen once", { until: NOW, strikes: 1 });
+    await first.limits.pause("installation 1", { until: NOW + 2 * day, strikes: 2 });
+    await first.limits.pause("installation 2", { until: NOW + 3 * day, strikes: 1 });
+    await first.limits.pause("installation 2", { until: NOW + 3 * day + 1, strikes: 2 });
+    await first.close();
+    const second = openSqliteStore(folder, { now: NOW });
+    t.after(() => second.close());
+    const known = await second.limits.recall(0);
+    assert.deepEqual(
+      known.map(({ account, pause }) => [account, pause?.strikes]),
+      [
+        ["installation 1", 2],
+        ["installation 2", 2],
+      ],
+    );
+    await second.limits.pause("installation 1", undefined);
+    assert.deepEqual((await second.limits.recall(0)).length, 1);
+  });
+});

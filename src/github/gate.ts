@@ -169,7 +169,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     const until = word?.refused
       ? pause.limited(word.until, episode, now)
       : word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS)
-        ? pause.announced(word.until)
+        ? pause.announced(word.until, now)
         : undefined;
     if (until !== undefined) {
       cap = 1;
@@ -233,7 +233,8 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       reservations.set(reservation, held);
       return reservation;
     },
-    isIdle: () => inFlight === 0 && waiters.length === 0 && !pause.isKnown() && spending.isEmpty(clock.now()),
+    isIdle: () =>
+      inFlight === 0 && waiters.length === 0 && !pause.isKnown(clock.now()) && spending.isEmpty(clock.now()),
     state() {
       const until = pause.until(clock.now());
       return {
