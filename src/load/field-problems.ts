@@ -72,7 +72,8 @@ function triggerProblems(
 }
 
 /** Each of the service's own paths, and what lies below. */
-const RESERVED = /^\/(health|ready|api|webhooks|openapi\.json|metrics|runs|workflows|assets|refused|live|sign-in|sign-out)(\/|$)/;
+const RESERVED =
+  /^\/(health|ready|api|webhooks|openapi\.json|metrics|runs|workflows|assets|refused|live|sign-in|sign-out)(\/|$)/;
 
 const path: Check = (value) => {
   if (typeof value !== "string" || !/^\/[\w.~/-]*[\w~-]$/.test(value)) {
