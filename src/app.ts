@@ -161,7 +161,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
           overview: store.overview,
           accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
           live,
-          web: { url: webUrlOf(config.githubApiUrl), targetRepo: config.targetRepo },
+          web: {
+            url: webUrlOf(config.githubApiUrl),
+            repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,
+          },
           clock,
         }
       : undefined,

@@ -78,7 +78,7 @@ describe("the page", () => {
         accounts: () => [],
         live: livePages(async () => "1", systemClock),
         workflows: [],
-        web: { url: "https://github.com", targetRepo: "acme/shop" },
+        web: { url: "https://github.com", repositoryOf: () => "acme/shop" },
         version: "1.2.3",
         clock: systemClock,
         tokens: [],

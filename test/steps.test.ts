@@ -97,7 +97,7 @@ describe("a step", () => {
       return reasons;
     });
     const [cyclic, twice] = ((await (await accept()).outcome)?.outputs ?? []) as string[];
-    assert.match(cyclic ?? "", /Keeping the result of the step cycle failed: JSON cannot carry it.*circular/is);
+    assert.match(cyclic ?? "", /Keeping the result of the step cycle failed: it cannot be kept as JSON.*circular/is);
     assert.match(twice ?? "", /the step twice failed: this attempt has had a step of that name.*a name of its own/);
   });
 });

@@ -79,6 +79,13 @@ describe("gh-runner workflows", () => {
     assert.equal(JSON.parse(json.stdout).length, 4);
   });
 
+  it("fails, and says why, when a file ends the process while it is loaded", async (t) => {
+    const folder = workflowsFolder(t, { "ends.ts": "process.exit(0);" });
+    const { code, stderr } = await command(["workflows"], { WORKFLOWS_DIR: folder });
+    assert.match(stderr, /^Cannot start\. The process was ended while ends\.ts was loaded: take process\.exit out/);
+    assert.equal(code, 1);
+  });
+
   it("ends with 1 and names what is wrong", async (t) => {
     const folder = workflowsFolder(t, { "bad.ts": "export default 5;" });
     const { code, stderr } = await command(["workflows"], { WORKFLOWS_DIR: folder });

@@ -38,9 +38,21 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
   "kills-itself": { body: 'process.kill(process.pid, "SIGKILL");', reason: /called process\.kill/ },
   "returns-a-cycle": {
     body: "const a: any = {}; a.a = a; return a;",
-    reason: /returned what JSON cannot carry: .*circular/i,
+    reason: /returned what cannot be kept as JSON: .*circular/i,
   },
-  "returns-a-bigint": { body: "return { n: 1n } as never;", reason: /returned what JSON cannot carry/ },
+  "returns-a-bigint": { body: "return { n: 1n } as never;", reason: /returned what cannot be kept as JSON/ },
+  "returns-a-flood": {
+    body: 'return { text: "x".repeat(70_000) };',
+    reason: /returned what cannot be kept as JSON: it has 70011 characters, at most 65536 are kept/,
+  },
+  "keeps-a-flood": {
+    body: 'await step("all", async () => "x".repeat(1_000_001)); return {};',
+    reason: /Keeping the result of the step all failed: it cannot be kept as JSON: it has 1000003 characters/,
+  },
+  "throws-a-flood": {
+    body: 'throw new Error("x".repeat(1_000_000));',
+    reason: /^The workflow threw Error: x{3000,3999}…$/,
+  },
   "leaks-an-interval": {
     body: "setInterval(() => {}, 1); return {};",
     reason: /left 1 interval running \(setInterval\), which the service has stopped/,

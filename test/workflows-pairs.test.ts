@@ -29,7 +29,8 @@ describe("environment-ready", () => {
 
     const dispatch = (path: string, application: string) =>
       send(url, { method: "POST", path, body: JSON.stringify({ application }) });
-    assert.deepEqual((await dispatch("/web/dispatch", "web-7")).json, {
+    const sent = await dispatch("/web/dispatch", "web-7");
+    assert.deepEqual(sent.json, {
       status: "success",
       commitHash: "abc123",
       sourceName: "web-7",
@@ -47,6 +48,10 @@ describe("environment-ready", () => {
     );
     assert.match((await dispatch("/web/dispatch", "pr-7")).json.reason, /doesn't start with 'web-'/);
     assert.equal((await dispatch("/dispatch", "web-7")).json.status, "skipped");
+    const run = sent.headers["x-run-id"];
+    const page = (await send(url, { path: `/runs/${run}` })).text;
+    assert.match(page, /href="[^"]+\/umbrella\/web\/commit\/abc123"/);
+    assert.match(page, /href="[^"]+\/umbrella\/web\/actions\?/);
     assert.ok(!logLines.some((line) => line.includes(settings.UMBRELLA_TOKEN)));
   });
 });

@@ -4,8 +4,8 @@ import type { Json, Run } from "../model/run.ts";
 export type GitHubWeb = {
   /** `https://github.com`, without a slash at the end. */
   readonly url: string;
-  /** The repository, as owner/name, that receives the events. */
-  readonly targetRepo: string;
+  /** The repository, as owner/name, that the runs of a workflow are about. */
+  readonly repositoryOf: (workflow: string) => string | undefined;
 };
 
 /**
@@ -24,8 +24,12 @@ export function webUrlOf(apiUrl: string): string {
 
 export type Commit = { readonly hash: string; readonly short: string; readonly href: string | undefined };
 
-/** The commit that a run dispatched; linked when it can be a commit's name at all. */
-export function commitOf({ outputs }: Pick<Run, "outputs">, { url, targetRepo }: GitHubWeb): Commit | undefined {
+/** The commit that a run dispatched; linked when it can be a commit's name at all, and its repository is known. */
+export function commitOf(
+  { workflow, outputs }: Pick<Run, "workflow" | "outputs">,
+  { url, repositoryOf }: GitHubWeb,
+): Commit | undefined {
+  const repository = repositoryOf(workflow);
   const hash = isObject(outputs) ? outputs.commitHash : undefined;
   if (typeof hash !== "string" || hash === "") return undefined;
   const isName = /^(?!\.+$)[\w.-]{1,100}$/.test(hash);
@@ -33,13 +37,13 @@ export function commitOf({ outputs }: Pick<Run, "outputs">, { url, targetRepo }:
   return {
     hash,
     short: isHash ? hash.slice(0, 7) : hash.slice(0, 40),
-    href: isName ? `${url}/${targetRepo}/commit/${hash}` : undefined,
+    href: isName && repository ? `${url}/${repository}/commit/${hash}` : undefined,
   };
 }
 
-/** The runs in the target repository's Actions that this kind of event has started. */
-export function actionsUrl({ url, targetRepo }: GitHubWeb): string {
-  return `${url}/${targetRepo}/actions?query=event%3Arepository_dispatch`;
+/** The runs in a repository's Actions that this kind of event has started. */
+export function actionsUrl(repository: string, { url }: GitHubWeb): string {
+  return `${url}/${repository}/actions?query=event%3Arepository_dispatch`;
 }
 
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {

@@ -45,6 +45,7 @@ ${run.outputs === undefined ? "" : json("Outputs", run.outputs, run.id)}
 
 function facts(run: Run, web: GitHubWeb, now: number) {
   const commit = commitOf(run, web);
+  const repository = web.repositoryOf(run.workflow);
   const took = tookMs(run, now);
   const fact = (name: string, value: unknown) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   return html`<dl class="facts">
@@ -53,7 +54,7 @@ ${commit ? fact("Commit", commit.href ? html`<a href="${commit.href}"><code>${co
 ${fact("Accepted", time(run.acceptedAt, "age", now))}
 ${took === undefined ? "" : fact(run.attempts > 1 ? "Last attempt took" : "Duration", durationText(took))}
 ${fact("Attempts", run.attempts)}
-${fact("GitHub", html`<a href="${actionsUrl(web)}">Actions in ${web.targetRepo}</a>`)}
+${repository ? fact("GitHub", html`<a href="${actionsUrl(repository, web)}">Actions in ${repository}</a>`) : ""}
 ${fact("Run", html`<code class="id">${run.id}</code>`)}
 </dl>`;
 }

@@ -27,6 +27,7 @@ export function fieldProblems(
     optional: {
       concurrency: (value) => (typeof value === "string" ? undefined : aFunction(value)),
       githubToken: variable,
+      repository: matching(/^[\w.-]+\/[\w.-]+$/, 'a repository, such as "acme/shop"'),
       labels: aFunction,
       dedupe: object('{ key: ({ body }) => body.url, within: "10m" }'),
       timeout: aDuration,

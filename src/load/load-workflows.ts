@@ -26,7 +26,24 @@ export async function loadWorkflows(
 ): Promise<readonly LoadedFile[]> {
   const files = workflowFilesIn(folder);
   onClose("the modules for workflows", offerModules(folder));
-  return Promise.all(files.map((file) => load(resolve(folder), file)));
+  const loading = new Set(files);
+  const sayWhy = () => exitedWhile(loading);
+  process.once("exit", sayWhy);
+  try {
+    return await Promise.all(files.map((file) => load(resolve(folder), file).finally(() => loading.delete(file))));
+  } finally {
+    process.off("exit", sayWhy);
+  }
+}
+
+/** A file that ends the process while it is loaded would do so in silence, and with 0 CI would take it for right. */
+function exitedWhile(loading: ReadonlySet<string>): void {
+  const files = [...loading].join(", ");
+  process.stderr.write(
+    `Cannot start. The process was ended while ${files} ${loading.size === 1 ? "was" : "were"} loaded: ` +
+      "take process.exit out of what is done outside of `run`.\n",
+  );
+  process.exitCode ||= 1;
 }
 
 function workflowFilesIn(folder: string): readonly string[] {

@@ -30,6 +30,8 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   readonly env?: readonly EnvName[];
   /** Name of the environment variable with the GitHub token that this workflow uses in place of the service's own. */
   readonly githubToken?: string;
+  /** The GitHub repository, `owner/name`, that its runs are about: the page links their commits and Actions there. */
+  readonly repository?: string;
   /** Short facts about an event for the log record of each attempt, such as the application's name. */
   labels?(given: Given): Readonly<Record<string, string | undefined>>;
   /**

@@ -10,6 +10,7 @@ import { givenOf, type Workflow } from "../model/workflow.ts";
 import { confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
+import { keptReason } from "./kept.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 export type AttemptNeeds = {
@@ -138,7 +139,7 @@ function labelsOf(workflow: Workflow, { input }: Run): Readonly<Record<string, s
 }
 
 function cleaned(outcome: Outcome, scrub: (text: string) => string): Outcome {
-  return outcome.status === "success" ? outcome : { ...outcome, reason: scrub(outcome.reason) };
+  return outcome.status === "success" ? outcome : { ...outcome, reason: keptReason(scrub(outcome.reason)) };
 }
 
 function unknownWorkflow({ workflow }: Run): Outcome {

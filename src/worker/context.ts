@@ -7,6 +7,7 @@ import type { Json, Step } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./confined.ts";
+import { keptJson, keptReason } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
 import type { StoreHealth } from "./store-health.ts";
 import { waitFor } from "./wait-for.ts";
@@ -63,7 +64,10 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
         await keep({ result, error: undefined });
         return result as Result;
       } catch (error) {
-        await keep({ result: undefined, error: scrub(error instanceof Error ? error.message : String(error)) });
+        await keep({
+          result: undefined,
+          error: keptReason(scrub(error instanceof Error ? error.message : String(error))),
+        });
         throw error;
       }
     },
@@ -110,15 +114,18 @@ function requireNew(begun: Set<string>, name: string): void {
   begun.add(name);
 }
 
+/** As much as GitHub Actions takes for an output, in characters of JSON. */
+const MAX_RESULT_CHARACTERS = 1_000_000;
+
 /** As the history keeps it, so that the first attempt gets what later ones would. */
 function asJson(result: unknown, name: string): Json | undefined {
   if (result === undefined) return undefined;
   try {
-    return JSON.parse(JSON.stringify(result)) as Json;
+    return keptJson(result, MAX_RESULT_CHARACTERS);
   } catch (cause) {
     throw new PermanentFailure({
       tried: `keeping the result of the step ${name}`,
-      happened: `JSON cannot carry it: ${(cause as Error).message}`,
+      happened: `it cannot be kept as JSON: ${(cause as Error).message}`,
       remedy: "Return only what later steps need of it.",
       cause,
     });

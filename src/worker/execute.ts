@@ -1,7 +1,8 @@
 import { isFailure } from "../model/failure.ts";
-import type { Json, Outcome } from "../model/run.ts";
+import type { Outcome } from "../model/run.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import { type Context, skipReason, type Workflow } from "../model/workflow.ts";
+import { keptJson } from "./kept.ts";
 
 /** Carries one event through a workflow. Never throws: whatever the workflow throws becomes an outcome. */
 export async function execute(workflow: Pick<Workflow, "run">, context: Context): Promise<Outcome> {
@@ -25,11 +26,14 @@ export function failedBy(error: unknown): Outcome {
   }
 }
 
+/** As large as the body of a request may be, in characters of JSON: outputs stand in the log and in every list. */
+const MAX_OUTPUTS_CHARACTERS = 65_536;
+
 function success(result: unknown): Outcome {
   try {
-    return { status: "success", outputs: JSON.parse(JSON.stringify(result ?? null)) as Json };
+    return { status: "success", outputs: keptJson(result, MAX_OUTPUTS_CHARACTERS) };
   } catch (error) {
-    const reason = `The workflow returned what JSON cannot carry: ${(error as Error).message}`;
+    const reason = `The workflow returned what cannot be kept as JSON: ${(error as Error).message}`;
     return { status: "failure", reason, http: 500, kind: "permanent" };
   }
 }

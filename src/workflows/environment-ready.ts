@@ -65,6 +65,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
 
   return defineWorkflow({
     name: options.name,
+    repository: options.targetRepo,
     ...(options.githubToken === undefined ? {} : { githubToken: options.githubToken }),
     on: {
       http: {
