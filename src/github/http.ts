@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { type Dispatcher, errors } from "undici";
 import { openConnections } from "./connections.ts";
 import { inTurns } from "./in-turns.ts";
+import { movedRepositories } from "./moved-repositories.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 import { type WireRequest, wireRequests } from "./wire-request.ts";
 
@@ -77,8 +78,10 @@ export function openGitHubHttp({
     maxAnswerBytes: MAX_ANSWER_BYTES,
   });
 
+  const moved = movedRepositories(apiUrl.slice(origin.length));
   const send: Send = async (route, parameters, token, begin) => {
     let request = requestFor(route, parameters);
+    request = { ...request, path: moved.pathNow(request.path) };
     for (let redirects = 0; ; redirects++) {
       const answer = await turns
         .take(async () => {
@@ -90,6 +93,7 @@ export function openGitHubHttp({
         });
       const path = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
       if (path === undefined) return answer;
+      moved.redirected(request.path, path);
       request = { ...request, path };
     }
   };

@@ -1,0 +1,35 @@
+/** After so long the old name is asked again: meanwhile it may have become another repository's. */
+const REMEMBERED_MS = 60_000;
+
+/**
+ * Where renamed repositories have moved to, by what their redirects said lately. Without it each request to one is two,
+ * which GitHub's limits count.
+ * @param now milliseconds of a clock that never goes back.
+ */
+export function movedRepositories(apiPath: string, now: () => number = () => performance.now()) {
+  const moved = new Map<string, { readonly to: string; readonly until: number }>();
+  const named = new RegExp(`^${RegExp.escape(apiPath)}/repos/[^/?]+/[^/?]+`, "i");
+  const numbered = new RegExp(`^${RegExp.escape(apiPath)}/repositories/\\d+`);
+
+  return {
+    /** The path by which a request spares itself the redirect. */
+    pathNow(path: string): string {
+      if (moved.size === 0) return path;
+      const name = named.exec(path)?.[0];
+      const known = name === undefined ? undefined : moved.get(name.toLowerCase());
+      if (name === undefined || known === undefined) return path;
+      if (known.until > now()) return known.to + path.slice(name.length);
+      moved.delete(name.toLowerCase());
+      return path;
+    },
+    /** A request to the first path was sent on to the second. */
+    redirected(from: string, to: string): void {
+      const name = named.exec(from)?.[0];
+      const target = numbered.exec(to)?.[0];
+      if (name === undefined || target === undefined) return;
+      // The rest may be spelled in another way; a redirect to somewhere else says nothing about the repository.
+      if (from.slice(name.length) !== to.slice(target.length)) return;
+      moved.set(name.toLowerCase(), { to: target, until: now() + REMEMBERED_MS });
+    },
+  };
+}
