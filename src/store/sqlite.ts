@@ -15,7 +15,7 @@ import { batchedWrites } from "./batch.ts";
 import { interrupting } from "./interrupt.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
 import { cannot, openSqlite } from "./open-sqlite.ts";
-import { attemptOf, type Row, runOf, stepOf } from "./rows.ts";
+import { attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf } from "./rows.ts";
 
 /**
  * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
@@ -246,12 +246,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     where("grp = ?", group);
     where("seq < ?", cursor === undefined ? undefined : Number(cursor));
     const rows = all(
-      `SELECT * FROM runs ${indexFor(status)} ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`,
+      `SELECT ${LISTED} FROM runs ${indexFor(status)} ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`,
       ...values,
       limit + 1,
     );
     const page = rows.slice(0, limit);
-    return { runs: page.map(runOf), next: rows.length > limit ? String(page.at(-1)?.seq) : undefined };
+    return { runs: page.map(listedRunOf), next: rows.length > limit ? String(page.at(-1)?.seq) : undefined };
   }
 
   /** Goes through the oldest runs only, so that it needs no index. */
