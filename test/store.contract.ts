@@ -502,6 +502,19 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
       ]);
     });
 
+    promise("stand when an event joins the run: it is the same event, told again", async (store) => {
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      const first = await claimOne(store);
+      await store.saveStep(first, stepOf(first, "comment", { result: { id: 7 } }));
+      await store.settle(first, attemptOf(first, "failure"), again(NOW + 5000));
+      assert.equal((await store.accept(event({ group: "g" }), lease(NOW + 10))).run, run);
+      const second = await claimOne(store, NOW + 5000);
+      assert.deepEqual(
+        second.steps.map(({ name, result }) => [name, result]),
+        [["comment", { id: 7 }]],
+      );
+    });
+
     promise("are handed on over an interruption", async (store) => {
       await store.accept(event(), lease());
       const first = await claimOne(store);
