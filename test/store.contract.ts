@@ -60,9 +60,12 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
       assert.deepEqual(accepted, { joined: false, superseded: undefined, claim: undefined });
       const [queued] = (await store.list({}, { limit: 10 })).runs;
       assert.deepEqual(
-        [queued?.id, queued?.status, queued?.group, queued?.input, queued?.acceptedAt, queued?.attempts],
-        [run, "queued", "g", input, NOW, 0],
+        [queued?.id, queued?.status, queued?.group, queued?.acceptedAt, queued?.attempts],
+        [run, "queued", "g", NOW, 0],
       );
+
+      assert.ok(queued && !("input" in queued), "a list does not carry what each run was given");
+      assert.deepEqual((await store.get(run))?.run.input, input);
 
       const claim = await claimOne(store, NOW + 5);
       assert.deepEqual([claim.attempt, claim.steps, claim.run.status, claim.run.input], [1, [], "running", input]);
@@ -497,6 +500,19 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
         "send 1 502",
         "send 2 undefined",
       ]);
+    });
+
+    promise("stand when an event joins the run: it is the same event, told again", async (store) => {
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      const first = await claimOne(store);
+      await store.saveStep(first, stepOf(first, "comment", { result: { id: 7 } }));
+      await store.settle(first, attemptOf(first, "failure"), again(NOW + 5000));
+      assert.equal((await store.accept(event({ group: "g" }), lease(NOW + 10))).run, run);
+      const second = await claimOne(store, NOW + 5000);
+      assert.deepEqual(
+        second.steps.map(({ name, result }) => [name, result]),
+        [["comment", { id: 7 }]],
+      );
     });
 
     promise("are handed on over an interruption", async (store) => {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { until } from "./support/clock.ts";
@@ -38,6 +40,7 @@ describe("a workflow whose process is killed between two steps", () => {
       async () => (await send(url, { path: `/api/runs/${run}` })).json.steps.length === 1,
     );
     await killed.kill();
+    assert.ok(readdirSync(join(facts.dataDir, "compiled")).length > 0, "what was compiled is there for the next start");
 
     const restarted = spawnService(t, facts);
     await listening(restarted, port);

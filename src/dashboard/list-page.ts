@@ -1,6 +1,6 @@
 import { html, raw } from "hono/html";
 import type { Activity } from "../model/overview.ts";
-import { RUN_STATUSES, type Run } from "../model/run.ts";
+import { type ListedRun, RUN_STATUSES } from "../model/run.ts";
 import type { RunPage } from "../model/store.ts";
 import { commitOf, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
@@ -64,7 +64,7 @@ ${
 </form>`;
 }
 
-function row(run: Run, { web, now }: ListFacts) {
+function row(run: ListedRun, { web, now }: ListFacts) {
   const commit = commitOf(run, web);
   const took = tookMs(run, now);
   const waits = run.status === "queued" && run.dueAt !== undefined;
@@ -82,7 +82,7 @@ ${whyOf(run)}</div>
 /** A reason is shown so far; all of it is on the run's page. */
 const MAX_REASON_CHARACTERS = 300;
 
-function whyOf(run: Run) {
+function whyOf(run: ListedRun) {
   if (run.status === "superseded") {
     return html`<p class="why">A newer event took its place${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : ""}.</p>`;
   }

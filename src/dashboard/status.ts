@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import type { Attempt, Run, RunStatus } from "../model/run.ts";
+import type { Attempt, ListedRun, RunStatus } from "../model/run.ts";
 
 type Status = RunStatus | Attempt["outcome"];
 
@@ -35,12 +35,12 @@ export function statusIcon(status: Status, { alone = false, waits = false } = {}
 }
 
 /** What a run is about, in a word or two: the application, where there is one. */
-export function subjectOf({ group, id }: Run): string {
+export function subjectOf({ group, id }: ListedRun): string {
   return group || `run ${id.slice(0, 8)}`;
 }
 
 /** How long the latest attempt took, ms; so far, while it runs. */
-export function tookMs({ status, startedAt, endedAt }: Run, now: number): number | undefined {
+export function tookMs({ status, startedAt, endedAt }: ListedRun, now: number): number | undefined {
   if (startedAt === undefined || status === "superseded" || status === "queued") return undefined;
   return Math.max(0, (endedAt ?? now) - startedAt);
 }

@@ -1,5 +1,5 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
-import type { Attempt, Run, Step } from "../model/run.ts";
+import type { Attempt, ListedRun, Step } from "../model/run.ts";
 import type { Rerun, RunDetail, RunStore } from "../model/store.ts";
 import { problem, Refusal } from "./problem.ts";
 import { type RunDetailShown, type RunPageShown, type RunShown, runsQuerySchema } from "./runs-schemas.ts";
@@ -48,14 +48,13 @@ function unknown(id: string): never {
   throw new Refusal(404, `There is no run ${id}. GET /api/runs lists them; ended runs are kept for RETAIN_DAYS.`);
 }
 
-function shownRun(run: Run): RunShown {
-  const { id, workflow, group, status, input, ownToken, attempts, outputs, reason, http, kind, supersededBy } = run;
+function shownRun(run: ListedRun): RunShown {
+  const { id, workflow, group, status, ownToken, attempts, outputs, reason, http, kind, supersededBy } = run;
   return {
     id,
     workflow,
     group,
     status,
-    input,
     ownToken,
     acceptedAt: time(run.acceptedAt),
     dueAt: optionalTime(run.dueAt),
@@ -73,6 +72,7 @@ function shownRun(run: Run): RunShown {
 function shownDetail({ run, attempts, steps, superseded }: RunDetail): RunDetailShown {
   return {
     ...shownRun(run),
+    input: run.input,
     attempts: attempts.map(withTimes),
     steps: steps.map(withTimes),
     superseded: [...superseded],

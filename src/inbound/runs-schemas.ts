@@ -16,7 +16,6 @@ const runFields = {
   workflow: text("Name of the workflow."),
   group: text("Concurrency group; runs of one group never overlap.").optional(),
   status: z.enum(RUN_STATUSES),
-  input: json("What the workflow was given."),
   ownToken: z.boolean().meta({
     description: "It came with a GitHub token of its own, which is not stored: it is attempted once and not re-run.",
   }),
@@ -57,6 +56,7 @@ export const runSchema = z.object(runFields);
 
 export const runDetailSchema = z.object({
   ...runFields,
+  input: json("What the workflow was given."),
   attempts: z.array(attempt).meta({ description: "Ended attempts, first one first." }),
   steps: z.array(step).meta({ description: "In the order in which they began." }),
   superseded: z

@@ -57,6 +57,9 @@ export type Run = {
   readonly trace?: string | undefined;
 };
 
+/** A run as a list shows it. What it was given may be a webhook's payload, megabytes for each. */
+export type ListedRun = Omit<Run, "input">;
+
 /** One execution of a run, as its history shows it. */
 export type Attempt = {
   readonly number: number;

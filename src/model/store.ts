@@ -1,6 +1,6 @@
 import type { LimitLog } from "./limits.ts";
 import type { Overview } from "./overview.ts";
-import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "./run.ts";
+import type { Attempt, FailureKind, FailureStatus, Json, ListedRun, Run, RunStatus, Step } from "./run.ts";
 
 /** An event that is about to become a run. */
 export type NewRun = {
@@ -62,7 +62,7 @@ export type RunFilter = {
   readonly text?: string | undefined;
 };
 
-export type RunPage = { readonly runs: readonly Run[]; readonly next: string | undefined };
+export type RunPage = { readonly runs: readonly ListedRun[]; readonly next: string | undefined };
 
 export type RunDetail = {
   readonly run: Run;

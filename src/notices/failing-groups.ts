@@ -1,4 +1,4 @@
-import type { Run } from "../model/run.ts";
+import type { ListedRun } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 
 /** Bounds the memory and the start; beyond it a recovery goes unsaid. */
@@ -25,7 +25,7 @@ export function failingGroups(store: Pick<RunStore, "list">) {
     } while (cursor !== undefined && seen.size < MAX_GROUPS);
   }
 
-  async function isLatest(failed: Run): Promise<boolean> {
+  async function isLatest(failed: ListedRun): Promise<boolean> {
     const { workflow, group, endedAt = 0 } = failed;
     if (group === undefined) return true;
     const { runs } = await store.list({ workflow, group, status: "success" }, { limit: 1 });
@@ -33,16 +33,16 @@ export function failingGroups(store: Pick<RunStore, "list">) {
   }
 
   return {
-    async failed(run: Run): Promise<void> {
+    async failed(run: ListedRun): Promise<void> {
       await seeded;
       if (failing.size < MAX_GROUPS) failing.add(keyOf(run));
     },
     /** Whether the group was failing until this run. */
-    async recovered(run: Run): Promise<boolean> {
+    async recovered(run: ListedRun): Promise<boolean> {
       await seeded;
       return failing.delete(keyOf(run));
     },
   };
 }
 
-const keyOf = ({ workflow, group, id }: Run): string => (group === undefined ? id : `${workflow}\n${group}`);
+const keyOf = ({ workflow, group, id }: ListedRun): string => (group === undefined ? id : `${workflow}\n${group}`);

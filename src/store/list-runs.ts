@@ -1,7 +1,7 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { RunStatus } from "../model/run.ts";
 import type { RunFilter, RunPage, RunStore } from "../model/store.ts";
-import { type Row, runOf } from "./rows.ts";
+import { LISTED, listedRunOf, type Row } from "./rows.ts";
 
 /** No index finds a part of a text, so that it is looked for in so many runs at once: about 10 ms of them. */
 const LOOKED_THROUGH = 5000;
@@ -30,11 +30,11 @@ export function listRuns(
   const source = `FROM runs ${indexFor(status)} ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY seq DESC LIMIT ?`;
 
   if (text === undefined) {
-    const rows = all(`SELECT * ${source}`, ...values, limit + 1);
+    const rows = all(`SELECT ${LISTED} ${source}`, ...values, limit + 1);
     return pageOf(rows, limit, undefined);
   }
   const rows = all(
-    `SELECT * FROM (SELECT * ${source}) WHERE instr(${SEARCHED}, ?) > 0 ORDER BY seq DESC LIMIT ?`,
+    `SELECT * FROM (SELECT ${LISTED} ${source}) WHERE instr(${SEARCHED}, ?) > 0 ORDER BY seq DESC LIMIT ?`,
     ...values,
     LOOKED_THROUGH,
     text.toLowerCase(),
@@ -47,7 +47,7 @@ export function listRuns(
 
 function pageOf(rows: readonly Row[], limit: number, further: string | undefined): RunPage {
   const page = rows.slice(0, limit);
-  return { runs: page.map(runOf), next: rows.length > limit ? String(page.at(-1)?.seq) : further };
+  return { runs: page.map(listedRunOf), next: rows.length > limit ? String(page.at(-1)?.seq) : further };
 }
 
 /** Without a hint the planner takes the newest runs and goes through all that have ended. */

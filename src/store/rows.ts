@@ -1,16 +1,23 @@
 import type { SQLOutputValue } from "node:sqlite";
-import type { Attempt, FailureKind, FailureStatus, Json, Run, RunStatus, Step } from "../model/run.ts";
+import type { Attempt, FailureKind, FailureStatus, Json, ListedRun, Run, RunStatus, Step } from "../model/run.ts";
 import type { Waiting } from "../model/store.ts";
 
 export type Row = Record<string, SQLOutputValue>;
 
 /** A row of `runs` as the model speaks of it. */
 export function runOf(row: Row): Run {
+  return { ...listedRunOf(row), input: JSON.parse(row.input as string) as Json };
+}
+
+/** The columns that `listedRunOf` reads. */
+export const LISTED = `seq, id, workflow, grp, own_token, status, accepted_at, due_at, started_at, ended_at, attempts,
+  failures, retries_from, outputs, reason, http, kind, superseded_by`;
+
+export function listedRunOf(row: Row): ListedRun {
   return {
     id: row.id as string,
     workflow: row.workflow as string,
     group: text(row.grp),
-    input: JSON.parse(row.input as string) as Json,
     ownToken: row.own_token === 1,
     status: row.status as RunStatus,
     acceptedAt: row.accepted_at as number,
