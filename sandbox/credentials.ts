@@ -2,7 +2,9 @@ import { createPublicKey, randomBytes, verify } from "node:crypto";
 
 type Level = "read" | "write";
 
-type Permissions = { readonly contents?: Level; readonly metadata?: "read"; readonly actions?: Level };
+type Permissions = {
+  readonly [Name in "contents" | "actions" | "issues" | "pull_requests" | "deployments" | "statuses"]?: Level;
+} & { readonly metadata?: "read" };
 
 /** What a token may do. Without anything: every repository, every permission, for ever. */
 export type TokenGrant = {

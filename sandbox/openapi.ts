@@ -58,6 +58,7 @@ export function judgeOf(edition: Edition): Judge {
     const what = `${route} ${status}`;
     const documented = resolve(operation.responses[status]);
     if (!documented) return [`${route}: status ${status} is not documented`];
+    if (route === DELETION && status === 422) return check(what, ERROR, responseBody);
     if (!documented.content) return responseBody === undefined ? [] : [`${what}: no body is documented`];
     if (responseBody === undefined) return [`${what}: a body is documented, none came`];
     const mediaType = contentType.split(";")[0] ?? "";
@@ -92,6 +93,10 @@ export function judgeOf(edition: Edition): Judge {
 /** Raw contents are told of in the description's prose only, and are any bytes. */
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
 const RAW = /^application\/vnd\.github\.raw(\+json)?$/;
+
+/** There the description has no body, unlike GitHub. */
+const DELETION = "DELETE /repos/{owner}/{repo}/git/refs/{ref}";
+const ERROR = { $ref: "#/components/schemas/basic-error" };
 
 /** There the description wants an account to be user *and* enterprise; its own component says *or*, as GitHub answers. */
 const INSTALLATIONS = "GET /app/installations";

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import { newRecords, type Records } from "./records.ts";
 
 type StoredFile = { readonly bytes: Buffer; readonly sha: string };
 
-/** A repository of the stand-in: files on branches, tags or commits, and the commits that it knows. */
-export type Repository = {
+/** A repository of the stand-in: files on branches, tags or commits, the commits that it knows, and its records. */
+export type Repository = Records & {
   readonly id: number;
   /** `owner/name`, as it is now. */
   fullName: string;
@@ -27,6 +28,12 @@ export type Repository = {
   commitOf(ref: string): string | undefined;
   /** Makes a commit known that carries no files. */
   addCommit(sha: string): void;
+  /** Names of the branches, in the order of the alphabet. */
+  branches(): readonly string[];
+  /** False when there is no such branch. */
+  removeBranch(name: string): boolean;
+  /** When what a branch or commit holds was committed, RFC 3339; the beginning of 2026 until it is set. */
+  readonly committedAt: Map<string, string>;
   /** From now on the old name answers with redirects. */
   rename(fullName: string): void;
 };
@@ -69,6 +76,8 @@ function newRepository(
     return fresh;
   };
   const repository: Repository = {
+    ...newRecords(),
+    committedAt: new Map(),
     id,
     fullName,
     names: [fullName],
@@ -103,6 +112,8 @@ function newRepository(
       return tips.find((sha) => sha.startsWith(ref));
     },
     addCommit: (sha) => void treeAt(sha),
+    branches: () => [...trees.keys()].filter((ref) => !isSha(ref)).sort(),
+    removeBranch: (name) => !isSha(name) && trees.delete(name),
     rename(name) {
       repository.fullName = name;
       repository.names.push(name);

@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import { webUrlOf } from "./dashboard/github-web.ts";
 import { livePages } from "./dashboard/live.ts";
 import type { Wait } from "./github/ask.ts";
+import type { HeldBack } from "./github/dry-run.ts";
 import { openGitHub } from "./github/open-github.ts";
 import { proxyFor } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
@@ -15,7 +16,6 @@ import { type CheckedWorkflows, checkedWorkflows } from "./load/check-workflows.
 import { loadWorkflows } from "./load/load-workflows.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
-import type { GitHub } from "./model/github.ts";
 import type { Json } from "./model/run.ts";
 import type { RunDetail } from "./model/store.ts";
 import { groupOf, type Workflow } from "./model/workflow.ts";
@@ -43,8 +43,8 @@ export type AppOptions = {
   readonly githubPatienceMs?: number;
   /** Workflows beside those of the settings. */
   readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
-  /** What workflows get in place of GitHub: a dry run holds its writes back. */
-  readonly gitHub?: (github: GitHub) => GitHub;
+  /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
+  readonly holdBack?: (write: HeldBack) => void;
   /** No address and no schedules: runs begin by `start` alone. */
   readonly closed?: boolean;
 };
@@ -111,10 +111,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
-    github(attempt) {
-      const { github, release } = gitHub.attempt(attempt);
-      return { github: options.gitHub?.(github) ?? github, release };
-    },
+    github: (attempt) => gitHub.attempt({ ...attempt, holdBack: options.holdBack }),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
     hide: secrets.hide,

@@ -390,7 +390,7 @@ function baseUrl(example: string, tokenSetting: string): (text: string) => strin
     const url = URL.parse(text);
     if (!url || !["http:", "https:"].includes(url.protocol)) throw new Error(`expected a URL such as ${example}`);
     if (url.username || url.password) throw new Error(`must not contain credentials: use ${tokenSetting}`);
-    if (url.search || url.hash) throw new Error(`must not contain a query or a fragment, got "${text}"`);
+    if (url.search || url.hash) throw new Error("must not contain a query or a fragment");
     return (url.origin + url.pathname).replace(/\/+$/, "");
   };
 }

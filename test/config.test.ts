@@ -174,6 +174,13 @@ describe("settings", () => {
     );
   });
 
+  it("say what is wrong with a URL without its query, where some put a token", () => {
+    assert.throws(
+      () => readConfig({ GITHUB_API_URL: "https://ghe.example/api/v3?access_token=hidden" }),
+      ({ message }: Error) => /GITHUB_API_URL: must not contain a query/.test(message) && !message.includes("hidden"),
+    );
+  });
+
   it("are documented as they are (npm run docs writes it anew)", () => {
     const written = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
     assert.equal(written, configurationReference());

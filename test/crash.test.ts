@@ -45,7 +45,7 @@ function eventsOf(chance: Chance): Event[] {
 
 describe("a service that is killed", () => {
   it(`${DEPLOYMENTS} deployments and ${KILLS} kills: every answered one is dispatched, or superseded by one that is`, {
-    timeout: 180_000,
+    timeout: 300_000,
   }, async (t) => {
     t.diagnostic(`CRASH_SEED=${SEED}`);
     const [chance, slowness] = [chanceOf(SEED), chanceOf(SEED + 1)];
@@ -93,7 +93,7 @@ describe("a service that is killed", () => {
     await listening(service, port);
     const heard = await Promise.all(callers);
     assert.equal((await send(`http://127.0.0.1:${port}`, { path: "/health" })).status, 200);
-    await eventually("no run is queued or running", 30_000, () => unfinished(dataDir) === 0);
+    await eventually("no run is queued or running", 60_000, () => unfinished(dataDir) === 0);
     service.stop();
     assert.equal(await service.ended, 0);
     assert.doesNotMatch(service.output(), /"level":"(error|fatal)"/);

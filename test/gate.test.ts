@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Limits, limitKeeper } from "../sandbox/limits.ts";
-import { type Gate, type GateNeeds, type Kind, openGate, type Refused, type Sent } from "../src/github/gate.ts";
+import { type Gate, type GateNeeds, openGate, type Sent } from "../src/github/gate.ts";
 import type { Answer } from "../src/github/http.ts";
+import type { Kind, Refused } from "../src/github/spending.ts";
 import type { Limit, Pause, Spending } from "../src/model/limits.ts";
 import { type MovedClock, movedClock } from "./support/clock.ts";
 
@@ -30,6 +31,14 @@ const secondary = (headers: Headers = {}) => answer(403, headers, "You have exce
 const primary = (resetAt: number, headers: Headers = {}) =>
   answer(403, { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(resetAt / SECOND), ...headers }, "Exceeded");
 
+/** Puts one request on the wire. */
+const sending =
+  (reply: () => Promise<Answer> | Answer = () => OK) =>
+  async (begin: () => void): Promise<Answer> => {
+    begin();
+    return reply();
+  };
+
 /** A gate on a moved clock, and what it has written down. */
 function gateWith(needs: Partial<GateNeeds> = {}) {
   const clock = (needs.clock as MovedClock | undefined) ?? movedClock();
@@ -50,7 +59,7 @@ function gateWith(needs: Partial<GateNeeds> = {}) {
     ...needs,
   });
   const send = (kind: Kind, reply: () => Promise<Answer> | Answer = () => OK, name = "run") =>
-    gate.pass(kind, async () => reply(), { name });
+    gate.pass(kind, sending(reply), { name });
   return { gate, clock, spent, pause: () => pause, told, send };
 }
 
@@ -273,7 +282,7 @@ describe("the windows", () => {
     const room = await gate.reserve("a");
     assert.ok("release" in room);
     assert.ok(!isSent(await send("write", () => OK, "b")));
-    assert.ok(isSent(await gate.pass("write", async () => OK, { name: "a", reservation: room })));
+    assert.ok(isSent(await gate.pass("write", sending(), { name: "a", reservation: room })));
     room.release();
     const second = gateWith({ limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
     const other = await second.gate.reserve("a");
@@ -290,7 +299,7 @@ describe("the windows", () => {
     const write = async (name: string): Promise<Refused | undefined> => {
       const room = await gate.reserve(name);
       if (!("release" in room)) return room;
-      await gate.pass("write", async () => OK, { name, reservation: room });
+      await gate.pass("write", sending(), { name, reservation: room });
       return undefined;
     };
     const due = new Map<string, number>();
@@ -359,8 +368,9 @@ describe("the windows", () => {
         const come = async (kind: Kind, latencyMs: number, name: string): Promise<void> => {
           const result = await gate.pass(
             kind,
-            () =>
+            (begin) =>
               new Promise((resolve) => {
+                begin();
                 // It arrives somewhere between being sent and being answered.
                 clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
                   if (keeper.enter("a", { isWrite: kind === "write", isFree: false }, githubs, clock.now())) met++;
@@ -393,6 +403,108 @@ describe("the windows", () => {
   });
 });
 
+describe("a request that was let through and not yet sent when a pause begins", () => {
+  it("is sent after the pause, and keeps its room", async () => {
+    const { gate, clock, send, spent } = gateWith({ limits: [{ unit: "writes", most: 2, ms: MINUTE }] });
+    const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
+    const sentAt: number[] = [];
+    const late = gate.pass(
+      "write",
+      async (begin) => {
+        await connected;
+        begin();
+        sentAt.push(clock.now());
+        return OK;
+      },
+      { name: "late" },
+    );
+    await send("write", () => secondary({ "retry-after": "2" }));
+    connect();
+    await settled();
+    assert.deepEqual([sentAt, gate.state().inFlight], [[], 0]);
+    clock.move(2 * SECOND);
+    assert.ok(isSent(await late));
+    assert.deepEqual([sentAt, spent.length], [[clock.now()], 2]);
+    assert.ok(!isSent(await send("write")));
+  });
+
+  it("is refused with its end when the pause is long, and gives its room back", async () => {
+    const { gate, clock, send } = gateWith({ limits: [{ unit: "writes", most: 2, ms: MINUTE }] });
+    const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
+    const late = gate.pass("write", (begin) => connected.then(begin).then(() => OK), { name: "late" });
+    await send("write", () => secondary({ "retry-after": "70" }));
+    connect();
+    assert.equal(refusal(await late).notBefore, clock.now() + 70 * SECOND);
+    clock.move(70 * SECOND);
+    for (const name of ["late", "other"]) assert.ok(isSent(await send("write", () => OK, name)));
+  });
+
+  it("also when it is where a redirect leads; each costs what a request costs", async () => {
+    const { gate, clock, send, spent } = gateWith({ limits: [{ unit: "writes", most: 3, ms: MINUTE }] });
+    let times = 0;
+    const redirected = gate.pass(
+      "write",
+      async (begin) => {
+        begin();
+        if (++times === 1) await send("read", () => secondary({ "retry-after": "1" }));
+        begin();
+        return OK;
+      },
+      { name: "redirected" },
+    );
+    await settled();
+    assert.equal(times, 1);
+    clock.move(SECOND);
+    assert.ok(isSent(await redirected));
+    assert.deepEqual([times, spent.length], [2, 3]);
+    assert.ok(!isSent(await send("write")));
+  });
+});
+
+describe("a clock that is set back", () => {
+  const YEAR = 365 * 24 * 60 * MINUTE;
+  const limits: readonly Limit[] = [{ unit: "writes", most: 1, ms: MINUTE }];
+
+  it("lengthens no window", async () => {
+    const { clock, send } = gateWith({ limits });
+    await send("write");
+    clock.move(-YEAR);
+    assert.equal(refusal(await send("write")).notBefore, clock.now() + MINUTE);
+    clock.move(MINUTE);
+    assert.ok(isSent(await send("write")));
+  });
+
+  it("lengthens no window that was stored", async () => {
+    const at = movedClock().now() + YEAR;
+    const { clock, send } = gateWith({
+      limits,
+      known: { account: "test", spent: [{ at, points: 5, writes: 1 }], pause: undefined },
+    });
+    assert.equal(refusal(await send("write")).notBefore, clock.now() + MINUTE);
+  });
+
+  it("lengthens no pause, and one that was stored to a day at most", async () => {
+    const { clock, send } = gateWith();
+    await send("read", () => secondary({ "retry-after": "60" }));
+    clock.move(-YEAR);
+    assert.equal(refusal(await send("read")).notBefore, clock.now() + MINUTE);
+    const until = clock.now() + YEAR;
+    const later = gateWith({ clock, known: { account: "test", spent: [], pause: { until, strikes: 1 } } });
+    assert.equal(refusal(await later.send("read")).notBefore, clock.now() + 24 * 60 * MINUTE);
+  });
+
+  it("keeps nobody to a time that was promised before", async () => {
+    const { clock, send } = gateWith({ limits });
+    await send("write");
+    assert.ok(!isSent(await send("write", () => OK, "a")));
+    clock.move(-YEAR);
+    const { notBefore } = refusal(await send("write", () => OK, "a"));
+    assert.equal(notBefore, clock.now() + MINUTE);
+    clock.move(MINUTE);
+    assert.ok(isSent(await send("write", () => OK, "a")));
+  });
+});
+
 describe("a gate", () => {
   it("is idle when there is nothing to remember", async () => {
     const { gate, send, clock } = gateWith({ limits: DOCUMENTED });
@@ -405,5 +517,7 @@ describe("a gate", () => {
     await send("read", () => secondary());
     clock.move(MINUTE);
     assert.ok(!idle(gate), "its strike is forgotten");
+    clock.move(60 * MINUTE);
+    assert.ok(idle(gate), "a token that was seen once is remembered for ever");
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readConfig } from "../src/config.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, startService, TARGET } from "./support/service.ts";
 
 describe("GitHub Enterprise Server", () => {
@@ -35,6 +36,25 @@ describe("GitHub Enterprise Server", () => {
     const { detail } = (await notify(wrong.url, { application: "pr-1" })).json;
     assert.ok(detail.endsWith(`set GITHUB_API_URL to ${github.url}.`), detail);
   });
+});
+
+it("lets a pause that one GitHub asked for outlive a restart, and silence no other GitHub", async (t) => {
+  const DATA_DIR = temporaryFolder(t);
+  const first = await startService(t, { settings: { DATA_DIR } });
+  deploy(first.github, "pr-1", "abc");
+  first.github.fault({ times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
+  assert.equal((await notify(first.url, { application: "pr-1" })).status, 202);
+  await first.app.close();
+  const sent = first.github.requests.length;
+
+  const other = await startService(t, { settings: { DATA_DIR } });
+  deploy(other.github, "pr-2", "def");
+  assert.equal((await notify(other.url, { application: "pr-2" })).status, 200);
+  await other.app.close();
+
+  const again = await startService(t, { settings: { DATA_DIR, GITHUB_API_URL: first.github.url } });
+  assert.equal((await notify(again.url, { application: "pr-3" })).status, 202);
+  assert.equal(first.github.requests.length, sent);
 });
 
 describe("GITHUB_API_URL", () => {

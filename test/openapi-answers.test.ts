@@ -18,22 +18,53 @@ const INSTALLATIONS = "GET /app/installations";
 const USER = "GET /user";
 const WORKFLOWS = "GET /repos/{owner}/{repo}/actions/workflows";
 const RATE_LIMIT = "GET /rate_limit";
+const BRANCHES = "GET /repos/{owner}/{repo}/branches";
+const DELETE_REF = "DELETE /repos/{owner}/{repo}/git/refs/{ref}";
+const PULLS = "GET /repos/{owner}/{repo}/pulls";
+const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
+const FILES = "GET /repos/{owner}/{repo}/pulls/{pull_number}/files";
+const COMMENTS = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
+const COMMENT = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
+const EDIT_COMMENT = "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}";
+const LABEL = "POST /repos/{owner}/{repo}/issues/{issue_number}/labels";
+const ASSIGN = "POST /repos/{owner}/{repo}/issues/{issue_number}/assignees";
+const DEPLOYMENTS = "GET /repos/{owner}/{repo}/deployments";
+const DEPLOY = "POST /repos/{owner}/{repo}/deployments";
+const DEPLOYMENT_STATUSES = "GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
+const DEPLOYMENT_STATUS = "POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
+const STATUS = "POST /repos/{owner}/{repo}/statuses/{sha}";
+
+/** Those that workflows of one's own are about. */
+const OF_WORKFLOWS = [
+  ...[BRANCHES, DELETE_REF, PULLS, PULL, FILES, COMMENTS, COMMENT, EDIT_COMMENT, LABEL, ASSIGN, DEPLOYMENTS, DEPLOY],
+  ...[DEPLOYMENT_STATUSES, DEPLOYMENT_STATUS, STATUS],
+];
+
+/** Those of them for which the description does not list a status. */
+const without = (...listed: string[]) => OF_WORKFLOWS.filter((route) => !listed.includes(route));
 
 /** What GitHub answers although its description does not list it. Nothing else may deviate. */
 const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
   {
     status: 401,
-    routes: [REPOSITORY, CONTENTS, COMMIT, DISPATCH, START, INSTALLATION, APP, INSTALLATIONS, WORKFLOWS, RATE_LIMIT],
+    routes: [
+      ...[REPOSITORY, CONTENTS, COMMIT, DISPATCH, START, INSTALLATION, APP, INSTALLATIONS, WORKFLOWS, RATE_LIMIT],
+      ...OF_WORKFLOWS,
+    ],
     reason:
       "any route: docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit, 'Bad credentials'",
   },
   {
     status: 403,
-    routes: [COMMIT, DISPATCH, START, WORKFLOWS],
+    routes: [COMMIT, DISPATCH, START, WORKFLOWS, ...without(COMMENT)],
     reason:
       "any route, for a missing permission: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
   },
-  { status: 404, routes: [WORKFLOWS, START], reason: "any route, for what the token cannot see: the same page" },
+  {
+    status: 404,
+    routes: [...[WORKFLOWS, START], ...without(BRANCHES, PULL, COMMENTS, COMMENT, LABEL, DEPLOYMENT_STATUSES)],
+    reason: "any route, for what the token cannot see: the same page",
+  },
   {
     status: 301,
     routes: [CONTENTS, COMMIT, WORKFLOWS],
@@ -42,7 +73,7 @@ const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
   },
   {
     status: 422,
-    routes: [START],
+    routes: [START, STATUS],
     reason: "any route, for a request that cannot be: 'Validation failed' on the page about troubleshooting",
   },
   { status: 307, routes: [DISPATCH], reason: "writes to a renamed repository: the same page" },
@@ -80,6 +111,10 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   github.repository("acme/before").rename("acme/after");
   github.repository("acme/old").archived = true;
   github.repository("acme/still").actionsDisabled = true;
+  shop.put("a.txt", "a", "change-7");
+  shop.openPull({ number: 7, labels: ["docs"], assignees: ["octocat"], files: ["docs/a.md"] });
+  shop.openPull({ number: 8, state: "closed" });
+  shop.comments.push({ id: 1, pull: 7, author: "octocat", body: "hello" });
   shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
   github.app({
     id: 7,
@@ -105,6 +140,18 @@ type Case = {
 };
 
 const at = (route: string, cases: Omit<Case, "route">[]): Case[] => cases.map((each) => ({ route, ...each }));
+
+/** Cases below acme/shop, and those that every route has in common; the first of them gives a body that is right. */
+function ofWorkflow(route: string, path: string, cases: (Omit<Case, "route" | "path"> & { path?: string })[]): Case[] {
+  const body = cases[0]?.body;
+  const common = (repository: string) => ({ path: `/repos/acme/${repository}/${path}`, ...(body ? { body } : {}) });
+  return at(route, [
+    ...cases.map((each) => ({ ...each, path: `/repos/acme/shop/${each.path ?? path}` })),
+    { status: 401, what: "a wrong token", token: "wrong", ...common("shop") },
+    { status: 403, what: "a missing permission", token: "metadata", ...common("shop") },
+    { status: 404, what: "no such repository", ...common("none") },
+  ]);
+}
 
 const event = { event_type: "environment-ready", client_payload: { application: "pr-1" } };
 
@@ -177,6 +224,52 @@ const CASES: Case[] = [
     { status: 404, what: "no such workflow", path: `${SHOP_WORKFLOWS}/none.yml/dispatches`, body: start },
     { status: 422, what: "no such ref", path: `${SHOP_WORKFLOWS}/tests.yml/dispatches`, body: { ref: "none" } },
     { status: 422, what: "a workflow without the trigger", path: `${SHOP_WORKFLOWS}/push.yml/dispatches`, body: start },
+  ]),
+  ...ofWorkflow(BRANCHES, "branches?per_page=1", [{ status: 200, what: "a repository with branches" }]),
+  ...ofWorkflow(DELETE_REF, "git/refs/heads/change-7", [
+    { status: 204, what: "a branch" },
+    { status: 422, what: "no such branch", path: "git/refs/heads/none" },
+  ]),
+  ...ofWorkflow(PULLS, "pulls?state=all", [{ status: 200, what: "open and closed ones" }]),
+  ...ofWorkflow(PULL, "pulls/7", [
+    { status: 200, what: "a pull request" },
+    { status: 404, what: "no such pull request", path: "pulls/9" },
+  ]),
+  ...ofWorkflow(FILES, "pulls/7/files", [{ status: 200, what: "a pull request" }]),
+  ...ofWorkflow(COMMENTS, "issues/7/comments", [
+    { status: 200, what: "a pull request" },
+    { status: 404, what: "no such pull request", path: "issues/9/comments" },
+  ]),
+  ...ofWorkflow(COMMENT, "issues/7/comments", [
+    { status: 201, what: "a comment", body: { body: "hello" } },
+    { status: 422, what: "an empty comment", body: { body: "" } },
+  ]),
+  ...ofWorkflow(EDIT_COMMENT, "issues/comments/1", [
+    { status: 200, what: "a comment", body: { body: "hello again" } },
+    { status: 422, what: "an empty comment", body: { body: "" } },
+  ]),
+  ...ofWorkflow(LABEL, "issues/7/labels", [{ status: 200, what: "a label", body: { labels: ["size/S"] } }]),
+  ...ofWorkflow(ASSIGN, "issues/7/assignees", [{ status: 201, what: "a user", body: { assignees: ["hubot"] } }]),
+  ...ofWorkflow(DEPLOY, "deployments", [
+    {
+      status: 201,
+      what: "a commit",
+      body: { ref: "0".repeat(40), environment: "pr-7", auto_merge: false, required_contexts: [] },
+    },
+    { status: 422, what: "no such commit", body: { ref: "none" } },
+  ]),
+  ...ofWorkflow(DEPLOYMENT_STATUS, "deployments/1/statuses", [
+    { status: 201, what: "a state", body: { state: "success", environment_url: "https://pr-7.example.com" } },
+    { status: 422, what: "a description that is too long", body: { state: "success", description: "x".repeat(141) } },
+  ]),
+  ...ofWorkflow(DEPLOYMENTS, "deployments?environment=pr-7", [{ status: 200, what: "an environment" }]),
+  ...ofWorkflow(DEPLOYMENT_STATUSES, "deployments/1/statuses", [
+    { status: 200, what: "a deployment" },
+    { status: 404, what: "no such deployment", path: "deployments/9/statuses" },
+  ]),
+  ...ofWorkflow(STATUS, `statuses/${"0".repeat(40)}`, [
+    { status: 201, what: "a state", body: { state: "pending", context: "tests", description: "They run." } },
+    { status: 422, what: "no such commit", path: `statuses/${"1".repeat(40)}`, body: { state: "pending" } },
   ]),
   ...at(INSTALLATION, [
     { status: 200, what: "an installation", path: "/repos/acme/shop/installation", token: "app" },

@@ -29,7 +29,7 @@ describe("the README", () => {
   });
 
   it("links only to files that exist", () => {
-    const documents = globSync(["*.md", "docs/**/*.md", "bench/*.md"], { cwd: ROOT });
+    const documents = globSync(["*.md", "docs/**/*.md", "bench/*.md", "examples/**/*.md"], { cwd: ROOT });
     for (const document of documents) {
       const folder = new URL(document, `file://${ROOT}/`);
       for (const [, link = ""] of readFileSync(`${ROOT}/${document}`, "utf8").matchAll(

@@ -56,6 +56,34 @@ describe("the SQLite store, opened again after its process was gone", () => {
   });
 });
 
+describe("the SQLite store, opened again and again after its process was gone", () => {
+  it("ends the run that was running each time, and its group goes on", async (t) => {
+    const folder = temporaryFolder(t);
+    let at = NOW;
+    for (let start = 0; start < 10; start++, at += 60_000) {
+      const store = openSqliteStore(folder, { now: at });
+      if (start === 0) await store.accept(event("deadly", { group: "g" }), LEASE);
+      const later = { ...LEASE, now: at + 30_000, until: at + 60_000, limit: 10 };
+      assert.deepEqual(
+        (await store.claim(later)).map(({ run, attempt }) => [run.id, attempt]),
+        [["deadly", start + 1]],
+      );
+      await store.close();
+    }
+    const store = openSqliteStore(folder, { now: at });
+    t.after(() => store.close());
+    const { run, attempts } = (await store.get("deadly"))!;
+    assert.deepEqual([run.status, attempts.length], ["failure", 10]);
+    assert.match(run.reason ?? "", /10 times in a row/);
+    await store.accept(event("next", { group: "g" }), { ...LEASE, now: at });
+    const claims = await store.claim({ ...LEASE, now: at, limit: 10 });
+    assert.deepEqual(
+      claims.map(({ run }) => run.id),
+      ["next"],
+    );
+  });
+});
+
 describe("writes of one turn of the event loop", () => {
   it("share one commit: a burst of 200 events costs one flush of the disk", async (t) => {
     const folder = temporaryFolder(t);
@@ -171,3 +199,28 @@ function commitsIn(folder: string): number {
   }
   return commits;
 }
+
+describe("what the SQLite store keeps of GitHub's limits", () => {
+  it("are the pauses of accounts that are still there, over a restart", async (t) => {
+    const folder = temporaryFolder(t);
+    const first = openSqliteStore(folder, { now: NOW });
+    const day = 86_400_000;
+    await first.limits.pause("token seen once", { until: NOW, strikes: 1 });
+    await first.limits.pause("installation 1", { until: NOW + 2 * day, strikes: 2 });
+    await first.limits.pause("installation 2", { until: NOW + 3 * day, strikes: 1 });
+    await first.limits.pause("installation 2", { until: NOW + 3 * day + 1, strikes: 2 });
+    await first.close();
+    const second = openSqliteStore(folder, { now: NOW });
+    t.after(() => second.close());
+    const known = await second.limits.recall(0);
+    assert.deepEqual(
+      known.map(({ account, pause }) => [account, pause?.strikes]),
+      [
+        ["installation 1", 2],
+        ["installation 2", 2],
+      ],
+    );
+    await second.limits.pause("installation 1", undefined);
+    assert.deepEqual((await second.limits.recall(0)).length, 1);
+  });
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
+import { afterInterruption } from "../src/model/retry.ts";
 import type { Attempt, Run, Step } from "../src/model/run.ts";
 import type { Claim, NewRun, RunStore, Settlement } from "../src/model/store.ts";
 
@@ -396,7 +397,55 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
         again.map(({ run }) => run.input),
         ["two"],
       );
-      assert.equal((await store.claim(claimAt(NOW + 2 * LEASE_MS))).length, 2);
+      await store.settle(again[0]!, attemptOf(again[0]!), SUCCESS);
+      const last = await store.claim(claimAt(NOW + 2 * LEASE_MS));
+      assert.deepEqual(
+        last.map(({ run }) => run.input),
+        ["one"],
+      );
+    });
+
+    promise(
+      "lost again and again ends the run, with a reason; one that was lost with it goes on alone",
+      async (store) => {
+        const rogue = await store.accept(event({ input: "rogue" }), lease());
+        const other = await store.accept(event({ input: "other" }), lease());
+        assert.equal((await store.claim(claimAt())).length, 2);
+        let at = NOW + LEASE_MS;
+        assert.equal((await store.claim(claimAt(at))).length, 2, "both at once after the first time");
+        at += LEASE_MS;
+        assert.deepEqual(ids(await store.claim(claimAt(at))), [], "one after the other later");
+        assert.deepEqual(ids(await store.claim(claimAt(at + 1000))), [rogue.run]);
+        const [alone] = await store.claim(claimAt(at + 2000));
+        assert.equal(alone?.run.id, other.run);
+        await store.settle(alone!, attemptOf(alone!), SUCCESS);
+        for (at += 1000 + LEASE_MS; (await statusOf(store, rogue.run)) !== "failure"; at += LEASE_MS) {
+          await store.claim(claimAt(at));
+          await store.claim(claimAt(at + 1000));
+        }
+        const { run, attempts } = (await store.get(rogue.run))!;
+        assert.deepEqual([run.attempts, run.http, run.kind, attempts.length], [10, 500, "permanent", 10]);
+        assert.match(run.reason ?? "", /The process ended before the attempt did, 10 times in a row.*re-run it/);
+        assert.equal((await store.rerun(rogue.run, at)).status, "queued");
+        assert.equal((await claimOne(store, at)).attempt, 11);
+        assert.equal((await claimOne(store, at + LEASE_MS)).attempt, 12, "a re-run begins to count anew");
+      },
+    );
+
+    promise("that was given back, or failed, is not lost: the count begins anew", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      let at = NOW;
+      for (let turn = 0; turn < 4; turn++) {
+        for (let lost = 0; lost < 2; lost++, at += LEASE_MS) await claimOne(store, at);
+        await store.claim(claimAt(at));
+        const claim = await claimOne(store, at + 1000);
+        const outcome = turn % 2 === 0 ? "interrupted" : "failure";
+        const attempt = { ...attemptOf(claim, outcome, at + 1000), reason: "The service was stopped." };
+        at += 1000;
+        await store.settle(claim, attempt, again(at, false));
+      }
+      assert.equal(await statusOf(store, run), "queued");
+      assert.equal((await store.get(run))?.attempts.length, 12);
     });
 
     promise("counts failures, but not limits nor interruptions", async (store) => {
@@ -693,6 +742,7 @@ type Known = {
   status: Run["status"];
   attempts: number;
   failures: number;
+  interruptions: number;
   dueAt: number;
   owner: string;
   leaseUntil: number;
@@ -762,6 +812,7 @@ class Accept implements fc.AsyncCommand<Model, RunStore> {
         status: accepted.claim ? "running" : "queued",
         attempts: accepted.claim ? 1 : 0,
         failures: 0,
+        interruptions: 0,
         dueAt: model.now,
         leaseUntil: model.now + LEASE_MS,
         supersededBy: undefined,
@@ -780,10 +831,14 @@ class TakeDue implements fc.AsyncCommand<Model, RunStore> {
   check = () => true;
   async run(model: Model, store: RunStore): Promise<void> {
     const { owner, limit } = this.facts;
+    let ahead = 0;
     for (const run of model.runs) {
       if (run.status !== "running" || run.leaseUntil > model.now) continue;
-      if (run.ownToken) run.status = "failure";
-      else requeue(model, run, model.now);
+      run.interruptions++;
+      const next = afterInterruption(run, { now: model.now, inARow: run.interruptions, ahead });
+      if (next.end) run.status = "failure";
+      else requeue(model, run, next.dueAt);
+      if (!next.end && next.dueAt > model.now) ahead++;
     }
     const due = model.runs.filter(
       (run) => run.status === "queued" && run.dueAt <= model.now && !inGroup(model, run, "running"),
@@ -825,6 +880,7 @@ class Settle implements fc.AsyncCommand<Model, RunStore> {
     assert.equal(settled !== undefined, holdsClaim, "a claim settles once, and only while it is held");
     if (settled) {
       given.until = 0;
+      run.interruptions = 0;
       if (retries) {
         run.failures += end === "again" ? 1 : 0;
         requeue(model, run, model.now + delay);
@@ -887,7 +943,14 @@ class RunAgain implements fc.AsyncCommand<Model, RunStore> {
     const allowed = over && !run.ownToken && !inGroup(model, run, "queued") && !inGroup(model, run, "running");
     const rerun = await store.rerun(run.id, model.now);
     assert.equal(rerun.status, allowed ? "queued" : "refused");
-    if (allowed) Object.assign(run, { status: "queued", dueAt: model.now, failures: 0, supersededBy: undefined });
+    if (allowed)
+      Object.assign(run, {
+        status: "queued",
+        dueAt: model.now,
+        failures: 0,
+        interruptions: 0,
+        supersededBy: undefined,
+      });
     await holds(model, store);
   }
   toString = () => `rerun(${this.nth})`;

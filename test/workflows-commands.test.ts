@@ -31,7 +31,7 @@ const FILES = {
     const made = await step("comment", () => github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
       { owner: "acme", repo: "shop", issue_number: 7, body: "hello" }));
     await github.dispatch("acme/shop", "go", { n: body.n ?? 0 });
-    return { text, url: made.data.html_url ?? null, env: env.SOME_NAME };`,
+    return { text, url: made.data.html_url ?? null, comment: made.data.id ?? null, env: env.SOME_NAME };`,
     'env: ["SOME_NAME"],',
   ),
   "nightly.ts": `import { defineWorkflow } from "gh-runner";
@@ -99,11 +99,21 @@ describe("gh-runner run", () => {
     const { github, env } = await scene(t);
     const { code, stdout, stderr } = await command(["run", "deploy", "--dry-run", "--input", '{"n":3}'], env);
     assert.equal(code, 0, stderr);
-    assert.deepEqual(stdout.trim().split("\n"), [
-      'would send POST /repos/{owner}/{repo}/issues/{issue_number}/comments {"owner":"acme","repo":"shop","issue_number":7,"body":"hello"}',
-      'would send repository_dispatch go to acme/shop {"n":3}',
+    const lines = stdout.trim().split("\n");
+    assert.deepEqual(
+      lines.filter((line) => /^(POST|authorization|\{)/.test(line)),
+      [
+        `POST ${github.url}/repos/acme/shop/issues/7/comments`,
+        "authorization: Bearer ***",
+        '{"body":"hello"}',
+        `POST ${github.url}/repos/acme/shop/dispatches`,
+        "authorization: Bearer ***",
+        '{"event_type":"go","client_payload":{"n":3}}',
+      ],
+    );
+    assert.deepEqual(lines.slice(-2), [
       "step comment: done",
-      'success: {"text":"from GitHub","url":null,"env":"some value"}',
+      'success: {"text":"from GitHub","url":null,"comment":0,"env":"some value"}',
     ]);
     assert.deepEqual(new Set(github.requests.map(({ method }) => method)), new Set(["GET"]));
   });
@@ -147,7 +157,8 @@ describe("gh-runner init", () => {
     assert.deepEqual(readdirSync(folder).sort(), ["tell-shop.argocd.yaml", "tell-shop.test.ts", "tell-shop.ts"]);
     const input = ["--dry-run", "--input", '{"application":"pr-1234"}'];
     const run = await command(["run", "tell-shop", ...input], { WORKFLOWS_DIR: folder, LOG_LEVEL: "silent" });
-    assert.match(run.stdout, /would send repository_dispatch preview_ready to acme\/shop \{"application":"pr-1234"\}/);
+    assert.match(run.stdout, /^POST https:\/\/api\.github\.com\/repos\/acme\/shop\/dispatches$/m);
+    assert.match(run.stdout, /^\{"event_type":"preview_ready","client_payload":\{"application":"pr-1234"\}\}$/m);
     assert.equal(run.code, 0);
   });
 

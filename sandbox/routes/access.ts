@@ -12,7 +12,11 @@ import {
   type World,
 } from "./reply.ts";
 
-type Permission = "metadata=read" | `${"contents" | "actions"}=${"read" | "write"}`;
+type Level = "read" | "write";
+type Name = Exclude<keyof NonNullable<TokenGrant["permissions"]>, "metadata">;
+
+/** Several, of which one is enough, stand as GitHub writes them: `issues=write; pull_requests=write`. */
+type Permission = "metadata=read" | `${Name}=${Level}` | `issues=${Level}; pull_requests=${Level}`;
 
 /**
  * Finds the repository, follows its renaming, and holds GitHub's rules about who sees and may do what. Every answer
@@ -52,12 +56,13 @@ export function withRepository(
 
 /** Whether a grant reaches a repository and holds a permission on it. */
 export function mayDo(grant: TokenGrant, repository: Repository, permission: Permission): boolean {
-  const [name, level] = permission.split("=") as ["metadata" | "contents" | "actions", "read" | "write"];
   if (!reaches(grant, repository)) return false;
-  if (level === "write" && !(grant.scopes?.some((scope) => WRITING_SCOPES.includes(scope)) ?? true)) return false;
-  if (!grant.permissions || name === "metadata") return true;
-  const held = grant.permissions[name];
-  return level === "read" ? held !== undefined : held === "write";
+  const writes = permission.endsWith("=write");
+  if (writes && !(grant.scopes?.some((scope) => WRITING_SCOPES.includes(scope)) ?? true)) return false;
+  if (!grant.permissions || permission === "metadata=read") return true;
+  const names = permission.split("; ").map((each) => each.split("=")[0] as Name);
+  const held = names.map((name) => grant.permissions?.[name]);
+  return writes ? held.includes("write") : held.some((level) => level !== undefined);
 }
 
 /** Of a classic token: for all repositories, and for public ones. */

@@ -14,7 +14,7 @@ export function showCommit(repository: Repository, call: Call, { base }: World, 
     };
   }
   const url = `${base}/repos/${repository.fullName}/commits/${sha}`;
-  const who = { name: "Octo Cat", email: "octocat@github.com", date: "2026-01-01T00:00:00Z" };
+  const who = { name: "Octo Cat", email: "octocat@github.com", date: dateOf(repository, ref, sha) };
   const tree = { sha: "0".repeat(40), url: `${base}/repos/${repository.fullName}/git/trees/${"0".repeat(40)}` };
   return {
     status: 200,
@@ -30,4 +30,9 @@ export function showCommit(repository: Repository, call: Call, { base }: World, 
       parents: [],
     },
   };
+}
+
+function dateOf({ committedAt, branches, commitOf }: Repository, ref: string, sha: string): string {
+  const branch = branches().find((name) => commitOf(name) === sha);
+  return committedAt.get(ref) ?? committedAt.get(branch ?? sha) ?? "2026-01-01T00:00:00Z";
 }

@@ -13,7 +13,7 @@ export function showRepository(repository: Repository, { token }: Call, { base, 
   return { status: 200, json: { ...repositoryJson(repository, base), permissions } };
 }
 
-function repositoryJson({ id, fullName, isPrivate, archived, defaultBranch }: Repository, base: string) {
+export function repositoryJson({ id, fullName, isPrivate, archived, defaultBranch }: Repository, base: string) {
   const [owner = "", name = ""] = fullName.split("/");
   const url = `${base}/repos/${fullName}`;
   const links = Object.fromEntries(REPOSITORY_LINKS.map((link) => [`${link}_url`, `${url}/${link}`]));

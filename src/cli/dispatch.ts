@@ -2,6 +2,7 @@ import { ConfigError } from "../config.ts";
 import { dispatchOnce } from "../dispatch-once.ts";
 import type { RunOnce } from "../run-once.ts";
 import { CommandError } from "./command-error.ts";
+import { asMessage } from "./held-back.ts";
 import { printable } from "./table.ts";
 
 export type DispatchOptions = { readonly revision?: string; readonly dryRun?: true; readonly json?: true };
@@ -43,18 +44,6 @@ function asJson(outcome: RunOnce["outcome"], requests: HeldBack | undefined): ob
   if (outcome.status === "skipped") return { ...outcome, ...dry };
   const { status, reason, kind, notBefore } = outcome;
   return { status, reason, kind, ...(notBefore === undefined ? {} : { notBefore: timeOf(notBefore) }), ...dry };
-}
-
-/** In the form of HTTP, with the whole URL in the first line. */
-function asMessage({ method, url, headers, body }: HeldBack[number]): string {
-  const lines = Object.entries(headers).map(([name, value]) => printable(`${name}: ${value}`));
-  return [`${method} ${url}`, ...lines, "", ...(body === null ? [] : [harmless(body), ""])].join("\n");
-}
-
-/** The same JSON, with what would steer the terminal escaped. */
-function harmless(json: string): string {
-  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return json.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, (each) => each.split("").map(escaped).join(""));
 }
 
 function timeOf(epochMs: number): string {

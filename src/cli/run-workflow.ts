@@ -8,7 +8,7 @@ import { fluxEvent } from "../inbound/flux-trigger.ts";
 import type { Json } from "../model/run.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { CommandError } from "./command-error.ts";
-import { dryGitHub } from "./dry-github.ts";
+import { asMessage } from "./held-back.ts";
 
 export type RunOptions = { readonly input?: string; readonly dryRun?: true };
 
@@ -33,7 +33,7 @@ export async function runWorkflow(name: string, { input, dryRun }: RunOptions): 
     const secret = config.githubWebhookSecret ?? "of no use here";
     const app = await startApp(
       { ...config, dataDir: folder, githubWebhookSecret: secret },
-      { closed: true, logTo: process.stderr, ...(dryRun ? { gitHub: dryGitHub(write) } : {}) },
+      { closed: true, logTo: process.stderr, ...(dryRun ? { holdBack: (held) => write(asMessage(held)) } : {}) },
     );
     onClose("the runs", app.close);
     const { run, steps } = await app.start(name, inputOf(workflow, input), WAIT_MS);

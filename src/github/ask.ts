@@ -54,6 +54,7 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
   const { apiUrl, gates, wait, name, retriesMs = QUICK_RETRIES_MS } = needs;
   /** Room kept for one write of an account. */
   const rooms = new Map<string, Reservation>();
+  let released = false;
 
   const ask: Ask = async (attempted, route, parameters, expected, { rememberAs } = {}) => {
     for (const delay of retriesMs) {
@@ -79,12 +80,12 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
     }
 
     async function sendAs({ account, token }: Credential): Promise<Answer> {
-      const kind = route.startsWith("GET ") ? "read" : "write";
+      const kind = /^(?:GET|HEAD) /.test(route) ? "read" : "write";
       const reservation = kind === "write" ? rooms.get(account) : undefined;
       if (reservation) rooms.delete(account);
       const key = rememberAs && `${account}\n${rememberAs}`;
       const earlier = key ? needs.remembered.get(key) : undefined;
-      const send = () => needs.send(route, onlyIfChanged(parameters, earlier?.etag), token);
+      const send = (begin: () => void) => needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, begin);
       const passed = await gates
         .of(account)
         .pass(kind, send, { name, reservation })
@@ -109,9 +110,12 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
       if (rooms.has(account)) return;
       const room = await gates.of(account).reserve(name);
       if ("notBefore" in room) throw notYet(attempted, room);
-      rooms.set(account, room);
+      // Others may have asked at the same time, and the attempt may be over by now.
+      if (released || rooms.has(account)) room.release();
+      else rooms.set(account, room);
     },
     release() {
+      released = true;
       for (const room of rooms.values()) room.release();
       rooms.clear();
     },

@@ -4,10 +4,7 @@ import type { Answer } from "./http.ts";
 import { isOverallQuota, limitWord } from "./limit-answers.ts";
 import { waitingLine } from "./line.ts";
 import { pauses } from "./pause.ts";
-import { type Held, spendingWindows } from "./spending.ts";
-
-/** What a request does at GitHub, and so what it costs. */
-export type Kind = "read" | "write";
+import { type Held, type Kind, type Refused, spendingWindows } from "./spending.ts";
 
 /** Room for one write, kept until the write is sent or it is given back. */
 export type Reservation = {
@@ -21,9 +18,6 @@ export type Reservation = {
  */
 type Writer = { readonly name: string; readonly reservation?: Reservation | undefined };
 
-/** Not let through: not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
-export type Refused = { readonly notBefore: number; readonly why: string };
-
 export type Sent = {
   readonly answer: Answer;
   /** The answer is a limit: nothing may be sent before this time (epoch milliseconds). */
@@ -36,8 +30,12 @@ export type Sent = {
  * refused with the time at which it will be let through, so that a store can keep it instead of memory.
  */
 export type Gate = {
-  /** Sends when it may. Rejects with what `send` rejects with. */
-  pass(kind: Kind, send: () => Promise<Answer>, writer: Writer): Promise<Sent | Refused>;
+  /**
+   * Sends when it may. `send` calls `begin` right before each request that it puts on the wire: until then it may have
+   * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, and
+   * `send` is called again after it. Rejects with what else `send` rejects with.
+   */
+  pass(kind: Kind, send: (begin: () => void) => Promise<Answer>, writer: Writer): Promise<Sent | Refused>;
   /** Keeps room for a write, so that what must be read for it is not read in vain. */
   reserve(name: string): Promise<Reservation | Refused>;
   /** Nothing is in flight, nobody waits, and nothing has to be remembered. */
@@ -171,7 +169,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     const until = word?.refused
       ? pause.limited(word.until, episode, now)
       : word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS)
-        ? pause.announced(word.until)
+        ? pause.announced(word.until, now)
         : undefined;
     if (until !== undefined) {
       cap = 1;
@@ -185,24 +183,41 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
 
   return {
     async pass(kind, send, { name, reservation }) {
-      const reserved = reservation && reservations.get(reservation);
+      let room = reservation && reservations.get(reservation);
       if (reservation) reservations.delete(reservation);
-      const held = await enter(kind, name, reserved);
-      if ("notBefore" in held) {
-        reserved?.giveBack();
-        letThrough();
-        return held;
-      }
-      const episode = pause.episode();
-      held.note(clock.now());
-      try {
-        const answer = await send();
-        return { answer, notBefore: heard(answer, episode) };
-      } finally {
-        inFlight--;
-        // By the time of the answer GitHub has counted it; by the time of sending it has not.
-        held.settle(clock.now());
-        letThrough();
+      for (;;) {
+        const held = await enter(kind, name, room);
+        if ("notBefore" in held) {
+          room?.giveBack();
+          letThrough();
+          return held;
+        }
+        room = held;
+        let episode = pause.episode();
+        const begun: Held[] = [];
+        const begin = () => {
+          const now = clock.now();
+          if (pause.until(now) > now) throw new Silence();
+          episode = pause.episode();
+          const one = room ?? spending.hold(kind);
+          room = undefined;
+          one.note(now);
+          begun.push(one);
+        };
+        try {
+          const answer = await send(begin);
+          room?.giveBack();
+          return { answer, notBefore: heard(answer, episode) };
+        } catch (error) {
+          if (error instanceof Silence) continue;
+          room?.giveBack();
+          throw error;
+        } finally {
+          inFlight--;
+          // By the time of the answer GitHub has counted it; by the time of sending it has not.
+          for (const one of begun) one.settle(clock.now());
+          letThrough();
+        }
       }
     },
     async reserve(name) {
@@ -218,7 +233,8 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       reservations.set(reservation, held);
       return reservation;
     },
-    isIdle: () => inFlight === 0 && waiters.length === 0 && !pause.isKnown() && spending.isEmpty(clock.now()),
+    isIdle: () =>
+      inFlight === 0 && waiters.length === 0 && !pause.isKnown(clock.now()) && spending.isEmpty(clock.now()),
     state() {
       const until = pause.until(clock.now());
       return {
@@ -230,6 +246,9 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     },
   };
 }
+
+/** A pause began after the request was let through and before it was sent. */
+class Silence extends Error {}
 
 function quotaIn({ headers }: Answer): GateState["quota"] {
   const [limit = Number.NaN, remaining = Number.NaN, reset = Number.NaN] = ["limit", "remaining", "reset"].map((name) =>

@@ -18,6 +18,7 @@ export function openGates(
   },
 ): Gates {
   const gates = new Map<string, Gate>();
+  const known = new Map(needs.known.map((each) => [each.account, each]));
 
   const open = (account: string): Gate => {
     if (gates.size >= KEPT_GATES) {
@@ -26,9 +27,11 @@ export function openGates(
     const gate = openGate({
       ...needs,
       account,
-      known: needs.known.find((each) => each.account === account),
+      known: known.get(account),
       onPause: (...pause) => needs.onPause(account, ...pause),
     });
+    // A gate that is opened again has nothing to remember: else the first would not have been closed.
+    known.delete(account);
     gates.set(account, gate);
     return gate;
   };

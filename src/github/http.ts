@@ -15,7 +15,13 @@ export type Answer = {
   readonly documentationUrl: string;
 };
 
-export type Send = (route: string, parameters: Readonly<Record<string, unknown>>, token: string) => Promise<Answer>;
+export type Send = (
+  route: string,
+  parameters: Readonly<Record<string, unknown>>,
+  token: string,
+  /** Called right before each request that goes over the wire, redirects included; what it throws prevents it. */
+  begin?: () => void,
+) => Promise<Answer>;
 
 export type GitHubHttp = {
   readonly send: Send;
@@ -71,11 +77,14 @@ export function openGitHubHttp({
     maxAnswerBytes: MAX_ANSWER_BYTES,
   });
 
-  const send: Send = async (route, parameters, token) => {
+  const send: Send = async (route, parameters, token, begin) => {
     let request = requestFor(route, parameters);
     for (let redirects = 0; ; redirects++) {
       const answer = await turns
-        .take(() => sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs))
+        .take(async () => {
+          begin?.();
+          return sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs);
+        })
         .catch((error) => {
           throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
         });

@@ -9,7 +9,7 @@ export type LimitWord = {
 };
 
 /** Nothing waits longer than this for a limit, whatever a header says; GitHub's longest window is an hour. */
-const LONGEST_MS = 24 * 3_600_000;
+export const LONGEST_MS = 24 * 3_600_000;
 
 /**
  * Reads what an answer says about limits, undefined when it says nothing. Order of decision: `retry-after`, then

@@ -12,7 +12,9 @@ export function waitingLine() {
   let tidiedAt = 0;
 
   function tidy(now: number): void {
-    if (now - tidiedAt < GRACE_MS / 10) return;
+    // The clock was set back, and the times mean nothing any more.
+    if (now < tidiedAt) line.clear();
+    else if (now - tidiedAt < GRACE_MS / 10) return;
     tidiedAt = now;
     for (const [name, at] of line) if (at < now - GRACE_MS) line.delete(name);
   }

@@ -72,7 +72,8 @@ export type OpenGitHubNeeds = {
 const SERVICE_ACCOUNT = "GITHUB_TOKEN";
 
 export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
-  const { apiUrl, clock, serviceToken, limitLog, timeoutMs, patienceMs } = needs;
+  const { apiUrl, clock, serviceToken, timeoutMs, patienceMs } = needs;
+  const limitLog = ofHost(new URL(apiUrl).host, needs.limitLog);
   const { limits, about } = limitsInForce(needs.limits, apiUrl);
   const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
   const gates = openGates({
@@ -149,6 +150,21 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     gates,
     aboutLimits: about,
     close,
+  };
+}
+
+/** The part of what is remembered that is about one host: another GitHub has limits of its own for the same account. */
+function ofHost(host: string, log: LimitLog): LimitLog {
+  const prefix = `${host} `;
+  return {
+    async recall(since) {
+      const all = await log.recall(since);
+      return all.flatMap(({ account, ...limits }) =>
+        account.startsWith(prefix) ? [{ account: account.slice(prefix.length), ...limits }] : [],
+      );
+    },
+    spend: (account, ...spent) => log.spend(prefix + account, ...spent),
+    pause: (account, pause) => log.pause(prefix + account, pause),
   };
 }
 

@@ -1,10 +1,14 @@
 import type { Pause } from "../model/limits.ts";
+import { LONGEST_MS } from "./limit-answers.ts";
 
 /** Silence after a secondary limit that names no time; doubled each time it repeats. */
 const UNNAMED_MS = 60_000;
 
 /** The least silence after a limit that names a time which has passed already; doubled likewise. */
 const LEAST_MS = 1000;
+
+/** An account that sends nothing any more, such as a token that was seen once, is not remembered for ever. */
+const STRIKES_KEPT_MS = 3_600_000;
 
 /** What doubling ends at. */
 const LONGEST_DOUBLED_MS = 15 * 60_000;
@@ -16,24 +20,32 @@ const LONGEST_DOUBLED_MS = 15 * 60_000;
  */
 export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined) => void) {
   let silentUntil = known?.until ?? 0;
+  /** No more than this can be left of it: the clock may be set back in the middle. */
+  let longestLeft = LONGEST_MS;
   let strikes = known?.strikes ?? 0;
   let episode = 0;
   let kept = known !== undefined;
 
-  function extendTo(until: number): void {
-    if (until <= silentUntil) return;
+  function extendTo(until: number, now: number): void {
+    if (until <= untilAt(now)) return;
     silentUntil = until;
+    longestLeft = until - now;
     kept = true;
     keep({ until, strikes });
   }
 
+  function untilAt(now: number): number {
+    silentUntil = Math.min(silentUntil, now + longestLeft);
+    return Math.max(silentUntil, now);
+  }
+
   return {
     /** When requests may be sent again, epoch milliseconds; `now` when they may. */
-    until: (now: number): number => Math.max(silentUntil, now),
+    until: untilAt,
     /** Requests remember the episode in which they were sent. */
     episode: (): number => episode,
-    /** Whether a pause, or a strike of an earlier one, must be remembered. */
-    isKnown: (): boolean => kept,
+    /** Whether a pause, or the strikes of one that ended lately, must be remembered. */
+    isKnown: (now: number): boolean => kept && now < silentUntil + STRIKES_KEPT_MS,
     /** A request was refused; returns when the pause ends. */
     limited(named: number | undefined, sentIn: number, now: number): number {
       if (sentIn === episode) {
@@ -41,13 +53,13 @@ export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined
         strikes++;
       }
       const doubled = (first: number) => now + Math.min(LONGEST_DOUBLED_MS, first * 2 ** Math.max(0, strikes - 1));
-      extendTo(named === undefined ? doubled(UNNAMED_MS) : Math.max(named, doubled(LEAST_MS)));
+      extendTo(named === undefined ? doubled(UNNAMED_MS) : Math.max(named, doubled(LEAST_MS)), now);
       return silentUntil;
     },
     /** GitHub said, with an ordinary answer, that nothing is left until a time; returns when the pause ends. */
-    announced(until: number): number {
+    announced(until: number, now: number): number {
       episode++;
-      extendTo(until);
+      extendTo(until, now);
       return silentUntil;
     },
     /** An ordinary answer came to a request of this episode. */

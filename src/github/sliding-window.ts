@@ -30,9 +30,17 @@ export function slidingWindow(limit: Limit): SlidingWindow {
   let held = 0;
 
   function add(cost: number, at: number): void {
+    notAfter(at);
     spent.push({ at, cost });
     sum += cost;
     forgetBefore(at - ms);
+  }
+
+  /** The clock was set back: what lies ahead of it now was spent at the latest now. */
+  function notAfter(now: number): void {
+    const last = spent.at(-1);
+    if (!last || last.at <= now) return;
+    spent = spent.map(({ at, cost }) => ({ at: Math.min(at, now), cost }));
   }
 
   function forgetBefore(time: number): void {
@@ -57,10 +65,12 @@ export function slidingWindow(limit: Limit): SlidingWindow {
     },
     recall: add,
     used(now) {
+      notAfter(now);
       forgetBefore(now - ms);
       return sum + held;
     },
     opensAt(cost, from, kept = 0, booked = []) {
+      notAfter(from);
       // More than ever fits is let through when nothing else is there: it would wait for ever.
       let room = Math.max(most - kept, cost) - cost;
       for (let at = booked.length - 1; at >= 0; at--) {

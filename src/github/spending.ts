@@ -1,6 +1,11 @@
 import type { Limit, Spending } from "../model/limits.ts";
-import type { Kind, Refused } from "./gate.ts";
 import { type SlidingWindow, slidingWindow } from "./sliding-window.ts";
+
+/** What a request does at GitHub, and so what it costs. */
+export type Kind = "read" | "write";
+
+/** Not let through: not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
+export type Refused = { readonly notBefore: number; readonly why: string };
 
 /** @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit */
 const COST = { read: { points: 1, writes: 0 }, write: { points: 5, writes: 1 } } as const;

@@ -100,7 +100,10 @@ export type RunStore = {
    * With `take` the store may claim the run at once when its turn has come, which saves a transaction.
    */
   accept(event: NewRun, lease: { owner: string; now: number; until: number; take: boolean }): Promise<Accepted>;
-  /** Takes up to `limit` due runs, oldest due first: queued ones, and running ones whose lease has ended. */
+  /**
+   * Takes up to `limit` due runs, oldest due first. Running ones whose lease has ended were interrupted: what follows
+   * is `afterInterruption`'s to say.
+   */
   claim(lease: { owner: string; now: number; until: number; limit: number }): Promise<readonly Claim[]>;
   /** Keeps this owner's claims for longer. */
   extend(owner: string, until: number): Promise<void>;

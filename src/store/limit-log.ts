@@ -7,6 +7,9 @@ type Sql = {
   readonly change: (text: string, ...values: (string | number)[]) => unknown;
 };
 
+/** A pause lasts a day at most, so that one that ends so long before another has been over for a day. */
+const FORGOTTEN_MS = 2 * 86_400_000;
+
 /** What GitHub's limits have left of each account. No flush: a power failure outlasts the minute that matters most. */
 export function sqliteLimitLog({ all, change }: Sql, write: Write): LimitLog {
   const later = (work: () => void) => write(work, { flush: false });
@@ -40,8 +43,8 @@ export function sqliteLimitLog({ all, change }: Sql, write: Write): LimitLog {
       }),
     pause: (account, pause) =>
       later(() => {
-        if (!pause) change("DELETE FROM github_pauses WHERE account = ?", account);
-        else change("INSERT OR REPLACE INTO github_pauses VALUES (?, ?, ?)", account, pause.until, pause.strikes);
+        change("DELETE FROM github_pauses WHERE account = ? OR until < ?", account, (pause?.until ?? 0) - FORGOTTEN_MS);
+        if (pause) change("INSERT INTO github_pauses VALUES (?, ?, ?)", account, pause.until, pause.strikes);
       }),
   };
 }

@@ -10,6 +10,7 @@ import {
   StoreUnavailable,
 } from "../model/store.ts";
 import { batchedWrites } from "./batch.ts";
+import { interrupting } from "./interrupt.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
 import { listRuns } from "./list-runs.ts";
 import { cannot, openSqlite } from "./open-sqlite.ts";
@@ -18,7 +19,7 @@ import { attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 
 /**
  * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
- * is opened was interrupted: such runs are due at once.
+ * is opened was interrupted: such runs are due again.
  * @throws Error that says what to do when the folder cannot be used.
  */
 export function openSqliteStore(folder: string, { now }: { now: number }): RunStore {
@@ -35,6 +36,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   const all = (text: string, ...values: SQLInputValue[]) => sql(text).all(...values) as Row[];
   const change = (text: string, ...values: SQLInputValue[]) => sql(text).run(...values);
 
+  const interrupt = interrupting({ one, change, requeue });
   const byId = (id: string) => one("SELECT * FROM runs WHERE id = ?", id);
   const waitingIn = (slot: string | null) =>
     slot === null ? undefined : one("SELECT * FROM runs WHERE slot = ? AND status = 'queued'", slot);
@@ -69,28 +71,6 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
         row.seq as number,
       );
     }
-  }
-
-  /** Ends the attempt of a process that is gone. */
-  function interrupt(row: Row, at: number): void {
-    const reason = "The process ended before the attempt did.";
-    change(
-      "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, 'interrupted', ?, NULL, NULL)",
-      row.seq as number,
-      row.attempts as number,
-      row.started_at as number,
-      at,
-      reason,
-    );
-    if (row.own_token === 1) {
-      change(
-        `UPDATE runs SET status = 'failure', ended_at = ?, reason = ?, http = 500, kind = 'permanent', owner = NULL,
-         lease_until = NULL WHERE seq = ?`,
-        at,
-        `${reason} It came with a token of its own, which is not stored: send it again.`,
-        row.seq as number,
-      );
-    } else requeue(row, at, at);
   }
 
   function accept(event: Parameters<RunStore["accept"]>[0], lease: Parameters<RunStore["accept"]>[1]): Accepted {
@@ -145,7 +125,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   }
 
   function claim({ owner, now: at, until, limit }: Parameters<RunStore["claim"]>[0]): Claim[] {
-    for (const row of all("SELECT * FROM runs WHERE status = 'running' AND lease_until <= ?", at)) interrupt(row, at);
+    interrupt(all("SELECT * FROM runs WHERE status = 'running' AND lease_until <= ?", at), at);
     const due = all(
       `SELECT * FROM runs WHERE status = 'queued' AND due_at <= ? AND (slot IS NULL OR NOT EXISTS (
          SELECT 1 FROM runs AS other WHERE other.slot = runs.slot AND other.status = 'running'))
@@ -268,7 +248,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
 
   try {
     db.exec("BEGIN IMMEDIATE");
-    for (const row of all("SELECT * FROM runs WHERE status = 'running'")) interrupt(row, now);
+    interrupt(all("SELECT * FROM runs WHERE status = 'running'"), now);
     db.exec("COMMIT");
   } catch (cause) {
     close();

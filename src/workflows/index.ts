@@ -1,1 +1,2 @@
 export { type EnvironmentReadyOptions, environmentReady } from "./environment-ready.ts";
+export { scalarAt } from "./values-file.ts";

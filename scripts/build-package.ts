@@ -1,0 +1,110 @@
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import manifest from "../package.json" with { type: "json" };
+
+/**
+ * Makes the folder of the npm package, `dist/package`. Node removes no types below node_modules, so the package holds
+ * JavaScript and declarations, and its own package.json names them. All that the service needs is in it but zod, which
+ * workflows import too: both then get the same one.
+ */
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ENTRIES = { ".": "src/index.ts", "./workflows": "src/workflows/index.ts", "./testing": "sandbox/testing.ts" };
+const BIN = "gh-runner.js";
+
+/** What remains to be installed: zod, and the packages that the declarations name. */
+const DEPENDENCIES = ["zod", "@octokit/types", "@octokit/webhooks-types"] as const;
+
+mkdirSync(join(ROOT, "dist"), { recursive: true });
+const unfinished = mkdtempSync(join(ROOT, "dist/package-"));
+try {
+  await writeModules();
+  writeDeclarations();
+  writeManifest();
+  for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) copyFileSync(join(ROOT, file), join(unfinished, file));
+  rmSync(join(ROOT, "dist/package"), { recursive: true, force: true });
+  renameSync(unfinished, join(ROOT, "dist/package"));
+} finally {
+  rmSync(unfinished, { recursive: true, force: true });
+}
+
+/** With shared chunks, so that a failure that a workflow throws has the class that the service knows. */
+async function writeModules(): Promise<void> {
+  const entries = Object.entries(ENTRIES).map(([name, file]) => [moduleOf(name), file]);
+  await build({
+    absWorkingDir: ROOT,
+    outdir: unfinished,
+    entryPoints: { "gh-runner": "src/main.ts", ...Object.fromEntries(entries) },
+    entryNames: "[name]",
+    chunkNames: "chunks/[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    external: ["zod"],
+    minify: true,
+    keepNames: true,
+    legalComments: "eof",
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    // Bundled CommonJS libraries ask for Node's own modules through `require`.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  });
+}
+
+/** The compiler leaves `.ts` at the end of imports; only the files that the entries lead to are taken along. */
+function writeDeclarations(): void {
+  const written = join(unfinished, "all-types");
+  execFileSync(
+    process.execPath,
+    [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.package.json", "--outDir", written],
+    {
+      cwd: ROOT,
+      stdio: "inherit",
+    },
+  );
+  const seen = new Set<string>();
+  const waiting = Object.values(ENTRIES).map(declarationOf);
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    const from = dirname(file);
+    const text = readFileSync(join(written, file), "utf8").replace(/(["'])(\.[^"']*)\.ts\1/g, (_, quote, path) => {
+      waiting.push(`${join(from, path)}.d.ts`);
+      return `${quote}${path}.js${quote}`;
+    });
+    mkdirSync(join(unfinished, "types", from), { recursive: true });
+    writeFileSync(join(unfinished, "types", file), text);
+  }
+  rmSync(written, { recursive: true });
+}
+
+function writeManifest(): void {
+  const { name, version, description, license, type, engines, dependencies } = manifest;
+  const exported = Object.entries(ENTRIES).map(([entry, file]) => [
+    entry,
+    { types: `./types/${declarationOf(file)}`, default: `./${moduleOf(entry)}.js` },
+  ]);
+  const own = {
+    name,
+    version,
+    description,
+    license,
+    type,
+    engines,
+    bin: { [name]: BIN },
+    exports: Object.fromEntries(exported),
+    dependencies: Object.fromEntries(DEPENDENCIES.map((each) => [each, dependencies[each]])),
+  };
+  writeFileSync(join(unfinished, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
+}
+
+/** The file without its ending: `.` is `index`, `./testing` is `testing`. */
+function moduleOf(entry: string): string {
+  return entry.slice(2) || "index";
+}
+
+function declarationOf(file: string): string {
+  return file.replace(/\.ts$/, ".d.ts");
+}

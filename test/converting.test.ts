@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { actionsProblems } from "./support/actions.ts";
+import { until } from "./support/clock.ts";
+import { documentOf } from "./support/documents.ts";
+import { payloadOf, startExample } from "./support/example.ts";
+import { TOKEN } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const { text, blocks } = documentOf("docs/converting.md");
+const files = (language: string) =>
+  Object.fromEntries(
+    blocks.filter((block) => block.language === language).map((block) => [block.file ?? "", block.text]),
+  );
+const workflows = files("ts");
+
+/** The service with every workflow of the document, and a Slack that listens. */
+async function scene(t: TestContext) {
+  const heard: string[] = [];
+  const slack = createServer(async (request, answer) => {
+    for await (const chunk of request) heard.push(String(chunk));
+    answer.end("ok");
+  }).listen(0, "127.0.0.1");
+  await once(slack, "listening");
+  t.after(() => void slack.close());
+  const SLACK_URL = `http://127.0.0.1:${(slack.address() as AddressInfo).port}/hook`;
+  const settings = { WORKFLOWS_DIR: workflowsFolder(t, workflows), SLACK_URL, SMOKE_TOKEN: TOKEN };
+  const example = await startExample(t, "label-pull-request", { settings });
+  const shop = example.github.repository("acme/shop");
+  for (const name of ["smoke-tests", "api", "web"])
+    shop.put(`.github/workflows/${name}.yml`, "on: workflow_dispatch\n");
+  shop.put("a.txt", "a", "pr-7");
+  return { ...example, shop, heard };
+}
+
+describe("docs/converting.md", () => {
+  it("has a YAML file beside each of its workflows, which GitHub would take", () => {
+    const originals = files("yaml");
+    assert.deepEqual(
+      Object.keys(originals).map((name) => name.replace(".yml", ".ts")),
+      Object.keys(workflows),
+    );
+    for (const [name, original] of Object.entries(originals)) assert.deepEqual(actionsProblems(name, original), []);
+  });
+
+  it("has workflows without a mistake of type", { timeout: 110_000 }, async (t) => {
+    const folder = mkdtempSync(join(ROOT, "test", ".converting-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    for (const [name, workflow] of Object.entries(workflows)) writeFileSync(join(folder, name), workflow);
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../../tsconfig.json", include: ["*.ts"] }));
+    const tsc = spawn(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder]);
+    let output = "";
+    tsc.stdout.on("data", (said) => {
+      output += said;
+    });
+    const [code] = await once(tsc, "close");
+    assert.equal(code, 0, output);
+  });
+
+  it("shows nothing in its table that is not in these workflows", () => {
+    const table = /## Word for word\n\n([\s\S]*?)\n\n/.exec(text)?.[1] ?? "";
+    const ours = table
+      .split("\n")
+      .slice(2)
+      .flatMap((row) => [...(row.split("|").at(-2) ?? "").matchAll(/`(.+?)`/g)]);
+    assert.ok(ours.length > 15);
+    const squeezed = (code: string) => code.replaceAll(/\s/g, "");
+    const all = squeezed(Object.values(workflows).join("\n"));
+    const absent = ours.map(([, code = ""]) => code).filter((code) => !all.includes(squeezed(code)));
+    // Words of the reference, each held by its own tests.
+    assert.deepEqual(absent, ["try", "catch", "finally", "retry: false", "runId", "attempt"]);
+  });
+
+  it("has a smoke that does what its original did", async (t) => {
+    const { argocd, heard, github } = await scene(t);
+    const { json } = await argocd("/smoke", { application: "pr-7" });
+    assert.match(json.tests, /^https:\/\/github\.com\/acme\/shop\/actions\/runs\/\d+$/);
+    const started = github.requests.find(({ route }) => route.endsWith("/{workflow_id}/dispatches"));
+    assert.deepEqual(JSON.parse(started?.body ?? "").inputs, { commit: json.commit, suite: "quick" });
+    assert.deepEqual(heard, ['{"text":"Testing pr-7"}']);
+    assert.equal((await argocd("/smoke", { application: "production" })).json.status, "skipped");
+    assert.equal((await argocd("/smoke", { application: "pr-7", suite: "half" })).status, 400);
+  });
+
+  it("has a welcome for those who come for the first time", async (t) => {
+    const { webhook, lastRun, github } = await scene(t);
+    const opened = payloadOf("pull_request", ({ action }) => action === "opened");
+    const hello = github.repository("Codertocat/Hello-World");
+    hello.openPull({ number: opened.number });
+    const by = (association: string, ref = "main") => {
+      const base = { ...opened.pull_request.base, ref };
+      return { ...opened, pull_request: { ...opened.pull_request, author_association: association, base } };
+    };
+    await webhook("pull_request", by("OWNER"));
+    assert.equal((await lastRun()).status, "skipped");
+    assert.equal((await webhook("pull_request", by("FIRST_TIME_CONTRIBUTOR", "next"))).json.status, "ignored");
+    await webhook("pull_request", by("FIRST_TIME_CONTRIBUTOR"));
+    assert.equal((await lastRun()).status, "success");
+    assert.deepEqual(
+      hello.comments.map(({ body }) => body),
+      ["Welcome!"],
+    );
+  });
+
+  it("has a nightly that starts both, then tells", async (t) => {
+    const { clock, lastRun, runs, github } = await scene(t);
+    await until("the schedule is set", () => clock.next() !== undefined);
+    clock.move(24 * 3_600_000);
+    await until("the night's run is there", async () => (await runs()).length > 0);
+    assert.match((await lastRun()).outputs.web, /actions\/runs/);
+    assert.deepEqual(
+      github.dispatches.map(({ eventType, payload }) => [eventType, payload.scheduledAt]),
+      [["nightly", "2026-11-25T02:00:00.000Z"]],
+    );
+  });
+});

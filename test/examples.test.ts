@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { actionsProblems } from "./support/actions.ts";
+
+const FOLDER = fileURLToPath(new URL("../examples/", import.meta.url));
+const EXAMPLES = globSync("*/README.md", { cwd: FOLDER }).map(dirname).sort();
+
+describe("every example", () => {
+  it("is in the list of examples, and there are six", () => {
+    const list = readFileSync(`${FOLDER}/README.md`, "utf8");
+    for (const name of EXAMPLES) assert.ok(list.includes(`(${name})`), name);
+    assert.equal(EXAMPLES.length, 6);
+  });
+
+  it("has its original, what became of it, and a test", () => {
+    for (const name of EXAMPLES) {
+      const files = globSync("*", { cwd: FOLDER + name }).map((file) => basename(file));
+      for (const kind of [/\.yml$/, /^[^.]+\.ts$/, /\.test\.ts$/]) {
+        assert.ok(
+          files.some((file) => kind.test(file)),
+          `${name}: ${kind}`,
+        );
+      }
+    }
+  });
+
+  for (const file of globSync("*/*.yml", { cwd: FOLDER })) {
+    it(`has an original that GitHub would take: ${file}`, () => {
+      assert.deepEqual(actionsProblems(file, readFileSync(FOLDER + file, "utf8")), []);
+    });
+  }
+
+  it("would be found out if GitHub would not take its original", () => {
+    const [problem = ""] = actionsProblems("a.yml", "on: push\njobs: { a: { runs-on: x, stepz: [] } }\n");
+    assert.match(problem, /stepz/);
+  });
+});

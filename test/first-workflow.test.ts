@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startGitHub } from "../sandbox/github.ts";
+import { documentOf } from "./support/documents.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { fixedPort, listening } from "./support/process.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+it("docs/first-workflow.md works as it stands, block by block", { timeout: 110_000 }, async (t) => {
+  const { blocks } = documentOf("docs/first-workflow.md");
+  const [init, workflow, test, runTest, dryRun, printed, serve, curl, answered, list, argocd, ...more] = blocks;
+  assert.ok(init && workflow && test && runTest && dryRun && printed && serve && curl && answered && list && argocd);
+  assert.deepEqual(more, []);
+
+  const github = await startGitHub();
+  t.after(() => github.close());
+  github.token("github_pat_yours");
+  github.repository("acme/shop").openPull({ number: 7 });
+
+  // Inside the checkout, as the document has it, but never in the way of the reader's own folder.
+  const folder = mkdtempSync(join(ROOT, "test", ".first-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const port = String(await fixedPort());
+  const env = {
+    PATH: process.env.PATH,
+    GITHUB_API_URL: github.url,
+    DATA_DIR: temporaryFolder(t),
+    HOST: "127.0.0.1",
+    PORT: port,
+    GH_RUNNER_URL: `http://127.0.0.1:${port}`,
+    LOG_LEVEL: "warn",
+  };
+  const ours = (line: string) =>
+    line.replace(/\bworkflows(?=[/ ])/, `test/${basename(folder)}`).replace("localhost:9555", `127.0.0.1:${port}`);
+
+  async function shell({ text }: { text: string }, more: Record<string, string> = {}) {
+    const child = spawn("sh", ["-c", ours(text)], { cwd: ROOT, env: { ...env, ...more } });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (each) => {
+        output += each;
+      });
+    }
+    const [code] = await once(child, "close");
+    return { code, output };
+  }
+
+  assert.equal((await shell(init, { WORKFLOWS_DIR: folder })).code, 0);
+  for (const { file = "", text } of [workflow, test]) {
+    readFileSync(join(folder, file));
+    writeFileSync(join(folder, file), text);
+  }
+  const tested = await shell(runTest);
+  assert.equal(tested.code, 0, tested.output);
+  assert.match(tested.output, /pass 2/);
+
+  const dry = await shell(dryRun, { LOG_LEVEL: "silent" });
+  assert.equal(dry.output, printed.text);
+  assert.equal(github.dispatches.length, 0);
+
+  const service = spawn("sh", ["-c", ours(serve.text).replace("node ", "exec node ")], { cwd: ROOT, env });
+  t.after(() => void service.kill("SIGKILL"));
+  const ended = once(service, "close");
+  await listening({ child: service, output: () => "" }, Number(port));
+  const answer = await shell({ text: curl.text.replace("curl", "curl -s") });
+  assert.equal(`${answer.output}\n`, answered.text);
+  assert.deepEqual(
+    github.dispatches.map(({ eventType, payload }) => [eventType, payload.application]),
+    [["preview_ready", "pr-7"]],
+  );
+  assert.match((await shell(list)).output, /announce-preview/);
+  service.kill("SIGTERM");
+  await ended;
+
+  assert.equal(readFileSync(join(folder, "announce-preview.argocd.yaml"), "utf8"), argocd.text);
+});

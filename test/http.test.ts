@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { startGitHub } from "../sandbox/github.ts";
+import { openGitHubHttp } from "../src/github/http.ts";
+
+const CONNECTIONS = 50;
+const ROUTE = "GET /repos/{owner}/{repo}";
+
+it("says that a request begins when it goes over the wire: with a connection of its own, and with each redirect", async (t) => {
+  const github = await startGitHub({ latencyMs: 100 });
+  t.after(() => github.close());
+  github.token("a-token-of-this-test");
+  github.repository("acme/shop").rename("acme/store");
+  const http = openGitHubHttp({ apiUrl: github.url, userAgent: "test" });
+  t.after(() => http.close());
+  let begun = 0;
+  const send = (begin: () => void) => http.send(ROUTE, { owner: "acme", repo: "shop" }, "a-token-of-this-test", begin);
+  const all = Array.from({ length: CONNECTIONS }, () => send(() => void begun++));
+  const prevented = send(() => {
+    assert.equal(github.counts.requests, CONNECTIONS, "it has a connection of its own");
+    throw new Error("not any more");
+  });
+  await assert.rejects(prevented, /not any more/);
+  assert.deepEqual(new Set((await Promise.all(all)).map(({ status }) => status)), new Set([200]));
+  assert.deepEqual([begun, github.counts.requests], [2 * CONNECTIONS, 2 * CONNECTIONS]);
+});

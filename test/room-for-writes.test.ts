@@ -1,0 +1,61 @@
+import { describe, it } from "node:test";
+import { gitHubAs } from "../src/github/client.ts";
+import type { Credentials } from "../src/github/credentials.ts";
+import { openGates } from "../src/github/gates.ts";
+import type { Send } from "../src/github/http.ts";
+import { movedClock } from "./support/clock.ts";
+import { gitHubNeeds } from "./support/github.ts";
+
+const WRITES = 2;
+const DISPATCH = ["acme/shop", "deployed", {}] as const;
+
+/** GitHub that takes everything, in front of it room for two writes a minute. */
+function attempts() {
+  const gates = openGates({
+    limits: [{ unit: "writes", most: WRITES, ms: 60_000 }],
+    known: [],
+    clock: movedClock(),
+    log: { spend: async () => {}, pause: async () => {} },
+    onPause: () => {},
+  });
+  const send: Send = async (route, _parameters, _token, begin) => {
+    begin?.();
+    const status = route.startsWith("POST ") ? 204 : 200;
+    return { status, headers: {}, bytes: new Uint8Array(), message: "", documentationUrl: "" };
+  };
+  return (credentials: Credentials = async () => ({ token: "t", account: "a" })) =>
+    gitHubAs(credentials, gitHubNeeds({ apiUrl: "https://github.test", send, gates }));
+}
+
+const readForWriting = ({ github }: ReturnType<ReturnType<typeof attempts>>) =>
+  github.firstFile("acme/deployment", ["a.yaml"], { beforeWritingTo: "acme/shop" });
+
+describe("room that is kept for a write", () => {
+  it("is free again after the attempt, however many readings asked for it at once", async () => {
+    const attempt = attempts();
+    const first = attempt();
+    await Promise.all([readForWriting(first), readForWriting(first)]);
+    first.release();
+    for (let at = 0; at < WRITES; at++) await attempt().github.dispatch(...DISPATCH);
+  });
+
+  it("is not kept for an attempt that ended while it was asked for", async () => {
+    const attempt = attempts();
+    const { promise: issued, resolve: issue } = Promise.withResolvers<void>();
+    const late = attempt(async () => {
+      await issued;
+      return { token: "t", account: "a" };
+    });
+    const reading = readForWriting(late);
+    late.release();
+    issue();
+    await reading;
+    for (let at = 0; at < WRITES; at++) await attempt().github.dispatch(...DISPATCH);
+  });
+
+  it("is not taken by a HEAD, which only reads", async () => {
+    const { github } = attempts()();
+    for (let at = 0; at <= WRITES; at++) await github.request("HEAD /repos/acme/shop" as `GET /${string}`);
+    for (let at = 0; at < WRITES; at++) await github.dispatch(...DISPATCH);
+  });
+});
