@@ -42,7 +42,7 @@ program
   .description("write a first workflow, a test for it, and what ArgoCD needs to start it")
   .action(async (name) => {
     const { init } = await import("./cli/init.ts");
-    init(name);
+    await init(name);
   });
 
 program

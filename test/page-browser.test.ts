@@ -3,6 +3,7 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { openBrowser, openPage, violations, withoutChromium } from "./support/browser.ts";
 import { deploy, notify, startService } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = "caller-token-0123456789";
 const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
@@ -50,6 +51,18 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
       [],
     );
     assert.deepEqual(page.complaints, []);
+  });
+
+  it("has room on a phone for all of its head and its filters", async (t) => {
+    const folder = workflowsFolder(t, { "comment-preview-url.ts": httpWorkflow("comment-preview-url", "return {};") });
+    const { url } = await startWithRuns(t, { AUTH_TOKENS: CALLER, WORKFLOWS_DIR: folder });
+    const page = await openPage(t, browser, { viewport: { width: 390, height: 844 } });
+    await page.goto(url);
+    await page.locator("input[name=token]").fill(CALLER);
+    await page.keyboard.press("Enter");
+    await isLive(page);
+    assert.ok(((await page.locator(".top").boundingBox())?.height ?? 999) < 60);
+    assert.ok(((await page.getByRole("searchbox").boundingBox())?.width ?? 0) > 200);
   });
 
   it("filters by text and status, in the URL", async (t) => {

@@ -13,6 +13,7 @@ import { openSqliteStore } from "../src/store/sqlite.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, type HttpAnswer, notify, send, startService } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = "caller-token-0123456789";
 const OTHER = "other-token-9876543210";
@@ -113,6 +114,16 @@ describe("the page", () => {
     await app.close();
     assert.ok(performance.now() - begun < 5000);
     assert.equal((await reader.read()).done, true);
+  });
+
+  it("names a run without a group after its workflow", async (t) => {
+    const folder = workflowsFolder(t, { "nightly-tidy.ts": httpWorkflow("nightly-tidy", "return {};") });
+    const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
+    const run = String((await send(url, { method: "POST", path: "/nightly-tidy", body: "{}" })).headers["x-run-id"]);
+    assert.match((await get(url, "/")).text, new RegExp(`href="/runs/${run}">nightly-tidy</a>`));
+    const { text } = await get(url, `/runs/${run}`);
+    assert.match(text, /<title>nightly-tidy: Success/);
+    assert.doesNotMatch(text, /\/actions\?/, "of which repository it is nobody knows");
   });
 
   it("shows a page of runs after the other", async (t) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -178,12 +178,20 @@ describe("gh-runner init", () => {
     assert.match(output, /pass 2/);
   });
 
+  it("takes no name that a built-in workflow has", async (t) => {
+    const folder = join(temporaryFolder(t), "workflows");
+    const { code, stderr } = await command(["init", "environment-ready"], { WORKFLOWS_DIR: folder });
+    assert.equal(code, 1);
+    assert.match(stderr, /^environment-ready is built in: choose another name\./);
+    assert.equal(existsSync(folder), false);
+  });
+
   it("overwrites nothing", async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, "mine.ts"), "precious");
     const { code, stderr } = await command(["init", "mine"], { WORKFLOWS_DIR: folder });
     assert.equal(code, 1);
-    assert.match(stderr, /Nothing was written: .*mine\.ts is there already/);
+    assert.match(stderr, /^Nothing was written: there is .*mine\.ts already\.$/m);
     assert.deepEqual(readdirSync(folder), ["mine.ts"]);
     assert.equal(readFileSync(join(folder, "mine.ts"), "utf8"), "precious");
   });

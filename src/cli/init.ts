@@ -1,14 +1,18 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { workflowsOf } from "../app.ts";
 import { readConfig } from "../config.ts";
 import { CommandError } from "./command-error.ts";
 
 /** Writes a first workflow, a test for it, and what ArgoCD needs to start it. Overwrites nothing. */
-export function init(name = "announce-preview"): void {
+export async function init(name = "announce-preview"): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
     throw new CommandError(`${JSON.stringify(name)} is no name for a workflow: use letters, digits and dashes.`);
   }
-  const folder = readConfig().workflowsDir ?? "workflows";
+  const config = readConfig();
+  const { fileOf } = await workflowsOf({ ...config, workflowsDir: undefined }, { onClose: () => {} });
+  if (fileOf.has(name)) throw new CommandError(`${name} is built in: choose another name.`);
+  const folder = config.workflowsDir ?? "workflows";
   const files = {
     [`${name}.ts`]: workflowText(name),
     [`${name}.test.ts`]: testText(name),
@@ -16,7 +20,7 @@ export function init(name = "announce-preview"): void {
   };
   const paths = Object.entries(files).map(([file, text]) => ({ path: join(folder, file), text }));
   const taken = paths.filter(({ path }) => existsSync(path)).map(({ path }) => path);
-  if (taken.length > 0) throw new CommandError(`Nothing was written: ${taken.join(" and ")} is there already.`);
+  if (taken.length > 0) throw new CommandError(`Nothing was written: there is ${taken.join(" and ")} already.`);
   mkdirSync(folder, { recursive: true });
   for (const { path, text } of paths) {
     writeFileSync(path, text, { flag: "wx" });

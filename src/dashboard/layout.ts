@@ -36,7 +36,7 @@ ${revision !== undefined ? html`<script src="${asset("script.js")}" defer></scri
 <body data-revision="${revision ?? ""}">
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top">
-<a class="brand" href="/">${raw(MARK)}gh-runner</a>
+<a class="brand" href="/">${raw(MARK)}<span>gh-runner</span></a>
 ${current === undefined ? "" : html`<nav aria-label="Pages">${link("/", "runs", "Runs")}${link("/refused", "refused", "Refused")}</nav>`}
 <p class="live" id="live" role="status" hidden></p>
 ${signedIn ? html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>` : ""}

@@ -71,7 +71,7 @@ function row(run: ListedRun, { web, now }: ListFacts) {
   return html`<li class="run" id="run-${run.id}">
 ${statusIcon(run.status, { alone: true })}
 <div class="what"><a class="name" href="/runs/${run.id}">${subjectOf(run)}</a>
-<p class="sub">${run.workflow}${run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : ""}</p>
+<p class="sub">${run.group ? run.workflow : `run ${run.id.slice(0, 8)}`}${run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : ""}</p>
 ${whyOf(run)}</div>
 <div class="commit">${commit ? (commit.href ? html`<a href="${commit.href}" title="${commit.hash}"><code>${commit.short}</code></a>` : html`<code>${commit.short}</code>`) : ""}</div>
 <div class="took">${took !== undefined ? html`<span class="unseen">Took </span>${durationText(took)}` : waits ? html`next ${time(run.dueAt ?? now, "clock", now)}` : ""}</div>

@@ -34,9 +34,9 @@ export function statusIcon(status: Status, { alone = false, waits = false } = {}
   return html`<svg class="icon is-${status}${waits ? " waits" : ""}" viewBox="0 0 16 16" width="16" height="16"${meaning}>${raw(SHAPES[status])}</svg>`;
 }
 
-/** What a run is about, in a word or two: the application, where there is one. */
-export function subjectOf({ group, id }: ListedRun): string {
-  return group || `run ${id.slice(0, 8)}`;
+/** What a run is about, in a word or two: the application or another group, where there is one; else its workflow. */
+export function subjectOf({ group, workflow }: Pick<Run, "group" | "workflow">): string {
+  return group || workflow;
 }
 
 /** How long the latest attempt took, ms; so far, while it runs. */

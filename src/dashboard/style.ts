@@ -38,7 +38,7 @@ code, pre { font-family: var(--mono); font-size: 12px; }
 .lead { margin: 6px 0 16px; max-width: 75ch; }
 
 .top { display: flex; align-items: center; gap: 20px; min-height: 56px; padding: 8px 24px; background: var(--card); border-bottom: 1px solid var(--line); }
-.brand { display: flex; align-items: center; gap: 8px; font-weight: 600; font-size: 15px; color: var(--text); }
+.brand { display: flex; align-items: center; gap: 8px; font-weight: 600; font-size: 15px; color: var(--text); white-space: nowrap; }
 .mark { fill: #0969da; }
 .top nav { display: flex; gap: 4px; }
 .top nav a { padding: 4px 10px; border-radius: 6px; color: var(--text); }
@@ -56,7 +56,7 @@ footer { color: var(--dim); font-size: 12px; text-align: center; padding: 12px 2
 button, .button { font: inherit; font-weight: 500; padding: 5px 14px; border: 1px solid var(--line); border-radius: 6px; background: var(--grey-soft); color: var(--text); cursor: pointer; display: inline-block; }
 button:hover, .button:hover { border-color: var(--dim); text-decoration: none; }
 .primary { background: var(--button); border-color: transparent; color: var(--button-text); }
-.quiet { background: none; }
+.quiet { background: none; white-space: nowrap; }
 input[type="search"], input[type="password"], select { font: inherit; color: var(--text); background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 5px 10px; min-height: 34px; }
 input::placeholder { color: var(--dim); opacity: 1; }
 
@@ -190,8 +190,12 @@ pre { margin: 0; padding: 12px 14px; background: var(--card); border: 1px solid 
   .run .commit:empty, .run .took:empty { display: none; }
   .run .took { padding: 0; } .run .age { padding: 0; }
   .search { flex-wrap: wrap; }
+  .search .text { flex-basis: 220px; }
   .steps li { grid-template-columns: 16px minmax(0, 1fr) 64px; }
   .steps .bar { grid-column: 2 / -1; grid-row: 2; }
   .live { font-size: 12px; }
+}
+@media (max-width: 460px) {
+  .top:has(form) .brand span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
 `;
