@@ -35,7 +35,7 @@ export function statusIcon(status: Status, { alone = false, waits = false } = {}
 }
 
 /** What a run is about, in a word or two: the application or another group, where there is one; else its workflow. */
-export function subjectOf({ group, workflow }: Pick<Run, "group" | "workflow">): string {
+export function subjectOf({ group, workflow }: Pick<ListedRun, "group" | "workflow">): string {
   return group || workflow;
 }
 
