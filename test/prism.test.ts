@@ -50,6 +50,26 @@ test("Prism, by GitHub's description,", async (t) => {
     assert.equal(github.counts.requests, 5 * 2 + 4 + 1);
   });
 
+  await t.test("lets through the service as an App: its installation, its tokens, its event", async (t) => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const { github, url } = await startService(t, {
+      github: { port },
+      settings: {
+        GITHUB_API_URL: prism,
+        GITHUB_TOKEN: "",
+        GITHUB_APP_ID: "7",
+        GITHUB_APP_PRIVATE_KEY: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      },
+    });
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    github.app({ id: 7, publicKey: pem, installations: [{ id: 70, owner: "acme" }] });
+    const values = '{"global":{"config":{"DEPLOYMENT_TAG":"abc"}}}';
+    github.repository(DEPLOYMENT).put("configs/pr/light/pr-1/values.yaml", values);
+    assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+    // One installation, a token for reading and one for dispatching, two files, one event.
+    assert.deepEqual([github.dispatches.length, github.counts.requests], [1, 1 + 2 + 2 + 1]);
+  });
+
   await t.test("lets through an App that finds its installation and gets a token, narrowed or not", async (t) => {
     const { github, ask } = await app(t, port, prism);
     assert.equal((await ask("GET", "/repos/acme/shop/installation")).json.id, 70);
