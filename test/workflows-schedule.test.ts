@@ -28,7 +28,9 @@ function machine(t: TestContext, start: string, cron: string, timeZone?: string)
 
 async function ticksOf(url: string): Promise<string[]> {
   const { runs } = (await send(url, { path: "/api/runs?limit=100" })).json;
-  return runs.map(({ input }: { input: { scheduledAt: string } }) => input.scheduledAt).reverse();
+  const ticks: string[] = [];
+  for (const { id } of runs) ticks.unshift((await send(url, { path: `/api/runs/${id}` })).json.input.scheduledAt);
+  return ticks;
 }
 
 /** Moves the clock in steps, so that everything due has its turn in between. */
