@@ -86,6 +86,16 @@ export type Rerun =
   /** Why this run cannot be run again now. */
   | { readonly status: "refused"; readonly reason: string };
 
+/** What another process has stored. */
+export type News = {
+  /** Something is queued that it will not take itself. */
+  readonly queued?: boolean;
+  /** Ids of runs whose attempt has ended, or that were superseded. */
+  readonly settled?: readonly string[];
+  /** Nothing could be heard for a while: anything may have happened. */
+  readonly missed?: boolean;
+};
+
 /**
  * Queue and history in one. Every write is one transaction; when it cannot be stored, the promise rejects with
  * `StoreUnavailable` and nothing of it happened. Times are epoch milliseconds.
@@ -143,6 +153,11 @@ export type RunStore = {
   readonly limits: LimitLog;
   /** What happened, in sum. */
   readonly overview: Overview;
+  /**
+   * Tells what other processes that share the store have done; a store of one process has nothing to tell.
+   * @returns how to end it.
+   */
+  hear(listener: (news: News) => void): () => void;
   /** Rejects when nothing can be stored. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -30,7 +30,7 @@ export function interrupting({ one, change, requeue }: InterruptNeeds): (rows: r
           `UPDATE runs SET status = 'failure', ended_at = ?, reason = ?, http = 500, kind = 'permanent', owner = NULL,
            lease_until = NULL WHERE seq = ?`,
           at,
-          ownToken ? GONE_WITH_TOKEN : goneAgain(inARow),
+          goneFor({ ownToken, inARow }),
           seq,
         );
         continue;
@@ -54,12 +54,13 @@ export function interrupting({ one, change, requeue }: InterruptNeeds): (rows: r
 }
 
 /** The reason of an attempt that nobody ended; an orderly stop has another one. */
-const GONE = "The process ended before the attempt did.";
-const GONE_WITH_TOKEN = `${GONE} It came with a token of its own, which is not stored: send it again.`;
+export const GONE = "The process ended before the attempt did.";
 
-function goneAgain(times: number): string {
+/** Why a run ends with an attempt that nobody ended. */
+export function goneFor({ ownToken, inARow }: { ownToken: boolean; inARow: number }): string {
+  if (ownToken) return `${GONE} It came with a token of its own, which is not stored: send it again.`;
   return (
-    `The process ended before the attempt did, ${times} times in a row. See in its log, or from its platform, what ` +
+    `The process ended before the attempt did, ${inARow} times in a row. See in its log, or from its platform, what ` +
     "ended it; when that is mended, re-run it."
   );
 }

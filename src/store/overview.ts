@@ -96,7 +96,7 @@ export function sqliteOverview(
   };
 }
 
-function hourOf({ hour, success, failure, skipped }: Row): HourOfRuns {
+export function hourOf({ hour, success, failure, skipped }: Row): HourOfRuns {
   return {
     from: (hour as number) * HOUR_MS,
     success: success as number,
@@ -105,7 +105,7 @@ function hourOf({ hour, success, failure, skipped }: Row): HourOfRuns {
   };
 }
 
-function refusedOf(row: Row): RefusedEvents {
+export function refusedOf(row: Row): RefusedEvents {
   return {
     method: row.method as string,
     path: row.path as string,
@@ -119,7 +119,7 @@ function refusedOf(row: Row): RefusedEvents {
 }
 
 /** In UTC, as GitHub bills. */
-function startOfMonth(now: number): number {
+export function startOfMonth(now: number): number {
   const date = new Date(now);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
 }

@@ -315,6 +315,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     forget: (before, limit) => write(() => forget(before, limit), { flush: false }),
     limits: sqliteLimitLog({ all, change }, write),
     overview: sqliteOverview({ all, one, change }, { write, read }),
+    hear: () => () => {},
     check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
       // Writes that wait are committed first: they were handed over before.

@@ -1,0 +1,234 @@
+import { randomInt, randomUUID } from "node:crypto";
+import type { Clock as BossClock } from "pg-boss";
+import type { Clock } from "../model/clock.ts";
+import type { Run } from "../model/run.ts";
+import type { Claim, News, Rerun, RunStore } from "../model/store.ts";
+import { acceptAll, type AcceptItem, jobOf, lock } from "./postgres/accept.ts";
+import { gathered } from "./postgres/batch.ts";
+import { claimDue } from "./postgres/claim.ts";
+import { type Connecting, connect } from "./postgres/connect.ts";
+import { startJobs } from "./postgres/jobs.ts";
+import { postgresLimitLog } from "./postgres/limit-log.ts";
+import { migrate } from "./postgres/migrate.ts";
+import type { Migration } from "./postgres/migrations.ts";
+import { clean, namesFor } from "./postgres/names.ts";
+import { openNewsroom } from "./postgres/news.ts";
+import { postgresOverview } from "./postgres/overview.ts";
+import { getRun, listRuns } from "./postgres/reads.ts";
+import { type SettleItem, settleAll } from "./postgres/settle.ts";
+import { runOf, waitingOf } from "./rows.ts";
+
+export type PostgresOptions = Connecting & {
+  readonly schema: string;
+  readonly clock: Clock;
+  /** Told what goes wrong in the background, such as a connection that is lost. */
+  readonly onError: (error: Error) => void;
+  /** Moves the database's own clock; for tests. */
+  readonly databaseClock?: BossClock;
+  readonly migrations?: readonly Migration[];
+};
+
+/** How many rows count the ends of an hour, so that replicas seldom wait for each other. */
+const SHARDS = 16;
+
+/**
+ * The store in PostgreSQL, shared by several processes. pg-boss hands out the runs that are due; what happened is in
+ * tables of our own, written in the same transactions. Leases are measured by the database's clock, so that replicas
+ * whose clocks differ do not take each other's runs.
+ * @throws Error that says what to do when the database cannot be used.
+ */
+export async function openPostgresStore(options: PostgresOptions): Promise<RunStore> {
+  const { schema, clock, onError, databaseClock, migrations } = options;
+  const names = namesFor(schema);
+  const { own } = names;
+  const database = connect({ ...options, clockIsMoved: databaseClock !== undefined }, onError);
+  const { sql, transaction } = database;
+  const jobs = await (async () => {
+    await migrate({ database, names, onError, ...(migrations ? { migrations } : {}) });
+    return startJobs({ database, names, onError, clock: databaseClock });
+  })().catch(async (error) => {
+    await database.close();
+    throw error;
+  });
+  const self = randomUUID();
+  const news = openNewsroom(options, names, { own: self, onError });
+  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now };
+
+  /** Differs whenever this process, or another one that told it, has changed something. */
+  let revision = 0;
+  const stopCounting = news.hear(() => revision++);
+  const changed = <T>(result: T): T => {
+    revision++;
+    return result;
+  };
+
+  /** Claims of this process that hold, as far as it knows: only these are extended. */
+  const held = new Map<string, Claim>();
+  /** Claims whose settling failed once, perhaps after it was stored. */
+  const unsure = new WeakSet<Claim>();
+
+  const acceptOne = gathered((items: readonly AcceptItem[]) =>
+    transaction(async (each) => {
+      const accepted = await acceptAll(each, { names, jobs }, items);
+      const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
+      const others = items.some(({ lease, event }) => !lease.take && !event.ownToken);
+      if (others || superseded.length > 0) await news.tell(each, { queued: others, settled: superseded });
+      return accepted;
+    }),
+  );
+
+  const settleOne = gathered((items: readonly SettleItem[]) =>
+    transaction(async (each) => {
+      const runs = await settleAll(each, needs, items);
+      const settled = runs.flatMap((run) => run?.id ?? []);
+      if (settled.length > 0) await news.tell(each, { settled });
+      return runs;
+    }),
+  );
+
+  const rerun = (id: string, at: number, trace: string | undefined): Promise<Rerun> =>
+    transaction(async (each) => {
+      const found = await getRun(each, names, id);
+      if (!found) return { status: "unknown" };
+      const slot = found.run.group === undefined ? null : clean(`${found.run.workflow}\n${found.run.group}`);
+      await lock(each, [slot ?? `run\n${id}`]);
+      const [row] = await each(`SELECT * FROM ${own}.runs WHERE id = $1 FOR UPDATE`, [id]);
+      if (!row) return { status: "unknown" };
+      const refused = (reason: string): Rerun => ({ status: "refused", reason });
+      if (row.status === "queued" || row.status === "running") return refused(`The run is still ${row.status}.`);
+      if (row.own_token === 1)
+        return refused("The run came with a token of its own, which is not stored: send it again.");
+      const [busy] = await each(
+        `SELECT id, status FROM ${own}.runs WHERE slot IS NOT NULL AND md5(slot) = md5($1)
+         AND status IN ('queued', 'running') ORDER BY status LIMIT 1`,
+        [row.slot],
+      );
+      if (busy)
+        return refused(
+          `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`,
+        );
+      const [queued] = await each(
+        `UPDATE ${own}.runs SET status = 'queued', due_at = $2, retries_from = $2, failures = 0, steps_from = attempts + 1,
+           ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL,
+           superseded_by = NULL, trace = $3
+         WHERE id = $1 RETURNING *`,
+        [id, at, trace ?? null],
+      );
+      await jobs.add(each, [jobOf(queued!, at)]);
+      await news.tell(each, { queued: true });
+      return { status: "queued", run: runOf(queued!) };
+    });
+
+  return {
+    async accept(event, lease) {
+      const accepted = changed(await acceptOne({ event, lease }));
+      if (accepted.claim) held.set(accepted.run, accepted.claim);
+      return accepted;
+    },
+    async claim(lease) {
+      const { claims, interrupted } = await claimDue(needs, lease);
+      for (const claim of claims) held.set(claim.run.id, claim);
+      if (claims.length + interrupted.length > 0) revision++;
+      if (interrupted.length > 0) {
+        await news.tell(sql, { queued: true, settled: interrupted.map(({ id }) => id as string) });
+      }
+      return claims;
+    },
+    async extend(owner, until) {
+      const ids = [...held.values()].filter((claim) => claim.owner === owner).map(({ run }) => run.id);
+      await sql(
+        `UPDATE ${own}.runs SET lease_until = ${names.now} + $3
+         WHERE id = ANY ($1::uuid[]) AND status = 'running' AND owner = $2`,
+        [ids, owner, until - clock.now()],
+      );
+    },
+    async settle(claim, attempt, settlement): Promise<Run | undefined> {
+      const run = changed(
+        await settleOne({ claim, attempt, settlement, unsure: unsure.has(claim) }).catch((error) => {
+          unsure.add(claim);
+          throw error;
+        }),
+      );
+      if (held.get(claim.run.id) === claim) held.delete(claim.run.id);
+      return run;
+    },
+    async saveStep({ run, owner, attempt }, step) {
+      await sql(
+        `INSERT INTO ${own}.steps
+         SELECT seq, $4, $5, $6, $7, $8, $9 FROM ${own}.runs
+         WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 FOR SHARE
+         ON CONFLICT (run, attempt, name) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
+           result = excluded.result, error = excluded.error`,
+        [
+          run.id,
+          owner,
+          attempt,
+          clean(step.name),
+          step.attempt,
+          step.startedAt,
+          step.endedAt,
+          step.result === undefined ? null : JSON.stringify(step.result),
+          clean(step.error) ?? null,
+        ],
+      );
+    },
+    rerun: async (id, at, trace) => changed(await rerun(id, at, trace)),
+    get: (id) => getRun(sql, names, id),
+    list: (filter, page) => listRuns(sql, names, filter, page),
+    async findSuccess(workflow, dedupeKey, since) {
+      const [found] = await sql(
+        `SELECT id FROM ${own}.runs WHERE dedupe_key IS NOT NULL AND md5(dedupe_key) = md5($1) AND ended_at >= $2
+         AND workflow = $3 AND status = 'success' ORDER BY ended_at DESC LIMIT 1`,
+        [clean(dedupeKey), since, workflow],
+      );
+      return found?.id as string | undefined;
+    },
+    async scheduledUntil(workflow, at) {
+      await sql(`INSERT INTO ${own}.schedules VALUES ($1, $2) ON CONFLICT DO NOTHING`, [workflow, at]);
+      const [row] = await sql(`SELECT carried_out_until AS at FROM ${own}.schedules WHERE workflow = $1`, [workflow]);
+      return row?.at as number;
+    },
+    async markScheduled(workflow, until) {
+      // Another replica may be ahead.
+      await sql(
+        `UPDATE ${own}.schedules SET carried_out_until = greatest(carried_out_until, $2) WHERE workflow = $1`,
+        [workflow, until],
+      );
+    },
+    async waiting() {
+      const rows = await sql(
+        `SELECT kind, count(*) AS count, min(retries_from) AS since FROM ${own}.runs WHERE status = 'queued' GROUP BY kind`,
+      );
+      return rows.map(waitingOf);
+    },
+    async nextDue() {
+      const [row] = await sql(`SELECT min(due_at) AS at FROM ${own}.runs WHERE status = 'queued'`);
+      return (row?.at as number | null | undefined) ?? undefined;
+    },
+    async forget(before, limit) {
+      const rows = await sql(
+        `DELETE FROM ${own}.runs WHERE seq IN (
+           SELECT seq FROM (SELECT seq, accepted_at, ended_at FROM ${own}.runs ORDER BY seq LIMIT $3) AS oldest
+           WHERE accepted_at < $1 AND ended_at < $1 ORDER BY seq LIMIT $2) AND ended_at IS NOT NULL RETURNING seq`,
+        [before, limit, OLDEST],
+      );
+      await sql(`DELETE FROM ${own}.refused_events WHERE last_at < $1`, [before]);
+      return rows.length;
+    },
+    limits: postgresLimitLog(database, names),
+    overview: postgresOverview(database, names, () => String(revision)),
+    hear: (listener: (heard: News) => void) => news.hear(listener),
+    async check() {
+      await sql(`UPDATE ${own}.heartbeat SET at = at + 1`);
+    },
+    async close() {
+      stopCounting();
+      await news.close();
+      await jobs.stop();
+      await database.close();
+    },
+  };
+}
+
+/** Only so many of the oldest runs are looked at when old ones are forgotten; few of these still wait. */
+const OLDEST = 10_000;

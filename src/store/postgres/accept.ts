@@ -1,0 +1,182 @@
+import type { Accepted, RunStore } from "../../model/store.ts";
+import type { Row } from "../rows.ts";
+import { runOf } from "../rows.ts";
+import type { Sql } from "./connect.ts";
+import type { Jobs, NewJob } from "./jobs.ts";
+import { clean, lockKey, type Names, slotOf } from "./names.ts";
+
+export type AcceptItem = {
+  readonly event: Parameters<RunStore["accept"]>[0];
+  readonly lease: Parameters<RunStore["accept"]>[1];
+};
+
+/** A run that waits in a slot: stored before, or about to be. */
+type Waiting = Row & { status: string; due_at: number; changed?: true };
+
+/** Far enough off that a caller's own quick retries bring no attempt forward, near enough for a new deployment. */
+const JOINED_DUE_MS = 30_000;
+
+/**
+ * Stores events, in their order, in one transaction. What waits in their slots is locked in this order: the slots, the
+ * jobs, the runs; so do the others, and nobody waits in a circle.
+ */
+export async function acceptAll(
+  sql: Sql,
+  { names, jobs }: { names: Names; jobs: Jobs },
+  items: readonly AcceptItem[],
+): Promise<readonly Accepted[]> {
+  const slots = [...new Set(items.map(({ event }) => slotOf(event)).filter((slot) => slot !== null))].map(clean);
+  const sources = [...new Set(items.flatMap(({ event }) => (event.event ? [sourceOf(event)] : [])))];
+  await lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
+
+  const last = await lastEvents(sql, names, sources);
+  const known = items.map(({ event }) => {
+    if (!event.event) return undefined;
+    const source = sourceOf(event);
+    const before = last.get(source);
+    if (before?.event_id === clean(event.event.id)) return before.id;
+    last.set(source, { id: event.id, event_id: clean(event.event.id) });
+    return undefined;
+  });
+  const touched = items.flatMap(({ event }, at) => (known[at] === undefined ? [clean(slotOf(event)) ?? []] : [])).flat();
+  const waiting = await waitingIn(sql, names, jobs, [...new Set(touched)]);
+  const old = [...waiting.values()];
+
+  const fresh: Waiting[] = [];
+  const accepted = items.map(({ event, lease }, at): Accepted => {
+    const before = known[at];
+    if (before !== undefined) return { run: before, joined: true, superseded: undefined, claim: undefined };
+    const slot = clean(slotOf(event));
+    const input = JSON.stringify(event.input);
+    const ahead = slot === null ? undefined : waiting.get(slot);
+    if (ahead && (ahead.attempts as number) > 0 && ahead.input === input) {
+      ahead.retries_from = lease.now;
+      // A limit ends when it ends; any other wait gives way to somebody who asks again.
+      if (ahead.kind !== "limit") ahead.due_at = Math.min(ahead.due_at, lease.now + JOINED_DUE_MS);
+      ahead.changed = true;
+      return { run: ahead.id as string, joined: true, superseded: undefined, claim: undefined };
+    }
+    if (ahead) {
+      Object.assign(ahead, { status: "superseded", superseded_by: event.id, ended_at: lease.now, changed: true });
+    }
+    // The newer event takes the older one's place in the line at a limit.
+    const limited = ahead?.kind === "limit" ? ahead : undefined;
+    const row = rowOf(event, lease, { slot, input, limited });
+    fresh.push(row);
+    if (slot !== null) waiting.set(slot, row);
+    return {
+      run: event.id,
+      joined: false,
+      superseded: ahead?.id as string | undefined,
+      claim: event.ownToken ? { run: runOf(row), attempt: 1, owner: lease.owner, steps: [] } : undefined,
+    };
+  });
+
+  await update(sql, names, old.filter(({ changed }) => changed));
+  await insert(sql, names, fresh);
+  const now = items[0]?.lease.now ?? 0;
+  const queued = [...old, ...fresh].filter(({ status }) => status === "queued");
+  await jobs.add(sql, queued.map((row) => jobOf(row, now)));
+  return accepted;
+}
+
+/** Locks texts until the end of the transaction, always in the same order. */
+export async function lock(sql: Sql, texts: readonly string[]): Promise<void> {
+  if (texts.length === 0) return;
+  const keys = texts.map(lockKey).toSorted();
+  await sql("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", [keys]);
+}
+
+/** The job of a row of `runs` that is queued. */
+export function jobOf(row: Row, now: number): NewJob {
+  const dueAt = row.due_at as number;
+  return { id: row.id as string, slot: row.slot as string | null, dueAt, delayMs: dueAt - now };
+}
+
+function sourceOf({ workflow, event }: AcceptItem["event"]): string {
+  return clean(`${workflow}\n${event?.source}`);
+}
+
+async function lastEvents(sql: Sql, { own }: Names, sources: readonly string[]) {
+  if (sources.length === 0) return new Map<string, { id: string; event_id: string }>();
+  const rows = await sql(
+    `SELECT source, last.id, last.event_id FROM unnest($1::text[]) AS source, LATERAL (
+       SELECT id, event_id FROM ${own}.runs WHERE md5(workflow || chr(10) || event_source) = md5(source)
+       AND event_source IS NOT NULL ORDER BY seq DESC LIMIT 1) AS last`,
+    [sources],
+  );
+  return new Map(rows.map(({ source, id, event_id }) => [source as string, { id: id as string, event_id: event_id as string }]));
+}
+
+/** What waits in slots and is ours now: nobody has taken it meanwhile, and nobody can. */
+async function waitingIn(sql: Sql, { own }: Names, jobs: Jobs, slots: readonly string[]): Promise<Map<string, Waiting>> {
+  if (slots.length === 0) return new Map();
+  const rows = (await sql(
+    `SELECT * FROM ${own}.runs WHERE status = 'queued' AND slot IS NOT NULL AND md5(slot) IN (
+       SELECT md5(slot) FROM unnest($1::text[]) AS slot)`,
+    [slots],
+  )) as Waiting[];
+  const withdrawn = await jobs.withdraw(sql, rows.map(({ id }) => id as string));
+  return new Map(rows.filter(({ id }) => withdrawn.has(id as string)).map((row) => [row.slot as string, row]));
+}
+
+function rowOf(
+  event: AcceptItem["event"],
+  lease: AcceptItem["lease"],
+  { slot, input, limited }: { slot: string | null; input: string; limited: Waiting | undefined },
+): Waiting {
+  const running = event.ownToken;
+  return {
+    id: event.id,
+    workflow: clean(event.workflow),
+    grp: clean(event.group) ?? null,
+    slot,
+    input,
+    own_token: running ? 1 : 0,
+    status: running ? "running" : "queued",
+    accepted_at: lease.now,
+    retries_from: lease.now,
+    due_at: Math.max(lease.now, limited?.due_at ?? 0),
+    started_at: running ? lease.now : null,
+    attempts: running ? 1 : 0,
+    failures: 0,
+    owner: running ? lease.owner : null,
+    lease_ms: running ? lease.until - lease.now : null,
+    reason: limited?.reason ?? null,
+    http: limited?.http ?? null,
+    kind: limited?.kind ?? null,
+    event_source: clean(event.event?.source) ?? null,
+    event_id: clean(event.event?.id) ?? null,
+    trace: event.trace ?? null,
+    ended_at: null,
+    superseded_by: null,
+  };
+}
+
+async function update(sql: Sql, { own }: Names, rows: readonly Waiting[]): Promise<void> {
+  if (rows.length === 0) return;
+  await sql(
+    `UPDATE ${own}.runs SET status = new.status, superseded_by = new.superseded_by, ended_at = new.ended_at,
+       retries_from = new.retries_from, due_at = new.due_at
+     FROM json_to_recordset($1) AS new (seq bigint, status text, superseded_by uuid, ended_at bigint,
+       retries_from bigint, due_at bigint) WHERE runs.seq = new.seq`,
+    [JSON.stringify(rows)],
+  );
+}
+
+/** The order of the rows is the order of their numbers. */
+async function insert(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): Promise<void> {
+  if (rows.length === 0) return;
+  await sql(
+    `INSERT INTO ${own}.runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
+       started_at, ended_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id, trace,
+       superseded_by)
+     SELECT id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at, started_at, ended_at,
+       attempts, owner, ${now} + lease_ms, reason, http, kind, event_source, event_id, trace, superseded_by
+     FROM json_to_recordset($1) AS new (id uuid, workflow text, grp text, slot text, input text, own_token integer,
+       status text, accepted_at bigint, retries_from bigint, due_at bigint, started_at bigint, ended_at bigint,
+       attempts integer, owner text, lease_ms bigint, reason text, http integer, kind text, event_source text,
+       event_id text, trace text, superseded_by uuid)`,
+    [JSON.stringify(rows)],
+  );
+}

@@ -1,0 +1,130 @@
+import { afterInterruption } from "../../model/retry.ts";
+import type { Claim, RunStore } from "../../model/store.ts";
+import { GONE, goneFor } from "../interrupt.ts";
+import { type Row, runOf, stepOf } from "../rows.ts";
+import { lock } from "./accept.ts";
+import type { Database, Sql } from "./connect.ts";
+import type { Jobs } from "./jobs.ts";
+import type { Names } from "./names.ts";
+import { count, note, requeueAll } from "./settle.ts";
+
+type Needs = {
+  readonly database: Database;
+  readonly names: Names;
+  readonly jobs: Jobs;
+  readonly shard: number;
+  readonly now: () => number;
+};
+
+export async function claimDue(
+  needs: Needs,
+  lease: Parameters<RunStore["claim"]>[0],
+): Promise<{ claims: readonly Claim[]; interrupted: readonly Row[] }> {
+  const interrupted = await takeOver(needs, lease.now);
+  const claims = await needs.database.transaction((sql) => takeDue(sql, needs, lease));
+  return { claims, interrupted };
+}
+
+async function takeDue(
+  sql: Sql,
+  { names: { own, now }, jobs }: Needs,
+  { owner, now: at, until, limit }: Parameters<RunStore["claim"]>[0],
+): Promise<readonly Claim[]> {
+  const ids = await jobs.take(sql, limit);
+  if (ids.length === 0) return [];
+  const rows = await sql(
+    `UPDATE ${own}.runs SET status = 'running', started_at = $2, attempts = attempts + 1, owner = $3,
+       lease_until = ${now} + $4
+     WHERE id = ANY ($1::uuid[]) AND status = 'queued' RETURNING *`,
+    [ids, at, owner, until - at],
+  );
+  const running = new Set(rows.map(({ id }) => id));
+  await jobs.drop(sql, ids.filter((id) => !running.has(id)));
+  const begun = rows.filter(({ attempts }) => (attempts as number) > 1);
+  const steps = await completedSteps(sql, own, begun);
+  return rows
+    .toSorted((a, b) => (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number))
+    .map((row) => ({
+      run: runOf(row),
+      attempt: row.attempts as number,
+      owner,
+      steps: (steps.get(row.seq as number) ?? []).map(stepOf),
+    }));
+}
+
+async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Promise<Map<number, Row[]>> {
+  if (rows.length === 0) return new Map();
+  const steps = await sql(
+    `SELECT steps.* FROM ${own}.steps JOIN ${own}.runs ON runs.seq = steps.run
+     WHERE run = ANY ($1::bigint[]) AND attempt >= runs.steps_from AND error IS NULL ORDER BY steps.started_at`,
+    [rows.map(({ seq }) => seq)],
+  );
+  return Map.groupBy(steps, ({ run }) => run as number);
+}
+
+/** Ends the attempts whose lease has ended, by the database's clock. Resolves with their runs as they are now. */
+async function takeOver(needs: Needs, at: number): Promise<readonly Row[]> {
+  const { database, names, jobs } = needs;
+  const over = `SELECT * FROM ${names.own}.runs WHERE status = 'running' AND lease_until <= ${names.now}`;
+  const found = await database.sql(`${over} ORDER BY seq LIMIT 1000`);
+  if (found.length === 0) return [];
+  return database.transaction(async (sql) => {
+    await lock(sql, found.map(({ slot }) => slot as string | null).filter((slot) => slot !== null));
+    const rows = await sql(`${over} AND seq = ANY ($1::bigint[]) ORDER BY seq FOR UPDATE`, [found.map(({ seq }) => seq)]);
+    await jobs.drop(sql, rows.map(({ id }) => id as string));
+    await note(
+      sql,
+      names,
+      rows.map((row) => ({
+        run: row.seq as number,
+        number: row.attempts as number,
+        startedAt: row.started_at as number,
+        endedAt: at,
+        outcome: "interrupted",
+        reason: GONE,
+        kind: undefined,
+        githubRequestId: undefined,
+      })),
+    );
+    const counts = await interruptionsOf(sql, names, rows);
+    const back = [];
+    const failed: Row[] = [];
+    let ahead = 0;
+    for (const row of rows) {
+      const ownToken = row.own_token === 1;
+      const inARow = counts.get(row.seq as number) ?? 1;
+      const next = afterInterruption({ ownToken }, { now: at, inARow, ahead });
+      if (next.end) failed.push({ ...row, status: "failure", ended_at: at, reason: goneFor({ ownToken, inARow }) });
+      else {
+        if (next.dueAt > at) ahead++;
+        back.push({ row, dueAt: next.dueAt, at });
+      }
+    }
+    await fail(sql, names, failed);
+    const requeued = await requeueAll(sql, needs, back);
+    await count(sql, needs, failed);
+    return [...failed, ...requeued];
+  });
+}
+
+async function fail(sql: Sql, { own }: Names, rows: readonly Row[]): Promise<void> {
+  if (rows.length === 0) return;
+  await sql(
+    `UPDATE ${own}.runs SET status = 'failure', ended_at = failed.ended_at, reason = failed.reason, http = 500,
+       kind = 'permanent', owner = NULL, lease_until = NULL
+     FROM json_to_recordset($1) AS failed (seq bigint, ended_at bigint, reason text) WHERE runs.seq = failed.seq`,
+    [JSON.stringify(rows.map(({ seq, ended_at, reason }) => ({ seq, ended_at, reason })))],
+  );
+}
+
+/** How many of the latest attempts of runs ended with their process, since the last one that did not, or the re-run. */
+async function interruptionsOf(sql: Sql, { own }: Names, rows: readonly Row[]): Promise<Map<number, number>> {
+  const counted = await sql(
+    `SELECT runs.seq, (
+       SELECT count(*) FROM ${own}.attempts WHERE run = runs.seq AND number >= runs.steps_from AND number > coalesce(
+         (SELECT max(number) FROM ${own}.attempts WHERE run = runs.seq AND reason IS DISTINCT FROM $2), 0)) AS count
+     FROM ${own}.runs WHERE seq = ANY ($1::bigint[])`,
+    [rows.map(({ seq }) => seq), GONE],
+  );
+  return new Map(counted.map(({ seq, count }) => [seq as number, count as number]));
+}

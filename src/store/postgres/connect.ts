@@ -1,0 +1,162 @@
+import pg from "pg";
+import { CLOCK_OVERRIDE_SETTING, type Db } from "pg-boss";
+import { StoreUnavailable } from "../../model/store.ts";
+import type { Row } from "../rows.ts";
+
+export type Connecting = {
+  /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` */
+  readonly url: string;
+  /** Wins over the one in the address. */
+  readonly password?: string | undefined;
+  /** Lets a clock of pg-boss's move the database's; for tests. */
+  readonly clockIsMoved?: boolean;
+};
+
+/** Runs one statement; resolves with its rows, numbers as numbers. */
+export type Sql = (text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+export type Database = {
+  /** A statement that is a transaction of its own. */
+  readonly sql: Sql;
+  /**
+   * One transaction: all of it is stored when this resolves, and nothing when it rejects with a mistake of the writer.
+   * When it rejects with `StoreUnavailable`, the connection may have been lost after the database had stored it.
+   * One that a deadlock or another transaction ended is run again.
+   */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** The same connections for pg-boss. */
+  readonly forJobs: Db;
+  close(): Promise<void>;
+};
+
+/** Enough for a burst of writes, claims, and pages that are read; three replicas take 30 of PostgreSQL's default 100. */
+const MAX_CONNECTIONS = 10;
+
+/** A caller who waits for a 503 should have it before the caller's own patience ends. */
+const TIMEOUT_MS = 5000;
+
+/** Whoever freezes with a transaction open must not hold up the others for longer. */
+const SESSION = `-c idle_in_transaction_session_timeout=${2 * TIMEOUT_MS} -c statement_timeout=${TIMEOUT_MS} -c lock_timeout=${TIMEOUT_MS}`;
+
+/** How often a transaction is run that others end. */
+const MOST_TRIES = 5;
+
+/** 64-bit integers are times, counts and sequence numbers here: all fit into a JavaScript number. */
+const INT8 = 20;
+const types = {
+  getTypeParser: ((oid: number, format?: "text") =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
+  return {
+    connectionString: url,
+    ...(password === undefined ? {} : { password }),
+    application_name: "gh-runner",
+    connectionTimeoutMillis: TIMEOUT_MS,
+    keepAlive: true,
+    types,
+  };
+}
+
+export function connect(connecting: Connecting, onError: (error: Error) => void): Database {
+  const pool = new pg.Pool({
+    ...clientOptions(connecting),
+    options: connecting.clockIsMoved ? `${SESSION} -c ${CLOCK_OVERRIDE_SETTING}=on` : SESSION,
+    // Longer than the server's own: when the server answers, its word counts.
+    query_timeout: TIMEOUT_MS + 1000,
+    max: MAX_CONNECTIONS,
+  });
+  pool.on("error", onError);
+
+  const sql: Sql = async (text, values) => {
+    try {
+      return (await pool.query(prepared(text, values))).rows as Row[];
+    } catch (error) {
+      throw explained(error);
+    }
+  };
+
+  async function once<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    // A connection that is lost tells its query; without a listener it would tell the process, too.
+    client.on("error", noticed);
+    let broken: Error | undefined;
+    try {
+      client.query("BEGIN").catch(noticed);
+      const result = await work(async (text, values) => (await client.query(prepared(text, values))).rows as Row[]);
+      await client.query("COMMIT");
+      return result;
+    } catch (error) {
+      await client.query("ROLLBACK").catch((cause) => {
+        broken = cause as Error;
+      });
+      throw error;
+    } finally {
+      client.off("error", noticed);
+      client.release(broken);
+    }
+  }
+
+  return {
+    sql,
+    async transaction(work) {
+      for (let tries = 1; ; tries++) {
+        try {
+          return await once(work);
+        } catch (error) {
+          if (tries === MOST_TRIES || !isCollision(error)) throw explained(error);
+        }
+      }
+    },
+    forJobs: {
+      executeSql: async (text, values) => ({ rows: await sql(text, values) }),
+      // The only one is in the options of the connections.
+      setSessionStatements: async () => {},
+    },
+    close: () => pool.end(),
+  };
+}
+
+/** pg-boss inside a transaction. */
+export function jobsIn(sql: Sql): { db: Db } {
+  return { db: { executeSql: async (text, values) => ({ rows: await sql(text, values) }) } };
+}
+
+/** Statements of the program are few; each is planned once a connection. */
+const names = new Map<string, string>();
+const MOST_NAMES = 200;
+
+function prepared(text: string, values: readonly unknown[] | undefined): pg.QueryConfig | string {
+  if (values === undefined) return text;
+  let name = names.get(text);
+  if (name === undefined && names.size < MOST_NAMES) {
+    name = `s${names.size}`;
+    names.set(text, name);
+  }
+  return { text, values: values as unknown[], ...(name === undefined ? {} : { name }) };
+}
+
+function noticed(): void {}
+
+const codeOf = (error: unknown): string => (error as { code?: string }).code ?? "";
+
+/** Deadlock, serialization failure, and what follows them in the same transaction. */
+function isCollision(error: unknown): boolean {
+  return ["40P01", "40001", "25P02"].includes(codeOf(error));
+}
+
+/**
+ * Whether a write broke a rule or could not be expressed, while the database is well: data exceptions and broken
+ * constraints.
+ * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function isMistake(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|23|42)/.test(codeOf(error)) && codeOf(error) !== "42501";
+}
+
+function explained(error: unknown): unknown {
+  if (isMistake(error) || error instanceof StoreUnavailable) return error;
+  const { message, code } = error as { message?: string; code?: string };
+  return new StoreUnavailable(`PostgreSQL could not be asked: ${message || code}`, { cause: error });
+}

@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { type Clock as BossClock, PgBoss } from "pg-boss";
+import { type Database, jobsIn, type Sql } from "./connect.ts";
+import type { Names } from "./names.ts";
+
+/**
+ * pg-boss's part of the store: it hands out the runs that are queued. A run has a job, of the same id, from when it is
+ * queued until an attempt ends; what the job knows is only when it is due, and for which place it waits. That there is at
+ * most one job that waits and one that is active for a place is pg-boss's `stately` policy. Everything else is in our own
+ * tables, so that the table of jobs is as short as the queue.
+ */
+export type Jobs = {
+  /** @param delayMs until it is due. */
+  add(sql: Sql, jobs: readonly NewJob[]): Promise<void>;
+  /** Ids of due runs, which nobody else gets. */
+  take(sql: Sql, limit: number): Promise<readonly string[]>;
+  /** An attempt has ended, or the run was given up. */
+  drop(sql: Sql, ids: readonly string[]): Promise<void>;
+  /** Drops those that nobody has taken; resolves with their ids. Waits for a transaction that is about to take one. */
+  withdraw(sql: Sql, ids: readonly string[]): Promise<ReadonlySet<string>>;
+  stop(): Promise<void>;
+};
+
+export type NewJob = {
+  readonly id: string;
+  readonly slot: string | null;
+  /** When it is due, epoch milliseconds, which orders the jobs that are due. */
+  readonly dueAt: number;
+  readonly delayMs: number;
+};
+
+const QUEUE = "runs";
+
+const DAY_S = 86_400;
+
+/** pg-boss's own retries, limits of time and deletion are off, as far as they can be: `model/retry.ts` decides. */
+const QUEUE_OPTIONS = {
+  policy: "stately",
+  retryLimit: 0,
+  // The longest that there is. Nobody looks for it, since the supervisor is off.
+  expireInSeconds: DAY_S - 1,
+  retentionSeconds: 3650 * DAY_S,
+} as const;
+
+export type JobsNeeds = {
+  readonly database: Database;
+  readonly names: Names;
+  readonly clock?: BossClock | undefined;
+  readonly onError: (error: Error) => void;
+};
+
+function bossFor({ database, names, clock, onError }: JobsNeeds, migrate: boolean): PgBoss {
+  const boss = new PgBoss({
+    db: database.forJobs,
+    schema: names.jobs,
+    migrate,
+    // What they do in the background is not needed for a table that is as short as the queue.
+    supervise: false,
+    schedule: false,
+    registerInstance: false,
+    openTelemetry: { enabled: false },
+    ...(clock ? { clock } : {}),
+  });
+  boss.on("error", onError);
+  return boss;
+}
+
+/** Creates or updates pg-boss's schema and our queue in it. */
+export async function migrateJobs(needs: Omit<JobsNeeds, "clock">): Promise<void> {
+  const boss = bossFor(needs, true);
+  await boss.start();
+  try {
+    if (!(await boss.getQueue(QUEUE))) await boss.createQueue(QUEUE, QUEUE_OPTIONS);
+  } finally {
+    await boss.stop({ close: false, graceful: false });
+  }
+}
+
+/** @returns whether pg-boss's schema is there as this version of it wants it. */
+export async function jobsAreMigrated(needs: Omit<JobsNeeds, "clock">): Promise<boolean> {
+  const boss = bossFor(needs, false);
+  try {
+    await boss.start();
+    return (await boss.getQueue(QUEUE)) !== null;
+  } catch {
+    return false;
+  } finally {
+    await boss.stop({ close: false, graceful: false });
+  }
+}
+
+export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
+  const boss = bossFor(needs, false);
+  await boss.start();
+  return {
+    async add(sql, jobs) {
+      if (jobs.length === 0) return;
+      const added = await boss.insert(
+        QUEUE,
+        jobs.map(({ id, slot, dueAt, delayMs }) => ({
+          id,
+          singletonKey: slot === null ? id : createHash("sha256").update(slot).digest("base64url"),
+          priority: priorityOf(dueAt),
+          startAfter: delayMs / 1000,
+        })),
+        { ...jobsIn(sql), returnId: true },
+      );
+      // It is silent about a job that meets another one in its place.
+      if (added?.length !== jobs.length) throw new Error("A run that is queued already cannot be queued.");
+    },
+    async take(sql, limit) {
+      const jobs = await boss.fetch(QUEUE, { ...jobsIn(sql), batchSize: limit });
+      return jobs.map(({ id }) => id);
+    },
+    async drop(sql, ids) {
+      if (ids.length > 0) await boss.deleteJob(QUEUE, [...ids], jobsIn(sql));
+    },
+    async withdraw(sql, ids) {
+      if (ids.length === 0) return new Set();
+      // pg-boss has no call that leaves active jobs alone.
+      const rows = await sql(
+        `DELETE FROM ${needs.names.jobs}.job WHERE name = $1 AND id = ANY ($2::uuid[]) AND state = 'created' RETURNING id`,
+        [QUEUE, ids],
+      );
+      return new Set(rows.map(({ id }) => id as string));
+    },
+    stop: () => boss.stop({ close: false, graceful: false }),
+  };
+}
+
+const PRIORITIES_FROM = Date.UTC(2026, 0) / 1000;
+
+/** Jobs of higher priority go first: the earlier due, by the second. */
+function priorityOf(dueAt: number): number {
+  return PRIORITIES_FROM - Math.floor(dueAt / 1000);
+}

@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { type Activity, MAX_REFUSED, type Overview } from "../../model/overview.ts";
+import { hourOf, refusedOf, startOfMonth } from "../overview.ts";
+import type { Database } from "./connect.ts";
+import { clean, type Names } from "./names.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Durations are taken from so many runs at most. */
+const MEASURED_RUNS = 1000;
+
+/** Longer queues are counted so far. */
+const MAX_COUNTED = 10_000;
+
+/**
+ * What happened, in sum; each question reads a bounded number of rows, however many runs there are.
+ * @param revision differs when anything may have changed.
+ */
+export function postgresOverview({ sql }: Database, { own }: Names, revision: () => string): Overview {
+  const one = async (text: string, values: readonly unknown[] = []) => (await sql(text, values))[0];
+  const count = async (text: string, values: readonly unknown[] = []) => Number((await one(text, values))?.runs ?? 0);
+  const finishedSince = (at: number) =>
+    count(`SELECT sum(success + failure + skipped)::bigint AS runs FROM ${own}.ended_by_hour WHERE hour >= $1`, [
+      Math.floor(at / HOUR_MS),
+    ]);
+
+  async function durations(now: number): Promise<Activity["durations"]> {
+    const row = await one(
+      `SELECT count(ms) AS runs, percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p50,
+         percentile_disc(0.95) WITHIN GROUP (ORDER BY ms) AS p95
+       FROM (SELECT ended_at - started_at AS ms, accepted_at, status FROM ${own}.runs ORDER BY seq DESC LIMIT $1) AS newest
+       WHERE ms IS NOT NULL AND status <> 'superseded' AND accepted_at >= $2`,
+      [MEASURED_RUNS, now - DAY_MS],
+    );
+    return row && (row.runs as number) > 0
+      ? { p50: row.p50 as number, p95: row.p95 as number, runs: row.runs as number }
+      : undefined;
+  }
+
+  async function limited(): Promise<Activity["limited"]> {
+    const row = await one(
+      `SELECT count(*) AS runs, min(due_at) AS due FROM (SELECT due_at, kind FROM ${own}.runs WHERE status = 'queued'
+       ORDER BY due_at LIMIT $1) AS queued WHERE kind = 'limit'`,
+      [MAX_COUNTED],
+    );
+    return row?.due == null ? undefined : { runs: row.runs as number, nextDueAt: row.due as number };
+  }
+
+  return {
+    async activity(now) {
+      const [hours, times, queued, running, next, limits, thisMonth, ever, refused] = await Promise.all([
+        sql(
+          `SELECT hour, sum(success)::bigint AS success, sum(failure)::bigint AS failure, sum(skipped)::bigint AS skipped
+           FROM ${own}.ended_by_hour WHERE hour > $1 GROUP BY hour ORDER BY hour`,
+          [Math.floor(now / HOUR_MS) - 24],
+        ),
+        durations(now),
+        count(`SELECT count(*) AS runs FROM (SELECT 1 FROM ${own}.runs WHERE status = 'queued' LIMIT $1) AS queued`, [
+          MAX_COUNTED,
+        ]),
+        count(`SELECT count(*) AS runs FROM ${own}.runs WHERE status = 'running'`),
+        one(`SELECT min(due_at) AS at FROM ${own}.runs WHERE status = 'queued'`),
+        limited(),
+        finishedSince(startOfMonth(now)),
+        finishedSince(0),
+        count(`SELECT sum(times)::bigint AS runs FROM ${own}.refused_events WHERE last_at >= $1`, [now - DAY_MS]),
+      ]);
+      return {
+        hours: hours.map(hourOf),
+        durations: times,
+        queued,
+        running,
+        nextDueAt: (next?.at ?? undefined) as number | undefined,
+        limited: limits,
+        finished: { thisMonth, ever },
+        refused,
+      };
+    },
+    async noteRefused(event, at) {
+      const { method, path, status, application = "", reason } = event;
+      const texts = [method, path, application, reason].map(clean);
+      const key = createHash("sha256").update(JSON.stringify([...texts, status])).digest("base64url");
+      await sql(
+        `INSERT INTO ${own}.refused_events VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)
+         ON CONFLICT (key) DO UPDATE SET last_at = greatest(refused_events.last_at, excluded.last_at),
+           times = refused_events.times + 1`,
+        [key, texts[0], texts[1], status, texts[2], texts[3], at],
+      );
+      await sql(
+        `DELETE FROM ${own}.refused_events WHERE key IN (
+           SELECT key FROM ${own}.refused_events ORDER BY last_at DESC OFFSET $1)`,
+        [MAX_REFUSED],
+      );
+    },
+    refused: async () =>
+      (await sql(`SELECT * FROM ${own}.refused_events ORDER BY last_at DESC LIMIT $1`, [MAX_REFUSED])).map(refusedOf),
+    revision: async () => revision(),
+  };
+}
