@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 
 /**
- * Makes the release: two files that need nothing but Node. zod has a file of its own, because workflows import it too,
- * and get the very one that the service uses.
+ * Makes the release: files that need nothing but Node. zod has a file of its own, because workflows import it too, and
+ * get the very one that the service uses. So has PostgreSQL, which only those load who use it.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -26,18 +26,37 @@ const zodBeside: Plugin = {
   setup: ({ onResolve }) => onResolve({ filter: /^zod$/ }, () => ({ path: "./zod.js", external: true })),
 };
 
+const postgresBeside: Plugin = {
+  name: "PostgreSQL beside",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/store\/postgres\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./postgres.js", external: true } : undefined,
+    ),
+};
+
+// Bundled CommonJS libraries ask for Node's own modules through `require`.
+const BANNER = {
+  js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+};
+
 const service = await build({
   ...COMMON,
   entryPoints: { "gh-runner": "src/main.ts" },
-  plugins: [zodBeside],
-  // Bundled CommonJS libraries ask for Node's own modules through `require`.
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  plugins: [zodBeside, postgresBeside],
+  banner: BANNER,
+});
+const postgres = await build({
+  ...COMMON,
+  entryPoints: { postgres: "src/store/postgres.ts" },
+  // Their native halves are optional, and not there.
+  external: ["pg-native", "pg-cloudflare"],
+  banner: BANNER,
 });
 const zod = await build({ ...COMMON, entryPoints: { zod: "zod" } });
 
 // Renamed into place, so that a process that starts meanwhile finds the old file or the new one, and never half of it.
 mkdirSync(`${ROOT}dist`, { recursive: true });
-for (const { path, contents } of [zod, service].flatMap(({ outputFiles }) => outputFiles)) {
+for (const { path, contents } of [zod, postgres, service].flatMap(({ outputFiles }) => outputFiles)) {
   const unfinished = `${path}.${process.pid}`;
   writeFileSync(unfinished, contents, { mode: path.endsWith("gh-runner.js") ? 0o755 : 0o644 });
   renameSync(unfinished, path);

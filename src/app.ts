@@ -20,10 +20,10 @@ import type { Json } from "./model/run.ts";
 import type { RunDetail } from "./model/store.ts";
 import { groupOf, type Workflow } from "./model/workflow.ts";
 import { openObservers } from "./observing.ts";
+import { openStore } from "./open-store.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { gitHubSettings, secretsIn } from "./settings.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
 import { VERSION } from "./version.ts";
 import { guardProcess } from "./worker/process-guard.ts";
 import { startWorker } from "./worker/worker.ts";
@@ -80,7 +80,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   if ([...fileOf.values()].some((file) => file !== BUILT_IN)) onClose("the guard of the process", guardProcess(log));
 
-  const store = openSqliteStore(config.dataDir, { now: clock.now() });
+  const store = await openStore(config, { clock, log }).catch(async (error) => {
+    await close();
+    throw error;
+  });
   onClose("the store", store.close);
 
   const { observe, metrics, tracing } = await openObservers(config, {

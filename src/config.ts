@@ -3,6 +3,7 @@ import { appPrivateKey } from "./private-key.ts";
 import {
   appId,
   baseUrl,
+  databaseUrl,
   eventType,
   gitHubApiUrl,
   headerList,
@@ -17,6 +18,7 @@ import {
   portNumber,
   proxyUrl,
   repository,
+  schemaName,
   token,
   tokenList,
   yesOrNo,
@@ -146,6 +148,24 @@ const SETTINGS = {
     "./data",
     "Folder of the database that holds waiting runs and history. It must outlive the process.",
     (text) => text,
+  ),
+  databaseUrl: secret(
+    "DATABASE_URL",
+    "PostgreSQL in place of the folder, for several replicas: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with TLS " +
+      "`?sslmode=verify-full&sslrootcert=FILE` (docs/scaling.md). Unset: SQLite in DATA_DIR.",
+    databaseUrl,
+  ),
+  databasePassword: secret(
+    "DATABASE_PASSWORD",
+    "Password for DATABASE_URL, where it is not in the address.",
+    (text) => text || undefined,
+  ),
+  databaseSchema: setting(
+    "DATABASE_SCHEMA",
+    "gh_runner",
+    "Schema of its tables in PostgreSQL; a second one with `_jobs` at its end holds the queue. Deployments that share a " +
+      "database have one each.",
+    schemaName,
   ),
   waitSeconds: setting(
     "WAIT_SECONDS",

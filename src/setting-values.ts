@@ -96,6 +96,24 @@ export function headerList(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(pairs);
 }
 
+/** Never repeats what it was given: there may be a password in it. */
+export function databaseUrl(text: string): string | undefined {
+  if (text === "") return undefined;
+  const url = URL.parse(text);
+  if (!url || !["postgres:", "postgresql:"].includes(url.protocol)) {
+    throw new Error(
+      "expected an address such as postgres://USER:PASSWORD@HOST:5432/DATABASE, user and password percent-encoded",
+    );
+  }
+  return text;
+}
+
+export function schemaName(text: string): string {
+  if (!/^[a-z_][a-z0-9_]{0,39}$/.test(text))
+    throw new Error(`expected lower-case letters, digits and _, at most 40 of them, got "${text}"`);
+  return text;
+}
+
 export function repository(text: string): string {
   const name = /^[\w.-]+\/([\w.-]+)$/.exec(text)?.[1];
   if (!name || /^\.\.?$/.test(name)) throw new Error(`expected owner/name, got "${text}"`);

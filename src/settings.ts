@@ -27,7 +27,13 @@ export function secretsIn(config: Config): readonly string[] {
     config.githubWebhookSecret ?? [],
     config.fluxHmacKey ?? [],
     config.notifyUrl ?? [],
+    databaseSecrets(config),
     Object.values(config.traceHeaders),
     proxySecrets(config),
   ].flat();
+}
+
+function databaseSecrets({ databaseUrl, databasePassword }: Config): readonly string[] {
+  const { password } = new URL(databaseUrl ?? "postgres://none");
+  return [password, decodeURIComponent(password), databasePassword ?? ""].filter((secret) => secret !== "");
 }

@@ -166,4 +166,8 @@ export type RunStore = {
 /** Nothing can be stored at the moment: the disk is full, the database is away. Nothing half-written remains. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
+  /** By name: the release has this class twice, once in the file that is loaded for PostgreSQL alone. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Object && (value as Error).name === "StoreUnavailable";
+  }
 }

@@ -1,9 +1,10 @@
 import { randomInt, randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import type { Claim, News, Rerun, RunStore } from "../model/store.ts";
-import { acceptAll, type AcceptItem, jobOf, lock } from "./postgres/accept.ts";
+import { type AcceptItem, acceptAll, jobOf, lock } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
 import { claimDue } from "./postgres/claim.ts";
 import { type Connecting, connect } from "./postgres/connect.ts";
@@ -27,6 +28,9 @@ export type PostgresOptions = Connecting & {
   readonly databaseClock?: BossClock;
   readonly migrations?: readonly Migration[];
 };
+
+/** A store that does not hear yet works, and makes up for it later. */
+const LISTENING_MS = 5000;
 
 /** How many rows count the ends of an hour, so that replicas seldom wait for each other. */
 const SHARDS = 16;
@@ -52,6 +56,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   });
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
+  await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
   const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
@@ -190,10 +195,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
     async markScheduled(workflow, until) {
       // Another replica may be ahead.
-      await sql(
-        `UPDATE ${own}.schedules SET carried_out_until = greatest(carried_out_until, $2) WHERE workflow = $1`,
-        [workflow, until],
-      );
+      await sql(`UPDATE ${own}.schedules SET carried_out_until = greatest(carried_out_until, $2) WHERE workflow = $1`, [
+        workflow,
+        until,
+      ]);
     },
     async waiting() {
       const rows = await sql(

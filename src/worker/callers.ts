@@ -8,6 +8,9 @@ export type WaitingCallers = {
    * after so many milliseconds.
    */
   wait(run: string, milliseconds: number): Promise<Run | undefined>;
+  /** Runs that somebody waits for. */
+  awaited(): readonly string[];
+  isAwaited(run: string): boolean;
   /** Says what became of a run. */
   tell(run: Run): void;
   /** From now on the callers of one run wait for another, which took its place. */
@@ -44,6 +47,8 @@ export function waitingCallers(clock: Clock): WaitingCallers {
         };
         callersOf(run).add(caller);
       }),
+    awaited: () => [...waiting.keys()],
+    isAwaited: (run) => waiting.has(run),
     tell(run) {
       if (run.status === "superseded" && run.supersededBy !== undefined) {
         this.move(run.id, run.supersededBy);

@@ -12,6 +12,7 @@ import {
 } from "../model/store.ts";
 import { type AttemptNeeds, attemptRun } from "./attempt.ts";
 import { waitingCallers } from "./callers.ts";
+import { followElsewhere } from "./elsewhere.ts";
 import { every, pump } from "./pump.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
@@ -47,8 +48,14 @@ export type Worker = {
 /** Bounds the memory that runs in flight take; GitHub's connections have a bound of their own. */
 const MAX_RUNNING = 64;
 
-/** A claim ends so long after the last sign of life of its process; it is extended three times in between. */
-const LEASE_MS = 60_000;
+/**
+ * A claim ends so long after the last sign of life of its process; it is extended three times in between. Another
+ * process sees it a third of that later, so that a run is taken over within 30 s.
+ */
+const LEASE_MS = 21_000;
+
+/** Longer rounds of claiming are a worker that stands still. */
+const STUCK_MS = 60_000;
 
 const FORGET_EVERY_MS = 60_000;
 /** Few enough to be deleted without a pause that anybody notices. */
@@ -72,6 +79,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   });
   const stopWaking = every(clock, LEASE_MS / 3, async () => wake());
   const stopForgetting = every(clock, FORGET_EVERY_MS, forgetOldRuns);
+  const elsewhere = followElsewhere({ store, callers, clock, wake, report });
   wake();
 
   function wake(): void {
@@ -83,7 +91,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   async function claimDue(): Promise<number | undefined> {
     const now = clock.now();
     const free = MAX_RUNNING - inFlight.size;
-    if (inFlight.size > 0 && now - extendedAt >= LEASE_MS / 3) extend(now);
+    if (inFlight.size > 0 && now - extendedAt >= LEASE_MS / 3) await extend(now);
     const lease = { owner, now, until: now + LEASE_MS, limit: free };
     const claims = free > 0 ? await health.watch(store.claim(lease)) : [];
     for (const claim of claims) start(claim, undefined);
@@ -93,10 +101,10 @@ export function startWorker(needs: WorkerNeeds): Worker {
     return next !== undefined && next > now ? next : undefined;
   }
 
-  /** Goes into the same transaction as the claims after it: a late process never takes its own runs for abandoned. */
-  function extend(now: number): void {
+  /** Before the claims, so that a late process never takes its own runs for abandoned. */
+  async function extend(now: number): Promise<void> {
+    await health.watch(store.extend(owner, now + LEASE_MS));
     extendedAt = now;
-    health.watch(store.extend(owner, now + LEASE_MS)).catch(report);
   }
 
   function start(claim: Claim, token: string | undefined): void {
@@ -168,7 +176,10 @@ export function startWorker(needs: WorkerNeeds): Worker {
       if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
       const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
       if (accepted.claim) start(accepted.claim, token);
-      else wake();
+      else {
+        wake();
+        elsewhere.expect(accepted.run);
+      }
       return { run: accepted.run, outcome };
     },
     async rerun(id, trace) {
@@ -179,7 +190,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     async check() {
       await health.watch(store.check());
       const since = claiming.busySince();
-      if (since !== undefined && clock.now() - since > LEASE_MS)
+      if (since !== undefined && clock.now() - since > STUCK_MS)
         throw new Error("the worker has claimed nothing for a minute");
       if (stopped) throw new Error("the worker is stopping");
     },
@@ -189,6 +200,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       claiming.stop();
       stopWaking();
       stopForgetting();
+      elsewhere.stop();
       const late = new Promise<void>((resolve) => void clock.alarm(clock.now() + milliseconds, resolve));
       await Promise.race([Promise.allSettled(inFlight.values()), late]);
       await Promise.allSettled([...inFlight.keys()].map(giveBack));

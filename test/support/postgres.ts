@@ -68,7 +68,11 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
     onLog: (line: string) => void log.push(line),
     onError: (line: unknown) => void log.push(String(line)),
   } as const;
-  const server = new EmbeddedPostgres({ ...settings, initdbFlags: [...settings.initdbFlags], postgresFlags: [...settings.postgresFlags] });
+  const server = new EmbeddedPostgres({
+    ...settings,
+    initdbFlags: [...settings.initdbFlags],
+    postgresFlags: [...settings.postgresFlags],
+  });
   try {
     await server.initialise();
     await server.start();

@@ -38,7 +38,9 @@ export async function acceptAll(
     last.set(source, { id: event.id, event_id: clean(event.event.id) });
     return undefined;
   });
-  const touched = items.flatMap(({ event }, at) => (known[at] === undefined ? [clean(slotOf(event)) ?? []] : [])).flat();
+  const touched = items
+    .flatMap(({ event }, at) => (known[at] === undefined ? [clean(slotOf(event)) ?? []] : []))
+    .flat();
   const waiting = await waitingIn(sql, names, jobs, [...new Set(touched)]);
   const old = [...waiting.values()];
 
@@ -72,11 +74,18 @@ export async function acceptAll(
     };
   });
 
-  await update(sql, names, old.filter(({ changed }) => changed));
+  await update(
+    sql,
+    names,
+    old.filter(({ changed }) => changed),
+  );
   await insert(sql, names, fresh);
   const now = items[0]?.lease.now ?? 0;
   const queued = [...old, ...fresh].filter(({ status }) => status === "queued");
-  await jobs.add(sql, queued.map((row) => jobOf(row, now)));
+  await jobs.add(
+    sql,
+    queued.map((row) => jobOf(row, now)),
+  );
   return accepted;
 }
 
@@ -105,18 +114,28 @@ async function lastEvents(sql: Sql, { own }: Names, sources: readonly string[]) 
        AND event_source IS NOT NULL ORDER BY seq DESC LIMIT 1) AS last`,
     [sources],
   );
-  return new Map(rows.map(({ source, id, event_id }) => [source as string, { id: id as string, event_id: event_id as string }]));
+  return new Map(
+    rows.map(({ source, id, event_id }) => [source as string, { id: id as string, event_id: event_id as string }]),
+  );
 }
 
 /** What waits in slots and is ours now: nobody has taken it meanwhile, and nobody can. */
-async function waitingIn(sql: Sql, { own }: Names, jobs: Jobs, slots: readonly string[]): Promise<Map<string, Waiting>> {
+async function waitingIn(
+  sql: Sql,
+  { own }: Names,
+  jobs: Jobs,
+  slots: readonly string[],
+): Promise<Map<string, Waiting>> {
   if (slots.length === 0) return new Map();
   const rows = (await sql(
     `SELECT * FROM ${own}.runs WHERE status = 'queued' AND slot IS NOT NULL AND md5(slot) IN (
        SELECT md5(slot) FROM unnest($1::text[]) AS slot)`,
     [slots],
   )) as Waiting[];
-  const withdrawn = await jobs.withdraw(sql, rows.map(({ id }) => id as string));
+  const withdrawn = await jobs.withdraw(
+    sql,
+    rows.map(({ id }) => id as string),
+  );
   return new Map(rows.filter(({ id }) => withdrawn.has(id as string)).map((row) => [row.slot as string, row]));
 }
 

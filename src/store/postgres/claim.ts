@@ -39,7 +39,10 @@ async function takeDue(
     [ids, at, owner, until - at],
   );
   const running = new Set(rows.map(({ id }) => id));
-  await jobs.drop(sql, ids.filter((id) => !running.has(id)));
+  await jobs.drop(
+    sql,
+    ids.filter((id) => !running.has(id)),
+  );
   const begun = rows.filter(({ attempts }) => (attempts as number) > 1);
   const steps = await completedSteps(sql, own, begun);
   return rows
@@ -62,16 +65,31 @@ async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Prom
   return Map.groupBy(steps, ({ run }) => run as number);
 }
 
+/**
+ * After trouble with the database, those who could not extend their leases do so first: they are well, and would be
+ * executed twice.
+ */
+const LEASES_RECOVER_MS = 5000;
+
 /** Ends the attempts whose lease has ended, by the database's clock. Resolves with their runs as they are now. */
 async function takeOver(needs: Needs, at: number): Promise<readonly Row[]> {
   const { database, names, jobs } = needs;
+  if (database.calmFor() < LEASES_RECOVER_MS) return [];
   const over = `SELECT * FROM ${names.own}.runs WHERE status = 'running' AND lease_until <= ${names.now}`;
   const found = await database.sql(`${over} ORDER BY seq LIMIT 1000`);
   if (found.length === 0) return [];
   return database.transaction(async (sql) => {
-    await lock(sql, found.map(({ slot }) => slot as string | null).filter((slot) => slot !== null));
-    const rows = await sql(`${over} AND seq = ANY ($1::bigint[]) ORDER BY seq FOR UPDATE`, [found.map(({ seq }) => seq)]);
-    await jobs.drop(sql, rows.map(({ id }) => id as string));
+    await lock(
+      sql,
+      found.map(({ slot }) => slot as string | null).filter((slot) => slot !== null),
+    );
+    const rows = await sql(`${over} AND seq = ANY ($1::bigint[]) ORDER BY seq FOR UPDATE`, [
+      found.map(({ seq }) => seq),
+    ]);
+    await jobs.drop(
+      sql,
+      rows.map(({ id }) => id as string),
+    );
     await note(
       sql,
       names,

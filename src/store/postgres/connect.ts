@@ -24,6 +24,8 @@ export type Database = {
    * One that a deadlock or another transaction ended is run again.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** How long the database has answered in time, ms; 0 while it does not. */
+  calmFor(): number;
   /** The same connections for pg-boss. */
   readonly forJobs: Db;
   close(): Promise<void>;
@@ -37,6 +39,9 @@ const TIMEOUT_MS = 5000;
 
 /** Whoever freezes with a transaction open must not hold up the others for longer. */
 const SESSION = `-c idle_in_transaction_session_timeout=${2 * TIMEOUT_MS} -c statement_timeout=${TIMEOUT_MS} -c lock_timeout=${TIMEOUT_MS}`;
+
+/** An answer that takes longer is trouble, not load. */
+const SLOW_MS = 2000;
 
 /** How often a transaction is run that others end. */
 const MOST_TRIES = 5;
@@ -69,9 +74,23 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
   });
   pool.on("error", onError);
 
+  /** When the latest trouble ended. */
+  let troubleAt = Number.NEGATIVE_INFINITY;
+  async function watched<T>(work: Promise<T>): Promise<T> {
+    const since = performance.now();
+    try {
+      return await work;
+    } catch (error) {
+      if (!isMistake(error) && !isCollision(error)) troubleAt = performance.now();
+      throw error;
+    } finally {
+      if (performance.now() - since > SLOW_MS) troubleAt = performance.now();
+    }
+  }
+
   const sql: Sql = async (text, values) => {
     try {
-      return (await pool.query(prepared(text, values))).rows as Row[];
+      return (await watched(pool.query(prepared(text, values)))).rows as Row[];
     } catch (error) {
       throw explained(error);
     }
@@ -88,9 +107,12 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       await client.query("COMMIT");
       return result;
     } catch (error) {
-      await client.query("ROLLBACK").catch((cause) => {
-        broken = cause as Error;
-      });
+      // What did not come from the database came from the way to it: nothing more is asked on it.
+      if (error instanceof pg.DatabaseError) {
+        await client.query("ROLLBACK").catch((cause) => {
+          broken = cause as Error;
+        });
+      } else broken = error as Error;
       throw error;
     } finally {
       client.off("error", noticed);
@@ -103,12 +125,13 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     async transaction(work) {
       for (let tries = 1; ; tries++) {
         try {
-          return await once(work);
+          return await watched(once(work));
         } catch (error) {
           if (tries === MOST_TRIES || !isCollision(error)) throw explained(error);
         }
       }
     },
+    calmFor: () => performance.now() - troubleAt,
     forJobs: {
       executeSql: async (text, values) => ({ rows: await sql(text, values) }),
       // The only one is in the options of the connections.

@@ -41,7 +41,8 @@ export function postgresLimitLog({ sql, transaction }: Database, { own }: Names)
           account,
           (pause?.until ?? 0) - FORGOTTEN_MS,
         ]);
-        if (pause) await each(`INSERT INTO ${own}.github_pauses VALUES ($1, $2, $3)`, [account, pause.until, pause.strikes]);
+        if (pause)
+          await each(`INSERT INTO ${own}.github_pauses VALUES ($1, $2, $3)`, [account, pause.until, pause.strikes]);
       });
     },
   };

@@ -6,6 +6,8 @@ import type { Names } from "./names.ts";
 
 /** What the processes that share a store tell each other, by LISTEN and NOTIFY. */
 export type Newsroom = {
+  /** Resolves when it hears; what came before was missed. */
+  readonly hears: Promise<void>;
   /** Told with the transaction: nobody hears of what was not stored. */
   tell(sql: Sql, news: News): Promise<void>;
   /** @returns how to end it. */
@@ -31,6 +33,7 @@ export function openNewsroom(
 ): Newsroom {
   const listeners = new Set<(news: News) => void>();
   const closing = new AbortController();
+  const { promise: hears, resolve: heard } = Promise.withResolvers<void>();
   let client: pg.Client | undefined;
 
   const spread = (news: News) => {
@@ -38,9 +41,9 @@ export function openNewsroom(
   };
 
   async function listen(): Promise<void> {
-    for (let first = true; !closing.signal.aborted; first = false) {
+    while (!closing.signal.aborted) {
       try {
-        await listenOnce(first);
+        await listenOnce();
       } catch (error) {
         if (!closing.signal.aborted) onError(error as Error);
       }
@@ -49,7 +52,7 @@ export function openNewsroom(
   }
 
   /** Returns when the connection has ended. */
-  async function listenOnce(first: boolean): Promise<void> {
+  async function listenOnce(): Promise<void> {
     const connection = new pg.Client({ ...clientOptions(connecting), query_timeout: PULSE_MS });
     client = connection;
     const lost = new Promise<never>((_, reject) => {
@@ -64,7 +67,8 @@ export function openNewsroom(
     try {
       await Promise.race([connection.connect(), lost]);
       await Promise.race([connection.query(`LISTEN ${channel}`), lost]);
-      if (!first) spread({ missed: true });
+      heard();
+      spread({ missed: true });
       for (;;) {
         await Promise.race([wait(PULSE_MS, undefined, { signal: closing.signal }), lost]);
         await Promise.race([connection.query("SELECT 1"), lost]);
@@ -76,6 +80,7 @@ export function openNewsroom(
 
   const listening = listen();
   return {
+    hears,
     async tell(sql, news) {
       const ids = news.settled ?? [];
       for (let at = 0; at === 0 || at < ids.length; at += MOST_IDS) {

@@ -80,7 +80,9 @@ export function postgresOverview({ sql }: Database, { own }: Names, revision: ()
     async noteRefused(event, at) {
       const { method, path, status, application = "", reason } = event;
       const texts = [method, path, application, reason].map(clean);
-      const key = createHash("sha256").update(JSON.stringify([...texts, status])).digest("base64url");
+      const key = createHash("sha256")
+        .update(JSON.stringify([...texts, status]))
+        .digest("base64url");
       await sql(
         `INSERT INTO ${own}.refused_events VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)
          ON CONFLICT (key) DO UPDATE SET last_at = greatest(refused_events.last_at, excluded.last_at),

@@ -6,7 +6,8 @@ import type { Names } from "./names.ts";
 /** No index finds a part of a text, so that it is looked for in so many runs at once. */
 const LOOKED_THROUGH = 5000;
 
-const SEARCHED = "lower(id::text || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
+const SEARCHED =
+  "lower(id::text || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -24,13 +24,23 @@ export async function settleAll(
 ): Promise<readonly (Run | undefined)[]> {
   const { names, jobs } = needs;
   const again = items.filter(({ settlement }) => settlement.status === "queued");
-  await lock(sql, again.map(({ claim }) => clean(slotOf(claim.run))).filter((slot) => slot !== null));
+  await lock(
+    sql,
+    again.map(({ claim }) => clean(slotOf(claim.run))).filter((slot) => slot !== null),
+  );
 
   const rows = await end(sql, names, items);
   const settled = new Map(rows.map((row) => [row.id as string, row]));
   const ended = items.filter(({ claim }) => settled.has(claim.run.id));
-  await jobs.drop(sql, ended.map(({ claim }) => claim.run.id));
-  await note(sql, names, ended.map((item) => ({ ...item.attempt, run: settled.get(item.claim.run.id)?.seq as number })));
+  await jobs.drop(
+    sql,
+    ended.map(({ claim }) => claim.run.id),
+  );
+  await note(
+    sql,
+    names,
+    ended.map((item) => ({ ...item.attempt, run: settled.get(item.claim.run.id)?.seq as number })),
+  );
 
   const waiting = ended.flatMap(({ claim, attempt, settlement }) => {
     if (settlement.status !== "queued") return [];
@@ -66,7 +76,10 @@ export async function requeueAll(
     [JSON.stringify(runs.map(({ row, dueAt, at }) => ({ seq: row.seq, slot: row.slot, due_at: dueAt, at })))],
   );
   const time = now();
-  await jobs.add(sql, rows.filter(({ status }) => status === "queued").map((row) => jobOf(row, time)));
+  await jobs.add(
+    sql,
+    rows.filter(({ status }) => status === "queued").map((row) => jobOf(row, time)),
+  );
   return rows;
 }
 
