@@ -93,15 +93,15 @@ describe("the ten minutes of the README", () => {
     const cluster = afterTenMinutes(t);
     if (!cluster) return;
     const { args } = cluster.calls.find(({ program }) => program === "curl") ?? assert.fail("there is no curl");
-    const valueOf = (flag: string) => args[args.indexOf(flag) + 1] ?? "";
+    const given = (flag: string) => args[args.indexOf(flag) + 1] ?? "";
     assert.equal(args.at(-1), "localhost:9555/dispatch");
     const forwarded = cluster.calls.find(({ args: [, , verb] }) => verb === "port-forward");
     assert.deepEqual(forwarded?.args.slice(-2), ["service/gh-runner", "9555"]);
 
     const { github, url } = await startService(t, { settings: { AUTH_TOKENS: secretsOf(cluster)["auth-tokens"] } });
     deploy(github, "pr-1234", "4f2c9e1");
-    const [header = "", value = ""] = valueOf("-H").split(": ");
-    const body = valueOf("-d");
+    const [header = "", value = ""] = given("-H").split(": ");
+    const body = given("-d");
     const headers = {
       [header]: value,
       "content-type": "application/x-www-form-urlencoded",
@@ -128,7 +128,7 @@ describe("the ten minutes of the README", () => {
 
 describe("docs/kubernetes.md", () => {
   it("leads from there to PostgreSQL, and leaves nothing out", (t) => {
-    const more = scriptOf(kubernetes.text, "## PostgreSQL", "## A GitHub App");
+    const more = scriptOf(kubernetes.text, "## PostgreSQL", "## With Helm");
     const cluster = runWithoutCluster(t, `${TEN_MINUTES}\n${more}`);
     if (!cluster) return;
     nothingIsMissing({ ...cluster, calls: [] });
