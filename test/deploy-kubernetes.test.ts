@@ -34,6 +34,7 @@ describe("the overlays", () => {
     assert.deepEqual(kindsOf(sqlite), [...shared, "StatefulSet"].sort());
     assert.deepEqual(kindsOf(postgres), [...shared, "Deployment", "PodDisruptionBudget"].sort());
     assert.equal(workload(sqlite).spec.replicas, 1);
+    assert.equal(workload(sqlite).spec.podManagementPolicy, "Parallel");
     assert.equal(workload(sqlite).spec.volumeClaimTemplates[0].metadata.name, "data");
     assert.equal(workload(postgres).spec.replicas, 3);
     assert.equal(podOf(postgres).topologySpreadConstraints?.length, 2);

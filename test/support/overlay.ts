@@ -15,7 +15,7 @@ export function withComponents(
   const folder = temporaryFolder(t);
   cpSync(DEPLOY, `${folder}/deploy`, { recursive: true });
   const mine = `${folder}/deploy/kubernetes/mine`;
-  mkdirSync(mine);
+  mkdirSync(mine, { recursive: true });
   const kustomization = {
     namespace: "gh-runner",
     resources: [`../overlays/${overlay}`],
