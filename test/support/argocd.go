@@ -14,10 +14,10 @@ import (
 )
 
 type question struct {
-	Body       string                   `json:"body"`
-	When       string                   `json:"when"`
-	GoTemplate bool                     `json:"missingKeyIsError"`
-	Variables  []map[string]interface{} `json:"variables"`
+	Body              string                   `json:"body"`
+	When              string                   `json:"when"`
+	MissingKeyIsError bool                     `json:"missingKeyIsError"`
+	Variables         []map[string]interface{} `json:"variables"`
 }
 
 type answer struct {
@@ -34,7 +34,7 @@ func main() {
 	delete(functions, "env")
 	delete(functions, "expandenv")
 	body := template.New("body").Funcs(functions)
-	if asked.GoTemplate {
+	if asked.MissingKeyIsError {
 		body = body.Option("missingkey=error")
 	}
 	body, err := body.Parse(asked.Body)
