@@ -5,11 +5,9 @@ ARG NODE_IMAGE=docker.io/library/node:26-trixie-slim
 # The bundle is the same for every platform, so it is made on the builder's.
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS bundle
 WORKDIR /src
-COPY package.json package-lock.json ./
-# The base has node, and esbuild needs no script.
-RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm run build
+# The base has node, and esbuild needs no script. In one step, so that no layer holds 700 MB of what only the build needs.
+RUN npm ci --ignore-scripts --no-audit --no-fund && npm run build && rm -r node_modules
 
 FROM ${NODE_IMAGE} AS runtime
 RUN set -eu; mkdir /image; \
