@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { before, describe, it, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { load } from "js-yaml";
 import manifest from "../package.json" with { type: "json" };
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { buildImage, type Container, podman, runImage, withoutContainers } from "./support/container.ts";
@@ -61,6 +62,13 @@ async function healthy(container: Container, url: string): Promise<void> {
     await wait(20);
   }
 }
+
+type Compose = {
+  services: {
+    "gh-runner": { environment: Record<string, string> };
+    github: { entrypoint: string[]; command: string[]; volumes: string[] };
+  };
+};
 
 const FROM_INSIDE = `
 const { createHash } = require("node:crypto");
@@ -120,6 +128,44 @@ describe("the image", { skip: withoutContainers }, () => {
     assert.equal(image.Config.User, "65532:65532");
     assert.equal(image.Config.Labels["org.opencontainers.image.version"], manifest.version);
     t.diagnostic(`${(image.Size / 1e6).toFixed(0)} MB`);
+  });
+
+  it("starts by the command of the README", async (t) => {
+    const line = "docker run --name gh-runner -p 9555:9555 gh-runner";
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    assert.ok(readme.includes(`\n${line}\n`) && readme.includes("\ndocker build -t gh-runner .\n"));
+    // In a network of its own: elsewhere on this machine the port may be taken.
+    const asWritten = line.split(" ").slice(2, -1);
+    const container = await runImage(t, ["--network=none", ...asWritten]);
+    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    await podman("healthcheck", "run", "gh-runner");
+  });
+
+  it("is the stand-in GitHub of compose.yaml too, and finds it by its name", async (t) => {
+    const { services } = load(readFileSync(join(ROOT, "compose.yaml"), "utf8")) as Compose;
+    const { "gh-runner": runner, github } = services;
+    const standIn = await runImage(
+      t,
+      [
+        "--network=none",
+        "--add-host=github:127.0.0.1",
+        "--read-only",
+        `--entrypoint=${JSON.stringify(github.entrypoint)}`,
+        ...github.volumes.map((volume) => `--volume=${volume.replace(/^\./, ROOT.slice(0, -1))}`),
+      ],
+      github.command,
+    );
+    await eventually("it is ready", 20_000, () => standIn.logs().includes("A stand-in GitHub answers"));
+    const settings = Object.entries(runner.environment).map(
+      ([name, value]) => `--env=${name}=${value.replace(/^\$\{\w+:-(.*)\}$/, "$1")}`,
+    );
+    const container = await runImage(t, [...RESTRICTED, `--network=container:${standIn.id}`, ...settings]);
+    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    const notification = `fetch("http://127.0.0.1:9555/dispatch", { method: "POST", body: '{"application":"pr-1234"}' })
+      .then((answer) => answer.text()).then(console.log)`;
+    const answer = await podman("exec", container.id, "node", "-e", notification);
+    assert.match(answer, /"status":"success".*"sourceName":"pr-1234"/);
+    await eventually("the stand-in says so", 5000, () => standIn.logs().includes("GitHub got environment_ready"));
   });
 
   it("says that the health check fails while nobody listens", async (t) => {
