@@ -136,6 +136,7 @@ describe("the image", { skip: withoutContainers }, () => {
     assert.ok(readme.includes(`\n${line}\n`) && readme.includes("\ndocker build -t gh-runner .\n"));
     // In a network of its own: elsewhere on this machine the port may be taken.
     const asWritten = line.split(" ").slice(2, -1);
+    await podman("rm", "-f", "-i", "-t", "0", "gh-runner");
     const container = await runImage(t, ["--network=none", ...asWritten]);
     await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
     await podman("healthcheck", "run", "gh-runner");
@@ -148,7 +149,6 @@ describe("the image", { skip: withoutContainers }, () => {
       t,
       [
         "--network=none",
-        "--add-host=github:127.0.0.1",
         "--read-only",
         `--entrypoint=${JSON.stringify(github.entrypoint)}`,
         ...github.volumes.map((volume) => `--volume=${volume.replace(/^\./, ROOT.slice(0, -1))}`),
@@ -159,7 +159,13 @@ describe("the image", { skip: withoutContainers }, () => {
     const settings = Object.entries(runner.environment).map(
       ([name, value]) => `--env=${name}=${value.replace(/^\$\{\w+:-(.*)\}$/, "$1")}`,
     );
-    const container = await runImage(t, [...RESTRICTED, `--network=container:${standIn.id}`, ...settings]);
+    const network = `ns:/proc/${await pidOf(standIn)}/ns/net`;
+    const container = await runImage(t, [
+      ...RESTRICTED,
+      `--network=${network}`,
+      "--add-host=github:127.0.0.1",
+      ...settings,
+    ]);
     await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
     const notification = `fetch("http://127.0.0.1:9555/dispatch", { method: "POST", body: '{"application":"pr-1234"}' })
       .then((answer) => answer.text()).then(console.log)`;
@@ -205,7 +211,7 @@ describe("the image", { skip: withoutContainers }, () => {
     const { github, container, port, url } = await startContainer(t, { github: { latencyMs: 40 } });
     const applications = Array.from({ length: 500 }, (_, at) => `pr-${at}`);
     for (const application of applications) deploy(github, application, `commit-of-${application}`);
-    const group = memoryGroupOf(await podman("inspect", container.id, "--format", "{{.State.Pid}}"));
+    const group = memoryGroupOf(await pidOf(container));
     assert.equal(group.limit(), 128 * 1024 * 1024);
     let peak = 0;
     const sampling = setInterval(() => {
@@ -239,6 +245,11 @@ describe("the image", { skip: withoutContainers }, () => {
     );
   });
 });
+
+/** Of its process 1, as this machine counts. */
+function pidOf({ id }: Container): Promise<string> {
+  return podman("inspect", id, "--format", "{{.State.Pid}}");
+}
 
 /** The kernel's account of a container's memory, bytes: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory */
 function memoryGroupOf(pid: string) {
