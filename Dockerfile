@@ -43,6 +43,7 @@ COPY --from=bundle /src/dist/*.js /app/
 # Node's share of 128 MiB; docs/container.md says what to give it where there is more. SQLite puts what it sorts beside the
 # database, since nothing else may be writable.
 ENV NODE_OPTIONS="--max-old-space-size=48 --max-semi-space-size=1" \
+    PATH=/usr/local/bin:/usr/bin \
     DATA_DIR=/data \
     SQLITE_TMPDIR=/data
 WORKDIR /app
