@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 
 /**
- * Makes the release: two files that need nothing but Node. zod has a file of its own, because workflows import it too,
- * and get the very one that the service uses.
+ * Makes the release: files that need nothing but Node. zod has a file of its own, because workflows import it too, and
+ * get the very one that the service uses; so has the health check of the container, because it is small.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -33,11 +33,11 @@ const service = await build({
   // Bundled CommonJS libraries ask for Node's own modules through `require`.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 });
-const zod = await build({ ...COMMON, entryPoints: { zod: "zod" } });
+const beside = await build({ ...COMMON, entryPoints: { zod: "zod", health: "src/health.ts" } });
 
 // Renamed into place, so that a process that starts meanwhile finds the old file or the new one, and never half of it.
 mkdirSync(`${ROOT}dist`, { recursive: true });
-for (const { path, contents } of [zod, service].flatMap(({ outputFiles }) => outputFiles)) {
+for (const { path, contents } of [beside, service].flatMap(({ outputFiles }) => outputFiles)) {
   const unfinished = `${path}.${process.pid}`;
   writeFileSync(unfinished, contents, { mode: path.endsWith("gh-runner.js") ? 0o755 : 0o644 });
   renameSync(unfinished, path);
