@@ -1,5 +1,6 @@
-import type { AccountLimits, LimitLog } from "../../model/limits.ts";
-import { pauseIn, type SharedLimitsNeeds, sharedLimits, spendingOf } from "./shared-limits.ts";
+import type { AccountLimits, LimitLog, Pause, Spending } from "../../model/limits.ts";
+import type { Row } from "../rows.ts";
+import { type SharedLimitsNeeds, sharedLimits } from "./shared-limits.ts";
 
 /** A pause lasts a day at most, so that one that ends so long before another has been over for a day. */
 const FORGOTTEN_MS = 2 * 86_400_000;
@@ -53,4 +54,12 @@ export function postgresLimitLog(needs: SharedLimitsNeeds): LimitLog {
     },
     shared: sharedLimits(needs),
   };
+}
+
+function spendingOf({ at, points, writes }: Row): Spending {
+  return { at: at as number, points: points as number, writes: writes as number };
+}
+
+function pauseIn(row: Row | undefined): Pause | undefined {
+  return row && { until: row.until as number, strikes: row.strikes as number };
 }

@@ -1,5 +1,4 @@
 import { HELD_MS, type Pause, type SharedLimits, type Spending } from "../../model/limits.ts";
-import type { Row } from "../rows.ts";
 import type { Database } from "./connect.ts";
 import { lockKey, type Names } from "./names.ts";
 import type { Newsroom } from "./news.ts";
@@ -21,14 +20,16 @@ export function sharedLimits({ database, names, news, owner }: SharedLimitsNeeds
       await transaction(async (each) => {
         // A statement of its own: what comes after it sees what the one before has stored.
         await each("SELECT pg_advisory_xact_lock($1)", [lockKey(`limits\n${names.own}\n${account}`)]);
-        const rows = await each(
-          `SELECT CASE WHEN held_until > $3 THEN greatest(at, $3) ELSE at END AS at, points, writes
-           FROM ${spending} WHERE account = $1 AND owner <> $2
-             AND (at > $4 OR (writes > 0 AND at > $5) OR held_until > $3) ORDER BY 1`,
+        const [known] = await each(
+          `SELECT (SELECT json_build_object('until', until, 'strikes', strikes) FROM ${pauses} WHERE account = $1) AS pause,
+             (SELECT coalesce(json_agg(one ORDER BY one.at), '[]') FROM (
+                SELECT CASE WHEN held_until > $3 THEN greatest(at, $3) ELSE at END AS at, points, writes
+                FROM ${spending} WHERE account = $1 AND owner <> $2
+                  AND (at > $4 OR (writes > 0 AND at > $5) OR held_until > $3)) AS one) AS spent`,
           [account, owner, now, since.points, since.writes],
         );
-        const [paused] = await each(`SELECT * FROM ${pauses} WHERE account = $1`, [account]);
-        const admitted = decide({ spent: rows.map(spendingOf), pause: pauseIn(paused) });
+        const { pause, spent } = known as { pause: Pause | null; spent: Spending[] };
+        const admitted = decide({ spent, pause: pause ?? undefined });
         if (admitted.length === 0) return;
         await each(
           `WITH gone AS (
@@ -51,12 +52,4 @@ export function sharedLimits({ database, names, news, owner }: SharedLimitsNeeds
         if (missed) listener({ missed });
       }),
   };
-}
-
-export function spendingOf({ at, points, writes }: Row): Spending {
-  return { at: at as number, points: points as number, writes: writes as number };
-}
-
-export function pauseIn(row: Row | undefined): Pause | undefined {
-  return row && { until: row.until as number, strikes: row.strikes as number };
 }
