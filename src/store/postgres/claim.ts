@@ -6,6 +6,7 @@ import { lock } from "./accept.ts";
 import type { Database, Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Names } from "./names.ts";
+import type { Newsroom } from "./news.ts";
 import { count, note, requeueAll } from "./settle.ts";
 
 type Needs = {
@@ -14,22 +15,46 @@ type Needs = {
   readonly jobs: Jobs;
   readonly shard: number;
   readonly now: () => number;
+  readonly news: Pick<Newsroom, "tell">;
 };
 
-export async function claimDue(
-  needs: Needs,
-  lease: Parameters<RunStore["claim"]>[0],
-): Promise<{ claims: readonly Claim[]; interrupted: readonly Row[] }> {
+type Lease = Parameters<RunStore["claim"]>[0];
+
+/** `interrupted`: how many attempts of processes that are gone were ended. */
+export type Claimed = { readonly claims: readonly Claim[]; readonly interrupted: number };
+
+/**
+ * @param known ids of the runs that this process holds, when it may hold more than it knows: the answer to an earlier
+ * call was lost. It gets those, too.
+ */
+export async function claimDue(needs: Needs, lease: Lease, known: readonly string[] | undefined): Promise<Claimed> {
   const interrupted = await takeOver(needs, lease.now);
-  const claims = await needs.database.transaction((sql) => takeDue(sql, needs, lease));
+  const claims = await needs.database.transaction(async (sql) => {
+    const found = known ? await claimsOf(sql, needs.names, await findAgain(sql, needs.names, lease, known), lease) : [];
+    if (found.length >= lease.limit) return found;
+    return [...found, ...(await takeDue(sql, needs, { ...lease, limit: lease.limit - found.length }))];
+  });
   return { claims, interrupted };
 }
 
-async function takeDue(
+/** Nobody has begun these; one with a token of its own nobody can. */
+async function findAgain(
   sql: Sql,
-  { names: { own, now }, jobs }: Needs,
-  { owner, now: at, until, limit }: Parameters<RunStore["claim"]>[0],
-): Promise<readonly Claim[]> {
+  { own, now }: Names,
+  { owner, now: at, until }: Lease,
+  known: readonly string[],
+): Promise<Row[]> {
+  return sql(
+    `UPDATE ${own}.runs SET lease_until = ${now} + $3
+     WHERE status = 'running' AND owner = $1 AND NOT id = ANY ($2::uuid[]) AND own_token = 0 AND lease_until > ${now}
+     RETURNING *`,
+    [owner, known, until - at],
+  );
+}
+
+async function takeDue(sql: Sql, { names, jobs }: Needs, lease: Lease): Promise<readonly Claim[]> {
+  const { own, now } = names;
+  const { owner, now: at, until, limit } = lease;
   const ids = await jobs.take(sql, limit);
   if (ids.length === 0) return [];
   const rows = await sql(
@@ -43,6 +68,10 @@ async function takeDue(
     sql,
     ids.filter((id) => !running.has(id)),
   );
+  return claimsOf(sql, names, rows, lease);
+}
+
+async function claimsOf(sql: Sql, { own }: Names, rows: readonly Row[], { owner }: Lease): Promise<readonly Claim[]> {
   const begun = rows.filter(({ attempts }) => (attempts as number) > 1);
   const steps = await completedSteps(sql, own, begun);
   return rows
@@ -67,17 +96,17 @@ async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Prom
 
 /**
  * After trouble with the database, those who could not extend their leases do so first: they are well, and would be
- * executed twice.
+ * executed twice. A process that has just started knows of no trouble, and waits as well.
  */
 const LEASES_RECOVER_MS = 5000;
 
-/** Ends the attempts whose lease has ended, by the database's clock. Resolves with their runs as they are now. */
-async function takeOver(needs: Needs, at: number): Promise<readonly Row[]> {
-  const { database, names, jobs } = needs;
-  if (database.calmFor() < LEASES_RECOVER_MS) return [];
+/** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many. */
+async function takeOver(needs: Needs, at: number): Promise<number> {
+  const { database, names, jobs, news } = needs;
+  if (database.calmFor() < LEASES_RECOVER_MS) return 0;
   const over = `SELECT * FROM ${names.own}.runs WHERE status = 'running' AND lease_until <= ${names.now}`;
   const found = await database.sql(`${over} ORDER BY seq LIMIT 1000`);
-  if (found.length === 0) return [];
+  if (found.length === 0) return 0;
   return database.transaction(async (sql) => {
     await lock(
       sql,
@@ -121,7 +150,9 @@ async function takeOver(needs: Needs, at: number): Promise<readonly Row[]> {
     await fail(sql, names, failed);
     const requeued = await requeueAll(sql, needs, back);
     await count(sql, needs, failed);
-    return [...failed, ...requeued];
+    if (rows.length > 0)
+      await news.tell(sql, { queued: requeued.length > 0, settled: rows.map(({ id }) => id as string) });
+    return rows.length;
   });
 }
 
