@@ -223,9 +223,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         [before, limit, OLDEST],
       );
       await sql(`DELETE FROM ${own}.refused_events WHERE last_at < $1`, [before]);
+      // An account that is spent from deletes its own; this is for those that never come again.
+      await sql(`DELETE FROM ${own}.github_spending WHERE at < $1`, [before]);
       return rows.length;
     },
-    limits: postgresLimitLog(database, names),
+    limits: postgresLimitLog({ database, names, news, owner: self }),
     overview: postgresOverview(database, names, () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {

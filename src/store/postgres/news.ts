@@ -1,17 +1,21 @@
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
+import type { LimitNews } from "../../model/limits.ts";
 import type { News } from "../../model/store.ts";
 import { type Connecting, clientOptions, FAREWELL_MS, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
+
+/** What one process tells the others: of runs, or of a pause that GitHub has asked for. */
+export type Told = News & { readonly limits?: LimitNews };
 
 /** What the processes that share a store tell each other, by LISTEN and NOTIFY. */
 export type Newsroom = {
   /** Resolves when it hears; what came before was missed. */
   readonly hears: Promise<void>;
   /** Told with the transaction: nobody hears of what was not stored. */
-  tell(sql: Sql, news: News): Promise<void>;
+  tell(sql: Sql, news: Told): Promise<void>;
   /** @returns how to end it. */
-  hear(listener: (news: News) => void): () => void;
+  hear(listener: (news: Told) => void): () => void;
   close(): Promise<void>;
 };
 
@@ -31,11 +35,11 @@ export function openNewsroom(
   { channel }: Names,
   { own, onError }: { own: string; onError: (error: Error) => void },
 ): Newsroom {
-  const listeners = new Set<(news: News) => void>();
+  const listeners = new Set<(news: Told) => void>();
   const closing = new AbortController();
   const { promise: hears, resolve: heard } = Promise.withResolvers<void>();
 
-  const spread = (news: News) => {
+  const spread = (news: Told) => {
     for (const listener of listeners) listener(news);
   };
 
@@ -102,7 +106,7 @@ export function openNewsroom(
 }
 
 /** Who may notify may write anything. */
-function parsed(payload: string): News & { from?: string } {
+function parsed(payload: string): Told & { from?: string } {
   try {
     return JSON.parse(payload);
   } catch {
