@@ -152,6 +152,14 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         [ids, owner, until - clock.now()],
       );
     },
+    async hold({ run, owner, attempt }, until) {
+      const rows = await sql(
+        `UPDATE ${own}.runs SET lease_until = ${names.now} + $4
+         WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 RETURNING seq`,
+        [run.id, owner, attempt, until - clock.now()],
+      );
+      return rows.length > 0;
+    },
     async settle(claim, attempt, settlement): Promise<Run | undefined> {
       const run = changed(
         await settleOne({ claim, attempt, settlement, unsure: unsure.has(claim) }).catch((error) => {

@@ -49,11 +49,18 @@ export function onlyInterruptedAttemptsSendAgain(runs: readonly StoredRun[], dis
   for (const run of runs) {
     const sent = dispatches.filter(({ tag }) => tag === run.revision);
     const unanswered = run.attempts.filter(({ startedAt, endedAt }) => endedAt - startedAt >= UNANSWERED_MS);
-    assert.ok(sent.length <= run.attempts.length + unanswered.length, `sent ${sent.length} times: ${JSON.stringify(run)}`);
+    assert.ok(
+      sent.length <= run.attempts.length + unanswered.length,
+      `sent ${sent.length} times: ${JSON.stringify(run)}`,
+    );
     const success = run.attempts.find(({ outcome }) => outcome === "success");
     if (!success) continue;
     const during = sent.filter(({ at }) => at >= success.startedAt && at <= success.endedAt);
-    assert.equal(Math.min(during.length, 1 + unanswered.length), during.length || 1, `${JSON.stringify(run)} against ${JSON.stringify(sent)}`);
+    assert.equal(
+      Math.min(during.length, 1 + unanswered.length),
+      during.length || 1,
+      `${JSON.stringify(run)} against ${JSON.stringify(sent)}`,
+    );
   }
   const known = new Set(runs.map(({ revision }) => revision));
   assert.ok(dispatches.every(({ tag }) => known.has(tag)));
