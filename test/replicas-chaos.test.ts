@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
@@ -24,6 +25,9 @@ const APPLICATIONS = 300;
 const TRAFFIC_MS = 40_000;
 const FREEZE_MS = 20_000;
 
+/** A replica that could not hear the others for a while, hears them again after so long, ms. */
+const HEARS_AGAIN_MS = 3000;
+
 /** Whoever was told so late was not told before it asked, ms. */
 const TOLD_MS = 300;
 
@@ -43,6 +47,8 @@ describe("three replicas", () => {
     const fleet = await startFleet(t, { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema }, github);
     await fleet.ready();
 
+    const lag = monitorEventLoopDelay({ resolution: 10 });
+    lag.enable();
     const begun = performance.now();
     const callers = eventsOf(chanceOf(SEED + 2)).map((event) => call(event, fleet, github));
     const done = await havoc(chance, { fleet, postgres, github });
@@ -62,7 +68,7 @@ describe("three replicas", () => {
         `${dispatches.length} dispatched, ${runs.filter(({ status }) => status === "superseded").length} superseded, ` +
         `${attempts.filter(({ outcome }) => outcome === "interrupted").length} interrupted, ` +
         `${dispatches.length - new Set(dispatches.map(({ tag }) => tag)).size} sent again, ` +
-        `${github.counts.whilePaused} asked while told to wait (at most ${Math.round(github.counts.lateness)} ms late), ` +
+        `${github.counts.whilePaused} asked while told to wait (at most ${Math.round(github.counts.lateness)} ms late, GitHub itself ${Math.round(lag.max / 1e6)} ms), ` +
         `${Math.round(answeredAfter / 1000)} s of calls, ${Math.round(endedAfter / 1000)} s until all had ended`,
     );
     assert.equal(answered.length, DEPLOYMENTS);
@@ -70,7 +76,11 @@ describe("three replicas", () => {
     onlyInterruptedAttemptsSendAgain(runs, dispatches);
     latestWins(runs, dispatches);
     assert.ok(done.limits >= 3, "GitHub limited too seldom");
-    assert.ok(github.counts.lateness <= TOLD_MS, `asked ${github.counts.lateness} ms after GitHub had said to wait`);
+    // What GitHub receives late because the test itself is held up was not sent late.
+    assert.ok(
+      github.counts.lateness <= TOLD_MS + lag.max / 1e6,
+      `asked ${github.counts.lateness} ms after GitHub had said to wait`,
+    );
   });
 });
 
@@ -125,6 +135,12 @@ async function call(event: Event, fleet: Fleet, github: StandInGitHub): Promise<
       await wait(50);
       continue;
     }
+    console.error(
+      "TRACE",
+      Math.round(performance.now()),
+      heard?.status,
+      heard?.status !== 200 ? heard?.text.slice(0, 90) : "",
+    );
     if (heard && ![408, 503].includes(heard.status)) return [...tries, { event: sent, heard }];
     tries.push({ event: sent, heard: undefined });
     await wait(Math.min(1000 * 2 ** (tries.length - 1), 8000));
@@ -219,7 +235,7 @@ async function havoc(
     while (fault.met === 0 && performance.now() < latest) await wait(5);
     fault.remove();
     done.limits += fault.met;
-    await wait(500);
+    await wait(1000);
   };
   const until = async (ms: number, ...actions: (() => Promise<void>)[]) => {
     while (performance.now() - begun < ms) {
@@ -227,20 +243,22 @@ async function havoc(
       await chance.pick(actions)();
     }
   };
-  await until(5000, kill, limit);
+  await until(5000, kill, kill, limit);
   await limit();
   await postgres.restart();
-  await until(10_000, kill, limit);
+  await fleet.ready();
+  await until(10_000, kill, kill, limit);
   postgres.freeze();
   const frozenUntil = performance.now() + FREEZE_MS;
   await until(frozenUntil - begun - 3000, kill, () => wait(2000));
   await wait(Math.max(0, frozenUntil - performance.now()));
   postgres.thaw();
-  await wait(1500);
+  await wait(HEARS_AGAIN_MS);
   await limit();
-  await until(TRAFFIC_MS - 7000, kill, limit);
+  await until(TRAFFIC_MS - 7000, kill, kill, limit);
   await postgres.crash();
-  await until(TRAFFIC_MS - 3000, kill, limit);
+  await wait(HEARS_AGAIN_MS);
+  await until(TRAFFIC_MS, kill, kill, limit);
   await limit();
   return done;
 }

@@ -111,8 +111,14 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     client.on("error", noticed);
     let broken: Error | undefined;
     try {
-      client.query("BEGIN").catch(noticed);
-      const result = await work(async (text, values) => (await client.query(prepared(text, values))).rows as Row[]);
+      await client.query("BEGIN");
+      let before: Promise<unknown> = Promise.resolve();
+      // One after the other, as the connection carries them out anyway; pg warns of anything else.
+      const result = await work((text, values) => {
+        const rows = before.then(async () => (await client.query(prepared(text, values))).rows as Row[]);
+        before = rows.catch(noticed);
+        return rows;
+      });
       await client.query("COMMIT");
       return result;
     } catch (error) {
