@@ -80,3 +80,33 @@ describe(`${DEPLOYMENTS} deployments at once in a container of ${CONTAINER_MIB} 
     });
   }
 });
+
+const CALLERS = 2500;
+
+describe(`${CALLERS} callers at once, with the heap of that container`, () => {
+  it("all are answered, those for whom there is no room with 202, and every event arrives", {
+    timeout: 120_000,
+  }, async (t) => {
+    const github = await startGitHub({ latencyMs: 5 });
+    t.after(() => github.close());
+    github.token(TOKEN);
+    github.repository(TARGET);
+    const applications = Array.from({ length: CALLERS }, (_, at) => `pr-${at}`);
+    for (const application of applications) deploy(github, application, `commit-of-${application}`);
+
+    const dataDir = temporaryFolder(t);
+    const port = await fixedPort();
+    const command = [...FLAGS, await buildBundle(), "serve"];
+    const service = spawnService(t, { port, dataDir, githubUrl: github.url, command });
+    await listening(service, port);
+    const answers = await Promise.all(applications.map((application) => dispatchTo(port, { application })));
+    const statuses = Map.groupBy(answers, (answer) => answer?.status);
+    t.diagnostic([...statuses].map(([status, { length }]) => `${length} times ${status}`).join(", "));
+    assert.deepEqual([...statuses.keys()].sort(), [200, 202], service.output());
+    await eventually("every run has ended", 90_000, () => unfinished(dataDir) === 0);
+    if (process.platform === "linux") t.diagnostic(`${peakMiB(service.child.pid!).toFixed(1)} MiB at the peak`);
+    assert.equal(new Set(github.dispatches.map(({ payload }) => payload.commitHash)).size, CALLERS);
+    service.stop();
+    assert.equal(await service.ended, 0);
+  });
+});

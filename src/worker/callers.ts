@@ -5,7 +5,7 @@ import type { Run } from "../model/run.ts";
 export type WaitingCallers = {
   /**
    * Resolves with the run when it has ended or its next attempt has failed; undefined when it still waits for its turn
-   * after so many milliseconds.
+   * after so many milliseconds, or at once when as many wait as the memory is to hold.
    */
   wait(run: string, milliseconds: number): Promise<Run | undefined>;
   /** Says what became of a run. */
@@ -16,10 +16,17 @@ export type WaitingCallers = {
   dismiss(): void;
 };
 
+/**
+ * A caller who waits holds a request and its connection, about 15 kB. Measured with a heap of 48 MB: 2,500 at once
+ * exhaust it.
+ */
+const MAX_WAITING = 700;
+
 type Caller = { run: string; deadline: number; answer(result: Run | undefined): void };
 
 export function waitingCallers(clock: Clock): WaitingCallers {
   const waiting = new Map<string, Set<Caller>>();
+  let count = 0;
   const callersOf = (run: string): Set<Caller> => {
     const known = waiting.get(run) ?? new Set();
     waiting.set(run, known);
@@ -27,8 +34,10 @@ export function waitingCallers(clock: Clock): WaitingCallers {
   };
 
   return {
-    wait: (run, milliseconds) =>
-      new Promise((resolve) => {
+    wait(run, milliseconds) {
+      if (count >= MAX_WAITING) return Promise.resolve(undefined);
+      count += 1;
+      return new Promise((resolve) => {
         const deadline = clock.now() + milliseconds;
         const cancel = clock.alarm(deadline, () => caller.answer(undefined));
         const caller: Caller = {
@@ -36,6 +45,7 @@ export function waitingCallers(clock: Clock): WaitingCallers {
           deadline,
           answer(result) {
             cancel();
+            count -= 1;
             const others = callersOf(caller.run);
             others.delete(caller);
             if (others.size === 0) waiting.delete(caller.run);
@@ -43,7 +53,8 @@ export function waitingCallers(clock: Clock): WaitingCallers {
           },
         };
         callersOf(run).add(caller);
-      }),
+      });
+    },
     tell(run) {
       if (run.status === "superseded" && run.supersededBy !== undefined) {
         this.move(run.id, run.supersededBy);
