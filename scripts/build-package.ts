@@ -4,6 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
+import { billOfMaterials } from "./bill-of-materials.ts";
+import { bundledPackages } from "./bundled.ts";
+import { licenceTexts } from "./licences.ts";
 
 /**
  * Makes the folder of the npm package, `dist/package`. Node removes no types below node_modules, so the package holds
@@ -33,7 +36,7 @@ try {
 /** With shared chunks, so that a failure that a workflow throws has the class that the service knows. */
 async function writeModules(): Promise<void> {
   const entries = Object.entries(ENTRIES).map(([name, file]) => [moduleOf(name), file]);
-  await build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     outdir: unfinished,
     entryPoints: { "gh-runner": "src/main.ts", ...Object.fromEntries(entries) },
@@ -45,12 +48,16 @@ async function writeModules(): Promise<void> {
     minify: true,
     keepNames: true,
     legalComments: "eof",
+    metafile: true,
     platform: "node",
     target: "node24",
     format: "esm",
     // Bundled CommonJS libraries ask for Node's own modules through `require`.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
+  const packages = bundledPackages([metafile]);
+  writeFileSync(join(unfinished, "sbom.cdx.json"), billOfMaterials(packages));
+  writeFileSync(join(unfinished, "LICENSES.txt"), licenceTexts(packages));
 }
 
 /** The compiler leaves `.ts` at the end of imports; only the files that the entries lead to are taken along. */
