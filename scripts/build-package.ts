@@ -16,6 +16,7 @@ import { licenceTexts } from "./licences.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ENTRIES = { ".": "src/index.ts", "./workflows": "src/workflows/index.ts", "./testing": "sandbox/testing.ts" };
 const BIN = "gh-runner.js";
+const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"];
 
 /** What remains to be installed: zod, and the packages that the declarations name. */
 const DEPENDENCIES = ["zod", "@octokit/types", "@octokit/webhooks-types"] as const;
@@ -26,7 +27,7 @@ try {
   await writeModules();
   writeDeclarations();
   writeManifest();
-  for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) copyFileSync(join(ROOT, file), join(unfinished, file));
+  for (const file of DOCUMENTS) copyFileSync(join(ROOT, file), join(unfinished, file));
   rmSync(join(ROOT, "dist/package"), { recursive: true, force: true });
   renameSync(unfinished, join(ROOT, "dist/package"));
 } finally {
@@ -100,11 +101,21 @@ function writeManifest(): void {
     license,
     type,
     engines,
+    ...repository(),
     bin: { [name]: BIN },
     exports: Object.fromEntries(exported),
     dependencies: Object.fromEntries(DEPENDENCIES.map((each) => [each, dependencies[each]])),
   };
   writeFileSync(join(unfinished, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
+}
+
+/**
+ * Where it is built by GitHub Actions, the repository: npm takes no provenance for a package that names another.
+ * @see https://docs.npmjs.com/generating-provenance-statements
+ */
+function repository() {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env;
+  return name === undefined ? {} : { repository: { type: "git", url: `git+${server}/${name}.git` } };
 }
 
 /** The file without its ending: `.` is `index`, `./testing` is `testing`. */

@@ -30,10 +30,7 @@ export type ListeningServer = {
   close(): Promise<void>;
 };
 
-/**
- * So much of the heap for each open connection. With its request and answer one takes 20 kB of it, measured, and 30 kB of
- * resident memory: with a heap of 48 MB the process stays below 128 MiB.
- */
+/** So much of the heap for each open connection: with its request and answer one takes 20 kB, measured. */
 const CONNECTION_BYTES = 64_000;
 
 /** Serves the app over HTTP/1.1. Rejects with what to do when the address cannot be had. */
