@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, describe, it } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { unfinished } from "./support/history.ts";
@@ -80,50 +79,4 @@ describe(`${DEPLOYMENTS} deployments at once in a container of ${CONTAINER_MIB} 
       assert.equal(await service.ended, 0);
     });
   }
-});
-
-const CALLERS = 2500;
-
-describe(`${CALLERS} callers at once, with the heap of that container`, () => {
-  it("the process outlives them: all are answered once they have sent it again, and every event arrives", {
-    timeout: 240_000,
-  }, async (t) => {
-    const github = await startGitHub({ latencyMs: 5 });
-    t.after(() => github.close());
-    github.token(TOKEN);
-    github.repository(TARGET);
-    const applications = Array.from({ length: CALLERS }, (_, at) => `pr-${at}`);
-    for (const application of applications) deploy(github, application, `commit-of-${application}`);
-
-    const dataDir = temporaryFolder(t);
-    const port = await fixedPort();
-    const command = [...FLAGS, await buildBundle(), "serve"];
-    const service = spawnService(t, { port, dataDir, githubUrl: github.url, command });
-    await listening(service, port);
-    let again = 0;
-    const answers = await Promise.all(
-      applications.map(async (application) => {
-        for (;;) {
-          const answer = await dispatchTo(port, { application });
-          if (answer) return answer.status;
-          assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
-          again++;
-          await wait(100 + Math.random() * 400);
-        }
-      }),
-    );
-    const statuses = [...Map.groupBy(answers, (status) => status)];
-    t.diagnostic(
-      `${statuses.map(([status, { length }]) => `${length} times ${status}`).join(", ")}; sent again ${again} times`,
-    );
-    assert.deepEqual(
-      statuses.map(([status]) => status).filter((status) => ![200, 202].includes(status)),
-      [],
-    );
-    await eventually("every run has ended", 120_000, () => unfinished(dataDir) === 0);
-    if (process.platform === "linux") t.diagnostic(`${peakMiB(service.child.pid!).toFixed(1)} MiB at the peak`);
-    assert.equal(new Set(github.dispatches.map(({ payload }) => payload.commitHash)).size, CALLERS);
-    service.stop();
-    assert.equal(await service.ended, 0);
-  });
 });
