@@ -53,6 +53,17 @@ function lockFolder(folder: string): DatabaseSync {
   }
 }
 
+/** Whether another process uses a folder. */
+export function isLocked(folder: string): boolean {
+  try {
+    lockFolder(folder).close();
+    return false;
+  } catch (error) {
+    if (/another process uses it/.test((error as Error).message)) return true;
+    throw error;
+  }
+}
+
 /** The page size and the page count stand at these offsets: https://www.sqlite.org/fileformat.html#the_database_header */
 const PAGE_SIZE_AT = 16;
 const PAGE_COUNT_AT = 28;

@@ -10,6 +10,8 @@ export type Connecting = {
   readonly password?: string | undefined;
   /** Lets a clock of pg-boss's move the database's; for tests. */
   readonly clockIsMoved?: boolean;
+  /** Waits for as long as it takes: to change the schema, or to move everything. */
+  readonly patient?: boolean;
 };
 
 /** Runs one statement; resolves with its rows, numbers as numbers. */
@@ -21,9 +23,9 @@ export type Database = {
   /**
    * One transaction: all of it is stored when this resolves, and nothing when it rejects with a mistake of the writer.
    * When it rejects with `StoreUnavailable`, the connection may have been lost after the database had stored it.
-   * One that a deadlock or another transaction ended is run again.
+   * One that a deadlock or another transaction ended is run again, `tries` times in all.
    */
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
   /** How long the database has answered in time, ms; 0 while it does not. */
   calmFor(): number;
   /** The same connections for pg-boss. */
@@ -65,11 +67,13 @@ export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
 }
 
 export function connect(connecting: Connecting, onError: (error: Error) => void): Database {
+  const { clockIsMoved = false, patient = false } = connecting;
+  const session = patient ? "" : SESSION;
   const pool = new pg.Pool({
     ...clientOptions(connecting),
-    options: connecting.clockIsMoved ? `${SESSION} -c ${CLOCK_OVERRIDE_SETTING}=on` : SESSION,
+    options: clockIsMoved ? `${session} -c ${CLOCK_OVERRIDE_SETTING}=on` : session,
     // Longer than the server's own: when the server answers, its word counts.
-    query_timeout: TIMEOUT_MS + 1000,
+    ...(patient ? {} : { query_timeout: TIMEOUT_MS + 1000 }),
     max: MAX_CONNECTIONS,
   });
   pool.on("error", onError);
@@ -122,12 +126,12 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
 
   return {
     sql,
-    async transaction(work) {
+    async transaction(work, { tries: most } = { tries: MOST_TRIES }) {
       for (let tries = 1; ; tries++) {
         try {
           return await watched(once(work));
         } catch (error) {
-          if (tries === MOST_TRIES || !isCollision(error)) throw explained(error);
+          if (tries === most || !isCollision(error)) throw explained(error);
         }
       }
     },
