@@ -106,7 +106,7 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     client.on("error", noticed);
     let broken: Error | undefined;
     try {
-      client.query("BEGIN").catch(noticed);
+      await client.query("BEGIN");
       const result = await work(async (text, values) => (await client.query(prepared(text, values))).rows as Row[]);
       await client.query("COMMIT");
       return result;

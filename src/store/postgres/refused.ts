@@ -13,14 +13,15 @@ export function codeOf(error: unknown): string {
  * the password. What says so already, and what did not come from the connection, stays as it is.
  */
 export function refusedStart({ url }: Connecting, error: unknown): unknown {
-  const { message } = error as Error;
+  const { message, cause } = error as Error;
   if (message.startsWith("Cannot ")) return error;
+  // A transaction takes whatever ended it for trouble with the connection.
+  if (cause instanceof Error && cause.message.startsWith("Cannot ")) return cause;
   const remedy = remedyFor(error);
   if (remedy === undefined && !(error instanceof StoreUnavailable)) return error;
   const { hostname, port, pathname, username } = new URL(url);
   const user = username === "" ? "" : ` as ${decodeURIComponent(username)}`;
   const where = `${hostname || "localhost"}:${port || 5432}${user}, database ${decodeURIComponent(pathname.slice(1)) || "unnamed"}`;
-  const { cause } = error as Error;
   const happened = cause instanceof Error && cause.message ? cause.message : message || codeOf(error);
   return new Error(`Cannot use PostgreSQL at ${where}: ${happened}. ${remedy ?? "See that it runs."}`, {
     cause: error,
