@@ -1,9 +1,11 @@
 import type { Clock } from "../model/clock.ts";
-import type { AccountLimits, Limit, LimitLog } from "../model/limits.ts";
+import type { AccountLimits, Admitted, Limit, LimitLog, Others, Pause } from "../model/limits.ts";
 import type { Answer } from "./http.ts";
 import { isOverallQuota, limitWord } from "./limit-answers.ts";
 import { waitingLine } from "./line.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { pauses } from "./pause.ts";
+import { sharedRoom } from "./shared-room.ts";
 import { type Held, type Kind, type Refused, spendingWindows } from "./spending.ts";
 
 /** Room for one write, kept until the write is sent or it is given back. */
@@ -38,6 +40,8 @@ export type Gate = {
   pass(kind: Kind, send: (begin: () => void) => Promise<Answer>, writer: Writer): Promise<Sent | Refused>;
   /** Keeps room for a write, so that what must be read for it is not read in vain. */
   reserve(name: string): Promise<Reservation | Refused>;
+  /** Another process of the deployment was told to be silent, or had an ordinary answer after that. */
+  hear(pause: Pause, options?: { isOver: boolean }): void;
   /** Nothing is in flight, nobody waits, and nothing has to be remembered. */
   isIdle(): boolean;
   state(): GateState;
@@ -56,7 +60,7 @@ export type GateNeeds = {
   readonly account: string;
   readonly limits: readonly Limit[];
   readonly clock: Clock;
-  readonly log: Pick<LimitLog, "spend" | "pause">;
+  readonly log: Pick<LimitLog, "spend" | "pause" | "shared">;
   readonly known?: AccountLimits | undefined;
   /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
   readonly onPause?: (until: number, answer: Answer) => void;
@@ -66,6 +70,12 @@ export type GateNeeds = {
 
 /** DESIGN: GitHub allows 100 requests in flight for an account, which it may share with others. */
 const MAX_IN_FLIGHT = 50;
+
+/** The same for each process of a deployment: up to four stay below 100. The windows allow 15 points a second. */
+const MAX_IN_FLIGHT_SHARED = 25;
+
+/** While the log that is shared cannot be asked, it is asked again after so long, ms. */
+const AWAY_MS = 1000;
 
 /** Long enough for a window to move on a little, short enough for a caller who waits. */
 const PATIENCE_MS = 3000;
@@ -79,6 +89,9 @@ type Waiter = {
   answer(held: Held | Refused): void;
 };
 
+/** A waiter for whom there is room, if the others hear of it. */
+type Granted = { readonly waiter: Waiter; readonly held: Held; readonly place: number | undefined };
+
 /** Writes first, whose reads are done already. */
 const RANKS = ["write", "read", "reservation"] as const;
 
@@ -90,17 +103,28 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
   const spending = spendingWindows(limits, known?.spent ?? [], (spent, since) => {
     log.spend(account, spent, since).catch(() => {});
   });
-  const pause = pauses(known?.pause, (next) => {
-    log.pause(account, next).catch(() => {});
-  });
+  const pause = pauses(known?.pause, keepPause);
+  /** Where other processes spend, too, nothing is spent without their knowledge. */
+  const shared = limits.length > 0 ? log.shared : undefined;
+  const maxInFlight = shared ? MAX_IN_FLIGHT_SHARED : MAX_IN_FLIGHT;
   const line = waitingLine();
   const reservations = new WeakMap<Reservation, Held>();
   let waiters: Waiter[] = [];
   let inFlight = 0;
   /** How much may be in flight: falls to one with a pause, and doubles with every round of ordinary answers. */
-  let cap = MAX_IN_FLIGHT;
+  let cap = maxInFlight;
   let quota: GateState["quota"];
   let cancelAlarm = () => {};
+  /** Until then the shared log is not asked: it could not be. */
+  let awayUntil = 0;
+
+  function keepPause(next: Pause | undefined, over?: Pause): void {
+    log.pause(account, next, over).catch(() => {
+      // The others have to know of it as soon as they can.
+      const again = () => void (next?.until === pause.until(clock.now()) && keepPause(next));
+      if (log.shared) clock.alarm(clock.now() + AWAY_MS, again);
+    });
+  }
 
   function enter(what: Waiter["what"], name: string, reserved?: Held): Promise<Held | Refused> {
     return new Promise((answer) => {
@@ -109,41 +133,97 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     });
   }
 
-  /** Admits whoever may go, refuses whoever would wait too long, and wakes when the next may go. */
   function letThrough(): void {
     if (waiters.length === 0) return;
+    for (const { waiter, held } of decide(shared === undefined)) waiter.answer(held);
+  }
+
+  /**
+   * Admits whoever may go, refuses whoever would wait too long, and wakes when the next may go. Answers all but those
+   * for whom it finds new room.
+   * @param isAlone nobody else spends now. Else the others are asked about whoever needs new room and might get it.
+   */
+  function decide(isAlone: boolean): readonly Granted[] {
     cancelAlarm();
+    const granted: Granted[] = [];
+    let mustAsk = false;
     const now = clock.now();
     let wakeAt = Number.POSITIVE_INFINITY;
     for (const what of RANKS) {
       for (const waiter of waiters.filter((each) => each.what === what)) {
         const opening = openingFor(waiter, now);
-        if (opening.notBefore > waiter.deadline) refuse(waiter, opening);
-        else if (opening.notBefore > now) wakeAt = Math.min(wakeAt, opening.notBefore);
-        else if (what === "reservation" || inFlight < cap) admit(waiter);
+        const wait = opening.notBefore - now;
+        const isKnown = isAlone || waiter.reserved !== undefined || awayUntil > now;
+        if (wait > 0 && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
+        else if (wait <= 0 && what !== "reservation" && inFlight >= cap) continue;
+        else if (!isKnown) mustAsk = true;
+        else if (wait > 0) refuse(waiter, opening);
+        else granted.push(...admit(waiter, now));
       }
     }
     cancelAlarm = wakeAt < Number.POSITIVE_INFINITY ? clock.alarm(wakeAt, letThrough) : () => {};
+    if (mustAsk) askOthers();
+    return granted;
   }
 
-  function admit(waiter: Waiter): void {
+  function admit(waiter: Waiter, now: number): Granted[] {
     waiters = waiters.filter((each) => each !== waiter);
     const { what, name, reserved } = waiter;
+    const place = what === "read" ? undefined : line.placeOf(name, now);
     if (what !== "read") line.leave(name);
     if (what !== "reservation") inFlight++;
-    waiter.answer(reserved ?? spending.hold(what === "read" ? "read" : "write"));
+    if (!reserved) return [{ waiter, held: spending.hold(kindOf(waiter)), place }];
+    waiter.answer(reserved);
+    return [];
+  }
+
+  function takeBack(granted: readonly Granted[]): void {
+    waiters = [...granted.map(({ waiter }) => waiter), ...waiters];
+    for (const { waiter, held, place } of granted) {
+      held.giveBack();
+      if (waiter.what !== "reservation") inFlight--;
+      if (place !== undefined) line.join(waiter.name, place);
+    }
   }
 
   function refuse(waiter: Waiter, refused: Refused): void {
     waiters = waiters.filter((each) => each !== waiter);
-    if (waiter.what !== "read") line.join(waiter.name, refused.notBefore);
+    if (waiter.what !== "read" && refused.why !== AWAY) line.join(waiter.name, refused.notBefore);
     waiter.answer(refused);
   }
+
+  const askOthers = oneAtATime(async () => {
+    let granted: readonly Granted[] = [];
+    const rooms = new Map<Waiter, Held>();
+    const now = clock.now();
+    const decideAlone = (others: Others): readonly Admitted[] => {
+      takeBack(granted);
+      spending.learn(others.spent);
+      if (others.pause && pause.heard(others.pause, clock.now())) cap = 1;
+      granted = decide(true);
+      return granted.map(({ waiter, held }) => {
+        const { room, admitted } = sharedRoom(kindOf(waiter), held, { now: clock.now(), shared: shared! });
+        rooms.set(waiter, room);
+        return admitted;
+      });
+    };
+    try {
+      await shared!.admit(account, { now, since: spending.since(now) }, decideAlone);
+      for (const { waiter } of granted) waiter.answer(rooms.get(waiter)!);
+    } catch {
+      takeBack(granted);
+      awayUntil = clock.now() + AWAY_MS;
+      letThrough();
+    }
+  });
 
   function openingFor({ what, name, reserved }: Waiter, now: number): Refused {
     const from = pause.until(now);
     const silence = { notBefore: from, why: "GitHub has set a limit and asked for silence" };
     if (reserved) return silence;
+    // The clock may be set back in the middle.
+    awayUntil = Math.min(awayUntil, now + AWAY_MS);
+    if (awayUntil > from) return { notBefore: awayUntil, why: AWAY };
     const spent = what === "read" ? spending.opensAt("read", from, []) : writeOpening(name, from, now);
     return spent.notBefore > from ? spent : silence;
   }
@@ -176,7 +256,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       if (before === now || until > before + SAME_PAUSE_MS) onPause?.(until, answer);
     } else if (answer.status < 500 && episode === pause.episode()) {
       pause.passed();
-      cap = Math.min(MAX_IN_FLIGHT, cap + 1);
+      cap = Math.min(maxInFlight, cap + 1);
     }
     return word?.refused ? until : undefined;
   }
@@ -186,6 +266,10 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       let room = reservation && reservations.get(reservation);
       if (reservation) reservations.delete(reservation);
       for (;;) {
+        if (room?.usableUntil !== undefined && room.usableUntil < clock.now()) {
+          room.giveBack();
+          room = undefined;
+        }
         const held = await enter(kind, name, room);
         if ("notBefore" in held) {
           room?.giveBack();
@@ -233,6 +317,11 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       reservations.set(reservation, held);
       return reservation;
     },
+    hear(told, { isOver } = { isOver: false }) {
+      if (isOver) pause.heardOver(told);
+      else if (pause.heard(told, clock.now())) cap = 1;
+      letThrough();
+    },
     isIdle: () =>
       inFlight === 0 && waiters.length === 0 && !pause.isKnown(clock.now()) && spending.isEmpty(clock.now()),
     state() {
@@ -246,6 +335,10 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     },
   };
 }
+
+const AWAY = "the database cannot be asked what the other replicas have used of the limits";
+
+const kindOf = ({ what }: Waiter): Kind => (what === "read" ? "read" : "write");
 
 /** A pause began after the request was let through and before it was sent. */
 class Silence extends Error {}

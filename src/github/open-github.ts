@@ -10,6 +10,7 @@ import { tokenCredentials } from "./credentials.ts";
 import { dryRun, type HeldBack } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { type Gates, openGates } from "./gates.ts";
+import { hearOthers } from "./hear-others.ts";
 import { openGitHubHttp } from "./http.ts";
 import { type LimitsSetting, limitsInForce } from "./limits.ts";
 import type { ProxySettings } from "./proxy.ts";
@@ -76,14 +77,17 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   const limitLog = ofHost(new URL(apiUrl).host, needs.limitLog);
   const { limits, about } = limitsInForce(needs.limits, apiUrl);
   const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
+  const recall = () => limitLog.recall(clock.now() - longestMs);
   const gates = openGates({
     limits,
     clock,
     log: limitLog,
-    known: await limitLog.recall(clock.now() - longestMs),
+    // What other processes spend as well is asked for whenever it matters.
+    known: limitLog.shared ? [] : await recall(),
     onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
+  const stopHearing = limitLog.shared && (await hearOthers(limitLog.shared, { gates, recall, clock }));
   const {
     send: sendNow,
     requestFor,
@@ -149,13 +153,17 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     },
     gates,
     aboutLimits: about,
-    close,
+    async close() {
+      stopHearing?.();
+      await close();
+    },
   };
 }
 
 /** The part of what is remembered that is about one host: another GitHub has limits of its own for the same account. */
 function ofHost(host: string, log: LimitLog): LimitLog {
   const prefix = `${host} `;
+  const { shared } = log;
   return {
     async recall(since) {
       const all = await log.recall(since);
@@ -164,7 +172,18 @@ function ofHost(host: string, log: LimitLog): LimitLog {
       );
     },
     spend: (account, ...spent) => log.spend(prefix + account, ...spent),
-    pause: (account, pause) => log.pause(prefix + account, pause),
+    pause: (account, ...pause) => log.pause(prefix + account, ...pause),
+    shared: shared && {
+      admit: (account, ...admission) => shared.admit(prefix + account, ...admission),
+      settle: shared.settle,
+      hear: (listener) =>
+        shared.hear((news) => {
+          if ("missed" in news) listener(news);
+          else if (news.account.startsWith(prefix)) {
+            listener({ ...news, account: news.account.slice(prefix.length) });
+          }
+        }),
+    },
   };
 }
 

@@ -18,19 +18,22 @@ const LONGEST_DOUBLED_MS = 15 * 60_000;
  * one limit together, and that is one strike.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  */
-export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined) => void) {
+export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined, over?: Pause) => void) {
   let silentUntil = known?.until ?? 0;
   /** No more than this can be left of it: the clock may be set back in the middle. */
   let longestLeft = LONGEST_MS;
   let strikes = known?.strikes ?? 0;
   let episode = 0;
   let kept = known !== undefined;
+  /** The end of the latest one as it was written down, by whom it may be. */
+  let keptUntil = known?.until;
 
   function extendTo(until: number, now: number): void {
     if (until <= untilAt(now)) return;
     silentUntil = until;
     longestLeft = until - now;
     kept = true;
+    keptUntil = until;
     keep({ until, strikes });
   }
 
@@ -67,7 +70,26 @@ export function pauses(known: Pause | undefined, keep: (pause: Pause | undefined
       if (!kept) return;
       strikes = 0;
       kept = false;
-      keep(undefined);
+      keep(undefined, keptUntil === undefined ? undefined : { until: keptUntil, strikes: 0 });
+    },
+    /** Another process was told to be silent; returns whether that is news. */
+    heard(told: Pause, now: number): boolean {
+      if (told.until === keptUntil) return false;
+      strikes = Math.max(strikes, told.strikes);
+      if (told.until <= untilAt(now)) return false;
+      // What is under way was sent before it, and says nothing about it.
+      episode++;
+      silentUntil = told.until;
+      longestLeft = Math.min(told.until - now, LONGEST_MS);
+      kept = true;
+      keptUntil = told.until;
+      return true;
+    },
+    /** Another process had an ordinary answer after this pause. */
+    heardOver({ until }: Pause): void {
+      if (!kept || until < (keptUntil ?? 0)) return;
+      strikes = 0;
+      kept = false;
     },
   };
 }

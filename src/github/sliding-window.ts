@@ -1,7 +1,7 @@
 import type { Limit } from "../model/limits.ts";
 
 /** Something that is, was or will be spent at a time (epoch milliseconds). */
-type Entry = { readonly at: number; readonly cost: number };
+type Entry = { readonly at: number; readonly cost: number; readonly byOthers?: true };
 
 /** Keeps account of one limit. What is held counts as if it were spent at every moment, until it is settled. */
 export type SlidingWindow = {
@@ -11,6 +11,8 @@ export type SlidingWindow = {
   settle(cost: number, at: number | undefined): void;
   /** What was spent, in the order of time, before this window was opened. */
   recall(cost: number, at: number): void;
+  /** What other processes have spent, in the order of time: replaces what was known of them. */
+  learn(others: readonly Entry[]): void;
   /**
    * When this much more fits in, not before `from` (epoch milliseconds).
    * @param kept is left free for others.
@@ -40,7 +42,7 @@ export function slidingWindow(limit: Limit): SlidingWindow {
   function notAfter(now: number): void {
     const last = spent.at(-1);
     if (!last || last.at <= now) return;
-    spent = spent.map(({ at, cost }) => ({ at: Math.min(at, now), cost }));
+    spent = spent.map((entry) => ({ ...entry, at: Math.min(entry.at, now) }));
   }
 
   function forgetBefore(time: number): void {
@@ -64,6 +66,12 @@ export function slidingWindow(limit: Limit): SlidingWindow {
       if (at !== undefined) add(cost, at);
     },
     recall: add,
+    learn(others) {
+      const own = spent.slice(first).filter(({ byOthers }) => !byOthers);
+      spent = [...own, ...others.map((entry) => ({ ...entry, byOthers: true as const }))].sort((a, b) => a.at - b.at);
+      first = 0;
+      sum = spent.reduce((total, { cost }) => total + cost, 0);
+    },
     used(now) {
       notAfter(now);
       forgetBefore(now - ms);

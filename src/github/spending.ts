@@ -1,4 +1,4 @@
-import type { Limit, Spending } from "../model/limits.ts";
+import type { AdmissionTimes, Limit, Spending } from "../model/limits.ts";
 import { type SlidingWindow, slidingWindow } from "./sliding-window.ts";
 
 /** What a request does at GitHub, and so what it costs. */
@@ -8,7 +8,7 @@ export type Kind = "read" | "write";
 export type Refused = { readonly notBefore: number; readonly why: string };
 
 /** @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit */
-const COST = { read: { points: 1, writes: 0 }, write: { points: 5, writes: 1 } } as const;
+export const COST = { read: { points: 1, writes: 0 }, write: { points: 5, writes: 1 } } as const;
 
 /** Room that was kept for one request. */
 export type Held = {
@@ -18,6 +18,8 @@ export type Held = {
   settle(at: number): void;
   /** It was never sent. */
   giveBack(): void;
+  /** Until when it may be sent, epoch milliseconds; for as long as it takes without it. */
+  readonly usableUntil?: number;
 };
 
 /**
@@ -35,12 +37,7 @@ export function spendingWindows(
   /** Reads are noted with the next write: a write that is forgotten matters, a read hardly. */
   let readsToNote = 0;
 
-  for (const { at, points, writes } of known) {
-    for (const window of windows) {
-      const cost = window.limit.unit === "points" ? points : writes;
-      if (cost > 0) window.recall(cost, at);
-    }
-  }
+  for (const window of windows) for (const { cost, at } of costsIn(window, known)) window.recall(cost, at);
 
   const each = (kind: Kind, change: (window: SlidingWindow, cost: number) => void) => {
     for (const window of windows) {
@@ -79,6 +76,16 @@ export function spendingWindows(
       });
       return latest;
     },
+    /** What other processes have spent: replaces what was known of them. */
+    learn(others: readonly Spending[]): void {
+      for (const window of windows) window.learn(costsIn(window, others));
+    },
+    /** Since when spending matters. */
+    since(now: number): AdmissionTimes["since"] {
+      const ofUnit = (unit: Limit["unit"]) =>
+        now - Math.max(0, ...limits.filter((limit) => limit.unit === unit).map(({ ms }) => ms));
+      return { points: ofUnit("points"), writes: ofUnit("writes") };
+    },
     isEmpty: (now: number): boolean => windows.every((window) => window.used(now) === 0),
   };
 
@@ -89,4 +96,8 @@ export function spendingWindows(
     const most = Math.min(writes.limit.most, Math.floor(limit.most / 2 / COST.write.points));
     return Math.max(0, most - writes.used(now)) * COST.write.points;
   }
+}
+
+function costsIn({ limit }: SlidingWindow, spent: readonly Spending[]): { at: number; cost: number }[] {
+  return spent.map((one) => ({ at: one.at, cost: one[limit.unit] })).filter(({ cost }) => cost > 0);
 }

@@ -6,7 +6,7 @@ import type { Run } from "../model/run.ts";
 import type { Claim, News, Rerun, RunStore } from "../model/store.ts";
 import { type AcceptItem, acceptAll, jobOf, lock } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
-import { claimDue } from "./postgres/claim.ts";
+import { claimDue, takeDue } from "./postgres/claim.ts";
 import { type Connecting, connect } from "./postgres/connect.ts";
 import { startJobs } from "./postgres/jobs.ts";
 import { postgresLimitLog } from "./postgres/limit-log.ts";
@@ -58,7 +58,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
   await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
-  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now };
+  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
   let revision = 0;
@@ -75,11 +75,15 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
 
   const acceptOne = gathered((items: readonly AcceptItem[]) =>
     transaction(async (each) => {
-      const accepted = await acceptAll(each, { names, jobs }, items);
+      const { accepted, taken } = await acceptAll(each, { names, jobs }, items);
       const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
       const others = items.some(({ lease, event }) => !lease.take && !event.ownToken);
-      if (others || superseded.length > 0) await news.tell(each, { queued: others, settled: superseded });
-      return accepted;
+      if (others || superseded.length > 0) news.tell(each, { queued: others, settled: superseded });
+      if (taken === 0) return accepted;
+      const { lease } = items.find((item) => item.lease.take) as AcceptItem;
+      const claims = await takeDue(each, needs, { ...lease, limit: taken }, { justAdded: true });
+      const claimOf = new Map(claims.map((claim) => [claim.run.id, claim]));
+      return accepted.map((one) => (one.joined || one.claim ? one : { ...one, claim: claimOf.get(one.run) }));
     }),
   );
 
@@ -87,7 +91,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     transaction(async (each) => {
       const runs = await settleAll(each, needs, items);
       const settled = runs.flatMap((run) => run?.id ?? []);
-      if (settled.length > 0) await news.tell(each, { settled });
+      if (settled.length > 0) news.tell(each, { settled });
       return runs;
     }),
   );
@@ -121,7 +125,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         [id, at, trace ?? null],
       );
       await jobs.add(each, [jobOf(queued!, at)]);
-      await news.tell(each, { queued: true });
+      news.tell(each, { queued: true });
       return { status: "queued", run: runOf(queued!) };
     });
 
@@ -132,12 +136,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return accepted;
     },
     async claim(lease) {
-      const { claims, interrupted } = await claimDue(needs, lease);
+      const { claims, changed: found } = await claimDue(needs, lease);
       for (const claim of claims) held.set(claim.run.id, claim);
-      if (claims.length + interrupted.length > 0) revision++;
-      if (interrupted.length > 0) {
-        await news.tell(sql, { queued: true, settled: interrupted.map(({ id }) => id as string) });
-      }
+      if (found) revision++;
       return claims;
     },
     async extend(owner, until) {
@@ -219,9 +220,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         [before, limit, OLDEST],
       );
       await sql(`DELETE FROM ${own}.refused_events WHERE last_at < $1`, [before]);
+      // An account that is spent from deletes its own; this is for those that never come again.
+      await sql(`DELETE FROM ${own}.github_spending WHERE at < $1`, [before]);
       return rows.length;
     },
-    limits: postgresLimitLog(database, names),
+    limits: postgresLimitLog({ database, names, news, owner: self }),
     overview: postgresOverview(database, names, () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {

@@ -6,6 +6,7 @@ import { lock } from "./accept.ts";
 import type { Database, Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Names } from "./names.ts";
+import type { Newsroom } from "./news.ts";
 import { count, note, requeueAll } from "./settle.ts";
 
 type Needs = {
@@ -14,23 +15,27 @@ type Needs = {
   readonly jobs: Jobs;
   readonly shard: number;
   readonly now: () => number;
+  readonly tell: Newsroom["tell"];
 };
 
 export async function claimDue(
   needs: Needs,
   lease: Parameters<RunStore["claim"]>[0],
-): Promise<{ claims: readonly Claim[]; interrupted: readonly Row[] }> {
-  const interrupted = await takeOver(needs, lease.now);
-  const claims = await needs.database.transaction((sql) => takeDue(sql, needs, lease));
-  return { claims, interrupted };
+): Promise<{ claims: readonly Claim[]; changed: boolean }> {
+  const take = (limit: number) => needs.database.transaction((sql) => takeDue(sql, needs, { ...lease, limit }));
+  const [interrupted, claims] = await Promise.all([takeOver(needs, lease.now), take(lease.limit)]);
+  const changed = interrupted + claims.length > 0;
+  if (interrupted === 0 || claims.length === lease.limit) return { claims, changed };
+  return { claims: [...claims, ...(await take(lease.limit - claims.length))], changed };
 }
 
-async function takeDue(
+export async function takeDue(
   sql: Sql,
-  { names: { own, now }, jobs }: Needs,
+  { names: { own, now }, jobs }: Pick<Needs, "names" | "jobs">,
   { owner, now: at, until, limit }: Parameters<RunStore["claim"]>[0],
+  which?: { justAdded: boolean },
 ): Promise<readonly Claim[]> {
-  const ids = await jobs.take(sql, limit);
+  const ids = await jobs.take(sql, limit, which);
   if (ids.length === 0) return [];
   const rows = await sql(
     `UPDATE ${own}.runs SET status = 'running', started_at = $2, attempts = attempts + 1, owner = $3,
@@ -71,15 +76,15 @@ async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Prom
  */
 const LEASES_RECOVER_MS = 5000;
 
-/** Ends the attempts whose lease has ended, by the database's clock. Resolves with their runs as they are now. */
-async function takeOver(needs: Needs, at: number): Promise<readonly Row[]> {
+/** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many there were. */
+async function takeOver(needs: Needs, at: number): Promise<number> {
   const { database, names, jobs } = needs;
-  if (database.calmFor() < LEASES_RECOVER_MS) return [];
+  if (database.calmFor() < LEASES_RECOVER_MS) return 0;
   const over = `SELECT * FROM ${names.own}.runs WHERE status = 'running' AND lease_until <= ${names.now}`;
   const found = await database.sql(`${over} ORDER BY seq LIMIT 1000`);
-  if (found.length === 0) return [];
+  if (found.length === 0) return 0;
   return database.transaction(async (sql) => {
-    await lock(
+    lock(
       sql,
       found.map(({ slot }) => slot as string | null).filter((slot) => slot !== null),
     );
@@ -90,7 +95,7 @@ async function takeOver(needs: Needs, at: number): Promise<readonly Row[]> {
       sql,
       rows.map(({ id }) => id as string),
     );
-    await note(
+    note(
       sql,
       names,
       rows.map((row) => ({
@@ -118,16 +123,18 @@ async function takeOver(needs: Needs, at: number): Promise<readonly Row[]> {
         back.push({ row, dueAt: next.dueAt, at });
       }
     }
-    await fail(sql, names, failed);
+    fail(sql, names, failed);
     const requeued = await requeueAll(sql, needs, back);
-    await count(sql, needs, failed);
-    return [...failed, ...requeued];
+    count(sql, needs, failed);
+    const taken = [...failed, ...requeued];
+    needs.tell(sql, { queued: true, settled: taken.map(({ id }) => id as string) });
+    return taken.length;
   });
 }
 
-async function fail(sql: Sql, { own }: Names, rows: readonly Row[]): Promise<void> {
+function fail(sql: Sql, { own }: Names, rows: readonly Row[]): void {
   if (rows.length === 0) return;
-  await sql(
+  void sql(
     `UPDATE ${own}.runs SET status = 'failure', ended_at = failed.ended_at, reason = failed.reason, http = 500,
        kind = 'permanent', owner = NULL, lease_until = NULL
      FROM json_to_recordset($1) AS failed (seq bigint, ended_at bigint, reason text) WHERE runs.seq = failed.seq`,

@@ -24,6 +24,9 @@ export type Database = {
    * One transaction: all of it is stored when this resolves, and nothing when it rejects with a mistake of the writer.
    * When it rejects with `StoreUnavailable`, the connection may have been lost after the database had stored it.
    * One that a deadlock or another transaction ended is run again, `tries` times in all.
+   *
+   * Statements are sent at once, in the order in which they are asked for, and nobody waits for an answer who does not
+   * await it: one that nobody awaits makes the transaction fail all the same when it fails.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
   /** How long the database has answered in time, ms; 0 while it does not. */
@@ -57,13 +60,20 @@ const types = {
 
 export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
   return {
-    connectionString: url,
-    ...(password === undefined ? {} : { password }),
+    connectionString: withPassword(url, password),
     application_name: "gh-runner",
     connectionTimeoutMillis: TIMEOUT_MS,
     keepAlive: true,
     types,
   };
+}
+
+/** Within the address: what it says wins over what stands beside it. */
+function withPassword(url: string, password: string | undefined): string {
+  if (password === undefined) return url;
+  const address = new URL(url);
+  address.searchParams.set("password", password);
+  return address.href;
 }
 
 export function connect(connecting: Connecting, onError: (error: Error) => void): Database {
@@ -72,6 +82,8 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
   const pool = new pg.Pool({
     ...clientOptions(connecting),
     options: clockIsMoved ? `${session} -c ${CLOCK_OVERRIDE_SETTING}=on` : session,
+    // One round trip for what does not depend on each other.
+    pipeline: true,
     // Longer than the server's own: when the server answers, its word counts.
     ...(patient ? {} : { query_timeout: TIMEOUT_MS + 1000 }),
     max: MAX_CONNECTIONS,
@@ -105,19 +117,28 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     // A connection that is lost tells its query; without a listener it would tell the process, too.
     client.on("error", noticed);
     let broken: Error | undefined;
+    const sent: Promise<unknown>[] = [];
+    const send = (text: string, values?: readonly unknown[]): Promise<Row[]> => {
+      const rows = client.query(prepared(text, values)).then((result) => result.rows as Row[]);
+      rows.catch(noticed);
+      sent.push(rows);
+      return rows;
+    };
     try {
-      await client.query("BEGIN");
-      const result = await work(async (text, values) => (await client.query(prepared(text, values))).rows as Row[]);
-      await client.query("COMMIT");
+      send("BEGIN");
+      const result = await work(send);
+      send("COMMIT");
+      // A COMMIT after a failed statement is a ROLLBACK, and says so in silence.
+      await Promise.all(sent);
       return result;
     } catch (error) {
-      // What did not come from the database came from the way to it: nothing more is asked on it.
-      if (error instanceof pg.DatabaseError) {
-        await client.query("ROLLBACK").catch((cause) => {
-          broken = cause as Error;
-        });
-      } else broken = error as Error;
-      throw error;
+      // What failed after the first failure failed because of it.
+      const first = (await Promise.allSettled(sent)).find(({ status }) => status === "rejected");
+      // On a connection that was lost, or given up after a timeout, this fails at once.
+      await client.query("ROLLBACK").catch((cause) => {
+        broken = cause as Error;
+      });
+      throw (first as PromiseRejectedResult | undefined)?.reason ?? error;
     } finally {
       client.off("error", noticed);
       client.release(broken);

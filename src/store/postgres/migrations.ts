@@ -116,10 +116,15 @@ function first({ own }: Names): string {
 
   -- Whose limits at GitHub are how far used up. An account is a name, never a token.
   CREATE TABLE ${own}.github_spending (
-    account text NOT NULL,
-    at      bigint NOT NULL,
-    points  integer NOT NULL,
-    writes  integer NOT NULL
+    id         uuid NOT NULL DEFAULT gen_random_uuid() PRIMARY KEY,
+    account    text NOT NULL,
+    -- The process that has spent it.
+    owner      text NOT NULL,
+    at         bigint NOT NULL,
+    points     integer NOT NULL,
+    writes     integer NOT NULL,
+    -- Not sent or not answered yet: until then it counts as if it were spent now.
+    held_until bigint
   );
   CREATE INDEX spending_by_time ON ${own}.github_spending (account, at);
   CREATE TABLE ${own}.github_pauses (account text PRIMARY KEY, until bigint NOT NULL, strikes integer NOT NULL);

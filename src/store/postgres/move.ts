@@ -198,12 +198,10 @@ async function insertBeside(sql: Sql, own: string, record: Exclude<StoreRecord, 
     ]);
   } else if ("spending" in record) {
     const { account, at, points, writes } = record.spending;
-    await sql(`INSERT INTO ${own}.github_spending (account, at, points, writes) VALUES ($1, $2, $3, $4)`, [
-      clean(account),
-      at,
-      points,
-      writes,
-    ]);
+    await sql(
+      `INSERT INTO ${own}.github_spending (account, owner, at, points, writes) VALUES ($1, 'exported', $2, $3, $4)`,
+      [clean(account), at, points, writes],
+    );
   } else {
     const { account, until, strikes } = record.pause;
     await sql(`INSERT INTO ${own}.github_pauses (account, until, strikes) VALUES ($1, $2, $3)`, [

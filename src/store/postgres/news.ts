@@ -1,17 +1,21 @@
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
+import type { LimitNews } from "../../model/limits.ts";
 import type { News } from "../../model/store.ts";
 import { type Connecting, clientOptions, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
+
+/** What one process tells the others: of runs, or of a pause that GitHub has asked for. */
+type Told = News & { readonly limits?: LimitNews };
 
 /** What the processes that share a store tell each other, by LISTEN and NOTIFY. */
 export type Newsroom = {
   /** Resolves when it hears; what came before was missed. */
   readonly hears: Promise<void>;
   /** Told with the transaction: nobody hears of what was not stored. */
-  tell(sql: Sql, news: News): Promise<void>;
+  tell(sql: Sql, news: Told): void;
   /** @returns how to end it. */
-  hear(listener: (news: News) => void): () => void;
+  hear(listener: (news: Told) => void): () => void;
   close(): Promise<void>;
 };
 
@@ -31,12 +35,12 @@ export function openNewsroom(
   { channel }: Names,
   { own, onError }: { own: string; onError: (error: Error) => void },
 ): Newsroom {
-  const listeners = new Set<(news: News) => void>();
+  const listeners = new Set<(news: Told) => void>();
   const closing = new AbortController();
   const { promise: hears, resolve: heard } = Promise.withResolvers<void>();
   let client: pg.Client | undefined;
 
-  const spread = (news: News) => {
+  const spread = (news: Told) => {
     for (const listener of listeners) listener(news);
   };
 
@@ -61,7 +65,7 @@ export function openNewsroom(
     });
     lost.catch(() => {});
     connection.on("notification", ({ payload = "" }) => {
-      const { from, ...news } = JSON.parse(payload) as News & { from: string };
+      const { from, ...news } = JSON.parse(payload) as Told & { from: string };
       if (from !== own) spread(news);
     });
     try {
@@ -81,11 +85,11 @@ export function openNewsroom(
   const listening = listen();
   return {
     hears,
-    async tell(sql, news) {
+    tell(sql, news) {
       const ids = news.settled ?? [];
       for (let at = 0; at === 0 || at < ids.length; at += MOST_IDS) {
         const part = ids.length > 0 ? { ...news, settled: ids.slice(at, at + MOST_IDS) } : news;
-        await sql("SELECT pg_notify($1, $2)", [channel, JSON.stringify({ ...part, from: own })]);
+        void sql("SELECT pg_notify($1, $2)", [channel, JSON.stringify({ ...part, from: own })]);
       }
     },
     hear(listener) {

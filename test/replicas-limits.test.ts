@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { until } from "./support/clock.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { deploy, notify, type Service, startService } from "./support/service.ts";
+
+const BURST = 300;
+
+/** GitHub's documented limits with a minute that lasts five seconds. */
+const SCALE = 12;
+const MINUTE_MS = 60_000 / SCALE;
+const WINDOWS = `points=900/${MINUTE_MS / 1000}s,writes=80/${MINUTE_MS / 1000}s,writes=500/${(60 * MINUTE_MS) / 1000}s`;
+const ENFORCED = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500, scale: SCALE };
+
+/** The 300th write may go when three windows of 80 have passed. */
+const LEAST_MS = Math.floor((BURST - 1) / 80) * MINUTE_MS;
+
+const postgres = postgresForTests();
+
+describe("a burst of 300 deployments at three replicas", () => {
+  it("arrives whole and once, and meets no limit", async (t) => {
+    const shared = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
+    const settings = { ...shared, GITHUB_LIMITS: WINDOWS, WAIT_SECONDS: "1", LOG_LEVEL: "info" };
+    const options = { githubPatienceMs: 1000 };
+    const first = await startService(t, { settings, options, github: { limits: ENFORCED } });
+    const { github } = first;
+    const others: Service[] = [];
+    for (let at = 0; at < 2; at++) {
+      others.push(await startService(t, { settings: { ...settings, GITHUB_API_URL: github.url }, options }));
+    }
+    const three = [first, ...others];
+    for (let at = 0; at < BURST; at++) deploy(github, `pr-${at}`, `commit-${at}`, at % 2 ? "heavy" : "light");
+    const answers = await Promise.all(
+      Array.from({ length: BURST }, (_, at) => notify(three[at % 3]!.url, { application: `pr-${at}` })),
+    );
+    assert.ok(answers.every(({ status }) => status === 200 || status === 202));
+    const end = performance.now() + 60_000;
+    while (github.dispatches.length < BURST && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const succeeded = () => three.flatMap(({ log }) => log()).filter(({ msg }) => msg === "run succeeded").length;
+    await until("all outcomes are stored", () => succeeded() >= BURST);
+    const names = github.dispatches.map(({ payload }) => payload.sourceName);
+    assert.deepEqual([new Set(names).size, names.length], [BURST, BURST]);
+    assert.deepEqual([github.counts.limited, github.counts.whilePaused], [0, 0]);
+    assert.ok(github.counts.maxInFlight <= 100, `${github.counts.maxInFlight} in flight`);
+    const tookMs = github.dispatches.at(-1)!.at - github.dispatches[0]!.at;
+    const waits = three
+      .flatMap(({ log }) => log())
+      .filter(({ msg }) => msg === "run waits for a limit of GitHub").length;
+    // How near that is to the least, test/shared-limits.test.ts holds: in five seconds, three processes and a database
+    // on one machine have more to do than a promise could be made of.
+    t.diagnostic(
+      `${tookMs} ms where the limits allow ${LEAST_MS} ms, ${github.counts.requests} requests, ${waits} waits`,
+    );
+  });
+});

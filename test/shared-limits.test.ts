@@ -1,0 +1,426 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, it, type TestContext } from "node:test";
+import pg from "pg";
+import { limitKeeper } from "../sandbox/limits.ts";
+import type { Gate, Sent } from "../src/github/gate.ts";
+import { openGates } from "../src/github/gates.ts";
+import { hearOthers } from "../src/github/hear-others.ts";
+import type { Answer } from "../src/github/http.ts";
+import type { Kind, Refused } from "../src/github/spending.ts";
+import { systemClock } from "../src/model/clock.ts";
+import type { Limit, LimitLog, SharedLimits } from "../src/model/limits.ts";
+import type { RunStore } from "../src/model/store.ts";
+import { openPostgresStore } from "../src/store/postgres.ts";
+import { type MovedClock, movedClock, until } from "./support/clock.ts";
+import { postgresForTests } from "./support/postgres.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const DOCUMENTED: readonly Limit[] = [
+  { unit: "points", most: 900, ms: MINUTE },
+  { unit: "writes", most: 80, ms: MINUTE },
+  { unit: "writes", most: 500, ms: HOUR },
+];
+
+const answer = (status: number, headers: Record<string, string> = {}, message = ""): Answer => ({
+  status,
+  headers,
+  message,
+  bytes: new Uint8Array(),
+  documentationUrl: "",
+});
+const OK = answer(204);
+const silence = (seconds: number) => answer(403, { "retry-after": String(seconds) }, "secondary rate limit");
+
+const postgres = postgresForTests();
+const schema = postgres.schema();
+
+const sql = async (text: string, values: unknown[] = []) => {
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+};
+
+/** A process's store: to open one takes longer than a test. */
+type Shared = { readonly store: RunStore; readonly listener: number; readonly errors: Error[] };
+
+const stores: Shared[] = [];
+type Replica = {
+  readonly gate: Gate;
+  readonly log: LimitLog;
+  /** How often room was asked for. */
+  asked(): number;
+  send(kind: Kind, reply?: () => Answer | Promise<Answer>, name?: string): Promise<Sent | Refused>;
+};
+
+/** The gates that several processes have for one account, on one database and one clock. */
+async function replicas(t: TestContext, count: number, { limits }: { limits: readonly Limit[] }) {
+  const account = randomUUID();
+  const clock = movedClock();
+  let busy = 0;
+  const watched =
+    <Args extends unknown[]>(work: (...args: Args) => Promise<void>) =>
+    async (...args: Args) => {
+      busy++;
+      await work(...args).finally(() => busy--);
+    };
+
+  async function open({ store }: Shared): Promise<Replica> {
+    const stored = store.limits.shared!;
+    let asked = 0;
+    const admit = watched(stored.admit);
+    const shared: SharedLimits = {
+      hear: stored.hear,
+      settle: watched(stored.settle),
+      admit: (...args) => {
+        asked++;
+        return admit(...args);
+      },
+    };
+    const log: LimitLog = {
+      ...store.limits,
+      recall: async () => (await store.limits.recall(0)).filter((each) => each.account === account),
+      shared,
+    };
+    const gates = openGates({ limits, clock, log, known: [], onPause: () => {} });
+    t.after(await hearOthers(shared, { gates, recall: () => log.recall(0), clock }));
+    const gate = gates.of(account);
+    const send: Replica["send"] = (kind, reply = () => OK, name = "run") =>
+      gate.pass(
+        kind,
+        async (begin) => {
+          begin();
+          return reply();
+        },
+        { name },
+      );
+    return { gate, log, asked: () => asked, send };
+  }
+
+  const opened: Replica[] = [];
+  for (const shared of stores.slice(0, count)) opened.push(await open(shared));
+
+  /** Lets everything go on that needs no time of the clock. */
+  async function settled(): Promise<void> {
+    for (let calm = 0; calm < 5; calm = busy > 0 ? 0 : calm + 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { account, replicas: opened, clock, settled };
+}
+
+const isSent = (result: Sent | Refused): result is Sent => "answer" in result;
+
+function refusal(result: unknown): Refused {
+  assert.ok(typeof result === "object" && result !== null && "why" in result, "it was let through");
+  return result as Refused;
+}
+
+/** Moves the clock from alarm to alarm, until all is done. */
+async function live(clock: MovedClock, settled: () => Promise<void>, isDone: () => boolean): Promise<void> {
+  const end = performance.now() + 60_000;
+  for (await settled(); !isDone(); await settled()) {
+    assert.ok(performance.now() < end, "it takes too long");
+    clock.move(Math.max(50, (clock.next() ?? clock.now()) - clock.now()));
+  }
+}
+
+describe("replicas of one deployment", () => {
+  before(async () => {
+    for (let at = 0; at < 3; at++) {
+      const errors: Error[] = [];
+      const onError = (error: Error) => void errors.push(error);
+      const store = await openPostgresStore({ url: postgres.url, schema, clock: systemClock, onError });
+      const known = stores.map(({ listener }) => listener);
+      const listening = "SELECT pid FROM pg_stat_activity WHERE query = $1 AND pid <> ALL ($2)";
+      const [found] = await sql(listening, [`LISTEN ${schema}`, known]);
+      stores.push({ store, listener: found.pid, errors });
+    }
+  });
+  after(async () => {
+    for (const { store } of stores) await store.close();
+  });
+
+  describe("the windows of three replicas", () => {
+    const githubs = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
+    /** Of each request in turn, so that the answers come in another order. */
+    const latencyMs = (nth: number) => 80 + 2 * ((nth * 619) % 700);
+
+    /** GitHub, at which requests arrive some time after they were sent. */
+    function githubOn(clock: MovedClock) {
+      const keeper = limitKeeper();
+      const met: unknown[] = [];
+      const writes: number[] = [];
+      let points = 0;
+      let nth = 0;
+      const reply = (kind: Kind) => () =>
+        new Promise<Answer>((resolve) => {
+          const halfMs = latencyMs(nth++) / 2;
+          clock.alarm(clock.now() + halfMs, () => {
+            const limited = keeper.enter("a", { isWrite: kind === "write", isFree: false }, githubs, clock.now());
+            if (limited) met.push(limited);
+            points += kind === "write" ? 5 : 1;
+            if (kind === "write") writes.push(clock.now());
+            clock.alarm(clock.now() + halfMs, () => {
+              keeper.leave("a", 200);
+              resolve(OK);
+            });
+          });
+        });
+      return { reply, met, writes, points: () => points };
+    }
+
+    const mostWithin = (ms: number, times: readonly number[]) =>
+      Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + ms).length));
+
+    it("hold a burst of 300 runs together, and let it end when the limits allow", async (t) => {
+      const { replicas: three, clock, settled } = await replicas(t, 3, { limits: DOCUMENTED });
+      const { reply, met, writes } = githubOn(clock);
+      const start = clock.now();
+      let done = 0;
+
+      const run = async ({ gate, send }: Replica, name: string): Promise<void> => {
+        const later = ({ notBefore }: Refused) =>
+          void clock.alarm(notBefore, () => void run({ gate, send } as Replica, name));
+        const reservation = await gate.reserve(name);
+        if ("notBefore" in reservation) return later(reservation);
+        const read = await Promise.all([send("read", reply("read")), send("read", reply("read"))]);
+        const refused = read.find((each) => !isSent(each));
+        if (refused) {
+          reservation.release();
+          return later(refused as Refused);
+        }
+        const sent = await gate.pass(
+          "write",
+          async (begin) => {
+            begin();
+            return reply("write")();
+          },
+          { name, reservation },
+        );
+        if (!isSent(sent)) return later(sent);
+        done++;
+      };
+      for (let at = 0; at < 300; at++) void run(three[at % 3]!, `run ${at}`);
+      await live(clock, settled, () => done === 300);
+
+      assert.deepEqual(met, []);
+      assert.equal(writes.length, 300);
+      assert.ok(mostWithin(MINUTE, writes) <= 80);
+      const leastMs = Math.floor(299 / 80) * MINUTE;
+      const tookMs = writes.at(-1)! - start;
+      t.diagnostic(`${tookMs / SECOND} s where the limits allow ${leastMs / SECOND} s`);
+      t.diagnostic(`asked ${three.map(({ asked }) => asked()).join(", ")} times`);
+      assert.ok(tookMs <= 1.2 * leastMs, `${tookMs / SECOND} s`);
+    });
+
+    it("hold reads and writes that all come at once", async (t) => {
+      const { replicas: three, clock, settled } = await replicas(t, 3, { limits: DOCUMENTED });
+      const { reply, met, writes, points } = githubOn(clock);
+      let [sent, refused] = [0, 0];
+      const come = (kind: Kind, at: number) =>
+        void three[at % 3]!.send(kind, reply(kind), `${kind} ${at}`).then(
+          (result) => void (isSent(result) ? sent++ : refused++),
+        );
+      for (let at = 0; at < 900; at++) come("read", at);
+      for (let at = 0; at < 120; at++) come("write", at);
+      await live(clock, settled, () => sent + refused === 1020);
+      assert.deepEqual(met, []);
+      assert.equal(writes.length, 80);
+      // Reads leave the points that writes need, and no more.
+      assert.equal(points(), 900);
+    });
+
+    it("take back what a replica held that has died", async (t) => {
+      const limits: readonly Limit[] = [
+        { unit: "writes", most: 2, ms: MINUTE },
+        { unit: "writes", most: 3, ms: HOUR },
+      ];
+      const { replicas: both, clock } = await replicas(t, 2, { limits });
+      const [dying, other] = both as [Replica, Replica];
+      const start = clock.now();
+      for (const name of ["a", "b"]) assert.ok("release" in (await dying.gate.reserve(name)));
+      clock.move(10 * SECOND);
+      assert.equal(refusal(await other.gate.reserve("c")).notBefore, clock.now() + MINUTE);
+      clock.move(MINUTE);
+      assert.ok(isSent(await other.send("write", () => OK, "c")), "what it held is never free again");
+      // Nobody knows whether it was sent: it counts as spent when it was held.
+      assert.equal(refusal(await other.send("write", () => OK, "d")).notBefore, start + HOUR);
+    });
+
+    it("give back what was held in vain, to all", async (t) => {
+      const { replicas: three, settled } = await replicas(t, 3, { limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
+      const [one, two, other] = three as [Replica, Replica, Replica];
+      const room = await one.gate.reserve("a");
+      assert.ok("release" in room);
+      assert.ok(!isSent(await two.send("write", () => OK, "b")));
+      room.release();
+      await settled();
+      assert.ok(isSent(await other.send("write", () => OK, "c")));
+      await settled();
+      assert.ok(!isSent(await one.send("write", () => OK, "d")));
+    });
+
+    it("are known to a replica that starts later", async (t) => {
+      const { replicas: both, clock, settled } = await replicas(t, 2, { limits: DOCUMENTED });
+      const [one, other] = both as [Replica, Replica];
+      for (let at = 0; at < 80; at++) assert.ok(isSent(await one.send("write", () => OK, `run ${at}`)));
+      await settled();
+      clock.move(20 * SECOND);
+      assert.equal(refusal(await other.send("write")).notBefore, clock.now() + 40 * SECOND);
+      assert.ok(isSent(await other.send("read")));
+    });
+
+    it("let nobody through who cannot be counted: it comes again a second later, and goes on with the database", async (t) => {
+      const { replicas: both, clock, settled } = await replicas(t, 1, { limits: DOCUMENTED });
+      const [one] = both as [Replica];
+      await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
+      let sent = 0;
+      const results = ["a", "b"].map((name) =>
+        one.send(
+          "write",
+          () => {
+            sent++;
+            return OK;
+          },
+          name,
+        ),
+      );
+      for (let second = 0; second < 4; second++) {
+        await settled();
+        clock.move(SECOND);
+      }
+      for (const result of await Promise.all(results)) {
+        const { notBefore, why } = refusal(result);
+        assert.ok(notBefore <= clock.now() + SECOND, "it waits for too long");
+        assert.match(why, /database/);
+      }
+      assert.deepEqual([sent, one.gate.state().inFlight, one.gate.state().waiting], [0, 0, 0]);
+
+      const waiting = one.send("write", () => OK, "a");
+      await settled();
+      await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
+      clock.move(SECOND);
+      assert.ok(isSent(await waiting));
+    });
+
+    it("ask nobody when there are none", async (t) => {
+      const { replicas: both } = await replicas(t, 1, { limits: [] });
+      const [one] = both as [Replica];
+      assert.ok(isSent(await one.send("write")));
+      assert.equal(one.asked(), 0);
+    });
+  });
+
+  describe("a pause that one replica is told", () => {
+    const pausedUntil = ({ gate }: Replica) => gate.state().pausedUntil;
+
+    for (const [what, limits] of [
+      ["without windows", []],
+      ["with windows", DOCUMENTED],
+    ] as const) {
+      it(`silences all of them, also what is about to be sent: ${what}`, async (t) => {
+        const { replicas: three, clock, settled } = await replicas(t, 3, { limits });
+        const [told, ...others] = three as [Replica, Replica, Replica];
+        const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
+        let sent = 0;
+        const late = others.map(({ gate }) =>
+          gate.pass(
+            "write",
+            async (begin) => {
+              await connected;
+              begin();
+              sent++;
+              return OK;
+            },
+            { name: "late" },
+          ),
+        );
+        await settled();
+        const end = clock.now() + 70 * SECOND;
+        await told.send("read", () => silence(70));
+        await until("the others have heard", () => others.every((other) => pausedUntil(other) === end));
+        connect();
+        for (const result of await Promise.all(late)) assert.equal(refusal(result).notBefore, end);
+        for (const other of others) assert.equal(refusal(await other.send("read")).notBefore, end);
+        assert.equal(sent, 0);
+        clock.move(70 * SECOND);
+        for (const replica of three) assert.ok(isSent(await replica.send("read")));
+      });
+    }
+
+    it("is over only when something passes that was sent after it, and with it the strikes of all", async (t) => {
+      const { replicas: both, clock } = await replicas(t, 2, { limits: [] });
+      const [told, other] = both as [Replica, Replica];
+      const stored = async () => (await told.log.recall(0))[0]?.pause;
+      const early: ((reply: Answer) => void)[] = [];
+      const before = [told, other].map(({ send }) =>
+        send("read", () => new Promise<Answer>((resolve) => void early.push(resolve))),
+      );
+      await until("both are under way", () => early.length === 2);
+      await told.send("read", () => silence(30));
+      await until("the other has heard", () => pausedUntil(other) !== undefined);
+      for (const reply of early) reply(OK);
+      await Promise.all(before);
+      clock.move(30 * SECOND);
+      await until("the pause is stored", async () => (await stored())?.strikes === 1);
+
+      // Without a time the silence doubles with each strike, whoever had the one before.
+      const from = clock.now();
+      await other.send("read", () => answer(429));
+      await until("the first has heard", () => pausedUntil(told) === from + 120 * SECOND);
+      await until("the strike is stored", async () => (await stored())?.strikes === 2);
+      clock.move(120 * SECOND);
+      assert.ok(isSent(await told.send("read")));
+      await until("it is over for all", async () => (await stored()) === undefined);
+      await until("the other has heard that it is over", async () => {
+        const again = clock.now();
+        await other.send("read", () => answer(429));
+        return other.gate.state().pausedUntil === again + 60 * SECOND;
+      });
+    });
+
+    it("is heard after the connection was lost on which it would have been told", async (t) => {
+      const { replicas: both, clock } = await replicas(t, 2, { limits: [] });
+      const [told, deaf] = both as [Replica, Replica];
+      const { listener, errors } = stores[1]!;
+      await sql("SELECT pg_terminate_backend($1)", [listener]);
+      await until("the connection is known to be lost", () => errors.length > 0);
+      const end = clock.now() + 70 * SECOND;
+      await told.send("read", () => silence(70));
+      await until("it has heard all the same", () => pausedUntil(deaf) === end);
+      assert.equal(refusal(await deaf.send("write")).notBefore, end);
+    });
+
+    it("is stored as soon as the database is back, and heard then", async (t) => {
+      const { replicas: both, clock, settled } = await replicas(t, 2, { limits: [] });
+      const [told, other] = both as [Replica, Replica];
+      await sql(`ALTER TABLE ${schema}.github_pauses RENAME TO away`);
+      const end = clock.now() + 70 * SECOND;
+      await told.send("read", () => silence(70));
+      await until("it could not be stored", () => clock.next() !== undefined);
+      await sql(`ALTER TABLE ${schema}.away RENAME TO github_pauses`);
+      await settled();
+      clock.move(SECOND);
+      await until("the other has heard", () => pausedUntil(other) === end);
+    });
+
+    it("is known to a replica that starts in it", async (t) => {
+      const { account, replicas: both, clock } = await replicas(t, 2, { limits: [] });
+      const [told, other] = both as [Replica, Replica];
+      await told.send("read", () => silence(70));
+      await until("it is stored", async () => (await other.log.recall(0)).length > 0);
+      const gates = openGates({ limits: [], clock, log: other.log, known: [], onPause: () => {} });
+      t.after(await hearOthers(other.log.shared!, { gates, recall: () => other.log.recall(0), clock }));
+      assert.equal(
+        refusal(await gates.of(account).pass("read", async () => OK, { name: "run" })).notBefore,
+        clock.now() + 70 * SECOND,
+      );
+    });
+  });
+});
