@@ -6,9 +6,11 @@ import { systemClock } from "../src/model/clock.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { openStore, type StoreSettings } from "../src/open-store.ts";
 import { fillWithAllKinds, toldBy } from "./support/all-kinds.ts";
+import { until } from "./support/clock.ts";
 import { command } from "./support/command.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
+import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
 const postgres = postgresForTests();
 
@@ -132,6 +134,35 @@ for (const [from, to] of [
     });
   });
 }
+
+describe("a service that is moved", () => {
+  it("carries out what waited once, without the token that came with another run", async (t) => {
+    const source = placeOf(t, "SQLite");
+    const before = await startService(t, { settings: source });
+    before.github.fault({}, { kind: "status", status: 502 });
+    const failed = await notify(before.url, { application: "pr-1" });
+    assert.equal(failed.status, 500);
+    const own = "ghp_ownToken0123456789abcdefABCDEF012345";
+    before.github.token(own);
+    await notify(before.url, { application: "pr-2", github_token: own });
+    const { runs } = (await send(before.url, { path: "/api/runs?status=queued" })).json;
+    assert.deepEqual(
+      runs.map(({ group }: { group: string }) => group),
+      ["pr-1"],
+    );
+    await before.app.close();
+
+    const text = await exported(source);
+    for (const token of [TOKEN, own]) assert.ok(!text.includes(token), "no token is in it");
+    const target = placeOf(t, "PostgreSQL");
+    assert.equal((await command(["import", fileOf(t, text)], target)).code, 0);
+    const replicas = await Promise.all([1, 2].map(() => startService(t, { settings: target })));
+    for (const { github } of replicas) deploy(github, "pr-1", "abc");
+    const status = async () => (await send(replicas[0]!.url, { path: `/api/runs/${runs[0].id}` })).json.status;
+    await until("it is carried out", async () => (await status()) === "success");
+    assert.equal(replicas.flatMap(({ github }) => github.dispatches).length, 1);
+  });
+});
 
 describe("an export", () => {
   it("says so when there is nothing to export, and when a file or a database cannot be used", async (t) => {
