@@ -52,6 +52,6 @@ function packageIn(folder: string, integrity: string): BundledPackage {
 function licenceInReadme(folder: string): readonly string[] {
   const file = readdirSync(join(ROOT, folder)).find((name) => /^readme(\.md)?$/i.test(name));
   const readme = file ? readFileSync(join(ROOT, folder, file), "utf8") : "";
-  const section = /^#+ *licen[cs]e *$\n([^]*?Copyright[^]*?)(?=^#|$(?![^]))/im.exec(readme)?.[1]?.trim();
-  return section ? [section] : [];
+  const section = readme.split(/^#+ */m).find((part) => /^licen[cs]e *\n/i.test(part) && part.includes("Copyright"));
+  return section ? [section.slice(section.indexOf("\n")).trim()] : [];
 }

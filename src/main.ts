@@ -65,6 +65,33 @@ program
     await dispatch(application, options);
   });
 
+program
+  .command("migrate")
+  .description(
+    "bring the schema of DATABASE_URL up to date, with a role that may; the service does so where it may itself",
+  )
+  .action(async () => {
+    const { migrate } = await import("./cli/migrate.ts");
+    await migrate();
+  });
+
+program
+  .command("export")
+  .description("write all runs and what waits, from DATABASE_URL or DATA_DIR, as JSON Lines; changes nothing")
+  .option("--output <file>", "to this file in place of the standard output")
+  .action(async (options) => {
+    const { exportRuns } = await import("./cli/export.ts");
+    await exportRuns(options);
+  });
+
+program
+  .command("import [file]")
+  .description("fill an empty store, DATABASE_URL or DATA_DIR, with an export; from the standard input without a file")
+  .action(async (file) => {
+    const { importRuns } = await import("./cli/import.ts");
+    await importRuns(file);
+  });
+
 const runs = program
   .command("runs")
   .description("look at the runs of a running service, and re-run them; GH_RUNNER_URL says where it is");

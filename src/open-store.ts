@@ -14,13 +14,13 @@ export async function openStore(
   settings: StoreSettings,
   { clock, log }: { clock: Clock; log: Pick<Log, "warn"> },
 ): Promise<RunStore> {
-  const { databaseUrl: url, databasePassword: password, databaseSchema: schema } = settings;
-  if (url === undefined) {
+  const database = databaseOf(settings);
+  if (!database) {
     const { openSqliteStore } = await import("./store/sqlite.ts");
     return openSqliteStore(settings.dataDir, { now: clock.now() });
   }
   const { openPostgresStore } = await import("./store/postgres.ts");
-  return openPostgresStore({ url, password, schema, clock, onError: onceAnOutage(clock, log) });
+  return openPostgresStore({ ...database, clock, onError: onceAnOutage(clock, log) });
 }
 
 /** While a database is away it is asked for again every second. */
@@ -33,4 +33,33 @@ function onceAnOutage(clock: Clock, log: Pick<Log, "warn">): (error: Error) => v
     latest = clock.now();
     if (latest - before > ONE_OUTAGE_MS) log.warn({ err: error }, "the connection to PostgreSQL is in trouble");
   };
+}
+
+/** Where PostgreSQL is; undefined where it is not asked for. */
+export function databaseOf({ databaseUrl: url, databasePassword: password, databaseSchema: schema }: StoreSettings) {
+  return url === undefined ? undefined : { url, password, schema };
+}
+
+/**
+ * Brings the schema in PostgreSQL up to date, as the start of the service does where it may.
+ * @returns what was done, a sentence each.
+ * @throws Error that begins with "Cannot" and says what to do.
+ */
+export async function migrateStore(settings: StoreSettings): Promise<readonly string[]> {
+  const database = databaseOf(settings);
+  if (!database) {
+    throw new Error(
+      "Cannot migrate: DATABASE_URL is not set. SQLite in DATA_DIR is brought up to date by the start of the service.",
+    );
+  }
+  const { migratePostgres } = await import("./store/postgres.ts");
+  const { from, to, jobs, names } = await migratePostgres({ ...database, onError: () => {} });
+  const steps = to - from === 1 ? "1 step" : `${to - from} steps`;
+  const did = [
+    ...(to > from ? [`Brought the schema ${names.own} from version ${from} to ${to}, in ${steps}.`] : []),
+    ...(jobs ? [`Brought the schema ${names.jobs}, the queue, up to date.`] : []),
+  ];
+  return did.length > 0
+    ? did
+    : [`Nothing to do: the schemas ${names.own} (version ${to}) and ${names.jobs} are up to date.`];
 }

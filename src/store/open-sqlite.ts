@@ -57,6 +57,17 @@ function lockFolder(folder: string): DatabaseSync {
   }
 }
 
+/** Whether another process uses a folder. */
+export function isLocked(folder: string): boolean {
+  try {
+    lockFolder(folder).close();
+    return false;
+  } catch (error) {
+    if (/another process uses it/.test((error as Error).message)) return true;
+    throw error;
+  }
+}
+
 function refuseUnwritable(...paths: readonly string[]): void {
   const found = notWritable(...paths);
   if (found) throw cannot(`write to ${found.path}`, found.remedy, new Error(found.why));

@@ -10,12 +10,13 @@ import { claimDue, takeDue } from "./postgres/claim.ts";
 import { type Connecting, connect } from "./postgres/connect.ts";
 import { startJobs } from "./postgres/jobs.ts";
 import { postgresLimitLog } from "./postgres/limit-log.ts";
-import { migrate } from "./postgres/migrate.ts";
+import { type Migrated, migrate } from "./postgres/migrate.ts";
 import type { Migration } from "./postgres/migrations.ts";
-import { clean, namesFor } from "./postgres/names.ts";
+import { clean, type Names, namesFor } from "./postgres/names.ts";
 import { openNewsroom } from "./postgres/news.ts";
 import { postgresOverview } from "./postgres/overview.ts";
 import { getRun, listRuns } from "./postgres/reads.ts";
+import { refusedStart } from "./postgres/refused.ts";
 import { type SettleItem, settleAll } from "./postgres/settle.ts";
 import { runOf, waitingOf } from "./rows.ts";
 
@@ -48,11 +49,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const database = connect({ ...options, clockIsMoved: databaseClock !== undefined }, onError);
   const { sql, transaction } = database;
   const jobs = await (async () => {
-    await migrate({ database, names, onError, ...(migrations ? { migrations } : {}) });
+    await migrate(database, { connecting: options, names, onError, ...(migrations ? { migrations } : {}) });
     return startJobs({ database, names, onError, clock: databaseClock });
   })().catch(async (error) => {
     await database.close();
-    throw error;
+    throw refusedStart(options, error);
   });
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
@@ -259,3 +260,23 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
 
 /** Only so many of the oldest runs are looked at when old ones are forgotten; few of these still wait. */
 const OLDEST = 10_000;
+
+/** Brings the schemas up to date without opening the store. */
+export async function migratePostgres(
+  options: Connecting & Pick<PostgresOptions, "schema" | "onError" | "migrations">,
+): Promise<Migrated & { readonly names: Names }> {
+  const { onError, migrations } = options;
+  const names = namesFor(options.schema);
+  const database = connect({ ...options, patient: true }, onError);
+  try {
+    const needs = { connecting: options, names, onError, ...(migrations ? { migrations } : {}) };
+    return { ...(await migrate(database, needs)), names };
+  } catch (error) {
+    throw refusedStart(options, error);
+  } finally {
+    await database.close();
+  }
+}
+
+// The release has one file for all that needs PostgreSQL's libraries.
+export { exportPostgres, importPostgres } from "./postgres/move.ts";

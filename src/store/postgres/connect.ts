@@ -11,6 +11,8 @@ export type Connecting = {
   readonly password?: string | undefined;
   /** Lets a clock of pg-boss's move the database's; for tests. */
   readonly clockIsMoved?: boolean;
+  /** Waits for as long as it takes: to change the schema, or to move everything. */
+  readonly patient?: boolean;
 };
 
 /** Runs one statement; resolves with its rows, numbers as numbers. */
@@ -22,12 +24,12 @@ export type Database = {
   /**
    * One transaction: all of it is stored when this resolves, and nothing when it rejects with a mistake of the writer.
    * When it rejects with `StoreUnavailable`, the connection may have been lost after the database had stored it.
-   * One that a deadlock or another transaction ended is run again.
+   * One that a deadlock or another transaction ended is run again, `tries` times in all.
    *
    * Statements are sent at once, in the order in which they are asked for, and nobody waits for an answer who does not
    * await it: one that nobody awaits makes the transaction fail all the same when it fails.
    */
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
   /** How long this process has seen the database answer in time, ms. */
   calmFor(): number;
   /** The same connections for pg-boss. */
@@ -64,8 +66,7 @@ const types = {
 
 export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
   return {
-    connectionString: url,
-    ...(password === undefined ? {} : { password }),
+    connectionString: withPassword(url, password),
     application_name: "gh-runner",
     connectionTimeoutMillis: TIMEOUT_MS,
     keepAlive: true,
@@ -73,14 +74,24 @@ export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
   };
 }
 
+/** Within the address: what it says wins over what stands beside it. */
+function withPassword(url: string, password: string | undefined): string {
+  if (password === undefined) return url;
+  const address = new URL(url);
+  address.searchParams.set("password", password);
+  return address.href;
+}
+
 export function connect(connecting: Connecting, onError: (error: Error) => void): Database {
+  const { clockIsMoved = false, patient = false } = connecting;
+  const session = patient ? "" : SESSION;
   const pool = new pg.Pool({
     ...clientOptions(connecting),
-    options: connecting.clockIsMoved ? `${SESSION} -c ${CLOCK_OVERRIDE_SETTING}=on` : SESSION,
+    options: clockIsMoved ? `${session} -c ${CLOCK_OVERRIDE_SETTING}=on` : session,
     // One round trip for what does not depend on each other.
     pipeline: true,
     // Longer than the server's own: when the server answers, its word counts.
-    query_timeout: TIMEOUT_MS + 1000,
+    ...(patient ? {} : { query_timeout: TIMEOUT_MS + 1000 }),
     max: MAX_CONNECTIONS,
   });
   /** When the latest trouble ended; the start counts, since nobody knows what was before. */
@@ -145,12 +156,12 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
 
   return {
     sql,
-    async transaction(work) {
+    async transaction(work, { tries: most } = { tries: MOST_TRIES }) {
       for (let tries = 1; ; tries++) {
         try {
           return await watched(once(work));
         } catch (error) {
-          if (tries === MOST_TRIES || !isCollision(error)) throw explained(error);
+          if (tries === most || !isCollision(error)) throw explained(error);
         }
       }
     },

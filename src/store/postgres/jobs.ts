@@ -51,11 +51,15 @@ export type JobsNeeds = {
   readonly onError: (error: Error) => void;
 };
 
-function bossFor({ database, names, clock, onError }: JobsNeeds, migrate: boolean): PgBoss {
+function bossFor(
+  { database, names, clock, onError }: JobsNeeds,
+  { migrate = false, createSchema = false } = {},
+): PgBoss {
   const boss = new PgBoss({
     db: database.forJobs,
     schema: names.jobs,
     migrate,
+    createSchema,
     // What they do in the background is not needed for a table that is as short as the queue.
     supervise: false,
     schedule: false,
@@ -67,9 +71,12 @@ function bossFor({ database, names, clock, onError }: JobsNeeds, migrate: boolea
   return boss;
 }
 
-/** Creates or updates pg-boss's schema and our queue in it. */
-export async function migrateJobs(needs: Omit<JobsNeeds, "clock">): Promise<void> {
-  const boss = bossFor(needs, true);
+/** Creates or updates what pg-boss has in its schema, and our queue in it. */
+export async function migrateJobs(
+  database: Database,
+  { createSchema, ...needs }: Pick<JobsNeeds, "names" | "onError"> & { readonly createSchema: boolean },
+): Promise<void> {
+  const boss = bossFor({ ...needs, database }, { migrate: true, createSchema });
   await boss.start();
   try {
     if (!(await boss.getQueue(QUEUE))) await boss.createQueue(QUEUE, QUEUE_OPTIONS);
@@ -79,21 +86,41 @@ export async function migrateJobs(needs: Omit<JobsNeeds, "clock">): Promise<void
 }
 
 /** @returns whether pg-boss's schema is there as this version of it wants it. */
-export async function jobsAreMigrated(needs: Omit<JobsNeeds, "clock">): Promise<boolean> {
-  const boss = bossFor(needs, false);
+export async function jobsAreMigrated(
+  database: Database,
+  needs: Pick<JobsNeeds, "names" | "onError">,
+): Promise<boolean> {
+  const boss = bossFor({ ...needs, database });
   try {
     await boss.start();
     return (await boss.getQueue(QUEUE)) !== null;
-  } catch {
-    return false;
+  } catch (error) {
+    if (isOtherVersion(error)) return false;
+    throw error;
   } finally {
     await boss.stop({ close: false, graceful: false });
   }
 }
 
+/** pg-boss throws plain errors with these messages. */
+function isOtherVersion(error: unknown): boolean {
+  return /pg-boss (is not installed|database requires migrations)/.test((error as Error).message);
+}
+
+/** A newer version of the program may have brought pg-boss's schema further; whether this one goes on is not its to say. */
+async function start(needs: JobsNeeds): Promise<PgBoss> {
+  const boss = bossFor(needs);
+  try {
+    return await boss.start();
+  } catch (error) {
+    if (!isOtherVersion(error)) throw error;
+    // It lowers no version: with a newer one there is nothing that it would change.
+    return bossFor(needs, { migrate: true }).start();
+  }
+}
+
 export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
-  const boss = bossFor(needs, false);
-  await boss.start();
+  const boss = await start(needs);
   return {
     async add(sql, jobs) {
       if (jobs.length === 0) return;

@@ -1,71 +1,162 @@
-import { type Database, isMistake } from "./connect.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import { type Connecting, connect, type Database, type Sql } from "./connect.ts";
 import { jobsAreMigrated, migrateJobs } from "./jobs.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
 import { lockKey, type Names } from "./names.ts";
+import { codeOf } from "./refused.ts";
 
 export type MigrateNeeds = {
-  readonly database: Database;
+  readonly connecting: Connecting;
   readonly names: Names;
   readonly onError: (error: Error) => void;
   /** Those of this version, unless a test is another version. */
   readonly migrations?: readonly Migration[];
 };
 
+/** What was done: nothing when `from` is `to` and the queue was as it should be. */
+export type Migrated = {
+  /** Versions of our own schema, before and after. */
+  readonly from: number;
+  readonly to: number;
+  /** Whether pg-boss's schema was created or brought up to date. */
+  readonly jobs: boolean;
+};
+
 /**
- * Brings the schema up to date; several processes may do so at once. Resolves with how many steps it took.
+ * Brings both schemas up to date; several processes may do so at once, while those of the version before go on.
+ * @param database looks first, so that a start of the service that has nothing to bring up to date costs little.
  * @throws Error whose message begins with "Cannot" and says what to do.
  */
-export async function migrate(needs: MigrateNeeds): Promise<number> {
-  const { database, names, migrations = MIGRATIONS } = needs;
-  const { version, worksSince } = await versionOf(database, names);
-  if (worksSince > migrations.length) {
-    throw new Error(
-      `Cannot use the schema ${names.own} in PostgreSQL: it was brought to version ${version} by a newer gh-runner, and ` +
-        `this one knows ${migrations.length}. Start that version or a newer one.`,
-    );
-  }
-  const hasJobs = await jobsAreMigrated(needs);
-  if (version >= migrations.length && hasJobs) return 0;
+export async function migrate(database: Database, needs: MigrateNeeds): Promise<Migrated> {
+  const { names, migrations = MIGRATIONS } = needs;
   try {
-    // pg-boss takes a lock of its own.
-    if (!hasJobs) await migrateJobs(needs);
-    return await database.transaction(async (sql) => {
-      await sql("SELECT pg_advisory_xact_lock($1)", [lockKey(`migrate ${names.own}`)]);
-      const { version: from } = await versionOf({ ...database, sql }, names);
-      if (from === 0) {
-        await sql(`CREATE SCHEMA IF NOT EXISTS ${names.own}`);
-        await sql(`CREATE TABLE ${names.own}.schema_version (version integer NOT NULL, works_since integer NOT NULL)`);
-        await sql(`INSERT INTO ${names.own}.schema_version VALUES (0, 0)`);
-      }
-      for (const { sql: text, worksSince: since } of migrations.slice(from)) {
-        await sql(text(names));
-        await sql(`UPDATE ${names.own}.schema_version SET version = version + 1, works_since = $1`, [since]);
-      }
-      return Math.max(0, migrations.length - from);
-    });
-  } catch (cause) {
-    throw refused(names, cause);
+    const { version, worksSince } = await versionOf(database.sql, names);
+    if (worksSince > migrations.length) throw tooNew(names, { version, worksSince, known: migrations.length });
+    if (version >= migrations.length && (await jobsAreMigrated(database, needs))) {
+      return { from: version, to: version, jobs: false };
+    }
+    // A step takes as long as it takes, and so does waiting for another process that is at it.
+    const patient = connect({ ...needs.connecting, patient: true }, needs.onError);
+    try {
+      return await alone(patient, names, () => bringUpToDate(patient, needs, migrations));
+    } finally {
+      await patient.close();
+    }
+  } catch (error) {
+    throw refused(names, error);
   }
 }
 
-async function versionOf(
-  { sql }: Pick<Database, "sql">,
-  { own }: Names,
-): Promise<{ version: number; worksSince: number }> {
-  const [there] = await sql("SELECT to_regclass($1) AS found", [`${own}.schema_version`]);
-  if (!there?.found) return { version: 0, worksSince: 0 };
+/** @throws Error that says what to do unless the schema is one that this program works on. */
+export async function requireUsable(sql: Sql, names: Names): Promise<void> {
+  const known = MIGRATIONS.length;
+  const { version, worksSince } = await versionOf(sql, names).catch((error) => {
+    throw refused(names, error);
+  });
+  if (worksSince > known) throw tooNew(names, { version, worksSince, known });
+  if (version >= known) return;
+  const what = version === 0 ? "it is not there" : `it is at version ${version}, and this gh-runner needs ${known}`;
+  throw new Error(
+    `Cannot use the schema ${names.own} in PostgreSQL: ${what}. Correct DATABASE_URL or DATABASE_SCHEMA, or run gh-runner migrate.`,
+  );
+}
+
+/** Of several processes one does it, and the others then find it done. The lock ends with the connection. */
+function alone<T>(database: Database, { own }: Names, work: () => Promise<T>): Promise<T> {
+  return database.transaction(async (sql) => {
+    await sql("SELECT pg_advisory_xact_lock($1)", [lockKey(`migrate ${own}`)]);
+    return work();
+  });
+}
+
+async function bringUpToDate(
+  database: Database,
+  needs: MigrateNeeds,
+  migrations: readonly Migration[],
+): Promise<Migrated> {
+  const { names } = needs;
+  const { version: from } = await versionOf(database.sql, names);
+  const jobs = !(await jobsAreMigrated(database, needs));
+  if (jobs) await migrateJobs(database, { ...needs, createSchema: !(await hasSchema(database.sql, names.jobs)) });
+  if (from === 0) {
+    const create = !(await hasSchema(database.sql, names.own));
+    await database.transaction(async (sql) => {
+      // Who may fill a schema that is there need not be allowed to create one.
+      if (create) await sql(`CREATE SCHEMA ${names.own}`);
+      await sql(`CREATE TABLE ${names.own}.schema_version (version integer NOT NULL, works_since integer NOT NULL)`);
+      await sql(`INSERT INTO ${names.own}.schema_version VALUES (0, 0)`);
+      for (const step of migrations) await carryOut(sql, names, step);
+    });
+  } else for (const step of migrations.slice(from)) await carryOutBesideOthers(database, names, step);
+  return { from, to: Math.max(from, migrations.length), jobs };
+}
+
+async function carryOut(sql: Sql, names: Names, { sql: text, worksSince }: Migration): Promise<void> {
+  await sql(text(names));
+  await sql(`UPDATE ${names.own}.schema_version SET version = version + 1, works_since = $1`, [worksSince]);
+}
+
+const LOCK_NOT_AVAILABLE = "55P03";
+
+/** While a step waits for a table, all who come after it wait too: it gives way, and tries again. */
+const LOCK_TIMEOUT_MS = 1000;
+const PAUSE_MS = 500;
+const MOST_TRIES = 60;
+
+async function carryOutBesideOthers(database: Database, names: Names, step: Migration): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await database.transaction(async (sql) => {
+        await sql(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        await carryOut(sql, names, step);
+      });
+    } catch (error) {
+      if (codeOf(error) !== LOCK_NOT_AVAILABLE || tries === MOST_TRIES) throw error;
+      await wait(PAUSE_MS);
+    }
+  }
+}
+
+async function hasSchema(sql: Sql, name: string): Promise<boolean> {
+  return (await sql("SELECT 1 FROM pg_namespace WHERE nspname = $1", [name])).length > 0;
+}
+
+async function versionOf(sql: Sql, { own }: Names): Promise<{ version: number; worksSince: number }> {
+  // Not to_regclass, which fails for a role that may not use the schema.
+  const there = await sql(
+    "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = 'schema_version'",
+    [own],
+  );
+  if (there.length === 0) return { version: 0, worksSince: 0 };
   const [row] = await sql(`SELECT version, works_since FROM ${own}.schema_version`);
   return { version: row?.version as number, worksSince: row?.works_since as number };
 }
 
+function tooNew({ own }: Names, at: { version: number; worksSince: number; known: number }): Error {
+  return new Error(
+    `Cannot use the schema ${own} in PostgreSQL: a newer gh-runner has brought it to version ${at.version}, which works ` +
+      `for programs that know version ${at.worksSince} or a later one, and this one knows ${at.known}. Start a newer ` +
+      "version, or restore a backup made before the upgrade (docs/scaling.md).",
+  );
+}
+
 const INSUFFICIENT_PRIVILEGE = "42501";
 
-function refused({ own, jobs }: Names, cause: unknown): unknown {
-  const code = (cause as { code?: string }).code ?? ((cause as Error).cause as { code?: string })?.code;
-  if (code !== INSUFFICIENT_PRIVILEGE && !isMistake(cause)) return cause;
+function refused({ own, jobs }: Names, error: unknown): unknown {
+  const code = codeOf(error);
+  // Classes 22, 23 and 42: the step itself failed.
+  if (!/^(22|23|42)/.test(code)) return error;
+  const remedy =
+    code === INSUFFICIENT_PRIVILEGE
+      ? "Run gh-runner migrate with a role that may, and grant this one what docs/scaling.md lists under Least privilege."
+      : "Nothing of that step was kept. Mend what it names, and run gh-runner migrate.";
   return new Error(
-    `Cannot bring the schemas ${own} and ${jobs} in PostgreSQL up to date: ${(cause as Error).message}. Run ` +
-      "`gh-runner migrate` once with a role that may create them (docs/scaling.md).",
-    { cause },
+    `Cannot bring the schemas ${own} and ${jobs} in PostgreSQL up to date: ${databaseMessage(error)}. ${remedy}`,
+    { cause: error },
   );
+}
+
+function databaseMessage(error: unknown): string {
+  const { cause, message } = error as Error;
+  return cause instanceof Error ? cause.message : message;
 }

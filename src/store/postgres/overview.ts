@@ -80,9 +80,7 @@ export function postgresOverview({ sql }: Database, { own }: Names, revision: ()
     async noteRefused(event, at) {
       const { method, path, status, application = "", reason } = event;
       const texts = [method, path, application, reason].map(clean);
-      const key = createHash("sha256")
-        .update(JSON.stringify([...texts, status]))
-        .digest("base64url");
+      const key = refusedKey({ texts, status });
       await sql(
         `INSERT INTO ${own}.refused_events VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)
          ON CONFLICT (key) DO UPDATE SET last_at = greatest(refused_events.last_at, excluded.last_at),
@@ -99,4 +97,11 @@ export function postgresOverview({ sql }: Database, { own }: Names, revision: ()
       (await sql(`SELECT * FROM ${own}.refused_events ORDER BY last_at DESC LIMIT $1`, [MAX_REFUSED])).map(refusedOf),
     revision: async () => revision(),
   };
+}
+
+/** Requests of one key are the same one: method, path, application and reason, and the status. */
+export function refusedKey({ texts, status }: { texts: readonly string[]; status: number }): string {
+  return createHash("sha256")
+    .update(JSON.stringify([...texts, status]))
+    .digest("base64url");
 }

@@ -1,0 +1,14 @@
+import { type Config, ConfigError, readConfig } from "../config.ts";
+import { CommandError } from "./command-error.ts";
+
+/** Works on the store of the settings; what its owner can mend is told in one message. */
+export async function withStore<T>(work: (settings: Config) => Promise<T>): Promise<T> {
+  try {
+    return await work(readConfig());
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof ConfigError || message.startsWith("Cannot "))
+      throw new CommandError(message, { cause: error });
+    throw error;
+  }
+}

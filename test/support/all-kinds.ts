@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import type { Attempt } from "../../src/model/run.ts";
+import type { Claim, NewRun, RunStore, Settlement } from "../../src/model/store.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** Fills an empty store with runs in every state that they can be in, and all that is kept beside them. */
+export async function fillWithAllKinds(store: RunStore): Promise<{ queued: string; running: string }> {
+  const now = Date.now();
+  const lease = { owner: "o", now, until: now + HOUR_MS, take: false };
+  const accept = async (run: Partial<NewRun>) =>
+    (
+      await store.accept(
+        { id: randomUUID(), workflow: "w", group: undefined, input: { a: [1, "ü\u2028"] }, ownToken: false, ...run },
+        lease,
+      )
+    ).run;
+  const claim = async (id: string): Promise<Claim> => {
+    const claims = await store.claim({ ...lease, now: Date.now(), limit: 10 });
+    const found = claims.find(({ run }) => run.id === id);
+    assert.ok(found, `it is claimed: ${JSON.stringify(claims)}`);
+    return found;
+  };
+  const settle = async (held: Claim, settlement: Settlement, attempt: Partial<Attempt> = {}) =>
+    store.settle(
+      held,
+      {
+        number: held.attempt,
+        startedAt: now,
+        endedAt: now + 1000,
+        outcome: settlement.status === "queued" ? "failure" : settlement.status,
+        reason: undefined,
+        kind: undefined,
+        githubRequestId: "A1:B2",
+        ...attempt,
+      },
+      settlement,
+    );
+  const again = { status: "queued", counts: true, reason: "GitHub answered 502.", http: 500 } as const;
+
+  const success = await accept({ group: "pr-1", trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" });
+  const held = await claim(success);
+  const step = { attempt: 1, startedAt: now, endedAt: now + 1, error: undefined };
+  await store.saveStep(held, { ...step, name: "read", result: { tag: "0012" } });
+  await store.saveStep(held, { ...step, name: "send", result: undefined, error: "refused" });
+  await settle(held, { status: "success", outputs: { commitHash: "abc" }, dedupeKey: "pr-1@abc" });
+
+  await settle(await claim(await accept({ group: "pr-2", event: { source: "flux", id: "7" } })), {
+    status: "skipped",
+    reason: "no preview",
+  });
+  const failed = await accept({ group: "pr-3" });
+  await settle(await claim(failed), { status: "failure", reason: "404", http: 404, kind: "permanent" });
+  const rerun = await accept({ group: "pr-4", input: null });
+  await settle(await claim(rerun), { status: "failure", reason: "500", http: 500, kind: "permanent" });
+  await store.rerun(rerun, now, undefined);
+  await settle(await claim(rerun), { status: "success", outputs: null, dedupeKey: undefined });
+
+  const retried = await accept({ group: "pr-5" });
+  await settle(await claim(retried), { ...again, dueAt: now + HOUR_MS, kind: "transient" });
+  const limited = await accept({ group: "pr-6" });
+  await settle(await claim(limited), { ...again, counts: false, dueAt: now + 2 * HOUR_MS, kind: "limit" });
+  await accept({ group: "pr-6", input: { newer: 1 } });
+  await accept({ group: "pr-6", input: { newer: 2 } });
+
+  const own = await store.accept(
+    { id: randomUUID(), workflow: "w", group: "pr-7", input: {}, ownToken: true },
+    { ...lease, owner: "own" },
+  );
+  await settle(own.claim as Claim, { status: "success", outputs: {}, dedupeKey: undefined });
+  const running = await accept({ group: "pr-8" });
+  await claim(running);
+  const queued = await accept({ group: "pr-9" });
+
+  await store.scheduledUntil("nightly", now);
+  await store.markScheduled("nightly", now + 5);
+  await store.overview.noteRefused(
+    { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" },
+    now,
+  );
+  await store.limits.spend("token", { at: now, points: 5, writes: 1 }, now - 1000);
+  await store.limits.pause("token", { until: now + HOUR_MS, strikes: 2 });
+  return { queued, running };
+}
+
+/** All that a store tells of what `fillWithAllKinds` has put into it. */
+export async function toldBy(store: RunStore) {
+  const now = Date.now();
+  const { runs } = await store.list({}, { limit: 1000 });
+  const { nextDueAt, hours, finished, queued, running, limited, refused } = await store.overview.activity(now);
+  return {
+    runs,
+    details: await Promise.all(runs.map(({ id }) => store.get(id))),
+    waiting: (await store.waiting()).toSorted((a, b) => a.reason.localeCompare(b.reason)),
+    nextDue: await store.nextDue(),
+    activity: { nextDueAt, hours, finished, queued, running, limited, refused },
+    refused: await store.overview.refused(),
+    limits: await store.limits.recall(0),
+    schedule: await store.scheduledUntil("nightly", now),
+    repeat: await store.findSuccess("w", "pr-1@abc", 0),
+  };
+}
