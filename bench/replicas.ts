@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import pg from "pg";
 import { systemClock } from "../src/model/clock.ts";
+import type { Claim } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres.ts";
 import { startPostgres } from "../test/support/postgres.ts";
 import { dispatch, type MeasuredService, quantile, startBundle, startStandIn, TOKEN } from "./service.ts";
@@ -126,7 +127,7 @@ for (const history of [10, 1000, 1_000_000]) {
     return store.accept({ id: randomUUID(), ...event }, lease());
   };
   const accept = await timed(accepting);
-  const claims = [];
+  const claims: Claim[] = [];
   const claim = await timed(async () => claims.push(...(await store.claim({ ...lease(), limit: 1 }))));
   const settle = await timed(async () => {
     const next = claims.pop()!;
@@ -167,7 +168,7 @@ async function sizeOf(schema: string): Promise<string> {
     `SELECT sum(pg_total_relation_size(oid))::text AS bytes FROM pg_class WHERE relnamespace = '${schema}'::regnamespace
      AND relkind = 'r'`,
   );
-  return (Number(row.bytes) / 1e6).toFixed(1);
+  return (Number(row?.bytes) / 1e6).toFixed(1);
 }
 
 async function ask(sql: string): Promise<{ bytes: string }[]> {

@@ -10,8 +10,10 @@ import { decoded, failure, type World } from "./routes/reply.ts";
 import { routeOf } from "./routes/routes.ts";
 
 export type GitHubOptions = {
-  /** Any free port without it; always on 127.0.0.1. */
+  /** Any free port without it. */
   readonly port?: number;
+  /** Address to listen on; 127.0.0.1 without it. */
+  readonly host?: string;
   /** PEM texts: speaks https with them. */
   readonly tls?: { readonly key: string; readonly cert: string };
   /** With `tls`: HTTP/2 and HTTP/1.1 on one port, as the client chooses. */

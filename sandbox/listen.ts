@@ -18,10 +18,15 @@ export type Listening = {
 /** Keep-alive longer than any test or bench pauses. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** Listens on 127.0.0.1: HTTP/1.1, the same over TLS, or HTTP/2 beside it on the same port, as the client chooses. */
+/** Listens on 127.0.0.1, or on another address: HTTP/1.1, the same over TLS, or HTTP/2 beside it on the same port, as the client chooses. */
 export async function listen(
   listener: (incoming: Incoming, outgoing: Outgoing) => void,
-  { port = 0, tls, http2 = false }: { port?: number; tls?: { key: string; cert: string }; http2?: boolean },
+  {
+    port = 0,
+    host = "127.0.0.1",
+    tls,
+    http2 = false,
+  }: { port?: number; host?: string; tls?: { key: string; cert: string }; http2?: boolean },
 ): Promise<Listening> {
   if (http2 && !tls) throw new Error("HTTP/2 is spoken over TLS only: give a key and a certificate");
   const server = !tls
@@ -42,7 +47,7 @@ export async function listen(
   server.on("tlsClientError", () => {});
   server.on("sessionError", () => {});
 
-  server.listen(port, "127.0.0.1");
+  server.listen(port, host);
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,

@@ -27,10 +27,11 @@ export type Judge = {
 };
 
 /**
- * Judges requests and answers by GitHub's own OpenAPI description. Knows the routes of the stand-in only.
+ * Judges requests and answers by GitHub's own OpenAPI description.
+ * @param routes those that it knows: the stand-in's without it.
  * @see https://github.com/github/rest-api-description
  */
-export function judgeOf(edition: Edition): Judge {
+export function judgeOf(edition: Edition, routes: readonly string[] = ROUTE_NAMES): Judge {
   const description = readDescription(edition);
   const target = (reference: string): unknown => {
     let found: unknown = description;
@@ -44,7 +45,7 @@ export function judgeOf(edition: Edition): Judge {
 
   function operationOf(route: string): Operation | undefined {
     const [method = "", path = ""] = route.split(" ");
-    return ROUTE_NAMES.includes(route) ? description.paths[path]?.[method.toLowerCase()] : undefined;
+    return routes.includes(route) ? description.paths[path]?.[method.toLowerCase()] : undefined;
   }
 
   function requestProblems(operation: Operation, { route, requestBody }: Pick<Exchange, "route" | "requestBody">) {

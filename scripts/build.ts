@@ -4,7 +4,8 @@ import { type BuildOptions, build, type Plugin } from "esbuild";
 
 /**
  * Makes the release: files that need nothing but Node. zod has a file of its own, because workflows import it too, and
- * get the very one that the service uses. So has PostgreSQL, which only those load who use it.
+ * get the very one that the service uses; so have PostgreSQL, which only those load who use it, and the health check of
+ * the container, because it is small.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -52,11 +53,11 @@ const postgres = await build({
   external: ["pg-native", "pg-cloudflare"],
   banner: BANNER,
 });
-const zod = await build({ ...COMMON, entryPoints: { zod: "zod" } });
+const beside = await build({ ...COMMON, entryPoints: { zod: "zod", health: "src/health.ts" } });
 
 // Renamed into place, so that a process that starts meanwhile finds the old file or the new one, and never half of it.
 mkdirSync(`${ROOT}dist`, { recursive: true });
-for (const { path, contents } of [zod, postgres, service].flatMap(({ outputFiles }) => outputFiles)) {
+for (const { path, contents } of [beside, postgres, service].flatMap(({ outputFiles }) => outputFiles)) {
   const unfinished = `${path}.${process.pid}`;
   writeFileSync(unfinished, contents, { mode: path.endsWith("gh-runner.js") ? 0o755 : 0o644 });
   renameSync(unfinished, path);

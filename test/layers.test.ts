@@ -58,6 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "private-key.ts": [],
   "closing-stack.ts": [],
   "version.ts": [],
+  "health.ts": ["config.ts"],
   "main.ts": ["cli", "model", "version.ts"],
 };
 

@@ -1,3 +1,4 @@
+import type { TestContext } from "node:test";
 import pg from "pg";
 import { TestClock } from "pg-boss";
 import type { Clock } from "../src/model/clock.ts";
@@ -10,7 +11,7 @@ const NOW = Date.parse("2026-11-24T12:00:00Z");
 
 const postgres = postgresForTests();
 
-storeContract("PostgreSQL", async (t) => {
+const inPostgres = async (t: TestContext) => {
   await emptySchema();
   const time = new TestClock(NOW);
   const open = () =>
@@ -25,7 +26,9 @@ storeContract("PostgreSQL", async (t) => {
       return atItsTime(store, time);
     },
   };
-});
+};
+
+storeContract("PostgreSQL", inPostgres, { propertyRuns: 12 });
 
 const schema = postgres.schema();
 let created = false;

@@ -48,8 +48,15 @@ async function claimOne(store: RunStore, now = NOW): Promise<Claim> {
 const statusOf = async (store: RunStore, id: string) => (await store.get(id))?.run.status;
 const ids = (all: readonly Claim[]) => all.map(({ run }) => run.id);
 
-/** What every store promises; run by the tests of each. */
-export function storeContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
+/**
+ * What every store promises; run by the tests of each.
+ * @param propertyRuns how many random histories it is led through; each takes hundreds of transactions.
+ */
+export function storeContract(
+  name: string,
+  open: (t: TestContext) => Promise<OpenedStore>,
+  { propertyRuns = 150 }: { propertyRuns?: number } = {},
+): void {
   const promise = (text: string, keep: (store: RunStore, t: TestContext) => Promise<void>) =>
     it(text, async (t) => keep((await open(t)).store, t));
 
@@ -749,7 +756,7 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<Op
             await store.close();
           }
         }),
-        { numRuns: Number(process.env.PROPERTY_RUNS ?? 150) },
+        { numRuns: Number(process.env.PROPERTY_RUNS ?? propertyRuns) },
       );
     });
   });

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSy
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MIGRATIONS } from "./migrations.ts";
+import { notWritable } from "./not-writable.ts";
 
 /**
  * Opens the database in a folder, alone: a second process is refused. Brings an older schema up to date.
@@ -35,9 +36,12 @@ export function openSqlite(folder: string): { db: DatabaseSync; close(): void } 
 
 /** An open transaction on a file of its own is a lock that ends with the process, and leaves the database readable. */
 function lockFolder(folder: string): DatabaseSync {
+  const file = join(folder, "lock.sqlite");
+  // Before it is opened: one that cannot be written locks nobody out.
+  refuseUnwritable(folder, file);
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(join(folder, "lock.sqlite"));
+    lock = new DatabaseSync(file);
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return lock;
   } catch (cause) {
@@ -51,6 +55,11 @@ function lockFolder(folder: string): DatabaseSync {
           cause,
         );
   }
+}
+
+function refuseUnwritable(...paths: readonly string[]): void {
+  const found = notWritable(...paths);
+  if (found) throw cannot(`write to ${found.path}`, found.remedy, new Error(found.why));
 }
 
 /** The page size and the page count stand at these offsets: https://www.sqlite.org/fileformat.html#the_database_header */
@@ -81,6 +90,7 @@ function isShort(file: string): boolean {
 const LOG_BYTES_KEPT = 8 * 1024 * 1024;
 
 function connect(file: string): DatabaseSync {
+  refuseUnwritable(file, `${file}-wal`, `${file}-shm`);
   let db: DatabaseSync | undefined;
   try {
     const short = isShort(file);

@@ -6,7 +6,7 @@ import type { Run } from "../model/run.ts";
 import type { Claim, News, Rerun, RunStore } from "../model/store.ts";
 import { type AcceptItem, acceptAll, jobOf, lock } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
-import { claimDue } from "./postgres/claim.ts";
+import { claimDue, takeDue } from "./postgres/claim.ts";
 import { type Connecting, connect } from "./postgres/connect.ts";
 import { startJobs } from "./postgres/jobs.ts";
 import { postgresLimitLog } from "./postgres/limit-log.ts";
@@ -57,7 +57,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
   await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
-  const needs = { database, names, jobs, news, shard: randomInt(SHARDS), now: clock.now };
+  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
   let revision = 0;
@@ -71,16 +71,27 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const held = new Map<string, Claim>();
   /** Claims whose settling failed once, perhaps after it was stored. */
   const unsure = new WeakSet<Claim>();
-  /** Until when claims of which this process knows nothing may hold: the answer to it was lost. */
+  /** Ids of events on their way into the store, which may come back claimed. */
+  const accepting = new Set<string>();
+  /** When an answer that may have brought claims was last lost, by the clock, and until when such claims may hold. */
+  let lostAt = 0;
   let lostUntil = Number.NEGATIVE_INFINITY;
+  const mayHaveLost = ({ now, until }: { now: number; until: number }) => {
+    lostAt = clock.now();
+    lostUntil = performance.now() + 2 * (until - now);
+  };
 
   const acceptOne = gathered((items: readonly AcceptItem[]) =>
     transaction(async (each) => {
-      const accepted = await acceptAll(each, { names, jobs }, items);
+      const { accepted, taken } = await acceptAll(each, { names, jobs }, items);
       const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
       const others = items.some(({ lease, event }) => !lease.take && !event.ownToken);
-      if (others || superseded.length > 0) await news.tell(each, { queued: others, settled: superseded });
-      return accepted;
+      if (others || superseded.length > 0) news.tell(each, { queued: others, settled: superseded });
+      if (taken === 0) return accepted;
+      const { lease } = items.find((item) => item.lease.take) as AcceptItem;
+      const claims = await takeDue(each, needs, { ...lease, limit: taken }, { justAdded: true });
+      const claimOf = new Map(claims.map((claim) => [claim.run.id, claim]));
+      return accepted.map((one) => (one.joined || one.claim ? one : { ...one, claim: claimOf.get(one.run) }));
     }),
   );
 
@@ -88,7 +99,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     transaction(async (each) => {
       const runs = await settleAll(each, needs, items);
       const settled = runs.flatMap((run) => run?.id ?? []);
-      if (settled.length > 0) await news.tell(each, { settled });
+      if (settled.length > 0) news.tell(each, { settled });
       return runs;
     }),
   );
@@ -122,24 +133,33 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         [id, at, trace ?? null],
       );
       await jobs.add(each, [jobOf(queued!, at)]);
-      await news.tell(each, { queued: true });
+      news.tell(each, { queued: true });
       return { status: "queued", run: runOf(queued!) };
     });
 
   return {
     async accept(event, lease) {
-      const accepted = changed(await acceptOne({ event, lease }));
-      if (accepted.claim) held.set(accepted.run, accepted.claim);
-      return accepted;
+      accepting.add(event.id);
+      try {
+        const accepted = changed(await acceptOne({ event, lease }));
+        if (accepted.claim) held.set(accepted.run, accepted.claim);
+        return accepted;
+      } catch (error) {
+        mayHaveLost(lease);
+        throw error;
+      } finally {
+        accepting.delete(event.id);
+      }
     },
     async claim(lease) {
-      const known = performance.now() < lostUntil ? [...held.keys()] : undefined;
-      const { claims, interrupted } = await claimDue(needs, lease, known).catch((error) => {
-        lostUntil = performance.now() + 2 * (lease.until - lease.now);
+      const known = [...held.keys(), ...accepting];
+      const lost = performance.now() < lostUntil ? { known, before: lostAt } : undefined;
+      const { claims, changed: found } = await claimDue(needs, lease, lost).catch((error) => {
+        mayHaveLost(lease);
         throw error;
       });
       for (const claim of claims) held.set(claim.run.id, claim);
-      if (claims.length + interrupted > 0) revision++;
+      if (found) revision++;
       return claims;
     },
     async extend(owner, until) {

@@ -5,7 +5,7 @@ import type { Run } from "../model/run.ts";
 export type WaitingCallers = {
   /**
    * Resolves with the run when it has ended or its next attempt has failed; undefined when it still waits for its turn
-   * after so many milliseconds.
+   * after so many milliseconds, or at once when as many as are allowed wait already.
    */
   wait(run: string, milliseconds: number): Promise<Run | undefined>;
   /** Runs that somebody waits for. */
@@ -19,10 +19,14 @@ export type WaitingCallers = {
   dismiss(): void;
 };
 
+/** Bounds the memory that open requests take. The runs of those beyond it are stored like all others. */
+export const MAX_WAITING = 700;
+
 type Caller = { run: string; deadline: number; answer(result: Run | undefined): void };
 
 export function waitingCallers(clock: Clock): WaitingCallers {
   const waiting = new Map<string, Set<Caller>>();
+  let count = 0;
   const callersOf = (run: string): Set<Caller> => {
     const known = waiting.get(run) ?? new Set();
     waiting.set(run, known);
@@ -30,8 +34,10 @@ export function waitingCallers(clock: Clock): WaitingCallers {
   };
 
   return {
-    wait: (run, milliseconds) =>
-      new Promise((resolve) => {
+    async wait(run, milliseconds) {
+      if (count >= MAX_WAITING) return undefined;
+      count++;
+      return new Promise((resolve) => {
         const deadline = clock.now() + milliseconds;
         const cancel = clock.alarm(deadline, () => caller.answer(undefined));
         const caller: Caller = {
@@ -39,6 +45,7 @@ export function waitingCallers(clock: Clock): WaitingCallers {
           deadline,
           answer(result) {
             cancel();
+            count--;
             const others = callersOf(caller.run);
             others.delete(caller);
             if (others.size === 0) waiting.delete(caller.run);
@@ -46,7 +53,8 @@ export function waitingCallers(clock: Clock): WaitingCallers {
           },
         };
         callersOf(run).add(caller);
-      }),
+      });
+    },
     awaited: () => [...waiting.keys()],
     isAwaited: (run) => waiting.has(run),
     tell(run) {

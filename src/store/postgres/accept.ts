@@ -11,7 +11,7 @@ export type AcceptItem = {
 };
 
 /** A run that waits in a slot: stored before, or about to be. */
-type Waiting = Row & { status: string; due_at: number; changed?: true };
+type Waiting = Row & { status: string; due_at: number; changed?: true; taken?: boolean };
 
 /** Far enough off that a caller's own quick retries bring no attempt forward, near enough for a new deployment. */
 const JOINED_DUE_MS = 30_000;
@@ -24,10 +24,10 @@ export async function acceptAll(
   sql: Sql,
   { names, jobs }: { names: Names; jobs: Jobs },
   items: readonly AcceptItem[],
-): Promise<readonly Accepted[]> {
+): Promise<{ accepted: readonly Accepted[]; taken: number }> {
   const slots = [...new Set(items.map(({ event }) => slotOf(event)).filter((slot) => slot !== null))].map(clean);
   const sources = [...new Set(items.flatMap(({ event }) => (event.event ? [sourceOf(event)] : [])))];
-  await lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
+  lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
 
   const last = await lastEvents(sql, names, sources);
   const known = items.map(({ event }) => {
@@ -41,7 +41,7 @@ export async function acceptAll(
   const touched = items
     .flatMap(({ event }, at) => (known[at] === undefined ? [clean(slotOf(event)) ?? []] : []))
     .flat();
-  const waiting = await waitingIn(sql, names, jobs, [...new Set(touched)]);
+  const { waiting, busy } = await lookInto(sql, names, jobs, [...new Set(touched)]);
   const old = [...waiting.values()];
 
   const fresh: Waiting[] = [];
@@ -64,6 +64,7 @@ export async function acceptAll(
     // The newer event takes the older one's place in the line at a limit.
     const limited = ahead?.kind === "limit" ? ahead : undefined;
     const row = rowOf(event, lease, { slot, input, limited });
+    row.taken = lease.take && !event.ownToken && !ahead && !(slot !== null && busy.has(slot));
     fresh.push(row);
     if (slot !== null) waiting.set(slot, row);
     return {
@@ -74,32 +75,38 @@ export async function acceptAll(
     };
   });
 
-  await update(
+  update(
     sql,
     names,
     old.filter(({ changed }) => changed),
   );
-  await insert(sql, names, fresh);
-  const now = items[0]?.lease.now ?? 0;
+  insert(sql, names, fresh);
   const queued = [...old, ...fresh].filter(({ status }) => status === "queued");
   await jobs.add(
     sql,
-    queued.map((row) => jobOf(row, now)),
+    // Each was told at a time of its own.
+    queued.map((row) => jobOf(row, row.retries_from as number)),
   );
-  return accepted;
+  return { accepted, taken: queued.filter(({ taken }) => taken).length };
 }
 
-/** Locks texts until the end of the transaction, always in the same order. */
-export async function lock(sql: Sql, texts: readonly string[]): Promise<void> {
+/** Locks texts for what follows, until the end of the transaction; always in the same order. */
+export function lock(sql: Sql, texts: readonly string[]): void {
   if (texts.length === 0) return;
   const keys = texts.map(lockKey).toSorted();
-  await sql("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", [keys]);
+  void sql("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", [keys]);
 }
 
 /** The job of a row of `runs` that is queued. */
-export function jobOf(row: Row, now: number): NewJob {
+export function jobOf(row: Row & { taken?: boolean }, now: number): NewJob {
   const dueAt = row.due_at as number;
-  return { id: row.id as string, slot: row.slot as string | null, dueAt, delayMs: dueAt - now };
+  return {
+    id: row.id as string,
+    slot: row.slot as string | null,
+    dueAt,
+    delayMs: dueAt - now,
+    taken: row.taken === true,
+  };
 }
 
 function sourceOf({ workflow, event }: AcceptItem["event"]): string {
@@ -119,24 +126,30 @@ async function lastEvents(sql: Sql, { own }: Names, sources: readonly string[]) 
   );
 }
 
-/** What waits in slots and is ours now: nobody has taken it meanwhile, and nobody can. */
-async function waitingIn(
+/** What waits in slots and is ours now, since nobody has taken it and nobody can; and the slots in which something runs. */
+async function lookInto(
   sql: Sql,
   { own }: Names,
   jobs: Jobs,
   slots: readonly string[],
-): Promise<Map<string, Waiting>> {
-  if (slots.length === 0) return new Map();
+): Promise<{ waiting: Map<string, Waiting>; busy: ReadonlySet<string> }> {
+  if (slots.length === 0) return { waiting: new Map(), busy: new Set() };
   const rows = (await sql(
-    `SELECT * FROM ${own}.runs WHERE status = 'queued' AND slot IS NOT NULL AND md5(slot) IN (
-       SELECT md5(slot) FROM unnest($1::text[]) AS slot)`,
+    `SELECT * FROM ${own}.runs WHERE slot IS NOT NULL AND md5(slot) IN (
+       SELECT md5(slot) FROM unnest($1::text[]) AS slot) AND (status = 'queued' OR status = 'running')`,
     [slots],
   )) as Waiting[];
+  const queued = rows.filter(({ status }) => status === "queued");
   const withdrawn = await jobs.withdraw(
     sql,
-    rows.map(({ id }) => id as string),
+    queued.map(({ id }) => id as string),
   );
-  return new Map(rows.filter(({ id }) => withdrawn.has(id as string)).map((row) => [row.slot as string, row]));
+  const waiting = queued.filter(({ id }) => withdrawn.has(id as string));
+  const others = rows.filter((row) => !waiting.includes(row));
+  return {
+    waiting: new Map(waiting.map((row) => [row.slot as string, row])),
+    busy: new Set(others.map(({ slot }) => slot as string)),
+  };
 }
 
 function rowOf(
@@ -172,9 +185,9 @@ function rowOf(
   };
 }
 
-async function update(sql: Sql, { own }: Names, rows: readonly Waiting[]): Promise<void> {
+function update(sql: Sql, { own }: Names, rows: readonly Waiting[]): void {
   if (rows.length === 0) return;
-  await sql(
+  void sql(
     `UPDATE ${own}.runs SET status = new.status, superseded_by = new.superseded_by, ended_at = new.ended_at,
        retries_from = new.retries_from, due_at = new.due_at
      FROM json_to_recordset($1) AS new (seq bigint, status text, superseded_by uuid, ended_at bigint,
@@ -184,9 +197,9 @@ async function update(sql: Sql, { own }: Names, rows: readonly Waiting[]): Promi
 }
 
 /** The order of the rows is the order of their numbers. */
-async function insert(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): Promise<void> {
+function insert(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): void {
   if (rows.length === 0) return;
-  await sql(
+  void sql(
     `INSERT INTO ${own}.runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
        started_at, ended_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id, trace,
        superseded_by)

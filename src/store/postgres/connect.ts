@@ -23,6 +23,9 @@ export type Database = {
    * One transaction: all of it is stored when this resolves, and nothing when it rejects with a mistake of the writer.
    * When it rejects with `StoreUnavailable`, the connection may have been lost after the database had stored it.
    * One that a deadlock or another transaction ended is run again.
+   *
+   * Statements are sent at once, in the order in which they are asked for, and nobody waits for an answer who does not
+   * await it: one that nobody awaits makes the transaction fail all the same when it fails.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** How long this process has seen the database answer in time, ms. */
@@ -74,6 +77,8 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
   const pool = new pg.Pool({
     ...clientOptions(connecting),
     options: connecting.clockIsMoved ? `${SESSION} -c ${CLOCK_OVERRIDE_SETTING}=on` : SESSION,
+    // One round trip for what does not depend on each other.
+    pipeline: true,
     // Longer than the server's own: when the server answers, its word counts.
     query_timeout: TIMEOUT_MS + 1000,
     max: MAX_CONNECTIONS,
@@ -110,25 +115,28 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     // A connection that is lost tells its query; without a listener it would tell the process, too.
     client.on("error", noticed);
     let broken: Error | undefined;
+    const sent: Promise<unknown>[] = [];
+    const send = (text: string, values?: readonly unknown[]): Promise<Row[]> => {
+      const rows = client.query(prepared(text, values)).then((result) => result.rows as Row[]);
+      rows.catch(noticed);
+      sent.push(rows);
+      return rows;
+    };
     try {
-      await client.query("BEGIN");
-      let before: Promise<unknown> = Promise.resolve();
-      // One after the other, as the connection carries them out anyway; pg warns of anything else.
-      const result = await work((text, values) => {
-        const rows = before.then(async () => (await client.query(prepared(text, values))).rows as Row[]);
-        before = rows.catch(noticed);
-        return rows;
-      });
-      await client.query("COMMIT");
+      send("BEGIN");
+      const result = await work(send);
+      send("COMMIT");
+      // A COMMIT after a failed statement is a ROLLBACK, and says so in silence.
+      await Promise.all(sent);
       return result;
     } catch (error) {
-      // What did not come from the database came from the way to it: nothing more is asked on it.
-      if (error instanceof pg.DatabaseError) {
-        await client.query("ROLLBACK").catch((cause) => {
-          broken = cause as Error;
-        });
-      } else broken = error as Error;
-      throw error;
+      // What failed after the first failure failed because of it.
+      const first = (await Promise.allSettled(sent)).find(({ status }) => status === "rejected");
+      // On a connection that was lost, or given up after a timeout, this fails at once.
+      await client.query("ROLLBACK").catch((cause) => {
+        broken = cause as Error;
+      });
+      throw (first as PromiseRejectedResult | undefined)?.reason ?? error;
     } finally {
       client.off("error", noticed);
       client.release(broken);

@@ -12,8 +12,8 @@ import type { Names } from "./names.ts";
 export type Jobs = {
   /** @param delayMs until it is due. */
   add(sql: Sql, jobs: readonly NewJob[]): Promise<void>;
-  /** Ids of due runs, which nobody else gets. */
-  take(sql: Sql, limit: number): Promise<readonly string[]>;
+  /** Ids of due runs, which nobody else gets. `justAdded`: only of those that were added so in the same transaction. */
+  take(sql: Sql, limit: number, which?: { justAdded: boolean }): Promise<readonly string[]>;
   /** An attempt has ended, or the run was given up. */
   drop(sql: Sql, ids: readonly string[]): Promise<void>;
   /** Drops those that nobody has taken; resolves with their ids. Waits for a transaction that is about to take one. */
@@ -27,6 +27,8 @@ export type NewJob = {
   /** When it is due, epoch milliseconds, which orders the jobs that are due. */
   readonly dueAt: number;
   readonly delayMs: number;
+  /** It is taken in the same transaction: nobody else waits or runs in its place. */
+  readonly taken?: boolean;
 };
 
 const QUEUE = "runs";
@@ -97,10 +99,10 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
       if (jobs.length === 0) return;
       const added = await boss.insert(
         QUEUE,
-        jobs.map(({ id, slot, dueAt, delayMs }) => ({
+        jobs.map(({ id, slot, dueAt, delayMs, taken }) => ({
           id,
           singletonKey: slot === null ? id : createHash("sha256").update(slot).digest("base64url"),
-          priority: priorityOf(dueAt),
+          priority: taken ? TAKEN_PRIORITY : priorityOf(dueAt),
           startAfter: delayMs / 1000,
         })),
         { ...jobsIn(sql), returnId: true },
@@ -108,8 +110,12 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
       // It is silent about a job that meets another one in its place.
       if (added?.length !== jobs.length) throw new Error("A run that is queued already cannot be queued.");
     },
-    async take(sql, limit) {
-      const jobs = await boss.fetch(QUEUE, { ...jobsIn(sql), batchSize: limit });
+    async take(sql, limit, { justAdded } = { justAdded: false }) {
+      const jobs = await boss.fetch(QUEUE, {
+        ...jobsIn(sql),
+        batchSize: limit,
+        ...(justAdded ? { minPriority: TAKEN_PRIORITY } : {}),
+      });
       return jobs.map(({ id }) => id);
     },
     async drop(sql, ids) {
@@ -129,6 +135,9 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
 }
 
 const PRIORITIES_FROM = Date.UTC(2026, 0) / 1000;
+
+/** All others are below, since they are due after the year began. */
+const TAKEN_PRIORITY = 1;
 
 /** Jobs of higher priority go first: the earlier due, by the second. */
 function priorityOf(dueAt: number): number {

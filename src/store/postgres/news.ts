@@ -13,7 +13,7 @@ export type Newsroom = {
   /** Resolves when it hears; what came before was missed. */
   readonly hears: Promise<void>;
   /** Told with the transaction: nobody hears of what was not stored. */
-  tell(sql: Sql, news: Told): Promise<void>;
+  tell(sql: Sql, news: Told): void;
   /** @returns how to end it. */
   hear(listener: (news: Told) => void): () => void;
   close(): Promise<void>;
@@ -87,11 +87,11 @@ export function openNewsroom(
   const listening = listen();
   return {
     hears,
-    async tell(sql, news) {
+    tell(sql, news) {
       const ids = news.settled ?? [];
       for (let at = 0; at === 0 || at < ids.length; at += MOST_IDS) {
         const part = ids.length > 0 ? { ...news, settled: ids.slice(at, at + MOST_IDS) } : news;
-        await sql("SELECT pg_notify($1, $2)", [channel, JSON.stringify({ ...part, from: own })]);
+        void sql("SELECT pg_notify($1, $2)", [channel, JSON.stringify({ ...part, from: own })]);
       }
     },
     hear(listener) {

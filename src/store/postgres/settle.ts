@@ -24,7 +24,7 @@ export async function settleAll(
 ): Promise<readonly (Run | undefined)[]> {
   const { names, jobs } = needs;
   const again = items.filter(({ settlement }) => settlement.status === "queued");
-  await lock(
+  lock(
     sql,
     again.map(({ claim }) => clean(slotOf(claim.run))).filter((slot) => slot !== null),
   );
@@ -36,7 +36,7 @@ export async function settleAll(
     sql,
     ended.map(({ claim }) => claim.run.id),
   );
-  await note(
+  note(
     sql,
     names,
     ended.map((item) => ({ ...item.attempt, run: settled.get(item.claim.run.id)?.seq as number })),
@@ -47,7 +47,7 @@ export async function settleAll(
     return [{ row: settled.get(claim.run.id)!, dueAt: settlement.dueAt, at: attempt.endedAt }];
   });
   for (const row of await requeueAll(sql, needs, waiting)) settled.set(row.id as string, row);
-  await count(sql, needs, [...settled.values()]);
+  count(sql, needs, [...settled.values()]);
 
   const lost = items.filter(({ claim, unsure }) => unsure && !settled.has(claim.run.id));
   for (const row of await settledBefore(sql, names, lost)) settled.set(row.id as string, row);
@@ -115,9 +115,9 @@ async function end(sql: Sql, { own }: Names, items: readonly SettleItem[]): Prom
 
 type Noted = SettleItem["attempt"] & { readonly run: number };
 
-export async function note(sql: Sql, { own }: Names, attempts: readonly Noted[]): Promise<void> {
+export function note(sql: Sql, { own }: Names, attempts: readonly Noted[]): void {
   if (attempts.length === 0) return;
-  await sql(
+  void sql(
     `INSERT INTO ${own}.attempts
      SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId"
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
@@ -127,10 +127,10 @@ export async function note(sql: Sql, { own }: Names, attempts: readonly Noted[])
 }
 
 /** Last of all: the row is everybody's of the shard until the transaction ends. */
-export async function count(sql: Sql, { names: { own }, shard }: Needs, rows: readonly Row[]): Promise<void> {
+export function count(sql: Sql, { names: { own }, shard }: Needs, rows: readonly Row[]): void {
   const ended = rows.filter(({ status }) => status === "success" || status === "failure" || status === "skipped");
   if (ended.length === 0) return;
-  await sql(
+  void sql(
     `INSERT INTO ${own}.ended_by_hour
      SELECT ended_at / 3600000, $2::integer, count(*) FILTER (WHERE status = 'success'),
        count(*) FILTER (WHERE status = 'failure'), count(*) FILTER (WHERE status = 'skipped')

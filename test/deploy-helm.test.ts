@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { documentOf } from "./support/documents.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { type KubernetesObject, objectsIn, tool } from "./support/kubectl.ts";
+import { schemaProblems } from "./support/kubernetes-schemas.ts";
+import { withComponents } from "./support/overlay.ts";
+import { brokenControls } from "./support/pod-security.ts";
+
+const CHART = fileURLToPath(new URL("../deploy/helm/gh-runner", import.meta.url));
+
+/** As the base has them. */
+const VALUES = {
+  image: { repository: "ghcr.io/OWNER/gh-runner", tag: "VERSION" },
+  settings: { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" },
+};
+
+function helm(t: TestContext, values: string | object): KubernetesObject[] | undefined {
+  const file = `${temporaryFolder(t)}/values.yaml`;
+  writeFileSync(file, typeof values === "string" ? values : JSON.stringify(values));
+  const text = tool(t, "helm", ["template", "gh-runner", CHART, "-n", "gh-runner", "-f", file]);
+  return text === undefined ? undefined : objectsIn(text);
+}
+
+/** Without what tells the two apart: kustomize writes a hash into the names of ConfigMaps, Helm into an annotation. */
+function comparable(objects: readonly KubernetesObject[]): KubernetesObject[] {
+  const named = JSON.parse(JSON.stringify(objects).replaceAll(/(gh-runner(?:-workflows)?)-[0-9a-z]{10}"/g, '$1"'));
+  for (const { spec } of named) {
+    const pod = spec?.template;
+    delete pod?.metadata.annotations;
+    pod?.spec.containers[0].env.sort(byName);
+    pod?.spec.containers[0].volumeMounts.sort(byName);
+    pod?.spec.volumes.sort(byName);
+  }
+  const key = ({ kind, metadata }: KubernetesObject) => `${kind} ${metadata.name}`;
+  return named
+    .filter(({ kind }: KubernetesObject) => kind !== "Namespace")
+    .sort((one: KubernetesObject, other: KubernetesObject) => key(one).localeCompare(key(other)));
+}
+
+const byName = (one: { name: string }, other: { name: string }) => one.name.localeCompare(other.name);
+
+describe("the Helm chart", () => {
+  for (const store of ["sqlite", "postgres"]) {
+    for (const [values, components] of [
+      [{}, []],
+      [{ flux: true, serviceMonitor: true, githubApp: true }, ["flux", "prometheus", "github-app"]],
+    ] as const) {
+      const name = `${store}${components.map((component) => ` + ${component}`).join("")}`;
+      it(`${name}: makes what the overlay makes, valid and within "restricted"`, (t) => {
+        const objects = helm(t, { ...VALUES, store, ...values });
+        const overlay = withComponents(t, store, components);
+        if (!objects || !overlay) return;
+        assert.deepEqual(comparable(objects), comparable(overlay));
+        assert.deepEqual(schemaProblems(objects), []);
+        const workload = objects.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind));
+        assert.deepEqual(brokenControls(workload.spec.template.spec), []);
+      });
+    }
+  }
+
+  it("replaces the pods when a setting has changed", (t) => {
+    const annotations = ["acme/shop", "acme/other"].map((repository) => {
+      const settings = { ...VALUES.settings, TARGET_REPO: repository };
+      const objects = helm(t, { ...VALUES, settings });
+      return objects?.find(({ kind }) => kind === "StatefulSet").spec.template.metadata.annotations[
+        "checksum/settings"
+      ];
+    });
+    if (annotations[0]) assert.notEqual(annotations[0], annotations[1]);
+  });
+
+  for (const [what, values, says] of [
+    ["no image", { ...VALUES, image: {} }, /repository/],
+    ["no repositories", { ...VALUES, settings: {} }, /TARGET_REPO/],
+    ["a secret among the settings", { ...VALUES, settings: { ...VALUES.settings, GITHUB_TOKEN: "x" } }, /GITHUB_TOKEN/],
+    ["a value that there is not", { ...VALUES, replicaCount: 3 }, /replicaCount/],
+    ["a store that there is not", { ...VALUES, store: "mysql" }, /store/],
+  ] as const) {
+    it(`refuses ${what}, and says which`, (t) => {
+      if (tool(t, "helm", ["version"]) === undefined) return;
+      assert.throws(() => helm(t, values), says);
+    });
+  }
+
+  it("is installed as docs/kubernetes.md shows", (t) => {
+    const { blocks } = documentOf("docs/kubernetes.md");
+    const values = blocks.find(({ language }) => language === "yaml")?.text ?? "";
+    const objects = helm(t, values);
+    if (!objects) return;
+    const [container] = objects.find(({ kind }) => kind === "StatefulSet").spec.template.spec.containers;
+    assert.equal(container.image, "registry.example.com/gh-runner:0.1.0");
+    const command = "helm install gh-runner deploy/helm/gh-runner -n gh-runner -f values.yaml\n";
+    assert.ok(blocks.some(({ text }) => text === command));
+  });
+
+  it("is without a fault for helm's own linter", (t) => {
+    const file = `${temporaryFolder(t)}/values.json`;
+    writeFileSync(file, JSON.stringify(VALUES));
+    const said = tool(t, "helm", ["lint", "--strict", CHART, "-f", file]);
+    if (said !== undefined) assert.match(said, /0 chart\(s\) failed/);
+  });
+});

@@ -1,0 +1,89 @@
+const REVISION = "6b73dee0d1f7a6f2c1c9ad0f5f7e0c1d2a3b4c5d";
+
+type Application = Readonly<Record<string, unknown>>;
+
+const application = (name: string, spec: object, status?: object): Application => ({
+  apiVersion: "argoproj.io/v1alpha1",
+  kind: "Application",
+  metadata: { name, namespace: "argocd", annotations: {} },
+  spec: { project: "default", destination: { server: "https://kubernetes.default.svc", namespace: name }, ...spec },
+  ...(status === undefined ? {} : { status }),
+});
+
+const DEPLOYMENT = {
+  repoURL: "https://github.com/acme/deployment.git",
+  path: "configs/pr/light/pr-1",
+  targetRevision: "HEAD",
+};
+const CHART = { repoURL: "https://charts.example.com", chart: "shop", targetRevision: "1.2.3" };
+
+const status = (phase: string, health: string, syncResult?: object) => ({
+  health: { status: health, lastTransitionTime: "2026-11-24T09:00:00Z" },
+  sync: { status: "Synced" },
+  operationState: {
+    phase,
+    startedAt: "2026-11-24T09:00:00Z",
+    operation: { sync: {} },
+    ...(syncResult === undefined ? {} : { syncResult }),
+  },
+});
+
+/** Application objects as the API server keeps them, one for each shape that a template meets. */
+export const APPLICATIONS = {
+  "with one source": {
+    app: application(
+      "pr-1",
+      { source: DEPLOYMENT },
+      status("Succeeded", "Healthy", { revision: REVISION, source: DEPLOYMENT }),
+    ),
+    triggers: true,
+    revision: REVISION,
+  },
+  "with several sources": {
+    // ArgoCD writes `revision` in any case, and leaves it empty where `revisions` are filled.
+    app: application(
+      "pr-2",
+      { sources: [CHART, { ...DEPLOYMENT, ref: "values" }] },
+      status("Succeeded", "Healthy", { revision: "", revisions: ["1.2.3", REVISION], sources: [CHART, DEPLOYMENT] }),
+    ),
+    triggers: true,
+    revision: "",
+  },
+  "with several sources and no revision at all": {
+    app: application(
+      "pr-3",
+      { sources: [CHART, DEPLOYMENT] },
+      status("Succeeded", "Healthy", { revisions: ["1.2.3", REVISION], sources: [CHART, DEPLOYMENT] }),
+    ),
+    triggers: true,
+    revision: null,
+  },
+  "whose operation has no result": {
+    app: application("pr-4", { source: DEPLOYMENT }, status("Succeeded", "Healthy")),
+    triggers: true,
+    revision: null,
+  },
+  "that was never synced": {
+    app: application("pr-5", { source: DEPLOYMENT }, { health: { status: "Missing" }, sync: { status: "OutOfSync" } }),
+    triggers: false,
+    revision: null,
+  },
+  "that has no status yet": { app: application("pr-6", { source: DEPLOYMENT }), triggers: false, revision: null },
+  "that is being synced": {
+    app: application("pr-7", { source: DEPLOYMENT }, status("Running", "Healthy", { revision: REVISION })),
+    triggers: false,
+    revision: REVISION,
+  },
+  "that is synced and not healthy yet": {
+    app: application("pr-8", { source: DEPLOYMENT }, status("Succeeded", "Progressing", { revision: REVISION })),
+    triggers: false,
+    revision: REVISION,
+  },
+  "that is healthy and failed to sync": {
+    app: application("pr-9", { source: DEPLOYMENT }, status("Failed", "Healthy", { revision: REVISION })),
+    triggers: false,
+    revision: REVISION,
+  },
+} as const;
+
+export { REVISION };

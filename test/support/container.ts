@@ -1,0 +1,133 @@
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TOOLS = ["podman", "runc", "mmdebstrap"];
+
+/** False, or why tests that need containers are left out. With CONTAINERS_REQUIRED they are not: they fail. */
+export const withoutContainers: string | false =
+  process.env.CONTAINERS_REQUIRED || (process.getuid?.() === 0 && TOOLS.every(isInstalled))
+    ? false
+    : `containers are run as root on Debian, with its packages ${TOOLS.join(", ")}`;
+
+function isInstalled(tool: string): boolean {
+  return !spawnSync(tool, ["--version"]).error;
+}
+
+/** Images and containers of these tests alone: the base below must never be taken for the real one. Kept for later runs. */
+const STORE = join(tmpdir(), "gh-runner-containers");
+
+const CONTAINERS_CONF = `
+[containers]
+netns = "host"
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+`;
+
+const STORAGE_CONF = `
+[storage]
+driver = "overlay"
+graphroot = "${STORE}/images"
+runroot = "${STORE}/running"
+`;
+
+const ENVIRONMENT = {
+  ...process.env,
+  CONTAINERS_CONF: join(STORE, "containers.conf"),
+  CONTAINERS_STORAGE_CONF: join(STORE, "storage.conf"),
+};
+
+/** Runs podman; resolves with what it printed. @throws Error with the exit code and what it said. */
+export async function podman(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)("podman", args, {
+    cwd: ROOT,
+    env: ENVIRONMENT,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout.trim();
+}
+
+/** Builds the image from the Dockerfile as the README does. Only the base is not the real one: it is made here. */
+export async function buildImage(): Promise<void> {
+  mkdirSync(STORE, { recursive: true });
+  writeFileSync(join(STORE, "containers.conf"), CONTAINERS_CONF);
+  writeFileSync(join(STORE, "storage.conf"), STORAGE_CONF);
+  const base = /^ARG NODE_IMAGE=(\S+)$/m.exec(readFileSync(join(ROOT, "Dockerfile"), "utf8"))?.[1];
+  if (base === undefined) throw new Error("the Dockerfile has no line ARG NODE_IMAGE=…");
+  await provideBase(base);
+  await podman("build", "--format", "docker", "-t", "gh-runner", ".");
+  await podman("image", "prune", "-f");
+}
+
+/** What the official image is: Debian's essential packages with node and npm in /usr/local. */
+async function provideBase(name: string): Promise<void> {
+  const made = await podman("image", "inspect", name, "--format", '{{ index .Labels "node" }}').catch(() => undefined);
+  if (made === process.version) return;
+  const folder = mkdtempSync(join(STORE, "base-"));
+  try {
+    const suite = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "stable";
+    await promisify(execFile)("mmdebstrap", [
+      "--variant=essential",
+      "--include=libatomic1,libstdc++6",
+      suite,
+      join(folder, "debian.tar"),
+    ]);
+    cpSync(process.execPath, join(folder, "node"));
+    const npm = realpathSync(execFileSync("sh", ["-c", "command -v npm"], { encoding: "utf8" }).trim());
+    cpSync(join(dirname(npm), ".."), join(folder, "npm"), { recursive: true });
+    // Where the registry is behind an authority of one's own.
+    const authority = process.env.NODE_EXTRA_CA_CERTS;
+    if (authority && existsSync(authority)) cpSync(authority, join(folder, "authority.pem"));
+    else writeFileSync(join(folder, "authority.pem"), "");
+    writeFileSync(
+      join(folder, "Dockerfile"),
+      [
+        "FROM scratch",
+        "ADD debian.tar /",
+        "COPY node /usr/local/bin/node",
+        "COPY npm /usr/local/lib/node_modules/npm",
+        "COPY authority.pem /etc/authority.pem",
+        "ENV NODE_EXTRA_CA_CERTS=/etc/authority.pem",
+        "RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm",
+        `LABEL node=${process.version}`,
+      ].join("\n"),
+    );
+    await podman("build", "-t", name, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export type Container = {
+  readonly id: string;
+  /** Standard output and standard error so far. */
+  logs(): string;
+  /** Exit code, once it has ended. */
+  ended(): Promise<number>;
+};
+
+/** Starts a container of the image with these options of `podman run`; it ends with the test, with its volumes. */
+export async function runImage(
+  t: TestContext,
+  options: readonly string[],
+  command: readonly string[] = [],
+): Promise<Container> {
+  const id = await podman("run", "-d", ...options, "gh-runner", ...command);
+  t.after(() => podman("rm", "-f", "-v", "-t", "0", id));
+  return {
+    id,
+    logs: () => {
+      const { stdout, stderr } = spawnSync("podman", ["logs", id], { encoding: "utf8", env: ENVIRONMENT });
+      return stdout + stderr;
+    },
+    ended: async () => Number(await podman("wait", id)),
+  };
+}
