@@ -148,7 +148,8 @@ describe("replicas of one deployment", () => {
 
   describe("the windows of three replicas", () => {
     const githubs = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
-    const LATENCY_MS = 80;
+    /** Of each request in turn, so that the answers come in another order. */
+    const latencyMs = (nth: number) => 80 + 2 * ((nth * 619) % 700);
 
     /** GitHub, at which requests arrive some time after they were sent. */
     function githubOn(clock: MovedClock) {
@@ -156,14 +157,16 @@ describe("replicas of one deployment", () => {
       const met: unknown[] = [];
       const writes: number[] = [];
       let points = 0;
+      let nth = 0;
       const reply = (kind: Kind) => () =>
         new Promise<Answer>((resolve) => {
-          clock.alarm(clock.now() + LATENCY_MS / 2, () => {
+          const halfMs = latencyMs(nth++) / 2;
+          clock.alarm(clock.now() + halfMs, () => {
             const limited = keeper.enter("a", { isWrite: kind === "write", isFree: false }, githubs, clock.now());
             if (limited) met.push(limited);
             points += kind === "write" ? 5 : 1;
             if (kind === "write") writes.push(clock.now());
-            clock.alarm(clock.now() + LATENCY_MS / 2, () => {
+            clock.alarm(clock.now() + halfMs, () => {
               keeper.leave("a", 200);
               resolve(OK);
             });

@@ -6,7 +6,7 @@ import { type Connecting, clientOptions, FAREWELL_MS, type Sql } from "./connect
 import type { Names } from "./names.ts";
 
 /** What one process tells the others: of runs, or of a pause that GitHub has asked for. */
-export type Told = News & { readonly limits?: LimitNews };
+type Told = News & { readonly limits?: LimitNews };
 
 /** What the processes that share a store tell each other, by LISTEN and NOTIFY. */
 export type Newsroom = {

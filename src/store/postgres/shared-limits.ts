@@ -28,7 +28,7 @@ export function sharedLimits({ database, names, news, owner }: SharedLimitsNeeds
                   AND (at > $4 OR (writes > 0 AND at > $5) OR held_until > $3)) AS one) AS spent`,
           [account, owner, now, since.points, since.writes],
         );
-        const { pause, spent } = known as { pause: Pause | null; spent: Spending[] };
+        const { pause, spent } = known as unknown as { pause: Pause | null; spent: readonly Spending[] };
         const admitted = decide({ spent, pause: pause ?? undefined });
         if (admitted.length === 0) return;
         await each(
