@@ -58,7 +58,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
   await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
-  const needs = { database, names, jobs, news, shard: randomInt(SHARDS), now: clock.now };
+  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
   let revision = 0;
@@ -72,14 +72,15 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const held = new Map<string, Claim>();
   /** Claims whose settling failed once, perhaps after it was stored. */
   const unsure = new WeakSet<Claim>();
-  /** Until when claims of which this process knows nothing may hold: the answer to it was lost. */
+  /** Ids of events on their way into the store, which may come back claimed. */
+  const accepting = new Set<string>();
+  /** When an answer that may have brought claims was last lost, by the clock, and until when such claims may hold. */
+  let lostAt = 0;
   let lostUntil = Number.NEGATIVE_INFINITY;
-  const perhapsClaimed =
-    ({ now, until }: { now: number; until: number }) =>
-    (error: unknown): never => {
-      lostUntil = performance.now() + 2 * (until - now);
-      throw error;
-    };
+  const mayHaveLost = ({ now, until }: { now: number; until: number }) => {
+    lostAt = clock.now();
+    lostUntil = performance.now() + 2 * (until - now);
+  };
 
   const acceptOne = gathered((items: readonly AcceptItem[]) =>
     transaction(async (each) => {
@@ -139,15 +140,27 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
 
   return {
     async accept(event, lease) {
-      const accepted = changed(await acceptOne({ event, lease }).catch(perhapsClaimed(lease)));
-      if (accepted.claim) held.set(accepted.run, accepted.claim);
-      return accepted;
+      accepting.add(event.id);
+      try {
+        const accepted = changed(await acceptOne({ event, lease }));
+        if (accepted.claim) held.set(accepted.run, accepted.claim);
+        return accepted;
+      } catch (error) {
+        mayHaveLost(lease);
+        throw error;
+      } finally {
+        accepting.delete(event.id);
+      }
     },
     async claim(lease) {
-      const known = performance.now() < lostUntil ? [...held.keys()] : undefined;
-      const { claims, interrupted } = await claimDue(needs, lease, known).catch(perhapsClaimed(lease));
+      const known = [...held.keys(), ...accepting];
+      const lost = performance.now() < lostUntil ? { known, before: lostAt } : undefined;
+      const { claims, changed: found } = await claimDue(needs, lease, lost).catch((error) => {
+        mayHaveLost(lease);
+        throw error;
+      });
       for (const claim of claims) held.set(claim.run.id, claim);
-      if (claims.length + interrupted > 0) revision++;
+      if (found) revision++;
       return claims;
     },
     async extend(owner, until) {

@@ -71,9 +71,12 @@ export function latestWins(runs: readonly StoredRun[], dispatches: Dispatched): 
   for (const [group, members] of Map.groupBy(runs, (run) => run.group)) {
     const attempts = members
       .flatMap((run) => run.attempts)
-      .sort((a, b) => a.startedAt - b.startedAt || a.endedAt - b.endedAt);
-    for (const [at, { startedAt }] of attempts.entries()) {
-      assert.ok(at === 0 || attempts[at - 1]!.endedAt <= startedAt, `${group}: two attempts at once`);
+      .sort((a, b) => a.endedAt - b.endedAt || a.startedAt - b.startedAt);
+    for (const [at, { startedAt, outcome }] of attempts.entries()) {
+      const before = attempts[at - 1];
+      // Of one that nobody ended it is known when its process asked for work, perhaps before the other had ended.
+      const apart = !before || before.endedAt <= startedAt || outcome === "interrupted";
+      assert.ok(apart, `${group}: two attempts at once: ${JSON.stringify(attempts.slice(at - 1, at + 1))}`);
     }
     const order = new Map(members.map(({ revision, seq }) => [revision, seq]));
     const sent = dispatches.flatMap(({ tag }) => order.get(tag) ?? []);

@@ -15,54 +15,46 @@ type Needs = {
   readonly jobs: Jobs;
   readonly shard: number;
   readonly now: () => number;
-  readonly news: Pick<Newsroom, "tell">;
+  readonly tell: Newsroom["tell"];
 };
 
 type Lease = Parameters<RunStore["claim"]>[0];
 
-/** `interrupted`: how many attempts of processes that are gone were ended. */
-export type Claimed = { readonly claims: readonly Claim[]; readonly interrupted: number };
+/** What a process may hold without knowing it, since answers were lost. */
+export type Lost = {
+  /** Ids of the runs that it holds, or will hear of. */
+  readonly known: readonly string[];
+  /** Accepted before the last answer was lost, epoch milliseconds. */
+  readonly before: number;
+};
 
-/**
- * @param known ids of the runs that this process holds, when it may hold more than it knows: the answer to an earlier
- * call was lost. It gets those, too.
- */
-export async function claimDue(needs: Needs, lease: Lease, known: readonly string[] | undefined): Promise<Claimed> {
-  const take = (limit: number) =>
-    needs.database.transaction(async (sql) => {
-      const found = known
-        ? await claimsOf(sql, needs.names, await findAgain(sql, needs.names, lease, known), lease)
-        : [];
-      if (found.length >= limit) return found;
-      return [...found, ...(await takeDue(sql, needs, { ...lease, limit: limit - found.length }))];
-    });
-  const takingOver = takeOver(needs, lease.now);
-  // What is claimed counts, whatever becomes of the other; who claims nothing hears of the trouble.
-  const [claims, interrupted] = await Promise.all([take(lease.limit), takingOver.catch(() => 0)]);
-  if (claims.length === 0) await takingOver;
-  const left = lease.limit - claims.length;
-  if (interrupted === 0 || left <= 0) return { claims, interrupted };
-  const more = await needs.database.transaction((sql) => takeDue(sql, needs, { ...lease, limit: left }));
-  return { claims: [...claims, ...more], interrupted };
+/** @param lost given when the process may hold more than it knows: it gets that, too. */
+export async function claimDue(
+  needs: Needs,
+  lease: Lease,
+  lost: Lost | undefined,
+): Promise<{ claims: readonly Claim[]; changed: boolean }> {
+  const { transaction } = needs.database;
+  const found = lost ? await transaction((sql) => findAgain(sql, needs.names, lease, lost)) : [];
+  const take = (limit: number) => transaction((sql) => takeDue(sql, needs, { ...lease, limit }));
+  const room = Math.max(1, lease.limit - found.length);
+  const [interrupted, taken] = await Promise.all([takeOver(needs, lease.now), take(room)]);
+  const claims = [...found, ...taken];
+  const changed = interrupted + claims.length > 0;
+  if (interrupted === 0 || claims.length >= lease.limit) return { claims, changed };
+  return { claims: [...claims, ...(await take(lease.limit - claims.length))], changed };
 }
 
-/** For so long the answer to a claim may still be on its way: longer than anything is waited for. */
-const ON_ITS_WAY_MS = 10_000;
-
 /** Nobody has begun these; one with a token of its own nobody can. */
-async function findAgain(
-  sql: Sql,
-  { own, now }: Names,
-  { owner, now: at, until }: Lease,
-  known: readonly string[],
-): Promise<Row[]> {
-  return sql(
+async function findAgain(sql: Sql, names: Names, lease: Lease, { known, before }: Lost): Promise<readonly Claim[]> {
+  const { own, now } = names;
+  const rows = await sql(
     `UPDATE ${own}.runs SET lease_until = ${now} + $3
-     WHERE status = 'running' AND owner = $1 AND NOT id = ANY ($2::uuid[]) AND own_token = 0 AND lease_until > ${now}
-       AND started_at <= $4
-     RETURNING *`,
-    [owner, known, until - at, at - ON_ITS_WAY_MS],
+     WHERE status = 'running' AND owner = $1 AND NOT id = ANY ($2::uuid[]) AND accepted_at < $4 AND own_token = 0
+       AND lease_until > ${now} RETURNING *`,
+    [lease.owner, known, lease.until - lease.now, before],
   );
+  return claimsOf(sql, names, rows, lease);
 }
 
 export async function takeDue(
@@ -118,9 +110,9 @@ async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Prom
  */
 const LEASES_RECOVER_MS = 5000;
 
-/** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many. */
+/** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many there were. */
 async function takeOver(needs: Needs, at: number): Promise<number> {
-  const { database, names, jobs, news } = needs;
+  const { database, names, jobs } = needs;
   if (database.calmFor() < LEASES_RECOVER_MS) return 0;
   const over = `SELECT * FROM ${names.own}.runs WHERE status = 'running' AND lease_until <= ${names.now}`;
   const found = await database.sql(`${over} ORDER BY seq LIMIT 1000`);
@@ -168,10 +160,9 @@ async function takeOver(needs: Needs, at: number): Promise<number> {
     fail(sql, names, failed);
     const requeued = await requeueAll(sql, needs, back);
     count(sql, needs, failed);
-    if (rows.length > 0) {
-      news.tell(sql, { queued: requeued.length > 0, settled: rows.map(({ id }) => id as string) });
-    }
-    return rows.length;
+    const taken = [...failed, ...requeued];
+    needs.tell(sql, { queued: true, settled: taken.map(({ id }) => id as string) });
+    return taken.length;
   });
 }
 
