@@ -39,7 +39,7 @@ LABEL org.opencontainers.image.title="gh-runner" \
       org.opencontainers.image.base.name="${NODE_IMAGE}"
 COPY --from=runtime /image/ /
 COPY LICENSE package.json /app/
-COPY --from=bundle /src/dist/*.js /app/
+COPY --from=bundle /src/dist/ /app/
 # Node's share of 128 MiB; docs/container.md says what to give it where there is more. SQLite puts what it sorts beside the
 # database, since nothing else may be writable.
 ENV NODE_OPTIONS="--max-old-space-size=48 --max-semi-space-size=1" \

@@ -4,6 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
+import { billOfMaterials } from "./bill-of-materials.ts";
+import { bundledPackages } from "./bundled.ts";
+import { licenceTexts } from "./licences.ts";
 
 /**
  * Makes the folder of the npm package, `dist/package`. Node removes no types below node_modules, so the package holds
@@ -13,6 +16,7 @@ import manifest from "../package.json" with { type: "json" };
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ENTRIES = { ".": "src/index.ts", "./workflows": "src/workflows/index.ts", "./testing": "sandbox/testing.ts" };
 const BIN = "gh-runner.js";
+const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"];
 
 /** What remains to be installed: zod, and the packages that the declarations name. */
 const DEPENDENCIES = ["zod", "@octokit/types", "@octokit/webhooks-types"] as const;
@@ -23,7 +27,7 @@ try {
   await writeModules();
   writeDeclarations();
   writeManifest();
-  for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) copyFileSync(join(ROOT, file), join(unfinished, file));
+  for (const file of DOCUMENTS) copyFileSync(join(ROOT, file), join(unfinished, file));
   rmSync(join(ROOT, "dist/package"), { recursive: true, force: true });
   renameSync(unfinished, join(ROOT, "dist/package"));
 } finally {
@@ -33,7 +37,7 @@ try {
 /** With shared chunks, so that a failure that a workflow throws has the class that the service knows. */
 async function writeModules(): Promise<void> {
   const entries = Object.entries(ENTRIES).map(([name, file]) => [moduleOf(name), file]);
-  await build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     outdir: unfinished,
     entryPoints: { "gh-runner": "src/main.ts", ...Object.fromEntries(entries) },
@@ -45,12 +49,16 @@ async function writeModules(): Promise<void> {
     minify: true,
     keepNames: true,
     legalComments: "eof",
+    metafile: true,
     platform: "node",
     target: "node24",
     format: "esm",
     // Bundled CommonJS libraries ask for Node's own modules through `require`.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
+  const packages = bundledPackages([metafile]);
+  writeFileSync(join(unfinished, "sbom.cdx.json"), billOfMaterials(packages));
+  writeFileSync(join(unfinished, "LICENSES.txt"), licenceTexts(packages));
 }
 
 /** The compiler leaves `.ts` at the end of imports; only the files that the entries lead to are taken along. */
@@ -93,11 +101,21 @@ function writeManifest(): void {
     license,
     type,
     engines,
+    ...repository(),
     bin: { [name]: BIN },
     exports: Object.fromEntries(exported),
     dependencies: Object.fromEntries(DEPENDENCIES.map((each) => [each, dependencies[each]])),
   };
   writeFileSync(join(unfinished, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
+}
+
+/**
+ * Where it is built by GitHub Actions, the repository: npm takes no provenance for a package that names another.
+ * @see https://docs.npmjs.com/generating-provenance-statements
+ */
+function repository() {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env;
+  return name === undefined ? {} : { repository: { type: "git", url: `git+${server}/${name}.git` } };
 }
 
 /** The file without its ending: `.` is `index`, `./testing` is `testing`. */

@@ -1,6 +1,9 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { billOfMaterials } from "./bill-of-materials.ts";
+import { bundledPackages } from "./bundled.ts";
+import { licenceTexts } from "./licences.ts";
 
 /**
  * Makes the release: files that need nothing but Node. zod has a file of its own, because workflows import it too, and
@@ -20,6 +23,7 @@ const COMMON = {
   target: "node24",
   format: "esm",
   write: false,
+  metafile: true,
 } satisfies BuildOptions;
 
 const zodBeside: Plugin = {
@@ -55,9 +59,16 @@ const postgres = await build({
 });
 const beside = await build({ ...COMMON, entryPoints: { zod: "zod", health: "src/health.ts" } });
 
+const builds = [beside, postgres, service];
+const packages = bundledPackages(builds.map(({ metafile }) => metafile));
+const about = [
+  { path: `${ROOT}dist/sbom.cdx.json`, contents: billOfMaterials(packages) },
+  { path: `${ROOT}dist/LICENSES.txt`, contents: licenceTexts(packages) },
+];
+
 // Renamed into place, so that a process that starts meanwhile finds the old file or the new one, and never half of it.
 mkdirSync(`${ROOT}dist`, { recursive: true });
-for (const { path, contents } of [beside, postgres, service].flatMap(({ outputFiles }) => outputFiles)) {
+for (const { path, contents } of [...builds.flatMap(({ outputFiles }) => outputFiles), ...about]) {
   const unfinished = `${path}.${process.pid}`;
   writeFileSync(unfinished, contents, { mode: path.endsWith("gh-runner.js") ? 0o755 : 0o644 });
   renameSync(unfinished, path);

@@ -187,7 +187,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onClose("the runs in flight", () => worker.drain(limits.drainMs));
     return { url: "", start, close };
   }
-  const server = await listen(app, { port: config.port, host: config.host, limits }).catch(async (error) => {
+  const onFull = (connections: number) =>
+    log.warn(
+      { connections },
+      "as many connections are open as the heap has room for: more are closed unread, and are to be sent again",
+    );
+  const server = await listen(app, { port: config.port, host: config.host, limits, onFull }).catch(async (error) => {
     await close();
     throw error;
   });

@@ -20,8 +20,19 @@ export async function openStore(
     return openSqliteStore(settings.dataDir, { now: clock.now() });
   }
   const { openPostgresStore } = await import("./store/postgres.ts");
-  const onError = (error: Error) => log.warn({ err: error }, "the connection to PostgreSQL is in trouble");
-  return openPostgresStore({ ...database, clock, onError });
+  return openPostgresStore({ ...database, clock, onError: onceAnOutage(clock, log) });
+}
+
+/** While a database is away it is asked for again every second. */
+const ONE_OUTAGE_MS = 30_000;
+
+function onceAnOutage(clock: Clock, log: Pick<Log, "warn">): (error: Error) => void {
+  let latest = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    const before = latest;
+    latest = clock.now();
+    if (latest - before > ONE_OUTAGE_MS) log.warn({ err: error }, "the connection to PostgreSQL is in trouble");
+  };
 }
 
 /** Where PostgreSQL is; undefined where it is not asked for. */

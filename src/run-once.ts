@@ -57,6 +57,7 @@ export async function runOnce(
           clock: systemClock,
           observe: unobserved,
           insist: (write) => write(),
+          holds: async () => true,
           seen: { requestId: undefined, dedupeKey: undefined, request: () => {} },
           attempting,
         }),

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { getHeapStatistics } from "node:v8";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { problemBody } from "./inbound/problem.ts";
@@ -29,10 +30,24 @@ export type ListeningServer = {
   close(): Promise<void>;
 };
 
+/** So much of the heap for each open connection: with its request and answer one takes 20 kB, measured. */
+const CONNECTION_BYTES = 64_000;
+
 /** Serves the app over HTTP/1.1. Rejects with what to do when the address cannot be had. */
 export async function listen(
   app: Hono,
-  { port, host, limits }: { port: number; host: string | undefined; limits: ServerLimits },
+  {
+    port,
+    host,
+    limits,
+    onFull,
+  }: {
+    port: number;
+    host: string | undefined;
+    limits: ServerLimits;
+    /** Told once that connections are closed unread because so many are open. */
+    onFull: (connections: number) => void;
+  },
 ): Promise<ListeningServer> {
   const server = createServer(
     {
@@ -44,6 +59,10 @@ export async function listen(
     getRequestListener(app.fetch, { overrideGlobalObjects: false }),
   );
   server.on("clientError", answerBrokenRequest);
+  // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
+  const most = Math.floor(getHeapStatistics().heap_size_limit / CONNECTION_BYTES);
+  server.maxConnections = most;
+  server.once("drop", () => onFull(most));
   await bind(server, port, host);
   return { url: urlOf(server), close: () => closeServer(server, limits.drainMs) };
 }

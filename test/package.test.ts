@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -119,6 +119,16 @@ describe("the npm package", () => {
   it("runs a workflow's test by Node alone", () => {
     const told = inProject(process.execPath, "--test", "--test-reporter=tap", "workflows/comment.test.ts");
     assert.match(told, /# pass 3\n# fail 0/);
+  });
+
+  it("brings its documents, what it is made of, and under which licences", () => {
+    const brought = readdirSync(join(project, "node_modules/gh-runner"));
+    for (const file of ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md", "LICENSES.txt", "sbom.cdx.json"]) {
+      assert.ok(brought.includes(file), file);
+    }
+    const bill = JSON.parse(readFileSync(join(project, "node_modules/gh-runner/sbom.cdx.json"), "utf8"));
+    const names = (bill.components as { name: string }[]).map(({ name }) => name);
+    assert.ok(names.includes("undici") && !names.includes("zod"), "what is installed beside it is not in it");
   });
 
   it("brings the command", () => {

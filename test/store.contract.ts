@@ -415,6 +415,26 @@ export function storeContract(
       );
     });
 
+    promise("lasts longer when it is held by itself; once it is lost it cannot be", async (store) => {
+      await store.accept(event({ input: 1 }), lease());
+      const [claim] = await store.claim(claimAt(NOW));
+      assert.equal(await store.hold(claim!, NOW + 2 * LEASE_MS), true);
+      assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
+      const [again] = await store.claim(claimAt(NOW + 2 * LEASE_MS));
+      assert.deepEqual([again?.run.id, again?.attempt], [claim?.run.id, 2]);
+      assert.equal(await store.hold(claim!, NOW + 3 * LEASE_MS), false);
+      await store.settle(again!, attemptOf(again!), SUCCESS);
+      assert.equal(await store.hold(again!, NOW + 3 * LEASE_MS), false);
+    });
+
+    promise("of a run whose texts hold half a character can be settled", async (store) => {
+      const half = "pr-\ud800";
+      await store.accept(event({ group: half, input: half }), lease());
+      const [claim] = await store.claim(claimAt(NOW));
+      const failure = { status: "failure", reason: half, http: 500, kind: "permanent" } as const;
+      assert.equal((await store.settle(claim!, { ...attemptOf(claim!), reason: half }, failure))?.status, "failure");
+    });
+
     promise(
       "lost again and again ends the run, with a reason; one that was lost with it goes on alone",
       async (store) => {

@@ -117,6 +117,8 @@ export type RunStore = {
   claim(lease: { owner: string; now: number; until: number; limit: number }): Promise<readonly Claim[]>;
   /** Keeps this owner's claims for longer. */
   extend(owner: string, until: number): Promise<void>;
+  /** Keeps one claim for longer; whether it is still its owner's. */
+  hold(claim: Claim, until: number): Promise<boolean>;
   /**
    * Ends an attempt. A run that would wait again while a newer one waits in its group is superseded by it.
    * Resolves with the run as it is now; undefined when the claim is no longer this owner's.

@@ -58,7 +58,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
   await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
-  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
+  const needs = { database, names, jobs, news, shard: randomInt(SHARDS), now: clock.now };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
   let revision = 0;
@@ -72,6 +72,14 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const held = new Map<string, Claim>();
   /** Claims whose settling failed once, perhaps after it was stored. */
   const unsure = new WeakSet<Claim>();
+  /** Until when claims of which this process knows nothing may hold: the answer to it was lost. */
+  let lostUntil = Number.NEGATIVE_INFINITY;
+  const perhapsClaimed =
+    ({ now, until }: { now: number; until: number }) =>
+    (error: unknown): never => {
+      lostUntil = performance.now() + 2 * (until - now);
+      throw error;
+    };
 
   const acceptOne = gathered((items: readonly AcceptItem[]) =>
     transaction(async (each) => {
@@ -131,23 +139,34 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
 
   return {
     async accept(event, lease) {
-      const accepted = changed(await acceptOne({ event, lease }));
+      const accepted = changed(await acceptOne({ event, lease }).catch(perhapsClaimed(lease)));
       if (accepted.claim) held.set(accepted.run, accepted.claim);
       return accepted;
     },
     async claim(lease) {
-      const { claims, changed: found } = await claimDue(needs, lease);
+      const known = performance.now() < lostUntil ? [...held.keys()] : undefined;
+      const { claims, interrupted } = await claimDue(needs, lease, known).catch(perhapsClaimed(lease));
       for (const claim of claims) held.set(claim.run.id, claim);
-      if (found) revision++;
+      if (claims.length + interrupted > 0) revision++;
       return claims;
     },
     async extend(owner, until) {
       const ids = [...held.values()].filter((claim) => claim.owner === owner).map(({ run }) => run.id);
+      // One that is locked is being settled, or has its turn the next time: waiting for it could be in a circle.
       await sql(
-        `UPDATE ${own}.runs SET lease_until = ${names.now} + $3
-         WHERE id = ANY ($1::uuid[]) AND status = 'running' AND owner = $2`,
+        `UPDATE ${own}.runs SET lease_until = ${names.now} + $3 WHERE seq IN (
+           SELECT seq FROM ${own}.runs WHERE id = ANY ($1::uuid[]) AND status = 'running' AND owner = $2
+           FOR NO KEY UPDATE SKIP LOCKED)`,
         [ids, owner, until - clock.now()],
       );
+    },
+    async hold({ run, owner, attempt }, until) {
+      const rows = await sql(
+        `UPDATE ${own}.runs SET lease_until = ${names.now} + $4
+         WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 RETURNING seq`,
+        [run.id, owner, attempt, until - clock.now()],
+      );
+      return rows.length > 0;
     },
     async settle(claim, attempt, settlement): Promise<Run | undefined> {
       const run = changed(

@@ -262,6 +262,15 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       write(() => void change("UPDATE runs SET lease_until = ? WHERE status = 'running' AND owner = ?", until, owner), {
         flush: false,
       }),
+    hold: (held, until) =>
+      write(
+        () => {
+          const row = heldRow(held);
+          if (row) change("UPDATE runs SET lease_until = ? WHERE seq = ?", until, row.seq as number);
+          return row !== undefined;
+        },
+        { flush: false },
+      ),
     settle: (held, attempt, settlement) => write(() => settle(held, attempt, settlement)),
     saveStep: (held, step) =>
       write(() => {

@@ -36,6 +36,8 @@ export type AttemptNeeds = {
   readonly observe: Pick<Observer, "step">;
   /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
+  /** Whether a claim still holds. */
+  readonly holds: (claim: Claim) => Promise<boolean>;
   /** From 0 to 1. */
   readonly random: () => number;
   readonly retryHours: number;
@@ -112,7 +114,7 @@ function executeConfined(
   const { timeout = DEFAULT_TIMEOUT } = workflow;
   const bounds = { run: claim.run.id, workflow: workflow.name, timeout, timeoutMs: millisecondsOf(timeout) };
   return confined(bounds, needs.clock, async (attempting) => {
-    const context = contextOf(workflow, claim, github, { ...needs, seen, attempting });
+    const context = contextOf(workflow, claim, github, { ...needs, seen, attempting, holds: () => needs.holds(claim) });
     const { dedupe } = workflow;
     if (dedupe) {
       const key = dedupe.key(givenOf(workflow, claim.run.input));

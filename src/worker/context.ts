@@ -30,6 +30,8 @@ export type ContextNeeds = {
   readonly insist: StoreHealth["insist"];
   readonly seen: Seen;
   readonly attempting: Attempting;
+  /** Whether the run is still this attempt's. */
+  readonly holds: () => Promise<boolean>;
 };
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
@@ -41,7 +43,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
   const facts = { run: run.id, workflow: run.workflow, attempt };
   return {
     ...givenOf(workflow, run.input),
-    github: until(attempting, github),
+    github: until(needs, github),
     runId: run.id,
     attempt,
     get signal() {
@@ -56,6 +58,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
       const earlier = kept.get(name);
       if (earlier) return earlier.result as Result;
       requireNew(begun, name);
+      await endWhenLost(needs, `the step ${name}`);
       const startedAt = clock.now();
       const keep = (end: Pick<Step, "result" | "error">) =>
         insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
@@ -80,13 +83,14 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
 }
 
 /** GitHub until the attempt is over. */
-function until(attempting: Attempting, github: GitHub): GitHub {
+function until(needs: Pick<ContextNeeds, "attempting" | "holds">, github: GitHub): GitHub {
   const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
     methods.map(([name, method]) => [
       name,
       async (...given: unknown[]) => {
-        refuseWhenOver(attempting, `github.${name}`);
+        refuseWhenOver(needs.attempting, `github.${name}`);
+        await endWhenLost(needs, `github.${name}`);
         return method(...given);
       },
     ]),
@@ -101,6 +105,15 @@ function refuseWhenOver({ over, workflow }: Attempting, what: string): void {
     remedy: "Await everything that the workflow starts, and stop when `signal` aborts.",
   });
 }
+
+/** A process that has stood still for long goes on in the middle of an attempt that another has begun anew meanwhile. */
+async function endWhenLost({ attempting, holds }: Pick<ContextNeeds, "attempting" | "holds">, what: string) {
+  if (await holds()) return;
+  attempting.end({ status: "failure", http: 500, kind: "transient", reason: LOST });
+  refuseWhenOver(attempting, what);
+}
+
+const LOST = "Another process has taken the run over, since this one had given no sign of life for too long.";
 
 /** Two steps of one name: the second would get the result of the first, in later attempts only. */
 function requireNew(begun: Set<string>, name: string): void {

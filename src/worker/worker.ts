@@ -16,7 +16,7 @@ import { followElsewhere } from "./elsewhere.ts";
 import { every, pump } from "./pump.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
-export type WorkerNeeds = Omit<AttemptNeeds, "insist"> & {
+export type WorkerNeeds = Omit<AttemptNeeds, "insist" | "holds"> & {
   readonly store: RunStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -54,6 +54,9 @@ const MAX_RUNNING = 64;
  */
 const LEASE_MS = 21_000;
 
+/** A claim that was not extended for so long may end before what an attempt does next. */
+const ASKED_AFTER_MS = (LEASE_MS / 3) * 2;
+
 /** Longer rounds of claiming are a worker that stands still. */
 const STUCK_MS = 60_000;
 
@@ -65,6 +68,8 @@ export function startWorker(needs: WorkerNeeds): Worker {
   const { store, clock, log, owner, observe } = needs;
   const callers = waitingCallers(clock);
   const inFlight = new Map<Claim, Promise<void>>();
+  /** When a claim in flight was made, or last known to hold. */
+  const heldAt = new WeakMap<Claim, number>();
   /** Events on their way into the store, which may come back claimed. */
   let accepting = 0;
   let stopped = false;
@@ -94,7 +99,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     if (inFlight.size > 0 && now - extendedAt >= LEASE_MS / 3) await extend(now);
     const lease = { owner, now, until: now + LEASE_MS, limit: free };
     const claims = free > 0 ? await health.watch(store.claim(lease)) : [];
-    for (const claim of claims) start(claim, undefined);
+    for (const claim of claims) start(claim, undefined, now);
     const next = await store.nextDue();
     idle = next === undefined;
     // What is due already waits for a run in flight, whose end wakes this again.
@@ -103,11 +108,24 @@ export function startWorker(needs: WorkerNeeds): Worker {
 
   /** Before the claims, so that a late process never takes its own runs for abandoned. */
   async function extend(now: number): Promise<void> {
+    const claims = [...inFlight.keys()];
     await health.watch(store.extend(owner, now + LEASE_MS));
     extendedAt = now;
+    // One whose lease may have ended before was perhaps not extended, but lost.
+    for (const claim of claims) if (clock.now() < (heldAt.get(claim) ?? 0) + LEASE_MS) heldAt.set(claim, now);
   }
 
-  function start(claim: Claim, token: string | undefined): void {
+  /** Asks only when the lease may be about to end: this process stood still, or was cut off from the store. */
+  async function holds(claim: Claim): Promise<boolean> {
+    const now = clock.now();
+    if (now < (heldAt.get(claim) ?? 0) + ASKED_AFTER_MS) return true;
+    const does = await health.insist(() => store.hold(claim, clock.now() + LEASE_MS));
+    if (does) heldAt.set(claim, now);
+    return does;
+  }
+
+  function start(claim: Claim, token: string | undefined, since: number): void {
+    heldAt.set(claim, since);
     const ended = perform(claim, token)
       .catch((error) => log.error({ run: claim.run.id, err: error }, "an attempt met an error of the service's own"))
       .finally(() => {
@@ -119,7 +137,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
 
   async function perform(claim: Claim, token: string | undefined): Promise<void> {
     const { attempt, settlement } = await observe.attempt(claim, () =>
-      attemptRun(claim, token, { ...needs, insist: health.insist }),
+      attemptRun(claim, token, { ...needs, insist: health.insist, holds }),
     );
     const run = await health.insist(() => store.settle(claim, attempt, settlement));
     if (run?.status === "queued") idle = false;
@@ -175,7 +193,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       // From here to `wait` nothing may be awaited: an outcome could pass unheard.
       if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
       const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
-      if (accepted.claim) start(accepted.claim, token);
+      if (accepted.claim) start(accepted.claim, token, now);
       else {
         wake();
         elsewhere.expect(accepted.run);

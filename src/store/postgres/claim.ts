@@ -15,26 +15,64 @@ type Needs = {
   readonly jobs: Jobs;
   readonly shard: number;
   readonly now: () => number;
-  readonly tell: Newsroom["tell"];
+  readonly news: Pick<Newsroom, "tell">;
 };
 
-export async function claimDue(
-  needs: Needs,
-  lease: Parameters<RunStore["claim"]>[0],
-): Promise<{ claims: readonly Claim[]; changed: boolean }> {
-  const take = (limit: number) => needs.database.transaction((sql) => takeDue(sql, needs, { ...lease, limit }));
-  const [interrupted, claims] = await Promise.all([takeOver(needs, lease.now), take(lease.limit)]);
-  const changed = interrupted + claims.length > 0;
-  if (interrupted === 0 || claims.length === lease.limit) return { claims, changed };
-  return { claims: [...claims, ...(await take(lease.limit - claims.length))], changed };
+type Lease = Parameters<RunStore["claim"]>[0];
+
+/** `interrupted`: how many attempts of processes that are gone were ended. */
+export type Claimed = { readonly claims: readonly Claim[]; readonly interrupted: number };
+
+/**
+ * @param known ids of the runs that this process holds, when it may hold more than it knows: the answer to an earlier
+ * call was lost. It gets those, too.
+ */
+export async function claimDue(needs: Needs, lease: Lease, known: readonly string[] | undefined): Promise<Claimed> {
+  const take = (limit: number) =>
+    needs.database.transaction(async (sql) => {
+      const found = known
+        ? await claimsOf(sql, needs.names, await findAgain(sql, needs.names, lease, known), lease)
+        : [];
+      if (found.length >= limit) return found;
+      return [...found, ...(await takeDue(sql, needs, { ...lease, limit: limit - found.length }))];
+    });
+  const takingOver = takeOver(needs, lease.now);
+  // What is claimed counts, whatever becomes of the other; who claims nothing hears of the trouble.
+  const [claims, interrupted] = await Promise.all([take(lease.limit), takingOver.catch(() => 0)]);
+  if (claims.length === 0) await takingOver;
+  const left = lease.limit - claims.length;
+  if (interrupted === 0 || left <= 0) return { claims, interrupted };
+  const more = await needs.database.transaction((sql) => takeDue(sql, needs, { ...lease, limit: left }));
+  return { claims: [...claims, ...more], interrupted };
+}
+
+/** For so long the answer to a claim may still be on its way: longer than anything is waited for. */
+const ON_ITS_WAY_MS = 10_000;
+
+/** Nobody has begun these; one with a token of its own nobody can. */
+async function findAgain(
+  sql: Sql,
+  { own, now }: Names,
+  { owner, now: at, until }: Lease,
+  known: readonly string[],
+): Promise<Row[]> {
+  return sql(
+    `UPDATE ${own}.runs SET lease_until = ${now} + $3
+     WHERE status = 'running' AND owner = $1 AND NOT id = ANY ($2::uuid[]) AND own_token = 0 AND lease_until > ${now}
+       AND started_at <= $4
+     RETURNING *`,
+    [owner, known, until - at, at - ON_ITS_WAY_MS],
+  );
 }
 
 export async function takeDue(
   sql: Sql,
-  { names: { own, now }, jobs }: Pick<Needs, "names" | "jobs">,
-  { owner, now: at, until, limit }: Parameters<RunStore["claim"]>[0],
+  { names, jobs }: Pick<Needs, "names" | "jobs">,
+  lease: Lease,
   which?: { justAdded: boolean },
 ): Promise<readonly Claim[]> {
+  const { own, now } = names;
+  const { owner, now: at, until, limit } = lease;
   const ids = await jobs.take(sql, limit, which);
   if (ids.length === 0) return [];
   const rows = await sql(
@@ -48,6 +86,10 @@ export async function takeDue(
     sql,
     ids.filter((id) => !running.has(id)),
   );
+  return claimsOf(sql, names, rows, lease);
+}
+
+async function claimsOf(sql: Sql, { own }: Names, rows: readonly Row[], { owner }: Lease): Promise<readonly Claim[]> {
   const begun = rows.filter(({ attempts }) => (attempts as number) > 1);
   const steps = await completedSteps(sql, own, begun);
   return rows
@@ -72,13 +114,13 @@ async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Prom
 
 /**
  * After trouble with the database, those who could not extend their leases do so first: they are well, and would be
- * executed twice.
+ * executed twice. A process that has just started knows of no trouble, and waits as well.
  */
 const LEASES_RECOVER_MS = 5000;
 
-/** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many there were. */
+/** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many. */
 async function takeOver(needs: Needs, at: number): Promise<number> {
-  const { database, names, jobs } = needs;
+  const { database, names, jobs, news } = needs;
   if (database.calmFor() < LEASES_RECOVER_MS) return 0;
   const over = `SELECT * FROM ${names.own}.runs WHERE status = 'running' AND lease_until <= ${names.now}`;
   const found = await database.sql(`${over} ORDER BY seq LIMIT 1000`);
@@ -126,9 +168,10 @@ async function takeOver(needs: Needs, at: number): Promise<number> {
     fail(sql, names, failed);
     const requeued = await requeueAll(sql, needs, back);
     count(sql, needs, failed);
-    const taken = [...failed, ...requeued];
-    needs.tell(sql, { queued: true, settled: taken.map(({ id }) => id as string) });
-    return taken.length;
+    if (rows.length > 0) {
+      news.tell(sql, { queued: requeued.length > 0, settled: rows.map(({ id }) => id as string) });
+    }
+    return rows.length;
   });
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import { CLOCK_OVERRIDE_SETTING, type Db } from "pg-boss";
 import { StoreUnavailable } from "../../model/store.ts";
@@ -29,7 +30,7 @@ export type Database = {
    * await it: one that nobody awaits makes the transaction fail all the same when it fails.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
-  /** How long the database has answered in time, ms; 0 while it does not. */
+  /** How long this process has seen the database answer in time, ms. */
   calmFor(): number;
   /** The same connections for pg-boss. */
   readonly forJobs: Db;
@@ -42,8 +43,13 @@ const MAX_CONNECTIONS = 10;
 /** A caller who waits for a 503 should have it before the caller's own patience ends. */
 const TIMEOUT_MS = 5000;
 
-/** Whoever freezes with a transaction open must not hold up the others for longer. */
-const SESSION = `-c idle_in_transaction_session_timeout=${2 * TIMEOUT_MS} -c statement_timeout=${TIMEOUT_MS} -c lock_timeout=${TIMEOUT_MS}`;
+/** Whoever freezes with a transaction open must not hold up the others for longer than these wait for a lock. */
+const IDLE_MS = 3000;
+
+const SESSION = `-c idle_in_transaction_session_timeout=${IDLE_MS} -c statement_timeout=${TIMEOUT_MS} -c lock_timeout=${TIMEOUT_MS}`;
+
+/** How long a connection's orderly end may take. */
+export const FAREWELL_MS = 1000;
 
 /** An answer that takes longer is trouble, not load. */
 const SLOW_MS = 2000;
@@ -88,10 +94,13 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     ...(patient ? {} : { query_timeout: TIMEOUT_MS + 1000 }),
     max: MAX_CONNECTIONS,
   });
-  pool.on("error", onError);
+  /** When the latest trouble ended; the start counts, since nobody knows what was before. */
+  let troubleAt = connecting.clockIsMoved ? Number.NEGATIVE_INFINITY : performance.now();
+  pool.on("error", (error) => {
+    troubleAt = performance.now();
+    onError(error);
+  });
 
-  /** When the latest trouble ended. */
-  let troubleAt = Number.NEGATIVE_INFINITY;
   async function watched<T>(work: Promise<T>): Promise<T> {
     const since = performance.now();
     try {
@@ -163,7 +172,8 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       // The only one is in the options of the connections.
       setSessionStatements: async () => {},
     },
-    close: () => pool.end(),
+    // A server that does not answer says no farewell either.
+    close: async () => void (await Promise.race([pool.end(), wait(FAREWELL_MS, undefined, { ref: false })])),
   };
 }
 

@@ -28,9 +28,9 @@ export function slotOf(event: { workflow: string; group: string | undefined; own
   return event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
 }
 
-/** A text as PostgreSQL can hold it: without the character of code 0. */
+/** A text as PostgreSQL can hold it: without the character of code 0 and halves of surrogate pairs. */
 export function clean<T extends string | null | undefined>(text: T): T {
-  return (typeof text === "string" && text.includes("\0") ? text.replaceAll("\0", "\ufffd") : text) as T;
+  return (typeof text === "string" ? text.replaceAll("\0", "\ufffd").toWellFormed() : text) as T;
 }
 
 /** What singles out a text among all for an advisory lock, as 64 bits. */

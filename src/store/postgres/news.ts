@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import type { LimitNews } from "../../model/limits.ts";
 import type { News } from "../../model/store.ts";
-import { type Connecting, clientOptions, type Sql } from "./connect.ts";
+import { type Connecting, clientOptions, FAREWELL_MS, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
 /** What one process tells the others: of runs, or of a pause that GitHub has asked for. */
@@ -38,7 +38,6 @@ export function openNewsroom(
   const listeners = new Set<(news: Told) => void>();
   const closing = new AbortController();
   const { promise: hears, resolve: heard } = Promise.withResolvers<void>();
-  let client: pg.Client | undefined;
 
   const spread = (news: Told) => {
     for (const listener of listeners) listener(news);
@@ -58,27 +57,30 @@ export function openNewsroom(
   /** Returns when the connection has ended. */
   async function listenOnce(): Promise<void> {
     const connection = new pg.Client({ ...clientOptions(connecting), query_timeout: PULSE_MS });
-    client = connection;
-    const lost = new Promise<never>((_, reject) => {
-      connection.on("error", reject);
-      connection.on("end", () => reject(new Error("The connection that listens has ended.")));
-    });
+    const { promise: lost, reject: lose } = Promise.withResolvers<never>();
     lost.catch(() => {});
+    const leave = () => lose(new Error("The connection that listens is closed."));
+    closing.signal.addEventListener("abort", leave);
+    connection.on("error", lose);
+    connection.on("end", () => lose(new Error("The connection that listens has ended.")));
     connection.on("notification", ({ payload = "" }) => {
-      const { from, ...news } = JSON.parse(payload) as Told & { from: string };
+      const { from, ...news } = parsed(payload);
       if (from !== own) spread(news);
     });
+    let pulse: NodeJS.Timeout | undefined;
     try {
       await Promise.race([connection.connect(), lost]);
       await Promise.race([connection.query(`LISTEN ${channel}`), lost]);
       heard();
       spread({ missed: true });
-      for (;;) {
-        await Promise.race([wait(PULSE_MS, undefined, { signal: closing.signal }), lost]);
-        await Promise.race([connection.query("SELECT 1"), lost]);
-      }
+      pulse = setInterval(() => connection.query("SELECT 1").catch(lose), PULSE_MS);
+      await lost;
     } finally {
-      connection.end().catch(() => {});
+      clearInterval(pulse);
+      closing.signal.removeEventListener("abort", leave);
+      await Promise.race([connection.end().catch(() => {}), wait(FAREWELL_MS)]);
+      // Missing in its types.
+      (connection as pg.Client & { unref(): void }).unref();
     }
   }
 
@@ -98,8 +100,16 @@ export function openNewsroom(
     },
     async close() {
       closing.abort();
-      await client?.end().catch(() => {});
       await listening;
     },
   };
+}
+
+/** Who may notify may write anything. */
+function parsed(payload: string): Told & { from?: string } {
+  try {
+    return JSON.parse(payload);
+  } catch {
+    return { missed: true };
+  }
 }

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { load } from "js-yaml";
+import manifest from "../package.json" with { type: "json" };
+import { actionsProblems } from "./support/actions.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+type Step = { readonly uses?: string; readonly run?: string; readonly with?: Readonly<Record<string, unknown>> };
+type Job = { readonly steps?: readonly Step[]; readonly permissions?: Readonly<Record<string, string>> };
+type Workflow = { readonly permissions: unknown; readonly jobs: Readonly<Record<string, Job>> };
+
+/** All that a job may write; what is not here, none may. */
+const MAY_WRITE: Readonly<Record<string, readonly string[]>> = {
+  build: ["attestations", "id-token"],
+  image: ["attestations", "id-token", "packages"],
+  npm: ["id-token"],
+  github: ["contents"],
+};
+
+const files = globSync(".github/workflows/*.yml", { cwd: ROOT }).sort();
+
+it("there are workflows of GitHub Actions that check and release the project", () => {
+  assert.deepEqual(files, [".github/workflows/ci.yml", ".github/workflows/release.yml"]);
+});
+
+for (const file of files) {
+  describe(file, () => {
+    const text = readFileSync(ROOT + file, "utf8");
+    const { permissions, jobs } = load(text) as Workflow;
+    const steps = Object.values(jobs).flatMap(({ steps = [] }) => steps);
+
+    it("is one that GitHub takes", () => assert.deepEqual(actionsProblems(file, text), []));
+
+    it("gives each job the permissions that it needs, and the workflow none", () => {
+      assert.deepEqual(permissions, {});
+      for (const [name, job] of Object.entries(jobs)) {
+        const written = Object.entries(job.permissions ?? {}).filter(([, access]) => access !== "read");
+        assert.deepEqual(written.map(([what]) => what).sort(), MAY_WRITE[name] ?? [], name);
+      }
+    });
+
+    it("names each action by its commit, with the version that this is", () => {
+      const used = text.split("\n").filter((line) => /\buses: (?!\.\/)/.test(line));
+      assert.equal(used.length, steps.filter(({ uses }) => uses !== undefined).length);
+      for (const line of used) assert.match(line, /uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+      const versions = new Map<string, string>();
+      for (const [, action = "", version = ""] of used.join("\n").matchAll(/uses: (\S+)@(.+)/g)) {
+        assert.equal(versions.get(action) ?? version, version, action);
+        versions.set(action, version);
+      }
+    });
+
+    it("puts nothing into a command that somebody else could write, and leaves no token in the checkout", () => {
+      for (const { run = "" } of steps) assert.ok(!run.includes("${{"), run);
+      for (const step of steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"))) {
+        assert.equal(step.with?.["persist-credentials"], false);
+      }
+    });
+
+    it("runs npm scripts that exist", () => {
+      for (const [, script = ""] of text.matchAll(/npm run ([\w:-]+)/g)) assert.ok(script in manifest.scripts, script);
+    });
+  });
+}

@@ -1,0 +1,313 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, it, type TestContext } from "node:test";
+import pg from "pg";
+import { startGitHub } from "../sandbox/github.ts";
+import { defineWorkflow } from "../src/index.ts";
+import { systemClock } from "../src/model/clock.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+import { openPostgresStore } from "../src/store/postgres.ts";
+import { until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { lossyProxy } from "./support/lossy-proxy.ts";
+import { type StartedPostgres, startPostgres } from "./support/postgres.ts";
+import { ask, readHistoryOf } from "./support/postgres-history.ts";
+import { dispatchTo, fixedPort, listening, spawnService } from "./support/process.ts";
+import { chanceOf } from "./support/random.ts";
+import { deploy, notify, type Service, send, startService, TARGET, TOKEN } from "./support/service.ts";
+
+/** Give `LOSS_SEED` to repeat which answers are lost. */
+const SEED = Number(process.env.LOSS_SEED ?? Math.floor(Math.random() * 2 ** 32));
+
+/** Callers are told within 6 s that nothing can be stored; the rest is for a busy machine. */
+const TOLD_MS = 9000;
+
+/** A replica that is gone is noticed within 30 s; the rest is for a busy machine. */
+const TAKEN_OVER_MS = 40_000;
+
+let postgres: StartedPostgres;
+before(async () => {
+  postgres = await startPostgres({ flags: ["-c", "max_connections=30"] });
+});
+after(() => postgres.stop());
+
+let schemas = 0;
+type Replica = Service & { readonly schema: string; queued(): Promise<number> };
+
+async function serviceOn(
+  t: TestContext,
+  { url = postgres.url, ...rest }: { url?: string } & Parameters<typeof startService>[1] = {},
+): Promise<Replica> {
+  const schema = `failures_${++schemas}`;
+  const service = await startService(t, { ...rest, settings: { DATABASE_URL: url, DATABASE_SCHEMA: schema } });
+  const left = `SELECT count(*)::integer AS left FROM ${schema}.runs WHERE status IN ('queued', 'running')`;
+  return { ...service, schema, queued: async () => (await ask(postgres.url, left))[0].left };
+}
+
+const isReady = async ({ url }: Service) => (await send(url, { path: "/ready" })).status === 200;
+
+/** Asks until it holds; fails after so many milliseconds. */
+async function within(milliseconds: number, what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + milliseconds;
+  while (!(await holds())) {
+    assert.ok(performance.now() < end, `waited ${milliseconds} ms in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** What callers and probes are told while nothing can be stored, and how the log puts it. */
+async function isAway(service: Replica): Promise<void> {
+  const since = performance.now();
+  const answers = await Promise.all([
+    ...Array.from({ length: 20 }, (_, n) => notify(service.url, { application: `pr-away-${n}` })),
+    new Promise((resolve) => setTimeout(resolve, 3000)).then(() => notify(service.url, { application: "pr-away" })),
+  ]);
+  assert.ok(performance.now() - since < 3000 + TOLD_MS, "callers hang");
+  for (const answer of answers) {
+    assert.deepEqual(
+      [answer.status, answer.headers["content-type"], answer.headers["retry-after"]],
+      [503, "application/problem+json", "1"],
+    );
+    assert.match(answer.json.detail, /nothing was stored: send it again/);
+  }
+  const probed = performance.now();
+  const ready = await send(service.url, { path: "/ready" });
+  assert.ok(performance.now() - probed < TOLD_MS, "the probe hangs");
+  assert.equal(ready.status, 503);
+  assert.match(ready.json.detail, /^Not ready: PostgreSQL could not be asked: /);
+  assert.equal((await send(service.url, { path: "/health" })).status, 200);
+}
+
+function saysItOnce({ log, logLines }: Replica): void {
+  const told = log().filter(({ level }) => level !== "info");
+  const texts = told.map(({ msg }) => msg).filter((text) => !/AUTH_TOKENS/.test(String(text)));
+  assert.deepEqual(texts.toSorted(), [
+    "the connection to PostgreSQL is in trouble",
+    "the store cannot be written: runs wait, and callers are answered 503",
+  ]);
+  const { password } = new URL(postgres.url);
+  assert.ok(!logLines.some((line) => line.includes(password)), "the log shows the password");
+}
+
+describe("a service whose database", () => {
+  it("ends its connections goes on, and loses no run", async (t) => {
+    const service = await serviceOn(t, { github: { latencyMs: 20 } });
+    const statuses: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      const sent = Array.from({ length: 10 }, (_, n) => {
+        const application = `pr-${round}-${n}`;
+        deploy(service.github, application, `commit-${round}-${n}`);
+        return notify(service.url, { application }, { prefer: "respond-async" });
+      });
+      await sent[0];
+      await ask(
+        postgres.url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gh-runner'",
+      );
+      statuses.push(...(await Promise.all(sent)).map(({ status }) => status));
+    }
+    await within(30_000, "all have ended", async () => (await service.queued()) === 0);
+    assert.ok(statuses.every((status) => status === 202 || status === 503));
+    const runs = await readHistoryOf(postgres.url, service.schema);
+    assert.ok(runs.length >= statuses.filter((status) => status === 202).length);
+    assert.deepEqual([...new Set(runs.map(({ status }) => status))], ["success"]);
+    assert.equal(await isReady(service), true);
+  });
+
+  it("is stopped answers 503, says it once, and goes on by itself when it is back", async (t) => {
+    const ticking = defineWorkflow({
+      name: "ticking",
+      on: { schedule: { cron: "* * * * * *" } },
+      run: async () => ({ done: true }),
+    });
+    const workflows = [{ workflow: ticking as Workflow, file: "ticking.ts" }];
+    const service = await serviceOn(t, { options: { workflows } });
+    const slow = service.github.fault({ times: 2 }, { kind: "delay", ms: 1500 });
+    deploy(service.github, "pr-1", "abc");
+    const inFlight = notify(service.url, { application: "pr-1" });
+    await until("it is at work", () => slow.met === 2);
+    await postgres.end();
+    try {
+      await isAway(service);
+    } finally {
+      await postgres.begin();
+    }
+    await within(10_000, "it is ready", () => isReady(service));
+    assert.ok([200, 202].includes((await inFlight).status));
+    await within(30_000, "the run in flight is settled", async () => {
+      const [run] = await ask(postgres.url, `SELECT status, attempts FROM ${service.schema}.runs WHERE grp = 'pr-1'`);
+      return run.status === "success" && run.attempts === 1;
+    });
+    assert.equal(service.github.dispatches.length, 1);
+    assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
+    const ticks = async () => (await send(service.url, { path: "/api/runs?workflow=ticking&limit=100" })).json.runs;
+    const before = (await ticks()).length;
+    await within(10_000, "schedules go on", async () => (await ticks()).length > before);
+    saysItOnce(service);
+  });
+
+  it("is frozen answers 503 in time, and goes on by itself when it thaws", async (t) => {
+    const service = await serviceOn(t);
+    deploy(service.github, "pr-1", "abc");
+    assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
+    postgres.freeze();
+    try {
+      await isAway(service);
+    } finally {
+      postgres.thaw();
+    }
+    await within(10_000, "it is ready", () => isReady(service));
+    assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
+    await within(30_000, "what was stored after all has ended", async () => (await service.queued()) === 0);
+    saysItOnce(service);
+  });
+
+  it("is frozen can be stopped", async (t) => {
+    const service = await serviceOn(t);
+    postgres.freeze();
+    try {
+      const since = performance.now();
+      await service.app.close();
+      assert.ok(performance.now() - since < 15_000);
+    } finally {
+      postgres.thaw();
+    }
+  });
+
+  it("takes no more connections answers 503, and goes on by itself when it has room", async (t) => {
+    const service = await serviceOn(t);
+    deploy(service.github, "pr-1", "abc");
+    const others: pg.Client[] = [];
+    const fill = async () => {
+      for (;;) {
+        const other = new pg.Client({ connectionString: postgres.url });
+        other.on("error", () => {});
+        try {
+          await other.connect();
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, "53300");
+          return;
+        }
+        others.push(other);
+      }
+    };
+    await fill();
+    await others[0]!.query(
+      "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE application_name = 'gh-runner'",
+    );
+    await fill();
+    const full = await notify(service.url, { application: "pr-1" });
+    assert.deepEqual([full.status, full.headers["content-type"]], [503, "application/problem+json"]);
+    assert.equal(await isReady(service), false);
+    await Promise.all(others.map((other) => other.end()));
+    await within(10_000, "it is ready", () => isReady(service));
+    assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
+  });
+
+  it("loses the answers to its commits repeats nothing, and forgets no claim", { timeout: 120_000 }, async (t) => {
+    t.diagnostic(`LOSS_SEED=${SEED}`);
+    const chance = chanceOf(SEED);
+    const proxy = await lossyProxy(t, postgres.url);
+    const service = await serviceOn(t, { url: proxy.url, github: { latencyMs: 5 } });
+    let lost = 0;
+    proxy.lose(() => {
+      const loss = chance.pick(["answer", "all", undefined, undefined, undefined] as const);
+      if (loss) lost++;
+      return loss;
+    });
+    const answers = [];
+    for (let n = 0; n < 100; n++) {
+      deploy(service.github, `pr-${n}`, `commit-${n}`);
+      answers.push(notify(service.url, { application: `pr-${n}` }, { prefer: "respond-async" }));
+      if (n % 5 === 0) await answers.at(-1);
+    }
+    const taken = (await Promise.all(answers)).filter(({ status }) => status === 202).map(({ json }) => json.run);
+    // Sooner than any lease ends: none was left to be taken over.
+    await within(18_000, "all have ended", async () => (await service.queued()) === 0);
+    const runs = await readHistoryOf(postgres.url, service.schema);
+    t.diagnostic(`${lost} lost, ${taken.length} of ${runs.length} answered`);
+    assert.ok(lost > 10);
+    assert.deepEqual(new Set(taken).difference(new Set(runs.map(({ id }) => id))), new Set());
+    for (const { status, attempts } of runs) {
+      assert.deepEqual([status, attempts.map(({ outcome }) => outcome)], ["success", ["success"]]);
+    }
+    const tags = service.github.dispatches.map(({ payload }) => payload.commitHash as string);
+    assert.deepEqual(tags.toSorted(), [...new Set(tags)].toSorted());
+    assert.equal(tags.length, runs.length);
+  });
+});
+
+describe("a replica", () => {
+  it("that has just started leaves a run for a while whose lease has ended: its owner may have been cut off", async (t) => {
+    const schema = `failures_${++schemas}`;
+    const open = async () => {
+      const store = await openPostgresStore({ url: postgres.url, schema, clock: systemClock, onError: () => {} });
+      t.after(() => store.close());
+      return store;
+    };
+    const lease = (owner: string) => ({ owner, now: Date.now(), until: Date.now() + 300, take: false, limit: 1 });
+    const [one, id] = [await open(), randomUUID()];
+    await one.accept({ id, workflow: "w", group: undefined, input: 1, ownToken: false }, lease("one"));
+    assert.equal((await one.claim(lease("one"))).length, 1);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const two = await open();
+    assert.equal((await two.claim(lease("two"))).length, 0);
+    await one.extend("one", Date.now() + 300);
+    assert.equal((await two.get(id))?.run.status, "running");
+    await within(15_000, "it is taken over", async () => (await two.claim(lease("two"))).length === 1);
+  });
+
+  it("that is killed, or stands still, has its runs taken over within 30 s, and what it would do later is refused", {
+    timeout: 150_000,
+  }, async (t) => {
+    const github = await startGitHub();
+    t.after(() => github.close());
+    github.token(TOKEN);
+    github.repository(TARGET);
+    for (const application of ["pr-killed", "pr-frozen"]) deploy(github, application, `commit-of-${application}`);
+    const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: `failures_${++schemas}`, LOG_LEVEL: "info" };
+    const replica = async () => {
+      const port = await fixedPort();
+      const command = ["dist/gh-runner.js", "serve"];
+      const service = spawnService(t, { port, dataDir: temporaryFolder(t), githubUrl: github.url, settings, command });
+      await listening(service, port);
+      return { ...service, port };
+    };
+    const slow = github.fault({ times: 4, route: READ_FILE }, { kind: "delay", ms: 1000 });
+    const begin = async (application: string, met: number) => {
+      const own = await replica();
+      const heard = await dispatchTo(own.port, { application }, { prefer: "respond-async" });
+      assert.equal(heard?.status, 202);
+      await until("it is at work", () => slow.met === met);
+      return { ...own, run: heard!.run! };
+    };
+    const killed = await begin("pr-killed", 2);
+    await killed.kill();
+    const frozen = await begin("pr-frozen", 4);
+    process.kill(frozen.child.pid!, "SIGSTOP");
+    const since = performance.now();
+    const other = await replica();
+    const url = `http://127.0.0.1:${other.port}`;
+    const show = async (id: string) => (await send(url, { path: `/api/runs/${id}` })).json;
+    try {
+      for (const { run } of [killed, frozen]) {
+        await within(TAKEN_OVER_MS, "it is taken over", async () => (await show(run)).status === "success");
+      }
+      t.diagnostic(`taken over after ${Math.round(performance.now() - since)} ms`);
+    } finally {
+      process.kill(frozen.child.pid!, "SIGCONT");
+    }
+    const isBack = async () => (await send(`http://127.0.0.1:${frozen.port}`, { path: "/ready" })).status === 200;
+    await within(10_000, "it goes on", isBack);
+    frozen.stop();
+    assert.equal(await frozen.ended, 0, frozen.output());
+    for (const { run } of [killed, frozen]) {
+      const outcomes = (await show(run)).attempts.map(({ outcome }: { outcome: string }) => outcome);
+      assert.deepEqual(outcomes, ["interrupted", "success"]);
+    }
+    const tags = github.dispatches.map(({ payload }) => payload.commitHash);
+    assert.deepEqual(tags.toSorted(), ["commit-of-pr-frozen", "commit-of-pr-killed"]);
+  });
+});
+
+const READ_FILE = "GET /repos/{owner}/{repo}/contents/{path}";
