@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { RUN_STATUSES } from "../../model/run.ts";
+import { type Json, RUN_STATUSES } from "../../model/run.ts";
 import type { Row } from "../rows.ts";
 
 /**
@@ -16,7 +16,8 @@ const text = z.string();
 const count = z.int().min(0);
 /** Epoch milliseconds. */
 const time = z.int();
-const json = z.json();
+/** Whatever was parsed is JSON: it only has to be there. */
+const json = z.custom<Json>((value) => value !== undefined);
 
 const attempt = z.strictObject({
   number: count,

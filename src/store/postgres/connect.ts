@@ -126,11 +126,12 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     // A connection that is lost tells its query; without a listener it would tell the process, too.
     client.on("error", noticed);
     let broken: Error | undefined;
-    const sent: Promise<unknown>[] = [];
+    /** Without those that went well: their rows would stay until the end of a transaction that moves everything. */
+    const sent = new Set<Promise<unknown>>();
     const send = (text: string, values?: readonly unknown[]): Promise<Row[]> => {
       const rows = client.query(prepared(text, values)).then((result) => result.rows as Row[]);
-      rows.catch(noticed);
-      sent.push(rows);
+      sent.add(rows);
+      rows.then(() => sent.delete(rows), noticed);
       return rows;
     };
     try {

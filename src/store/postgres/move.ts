@@ -134,7 +134,7 @@ async function insertRuns(sql: Sql, { names: { own }, jobs, now }: Filling, runs
        status text, "acceptedAt" bigint, "retriesFrom" bigint, "dueAt" bigint, "startedAt" bigint, "endedAt" bigint,
        begun integer, failures integer, "stepsFrom" integer, owner text, "leaseUntil" bigint, outputs text, reason text,
        http integer, kind text, "dedupeKey" text, "supersededBy" uuid, "eventSource" text, "eventId" text, trace text)
-     RETURNING *`,
+     RETURNING seq, id, slot, status, due_at`,
     [JSON.stringify(runs.map(rowOf))],
   );
   const seqs = new Map(rows.map(({ id, seq }) => [id as string, seq as number]));
