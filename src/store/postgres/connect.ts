@@ -142,13 +142,14 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       await Promise.all(sent);
       return result;
     } catch (error) {
-      // What failed after the first failure failed because of it.
-      const first = (await Promise.allSettled(sent)).find(({ status }) => status === "rejected");
+      const ends = await Promise.allSettled(sent);
       // On a connection that was lost, or given up after a timeout, this fails at once.
       await client.query("ROLLBACK").catch((cause) => {
         broken = cause as Error;
       });
-      throw (first as PromiseRejectedResult | undefined)?.reason ?? error;
+      // What failed in a failed transaction failed because of the first failure.
+      const first = ends.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+      throw codeOf(error) === IN_FAILED_TRANSACTION ? (first?.reason ?? error) : error;
     } finally {
       client.off("error", noticed);
       client.release(broken);
@@ -200,9 +201,11 @@ function noticed(): void {}
 
 const codeOf = (error: unknown): string => (error as { code?: string }).code ?? "";
 
+const IN_FAILED_TRANSACTION = "25P02";
+
 /** Deadlock, serialization failure, and what follows them in the same transaction. */
 function isCollision(error: unknown): boolean {
-  return ["40P01", "40001", "25P02"].includes(codeOf(error));
+  return ["40P01", "40001", IN_FAILED_TRANSACTION].includes(codeOf(error));
 }
 
 /**
