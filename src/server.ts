@@ -1,9 +1,9 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getHeapStatistics } from "node:v8";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
-import { problemBody } from "./inbound/problem.ts";
+import { problem, problemBody } from "./inbound/problem.ts";
 
 export type ServerLimits = {
   /** A client must have sent its headers by then, ms. */
@@ -55,9 +55,12 @@ export async function listen(
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+      // Node would answer without a body; the listener's own check of it says what is wrong.
+      requireHostHeader: false,
     },
-    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+    getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: answerUnusable }),
   );
+  server.on("checkExpectation", answerExpectation);
   server.on("clientError", answerBrokenRequest);
   // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
   const most = Math.floor(getHeapStatistics().heap_size_limit / CONNECTION_BYTES);
@@ -98,6 +101,18 @@ function closeServer(server: Server, drainMs: number): Promise<void> {
       resolve();
     });
   });
+}
+
+/** What is HTTP/1.1, and names no address that a URL could be made of. */
+function answerUnusable(error: unknown): Response {
+  if (!(error instanceof RequestError)) throw error;
+  return problem(400, `The request's path or Host header cannot be used: ${error.message}.`);
+}
+
+/** `Expect: 100-continue` is for Node; nobody means anything else. */
+function answerExpectation(_incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const body = problemBody(417, "Expect can be 100-continue here, or be left out.");
+  outgoing.writeHead(417, { "content-type": "application/problem+json", connection: "close" }).end(body);
 }
 
 /** What Node's parser refuses, or a client that was too slow: answered, if it still can be, and cut off. */

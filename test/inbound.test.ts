@@ -139,4 +139,20 @@ describe("whatever comes in", () => {
     }
     assert.match(await raw(url, `GET / HTTP/1.1\r\nX-Big: ${"x".repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /);
   });
+
+  it("answers with a problem where Node alone would answer without a word", async (t) => {
+    const { url } = await startService(t);
+    for (const [text, status] of [
+      ["GET /health HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
+      ["GET /health HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400],
+      ["GET /a\\b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400],
+      ["POST /dispatch HTTP/1.1\r\nHost: x\r\nExpect: much\r\nContent-Length: 2\r\n\r\n{}", 417],
+    ] as const) {
+      const answer = await raw(url, text);
+      assert.match(
+        answer,
+        new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*application/problem\\+json[\\s\\S]*"status":${status}`),
+      );
+    }
+  });
 });

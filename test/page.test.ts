@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
@@ -242,6 +244,19 @@ describe("signing in", () => {
       const answer = await post(url, "/sign-in", `token=${CALLER}&next=${encodeURIComponent(next)}`);
       assert.equal(answer.headers.location, location, next);
     }
+  });
+
+  it("takes a form that breaks off for one without a token, and no fault of its own", async (t) => {
+    const { url, log } = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.end("POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ntoken=calle");
+    await once(socket.resume(), "close");
+    assert.equal((await get(url, "/health")).status, 200);
+    assert.deepEqual(
+      log().filter(({ level }) => level === "error"),
+      [],
+    );
   });
 });
 
