@@ -8,6 +8,8 @@ export type ElsewhereNeeds = {
   readonly clock: Clock;
   /** Something may be due here. */
   readonly wake: () => void;
+  /** A run has ended, whose group may have a run that waits. */
+  readonly freed: () => void;
   readonly report: (error: unknown) => void;
 };
 
@@ -22,7 +24,7 @@ export type Elsewhere = {
 const REMEMBERED_MS = 10_000;
 const MOST_REMEMBERED = 10_000;
 
-export function followElsewhere({ store, callers, clock, wake, report }: ElsewhereNeeds): Elsewhere {
+export function followElsewhere({ store, callers, clock, wake, freed, report }: ElsewhereNeeds): Elsewhere {
   /** When the news came, oldest first. */
   const heard = new Map<string, number>();
 
@@ -49,7 +51,8 @@ export function followElsewhere({ store, callers, clock, wake, report }: Elsewhe
     for (const id of settled) remember(id);
     const concerned = missed ? callers.awaited() : settled.filter(callers.isAwaited);
     for (const id of concerned) look(id, missed === true).catch(report);
-    if (queued || missed || settled.length > 0) wake();
+    if (queued || missed) wake();
+    else if (settled.length > 0) freed();
   });
 
   return {

@@ -84,12 +84,16 @@ export function startWorker(needs: WorkerNeeds): Worker {
   });
   const stopWaking = every(clock, LEASE_MS / 3, async () => wake());
   const stopForgetting = every(clock, FORGET_EVERY_MS, forgetOldRuns);
-  const elsewhere = followElsewhere({ store, callers, clock, wake, report });
+  const elsewhere = followElsewhere({ store, callers, clock, wake, freed, report });
   wake();
 
   function wake(): void {
     idle = false;
     claiming.wake();
+  }
+
+  function freed(): void {
+    if (!idle) claiming.wake();
   }
 
   /** Starts what is due, and says when to look again. */
@@ -130,7 +134,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       .catch((error) => log.error({ run: claim.run.id, err: error }, "an attempt met an error of the service's own"))
       .finally(() => {
         inFlight.delete(claim);
-        if (!idle) claiming.wake();
+        freed();
       });
     inFlight.set(claim, ended);
   }
