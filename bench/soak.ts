@@ -221,6 +221,7 @@ function conclude(): boolean {
   );
   write(`Dispatched: ${github.counts.dispatches}, requests to GitHub: ${github.counts.requests}`);
   // What is kept grows until the first runs are forgotten; after that there is no reason to.
+  if (samples.length < 6) write("\nToo short to tell whether memory is flat.");
   const steady = samples.filter(({ minute }) => minute > Math.min(16, minutes / 3));
   const grown = (of: (each: Sample) => number) => slopePerHour(steady.map((each) => [each.minute, of(each)]));
   const median = (of: (each: Sample) => number, from: number, to: number) =>
