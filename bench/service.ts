@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export type MeasuredService = {
   readonly url: string;
   readonly pid: number;
-  /** CPU time used so far, user and system, in ms. */
+  /** CPU time used so far, user and system, in ms; with that of its children that have ended. */
   cpuMs(): number;
   /** Memory in MB: `privateDirty` is what the process alone has written, `resident` all that it has in memory. */
   memory(): { privateDirty: number; privateClean: number; resident: number; peak: number };
@@ -28,13 +28,21 @@ export async function startBundle(
     nodeOptions = [],
     env = {},
     program = ["dist/gh-runner.js", "serve"],
-  }: { nodeOptions?: readonly string[]; env?: Record<string, string>; program?: readonly string[] } = {},
+    command = () => [process.execPath, ...nodeOptions, ...program],
+  }: {
+    nodeOptions?: readonly string[];
+    env?: Record<string, string>;
+    program?: readonly string[];
+    /** Something else than Node, which gets the same settings, and answers /health and /dispatch. */
+    command?: (port: number) => readonly string[];
+  } = {},
 ): Promise<MeasuredService & { readyMs: number; readyCpuMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const url = `http://127.0.0.1:${port}`;
   const started = performance.now();
-  const child = spawn(process.execPath, [...nodeOptions, ...program], {
+  const [file = "", ...args] = command(port);
+  const child = spawn(file, args, {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "inherit"],
     env: {
@@ -108,7 +116,7 @@ export async function dispatch(
   const outgoing = request(`${url}/dispatch`, {
     method: "POST",
     agent,
-    headers: { "content-length": Buffer.byteLength(body) },
+    headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
   });
   outgoing.end(body);
   const [incoming] = await once(outgoing, "response");
@@ -166,7 +174,14 @@ function cpuOf(pid: number): number {
   const spent = threads.map((thread) =>
     Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
   );
-  return spent.reduce((sum, each) => sum + each, 0) / 1e6;
+  return spent.reduce((sum, each) => sum + each, 0) / 1e6 + cpuOfChildren(pid);
+}
+
+/** `cutime` and `cstime` of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, counted in hundredths of a second. */
+function cpuOfChildren(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[13]) + Number(fields[14])) * 10;
 }
 
 function memoryOf(pid: number) {
