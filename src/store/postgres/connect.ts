@@ -149,7 +149,7 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       });
       // What failed in a failed transaction failed because of the first failure.
       const first = ends.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
-      throw codeOf(error) === IN_FAILED_TRANSACTION ? (first?.reason ?? error) : error;
+      throw first && !isAbout(error, first.reason) ? first.reason : error;
     } finally {
       client.off("error", noticed);
       client.release(broken);
@@ -199,13 +199,16 @@ function prepared(text: string, values: readonly unknown[] | undefined): pg.Quer
 
 function noticed(): void {}
 
-const codeOf = (error: unknown): string => (error as { code?: string }).code ?? "";
+/** Whether an error is another one, or names it as its cause. */
+function isAbout(error: unknown, other: unknown): boolean {
+  return error === other || (error instanceof Error && error.cause !== undefined && isAbout(error.cause, other));
+}
 
-const IN_FAILED_TRANSACTION = "25P02";
+const codeOf = (error: unknown): string => (error as { code?: string }).code ?? "";
 
 /** Deadlock, serialization failure, and what follows them in the same transaction. */
 function isCollision(error: unknown): boolean {
-  return ["40P01", "40001", IN_FAILED_TRANSACTION].includes(codeOf(error));
+  return ["40P01", "40001", "25P02"].includes(codeOf(error));
 }
 
 /**
