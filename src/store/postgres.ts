@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
-import type { Claim, News, Rerun, RunStore } from "../model/store.ts";
-import { type AcceptItem, acceptAll, jobOf, lock } from "./postgres/accept.ts";
+import type { Claim, News, RunStore } from "../model/store.ts";
+import { type AcceptItem, acceptAll } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
 import { claimDue, takeDue } from "./postgres/claim.ts";
 import { type Connecting, connect } from "./postgres/connect.ts";
@@ -17,8 +17,9 @@ import { openNewsroom } from "./postgres/news.ts";
 import { postgresOverview } from "./postgres/overview.ts";
 import { getRun, listRuns } from "./postgres/reads.ts";
 import { refusedStart } from "./postgres/refused.ts";
+import { rerunOne } from "./postgres/rerun.ts";
 import { type SettleItem, settleAll } from "./postgres/settle.ts";
-import { runOf, waitingOf } from "./rows.ts";
+import { waitingOf } from "./rows.ts";
 
 export type PostgresOptions = Connecting & {
   readonly schema: string;
@@ -105,39 +106,6 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     }),
   );
 
-  const rerun = (id: string, at: number, trace: string | undefined): Promise<Rerun> =>
-    transaction(async (each) => {
-      const found = await getRun(each, names, id);
-      if (!found) return { status: "unknown" };
-      const slot = found.run.group === undefined ? null : clean(`${found.run.workflow}\n${found.run.group}`);
-      await lock(each, [slot ?? `run\n${id}`]);
-      const [row] = await each(`SELECT * FROM ${own}.runs WHERE id = $1 FOR UPDATE`, [id]);
-      if (!row) return { status: "unknown" };
-      const refused = (reason: string): Rerun => ({ status: "refused", reason });
-      if (row.status === "queued" || row.status === "running") return refused(`The run is still ${row.status}.`);
-      if (row.own_token === 1)
-        return refused("The run came with a token of its own, which is not stored: send it again.");
-      const [busy] = await each(
-        `SELECT id, status FROM ${own}.runs WHERE slot IS NOT NULL AND md5(slot) = md5($1)
-         AND status IN ('queued', 'running') ORDER BY status LIMIT 1`,
-        [row.slot],
-      );
-      if (busy)
-        return refused(
-          `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`,
-        );
-      const [queued] = await each(
-        `UPDATE ${own}.runs SET status = 'queued', due_at = $2, retries_from = $2, failures = 0, steps_from = attempts + 1,
-           ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL,
-           superseded_by = NULL, trace = $3
-         WHERE id = $1 RETURNING *`,
-        [id, at, trace ?? null],
-      );
-      await jobs.add(each, [jobOf(queued!, at)]);
-      news.tell(each, { queued: true });
-      return { status: "queued", run: runOf(queued!) };
-    });
-
   return {
     async accept(event, lease) {
       accepting.add(event.id);
@@ -211,7 +179,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         ],
       );
     },
-    rerun: async (id, at, trace) => changed(await rerun(id, at, trace)),
+    rerun: async (id, at, trace) => changed(await transaction((each) => rerunOne(each, needs, { id, at, trace }))),
     get: (id) => getRun(sql, names, id),
     list: (filter, page) => listRuns(sql, names, filter, page),
     async findSuccess(workflow, dedupeKey, since) {
