@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { type MeasuredService, startBundle } from "./service.ts";
+import { IMAGE_OPTIONS, type MeasuredService, startBundle } from "./service.ts";
 
 /** What is compared: ours, a script behind Debian's `webhook`, and the Go service where REFERENCE_BIN names its binary. */
 export type Contestant = {
@@ -12,8 +12,6 @@ export type Contestant = {
   start(gitHubUrl: string, env?: Record<string, string>): Promise<MeasuredService>;
 };
 
-/** How a container of 128 MiB would start it. */
-const NODE_OPTIONS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
 const { REFERENCE_BIN } = process.env;
 
 export const CONTESTANTS: readonly Contestant[] = [
@@ -22,7 +20,7 @@ export const CONTESTANTS: readonly Contestant[] = [
     keepsEvents: true,
     warmUp: 600,
     eachTurn: 100,
-    start: (url, env = {}) => startBundle(url, { nodeOptions: NODE_OPTIONS, env: { WAIT_SECONDS: "2", ...env } }),
+    start: (url, env = {}) => startBundle(url, { nodeOptions: IMAGE_OPTIONS, env: { WAIT_SECONDS: "2", ...env } }),
   },
   {
     name: "webhook + curl",

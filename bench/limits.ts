@@ -1,15 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import type { Limits } from "../sandbox/limits.ts";
-import { dispatch, type MeasuredService, startBundle, TOKEN } from "./service.ts";
+import { dispatch, IMAGE_OPTIONS, type MeasuredService, startBundle, TOKEN } from "./service.ts";
 
 /** A burst of 500 against GitHub's documented limits: to its end with a clock that goes faster, and 90 s of it in real time. */
 const BURST = 500;
 const REAL_SECONDS = 90;
 const FASTER = 6;
 const DOCUMENTED = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
-/** How DESIGN's container would start it. */
-const NODE_OPTIONS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
 const windows = [
@@ -57,7 +55,7 @@ async function withBurst(
     deployment.put(`configs/pr/light/pr-${at}/values.yaml`, values);
   }
   const service = await startBundle(github.url, {
-    nodeOptions: NODE_OPTIONS,
+    nodeOptions: IMAGE_OPTIONS,
     env: { GITHUB_LIMITS: setting, WAIT_SECONDS: "2" },
   });
   const started = Date.now();

@@ -19,6 +19,9 @@ export type MeasuredService = {
   stop(): Promise<void>;
 };
 
+/** Node's options in the container image (Dockerfile), fit for a limit of 128 MiB. */
+export const IMAGE_OPTIONS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
+
 export const TOKEN = "bench-token-0123456789";
 
 /** Starts `dist/gh-runner.js serve`, or another program of the same settings; resolves at its first 200 of /health. */

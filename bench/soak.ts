@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import type { Fault } from "../sandbox/faults.ts";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { chanceOf } from "../test/support/random.ts";
-import { APPLICATIONS, quantile, startBundle, TOKEN } from "./service.ts";
+import { APPLICATIONS, IMAGE_OPTIONS, quantile, startBundle, TOKEN } from "./service.ts";
 import { FLUX_KEY, OWN_TOKEN, oneRequest, type Tally, viewer, WEBHOOK_SECRET, writeWorkflows } from "./soak-traffic.ts";
 
 /**
@@ -27,8 +27,6 @@ const ratePerSecond = Number(given.rate);
 const { next: random } = chanceOf(Number(given.seed));
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
-/** How a container of 128 MiB would start it. */
-const NODE_OPTIONS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
 /** Ended runs are kept this long, the least that the setting takes: 14.4 minutes. */
 const RETAIN_DAYS = "0.01";
 /** GitHub is at fault in the first seconds of each minute, in turn. */
@@ -65,7 +63,7 @@ const probeFile = join(folder, "probe.json");
 writeWorkflows(join(folder, "workflows"));
 const github = await standIn();
 const service = await startBundle(github.url, {
-  nodeOptions: [...NODE_OPTIONS, "--expose-gc", "--import", "./bench/probe.mjs"],
+  nodeOptions: [...IMAGE_OPTIONS, "--expose-gc", "--import", "./bench/probe.mjs"],
   env: {
     DATA_DIR: dataDir,
     PROBE_FILE: probeFile,
