@@ -134,6 +134,23 @@ describe("imports point one way", () => {
     });
   }
 
+  it("and never in a circle, types included", () => {
+    const imported = new Map(
+      files.map((file) => [
+        file,
+        importsOf(file).flatMap(({ from }) => (from.startsWith(".") ? [join(dirname(file), from)] : [])),
+      ]),
+    );
+    const done = new Set<string>();
+    const follow = (file: string, path: readonly string[]): void => {
+      assert.ok(!path.includes(file), [...path.slice(path.indexOf(file)), file].join(" → "));
+      if (done.has(file)) return;
+      for (const next of imported.get(file) ?? []) follow(next, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files) follow(file, []);
+  });
+
   it("and only config.ts reads the environment", () => {
     for (const file of files.filter((name) => name !== "src/config.ts")) {
       assert.ok(!/\bprocess\.env\b/.test(readFileSync(join(ROOT, file), "utf8")), file);

@@ -3,9 +3,9 @@ import { appFailureOf, isUnknownApp } from "../app-failures.ts";
 import { ownerAndName } from "../files.ts";
 import type { Answer } from "../http.ts";
 import { jsonOf } from "../json-of.ts";
-import type { CheckNeeds, Stage } from "./check-github.ts";
 import { failed } from "./failed.ts";
 import { answersAt, notTheApi } from "./host.ts";
+import type { CheckNeeds, Stage } from "./needs.ts";
 
 /** Whether GitHub answers, and knows the App and its key. */
 export async function checkApp({ apiUrl, inspection }: CheckNeeds): Promise<Stage> {

@@ -1,32 +1,11 @@
 import { type Check, warning } from "../../model/check.ts";
-import type { Inspection } from "../open-github.ts";
 import { checkApp, checkInstallations } from "./app.ts";
 import { checkClock } from "./clock.ts";
 import { checkDeployment } from "./deployment.ts";
+import type { CheckNeeds } from "./needs.ts";
 import { checkQuota } from "./quota.ts";
 import { checkTarget } from "./target.ts";
 import { checkToken } from "./token.ts";
-
-export type CheckNeeds = {
-  readonly apiUrl: string;
-  readonly inspection: Inspection;
-  readonly credential: "token" | "app" | "none";
-  /** owner/name; undefined when the setting cannot be used. */
-  readonly deploymentRepo: string | undefined;
-  readonly targetRepo: string | undefined;
-  /** Undefined: the default branch. */
-  readonly deploymentRef: string | undefined;
-  readonly eventType: string;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-};
-
-/** Who asks, as GitHub knows them; undefined when nothing more can be asked. */
-export type Asker =
-  | { readonly kind: "classic"; readonly name: string; readonly scopes: readonly string[] }
-  | { readonly kind: "fine-grained" | "installation" | "app"; readonly name: string };
-
-export type Stage = { readonly checks: readonly Check[]; readonly asker: Asker | undefined };
 
 /**
  * Checks everything at GitHub that the service needs for its job. Reads alone are sent to the repositories. What could

@@ -1,8 +1,8 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
 import { whatCame } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
-import type { CheckNeeds } from "./check-github.ts";
 import { failed } from "./failed.ts";
+import type { CheckNeeds } from "./needs.ts";
 import { lookUp, type RepositoryFacts, renamed } from "./repository.ts";
 
 const NAME = "deployment repository";

@@ -1,8 +1,8 @@
 import { type Check, ok, warning } from "../../model/check.ts";
 import { ownerAndName } from "../files.ts";
 import { jsonOf } from "../json-of.ts";
-import type { CheckNeeds } from "./check-github.ts";
 import { failed } from "./failed.ts";
+import type { CheckNeeds } from "./needs.ts";
 
 const LOW = 0.1;
 

@@ -1,6 +1,6 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
-import type { Asker, CheckNeeds } from "./check-github.ts";
 import { failed } from "./failed.ts";
+import type { Asker, CheckNeeds } from "./needs.ts";
 import { lookUp, type RepositoryFacts, renamed } from "./repository.ts";
 import { scopesIn } from "./token.ts";
 import { checkWorkflow } from "./workflow.ts";

@@ -2,9 +2,9 @@ import { type Check, ok, problem, warning } from "../../model/check.ts";
 import { whatCame } from "../failures.ts";
 import type { Answer } from "../http.ts";
 import { jsonOf } from "../json-of.ts";
-import type { Asker, CheckNeeds, Stage } from "./check-github.ts";
 import { failed } from "./failed.ts";
 import { answersAt, notTheApi } from "./host.ts";
+import type { Asker, CheckNeeds, Stage } from "./needs.ts";
 
 /** Whether GitHub answers, and whose the token is. */
 export async function checkToken({ apiUrl, inspection, now }: CheckNeeds): Promise<Stage> {

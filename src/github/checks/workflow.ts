@@ -1,9 +1,9 @@
 import { type Check, ok, problem } from "../../model/check.ts";
 import { ownerAndName } from "../files.ts";
 import { jsonOf } from "../json-of.ts";
-import type { CheckNeeds } from "./check-github.ts";
 import { failed } from "./failed.ts";
 import { dispatchTypesOf } from "./listens-to.ts";
+import type { CheckNeeds } from "./needs.ts";
 import type { RepositoryFacts } from "./repository.ts";
 
 const NAME = "workflow";
