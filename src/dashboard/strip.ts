@@ -21,7 +21,7 @@ export function strip(activity: Activity, accounts: readonly AccountState[], now
 <div class="card"><h2>Duration</h2>
 ${
   durations
-    ? html`<p class="figure">${durationText(durations.p50)}</p><p class="note">Half take less; p95 is ${durationText(durations.p95)}. Of the last ${runs(durations.runs)}.</p>`
+    ? html`<p class="figure">${durationText(durations.p50)}</p><p class="note">Half take less; p95 is <span class="whole">${durationText(durations.p95)}.</span> Of the last ${runs(durations.runs)}.</p>`
     : html`<p class="figure none">–</p><p class="note">No run has ended in the last 24 hours.</p>`
 }</div>
 <div class="card"><h2>Waiting</h2>

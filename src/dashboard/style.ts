@@ -35,6 +35,7 @@ code, pre { font-family: var(--mono); font-size: 12px; }
 .skip:focus { top: 8px; }
 .note, .sub, .lead { color: var(--dim); }
 .note { font-size: 13px; }
+.whole { white-space: nowrap; }
 .lead { margin: 6px 0 16px; max-width: 75ch; }
 
 .top { display: flex; align-items: center; gap: 20px; min-height: 56px; padding: 8px 24px; background: var(--card); border-bottom: 1px solid var(--line); }
@@ -82,7 +83,13 @@ input::placeholder { color: var(--dim); opacity: 1; }
 .key.success { background: var(--bar-green); } .key.failure { background: var(--bar-red); } .key.skipped { background: var(--bar-grey); }
 .ends { display: flex; justify-content: space-between; font-size: 11px; color: var(--dim); margin-top: 3px; }
 
-.tabs { display: flex; gap: 2px; overflow-x: auto; scrollbar-width: thin; padding: 2px 2px 0; }
+/* A shadow at the edge beyond which there is more; where the row ends, its cover scrolls over it. */
+.tabs {
+  --cover: var(--page) 12px, transparent; --shade: color-mix(in srgb, var(--text) 22%, transparent), transparent;
+  display: flex; gap: 2px; overflow-x: auto; scrollbar-width: thin; padding: 2px 2px 0;
+  background: linear-gradient(to right, var(--cover)) left / 32px 100% no-repeat local, linear-gradient(to left, var(--cover)) right / 32px 100% no-repeat local,
+    linear-gradient(to right, var(--shade)) left / 12px 100% no-repeat, linear-gradient(to left, var(--shade)) right / 12px 100% no-repeat;
+}
 .tabs a { display: flex; align-items: center; gap: 6px; padding: 7px 12px; white-space: nowrap; color: var(--dim); border-bottom: 2px solid transparent; }
 .tabs a:hover { color: var(--text); text-decoration: none; border-color: var(--line); }
 .tabs a[aria-current] { color: var(--text); font-weight: 600; border-color: #fd8c73; }
