@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { defineWorkflow, skip, type WebhookEvent } from "../src/index.ts";
+import { defineWorkflow, type GitHubTrigger, skip, type WebhookEvent, type WebhookName } from "../src/index.ts";
+import type { WEBHOOKS } from "../src/load/webhooks.ts";
 
 /** Never run: `tsc` holds that a workflow's parts get their types from each other, and that mistakes are noticed. */
 
@@ -139,3 +140,14 @@ defineWorkflow({
   timeout: 300,
   async run() {},
 });
+
+type Words<Text> = Text extends `${infer Word} ${infer Rest}` ? Word | Words<Rest> : Text;
+
+/** Every event and action of the types is in the list that names are checked against when a service starts. */
+type Unlisted = {
+  [Name in WebhookName]: "*" extends (typeof WEBHOOKS)[Name]
+    ? never
+    : Exclude<NonNullable<GitHubTrigger<Name>["actions"]>[number], Words<(typeof WEBHOOKS)[Name]>>;
+}[WebhookName];
+
+export const everyNameIsListed: [Unlisted] extends [never] ? true : Unlisted = true;
