@@ -122,6 +122,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
+    traceIds: tracing?.ids,
     observe,
     clock,
     random,
