@@ -41,8 +41,8 @@ export type GitHub = {
     paths: readonly string[],
     options?: { ref?: string | undefined; beforeWritingTo?: string | undefined },
   ): Promise<{ path: string; text: string } | undefined>;
-  /** Whether a repository has a commit of this name: a hash, whole or shortened, a branch or a tag. */
-  hasCommit(repository: string, ref: string): Promise<boolean>;
+  /** Whether a repository has a commit of this name: a hash, whole or abbreviated, or a tag. A branch is not one. */
+  hasCommit(repository: string, name: string): Promise<boolean>;
   /** Sends a `repository_dispatch` event. Resolves once GitHub has accepted it (204). It may arrive twice. */
   dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
   /**
