@@ -47,6 +47,10 @@ export const http = defineWorkflow({
     const url: string = comment.data.html_url;
     // @ts-expect-error: GitHub answers with no such field
     comment.data.html_ulr;
+    const deployments = "POST /repos/{owner}/{repo}/deployments";
+    await github.request(deployments, { owner: "acme", repo: "shop", ref: "main" }, { retry: false, allow: [409] });
+    // @ts-expect-error: how often is not the workflow's to choose
+    await github.request(deployments, { owner: "acme", repo: "shop", ref: "main" }, { retry: 5 });
     // @ts-expect-error: issue_number is missing
     await github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
       owner: "",

@@ -4,7 +4,7 @@ import type { Json } from "./run.ts";
 /**
  * What a workflow may ask of GitHub. Repositories are `owner/name`. Every method throws a `PermanentFailure`, a
  * `TransientFailure` or a `LimitReached`; transient faults have then already been tried three times. After a lost
- * answer a request is sent again, so a write may happen twice.
+ * answer a request is sent again, so a write may happen twice; `request` has an option against that.
  */
 export type GitHub = {
   /**
@@ -69,6 +69,11 @@ export type RequestOptions = {
   readonly allow?: readonly number[];
   /** `owner/name`, for routes without `{owner}` and `{repo}`: whose token is used. TARGET_REPO without it. */
   readonly repository?: string;
+  /**
+   * Sent once in an attempt: after a passing fault, such as a lost answer, it is not sent again, and its
+   * `TransientFailure` is thrown at once. The next attempt of the run can look what has become of it.
+   */
+  readonly retry?: false;
 };
 
 export type GitHubAnswer<Data> = {
