@@ -169,14 +169,33 @@ describe("the npm package", () => {
 
 describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
   let registry: StandInRegistry;
+  /** Where npm keeps what it has fetched, and the package as a command of its own. */
+  let home = "";
   before(async () => {
     const beside = [...INSTALLED, "@types/node", "undici-types"];
     registry = await startRegistry({
       "gh-runner": join(ROOT, "dist/package"),
       ...Object.fromEntries(beside.map((name) => [name, join(ROOT, "node_modules", name)])),
     });
+    home = mkdtempSync(join(tmpdir(), "gh-runner-home-"));
+    const install = spawn("npm", ["install", "--global", "--prefix", home, "gh-runner"], { env: environment() });
+    const told = toldBy(install);
+    const [code] = await once(install, "close");
+    assert.equal(code, 0, told());
   });
-  after(() => registry.close());
+  after(async () => {
+    await registry.close();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  const environment = () => ({
+    PATH: process.env.PATH,
+    HOME: home,
+    npm_config_registry: registry.url,
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    npm_config_update_notifier: "false",
+  });
 
   type Scene = {
     /** In which the commands are given. */
@@ -191,12 +210,7 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
     github.token("github_pat_yours");
     github.repository("acme/shop");
     const env = {
-      PATH: process.env.PATH,
-      HOME: temporaryFolder(t),
-      npm_config_registry: registry.url,
-      npm_config_audit: "false",
-      npm_config_fund: "false",
-      npm_config_update_notifier: "false",
+      ...environment(),
       GITHUB_API_URL: github.url,
       DATA_DIR: temporaryFolder(t),
       LOG_LEVEL: "warn",
@@ -234,7 +248,11 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
     // A group of its own, so that the signal reaches what npx has started.
     const service = spawn("sh", ["-c", serve], { cwd, env, detached: true });
     const ended = once(service, "close");
-    t.after(() => service.exitCode === null && process.kill(-Number(service.pid), "SIGKILL"));
+    let running = true;
+    ended.then(() => {
+      running = false;
+    });
+    t.after(() => running && process.kill(-Number(service.pid), "SIGKILL"));
     await listening({ child: service, output: toldBy(service) }, Number(env.PORT));
     assert.match(await shell(`${curl} -s`), /\{"status":"success","application":"pr-1234"\}/);
     process.kill(-Number(service.pid), "SIGTERM");
@@ -250,9 +268,7 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
     it(`works ${where}`, async (t) => {
       const scene = await sceneIn(t, temporaryFolder(t));
       if (manifestThere) writeFileSync(join(scene.cwd, "package.json"), JSON.stringify(manifestThere));
-      const elsewhere = temporaryFolder(t);
-      await scene.shell(`npm install --prefix ${elsewhere} gh-runner`);
-      const told = await scene.shell(`${elsewhere}/node_modules/.bin/gh-runner init`);
+      const told = await scene.shell(`${home}/bin/gh-runner init`);
       const written = ["argocd.yaml", ending, `test.${ending}`].map((each) => `announce-preview.${each}`);
       assert.deepEqual(new Set(readdirSync(join(scene.cwd, "workflows"))), new Set(written));
       assert.deepEqual(await follow(t, scene, told), [
