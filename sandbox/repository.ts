@@ -24,10 +24,15 @@ export type Repository = Records & {
   /** Names and kinds of what lies directly below a folder; empty when there is no such folder. */
   list(folder: string, ref: string): { name: string; path: string; file: StoredFile | undefined }[];
   hasRef(ref: string): boolean;
-  /** The whole SHA of a branch, a commit, or the beginning of a commit's SHA; undefined when there is no such commit. */
+  /**
+   * The whole SHA of a tag, a branch, a commit, or the beginning of a commit's SHA; `tags/v1` and `heads/main` are one of
+   * their kind. Undefined when there is no such commit.
+   */
   commitOf(ref: string): string | undefined;
   /** Makes a commit known that carries no files. */
   addCommit(sha: string): void;
+  /** Gives a commit a name; makes it known like `addCommit`. */
+  addTag(name: string, sha: string): void;
   /** Names of the branches, in the order of the alphabet. */
   branches(): readonly string[];
   /** False when there is no such branch. */
@@ -75,6 +80,11 @@ function newRepository(
     trees.set(ref, fresh);
     return fresh;
   };
+  const tags = new Map<string, string>();
+  const branchTip = (name: string) => {
+    const files = isSha(name) ? undefined : trees.get(name);
+    return files && tipOf(name, files);
+  };
   const repository: Repository = {
     ...newRecords(),
     committedAt: new Map(),
@@ -106,12 +116,19 @@ function newRepository(
     },
     hasRef: (ref) => trees.has(ref),
     commitOf(ref) {
-      if (trees.has(ref)) return isSha(ref) ? ref : tipOf(ref, trees.get(ref) ?? new Map());
+      const [, kind, name = ""] = /^(tags|heads)\/(.+)$/.exec(ref) ?? [];
+      if (kind !== undefined) return kind === "tags" ? tags.get(name) : branchTip(name);
+      const named = tags.get(ref) ?? branchTip(ref);
+      if (named !== undefined) return named;
       if (!SHORT_SHA.test(ref)) return undefined;
       const tips = [...trees].map(([name, files]) => (isSha(name) ? name : tipOf(name, files)));
       return tips.find((sha) => sha.startsWith(ref));
     },
     addCommit: (sha) => void treeAt(sha),
+    addTag(name, sha) {
+      treeAt(sha);
+      tags.set(name, sha);
+    },
     branches: () => [...trees.keys()].filter((ref) => !isSha(ref)).sort(),
     removeBranch: (name) => !isSha(name) && trees.delete(name),
     rename(name) {

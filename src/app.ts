@@ -68,15 +68,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const { onClose, close } = closingStack();
 
   const secrets = knownSecrets(secretsIn(config));
-  const { workflows, fileOf, variables } = await workflowsOf(config, { onClose, more: options.workflows }).catch(
-    async (error) => {
-      await close();
-      throw error;
-    },
-  );
+  const { workflows, fileOf, variables, warnings } = await workflowsOf(config, {
+    onClose,
+    more: options.workflows,
+  }).catch(async (error) => {
+    await close();
+    throw error;
+  });
   for (const value of Object.values(variables)) secrets.hide(value);
 
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
+  for (const warning of warnings) log.warn(warning);
 
   if ([...fileOf.values()].some((file) => file !== BUILT_IN)) onClose("the guard of the process", guardProcess(log));
 
@@ -120,6 +122,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     hide: secrets.hide,
     scrub: secrets.scrub,
     log,
+    traceIds: tracing?.ids,
     observe,
     clock,
     random,

@@ -109,8 +109,9 @@ const SETTINGS = {
   verifyCommit: setting(
     "VERIFY_COMMIT",
     "false",
-    "`true`: before anything is dispatched, the commit must exist in TARGET_REPO, which costs one more read; else the " +
-      "run fails and names file, key and value.",
+    "`true`: before anything is dispatched, the commit must exist in TARGET_REPO: by its hash, whole or abbreviated, or " +
+      "by a tag. A branch does not count, since it names another commit tomorrow. That costs one more read, or two; else " +
+      "the run fails and names file, key and value.",
     yesOrNo,
   ),
   applicationPrefix: setting(

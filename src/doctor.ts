@@ -1,7 +1,10 @@
-import { inspectConfig } from "./config.ts";
+import { type Config, inspectConfig } from "./config.ts";
 import { checkGitHub } from "./github/checks/check-github.ts";
+import { checkPauses } from "./github/checks/pauses.ts";
+import { ofOwnAccounts } from "./github/open-github.ts";
 import { proxyFor } from "./github/proxy.ts";
-import { type Check, ok, problem } from "./model/check.ts";
+import { type Check, ok, problem, warning } from "./model/check.ts";
+import { storedPauses } from "./open-store.ts";
 import { standalone } from "./standalone.ts";
 
 /**
@@ -31,10 +34,29 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       eventType: config.eventType,
       now: Date.now,
     });
-    const all = [...settings, ok("proxy", proxy ?? "none: GitHub is asked directly"), ...found];
+    const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
+    const all = [...settings, ok("proxy", proxy ?? "none: GitHub is asked directly"), ...found, ...stored];
     return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
   } finally {
     await close();
+  }
+}
+
+const STORE = ["DATA_DIR", "DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_SCHEMA"];
+
+/** What the service has written down of GitHub's limits, whether it runs or not. */
+async function checkStore(config: Config): Promise<Check[]> {
+  try {
+    const { githubApiUrl: apiUrl, githubApp: app } = config;
+    return checkPauses(ofOwnAccounts({ apiUrl, app }, await storedPauses(config)), Date.now());
+  } catch (error) {
+    return [
+      warning(
+        "store",
+        `whether GitHub has asked the service for silence cannot be read: ${(error as Error).message}`,
+        "Start this where the service runs, as its user and with its settings.",
+      ),
+    ];
   }
 }
 

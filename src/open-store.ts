@@ -1,6 +1,7 @@
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 import type { Clock } from "./model/clock.ts";
+import type { StoredPause } from "./model/limits.ts";
 import type { RunStore } from "./model/store.ts";
 
 /** What the settings say about the store: PostgreSQL where DATABASE_URL is set, else SQLite in DATA_DIR. */
@@ -38,6 +39,21 @@ function onceAnOutage(clock: Clock, log: Pick<Log, "warn">): (error: Error) => v
 /** Where PostgreSQL is; undefined where it is not asked for. */
 export function databaseOf({ databaseUrl: url, databasePassword: password, databaseSchema: schema }: StoreSettings) {
   return url === undefined ? undefined : { url, password, schema };
+}
+
+/**
+ * The pauses that GitHub has asked for, as the store of the settings holds them; none where there is no store yet.
+ * Only reads: no schema is brought up to date, and a service that uses the store does not notice.
+ * @throws Error when it cannot be read.
+ */
+export async function storedPauses(settings: StoreSettings): Promise<readonly StoredPause[]> {
+  const database = databaseOf(settings);
+  if (database) {
+    const { storedPausesInSchema } = await import("./store/postgres.ts");
+    return storedPausesInSchema(database);
+  }
+  const { storedPausesIn } = await import("./store/stored-pauses.ts");
+  return storedPausesIn(settings.dataDir);
 }
 
 /**

@@ -1,18 +1,34 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
+import pg from "pg";
 import type { TokenGrant } from "../sandbox/credentials.ts";
 import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import { startProxy } from "../sandbox/proxy.ts";
 import { checkSettings } from "../src/doctor.ts";
 import { dispatchTypesOf } from "../src/github/checks/listens-to.ts";
 import type { Check } from "../src/model/check.ts";
+import { systemClock } from "../src/model/clock.ts";
+import { openPostgresStore } from "../src/store/postgres.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
 import { command } from "./support/command.ts";
-import { DEPLOYMENT, deploy, TARGET, TOKEN } from "./support/service.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { DEPLOYMENT, deploy, notify, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const DAY = 86_400_000;
 const LISTENS = "on:\n  repository_dispatch:\n    types: [environment_ready]\n";
 const FINE_GRAINED = "github_pat_0123456789abcdefghij";
+
+const settingsFor = (github: { readonly url: string }) => ({
+  GITHUB_API_URL: github.url,
+  GITHUB_TOKEN: TOKEN,
+  DEPLOYMENT_REPO: DEPLOYMENT,
+  TARGET_REPO: TARGET,
+});
 
 /** A stand-in where all is well, and the doctor in front of it. */
 async function scene(t: TestContext, { grant, ...options }: GitHubOptions & { grant?: TokenGrant } = {}) {
@@ -22,12 +38,7 @@ async function scene(t: TestContext, { grant, ...options }: GitHubOptions & { gr
   deploy(github, "pr-1", "abc");
   const target = github.repository(TARGET);
   target.put(".github/workflows/preview.yml", LISTENS);
-  const settings = {
-    GITHUB_API_URL: github.url,
-    GITHUB_TOKEN: TOKEN,
-    DEPLOYMENT_REPO: DEPLOYMENT,
-    TARGET_REPO: TARGET,
-  };
+  const settings = settingsFor(github);
   const check = async (more: Record<string, string> = {}) => {
     const checks = await checkSettings({ ...settings, ...more });
     for (const { status, remedy } of checks) assert.equal(remedy === null, status === "ok");
@@ -491,6 +502,20 @@ describe("what the doctor finds of a GitHub App", () => {
     assert.ok(!/ghs_|eyJ|PRIVATE KEY/.test(JSON.stringify(checks)));
   });
 
+  it("that GitHub asks for silence, as the service has written it down", async (t) => {
+    const { github, asApp } = await appScene(t);
+    const folder = temporaryFolder(t);
+    const store = openSqliteStore(folder, { now: Date.now() });
+    const { host } = new URL(github.url);
+    const until = Date.now() + 3_600_000;
+    for (const account of ["GITHUB_TOKEN", "app 7", "app 8", "installation 42"]) {
+      await store.limits.pause(`${host} ${account}`, { until, strikes: 1 });
+    }
+    await store.close();
+    const told = named(await asApp({ DATA_DIR: folder }), "pause").map(({ message }) => message.split(" until ")[0]);
+    assert.deepEqual(told, ["the service sends nothing as app 7", "the service sends nothing as installation 42"]);
+  });
+
   it("that GitHub does not know, or whose key is another's", async (t) => {
     const { asApp, github } = await appScene(t);
     const wrongKey = await asApp({ GITHUB_APP_PRIVATE_KEY: pem(other) });
@@ -539,5 +564,97 @@ describe("what the doctor finds of a GitHub App", () => {
       /422/,
       /If the repository was renamed, use its present name/,
     );
+  });
+});
+
+describe("what the doctor finds in the service's store", () => {
+  it("while the service uses it: until when it is silent, and why", async (t) => {
+    const folder = temporaryFolder(t);
+    const { github, url, app } = await startService(t, { settings: { DATA_DIR: folder } });
+    deploy(github, "pr-1", "abc");
+    github.repository(TARGET).put(".github/workflows/preview.yml", LISTENS);
+    const limit = github.fault({}, { kind: "status", status: 429, headers: { "retry-after": "3600" } });
+    const from = Date.now();
+    assert.equal((await notify(url, { application: "pr-1" })).status, 202);
+    limit.remove();
+    const settings = { ...settingsFor(github), DATA_DIR: folder };
+    const pause = found(await checkSettings(settings), "pause");
+    assert.equal(pause.status, "warning");
+    const [, until = ""] =
+      /^the service sends nothing as GITHUB_TOKEN until (\S+): GitHub asked for silence because of a limit$/.exec(
+        pause.message,
+      ) ?? assert.fail(pause.message);
+    assert.ok(Date.parse(until) >= from + 3_600_000 && Date.parse(until) <= Date.now() + 3_600_000, until);
+    assert.match(pause.remedy ?? "", /Nothing is lost/);
+    const { code } = await command(["doctor"], settings);
+    assert.equal(code, 0, "a limit that passes is no problem");
+    assert.equal((await notify(url, { application: "pr-1" })).status, 202, "the service goes on");
+
+    await app.close();
+    const files = readdirSync(folder);
+    assert.deepEqual(found(await checkSettings(settings), "pause"), pause, "and when it has stopped");
+    assert.deepEqual(readdirSync(folder), files, "nothing is left behind");
+  });
+
+  it("of this credential at this GitHub alone, and only what is in force", async (t) => {
+    const { github, check } = await scene(t);
+    const folder = temporaryFolder(t);
+    const store = openSqliteStore(folder, { now: Date.now() });
+    const { host } = new URL(github.url);
+    const until = Date.now() + 3_600_000;
+    await store.limits.pause("api.github.com GITHUB_TOKEN", { until, strikes: 1 });
+    await store.limits.pause(`${host} token 0123456789abcdef`, { until, strikes: 1 });
+    await store.limits.pause(`${host} installation 42`, { until, strikes: 1 });
+    await store.limits.pause(`${host} GITHUB_TOKEN`, { until: Date.now() - 1, strikes: 3 });
+    assert.deepEqual(named(await check({ DATA_DIR: folder }), "pause"), []);
+    await store.limits.pause(`${host} GITHUB_TOKEN`, { until, strikes: 0 });
+    assertFound(await check({ DATA_DIR: folder }), "pause", "warning", /said that the quota is used up until then$/);
+    await store.limits.pause(`${host} GITHUB_TOKEN`, { until: until + 1, strikes: 3 });
+    assertFound(await check({ DATA_DIR: folder }), "pause", "warning", /because of a limit, 3 times in a row$/);
+    await store.close();
+  });
+
+  it("that is not there, of an older schema, or cannot be read", async (t) => {
+    const { check } = await scene(t);
+    const folder = temporaryFolder(t);
+    assert.deepEqual(notOk(await check({ DATA_DIR: join(folder, "none") })), []);
+    assert.deepEqual(readdirSync(folder), []);
+    const file = join(folder, "gh-runner.sqlite");
+    const old = new DatabaseSync(file);
+    old.exec("CREATE TABLE runs (id TEXT)");
+    old.close();
+    assert.deepEqual(notOk(await check({ DATA_DIR: folder })), []);
+    writeFileSync(file, "this is no database ".repeat(100));
+    const checks = await check({ DATA_DIR: folder });
+    assertFound(checks, "store", "warning", /cannot be read: file is not a database/, /as its user/);
+  });
+
+  describe("in PostgreSQL", () => {
+    const postgres = postgresForTests();
+
+    it("without making one, or in its way", async (t) => {
+      const { github, check } = await scene(t);
+      const schema = postgres.schema();
+      const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
+      assert.deepEqual(notOk(await check(settings)), []);
+      const client = new pg.Client({ connectionString: postgres.url });
+      await client.connect();
+      t.after(() => client.end());
+      const { rows } = await client.query("SELECT FROM pg_namespace WHERE nspname = $1", [schema]);
+      assert.deepEqual(rows, []);
+
+      const store = await openPostgresStore({ url: postgres.url, schema, clock: systemClock, onError: () => {} });
+      t.after(() => store.close());
+      const account = `${new URL(github.url).host} GITHUB_TOKEN`;
+      await store.limits.pause(account, { until: Date.now() + 3_600_000, strikes: 2 });
+      assertFound(await check(settings), "pause", "warning", /^the service sends nothing .* 2 times in a row$/);
+    });
+
+    it("that cannot be reached", async (t) => {
+      const { check } = await scene(t);
+      const checks = await check({ DATABASE_URL: "postgres://me:hidden-word@127.0.0.1:1/none" });
+      assertFound(checks, "store", "warning", /cannot be read: Cannot use PostgreSQL at 127\.0\.0\.1:1 as me/);
+      assert.ok(!JSON.stringify(checks).includes("hidden-word"));
+    });
   });
 });

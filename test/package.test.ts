@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import manifest from "../package.json" with { type: "json" };
+import { startGitHub } from "../sandbox/github.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { type StandInRegistry, startRegistry } from "./support/registry.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -85,6 +89,8 @@ const TSCONFIG = {
   include: ["workflows"],
 };
 
+before(() => void execFileSync(process.execPath, ["scripts/build-package.ts"], { cwd: ROOT }));
+
 describe("the npm package", () => {
   let project = "";
   const inProject = (command: string, ...args: string[]) =>
@@ -93,7 +99,6 @@ describe("the npm package", () => {
 
   before(() => {
     project = mkdtempSync(join(tmpdir(), "gh-runner-package-"));
-    execFileSync(process.execPath, ["scripts/build-package.ts"], { cwd: ROOT });
     const [packed] = JSON.parse(inProject("npm", "pack", "--offline", "--json", join(ROOT, "dist/package"))) as [
       { filename: string },
     ];
@@ -159,5 +164,141 @@ describe("the npm package", () => {
     assert.deepEqual(described.components.schemas["comment-body"]?.required, ["pr"]);
     service.stop();
     assert.equal(await service.ended, 0);
+  });
+});
+
+describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
+  let registry: StandInRegistry;
+  /** Where npm keeps what it has fetched, and the package as a command of its own. */
+  let home = "";
+  before(async () => {
+    const beside = [...INSTALLED, "@types/node", "undici-types"];
+    registry = await startRegistry({
+      "gh-runner": join(ROOT, "dist/package"),
+      ...Object.fromEntries(beside.map((name) => [name, join(ROOT, "node_modules", name)])),
+    });
+    home = mkdtempSync(join(tmpdir(), "gh-runner-home-"));
+    const install = spawn("npm", ["install", "--global", "--prefix", home, "gh-runner"], { env: environment() });
+    const told = toldBy(install);
+    const [code] = await once(install, "close");
+    assert.equal(code, 0, told());
+  });
+  after(async () => {
+    await registry.close();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  const environment = () => ({
+    PATH: process.env.PATH,
+    HOME: home,
+    npm_config_registry: registry.url,
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    npm_config_update_notifier: "false",
+  });
+
+  type Scene = {
+    /** In which the commands are given. */
+    readonly cwd: string;
+    readonly env: Record<string, string | undefined>;
+    readonly shell: (line: string) => Promise<string>;
+  };
+
+  async function sceneIn(t: TestContext, cwd: string): Promise<Scene & { dispatched: () => readonly string[] }> {
+    const github = await startGitHub();
+    t.after(() => github.close());
+    github.token("github_pat_yours");
+    github.repository("acme/shop");
+    const env = {
+      ...environment(),
+      GITHUB_API_URL: github.url,
+      DATA_DIR: temporaryFolder(t),
+      LOG_LEVEL: "warn",
+      HOST: "127.0.0.1",
+      PORT: String(await fixedPort()),
+    };
+    async function shell(line: string): Promise<string> {
+      const child = spawn("sh", ["-c", line], { cwd, env });
+      const told = toldBy(child);
+      const [code] = await once(child, "close");
+      assert.equal(code, 0, `${line}\n${told()}`);
+      return told();
+    }
+    return { cwd, env, shell, dispatched: () => github.dispatches.map(({ eventType }) => eventType) };
+  }
+
+  function toldBy(child: ReturnType<typeof spawn>): () => string {
+    let told = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text) => {
+        told += text;
+      });
+    }
+    return () => told;
+  }
+
+  /** Does all of it, line by line. */
+  async function follow(t: TestContext, { cwd, env, shell }: Scene, told: string): Promise<readonly string[]> {
+    const lines = [...told.matchAll(/^ {2}(.*)$/gm)].map(([, line = ""]) => line);
+    const [test = "", dryRun = "", serve = "", curl = ""] = lines.slice(-4);
+    const install = lines.slice(0, -4);
+    for (const line of install) await shell(line);
+    assert.match(await shell(test), /pass 2/);
+    assert.match(await shell(dryRun), /"event_type":"preview_ready"[\s\S]*^success: \{"application":"pr-1234"\}$/m);
+    // A group of its own, so that the signal reaches what npx has started.
+    const service = spawn("sh", ["-c", serve], { cwd, env, detached: true });
+    const ended = once(service, "close");
+    let running = true;
+    ended.then(() => {
+      running = false;
+    });
+    t.after(() => running && process.kill(-Number(service.pid), "SIGKILL"));
+    await listening({ child: service, output: toldBy(service) }, Number(env.PORT));
+    assert.match(await shell(`${curl} -s`), /\{"status":"success","application":"pr-1234"\}/);
+    process.kill(-Number(service.pid), "SIGTERM");
+    await ended;
+    return install;
+  }
+
+  for (const [where, manifestThere, ending] of [
+    ["in an empty folder", undefined, "ts"],
+    ["beside a package.json of modules", { type: "module" }, "ts"],
+    ["beside a package.json of CommonJS", { type: "commonjs" }, "mts"],
+  ] as const) {
+    it(`works ${where}`, async (t) => {
+      const scene = await sceneIn(t, temporaryFolder(t));
+      if (manifestThere) writeFileSync(join(scene.cwd, "package.json"), JSON.stringify(manifestThere));
+      const told = await scene.shell(`${home}/bin/gh-runner init`);
+      const written = ["argocd.yaml", ending, `test.${ending}`].map((each) => `announce-preview.${each}`);
+      assert.deepEqual(new Set(readdirSync(join(scene.cwd, "workflows"))), new Set(written));
+      assert.deepEqual(await follow(t, scene, told), [
+        `npm install --save-dev gh-runner@${manifest.version} @types/node`,
+      ]);
+      assert.deepEqual(scene.dispatched(), ["preview_ready"]);
+      const again = await scene.shell("npx gh-runner init second");
+      assert.doesNotMatch(again, /npm install/, "it is installed by now");
+    });
+  }
+
+  it("works for a folder elsewhere, from a checkout", async (t) => {
+    const scene = await sceneIn(t, temporaryFolder(t));
+    const folder = join(temporaryFolder(t), "my own");
+    const told = await scene.shell(`WORKFLOWS_DIR='${folder}' node ${join(ROOT, "src/main.ts")} init`);
+    const at = {
+      ...scene,
+      shell: (line: string) => scene.shell(line.startsWith("curl") ? line : `cd '${folder}'; ${line}`),
+    };
+    const install = await follow(t, { ...at, cwd: folder }, told);
+    assert.deepEqual(install.slice(0, 1), [`cd '${folder}'`]);
+    assert.deepEqual(scene.dispatched(), ["preview_ready"]);
+  });
+
+  it("works within the checkout, where nothing is to be installed", async (t) => {
+    const scene = await sceneIn(t, ROOT);
+    const folder = mkdtempSync(join(ROOT, "test/.init-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const told = await scene.shell(`WORKFLOWS_DIR=${folder} node src/main.ts init`);
+    assert.deepEqual(await follow(t, scene, told), []);
+    assert.deepEqual(scene.dispatched(), ["preview_ready"]);
   });
 });

@@ -271,7 +271,7 @@ describe("contents at the stand-in GitHub", () => {
 describe("commits and workflows at the stand-in GitHub", () => {
   const SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 
-  it("a branch, a commit or the beginning of its SHA is resolved; anything else is a 422", async (t) => {
+  it("a branch, a tag, a commit or the beginning of its SHA is resolved; anything else is a 422", async (t) => {
     const { github, get } = await scene(t);
     const shop = github.repository("acme/shop");
     shop.addCommit(SHA);
@@ -282,8 +282,12 @@ describe("commits and workflows at the stand-in GitHub", () => {
     assert.equal((await get(`${SHOP}/commits/${tip}`)).json.sha, tip);
     shop.put("a", "changed", "feature/x");
     assert.notEqual((await get(`${SHOP}/commits/feature%2Fx`)).json.sha, tip);
+    shop.addTag("v1.2.3", SHA);
+    for (const ref of ["v1.2.3", "tags/v1.2.3"]) assert.equal((await get(`${SHOP}/commits/${ref}`)).json.sha, SHA);
+    const main = (await get(`${SHOP}/commits/main`)).json.sha;
+    assert.equal((await get(`${SHOP}/commits/heads%2Fmain`)).json.sha, main);
 
-    for (const ref of ["1".repeat(40), "none"]) {
+    for (const ref of ["1".repeat(40), "none", "tags/main", "heads/v1.2.3", "tags/none"]) {
       const { status, json } = await get(`${SHOP}/commits/${ref}`);
       assert.deepEqual([status, json.message], [422, `No commit found for SHA: ${ref}`]);
     }

@@ -8,6 +8,7 @@ import { temporaryFolder } from "./support/folder.ts";
 import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";
 import { type Receiver, startReceiver } from "./support/receiver.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
 const traceparent = `00-${CALLER.traceId}-${CALLER.spanId}-01`;
@@ -96,6 +97,23 @@ describe("a trace", () => {
     assert.ok(!JSON.stringify(collector.received.map(({ body }) => body)).includes(TOKEN));
   });
 
+  it("is named by the log record of each attempt, and by what the workflow logs in it", async (t) => {
+    const folder = workflowsFolder(t, {
+      "talks.ts": httpWorkflow("talks", "await step('one', async () => log.info('from the workflow')); return {};"),
+    });
+    const { url, app, collector, log } = await traced(t, { WORKFLOWS_DIR: folder });
+    const answer = await send(url, { method: "POST", path: "/talks", body: "{}", headers: { traceparent } });
+    assert.equal(answer.status, 200, answer.text);
+    await app.close();
+    const attempt = spansAt(collector).find(({ name }) => name === "attempt");
+    assert.equal(attempt?.traceId, CALLER.traceId);
+    const named = log().filter(({ run }) => run === answer.headers["x-run-id"]);
+    assert.deepEqual(
+      named.map(({ msg, trace_id, span_id }) => [msg, trace_id, span_id]),
+      ["from the workflow", "run succeeded"].map((msg) => [msg, CALLER.traceId, attempt.spanId]),
+    );
+  });
+
   it("goes on in later attempts, and a re-run begins one of its own", async (t) => {
     const clock = movedClock();
     const { github, url, app, collector } = await traced(t, {}, { clock, random: () => 0 });
@@ -132,7 +150,7 @@ describe("a trace", () => {
     const port = await fixedPort();
     const dataDir = temporaryFolder(t);
     const start = async () => {
-      const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+      const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, LOG_LEVEL: "info" };
       const service = spawnService(t, { port, dataDir, githubUrl: github.url, settings });
       await listening(service, port);
       return service;
@@ -151,6 +169,13 @@ describe("a trace", () => {
     const run = spans.find(({ name }) => name.startsWith("run "));
     const attempts = childrenOf(spans, run);
     assert.equal(attempts.length, 2);
+    const recorded = [before, after].map(
+      (service) => /"run":.*"trace_id":"(\w+)","span_id":"(\w+)"/.exec(service.output())?.slice(1) ?? [],
+    );
+    assert.deepEqual(
+      recorded,
+      attempts.map(({ traceId, spanId }) => [traceId, spanId]),
+    );
     assert.equal(
       childrenOf(
         spans,
@@ -234,6 +259,14 @@ describe("a trace", () => {
 });
 
 describe("without a collector", () => {
+  it("no record names a trace", async (t) => {
+    const { github, url, logLines } = await startService(t);
+    deploy(github, "pr-1", "abc");
+    assert.equal((await notify(url, { application: "pr-1" }, { traceparent })).status, 200);
+    assert.ok(logLines.some((line) => line.includes("run succeeded")));
+    assert.doesNotMatch(logLines.join(""), /trace_id|span_id/);
+  });
+
   it("no library for traces is loaded", async (t) => {
     const { github } = await startService(t);
     deploy(github, "pr-1", "abc");

@@ -22,6 +22,28 @@ describe("VERIFY_COMMIT", () => {
     });
   }
 
+  it("takes a tag for the commit that it names", async (t) => {
+    const { github, url } = await verifying(t);
+    github.repository(TARGET).addTag("v1.2.3", COMMIT);
+    github.repository(TARGET).addTag("2024", COMMIT);
+    for (const tag of ["v1.2.3", "2024"]) {
+      deploy(github, "pr-1", tag);
+      assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, tag);
+    }
+  });
+
+  for (const branch of ["main", "feature", "bad1dea", "HEAD"]) {
+    it(`takes no branch for a commit, since it names another one tomorrow: ${branch}`, async (t) => {
+      const { github, url } = await verifying(t);
+      github.repository(TARGET).put("a", "", branch);
+      deploy(github, "pr-1", branch);
+      const answer = await notify(url, { application: "pr-1" });
+      assert.equal(answer.status, 500);
+      assert.match(answer.json.detail, new RegExp(`has no commit ${branch}.* a branch is neither`));
+      assert.equal(github.dispatches.length, 0);
+    });
+  }
+
   it("names file, key and value when there is no such commit, and dispatches nothing", async (t) => {
     const { github, url } = await verifying(t);
     deploy(github, "pr-1", "0badc0de");

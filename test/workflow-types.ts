@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { defineWorkflow, skip, type WebhookEvent } from "../src/index.ts";
+import { defineWorkflow, type GitHubTrigger, skip, type WebhookEvent, type WebhookName } from "../src/index.ts";
+import type { WEBHOOKS } from "../src/load/webhooks.ts";
 
 /** Never run: `tsc` holds that a workflow's parts get their types from each other, and that mistakes are noticed. */
 
@@ -46,6 +47,10 @@ export const http = defineWorkflow({
     const url: string = comment.data.html_url;
     // @ts-expect-error: GitHub answers with no such field
     comment.data.html_ulr;
+    const deployments = "POST /repos/{owner}/{repo}/deployments";
+    await github.request(deployments, { owner: "acme", repo: "shop", ref: "main" }, { retry: false, allow: [409] });
+    // @ts-expect-error: how often is not the workflow's to choose
+    await github.request(deployments, { owner: "acme", repo: "shop", ref: "main" }, { retry: 5 });
     // @ts-expect-error: issue_number is missing
     await github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
       owner: "",
@@ -139,3 +144,14 @@ defineWorkflow({
   timeout: 300,
   async run() {},
 });
+
+type Words<Text> = Text extends `${infer Word} ${infer Rest}` ? Word | Words<Rest> : Text;
+
+/** Every event and action of the types is in the list that names are checked against when a service starts. */
+type Unlisted = {
+  [Name in WebhookName]: "*" extends (typeof WEBHOOKS)[Name]
+    ? never
+    : Exclude<NonNullable<GitHubTrigger<Name>["actions"]>[number], Words<(typeof WEBHOOKS)[Name]>>;
+}[WebhookName];
+
+export const everyNameIsListed: [Unlisted] extends [never] ? true : Unlisted = true;

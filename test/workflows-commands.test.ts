@@ -77,6 +77,19 @@ describe("gh-runner workflows", () => {
     );
     const json = await command(["workflows", "--json"], { WORKFLOWS_DIR: env.WORKFLOWS_DIR });
     assert.equal(JSON.parse(json.stdout).length, 4);
+    assert.equal(json.stderr, "");
+  });
+
+  it("warns of names that GitHub does not know, beside the list", async (t) => {
+    const { env } = await scene(t);
+    writeFileSync(join(env.WORKFLOWS_DIR, "label.ts"), FILES["label.ts"].replace('"opened"', '"openend"'));
+    const { code, stdout, stderr } = await command(["workflows", "--json"], { WORKFLOWS_DIR: env.WORKFLOWS_DIR });
+    assert.equal(code, 0);
+    assert.equal(JSON.parse(stdout).length, 4);
+    assert.equal(
+      stderr,
+      'warning: label.ts: on.github.actions: no action "openend" of pull_request is known: is "opened" meant?\n',
+    );
   });
 
   it("fails, and says why, when a file ends the process while it is loaded", async (t) => {

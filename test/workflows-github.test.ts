@@ -4,6 +4,7 @@ import { startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
 import { gitHubAs } from "../src/github/client.ts";
 import { tokenCredentials } from "../src/github/credentials.ts";
+import { dryRun, type HeldBack } from "../src/github/dry-run.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import type { PermanentFailure } from "../src/index.ts";
 import { gitHubNeeds } from "./support/github.ts";
@@ -11,7 +12,7 @@ import { gitHubNeeds } from "./support/github.ts";
 const SHOP = { owner: "acme", repo: "shop" };
 
 /** GitHub as a workflow sees it, in front of a stand-in with one repository. */
-async function gitHub(t: TestContext, grant = {}) {
+async function gitHub(t: TestContext, grant = {}, holdBack?: (write: HeldBack) => void) {
   const server = await startGitHub();
   t.after(() => server.close());
   server.token("token", grant);
@@ -21,7 +22,8 @@ async function gitHub(t: TestContext, grant = {}) {
   const http = openGitHubHttp({ apiUrl: server.url, userAgent: "gh-runner/test" });
   t.after(() => http.close());
   const waits: number[] = [];
-  const needs = gitHubNeeds({ apiUrl: server.url, send: http.send, wait: async (ms: number) => void waits.push(ms) });
+  const send = holdBack ? dryRun(http, server.url, holdBack) : http.send;
+  const needs = gitHubNeeds({ apiUrl: server.url, send, wait: async (ms: number) => void waits.push(ms) });
   return { server, waits, github: gitHubAs(tokenCredentials("token", "test"), needs).github };
 }
 
@@ -73,6 +75,41 @@ describe("github.request", () => {
     server.fault({ route: "GET /repos/{owner}/{repo}", times: 2 }, { kind: "status", status: 502 });
     assert.equal((await github.request("GET /repos/{owner}/{repo}", SHOP)).status, 200);
     assert.deepEqual(waits, [300, 1000]);
+  });
+
+  it("sends once with retry: false, so that a lost answer is looked into before anything is done again", async (t) => {
+    const { github, server, waits } = await gitHub(t);
+    const shop = server.repository("acme/shop");
+    shop.openPull({ number: 7 });
+    const route = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
+    const comment = { ...SHOP, issue_number: 7, body: "hello" };
+    const lost = { kind: "reset", afterHandling: true } as const;
+    server.fault({ route, times: 1 }, lost);
+    await assert.rejects(github.request(route, comment, { retry: false }), { name: "TransientFailure" });
+    server.fault({ route, times: 1 }, { kind: "status", status: 502 });
+    await assert.rejects(github.request(route, comment, { retry: false }), { name: "TransientFailure" });
+    assert.deepEqual([shop.comments.length, server.requests.length, waits], [1, 2, []]);
+    assert.equal((await github.request(route, comment, { retry: false })).status, 201);
+    server.fault({ route, times: 1 }, lost);
+    assert.equal((await github.request(route, comment)).status, 201);
+    assert.deepEqual([shop.comments.length, waits], [4, [300]], "without it, what was done is done again");
+  });
+
+  it("takes the same options in a dry run", async (t) => {
+    const heldBack: HeldBack[] = [];
+    const { github, server } = await gitHub(t, {}, (write) => void heldBack.push(write));
+    server.repository("acme/shop").openPull({ number: 7 });
+    const route = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
+    const made = await github.request(route, { ...SHOP, issue_number: 7, body: "hello" }, { retry: false });
+    assert.deepEqual([made.status, made.data.id], [201, 0]);
+    assert.deepEqual(
+      heldBack.map(({ method, body }) => [method, body]),
+      [["POST", '{"body":"hello"}']],
+    );
+    server.fault({ times: 1 }, { kind: "status", status: 502 });
+    const read = github.request("GET /repos/{owner}/{repo}", SHOP, { retry: false });
+    await assert.rejects(read, { name: "TransientFailure" });
+    assert.equal(server.requests.length, 1);
   });
 
   it("gives text as text, and says so when JSON is none", async (t) => {

@@ -71,6 +71,15 @@ describe("comment-preview-url", () => {
     assert.equal(comments().length, 2);
   });
 
+  it("comments once although the answer to it was lost", async (t) => {
+    const { deployed, comments, github, recover, lastRun } = await scene(t);
+    github.fault({ route: CREATE }, { kind: "reset", afterHandling: true });
+    assert.equal((await deployed("a")).status, 500);
+    await recover();
+    assert.equal((await lastRun()).outputs.done, "left as it was");
+    assert.equal(comments().length, 2);
+  });
+
   it("comments once although GitHub failed in between", async (t) => {
     const { deployed, comments, breakDown, recover, lastRun, done } = await scene(t);
     breakDown({ route: CREATE });

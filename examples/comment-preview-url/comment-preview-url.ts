@@ -35,11 +35,12 @@ export default defineWorkflow({
             comment_id: own.id,
             body,
           })
-        : await github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
-            ...SHOP,
-            issue_number: number,
-            body,
-          });
+        : await github.request(
+            "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
+            { ...SHOP, issue_number: number, body },
+            // Should the answer be lost, the next attempt finds the comment.
+            { retry: false },
+          );
       return { url: data.html_url, done: own ? "updated" : "created" };
     });
     return comment;

@@ -64,6 +64,20 @@ describe("deployment-from-argocd", () => {
     assert.equal(done(CREATE), 1);
   });
 
+  it("records each once although the answers to both were lost", async (t) => {
+    const { argocd: send, states, github, recover, lastRun } = await scene(t);
+    for (const [route, phase] of [
+      [CREATE, "Running"],
+      [STATUS, "Succeeded"],
+    ] as const) {
+      github.fault({ route }, { kind: "reset", afterHandling: true });
+      assert.equal((await send("/deployments/argocd", argocd(phase))).status, 500);
+      await recover();
+      assert.equal((await lastRun()).status, "success");
+    }
+    assert.deepEqual(states(), [["pr-7", "success", "in_progress"]]);
+  });
+
   it("says in one line what is wrong with a template", async (t) => {
     const { argocd: send } = await scene(t);
     const answer = await send("/deployments/argocd", { ...argocd("Running"), revision: "<no value>" });

@@ -1,10 +1,13 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { workflowsOf } from "../app.ts";
 import { readConfig } from "../config.ts";
 import { CommandError } from "./command-error.ts";
+import { nearestPackage, nextCommands } from "./next-commands.ts";
 
-/** Writes a first workflow, a test for it, and what ArgoCD needs to start it. Overwrites nothing. */
+/**
+ * Writes a first workflow, a test for it, and what ArgoCD needs to start it; then says how to go on. Overwrites nothing.
+ */
 export async function init(name = "announce-preview"): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
     throw new CommandError(`${JSON.stringify(name)} is no name for a workflow: use letters, digits and dashes.`);
@@ -13,9 +16,12 @@ export async function init(name = "announce-preview"): Promise<void> {
   const { fileOf } = await workflowsOf({ ...config, workflowsDir: undefined }, { onClose: () => {} });
   if (fileOf.has(name)) throw new CommandError(`${name} is built in: choose another name.`);
   const folder = config.workflowsDir ?? "workflows";
+  // Where a package.json says that its files are CommonJS, Node alone would take the test for that.
+  const isCommonJs = nearestPackage(resolve(folder))?.manifest.type === "commonjs";
+  const ending = isCommonJs ? "mts" : "ts";
   const files = {
-    [`${name}.ts`]: workflowText(name),
-    [`${name}.test.ts`]: testText(name),
+    [`${name}.${ending}`]: workflowText(name),
+    [`${name}.test.${ending}`]: testText(name, ending),
     [`${name}.argocd.yaml`]: argocdText(name),
   };
   const paths = Object.entries(files).map(([file, text]) => ({ path: join(folder, file), text }));
@@ -26,10 +32,23 @@ export async function init(name = "announce-preview"): Promise<void> {
     writeFileSync(path, text, { flag: "wx" });
     process.stdout.write(`wrote ${path}\n`);
   }
-  process.stdout.write(
-    `\nTry it without sending anything:\n  WORKFLOWS_DIR=${folder} gh-runner run ${name} --dry-run --input '{"application":"pr-1234"}'\n`,
-  );
+  const next = nextCommands({ folder, program: process.argv[1] ?? "", cwd: process.cwd() });
+  const settings = `WORKFLOWS_DIR=${next.folder}`;
+  const hasToken = config.githubToken !== undefined || config.githubApp !== undefined;
+  const caller = config.authTokens.length > 0 ? ' -H "Authorization: Bearer one-of-AUTH_TOKENS"' : "";
+  const lines = [
+    "Next:",
+    ...next.install.map((command) => `  ${command}`),
+    `  node --test ${next.folder}/${name}.test.${ending}`,
+    `  ${settings} ${next.ghRunner} run ${name} --dry-run --input '${EXAMPLE}'`,
+    `  ${settings}${hasToken ? "" : " GITHUB_TOKEN=github_pat_yours"} ${next.ghRunner} serve`,
+    "And while that runs, from another terminal:",
+    `  curl -d '${EXAMPLE}'${caller} localhost:${config.port}/${name}`,
+  ];
+  process.stdout.write(`\n${lines.join("\n")}\n`);
 }
+
+const EXAMPLE = '{"application":"pr-1234"}';
 
 const workflowText = (name: string) => `import { defineWorkflow, skip } from "gh-runner";
 import * as z from "zod";
@@ -47,10 +66,10 @@ export default defineWorkflow({
 });
 `;
 
-const testText = (name: string) => `import assert from "node:assert/strict";
+const testText = (name: string, ending: string) => `import assert from "node:assert/strict";
 import { it } from "node:test";
 import { testRun } from "gh-runner/testing";
-import workflow from "./${name}.ts";
+import workflow from "./${name}.${ending}";
 
 it("announces a preview", async () => {
   const { run, dispatches } = await testRun(workflow, { body: { application: "pr-1234" } });

@@ -13,7 +13,9 @@ export async function listWorkflows({ json }: { readonly json?: true }): Promise
   const { onClose, close } = closingStack();
   try {
     const config = readConfig();
-    const { workflows, fileOf } = await workflowsOf(config, { onClose, variable: () => "set", hasWebhookSecret: true });
+    const means = { onClose, variable: () => "set", hasWebhookSecret: true };
+    const { workflows, fileOf, warnings } = await workflowsOf(config, means);
+    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
     const rows = workflows.map(
       (workflow) => [workflow.name, triggerOf(workflow), fileOf.get(workflow.name) ?? ""] as const,
     );

@@ -16,6 +16,8 @@ export type Ask = (
   options?: {
     /** Names a reading whose answer may be remembered with its ETag; GitHub is asked in any case. */
     readonly rememberAs?: string;
+    /** False: sent once, whatever becomes of it. */
+    readonly retry?: false | undefined;
   },
 ) => Promise<Answer>;
 
@@ -56,8 +58,8 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
   const rooms = new Map<string, Reservation>();
   let released = false;
 
-  const ask: Ask = async (attempted, route, parameters, expected, { rememberAs } = {}) => {
-    for (const delay of retriesMs) {
+  const ask: Ask = async (attempted, route, parameters, expected, { rememberAs, retry } = {}) => {
+    for (const delay of retry === false ? [] : retriesMs) {
       try {
         return await once();
       } catch (error) {

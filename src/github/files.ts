@@ -68,15 +68,27 @@ async function readFile(
 }
 
 /**
- * Whether a repository has a commit of this name: a hash, a branch or a tag. Asks for the hash alone, since the whole
- * commit brings its changes with it. GitHub says 422 when there is none, and 409 when there is no commit at all.
+ * Whether a repository has a commit of this name: its hash, whole or abbreviated, or a tag. A branch is not one: GitHub
+ * resolves it as well, but it names another commit tomorrow.
+ */
+export async function hasCommit(ask: Ask, repository: string, name: string): Promise<boolean> {
+  // Nothing that git could call a commit; as segments of a path the dots would name something else.
+  if (/(^|\/)\.{1,2}(\/|$)|\p{Cc}/u.test(name) || name.length > MAX_REF_CHARACTERS || !name.isWellFormed())
+    return false;
+  const hash = MAYBE_HASH.test(name) ? await hashOf(ask, repository, name) : undefined;
+  return hash?.startsWith(name.toLowerCase()) || (await hashOf(ask, repository, `tags/${name}`)) !== undefined;
+}
+
+/** Git abbreviates a hash to 4 digits at least. */
+const MAYBE_HASH = /^[0-9a-f]{4,64}$/i;
+
+/**
+ * The hash of the commit that GitHub finds. Asks for it alone, since the whole commit brings its changes with it. GitHub
+ * says 422 when there is none, and 409 when there is no commit at all.
+ * @param ref a hash, or `tags/NAME`.
  * @see https://docs.github.com/en/rest/commits/commits#get-a-commit
  */
-export async function hasCommit(ask: Ask, repository: string, ref: string): Promise<boolean> {
-  // As a segment of a path the first two would name another one; the others are nothing that git could call a commit.
-  if (ref === "." || ref === ".." || ref.length > MAX_REF_CHARACTERS || /\p{Cc}/u.test(ref) || !ref.isWellFormed()) {
-    return false;
-  }
+async function hashOf(ask: Ask, repository: string, ref: string): Promise<string | undefined> {
   const answer = await ask(
     { tried: `looking up the commit ${ref} in ${repository}`, repository, permission: "Contents: read" },
     "GET /repos/{owner}/{repo}/commits/{ref}",
@@ -84,8 +96,9 @@ export async function hasCommit(ask: Ask, repository: string, ref: string): Prom
     [200, 404, 409, 422],
   );
   if (answer.status === 404) await requireVisible(ask, repository);
+  if (answer.status !== 200) return undefined;
   // Whatever else answers 200 below this path, it is not a hash.
-  return answer.status === 200 && /^[0-9a-f]{40,64}$/.test(new TextDecoder().decode(answer.bytes).trim());
+  return /^[0-9a-f]{40,64}$/.exec(new TextDecoder().decode(answer.bytes).trim())?.[0];
 }
 
 /** The most that is taken for a ref in a request, too. */

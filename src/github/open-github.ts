@@ -160,17 +160,29 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   };
 }
 
+/** Of what is remembered, the part that is about the service's own credential at a GitHub. */
+export function ofOwnAccounts<T extends { readonly account: string }>(
+  { apiUrl, app }: Pick<OpenGitHubNeeds, "apiUrl" | "app">,
+  remembered: readonly T[],
+): readonly T[] {
+  const isOwn = (account: string) =>
+    app ? account === `app ${app.id}` || account.startsWith("installation ") : account === SERVICE_ACCOUNT;
+  return ofPrefix(`${new URL(apiUrl).host} `, remembered).filter(({ account }) => isOwn(account));
+}
+
+/** Those whose accounts begin so, without it. */
+function ofPrefix<T extends { readonly account: string }>(prefix: string, remembered: readonly T[]): readonly T[] {
+  return remembered.flatMap((each) =>
+    each.account.startsWith(prefix) ? [{ ...each, account: each.account.slice(prefix.length) }] : [],
+  );
+}
+
 /** The part of what is remembered that is about one host: another GitHub has limits of its own for the same account. */
 function ofHost(host: string, log: LimitLog): LimitLog {
   const prefix = `${host} `;
   const { shared } = log;
   return {
-    async recall(since) {
-      const all = await log.recall(since);
-      return all.flatMap(({ account, ...limits }) =>
-        account.startsWith(prefix) ? [{ account: account.slice(prefix.length), ...limits }] : [],
-      );
-    },
+    recall: async (since) => ofPrefix(prefix, await log.recall(since)),
     spend: (account, ...spent) => log.spend(prefix + account, ...spent),
     pause: (account, ...pause) => log.pause(prefix + account, ...pause),
     shared: shared && {

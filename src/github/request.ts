@@ -15,7 +15,7 @@ export async function request(
   ask: Ask,
   route: string,
   parameters: Readonly<Record<string, unknown>>,
-  { allow = [], repository }: RequestOptions,
+  { allow = [], repository, retry }: RequestOptions,
   otherwise: string,
 ): Promise<GitHubAnswer<unknown>> {
   const attempted = {
@@ -30,7 +30,7 @@ export async function request(
       remedy: 'Write it as the documentation does: "GET /repos/{owner}/{repo}".',
     });
   }
-  const answer = await ask(attempted, route, cleaned(parameters), [...SUCCESS, ...allow]);
+  const answer = await ask(attempted, route, cleaned(parameters), [...SUCCESS, ...allow], { retry });
   return { status: answer.status, headers: textHeaders(answer), data: dataOf(answer, attempted) };
 }
 

@@ -1,6 +1,7 @@
 import type { Workflow } from "../model/workflow.ts";
 import { fieldProblems } from "./field-problems.ts";
 import type { LoadedFile } from "./load-workflows.ts";
+import { webhookNameWarnings } from "./webhook-names.ts";
 
 export type CheckNeeds = {
   /** The value of an environment variable; throws when its file cannot be read. */
@@ -15,6 +16,8 @@ export type CheckedWorkflows = {
   readonly fileOf: ReadonlyMap<string, string>;
   /** The values of all variables that they declare. */
   readonly variables: Readonly<Record<string, string>>;
+  /** What is probably a mistake, and may be right: file, field and what was probably meant. */
+  readonly warnings: readonly string[];
 };
 
 /**
@@ -62,6 +65,9 @@ export function checkedWorkflows(
     workflows: found.map(({ workflow }) => workflow),
     fileOf: new Map(found.map(({ workflow, file }) => [workflow.name, file])),
     variables,
+    warnings: found.flatMap(({ workflow: { on }, file }) =>
+      on.github ? webhookNameWarnings(on.github).map((warning) => `${file}: ${warning}`) : [],
+    ),
   };
 }
 

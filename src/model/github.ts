@@ -4,7 +4,7 @@ import type { Json } from "./run.ts";
 /**
  * What a workflow may ask of GitHub. Repositories are `owner/name`. Every method throws a `PermanentFailure`, a
  * `TransientFailure` or a `LimitReached`; transient faults have then already been tried three times. After a lost
- * answer a request is sent again, so a write may happen twice.
+ * answer a request is sent again, so a write may happen twice; `request` has an option against that.
  */
 export type GitHub = {
   /**
@@ -41,8 +41,8 @@ export type GitHub = {
     paths: readonly string[],
     options?: { ref?: string | undefined; beforeWritingTo?: string | undefined },
   ): Promise<{ path: string; text: string } | undefined>;
-  /** Whether a repository has a commit of this name: a hash, whole or shortened, a branch or a tag. */
-  hasCommit(repository: string, ref: string): Promise<boolean>;
+  /** Whether a repository has a commit of this name: a hash, whole or abbreviated, or a tag. A branch is not one. */
+  hasCommit(repository: string, name: string): Promise<boolean>;
   /** Sends a `repository_dispatch` event. Resolves once GitHub has accepted it (204). It may arrive twice. */
   dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
   /**
@@ -69,6 +69,11 @@ export type RequestOptions = {
   readonly allow?: readonly number[];
   /** `owner/name`, for routes without `{owner}` and `{repo}`: whose token is used. TARGET_REPO without it. */
   readonly repository?: string;
+  /**
+   * Sent once in an attempt: after a passing fault, such as a lost answer, it is not sent again, and its
+   * `TransientFailure` is thrown at once. The next attempt of the run can look what has become of it.
+   */
+  readonly retry?: false;
 };
 
 export type GitHubAnswer<Data> = {

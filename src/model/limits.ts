@@ -12,6 +12,9 @@ export type Pause = {
   readonly strikes: number;
 };
 
+/** A pause as it is written down, with whose it is. */
+export type StoredPause = Pause & Pick<AccountLimits, "account">;
+
 export type AccountLimits = {
   /** Whose limits they are: see `Credential` in github/credentials.ts. Never holds a token. */
   readonly account: string;

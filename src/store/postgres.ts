@@ -261,3 +261,4 @@ export async function migratePostgres(
 
 // The release has one file for all that needs PostgreSQL's libraries.
 export { exportPostgres, importPostgres } from "./postgres/move.ts";
+export { storedPausesInSchema } from "./postgres/stored-pauses.ts";

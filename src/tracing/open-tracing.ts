@@ -21,6 +21,11 @@ export type Tracing = {
   readonly inbound: MiddlewareHandler;
   /** What is kept with a run that comes of the request under way; undefined outside of one. */
   note(): string | undefined;
+  /**
+   * What names the span under way in a log record; undefined outside of one.
+   * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+   */
+  ids(): { trace_id: string; span_id: string } | undefined;
   close(): Promise<void>;
 };
 
@@ -117,6 +122,10 @@ export function openTracing({ store, scrub, now, ...needs }: TracingNeeds): Trac
     note() {
       const span = current.getStore();
       return span && traceNote(span.spanContext(), now());
+    },
+    ids() {
+      const { traceId, spanId } = current.getStore()?.spanContext() ?? {};
+      return traceId === undefined || spanId === undefined ? undefined : { trace_id: traceId, span_id: spanId };
     },
     close,
   };

@@ -32,6 +32,8 @@ export type AttemptNeeds = {
   readonly hide: (token: string) => () => void;
   readonly scrub: (text: string) => string;
   readonly log: Log;
+  /** Names the trace that the attempt belongs to, for its log records. */
+  readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "step">;
   /** Writes until the store takes it. */
@@ -83,6 +85,7 @@ export async function attemptRun(
       attempt: number,
       duration_ms: endedAt - startedAt,
       github_request_id: seen.requestId,
+      ...needs.traceIds?.(),
     });
     const { reason, kind } = { reason: undefined, kind: undefined, ...outcome };
     const attempt = {

@@ -25,6 +25,8 @@ export type ContextNeeds = {
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
   readonly scrub: (text: string) => string;
   readonly log: Log;
+  /** Names the trace that the attempt belongs to, for what its workflow logs. */
+  readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "step">;
   readonly insist: StoreHealth["insist"];
@@ -40,7 +42,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
   const { run, attempt, steps } = claim;
   const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
   const begun = new Set<string>();
-  const facts = { run: run.id, workflow: run.workflow, attempt };
+  const facts = { run: run.id, workflow: run.workflow, attempt, ...needs.traceIds?.() };
   return {
     ...givenOf(workflow, run.input),
     github: until(needs, github),

@@ -22,7 +22,7 @@ export type EnvironmentReadyOptions = {
   readonly eventType?: string;
   /** Applications whose names do not start so are skipped: "pr-" without it, none with "". */
   readonly applicationPrefix?: string;
-  /** Before it is dispatched the commit must exist in the target repository; it is not looked up without it. */
+  /** Before it is dispatched the target repository must have the commit, by hash or tag; it is not looked up without it. */
   readonly verifyCommit?: boolean;
   /** Within so many seconds the same commit for the same application is skipped; 0 or nothing: never. */
   readonly dedupeSeconds?: number;
@@ -109,7 +109,9 @@ export function environmentReady(given: EnvironmentReadyOptions) {
         throw new PermanentFailure({
           tried: `verifying the commit of ${application}`,
           happened: `${targetRepo} has no commit ${commitHash.slice(0, 100)}, which stands under ${tagKey} in ${where}`,
-          remedy: `Push that commit to ${targetRepo} or mend the file; VERIFY_COMMIT=false dispatches without looking.`,
+          remedy:
+            `Push that commit to ${targetRepo} or mend the file: a hash or a tag is looked for, and a branch is neither; ` +
+            "VERIFY_COMMIT=false dispatches without looking.",
         });
       }
       if (options.dedupeSeconds > 0) {

@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { VERSION } from "../version.ts";
+import { CommandError } from "./command-error.ts";
+
+export type Situation = {
+  /** Where the workflow was written. */
+  readonly folder: string;
+  /** The file that this process runs. */
+  readonly program: string;
+  /** In what the commands are given. */
+  readonly cwd: string;
+};
+
+export type NextCommands = {
+  /** What the folder lacks to import `gh-runner` outside of the service. */
+  readonly install: readonly string[];
+  /** How `gh-runner` is called where these have run. */
+  readonly ghRunner: string;
+  /** The folder, as it is named there. */
+  readonly folder: string;
+};
+
+/** How to go on with a folder of workflows: true with and without a package.json, in a checkout and outside of one. */
+export function nextCommands({ folder, program, cwd }: Situation): NextCommands {
+  const isBelow = !relative(cwd, resolve(cwd, folder)).startsWith("..");
+  const base = isBelow ? cwd : resolve(cwd, folder);
+  const go = isBelow ? [] : [`cd ${quoted(base)}`];
+  const named = quoted(relative(base, resolve(cwd, folder)) || ".");
+  const found = testingOf(resolve(cwd, folder));
+  if (found === undefined) return { install: [...go, ...installOf(program)], ghRunner: "npx gh-runner", folder: named };
+  const isInstalled = found.includes("/node_modules/");
+  const own = `node ${quoted(relative(base, realpathSync(program)))}`;
+  return { install: go, ghRunner: isInstalled ? "npx gh-runner" : own, folder: named };
+}
+
+/** Where the folder's tests find `gh-runner/testing`. */
+function testingOf(folder: string): string | undefined {
+  try {
+    return createRequire(join(folder, "a.test.ts")).resolve("gh-runner/testing");
+  } catch {
+    return undefined;
+  }
+}
+
+/** From a checkout the package is made, into the folder that depends on it; else it is where this one came from. */
+function installOf(program: string): readonly string[] {
+  const home = nearestPackage(dirname(realpathSync(program)));
+  if (home?.manifest.name !== "gh-runner" || home.manifest.private !== true) {
+    return [`npm install --save-dev gh-runner@${VERSION} @types/node`];
+  }
+  return [
+    `npm --prefix ${quoted(home.folder)} run package -- --pack-destination "$PWD"`,
+    `npm install --save-dev ./gh-runner-${VERSION}.tgz @types/node`,
+  ];
+}
+
+type Manifest = { readonly name?: unknown; readonly private?: unknown; readonly type?: unknown };
+
+/** What Node takes a file in this folder to belong to. */
+export function nearestPackage(folder: string): { folder: string; manifest: Manifest } | undefined {
+  const file = join(folder, "package.json");
+  if (existsSync(file)) return { folder, manifest: manifestIn(file) };
+  const above = dirname(folder);
+  return above === folder ? undefined : nearestPackage(above);
+}
+
+function manifestIn(file: string): Manifest {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) ?? {};
+  } catch (cause) {
+    throw new CommandError(`${file} cannot be read as JSON (${(cause as Error).message}): mend it.`, { cause });
+  }
+}
+
+/** As a shell takes it for one word. */
+function quoted(text: string): string {
+  return /^[\w./@:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,32 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import type { StoredPause } from "../model/limits.ts";
+
+/** The pauses that the store of a folder holds; none without a store. Only reads, whoever uses the store meanwhile. */
+export function storedPausesIn(folder: string): readonly StoredPause[] {
+  const file = join(folder, "gh-runner.sqlite");
+  if (!exists(file)) return [];
+  const db = new DatabaseSync(addressOf(file), { readOnly: true, timeout: 1000 });
+  try {
+    if (!db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'github_pauses'").get()) return [];
+    return db.prepare("SELECT account, until, strikes FROM github_pauses").all() as StoredPause[];
+  } finally {
+    db.close();
+  }
+}
+
+/** Says when it may not look, other than `existsSync`. */
+const exists = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined;
+
+/**
+ * A reader of a database that nobody uses would make its `-shm` and `-wal` and leave them behind, as its own user's:
+ * the service might then not be able to write them. With `immutable` none is needed, since nobody writes.
+ * @see https://www.sqlite.org/wal.html#read_only_databases
+ */
+function addressOf(file: string): URL {
+  const address = pathToFileURL(file);
+  if (!exists(`${file}-shm`)) address.searchParams.set("immutable", "1");
+  return address;
+}

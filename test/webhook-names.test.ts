@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { webhookNameWarnings } from "../src/load/webhook-names.ts";
+import { WEBHOOKS } from "../src/load/webhooks.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+import { startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+type Described = {
+  readonly $ref?: string;
+  readonly oneOf?: readonly Described[];
+  readonly enum?: readonly string[];
+} & {
+  readonly properties?: Readonly<Record<string, Described>>;
+};
+
+type Description = {
+  readonly "x-webhooks": Readonly<
+    Record<
+      string,
+      { post: { "x-github": { subcategory: string }; requestBody: { content: Record<string, { schema: Described }> } } }
+    >
+  >;
+  readonly components: { readonly schemas: Readonly<Record<string, Described>> };
+};
+
+/** Events with their actions as GitHub describes them, in all its editions. */
+function describedWebhooks(): Record<string, string> {
+  const folder = new URL(".", import.meta.resolve("@octokit/openapi/generated/api.github.com.json"));
+  const found = new Map<string, Set<string>>();
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".json") && !name.includes("deref"))) {
+    const description: Description = JSON.parse(readFileSync(fileURLToPath(new URL(file, folder)), "utf8"));
+    const meant = (schema: Described): Described =>
+      schema.$ref ? (description.components.schemas[schema.$ref.split("/").at(-1) ?? ""] ?? {}) : schema;
+    for (const { post } of Object.values(description["x-webhooks"])) {
+      // The header's example is wrong for some, such as "discussions".
+      const event = post["x-github"].subcategory.replaceAll("-", "_");
+      const actions = found.get(event) ?? new Set();
+      found.set(event, actions);
+      const schemas = Object.values(post.requestBody.content).map(({ schema }) => meant(schema));
+      for (const { properties } of schemas.flatMap((schema) => [schema, ...(schema.oneOf ?? []).map(meant)])) {
+        for (const action of meant(properties?.action ?? {}).enum ?? []) actions.add(action);
+      }
+    }
+  }
+  return Object.fromEntries([...found].map(([event, actions]) => [event, [...actions].sort().join(" ")]));
+}
+
+/** Actions that `@octokit/webhooks-types` has and GitHub no longer describes; test/workflow-types.ts asks for them. */
+const OF_OLD: Readonly<Record<string, string>> = { security_advisory: "performed", secret_scanning_alert: "revoked" };
+
+describe("the names of GitHub's webhooks", () => {
+  it("are those of GitHub's own descriptions", () => {
+    const listed = Object.entries(WEBHOOKS).map(([event, actions]) => [
+      event,
+      actions
+        .split(" ")
+        .filter((action) => action !== OF_OLD[event])
+        .join(" "),
+    ]);
+    assert.deepEqual(Object.fromEntries(listed), { ...describedWebhooks(), repository_dispatch: "*" });
+  });
+
+  const on = (events: unknown, actions?: unknown) =>
+    webhookNameWarnings({ events, actions } as NonNullable<Workflow["on"]["github"]>);
+
+  it("are taken as they are", () => {
+    assert.deepEqual(on("push"), []);
+    assert.deepEqual(on(["issues", "pull_request"], ["opened", "synchronize"]), []);
+    assert.deepEqual(on("pull_request", ["review_requested"]), []);
+    assert.deepEqual(on("repository_dispatch", ["whatever the sender says"]), []);
+  });
+
+  it("are told when they are misspelt, with the nearest", () => {
+    assert.deepEqual(on("pull_requst", ["openend"]), [
+      'on.github.events: no event "pull_requst" of GitHub is known: is "pull_request" meant?',
+      'on.github.actions: no action "openend" of pull_request is known: is "opened" meant?',
+    ]);
+    assert.deepEqual(on(["push", "Workflow-Run"]), [
+      'on.github.events: no event "Workflow-Run" of GitHub is known: is "workflow_run" meant?',
+    ]);
+  });
+
+  it("are told when nothing is near", () => {
+    assert.deepEqual(on("pull_request_target", ["opened"]), [
+      'on.github.events: no event "pull_request_target" of GitHub is known: ' +
+        "see https://docs.github.com/en/webhooks/webhook-events-and-payloads",
+    ]);
+    assert.deepEqual(on("issue_comment", ["deploy"]), [
+      'on.github.actions: no action "deploy" of issue_comment is known: known are created, deleted, edited, pinned, unpinned',
+    ]);
+    assert.deepEqual(on("push", ["opened"]), [
+      'on.github.actions: no action "opened" of push is known: it comes without one',
+    ]);
+  });
+});
+
+describe("a service with misspelt names of webhooks", () => {
+  it("starts, and warns with file, field and the nearest name", async (t) => {
+    const folder = workflowsFolder(t, {
+      "hook.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "hook", on: { github: { events: "pull_requst", actions: ["openend"] } }, async run() {} });`,
+    });
+    const { log } = await startService(t, {
+      settings: { WORKFLOWS_DIR: folder, GITHUB_WEBHOOK_SECRET: "s".repeat(20) },
+    });
+    const warned = log().filter(({ level, msg }) => level === "warn" && String(msg).startsWith("hook.ts"));
+    assert.deepEqual(
+      warned.map(({ msg }) => msg),
+      [
+        'hook.ts: on.github.events: no event "pull_requst" of GitHub is known: is "pull_request" meant?',
+        'hook.ts: on.github.actions: no action "openend" of pull_request is known: is "opened" meant?',
+      ],
+    );
+  });
+});
