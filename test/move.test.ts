@@ -207,6 +207,56 @@ describe("an import into SQLite", () => {
 describe("an import into PostgreSQL", () => {
   const schemaOf = (target: Record<string, string>) => target.DATABASE_SCHEMA as string;
 
+  it("takes as long for the last run as for the first, whatever the database knew of the tables", async (t) => {
+    const target = placeOf(t, "PostgreSQL");
+    await command(["migrate"], target);
+    await ask(postgres.url, `VACUUM ANALYZE ${schemaOf(target)}.runs`);
+    const text = exportOf(2000, { large: 150, bytes: 45_000 });
+    assert.equal((await command(["import", fileOf(t, text)], target)).code, 0);
+    const reads = async () =>
+      (await ask(
+        postgres.url,
+        "SELECT seq_scan::int, idx_scan::int FROM pg_stat_all_tables WHERE schemaname = $1 AND relname = 'runs'",
+        [schemaOf(target)],
+      )) as [{ seq_scan: number; idx_scan: number }];
+    await until("the checks of its foreign keys are counted", async () => (await reads())[0].idx_scan >= 4000);
+    assert.ok((await reads())[0].seq_scan < 100);
+  });
+
+  it("leaves statistics, so that the first page is as fast as later ones", async (t) => {
+    const target = placeOf(t, "PostgreSQL");
+    await command(["import", fileOf(t, exportOf(1000))], target);
+    const known = await ask(
+      postgres.url,
+      "SELECT relname, reltuples FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r' AND reltuples = 1000 ORDER BY relname",
+      [schemaOf(target)],
+    );
+    assert.deepEqual(
+      known.map(({ relname }) => relname),
+      ["attempts", "runs", "steps"],
+    );
+  });
+
+  it("is not ended by the limits of time of its role", async (t) => {
+    const target = placeOf(t, "PostgreSQL");
+    await command(["migrate"], target);
+    const role = schemaOf(target);
+    await ask(postgres.url, `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'secret'`);
+    t.after(() => ask(postgres.url, `DROP ROLE ${role}`));
+    const names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"];
+    const known = await ask(postgres.url, "SELECT name FROM pg_settings WHERE name = ANY ($1)", [names]);
+    for (const { name } of known) await ask(postgres.url, `ALTER ROLE ${role} SET ${name} = '100ms'`);
+    const url = Object.assign(new URL(postgres.url), { username: role, password: "secret" }).href;
+    const text = exportOf(1000);
+    const { child, ended } = await begunImport(t, { ...target, DATABASE_URL: url }, text);
+    const waiting =
+      "SELECT 1 FROM pg_stat_activity WHERE usename = $1 AND state = 'idle in transaction' AND now() - state_change > '200ms'";
+    await until("it has waited for its input", async () => (await ask(postgres.url, waiting, [role])).length > 0);
+    child.stdin.end(text.slice(-100));
+    const { code, stderr } = await ended();
+    assert.equal(code, 0, stderr);
+  });
+
   it("that waits for somebody's lock can be stopped", async (t) => {
     const [target, text] = [placeOf(t, "PostgreSQL"), exportOf(10)];
     await command(["migrate"], target);
