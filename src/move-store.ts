@@ -1,4 +1,3 @@
-import type { Clock } from "./model/clock.ts";
 import { databaseOf, type StoreSettings } from "./open-store.ts";
 import { batchesOf, FIRST_LINE, lastLine, lineOf } from "./store/move/lines.ts";
 import type { StoreRecord } from "./store/move/record.ts";
@@ -44,19 +43,20 @@ async function readStore(settings: StoreSettings, add: (record: StoreRecord) => 
 
 /**
  * Fills the store of the settings with an export, all of it or nothing.
+ * @param source fails when the signal is aborted, with its reason.
  * @returns how many runs there are now.
  * @throws Error that says what to do: when the store has runs already, or the export is not whole.
  */
 export async function importStore(
   settings: StoreSettings,
   source: AsyncIterable<Uint8Array>,
-  { now }: Pick<Clock, "now">,
+  { now, signal }: { readonly now: () => number; readonly signal: AbortSignal },
 ): Promise<number> {
   const batches = batchesOf(source);
   const database = databaseOf(settings);
   if (database) {
     const { importPostgres } = await import("./store/postgres.ts");
-    return importPostgres({ ...database, onError: () => {} }, batches, now());
+    return importPostgres({ ...database, onError: () => {} }, batches, { now: now(), signal });
   }
   const { importSqlite } = await import("./store/move/sqlite.ts");
   return importSqlite(settings.dataDir, batches);

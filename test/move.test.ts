@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import pg from "pg";
+import { moveProgress } from "../src/cli/move-progress.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { openStore, type StoreSettings } from "../src/open-store.ts";
 import { fillWithAllKinds, toldBy } from "./support/all-kinds.ts";
-import { until } from "./support/clock.ts";
-import { command } from "./support/command.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { command, type StartedCommand, startCommand } from "./support/command.ts";
+import { mounted } from "./support/disk.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { lossyProxy } from "./support/lossy-proxy.ts";
 import { postgresForTests } from "./support/postgres.ts";
+import { ask } from "./support/postgres-history.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
 const postgres = postgresForTests();
@@ -47,6 +54,38 @@ function fileOf(t: TestContext, text: string): string {
   const file = join(temporaryFolder(t), "runs.jsonl");
   writeFileSync(file, text);
   return file;
+}
+
+/** An export of runs that have ended, a step and an attempt each; the first `large` were given so many bytes. */
+function exportOf(count: number, { large = 0, bytes = 0 } = {}): string {
+  const lines = Array.from({ length: count }, (_, at) => {
+    const [acceptedAt, endedAt] = [1_795_000_000_000 + at, 1_795_000_000_900 + at];
+    const times = { startedAt: acceptedAt, endedAt };
+    const counts = { begun: 1, failures: 0, stepsFrom: 1 };
+    const run = {
+      ...{ id: randomUUID(), workflow: "deploy", group: `pr-${at}`, ownToken: false, status: "success" },
+      ...{ input: { text: randomBytes(at < large ? bytes : 0).toString("base64") }, outputs: { ok: true } },
+      ...{ acceptedAt, retriesFrom: acceptedAt, ...times, ...counts },
+      attempts: [{ number: 1, ...times, outcome: "success" }],
+      steps: [{ name: "dispatch", attempt: 1, ...times, result: { ok: true } }],
+    };
+    return JSON.stringify({ run });
+  });
+  const first = JSON.stringify({ format: "gh-runner export", version: 1 });
+  return [first, ...lines, JSON.stringify({ end: { records: count } }), ""].join("\n");
+}
+
+/** Starts an import that has read nearly all of an export, and waits for the rest. */
+async function begunImport(t: TestContext, target: Record<string, string>, text: string): Promise<StartedCommand> {
+  const started = startCommand(t, ["import"], target);
+  await new Promise((resolve) => started.child.stdin.write(text.slice(0, -100), resolve));
+  return started;
+}
+
+/** It holds nothing, and takes all. */
+async function assertEmpty(t: TestContext, target: Record<string, string>, text: string): Promise<void> {
+  const { code, stderr } = await command(["import", fileOf(t, text)], target);
+  assert.equal(code, 0, stderr);
 }
 
 const takeEverything = async (store: RunStore) =>
@@ -113,6 +152,18 @@ for (const [from, to] of [
       assert.equal(await exported(target), before);
     });
 
+    it("that is stopped by a signal leaves nothing behind, and says so", async (t) => {
+      const [target, text] = [placeOf(t, to), exportOf(3000)];
+      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+        const { child, ended } = await begunImport(t, target, text);
+        child.kill(signal);
+        const { code, stdout, stderr } = await ended();
+        const said = `Cannot import: it was stopped by ${signal}. Nothing was imported.\n`;
+        assert.deepEqual({ code, stdout, stderr }, { code: 1, stdout: "", stderr: said });
+      }
+      await assertEmpty(t, target, text);
+    });
+
     it("leaves nothing behind when a line is broken, and names it", async (t) => {
       const [source, target] = [placeOf(t, from), placeOf(t, to)];
       await withStore(source, fillWithAllKinds);
@@ -138,6 +189,146 @@ for (const [from, to] of [
     });
   });
 }
+
+describe("an import into SQLite", () => {
+  it("for which the disk has no room leaves nothing behind, and says so", async (t) => {
+    const folder = mounted(t, "size=6m");
+    if (!folder) return;
+    const { code, stderr } = await command(["import", fileOf(t, exportOf(20_000))], { DATA_DIR: folder });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^Cannot import into .* \(.*disk.*\)\. See that its disk .* has room .*Nothing was imported\.\n$/,
+    );
+    await assertEmpty(t, { DATA_DIR: folder }, exportOf(3000));
+  });
+});
+
+describe("an import into PostgreSQL", () => {
+  const schemaOf = (target: Record<string, string>) => target.DATABASE_SCHEMA as string;
+
+  it("takes as long for the last run as for the first, whatever the database knew of the tables", async (t) => {
+    const target = placeOf(t, "PostgreSQL");
+    await command(["migrate"], target);
+    await ask(postgres.url, `VACUUM ANALYZE ${schemaOf(target)}.runs`);
+    const text = exportOf(2000, { large: 150, bytes: 45_000 });
+    assert.equal((await command(["import", fileOf(t, text)], target)).code, 0);
+    const reads = async () =>
+      (await ask(
+        postgres.url,
+        "SELECT seq_scan::int, idx_scan::int FROM pg_stat_all_tables WHERE schemaname = $1 AND relname = 'runs'",
+        [schemaOf(target)],
+      )) as [{ seq_scan: number; idx_scan: number }];
+    await until("the checks of its foreign keys are counted", async () => (await reads())[0].idx_scan >= 4000);
+    assert.ok((await reads())[0].seq_scan < 100);
+  });
+
+  it("leaves statistics, so that the first page is as fast as later ones", async (t) => {
+    const target = placeOf(t, "PostgreSQL");
+    await command(["import", fileOf(t, exportOf(1000))], target);
+    const known = await ask(
+      postgres.url,
+      "SELECT relname, reltuples FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r' AND reltuples = 1000 ORDER BY relname",
+      [schemaOf(target)],
+    );
+    assert.deepEqual(
+      known.map(({ relname }) => relname),
+      ["attempts", "runs", "steps"],
+    );
+  });
+
+  it("is not ended by the limits of time of its role", async (t) => {
+    const target = placeOf(t, "PostgreSQL");
+    await command(["migrate"], target);
+    const role = schemaOf(target);
+    await ask(postgres.url, `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'secret'`);
+    t.after(() => ask(postgres.url, `DROP ROLE ${role}`));
+    const names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"];
+    const known = await ask(postgres.url, "SELECT name FROM pg_settings WHERE name = ANY ($1)", [names]);
+    for (const { name } of known) await ask(postgres.url, `ALTER ROLE ${role} SET ${name} = '100ms'`);
+    const url = Object.assign(new URL(postgres.url), { username: role, password: "secret" }).href;
+    const text = exportOf(1000);
+    const { child, ended } = await begunImport(t, { ...target, DATABASE_URL: url }, text);
+    const waiting =
+      "SELECT 1 FROM pg_stat_activity WHERE usename = $1 AND state = 'idle in transaction' AND now() - state_change > '200ms'";
+    await until("it has waited for its input", async () => (await ask(postgres.url, waiting, [role])).length > 0);
+    child.stdin.end(text.slice(-100));
+    const { code, stderr } = await ended();
+    assert.equal(code, 0, stderr);
+  });
+
+  it("that waits for somebody's lock can be stopped", async (t) => {
+    const [target, text] = [placeOf(t, "PostgreSQL"), exportOf(10)];
+    await command(["migrate"], target);
+    const other = new pg.Client({ connectionString: postgres.url });
+    await other.connect();
+    t.after(() => other.end());
+    await other.query(`BEGIN; LOCK TABLE ${schemaOf(target)}.runs IN ROW EXCLUSIVE MODE`);
+    const { child, ended } = await begunImport(t, target, text);
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE ${schemaOf(target)}.%'`;
+    await until("it waits", async () => (await ask(postgres.url, waiting)).length > 0);
+    child.kill("SIGTERM");
+    const { code, stderr } = await ended();
+    assert.deepEqual([code, stderr], [1, "Cannot import: it was stopped by SIGTERM. Nothing was imported.\n"]);
+    await other.query("ROLLBACK");
+    await assertEmpty(t, target, text);
+  });
+
+  it("that loses its connection leaves nothing behind, and says so", async (t) => {
+    const [target, text] = [placeOf(t, "PostgreSQL"), exportOf(3000)];
+    const { child, ended } = await begunImport(t, target, text);
+    await ask(
+      postgres.url,
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'gh-runner' AND query LIKE $1",
+      [`%${schemaOf(target)}.%`],
+    );
+    child.stdin.end(text.slice(-100));
+    const { code, stderr } = await ended();
+    assert.equal(code, 1);
+    assert.match(stderr, /^Cannot use PostgreSQL at 127\.0\.0\.1.*\. Nothing was imported\.\n$/);
+    await assertEmpty(t, target, text);
+  });
+
+  it("that loses the answer to its commit says that it does not know, and the next one does", async (t) => {
+    const proxy = await lossyProxy(t, postgres.url);
+    for (const [loss, next] of [
+      ["answer", /it has runs already/],
+      ["all", /^$/],
+    ] as const) {
+      const [target, file] = [placeOf(t, "PostgreSQL"), fileOf(t, exportOf(10))];
+      await command(["migrate"], target);
+      proxy.lose(() => loss);
+      const { code, stderr } = await command(["import", file], { ...target, DATABASE_URL: proxy.url });
+      assert.equal(code, 1);
+      assert.match(stderr, /^Cannot use PostgreSQL .* Either all was imported or nothing: import again.*\n$/);
+      assert.match((await command(["import", file], target)).stderr, next);
+    }
+  });
+
+  it("for which the database has no room leaves nothing behind, and says so", async (t) => {
+    const [{ folder }] = (await ask(postgres.url, "SELECT current_setting('data_directory') AS folder")) as [
+      { folder: string },
+    ];
+    const owner = statSync(folder, { throwIfNoEntry: false });
+    if (!owner) return t.skip("the database is on another machine");
+    const disk = mounted(t, `size=1m,mode=700,uid=${owner.uid},gid=${owner.gid}`);
+    if (!disk) return;
+    const target = placeOf(t, "PostgreSQL");
+    const [schema, text] = [schemaOf(target), exportOf(10_000)];
+    await ask(postgres.url, `CREATE TABLESPACE ${schema} LOCATION '${disk}'`);
+    await command(["migrate"], target);
+    await ask(postgres.url, `ALTER TABLE ${schema}.runs SET TABLESPACE ${schema}`);
+    const { code, stderr } = await command(["import", fileOf(t, text)], target);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^Cannot use PostgreSQL .*No space left .*\. Make room on its disk\. Nothing was imported\.\n$/,
+    );
+    await ask(postgres.url, `ALTER TABLE ${schema}.runs SET TABLESPACE pg_default`);
+    await ask(postgres.url, `DROP TABLESPACE ${schema}`);
+    await assertEmpty(t, target, text);
+  });
+});
 
 describe("a service that is moved", () => {
   it("carries out what waited once, without the token that came with another run", async (t) => {
@@ -178,6 +369,10 @@ describe("an export", () => {
     assert.match(none.stderr, /^Cannot use the schema test_\w+ in PostgreSQL: it is not there\. .*gh-runner migrate/);
     const missing = await command(["import", "/nowhere/runs.jsonl"], empty);
     assert.match(missing.stderr, /^Cannot import \/nowhere\/runs\.jsonl: ENOENT/);
+    for (const place of [empty, placeOf(t, "PostgreSQL")]) {
+      const folder = await command(["import", temporaryFolder(t)], place);
+      assert.match(folder.stderr, /^Cannot import \/.*: EISDIR.*\. Nothing was imported\.\n$/);
+    }
     await withStore(empty, async () => {});
     const unwritable = await command(["export", "--output", "/nowhere/runs.jsonl"], empty);
     assert.match(unwritable.stderr, /^Cannot export to \/nowhere\/runs\.jsonl: ENOENT/);
@@ -208,5 +403,53 @@ describe("an export", () => {
       assert.match(stdout, /"status":"running"/);
       await takeEverything(store);
     });
+  });
+
+  it("that is stopped by a signal, or that nobody reads to its end, leaves no file and says so", async (t) => {
+    for (const place of [placeOf(t, "SQLite"), placeOf(t, "PostgreSQL")]) {
+      await command(["import", fileOf(t, exportOf(20_000))], place);
+      const folder = temporaryFolder(t);
+      const file = join(folder, "runs.jsonl");
+      const toFile = startCommand(t, ["export", "--output", file], place);
+      await until("it writes", () => readdirSync(folder).length > 0);
+      toFile.child.kill("SIGTERM");
+      const stopped = await toFile.ended();
+      assert.deepEqual(stopped.stderr, `Cannot export: it was stopped by SIGTERM. There is no ${file}.\n`);
+      assert.deepEqual(readdirSync(folder), []);
+
+      const toReader = startCommand(t, ["export"], place);
+      await once(toReader.child.stdout, "readable");
+      toReader.child.kill("SIGINT");
+      const cutOff = await toReader.ended();
+      assert.match(cutOff.stderr, /^Cannot export: it was stopped by SIGINT\. What was written lacks its last line/);
+
+      const unread = startCommand(t, ["export"], place);
+      unread.child.stdout.destroy();
+      const { code, stderr } = await unread.ended();
+      assert.match(stderr, /^Cannot export to the standard output: write EPIPE\. [^\n]+\n$/);
+      assert.deepEqual([stopped.code, cutOff.code, code], [1, 1, 1]);
+    }
+  });
+});
+
+describe("what an import says on a terminal", () => {
+  it("comes when it takes longer than a moment, twice a second at most", () => {
+    const [clock, said] = [movedClock(), [] as string[]];
+    const shown = { show: (text: string) => void said.push(text), clear() {} };
+    const { add } = moveProgress("importing", { total: 667_000_000, shown, now: clock.now });
+    add(60_000_000);
+    clock.move(1900);
+    add(60_000_000);
+    assert.deepEqual(said, []);
+    clock.move(2100);
+    add(10_000_000);
+    clock.move(400);
+    add(10_000_000);
+    clock.move(100);
+    add(10_000_000);
+    assert.deepEqual(said, [
+      "importing, 130 of 667 MB, 4 s; Ctrl-C ends it",
+      "importing, 150 of 667 MB, 5 s; Ctrl-C ends it",
+    ]);
   });
 });

@@ -4,21 +4,19 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import type { NewRun } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { movedClock, until } from "./support/clock.ts";
+import { mounted } from "./support/disk.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { integrity, readHistory } from "./support/history.ts";
 import { fixedPort, listening, spawnService } from "./support/process.ts";
@@ -60,22 +58,6 @@ function smallDisk(t: TestContext): SmallDisk | undefined {
     },
     makeRoom: () => rmSync(ballast),
   };
-}
-
-function mounted(t: TestContext, options: string): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "gh-runner-disk-"));
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder], { stdio: "pipe" });
-  } catch {
-    rmdirSync(folder);
-    t.skip("only root can mount a small disk");
-    return undefined;
-  }
-  t.after(() => {
-    execFileSync("umount", ["--lazy", folder]);
-    rmdirSync(folder);
-  });
-  return folder;
 }
 
 describe("while the disk is full", () => {

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
+import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -7,12 +8,41 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 type EndedCommand = { code: number | null; stdout: string; stderr: string };
 
 /** `gh-runner …` as a process of its own, with these settings alone. */
-export async function command(args: readonly string[], settings: Record<string, string> = {}): Promise<EndedCommand> {
+export function command(args: readonly string[], settings: Record<string, string> = {}): Promise<EndedCommand> {
+  const child = start(args, settings);
+  child.stdin.end();
+  return endOf(child);
+}
+
+export type StartedCommand = {
+  /** What it reads comes from the test. */
+  readonly child: ChildProcessWithoutNullStreams;
+  /** Reads what it writes, until it ends. */
+  ended(): Promise<EndedCommand>;
+};
+
+/** The same while it goes on; it ends with the test at the latest. */
+export function startCommand(
+  t: TestContext,
+  args: readonly string[],
+  settings: Record<string, string> = {},
+): StartedCommand {
+  const child = start(args, settings);
+  t.after(() => void child.kill("SIGKILL"));
+  return { child, ended: () => endOf(child) };
+}
+
+function start(args: readonly string[], settings: Record<string, string>): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, ["src/main.ts", ...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, ...settings },
-    stdio: ["ignore", "pipe", "pipe"],
   });
+  // It may have ended before it has read everything.
+  child.stdin.on("error", () => {});
+  return child;
+}
+
+async function endOf(child: ChildProcessWithoutNullStreams): Promise<EndedCommand> {
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {

@@ -81,6 +81,7 @@ export async function importSqlite(folder: string, batches: AsyncIterable<Batch>
         try {
           insert(record);
         } catch (cause) {
+          if (!isMistake(cause)) throw cause;
           const line = records.length === to - from + 1 ? from + at : `${from} to ${to}`;
           throw broken(line, (cause as Error).message, cause);
         }
@@ -89,10 +90,28 @@ export async function importSqlite(folder: string, batches: AsyncIterable<Batch>
     }
     db.exec("COMMIT");
     return runs;
+  } catch (cause) {
+    if (codesOf(cause).code !== SQLITE_ERROR) throw cause;
+    const remedy = "See that its disk is well and has room for twice the export. Nothing was imported.";
+    throw cannot(`import into ${folder}`, remedy, cause);
   } finally {
     // What is not committed is rolled back.
     close();
   }
+}
+
+const SQLITE_ERROR = "ERR_SQLITE_ERROR";
+/** https://www.sqlite.org/rescode.html */
+const [SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH] = [18, 19, 20];
+
+/** Whether a record cannot be stored for what it is, while the database is well. */
+function isMistake(error: unknown): boolean {
+  const { code, errcode = 0 } = codesOf(error);
+  return code !== SQLITE_ERROR || [SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH].includes(errcode & 0xff);
+}
+
+function codesOf(error: unknown): { code?: string; errcode?: number } {
+  return error as { code?: string; errcode?: number };
 }
 
 function inserting(db: DatabaseSync): (record: StoreRecord) => void {

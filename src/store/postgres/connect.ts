@@ -48,6 +48,10 @@ const IDLE_MS = 3000;
 
 const SESSION = `-c idle_in_transaction_session_timeout=${IDLE_MS} -c statement_timeout=${TIMEOUT_MS} -c lock_timeout=${TIMEOUT_MS}`;
 
+/** Whatever the role or the server sets. Not every version knows them all. */
+const NO_LIMITS = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',
+  'idle_in_transaction_session_timeout', 'transaction_timeout')`;
+
 /** How long a connection's orderly end may take. */
 export const FAREWELL_MS = 1000;
 
@@ -91,7 +95,9 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     // One round trip for what does not depend on each other.
     pipeline: true,
     // Longer than the server's own: when the server answers, its word counts.
-    ...(patient ? {} : { query_timeout: TIMEOUT_MS + 1000 }),
+    ...(patient
+      ? { onConnect: async (client) => void (await client.query(NO_LIMITS)) }
+      : { query_timeout: TIMEOUT_MS + 1000 }),
     max: MAX_CONNECTIONS,
   });
   /** When the latest trouble ended; the start counts, since nobody knows what was before. */

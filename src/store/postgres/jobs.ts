@@ -135,7 +135,7 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
         { ...jobsIn(sql), returnId: true },
       );
       // It is silent about a job that meets another one in its place.
-      if (added?.length !== jobs.length) throw new Error("A run that is queued already cannot be queued.");
+      if (added?.length !== jobs.length) throw new Error("Cannot queue a run that is queued already.");
     },
     async take(sql, limit, { justAdded } = { justAdded: false }) {
       const jobs = await boss.fetch(QUEUE, {

@@ -32,6 +32,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/^28P01$/, "Correct the password: DATABASE_PASSWORD, or the one in DATABASE_URL, percent-encoded."],
   [/^28/, "See that the role exists, may log in, and that pg_hba.conf lets it in from here, with TLS or without."],
   [/^3D000$/, "Create the database, or correct its name at the end of DATABASE_URL."],
+  [/^53100$/, "Make room on its disk."],
   [/^53300$/, "Raise max_connections: each replica takes 11."],
   [/^57P03$/, "It is starting or stopping: start again in a moment."],
   [/^(ENOTFOUND|EAI_AGAIN)$/, "Correct the host in DATABASE_URL, or see that its name is resolved here."],

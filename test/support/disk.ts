@@ -1,0 +1,22 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+
+/** A disk of its own until the test ends, with these options of tmpfs; where none can be mounted the test is skipped. */
+export function mounted(t: TestContext, options: string): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "gh-runner-disk-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder], { stdio: "pipe" });
+  } catch {
+    rmdirSync(folder);
+    t.skip("only root can mount a small disk");
+    return undefined;
+  }
+  t.after(() => {
+    execFileSync("umount", ["--lazy", folder]);
+    rmdirSync(folder);
+  });
+  return folder;
+}
