@@ -378,11 +378,10 @@ describe("replicas of one deployment", () => {
       clock.move(120 * SECOND);
       assert.ok(isSent(await told.send("read")));
       await until("it is over for all", async () => (await stored()) === undefined);
-      await until("the other has heard that it is over", async () => {
-        const again = clock.now();
-        await other.send("read", () => answer(429));
-        return other.gate.state().pausedUntil === again + 60 * SECOND;
-      });
+      await until("the other has heard that it is over", () => other.gate.isIdle());
+      const again = clock.now();
+      await other.send("read", () => answer(429));
+      assert.equal(pausedUntil(other), again + 60 * SECOND);
     });
 
     it("is heard after the connection was lost on which it would have been told", async (t) => {
