@@ -266,6 +266,34 @@ describe("replicas of one deployment", () => {
       assert.ok(!isSent(await one.send("write", () => OK, "d")));
     });
 
+    it("give room that waited too long for a connection to others: it is asked for again before anything is sent", async (t) => {
+      const {
+        replicas: both,
+        clock,
+        settled,
+      } = await replicas(t, 2, {
+        limits: [{ unit: "writes", most: 1, ms: 40 * SECOND }],
+      });
+      const [one, other] = both as [Replica, Replica];
+      const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
+      const late = one.gate.pass(
+        "write",
+        async (begin) => {
+          await connected;
+          begin();
+          return OK;
+        },
+        { name: "a" },
+      );
+      await settled();
+      // Held for a minute, of which it may be sent for half; then spent when it was held.
+      clock.move(61 * SECOND);
+      assert.ok(isSent(await other.send("write", () => OK, "b")));
+      await settled();
+      connect();
+      assert.equal(refusal(await late).notBefore, clock.now() + 40 * SECOND);
+    });
+
     it("are known to a replica that starts later", async (t) => {
       const { replicas: both, clock, settled } = await replicas(t, 2, { limits: DOCUMENTED });
       const [one, other] = both as [Replica, Replica];

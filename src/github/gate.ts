@@ -34,8 +34,8 @@ export type Sent = {
 export type Gate = {
   /**
    * Sends when it may. `send` calls `begin` right before each request that it puts on the wire: until then it may have
-   * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, and
-   * `send` is called again after it. Rejects with what else `send` rejects with.
+   * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, or its
+   * room has lapsed, and `send` is called again when it may. Rejects with what else `send` rejects with.
    */
   pass(kind: Kind, send: (begin: () => void) => Promise<Answer>, writer: Writer): Promise<Sent | Refused>;
   /** Keeps room for a write, so that what must be read for it is not read in vain. */
@@ -266,7 +266,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       let room = reservation && reservations.get(reservation);
       if (reservation) reservations.delete(reservation);
       for (;;) {
-        if (room?.usableUntil !== undefined && room.usableUntil < clock.now()) {
+        if (room && hasLapsed(room, clock.now())) {
           room.giveBack();
           room = undefined;
         }
@@ -281,7 +281,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
         const begun: Held[] = [];
         const begin = () => {
           const now = clock.now();
-          if (pause.until(now) > now) throw new Silence();
+          if (pause.until(now) > now || (room && hasLapsed(room, now))) throw new NotNow();
           episode = pause.episode();
           const one = room ?? spending.hold(kind);
           room = undefined;
@@ -293,7 +293,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
           room?.giveBack();
           return { answer, notBefore: heard(answer, episode) };
         } catch (error) {
-          if (error instanceof Silence) continue;
+          if (error instanceof NotNow) continue;
           room?.giveBack();
           throw error;
         } finally {
@@ -340,8 +340,10 @@ const AWAY = "the database cannot be asked what the other replicas have used of 
 
 const kindOf = ({ what }: Waiter): Kind => (what === "read" ? "read" : "write");
 
-/** A pause began after the request was let through and before it was sent. */
-class Silence extends Error {}
+const hasLapsed = ({ usableUntil = Number.POSITIVE_INFINITY }: Held, now: number): boolean => usableUntil < now;
+
+/** A pause has begun, or room has lapsed, after the request was let through and before it was sent. */
+class NotNow extends Error {}
 
 function quotaIn({ headers }: Answer): GateState["quota"] {
   const [limit = Number.NaN, remaining = Number.NaN, reset = Number.NaN] = ["limit", "remaining", "reset"].map((name) =>
