@@ -5,6 +5,7 @@ import { isOverallQuota, limitWord } from "./limit-answers.ts";
 import { waitingLine } from "./line.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { pauses } from "./pause.ts";
+import { type ShareInFlight, shareInFlight } from "./share-in-flight.ts";
 import { sharedRoom } from "./shared-room.ts";
 import { type Held, type Kind, type Refused, spendingWindows } from "./spending.ts";
 
@@ -62,6 +63,8 @@ export type GateNeeds = {
   readonly clock: Clock;
   readonly log: Pick<LimitLog, "spend" | "pause" | "shared">;
   readonly known?: AccountLimits | undefined;
+  /** What this replica may have in flight, where others share the log. */
+  readonly share?: ShareInFlight;
   /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
   readonly onPause?: (until: number, answer: Answer) => void;
   /** Whoever would wait longer is refused, ms. */
@@ -70,9 +73,6 @@ export type GateNeeds = {
 
 /** DESIGN: GitHub allows 100 requests in flight for an account, which it may share with others. */
 const MAX_IN_FLIGHT = 50;
-
-/** The same for each process of a deployment: up to four stay below 100. The windows allow 15 points a second. */
-const MAX_IN_FLIGHT_SHARED = 25;
 
 /** While the log that is shared cannot be asked, it is asked again after so long, ms. */
 const AWAY_MS = 1000;
@@ -98,7 +98,16 @@ const RANKS = ["write", "read", "reservation"] as const;
 /** A pause that grows by less is the same pause, told by another answer. */
 const SAME_PAUSE_MS = 1000;
 
-export function openGate({ account, limits, clock, log, known, onPause, patienceMs = PATIENCE_MS }: GateNeeds): Gate {
+export function openGate({
+  account,
+  limits,
+  clock,
+  log,
+  known,
+  share = shareInFlight(),
+  onPause,
+  patienceMs = PATIENCE_MS,
+}: GateNeeds): Gate {
   // What cannot be stored is still known here; that the store is away is noticed where runs are stored.
   const spending = spendingWindows(limits, known?.spent ?? [], (spent, since) => {
     log.spend(account, spent, since).catch(() => {});
@@ -106,13 +115,13 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
   const pause = pauses(known?.pause, keepPause);
   /** Where other processes spend, too, nothing is spent without their knowledge. */
   const shared = limits.length > 0 ? log.shared : undefined;
-  const maxInFlight = shared ? MAX_IN_FLIGHT_SHARED : MAX_IN_FLIGHT;
+  const maxInFlight = () => (shared ? share.most() : MAX_IN_FLIGHT);
   const line = waitingLine();
   const reservations = new WeakMap<Reservation, Held>();
   let waiters: Waiter[] = [];
   let inFlight = 0;
   /** How much may be in flight: falls to one with a pause, and doubles with every round of ordinary answers. */
-  let cap = maxInFlight;
+  let cap = MAX_IN_FLIGHT;
   let quota: GateState["quota"];
   let cancelAlarm = () => {};
   /** Until then the shared log is not asked: it could not be. */
@@ -155,7 +164,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
         const wait = opening.notBefore - now;
         const isKnown = isAlone || waiter.reserved !== undefined || awayUntil > now;
         if (wait > 0 && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
-        else if (wait <= 0 && what !== "reservation" && inFlight >= cap) continue;
+        else if (wait <= 0 && what !== "reservation" && inFlight >= Math.min(cap, maxInFlight())) continue;
         else if (!isKnown) mustAsk = true;
         else if (wait > 0) refuse(waiter, opening);
         else granted.push(...admit(waiter, now));
@@ -199,6 +208,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     const decideAlone = (others: Others): readonly Admitted[] => {
       takeBack(granted);
       spending.learn(others.spent);
+      share.learn(others.replicas, clock.now());
       if (others.pause && pause.heard(others.pause, clock.now())) cap = 1;
       granted = decide(true);
       return granted.map(({ waiter, held }) => {
@@ -256,7 +266,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       if (before === now || until > before + SAME_PAUSE_MS) onPause?.(until, answer);
     } else if (answer.status < 500 && episode === pause.episode()) {
       pause.passed();
-      cap = Math.min(maxInFlight, cap + 1);
+      cap = Math.min(MAX_IN_FLIGHT, cap + 1);
     }
     return word?.refused ? until : undefined;
   }

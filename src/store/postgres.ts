@@ -15,6 +15,7 @@ import type { Migration } from "./postgres/migrations.ts";
 import { clean, type Names, namesFor } from "./postgres/names.ts";
 import { openNewsroom } from "./postgres/news.ts";
 import { postgresOverview } from "./postgres/overview.ts";
+import { presence } from "./postgres/presence.ts";
 import { getRun, listRuns } from "./postgres/reads.ts";
 import { refusedStart } from "./postgres/refused.ts";
 import { rerunOne } from "./postgres/rerun.ts";
@@ -57,7 +58,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     throw refusedStart(options, error);
   });
   const self = randomUUID();
-  const news = openNewsroom(options, names, { own: self, onError });
+  const shown = presence(names, clock);
+  const news = openNewsroom(options, names, { own: self, presence: shown, onError });
   await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
   const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
@@ -193,7 +195,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       await sql(`DELETE FROM ${own}.github_spending WHERE at < $1`, [before]);
       return rows.length;
     },
-    limits: postgresLimitLog({ database, names, news, owner: self }),
+    limits: postgresLimitLog({ database, names, news, presence: shown, owner: self }),
     overview: postgresOverview(database, names, () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {
