@@ -54,6 +54,8 @@ type Shared = { readonly store: RunStore; readonly listener: number; readonly er
 const stores: Shared[] = [];
 type Replica = {
   readonly gate: Gate;
+  /** What was told of the trouble with asking: why it began, and undefined for its end. */
+  readonly told: readonly unknown[];
   readonly log: LimitLog;
   /** How often room was asked for. */
   asked(): number;
@@ -89,7 +91,9 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
       recall: async () => (await store.limits.recall(0)).filter((each) => each.account === account),
       shared,
     };
-    const gates = openGates({ limits, clock, log, known: [], onPause: () => {} });
+    const told: unknown[] = [];
+    const onTrouble = (of: string, trouble: unknown) => void (of === account && told.push(trouble));
+    const gates = openGates({ limits, clock, log, known: [], onPause: () => {}, onTrouble });
     t.after(await hearOthers(shared, { gates, recall: () => log.recall(0), clock }));
     const gate = gates.of(account);
     const send: Replica["send"] = (kind, reply = () => OK, name = "run") =>
@@ -101,7 +105,7 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
         },
         { name },
       );
-    return { gate, log, asked: () => asked, send };
+    return { gate, told, log, asked: () => asked, send };
   }
 
   const opened: Replica[] = [];
@@ -329,12 +333,15 @@ describe("replicas of one deployment", () => {
         assert.match(why, /database/);
       }
       assert.deepEqual([sent, one.gate.state().inFlight, one.gate.state().waiting], [0, 0, 0]);
+      assert.equal(one.told.length, 1, "it is not told once");
+      assert.match(String(one.told[0]), /github_spending/);
 
       const waiting = one.send("write", () => OK, "a");
       await settled();
       await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
       clock.move(SECOND);
       assert.ok(isSent(await waiting));
+      assert.deepEqual(one.told.slice(1), [undefined]);
     });
 
     it("ask nobody when there are none", async (t) => {

@@ -67,6 +67,8 @@ export type GateNeeds = {
   readonly share?: ShareInFlight;
   /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
   readonly onPause?: (until: number, answer: Answer) => void;
+  /** Told once why the log that is shared cannot be asked, and with undefined that it can be again. */
+  readonly onTrouble?: (trouble: unknown) => void;
   /** Whoever would wait longer is refused, ms. */
   readonly patienceMs?: number;
 };
@@ -106,6 +108,7 @@ export function openGate({
   known,
   share = shareInFlight(),
   onPause,
+  onTrouble,
   patienceMs = PATIENCE_MS,
 }: GateNeeds): Gate {
   // What cannot be stored is still known here; that the store is away is noticed where runs are stored.
@@ -126,6 +129,7 @@ export function openGate({
   let cancelAlarm = () => {};
   /** Until then the shared log is not asked: it could not be. */
   let awayUntil = 0;
+  let isAway = false;
 
   function keepPause(next: Pause | undefined, over?: Pause): void {
     log.pause(account, next, over).catch(() => {
@@ -219,8 +223,12 @@ export function openGate({
     };
     try {
       await shared!.admit(account, { now, since: spending.since(now) }, decideAlone);
+      if (isAway) onTrouble?.(undefined);
+      isAway = false;
       for (const { waiter } of granted) waiter.answer(rooms.get(waiter)!);
-    } catch {
+    } catch (error) {
+      if (!isAway) onTrouble?.(error);
+      isAway = true;
       takeBack(granted);
       awayUntil = clock.now() + AWAY_MS;
       letThrough();

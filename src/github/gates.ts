@@ -13,9 +13,10 @@ export type Gates = {
 const KEPT_GATES = 100;
 
 export function openGates(
-  needs: Omit<GateNeeds, "account" | "known" | "onPause" | "share"> & {
+  needs: Omit<GateNeeds, "account" | "known" | "share" | "onPause" | "onTrouble"> & {
     readonly known: readonly AccountLimits[];
     readonly onPause: (account: string, ...pause: Parameters<NonNullable<GateNeeds["onPause"]>>) => void;
+    readonly onTrouble?: (account: string, trouble: unknown) => void;
   },
 ): Gates {
   const gates = new Map<string, Gate>();
@@ -32,6 +33,7 @@ export function openGates(
       share,
       known: known.get(account),
       onPause: (...pause) => needs.onPause(account, ...pause),
+      onTrouble: (trouble) => needs.onTrouble?.(account, trouble),
     });
     // A gate that is opened again has nothing to remember: else the first would not have been closed.
     known.delete(account);
