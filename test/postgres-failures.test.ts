@@ -272,11 +272,12 @@ describe("a replica", () => {
     const lease = (owner: string) => ({ owner, now: Date.now(), until: Date.now() + 300, take: false, limit: 1 });
     const [one, id] = [await open(), randomUUID()];
     await one.accept({ id, workflow: "w", group: undefined, input: 1, ownToken: false }, lease("one"));
-    assert.equal((await one.claim(lease("one"))).length, 1);
+    const claims = await one.claim(lease("one"));
+    assert.equal(claims.length, 1);
     await new Promise((resolve) => setTimeout(resolve, 400));
     const two = await open();
     assert.equal((await two.claim(lease("two"))).length, 0);
-    await one.extend("one", Date.now() + 300);
+    await one.extend(claims, Date.now() + 300);
     assert.equal((await two.get(id))?.run.status, "running");
     await within(15_000, "it is taken over", async () => (await two.claim(lease("two"))).length === 1);
   });

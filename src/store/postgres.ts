@@ -109,13 +109,15 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       if (due.changed) revision++;
       return due.claims;
     },
-    async extend(owner, until) {
+    async extend(those, until) {
+      const held = those.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }));
       // One that is locked is being settled, or has its turn the next time: waiting for it could be in a circle.
       await sql(
-        `UPDATE ${own}.runs SET lease_until = ${names.now} + $3 WHERE seq IN (
-           SELECT seq FROM ${own}.runs WHERE id = ANY ($1::uuid[]) AND status = 'running' AND owner = $2
-           FOR NO KEY UPDATE SKIP LOCKED)`,
-        [claims.heldBy(owner), owner, until - clock.now()],
+        `UPDATE ${own}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
+           SELECT seq FROM ${own}.runs
+           JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
+           WHERE status = 'running' FOR NO KEY UPDATE OF runs SKIP LOCKED)`,
+        [JSON.stringify(held), until - clock.now()],
       );
     },
     async hold({ run, owner, attempt }, until) {

@@ -9,8 +9,6 @@ import type { Lost } from "./claim.ts";
 export type KnownClaims = {
   /** They are this process's. */
   hold(claims: readonly Claim[]): void;
-  /** Ids of the runs that an owner holds. */
-  heldBy(owner: string): readonly string[];
   /** Passes on an answer that may bring claims for the time of this lease, and notices its loss. */
   brought<T>(lease: { readonly now: number; readonly until: number }, answer: Promise<T>): Promise<T>;
   /** Takes an event into the store, which may come back claimed. */
@@ -35,7 +33,6 @@ export function knownClaims(clock: Clock): KnownClaims {
     hold(claims) {
       for (const claim of claims) held.set(claim.run.id, claim);
     },
-    heldBy: (owner) => [...held.values()].filter((claim) => claim.owner === owner).map(({ run }) => run.id),
     async brought({ now, until }, answer) {
       try {
         return await answer;
