@@ -108,6 +108,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       metrics.paused(pause.account, until);
       log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit");
     },
+    onTrouble: (account, trouble) => {
+      if (trouble === undefined) log.info({ account }, "the limits that the replicas share can be asked again");
+      else log.error({ account, err: trouble }, "the limits that the replicas share cannot be asked: nothing is sent");
+    },
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
   });

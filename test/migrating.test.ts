@@ -215,7 +215,7 @@ describe("a role of least privilege, as docs/scaling.md makes it", () => {
       url,
     );
 
-    const settings = { DATABASE_URL: url, DATABASE_SCHEMA: schema, RETAIN_DAYS: "1" };
+    const settings = { DATABASE_URL: url, DATABASE_SCHEMA: schema, RETAIN_DAYS: "1", GITHUB_LIMITS: "on" };
     const service = await startService(t, { settings });
     deploy(service.github, "pr-1", "abc");
     const answer = await notify(service.url, { application: "pr-1" });

@@ -39,7 +39,10 @@ async function serviceOn(
   { url = postgres.url, ...rest }: { url?: string } & Parameters<typeof startService>[1] = {},
 ): Promise<Replica> {
   const schema = `failures_${++schemas}`;
-  const service = await startService(t, { ...rest, settings: { DATABASE_URL: url, DATABASE_SCHEMA: schema } });
+  const service = await startService(t, {
+    ...rest,
+    settings: { ...rest.settings, DATABASE_URL: url, DATABASE_SCHEMA: schema },
+  });
   const left = `SELECT count(*)::integer AS left FROM ${schema}.runs WHERE status IN ('queued', 'running')`;
   return { ...service, schema, queued: async () => (await ask(postgres.url, left))[0].left };
 }
@@ -112,6 +115,26 @@ describe("a service whose database", () => {
     assert.ok(runs.length >= statuses.filter((status) => status === 202).length);
     assert.deepEqual([...new Set(runs.map(({ status }) => status))], ["success"]);
     assert.equal(await isReady(service), true);
+  });
+
+  it("refuses what GitHub's limits need sends nothing, says why once, and goes on when it does not refuse any more", async (t) => {
+    const service = await serviceOn(t, { settings: { GITHUB_LIMITS: "on", WAIT_SECONDS: "1" } });
+    const applications = Array.from({ length: 5 }, (_, n) => `pr-${n}`);
+    for (const application of applications) deploy(service.github, application, `commit-of-${application}`);
+    const told = (level: string) =>
+      service.log().filter((each) => each.level === level && /limits/.test(`${each.msg}`));
+    await ask(postgres.url, `ALTER TABLE ${service.schema}.github_spending RENAME TO away`);
+    const answers = await Promise.all(applications.map((application) => notify(service.url, { application })));
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202]);
+    await within(10_000, "all wait", async () =>
+      applications.every((_, n) => service.log().filter(({ msg }) => msg === "run waits for a limit of GitHub")[n]),
+    );
+    assert.deepEqual([service.github.counts.requests, told("error").length, told("info").length], [0, 1, 1]);
+    assert.match(JSON.stringify(told("error")[0]), /GITHUB_TOKEN.*github_spending/);
+    await ask(postgres.url, `ALTER TABLE ${service.schema}.away RENAME TO github_spending`);
+    await within(20_000, "all have ended", async () => (await service.queued()) === 0);
+    assert.equal(service.github.dispatches.length, applications.length);
+    assert.deepEqual([told("error").length, told("info").length], [1, 2]);
   });
 
   it("is stopped answers 503, says it once, and goes on by itself when it is back", async (t) => {
@@ -249,11 +272,12 @@ describe("a replica", () => {
     const lease = (owner: string) => ({ owner, now: Date.now(), until: Date.now() + 300, take: false, limit: 1 });
     const [one, id] = [await open(), randomUUID()];
     await one.accept({ id, workflow: "w", group: undefined, input: 1, ownToken: false }, lease("one"));
-    assert.equal((await one.claim(lease("one"))).length, 1);
+    const claims = await one.claim(lease("one"));
+    assert.equal(claims.length, 1);
     await new Promise((resolve) => setTimeout(resolve, 400));
     const two = await open();
     assert.equal((await two.claim(lease("two"))).length, 0);
-    await one.extend("one", Date.now() + 300);
+    await one.extend(claims, Date.now() + 300);
     assert.equal((await two.get(id))?.run.status, "running");
     await within(15_000, "it is taken over", async () => (await two.claim(lease("two"))).length === 1);
   });

@@ -54,6 +54,8 @@ type Shared = { readonly store: RunStore; readonly listener: number; readonly er
 const stores: Shared[] = [];
 type Replica = {
   readonly gate: Gate;
+  /** What was told of the trouble with asking: why it began, and undefined for its end. */
+  readonly told: readonly unknown[];
   readonly log: LimitLog;
   /** How often room was asked for. */
   asked(): number;
@@ -89,7 +91,9 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
       recall: async () => (await store.limits.recall(0)).filter((each) => each.account === account),
       shared,
     };
-    const gates = openGates({ limits, clock, log, known: [], onPause: () => {} });
+    const told: unknown[] = [];
+    const onTrouble = (of: string, trouble: unknown) => void (of === account && told.push(trouble));
+    const gates = openGates({ limits, clock, log, known: [], onPause: () => {}, onTrouble });
     t.after(await hearOthers(shared, { gates, recall: () => log.recall(0), clock }));
     const gate = gates.of(account);
     const send: Replica["send"] = (kind, reply = () => OK, name = "run") =>
@@ -101,7 +105,7 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
         },
         { name },
       );
-    return { gate, log, asked: () => asked, send };
+    return { gate, told, log, asked: () => asked, send };
   }
 
   const opened: Replica[] = [];
@@ -266,6 +270,34 @@ describe("replicas of one deployment", () => {
       assert.ok(!isSent(await one.send("write", () => OK, "d")));
     });
 
+    it("give room that waited too long for a connection to others: it is asked for again before anything is sent", async (t) => {
+      const {
+        replicas: both,
+        clock,
+        settled,
+      } = await replicas(t, 2, {
+        limits: [{ unit: "writes", most: 1, ms: 40 * SECOND }],
+      });
+      const [one, other] = both as [Replica, Replica];
+      const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
+      const late = one.gate.pass(
+        "write",
+        async (begin) => {
+          await connected;
+          begin();
+          return OK;
+        },
+        { name: "a" },
+      );
+      await settled();
+      // Held for a minute, of which it may be sent for half; then spent when it was held.
+      clock.move(61 * SECOND);
+      assert.ok(isSent(await other.send("write", () => OK, "b")));
+      await settled();
+      connect();
+      assert.equal(refusal(await late).notBefore, clock.now() + 40 * SECOND);
+    });
+
     it("are known to a replica that starts later", async (t) => {
       const { replicas: both, clock, settled } = await replicas(t, 2, { limits: DOCUMENTED });
       const [one, other] = both as [Replica, Replica];
@@ -301,12 +333,15 @@ describe("replicas of one deployment", () => {
         assert.match(why, /database/);
       }
       assert.deepEqual([sent, one.gate.state().inFlight, one.gate.state().waiting], [0, 0, 0]);
+      assert.equal(one.told.length, 1, "it is not told once");
+      assert.match(String(one.told[0]), /github_spending/);
 
       const waiting = one.send("write", () => OK, "a");
       await settled();
       await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
       clock.move(SECOND);
       assert.ok(isSent(await waiting));
+      assert.deepEqual(one.told.slice(1), [undefined]);
     });
 
     it("ask nobody when there are none", async (t) => {
@@ -378,11 +413,10 @@ describe("replicas of one deployment", () => {
       clock.move(120 * SECOND);
       assert.ok(isSent(await told.send("read")));
       await until("it is over for all", async () => (await stored()) === undefined);
-      await until("the other has heard that it is over", async () => {
-        const again = clock.now();
-        await other.send("read", () => answer(429));
-        return other.gate.state().pausedUntil === again + 60 * SECOND;
-      });
+      await until("the other has heard that it is over", () => other.gate.isIdle());
+      const again = clock.now();
+      await other.send("read", () => answer(429));
+      assert.equal(pausedUntil(other), again + 60 * SECOND);
     });
 
     it("is heard after the connection was lost on which it would have been told", async (t) => {

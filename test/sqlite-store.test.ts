@@ -167,7 +167,7 @@ describe("a long history", () => {
     const attempt = { number: 1, startedAt: NOW, endedAt: NOW, outcome: "success" as const };
     const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
     await store.settle(claim!, { ...attempt, ...nothing }, { status: "success", outputs: null, dedupeKey: "k" });
-    await store.extend("one", NOW + 1);
+    await store.extend([claim!], NOW + 1);
     await store.rerun("a", NOW);
     await store.accept(event("c", { group: "g" }), LEASE);
     await store.claim({ ...LEASE, now: NOW + 100_000, limit: 1 });

@@ -396,12 +396,14 @@ export function storeContract(
       assert.deepEqual((await store.get(older.run))?.run.supersededBy, newer.run);
     });
 
-    promise("lasts longer when its owner extends it, and only its owner's", async (store) => {
+    promise("lasts longer when its owner extends it, and only that one", async (store) => {
+      const claims: Claim[] = [];
       for (const owner of ["one", "two"]) {
         await store.accept(event({ input: owner }), lease());
-        await store.claim({ ...lease(NOW, owner), limit: 1 });
+        claims.push(...(await store.claim({ ...lease(NOW, owner), limit: 1 })));
       }
-      await store.extend("one", NOW + 2 * LEASE_MS);
+      const [one, two] = claims as [Claim, Claim];
+      await store.extend([one, { ...two, owner: "one" }, { ...two, attempt: 2 }], NOW + 2 * LEASE_MS);
       const again = await store.claim({ ...lease(NOW + LEASE_MS, "three"), limit: 10 });
       assert.deepEqual(
         again.map(({ run }) => run.input),
@@ -962,12 +964,17 @@ class Extend implements fc.AsyncCommand<Model, RunStore> {
   check = () => true;
   async run(model: Model, store: RunStore): Promise<void> {
     const until = model.now + LEASE_MS;
-    await store.extend(this.owner, until);
-    for (const run of model.runs) {
-      if (run.status !== "running" || run.owner !== this.owner) continue;
+    const own = model.claims.filter(({ claim }) => claim.owner === this.owner);
+    await store.extend(
+      own.map(({ claim }) => claim),
+      until,
+    );
+    for (const held of own) {
+      const { claim } = held;
+      const run = model.runs.find(({ id, attempts }) => id === claim.run.id && attempts === claim.attempt);
+      if (run?.status !== "running" || run.owner !== this.owner) continue;
       run.leaseUntil = until;
-      const held = model.claims.find(({ claim }) => claim.run.id === run.id && claim.attempt === run.attempts);
-      if (held) held.until = until;
+      held.until = until;
     }
     await holds(model, store);
   }

@@ -5,6 +5,7 @@ import { isOverallQuota, limitWord } from "./limit-answers.ts";
 import { waitingLine } from "./line.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { pauses } from "./pause.ts";
+import { type ShareInFlight, shareInFlight } from "./share-in-flight.ts";
 import { sharedRoom } from "./shared-room.ts";
 import { type Held, type Kind, type Refused, spendingWindows } from "./spending.ts";
 
@@ -34,8 +35,8 @@ export type Sent = {
 export type Gate = {
   /**
    * Sends when it may. `send` calls `begin` right before each request that it puts on the wire: until then it may have
-   * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, and
-   * `send` is called again after it. Rejects with what else `send` rejects with.
+   * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, or its
+   * room has lapsed, and `send` is called again when it may. Rejects with what else `send` rejects with.
    */
   pass(kind: Kind, send: (begin: () => void) => Promise<Answer>, writer: Writer): Promise<Sent | Refused>;
   /** Keeps room for a write, so that what must be read for it is not read in vain. */
@@ -62,17 +63,18 @@ export type GateNeeds = {
   readonly clock: Clock;
   readonly log: Pick<LimitLog, "spend" | "pause" | "shared">;
   readonly known?: AccountLimits | undefined;
+  /** What this replica may have in flight, where others share the log. */
+  readonly share?: ShareInFlight;
   /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
   readonly onPause?: (until: number, answer: Answer) => void;
+  /** Told once why the log that is shared cannot be asked, and with undefined that it can be again. */
+  readonly onTrouble?: (trouble: unknown) => void;
   /** Whoever would wait longer is refused, ms. */
   readonly patienceMs?: number;
 };
 
 /** DESIGN: GitHub allows 100 requests in flight for an account, which it may share with others. */
 const MAX_IN_FLIGHT = 50;
-
-/** The same for each process of a deployment: up to four stay below 100. The windows allow 15 points a second. */
-const MAX_IN_FLIGHT_SHARED = 25;
 
 /** While the log that is shared cannot be asked, it is asked again after so long, ms. */
 const AWAY_MS = 1000;
@@ -98,7 +100,17 @@ const RANKS = ["write", "read", "reservation"] as const;
 /** A pause that grows by less is the same pause, told by another answer. */
 const SAME_PAUSE_MS = 1000;
 
-export function openGate({ account, limits, clock, log, known, onPause, patienceMs = PATIENCE_MS }: GateNeeds): Gate {
+export function openGate({
+  account,
+  limits,
+  clock,
+  log,
+  known,
+  share = shareInFlight(),
+  onPause,
+  onTrouble,
+  patienceMs = PATIENCE_MS,
+}: GateNeeds): Gate {
   // What cannot be stored is still known here; that the store is away is noticed where runs are stored.
   const spending = spendingWindows(limits, known?.spent ?? [], (spent, since) => {
     log.spend(account, spent, since).catch(() => {});
@@ -106,17 +118,18 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
   const pause = pauses(known?.pause, keepPause);
   /** Where other processes spend, too, nothing is spent without their knowledge. */
   const shared = limits.length > 0 ? log.shared : undefined;
-  const maxInFlight = shared ? MAX_IN_FLIGHT_SHARED : MAX_IN_FLIGHT;
+  const maxInFlight = () => (shared ? share.most() : MAX_IN_FLIGHT);
   const line = waitingLine();
   const reservations = new WeakMap<Reservation, Held>();
   let waiters: Waiter[] = [];
   let inFlight = 0;
   /** How much may be in flight: falls to one with a pause, and doubles with every round of ordinary answers. */
-  let cap = maxInFlight;
+  let cap = MAX_IN_FLIGHT;
   let quota: GateState["quota"];
   let cancelAlarm = () => {};
   /** Until then the shared log is not asked: it could not be. */
   let awayUntil = 0;
+  let isAway = false;
 
   function keepPause(next: Pause | undefined, over?: Pause): void {
     log.pause(account, next, over).catch(() => {
@@ -155,7 +168,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
         const wait = opening.notBefore - now;
         const isKnown = isAlone || waiter.reserved !== undefined || awayUntil > now;
         if (wait > 0 && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
-        else if (wait <= 0 && what !== "reservation" && inFlight >= cap) continue;
+        else if (wait <= 0 && what !== "reservation" && inFlight >= Math.min(cap, maxInFlight())) continue;
         else if (!isKnown) mustAsk = true;
         else if (wait > 0) refuse(waiter, opening);
         else granted.push(...admit(waiter, now));
@@ -199,6 +212,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     const decideAlone = (others: Others): readonly Admitted[] => {
       takeBack(granted);
       spending.learn(others.spent);
+      share.learn(others.replicas, clock.now());
       if (others.pause && pause.heard(others.pause, clock.now())) cap = 1;
       granted = decide(true);
       return granted.map(({ waiter, held }) => {
@@ -209,8 +223,12 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
     };
     try {
       await shared!.admit(account, { now, since: spending.since(now) }, decideAlone);
+      if (isAway) onTrouble?.(undefined);
+      isAway = false;
       for (const { waiter } of granted) waiter.answer(rooms.get(waiter)!);
-    } catch {
+    } catch (error) {
+      if (!isAway) onTrouble?.(error);
+      isAway = true;
       takeBack(granted);
       awayUntil = clock.now() + AWAY_MS;
       letThrough();
@@ -256,7 +274,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       if (before === now || until > before + SAME_PAUSE_MS) onPause?.(until, answer);
     } else if (answer.status < 500 && episode === pause.episode()) {
       pause.passed();
-      cap = Math.min(maxInFlight, cap + 1);
+      cap = Math.min(MAX_IN_FLIGHT, cap + 1);
     }
     return word?.refused ? until : undefined;
   }
@@ -266,7 +284,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
       let room = reservation && reservations.get(reservation);
       if (reservation) reservations.delete(reservation);
       for (;;) {
-        if (room?.usableUntil !== undefined && room.usableUntil < clock.now()) {
+        if (room && hasLapsed(room, clock.now())) {
           room.giveBack();
           room = undefined;
         }
@@ -281,7 +299,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
         const begun: Held[] = [];
         const begin = () => {
           const now = clock.now();
-          if (pause.until(now) > now) throw new Silence();
+          if (pause.until(now) > now || (room && hasLapsed(room, now))) throw new NotNow();
           episode = pause.episode();
           const one = room ?? spending.hold(kind);
           room = undefined;
@@ -293,7 +311,7 @@ export function openGate({ account, limits, clock, log, known, onPause, patience
           room?.giveBack();
           return { answer, notBefore: heard(answer, episode) };
         } catch (error) {
-          if (error instanceof Silence) continue;
+          if (error instanceof NotNow) continue;
           room?.giveBack();
           throw error;
         } finally {
@@ -340,8 +358,10 @@ const AWAY = "the database cannot be asked what the other replicas have used of 
 
 const kindOf = ({ what }: Waiter): Kind => (what === "read" ? "read" : "write");
 
-/** A pause began after the request was let through and before it was sent. */
-class Silence extends Error {}
+const hasLapsed = ({ usableUntil = Number.POSITIVE_INFINITY }: Held, now: number): boolean => usableUntil < now;
+
+/** A pause has begun, or room has lapsed, after the request was let through and before it was sent. */
+class NotNow extends Error {}
 
 function quotaIn({ headers }: Answer): GateState["quota"] {
   const [limit = Number.NaN, remaining = Number.NaN, reset = Number.NaN] = ["limit", "remaining", "reset"].map((name) =>

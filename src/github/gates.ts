@@ -1,5 +1,6 @@
 import type { AccountLimits } from "../model/limits.ts";
 import { type Gate, type GateNeeds, openGate } from "./gate.ts";
+import { shareInFlight } from "./share-in-flight.ts";
 
 /** The gates of a host, one for each account, opened when they are first asked for. */
 export type Gates = {
@@ -12,12 +13,14 @@ export type Gates = {
 const KEPT_GATES = 100;
 
 export function openGates(
-  needs: Omit<GateNeeds, "account" | "known" | "onPause"> & {
+  needs: Omit<GateNeeds, "account" | "known" | "share" | "onPause" | "onTrouble"> & {
     readonly known: readonly AccountLimits[];
     readonly onPause: (account: string, ...pause: Parameters<NonNullable<GateNeeds["onPause"]>>) => void;
+    readonly onTrouble?: (account: string, trouble: unknown) => void;
   },
 ): Gates {
   const gates = new Map<string, Gate>();
+  const share = shareInFlight();
   const known = new Map(needs.known.map((each) => [each.account, each]));
 
   const open = (account: string): Gate => {
@@ -27,8 +30,10 @@ export function openGates(
     const gate = openGate({
       ...needs,
       account,
+      share,
       known: known.get(account),
       onPause: (...pause) => needs.onPause(account, ...pause),
+      onTrouble: (trouble) => needs.onTrouble?.(account, trouble),
     });
     // A gate that is opened again has nothing to remember: else the first would not have been closed.
     known.delete(account);

@@ -64,6 +64,8 @@ export type OpenGitHubNeeds = {
   readonly observe: Pick<Observer, "request">;
   /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
+  /** Told why the limits that replicas share cannot be asked, once for an account; with undefined that they can be again. */
+  readonly onTrouble?: (account: string, trouble: unknown) => void;
   readonly proxies: ProxySettings;
   readonly timeoutMs?: number | undefined;
   readonly patienceMs?: number | undefined;
@@ -85,6 +87,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     // What other processes spend as well is asked for whenever it matters.
     known: limitLog.shared ? [] : await recall(),
     onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
+    ...(needs.onTrouble && { onTrouble: needs.onTrouble }),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
   const stopHearing = limitLog.shared && (await hearOthers(limitLog.shared, { gates, recall, clock }));

@@ -55,7 +55,14 @@ export type SharedLimits = {
 export type AdmissionTimes = { readonly now: number; readonly since: Readonly<Record<Limit["unit"], number>> };
 
 /** What the other processes have spent, oldest first, what they hold included, and the pause that is stored. */
-export type Others = { readonly spent: readonly Spending[]; readonly pause: Pause | undefined };
+export type Others = {
+  readonly spent: readonly Spending[];
+  readonly pause: Pause | undefined;
+  readonly replicas: Replicas;
+};
+
+/** How many processes share the limits, this one included, and for how long the others have counted this one, ms. */
+export type Replicas = { readonly count: number; readonly countedForMs: number };
 
 /** With an id it is held until it is settled: it counts as if it were spent at every moment, for `HELD_MS` at most. */
 export type Admitted = Spending & { readonly id?: string };

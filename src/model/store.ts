@@ -115,8 +115,8 @@ export type RunStore = {
    * is `afterInterruption`'s to say.
    */
   claim(lease: { owner: string; now: number; until: number; limit: number }): Promise<readonly Claim[]>;
-  /** Keeps this owner's claims for longer. */
-  extend(owner: string, until: number): Promise<void>;
+  /** Keeps those of these claims for longer that are still their owner's. */
+  extend(claims: readonly Claim[], until: number): Promise<void>;
   /** Keeps one claim for longer; whether it is still its owner's. */
   hold(claim: Claim, until: number): Promise<boolean>;
   /**

@@ -2,19 +2,20 @@ import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../model/clock.ts";
-import type { Run } from "../model/run.ts";
-import type { Claim, News, RunStore } from "../model/store.ts";
+import type { News, RunStore } from "../model/store.ts";
 import { type AcceptItem, acceptAll } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
 import { claimDue, takeDue } from "./postgres/claim.ts";
 import { type Connecting, connect } from "./postgres/connect.ts";
 import { startJobs } from "./postgres/jobs.ts";
+import { knownClaims } from "./postgres/known-claims.ts";
 import { postgresLimitLog } from "./postgres/limit-log.ts";
 import { type Migrated, migrate } from "./postgres/migrate.ts";
 import type { Migration } from "./postgres/migrations.ts";
 import { clean, type Names, namesFor } from "./postgres/names.ts";
 import { openNewsroom } from "./postgres/news.ts";
 import { postgresOverview } from "./postgres/overview.ts";
+import { presence } from "./postgres/presence.ts";
 import { getRun, listRuns } from "./postgres/reads.ts";
 import { refusedStart } from "./postgres/refused.ts";
 import { rerunOne } from "./postgres/rerun.ts";
@@ -57,7 +58,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     throw refusedStart(options, error);
   });
   const self = randomUUID();
-  const news = openNewsroom(options, names, { own: self, onError });
+  const shown = presence(names, clock);
+  const news = openNewsroom(options, names, { own: self, presence: shown, onError });
   await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
   const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
@@ -69,19 +71,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     return result;
   };
 
-  /** Claims of this process that hold, as far as it knows: only these are extended. */
-  const held = new Map<string, Claim>();
-  /** Claims whose settling failed once, perhaps after it was stored. */
-  const unsure = new WeakSet<Claim>();
-  /** Ids of events on their way into the store, which may come back claimed. */
-  const accepting = new Set<string>();
-  /** When an answer that may have brought claims was last lost, by the clock, and until when such claims may hold. */
-  let lostAt = 0;
-  let lostUntil = Number.NEGATIVE_INFINITY;
-  const mayHaveLost = ({ now, until }: { now: number; until: number }) => {
-    lostAt = clock.now();
-    lostUntil = performance.now() + 2 * (until - now);
-  };
+  const claims = knownClaims(clock);
 
   const acceptOne = gathered((items: readonly AcceptItem[]) =>
     transaction(async (each) => {
@@ -91,8 +81,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       if (others || superseded.length > 0) news.tell(each, { queued: others, settled: superseded });
       if (taken === 0) return accepted;
       const { lease } = items.find((item) => item.lease.take) as AcceptItem;
-      const claims = await takeDue(each, needs, { ...lease, limit: taken }, { justAdded: true });
-      const claimOf = new Map(claims.map((claim) => [claim.run.id, claim]));
+      const due = await takeDue(each, needs, { ...lease, limit: taken }, { justAdded: true });
+      const claimOf = new Map(due.map((claim) => [claim.run.id, claim]));
       return accepted.map((one) => (one.joined || one.claim ? one : { ...one, claim: claimOf.get(one.run) }));
     }),
   );
@@ -107,38 +97,27 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   );
 
   return {
-    async accept(event, lease) {
-      accepting.add(event.id);
-      try {
-        const accepted = changed(await acceptOne({ event, lease }));
-        if (accepted.claim) held.set(accepted.run, accepted.claim);
+    accept: (event, lease) =>
+      claims.accepting(event.id, async () => {
+        const accepted = changed(await claims.brought(lease, acceptOne({ event, lease })));
+        if (accepted.claim) claims.hold([accepted.claim]);
         return accepted;
-      } catch (error) {
-        mayHaveLost(lease);
-        throw error;
-      } finally {
-        accepting.delete(event.id);
-      }
-    },
+      }),
     async claim(lease) {
-      const known = [...held.keys(), ...accepting];
-      const lost = performance.now() < lostUntil ? { known, before: lostAt } : undefined;
-      const { claims, changed: found } = await claimDue(needs, lease, lost).catch((error) => {
-        mayHaveLost(lease);
-        throw error;
-      });
-      for (const claim of claims) held.set(claim.run.id, claim);
-      if (found) revision++;
-      return claims;
+      const due = await claims.brought(lease, claimDue(needs, lease, claims.lost()));
+      claims.hold(due.claims);
+      if (due.changed) revision++;
+      return due.claims;
     },
-    async extend(owner, until) {
-      const ids = [...held.values()].filter((claim) => claim.owner === owner).map(({ run }) => run.id);
+    async extend(those, until) {
+      const held = those.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }));
       // One that is locked is being settled, or has its turn the next time: waiting for it could be in a circle.
       await sql(
-        `UPDATE ${own}.runs SET lease_until = ${names.now} + $3 WHERE seq IN (
-           SELECT seq FROM ${own}.runs WHERE id = ANY ($1::uuid[]) AND status = 'running' AND owner = $2
-           FOR NO KEY UPDATE SKIP LOCKED)`,
-        [ids, owner, until - clock.now()],
+        `UPDATE ${own}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
+           SELECT seq FROM ${own}.runs
+           JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
+           WHERE status = 'running' FOR NO KEY UPDATE OF runs SKIP LOCKED)`,
+        [JSON.stringify(held), until - clock.now()],
       );
     },
     async hold({ run, owner, attempt }, until) {
@@ -149,15 +128,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       );
       return rows.length > 0;
     },
-    async settle(claim, attempt, settlement): Promise<Run | undefined> {
-      const run = changed(
-        await settleOne({ claim, attempt, settlement, unsure: unsure.has(claim) }).catch((error) => {
-          unsure.add(claim);
-          throw error;
-        }),
-      );
-      if (held.get(claim.run.id) === claim) held.delete(claim.run.id);
-      return run;
+    async settle(claim, attempt, settlement) {
+      const unsure = claims.isDoubted(claim);
+      return changed(await claims.settling(claim, settleOne({ claim, attempt, settlement, unsure })));
     },
     async saveStep({ run, owner, attempt }, step) {
       await sql(
@@ -224,7 +197,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       await sql(`DELETE FROM ${own}.github_spending WHERE at < $1`, [before]);
       return rows.length;
     },
-    limits: postgresLimitLog({ database, names, news, owner: self }),
+    limits: postgresLimitLog({ database, names, news, presence: shown, owner: self }),
     overview: postgresOverview(database, names, () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {

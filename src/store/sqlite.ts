@@ -162,6 +162,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     return row?.status === "running" && row.owner === owner && row.attempts === attempt ? row : undefined;
   }
 
+  function hold(held: Claim, until: number): boolean {
+    const row = heldRow(held);
+    if (row) change("UPDATE runs SET lease_until = ? WHERE seq = ?", until, row.seq as number);
+    return row !== undefined;
+  }
+
   function settle(held: Claim, attempt: Parameters<RunStore["settle"]>[1], settlement: Settlement): Run | undefined {
     const { outputs, dedupeKey, reason, http, kind } = { ...NOTHING, ...settlement };
     const queued = settlement.status === "queued";
@@ -258,19 +264,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
   return {
     accept: (event, lease) => write(() => accept(event, lease)),
     claim: (lease) => write(() => claim(lease), { flush: false }),
-    extend: (owner, until) =>
-      write(() => void change("UPDATE runs SET lease_until = ? WHERE status = 'running' AND owner = ?", until, owner), {
-        flush: false,
-      }),
-    hold: (held, until) =>
-      write(
-        () => {
-          const row = heldRow(held);
-          if (row) change("UPDATE runs SET lease_until = ? WHERE seq = ?", until, row.seq as number);
-          return row !== undefined;
-        },
-        { flush: false },
-      ),
+    extend: (claims, until) => write(() => claims.forEach((held) => void hold(held, until)), { flush: false }),
+    hold: (held, until) => write(() => hold(held, until), { flush: false }),
     settle: (held, attempt, settlement) => write(() => settle(held, attempt, settlement)),
     saveStep: (held, step) =>
       write(() => {

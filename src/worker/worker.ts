@@ -13,6 +13,7 @@ import {
 import { type AttemptNeeds, attemptRun } from "./attempt.ts";
 import { waitingCallers } from "./callers.ts";
 import { followElsewhere } from "./elsewhere.ts";
+import { keptReason } from "./kept.ts";
 import { every, pump } from "./pump.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
@@ -113,7 +114,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   /** Before the claims, so that a late process never takes its own runs for abandoned. */
   async function extend(now: number): Promise<void> {
     const claims = [...inFlight.keys()];
-    await health.watch(store.extend(owner, now + LEASE_MS));
+    await health.watch(store.extend(claims, now + LEASE_MS));
     extendedAt = now;
     // One whose lease may have ended before was perhaps not extended, but lost.
     for (const claim of claims) if (clock.now() < (heldAt.get(claim) ?? 0) + LEASE_MS) heldAt.set(claim, now);
@@ -131,7 +132,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   function start(claim: Claim, token: string | undefined, since: number): void {
     heldAt.set(claim, since);
     const ended = perform(claim, token)
-      .catch((error) => log.error({ run: claim.run.id, err: error }, "an attempt met an error of the service's own"))
+      .catch((error) => giveUp(claim, error))
       .finally(() => {
         inFlight.delete(claim);
         freed();
@@ -143,11 +144,25 @@ export function startWorker(needs: WorkerNeeds): Worker {
     const { attempt, settlement } = await observe.attempt(claim, () =>
       attemptRun(claim, token, { ...needs, insist: health.insist, holds }),
     );
+    await conclude(claim, attempt, settlement);
+  }
+
+  async function conclude(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<void> {
     const run = await health.insist(() => store.settle(claim, attempt, settlement));
     if (run?.status === "queued") idle = false;
     if (!run) return;
     callers.tell(run);
     observe.settled(run);
+  }
+
+  /** A mistake of ours ends the run. When not even that can be stored, the claim is not extended any more, and lapses. */
+  async function giveUp(claim: Claim, error: unknown): Promise<void> {
+    const note = (err: unknown) =>
+      log.error({ run: claim.run.id, err }, "an attempt met an error of the service's own");
+    note(error);
+    const failure = { http: 500, kind: "permanent", reason: keptReason(needs.scrub(ownError(error))) } as const;
+    const attempt = endedAttempt(claim, clock.now(), { outcome: "failure", ...failure });
+    await conclude(claim, attempt, { status: "failure", ...failure }).catch(note);
   }
 
   /** The store's own trouble is logged where it is noticed; anything else is a mistake of ours. */
@@ -166,19 +181,10 @@ export function startWorker(needs: WorkerNeeds): Worker {
 
   /** An attempt that did not end in time is as if it had been interrupted; the run is due again at once. */
   async function giveBack(claim: Claim): Promise<void> {
-    const { run, attempt: number } = claim;
     const now = clock.now();
     const reason = "The service was stopped before the attempt ended.";
-    const attempt: Attempt = {
-      number,
-      startedAt: run.startedAt ?? now,
-      endedAt: now,
-      outcome: "interrupted",
-      reason,
-      kind: undefined,
-      githubRequestId: undefined,
-    };
-    const settlement: Settlement = run.ownToken
+    const attempt = endedAttempt(claim, now, { outcome: "interrupted", reason, kind: undefined });
+    const settlement: Settlement = claim.run.ownToken
       ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
       : { status: "queued", dueAt: now, counts: false, reason, http: undefined, kind: undefined };
     const settled = await store.settle(claim, attempt, settlement);
@@ -229,4 +235,18 @@ export function startWorker(needs: WorkerNeeds): Worker {
       callers.dismiss();
     },
   };
+}
+
+/** An attempt that ends from outside. */
+function endedAttempt(
+  { run, attempt: number }: Claim,
+  endedAt: number,
+  { outcome, reason, kind }: Pick<Attempt, "outcome" | "reason" | "kind">,
+): Attempt {
+  return { number, startedAt: run.startedAt ?? endedAt, endedAt, outcome, reason, kind, githubRequestId: undefined };
+}
+
+function ownError(error: unknown): string {
+  const thrown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return `The service met an error of its own: ${thrown}. What the run had done by then is unknown: look, re-run it where that is right, and report the error with the service's log.`;
 }

@@ -104,14 +104,25 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
     end: () => server.stop(),
     begin: () => server.start(),
     // The first one of them would start others in place of any that is missing.
-    freeze: () => processesOf(folder).forEach((pid) => void process.kill(pid, "SIGSTOP")),
-    thaw: () => processesOf(folder).forEach((pid) => void process.kill(pid, "SIGCONT")),
+    freeze: () => signal(folder, "SIGSTOP"),
+    thaw: () => signal(folder, "SIGCONT"),
     async stop() {
-      for (const pid of processesOf(folder)) process.kill(pid, "SIGCONT");
+      signal(folder, "SIGCONT");
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** One of them may end meanwhile, as those do that served a connection. */
+function signal(folder: string, name: "SIGSTOP" | "SIGCONT"): void {
+  for (const pid of processesOf(folder)) {
+    try {
+      process.kill(pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
 }
 
 /** The processes of the server of a folder, the one that starts the others first; none when it has ended. */

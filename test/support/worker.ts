@@ -3,8 +3,8 @@ import type { Context, GitHub, Json, Workflow } from "../../src/index.ts";
 import { unobserved } from "../../src/model/observer.ts";
 import type { RunStore } from "../../src/model/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
-import { startWorker } from "../../src/worker/worker.ts";
-import { movedClock } from "./clock.ts";
+import { startWorker, type WorkerNeeds } from "../../src/worker/worker.ts";
+import { type MovedClock, movedClock } from "./clock.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
@@ -14,10 +14,20 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 export function workerWith(
   t: TestContext,
   run: (context: Context<{ readonly body: Json }>) => Promise<unknown>,
-  { folder = temporaryFolder(t), options = {} }: { folder?: string; options?: Partial<Workflow> } = {},
+  {
+    clock = movedClock(),
+    folder = temporaryFolder(t),
+    store = openSqliteStore(folder, { now: clock.now() }),
+    options = {},
+    needs = {},
+  }: {
+    clock?: MovedClock;
+    folder?: string;
+    store?: RunStore;
+    options?: Partial<Workflow>;
+    needs?: Partial<WorkerNeeds>;
+  } = {},
 ) {
-  const clock = movedClock();
-  const store: RunStore = openSqliteStore(folder, { now: clock.now() });
   const workflow: Workflow = { name: "steps", on: { http: { path: "/", body: ANYTHING } }, run, ...options };
   const worker = startWorker({
     store,
@@ -34,6 +44,7 @@ export function workerWith(
     owner: "test",
     retryHours: 24,
     retainDays: 30,
+    ...needs,
   });
   let closed = false;
   const close = async () => {
@@ -43,9 +54,9 @@ export function workerWith(
     await store.close();
   };
   t.after(close);
-  const accept = (input: Json = {}) =>
+  const accept = (input: Json = {}, id = "r1") =>
     worker.accept(
-      { id: "r1", workflow: "steps", group: undefined, input, ownToken: false },
+      { id, workflow: "steps", group: undefined, input, ownToken: false },
       { token: undefined, waitMs: 3_600_000 },
     );
   return { clock, store, accept, close };

@@ -2,17 +2,21 @@ import { HELD_MS, type Pause, type SharedLimits, type Spending } from "../../mod
 import type { Database } from "./connect.ts";
 import { lockKey, type Names } from "./names.ts";
 import type { Newsroom } from "./news.ts";
+import type { Presence } from "./presence.ts";
 
 export type SharedLimitsNeeds = {
   readonly database: Database;
   readonly names: Names;
   readonly news: Newsroom;
+  readonly presence: Presence;
   /** Tells what this process has spent from what the others have. */
   readonly owner: string;
 };
 
+type Known = { readonly pause: Pause | null; readonly spent: readonly Spending[]; readonly shown: number };
+
 /** How the processes of a deployment keep GitHub's limits together: who spends for an account has its lock. */
-export function sharedLimits({ database, names, news, owner }: SharedLimitsNeeds): SharedLimits {
+export function sharedLimits({ database, names, news, presence, owner }: SharedLimitsNeeds): SharedLimits {
   const { sql, transaction } = database;
   const [spending, pauses] = [`${names.own}.github_spending`, `${names.own}.github_pauses`];
   return {
@@ -25,11 +29,14 @@ export function sharedLimits({ database, names, news, owner }: SharedLimitsNeeds
              (SELECT coalesce(json_agg(one ORDER BY one.at), '[]') FROM (
                 SELECT CASE WHEN held_until > $3 THEN greatest(at, $3) ELSE at END AS at, points, writes
                 FROM ${spending} WHERE account = $1 AND owner <> $2
-                  AND (at > $4 OR (writes > 0 AND at > $5) OR held_until > $3)) AS one) AS spent`,
+                  AND (at > $4 OR (writes > 0 AND at > $5) OR held_until > $3)) AS one) AS spent,
+             ${presence.count} AS shown`,
           [account, owner, now, since.points, since.writes],
         );
-        const { pause, spent } = known as unknown as { pause: Pause | null; spent: readonly Spending[] };
-        const admitted = decide({ spent, pause: pause ?? undefined });
+        const { pause, spent, shown } = known as unknown as Known;
+        const shownForMs = presence.shownForMs();
+        const replicas = { count: shownForMs === undefined ? shown + 1 : shown, countedForMs: shownForMs ?? 0 };
+        const admitted = decide({ spent, pause: pause ?? undefined, replicas });
         if (admitted.length === 0) return;
         await each(
           `WITH gone AS (

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { describe, it, type TestContext } from "node:test";
+import { TestClock } from "pg-boss";
+import type { RunStore } from "../src/model/store.ts";
+import { openPostgresStore } from "../src/store/postgres.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
+import { type MovedClock, movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { workerWith } from "./support/worker.ts";
+
+const SECOND = 1000;
+
+const postgres = postgresForTests();
+
+type Opened = { readonly store: RunStore; pass(milliseconds: number): Promise<void> };
+
+async function inSqlite(t: TestContext, clock: MovedClock): Promise<Opened> {
+  const store = openSqliteStore(temporaryFolder(t), { now: clock.now() });
+  return { store, pass: async (milliseconds) => clock.move(milliseconds) };
+}
+
+async function inPostgres(_t: TestContext, clock: MovedClock): Promise<Opened> {
+  const databaseClock = new TestClock(clock.now());
+  const schema = postgres.schema();
+  const store = await openPostgresStore({ url: postgres.url, schema, clock, databaseClock, onError: () => {} });
+  return {
+    store,
+    async pass(milliseconds) {
+      await databaseClock.setTime(clock.now() + milliseconds);
+      clock.move(milliseconds);
+    },
+  };
+}
+
+/** A worker with one run in flight that does not end, for whose sake claims are extended. */
+async function busyWorker(
+  t: TestContext,
+  open: typeof inSqlite,
+  { github, breaking = () => false }: { github?: () => never; breaking?: (run: string) => boolean },
+) {
+  const clock = movedClock();
+  const { store, pass } = await open(t, clock);
+  const errors: unknown[][] = [];
+  const begun: string[] = [];
+  const breakable: RunStore = {
+    ...store,
+    async settle(claim, ...rest) {
+      if (breaking(claim.run.id)) throw new TypeError("a mistake of ours");
+      return store.settle(claim, ...rest);
+    },
+  };
+  const [endless, run] = [randomUUID(), randomUUID()];
+  const { accept } = workerWith(
+    t,
+    async ({ runId }) => {
+      begun.push(runId);
+      if (runId === endless) await new Promise(() => {});
+      return { done: true };
+    },
+    {
+      clock,
+      store: breakable,
+      options: { timeout: "6h" },
+      needs: {
+        log: { debug() {}, info() {}, warn() {}, error: (...told: unknown[]) => void errors.push(told) },
+        github: ({ name }) => {
+          if (name === run && github) github();
+          return { github: { dispatch: async () => {} } as never, release() {} };
+        },
+      },
+    },
+  );
+  await accept({}, endless);
+  await until("it is at work", () => begun.includes(endless));
+  return {
+    store,
+    run,
+    accept: () => accept({}, run),
+    begun: () => begun.filter((id) => id === run).length,
+    errors,
+    /** Lets the time pass for which a claim holds, in steps in which those in flight are extended. */
+    async leaseEnds() {
+      for (let step = 0; step < 6; step++) {
+        await pass(7 * SECOND);
+        for (let turn = 0; turn < 50; turn++) await store.nextDue();
+      }
+    },
+    endless: () => store.get(endless),
+  };
+}
+
+for (const [name, open] of [
+  ["SQLite", inSqlite],
+  ["PostgreSQL", inPostgres],
+] as const) {
+  describe(`a mistake of the service's own, in ${name}`, () => {
+    it("fails the run in which it is made, and says so", async (t) => {
+      const worker = await busyWorker(t, open, {
+        github: () => {
+          throw new TypeError("a mistake of ours");
+        },
+      });
+      const { outcome } = await worker.accept();
+      await until("it has ended", async () => (await worker.store.get(worker.run))?.run.status === "failure");
+      const run = await outcome;
+      assert.deepEqual([run?.status, run?.http, run?.kind], ["failure", 500, "permanent"]);
+      assert.match(run?.reason ?? "", /error of its own: TypeError: a mistake of ours\. .*re-run it/);
+      const detail = await worker.store.get(worker.run);
+      assert.deepEqual(
+        detail?.attempts.map(({ number, outcome, reason }) => [number, outcome, reason]),
+        [[1, "failure", run?.reason]],
+      );
+      const [[facts, text] = []] = worker.errors as [{ run: string; err: Error }, string][];
+      assert.deepEqual([worker.errors.length, facts?.run, facts?.err.message], [1, worker.run, "a mistake of ours"]);
+      assert.match(text ?? "", /an error of the service's own/);
+    });
+
+    it("that also keeps the failure from being stored lets the claim lapse, and the run is attempted again", async (t) => {
+      let left = 2;
+      const worker = await busyWorker(t, open, { breaking: (id) => id === worker.run && left-- > 0 });
+      await worker.accept();
+      await until("both are told", () => worker.errors.length === 2);
+      assert.equal((await worker.store.get(worker.run))?.run.status, "running");
+      await worker.leaseEnds();
+      await until("it has ended", async () => (await worker.store.get(worker.run))?.run.status === "success");
+      const detail = await worker.store.get(worker.run);
+      assert.deepEqual(
+        detail?.attempts.map(({ outcome }) => outcome),
+        ["interrupted", "success"],
+      );
+      assert.equal(worker.begun(), 2);
+      const endless = await worker.endless();
+      assert.deepEqual([endless?.run.status, endless?.attempts], ["running", []]);
+    });
+  });
+}

@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import pg from "pg";
+import { openGates } from "../src/github/gates.ts";
+import type { Answer } from "../src/github/http.ts";
+import type { Kind } from "../src/github/spending.ts";
+import type { Limit } from "../src/model/limits.ts";
+import { openPostgresStore } from "../src/store/postgres.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+
+const SECOND = 1000;
+
+/** GitHub's, for an account. */
+const ALLOWED = 100;
+
+/** Until what a replica learns about the others is true of all that is in flight. */
+const SETTLED_MS = 45 * SECOND;
+
+/** In force, and never used up. */
+const WIDE: readonly Limit[] = [{ unit: "points", most: 1_000_000, ms: SECOND }];
+
+const OK: Answer = { status: 204, headers: {}, message: "", bytes: new Uint8Array(), documentationUrl: "" };
+
+const postgres = postgresForTests();
+const schema = postgres.schema();
+
+async function sql(text: string, values: unknown[] = []) {
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** The connections by which replicas are counted. */
+async function shown(): Promise<number[]> {
+  const found = await sql("SELECT pid FROM pg_locks WHERE mode = 'ShareLock' AND locktype = 'advisory'");
+  return found.map(({ pid }) => pid);
+}
+
+/** A deployment on one clock, whose requests GitHub answers when a test lets it. */
+function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit[] } = {}) {
+  const clock = movedClock();
+  let busy = 0;
+  let [inFlight, most] = [0, 0];
+
+  async function join() {
+    const store = await openPostgresStore({ url: postgres.url, schema, clock, onError: () => {} });
+    const shared = store.limits.shared!;
+    const log = {
+      ...store.limits,
+      shared: {
+        ...shared,
+        admit: async (...admission: Parameters<typeof shared.admit>) => {
+          busy++;
+          await shared.admit(...admission).finally(() => busy--);
+        },
+      },
+    };
+    const gates = openGates({ limits, clock, log, known: [], onPause: () => {} });
+    const waiting: (() => void)[] = [];
+    const ended: Promise<unknown>[] = [];
+    let closed = false;
+    const replica = {
+      store,
+      /** Starts so many requests. */
+      ask(count: number, { kind = "read", account = "mona" }: { kind?: Kind; account?: string } = {}) {
+        for (let at = 0; at < count; at++) {
+          const send = async (begin: () => void) => {
+            begin();
+            inFlight++;
+            most = Math.max(most, inFlight);
+            await new Promise<void>((resolve) => void waiting.push(resolve));
+            inFlight--;
+            return OK;
+          };
+          ended.push(gates.of(account).pass(kind, send, { name: `run ${at}` }));
+        }
+      },
+      /** GitHub answers all that it has been asked. */
+      answer() {
+        for (const reply of waiting.splice(0)) reply();
+      },
+      inFlight: () => waiting.length,
+      async leave() {
+        if (closed) return;
+        closed = true;
+        while (busy > 0 || waiting.length > 0) {
+          this.answer();
+          await settled();
+        }
+        await Promise.all(ended);
+        await store.close();
+      },
+    };
+    t.after(() => replica.leave());
+    return replica;
+  }
+
+  /** Lets everything go on that needs no answer and no time. */
+  async function settled(): Promise<void> {
+    for (let calm = 0; calm < 5; calm = busy > 0 ? 0 : calm + 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  return {
+    clock,
+    settled,
+    async joined(count: number) {
+      const replicas: Awaited<ReturnType<typeof join>>[] = [];
+      for (let at = 0; at < count; at++) replicas.push(await join());
+      return replicas;
+    },
+    /** The most that were in flight at once since the last time. */
+    most() {
+      const found = most;
+      most = inFlight;
+      return found;
+    },
+  };
+}
+
+type Replica = Awaited<ReturnType<ReturnType<typeof deployment>["joined"]>>[number];
+
+const shares = (replicas: readonly Replica[]) => replicas.map(({ inFlight }) => inFlight());
+
+describe("the requests that replicas have in flight for an account", () => {
+  it("are 25 of each, of up to four replicas, from the first moment", async (t) => {
+    const { joined, settled } = deployment(t);
+    const four = await joined(4);
+    for (const { ask } of four) ask(40);
+    await settled();
+    assert.deepEqual(shares(four), [25, 25, 25, 25]);
+  });
+
+  it("stay within 100 when more replicas join: these begin with one, and the others make room", async (t) => {
+    const { clock, joined, settled, most } = deployment(t);
+    const four = await joined(4);
+    clock.move(SETTLED_MS);
+    for (const { ask } of four) ask(200);
+    await settled();
+    assert.equal(most(), ALLOWED);
+    const newcomers = await joined(2);
+    for (const { ask } of newcomers) ask(200);
+    await settled();
+    assert.deepEqual(shares(newcomers), [1, 1]);
+    assert.equal(most(), ALLOWED + 2);
+    for (const { answer } of four) answer();
+    await settled();
+    assert.deepEqual(shares([...four, ...newcomers]), [16, 16, 16, 16, 1, 1]);
+    most();
+    clock.move(SETTLED_MS);
+    for (const { answer } of newcomers) answer();
+    await settled();
+    assert.deepEqual(shares([...four, ...newcomers]), [16, 16, 16, 16, 16, 16]);
+    assert.equal(most(), 96);
+  });
+
+  it("stay within 100 while one replica after the other is replaced", async (t) => {
+    const { clock, joined, settled, most } = deployment(t);
+    let replicas = await joined(5);
+    clock.move(SETTLED_MS);
+    for (const { ask } of replicas) ask(60);
+    await settled();
+    assert.deepEqual(shares(replicas), [20, 20, 20, 20, 20]);
+    for (let replaced = 0; replaced < 5; replaced++) {
+      const [newcomer] = (await joined(1)) as [Replica];
+      const [oldest, ...others] = replicas as [Replica, ...Replica[]];
+      newcomer.ask(60);
+      await settled();
+      await oldest.leave();
+      replicas = [...others, newcomer];
+      clock.move(10 * SECOND);
+      for (const { answer, ask } of replicas) {
+        answer();
+        ask(60);
+      }
+      await settled();
+    }
+    assert.ok(most() <= ALLOWED + 5, `${most()} in flight`);
+    assert.deepEqual(shares(replicas), [16, 1, 1, 1, 1]);
+    clock.move(SETTLED_MS);
+    for (let round = 0; round < 2; round++) {
+      for (const { answer, ask } of replicas) {
+        answer();
+        ask(60);
+      }
+      await settled();
+      clock.move(SETTLED_MS);
+    }
+    assert.deepEqual(shares(replicas), [20, 20, 20, 20, 20]);
+  });
+
+  it("are shared among the others when a replica is killed, after its own have ended", async (t) => {
+    const { clock, joined, settled } = deployment(t);
+    const four = await joined(4);
+    const port = await fixedPort();
+    const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
+    const command = ["dist/gh-runner.js", "serve"];
+    const githubUrl = "http://127.0.0.1:9";
+    const killed = spawnService(t, { port, dataDir: temporaryFolder(t), githubUrl, settings, command });
+    await listening(killed, port);
+    clock.move(SETTLED_MS);
+    const again = async () => {
+      for (const { answer, ask } of four) {
+        answer();
+        ask(40);
+      }
+      await settled();
+    };
+    await again();
+    assert.deepEqual(shares(four), [20, 20, 20, 20]);
+    await killed.kill();
+    await until("PostgreSQL has noticed", async () => (await shown()).length === 4);
+    await again();
+    assert.deepEqual(shares(four), [20, 20, 20, 20]);
+    clock.move(SETTLED_MS - 1);
+    await again();
+    assert.deepEqual(shares(four), [20, 20, 20, 20]);
+    clock.move(1);
+    await again();
+    assert.deepEqual(shares(four), [25, 25, 25, 25]);
+  });
+
+  it("keep their number while the database cannot be asked, or has ended the connections", async (t) => {
+    const { clock, joined, settled, most } = deployment(t);
+    const five = await joined(5);
+    clock.move(SETTLED_MS);
+    const again = async () => {
+      for (const { answer, ask } of five) {
+        answer();
+        ask(40);
+      }
+      await settled();
+    };
+    await again();
+    await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
+    await again();
+    await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
+    clock.move(SETTLED_MS);
+    await again();
+    assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
+
+    const before = await shown();
+    await sql("SELECT pg_terminate_backend(pid) FROM unnest($1::integer[]) AS lost (pid)", [before]);
+    await again();
+    await until("all are there again", async () => {
+      const now = await shown();
+      return now.length === 5 && now.every((pid) => !before.includes(pid));
+    });
+    await again();
+    assert.deepEqual(shares(five), [1, 1, 1, 1, 1]);
+    clock.move(SETTLED_MS);
+    await again();
+    clock.move(SETTLED_MS);
+    await again();
+    assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
+    assert.ok(most() <= ALLOWED, `${most()} in flight`);
+  });
+
+  it("are counted for each account by itself", async (t) => {
+    const { clock, joined, settled } = deployment(t);
+    const five = await joined(5);
+    clock.move(SETTLED_MS);
+    for (const account of ["mona", "hubot"]) five[0]!.ask(60, { account });
+    await settled();
+    assert.equal(five[0]!.inFlight(), 2 * 20);
+  });
+
+  it("are 50 of each replica where no windows are in force: nobody is asked", async (t) => {
+    const { joined, settled } = deployment(t, { limits: [] });
+    const three = await joined(3);
+    for (const { ask } of three) ask(60);
+    await settled();
+    assert.deepEqual(shares(three), [50, 50, 50]);
+  });
+});
