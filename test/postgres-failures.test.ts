@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import pg from "pg";
 import { startGitHub } from "../sandbox/github.ts";
@@ -8,6 +10,7 @@ import { systemClock } from "../src/model/clock.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { openPostgresStore } from "../src/store/postgres.ts";
 import { until } from "./support/clock.ts";
+import { mounted } from "./support/disk.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { lossyProxy } from "./support/lossy-proxy.ts";
 import { type StartedPostgres, startPostgres } from "./support/postgres.ts";
@@ -135,6 +138,46 @@ describe("a service whose database", () => {
     await within(20_000, "all have ended", async () => (await service.queued()) === 0);
     assert.equal(service.github.dispatches.length, applications.length);
     assert.deepEqual([told("error").length, told("info").length], [1, 2]);
+  });
+
+  it("has a full disk answers 503, says it once while other writes still succeed, and goes on when there is room", async (t) => {
+    const [{ folder }] = await ask(postgres.url, "SELECT current_setting('data_directory') AS folder");
+    const owner = statSync(folder);
+    const disk = mounted(t, `size=2m,mode=700,uid=${owner.uid},gid=${owner.gid}`);
+    if (!disk) return;
+    const service = await serviceOn(t);
+    const { schema } = service;
+    await ask(postgres.url, `CREATE TABLESPACE ${schema} LOCATION '${disk}'`);
+    await ask(postgres.url, `ALTER TABLE ${schema}.runs SET TABLESPACE ${schema}`);
+    const filler = join(disk, "filler");
+    assert.throws(() => writeFileSync(filler, Buffer.alloc(4_000_000)), /ENOSPC/);
+    const answers = [];
+    // What is left of the last page takes some.
+    for (let n = 0; n < 300 && answers.filter(({ status }) => status === 503).length < 5; n++) {
+      answers.push(await notify(service.url, { application: `other-${n}` }));
+      // What the probe writes needs no new page.
+      assert.equal(await isReady(service), true);
+    }
+    const refused = answers.filter(({ status }) => status === 503);
+    assert.equal(refused.length, 5);
+    for (const { headers, json } of refused) {
+      assert.equal(headers["retry-after"], "1");
+      assert.match(json.detail, /nothing was stored: send it again/);
+    }
+    const said = () =>
+      service
+        .log()
+        .filter(({ msg }) => /^the store can/.test(String(msg)))
+        .map(({ level }) => level);
+    assert.deepEqual(said(), ["error"]);
+    assert.match(JSON.stringify(service.log()), /No space left on device/);
+
+    rmSync(filler);
+    deploy(service.github, "pr-1", "abc");
+    assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
+    assert.deepEqual(said(), ["error", "info"]);
+    await ask(postgres.url, `ALTER TABLE ${schema}.runs SET TABLESPACE pg_default`);
+    await ask(postgres.url, `DROP TABLESPACE ${schema}`);
   });
 
   it("is stopped answers 503, says it once, and goes on by itself when it is back", async (t) => {

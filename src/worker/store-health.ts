@@ -5,40 +5,51 @@ import { StoreUnavailable } from "../model/store.ts";
 /** Whether the store can be written, said in the log once when it changes. */
 export type StoreHealth = {
   /** Passes the result of a write on, and learns from it. */
-  watch<T>(write: Promise<T>): Promise<T>;
+  watch<T>(write: Promise<T>, kind: WriteKind): Promise<T>;
   /**
    * Writes until the store takes it: what has happened at GitHub has happened, and forgetting it would repeat it.
    * Rejects only with what is not the store's fault.
    */
-  insist<T>(write: () => Promise<T>): Promise<T>;
+  insist<T>(write: () => Promise<T>, kind?: WriteKind): Promise<T>;
 };
+
+/**
+ * Whether a write needs room of its own, or changes what is there and perhaps nothing. On a full disk PostgreSQL takes the
+ * second and refuses the first.
+ */
+type WriteKind = "adds" | "changes";
 
 /** How soon a store that could not be written is tried again, ms. */
 export const STORE_RETRY_MS = 1000;
 
 export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHealth {
-  let unwell = false;
+  const failing = new Set<WriteKind>();
 
-  async function watch<T>(write: Promise<T>): Promise<T> {
+  async function watch<T>(write: Promise<T>, kind: WriteKind): Promise<T> {
     try {
       const result = await write;
-      if (unwell) log.info("the store can be written again");
-      unwell = false;
+      if (kind === "adds" || failing.has(kind)) recover();
       return result;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      if (!unwell) log.error({ err: error }, "the store cannot be written: runs wait, and callers are answered 503");
-      unwell = true;
+      if (failing.size === 0)
+        log.error({ err: error }, "the store cannot be written: runs wait, and callers are answered 503");
+      failing.add(kind);
       throw error;
     }
   }
 
+  function recover(): void {
+    if (failing.size > 0) log.info("the store can be written again");
+    failing.clear();
+  }
+
   return {
     watch,
-    async insist(write) {
+    async insist(write, kind = "adds") {
       for (;;) {
         try {
-          return await watch(write());
+          return await watch(write(), kind);
         } catch (error) {
           if (!(error instanceof StoreUnavailable)) throw error;
           await new Promise<void>((resolve) => void clock.alarm(clock.now() + STORE_RETRY_MS, resolve));

@@ -103,7 +103,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     const free = MAX_RUNNING - inFlight.size;
     if (inFlight.size > 0 && now - extendedAt >= LEASE_MS / 3) await extend(now);
     const lease = { owner, now, until: now + LEASE_MS, limit: free };
-    const claims = free > 0 ? await health.watch(store.claim(lease)) : [];
+    const claims = free > 0 ? await health.watch(store.claim(lease), "changes") : [];
     for (const claim of claims) start(claim, undefined, now);
     const next = await store.nextDue();
     idle = next === undefined;
@@ -114,7 +114,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   /** Before the claims, so that a late process never takes its own runs for abandoned. */
   async function extend(now: number): Promise<void> {
     const claims = [...inFlight.keys()];
-    await health.watch(store.extend(claims, now + LEASE_MS));
+    await health.watch(store.extend(claims, now + LEASE_MS), "changes");
     extendedAt = now;
     // One whose lease may have ended before was perhaps not extended, but lost.
     for (const claim of claims) if (clock.now() < (heldAt.get(claim) ?? 0) + LEASE_MS) heldAt.set(claim, now);
@@ -124,7 +124,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   async function holds(claim: Claim): Promise<boolean> {
     const now = clock.now();
     if (now < (heldAt.get(claim) ?? 0) + ASKED_AFTER_MS) return true;
-    const does = await health.insist(() => store.hold(claim, clock.now() + LEASE_MS));
+    const does = await health.insist(() => store.hold(claim, clock.now() + LEASE_MS), "changes");
     if (does) heldAt.set(claim, now);
     return does;
   }
@@ -173,7 +173,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   async function forgetOldRuns(): Promise<void> {
     const before = clock.now() - needs.retainDays * 86_400_000;
     try {
-      while ((await health.watch(store.forget(before, FORGET_AT_ONCE))) === FORGET_AT_ONCE);
+      while ((await health.watch(store.forget(before, FORGET_AT_ONCE), "changes")) === FORGET_AT_ONCE);
     } catch (error) {
       report(error);
     }
@@ -197,7 +197,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       const take = !stopped && inFlight.size + accepting < MAX_RUNNING;
       accepting++;
       const accepted = await health
-        .watch(store.accept(event, { owner, now, until: now + LEASE_MS, take }))
+        .watch(store.accept(event, { owner, now, until: now + LEASE_MS, take }), "adds")
         .finally(() => accepting--);
       observe.accepted(event, accepted);
       // From here to `wait` nothing may be awaited: an outcome could pass unheard.
@@ -211,12 +211,12 @@ export function startWorker(needs: WorkerNeeds): Worker {
       return { run: accepted.run, outcome };
     },
     async rerun(id, trace) {
-      const rerun = await health.watch(store.rerun(id, clock.now(), trace));
+      const rerun = await health.watch(store.rerun(id, clock.now(), trace), "adds");
       if (rerun.status === "queued") wake();
       return rerun;
     },
     async check() {
-      await health.watch(store.check());
+      await health.watch(store.check(), "changes");
       const since = claiming.busySince();
       if (since !== undefined && clock.now() - since > STUCK_MS)
         throw new Error("the worker has claimed nothing for a minute");
