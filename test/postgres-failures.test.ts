@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { rmSync, statSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import pg from "pg";
@@ -8,6 +10,7 @@ import { startGitHub } from "../sandbox/github.ts";
 import { defineWorkflow } from "../src/index.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import { connect } from "../src/store/postgres/connect.ts";
 import { openPostgresStore } from "../src/store/postgres.ts";
 import { until } from "./support/clock.ts";
 import { mounted } from "./support/disk.ts";
@@ -138,6 +141,31 @@ describe("a service whose database", () => {
     await within(20_000, "all have ended", async () => (await service.queued()) === 0);
     assert.equal(service.github.dispatches.length, applications.length);
     assert.deepEqual([told("error").length, told("info").length], [1, 2]);
+  });
+
+  it("ends a connection in the moment in which it begins it is told so, and the process goes on", async (t) => {
+    const message = (type: string, body: Buffer) => {
+      const head = Buffer.alloc(5);
+      head.write(type);
+      head.writeInt32BE(body.length + 4, 1);
+      return Buffer.concat([head, body]);
+    };
+    // Logged in, ready, and ended by its administrator, in one packet.
+    const fields = "SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
+    const packet = Buffer.concat([
+      message("R", Buffer.alloc(4)),
+      message("Z", Buffer.from("I")),
+      message("E", Buffer.from(fields)),
+    ]);
+    const server = createServer((socket) => socket.once("data", () => socket.end(packet)));
+    t.after(() => server.close());
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    const database = connect({ url: `postgres://postgres@127.0.0.1:${port}/postgres` }, () => {});
+    t.after(() => database.close());
+    for (const work of [database.transaction((sql) => sql("SELECT 1")), database.sql("SELECT 1")]) {
+      await assert.rejects(work, /PostgreSQL could not be asked: /);
+    }
   });
 
   it("has a full disk answers 503, says it once while other writes still succeed, and goes on when there is room", async (t) => {

@@ -107,6 +107,10 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     onError(error);
   });
 
+  // A connection that is lost tells its query; without a listener it would end the process, too. It has one from its first
+  // moment on: the news of its end may be read at once with that of its beginning, before anybody who awaits it goes on.
+  pool.on("connect", (client) => void client.on("error", noticed));
+
   async function watched<T>(work: Promise<T>): Promise<T> {
     const since = performance.now();
     try {
@@ -129,8 +133,6 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
 
   async function once<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await pool.connect();
-    // A connection that is lost tells its query; without a listener it would tell the process, too.
-    client.on("error", noticed);
     let broken: Error | undefined;
     /** Without those that went well: their rows would stay until the end of a transaction that moves everything. */
     const sent = new Set<Promise<unknown>>();
@@ -157,7 +159,6 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       const first = ends.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
       throw first && !isAbout(error, first.reason) ? first.reason : error;
     } finally {
-      client.off("error", noticed);
       client.release(broken);
     }
   }
