@@ -37,7 +37,7 @@ async function readStore(settings: StoreSettings, add: (record: StoreRecord) => 
     await exportPostgres({ ...database, onError: () => {} }, add);
     return false;
   }
-  const { exportSqlite } = await import("./store/move/sqlite.ts");
+  const { exportSqlite } = await import("./store/sqlite/move.ts");
   return (await exportSqlite(settings.dataDir, add)).running;
 }
 
@@ -58,6 +58,6 @@ export async function importStore(
     const { importPostgres } = await import("./store/postgres.ts");
     return importPostgres({ ...database, onError: () => {} }, batches, { now: now(), signal });
   }
-  const { importSqlite } = await import("./store/move/sqlite.ts");
+  const { importSqlite } = await import("./store/sqlite/move.ts");
   return importSqlite(settings.dataDir, batches);
 }

@@ -52,7 +52,7 @@ export async function storedPauses(settings: StoreSettings): Promise<readonly St
     const { storedPausesInSchema } = await import("./store/postgres.ts");
     return storedPausesInSchema(database);
   }
-  const { storedPausesIn } = await import("./store/stored-pauses.ts");
+  const { storedPausesIn } = await import("./store/sqlite/stored-pauses.ts");
   return storedPausesIn(settings.dataDir);
 }
 

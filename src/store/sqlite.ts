@@ -9,13 +9,13 @@ import {
   type Settlement,
   StoreUnavailable,
 } from "../model/store.ts";
-import { batchedWrites } from "./batch.ts";
 import { interrupting } from "./interrupt.ts";
-import { sqliteLimitLog } from "./limit-log.ts";
-import { listRuns } from "./list-runs.ts";
-import { cannot, openSqlite } from "./open-sqlite.ts";
-import { sqliteOverview } from "./overview.ts";
 import { attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
+import { batchedWrites } from "./sqlite/batch.ts";
+import { sqliteLimitLog } from "./sqlite/limit-log.ts";
+import { listRuns } from "./sqlite/list-runs.ts";
+import { cannot, openSqlite } from "./sqlite/open.ts";
+import { sqliteOverview } from "./sqlite/overview.ts";
 
 /**
  * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it

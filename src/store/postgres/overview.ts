@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Activity, MAX_REFUSED, type Overview } from "../../model/overview.ts";
-import { hourOf, refusedOf, startOfMonth } from "../overview.ts";
+import { hourOf, refusedOf, startOfMonth } from "../sqlite/overview.ts";
 import type { Database } from "./connect.ts";
 import { clean, type Names } from "./names.ts";
 

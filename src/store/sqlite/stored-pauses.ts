@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import type { StoredPause } from "../model/limits.ts";
+import type { StoredPause } from "../../model/limits.ts";
 
 /** The pauses that the store of a folder holds; none without a store. Only reads, whoever uses the store meanwhile. */
 export function storedPausesIn(folder: string): readonly StoredPause[] {

@@ -1,7 +1,7 @@
 import type { SQLInputValue } from "node:sqlite";
-import type { RunStatus } from "../model/run.ts";
-import type { RunFilter, RunPage, RunStore } from "../model/store.ts";
-import { LISTED, listedRunOf, type Row } from "./rows.ts";
+import type { RunStatus } from "../../model/run.ts";
+import type { RunFilter, RunPage, RunStore } from "../../model/store.ts";
+import { LISTED, listedRunOf, type Row } from "../rows.ts";
 
 /** No index finds a part of a text, so that it is looked for in so many runs at once: about 10 ms of them. */
 const LOOKED_THROUGH = 5000;

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { StoreUnavailable } from "../model/store.ts";
+import { StoreUnavailable } from "../../model/store.ts";
 
 /** A disk that takes seconds must not double them. */
 const MAX_PAUSE_MS = 10;

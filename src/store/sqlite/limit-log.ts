@@ -1,6 +1,6 @@
-import type { AccountLimits, LimitLog } from "../model/limits.ts";
+import type { AccountLimits, LimitLog } from "../../model/limits.ts";
+import type { Row } from "../rows.ts";
 import type { Write } from "./batch.ts";
-import type { Row } from "./rows.ts";
 
 type Sql = {
   readonly all: (text: string, ...values: (string | number)[]) => Row[];

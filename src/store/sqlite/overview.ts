@@ -1,7 +1,13 @@
 import type { SQLInputValue } from "node:sqlite";
-import { type Activity, type HourOfRuns, MAX_REFUSED, type Overview, type RefusedEvents } from "../model/overview.ts";
+import {
+  type Activity,
+  type HourOfRuns,
+  MAX_REFUSED,
+  type Overview,
+  type RefusedEvents,
+} from "../../model/overview.ts";
+import type { Row } from "../rows.ts";
 import type { Write } from "./batch.ts";
-import type { Row } from "./rows.ts";
 
 type Sql = {
   readonly all: (text: string, ...values: SQLInputValue[]) => Row[];

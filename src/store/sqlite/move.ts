@@ -1,10 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { MIGRATIONS } from "../migrations.ts";
-import { cannot, isLocked, openSqlite } from "../open-sqlite.ts";
-import type { Row } from "../rows.ts";
-import { type Batch, broken } from "./lines.ts";
+import { type Batch, broken } from "../move/lines.ts";
 import {
   ATTEMPT_COLUMNS,
   type Beside,
@@ -14,7 +11,10 @@ import {
   runRecord,
   STEP_COLUMNS,
   type StoreRecord,
-} from "./record.ts";
+} from "../move/record.ts";
+import type { Row } from "../rows.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { cannot, isLocked, openSqlite } from "./open.ts";
 
 /**
  * Hands out all that the store of a folder holds, as it was at one moment. Changes nothing but an older schema.
