@@ -75,7 +75,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     await close();
     throw error;
   });
-  for (const value of Object.values(variables)) secrets.hide(value);
+  const tokens = tokenVariables(workflows);
+  for (const [name, value] of Object.entries(variables)) (tokens.has(name) ? secrets.guard : secrets.hide)(value);
 
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
   for (const warning of warnings) log.warn(warning);
@@ -99,7 +100,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   const gitHub = await openGitHub({
     ...gitHubSettings(config),
-    hide: secrets.hide,
+    hide: secrets.guard,
     limitLog: store.limits,
     clock,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
@@ -124,7 +125,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
     hide: secrets.hide,
-    scrub: secrets.scrub,
+    keeping: secrets,
     log,
     traceIds: tracing?.ids,
     observe,
@@ -232,6 +233,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     "gh-runner is ready",
   );
   return { url: server.url, start, close };
+}
+
+/** Variables that hold a token for certain. Those in `env` may hold anything, such as the name of a repository. */
+function tokenVariables(workflows: readonly Workflow[]): ReadonlySet<string> {
+  return new Set(
+    workflows.flatMap(({ githubToken, on }) => [githubToken ?? [], on.http?.token ?? [], on.flux?.key ?? []].flat()),
+  );
 }
 
 const BUILT_IN = "built in";

@@ -22,7 +22,8 @@ export async function checkSettings(environment?: Readonly<Record<string, string
   if (NEEDED_TO_ASK.some((name) => wrong.has(name))) return settings;
 
   const proxy = proxyFor(config.githubApiUrl, config);
-  const { gitHub, scrub, close } = await standalone(config, { timeoutMs: ANSWER_MS, retriesMs: [] });
+  const { gitHub, secrets, close } = await standalone(config, { timeoutMs: ANSWER_MS, retriesMs: [] });
+  const { scrub } = secrets;
   try {
     const found = await checkGitHub({
       apiUrl: config.githubApiUrl,

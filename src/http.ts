@@ -69,7 +69,7 @@ export function httpApp(needs: HttpNeeds): Hono {
   });
   app.all("/metrics", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
 
-  const notingRefused = noteRefused(needs.noteRefused, secrets.scrub);
+  const notingRefused = noteRefused(needs.noteRefused, secrets);
   const paths = workflows.flatMap(({ on: { http, flux, github } }) => [
     http?.path ?? flux?.path ?? (github ? GITHUB_WEBHOOK_PATH : []),
   ]);
@@ -80,7 +80,7 @@ export function httpApp(needs: HttpNeeds): Hono {
     const { http, flux } = workflow.on;
     if (http) {
       const own = http.token === undefined ? guard : authorize([needs.variable(http.token) ?? ""]);
-      mountHttpTrigger(app, workflow, http, { guard: own, accept, hasServiceToken });
+      mountHttpTrigger(app, workflow, http, { guard: own, accept, hasServiceToken, secrets });
     }
     if (flux) {
       const key = flux.key === undefined ? needs.fluxKey : needs.variable(flux.key);

@@ -6,12 +6,11 @@ import { unobserved } from "./model/observer.ts";
 import type { Json, Outcome, Run } from "./model/run.ts";
 import type { Claim } from "./model/store.ts";
 import type { Workflow } from "./model/workflow.ts";
-import { knownSecrets } from "./secrets.ts";
-import { secretsIn } from "./settings.ts";
 import { standalone } from "./standalone.ts";
 import { confined } from "./worker/confined.ts";
 import { contextOf } from "./worker/context.ts";
 import { execute } from "./worker/execute.ts";
+import { keptOutcome } from "./worker/kept.ts";
 
 export type RunOnce = {
   readonly outcome: Outcome;
@@ -40,9 +39,10 @@ export async function runOnce(
   const refusal = http?.refuse?.(body, { hasToken });
   if (refusal) return refused(hasToken ? refusal : NO_TOKEN);
 
+  const env = Object.fromEntries((workflow.env ?? []).map((name) => [name, config.variable(name) ?? ""]));
   const heldBack: HeldBack[] = [];
   const holdBack = dryRun ? (write: HeldBack) => void heldBack.push(write) : undefined;
-  const { gitHub, scrub, close } = await standalone(config);
+  const { gitHub, secrets, close } = await standalone(config);
   const { github, release } = gitHub.attempt({ token: undefined, name: workflow.name, holdBack });
   const bounds = { run: RUN_ID, workflow: workflow.name, timeout: TIMEOUT, timeoutMs: TIMEOUT_MS };
   try {
@@ -51,9 +51,10 @@ export async function runOnce(
         workflow,
         contextOf(workflow, claimOf(workflow, body as Json), github, {
           store: { saveStep: async () => {}, findSuccess: async () => undefined },
-          envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, config.variable(name) ?? ""])),
-          scrub,
-          log: openLog({ level: "silent", secrets: knownSecrets(secretsIn(config)) }),
+          envOf: () => env,
+          keeping: secrets,
+          own: [],
+          log: openLog({ level: "silent", secrets }),
           clock: systemClock,
           observe: unobserved,
           insist: (write) => write(),
@@ -63,7 +64,7 @@ export async function runOnce(
         }),
       ),
     );
-    return { outcome: "reason" in outcome ? { ...outcome, reason: scrub(outcome.reason) } : outcome, heldBack };
+    return { outcome: keptOutcome(outcome, secrets, Object.values(env)), heldBack };
   } finally {
     release();
     await close();

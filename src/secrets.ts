@@ -1,11 +1,20 @@
-/** The secrets that this process knows, and the means to keep them out of whatever it says. */
+/** The secrets that this process knows, and the means to keep them out of whatever it says and writes down. */
 export type Secrets = {
-  /** Hides this value until the returned function is called. */
+  /** Keeps this value out of what is said, until the returned function is called. */
   hide(secret: string): () => void;
-  /** The text with every hidden value, and whatever looks like a GitHub token, replaced by `***`. */
+  /** The same, and out of what is written down too: for what is a token for certain. */
+  guard(token: string): () => void;
+  /** The text with every value that is kept out, and whatever looks like a token, replaced by `***`. */
   scrub(text: string): string;
-  /** The same for every string inside a JSON-like value; an Error becomes its type, message, stack and cause. */
+  /** The same for every string and name inside a value for the log; an Error becomes its type, message, stack and cause. */
   scrubAll(value: unknown): unknown;
+  /**
+   * A JSON value, at any depth, without the tokens in its strings and names: those that are guarded, whatever looks like
+   * one of GitHub's, and these others. The very same value where there is none.
+   */
+  withoutTokens<Value>(value: Value, others?: readonly string[]): Value;
+  /** Where a JSON value has the first of these: `user.name`, or "" for the value itself; undefined where it has none. */
+  tokenIn(value: unknown, others?: readonly string[]): string | undefined;
 };
 
 const HIDDEN = "***";
@@ -13,33 +22,57 @@ const HIDDEN = "***";
 /** Replacing shorter values would garble ordinary words, and no token is that short. */
 const MIN_SECRET_CHARACTERS = 6;
 
-/** GitHub's token formats: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/ */
-const TOKEN_SHAPES = /\b(?:gh[pousr]_[\w.-]{16,}|github_pat_\w{16,})|\b(?:bearer|basic)\s+[\w.~+/=-]{16,}/gi;
+/**
+ * A shorter secret cannot be told from a word, such as the password `postgres`: it is kept out of what is said, but what
+ * runs are given is theirs to read.
+ */
+const MIN_TOKEN_CHARACTERS = 12;
+
+/**
+ * GitHub's token formats: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+ * Private keys of Apps, as PEM and as its base64.
+ */
+const TOKEN_SHAPES =
+  /(?<![a-z0-9])gh[pousr]_[\w.-]{16,}|gh[pousr]_[a-z0-9]{30,}|github_pat_\w{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)|LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURSBLRVkt|BQUklWQVRFIEtFWS0t)[\w+/=]*/gis;
+
+/** Where none of these stands, in a text or in the JSON of a value, there is nothing of the shapes. */
+const SHAPES_BEGIN = /gh[pousr]_|github_pat_|private key|LS0tLS1CRUdJTi/i;
+
+/** Whosever they are. */
+const CREDENTIALS = /\b(?:bearer|basic)\s+[\w.~+/=-]{16,}/gi;
 
 /** Deeper values are not logged by anything here; the bound ends cycles. */
 const MAX_DEPTH = 6;
 
 export function knownSecrets(permanent: readonly string[]): Secrets {
-  const holders = new Map<string, number>();
+  const hidden = spellings();
+  const guarded = spellings();
 
-  const hide = (secret: string): (() => void) => {
-    if (secret.length < MIN_SECRET_CHARACTERS) return () => {};
-    const spellings = new Set([secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);
-    for (const spelling of spellings) holders.set(spelling, (holders.get(spelling) ?? 0) + 1);
+  const guard = (token: string): (() => void) => {
+    const show = hidden.add(token);
+    const open = isToken(token) ? guarded.add(token) : () => {};
     return () => {
-      for (const spelling of spellings) {
-        const left = (holders.get(spelling) ?? 0) - 1;
-        if (left > 0) holders.set(spelling, left);
-        else holders.delete(spelling);
-      }
+      show();
+      open();
     };
   };
-  for (const secret of permanent) hide(secret);
+  for (const secret of permanent) guard(secret);
 
-  const scrub = (text: string): string => {
-    let clean = text;
-    for (const spelling of holders.keys()) clean = clean.replaceAll(spelling, HIDDEN);
-    return clean.replace(TOKEN_SHAPES, HIDDEN);
+  const scrub = (text: string): string =>
+    replaced(text, hidden.all().plain).replace(TOKEN_SHAPES, HIDDEN).replace(CREDENTIALS, HIDDEN);
+
+  /** What takes the tokens out of a text, and the way to the first of them; undefined where there is none. */
+  const tokensIn = (value: unknown, others: readonly string[]) => {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) return undefined;
+    const more = others.filter(isToken).flatMap(waysOf);
+    const { plain: ways, inJson } = more.length > 0 ? sorted([...guarded.all().plain, ...more]) : guarded.all();
+    // One look at all of it: nearly every value ends here.
+    if (!SHAPES_BEGIN.test(text) && !inJson.some((way) => text.includes(way))) return undefined;
+    const json: unknown = JSON.parse(text);
+    const clean = (each: string) => replaced(each, ways).replace(TOKEN_SHAPES, HIDDEN);
+    const path = pathTo(json, clean);
+    return path && { json, clean, path };
   };
 
   const scrubAll = (value: unknown, depth = 0): unknown => {
@@ -51,8 +84,109 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
       const { name: type, message, stack, cause } = value;
       return scrubAll({ type, message, stack, ...(cause === undefined ? {} : { cause }) }, depth + 1);
     }
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, scrubAll(item, depth + 1)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [
+        name.length < MIN_TOKEN_CHARACTERS ? name : scrub(name),
+        scrubAll(item, depth + 1),
+      ]),
+    );
   };
 
-  return { hide, scrub, scrubAll: (value) => scrubAll(value) };
+  return {
+    hide: hidden.add,
+    guard,
+    scrub,
+    scrubAll: (value) => scrubAll(value),
+    withoutTokens<Value>(value: Value, others: readonly string[] = []) {
+      const found = tokensIn(value, others);
+      return found ? (inEach(found.json, found.clean) as Value) : value;
+    },
+    tokenIn: (value, others = []) => tokensIn(value, others)?.path.join("."),
+  };
+}
+
+/** Secrets in all the ways in which they are written, each for as long as somebody asks for it. */
+function spellings() {
+  const holders = new Map<string, number>();
+  let all = sorted([]);
+  const count = (ways: readonly string[], by: 1 | -1) => {
+    for (const way of ways) {
+      const count = (holders.get(way) ?? 0) + by;
+      if (count > 0) holders.set(way, count);
+      else holders.delete(way);
+    }
+    all = sorted([...holders.keys()]);
+  };
+  return {
+    all: () => all,
+    add(secret: string): () => void {
+      const ways = waysOf(secret);
+      count(ways, 1);
+      return () => count(ways, -1);
+    },
+  };
+}
+
+/** The longest first, since one of them may be a part of another; and each as a string of JSON carries it. */
+function sorted(ways: readonly string[]): { readonly plain: readonly string[]; readonly inJson: readonly string[] } {
+  const plain = ways.toSorted((a, b) => b.length - a.length);
+  return { plain, inJson: plain.map(escaped) };
+}
+
+function waysOf(secret: string): readonly string[] {
+  if (secret.length < MIN_SECRET_CHARACTERS) return [];
+  return [...new Set([secret, encodeURIComponent(secret), escaped(secret)])];
+}
+
+function isToken(secret: string): boolean {
+  return secret.length >= MIN_TOKEN_CHARACTERS;
+}
+
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+function replaced(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const secret of secrets) clean = clean.replaceAll(secret, HIDDEN);
+  return clean;
+}
+
+type Holder = Record<string, unknown>;
+
+/** A JSON value with each string and each name changed. Not by recursion: what others send may be nested without end. */
+function inEach(value: unknown, change: (text: string) => string): unknown {
+  const root: Holder = { value };
+  const left: [Holder, string][] = [[root, "value"]];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const [holder, name] = next;
+    const item = holder[name];
+    if (typeof item === "string") holder[name] = change(item);
+    if (typeof item !== "object" || item === null) continue;
+    const copy: unknown = Array.isArray(item)
+      ? [...item]
+      : Object.fromEntries(Object.entries(item).map(([each, inner]) => [change(each), inner]));
+    holder[name] = copy;
+    for (const each of Object.keys(copy as Holder)) left.push([copy as Holder, each]);
+  }
+  return root.value;
+}
+
+type Place = { readonly value: unknown; readonly name: string; readonly above: Place | undefined };
+
+/** The way to a string or name that changes; the name is changed. */
+function pathTo(value: unknown, change: (text: string) => string): readonly string[] | undefined {
+  const left: Place[] = [{ value, name: "", above: undefined }];
+  for (let place = left.pop(); place; place = left.pop()) {
+    const { value: item, name, above } = place;
+    if (change(name) !== name || (typeof item === "string" && change(item) !== item)) {
+      const path = [change(name)];
+      for (let each = above; each; each = each.above) path.unshift(each.name);
+      return path.slice(1);
+    }
+    if (typeof item !== "object" || item === null) continue;
+    for (const [each, inner] of Object.entries(item).toReversed())
+      left.push({ value: inner, name: each, above: place });
+  }
+  return undefined;
 }

@@ -3,26 +3,26 @@ import type { Config } from "./config.ts";
 import { type OpenGitHub, type OpenGitHubNeeds, openGitHub } from "./github/open-github.ts";
 import { systemClock } from "./model/clock.ts";
 import { unobserved } from "./model/observer.ts";
-import { knownSecrets } from "./secrets.ts";
+import { knownSecrets, type Secrets } from "./secrets.ts";
 import { gitHubSettings, secretsIn } from "./settings.ts";
 
 /** GitHub as the service reaches it, for a command that goes without service and store. */
 export async function standalone(
   config: Config,
   options: Pick<OpenGitHubNeeds, "timeoutMs" | "retriesMs"> = {},
-): Promise<{ gitHub: OpenGitHub; scrub: (text: string) => string; close(): Promise<void> }> {
-  const { hide, scrub } = knownSecrets(secretsIn(config));
+): Promise<{ gitHub: OpenGitHub; secrets: Secrets; close(): Promise<void> }> {
+  const secrets = knownSecrets(secretsIn(config));
   const gitHub = await openGitHub({
     ...gitHubSettings(config),
     ...options,
-    hide,
+    hide: secrets.guard,
     limitLog: NOTHING_KEPT,
     clock: systemClock,
     observe: unobserved,
     wait: async (ms) => void (await wait(ms)),
     onPause: () => {},
   });
-  return { gitHub, scrub, close: gitHub.close };
+  return { gitHub, secrets, close: gitHub.close };
 }
 
 const NOTHING_KEPT = { recall: async () => [], spend: async () => {}, pause: async () => {} };

@@ -9,6 +9,7 @@ import { load } from "js-yaml";
 import manifest from "../package.json" with { type: "json" };
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { buildImage, type Container, podman, runImage, withoutContainers } from "./support/container.ts";
+import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { buildBundle, dispatchTo, eventually, fixedPort } from "./support/process.ts";
 import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
@@ -52,6 +53,9 @@ async function startContainer(
   await healthy(container, url);
   return { github, container, port, url };
 }
+
+/** With the heap that Node chooses by itself so many end the container. */
+const FLOOD = 6000;
 
 async function healthy(container: Container, url: string): Promise<void> {
   const end = performance.now() + 20_000;
@@ -232,6 +236,25 @@ describe("the image", { skip: withoutContainers }, () => {
     t.diagnostic(
       `memory that cannot be given back, both processes: ${(peak / 1024 / 1024).toFixed(1)} MiB at the peak`,
     );
+  });
+
+  it("outlives a flood within 128 MiB with the permissions of docs/security.md too", {
+    timeout: 120_000,
+  }, async (t) => {
+    const [, options = ""] = /^NODE_OPTIONS="(.*--permission .*)"$/m.exec(documentOf("docs/security.md").text) ?? [];
+    const { github, container, port, url } = await startContainer(t, { more: [`--env=NODE_OPTIONS=${options}`] });
+    const flood = Array.from({ length: FLOOD }, () => dispatchTo(port, { application: "pr-1" }));
+    const answers = await Promise.all(flood);
+    const statuses = new Set(answers.map((answer) => answer?.status));
+    // Undefined: closed unread.
+    for (const status of statuses) assert.ok([200, 202, undefined].includes(status), `${status}`);
+    t.diagnostic(`${answers.filter(Boolean).length} of ${FLOOD} were let in`);
+    await healthy(container, url);
+    const state = JSON.parse(await podman("inspect", container.id, "--format", "{{json .State}}"));
+    assert.deepEqual([state.Running, state.OOMKilled], [true, false]);
+    assert.equal(memoryGroupOf(await pidOf(container)).killed(), 0);
+    assert.ok(github.dispatches.length > 0);
+    await podman("healthcheck", "run", container.id);
   });
 
   it("names both owners when its volume belongs to another user", async (t) => {

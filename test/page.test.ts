@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import { globSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -260,11 +262,42 @@ describe("signing in", () => {
   });
 });
 
+const trigger = (name: string, on: string) => `import { defineWorkflow } from "gh-runner";
+import * as z from "zod";
+export default defineWorkflow({ name: "${name}", on: ${on}, async run() {} });`;
+
+const OF_EVERY_TRIGGER = {
+  "own.ts": trigger("own", '{ http: { path: "/own", body: z.object({}) } }'),
+  "told.ts": trigger("told", '{ flux: { path: "/told" } }'),
+  "pushed.ts": trigger("pushed", '{ github: { events: "push" } }'),
+};
+
+/** As the sources mount them, with the paths that the workflows above and the built-in one give. */
+function routesThatChange(): string[] {
+  const given: Readonly<Record<string, readonly string[]>> = {
+    "src/inbound/http-trigger.ts": ["/dispatch", "/own"],
+    "src/inbound/flux-trigger.ts": ["/told"],
+    "src/inbound/github-trigger.ts": ["/webhooks/github"],
+  };
+  const root = new URL("..", import.meta.url).pathname;
+  return globSync("src/**/*.ts", { cwd: root }).flatMap((file) =>
+    [
+      ...readFileSync(join(root, file), "utf8").matchAll(/\bapp\.(?:post|put|patch|delete|on)\(\s*(?:"([^"]+)")?/g),
+    ].flatMap(([, path]) => path ?? given[file] ?? assert.fail(`${file} mounts a route that nobody tests`)),
+  );
+}
+
 describe("a page of another site", () => {
-  it("cannot make a browser dispatch, re-run or sign anybody in", async (t) => {
-    const { url, github } = await startService(t);
+  it("cannot make a browser send anything to any route that changes something", async (t) => {
+    const GITHUB_WEBHOOK_SECRET = "what GitHub signs with";
+    const settings = { GITHUB_WEBHOOK_SECRET, WORKFLOWS_DIR: workflowsFolder(t, OF_EVERY_TRIGGER) };
+    const { url, github } = await startService(t, { settings });
     deploy(github, "pr-1", "abc");
     const run = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
+    const routes = routesThatChange().map((path) => path.replace(":id", run));
+    assert.ok(routes.length >= 8, String(routes));
+    const signature = `sha256=${createHmac("sha256", GITHUB_WEBHOOK_SECRET).update("{}").digest("hex")}`;
+    const signed = { "x-github-event": "push", "x-github-delivery": "d", "x-hub-signature-256": signature };
     const { host } = new URL(url);
     for (const headers of [
       { "sec-fetch-site": "cross-site" },
@@ -273,12 +306,24 @@ describe("a page of another site", () => {
       { origin: "null" },
       { origin: `https://${host}.elsewhere.example` },
     ]) {
-      assert.equal((await notify(url, { application: "pr-1" }, headers)).status, 403);
-      for (const path of [`/runs/${run}/rerun`, `/api/runs/${run}/rerun`, "/sign-in", "/sign-out"]) {
-        assert.equal((await post(url, path, "", headers)).status, 403, path);
+      for (const path of routes) {
+        const body = path === "/dispatch" ? '{"application":"pr-1"}' : "{}";
+        const { status, headers: answered } = await post(url, path, body, { ...signed, ...headers });
+        assert.deepEqual([status, answered["set-cookie"]], [403, undefined], path);
       }
     }
     assert.equal(github.dispatches.length, 1);
+    const { runs } = (await get(url, "/api/runs")).json;
+    assert.deepEqual(
+      runs.map(({ id }: { id: string }) => id),
+      [run],
+    );
+    assert.equal((await get(url, `/api/runs/${run}`)).json.attempts.length, 1);
+    // They are there, and take what comes from elsewhere than another site.
+    for (const path of routes) {
+      const { status, text } = await post(url, path, "{}", signed);
+      assert.ok(![404, 405].includes(status) && !text.includes("another site"), `${path} ${status}`);
+    }
   });
 
   it("is not the service's own, behind a proxy or not, and no program is taken for one", async (t) => {

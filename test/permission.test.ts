@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -11,11 +11,18 @@ import { buildBundle, fixedPort, listening, spawnService } from "./support/proce
 import { DEPLOYMENT, deploy, notify, send, TARGET, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-const [shown = ""] = /--permission .*(?=")/.exec(documentOf("docs/security.md").text) ?? [];
+const [, shown = ""] = /^NODE_OPTIONS="(.*--permission .*)"$/m.exec(documentOf("docs/security.md").text) ?? [];
 
 const REFUSED = /^The workflow threw Error: Access to this API has been restricted/;
 
 describe("with the permissions of docs/security.md", () => {
+  it("the heap is that of the image, whose own options the variable takes away", () => {
+    const dockerfile = readFileSync(new URL("../Dockerfile", import.meta.url), "utf8");
+    const [, options = ""] = /NODE_OPTIONS="([^"]*)"/.exec(dockerfile) ?? [];
+    assert.match(options, /--max-old-space-size=\d+/);
+    for (const option of options.split(" ")) assert.ok(shown.split(" ").includes(option), option);
+  });
+
   it("the service dispatches over TLS, and a workflow reaches no other file and no other program", async (t) => {
     const [secrets, elsewhere] = [temporaryFolder(t), temporaryFolder(t)];
     const authority = privateAuthority();

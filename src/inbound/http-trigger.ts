@@ -3,6 +3,8 @@ import type { Json, Run } from "../model/run.ts";
 import type { EventIdentity } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
+import type { Secrets } from "../secrets.ts";
+import { hideWhileAnswered } from "./note-refused.ts";
 import { problem, Refusal } from "./problem.ts";
 import { readJsonObject } from "./read-json.ts";
 
@@ -24,15 +26,22 @@ export type AcceptEvent = (
   options: { wait: boolean },
 ) => Promise<{ readonly run: string; readonly outcome: Promise<Run | undefined> }>;
 
+export type HttpTriggerNeeds = {
+  readonly guard: MiddlewareHandler;
+  readonly accept: AcceptEvent;
+  readonly hasServiceToken: boolean;
+  readonly secrets: Pick<Secrets, "tokenIn">;
+};
+
 /** Mounts `POST {path}` for a workflow with an `http` trigger. */
 export function mountHttpTrigger(
   app: Hono,
   workflow: Workflow,
   trigger: HttpTrigger<unknown>,
-  { guard, accept, hasServiceToken }: { guard: MiddlewareHandler; accept: AcceptEvent; hasServiceToken: boolean },
+  { guard, accept, hasServiceToken, secrets }: HttpTriggerNeeds,
 ): void {
   app.post(trigger.path, guard, async (c) => {
-    const event = await receive(c, workflow, trigger, hasServiceToken);
+    const event = await receive(c, workflow, trigger, { hasServiceToken, secrets });
     const wait = !/(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
     const { run, outcome } = await accept(event, { wait });
     return answer(run, await outcome, trigger);
@@ -47,15 +56,17 @@ async function receive(
   c: Context,
   workflow: Workflow,
   trigger: HttpTrigger<unknown>,
-  hasServiceToken: boolean,
+  { hasServiceToken, secrets }: Pick<HttpTriggerNeeds, "hasServiceToken" | "secrets">,
 ): Promise<Received> {
   const json = await readJsonObject(c);
-  const { token, rest } = takeToken(json, trigger.tokenField);
+  const { token, rest } = takeToken(json, trigger.tokenField, (given) => hideWhileAnswered(c, given));
   const parsed = trigger.body.safeParse(rest);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
     throw new Refusal(400, `${problems.join("; ")}.`);
   }
+  const place = secrets.tokenIn(parsed.data, token === undefined ? [] : [token]);
+  if (place !== undefined) throw new Refusal(400, tokenProblem(place, trigger, workflow));
   const refusal = trigger.refuse?.(parsed.data, {
     hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
   });
@@ -63,15 +74,29 @@ async function receive(
   return { workflow, input: parsed.data as Json, token };
 }
 
+/** Names in a body can be as long as the body. */
+const MAX_PLACE_CHARACTERS = 200;
+
+/** The sender can be told, unlike GitHub or Flux: without its token the event would be another one than was meant. */
+function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { name, githubToken }: Workflow): string {
+  const where = ["body", place].filter(Boolean).join(".").slice(0, MAX_PLACE_CHARACTERS);
+  const what = `${where} holds a token, and what starts a run is written down.`;
+  return tokenField === undefined
+    ? `${what} Leave it out: ${name} gets its tokens as variables of the service (its \`env\` and \`githubToken\`), and a caller's own by a \`tokenField\`.`
+    : `${what} A token belongs in ${tokenField} of the body, which is not, or in the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
+}
+
 /** Separates the caller's own GitHub token from what is stored, logged and handed to the workflow. */
 function takeToken(
   json: Record<string, unknown>,
   field: string | undefined,
+  hide: (given: string) => void,
 ): { token: string | undefined; rest: Record<string, unknown> } {
   if (!field) return { token: undefined, rest: json };
   const { [field]: given = null, ...rest } = json;
   if (given !== null && typeof given !== "string") throw new Refusal(400, `${field} must be a string.`);
   const token = given?.trim();
+  if (token) hide(token);
   if (token?.startsWith("$")) {
     throw new Refusal(400, `${field} is an unresolved secret ($…): add that key to argocd-notifications-secret.`);
   }

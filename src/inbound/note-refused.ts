@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { RefusedEvent } from "../model/overview.ts";
+import type { Secrets } from "../secrets.ts";
 
 /** Longer reasons and names say nothing more. */
 const MAX_CHARACTERS = 300;
@@ -8,10 +9,23 @@ const MAX_CHARACTERS = 300;
  * Notes each request to a trigger that did not become a run: refused with a 4xx, or an event that nobody wanted. What
  * it notes is what the answer says, and of the request the name of the application alone.
  */
-export function noteRefused(note: (event: RefusedEvent) => void, scrub: (text: string) => string): MiddlewareHandler {
+export function noteRefused(
+  note: (event: RefusedEvent) => void,
+  { hide, scrub }: Pick<Secrets, "hide" | "scrub">,
+): MiddlewareHandler {
   const bounded = (text: string) => [...scrub(text)].slice(0, MAX_CHARACTERS).join("");
   return async (c, next) => {
-    await next();
+    const shown: (() => void)[] = [];
+    c.set(HIDE, (token: string) => shown.push(hide(token)));
+    try {
+      await next();
+      await look(c);
+    } finally {
+      for (const show of shown) show();
+    }
+  };
+
+  async function look(c: Context): Promise<void> {
     const { status } = c.res;
     if (status >= 500 || c.res.headers.has("x-run-id")) return;
     const answer = await jsonOf(c.res.clone());
@@ -25,7 +39,14 @@ export function noteRefused(note: (event: RefusedEvent) => void, scrub: (text: s
       application: application === undefined ? undefined : bounded(application),
       reason: bounded(reason),
     });
-  };
+  }
+}
+
+const HIDE = "hide while answered";
+
+/** Hides the token that a request came with, until it is answered and noted. */
+export function hideWhileAnswered(c: Context, token: string): void {
+  (c.get(HIDE) as (token: string) => void)(token);
 }
 
 async function jsonOf(answer: Response): Promise<Record<string, unknown>> {

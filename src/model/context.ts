@@ -17,7 +17,7 @@ export type RunContext<EnvName extends string = string> = {
   /**
    * Does something once: its result is kept with the run, and a later attempt gets the result without doing it again.
    * Names are unique within a run. Results are kept as JSON, and given as JSON in the first attempt too: a Date comes
-   * out as text. Side effects go last, one a step.
+   * out as text, and a token as `***`. Side effects go last, one a step.
    */
   step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result>;
   /**

@@ -25,7 +25,8 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   readonly retry?: false;
   /**
    * Names of environment variables that `run` may read as `env.NAME`. Each must be set, or be given as `NAME_FILE`, or
-   * the service does not start. Their values never appear in a log or an answer.
+   * the service does not start. Their values are kept out of the log and of reasons, those of 12 characters or more out
+   * of outputs too.
    */
   readonly env?: readonly EnvName[];
   /** Name of the environment variable with the GitHub token that this workflow uses in place of the service's own. */

@@ -10,7 +10,7 @@ import { givenOf, type Workflow } from "../model/workflow.ts";
 import { confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
-import { keptReason } from "./kept.ts";
+import { type Keeping, keptOutcome } from "./kept.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 export type AttemptNeeds = {
@@ -30,7 +30,7 @@ export type AttemptNeeds = {
   };
   /** Hides a token from logs and answers until the returned function is called. */
   readonly hide: (token: string) => () => void;
-  readonly scrub: (text: string) => string;
+  readonly keeping: Keeping;
   readonly log: Log;
   /** Names the trace that the attempt belongs to, for its log records. */
   readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
@@ -51,7 +51,7 @@ export async function attemptRun(
   token: string | undefined,
   needs: AttemptNeeds,
 ): Promise<{ attempt: Attempt; settlement: Settlement }> {
-  const { clock, scrub, log, random, retryHours } = needs;
+  const { clock, keeping, log, random, retryHours } = needs;
   const { run, attempt: number } = claim;
   const startedAt = clock.now();
   const seen: Seen = {
@@ -61,6 +61,7 @@ export async function attemptRun(
       seen.requestId = id;
     },
   };
+  const own = token === undefined ? [] : [token];
   const show = token ? needs.hide(token) : undefined;
   const workflow = needs.workflowNamed(run.workflow);
   const { github, release } = needs.github({
@@ -71,20 +72,24 @@ export async function attemptRun(
   });
   try {
     const outcome = workflow
-      ? cleaned(await executeConfined(workflow, claim, github, needs, seen), scrub)
+      ? keptOutcome(await executeConfined(workflow, claim, github, { ...needs, own }, seen), keeping, [
+          ...own,
+          ...Object.values(needs.envOf(workflow)),
+        ])
       : unknownWorkflow(run);
     const endedAt = clock.now();
     const next = isLast(workflow, outcome)
       ? { end: true as const }
       : afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
     const settlement = settlementOf(run, outcome, next, seen.dedupeKey, workflow?.retry === false);
+    const githubRequestId = seen.requestId && keeping.scrub(seen.requestId);
     record(log, outcome, settlement, {
       run: run.id,
       workflow: run.workflow,
       ...(workflow && labelsOf(workflow, run)),
       attempt: number,
       duration_ms: endedAt - startedAt,
-      github_request_id: seen.requestId,
+      github_request_id: githubRequestId,
       ...needs.traceIds?.(),
     });
     const { reason, kind } = { reason: undefined, kind: undefined, ...outcome };
@@ -95,7 +100,7 @@ export async function attemptRun(
       outcome: outcome.status,
       reason,
       kind,
-      githubRequestId: seen.requestId,
+      githubRequestId,
     };
     return { attempt, settlement };
   } finally {
@@ -111,7 +116,7 @@ function executeConfined(
   workflow: Workflow,
   claim: Claim,
   github: GitHub,
-  needs: AttemptNeeds,
+  needs: AttemptNeeds & { readonly own: readonly string[] },
   seen: Seen,
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT } = workflow;
@@ -141,10 +146,6 @@ function labelsOf(workflow: Workflow, { input }: Run): Readonly<Record<string, s
   } catch (error) {
     return { labels: `could not be had: ${error instanceof Error ? error.message : "an error"}` };
   }
-}
-
-function cleaned(outcome: Outcome, scrub: (text: string) => string): Outcome {
-  return outcome.status === "success" ? outcome : { ...outcome, reason: keptReason(scrub(outcome.reason)) };
 }
 
 function unknownWorkflow({ workflow }: Run): Outcome {

@@ -7,7 +7,7 @@ import type { Json, Step } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./confined.ts";
-import { keptJson, keptReason } from "./kept.ts";
+import { type Keeping, keptJson, keptReason } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
 import type { StoreHealth } from "./store-health.ts";
 import { waitFor } from "./wait-for.ts";
@@ -23,7 +23,9 @@ export type Seen = {
 export type ContextNeeds = {
   readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
-  readonly scrub: (text: string) => string;
+  readonly keeping: Keeping;
+  /** The token that the run came with. */
+  readonly own: readonly string[];
   readonly log: Log;
   /** Names the trace that the attempt belongs to, for what its workflow logs. */
   readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
@@ -38,7 +40,7 @@ export type ContextNeeds = {
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
 export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, needs: ContextNeeds): Context {
-  const { store, clock, scrub, insist, attempting, seen, observe } = needs;
+  const { store, clock, keeping, own, insist, attempting, seen, observe } = needs;
   const { run, attempt, steps } = claim;
   const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
   const begun = new Set<string>();
@@ -55,7 +57,8 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
     get log() {
       return boundedLog(attempting, needs.log, facts);
     },
-    async step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result> {
+    async step<Result>(given: string, work: () => Promise<Result> | Result): Promise<Result> {
+      const name = keeping.withoutTokens(given, own);
       refuseWhenOver(attempting, `the step ${name}`);
       const earlier = kept.get(name);
       if (earlier) return earlier.result as Result;
@@ -65,19 +68,21 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
       const keep = (end: Pick<Step, "result" | "error">) =>
         insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
       try {
-        const result = asJson(await observe.step(name, async () => work()), name);
+        const result = keeping.withoutTokens(asJson(await observe.step(name, async () => work()), name), own);
         await keep({ result, error: undefined });
         return result as Result;
       } catch (error) {
         await keep({
           result: undefined,
-          error: keptReason(scrub(error instanceof Error ? error.message : String(error))),
+          error: keptReason(keeping.scrub(error instanceof Error ? error.message : String(error))),
         });
         throw error;
       }
     },
     waitFor: (url, options) => waitFor(url, options, { clock, attempting }),
-    repeatOf(key, seconds) {
+    async repeatOf(key, seconds) {
+      // Without its token a key would be that of others, too.
+      if (keeping.withoutTokens(key, own) !== key) return undefined;
       seen.dedupeKey = key;
       return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
     },

@@ -1,4 +1,34 @@
-import type { Json } from "../model/run.ts";
+import type { Json, Outcome } from "../model/run.ts";
+import type { NewRun } from "../model/store.ts";
+import type { Secrets } from "../secrets.ts";
+
+/** What keeps tokens out of the history. */
+export type Keeping = Pick<Secrets, "scrub" | "withoutTokens">;
+
+/**
+ * What the history keeps of an event, which is also what its workflow is given, in every attempt. One that was told from
+ * others by a token no longer is: it is always taken for a new one.
+ * @param own the token that it came with.
+ */
+export function keptEvent(event: NewRun, { withoutTokens }: Keeping, own: readonly string[]): NewRun {
+  const { input, group, event: identity } = event;
+  return {
+    ...event,
+    input: withoutTokens(input, own),
+    group: withoutTokens(group, own),
+    event: withoutTokens(identity, own) === identity ? identity : undefined,
+  };
+}
+
+/**
+ * What the history keeps of how an attempt ended, which is also what callers are told.
+ * @param known what else the run has that is nobody else's to know.
+ */
+export function keptOutcome(outcome: Outcome, { scrub, withoutTokens }: Keeping, known: readonly string[]): Outcome {
+  return outcome.status === "success"
+    ? { ...outcome, outputs: withoutTokens(outcome.outputs, known) }
+    : { ...outcome, reason: keptReason(scrub(outcome.reason)) };
+}
 
 /**
  * What the history keeps of a value: its JSON, which is also what a later attempt gets.

@@ -13,7 +13,7 @@ import {
 import { type AttemptNeeds, attemptRun } from "./attempt.ts";
 import { waitingCallers } from "./callers.ts";
 import { followElsewhere } from "./elsewhere.ts";
-import { keptReason } from "./kept.ts";
+import { keptEvent, keptReason } from "./kept.ts";
 import { every, pump } from "./pump.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
@@ -132,7 +132,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   function start(claim: Claim, token: string | undefined, since: number): void {
     heldAt.set(claim, since);
     const ended = perform(claim, token)
-      .catch((error) => giveUp(claim, error))
+      .catch((error) => giveUp(claim, token, error))
       .finally(() => {
         inFlight.delete(claim);
         freed();
@@ -156,13 +156,15 @@ export function startWorker(needs: WorkerNeeds): Worker {
   }
 
   /** A mistake of ours ends the run. When not even that can be stored, the claim is not extended any more, and lapses. */
-  async function giveUp(claim: Claim, error: unknown): Promise<void> {
+  async function giveUp(claim: Claim, token: string | undefined, error: unknown): Promise<void> {
+    const show = token ? needs.hide(token) : undefined;
     const note = (err: unknown) =>
       log.error({ run: claim.run.id, err }, "an attempt met an error of the service's own");
     note(error);
-    const failure = { http: 500, kind: "permanent", reason: keptReason(needs.scrub(ownError(error))) } as const;
+    const failure = { http: 500, kind: "permanent", reason: keptReason(needs.keeping.scrub(ownError(error))) } as const;
     const attempt = endedAttempt(claim, clock.now(), { outcome: "failure", ...failure });
     await conclude(claim, attempt, { status: "failure", ...failure }).catch(note);
+    show?.();
   }
 
   /** The store's own trouble is logged where it is noticed; anything else is a mistake of ours. */
@@ -192,7 +194,8 @@ export function startWorker(needs: WorkerNeeds): Worker {
   }
 
   return {
-    async accept(event, { token, waitMs }) {
+    async accept(given, { token, waitMs }) {
+      const event = keptEvent(given, needs.keeping, token === undefined ? [] : [token]);
       const now = clock.now();
       const take = !stopped && inFlight.size + accepting < MAX_RUNNING;
       accepting++;

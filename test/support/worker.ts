@@ -2,6 +2,7 @@ import type { TestContext } from "node:test";
 import type { Context, GitHub, Json, Workflow } from "../../src/index.ts";
 import { unobserved } from "../../src/model/observer.ts";
 import type { RunStore } from "../../src/model/store.ts";
+import { knownSecrets } from "../../src/secrets.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { startWorker, type WorkerNeeds } from "../../src/worker/worker.ts";
 import { type MovedClock, movedClock } from "./clock.ts";
@@ -36,7 +37,7 @@ export function workerWith(
     tokenOf: () => undefined,
     envOf: () => ({}),
     hide: () => () => {},
-    scrub: (text) => text,
+    keeping: knownSecrets([]),
     log: silent,
     observe: unobserved,
     clock,
