@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
+import { configurationReference } from "../src/config.ts";
 import { type ClusterAfter, runWithoutCluster } from "./support/cluster-script.ts";
 import { documentOf } from "./support/documents.ts";
 import { type KubernetesObject, objectsIn } from "./support/kubectl.ts";
@@ -137,24 +138,34 @@ describe("docs/kubernetes.md", () => {
     assert.equal(secretsOf(cluster)["database-url"], "postgres://of-the-reader");
   });
 
-  it("leads to a GitHub App in place of the token, with metrics for the operator", (t) => {
-    const app = scriptOf(kubernetes.text, "## A GitHub App", "## Prometheus");
-    const metrics = kubernetes.text.slice(kubernetes.text.indexOf("## Prometheus"));
-    const components = [kubernetes.text, metrics].map((text) => /`components: \[(\S+)\]`/.exec(text)?.[1]);
-    assert.deepEqual(components, ["../components/github-app", "../components/prometheus"]);
-    const overlay = TEN_MINUTES.slice(TEN_MINUTES.indexOf("mkdir"), TEN_MINUTES.indexOf("kubectl apply -k"));
-    const script = [
-      app,
-      overlay,
-      `echo 'components: [${components.join(", ")}]' >> deploy/kubernetes/mine/kustomization.yaml`,
-      `kubectl -n gh-runner patch secret gh-runner -p '{"stringData":{"metrics-token":"of-the-shell-before"}}'`,
-      "kubectl apply -k deploy/kubernetes/mine",
-    ].join("\n");
-    const cluster = runWithoutCluster(t, script);
-    if (!cluster) return;
-    nothingIsMissing(cluster);
-    assert.ok(secretsOf(cluster)["github-app-private-key"].startsWith("the App's key"));
-    assert.ok(cluster.objects.some(({ kind }) => kind === "ServiceMonitor"));
+  const steps = [
+    { name: "Flux", script: scriptOf(readme.text, "### With Flux", "## The API") },
+    { name: "a GitHub App", script: scriptOf(kubernetes.text, "## A GitHub App", "## Prometheus") },
+    { name: "Prometheus", script: scriptOf(kubernetes.text, "## Prometheus", "## The network") },
+  ];
+  const orders = steps.flatMap((first) => {
+    const others = steps.filter((step) => step !== first);
+    return [others, others.toReversed()].map((rest) => [first, ...rest]);
+  });
+  for (const order of orders) {
+    it(`leads from there to ${order.map(({ name }) => name).join(", then ")}, and each stays`, (t) => {
+      const before = scriptOf(readme.text, "## On Kubernetes", "### With ArgoCD");
+      const cluster = runWithoutCluster(t, [before, ...order.map(({ script }) => script)].join("\n"));
+      if (!cluster) return;
+      nothingIsMissing(cluster);
+      const [{ env }] = workloadIn(cluster).spec.template.spec.containers;
+      const names: string[] = env.map(({ name }: { name: string }) => name);
+      assert.ok(names.includes("FLUX_HMAC_KEY_FILE") && names.includes("GITHUB_APP_PRIVATE_KEY_FILE"));
+      assert.ok(!names.includes("GITHUB_TOKEN_FILE"));
+      assert.ok(cluster.objects.some(({ kind }) => kind === "ServiceMonitor"));
+      assert.ok(secretsOf(cluster)["github-app-private-key"].startsWith("the App's key"));
+      assert.equal(secretsOf(cluster)["metrics-token"], secretsOf(cluster)["auth-tokens"]);
+    });
+  }
+
+  it("names the literal of an overlay that a GitHub App needs", () => {
+    assert.match(kubernetes.text, /\nAdd `GITHUB_APP_ID=123456` to the literals of your overlay\./);
+    assert.ok(configurationReference().includes("| `GITHUB_APP_ID` |"));
   });
 
   it("lists every key of the Secret that a manifest names, and no other", () => {
