@@ -182,3 +182,28 @@ describe("docs/kubernetes.md", () => {
     assert.deepEqual([...new Set(named.map(([, file, key]) => file ?? key))].sort(), listed.sort());
   });
 });
+
+describe("docs/moving.md", () => {
+  it("gives the Go service's Deployment a volume where the image looks for it, which the image's user can write to", () => {
+    const { text } = documentOf("docs/moving.md");
+    const [added, claim] = [...text.matchAll(/^ {3}```yaml\n([\s\S]*?)^ {3}```$/gm)].map(
+      ([, block = ""]) => load(block) as KubernetesObject,
+    );
+    const labels = { app: "gh-runner" };
+    const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gh-runner" }, ...added };
+    const { replicas, strategy, template } = Object.assign(deployment.spec, { selector: { matchLabels: labels } });
+    template.metadata = { labels };
+    assert.deepEqual(schemaProblems([deployment, claim]), []);
+    assert.deepEqual([replicas, strategy.type], [1, "Recreate"]);
+
+    const dockerfile = readFileSync(`${ROOT}Dockerfile`, "utf8");
+    const [container] = template.spec.containers;
+    const [volume] = template.spec.volumes;
+    assert.equal(volume.persistentVolumeClaim.claimName, claim.metadata.name);
+    const mount = { name: volume.name, mountPath: /\bDATA_DIR=(\S+)/.exec(dockerfile)?.[1] };
+    assert.deepEqual(container.volumeMounts, [mount]);
+    const { fsGroup, runAsUser, runAsGroup } = template.spec.securityContext;
+    const [, user, group] = /^USER (\d+):(\d+)$/m.exec(dockerfile)?.map(Number) ?? [];
+    assert.deepEqual([runAsUser, runAsGroup, fsGroup], [user, group, group]);
+  });
+});
