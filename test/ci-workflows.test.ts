@@ -9,7 +9,11 @@ import { actionsProblems } from "./support/actions.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 type Step = { readonly uses?: string; readonly run?: string; readonly with?: Readonly<Record<string, unknown>> };
-type Job = { readonly steps?: readonly Step[]; readonly permissions?: Readonly<Record<string, string>> };
+type Job = {
+  readonly container?: { readonly options?: string; readonly volumes?: readonly string[] };
+  readonly steps?: readonly Step[];
+  readonly permissions?: Readonly<Record<string, string>>;
+};
 type Workflow = { readonly permissions: unknown; readonly jobs: Readonly<Record<string, Job>> };
 
 /** All that a job may write; what is not here, none may. */
@@ -24,6 +28,19 @@ const files = globSync(".github/workflows/*.yml", { cwd: ROOT }).sort();
 
 it("there are workflows of GitHub Actions that check and release the project", () => {
   assert.deepEqual(files, [".github/workflows/ci.yml", ".github/workflows/release.yml"]);
+});
+
+it("the job of .ci/run may run containers with limits within its own, and write nothing", () => {
+  const { jobs } = load(readFileSync(`${ROOT}.github/workflows/ci.yml`, "utf8")) as Workflow;
+  const privileged = Object.values(jobs).filter(({ container }) => container?.options?.includes("--privileged"));
+  const running = Object.values(jobs).filter(({ steps }) => steps?.some(({ run }) => run === ".ci/run"));
+  assert.equal(running.length, 1);
+  assert.deepEqual(privileged, running);
+  const [{ container, permissions } = assert.fail()] = running;
+  assert.match(container?.options ?? "", /--cgroupns=host/);
+  // Where test/support/container.ts keeps its layers.
+  assert.deepEqual(container?.volumes, ["/tmp"]);
+  assert.deepEqual(permissions, { contents: "read" });
 });
 
 for (const file of files) {
