@@ -90,6 +90,19 @@ describe("the ten minutes of the README", () => {
     assert.equal(cluster.find("Secret", "flux-system", "gh-runner")?.data.token, key);
   });
 
+  it("ask the doctor when all that it looks for is there, the workflow of the target repository too", () => {
+    const minutes = readme.text.slice(readme.text.indexOf("## On Kubernetes"), readme.text.indexOf("## The API"));
+    const order = ["create secret", "deploy/target/environment-ready.yml", "gh-runner doctor", "/dispatch"];
+    const places = order.map((what) => minutes.indexOf(what));
+    assert.ok(places.every((place) => place >= 0));
+    assert.deepEqual(
+      places,
+      places.toSorted((one, other) => one - other),
+    );
+    const steps = [...minutes.matchAll(/^\*\*(\d)\. /gm)].map(([, number]) => Number(number));
+    assert.deepEqual(steps, [1, 2, 3, 4, 5]);
+  });
+
   it("end with a request that dispatches", async (t) => {
     const cluster = afterTenMinutes(t);
     if (!cluster) return;
