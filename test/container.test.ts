@@ -127,7 +127,11 @@ describe("the image", { skip: withoutContainers }, () => {
     assert.deepEqual(Object.keys(image.Config.Volumes), ["/data"]);
     assert.equal(image.Config.User, "65532:65532");
     assert.equal(image.Config.Labels["org.opencontainers.image.version"], manifest.version);
-    t.diagnostic(`${(image.Size / 1e6).toFixed(0)} MB`);
+    const megabytes = image.Size / 1e6;
+    t.diagnostic(`${megabytes.toFixed(0)} MB`);
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    const told = Number(/about (\d+) MB in all/.exec(readme)?.[1]);
+    assert.ok(Math.abs(megabytes - told) < told / 10, `the README says ${told} MB`);
   });
 
   it("starts by the command of the README", async (t) => {
