@@ -13,10 +13,11 @@ FROM ${NODE_IMAGE} AS runtime
 RUN set -eu; mkdir /image; \
     cp -L --parents /usr/bin/env "$(command -v node)" $(ldd "$(command -v node)" | grep -o '/[^ ]*') /image; \
     ln -s /app/gh-runner.js /image/usr/local/bin/gh-runner
-# Scanners read there which of Debian's packages these files are from, and so which advisories concern the image.
+# Scanners read there which of Debian's packages these files are from, and so which advisories concern the image. The
+# loader's old path is a diversion in trixie, which dpkg-query tells beside its package.
 RUN set -eu; mkdir -p /image/var/lib/dpkg/status.d; \
     for file in $(ldd "$(command -v node)" | grep -o '/[^ ]*') /usr/bin/env; do dpkg-query -S "*${file#/usr}"; done \
-    | cut -d: -f1 | sort -u | while read -r package; do \
+    | grep -v '^diversion by ' | cut -d: -f1 | sort -u | while read -r package; do \
       dpkg-query -s "$package" > "/image/var/lib/dpkg/status.d/$package"; \
       cp --parents "/usr/share/doc/$package/copyright" /image; \
     done

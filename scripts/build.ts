@@ -39,6 +39,19 @@ const postgresBeside: Plugin = {
     ),
 };
 
+/** What a file imports is looked up before its first line runs, and so before it could say that Node is too old. */
+const nodeWhenItRuns: Plugin = {
+  name: "Node's modules when it runs",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === "import-statement" ? { path, namespace: "required" } : undefined,
+    );
+    onLoad({ filter: /^node:/, namespace: "required" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 // Bundled CommonJS libraries ask for Node's own modules through `require`.
 const BANNER = {
   js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
@@ -47,7 +60,7 @@ const BANNER = {
 const service = await build({
   ...COMMON,
   entryPoints: { "gh-runner": "src/main.ts" },
-  plugins: [zodBeside, postgresBeside],
+  plugins: [zodBeside, postgresBeside, nodeWhenItRuns],
   banner: BANNER,
 });
 const postgres = await build({

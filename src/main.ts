@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "./oldest-node.ts";
 import { Command, Option } from "commander";
 import { CommandError } from "./cli/command-error.ts";
 import { RUN_STATUSES } from "./model/run.ts";

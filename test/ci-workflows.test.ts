@@ -8,8 +8,17 @@ import { actionsProblems } from "./support/actions.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-type Step = { readonly uses?: string; readonly run?: string; readonly with?: Readonly<Record<string, unknown>> };
-type Job = { readonly steps?: readonly Step[]; readonly permissions?: Readonly<Record<string, string>> };
+type Step = {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+};
+type Job = {
+  readonly container?: { readonly options?: string; readonly volumes?: readonly string[] };
+  readonly steps?: readonly Step[];
+  readonly permissions?: Readonly<Record<string, string>>;
+};
 type Workflow = { readonly permissions: unknown; readonly jobs: Readonly<Record<string, Job>> };
 
 /** All that a job may write; what is not here, none may. */
@@ -24,6 +33,44 @@ const files = globSync(".github/workflows/*.yml", { cwd: ROOT }).sort();
 
 it("there are workflows of GitHub Actions that check and release the project", () => {
   assert.deepEqual(files, [".github/workflows/ci.yml", ".github/workflows/release.yml"]);
+});
+
+it("the job of .ci/run may run containers with limits within its own, and write nothing", () => {
+  const { jobs } = load(readFileSync(`${ROOT}.github/workflows/ci.yml`, "utf8")) as Workflow;
+  const privileged = Object.values(jobs).filter(({ container }) => container?.options?.includes("--privileged"));
+  const running = Object.values(jobs).filter(({ steps }) => steps?.some(({ run }) => run === ".ci/run"));
+  assert.equal(running.length, 1);
+  assert.deepEqual(privileged, running);
+  const [{ container, permissions } = assert.fail()] = running;
+  assert.match(container?.options ?? "", /--cgroupns=host/);
+  // Where test/support/container.ts keeps its layers.
+  assert.deepEqual(container?.volumes, ["/tmp"]);
+  assert.deepEqual(permissions, { contents: "read" });
+});
+
+it("the released image is the one that docs/container.md builds again: base by digest, commit and time", () => {
+  const { jobs } = load(readFileSync(`${ROOT}.github/workflows/release.yml`, "utf8")) as Workflow;
+  const steps = jobs.image?.steps ?? [];
+  const build = steps.find(({ uses }) => uses?.startsWith("docker/build-push-action@")) ?? assert.fail();
+  assert.equal(build.env?.SOURCE_DATE_EPOCH, `\${{ steps.base.outputs.time }}`);
+  const args = Object.fromEntries(
+    String(build.with?.["build-args"])
+      .trim()
+      .split("\n")
+      .map((line) => line.split("=")),
+  );
+  assert.deepEqual(args, { NODE_IMAGE: `\${{ steps.base.outputs.image }}`, REVISION: `\${{ github.sha }}` });
+  const dockerfile = readFileSync(`${ROOT}Dockerfile`, "utf8");
+  for (const name of Object.keys(args)) assert.match(dockerfile, new RegExp(`^ARG ${name}=`, "m"));
+  assert.ok(String(build.with?.outputs).split(",").includes("rewrite-timestamp=true"));
+  // Labels of the day of the build would make another image.
+  assert.equal(build.with?.labels, undefined);
+
+  const fixed = steps.find((step) => step.run?.includes("imagetools"))?.run ?? assert.fail();
+  const document = readFileSync(`${ROOT}docs/container.md`, "utf8");
+  for (const command of [/\$\(docker buildx imagetools inspect .*\)$/m, /\$\(git log [^)]*\)/]) {
+    assert.ok(document.includes(command.exec(fixed)?.[0] ?? "nothing"), String(command));
+  }
 });
 
 for (const file of files) {
@@ -42,7 +89,7 @@ for (const file of files) {
       }
     });
 
-    it("names each action by its commit, with the version that this is", () => {
+    it("names each action by the hash of a commit and by a version, the same two everywhere", () => {
       const used = text.split("\n").filter((line) => /\buses: (?!\.\/)/.test(line));
       assert.equal(used.length, steps.filter(({ uses }) => uses !== undefined).length);
       for (const line of used) assert.match(line, /uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
@@ -57,6 +104,16 @@ for (const file of files) {
       for (const { run = "" } of steps) assert.ok(!run.includes("${{"), run);
       for (const step of steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"))) {
         assert.equal(step.with?.["persist-credentials"], false);
+      }
+    });
+
+    it("lets no script of a dependency run in a job that may write or sign", () => {
+      for (const { permissions = {}, steps = [] } of Object.values(jobs)) {
+        if (Object.values(permissions).every((access) => access === "read")) continue;
+        for (const { run = "" } of steps) {
+          for (const [command] of run.matchAll(/\bnpm (?:ci|install|publish)\b.*/g))
+            assert.match(command, / --ignore-scripts\b/);
+        }
       }
     });
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { load } from "js-yaml";
 import { configurationReference, readConfig } from "../src/config.ts";
+import { documentOf } from "./support/documents.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const text = readFileSync(join(ROOT, "compose.yaml"), "utf8");
@@ -14,6 +15,7 @@ const dockerfile = readFileSync(join(ROOT, "Dockerfile"), "utf8");
 
 type Service = {
   image: string;
+  build?: string;
   ports?: string[];
   environment?: Record<string, string>;
   volumes?: string[];
@@ -42,13 +44,39 @@ describe("compose.yaml", () => {
   it("gives the service settings that it knows, and that it can start with", () => {
     const environment = Object.entries(runner?.environment ?? {});
     assert.ok(environment.length > 4);
-    for (const [name, value] of environment) {
-      assert.ok(configurationReference().includes(`| \`${name}\``), name);
-      assert.match(value, new RegExp(`^\\$\\{${name}:-.*\\}$`), "can be set in the shell or in .env");
-    }
+    for (const [name] of environment) assert.ok(configurationReference().includes(`| \`${name}\``), name);
     const config = readConfig(Object.fromEntries(environment.map(([name, value]) => [name, byDefault(value)])));
     assert.equal(config.githubApiUrl, "http://github:8080");
     assert.equal(config.authTokens.length, 0);
+  });
+
+  it("takes no setting from the shell, where a real token or database may happen to be exported", () => {
+    const taken = [...text.matchAll(/\$\{?(\w+)/g)].map(([, name]) => name);
+    assert.deepEqual(taken, ["TRY_DATABASE_URL"]);
+    assert.ok(!configurationReference().includes("TRY_DATABASE_URL"));
+  });
+
+  it("builds each image in one service alone: Compose may build all at once", () => {
+    const built = Object.values(compose.services).filter(({ build }) => build !== undefined);
+    assert.deepEqual(
+      built.map(({ image }) => image),
+      [runner?.image],
+    );
+    assert.equal(github?.image, runner?.image);
+  });
+
+  it("is led to GitHub itself by what docs/container.md puts over it", () => {
+    const [{ text: block } = assert.fail()] = documentOf("docs/container.md").blocks.filter(
+      ({ language }) => language === "yaml",
+    );
+    const { services } = load(block) as typeof compose;
+    assert.deepEqual(Object.keys(services), ["gh-runner"]);
+    const over = services["gh-runner"]?.environment ?? {};
+    const config = readConfig({ ...runner?.environment, DATABASE_URL: "", ...over });
+    assert.equal(config.githubApiUrl, readConfig({}).githubApiUrl);
+    assert.ok(config.authTokens.length > 0);
+    // Nothing of the try is left: neither its address nor its token.
+    for (const name of Object.keys(runner?.environment ?? {})) assert.ok(name in over || name === "DATABASE_URL", name);
   });
 
   it("leads the service to the stand-in: name, port, token and repositories agree", () => {
@@ -64,7 +92,7 @@ describe("compose.yaml", () => {
   });
 
   it("leads the service to PostgreSQL as its comment says", () => {
-    const url = new URL(/DATABASE_URL=(\S+) docker compose --profile postgres up/.exec(text)?.[1] ?? "");
+    const url = new URL(/TRY_DATABASE_URL=(\S+) docker compose --profile postgres up/.exec(text)?.[1] ?? "");
     const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = postgres?.environment ?? {};
     assert.deepEqual(
       [url.hostname, url.username, url.password, url.pathname],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { before, describe, it, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -131,7 +131,11 @@ describe("the image", { skip: withoutContainers }, () => {
     assert.deepEqual(Object.keys(image.Config.Volumes), ["/data"]);
     assert.equal(image.Config.User, "65532:65532");
     assert.equal(image.Config.Labels["org.opencontainers.image.version"], manifest.version);
-    t.diagnostic(`${(image.Size / 1e6).toFixed(0)} MB`);
+    const megabytes = image.Size / 1e6;
+    t.diagnostic(`${megabytes.toFixed(0)} MB`);
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    const told = Number(/about (\d+) MB in all/.exec(readme)?.[1]);
+    assert.ok(Math.abs(megabytes - told) < told / 10, `the README says ${told} MB`);
   });
 
   it("starts by the command of the README", async (t) => {
@@ -278,8 +282,14 @@ function pidOf({ id }: Container): Promise<string> {
 function memoryGroupOf(pid: string) {
   const groups = readFileSync(`/proc/${pid}/cgroup`, "utf8");
   const old = /^\d+:memory:(.*)$/m.exec(groups)?.[1];
-  const folder =
-    old !== undefined ? `/sys/fs/cgroup/memory${old}` : `/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1] ?? ""}`;
+  const path = old ?? /^0::(.*)$/m.exec(groups)?.[1] ?? "";
+  // Where this test is in a container itself, what is mounted may be a part of the tree alone, and paths begin above it.
+  const mount =
+    old !== undefined
+      ? /^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup \S+ \S*\bmemory\b/m
+      : /^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup2 /m;
+  const [, root = "/", point = ""] = mount.exec(readFileSync("/proc/self/mountinfo", "utf8")) ?? [];
+  const folder = join(point, relative(root, path));
   const read = (name: string) => readFileSync(join(folder, name), "utf8");
   const entry = (name: string, key: string) => Number(new RegExp(`^${key} (\\d+)$`, "m").exec(read(name))?.[1]);
   const isOld = existsSync(join(folder, "memory.limit_in_bytes"));

@@ -7,7 +7,8 @@ import { APPLICATIONS, REVISION } from "./support/applications.ts";
 import { renderedByGo } from "./support/argocd.ts";
 import { objectsIn } from "./support/kubectl.ts";
 import { schemaProblems } from "./support/kubernetes-schemas.ts";
-import { DEPLOYMENT, send, startService } from "./support/service.ts";
+import { eventually } from "./support/process.ts";
+import { DEPLOYMENT, deploy, send, startService } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const manifest = (file: string) => objectsIn(readFileSync(`${ROOT}deploy/argocd/${file}`, "utf8"))[0];
@@ -68,6 +69,10 @@ describe("what ArgoCD is configured with", () => {
     assert.equal(webhook.method, "POST");
     assert.deepEqual(Object.keys(trigger ?? {}).sort(), ["send", "when"]);
     assert.deepEqual(Object.keys(service).sort(), ["headers", "url"]);
+    assert.deepEqual(service.headers, [
+      { name: "Authorization", value: "Bearer $gh-runner-token" },
+      { name: "Prefer", value: "respond-async" },
+    ]);
   });
 
   it("sends to the Service that the manifests make", () => {
@@ -95,7 +100,8 @@ describe("the notification of an application", () => {
       }
       const commitHash = revision ? "of-the-revision" : "of-the-branch";
       const taken = await deliver(url, answer.body);
-      assert.deepEqual([taken.status, taken.json], [200, { status: "success", commitHash, sourceName: application }]);
+      assert.deepEqual([taken.status, taken.json.status], [202, "queued"]);
+      await eventually("it is dispatched", 20_000, () => github.dispatches.length > 0);
       assert.deepEqual(
         github.dispatches.map(({ repo, eventType, payload }) => ({ repo, eventType, payload })),
         [{ repo: "acme/shop", eventType: "environment_ready", payload: { commitHash, sourceName: application } }],
@@ -114,6 +120,36 @@ describe("the notification of an application", () => {
       answers.map(({ body }) => JSON.parse(body).application),
       names,
     );
+  });
+
+  it("is answered as soon as it is stored, however long GitHub takes, so that ArgoCD goes on to the next", async (t) => {
+    const { github, url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
+    deploy(github, "pr-1", "abc");
+    const hanging = github.fault({ method: "GET" }, { kind: "hang" });
+    assert.equal((await deliver(url, '{"application": "pr-1", "revision": null}')).status, 202);
+    assert.equal(github.dispatches.length, 0);
+    hanging.remove();
+  });
+
+  it("of an application without a values file is taken once, and its run fails; ArgoCD has nothing to send again", async (t) => {
+    const { url, log } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
+    assert.equal((await deliver(url, '{"application": "pr-1", "revision": null}')).status, 202);
+    await eventually("an attempt has ended", 20_000, () => log().some(({ attempt }) => attempt !== undefined));
+    const answer = await send(url, { path: "/api/runs", headers: { authorization: `Bearer ${TOKEN}` } });
+    assert.deepEqual(
+      answer.json.runs.map(({ status }: { status: string }) => status),
+      ["failure"],
+    );
+  });
+
+  it("with a mistake in it is told so at once, in an answer that ArgoCD puts into its log", async (t) => {
+    const { github, url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
+    for (const body of ['{"application": "<no value>"}', '{"application": null}', '{"application": ']) {
+      const refused = await deliver(url, body);
+      assert.equal(refused.status, 400);
+      assert.ok(refused.json.detail.length > 0);
+    }
+    assert.equal(github.requests.length, 0);
   });
 
   it("without the key in argocd-notifications-secret is refused, and dispatches nothing", async (t) => {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
+import { configurationReference } from "../src/config.ts";
 import { type ClusterAfter, runWithoutCluster } from "./support/cluster-script.ts";
 import { documentOf } from "./support/documents.ts";
 import { type KubernetesObject, objectsIn } from "./support/kubectl.ts";
@@ -89,6 +90,19 @@ describe("the ten minutes of the README", () => {
     assert.equal(cluster.find("Secret", "flux-system", "gh-runner")?.data.token, key);
   });
 
+  it("ask the doctor when all that it looks for is there, the workflow of the target repository too", () => {
+    const minutes = readme.text.slice(readme.text.indexOf("## On Kubernetes"), readme.text.indexOf("## The API"));
+    const order = ["create secret", "deploy/target/environment-ready.yml", "gh-runner doctor", "/dispatch"];
+    const places = order.map((what) => minutes.indexOf(what));
+    assert.ok(places.every((place) => place >= 0));
+    assert.deepEqual(
+      places,
+      places.toSorted((one, other) => one - other),
+    );
+    const steps = [...minutes.matchAll(/^\*\*(\d)\. /gm)].map(([, number]) => Number(number));
+    assert.deepEqual(steps, [1, 2, 3, 4, 5]);
+  });
+
   it("end with a request that dispatches", async (t) => {
     const cluster = afterTenMinutes(t);
     if (!cluster) return;
@@ -137,24 +151,34 @@ describe("docs/kubernetes.md", () => {
     assert.equal(secretsOf(cluster)["database-url"], "postgres://of-the-reader");
   });
 
-  it("leads to a GitHub App in place of the token, with metrics for the operator", (t) => {
-    const app = scriptOf(kubernetes.text, "## A GitHub App", "## Prometheus");
-    const metrics = kubernetes.text.slice(kubernetes.text.indexOf("## Prometheus"));
-    const components = [kubernetes.text, metrics].map((text) => /`components: \[(\S+)\]`/.exec(text)?.[1]);
-    assert.deepEqual(components, ["../components/github-app", "../components/prometheus"]);
-    const overlay = TEN_MINUTES.slice(TEN_MINUTES.indexOf("mkdir"), TEN_MINUTES.indexOf("kubectl apply -k"));
-    const script = [
-      app,
-      overlay,
-      `echo 'components: [${components.join(", ")}]' >> deploy/kubernetes/mine/kustomization.yaml`,
-      `kubectl -n gh-runner patch secret gh-runner -p '{"stringData":{"metrics-token":"of-the-shell-before"}}'`,
-      "kubectl apply -k deploy/kubernetes/mine",
-    ].join("\n");
-    const cluster = runWithoutCluster(t, script);
-    if (!cluster) return;
-    nothingIsMissing(cluster);
-    assert.ok(secretsOf(cluster)["github-app-private-key"].startsWith("the App's key"));
-    assert.ok(cluster.objects.some(({ kind }) => kind === "ServiceMonitor"));
+  const steps = [
+    { name: "Flux", script: scriptOf(readme.text, "### With Flux", "## The API") },
+    { name: "a GitHub App", script: scriptOf(kubernetes.text, "## A GitHub App", "## Prometheus") },
+    { name: "Prometheus", script: scriptOf(kubernetes.text, "## Prometheus", "## The network") },
+  ];
+  const orders = steps.flatMap((first) => {
+    const others = steps.filter((step) => step !== first);
+    return [others, others.toReversed()].map((rest) => [first, ...rest]);
+  });
+  for (const order of orders) {
+    it(`leads from there to ${order.map(({ name }) => name).join(", then ")}, and each stays`, (t) => {
+      const before = scriptOf(readme.text, "## On Kubernetes", "### With ArgoCD");
+      const cluster = runWithoutCluster(t, [before, ...order.map(({ script }) => script)].join("\n"));
+      if (!cluster) return;
+      nothingIsMissing(cluster);
+      const [{ env }] = workloadIn(cluster).spec.template.spec.containers;
+      const names: string[] = env.map(({ name }: { name: string }) => name);
+      assert.ok(names.includes("FLUX_HMAC_KEY_FILE") && names.includes("GITHUB_APP_PRIVATE_KEY_FILE"));
+      assert.ok(!names.includes("GITHUB_TOKEN_FILE"));
+      assert.ok(cluster.objects.some(({ kind }) => kind === "ServiceMonitor"));
+      assert.ok(secretsOf(cluster)["github-app-private-key"].startsWith("the App's key"));
+      assert.equal(secretsOf(cluster)["metrics-token"], secretsOf(cluster)["auth-tokens"]);
+    });
+  }
+
+  it("names the literal of an overlay that a GitHub App needs", () => {
+    assert.match(kubernetes.text, /\nAdd `GITHUB_APP_ID=123456` to the literals of your overlay\./);
+    assert.ok(configurationReference().includes("| `GITHUB_APP_ID` |"));
   });
 
   it("lists every key of the Secret that a manifest names, and no other", () => {
@@ -169,5 +193,30 @@ describe("docs/kubernetes.md", () => {
     );
     const listed = [...section.matchAll(/^\| `([a-z-]+)`/gm)].map(([, key]) => key);
     assert.deepEqual([...new Set(named.map(([, file, key]) => file ?? key))].sort(), listed.sort());
+  });
+});
+
+describe("docs/moving.md", () => {
+  it("gives the Go service's Deployment a volume where the image looks for it, which the image's user can write to", () => {
+    const { text } = documentOf("docs/moving.md");
+    const [added, claim] = [...text.matchAll(/^ {3}```yaml\n([\s\S]*?)^ {3}```$/gm)].map(
+      ([, block = ""]) => load(block) as KubernetesObject,
+    );
+    const labels = { app: "gh-runner" };
+    const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gh-runner" }, ...added };
+    const { replicas, strategy, template } = Object.assign(deployment.spec, { selector: { matchLabels: labels } });
+    template.metadata = { labels };
+    assert.deepEqual(schemaProblems([deployment, claim]), []);
+    assert.deepEqual([replicas, strategy.type], [1, "Recreate"]);
+
+    const dockerfile = readFileSync(`${ROOT}Dockerfile`, "utf8");
+    const [container] = template.spec.containers;
+    const [volume] = template.spec.volumes;
+    assert.equal(volume.persistentVolumeClaim.claimName, claim.metadata.name);
+    const mount = { name: volume.name, mountPath: /\bDATA_DIR=(\S+)/.exec(dockerfile)?.[1] };
+    assert.deepEqual(container.volumeMounts, [mount]);
+    const { fsGroup, runAsUser, runAsGroup } = template.spec.securityContext;
+    const [, user, group] = /^USER (\d+):(\d+)$/m.exec(dockerfile)?.map(Number) ?? [];
+    assert.deepEqual([runAsUser, runAsGroup, fsGroup], [user, group, group]);
   });
 });

@@ -65,6 +65,14 @@ describe("the workflow of the target repository", () => {
   });
 });
 
+it("pins the one action that it uses as this project's own workflows do, and uses no cache of the default branch", () => {
+  const own = readFileSync(fileURLToPath(new URL("../.github/workflows/ci.yml", import.meta.url)), "utf8");
+  const used = text.match(/uses: .*/g) ?? [];
+  assert.equal(used.length, 1);
+  assert.match(used[0], /^uses: actions\/checkout@[0-9a-f]{40} # v/);
+  assert.ok(own.includes(used[0]));
+});
+
 describe("its check", () => {
   it("is begun on the commit that was deployed, whole, and ended with the result of the tests", async (t) => {
     const { github, run } = await scene(t);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import manifest from "../package.json" with { type: "json" };
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { DEPLOYMENT, deploy, notify, send, TARGET, TOKEN } from "./support/service.ts";
@@ -47,6 +49,28 @@ const settingsFor = (t: TestContext, github: { url: string }) => ({
 });
 
 describe("the process", () => {
+  for (const [what, program] of [
+    ["from the sources", "src/main.ts"],
+    ["as one bundled file", "dist/gh-runner.js"],
+  ] as const) {
+    it(`${what}: says which Node it needs where that is too old, and exits with 1`, async (t) => {
+      const older = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })';
+      const asOlder = `--import=data:text/javascript,${encodeURIComponent(older)}`;
+      const { ended, output } = run(t, [asOlder, program, "serve"]);
+      assert.equal(await ended, 1);
+      const oldest = manifest.engines.node.replace(">=", "");
+      const sentence = `gh-runner needs Node ${oldest} or newer; this is Node 20.20.2 (${process.execPath}).\n`;
+      assert.deepEqual(output, { stdout: "", stderr: sentence });
+    });
+  }
+
+  it("as one bundled file: imports nothing of Node by name, which an older one would refuse before it runs", () => {
+    const text = readFileSync(`${ROOT}dist/gh-runner.js`, "utf8");
+    // Those of the sources are minified; the one before them makes the `require` that they are asked for with.
+    assert.doesNotMatch(text, /\b(?:from|import)"node:/);
+    assert.match(text, /^import \{ createRequire \} from "node:module";/m);
+  });
+
   for (const [what, args] of [
     ["from the sources", ["src/main.ts", "serve"]],
     ["as one bundled file", ["dist/gh-runner.js", "serve"]],

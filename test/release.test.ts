@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync, statSync } from "node:fs";
 import { before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
@@ -75,6 +75,15 @@ describe("the release", () => {
       assert.equal(found?.integrity, integrity, name);
       assert.equal(purl, `pkg:npm/${name.replace("@", "%40")}@${version}`);
     }
+  });
+
+  it("is as large as the README and docs/container.md say", () => {
+    const bytes = globSync("dist/*.js", { cwd: ROOT }).reduce((sum, file) => sum + statSync(ROOT + file).size, 0);
+    const said = [
+      /Node, and (\d+) MB of JavaScript/.exec(textOf("README.md")),
+      /the bundle +\| (\d+) MB/.exec(textOf("docs/container.md")),
+    ];
+    for (const each of said) assert.equal(Number(each?.[1]), Math.round(bytes / 1e6));
   });
 
   it("comes out the same when it is built again, byte for byte", async () => {

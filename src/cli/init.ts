@@ -90,6 +90,8 @@ service.webhook.${name}: |
   headers:
     - name: Authorization
       value: Bearer $gh-runner-token
+    - name: Prefer
+      value: respond-async
 template.${name}: |
   webhook:
     ${name}:

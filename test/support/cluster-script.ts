@@ -82,8 +82,8 @@ function after(calls: readonly Call[]): ClusterAfter {
     if (verb === "delete" && kind !== "-k") held.delete(keyOf(kind, namespace, name));
     if (verb !== "patch") continue;
     const known = find(kind, namespace, name) ?? { kind: "Secret", apiVersion: "v1", metadata: { name, namespace } };
-    const { stringData } = JSON.parse(args[args.indexOf("-p") + 1] ?? "");
-    put({ ...known, data: { ...known.data, ...stringData } });
+    const { stringData, ...patched } = JSON.parse(args[args.indexOf("-p") + 1] ?? "");
+    put({ ...known, data: { ...known.data, ...plain(patched), ...stringData } });
   }
   return { calls, objects: [...held.values()], find };
 }

@@ -67,13 +67,15 @@ export async function buildImage(): Promise<void> {
   await podman("image", "prune", "-f");
 }
 
-/** What the official image is: Debian's essential packages with node and npm in /usr/local. */
+/** What the official image is: essential packages of the Debian in its tag, with node and npm in /usr/local. */
 async function provideBase(name: string): Promise<void> {
+  const suite = /:\d+-([a-z]+)-slim$/.exec(name)?.[1];
+  if (suite === undefined) throw new Error(`${name} is no tag such as node:26-trixie-slim`);
+  const label = `${process.version} on ${suite}`;
   const made = await podman("image", "inspect", name, "--format", '{{ index .Labels "node" }}').catch(() => undefined);
-  if (made === process.version) return;
+  if (made === label) return;
   const folder = mkdtempSync(join(STORE, "base-"));
   try {
-    const suite = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "stable";
     await promisify(execFile)("mmdebstrap", [
       "--variant=essential",
       "--include=libatomic1,libstdc++6",
@@ -97,7 +99,7 @@ async function provideBase(name: string): Promise<void> {
         "COPY authority.pem /etc/authority.pem",
         "ENV NODE_EXTRA_CA_CERTS=/etc/authority.pem",
         "RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm",
-        `LABEL node=${process.version}`,
+        `LABEL node="${label}"`,
       ].join("\n"),
     );
     await podman("build", "-t", name, folder);

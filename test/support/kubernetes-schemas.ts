@@ -7,7 +7,7 @@ import { ServiceMonitor } from "@kubernetes-models/prometheus-operator/monitorin
 import { Deployment, StatefulSet } from "kubernetes-models/apps/v1";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1";
 import { PodDisruptionBudget } from "kubernetes-models/policy/v1";
-import { ConfigMap, Namespace, Secret, Service, ServiceAccount } from "kubernetes-models/v1";
+import { ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount } from "kubernetes-models/v1";
 import type { KubernetesObject } from "./kubectl.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -16,7 +16,7 @@ type Model = { new (data: never): { validate(): void }; apiVersion: string; kind
 
 /** Where each kind comes from. The packages are generated from Kubernetes' OpenAPI description and the projects' CRDs. */
 const MODELS: Readonly<Record<string, readonly Model[]>> = {
-  "kubernetes-models/v1": [ConfigMap, Namespace, Secret, Service, ServiceAccount],
+  "kubernetes-models/v1": [ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount],
   "kubernetes-models/apps/v1": [Deployment, StatefulSet],
   "kubernetes-models/networking.k8s.io/v1": [NetworkPolicy],
   "kubernetes-models/policy/v1": [PodDisruptionBudget],
