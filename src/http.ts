@@ -114,9 +114,9 @@ export function httpApp(needs: HttpNeeds): Hono {
   );
   app.onError((error, c) => {
     if (error instanceof Refusal) {
-      const { status, message: reason } = error;
+      const { status, message: reason, headers } = error;
       log.info({ path: c.req.path, status, reason }, "request refused");
-      return problem(status, secrets.scrub(reason));
+      return problem(status, secrets.scrub(reason), headers);
     }
     if (error instanceof StoreUnavailable) {
       return problem(503, "The database cannot be used at the moment, and nothing was stored: send it again.", {

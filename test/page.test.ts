@@ -349,7 +349,7 @@ describe("why nothing happened", () => {
     const first = await startService(t, { settings });
     const token = "secret-of-a-caller-0123456789";
     await notify(first.url, { application: "<no value>", github_token: token }, bearer);
-    await notify(first.url, { application: "pr-1", github_token: `$${token}` }, bearer);
+    await notify(first.url, { application: "pr-1", github_token: `$${token}`, padding: "x".repeat(5000) }, bearer);
     await notify(first.url, `{"application": "pr-2", ${token}`, bearer);
     for (let times = 0; times < 3; times++) await notify(first.url, { application: "pr-3" });
     await send(first.url, { path: "/dispatch", headers: bearer });

@@ -5,7 +5,8 @@ import type { FluxEvent, FluxTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { AcceptEvent } from "./http-trigger.ts";
 import { problem, Refusal } from "./problem.ts";
-import { jsonObject, readBytes } from "./read-json.ts";
+import { readBytes } from "./read-bytes.ts";
+import { jsonObject } from "./read-json.ts";
 import { isSignedWith } from "./signature.ts";
 
 /**

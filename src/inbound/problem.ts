@@ -16,9 +16,11 @@ export function problemBody(status: number, detail: string): string {
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, detail: string) {
+  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
     super(detail);
     this.status = status;
+    this.headers = headers;
   }
 }

@@ -1,0 +1,92 @@
+import { getHeapStatistics } from "node:v8";
+import type { Context } from "hono";
+import { Refusal } from "./problem.ts";
+
+/** Far more than any notification needs, little enough that a mistake costs nothing. */
+const MAX_BODY_BYTES = 65_536;
+
+/**
+ * So much of a body that is too large is still read, and dropped: answering in the middle of it would reset the
+ * connection of many a client before it reads its 413.
+ */
+const MAX_DROPPED_BYTES = 16_000_000;
+
+/** A notification has a tenth of it. So much of each body needs no room of those that all share. */
+const SMALL_BYTES = 4096;
+
+/**
+ * What the bodies on their way may hold beyond that, all of them together: whoever has no token yet can send them. It
+ * follows the heap, as the container does, and three of GitHub's largest always fit.
+ */
+const ROOM_BYTES = Math.max(16_000_000, getHeapStatistics().heap_size_limit / 4);
+
+let taken = 0;
+
+/**
+ * The request's body.
+ * @throws Refusal 413 over so many bytes; 400 when it ended early; 503 when too much arrives at once.
+ */
+export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint8Array> {
+  const declared = c.req.header("content-length");
+  const read = await readAll().catch(() => {
+    throw new Refusal(400, "The body ended before it was complete.");
+  });
+  if (read === "too large") throw new Refusal(413, `The body is larger than ${most} bytes.`);
+  if (read === "no room") {
+    throw new Refusal(503, "Too much arrives at once, and nothing of this was stored: send it again.", RETRY_SOON);
+  }
+  return read;
+
+  async function readAll() {
+    if (declared !== undefined && Number(declared) <= SMALL_BYTES) return new Uint8Array(await c.req.arrayBuffer());
+    return c.req.raw.body ? gather(c.req.raw.body.getReader(), most) : new Uint8Array();
+  }
+}
+
+const RETRY_SOON = { "retry-after": "1" };
+
+async function gather(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  most: number,
+): Promise<Uint8Array | "too large" | "no room"> {
+  // In one piece from the start. As a list a body of single bytes would take two hundred times its size, and one that
+  // moves as it grows would leave as much again for the collector.
+  const piece = new ArrayBuffer(SMALL_BYTES, { maxByteLength: Math.max(most, SMALL_BYTES) });
+  const bytes = new Uint8Array(piece);
+  let size = 0;
+  let refused: "too large" | "no room" | undefined;
+  // A variable of this function would keep the chunk while the next is waited for.
+  const take = ({ value: chunk }: { value?: Uint8Array | undefined }): boolean => {
+    if (!chunk) return false;
+    const from = size;
+    size += chunk.byteLength;
+    if (size > most) refused = "too large";
+    else if (!refused && !makeRoom(piece, size)) refused = "no room";
+    if (refused) empty(piece);
+    else bytes.set(chunk, from);
+    return size <= MAX_DROPPED_BYTES;
+  };
+  try {
+    while (await reader.read().then(take));
+    return refused ?? bytes.slice(0, size);
+  } finally {
+    empty(piece);
+  }
+}
+
+/** @returns whether the body may grow to this size. */
+function makeRoom(piece: ArrayBuffer, size: number): boolean {
+  if (size <= piece.byteLength) return true;
+  const next = Math.min(piece.maxByteLength, Math.max(size, 2 * piece.byteLength));
+  const more = next - piece.byteLength;
+  if (taken + more > ROOM_BYTES) return false;
+  taken += more;
+  piece.resize(next);
+  return true;
+}
+
+/** Gives its memory back at once, where a collection would come later. */
+function empty(piece: ArrayBuffer): void {
+  taken -= Math.max(0, piece.byteLength - SMALL_BYTES);
+  piece.resize(0);
+}

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { before, describe, it, type TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { startGitHub } from "../sandbox/github.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { buildBundle, dispatchTo, fixedPort, listening, spawnService } from "./support/process.ts";
+import { deploy, TARGET, TOKEN } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+/** What the container may use, all of it together; how Node is told of it is in the Dockerfile. */
+const CONTAINER_MIB = 128;
+const FLAGS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
+
+const FILES = {
+  "labels.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "labels", on: { github: { events: "pull_request" } }, async run() {} });
+`,
+  "flux.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "flux", on: { flux: { path: "/flux" } }, async run() {} });
+`,
+};
+
+let bundle: string;
+before(async () => {
+  bundle = await buildBundle();
+});
+
+async function startOpen(t: TestContext) {
+  const github = await startGitHub();
+  t.after(() => github.close());
+  github.token(TOKEN);
+  github.repository(TARGET);
+  deploy(github, "pr-1", "abc");
+  const port = await fixedPort();
+  const settings = {
+    WORKFLOWS_DIR: workflowsFolder(t, FILES),
+    GITHUB_WEBHOOK_SECRET: "a secret of the webhook's",
+    FLUX_HMAC_KEY: "a key of the notifications",
+  };
+  const command = [...FLAGS, bundle, "serve"];
+  const service = spawnService(t, { port, dataDir: temporaryFolder(t), githubUrl: github.url, command, settings });
+  await listening(service, port);
+  const lives = () => assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
+  /** What the process alone has, MiB: the pages of Node's binary can be had again. */
+  const ownMiB = () => {
+    const status = readFileSync(`/proc/${service.child.pid}/status`, "utf8");
+    return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+  };
+  return { port, lives, ownMiB, github };
+}
+
+/** A request that is begun, with these headers. */
+async function begin(t: TestContext, port: number, path: string, headers: string): Promise<Socket> {
+  const socket = connect({ port, host: "127.0.0.1" });
+  t.after(() => void socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write(`POST ${path} HTTP/1.1\r\nHost: here\r\n${headers}\r\n\r\n`);
+  return socket;
+}
+
+async function written(socket: Socket, text: string): Promise<void> {
+  if (!socket.destroyed && !socket.write(text)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
+}
+
+describe("bodies of which nobody knows yet who sends them", {
+  skip: process.platform !== "linux" && "memory is read from Linux's /proc",
+}, () => {
+  for (const [path, bytes, count] of [
+    ["/dispatch", 65_000, 20],
+    ["/flux", 65_000, 20],
+    ["/webhooks/github", 500_000, 3],
+  ] as const) {
+    it(`cost their size when they come byte by byte: ${path}`, async (t) => {
+      const { port, lives, ownMiB } = await startOpen(t);
+      const sockets = await Promise.all(
+        Array.from({ length: count }, async () => {
+          const socket = await begin(t, port, path, "Transfer-Encoding: chunked");
+          for (let sent = 0; sent < bytes; sent += 5000) await written(socket, "1\r\nx\r\n".repeat(5000));
+          return socket;
+        }),
+      );
+      lives();
+      const answers = sockets.map(async (socket) => {
+        const answered = once(socket, "data");
+        socket.write("0\r\n\r\n");
+        return String((await answered)[0]).slice(0, 12);
+      });
+      const refused = path === "/dispatch" ? "HTTP/1.1 400" : "HTTP/1.1 401";
+      assert.deepEqual(new Set(await Promise.all(answers)), new Set([refused]));
+      assert.ok(ownMiB() < CONTAINER_MIB, `${ownMiB()} MiB`);
+    });
+  }
+
+  for (const [path, bytes, count] of [
+    ["/webhooks/github", 4_900_000, 60],
+    ["/dispatch", 65_000, 800],
+  ] as const) {
+    it(`are held within bounds, all together, and small ones are taken meanwhile: ${path}`, async (t) => {
+      const { port, lives, ownMiB, github } = await startOpen(t);
+      const body = "x".repeat(bytes - 10);
+      const sockets: Socket[] = [];
+      for (let n = 0; n < count; n++) {
+        const socket = await begin(t, port, path, `Content-Length: ${bytes}`);
+        sockets.push(socket);
+        await Promise.race([written(socket, body), wait(2000, undefined, { ref: false })]);
+      }
+      lives();
+      assert.ok(ownMiB() < CONTAINER_MIB, `${ownMiB()} MiB`);
+      assert.equal((await dispatchTo(port, { application: "pr-1" }))?.status, 200);
+      assert.equal(github.dispatches.length, 1);
+      // Whoever came too late is told so, and may send it again.
+      const last = sockets.at(-1)!;
+      last.write("x".repeat(10));
+      const [answer] = await once(last, "data");
+      assert.match(String(answer), /^HTTP\/1\.1 503 .*retry-after: 1\r\n.*Too much arrives at once/is);
+      for (const socket of sockets) socket.destroy();
+      // Their ends are news of the next turns; then there is room again.
+      let refused = "";
+      for (let tries = 0; tries < 50 && !/^HTTP\/1\.1 40[01] /.test(refused); tries++) {
+        const again = await begin(t, port, path, `Content-Length: ${bytes}`);
+        await written(again, "x".repeat(bytes));
+        refused = String(await once(again, "data"));
+      }
+      assert.match(refused, /^HTTP\/1\.1 40[01] /);
+    });
+  }
+});
