@@ -23,7 +23,7 @@ import { openObservers } from "./observing.ts";
 import { openStore } from "./open-store.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
-import { gitHubSettings, secretsIn } from "./settings.ts";
+import { gitHubSettings, secretsIn, shortSecrets } from "./settings.ts";
 import { VERSION } from "./version.ts";
 import { guardProcess } from "./worker/process-guard.ts";
 import { startWorker } from "./worker/worker.ts";
@@ -221,6 +221,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
   }
+  const keys = Object.fromEntries(keyVariables(workflows).map((name) => [name, variables[name] ?? ""]));
+  for (const warning of shortSecrets(config, keys)) log.warn(warning);
   if (!hasServiceToken) {
     log.warn(
       "neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work",
@@ -237,9 +239,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
 /** Variables that hold a token for certain. Those in `env` may hold anything, such as the name of a repository. */
 function tokenVariables(workflows: readonly Workflow[]): ReadonlySet<string> {
-  return new Set(
-    workflows.flatMap(({ githubToken, on }) => [githubToken ?? [], on.http?.token ?? [], on.flux?.key ?? []].flat()),
-  );
+  return new Set([...workflows.map(({ githubToken }) => githubToken ?? []), keyVariables(workflows)].flat());
+}
+
+/** Variables that hold what callers of a workflow must bring. */
+function keyVariables(workflows: readonly Workflow[]): readonly string[] {
+  return workflows.flatMap(({ on }) => [on.http?.token ?? [], on.flux?.key ?? []].flat());
 }
 
 const BUILT_IN = "built in";

@@ -141,7 +141,8 @@ const SETTINGS = {
   authTokens: secret(
     "AUTH_TOKENS",
     "Comma-separated tokens, any of which a caller must bring: `Authorization: Bearer TOKEN`, or basic authentication " +
-      "with the token as password. Several, so that they can be rotated. Unset: open to everybody who can reach it.",
+      "with the token as password. Several, so that they can be rotated; long ones, as `openssl rand -hex 32` " +
+      "makes them: shorter than 16 characters is warned of. Unset: open to everybody who can reach it.",
     tokenList,
   ),
   dataDir: setting(

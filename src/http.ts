@@ -102,6 +102,7 @@ export function httpApp(needs: HttpNeeds): Hono {
       tokens: authTokens,
       isToken: tokenCheck(authTokens),
       presentedToken,
+      scrub: secrets.scrub,
       failed: (path, error) => log.error({ path, err: error }, "page failed"),
     });
   }

@@ -33,6 +33,28 @@ export function secretsIn(config: Config): readonly string[] {
   ].flat();
 }
 
+/** Below this a secret that callers choose freely can be guessed: tries are not counted. */
+const MIN_SECRET_CHARACTERS = 16;
+
+/**
+ * What to warn of in secrets that let somebody in; none of them is shown.
+ * @param others variables that workflows name for it, and their values.
+ */
+export function shortSecrets(config: Config, others: Readonly<Record<string, string>>): readonly string[] {
+  const secrets: Readonly<Record<string, readonly string[]>> = {
+    AUTH_TOKENS: config.authTokens,
+    GITHUB_WEBHOOK_SECRET: [config.githubWebhookSecret ?? []].flat(),
+    FLUX_HMAC_KEY: [config.fluxHmacKey ?? []].flat(),
+    ...Object.fromEntries(Object.entries(others).map(([name, value]) => [name, [value]])),
+  };
+  return Object.entries(secrets)
+    .filter(([, values]) => values.some(({ length }) => length < MIN_SECRET_CHARACTERS))
+    .map(([name, { length }]) => {
+      const what = length > 1 ? "holds one of" : "has";
+      return `${name} ${what} fewer than ${MIN_SECRET_CHARACTERS} characters, which can be guessed: make another with openssl rand -hex 32`;
+    });
+}
+
 function databaseSecrets({ databaseUrl, databasePassword }: Config): readonly string[] {
   const { password } = new URL(databaseUrl ?? "postgres://none");
   return [password, decodeURIComponent(password), databasePassword ?? ""].filter((secret) => secret !== "");

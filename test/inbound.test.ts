@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { deploy, notify, send, startService } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 /** Writes raw bytes to the service and resolves with everything it says until it closes the connection. */
 async function raw(url: string, text: string): Promise<string> {
@@ -56,6 +57,36 @@ describe("who may call", () => {
       assert.equal(github.requests.length, 0);
     });
   }
+
+  it("starts with secrets that can be guessed, and warns of each without showing it", async (t) => {
+    const folder = workflowsFolder(t, {
+      "own.ts": httpWorkflow("own", "return {};").replace('path: "/own"', 'path: "/own", token: "OWN_TOKEN"'),
+    });
+    const short = {
+      AUTH_TOKENS: `zqx,${"f".repeat(16)},zqxjv-0123-zqxj`,
+      GITHUB_WEBHOOK_SECRET: "zqxjv-webhook",
+      FLUX_HMAC_KEY: "zqx-f",
+    };
+    const settings = { ...short, WORKFLOWS_DIR: folder, OWN_TOKEN: "zqxjv-own" };
+    const { url, log, logLines } = await startService(t, { settings });
+    const warned = log().filter(({ level, msg }) => level === "warn" && /openssl rand -hex 32/.test(String(msg)));
+    assert.deepEqual(
+      warned.map(({ msg }) => String(msg).split(" ")[0]),
+      ["AUTH_TOKENS", "GITHUB_WEBHOOK_SECRET", "FLUX_HMAC_KEY", "OWN_TOKEN"],
+    );
+    assert.doesNotMatch(logLines.join(""), /zqx/);
+    const answer = await notify(url, { application: "main" }, { authorization: "Bearer zqx" });
+    assert.equal(answer.status, 200);
+  });
+
+  it("warns of no secret of 16 characters, nor of one that is not set", async (t) => {
+    const settings = { AUTH_TOKENS: "f".repeat(16), GITHUB_WEBHOOK_SECRET: "0".repeat(16) };
+    const { log } = await startService(t, { settings });
+    assert.deepEqual(
+      log().filter(({ level }) => level === "warn"),
+      [],
+    );
+  });
 
   it("is open without AUTH_TOKENS, and one warning says so", async (t) => {
     const { url, log } = await startService(t);

@@ -16,7 +16,7 @@ import { StoreUnavailable } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { deploy, type HttpAnswer, notify, send, startService } from "./support/service.ts";
+import { deploy, type HttpAnswer, notify, send, startService, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = "caller-token-0123456789";
@@ -88,6 +88,7 @@ describe("the page", () => {
         clock: systemClock,
         tokens: [],
         isToken: () => false,
+        scrub: (text) => text,
         presentedToken: () => "",
         failed: (_, cause) => void failures.push(cause),
       });
@@ -124,7 +125,7 @@ describe("the page", () => {
     const folder = workflowsFolder(t, { "nightly-tidy.ts": httpWorkflow("nightly-tidy", "return {};") });
     const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
     const run = String((await send(url, { method: "POST", path: "/nightly-tidy", body: "{}" })).headers["x-run-id"]);
-    assert.match((await get(url, "/")).text, new RegExp(`href="/runs/${run}">nightly-tidy</a>`));
+    assert.match((await get(url, "/")).text, new RegExp(`href="/runs/${run}"><bdi>nightly-tidy</bdi></a>`));
     const { text } = await get(url, `/runs/${run}`);
     assert.match(text, /<title>nightly-tidy: Success/);
     assert.doesNotMatch(text, /\/actions\?/, "of which repository it is nobody knows");
@@ -153,7 +154,7 @@ describe("the page", () => {
     const texts: string[] = [];
     for (let path: string | undefined = "/?text=PR-7"; path !== undefined; ) {
       const { text } = await get(url, path);
-      texts.push(...[...text.matchAll(/class="name" href="[^"]+">([^<]+)</g)].map(([, name = ""]) => name));
+      texts.push(...[...text.matchAll(/class="name" href="[^"]+"><bdi>([^<]+)</g)].map(([, name = ""]) => name));
       path = /href="([^"]+)" rel="next"/.exec(text)?.[1]?.replaceAll("&amp;", "&");
     }
     const expected = Array.from({ length: 11_000 }, (_, at) => `pr-${at + 1}`).filter((name) => /^pr-7/.test(name));
@@ -161,6 +162,76 @@ describe("the page", () => {
     const { text } = await get(url, "/?text=nowhere");
     assert.match(text, /None of the newest runs matches/);
     assert.match(text, /Look through older runs/);
+  });
+
+  it("stays small whatever the names are, shows their beginning, and finds them by any part", async (t) => {
+    const { url } = await startService(t);
+    const names = Array.from({ length: 30 }, (_, at) => `main-${at}-${"x".repeat(60_000)}-end${at}.`);
+    const run = String((await notify(url, { application: names[0] })).headers["x-run-id"]);
+    for (const application of names.slice(1)) await notify(url, { application });
+    const list = await get(url, "/");
+    assert.ok(list.text.length < 150_000, `${list.text.length} characters`);
+    assert.match(list.text, /<bdi title="main-29-x{900,1000}…">main-29-x{80,100}…<\/bdi><\/a>/);
+    const found = await get(url, `/?text=${encodeURIComponent("X-END7.")}`);
+    assert.deepEqual(
+      [...found.text.matchAll(/<bdi [^>]+>(main-\d+)-/g)].map(([, name]) => name),
+      ["main-7"],
+    );
+    const { text } = await get(url, `/runs/${run}`);
+    assert.ok(text.length < 30_000, `${text.length} characters`);
+    assert.match(text, /<title>main-0-x{80,100}…: Skipped/);
+  });
+
+  it("keeps every name to itself, and shows the characters that nobody would see", async (t) => {
+    const { url } = await startService(t);
+    const application = "a\u0000b\u001b[2J\u007f\u0085c\u202ed\u2066e\ud800f مرحبا";
+    const run = String((await notify(url, { application })).headers["x-run-id"]);
+    const refused = await notify(url, { application: `pr-${application}` });
+    assert.equal(refused.status, 400);
+    const shown = "a␀b␛[2J␡\ufffdc\ufffdd\ufffde\ufffdf مرحبا";
+    for (const [path, ...expected] of [
+      ["/", `<bdi>${shown}</bdi></a>`, `data-said="Newest run: ${shown}, Skipped"`],
+      [
+        `/runs/${run}`,
+        `<h1>`,
+        `<bdi>${shown}</bdi>`,
+        `<title>${shown}: Skipped`,
+        "a\\u0000b\\u001b[2J\\u007f\\u0085c\\u202ed",
+      ],
+      ["/refused", `<bdi>pr-${shown}</bdi>`],
+    ] as const) {
+      const { text } = await get(url, path);
+      for (const each of expected) assert.ok(text.includes(each), `${path}: ${each}`);
+      assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/, path);
+    }
+    const found = await get(url, `/?text=${encodeURIComponent("b\u001b[2j")}`);
+    assert.ok(found.text.includes(`<bdi>${shown}</bdi></a>`), "is found by what it holds");
+  });
+
+  it("does not hand a token on that stood in its address", async (t) => {
+    const { url } = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
+    const cookie = cookieOf(await signIn(url, CALLER));
+    for (const token of [CALLER, TOKEN]) {
+      for (const path of [
+        `/?text=${token}`,
+        `/?workflow=${token}&text=a`,
+        `/?status=failure&text=${"x".repeat(80)}${token}`,
+        `/runs/${token}`,
+        `/sign-in?next=/runs/${token}`,
+        `/sign-in?next=${encodeURIComponent(`/?text=${token}`)}`,
+      ]) {
+        for (const headers of [{}, { cookie }, { "sec-fetch-site": "cross-site" }]) {
+          const answer = await get(url, path, headers);
+          const said = JSON.stringify(answer.headers) + answer.text;
+          assert.ok(!said.includes(token.slice(0, 20)), `${path} ${JSON.stringify(headers)}`);
+        }
+      }
+      const again = await post(url, `/runs/${token}/rerun`, "", { cookie });
+      assert.ok(!(JSON.stringify(again.headers) + again.text).includes(token));
+      const wrong = await post(url, "/sign-in", `token=none&next=${encodeURIComponent(`/runs/${token}`)}`);
+      assert.ok(!(JSON.stringify(wrong.headers) + wrong.text).includes(token));
+    }
+    assert.match((await get(url, `/?text=${CALLER}`, { cookie })).text, /name="text" value="\*\*\*"/);
   });
 
   it("links to the GitHub that the API belongs to", () => {

@@ -124,12 +124,13 @@ describe("gh-runner runs rerun", () => {
     await notify(url, { application: "main" });
     for (const application of ["pr-old", "pr-1", "pr-2", "pr-3"]) deploy(github, application, "abc");
 
-    const { code, stdout } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
-    assert.equal(code, 0, stdout);
+    const { code, stdout, stderr } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
+    assert.equal(code, 1, stdout);
+    assert.match(stderr, /^1 run was refused, and is not re-run unless you act: REASON says how\.$/m);
     assert.match(stdout, new RegExp(`^${recent} +queued +environment-ready +pr-1$`, "m"));
     assert.match(stdout, new RegExp(`^${another} +queued +environment-ready +pr-3$`, "m"));
     assert.match(stdout, new RegExp(`^${ownToken} +refused +environment-ready +pr-2 +The run came with a token`, "m"));
-    assert.match(stdout, /^2 re-run, 1 refused, 0 failed$/m);
+    assert.match(stdout, /^2 re-run, 0 not needed, 1 refused, 0 failed$/m);
     assert.ok(!stdout.includes(old));
     await until("both are dispatched", () => github.dispatches.length === 2);
 
@@ -145,10 +146,42 @@ describe("gh-runner runs rerun", () => {
     assert.match(told.refused[0].reason, /token of its own/);
   });
 
+  it("--failed --since need not re-run what a newer run of its group does, and has nothing to complain about then", async (t) => {
+    const { github, url } = await startService(t, { options: { serverLimits: { drainMs: 50 } } });
+    const older = await failing(url, "pr-1");
+    const newer = await failing(url, "pr-1");
+    const hang = github.fault({}, { kind: "hang" });
+    t.after(() => hang.remove());
+    const { code, stdout, stderr } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
+    assert.deepEqual([code, stderr], [0, ""], stdout);
+    assert.match(stdout, new RegExp(`^${newer} +queued +environment-ready +pr-1$`, "m"));
+    assert.match(stdout, new RegExp(`^${older} +not needed +environment-ready +pr-1 +It, or a newer run`, "m"));
+    assert.match(stdout, /^1 re-run, 1 not needed, 0 refused, 0 failed$/m);
+    const json = await runs(url, ["rerun", "--failed", "--since", "2h", "--json"]);
+    assert.equal(json.code, 0);
+    const told = JSON.parse(json.stdout);
+    assert.deepEqual([told.rerun, told.refused, told.failed], [[], [], []]);
+    assert.deepEqual(told.notNeeded, [
+      { id: older, reason: "It, or a newer run of its group, is queued or under way." },
+    ]);
+  });
+
+  it("--failed --since complains when an older run of the group is in the way", async (t) => {
+    const { github, url } = await startService(t, { options: { serverLimits: { drainMs: 50 } } });
+    const older = await failing(url, "pr-1");
+    const newer = await failing(url, "pr-1");
+    const hang = github.fault({}, { kind: "hang" });
+    t.after(() => hang.remove());
+    assert.equal((await runs(url, ["rerun", older])).code, 0);
+    const { code, stdout } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
+    assert.equal(code, 1);
+    assert.match(stdout, new RegExp(`^${newer} +refused +environment-ready +pr-1 +Another run .*: ${older}`, "m"));
+  });
+
   it("--failed --since goes through all pages, and has nothing to complain about when nothing failed", async (t) => {
     const { url } = await startService(t);
     const none = await runs(url, ["rerun", "--failed", "--since", "1d"]);
-    assert.deepEqual(none, { code: 0, stdout: "0 re-run, 0 refused, 0 failed\n", stderr: "" });
+    assert.deepEqual(none, { code: 0, stdout: "0 re-run, 0 not needed, 0 refused, 0 failed\n", stderr: "" });
     const applications = Array.from({ length: 130 }, (_, at) => `pr-${at}`);
     await Promise.all(applications.map((application) => notify(url, { application })));
     const all = await runs(url, ["rerun", "--failed", "--since", "1d", "--json"]);
@@ -232,6 +265,22 @@ describe("the commands that talk to a service", () => {
     const { stdout } = await runs(url, ["list"]);
     assert.equal(linesOf(stdout).length, 2);
     assert.ok(!/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(stdout));
+  });
+});
+
+describe("a name of 60,000 characters", () => {
+  it("widens no table and is whole in the JSON alone", async (t) => {
+    const { url } = await startService(t);
+    const name = `main-${"x".repeat(60_000)}`;
+    const run = await failing(url, name);
+    await failing(url, "main");
+    const list = await runs(url, ["list"]);
+    assert.ok(list.stdout.length < 1000, `${list.stdout.length} characters`);
+    assert.match(list.stdout, / main-x{50,100}… +1 /);
+    const show = await runs(url, ["show", run]);
+    assert.ok(show.stdout.length < 6000, `${show.stdout.length} characters`);
+    assert.match(show.stdout, /^group +main-x{50,100}…$/m);
+    assert.equal(JSON.parse((await runs(url, ["show", run, "--json"])).stdout).group, name);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { RunShown } from "../inbound/runs-schemas.ts";
 import { shortDuration } from "./duration.ts";
 import { serviceClient } from "./service-client.ts";
-import { table } from "./table.ts";
+import { shortName, shortText, table } from "./table.ts";
 
 export type ListOptions = {
   readonly status?: string;
@@ -30,10 +30,10 @@ export async function listRuns({ json, follow, ...query }: ListOptions): Promise
     run.id,
     run.status,
     run.workflow,
-    run.group ?? "",
+    shortName(run.group ?? ""),
     String(run.attemptCount),
     shortDuration(now - Date.parse(run.acceptedAt)),
-    reasonOf(run),
+    shortText(reasonOf(run)),
   ]);
   process.stdout.write(
     table(["RUN", "STATUS", "WORKFLOW", "GROUP", "ATTEMPTS", "AGE", "REASON"], rows, process.stdout.columns),

@@ -3,7 +3,7 @@ import { CommandError } from "./command-error.ts";
 import { parseDuration } from "./duration.ts";
 import { progress } from "./progress.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
-import { printable, table } from "./table.ts";
+import { shortName, shortText, table } from "./table.ts";
 
 export type RerunOptions = { readonly failed?: true; readonly since?: string; readonly json?: true };
 
@@ -21,31 +21,43 @@ async function rerunOne(id: string, json: true | undefined): Promise<void> {
 
 async function rerunFailed(acceptedSince: number, json: true | undefined): Promise<void> {
   const client = serviceClient();
-  const { queued, refused, failed } = await rerunAll(client, await failedRuns(client, acceptedSince));
+  const { queued, notNeeded, refused, failed } = await rerunAll(client, await failedRuns(client, acceptedSince));
   if (json) {
     const brief = ({ run, reason }: NotRerun) => ({ id: run.id, reason });
-    const told = { rerun: queued, refused: refused.map(brief), failed: failed.map(brief) };
+    const told = {
+      rerun: queued,
+      notNeeded: notNeeded.map(brief),
+      refused: refused.map(brief),
+      failed: failed.map(brief),
+    };
     process.stdout.write(`${JSON.stringify(told)}\n`);
   } else {
     const row = (result: string, run: RunShown, reason = "") => [
       run.id,
       result,
       run.workflow,
-      run.group ?? "",
-      printable(reason),
+      shortName(run.group ?? ""),
+      shortText(reason),
     ];
     const rows = [
       ...queued.map((run) => row("queued", run)),
+      ...notNeeded.map(({ run, reason }) => row("not needed", run, reason)),
       ...refused.map(({ run, reason }) => row("refused", run, reason)),
       ...failed.map(({ run, reason }) => row("failed", run, reason)),
     ];
     if (rows.length > 0) {
       process.stdout.write(table(["RUN", "RERUN", "WORKFLOW", "GROUP", "REASON"], rows, process.stdout.columns));
     }
-    process.stdout.write(`${queued.length} re-run, ${refused.length} refused, ${failed.length} failed\n`);
+    const counts = `${queued.length} re-run, ${notNeeded.length} not needed, ${refused.length} refused, ${failed.length} failed`;
+    process.stdout.write(`${counts}\n`);
   }
-  const noneOfSome = queued.length === 0 && refused.length > 0;
-  if (noneOfSome || failed.length > 0) process.exitCode = 1;
+  if (refused.length > 0) {
+    const [were, are] = refused.length === 1 ? ["run was", "is"] : ["runs were", "are"];
+    process.stderr.write(
+      `${refused.length} ${were} refused, and ${are} not re-run unless you act: ${json ? "its reason" : "REASON"} says how.\n`,
+    );
+  }
+  if (refused.length > 0 || failed.length > 0) process.exitCode = 1;
 }
 
 /** All of them are found before any is re-run, since a re-run one is no failed one any more. */
@@ -66,6 +78,7 @@ type NotRerun = { readonly run: RunShown; readonly reason: string };
 /** Newest first: when only one run of a group can wait, it is the newest one. */
 async function rerunAll(client: ServiceClient, runs: readonly RunShown[]) {
   const queued: RunShown[] = [];
+  const notNeeded: NotRerun[] = [];
   const refused: NotRerun[] = [];
   const failed: NotRerun[] = [];
   let unreachable: CommandError | undefined;
@@ -78,9 +91,27 @@ async function rerunAll(client: ServiceClient, runs: readonly RunShown[]) {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.status === undefined) unreachable = error;
-      (error.status === 409 ? refused : failed).push({ run, reason: error.message });
+      if (error.status === 409 && (await isDoneByNewer(client, run))) {
+        notNeeded.push({ run, reason: "It, or a newer run of its group, is queued or under way." });
+      } else (error.status === 409 ? refused : failed).push({ run, reason: error.message });
     }
   }
   shown.clear();
-  return { queued, refused, failed };
+  return { queued, notNeeded, refused, failed };
+}
+
+/** Whether a newer run of its group is queued or under way; the run itself counts, which somebody else may have re-run. */
+async function isDoneByNewer(client: ServiceClient, { id, ownToken, workflow, group, acceptedAt }: RunShown) {
+  if (ownToken) return false;
+  const pages = await Promise.all(
+    ["queued", "running"].map((status) => client.list({ status, workflow, group, limit: "100" })),
+  ).catch((error) => {
+    // It was refused, and that is what is told then.
+    if (!(error instanceof CommandError)) throw error;
+    return [];
+  });
+  const goingOn = pages.flatMap(({ said }) => said.runs).filter((each) => !each.ownToken);
+  return goingOn.some(
+    (each) => each.id === id || (group !== undefined && Date.parse(each.acceptedAt) > Date.parse(acceptedAt)),
+  );
 }

@@ -1,7 +1,7 @@
 import type { RunDetailShown } from "../inbound/runs-schemas.ts";
 import { shortDuration } from "./duration.ts";
 import { serviceClient } from "./service-client.ts";
-import { printable, table } from "./table.ts";
+import { printable, shortName, shortText, table } from "./table.ts";
 
 /** Prints one run with its attempts and steps. */
 export async function showRun(
@@ -21,7 +21,7 @@ function facts(run: RunDetailShown): string {
     ["run", run.id],
     ["status", run.status],
     ["workflow", run.workflow],
-    ["group", run.group],
+    ["group", run.group === undefined ? undefined : shortName(run.group)],
     ["input", JSON.stringify(run.input)],
     ["accepted", run.acceptedAt],
     ["due", run.dueAt],
@@ -34,7 +34,7 @@ function facts(run: RunDetailShown): string {
     ["own token", run.ownToken ? "yes: it is attempted once and cannot be re-run" : undefined],
   ];
   return lines
-    .flatMap(([name, value]) => (value === undefined ? [] : `${name.padEnd(14)}${printable(value)}\n`))
+    .flatMap(([name, value]) => (value === undefined ? [] : `${name.padEnd(14)}${printable(shortText(value))}\n`))
     .join("");
 }
 
@@ -46,7 +46,7 @@ function attempts(run: RunDetailShown): string {
     each.startedAt,
     took(each),
     each.githubRequestId ?? "",
-    each.reason ?? "",
+    shortText(each.reason ?? ""),
   ]);
   return table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns);
 }
@@ -54,11 +54,11 @@ function attempts(run: RunDetailShown): string {
 function steps(run: RunDetailShown): string {
   if (run.steps.length === 0) return "";
   const rows = run.steps.map((each) => [
-    each.name,
+    shortName(each.name),
     String(each.attempt),
     each.startedAt,
     took(each),
-    each.error ?? JSON.stringify(each.result) ?? "",
+    shortText(each.error ?? JSON.stringify(each.result) ?? ""),
   ]);
   return table(["STEP", "ATTEMPT", "STARTED", "TOOK", "RESULT OR ERROR"], rows, process.stdout.columns);
 }

@@ -20,6 +20,22 @@ export function printable(text: string): string {
   return text.replace(/\s+/gu, " ").replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, "\u{fffd}");
 }
 
+/** Names have any length; nobody needs more of one to recognise it, and one must not widen the rows of all others. */
+const MAX_NAME_CHARACTERS = 100;
+
+/** A name as a person is shown it; `--json` has all of it. */
+export function shortName(text: string): string {
+  return cut(text, MAX_NAME_CHARACTERS);
+}
+
+/** What a text says within a line; `--json` has all of it. */
+export function shortText(text: string): string {
+  return cut(text, MAX_TEXT_CHARACTERS);
+}
+
+/** All of a reason; inputs, outputs and results may be far longer. */
+const MAX_TEXT_CHARACTERS = 4000;
+
 function cut(line: string, width: number | undefined): string {
   return width === undefined || lengthOf(line) <= width ? line : `${[...line].slice(0, width - 1).join("")}…`;
 }

@@ -22,11 +22,13 @@ export function openDoor({
   tokens,
   isToken,
   presentedToken,
+  scrub,
   clock,
 }: {
   tokens: readonly string[];
   isToken: (text: string) => boolean;
   presentedToken: (header: string | undefined) => string;
+  scrub: (text: string) => string;
   clock: { now(): number };
 }): Door {
   const { open, isOpen } = sessions(tokens, { isToken, now: clock.now });
@@ -44,17 +46,17 @@ export function openDoor({
       }
       const { pathname, search } = new URL(c.req.url);
       const goOn = c.req.method === "GET" ? pathname + search : pathname.replace(/\/rerun$/, "");
-      return c.redirect(`/sign-in?next=${encodeURIComponent(goOn)}`, 303);
+      return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(goOn))}`, 303);
     },
     showSignIn(c, frame) {
-      const next = localPath(c.req.query("next"));
+      const next = localPath(scrub(c.req.query("next") ?? "/"));
       if (tokens.length === 0 || isSignedIn(c)) return c.redirect(next, 303);
       if (c.req.header("sec-fetch-site") === "cross-site") return c.html(askAgainPage(next));
       return c.html(signInPage(frame, next, false));
     },
     async signIn(c, frame) {
       const form = await formOf(c);
-      const next = localPath(form.get("next") ?? undefined);
+      const next = localPath(scrub(form.get("next") ?? "/"));
       const session = open((form.get("token") ?? "").trim());
       if (session === undefined) return c.html(signInPage(frame, next, true), 403);
       setCookie(c, COOKIE, session, { ...attributes(c), maxAge: SESSION_SECONDS });
@@ -74,7 +76,7 @@ function attributes(c: Context) {
 }
 
 /** Where to go on after signing in: a page of this service, whatever the link says. */
-function localPath(path = "/"): string {
+function localPath(path: string): string {
   const url = URL.parse(path, BASE);
   if (url?.origin !== BASE || !/^\/($|refused$|runs\/)/.test(url.pathname)) return "/";
   return url.pathname + url.search;

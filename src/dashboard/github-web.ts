@@ -1,4 +1,5 @@
 import type { Json, Run } from "../model/run.ts";
+import { visible } from "./names.ts";
 
 /** Where GitHub's pages are, for the links of the dashboard. */
 export type GitHubWeb = {
@@ -36,7 +37,7 @@ export function commitOf(
   const isHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(hash);
   return {
     hash,
-    short: isHash ? hash.slice(0, 7) : hash.slice(0, 40),
+    short: isHash ? hash.slice(0, 7) : visible(hash.slice(0, 40)),
     href: isName && repository ? `${url}/${repository}/commit/${hash}` : undefined,
   };
 }

@@ -5,6 +5,7 @@ import type { RunPage } from "../model/store.ts";
 import { commitOf, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
 import { type ListQuery, listPath } from "./list-query.ts";
+import { cut, name, nameText, visible } from "./names.ts";
 import { statusIcon, statusName, subjectOf, tookMs } from "./status.ts";
 import { type AccountState, limitBanner, strip } from "./strip.ts";
 import { durationText, time } from "./times.ts";
@@ -25,7 +26,7 @@ export type ListFacts = {
 export function listPage(frame: Frame, facts: ListFacts) {
   const { query, page, activity, accounts, now } = facts;
   const newest = page.runs[0];
-  const said = newest ? `Newest run: ${subjectOf(newest)}, ${statusName(newest.status)}` : "No runs";
+  const said = newest ? `Newest run: ${nameText(subjectOf(newest))}, ${statusName(newest.status)}` : "No runs";
   return layout(
     "Runs",
     "runs",
@@ -56,7 +57,7 @@ function filters({ query, workflows }: ListFacts) {
 ${status ? html`<input type="hidden" name="status" value="${status}">` : ""}
 ${
   names.length > 1
-    ? html`<label><span class="unseen">Workflow</span><select name="workflow"><option value="">All workflows</option>${names.map((name) => html`<option${name === workflow ? raw(" selected") : ""}>${name}</option>`)}</select></label>`
+    ? html`<label><span class="unseen">Workflow</span><select name="workflow"><option value="">All workflows</option>${names.map((each) => html`<option${each === workflow ? raw(" selected") : ""}>${each}</option>`)}</select></label>`
     : ""
 }
 <label class="text"><span class="unseen">Application, commit, run or reason</span><input type="search" name="text" value="${text ?? ""}" maxlength="100" placeholder="Application, commit, run or reason" autocomplete="off" spellcheck="false"></label>
@@ -70,7 +71,7 @@ function row(run: ListedRun, { web, now }: ListFacts) {
   const waits = run.status === "queued" && run.dueAt !== undefined;
   return html`<li class="run" id="run-${run.id}">
 ${statusIcon(run.status, { alone: true })}
-<div class="what"><a class="name" href="/runs/${run.id}">${subjectOf(run)}</a>
+<div class="what"><a class="name" href="/runs/${run.id}">${name(subjectOf(run))}</a>
 <p class="sub">${run.group ? run.workflow : `run ${run.id.slice(0, 8)}`}${run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : ""}</p>
 ${whyOf(run)}</div>
 <div class="commit">${commit ? (commit.href ? html`<a href="${commit.href}" title="${commit.hash}"><code>${commit.short}</code></a>` : html`<code>${commit.short}</code>`) : ""}</div>
@@ -87,8 +88,7 @@ function whyOf(run: ListedRun) {
     return html`<p class="why">A newer event took its place${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : ""}.</p>`;
   }
   if (run.reason === undefined || run.status === "success" || run.status === "running") return "";
-  const short = [...run.reason].slice(0, MAX_REASON_CHARACTERS).join("");
-  return html`<p class="why">${short}${short.length < run.reason.length ? "…" : ""}</p>`;
+  return html`<p class="why">${visible(cut(run.reason, MAX_REASON_CHARACTERS))}</p>`;
 }
 
 function nothing({ query, page, origin }: ListFacts) {

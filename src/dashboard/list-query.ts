@@ -12,6 +12,7 @@ export type ListQuery = {
 /** No name, hash or id that is worth looking for is longer. */
 const MAX_TEXT_CHARACTERS = 100;
 
+/** @param query gives what stands under a name, without tokens: it goes into the page and its links. */
 export function listQuery(query: (name: string) => string | undefined): ListQuery {
   const status = query("status");
   const before = query("before");

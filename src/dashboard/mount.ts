@@ -28,6 +28,8 @@ export type DashboardNeeds = {
   readonly isToken: (text: string) => boolean;
   /** The token in an `Authorization` header. */
   readonly presentedToken: (header: string | undefined) => string;
+  /** A text without tokens. */
+  readonly scrub: (text: string) => string;
   /** Told of errors of the service's own. */
   readonly failed: (path: string, error: unknown) => void;
 };
@@ -36,6 +38,7 @@ export type DashboardNeeds = {
 export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
   const { runs, overview, web, version, clock, live } = needs;
   const door = openDoor(needs);
+  const masked = (text: string | undefined) => (text === undefined ? undefined : needs.scrub(text));
 
   const page = (render: (c: Context, frame: Frame) => Promise<Response>) => async (c: Context) => {
     const still = { version, asset: assetPath, signedIn: door.isSignedIn(c), revision: undefined };
@@ -43,7 +46,7 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
       // Before anything else is read: what changes meanwhile is then looked for again.
       return await render(c, { ...still, revision: await overview.revision() });
     } catch (error) {
-      const here = { href: c.req.path, text: "Try again" };
+      const here = { href: needs.scrub(c.req.path), text: "Try again" };
       if (error instanceof StoreUnavailable) {
         const text = "The database cannot be read at the moment. Runs go on as far as they can; the log says more.";
         c.header("retry-after", "5");
@@ -57,7 +60,7 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
 
   const list = page(async (c, frame) => {
     const now = clock.now();
-    const { before: cursor, ...filter } = listQuery((name) => c.req.query(name));
+    const { before: cursor, ...filter } = listQuery((each) => masked(c.req.query(each)));
     const [found, activity] = await Promise.all([
       runs.list(filter, { limit: PAGE_RUNS, cursor }),
       overview.activity(now),
@@ -82,7 +85,7 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
     const id = c.req.param("id") ?? "";
     const result = await runs.rerun(id);
     if (result.status === "refused") return run(result.reason)(c);
-    return c.redirect(`/runs/${encodeURIComponent(id)}`, 303);
+    return c.redirect(`/runs/${encodeURIComponent(needs.scrub(id))}`, 303);
   });
 
   const refused = page(async (c, frame) => c.html(refusedPage(frame, await overview.refused(), clock.now())));

@@ -3,6 +3,7 @@ import type { Json, Run } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
 import { actionsUrl, commitOf, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
+import { name, nameText, visible, visibleJson } from "./names.ts";
 import { statusIcon, statusName, subjectOf, tookMs } from "./status.ts";
 import { timeLine } from "./time-line.ts";
 import { durationText, time } from "./times.ts";
@@ -18,16 +19,16 @@ export type RunFacts = {
 
 export function runPage(frame: Frame, { detail, web, now, refused }: RunFacts) {
   const { run, superseded } = detail;
-  const subject = subjectOf(run);
+  const subject = nameText(subjectOf(run));
   const canRerun = run.status !== "queued" && run.status !== "running" && !run.ownToken;
   return layout(
     `${subject}: ${statusName(run.status)}`,
     "runs",
     frame,
-    html`<nav class="crumbs" aria-label="Breadcrumb"><a href="/">Runs</a> <span aria-hidden="true">/</span> <span aria-current="page">${subject}</span></nav>
-${refused === undefined ? "" : html`<div class="banner failure" role="alert"><p><strong>It was not re-run.</strong> ${refused}</p></div>`}
+    html`<nav class="crumbs" aria-label="Breadcrumb"><a href="/">Runs</a> <span aria-hidden="true">/</span> <span aria-current="page">${name(subjectOf(run))}</span></nav>
+${refused === undefined ? "" : html`<div class="banner failure" role="alert"><p><strong>It was not re-run.</strong> ${visible(refused)}</p></div>`}
 <div id="run" data-live data-said="${subject} is now: ${statusName(run.status)}">
-<div class="title"><h1>${statusIcon(run.status)}<span>${subject}</span> <small class="pill is-${run.status}">${statusName(run.status)}</small></h1>
+<div class="title"><h1>${statusIcon(run.status)}<span>${name(subjectOf(run))}</span> <small class="pill is-${run.status}">${statusName(run.status)}</small></h1>
 ${canRerun ? html`<form method="post" action="/runs/${run.id}/rerun"><button class="primary">Re-run</button></form>` : ""}</div>
 ${facts(run, web, now)}
 ${verdict(run, now)}
@@ -47,7 +48,7 @@ function facts(run: Run, web: GitHubWeb, now: number) {
   const commit = commitOf(run, web);
   const repository = web.repositoryOf(run.workflow);
   const took = tookMs(run, now);
-  const fact = (name: string, value: unknown) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  const fact = (term: string, value: unknown) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`;
   return html`<dl class="facts">
 ${fact("Workflow", run.workflow)}
 ${commit ? fact("Commit", commit.href ? html`<a href="${commit.href}"><code>${commit.short}</code></a>` : html`<code>${commit.short}</code>`) : ""}
@@ -65,8 +66,8 @@ const MAX_JSON_CHARACTERS = 6000;
 function json(title: string, value: Json, id: string) {
   const text = JSON.stringify(value, null, 2);
   const isLong = text.length > MAX_JSON_CHARACTERS;
-  const name = title.toLowerCase();
-  return html`<section aria-labelledby="${name}"><h2 id="${name}">${title}</h2>
-<pre tabindex="0" aria-labelledby="${name}"><code>${isLong ? text.slice(0, MAX_JSON_CHARACTERS) : text}</code></pre>
+  const heading = title.toLowerCase();
+  return html`<section aria-labelledby="${heading}"><h2 id="${heading}">${title}</h2>
+<pre tabindex="0" aria-labelledby="${heading}"><code>${visibleJson(text.slice(0, MAX_JSON_CHARACTERS))}</code></pre>
 ${isLong ? html`<p class="note">Cut off here; GET /api/runs/${id} has all of it.</p>` : ""}</section>`;
 }

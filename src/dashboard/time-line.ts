@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import type { Attempt, Step } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
+import { cut, name as nameOf, visible } from "./names.ts";
 import { statusIcon, statusName } from "./status.ts";
 import { durationText, time } from "./times.ts";
 
@@ -52,7 +53,7 @@ function attemptEntry(attempt: Attempt, steps: readonly Step[], waitedMs: number
   return html`<li>${statusIcon(isLimit ? "queued" : outcome)}
 <p class="head"><strong>Attempt ${number}</strong> ${isLimit ? "Met a limit of GitHub" : statusName(outcome)} after ${durationText(endedAt - startedAt)}</p>
 <p class="note">Began ${time(startedAt, "full", now)}${waitedMs >= WORTH_SAYING_MS ? html`, after waiting ${durationText(waitedMs)}` : ""}.${githubRequestId ? html` GitHub’s request id: <code>${githubRequestId}</code>` : ""}</p>
-${reason ? html`<p class="reason">${reason}</p>` : ""}
+${reason ? html`<p class="reason">${visible(reason)}</p>` : ""}
 ${stepList(steps, startedAt, endedAt)}</li>`;
 }
 
@@ -69,8 +70,8 @@ function stepEntry({ name, startedAt, endedAt, error }: Step, from: number, to: 
   const percent = (ms: number) => Math.min(100, Math.max(0, Math.round((ms / span) * 1000) / 10));
   const x = Math.min(percent(startedAt - from), 99);
   const width = Math.max(1, Math.min(percent(endedAt - startedAt), 100 - x));
-  return html`<li>${statusIcon(error === undefined ? "success" : "failure")}<span class="step-name">${name}${error === undefined ? "" : html` <span class="unseen">failed</span>`}</span>
+  return html`<li>${statusIcon(error === undefined ? "success" : "failure")}<span class="step-name">${nameOf(name)}${error === undefined ? "" : html` <span class="unseen">failed</span>`}</span>
 <svg class="bar ${error === undefined ? "success" : "failure"}" width="100%" height="8" aria-hidden="true"><rect width="100%" height="8" rx="4" class="track"/><rect x="${x}%" width="${width}%" height="8" rx="4"/></svg>
 <span class="step-took">${durationText(endedAt - startedAt)}</span>
-${error === undefined ? "" : html`<p class="reason">${[...error].slice(0, MAX_STEP_ERROR_CHARACTERS).join("")}</p>`}</li>`;
+${error === undefined ? "" : html`<p class="reason">${visible(cut(error, MAX_STEP_ERROR_CHARACTERS))}</p>`}</li>`;
 }

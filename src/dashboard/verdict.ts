@@ -1,10 +1,11 @@
 import { html } from "hono/html";
 import type { Run } from "../model/run.ts";
+import { visible } from "./names.ts";
 import { time } from "./times.ts";
 
 /** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */
 export function verdict(run: Run, now: number) {
-  const told = run.reason === undefined ? "" : reasonOf(run.reason);
+  const told = run.reason === undefined ? "" : reasonOf(visible(run.reason));
   switch (run.status) {
     case "failure":
       return box("failure", "Why it failed", html`${told}<p class="next">${remedyOf(run)}</p>`);
