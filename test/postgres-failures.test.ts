@@ -360,7 +360,8 @@ describe("a replica", () => {
     t.after(() => github.close());
     github.token(TOKEN);
     github.repository(TARGET);
-    for (const application of ["pr-killed", "pr-frozen"]) deploy(github, application, `commit-of-${application}`);
+    for (const application of ["pr-killed", "pr-frozen", "pr-refused"])
+      deploy(github, application, `commit-of-${application}`);
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: `failures_${++schemas}`, LOG_LEVEL: "info" };
     const replica = async () => {
       const port = await fixedPort();
@@ -370,40 +371,54 @@ describe("a replica", () => {
       return { ...service, port };
     };
     const slow = github.fault({ times: 4, route: READ_FILE }, { kind: "delay", ms: 1000 });
-    const begin = async (application: string, met: number) => {
+    const begin = async (application: string, isAtWork: () => boolean) => {
       const own = await replica();
       const heard = await dispatchTo(own.port, { application }, { prefer: "respond-async" });
       assert.equal(heard?.status, 202);
-      await until("it is at work", () => slow.met === met);
+      await until("it is at work", isAtWork);
       return { ...own, run: heard!.run! };
     };
-    const killed = await begin("pr-killed", 2);
+    const killed = await begin("pr-killed", () => slow.met === 2);
     await killed.kill();
-    const frozen = await begin("pr-frozen", 4);
+    const frozen = await begin("pr-frozen", () => slow.met === 4);
     process.kill(frozen.child.pid!, "SIGSTOP");
+    const refusal = github.fault({ times: 1, route: DISPATCH }, { kind: "status", status: 502 });
+    // Stopped before it tries again, 0.3 s later.
+    const refused = await begin("pr-refused", () => refusal.met === 1);
+    process.kill(refused.child.pid!, "SIGSTOP");
     const since = performance.now();
     const other = await replica();
     const url = `http://127.0.0.1:${other.port}`;
     const show = async (id: string) => (await send(url, { path: `/api/runs/${id}` })).json;
     try {
-      for (const { run } of [killed, frozen]) {
+      for (const { run } of [killed, frozen, refused]) {
         await within(TAKEN_OVER_MS, "it is taken over", async () => (await show(run)).status === "success");
       }
       t.diagnostic(`taken over after ${Math.round(performance.now() - since)} ms`);
+      deploy(github, "pr-refused", "a-newer-commit");
+      assert.equal((await dispatchTo(other.port, { application: "pr-refused" }))?.status, 200);
     } finally {
-      process.kill(frozen.child.pid!, "SIGCONT");
+      for (const { child } of [frozen, refused]) process.kill(child.pid!, "SIGCONT");
     }
-    const isBack = async () => (await send(`http://127.0.0.1:${frozen.port}`, { path: "/ready" })).status === 200;
-    await within(10_000, "it goes on", isBack);
-    frozen.stop();
-    assert.equal(await frozen.ended, 0, frozen.output());
-    for (const { run } of [killed, frozen]) {
+    for (const { port, stop, ended, output } of [frozen, refused]) {
+      const isBack = async () => (await send(`http://127.0.0.1:${port}`, { path: "/ready" })).status === 200;
+      await within(10_000, "it goes on", isBack);
+      stop();
+      assert.equal(await ended, 0, output());
+    }
+    for (const { run } of [killed, frozen, refused]) {
       const outcomes = (await show(run)).attempts.map(({ outcome }: { outcome: string }) => outcome);
       assert.deepEqual(outcomes, ["interrupted", "success"]);
     }
     const tags = github.dispatches.map(({ payload }) => payload.commitHash);
-    assert.deepEqual(tags.toSorted(), ["commit-of-pr-frozen", "commit-of-pr-killed"]);
+    assert.deepEqual(tags.toSorted(), [
+      "a-newer-commit",
+      "commit-of-pr-frozen",
+      "commit-of-pr-killed",
+      "commit-of-pr-refused",
+    ]);
   });
 });
 
+const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
 const READ_FILE = "GET /repos/{owner}/{repo}/contents/{path}";

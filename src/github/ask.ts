@@ -42,6 +42,15 @@ export type AskNeeds = {
   readonly name: string;
   /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
   readonly saw?: (requestId: string) => void;
+  /** Whether whoever asks still may: looked at before each request, which may have waited for long. */
+  readonly hold?: Hold | undefined;
+};
+
+/** What another process may have taken over meanwhile. */
+export type Hold = {
+  /** Whether it is still held; finds out where that is not sure. */
+  ask(): Promise<boolean>;
+  isSure(): boolean;
 };
 
 export type Asking = {
@@ -87,12 +96,19 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
       if (reservation) rooms.delete(account);
       const key = rememberAs && `${account}\n${rememberAs}`;
       const earlier = key ? needs.remembered.get(key) : undefined;
-      const send = (begin: () => void) => needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, begin);
+      const send = async (begin: () => void) => {
+        if (needs.hold && !(await needs.hold.ask())) throw takenOver(attempted);
+        return needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, () => {
+          // It may have waited for a connection.
+          if (needs.hold?.isSure() === false) throw takenOver(attempted);
+          begin();
+        });
+      };
       const passed = await gates
         .of(account)
         .pass(kind, send, { name, reservation })
         .catch((error) => {
-          throw noAnswer(attempted, apiUrl, error);
+          throw error instanceof TransientFailure ? error : noAnswer(attempted, apiUrl, error);
         });
       if (!("answer" in passed)) throw notYet(attempted, passed);
       const { answer, notBefore } = passed;
@@ -136,6 +152,15 @@ function onlyIfChanged(
 function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; why: string }): LimitReached {
   const remedy = `Nothing to do: it goes on at ${new Date(notBefore).toISOString()}.`;
   return new LimitReached({ tried, happened: `it has to wait: ${why}`, remedy }, notBefore);
+}
+
+/** Another process may have begun it anew: what it sends and what this one would send are the same. */
+function takenOver({ tried }: Attempted): TransientFailure {
+  return new TransientFailure({
+    tried,
+    happened: "it was not sent: this process had given no sign of life for so long that another may have taken it over",
+    remedy: "Nothing to do: the run goes on there.",
+  });
 }
 
 /** A token that was issued a moment ago may not be known everywhere at GitHub yet. */

@@ -26,7 +26,7 @@ export type OpenGitHub = {
   attempt(
     options: { token: string | undefined; holdBack?: ((write: HeldBack) => void) | undefined } & Pick<
       AskNeeds,
-      "name" | "saw"
+      "name" | "saw" | "hold"
     >,
   ): GitHubOfAttempt;
   /** For checks of the settings: asks with the service's credentials, or as its App itself. */

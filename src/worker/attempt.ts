@@ -22,9 +22,15 @@ export type AttemptNeeds = {
   readonly tokenOf: (workflow: Workflow) => string | undefined;
   /**
    * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
-   * a limit; `saw` is told the id of every answered request.
+   * a limit; `saw` is told the id of every answered request; nothing is sent once `hold` says that the run is not this
+   * process's any more.
    */
-  readonly github: (options: { token: string | undefined; name: string; saw: (requestId: string) => void }) => {
+  readonly github: (options: {
+    token: string | undefined;
+    name: string;
+    saw: (requestId: string) => void;
+    hold: { ask(): Promise<boolean>; isSure(): boolean };
+  }) => {
     github: GitHub;
     release(): void;
   };
@@ -38,8 +44,9 @@ export type AttemptNeeds = {
   readonly observe: Pick<Observer, "step">;
   /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
-  /** Whether a claim still holds. */
+  /** Whether a claim still holds; asks the store where that is not sure. */
   readonly holds: (claim: Claim) => Promise<boolean>;
+  readonly surelyHolds: (claim: Claim) => boolean;
   /** From 0 to 1. */
   readonly random: () => number;
   readonly retryHours: number;
@@ -69,6 +76,7 @@ export async function attemptRun(
     // What takes this run's place in its group takes it in the line, too.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
     saw: seen.request,
+    hold: { ask: () => needs.holds(claim), isSure: () => needs.surelyHolds(claim) },
   });
   try {
     const outcome = workflow

@@ -17,7 +17,7 @@ import { keptEvent, keptReason } from "./kept.ts";
 import { every, pump } from "./pump.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
-export type WorkerNeeds = Omit<AttemptNeeds, "insist" | "holds"> & {
+export type WorkerNeeds = Omit<AttemptNeeds, "insist" | "holds" | "surelyHolds"> & {
   readonly store: RunStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -123,10 +123,14 @@ export function startWorker(needs: WorkerNeeds): Worker {
   /** Asks only when the lease may be about to end: this process stood still, or was cut off from the store. */
   async function holds(claim: Claim): Promise<boolean> {
     const now = clock.now();
-    if (now < (heldAt.get(claim) ?? 0) + ASKED_AFTER_MS) return true;
+    if (surelyHolds(claim)) return true;
     const does = await health.insist(() => store.hold(claim, clock.now() + LEASE_MS), "changes");
     if (does) heldAt.set(claim, now);
     return does;
+  }
+
+  function surelyHolds(claim: Claim): boolean {
+    return clock.now() < (heldAt.get(claim) ?? 0) + ASKED_AFTER_MS;
   }
 
   function start(claim: Claim, token: string | undefined, since: number): void {
@@ -142,7 +146,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
 
   async function perform(claim: Claim, token: string | undefined): Promise<void> {
     const { attempt, settlement } = await observe.attempt(claim, () =>
-      attemptRun(claim, token, { ...needs, insist: health.insist, holds }),
+      attemptRun(claim, token, { ...needs, insist: health.insist, holds, surelyHolds }),
     );
     await conclude(claim, attempt, settlement);
   }
