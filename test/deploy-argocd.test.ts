@@ -65,6 +65,13 @@ describe("what ArgoCD is configured with", () => {
     assert.deepEqual([configMap.metadata.name, configMap.metadata.namespace], ["argocd-notifications-cm", "argocd"]);
   });
 
+  it("asks the same of an application in the README, in the first workflow and in what init writes", () => {
+    const whenIn = (file: string) => /- when: (.*)/.exec(readFileSync(ROOT + file, "utf8"))?.[1];
+    for (const file of ["README.md", "docs/first-workflow.md", "src/cli/init.ts"]) {
+      assert.equal(whenIn(file), trigger?.when, file);
+    }
+  });
+
   it("sets nothing that breaks delivery: POST, no oncePer, no waits of its own", () => {
     assert.equal(webhook.method, "POST");
     assert.deepEqual(Object.keys(trigger ?? {}).sort(), ["send", "when"]);

@@ -148,7 +148,11 @@ describe("docs/kubernetes.md", () => {
     nothingIsMissing({ ...cluster, calls: [] });
     assert.equal(workloadIn(cluster).kind, "Deployment");
     assert.equal(cluster.objects.filter(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)).length, 1);
-    assert.equal(secretsOf(cluster)["database-url"], "postgres://of-the-reader");
+    assert.match(secretsOf(cluster)["database-url"], /^postgres:\/\/\w+:[\w-]+@[\w.]+:5432\/\w+$/);
+    // The address is in place before the one is taken away, and nothing comes between that and the other.
+    const [remove, apply] = cluster.calls.slice(-2).map(({ args }) => args.join(" "));
+    assert.match(remove ?? "", /delete statefulset gh-runner/);
+    assert.match(apply ?? "", /^apply -k /);
   });
 
   const steps = [
@@ -215,6 +219,8 @@ describe("docs/moving.md", () => {
     assert.equal(volume.persistentVolumeClaim.claimName, claim.metadata.name);
     const mount = { name: volume.name, mountPath: /\bDATA_DIR=(\S+)/.exec(dockerfile)?.[1] };
     assert.deepEqual(container.volumeMounts, [mount]);
+    const [base] = objectsIn(readFileSync(`${ROOT}deploy/kubernetes/base/deployment.yaml`, "utf8"));
+    assert.deepEqual(container.resources, base.spec.template.spec.containers[0].resources);
     const { fsGroup, runAsUser, runAsGroup } = template.spec.securityContext;
     const [, user, group] = /^USER (\d+):(\d+)$/m.exec(dockerfile)?.map(Number) ?? [];
     assert.deepEqual([runAsUser, runAsGroup, fsGroup], [user, group, group]);

@@ -243,7 +243,9 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
     const [test = "", dryRun = "", serve = "", curl = ""] = lines.slice(-4);
     const install = lines.slice(0, -4);
     for (const line of install) await shell(line);
-    assert.match(await shell(test), /pass 2/);
+    const tested = await shell(test);
+    assert.match(tested, /pass 2/);
+    assert.doesNotMatch(tested, /MODULE_TYPELESS_PACKAGE_JSON/);
     assert.match(await shell(dryRun), /"event_type":"preview_ready"[\s\S]*^success: \{"application":"pr-1234"\}$/m);
     // A group of its own, so that the signal reaches what npx has started.
     const service = spawn("sh", ["-c", serve], { cwd, env, detached: true });
@@ -273,6 +275,7 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
       assert.deepEqual(new Set(readdirSync(join(scene.cwd, "workflows"))), new Set(written));
       assert.deepEqual(await follow(t, scene, told), [
         `npm install --save-dev gh-runner@${manifest.version} @types/node`,
+        ...(manifestThere ? [] : ["npm pkg set type=module"]),
       ]);
       assert.deepEqual(scene.dispatched(), ["preview_ready"]);
       const again = await scene.shell("npx gh-runner init second");

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { documentOf } from "./support/documents.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** Within the repository, where `gh-runner` means its sources. */
@@ -12,7 +13,10 @@ const FOLDER = join(ROOT, "test", `.document-${process.pid}`);
 const document = readFileSync(join(ROOT, "docs/workflows.md"), "utf8");
 const blocks = [...document.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
 
-/** What follows the block that runs a test. */
+/** The workflow of the README, which one of the tests is about. */
+const LABEL = documentOf("README.md").blocks.find(({ text }) => text.includes('"label-new-pull-requests"'))?.text ?? "";
+
+/** What follows the blocks that run a test. */
 const HOLDS = 'if (run.status !== "success" || sent.length !== 1) throw new Error(JSON.stringify({ run, sent }));\n';
 
 /** A file name for each block, and the block as a file: fragments get around them what the page leaves out. */
@@ -31,13 +35,14 @@ describe("every TypeScript block of docs/workflows.md", () => {
   before(() => {
     mkdirSync(FOLDER, { recursive: true });
     for (const [name, text] of files) writeFileSync(join(FOLDER, name), text);
+    writeFileSync(join(FOLDER, "label-new-pull-requests.ts"), LABEL);
     const config = { extends: "../../tsconfig.json", include: ["*.ts"] };
     writeFileSync(join(FOLDER, "tsconfig.json"), JSON.stringify(config));
   });
   after(() => rmSync(FOLDER, { recursive: true, force: true }));
 
   it("is of a kind that this test knows", () => {
-    assert.equal(blocks.length, 5);
+    assert.equal(blocks.length, 6);
     assert.equal(files.filter(([name]) => name === "comment-preview-url.ts").length, 1);
   });
 

@@ -99,7 +99,7 @@ template.${name}: |
       body: |
         {"application": {{ .app.metadata.name | toJson }}}
 trigger.on-${name}: |
-  - when: app.status.operationState.phase == 'Succeeded' and app.status.health.status == 'Healthy'
+  - when: app.status.operationState != nil and app.status.operationState.phase == 'Succeeded' and app.status.health.status == 'Healthy'
     send: [${name}]
 # Subscribe an application with the annotation notifications.argoproj.io/subscribe.on-${name}.${name}: ""
 `;

@@ -29,7 +29,11 @@ export function nextCommands({ folder, program, cwd }: Situation): NextCommands 
   const go = isBelow ? [] : [`cd ${quoted(base)}`];
   const named = quoted(relative(base, resolve(cwd, folder)) || ".");
   const found = testingOf(resolve(cwd, folder));
-  if (found === undefined) return { install: [...go, ...installOf(program)], ghRunner: "npx gh-runner", folder: named };
+  if (found === undefined) {
+    // The package.json that npm then makes says nothing of modules, of which Node would warn with each file.
+    const modules = nearestPackage(resolve(cwd, folder)) === undefined ? ["npm pkg set type=module"] : [];
+    return { install: [...go, ...installOf(program), ...modules], ghRunner: "npx gh-runner", folder: named };
+  }
   const isInstalled = found.includes("/node_modules/");
   const own = `node ${quoted(relative(base, realpathSync(program)))}`;
   return { install: go, ghRunner: isInstalled ? "npx gh-runner" : own, folder: named };

@@ -45,7 +45,6 @@ export function runWithoutCluster(t: TestContext, script: string): ClusterAfter 
       HOME: folder,
       CALLS: `${folder}/calls`,
       KUBECTL: kubectl,
-      DATABASE_URL: "postgres://of-the-reader",
       CALLER_TOKEN: "of-the-shell-before",
     },
   });
