@@ -47,7 +47,7 @@ export type AskNeeds = {
 };
 
 /** What another process may have taken over meanwhile. */
-export type Hold = {
+type Hold = {
   /** Whether it is still held; finds out where that is not sure. */
   ask(): Promise<boolean>;
   isSure(): boolean;
