@@ -405,6 +405,7 @@ describe("a replica", () => {
       await within(10_000, "it goes on", isBack);
       stop();
       assert.equal(await ended, 0, output());
+      assert.match(output(), /outcome does not count: another process has the run/);
     }
     for (const { run } of [killed, frozen, refused]) {
       const outcomes = (await show(run)).attempts.map(({ outcome }: { outcome: string }) => outcome);

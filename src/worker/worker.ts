@@ -154,7 +154,10 @@ export function startWorker(needs: WorkerNeeds): Worker {
   async function conclude(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<void> {
     const run = await health.insist(() => store.settle(claim, attempt, settlement));
     if (run?.status === "queued") idle = false;
-    if (!run) return;
+    if (!run) {
+      log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome does not count: another process has the run");
+      return;
+    }
     callers.tell(run);
     observe.settled(run);
   }
