@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
 import { afterInterruption } from "../src/model/retry.ts";
@@ -121,6 +121,38 @@ export function storeContract(
       );
       assert.notEqual((ends[1] as PromiseRejectedResult).reason.name, "StoreUnavailable");
       assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
+    });
+
+    promise("has texts of any length from outside, and is found by them", async (store) => {
+      // Of random characters: PostgreSQL compresses what repeats itself before it refuses what is too long for an index.
+      const long = (length: number) => randomBytes(length).toString("base64").slice(0, length);
+      const [group, source, id, key] = [long(60_000), `delivery ${long(10_000)}`, long(10_000), long(10_000)];
+      const { run } = await store.accept(event({ group, event: { source, id } }), lease());
+      assert.ok((await store.accept(event({ group, event: { source, id } }), lease())).joined);
+      const claim = await claimOne(store);
+      await store.saveStep(claim, {
+        name: randomBytes(400).toString("hex").slice(0, 200).replaceAll("a", "\u4e00"),
+        attempt: 1,
+        startedAt: NOW,
+        endedAt: NOW,
+        result: long(10_000),
+        error: undefined,
+      });
+      await store.settle(claim, attemptOf(claim), { ...SUCCESS, dedupeKey: key } as Settlement);
+      assert.equal(await store.findSuccess("deploy", key, NOW), run);
+      assert.deepEqual(
+        (await store.list({ group }, { limit: 10 })).runs.map((each) => each.id),
+        [run],
+      );
+      assert.equal((await store.rerun(run, NOW + 2)).status, "queued");
+      const own = await store.accept(event({ group, ownToken: true }), lease());
+      const skipped: Settlement = { status: "skipped", reason: long(4000) };
+      assert.equal((await store.settle(own.claim!, attemptOf(own.claim!, "skipped"), skipped))?.status, "skipped");
+      await store.overview.noteRefused(
+        { method: "POST", path: `/${long(10_000)}`, status: 404, application: long(10_000), reason: long(10_000) },
+        NOW,
+      );
+      assert.equal((await store.overview.refused()).length, 1);
     });
 
     it("is there after the store was closed and opened again", async (t) => {
