@@ -131,6 +131,25 @@ describe("the page", () => {
     assert.doesNotMatch(text, /\/actions\?/, "of which repository it is nobody knows");
   });
 
+  it("shows a run whose body and outputs are nested too deep to be shown, and says so", async (t) => {
+    const echo = httpWorkflow("echo", "return body;").replace("z.object(", "z.looseObject(");
+    const folder = workflowsFolder(t, { "echo.ts": echo });
+    const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
+    const runOf = async (levels: number) => {
+      const body = `{"deep":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+      const answer = await send(url, { method: "POST", path: "/echo", body });
+      return { id: String(answer.headers["x-run-id"]), body };
+    };
+    const { id, body } = await runOf(10_000);
+    const { status, text } = await get(url, `/runs/${id}`);
+    assert.equal(status, 200);
+    assert.match(text, /<h2 id="input">Input<\/h2>\s*<p class="note">Nested too deep to be shown here/);
+    assert.ok((await get(url, `/api/runs/${id}`)).text.includes(body), "and is there where the page says");
+    const shown = await get(url, `/runs/${(await runOf(40)).id}`);
+    assert.doesNotMatch(shown.text, /too deep/);
+    assert.match(shown.text, /\[\s+\[\s+\[/);
+  });
+
   it("shows a page of runs after the other", async (t) => {
     const { url } = await startService(t);
     await Promise.all(Array.from({ length: 30 }, (_, at) => notify(url, { application: `main-${at}` })));

@@ -73,6 +73,10 @@ function atItsTime(store: RunStore, time: TestClock): RunStore {
       await at(now);
       return store.rerun(id, now, trace);
     },
+    async scheduledUntil(workflow, now) {
+      await at(now);
+      return store.scheduledUntil(workflow, now);
+    },
     async settle(claim, attempt, settlement) {
       await at(attempt.endedAt);
       return store.settle(claim, attempt, settlement);

@@ -164,6 +164,28 @@ describe("stores of one schema", () => {
     assert.equal(new Set(accepted.map(({ run }) => run)).size, 1);
   });
 
+  it("make one run of each tick, also when one of them stood still before it told its own", async (t) => {
+    const [late, other] = (await stores(t, 2)) as [RunStore, RunStore];
+    const start = Date.now() - 60_000;
+    const tick = (seconds: number) => {
+      const at = start + seconds * 1000;
+      return event({ event: { source: "schedule", id: new Date(at).toISOString(), tick: at } });
+    };
+    assert.equal(await late.scheduledUntil("deploy", start), start);
+    assert.equal(await other.scheduledUntil("deploy", start), start);
+    const stale = tick(5);
+    const stored = [await other.accept(tick(5), lease("other")), await other.accept(tick(10), lease("other"))];
+    assert.deepEqual(await late.accept(stale, { ...lease("late"), take: true }), {
+      run: stored[1]?.run,
+      joined: true,
+      superseded: undefined,
+      claim: undefined,
+    });
+    await Promise.all([late, other, late, other].map((store, n) => store.accept(tick(15 + (n >> 1)), lease("x"))));
+    assert.equal((await late.list({}, { limit: 10 })).runs.length, 4);
+    assert.equal(await late.scheduledUntil("deploy", start), start + 16_000);
+  });
+
   it("go through accepting, claiming and settling side by side without a deadlock or a lost run", async (t) => {
     const all = await stores(t, 3);
     const ended = new Set<string>();

@@ -100,4 +100,17 @@ describe("a step", () => {
     assert.match(cyclic ?? "", /Keeping the result of the step cycle failed: it cannot be kept as JSON.*circular/is);
     assert.match(twice ?? "", /the step twice failed: this attempt has had a step of that name.*a name of its own/);
   });
+
+  it("whose name has more than 200 characters fails the run for good, unless it is caught, and is not begun", async (t) => {
+    const done: string[] = [];
+    const { store, accept } = workerWith(t, async ({ step }) => {
+      await step("ü".repeat(200), async () => void done.push("as long as may be") as undefined);
+      await step("x".repeat(3000), async () => void done.push("longer") as undefined);
+      return null;
+    });
+    const run = await (await accept()).outcome;
+    assert.deepEqual([run?.status, run?.kind, done], ["failure", "permanent", ["as long as may be"]]);
+    assert.match(run?.reason ?? "", /^Beginning the step x{100}… failed: its name has 3000 characters, at most 200 /);
+    assert.equal((await store.get("r1"))?.steps.length, 1);
+  });
 });

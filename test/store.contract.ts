@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
 import { afterInterruption } from "../src/model/retry.ts";
@@ -123,6 +123,38 @@ export function storeContract(
       assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
     });
 
+    promise("has texts of any length from outside, and is found by them", async (store) => {
+      // Of random characters: PostgreSQL compresses what repeats itself before it refuses what is too long for an index.
+      const long = (length: number) => randomBytes(length).toString("base64").slice(0, length);
+      const [group, source, id, key] = [long(60_000), `delivery ${long(10_000)}`, long(10_000), long(10_000)];
+      const { run } = await store.accept(event({ group, event: { source, id } }), lease());
+      assert.ok((await store.accept(event({ group, event: { source, id } }), lease())).joined);
+      const claim = await claimOne(store);
+      await store.saveStep(claim, {
+        name: randomBytes(400).toString("hex").slice(0, 200).replaceAll("a", "\u4e00"),
+        attempt: 1,
+        startedAt: NOW,
+        endedAt: NOW,
+        result: long(10_000),
+        error: undefined,
+      });
+      await store.settle(claim, attemptOf(claim), { ...SUCCESS, dedupeKey: key } as Settlement);
+      assert.equal(await store.findSuccess("deploy", key, NOW), run);
+      assert.deepEqual(
+        (await store.list({ group }, { limit: 10 })).runs.map((each) => each.id),
+        [run],
+      );
+      assert.equal((await store.rerun(run, NOW + 2)).status, "queued");
+      const own = await store.accept(event({ group, ownToken: true }), lease());
+      const skipped: Settlement = { status: "skipped", reason: long(4000) };
+      assert.equal((await store.settle(own.claim!, attemptOf(own.claim!, "skipped"), skipped))?.status, "skipped");
+      await store.overview.noteRefused(
+        { method: "POST", path: `/${long(10_000)}`, status: 404, application: long(10_000), reason: long(10_000) },
+        NOW,
+      );
+      assert.equal((await store.overview.refused()).length, 1);
+    });
+
     it("is there after the store was closed and opened again", async (t) => {
       const { store, reopen } = await open(t);
       if (!reopen) return t.skip("this store is not opened again");
@@ -176,12 +208,52 @@ export function storeContract(
   });
 
   describe(`${name}: a schedule`, () => {
+    const tick = (at: number, workflow = "nightly") =>
+      event({ workflow, event: { source: "schedule", id: new Date(at).toISOString(), tick: at } });
+
     promise("begins when it is first asked for, and goes on from where it was marked", async (store) => {
       assert.equal(await store.scheduledUntil("nightly", NOW), NOW);
       assert.equal(await store.scheduledUntil("nightly", NOW + 5), NOW);
-      await store.markScheduled("nightly", NOW + 3);
+      await store.accept(tick(NOW + 3), lease());
       assert.equal(await store.scheduledUntil("nightly", NOW + 9), NOW + 3);
       assert.equal(await store.scheduledUntil("other", NOW + 9), NOW + 9);
+    });
+
+    promise("makes no run of a tick that is not newer than the newest one", async (store) => {
+      await store.scheduledUntil("nightly", NOW);
+      const first = await store.accept(tick(NOW + 5), lease());
+      const second = await store.accept(tick(NOW + 10), lease());
+      assert.ok(!first.joined && !second.joined);
+      for (const late of [NOW + 5, NOW + 7, NOW + 10]) {
+        const joined = await store.accept(tick(late), { ...lease(), take: true });
+        assert.deepEqual(joined, { run: second.run, joined: true, superseded: undefined, claim: undefined });
+      }
+      assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
+      assert.equal(await store.scheduledUntil("nightly", NOW + 11), NOW + 10);
+      assert.ok(!(await store.accept(tick(NOW + 6, "other"), lease())).joined, "another workflow has ticks of its own");
+      assert.ok(!(await store.accept(tick(NOW + 15), lease())).joined);
+    });
+
+    promise("makes one run of a tick that comes often at the same moment, also when it is forgotten", async (store) => {
+      await store.scheduledUntil("nightly", NOW);
+      const times = [NOW + 5, NOW + 5, NOW + 10, NOW + 5, NOW + 10];
+      await Promise.all(times.map((at) => store.accept(tick(at), lease())));
+      assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
+      for (const claim of await store.claim(claimAt(NOW + 10))) await store.settle(claim, attemptOf(claim), SUCCESS);
+      assert.equal(await store.forget(NOW + LEASE_MS, 10), 2);
+      assert.ok((await store.accept(tick(NOW + 10), lease())).joined);
+      assert.deepEqual((await store.list({}, { limit: 10 })).runs, []);
+    });
+
+    promise("goes on when a clock was wrong by more than an hour, and is told right again", async (store) => {
+      const year = 365 * 86_400_000;
+      await store.scheduledUntil("nightly", NOW);
+      await store.accept(tick(NOW + year), lease(NOW + year));
+      assert.equal(await store.scheduledUntil("nightly", NOW + 1), NOW + 1);
+      assert.ok(!(await store.accept(tick(NOW + 5), lease(NOW + 5))).joined);
+      assert.equal(await store.scheduledUntil("nightly", NOW + 6), NOW + 5);
+      await store.accept(tick(NOW + 3_600_000), lease(NOW + 3_600_000));
+      assert.equal(await store.scheduledUntil("nightly", NOW + 6), NOW + 3_600_000);
     });
   });
 

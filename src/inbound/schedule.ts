@@ -8,7 +8,7 @@ import type { AcceptEvent } from "./http-trigger.ts";
 
 export type ScheduleNeeds = {
   readonly accept: AcceptEvent;
-  readonly store: Pick<RunStore, "scheduledUntil" | "markScheduled">;
+  readonly store: Pick<RunStore, "scheduledUntil">;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -44,9 +44,8 @@ function startSchedule(workflow: Workflow, trigger: ScheduleTrigger, needs: Sche
     const tick = lastTick(cron, now);
     if (tick !== undefined && tick > since) {
       const scheduledAt = new Date(tick).toISOString();
-      const identity = { source: "schedule", id: scheduledAt };
+      const identity = { source: "schedule", id: scheduledAt, tick };
       const { run } = await accept({ workflow, input: { scheduledAt }, event: identity }, { wait: false });
-      await store.markScheduled(workflow.name, tick);
       log.info({ workflow: workflow.name, run, scheduled_at: scheduledAt, late_ms: now - tick }, "schedule is due");
     }
     return cron.nextRun(new Date(now))?.getTime();

@@ -17,7 +17,18 @@ export type NewRun = {
 };
 
 /** Two events in a row of one source with one id are the same event. After another one of that source it is a new one. */
-export type EventIdentity = { readonly source: string; readonly id: string };
+export type EventIdentity = {
+  readonly source: string;
+  readonly id: string;
+  /** Of a schedule: when it was due, epoch milliseconds. One that is not after the workflow's last is no new event. */
+  readonly tick?: number;
+};
+
+/**
+ * A schedule that was carried out until further ahead was so by a clock that was wrong. Less is left alone, since the
+ * clocks of replicas differ.
+ */
+export const WRONG_CLOCK_MS = 3_600_000;
 
 export type Accepted = {
   /** The run that stands for the event: its own, the waiting one that it joined, or the one that it has had before. */
@@ -140,11 +151,10 @@ export type RunStore = {
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
   /**
-   * Until when a workflow's schedule has been carried out. One that is new begins at `now`, which is then remembered.
+   * Until when a workflow's schedule has been carried out: its last tick that was accepted. One that is new begins at
+   * `now`, which is then remembered; so does one whose last tick is more than `WRONG_CLOCK_MS` ahead.
    */
   scheduledUntil(workflow: string, now: number): Promise<number>;
-  /** Remembers that a workflow's schedule has been carried out until then. */
-  markScheduled(workflow: string, until: number): Promise<void>;
   /** What is queued now. A reason that no run waits for is left out. */
   waiting(): Promise<readonly Waiting[]>;
   /** When the first queued run is due, be it in the past; undefined when none is queued. */

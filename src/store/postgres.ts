@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../model/clock.ts";
-import type { News, RunStore } from "../model/store.ts";
+import { type News, type RunStore, WRONG_CLOCK_MS } from "../model/store.ts";
 import { type AcceptItem, acceptAll } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
 import { claimDue, takeDue } from "./postgres/claim.ts";
@@ -164,16 +164,14 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return found?.id as string | undefined;
     },
     async scheduledUntil(workflow, at) {
-      await sql(`INSERT INTO ${own}.schedules VALUES ($1, $2) ON CONFLICT DO NOTHING`, [workflow, at]);
+      // By the database's clock: a replica whose own is wrong does not set back those of others.
+      await sql(
+        `INSERT INTO ${own}.schedules AS old VALUES ($1, $2) ON CONFLICT (workflow)
+         DO UPDATE SET carried_out_until = ${names.now} WHERE old.carried_out_until > ${names.now} + $3`,
+        [workflow, at, WRONG_CLOCK_MS],
+      );
       const [row] = await sql(`SELECT carried_out_until AS at FROM ${own}.schedules WHERE workflow = $1`, [workflow]);
       return row?.at as number;
-    },
-    async markScheduled(workflow, until) {
-      // Another replica may be ahead.
-      await sql(`UPDATE ${own}.schedules SET carried_out_until = greatest(carried_out_until, $2) WHERE workflow = $1`, [
-        workflow,
-        until,
-      ]);
     },
     async waiting() {
       const rows = await sql(

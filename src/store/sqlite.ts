@@ -3,11 +3,13 @@ import type { Run } from "../model/run.ts";
 import {
   type Accepted,
   type Claim,
+  type NewRun,
   type Rerun,
   type RunDetail,
   type RunStore,
   type Settlement,
   StoreUnavailable,
+  WRONG_CLOCK_MS,
 } from "../model/store.ts";
 import { interrupting } from "./interrupt.ts";
 import { attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
@@ -52,6 +54,10 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       workflow,
       source,
     );
+  const carriedOutUntil = (workflow: string) =>
+    one("SELECT carried_out_until AS at FROM schedules WHERE workflow = ?", workflow)?.at as number | undefined;
+  const isOldTick = ({ workflow, event }: NewRun) =>
+    event?.tick !== undefined && event.tick <= (carriedOutUntil(workflow) ?? Number.NEGATIVE_INFINITY);
   const supersede = (seq: number, successor: string, at: number) =>
     change(
       "UPDATE runs SET status = 'superseded', superseded_by = ?, ended_at = ?, owner = NULL, lease_until = NULL WHERE seq = ?",
@@ -75,8 +81,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
 
   function accept(event: Parameters<RunStore["accept"]>[0], lease: Parameters<RunStore["accept"]>[1]): Accepted {
     const known = event.event && lastOf(event.workflow, event.event.source);
-    if (known && known.event_id === event.event?.id) {
-      return { run: known.id as string, joined: true, superseded: undefined, claim: undefined };
+    if ((known && known.event_id === event.event?.id) || isOldTick(event)) {
+      const run = (known?.id as string | undefined) ?? event.id;
+      return { run, joined: true, superseded: undefined, claim: undefined };
+    }
+    if (event.event?.tick !== undefined) {
+      change("INSERT OR REPLACE INTO schedules VALUES (?, ?)", event.workflow, event.event.tick);
     }
     const input = JSON.stringify(event.input);
     const slot = event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
@@ -298,11 +308,11 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
       ),
     scheduledUntil: (workflow, at) =>
       write(() => {
-        change("INSERT OR IGNORE INTO schedules VALUES (?, ?)", workflow, at);
-        return one("SELECT carried_out_until AS at FROM schedules WHERE workflow = ?", workflow)?.at as number;
+        const until = carriedOutUntil(workflow);
+        if (until !== undefined && until <= at + WRONG_CLOCK_MS) return until;
+        change("INSERT OR REPLACE INTO schedules VALUES (?, ?)", workflow, at);
+        return at;
       }),
-    markScheduled: (workflow, until) =>
-      write(() => void change("UPDATE schedules SET carried_out_until = ? WHERE workflow = ?", until, workflow)),
     waiting: () =>
       read(() =>
         all(

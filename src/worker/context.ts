@@ -59,6 +59,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
     },
     async step<Result>(given: string, work: () => Promise<Result> | Result): Promise<Result> {
       const name = keeping.withoutTokens(given, own);
+      requireShort(name);
       refuseWhenOver(attempting, `the step ${name}`);
       const earlier = kept.get(name);
       if (earlier) return earlier.result as Result;
@@ -132,6 +133,18 @@ function requireNew(begun: Set<string>, name: string): void {
     });
   }
   begun.add(name);
+}
+
+/** An index of PostgreSQL takes 2,704 bytes at most. */
+const MAX_NAME_CHARACTERS = 200;
+
+function requireShort(name: string): void {
+  if (name.length <= MAX_NAME_CHARACTERS) return;
+  throw new PermanentFailure({
+    tried: `beginning the step ${name.slice(0, MAX_NAME_CHARACTERS / 2)}…`,
+    happened: `its name has ${name.length} characters, at most ${MAX_NAME_CHARACTERS} are kept`,
+    remedy: "Name the step after what it is about, and keep what is long in its result.",
+  });
 }
 
 /** As much as GitHub Actions takes for an output, in characters of JSON. */

@@ -73,8 +73,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   await claim(running);
   const queued = await accept({ group: "pr-9" });
 
-  await store.scheduledUntil("nightly", now);
-  await store.markScheduled("nightly", now + 5);
+  await store.scheduledUntil("nightly", now + 5);
   await store.overview.noteRefused(
     { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" },
     now,

@@ -30,11 +30,19 @@ export async function acceptAll(
   lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
 
   const last = await lastEvents(sql, names, sources);
+  const carriedOut = await carriedOutUntil(sql, names, items);
+  const ticks = new Map<string, number>();
   const known = items.map(({ event }) => {
     if (!event.event) return undefined;
     const source = sourceOf(event);
     const before = last.get(source);
     if (before?.event_id === clean(event.event.id)) return before.id;
+    const { tick } = event.event;
+    if (tick !== undefined) {
+      const until = ticks.get(event.workflow) ?? carriedOut.get(event.workflow);
+      if (until !== undefined && tick <= until) return before?.id ?? event.id;
+      ticks.set(event.workflow, tick);
+    }
     last.set(source, { id: event.id, event_id: clean(event.event.id) });
     return undefined;
   });
@@ -81,6 +89,7 @@ export async function acceptAll(
     old.filter(({ changed }) => changed),
   );
   insert(sql, names, fresh);
+  carryOut(sql, names, ticks);
   const queued = [...old, ...fresh].filter(({ status }) => status === "queued");
   await jobs.add(
     sql,
@@ -123,6 +132,23 @@ async function lastEvents(sql: Sql, { own }: Names, sources: readonly string[]) 
   );
   return new Map(
     rows.map(({ source, id, event_id }) => [source as string, { id: id as string, event_id: event_id as string }]),
+  );
+}
+
+/** Until when the schedules of these events have been carried out; their sources are locked. */
+async function carriedOutUntil(sql: Sql, { own }: Names, items: readonly AcceptItem[]): Promise<Map<string, number>> {
+  const workflows = items.flatMap(({ event }) => (event.event?.tick === undefined ? [] : [event.workflow]));
+  if (workflows.length === 0) return new Map();
+  const rows = await sql(`SELECT * FROM ${own}.schedules WHERE workflow = ANY ($1::text[])`, [workflows]);
+  return new Map(rows.map((row) => [row.workflow as string, row.carried_out_until as number]));
+}
+
+function carryOut(sql: Sql, { own }: Names, ticks: ReadonlyMap<string, number>): void {
+  if (ticks.size === 0) return;
+  void sql(
+    `INSERT INTO ${own}.schedules SELECT * FROM unnest($1::text[], $2::bigint[])
+     ON CONFLICT (workflow) DO UPDATE SET carried_out_until = excluded.carried_out_until`,
+    [[...ticks.keys()], [...ticks.values()]],
   );
 }
 
