@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createWriteStream, existsSync, renameSync, rmSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { exportStore } from "../move-store.ts";
 import { moveProgress } from "./move-progress.ts";
 import { stopSignal } from "./stop-signal.ts";
@@ -71,7 +72,8 @@ async function toFile<T>(file: string, work: (write: Write) => Promise<T>): Prom
 async function writeTo(stream: Writable, text: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (stream.errored) throw stream.errored;
-  if (stream.write(text)) return;
+  // A signal is heard between turns of the event loop, and writing to a pipe, as reading SQLite, takes none by itself.
+  if (stream.write(text)) return nextTurn();
   await once(stream, "drain", { signal }).catch((cause) => {
     signal.throwIfAborted();
     throw cause;
