@@ -83,7 +83,7 @@ function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { nam
   const what = `${where} holds a token, and what starts a run is written down.`;
   return tokenField === undefined
     ? `${what} Leave it out: ${name} gets its tokens as variables of the service (its \`env\` and \`githubToken\`), and a caller's own by a \`tokenField\`.`
-    : `${what} A token belongs in ${tokenField} of the body, which is not, or in the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
+    : `${what} A token belongs in ${tokenField} of the body, which is never written down, or in the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
 }
 
 /** Separates the caller's own GitHub token from what is stored, logged and handed to the workflow. */
