@@ -4,7 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Client } from "pg";
+import { EDITIONS } from "../sandbox/openapi.ts";
 import { readConfig } from "../src/config.ts";
+import { routeLabel } from "../src/github/route-label.ts";
 import { knownSecrets } from "../src/secrets.ts";
 import { secretsIn } from "../src/settings.ts";
 import { movedClock, until } from "./support/clock.ts";
@@ -14,7 +16,7 @@ import { postgresForTests } from "./support/postgres.ts";
 import { eventually } from "./support/process.ts";
 import { startReceiver } from "./support/receiver.ts";
 import { deploy, notify, type Service, send, startService, TOKEN } from "./support/service.ts";
-import { workflowsFolder } from "./support/workflows.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = "caller-Token/with+odd=chars~1234567890";
 const WEBHOOK_SECRET = 'what "GitHub" signs with';
@@ -395,6 +397,58 @@ describe("a token is never written down", () => {
     for (let times = 0; times < 2; times++) {
       assert.equal((await post(url, "/leaks", { how: "text" })).json.status, "success");
     }
+  });
+});
+
+describe("a route that a workflow wrote", () => {
+  it("never brings a token or a name into metrics, traces, the log or a reason", async (t) => {
+    const collector = await startReceiver(t);
+    const secret = "correct-horse-battery-staple";
+    const { url, app, logLines } = await startService(t, {
+      settings: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        ROUTE_KEY: secret,
+        WORKFLOWS_DIR: workflowsFolder(t, {
+          "asks.ts": httpWorkflow(
+            "asks",
+            `const of = (part) => github.request("GET /repos/acme/shop/" + part + "?key=" + part, {}, { allow: [404] });
+             for (const part of [${JSON.stringify(TOKEN)}, env.ROUTE_KEY, "{" + env.ROUTE_KEY + "}", "a/b#c"]) await of(part);
+             await github.request("POST /x/" + env.ROUTE_KEY);`,
+            'env: ["ROUTE_KEY"],',
+          ),
+        }),
+      },
+    });
+    const { json } = await post(url, "/asks", {}, {});
+    assert.match(json.detail, /Asking GitHub for POST \/x\/\*\*\* failed/);
+    const { text: metrics } = await send(url, { path: "/metrics" });
+    const run = await send(url, { path: "/api/runs" });
+    await app.close();
+    const spans = collector.received.map(({ body }) => body).join();
+    for (const [where, said] of Object.entries({
+      metrics,
+      spans,
+      run: run.text,
+      log: logLines.join(),
+      json: json.detail,
+    })) {
+      for (const hidden of [TOKEN, secret]) assert.ok(!said.includes(hidden), `${where}: ${said.slice(0, 3000)}`);
+    }
+    assert.match(metrics, /github_request_duration_seconds_count\{route="GET \/repos\/\*\/\*\/\*",status="404"\} 3/);
+    assert.match(spans, /"GET \/repos\/\*\/\*\/\*"/);
+  });
+
+  it("keeps every word of GitHub's API", () => {
+    for (const edition of EDITIONS) {
+      const file = new URL(`../node_modules/@octokit/openapi/generated/${edition}.json`, import.meta.url);
+      const { paths } = JSON.parse(readFileSync(file, "utf8")) as { paths: Record<string, object> };
+      for (const path of Object.keys(paths)) assert.equal(routeLabel(`GET ${path}`), `GET ${path}`);
+    }
+    assert.equal(
+      routeLabel("GET /repos/{owner}/{repo}/contents/{+path}"),
+      "GET /repos/{owner}/{repo}/contents/{+path}",
+    );
+    assert.equal(routeLabel("no route"), "* /*");
   });
 });
 

@@ -14,6 +14,7 @@ import { hearOthers } from "./hear-others.ts";
 import { openGitHubHttp } from "./http.ts";
 import { type LimitsSetting, limitsInForce } from "./limits.ts";
 import type { ProxySettings } from "./proxy.ts";
+import { routeLabel } from "./route-label.ts";
 import { serverTime } from "./server-time.ts";
 
 /** GitHub for the whole service: one host, its connections, and a gate for each account. */
@@ -103,7 +104,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   });
   const time = serverTime(clock.now);
   const send: typeof sendNow = async (...request) => {
-    const answer = await needs.observe.request(request[0], () => sendNow(...request));
+    const answer = await needs.observe.request(routeLabel(request[0]), () => sendNow(...request));
     time.heard(answer);
     return answer;
   };

@@ -12,7 +12,7 @@ export type Observer = {
   attempt<T extends { attempt: Attempt; settlement: Settlement }>(claim: Claim, work: () => Promise<T>): Promise<T>;
   /** Does a step of the run that is being executed. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
-  /** Sends one request to GitHub. `route` is its template: `GET /repos/{owner}/{repo}`. */
+  /** Sends one request to GitHub. `route` is its template, in words of GitHub's alone: `GET /repos/{owner}/{repo}`. */
   request<T extends { status: number }>(route: string, send: () => Promise<T>): Promise<T>;
   /** The run as it is after an attempt was stored: it has ended, or waits for another. */
   settled(run: Run): void;

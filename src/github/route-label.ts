@@ -1,0 +1,24 @@
+import { ROUTE_WORDS } from "./route-words.ts";
+
+/**
+ * A route as metrics and traces may show it. A workflow writes its routes itself, and may put a name or a token into
+ * one. So only the words of GitHub's API stay, and whatever else fills a segment is `*`.
+ */
+export function routeLabel(route: string): string {
+  const [, verb = "*", path = "/*"] = /^(GET|HEAD|POST|PUT|PATCH|DELETE) (\/[^\s?#]*)/.exec(route) ?? [];
+  const segments = path
+    .slice(0, MAX_PATH_CHARACTERS)
+    .split("/")
+    .slice(1, MAX_SEGMENTS + 1);
+  return `${verb} ${segments.map((segment) => `/${isGitHubs(segment) ? segment : "*"}`).join("")}`;
+}
+
+/** GitHub's longest path has 162 characters and 11 segments. */
+const MAX_PATH_CHARACTERS = 1000;
+const MAX_SEGMENTS = 16;
+
+/** `issues`, `{owner}`, `{+path}`, or several of them, as in `{base}...{head}`. */
+function isGitHubs(segment: string): boolean {
+  const pieces = segment.match(/[^{}+]+/g) ?? [];
+  return /^(?:[^{}+]+|\{\+?[^{}+]+\})*$/.test(segment) && pieces.every((piece) => ROUTE_WORDS.has(piece));
+}
