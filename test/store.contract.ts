@@ -155,6 +155,42 @@ export function storeContract(
       assert.equal((await store.overview.refused()).length, 1);
     });
 
+    promise("may hold a NUL or half a character anywhere, and is then found as before", async (store) => {
+      for (const odd of ["1\0", "2 before\0after", "3 \ud83d", "4 a\udc00b"]) {
+        const [group, source, id, key] = [`g${odd}`, `source${odd}`, `id${odd}`, `key${odd}`];
+        const told = event({ group, workflow: `deploy${odd}`, event: { source, id }, trace: odd });
+        const { run } = await store.accept(told, lease());
+        assert.ok((await store.accept({ ...told, id: randomUUID() }, lease())).joined, "the same event");
+        const claim = await claimOne(store);
+        await store.saveStep(claim, stepOf(claim, `step${odd}`, { result: odd }));
+        await store.saveStep(claim, stepOf(claim, `failed${odd}`, { result: undefined, error: odd }));
+        const attempt = { ...attemptOf(claim), reason: odd, githubRequestId: odd };
+        await store.settle(claim, attempt, { ...SUCCESS, outputs: odd, dedupeKey: key } as Settlement);
+        assert.equal(await store.findSuccess(`deploy${odd}`, key, NOW), run);
+        const first = async (filter: Parameters<RunStore["list"]>[0]) =>
+          (await store.list(filter, { limit: 10 })).runs.map((each) => each.id);
+        assert.deepEqual(await first({ group }), [run]);
+        assert.deepEqual(await first({ workflow: `deploy${odd}` }), [run]);
+        assert.deepEqual(await first({ text: `G${odd}` }), [run]);
+        assert.equal(await store.get(odd), undefined);
+        assert.equal((await store.rerun(odd, NOW)).status, "unknown");
+        const reran = await store.rerun(run, NOW);
+        assert.equal(reran.status, "queued");
+        const second = await claimOne(store);
+        await store.settle(second, attemptOf(second, "skipped"), { status: "skipped", reason: `why ${odd} not` });
+        assert.deepEqual(await first({ text: `why ${odd} not` }), [run]);
+        assert.equal(await store.scheduledUntil(`cron${odd}`, NOW), NOW);
+        assert.equal(await store.scheduledUntil(`cron${odd}`, NOW + 5), NOW);
+        const account = `account${odd}`;
+        await store.limits.pause(account, { until: NOW + 1000, strikes: 1 });
+        await store.limits.spend(account, { at: NOW, points: 1, writes: 0 }, NOW - 1);
+        await store.overview.noteRefused(
+          { method: "POST", path: `/${odd}`, status: 404, application: odd, reason: odd },
+          NOW,
+        );
+      }
+    });
+
     it("is there after the store was closed and opened again", async (t) => {
       const { store, reopen } = await open(t);
       if (!reopen) return t.skip("this store is not opened again");

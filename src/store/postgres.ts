@@ -6,13 +6,13 @@ import { type News, type RunStore, WRONG_CLOCK_MS } from "../model/store.ts";
 import { type AcceptItem, acceptAll } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
 import { claimDue, takeDue } from "./postgres/claim.ts";
-import { type Connecting, connect } from "./postgres/connect.ts";
+import { asJson, type Connecting, connect } from "./postgres/connect.ts";
 import { startJobs } from "./postgres/jobs.ts";
 import { knownClaims } from "./postgres/known-claims.ts";
 import { postgresLimitLog } from "./postgres/limit-log.ts";
 import { type Migrated, migrate } from "./postgres/migrate.ts";
 import type { Migration } from "./postgres/migrations.ts";
-import { clean, type Names, namesFor } from "./postgres/names.ts";
+import { type Names, namesFor } from "./postgres/names.ts";
 import { openNewsroom } from "./postgres/news.ts";
 import { postgresOverview } from "./postgres/overview.ts";
 import { presence } from "./postgres/presence.ts";
@@ -117,7 +117,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
            SELECT seq FROM ${own}.runs
            JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
            WHERE status = 'running' FOR NO KEY UPDATE OF runs SKIP LOCKED)`,
-        [JSON.stringify(held), until - clock.now()],
+        [asJson(held), until - clock.now()],
       );
     },
     async hold({ run, owner, attempt }, until) {
@@ -143,12 +143,12 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
           run.id,
           owner,
           attempt,
-          clean(step.name),
+          step.name,
           step.attempt,
           step.startedAt,
           step.endedAt,
           step.result === undefined ? null : JSON.stringify(step.result),
-          clean(step.error) ?? null,
+          step.error ?? null,
         ],
       );
     },
@@ -159,7 +159,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       const [found] = await sql(
         `SELECT id FROM ${own}.runs WHERE dedupe_key IS NOT NULL AND md5(dedupe_key) = md5($1) AND ended_at >= $2
          AND workflow = $3 AND status = 'success' ORDER BY ended_at DESC LIMIT 1`,
-        [clean(dedupeKey), since, workflow],
+        [dedupeKey, since, workflow],
       );
       return found?.id as string | undefined;
     },

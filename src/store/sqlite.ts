@@ -12,7 +12,7 @@ import {
   WRONG_CLOCK_MS,
 } from "../model/store.ts";
 import { interrupting } from "./interrupt.ts";
-import { attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
+import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 import { batchedWrites } from "./sqlite/batch.ts";
 import { sqliteLimitLog } from "./sqlite/limit-log.ts";
 import { listRuns } from "./sqlite/list-runs.ts";
@@ -34,9 +34,9 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     prepared.set(text, known);
     return known;
   };
-  const one = (text: string, ...values: SQLInputValue[]) => sql(text).get(...values) as Row | undefined;
-  const all = (text: string, ...values: SQLInputValue[]) => sql(text).all(...values) as Row[];
-  const change = (text: string, ...values: SQLInputValue[]) => sql(text).run(...values);
+  const one = (text: string, ...values: SQLInputValue[]) => sql(text).get(...values.map(held)) as Row | undefined;
+  const all = (text: string, ...values: SQLInputValue[]) => sql(text).all(...values.map(held)) as Row[];
+  const change = (text: string, ...values: SQLInputValue[]) => sql(text).run(...values.map(held));
 
   const interrupt = interrupting({ one, change, requeue });
   const byId = (id: string) => one("SELECT * FROM runs WHERE id = ?", id);
@@ -81,7 +81,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
 
   function accept(event: Parameters<RunStore["accept"]>[0], lease: Parameters<RunStore["accept"]>[1]): Accepted {
     const known = event.event && lastOf(event.workflow, event.event.source);
-    if ((known && known.event_id === event.event?.id) || isOldTick(event)) {
+    if ((known && known.event_id === clean(event.event?.id)) || isOldTick(event)) {
       const run = (known?.id as string | undefined) ?? event.id;
       return { run, joined: true, superseded: undefined, claim: undefined };
     }
@@ -338,6 +338,8 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     },
   };
 }
+
+const held = (value: SQLInputValue) => (typeof value === "string" ? clean(value) : value);
 
 async function read<T>(work: () => T): Promise<T> {
   try {

@@ -1,9 +1,8 @@
 import type { Accepted, RunStore } from "../../model/store.ts";
-import type { Row } from "../rows.ts";
-import { runOf } from "../rows.ts";
-import type { Sql } from "./connect.ts";
+import { clean, type Row, runOf } from "../rows.ts";
+import { asJson, type Sql } from "./connect.ts";
 import type { Jobs, NewJob } from "./jobs.ts";
-import { clean, lockKey, type Names, slotOf } from "./names.ts";
+import { lockKey, type Names, slotOf } from "./names.ts";
 
 export type AcceptItem = {
   readonly event: Parameters<RunStore["accept"]>[0];
@@ -218,7 +217,7 @@ function update(sql: Sql, { own }: Names, rows: readonly Waiting[]): void {
        retries_from = new.retries_from, due_at = new.due_at
      FROM json_to_recordset($1) AS new (seq bigint, status text, superseded_by uuid, ended_at bigint,
        retries_from bigint, due_at bigint) WHERE runs.seq = new.seq`,
-    [JSON.stringify(rows)],
+    [asJson(rows)],
   );
 }
 
@@ -235,6 +234,6 @@ function insert(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): void {
        status text, accepted_at bigint, retries_from bigint, due_at bigint, started_at bigint, ended_at bigint,
        attempts integer, owner text, lease_ms bigint, reason text, http integer, kind text, event_source text,
        event_id text, trace text, superseded_by uuid)`,
-    [JSON.stringify(rows)],
+    [asJson(rows)],
   );
 }

@@ -3,7 +3,7 @@ import type { Claim, RunStore } from "../../model/store.ts";
 import { GONE, goneFor } from "../interrupt.ts";
 import { type Row, runOf, stepOf } from "../rows.ts";
 import { lock } from "./accept.ts";
-import type { Database, Sql } from "./connect.ts";
+import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Names } from "./names.ts";
 import type { Newsroom } from "./news.ts";
@@ -172,7 +172,7 @@ function fail(sql: Sql, { own }: Names, rows: readonly Row[]): void {
     `UPDATE ${own}.runs SET status = 'failure', ended_at = failed.ended_at, reason = failed.reason, http = 500,
        kind = 'permanent', owner = NULL, lease_until = NULL
      FROM json_to_recordset($1) AS failed (seq bigint, ended_at bigint, reason text) WHERE runs.seq = failed.seq`,
-    [JSON.stringify(rows.map(({ seq, ended_at, reason }) => ({ seq, ended_at, reason })))],
+    [asJson(rows.map(({ seq, ended_at, reason }) => ({ seq, ended_at, reason })))],
   );
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import { CLOCK_OVERRIDE_SETTING, type Db } from "pg-boss";
 import { StoreUnavailable } from "../../model/store.ts";
-import type { Row } from "../rows.ts";
+import { clean, type Row } from "../rows.ts";
 
 export type Connecting = {
   /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` */
@@ -201,7 +201,17 @@ function prepared(text: string, values: readonly unknown[] | undefined): pg.Quer
     name = `s${names.size}`;
     names.set(text, name);
   }
-  return { text, values: values as unknown[], ...(name === undefined ? {} : { name }) };
+  return { text, values: values.map(held), ...(name === undefined ? {} : { name }) };
+}
+
+function held(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(held);
+  return typeof value === "string" ? clean(value) : value;
+}
+
+/** Rows for `json_to_recordset`. Inside of JSON a text is escaped, so that it is cleaned before. */
+export function asJson(rows: readonly object[]): string {
+  return JSON.stringify(rows, (_, value) => (typeof value === "string" ? clean(value) : value));
 }
 
 function noticed(): void {}

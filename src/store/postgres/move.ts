@@ -8,12 +8,12 @@ import {
   STEP_COLUMNS,
   type StoreRecord,
 } from "../move/record.ts";
-import type { Row } from "../rows.ts";
+import { clean, type Row } from "../rows.ts";
 import { jobOf } from "./accept.ts";
-import { type Connecting, connect, type Database, isMistake, type Sql } from "./connect.ts";
+import { asJson, type Connecting, connect, type Database, isMistake, type Sql } from "./connect.ts";
 import { type Jobs, startJobs } from "./jobs.ts";
 import { migrate, requireUsable } from "./migrate.ts";
-import { clean, type Names, namesFor, slotOf } from "./names.ts";
+import { type Names, namesFor, slotOf } from "./names.ts";
 import { refusedKey } from "./overview.ts";
 import { refusedStart } from "./refused.ts";
 
@@ -187,7 +187,7 @@ async function insertRuns(sql: Sql, { names: { own }, jobs, now }: Filling, runs
        begun integer, failures integer, "stepsFrom" integer, owner text, "leaseUntil" bigint, outputs text, reason text,
        http integer, kind text, "dedupeKey" text, "supersededBy" uuid, "eventSource" text, "eventId" text, trace text)
      RETURNING seq, id, slot, status, due_at`,
-    [JSON.stringify(runs.map(rowOf))],
+    [asJson(runs.map(rowOf))],
   );
   const seqs = new Map(rows.map(({ id, seq }) => [id as string, seq as number]));
   const seqOf = ({ id }: MovedRun) => seqs.get(id.toLowerCase());
@@ -195,13 +195,13 @@ async function insertRuns(sql: Sql, { names: { own }, jobs, now }: Filling, runs
     `INSERT INTO ${own}.attempts SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId"
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
        reason text, kind text, "githubRequestId" text)`,
-    [JSON.stringify(runs.flatMap((run) => run.attempts.map((each) => ({ ...cleaned(each), run: seqOf(run) }))))],
+    [asJson(runs.flatMap((run) => run.attempts.map((each) => ({ ...each, run: seqOf(run) }))))],
   );
   await sql(
     `INSERT INTO ${own}.steps SELECT run, name, attempt, "startedAt", "endedAt", result, error
      FROM json_to_recordset($1) AS new (run bigint, name text, attempt integer, "startedAt" bigint, "endedAt" bigint,
        result text, error text)`,
-    [JSON.stringify(runs.flatMap((run) => run.steps.map((each) => ({ ...stepRow(each), run: seqOf(run) }))))],
+    [asJson(runs.flatMap((run) => run.steps.map((each) => ({ ...stepRow(each), run: seqOf(run) }))))],
   );
   await jobs.add(
     sql,
@@ -211,29 +211,23 @@ async function insertRuns(sql: Sql, { names: { own }, jobs, now }: Filling, runs
 
 function rowOf({ attempts: _, steps: __, input, outputs, ...run }: MovedRun) {
   return {
-    ...cleaned(run),
+    ...run,
     input: JSON.stringify(input),
     outputs: outputs === undefined ? null : JSON.stringify(outputs),
-    slot: clean(slotOf({ workflow: run.workflow, group: run.group, ownToken: run.ownToken })),
+    slot: slotOf(run),
     // A lease that has ended: whoever claims first takes it over.
     ...(run.status === "running" ? { owner: "exported", leaseUntil: 0 } : {}),
   };
 }
 
 function stepRow({ result, ...step }: MovedRun["steps"][number]) {
-  return { ...cleaned(step), result: result === undefined ? null : JSON.stringify(result) };
-}
-
-function cleaned(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [name, typeof value === "string" ? clean(value) : value]),
-  );
+  return { ...step, result: result === undefined ? null : JSON.stringify(result) };
 }
 
 async function insertBeside(sql: Sql, own: string, record: Exclude<StoreRecord, { run: unknown }>): Promise<void> {
   if ("schedule" in record) {
     const { workflow, carriedOutUntil } = record.schedule;
-    await sql(`INSERT INTO ${own}.schedules VALUES ($1, $2)`, [clean(workflow), carriedOutUntil]);
+    await sql(`INSERT INTO ${own}.schedules VALUES ($1, $2)`, [workflow, carriedOutUntil]);
   } else if ("hour" in record) {
     const { hour, success, failure, skipped } = record.hour;
     await sql(`INSERT INTO ${own}.ended_by_hour VALUES ($1, 0, $2, $3, $4)`, [hour, success, failure, skipped]);
@@ -252,12 +246,12 @@ async function insertBeside(sql: Sql, own: string, record: Exclude<StoreRecord, 
     const { account, at, points, writes } = record.spending;
     await sql(
       `INSERT INTO ${own}.github_spending (account, owner, at, points, writes) VALUES ($1, 'exported', $2, $3, $4)`,
-      [clean(account), at, points, writes],
+      [account, at, points, writes],
     );
   } else {
     const { account, until, strikes } = record.pause;
     await sql(`INSERT INTO ${own}.github_pauses (account, until, strikes) VALUES ($1, $2, $3)`, [
-      clean(account),
+      account,
       until,
       strikes,
     ]);

@@ -24,13 +24,8 @@ export function namesFor(schema: string): Names {
 }
 
 /** The place in a concurrency group for which runs wait; null for those that wait for nobody. */
-export function slotOf(event: { workflow: string; group: string | undefined; ownToken: boolean }): string | null {
+export function slotOf(event: { workflow: string; group?: string | undefined; ownToken: boolean }): string | null {
   return event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
-}
-
-/** A text as PostgreSQL can hold it: without the character of code 0 and halves of surrogate pairs. */
-export function clean<T extends string | null | undefined>(text: T): T {
-  return (typeof text === "string" ? text.replaceAll("\0", "\ufffd").toWellFormed() : text) as T;
 }
 
 /** What singles out a text among all for an advisory lock, as 64 bits. */

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { type Activity, MAX_REFUSED, type Overview } from "../../model/overview.ts";
+import { clean } from "../rows.ts";
 import { hourOf, refusedOf, startOfMonth } from "../sqlite/overview.ts";
 import type { Database } from "./connect.ts";
-import { clean, type Names } from "./names.ts";
+import type { Names } from "./names.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

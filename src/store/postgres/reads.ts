@@ -55,7 +55,7 @@ export async function listRuns(
   const rows = await sql(
     `SELECT * FROM (SELECT ${LISTED} ${source} ${most}) AS looked_through WHERE position(${part} in ${SEARCHED}) > 0
      ORDER BY seq DESC LIMIT ${found}`,
-    [...values, LOOKED_THROUGH, text.toLowerCase().replaceAll("\0", "\ufffd"), limit + 1],
+    [...values, LOOKED_THROUGH, text.toLowerCase(), limit + 1],
   );
   if (rows.length > limit) return pageOf(rows, limit, undefined);
   const [end] = await sql(

@@ -1,9 +1,9 @@
 import type { Rerun } from "../../model/store.ts";
-import { runOf } from "../rows.ts";
+import { clean, runOf } from "../rows.ts";
 import { jobOf, lock } from "./accept.ts";
 import type { Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
-import { clean, type Names, slotOf } from "./names.ts";
+import { type Names, slotOf } from "./names.ts";
 import type { Newsroom } from "./news.ts";
 import { getRun } from "./reads.ts";
 

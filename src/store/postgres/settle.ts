@@ -1,10 +1,10 @@
 import type { Run } from "../../model/run.ts";
 import type { RunStore } from "../../model/store.ts";
-import { type Row, runOf } from "../rows.ts";
+import { clean, type Row, runOf } from "../rows.ts";
 import { jobOf, lock } from "./accept.ts";
-import type { Sql } from "./connect.ts";
+import { asJson, type Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
-import { clean, type Names, slotOf } from "./names.ts";
+import { type Names, slotOf } from "./names.ts";
 
 export type SettleItem = {
   readonly claim: Parameters<RunStore["settle"]>[0];
@@ -73,7 +73,7 @@ export async function requeueAll(
      LEFT JOIN ${own}.runs AS newer ON newer.status = 'queued' AND newer.slot IS NOT NULL
        AND md5(newer.slot) = md5(back.slot)
      WHERE runs.seq = back.seq RETURNING runs.*`,
-    [JSON.stringify(runs.map(({ row, dueAt, at }) => ({ seq: row.seq, slot: row.slot, due_at: dueAt, at })))],
+    [asJson(runs.map(({ row, dueAt, at }) => ({ seq: row.seq, slot: row.slot, due_at: dueAt, at })))],
   );
   const time = now();
   await jobs.add(
@@ -94,8 +94,8 @@ async function end(sql: Sql, { own }: Names, items: readonly SettleItem[]): Prom
       status: queued ? "running" : settlement.status,
       ended_at: queued ? null : attempt.endedAt,
       outputs: outputs === undefined ? null : JSON.stringify(outputs),
-      dedupe_key: clean(dedupeKey) ?? null,
-      reason: clean(reason) ?? null,
+      dedupe_key: dedupeKey ?? null,
+      reason: reason ?? null,
       http: http ?? null,
       kind: kind ?? null,
       failed: queued && settlement.counts ? 1 : 0,
@@ -109,7 +109,7 @@ async function end(sql: Sql, { own }: Names, items: readonly SettleItem[]): Prom
        outputs text, dedupe_key text, reason text, http integer, kind text, failed integer)
      WHERE runs.id = end_.id AND runs.status = 'running' AND runs.owner = end_.owner AND runs.attempts = end_.attempts
      RETURNING runs.*`,
-    [JSON.stringify(ends)],
+    [asJson(ends)],
   );
 }
 
@@ -122,7 +122,7 @@ export function note(sql: Sql, { own }: Names, attempts: readonly Noted[]): void
      SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId"
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
        reason text, kind text, "githubRequestId" text) ON CONFLICT DO NOTHING`,
-    [JSON.stringify(attempts.map((attempt) => ({ ...attempt, reason: clean(attempt.reason) })))],
+    [asJson(attempts)],
   );
 }
 
@@ -137,7 +137,7 @@ export function count(sql: Sql, { names: { own }, shard }: Needs, rows: readonly
      FROM json_to_recordset($1) AS run (ended_at bigint, status text) GROUP BY 1 ORDER BY 1
      ON CONFLICT (hour, shard) DO UPDATE SET success = ended_by_hour.success + excluded.success,
        failure = ended_by_hour.failure + excluded.failure, skipped = ended_by_hour.skipped + excluded.skipped`,
-    [JSON.stringify(ended.map(({ ended_at, status }) => ({ ended_at, status }))), shard],
+    [asJson(ended.map(({ ended_at, status }) => ({ ended_at, status }))), shard],
   );
 }
 
@@ -151,7 +151,7 @@ async function settledBefore(sql: Sql, { own }: Names, items: readonly SettleIte
      JOIN ${own}.attempts ON attempts.run = runs.seq AND attempts.number = claim.attempts
        AND attempts.ended_at = claim.ended_at AND attempts.outcome = claim.outcome`,
     [
-      JSON.stringify(
+      asJson(
         items.map(({ claim, attempt }) => ({
           id: claim.run.id,
           attempts: claim.attempt,
