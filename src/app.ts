@@ -207,10 +207,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   // One deadline for answers and runs; callers who would wait beyond it are told so before they are cut off.
   onClose("the HTTP server and runs in flight", async () => {
     const deadline = performance.now() + limits.drainMs;
-    const dismissal = setTimeout(worker.dismissCallers, limits.drainMs * 0.8);
+    const lastMs = limits.drainMs * LAST_PART;
+    const dismissal = setTimeout(worker.dismissCallers, limits.drainMs - lastMs);
     await server.close();
     clearTimeout(dismissal);
-    await worker.drain(Math.max(0, deadline - performance.now()));
+    await worker.drain(Math.max(lastMs, deadline - performance.now()), lastMs);
   });
 
   // What starts runs begins last and stops first.
@@ -236,6 +237,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   );
   return { url: server.url, start, close };
 }
+
+/** The last part of a stop, in which runs begin nothing new and callers do not wait any more. */
+const LAST_PART = 0.2;
 
 /** Variables that hold a token for certain. Those in `env` may hold anything, such as the name of a repository. */
 function tokenVariables(workflows: readonly Workflow[]): ReadonlySet<string> {

@@ -184,7 +184,7 @@ describe("a service that is killed", () => {
       assert.equal(run.status, "queued");
       assert.deepEqual(
         run.attempts.map(({ number, outcome }) => ({ number, outcome })),
-        [{ number: 1, outcome: "interrupted" }],
+        [{ number: 1, outcome: "stopped" }],
       );
     }
 

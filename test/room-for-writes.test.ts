@@ -19,7 +19,7 @@ function attempts() {
     onPause: () => {},
   });
   const send: Send = async (route, _parameters, _token, begin) => {
-    begin?.();
+    begin?.(() => {});
     const status = route.startsWith("POST ") ? 204 : 200;
     return { status, headers: {}, bytes: new Uint8Array(), message: "", documentationUrl: "" };
   };

@@ -46,7 +46,7 @@ describe("a step", () => {
     );
   });
 
-  it("is not repeated after a crash between two steps", async (t) => {
+  it("is not repeated after a stop between two steps", async (t) => {
     const folder = temporaryFolder(t);
     const done: string[] = [];
     const hang = new Promise<never>(() => {});
@@ -74,7 +74,7 @@ describe("a step", () => {
     );
     await until("the run has ended", async () => (await after.store.get("r1"))?.run.status === "success");
     assert.deepEqual(done, ["first", "second"]);
-    assert.equal((await after.store.get("r1"))?.attempts[0]?.outcome, "interrupted");
+    assert.equal((await after.store.get("r1"))?.attempts[0]?.outcome, "stopped");
   });
 
   it("gives the first attempt what JSON keeps of its result, as it gives later ones", async (t) => {

@@ -11,7 +11,10 @@ const NAMES: Readonly<Record<Status, string>> = {
   failure: "Failure",
   superseded: "Superseded",
   interrupted: "Interrupted",
+  stopped: "Stopped",
 };
+
+const PAUSE = '<circle cx="8" cy="8" r="6.25" class="line"/><path d="M6.25 5.5v5m3.5-5v5" class="line"/>';
 
 export const statusName = (status: Status): string => NAMES[status];
 
@@ -25,7 +28,8 @@ const SHAPES: Readonly<Record<Status, string>> = {
   skipped: '<circle cx="8" cy="8" r="6.25" class="line"/><path d="m4 12 8-8" class="line"/>',
   superseded:
     '<circle cx="8" cy="8" r="6.25" class="line"/><path d="M4.75 8h6m-2.5-2.75L11 8l-2.75 2.75" class="line"/>',
-  interrupted: '<circle cx="8" cy="8" r="6.25" class="line"/><path d="M6.25 5.5v5m3.5-5v5" class="line"/>',
+  interrupted: PAUSE,
+  stopped: PAUSE,
 };
 
 /** The icon of a status; `alone` when no word beside it says the same. */

@@ -51,6 +51,8 @@ type Hold = {
   /** Whether it is still held; finds out where that is not sure. */
   ask(): Promise<boolean>;
   isSure(): boolean;
+  /** A request is on the wire. Whoever holds aborts it when nothing may be sent any more. Returns: it is not any more. */
+  sent?(abort: (reason: Error) => void): () => void;
 };
 
 export type Asking = {
@@ -98,11 +100,18 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
       const earlier = key ? needs.remembered.get(key) : undefined;
       const send = async (begin: () => void) => {
         if (needs.hold && !(await needs.hold.ask())) throw takenOver(attempted);
-        return needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, () => {
-          // It may have waited for a connection.
-          if (needs.hold?.isSure() === false) throw takenOver(attempted);
-          begin();
-        });
+        let settled: (() => void) | undefined;
+        try {
+          return await needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, (abort) => {
+            // It may have waited for a connection.
+            if (needs.hold?.isSure() === false) throw takenOver(attempted);
+            begin();
+            settled?.();
+            settled = needs.hold?.sent?.(abort);
+          });
+        } finally {
+          settled?.();
+        }
       };
       const passed = await gates
         .of(account)

@@ -20,8 +20,11 @@ export type Send = (
   route: string,
   parameters: Readonly<Record<string, unknown>>,
   token: string,
-  /** Called right before each request that goes over the wire, redirects included; what it throws prevents it. */
-  begin?: () => void,
+  /**
+   * Called right before each request that goes over the wire, redirects included; what it throws prevents it. `abort`
+   * ends that request, which may already be at GitHub.
+   */
+  begin?: (abort: (reason: Error) => void) => void,
 ) => Promise<Answer>;
 
 export type GitHubHttp = {
@@ -84,10 +87,7 @@ export function openGitHubHttp({
     request = { ...request, path: moved.pathNow(request.path) };
     for (let redirects = 0; ; redirects++) {
       const answer = await turns
-        .take(async () => {
-          begin?.();
-          return sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs);
-        })
+        .take(async () => sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs, begin))
         .catch((error) => {
           throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
         });
@@ -110,10 +110,12 @@ function sendOnce(
   { method, path, headers, body }: WireRequest,
   authorization: string,
   timeoutMs: number,
+  begin?: Parameters<Send>[3],
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
-    let tooLate: Error | undefined;
+    let aborted: Error | undefined;
+    let timer: NodeJS.Timeout | undefined;
     let status = 0;
     let answered: IncomingHttpHeaders = {};
     const chunks: Buffer[] = [];
@@ -121,18 +123,20 @@ function sendOnce(
       clearTimeout(timer);
       reject(error);
     };
-    const timer = setTimeout(() => {
-      tooLate = new errors.RequestAbortedError("timed out");
-      controller?.abort(tooLate);
-      fail(tooLate);
-    }, timeoutMs);
+    const abort = (reason: Error) => {
+      aborted = reason;
+      controller?.abort(reason);
+      fail(reason);
+    };
+    begin?.(abort);
+    timer = setTimeout(abort, timeoutMs, new errors.RequestAbortedError("timed out"));
     connections.dispatch(
       { origin, method: method as "GET" | "POST", path, headers: { ...headers, authorization }, body },
       {
         onRequestStart(started) {
           controller = started;
           // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
-          if (tooLate) started.abort(tooLate);
+          if (aborted) started.abort(aborted);
         },
         onResponseStart(_controller, statusCode, received) {
           status = statusCode;

@@ -35,10 +35,11 @@ const attempt = z.object({
   number: z.int().min(1),
   startedAt: time("When it began."),
   endedAt: time("When it ended."),
-  outcome: z
-    .enum(["success", "skipped", "failure", "interrupted"])
-    .meta({ description: "interrupted: the process ended or stopped before the attempt did." }),
-  reason: text("Why it was skipped, failed or was interrupted.").optional(),
+  outcome: z.enum(["success", "skipped", "failure", "interrupted", "stopped"]).meta({
+    description:
+      "interrupted: the process ended before the attempt did. stopped: the service was stopped and gave the run back.",
+  }),
+  reason: text("Why it was skipped, failed, interrupted or stopped.").optional(),
   kind: kind.optional(),
   githubRequestId: text("x-github-request-id of GitHub's last answer.").optional(),
 });

@@ -38,7 +38,7 @@ export function runMetrics(registry: Registry, workflows: readonly string[]) {
   });
   const attempts = new Counter({
     name: "gh_runner_attempts_total",
-    help: "Attempts that ended: success, skipped, or the kind of failure.",
+    help: "Attempts that ended: success, skipped, stopped, or the kind of failure.",
     labelNames: ["workflow", "outcome"],
     registers,
   });

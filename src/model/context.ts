@@ -8,7 +8,7 @@ export type RunContext<EnvName extends string = string> = {
   readonly runId: string;
   /** Number of this attempt, from 1. */
   readonly attempt: number;
-  /** Aborts when the attempt is over: its time is up, or it has ended. Hand it to `fetch` and the like. */
+  /** Aborts when the attempt is over, or when the service is about to stop. Hand it to `fetch` and the like. */
   readonly signal: AbortSignal;
   /** The environment variables that the workflow declares in its own `env`; each has a value. */
   readonly env: { readonly [Name in EnvName]: string };

@@ -65,8 +65,8 @@ export type Attempt = {
   readonly number: number;
   readonly startedAt: number;
   readonly endedAt: number;
-  /** `interrupted`: the process ended or stopped before the attempt did. */
-  readonly outcome: "success" | "skipped" | "failure" | "interrupted";
+  /** `interrupted`: the process ended before the attempt did. `stopped`: given back when the service was stopped. */
+  readonly outcome: "success" | "skipped" | "failure" | "interrupted" | "stopped";
   readonly reason: string | undefined;
   readonly kind: FailureKind | undefined;
   /** `x-github-request-id` of GitHub's last answer. */

@@ -7,10 +7,11 @@ import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
 import { givenOf, type Workflow } from "../model/workflow.ts";
-import { confined } from "./confined.ts";
+import { type Attempting, confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
 import { type Keeping, keptOutcome } from "./kept.ts";
+import { mayGoOn, STOPPED_REASON, type Stopping } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 export type AttemptNeeds = {
@@ -22,14 +23,14 @@ export type AttemptNeeds = {
   readonly tokenOf: (workflow: Workflow) => string | undefined;
   /**
    * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
-   * a limit; `saw` is told the id of every answered request; nothing is sent once `hold` says that the run is not this
-   * process's any more.
+   * a limit; `saw` is told the id of every answered request; nothing is sent once `hold` says that the attempt may send
+   * nothing more, and what is on the wire by then is aborted.
    */
   readonly github: (options: {
     token: string | undefined;
     name: string;
     saw: (requestId: string) => void;
-    hold: { ask(): Promise<boolean>; isSure(): boolean };
+    hold: { ask(): Promise<boolean>; isSure(): boolean; sent(abort: (reason: Error) => void): () => void };
   }) => {
     github: GitHub;
     release(): void;
@@ -47,6 +48,7 @@ export type AttemptNeeds = {
   /** Whether a claim still holds; asks the store where that is not sure. */
   readonly holds: (claim: Claim) => Promise<boolean>;
   readonly surelyHolds: (claim: Claim) => boolean;
+  readonly stopping: Pick<Stopping, "begun" | "follow">;
   /** From 0 to 1. */
   readonly random: () => number;
   readonly retryHours: number;
@@ -71,21 +73,24 @@ export async function attemptRun(
   const own = token === undefined ? [] : [token];
   const show = token ? needs.hide(token) : undefined;
   const workflow = needs.workflowNamed(run.workflow);
+  const sending = sendingOf(claim, needs);
   const { github, release } = needs.github({
     token: token ?? (workflow && needs.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
     saw: seen.request,
-    hold: { ask: () => needs.holds(claim), isSure: () => needs.surelyHolds(claim) },
+    hold: sending.hold,
   });
   try {
     const outcome = workflow
-      ? keptOutcome(await executeConfined(workflow, claim, github, { ...needs, own }, seen), keeping, [
-          ...own,
-          ...Object.values(needs.envOf(workflow)),
-        ])
+      ? keptOutcome(
+          await executeConfined(workflow, claim, github, { ...needs, own, begun: sending.begun }, seen),
+          keeping,
+          [...own, ...Object.values(needs.envOf(workflow))],
+        )
       : unknownWorkflow(run);
     const endedAt = clock.now();
+    if (needs.stopping.begun && outcome.status === "failure") return givenBack(claim, startedAt, endedAt, needs);
     const next = isLast(workflow, outcome)
       ? { end: true as const }
       : afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
@@ -117,6 +122,53 @@ export async function attemptRun(
   }
 }
 
+/** The one check before a request of an attempt leaves, and what is on the wire, which is aborted with the attempt. */
+function sendingOf(claim: Claim, { holds, surelyHolds, stopping }: AttemptNeeds) {
+  const onWire = new Set<(reason: Error) => void>();
+  let attempting: Attempting | undefined;
+  const maySend = () => attempting !== undefined && mayGoOn(attempting);
+  return {
+    begun(begun: Attempting): void {
+      attempting = begun;
+      begun.onEnd(() => {
+        for (const abort of onWire) abort(new Error("the attempt is over"));
+      });
+      stopping.follow(begun);
+    },
+    hold: {
+      ask: async () => maySend() && (await holds(claim)) && maySend(),
+      isSure: () => maySend() && surelyHolds(claim),
+      sent(abort: (reason: Error) => void) {
+        onWire.add(abort);
+        return () => void onWire.delete(abort);
+      },
+    },
+  };
+}
+
+/**
+ * What becomes of an attempt that has not ended well while the service is stopping: its failure is the stop's more often
+ * than not. It does not count; the run is due again at once.
+ */
+function givenBack({ run, attempt: number }: Claim, startedAt: number, endedAt: number, { log }: AttemptNeeds) {
+  const reason = STOPPED_REASON;
+  const attempt: Attempt = {
+    number,
+    startedAt,
+    endedAt,
+    outcome: "stopped",
+    reason,
+    kind: undefined,
+    githubRequestId: undefined,
+  };
+  const settlement: Settlement = run.ownToken
+    ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
+    : { status: "queued", dueAt: endedAt, counts: false, reason, http: undefined, kind: undefined };
+  const facts = { run: run.id, workflow: run.workflow, attempt: number, duration_ms: endedAt - startedAt };
+  log.info({ ...facts, outcome: attempt.outcome }, "the service is stopping: the run goes on after its next start");
+  return { attempt, settlement };
+}
+
 /** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
 const DEFAULT_TIMEOUT = "5m";
 
@@ -124,12 +176,13 @@ function executeConfined(
   workflow: Workflow,
   claim: Claim,
   github: GitHub,
-  needs: AttemptNeeds & { readonly own: readonly string[] },
+  needs: AttemptNeeds & { readonly own: readonly string[]; readonly begun: (attempting: Attempting) => void },
   seen: Seen,
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT } = workflow;
   const bounds = { run: claim.run.id, workflow: workflow.name, timeout, timeoutMs: millisecondsOf(timeout) };
   return confined(bounds, needs.clock, async (attempting) => {
+    needs.begun(attempting);
     const context = contextOf(workflow, claim, github, { ...needs, seen, attempting, holds: () => needs.holds(claim) });
     const { dedupe } = workflow;
     if (dedupe) {

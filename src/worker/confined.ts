@@ -9,8 +9,12 @@ export type Attempting = {
   readonly workflow: string;
   /** The attempt has ended; whatever still happens in its name has no effect. */
   readonly over: boolean;
-  /** Aborts when the attempt is over. */
+  /** The service is stopping: what has begun may finish, and nothing new begins. */
+  readonly stopping: boolean;
+  /** Aborts when the attempt is over, or the service is stopping. */
   readonly signal: AbortSignal;
+  /** Tells the attempt that the service is stopping. */
+  stop(): void;
   /** Ends the attempt with this outcome, unless it has ended. Whether it did. */
   end(outcome: Outcome): boolean;
   /** Registers what is done when the attempt is over. */
@@ -39,6 +43,7 @@ export function confined(
     const endings: (() => void)[] = [];
     let intervals: NodeJS.Timeout[] = [];
     let over = false;
+    let stopping = false;
     let abort: AbortController | undefined;
     const cancel = clock.alarm(clock.now() + timeoutMs, () => attempting.end(timedOut(workflow, timeout)));
     const attempting: Attempting = {
@@ -47,11 +52,18 @@ export function confined(
       get over() {
         return over;
       },
+      get stopping() {
+        return stopping;
+      },
       // Made when it is asked for: few workflows do, and each would pay for it.
       get signal() {
         abort ??= new AbortController();
-        if (over) abort.abort();
+        if (over || stopping) abort.abort(over ? OVER : STOPPING);
         return abort.signal;
+      },
+      stop() {
+        stopping = true;
+        abort?.abort(STOPPING);
       },
       end(outcome) {
         if (over) return false;
@@ -61,7 +73,7 @@ export function confined(
         const left = intervals.filter(isRunning);
         left.forEach(clearInterval);
         resolve(left.length > 0 && outcome.status !== "failure" ? leftRunning(workflow, left.length) : outcome);
-        abort?.abort(new Error("The attempt is over."));
+        abort?.abort(OVER);
         return true;
       },
       onEnd: (ending) => void endings.push(ending),
@@ -76,6 +88,9 @@ export function confined(
       .then(attempting.end);
   });
 }
+
+const OVER = new Error("The attempt is over.");
+const STOPPING = new Error("The service is stopping.");
 
 function timedOut(workflow: string, timeout: string): Outcome {
   const reason = `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;

@@ -9,6 +9,7 @@ import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./confined.ts";
 import { type Keeping, keptJson, keptReason } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
+import { mayGoOn } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -65,6 +66,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
       if (earlier) return earlier.result as Result;
       requireNew(begun, name);
       await endWhenLost(needs, `the step ${name}`);
+      refuseWhenOver(attempting, `the step ${name}`);
       const startedAt = clock.now();
       const keep = (end: Pick<Step, "result" | "error">) =>
         insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
@@ -105,10 +107,10 @@ function until(needs: Pick<ContextNeeds, "attempting" | "holds">, github: GitHub
   ) as GitHub;
 }
 
-function refuseWhenOver({ over, workflow }: Attempting, what: string): void {
-  if (!over) return;
+function refuseWhenOver(attempting: Attempting, what: string): void {
+  if (mayGoOn(attempting)) return;
   throw new PermanentFailure({
-    tried: `beginning ${what} of ${workflow}`,
+    tried: `beginning ${what} of ${attempting.workflow}`,
     happened: "the attempt is over",
     remedy: "Await everything that the workflow starts, and stop when `signal` aborts.",
   });

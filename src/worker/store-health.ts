@@ -11,6 +11,8 @@ export type StoreHealth = {
    * Rejects only with what is not the store's fault.
    */
   insist<T>(write: () => Promise<T>, kind?: WriteKind): Promise<T>;
+  /** From now on every write is tried once, and those that are waited for once more. */
+  stopInsisting(): void;
 };
 
 /**
@@ -24,6 +26,8 @@ export const STORE_RETRY_MS = 1000;
 
 export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHealth {
   const failing = new Set<WriteKind>();
+  const waiting = new Set<() => void>();
+  let insists = true;
 
   async function watch<T>(write: Promise<T>, kind: WriteKind): Promise<T> {
     try {
@@ -44,6 +48,15 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHe
     failing.clear();
   }
 
+  async function retryPause(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.alarm(clock.now() + STORE_RETRY_MS, resolve);
+    waiting.add(resolve);
+    await promise;
+    waiting.delete(resolve);
+    cancel();
+  }
+
   return {
     watch,
     async insist(write, kind = "adds") {
@@ -51,10 +64,14 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHe
         try {
           return await watch(write(), kind);
         } catch (error) {
-          if (!(error instanceof StoreUnavailable)) throw error;
-          await new Promise<void>((resolve) => void clock.alarm(clock.now() + STORE_RETRY_MS, resolve));
+          if (!(error instanceof StoreUnavailable) || !insists) throw error;
+          await retryPause();
         }
       }
+    },
+    stopInsisting() {
+      insists = false;
+      for (const goOn of waiting) goOn();
     },
   };
 }

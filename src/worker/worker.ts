@@ -15,9 +15,10 @@ import { waitingCallers } from "./callers.ts";
 import { followElsewhere } from "./elsewhere.ts";
 import { keptEvent, keptReason } from "./kept.ts";
 import { every, pump } from "./pump.ts";
+import { orderlyStop } from "./stopping.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
-export type WorkerNeeds = Omit<AttemptNeeds, "insist" | "holds" | "surelyHolds"> & {
+export type WorkerNeeds = Omit<AttemptNeeds, "insist" | "holds" | "surelyHolds" | "stopping"> & {
   readonly store: RunStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -42,8 +43,11 @@ export type Worker = {
   check(): Promise<void>;
   /** Lets the callers who still wait go, with nothing to say. */
   dismissCallers(): void;
-  /** Takes no more runs, lets those in flight end for so many milliseconds, and gives the rest back to the store. */
-  drain(milliseconds: number): Promise<void>;
+  /**
+   * Takes no more runs and lets those in flight go on. For the last part of the time their signals are aborted and they
+   * begin nothing new, but what they have on the wire may be answered. Then they end, and are given back to the store.
+   */
+  drain(milliseconds: number, lastMilliseconds?: number): Promise<void>;
 };
 
 /** Bounds the memory that runs in flight take; GitHub's connections have a bound of their own. */
@@ -79,6 +83,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   /** When the claims in flight were last extended. */
   let extendedAt = 0;
   const health = storeHealth(needs);
+  const stopping = orderlyStop();
   const claiming = pump(clock, claimDue, (error) => {
     report(error);
     return clock.now() + STORE_RETRY_MS;
@@ -146,7 +151,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
 
   async function perform(claim: Claim, token: string | undefined): Promise<void> {
     const { attempt, settlement } = await observe.attempt(claim, () =>
-      attemptRun(claim, token, { ...needs, insist: health.insist, holds, surelyHolds }),
+      attemptRun(claim, token, { ...needs, insist: health.insist, holds, surelyHolds, stopping }),
     );
     await conclude(claim, attempt, settlement);
   }
@@ -162,8 +167,24 @@ export function startWorker(needs: WorkerNeeds): Worker {
     observe.settled(run);
   }
 
+  /** Resolves when nothing is in flight, or after so many milliseconds. */
+  async function restsWithin(milliseconds: number): Promise<void> {
+    let isLate = false;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.alarm(clock.now() + milliseconds, () => {
+      isLate = true;
+      resolve();
+    });
+    while (inFlight.size > 0 && !isLate) await Promise.race([Promise.allSettled(inFlight.values()), late]);
+    cancel();
+  }
+
   /** A mistake of ours ends the run. When not even that can be stored, the claim is not extended any more, and lapses. */
   async function giveUp(claim: Claim, token: string | undefined, error: unknown): Promise<void> {
+    if (stopping.begun && error instanceof StoreUnavailable) {
+      log.warn({ run: claim.run.id, err: error }, "the run could not be given back: the store cannot be written");
+      return;
+    }
     const show = token ? needs.hide(token) : undefined;
     const note = (err: unknown) =>
       log.error({ run: claim.run.id, err }, "an attempt met an error of the service's own");
@@ -186,18 +207,6 @@ export function startWorker(needs: WorkerNeeds): Worker {
     } catch (error) {
       report(error);
     }
-  }
-
-  /** An attempt that did not end in time is as if it had been interrupted; the run is due again at once. */
-  async function giveBack(claim: Claim): Promise<void> {
-    const now = clock.now();
-    const reason = "The service was stopped before the attempt ended.";
-    const attempt = endedAttempt(claim, now, { outcome: "interrupted", reason, kind: undefined });
-    const settlement: Settlement = claim.run.ownToken
-      ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
-      : { status: "queued", dueAt: now, counts: false, reason, http: undefined, kind: undefined };
-    const settled = await store.settle(claim, attempt, settlement);
-    if (settled) observe.settled(settled);
   }
 
   return {
@@ -233,15 +242,18 @@ export function startWorker(needs: WorkerNeeds): Worker {
       if (stopped) throw new Error("the worker is stopping");
     },
     dismissCallers: callers.dismiss,
-    async drain(milliseconds) {
+    async drain(milliseconds, lastMilliseconds = milliseconds / 5) {
       stopped = true;
       claiming.stop();
       stopWaking();
       stopForgetting();
       elsewhere.stop();
-      const late = new Promise<void>((resolve) => void clock.alarm(clock.now() + milliseconds, resolve));
-      await Promise.race([Promise.allSettled(inFlight.values()), late]);
-      await Promise.allSettled([...inFlight.keys()].map(giveBack));
+      await restsWithin(milliseconds - lastMilliseconds);
+      stopping.begin();
+      await restsWithin(lastMilliseconds);
+      health.stopInsisting();
+      stopping.end();
+      while (inFlight.size > 0) await Promise.allSettled(inFlight.values());
       callers.dismiss();
     },
   };

@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, it, type TestContext } from "node:test";
+import type { AppOptions } from "../src/app.ts";
+import type { Context, Json, Workflow } from "../src/index.ts";
+import { type MovedClock, movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { readHistory } from "./support/history.ts";
+import { send, startService } from "./support/service.ts";
+
+/** How long runs go on before their signals are aborted, and how long what they have begun may then take, ms. */
+const [GO_ON_MS, LAST_MS] = [8000, 2000];
+
+const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
+
+/** GitHub that answers when the test says so. */
+async function heldGitHub(t: TestContext) {
+  const requests: string[] = [];
+  const open: ServerResponse[] = [];
+  let cut = 0;
+  const server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    open.push(response);
+    response.on("close", () => void (response.writableFinished || cut++));
+    request.resume();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  t.after(() => void server.close());
+  t.after(() => void server.closeAllConnections());
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    answer: (status: number) => void open.shift()?.writeHead(status).end(),
+    /** Requests that the service ended before they were answered. */
+    cut: () => cut,
+  };
+}
+
+type Given = Context<{ readonly body: Json }>;
+
+/** The service with one workflow at /work in front of that GitHub, and a run of it that has begun. */
+async function serviceWithRun(
+  t: TestContext,
+  run: (context: Given) => Promise<unknown>,
+  options: AppOptions & { readonly workflow?: Partial<Workflow>; readonly body?: object } = {},
+) {
+  const github = await heldGitHub(t);
+  const dataDir = temporaryFolder(t);
+  const clock = movedClock();
+  let begun = 0;
+  const workflow: Workflow = {
+    name: "work",
+    on: { http: { path: "/work", body: ANYTHING, tokenField: "github_token" } },
+    run: (context: Given) => {
+      begun++;
+      return run(context);
+    },
+    ...options.workflow,
+  };
+  const start = () =>
+    startService(t, {
+      settings: { DATA_DIR: dataDir, GITHUB_API_URL: github.url },
+      options: { clock, ...options, workflows: [{ workflow, file: "work.ts" }] },
+    });
+  const service = await start();
+  await send(service.url, {
+    method: "POST",
+    path: "/work",
+    headers: { prefer: "respond-async" },
+    body: JSON.stringify(options.body ?? {}),
+  });
+  await until("the run has begun", () => begun === 1);
+  /** SIGTERM does the same. */
+  const stop = async () => {
+    const closed = service.app.close();
+    const due = clock.now() + GO_ON_MS;
+    await until("the stop has begun", () => clock.next() === due || isNear(clock.next(), due));
+    return { closed };
+  };
+  const history = () =>
+    readHistory(dataDir).map(({ status, attempts }) => [status, attempts.map((each) => each.outcome)]);
+  return { github, clock, service, start, stop, history, begun: () => begun };
+}
+
+/** The deadline of the stop is kept by another clock, to a few milliseconds. */
+const isNear = (at: number | undefined, due: number) => at !== undefined && at <= due && at > due - 1000;
+
+/** Resolves when the signals are aborted and the end of the last part is waited for. */
+const lastPart = (clock: MovedClock) =>
+  until("the last part has begun", () => (clock.next() ?? Number.POSITIVE_INFINITY) <= clock.now() + LAST_MS);
+
+/** What a workflow is told when it begins something. */
+const outcomeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => "done",
+    (error: Error) => error.message,
+  );
+
+describe("an orderly stop", () => {
+  it("aborts the signal, then sends nothing more, then gives the run back", async (t) => {
+    let told = "";
+    const { github, clock, stop, history } = await serviceWithRun(t, async ({ signal, github: { dispatch } }) => {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      told = await outcomeOf(dispatch("acme/shop", "late", {}));
+      return { told };
+    });
+    const { closed } = await stop();
+    clock.move(GO_ON_MS);
+    await closed;
+    assert.match(told, /github\.dispatch of work failed: the attempt is over/);
+    assert.deepEqual(github.requests, []);
+    assert.deepEqual(history(), [["queued", ["stopped"]]]);
+  });
+
+  it("leaves a workflow that hears no signal behind, and nothing that it still does has an effect", async (t) => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const told: string[] = [];
+    const { github, clock, stop, history } = await serviceWithRun(t, async ({ github: { dispatch }, step }) => {
+      await released;
+      told.push(await outcomeOf(dispatch("acme/shop", "late", {})), await outcomeOf(step("late", () => 1)));
+    });
+    const { closed } = await stop();
+    clock.move(GO_ON_MS);
+    await lastPart(clock);
+    clock.move(LAST_MS);
+    await closed;
+    assert.deepEqual(history(), [["queued", ["stopped"]]]);
+    release();
+    await until("both were rejected", () => told.length === 2);
+    assert.match(told.join(), /github\.dispatch of work failed.*the step late of work failed/);
+    assert.deepEqual(github.requests, []);
+  });
+
+  it("waits for the answer to what is on the wire, and a run that succeeds by it has succeeded", async (t) => {
+    let signal: AbortSignal | undefined;
+    const { github, clock, stop, history } = await serviceWithRun(t, async (context) => {
+      signal = context.signal;
+      await context.github.dispatch("acme/shop", "deployed", {});
+      return { sent: true };
+    });
+    await until("it is on the wire", () => github.requests.length === 1);
+    const { closed } = await stop();
+    clock.move(GO_ON_MS);
+    await until("the signal is aborted", () => signal?.aborted === true);
+    github.answer(204);
+    await closed;
+    assert.deepEqual(history(), [["success", ["success"]]]);
+    assert.equal(github.requests.length, 1);
+  });
+
+  it("keeps the result of a step that finishes in the last part", async (t) => {
+    const results: unknown[] = [];
+    const { github, clock, start, stop, history } = await serviceWithRun(t, async ({ step, github: { dispatch } }) => {
+      results.push(await step("dispatch", () => dispatch("acme/shop", "deployed", {}).then(() => "sent")));
+      await step("after", () => "done");
+      return {};
+    });
+    await until("it is on the wire", () => github.requests.length === 1);
+    const { closed } = await stop();
+    clock.move(GO_ON_MS);
+    await lastPart(clock);
+    github.answer(204);
+    await closed;
+    assert.deepEqual(history(), [["queued", ["stopped"]]]);
+    await start();
+    await until("it has ended", () => history()[0]?.[0] === "success");
+    assert.deepEqual([github.requests.length, results], [1, ["sent", "sent"]]);
+  });
+
+  it("aborts what is still on the wire before it gives the run back, which goes on after the next start", async (t) => {
+    const { github, clock, stop, start, history } = await serviceWithRun(t, async ({ github: { dispatch } }) => {
+      await dispatch("acme/shop", "deployed", {});
+      return {};
+    });
+    await until("it is on the wire", () => github.requests.length === 1);
+    const { closed } = await stop();
+    clock.move(GO_ON_MS);
+    await lastPart(clock);
+    clock.move(LAST_MS);
+    await closed;
+    await until("the connection is closed", () => github.cut() === 1);
+    assert.deepEqual(history(), [["queued", ["stopped"]]]);
+    github.answer(204);
+    await start();
+    await until("it is sent again", () => github.requests.length === 2);
+    github.answer(204);
+    await until("it has ended", () => history()[0]?.[0] === "success");
+  });
+
+  it("makes no further try of a request that failed before", async (t) => {
+    const { promise: waited, resolve: goOn } = Promise.withResolvers<void>();
+    const tries: number[] = [];
+    const waiting = (ms: number) => {
+      tries.push(ms);
+      return waited;
+    };
+    const { github, clock, stop, history } = await serviceWithRun(
+      t,
+      async ({ github: { dispatch } }) => {
+        // A workflow that takes any failure for an answer.
+        await dispatch("acme/shop", "deployed", {}).catch(() => {});
+        return {};
+      },
+      { wait: waiting },
+    );
+    await until("it is on the wire", () => github.requests.length === 1);
+    github.answer(502);
+    await until("it waits for the next try", () => tries.length === 1);
+    const { closed } = await stop();
+    clock.move(GO_ON_MS);
+    await lastPart(clock);
+    goOn();
+    await closed;
+    assert.deepEqual(history(), [["queued", ["stopped"]]]);
+    assert.equal(github.requests.length, 1);
+  });
+
+  it("ends a run that came with a token, which no later attempt has", async (t) => {
+    const { clock, stop, history } = await serviceWithRun(t, () => new Promise(() => {}), {
+      body: { github_token: "ghp_callersOwn0123456789abcdefABCDEF01" },
+    });
+    const { closed } = await stop();
+    clock.move(GO_ON_MS);
+    await lastPart(clock);
+    clock.move(LAST_MS);
+    await closed;
+    assert.deepEqual(history(), [["failure", ["stopped"]]]);
+  });
+});
+
+describe("an attempt whose time is up", () => {
+  it("makes no further try of a request that failed before", async (t) => {
+    const { promise: waited, resolve: goOn } = Promise.withResolvers<void>();
+    const tries: number[] = [];
+    const waiting = (ms: number) => {
+      tries.push(ms);
+      return waited;
+    };
+    let told = "";
+    const { github, clock, history } = await serviceWithRun(
+      t,
+      async ({ github: { dispatch } }) => {
+        told = await outcomeOf(dispatch("acme/shop", "deployed", {}));
+      },
+      { wait: waiting, workflow: { timeout: "5s", retry: false } },
+    );
+    await until("it is on the wire", () => github.requests.length === 1);
+    github.answer(502);
+    await until("it waits for the next try", () => tries.length === 1);
+    clock.move(5000);
+    await until("it has failed", () => history()[0]?.[0] === "failure");
+    goOn();
+    await until("the workflow is told", () => told !== "");
+    assert.equal(github.requests.length, 1);
+  });
+
+  it("aborts what it has on the wire", async (t) => {
+    const { github, clock, history } = await serviceWithRun(
+      t,
+      async ({ github: { dispatch } }) => dispatch("acme/shop", "deployed", {}),
+      { workflow: { timeout: "5s", retry: false } },
+    );
+    await until("it is on the wire", () => github.requests.length === 1);
+    clock.move(5000);
+    await until("it has failed", () => history()[0]?.[0] === "failure");
+    await until("the connection is closed", () => github.cut() === 1);
+  });
+});
