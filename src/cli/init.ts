@@ -84,22 +84,33 @@ it("announces nothing else", async () => {
 });
 `;
 
-const argocdText = (name: string) => `# Below \`data\` in the ConfigMap argocd-notifications-cm.
-service.webhook.${name}: |
-  url: http://gh-runner:9555/${name}
-  headers:
-    - name: Authorization
-      value: Bearer $gh-runner-token
-    - name: Prefer
-      value: respond-async
-template.${name}: |
-  webhook:
-    ${name}:
-      method: POST
-      body: |
-        {"application": {{ .app.metadata.name | toJson }}}
-trigger.on-${name}: |
-  - when: app.status.operationState != nil and app.status.operationState.phase == 'Succeeded' and app.status.health.status == 'Healthy'
-    send: [${name}]
+/** Each file has its field manager: the server takes away what one applied before and no longer applies. */
+const argocdText = (
+  name: string,
+) => `# Adds three keys to a ConfigMap of ArgoCD. Change the address if the service is not in the namespace gh-runner. Apply it with
+#   kubectl apply --server-side --field-manager=gh-runner-${name} -f ${name}.argocd.yaml
+# With another field manager, ArgoCD's next upgrade or the next file like this one removes these keys.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: argocd-notifications-cm
+  namespace: argocd
+data:
+  service.webhook.${name}: |
+    url: http://gh-runner.gh-runner.svc:9555/${name}
+    headers:
+      - name: Authorization
+        value: Bearer $gh-runner-token
+      - name: Prefer
+        value: respond-async
+  template.${name}: |
+    webhook:
+      ${name}:
+        method: POST
+        body: |
+          {"application": {{ .app.metadata.name | toJson }}}
+  trigger.on-${name}: |
+    - when: app.status?.operationState?.phase == 'Succeeded' and app.status?.health?.status == 'Healthy'
+      send: [${name}]
 # Subscribe an application with the annotation notifications.argoproj.io/subscribe.on-${name}.${name}: ""
 `;

@@ -68,6 +68,16 @@ export const APPLICATIONS = {
     triggers: false,
     revision: null,
   },
+  "that is synced and whose health nobody has assessed": {
+    app: application("pr-10", { source: DEPLOYMENT }, { ...status("Succeeded", ""), health: undefined }),
+    triggers: false,
+    revision: null,
+  },
+  "that has an empty status": {
+    app: application("pr-11", { source: DEPLOYMENT }, {}),
+    triggers: false,
+    revision: null,
+  },
   "that has no status yet": { app: application("pr-6", { source: DEPLOYMENT }), triggers: false, revision: null },
   "that is being synced": {
     app: application("pr-7", { source: DEPLOYMENT }, status("Running", "Healthy", { revision: REVISION })),

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export type Block = {
@@ -17,4 +17,12 @@ export function documentOf(path: string): { text: string; blocks: readonly Block
     return { language, text: block, ...(file === undefined ? {} : { file }) };
   });
   return { text, blocks };
+}
+
+/** Every text of the project that tells people what to do: documents, manifests, and what the program itself prints. */
+export function allTexts(): readonly { readonly file: string; readonly text: string }[] {
+  const places = ["*.md", "Dockerfile", "compose.yaml", "{docs,deploy,examples,scripts,src,bench,.github}/**/*.*"];
+  return globSync(places, { cwd: ROOT })
+    .filter((file) => /(^Dockerfile|\.(md|ts|ya?ml|tpl|txt|sh|json))$/.test(file))
+    .map((file) => ({ file, text: readFileSync(ROOT + file, "utf8") }));
 }

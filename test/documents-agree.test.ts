@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { load } from "js-yaml";
+import { SERVER_LIMITS } from "../src/server.ts";
+import { allTexts, documentOf } from "./support/documents.ts";
+import { objectsIn } from "./support/kubectl.ts";
+
+const texts = allTexts();
+const found = (pattern: RegExp) =>
+  texts.flatMap(({ file, text }) => [...text.matchAll(pattern)].map(([, value = ""]) => ({ file, value })));
+const textOf = (file: string) => texts.find((each) => each.file === file)?.text ?? assert.fail(file);
+
+/** Objects that ArgoCD's installation makes: an upgrade applies them again. */
+const ARGOCDS = /argocd-notifications-(cm|secret)|deploy\/argocd\b|\.argocd\.yaml/;
+
+/** Commands with their continued lines, as they stand in a document, in a comment or in a string. */
+const commandsIn = (text: string) =>
+  [...text.matchAll(/kubectl (?:[^\n`\\]|\\\n)*/g)].map(([command]) => command.replace(/\\\n\s*/g, " "));
+
+describe("every document, manifest and help text", () => {
+  it("keeps our keys in ArgoCD's objects: applied by the server, for our field manager", () => {
+    const applied = texts.flatMap(({ file, text }) =>
+      commandsIn(text)
+        .filter((command) => /\b(apply|create|replace|edit)\b/.test(command) && ARGOCDS.test(command))
+        .map((command) => ({ file, command })),
+    );
+    assert.deepEqual([...new Set(applied.map(({ file }) => file))].sort(), [
+      "README.md",
+      "deploy/argocd/argocd-notifications-cm.yaml",
+      "docs/first-workflow.md",
+      "src/cli/init.ts",
+    ]);
+    for (const { file, command } of applied) {
+      assert.match(command, /^kubectl apply --server-side --field-manager=gh-runner(-\S+)? /, `${file}: ${command}`);
+    }
+    // A reader follows the flag alone, too. Only the table that compares the ways, in docs/kubernetes.md, has it without.
+    for (const { file, value } of found(/^(?!\|)(.*--server-side.*)$/gm)) {
+      assert.match(value, /--field-manager=gh-runner/, file);
+    }
+  });
+
+  it("asks the same of an application before it notifies, and errs for none", () => {
+    const { data } = objectsIn(textOf("deploy/argocd/argocd-notifications-cm.yaml"))[0];
+    const [{ when }] = load(data["trigger.on-environment-ready"]) as [{ when: string }];
+    const conditions = found(/^[\s#]*- when: (.*)$/gm);
+    assert.deepEqual(conditions.map(({ file }) => file).sort(), [
+      "README.md",
+      "deploy/argocd/argocd-notifications-cm.yaml",
+      "docs/first-workflow.md",
+      "src/cli/init.ts",
+    ]);
+    for (const { file, value } of conditions) assert.equal(value, when, file);
+  });
+
+  it("names the service by an address that is found from every namespace", () => {
+    const service = objectsIn(textOf("deploy/kubernetes/base/service.yaml"))[0];
+    const namespace = objectsIn(textOf("deploy/kubernetes/base/namespace.yaml"))[0];
+    const address = `${service.metadata.name}.${namespace.metadata.name}.svc:${service.spec.ports[0].port}`;
+    const addresses = found(/(?<![\w/.-])(?:https?:\/\/)?(gh-runner[\w.-]*:\d+)/g);
+    assert.ok(addresses.length >= 6);
+    for (const { file, value } of addresses) assert.equal(value, address, file);
+  });
+
+  it("leaves the service one time to stop, longer than it takes", () => {
+    const times = found(/(?:--stop-timeout[ =]|stop_grace_period: |terminationGracePeriodSeconds: )(\d+)/g);
+    const files = new Set(times.map(({ file }) => file));
+    for (const file of ["README.md", "compose.yaml", "docs/container.md"]) assert.ok(files.has(file), file);
+    assert.ok([...files].some((file) => file.startsWith("deploy/kubernetes/")));
+    assert.ok([...files].some((file) => file.startsWith("deploy/helm/")));
+    assert.deepEqual([...new Set(times.map(({ value }) => value))], ["30"]);
+    // Every command that starts the container has it: Docker kills after 10 s by itself.
+    for (const { file, value } of found(/(docker run (?!--rm)(?:[^\n`\\]|\\\n)*)/g)) {
+      assert.match(value, /--stop-timeout 30\b/, file);
+    }
+    // Beside what is in flight: 5 s before SIGTERM in the Deployment, and 7 s, measured, for a database that hangs.
+    const preStop = found(/\bpreStop:(?:\s+#.*)?\s+sleep:\s+seconds: (\d+)/g).map(({ value }) => Number(value));
+    assert.ok(preStop.length > 0);
+    assert.ok(30 >= Math.max(...preStop) + SERVER_LIMITS.drainMs / 1000 + 7);
+  });
+
+  it("says which ArgoCD sends a repository_dispatch itself", () => {
+    const { text } = documentOf("README.md");
+    assert.match(text, /ArgoCD 3\.4\.0 and newer can send a `repository_dispatch`/);
+    assert.deepEqual(found(/(3\.3\.7)/g), []);
+  });
+});
