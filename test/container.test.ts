@@ -139,7 +139,7 @@ describe("the image", { skip: withoutContainers }, () => {
   });
 
   it("starts by the command of the README", async (t) => {
-    const line = "docker run --name gh-runner -p 9555:9555 gh-runner";
+    const line = "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 gh-runner";
     const readme = readFileSync(join(ROOT, "README.md"), "utf8");
     assert.ok(readme.includes(`\n${line}\n`) && readme.includes("\ndocker build -t gh-runner .\n"));
     // In a network of its own: elsewhere on this machine the port may be taken.

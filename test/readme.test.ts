@@ -20,7 +20,10 @@ const COMMANDS = {
 } as const;
 
 /** What test/container.test.ts does with podman. */
-const IN_CONTAINERS = ["docker build -t gh-runner .", "docker run --name gh-runner -p 9555:9555 gh-runner"];
+const IN_CONTAINERS = [
+  "docker build -t gh-runner .",
+  "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 gh-runner",
+];
 
 const RUN_BY_CI = ["npm ci && npm run demo", "npm ci --omit=dev && node sandbox/demo.ts", "npm cit", "npm run check"];
 
