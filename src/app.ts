@@ -159,7 +159,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     webhookSecret: config.githubWebhookSecret,
     fluxKey: config.fluxHmacKey,
     variable: (name) => variables[name],
-    runs: { list: store.list, get: store.get, rerun: (id: string) => worker.rerun(id, tracing?.note()) },
+    runs: {
+      list: store.list,
+      get: store.get,
+      rerun: (id, options) => worker.rerun(id, { ...options, trace: tracing?.note() }),
+    },
     checkReady: worker.check,
     metrics: metrics.expose,
     inbound: tracing?.inbound,

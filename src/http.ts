@@ -115,9 +115,9 @@ export function httpApp(needs: HttpNeeds): Hono {
   );
   app.onError((error, c) => {
     if (error instanceof Refusal) {
-      const { status, message: reason, headers } = error;
+      const { status, message: reason, headers, more } = error;
       log.info({ path: c.req.path, status, reason }, "request refused");
-      return problem(status, secrets.scrub(reason), headers);
+      return problem(status, secrets.scrub(reason), headers, more);
     }
     if (error instanceof StoreUnavailable) {
       return problem(503, "The database cannot be used at the moment, and nothing was stored: send it again.", {

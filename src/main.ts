@@ -126,6 +126,7 @@ runs
   .command("rerun [run]")
   .description("queue a run that has ended again, or all that failed lately")
   .option("--failed", "every failed run; needs --since")
+  .option("--even-if-older", "although its group has a newer run; not with --failed")
   .option("--since <duration>", "with --failed: accepted within this time, such as 30m, 2h or 3d")
   .option(...JSON_OPTION)
   .action(async (id, options) => {

@@ -121,6 +121,21 @@ describe("the page", () => {
     assert.equal((await reader.read()).done, true);
   });
 
+  it("asks before it re-runs a run whose group has a newer one, without a script", async (t) => {
+    const { github, url } = await startService(t);
+    const older = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
+    deploy(github, "pr-1", "new");
+    const newer = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
+    const asked = await post(url, `/runs/${older}/rerun`);
+    assert.equal(asked.status, 409);
+    assert.match(asked.text, new RegExp(`It was not re-run.*newer run: ${newer}`));
+    assert.equal(github.dispatches.length, 1);
+    const [, action = ""] = /action="([^"]*)"><button>Re-run this older one anyway/.exec(asked.text) ?? [];
+    const insisted = await post(url, action);
+    assert.deepEqual([insisted.status, insisted.headers.location], [303, `/runs/${older}`]);
+    await until("it is dispatched", () => github.dispatches.length === 2);
+  });
+
   it("names a run without a group after its workflow", async (t) => {
     const folder = workflowsFolder(t, { "nightly-tidy.ts": httpWorkflow("nightly-tidy", "return {};") });
     const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });

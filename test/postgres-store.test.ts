@@ -69,9 +69,9 @@ function atItsTime(store: RunStore, time: TestClock): RunStore {
       await at(lease.now);
       return store.claim(lease);
     },
-    async rerun(id, now, trace) {
+    async rerun(id, now, options) {
       await at(now);
-      return store.rerun(id, now, trace);
+      return store.rerun(id, now, options);
     },
     async scheduledUntil(workflow, now) {
       await at(now);

@@ -15,8 +15,8 @@ const ASYNC = { prefer: "respond-async" };
 const UNKNOWN_ID = "00000000-0000-4000-8000-000000000000";
 
 const get = (url: string, path: string, headers = {}) => send(url, { path, headers });
-const rerun = (url: string, id: string, headers = {}) =>
-  send(url, { method: "POST", path: `/api/runs/${id}/rerun`, headers });
+const rerun = (url: string, id: string, query = "") =>
+  send(url, { method: "POST", path: `/api/runs/${id}/rerun${query}` });
 const idOf = (answer: HttpAnswer) => String(answer.headers["x-run-id"]);
 const idsIn = (answer: HttpAnswer): string[] => answer.json.runs.map(({ id }: { id: string }) => id);
 
@@ -199,6 +199,25 @@ describe("POST /api/runs/{id}/rerun", () => {
     const ownToken = idOf(await notify(url, { application: "main", github_token: TOKEN }));
     assert.match((await rerun(url, ownToken)).json.detail, /token of its own, which is not stored/);
     assert.equal((await rerun(url, failure)).status, 202);
+  });
+
+  it("answers 409 that names the newer run of the group, unless evenIfOlder says that it does not matter", async (t) => {
+    const { github, url } = await startService(t);
+    const older = idOf(await notify(url, { application: "pr-1" }));
+    deploy(github, "pr-1", "new");
+    const newer = idOf(await notify(url, { application: "pr-1" }));
+    const answer = await rerun(url, older);
+    assert.deepEqual([answer.status, answer.json.notNeeded], [409, true]);
+    assert.match(answer.json.detail, new RegExp(`newer run: ${newer} \\(success\\).*add \\?evenIfOlder=true`));
+    assert.equal((await rerun(url, older, "?evenIfOlder=false")).status, 409);
+    const wrong = await rerun(url, older, "?evenIfOlder=1");
+    assert.deepEqual([wrong.status, wrong.json.detail], [400, "evenIfOlder must be true or false."]);
+    const misspelt = await rerun(url, older, "?evenifolder=true");
+    assert.deepEqual([misspelt.status, misspelt.json.detail], [400, "The query takes only evenIfOlder."]);
+    assert.equal(github.dispatches.length, 1);
+    assert.equal((await rerun(url, older, "?evenIfOlder=true")).status, 202);
+    await ended(url, older);
+    assert.equal(github.dispatches.length, 2);
   });
 });
 
@@ -454,9 +473,15 @@ describe("/openapi.json", () => {
       assert.equal(answer.status, status);
       assert.deepEqual(deviations(document, "POST /dispatch", answer), []);
     }
-    const again = await rerun(url, failure);
-    assert.equal(again.status, 202);
-    assert.deepEqual(deviations(document, "POST /api/runs/{id}/rerun", again), []);
+    for (const [query, status] of [
+      ["", 409],
+      ["?evenIfOlder=yes", 400],
+      ["?evenIfOlder=true", 202],
+    ] as const) {
+      const again = await rerun(url, failure, query);
+      assert.equal(again.status, status);
+      assert.deepEqual(deviations(document, "POST /api/runs/{id}/rerun", again), []);
+    }
   });
 });
 

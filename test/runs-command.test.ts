@@ -155,15 +155,51 @@ describe("gh-runner runs rerun", () => {
     const { code, stdout, stderr } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
     assert.deepEqual([code, stderr], [0, ""], stdout);
     assert.match(stdout, new RegExp(`^${newer} +queued +environment-ready +pr-1$`, "m"));
-    assert.match(stdout, new RegExp(`^${older} +not needed +environment-ready +pr-1 +It, or a newer run`, "m"));
+    assert.match(
+      stdout,
+      new RegExp(`^${older} +not needed +environment-ready +pr-1 +Another run of the same group`, "m"),
+    );
     assert.match(stdout, /^1 re-run, 1 not needed, 0 refused, 0 failed$/m);
     const json = await runs(url, ["rerun", "--failed", "--since", "2h", "--json"]);
     assert.equal(json.code, 0);
     const told = JSON.parse(json.stdout);
     assert.deepEqual([told.rerun, told.refused, told.failed], [[], [], []]);
-    assert.deepEqual(told.notNeeded, [
-      { id: older, reason: "It, or a newer run of its group, is queued or under way." },
-    ]);
+    assert.deepEqual(
+      told.notNeeded.map(({ id }: { id: string }) => id),
+      [older],
+    );
+  });
+
+  it("--failed --since sends no older commit after a newer one that was dispatched since, and is content", async (t) => {
+    const { github, url } = await startService(t);
+    const older = await failing(url, "pr-1");
+    deploy(github, "pr-1", "new");
+    const newer = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
+    assert.equal(github.dispatches.length, 1);
+    const { code, stdout, stderr } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
+    assert.deepEqual([code, stderr], [0, ""], stdout);
+    assert.match(
+      stdout,
+      new RegExp(`^${older} +not needed +environment-ready +pr-1 +Its group has a newer run: ${newer}`, "m"),
+    );
+    assert.match(stdout, /^0 re-run, 1 not needed, 0 refused, 0 failed$/m);
+    assert.equal(github.dispatches.length, 1);
+  });
+
+  it("re-runs one run although its group has a newer one only with --even-if-older", async (t) => {
+    const { github, url } = await startService(t);
+    const older = await failing(url, "pr-1");
+    deploy(github, "pr-1", "new");
+    const newer = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
+    const without = await runs(url, ["rerun", older]);
+    assert.equal(without.code, 1);
+    assert.match(without.stderr, new RegExp(`newer run: ${newer} \\(success\\).*--even-if-older`));
+    assert.equal(github.dispatches.length, 1);
+    const withIt = await runs(url, ["rerun", older, "--even-if-older"]);
+    assert.deepEqual(withIt, { code: 0, stdout: `${older} is queued\n`, stderr: "" });
+    await until("it is dispatched", () => github.dispatches.length === 2);
+    const all = await runs(url, ["rerun", "--failed", "--since", "2h", "--even-if-older"]);
+    assert.deepEqual([all.code, all.stderr], [1, "--even-if-older is for one run: give its id.\n"]);
   });
 
   it("--failed --since complains when an older run of the group is in the way", async (t) => {
@@ -172,7 +208,7 @@ describe("gh-runner runs rerun", () => {
     const newer = await failing(url, "pr-1");
     const hang = github.fault({}, { kind: "hang" });
     t.after(() => hang.remove());
-    assert.equal((await runs(url, ["rerun", older])).code, 0);
+    assert.equal((await runs(url, ["rerun", older, "--even-if-older"])).code, 0);
     const { code, stdout } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
     assert.equal(code, 1);
     assert.match(stdout, new RegExp(`^${newer} +refused +environment-ready +pr-1 +Another run .*: ${older}`, "m"));

@@ -707,10 +707,51 @@ export function storeContract(
       const superseded = await store.accept(event({ group: "b" }), lease());
       await ended(store, { group: "b", input: 2 });
       for (const id of [succeeded, superseded.run]) {
-        assert.equal((await store.rerun(id, NOW)).status, "queued");
+        assert.equal((await store.rerun(id, NOW, { evenIfOlder: true })).status, "queued");
         assert.equal((await store.get(id))?.run.supersededBy, undefined);
         assert.equal((await store.get(id))?.run.outputs, undefined);
       }
+    });
+
+    promise("is not needed once its group has a newer run, however that one ended, and names it", async (store) => {
+      const skipped: Settlement = { status: "skipped", reason: "no" };
+      for (const [at, newerEnd] of [SUCCESS, skipped, FAILURE].entries()) {
+        const group = `g${at}`;
+        const older = await ended(store, { group }, FAILURE);
+        await ended(store, { group: `${group}, too` }, SUCCESS);
+        await ended(store, { group, workflow: "another" }, SUCCESS);
+        const between = await ended(store, { group, input: 2 }, FAILURE);
+        const newer = await ended(store, { group, input: 3 }, newerEnd);
+        for (const id of [older, between]) {
+          const rerun = await store.rerun(id, NOW + 100);
+          assert.equal(rerun.status, "notNeeded");
+          assert.match(refusal(rerun), new RegExp(`newer run: ${newer} \\(${newerEnd.status}\\)`));
+          assert.ok(rerun.status === "notNeeded" && rerun.canForce);
+          assert.equal(await statusOf(store, id), "failure");
+        }
+        assert.equal((await store.rerun(newer, NOW + 100)).status, "queued", "the newest may be run again");
+      }
+    });
+
+    promise("of an older run happens when it is asked for in so many words, each time anew", async (store) => {
+      const older = await ended(store, { group: "g" }, FAILURE);
+      const newer = await ended(store, { group: "g", input: 2 }, SUCCESS);
+      assert.equal((await store.rerun(older, NOW, { evenIfOlder: true })).status, "queued");
+      const again = await claimOne(store);
+      assert.equal(again.run.id, older);
+      await store.settle(again, attemptOf(again), SUCCESS);
+      assert.equal((await store.rerun(older, NOW)).status, "notNeeded", "the order of events counts, not of attempts");
+      assert.equal((await store.rerun(newer, NOW)).status, "queued");
+    });
+
+    promise("does not mind newer runs that take no turn in the group", async (store) => {
+      const failed = await ended(store, { group: "g" }, FAILURE);
+      const own = await store.accept(event({ group: "g", ownToken: true }), lease());
+      await store.settle(own.claim!, attemptOf(own.claim!), SUCCESS);
+      assert.equal((await store.rerun(failed, NOW)).status, "queued");
+      const alone = await ended(store, {}, FAILURE);
+      await ended(store, {}, SUCCESS);
+      assert.equal((await store.rerun(alone, NOW)).status, "queued", "runs without a group have no order");
     });
 
     promise("is refused for a run that has not ended, with the reason", async (store) => {
@@ -742,7 +783,7 @@ export function storeContract(
     promise("asked for twice at the same moment happens once", async (store) => {
       const failed = await ended(store, {}, FAILURE);
       const both = await Promise.all([store.rerun(failed, NOW), store.rerun(failed, NOW)]);
-      assert.deepEqual(both.map(({ status }) => status).toSorted(), ["queued", "refused"]);
+      assert.deepEqual(both.map(({ status }) => status).toSorted(), ["notNeeded", "queued"]);
     });
   });
 
@@ -877,8 +918,8 @@ function stepOf({ attempt }: Claim, name: string, end: Partial<Step> = { result:
 }
 
 function refusal(rerun: Awaited<ReturnType<RunStore["rerun"]>>): string {
-  assert.equal(rerun.status, "refused");
-  return rerun.status === "refused" ? rerun.reason : "";
+  assert.ok(rerun.status === "rejected" || rerun.status === "notNeeded", rerun.status);
+  return rerun.reason;
 }
 
 async function successorOf(store: RunStore, id: string): Promise<string> {
@@ -1091,17 +1132,23 @@ class Extend implements fc.AsyncCommand<Model, RunStore> {
 
 class RunAgain implements fc.AsyncCommand<Model, RunStore> {
   readonly nth: number;
-  constructor(nth: number) {
+  readonly evenIfOlder: boolean;
+  constructor(nth: number, evenIfOlder: boolean) {
     this.nth = nth;
+    this.evenIfOlder = evenIfOlder;
   }
   check = ({ runs }: Readonly<Model>) => runs.length > 0;
   async run(model: Model, store: RunStore): Promise<void> {
     const run = model.runs[this.nth % model.runs.length]!;
     const over = run.status !== "queued" && run.status !== "running";
     const allowed = over && !run.ownToken && !inGroup(model, run, "queued") && !inGroup(model, run, "running");
-    const rerun = await store.rerun(run.id, model.now);
-    assert.equal(rerun.status, allowed ? "queued" : "refused");
-    if (allowed)
+    const newer = model.runs
+      .slice(model.runs.indexOf(run) + 1)
+      .some((other) => run.group !== undefined && !other.ownToken && other.group === run.group);
+    const rerun = await store.rerun(run.id, model.now, { evenIfOlder: this.evenIfOlder });
+    const queued = allowed && (this.evenIfOlder || !newer);
+    assert.equal(rerun.status === "queued", queued);
+    if (queued)
       Object.assign(run, {
         status: "queued",
         dueAt: model.now,
@@ -1111,7 +1158,7 @@ class RunAgain implements fc.AsyncCommand<Model, RunStore> {
       });
     await holds(model, store);
   }
-  toString = () => `rerun(${this.nth})`;
+  toString = () => `rerun(${this.nth}, ${this.evenIfOlder})`;
 }
 
 /** What must hold after every step, by the store's own words; then, that they are the model's. */
@@ -1175,5 +1222,5 @@ const COMMANDS = [
     .map((facts) => new Settle(facts)),
   fc.constantFrom(1, 5000, LEASE_MS - 1, LEASE_MS).map((milliseconds) => new LetPass(milliseconds)),
   owner.map((name) => new Extend(name)),
-  fc.nat({ max: 20 }).map((nth) => new RunAgain(nth)),
+  fc.tuple(fc.nat({ max: 20 }), fc.boolean()).map(([nth, evenIfOlder]) => new RunAgain(nth, evenIfOlder)),
 ];

@@ -5,17 +5,24 @@ import { progress } from "./progress.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
 import { shortName, shortText, table } from "./table.ts";
 
-export type RerunOptions = { readonly failed?: true; readonly since?: string; readonly json?: true };
+export type RerunOptions = {
+  readonly failed?: true;
+  readonly since?: string;
+  readonly evenIfOlder?: boolean;
+  readonly json?: true;
+};
 
 /** Queues one ended run again, or with `failed` every failed one that was accepted within the duration `since`. */
-export async function rerunRuns(id: string | undefined, { failed, since, json }: RerunOptions): Promise<void> {
-  if (id !== undefined && !failed && since === undefined) return rerunOne(id, json);
+export async function rerunRuns(id: string | undefined, options: RerunOptions): Promise<void> {
+  const { failed, since, evenIfOlder, json } = options;
+  if (id !== undefined && !failed && since === undefined) return rerunOne(id, options);
+  if (evenIfOlder) throw new CommandError("--even-if-older is for one run: give its id.");
   if (id === undefined && failed && since !== undefined) return rerunFailed(Date.now() - parseDuration(since), json);
   throw new CommandError("Say which: either the id of a run, or --failed with --since, such as --failed --since 2h.");
 }
 
-async function rerunOne(id: string, json: true | undefined): Promise<void> {
-  const { text, said } = await serviceClient().rerun(id);
+async function rerunOne(id: string, { evenIfOlder = false, json }: RerunOptions): Promise<void> {
+  const { text, said } = await serviceClient().rerun(id, { evenIfOlder });
   process.stdout.write(json ? `${text}\n` : `${said.id} is ${said.status}\n`);
 }
 
@@ -91,27 +98,10 @@ async function rerunAll(client: ServiceClient, runs: readonly RunShown[]) {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.status === undefined) unreachable = error;
-      if (error.status === 409 && (await isDoneByNewer(client, run))) {
-        notNeeded.push({ run, reason: "It, or a newer run of its group, is queued or under way." });
-      } else (error.status === 409 ? refused : failed).push({ run, reason: error.message });
+      const list = error.notNeeded ? notNeeded : error.status === 409 ? refused : failed;
+      list.push({ run, reason: error.message });
     }
   }
   shown.clear();
   return { queued, notNeeded, refused, failed };
-}
-
-/** Whether a newer run of its group is queued or under way; the run itself counts, which somebody else may have re-run. */
-async function isDoneByNewer(client: ServiceClient, { id, ownToken, workflow, group, acceptedAt }: RunShown) {
-  if (ownToken) return false;
-  const pages = await Promise.all(
-    ["queued", "running"].map((status) => client.list({ status, workflow, group, limit: "100" })),
-  ).catch((error) => {
-    // It was refused, and that is what is told then.
-    if (!(error instanceof CommandError)) throw error;
-    return [];
-  });
-  const goingOn = pages.flatMap(({ said }) => said.runs).filter((each) => !each.ownToken);
-  return goingOn.some(
-    (each) => each.id === id || (group !== undefined && Date.parse(each.acceptedAt) > Date.parse(acceptedAt)),
-  );
 }

@@ -17,7 +17,7 @@ type Answer<T> = { readonly text: string; readonly said: T };
 export type ServiceClient = {
   list(query: Readonly<Record<string, string | undefined>>): Promise<Answer<RunPageShown>>;
   show(id: string): Promise<Answer<RunDetailShown>>;
-  rerun(id: string): Promise<Answer<RunShown>>;
+  rerun(id: string, options?: { evenIfOlder?: boolean }): Promise<Answer<RunShown>>;
 };
 
 /** Longer than the service takes when all is well, short enough for somebody who waits at a terminal. */
@@ -49,8 +49,10 @@ export function serviceClient(): ServiceClient {
       );
     }
     const body = parsed(text);
-    const detail = (body as { detail?: unknown } | null | undefined)?.detail;
-    if (status >= 400 && typeof detail === "string") throw new CommandError(detail, { status });
+    const { detail, notNeeded } = (body ?? {}) as { detail?: unknown; notNeeded?: unknown };
+    if (status >= 400 && typeof detail === "string") {
+      throw new CommandError(detail, { status, notNeeded: notNeeded === true });
+    }
     const read = schema.safeParse(body);
     if (status >= 300 || !read.success) {
       throw new CommandError(`${url} answered ${status}, but not as gh-runner does: check GH_RUNNER_URL.`, { status });
@@ -64,7 +66,8 @@ export function serviceClient(): ServiceClient {
       return ask("GET", `/api/runs?${new URLSearchParams(given)}`, runPageSchema);
     },
     show: async (id) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
-    rerun: async (id) => ask("POST", `/api/runs/${segment(id)}/rerun`, runSchema),
+    rerun: async (id, { evenIfOlder = false } = {}) =>
+      ask("POST", `/api/runs/${segment(id)}/rerun${evenIfOlder ? "?evenIfOlder=true" : ""}`, runSchema),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Context, Hono, MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../model/clock.ts";
 import type { Overview } from "../model/overview.ts";
-import { type Rerun, type RunStore, StoreUnavailable } from "../model/store.ts";
+import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
 import { assetPath, mountAssets } from "./assets.ts";
 import { type Door, openDoor } from "./door.ts";
 import type { GitHubWeb } from "./github-web.ts";
@@ -16,7 +16,9 @@ import { runPage } from "./run-page.ts";
 import type { AccountState } from "./strip.ts";
 
 export type DashboardNeeds = {
-  readonly runs: Pick<RunStore, "list" | "get"> & { rerun(id: string): Promise<Rerun> };
+  readonly runs: Pick<RunStore, "list" | "get"> & {
+    rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): Promise<Rerun>;
+  };
   readonly overview: Pick<Overview, "activity" | "refused" | "revision">;
   readonly accounts: () => readonly AccountState[];
   readonly live: Live;
@@ -70,7 +72,7 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
     return c.html(listPage(frame, { ...facts, query: { ...filter, before: cursor } }));
   });
 
-  const run = (refused?: string) =>
+  const run = (rejected?: RerunRejected) =>
     page(async (c, frame) => {
       const id = c.req.param("id") ?? "";
       const detail = await runs.get(id);
@@ -78,13 +80,13 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
         const text = "There is no run of this id. Ended runs are kept for RETAIN_DAYS, and then deleted.";
         return c.html(messagePage(frame, "No such run", text, { href: "/", text: "Show all runs" }), 404);
       }
-      return c.html(runPage(frame, { detail, web, now: clock.now(), refused }), refused === undefined ? 200 : 409);
+      return c.html(runPage(frame, { detail, web, now: clock.now(), rejected }), rejected === undefined ? 200 : 409);
     });
 
   const rerun = page(async (c) => {
     const id = c.req.param("id") ?? "";
-    const result = await runs.rerun(id);
-    if (result.status === "refused") return run(result.reason)(c);
+    const result = await runs.rerun(id, { evenIfOlder: c.req.query("evenIfOlder") === "true" });
+    if (result.status === "rejected" || result.status === "notNeeded") return run(result)(c);
     return c.redirect(`/runs/${encodeURIComponent(needs.scrub(id))}`, 303);
   });
 

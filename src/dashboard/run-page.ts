@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { Json, Run } from "../model/run.ts";
-import type { RunDetail } from "../model/store.ts";
+import type { RerunRejected, RunDetail } from "../model/store.ts";
 import { actionsUrl, commitOf, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
 import { name, nameText, visible, visibleJson } from "./names.ts";
@@ -13,11 +13,11 @@ export type RunFacts = {
   readonly detail: RunDetail;
   readonly web: GitHubWeb;
   readonly now: number;
-  /** Why a re-run that was just asked for was refused. */
-  readonly refused?: string | undefined;
+  /** Why the re-run that was just asked for did not happen. */
+  readonly rejected?: RerunRejected | undefined;
 };
 
-export function runPage(frame: Frame, { detail, web, now, refused }: RunFacts) {
+export function runPage(frame: Frame, { detail, web, now, rejected }: RunFacts) {
   const { run, superseded } = detail;
   const subject = nameText(subjectOf(run));
   const canRerun = run.status !== "queued" && run.status !== "running" && !run.ownToken;
@@ -26,7 +26,7 @@ export function runPage(frame: Frame, { detail, web, now, refused }: RunFacts) {
     "runs",
     frame,
     html`<nav class="crumbs" aria-label="Breadcrumb"><a href="/">Runs</a> <span aria-hidden="true">/</span> <span aria-current="page">${name(subjectOf(run))}</span></nav>
-${refused === undefined ? "" : html`<div class="banner failure" role="alert"><p><strong>It was not re-run.</strong> ${visible(refused)}</p></div>`}
+${rejected === undefined ? "" : notRerun(run, rejected)}
 <div id="run" data-live data-said="${subject} is now: ${statusName(run.status)}">
 <div class="title"><h1>${statusIcon(run.status)}<span>${name(subjectOf(run))}</span> <small class="pill is-${run.status}">${statusName(run.status)}</small></h1>
 ${canRerun ? html`<form method="post" action="/runs/${run.id}/rerun"><button class="primary">Re-run</button></form>` : ""}</div>
@@ -42,6 +42,13 @@ ${run.outputs === undefined ? "" : json("Outputs", run.outputs, run.id)}
 </div>
 </div>`,
   );
+}
+
+/** Asks, where the person may insist. */
+function notRerun(run: Run, rejected: RerunRejected) {
+  const canForce = rejected.status === "notNeeded" && rejected.canForce;
+  return html`<div class="banner failure" role="alert"><p><strong>It was not re-run.</strong> ${visible(rejected.reason)}</p>
+${canForce ? html`<form method="post" action="/runs/${run.id}/rerun?evenIfOlder=true"><button>Re-run this older one anyway</button></form>` : ""}</div>`;
 }
 
 function facts(run: Run, web: GitHubWeb, now: number) {

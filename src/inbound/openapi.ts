@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { problem } from "./problem.ts";
-import { runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
+import { rerunQuerySchema, runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
 
 export type ServiceFacts = {
   readonly workflows: readonly Workflow[];
@@ -128,13 +128,15 @@ function openApiDocument({ workflows, version, isGuarded }: ServiceFacts): Json 
         operationId: "rerun-run",
         tags: ["runs"],
         summary: "Queue an ended run again",
-        description: "As another attempt of the same run, which repeats all of its steps.",
-        parameters: [runId],
+        description:
+          "As another attempt of the same run, which repeats all of its steps. No older event of a concurrency group is carried out after a newer one: with a newer run in its group the answer is 409, unless evenIfOlder=true says otherwise.",
+        parameters: [runId, ...queryParameters(rerunQuerySchema)],
         responses: {
           202: json("The run is queued.", runRef, { Location: LOCATION_HEADER, "X-Run-Id": RUN_ID_HEADER }),
           ...problems({
+            400: "The query cannot be used.",
             404: "There is no such run.",
-            409: "It cannot be re-run now; `detail` says why.",
+            409: "It cannot be re-run now, or its group has a newer run; `detail` says which.",
             503: "It could not be stored: send it again.",
           }),
         },
@@ -217,6 +219,10 @@ const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string().meta({ description: "What happened and what to do." }),
+    notNeeded: z
+      .literal(true)
+      .meta({ description: "Of a re-run: the run is under way, or its group has a newer one." })
+      .optional(),
   })
   .meta({ description: "RFC 9457." });
 const outcomeSchema = z.union([

@@ -1,15 +1,21 @@
 import { STATUS_CODES } from "node:http";
+import type { Json } from "../model/run.ts";
 
 /** An error answer by RFC 9457. `detail` says in one line what happened and what to do. */
-export function problem(status: number, detail: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(problemBody(status, detail), {
+export function problem(
+  status: number,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, Json>> = {},
+): Response {
+  return new Response(problemBody(status, detail, more), {
     status,
     headers: { "content-type": "application/problem+json", ...headers },
   });
 }
 
-export function problemBody(status: number, detail: string): string {
-  return JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status, detail });
+export function problemBody(status: number, detail: string, more: Readonly<Record<string, Json>> = {}): string {
+  return JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status, detail, ...more });
 }
 
 /** A request that is refused before it becomes a run. */
@@ -17,10 +23,18 @@ export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Further members of the problem. */
+  readonly more: Readonly<Record<string, Json>>;
 
-  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    status: number,
+    detail: string,
+    headers: Readonly<Record<string, string>> = {},
+    more: Readonly<Record<string, Json>> = {},
+  ) {
     super(detail);
     this.status = status;
     this.headers = headers;
+    this.more = more;
   }
 }

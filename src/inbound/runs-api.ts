@@ -1,16 +1,25 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { ZodType } from "zod";
 import type { Attempt, ListedRun, Step } from "../model/run.ts";
-import type { Rerun, RunDetail, RunStore } from "../model/store.ts";
+import type { Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
 import { problem, Refusal } from "./problem.ts";
-import { type RunDetailShown, type RunPageShown, type RunShown, runsQuerySchema } from "./runs-schemas.ts";
+import {
+  type RunDetailShown,
+  type RunPageShown,
+  type RunShown,
+  rerunQuerySchema,
+  runsQuerySchema,
+} from "./runs-schemas.ts";
 
 /** The history as it is read and re-run over HTTP. */
-export type RunHistory = Pick<RunStore, "list" | "get"> & { rerun(id: string): Promise<Rerun> };
+export type RunHistory = Pick<RunStore, "list" | "get"> & {
+  rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): Promise<Rerun>;
+};
 
 /** Mounts `GET /api/runs`, `GET /api/runs/{id}` and `POST /api/runs/{id}/rerun`. */
 export function mountRunsApi(app: Hono, runs: RunHistory, guard: MiddlewareHandler): void {
   app.get("/api/runs", guard, async (c) => {
-    const { limit, cursor, ...filter } = runsQuery(c);
+    const { limit, cursor, ...filter } = query(c, runsQuerySchema);
     const page = await runs.list(filter, { limit, cursor });
     return c.json({ runs: page.runs.map(shownRun), next: page.next } satisfies RunPageShown);
   });
@@ -24,17 +33,23 @@ export function mountRunsApi(app: Hono, runs: RunHistory, guard: MiddlewareHandl
 
   app.post("/api/runs/:id/rerun", guard, async (c) => {
     const id = c.req.param("id");
-    const rerun = await runs.rerun(id);
+    const rerun = await runs.rerun(id, query(c, rerunQuerySchema));
     if (rerun.status === "unknown") return unknown(id);
-    if (rerun.status === "refused") throw new Refusal(409, rerun.reason);
+    if (rerun.status === "rejected") throw new Refusal(409, rerun.reason);
+    if (rerun.status === "notNeeded") {
+      const how = rerun.canForce ? ` ${HOW_TO_FORCE}` : "";
+      throw new Refusal(409, rerun.reason + how, {}, { notNeeded: true });
+    }
     return c.json(shownRun(rerun.run), 202, { location: `/api/runs/${rerun.run.id}`, "x-run-id": rerun.run.id });
   });
   app.all("/api/runs/:id/rerun", (c) => notAllowed(c, "POST"));
 }
 
-function runsQuery(c: Context) {
+const HOW_TO_FORCE = "To re-run it anyway, add ?evenIfOlder=true to the request, or --even-if-older to the command.";
+
+function query<T>(c: Context, schema: ZodType<T>): T {
   const given = Object.entries(c.req.queries()).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
-  const parsed = runsQuerySchema.safeParse(Object.fromEntries(given));
+  const parsed = schema.safeParse(Object.fromEntries(given));
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "The query"} ${message}`);
   throw new Refusal(400, `${problems.join("; ")}.`);

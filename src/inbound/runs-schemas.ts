@@ -98,6 +98,18 @@ export const runsQuerySchema = z.strictObject(
   "takes only status, workflow, group, limit and cursor",
 );
 
+/** The query of `POST /api/runs/{id}/rerun`. */
+export const rerunQuerySchema = z.strictObject(
+  {
+    evenIfOlder: z
+      .enum(["true", "false"], "must be true or false")
+      .transform((text) => text === "true")
+      .meta({ description: "true: re-run it although its concurrency group has a newer run." })
+      .optional(),
+  },
+  "takes only evenIfOlder",
+);
+
 export type RunShown = z.infer<typeof runSchema>;
 export type RunDetailShown = z.infer<typeof runDetailSchema>;
 export type RunPageShown = z.infer<typeof runPageSchema>;

@@ -91,11 +91,20 @@ export type Waiting = {
   readonly since: number;
 };
 
-export type Rerun =
-  | { readonly status: "queued"; readonly run: Run }
-  | { readonly status: "unknown" }
-  /** Why this run cannot be run again now. */
-  | { readonly status: "refused"; readonly reason: string };
+export type Rerun = { readonly status: "queued"; readonly run: Run } | { readonly status: "unknown" } | RerunRejected;
+
+/** Why a run is not run again now. */
+export type RerunRejected =
+  | { readonly status: "rejected"; readonly reason: string }
+  /** It is under way itself, or its group has a newer run. `canForce`: with `evenIfOlder` it would be queued. */
+  | { readonly status: "notNeeded"; readonly reason: string; readonly canForce: boolean };
+
+export type RerunOptions = {
+  /** Queues a run although its group has a newer one. */
+  readonly evenIfOlder?: boolean | undefined;
+  /** See `Run`. */
+  readonly trace?: string | undefined;
+};
 
 /** What another process has stored. */
 export type News = {
@@ -138,10 +147,11 @@ export type RunStore = {
   /** Keeps a completed or failed step. */
   saveStep(claim: Claim, step: Step): Promise<void>;
   /**
-   * Queues an ended run again, as another attempt that repeats all steps. Refused while its group has a run that is
-   * queued or running: whatever waits in a group is then always newer than what runs.
+   * Queues an ended run again, as another attempt that repeats all steps. Rejected while its group has a run that is
+   * queued or running: what waits in a group is then always newer than what runs. Not needed when its group has a
+   * newer run, unless `evenIfOlder` is set.
    */
-  rerun(id: string, now: number, trace?: string): Promise<Rerun>;
+  rerun(id: string, now: number, options?: RerunOptions): Promise<Rerun>;
   get(id: string): Promise<RunDetail | undefined>;
   /**
    * Newest first; `cursor` is the `next` of an earlier page. With `text` only so many runs are looked through at once:

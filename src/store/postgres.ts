@@ -152,7 +152,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         ],
       );
     },
-    rerun: async (id, at, trace) => changed(await transaction((each) => rerunOne(each, needs, { id, at, trace }))),
+    rerun: async (id, at, options) =>
+      changed(await transaction((each) => rerunOne(each, needs, { ...options, id, at }))),
     get: (id) => getRun(sql, names, id),
     list: (filter, page) => listRuns(sql, names, filter, page),
     async findSuccess(workflow, dedupeKey, since) {

@@ -66,11 +66,11 @@ export function stepOf(row: Row): Step {
 }
 
 /**
- * A text as both databases hold it and find it again: PostgreSQL has no character of code 0 (22P05), SQLite's functions
- * end a text there, and neither holds half of a surrogate pair.
+ * A text as both databases hold it and find it again. PostgreSQL has no character of code 0 (22P05), SQLite's functions
+ * end a text there: it becomes its symbol. Neither holds half of a surrogate pair.
  */
 export function clean<T extends string | null | undefined>(text: T): T {
-  return (typeof text === "string" ? text.replaceAll("\0", "\ufffd").toWellFormed() : text) as T;
+  return (typeof text === "string" ? text.replaceAll("\0", "\u2400").toWellFormed() : text) as T;
 }
 
 function text(value: SQLOutputValue | undefined): string | undefined {

@@ -5,6 +5,7 @@ import {
   type Claim,
   type NewRun,
   type Rerun,
+  type RerunOptions,
   type RunDetail,
   type RunStore,
   type Settlement,
@@ -13,6 +14,7 @@ import {
 } from "../model/store.ts";
 import { interrupting } from "./interrupt.ts";
 import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
+import { rerunProblem } from "./rules.ts";
 import { batchedWrites } from "./sqlite/batch.ts";
 import { sqliteLimitLog } from "./sqlite/limit-log.ts";
 import { listRuns } from "./sqlite/list-runs.ts";
@@ -46,6 +48,15 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     slot === null
       ? undefined
       : (waitingIn(slot) ?? one("SELECT * FROM runs WHERE slot = ? AND status = 'running'", slot));
+  const newerThan = ({ slot, workflow, grp, seq }: Row) =>
+    slot === null
+      ? undefined
+      : one(
+          "SELECT * FROM runs WHERE grp = ? AND workflow = ? AND own_token = 0 AND seq > ? ORDER BY seq DESC LIMIT 1",
+          grp as string,
+          workflow as string,
+          seq as number,
+        );
   const isFree = (slot: string | null) =>
     slot === null || !one("SELECT 1 FROM runs WHERE slot = ? AND status = 'running'", slot);
   const lastOf = (workflow: string, source: string) =>
@@ -214,16 +225,12 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
     return runOf(byId(held.run.id) as Row);
   }
 
-  function rerun(id: string, at: number, trace: string | undefined): Rerun {
+  function rerun(id: string, at: number, { evenIfOlder = false, trace }: RerunOptions = {}): Rerun {
     const row = byId(id);
     if (!row) return { status: "unknown" };
-    const refused = (reason: string): Rerun => ({ status: "refused", reason });
-    if (row.status === "queued" || row.status === "running") return refused(`The run is still ${row.status}.`);
-    if (row.own_token === 1)
-      return refused("The run came with a token of its own, which is not stored: send it again.");
-    const busy = busyIn(row.slot as string | null);
-    if (busy)
-      return refused(`Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`);
+    const situation = { busy: busyIn(row.slot as string | null), newer: newerThan(row) };
+    const problem = rerunProblem(row, situation, { evenIfOlder });
+    if (problem) return problem;
     change(
       `UPDATE runs SET status = 'queued', due_at = ?, retries_from = ?, failures = 0, steps_from = attempts + 1,
          ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL, superseded_by = NULL,
@@ -292,7 +299,7 @@ export function openSqliteStore(folder: string, { now }: { now: number }): RunSt
           step.error ?? null,
         );
       }),
-    rerun: (id, at, trace) => write(() => rerun(id, at, trace)),
+    rerun: (id, at, options) => write(() => rerun(id, at, options)),
     get: (id) => read(() => get(id)),
     list: (filter, page) => read(() => listRuns(all, filter, page)),
     findSuccess: (workflow, dedupeKey, since) =>

@@ -6,6 +6,7 @@ import {
   type Claim,
   type NewRun,
   type Rerun,
+  type RerunOptions,
   type RunStore,
   type Settlement,
   StoreUnavailable,
@@ -38,7 +39,7 @@ export type Worker = {
     event: NewRun,
     options: { token: string | undefined; waitMs: number },
   ): Promise<{ run: string; outcome: Promise<Run | undefined> }>;
-  rerun(id: string, trace?: string): Promise<Rerun>;
+  rerun(id: string, options: RerunOptions): Promise<Rerun>;
   /** Rejects when runs cannot be claimed or settled. */
   check(): Promise<void>;
   /** Lets the callers who still wait go, with nothing to say. */
@@ -229,8 +230,8 @@ export function startWorker(needs: WorkerNeeds): Worker {
       }
       return { run: accepted.run, outcome };
     },
-    async rerun(id, trace) {
-      const rerun = await health.watch(store.rerun(id, clock.now(), trace), "adds");
+    async rerun(id, options) {
+      const rerun = await health.watch(store.rerun(id, clock.now(), options), "adds");
       if (rerun.status === "queued") wake();
       return rerun;
     },

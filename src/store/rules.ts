@@ -1,0 +1,48 @@
+import type { RerunRejected } from "../model/store.ts";
+import type { Row } from "./rows.ts";
+
+/**
+ * What each store decides, once for both: a store reads the situation and carries out the decision in one transaction.
+ */
+
+/** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
+export type RerunSituation = {
+  /** The run of its group that is queued or running. */
+  readonly busy: Row | undefined;
+  /** The newest run of its group that was accepted after it. */
+  readonly newer: Row | undefined;
+};
+
+/**
+ * Whether a run may be run again; undefined when it may. No older event of a group is carried out after a newer one. It
+ * does not matter how the newer one ended: if it failed, it is the one to run again.
+ * @param evenIfOlder the caller has said that the newer run does not matter.
+ */
+export function rerunProblem(
+  run: Row,
+  { busy, newer }: RerunSituation,
+  { evenIfOlder }: { evenIfOlder: boolean },
+): RerunRejected | undefined {
+  const isOlderThan = (other: Row) => (run.seq as number) < (other.seq as number);
+  if (run.status === "queued" || run.status === "running") {
+    return { status: "notNeeded", reason: `The run is still ${run.status}.`, canForce: false };
+  }
+  if (run.own_token === 1) {
+    return {
+      status: "rejected",
+      reason: "The run came with a token of its own, which is not stored: send it again.",
+    };
+  }
+  if (busy) {
+    const reason = `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`;
+    return isOlderThan(busy) ? { status: "notNeeded", reason, canForce: false } : { status: "rejected", reason };
+  }
+  if (newer && !evenIfOlder) {
+    return {
+      status: "notNeeded",
+      reason: `Its group has a newer run: ${newer.id} (${newer.status}). A re-run of this one would send the older event after the newer one.`,
+      canForce: true,
+    };
+  }
+  return undefined;
+}
