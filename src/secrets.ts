@@ -30,10 +30,11 @@ const MIN_TOKEN_CHARACTERS = 12;
 
 /**
  * GitHub's token formats: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+ * The second and third stand right behind a letter as well; the third is an installation's of 2026, `ghs_APP_JWT`.
  * Private keys of Apps, as PEM and as its base64.
  */
 const TOKEN_SHAPES =
-  /(?<![a-z0-9])gh[pousr]_[\w.-]{16,}|gh[pousr]_[a-z0-9]{30,}|github_pat_\w{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)|LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURSBLRVkt|BQUklWQVRFIEtFWS0t)[\w+/=]*/gis;
+  /(?<![a-z0-9])gh[pousr]_[\w.-]{16,}|gh[pousr]_[a-z0-9]{30,}|ghs_\d+_eyJ[\w.-]+|github_pat_\w{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)|LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURSBLRVkt|BQUklWQVRFIEtFWS0t)[\w+/=]*/gis;
 
 /** Where none of these stands, in a text or in the JSON of a value, there is nothing of the shapes. */
 const SHAPES_BEGIN = /gh[pousr]_|github_pat_|private key|LS0tLS1CRUdJTi/i;

@@ -102,10 +102,12 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     const url = github.url + sent.path;
     const held = { method: "POST", url, headers: { ...headers, authorization: "Bearer ***" }, body: sent.body };
     assert.deepEqual(requests, [held]);
-    const lines = Object.entries(held.headers).map(([name, value]) => `${name}: ${value}`);
+    const lines = Object.keys(held.headers)
+      .sort()
+      .map((name) => `${name}: ${(held.headers as Record<string, unknown>)[name]}`);
     assert.deepEqual(dry.stdout.split("\n"), [
       `POST ${url}`,
-      ...lines.sort(),
+      ...lines,
       "",
       sent.body,
       "",

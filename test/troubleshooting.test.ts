@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -267,6 +268,10 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     said(DISPATCH, 451, "Repository access blocked"),
     said(DISPATCH, 403, "Repository access blocked"),
   ],
+  // https://docs.github.com/en/migrations: "Repository has been locked for migration." is what users report.
+  "The repository is being migrated": [said(DISPATCH, 403, "Repository has been locked for migration.")],
+  "The repository is locked": [said(DISPATCH, 423, "Locked")],
+  "A conflict": [said(DISPATCH, 409, "Conflict")],
   "The event is too large": [
     told({ tag: "x".repeat(60_000) }),
     // https://github.com/mvasigh/dispatch-action/issues/23
@@ -279,6 +284,12 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   "GitHub finds the request invalid": [said(DISPATCH, 422, "Invalid request.")],
   "There is no values file": [told({ body: { application: "pr-2" } })],
+  "The path is no file": [
+    told({
+      when: (github) => github.repository(DEPLOYMENT).put("configs/pr/light/pr-2/values.yaml/oops", "x"),
+      body: { application: "pr-2" },
+    }),
+  ],
   "There is no such revision": [told({ body: { revision: "gone" } })],
   "There is no such commit": [told({ settings: { VERIFY_COMMIT: "true" }, tag: "0badc0de" })],
   "A limit of GitHub": [
@@ -329,6 +340,22 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     answered(CONTENTS, 200, "<html><title>Welcome to the guest network</title>"),
     answered(CONTENTS, 404, "<html><title>Blocked by policy</title>"),
     answered(DISPATCH, 403, "<html><title>Blocked by policy</title>"),
+  ],
+  "A compressed answer": [answered(CONTENTS, 200, { any: "thing" }, { "content-encoding": "gzip" })],
+  "An answer without its length": [
+    async (t) => {
+      const server = createServer(({ socket }) => void socket.end("HTTP/1.0 200 OK\r\n\r\nglobal:")).listen(
+        0,
+        "127.0.0.1",
+      );
+      await once(server, "listening");
+      t.after(() => server.close());
+      return at(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)(t);
+    },
+  ],
+  "The request cannot be made": [
+    connectionFailed("invalid x-a header", "UND_ERR_INVALID_ARG"),
+    connectionFailed("invalid authorization header", "UND_ERR_INVALID_ARG"),
   ],
   "GitHub Enterprise Server without /api/v3": [
     async (t) => {

@@ -1,11 +1,12 @@
-import { type Failure, LimitReached, TransientFailure } from "../model/failure.ts";
+import { type Failure, isFailure, LimitReached, TransientFailure } from "../model/failure.ts";
+import { StoreUnavailable } from "../model/store.ts";
 import type { Credential, Credentials } from "./credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
 import { type Attempted, failureOf, noAnswer } from "./failures.ts";
 import type { Reservation } from "./gate.ts";
 import type { Gates } from "./gates.ts";
 import type { Answer, Send } from "./http.ts";
-import { isPage } from "./remedies.ts";
+import { isEncoded, isPage } from "./remedies.ts";
 
 /** One request: resolves with an answer of an expected status, else throws a `Failure`. */
 export type Ask = (
@@ -88,7 +89,7 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
         if (answer.status === 401) throw refusedAnew(attempted);
       }
       // A 404 page of some other server says nothing about a file.
-      if (expected.includes(answer.status) && !isPage(answer)) return answer;
+      if (expected.includes(answer.status) && !isPage(answer) && !isEncoded(answer)) return answer;
       throw failureOf(attempted, answer, { apiUrl });
     }
 
@@ -117,7 +118,7 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
         .of(account)
         .pass(kind, send, { name, reservation })
         .catch((error) => {
-          throw error instanceof TransientFailure ? error : noAnswer(attempted, apiUrl, error);
+          throw isFailure(error) || error instanceof StoreUnavailable ? error : noAnswer(attempted, apiUrl, error);
         });
       if (!("answer" in passed)) throw notYet(attempted, passed);
       const { answer, notBefore } = passed;

@@ -29,14 +29,15 @@ const MAX_PROPERTIES = 10;
 const MAX_PAYLOAD_BYTES = 60_000;
 
 function requireBounds(tried: string, eventType: string, payload: { readonly [key: string]: Json }): void {
-  const refuse = (happened: string, remedy: string) => {
-    throw new PermanentFailure({ tried, happened, remedy });
+  const refuse = (happened: string, remedy: string, about?: "event type") => {
+    throw new PermanentFailure({ tried, happened, remedy, ...(about && { about }) });
   };
   const { length } = eventType;
   if (length < 1 || length > MAX_EVENT_TYPE_CHARACTERS) {
     refuse(
       `the event type has ${length} characters`,
-      `Set EVENT_TYPE to 1 to ${MAX_EVENT_TYPE_CHARACTERS} characters.`,
+      `Use an event type of 1 to ${MAX_EVENT_TYPE_CHARACTERS} characters.`,
+      "event type",
     );
   }
   const properties = Object.keys(payload).length;

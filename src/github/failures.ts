@@ -1,6 +1,7 @@
 import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
+import { networkFault } from "../model/network.ts";
 import type { Need } from "./credentials.ts";
-import type { Answer } from "./http.ts";
+import { type Answer, NO_LENGTH } from "./http.ts";
 import { ProxyError } from "./proxy.ts";
 import { remedyFor } from "./remedies.ts";
 
@@ -44,10 +45,29 @@ export function whatCame({ status, headers, message }: Answer): string {
 /** A header may have 16 KB. */
 const MAX_HEADER_CHARACTERS = 200;
 
-/** No usable answer at all: refused, reset, timed out, cut short. Nobody knows whether GitHub carried it out. */
+/**
+ * No usable answer: refused, reset, timed out, cut short. Nobody knows whether GitHub carried it out. Any error that is
+ * not one of the network's is permanent: the request would fail in the same way each time.
+ */
 export function noAnswer(attempted: Attempted, url: string, error: unknown): Failure {
-  const code = codeOf(error);
   const cause = { tried: attempted.tried, cause: error };
+  if (error instanceof ProxyError) {
+    return new TransientFailure({ ...cause, happened: error.message, remedy: error.remedy });
+  }
+  const fault = networkFault(error);
+  if (fault) {
+    const happened = `no complete answer from ${url} (${fault.words})`;
+    return new TransientFailure({ ...cause, happened, remedy: remedyForConnection(fault.code) });
+  }
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
+  if (code === NO_LENGTH) {
+    return new TransientFailure({
+      ...cause,
+      happened: "the answer came without its length, so that it may have ended early",
+      remedy:
+        "Have the proxy in between pass on Content-Length or Transfer-Encoding, or name GitHub's host in NO_PROXY.",
+    });
+  }
   if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") {
     return new PermanentFailure({
       ...cause,
@@ -55,30 +75,18 @@ export function noAnswer(attempted: Attempted, url: string, error: unknown): Fai
       remedy: "Keep the file under 5 MB.",
     });
   }
-  if (error instanceof ProxyError) {
-    return new TransientFailure({ ...cause, happened: error.message, remedy: error.remedy });
+  const happened = `the request could not be made (${message || String(error)})`;
+  if (/authorization/i.test(message ?? "")) {
+    const remedy = "The token holds characters that no token has, such as a line break: set it again.";
+    return new PermanentFailure({ ...cause, happened, remedy });
   }
-  return new TransientFailure({
+  return new PermanentFailure({
     ...cause,
-    happened: `no complete answer from ${url} (${NO_ANSWER[code] ?? messageOf(error)})`,
-    remedy: remedyForConnection(code),
+    happened,
+    remedy: "Correct its headers and parameters, or report this as a bug.",
   });
 }
 
-const NO_ANSWER: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  ENOTFOUND: "host name not found",
-  EAI_AGAIN: "host name could not be looked up",
-  UND_ERR_SOCKET: "connection closed in between",
-  UND_ERR_ABORTED: "timed out",
-  ABORT_ERR: "timed out",
-  UND_ERR_CONNECT_TIMEOUT: "timed out while connecting",
-  UND_ERR_HEADERS_TIMEOUT: "timed out",
-  UND_ERR_BODY_TIMEOUT: "timed out in the middle of the answer",
-};
-
-/** Codes of OpenSSL as Node names them: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 function remedyForConnection(code: string): string {
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
     return "The host's certificate is not valid today: renew it, or set this machine's clock.";
@@ -91,16 +99,4 @@ function remedyForConnection(code: string): string {
   }
   if (/SSL|EPROTO/.test(code)) return "The host does not speak TLS there: check scheme and port in GITHUB_API_URL.";
   return "Check the network, GITHUB_API_URL and any proxy if it does not pass.";
-}
-
-function codeOf(error: unknown): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (at.name === "AbortError") return "ABORT_ERR";
-    if ("code" in at && typeof at.code === "string") return at.code;
-  }
-  return "";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
 }

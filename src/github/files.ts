@@ -57,11 +57,12 @@ async function readFile(
     return undefined;
   }
   // A file comes with a media type of GitHub's own; a directory's listing is plain JSON.
-  if (/^application\/json\b/.test(answer.headers["content-type"] ?? "")) {
+  if (/^application\/json\b/i.test(answer.headers["content-type"] ?? "")) {
     throw new PermanentFailure({
       tried: attempted.tried,
       happened: "the path is a directory or a submodule, not a file",
-      remedy: "Check VALUES_PATHS.",
+      remedy: "Name the path of a file.",
+      about: "path",
     });
   }
   return new TextDecoder().decode(answer.bytes);
@@ -111,7 +112,8 @@ function requireRef(attempted: Attempted, { message, headers }: Answer, ref: str
     {
       tried: attempted.tried,
       happened: `GitHub answered 404 "${message}" (request id ${headers["x-github-request-id"] ?? "unknown"})`,
-      remedy: `Check that ${ref} is a branch, tag or commit of ${attempted.repository} (request field revision, or DEPLOYMENT_REF).`,
+      remedy: `Check that ${ref} is a branch, tag or commit of ${attempted.repository}.`,
+      about: "ref",
     },
     404,
   );

@@ -1,5 +1,5 @@
 import type { Need } from "./credentials.ts";
-import type { Answer } from "./http.ts";
+import { type Answer, isIdentity } from "./http.ts";
 import { isCloud } from "./limits.ts";
 
 /**
@@ -17,6 +17,10 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
   if (status === 407) {
     return "A proxy in between asks for credentials: give them in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT.";
   }
+  if (isEncoded(answer)) {
+    const coding = String(headers["content-encoding"]).slice(0, 40);
+    return `The answer is compressed (${coding}), which was not asked for: have the proxy in between leave answers as they are.`;
+  }
   if (isPage(answer)) {
     return "That is a page for people, which GitHub's API never sends: check GITHUB_API_URL and any proxy in between.";
   }
@@ -32,15 +36,23 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
     case 403:
       return remedyForForbidden(need, answer);
     case 404:
+      // A request of a workflow: it may as well be an issue or a user that is not there.
+      if (permission === "") {
+        return "What it asks for does not exist, or the token cannot see it: check each name in the request, and the token's permissions.";
+      }
       return (
         `${repository} does not exist or the token cannot see it: check the name, and give the token ` +
         `${wanted(permission)} on it.`
       );
+    case 409:
+      return `${repository} is in a state that does not allow this, such as empty or changed meanwhile: see what GitHub says, then re-run.`;
     case 413:
       return TOO_LARGE;
+    case 423:
+      return `${repository} is locked: unlock it, or wait until GitHub has, then re-run.`;
     case 422:
       if (/too large/i.test(message)) return TOO_LARGE;
-      if (/event_type|characters are allowed/i.test(message)) return "Set EVENT_TYPE to 1 to 100 characters.";
+      if (/event_type|characters are allowed/i.test(message)) return "Use an event type of 1 to 100 characters.";
       return INVALID;
     case 400:
       return INVALID;
@@ -52,13 +64,16 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
 }
 
 const TOO_LARGE = "The event is larger than GitHub takes (64 KB): send less in it.";
-const INVALID = "GitHub found the request invalid: check the settings that it is made of.";
+const INVALID = "GitHub found the request invalid: check what it is made of.";
 
 /** GitHub says 403 for a dozen reasons, and which one only in words. */
 function remedyForForbidden({ repository, permission }: Need, { headers, message }: Answer): string {
   const [owner = ""] = repository.split("/");
   if (headers["x-github-sso"] !== undefined || /SAML/.test(message)) {
     return `Authorize the token for the organisation's single sign-on: ${ssoUrl(headers)}.`;
+  }
+  if (/locked for migration|being migrated/i.test(message)) {
+    return `${repository} is being migrated: re-run when that has ended, with its new name if it has one.`;
   }
   if (/archived/i.test(message)) {
     return `${repository} is archived and takes no events: unarchive it, or name another repository.`;
@@ -95,7 +110,12 @@ function ssoUrl(headers: Answer["headers"]): string {
 
 /** A page for people, which GitHub's API never answers with. */
 export function isPage({ headers }: Answer): boolean {
-  return /^text\/html\b/.test(headers["content-type"] ?? "");
+  return /^text\/html\b/i.test(headers["content-type"] ?? "");
+}
+
+/** A body that cannot be read: compressed, although nobody asked for that. */
+export function isEncoded({ headers, bytes }: Answer): boolean {
+  return bytes.byteLength > 0 && !isIdentity(headers);
 }
 
 /** What GITHUB_API_URL should be, if it may be a GitHub Enterprise Server without the path of its API. */

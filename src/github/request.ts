@@ -62,7 +62,7 @@ function textHeaders({ headers }: Answer): Readonly<Record<string, string>> {
 function dataOf({ bytes, headers, status }: Answer, { tried }: Attempted): unknown {
   if (bytes.byteLength === 0) return undefined;
   const text = new TextDecoder().decode(bytes);
-  if (!/\bjson\b/.test(headers["content-type"] ?? "") || /\braw\b/.test(headers["content-type"] ?? "")) return text;
+  if (!/\bjson\b/i.test(headers["content-type"] ?? "") || /\braw\b/i.test(headers["content-type"] ?? "")) return text;
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -4,7 +4,8 @@ import { ownerAndName } from "./files.ts";
 
 /**
  * Starts a workflow. GitHub answers 200 with the run's link when it knows `return_run_details`, and 204 when it does
- * not look at it. A GitHub that refuses what it does not know (422) is asked again without.
+ * not look at it. A GitHub that rejects what it does not know is asked again without: Enterprise Server up to 3.20
+ * answers 400 (`"return_run_details" is not a permitted key`) or 422.
  * @see https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
  */
 export async function runWorkflow(
@@ -20,8 +21,8 @@ export async function runWorkflow(
   };
   const route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
   const parameters = { ...ownerAndName(repository), workflow_id: workflow, ref, inputs };
-  const answer = await ask(attempted, route, { ...parameters, return_run_details: true }, [200, 204, 422]);
-  if (answer.status === 422) {
+  const answer = await ask(attempted, route, { ...parameters, return_run_details: true }, [200, 204, 400, 422]);
+  if (answer.status === 400 || answer.status === 422) {
     await ask(attempted, route, parameters, [204]);
     return undefined;
   }

@@ -14,6 +14,8 @@ export type FailureFacts = {
   readonly happened: string;
   /** What the reader can do about it, as a sentence. */
   readonly remedy: string;
+  /** Which argument of the caller's is wrong, so that a workflow can name the setting that it comes from. */
+  readonly about?: "path" | "ref" | "event type";
   readonly cause?: unknown;
 };
 

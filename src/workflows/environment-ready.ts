@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineWorkflow, type Json, PermanentFailure, skip } from "../index.ts";
+import { defineWorkflow, type GitHub, type Json, PermanentFailure, skip } from "../index.ts";
 import { scalarAt } from "./values-file.ts";
 
 /** What one deployment/target pair needs to know. Repositories are `owner/name`. */
@@ -84,7 +84,8 @@ export function environmentReady(given: EnvironmentReadyOptions) {
     },
     concurrency: ({ body }) => body.application,
     labels: ({ body }) => body,
-    async run({ body: { application, revision }, github, repeatOf }) {
+    async run({ body: { application, revision }, github: given, repeatOf }) {
+      const github = namingSettings(given);
       if (!isPreview(application)) {
         return skip(`application name doesn't start with '${options.applicationPrefix}'`);
       }
@@ -127,6 +128,30 @@ export function environmentReady(given: EnvironmentReadyOptions) {
     },
   });
 }
+
+/** The same, with failures that name the setting or field which holds what is wrong. */
+function namingSettings({
+  firstFile,
+  hasCommit,
+  dispatch,
+}: GitHub): Pick<GitHub, "firstFile" | "hasCommit" | "dispatch"> {
+  const named = (error: unknown): never => {
+    const { facts, http } = error as PermanentFailure;
+    if (facts?.about === undefined) throw error;
+    throw new PermanentFailure({ ...facts, remedy: `${facts.remedy} ${WHERE[facts.about]}` }, http);
+  };
+  return {
+    hasCommit,
+    firstFile: (...file) => firstFile(...file).catch(named),
+    dispatch: (...event) => dispatch(...event).catch(named),
+  };
+}
+
+const WHERE = {
+  path: "It comes from VALUES_PATHS.",
+  ref: "It comes from the request's field revision, or from DEPLOYMENT_REF.",
+  "event type": "It comes from EVENT_TYPE.",
+} as const;
 
 /** Keeps a path segment within what file systems and Kubernetes names allow. */
 const MAX_APPLICATION_CHARACTERS = 253;

@@ -1,0 +1,59 @@
+/**
+ * Why there was no answer, in words, where time may help. Undefined for any other error: repeating the request would not
+ * change it. Errors of a bug, a bad header or an address that cannot be used are not in the list.
+ */
+export function networkFault(error: unknown): { readonly code: string; readonly words: string } | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at.name === "TimeoutError") return { code: at.name, words: "timed out" };
+    const { code } = at as { code?: unknown };
+    if (typeof code !== "string" || !isTransient(code)) continue;
+    return { code, words: WORDS[code] ?? (at.message || code) };
+  }
+  return undefined;
+}
+
+function isTransient(code: string): boolean {
+  return CODES.has(code) || FAMILIES.some((family) => code.startsWith(family));
+}
+
+const list = (codes: string) => codes.trim().split(/\s+/);
+
+const CODES: ReadonlySet<string> = new Set([
+  // Sockets. https://nodejs.org/api/errors.html#common-system-errors and man 2 connect. EPERM and EACCES: a local firewall.
+  ...list(`ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN ENETRESET
+    ENOTCONN EADDRNOTAVAIL EMFILE ENFILE ENOBUFS ENOMEM EPERM EACCES EPROTO`),
+  // Names. https://nodejs.org/api/dns.html#error-codes
+  ...list("ENOTFOUND EAI_AGAIN EAI_FAIL ESERVFAIL ETIMEOUT"),
+  // undici, docs/api/Errors.md. ABORTED and ABORT_ERR: time-outs of the service. INFO: the other side ended HTTP/2.
+  ...list(`UND_ERR_CONNECT_TIMEOUT UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT UND_ERR_SOCKET UND_ERR_ABORT
+    UND_ERR_ABORTED ABORT_ERR UND_ERR_INFO UND_ERR_CLOSED UND_ERR_DESTROYED UND_ERR_RES_CONTENT_LENGTH_MISMATCH
+    UND_ERR_PRX_TLS UND_ERR_PRX_CONN`),
+  // Certificates. https://nodejs.org/api/tls.html#x509-certificate-error-codes
+  ...list(`UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_CRL UNABLE_TO_DECRYPT_CERT_SIGNATURE UNABLE_TO_DECRYPT_CRL_SIGNATURE
+    UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY CERT_SIGNATURE_FAILURE CRL_SIGNATURE_FAILURE CERT_NOT_YET_VALID CERT_HAS_EXPIRED
+    CRL_NOT_YET_VALID CRL_HAS_EXPIRED ERROR_IN_CERT_NOT_BEFORE_FIELD ERROR_IN_CERT_NOT_AFTER_FIELD
+    ERROR_IN_CRL_LAST_UPDATE_FIELD ERROR_IN_CRL_NEXT_UPDATE_FIELD OUT_OF_MEM DEPTH_ZERO_SELF_SIGNED_CERT
+    SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE CERT_CHAIN_TOO_LONG
+    CERT_REVOKED INVALID_CA PATH_LENGTH_EXCEEDED INVALID_PURPOSE CERT_UNTRUSTED CERT_REJECTED HOSTNAME_MISMATCH`),
+  // TLS. https://nodejs.org/api/errors.html#err_tls_cert_altname_invalid
+  ...list("ERR_TLS_CERT_ALTNAME_INVALID ERR_TLS_HANDSHAKE_TIMEOUT"),
+  // HTTP/2 streams and sessions that the other side ended. https://nodejs.org/api/errors.html#err_http2_stream_error
+  ...list(`ERR_HTTP2_ERROR ERR_HTTP2_STREAM_ERROR ERR_HTTP2_STREAM_CANCEL ERR_HTTP2_SESSION_ERROR
+    ERR_HTTP2_GOAWAY_SESSION ERR_HTTP2_INVALID_SESSION ERR_HTTP2_INVALID_STREAM ERR_HTTP2_PING_CANCEL`),
+]);
+
+/** OpenSSL's reasons; what llhttp cannot read; answers that end within their compression. */
+const FAMILIES = ["ERR_SSL_", "HPE_", "Z_"];
+
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  ENOTFOUND: "host name not found",
+  EAI_AGAIN: "host name could not be looked up",
+  UND_ERR_SOCKET: "connection closed in between",
+  UND_ERR_ABORTED: "timed out",
+  ABORT_ERR: "timed out",
+  UND_ERR_CONNECT_TIMEOUT: "timed out while connecting",
+  UND_ERR_HEADERS_TIMEOUT: "timed out",
+  UND_ERR_BODY_TIMEOUT: "timed out in the middle of the answer",
+};
