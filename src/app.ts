@@ -21,6 +21,7 @@ import type { RunDetail } from "./model/store.ts";
 import { groupOf, type Workflow } from "./model/workflow.ts";
 import { openObservers } from "./observing.ts";
 import { openStore } from "./open-store.ts";
+import { repeatedRecords } from "./repeated-records.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { gitHubSettings, secretsIn, shortSecrets } from "./settings.ts";
@@ -82,6 +83,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   for (const warning of warnings) log.warn(warning);
 
   if ([...fileOf.values()].some((file) => file !== BUILT_IN)) onClose("the guard of the process", guardProcess(log));
+
+  const repeated = repeatedRecords(log, clock);
+  onClose("what is counted for the log", repeated.close);
 
   const store = await openStore(config, { clock, log }).catch(async (error) => {
     await close();
@@ -204,7 +208,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       { connections },
       "as many connections are open as the heap has room for: more are closed unread, and are to be sent again",
     );
-  const server = await listen(app, { port: config.port, host: config.host, limits, onFull }).catch(async (error) => {
+  const server = await listen(app, {
+    port: config.port,
+    host: config.host,
+    keepAliveMs: config.keepAliveSeconds * 1000,
+    limits,
+    onFull,
+    onClosed: (why, address) => {
+      metrics.inbound.connectionClosed(why);
+      if (why !== "idle") repeated.warn(CLOSED[why], address, why);
+    },
+  }).catch(async (error) => {
     await close();
     throw error;
   });
@@ -244,6 +258,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
 /** The last part of a stop, in which runs begin nothing new and callers do not wait any more. */
 const LAST_PART = 0.2;
+
+/** Why connections were closed, for the log. Those that were idle for the longest are too many by design. */
+const CLOSED = {
+  pipelining: "a client sent requests without waiting for answers, and its connection was closed",
+  unread: "a client did not read its answer, and its connection was closed",
+} as const;
 
 /** Variables that hold a token for certain. Those in `env` may hold anything, such as the name of a repository. */
 function tokenVariables(workflows: readonly Workflow[]): ReadonlySet<string> {

@@ -28,6 +28,13 @@ import {
 const SETTINGS = {
   port: setting("PORT", "9555", "TCP port of the service.", portNumber),
   host: setting("HOST", "", "Address to listen on. Empty: all addresses, IPv4 and IPv6.", optional),
+  keepAliveSeconds: setting(
+    "KEEP_ALIVE_SECONDS",
+    "65",
+    "How long an idle connection stays open, in seconds. It must be longer than a proxy in front keeps its own: nginx and " +
+      "AWS's load balancer keep them for 60 s. A proxy that sends a request on a connection as it is closed answers 502.",
+    numberFrom(1, 3600),
+  ),
   githubApiUrl: setting(
     "GITHUB_API_URL",
     "https://api.github.com",

@@ -1,5 +1,6 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { type DashboardNeeds, mountDashboard } from "./dashboard/mount.ts";
+import { addressOf } from "./inbound/address.ts";
 import { authorize, presentedToken, tokenCheck } from "./inbound/authorize.ts";
 import { refuseCrossSite } from "./inbound/cross-site.ts";
 import { mountFluxTrigger } from "./inbound/flux-trigger.ts";
@@ -102,6 +103,7 @@ export function httpApp(needs: HttpNeeds): Hono {
       tokens: authTokens,
       isToken: tokenCheck(authTokens),
       presentedToken,
+      addressOf,
       scrub: secrets.scrub,
       failed: (path, error) => log.error({ path, err: error }, "page failed"),
     });

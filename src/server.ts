@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { getHeapStatistics } from "node:v8";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
+import { boundConnections, type Closed, type ConnectionLimits } from "./connections.ts";
 import { problem, problemBody } from "./inbound/problem.ts";
 
 export type ServerLimits = {
@@ -10,17 +11,22 @@ export type ServerLimits = {
   readonly headersMs: number;
   /** ... and its whole request by then, ms. */
   readonly requestMs: number;
-  /** How long an idle connection stays open, ms. ArgoCD opens one per notification and never closes it. */
-  readonly keepAliveMs: number;
   /** How long answers in flight may take once closing has begun, ms. */
   readonly drainMs: number;
-};
+} & ConnectionLimits;
+
+/** So much of the heap for each open connection: with its request and answer one takes 20 kB, measured. */
+const CONNECTION_BYTES = 64_000;
+
+const MOST_CONNECTIONS = Math.floor(getHeapStatistics().heap_size_limit / CONNECTION_BYTES);
 
 export const SERVER_LIMITS: ServerLimits = {
   headersMs: 10_000,
   requestMs: 20_000,
-  keepAliveMs: 5_000,
   drainMs: 10_000,
+  unreadMs: 30_000,
+  unreadBytes: Math.max(8_000_000, getHeapStatistics().heap_size_limit / 8),
+  maxIdle: Math.min(1000, Math.floor(MOST_CONNECTIONS / 3)),
 };
 
 export type ListeningServer = {
@@ -30,21 +36,24 @@ export type ListeningServer = {
   close(): Promise<void>;
 };
 
-/** So much of the heap for each open connection: with its request and answer one takes 20 kB, measured. */
-const CONNECTION_BYTES = 64_000;
-
 /** Serves the app over HTTP/1.1. Rejects with what to do when the address cannot be had. */
 export async function listen(
   app: Hono,
   {
     port,
     host,
+    keepAliveMs,
     limits,
     onFull,
+    onClosed,
   }: {
     port: number;
     host: string | undefined;
+    /** How long an idle connection stays open, ms. */
+    keepAliveMs: number;
     limits: ServerLimits;
+    /** Told of each connection that is closed because it went beyond a bound. */
+    onClosed: (why: Closed, address: string) => void;
     /** Told once that connections are closed unread because so many are open. */
     onFull: (connections: number) => void;
   },
@@ -53,7 +62,7 @@ export async function listen(
     {
       headersTimeout: limits.headersMs,
       requestTimeout: limits.requestMs,
-      keepAliveTimeout: limits.keepAliveMs,
+      keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: Math.min(1000, limits.headersMs),
       // Node would answer without a body; the listener's own check of it says what is wrong.
       requireHostHeader: false,
@@ -63,11 +72,11 @@ export async function listen(
   server.on("checkExpectation", answerExpectation);
   server.on("clientError", answerBrokenRequest);
   // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
-  const most = Math.floor(getHeapStatistics().heap_size_limit / CONNECTION_BYTES);
-  server.maxConnections = most;
-  server.once("drop", () => onFull(most));
+  server.maxConnections = MOST_CONNECTIONS;
+  server.once("drop", () => onFull(MOST_CONNECTIONS));
+  const lookAway = boundConnections(server, { limits, onClosed });
   await bind(server, port, host);
-  return { url: urlOf(server), close: () => closeServer(server, limits.drainMs) };
+  return { url: urlOf(server), close: () => closeServer(server, limits.drainMs).finally(lookAway) };
 }
 
 function bind(server: Server, port: number, host: string | undefined): Promise<void> {

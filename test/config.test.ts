@@ -23,6 +23,7 @@ describe("settings", () => {
     assert.deepEqual(settings({}), {
       port: 9555,
       host: undefined,
+      keepAliveSeconds: 65,
       githubApiUrl: "https://api.github.com",
       targetRepo: "sematext/sematext-cloud",
       deploymentRepo: "sematext/deployment",

@@ -90,6 +90,7 @@ describe("the page", () => {
         isToken: () => false,
         scrub: (text) => text,
         presentedToken: () => "",
+        addressOf: () => "",
         failed: (_, cause) => void failures.push(cause),
       });
       for (const path of ["/", "/refused", "/runs/x"]) {
@@ -134,6 +135,25 @@ describe("the page", () => {
     const insisted = await post(url, action);
     assert.deepEqual([insisted.status, insisted.headers.location], [303, `/runs/${older}`]);
     await until("it is dispatched", () => github.dispatches.length === 2);
+  });
+
+  it("keeps its place among the live pages when somebody else opens very many", async (t) => {
+    const { url } = await startService(t, { settings: { AUTH_TOKENS: `${CALLER},${OTHER}` } });
+    const open = async (token: string) => {
+      const answer = await fetch(`${url}/live`, { headers: { authorization: `Bearer ${token}` } });
+      const reader = answer.body?.getReader();
+      t.after(() => reader?.cancel().catch(() => {}));
+      return { status: answer.status, reader };
+    };
+    const first = await open(CALLER);
+    const many = await Promise.all(Array.from({ length: 120 }, () => open(OTHER)));
+    assert.equal(many.filter(({ status }) => status === 503).length, 21, "100 in all");
+    const second = await open(CALLER);
+    assert.deepEqual([first.status, second.status], [200, 200]);
+    assert.equal((await open(OTHER)).status, 503);
+    const oldest = many.find(({ status }) => status === 200);
+    for (let ended = false; !ended; ) ended = (await oldest?.reader?.read())?.done ?? true;
+    assert.match(new TextDecoder().decode((await first.reader?.read())?.value), /^data: /);
   });
 
   it("names a run without a group after its workflow", async (t) => {

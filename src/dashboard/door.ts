@@ -8,6 +8,8 @@ import { askAgainPage, signInPage } from "./sign-in-page.ts";
 export type Door = {
   readonly guard: MiddlewareHandler;
   isSignedIn(c: Context): boolean;
+  /** What tells viewers apart: the session, the credential or the address. */
+  viewerOf(c: Context): string;
   showSignIn(c: Context, frame: Frame): Response | Promise<Response>;
   signIn(c: Context, frame: Frame): Promise<Response>;
   signOut(c: Context): Response;
@@ -22,12 +24,14 @@ export function openDoor({
   tokens,
   isToken,
   presentedToken,
+  addressOf,
   scrub,
   clock,
 }: {
   tokens: readonly string[];
   isToken: (text: string) => boolean;
   presentedToken: (header: string | undefined) => string;
+  addressOf: (c: Context) => string;
   scrub: (text: string) => string;
   clock: { now(): number };
 }): Door {
@@ -36,6 +40,10 @@ export function openDoor({
 
   return {
     isSignedIn,
+    viewerOf(c) {
+      if (tokens.length === 0) return addressOf(c);
+      return isSignedIn(c) ? (getCookie(c, COOKIE) ?? "") : presentedToken(c.req.header("authorization"));
+    },
     async guard(c, next) {
       const authorization = c.req.header("authorization");
       if (tokens.length === 0 || isSignedIn(c) || isToken(presentedToken(authorization))) return next();

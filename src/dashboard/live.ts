@@ -4,8 +4,12 @@ import type { Clock } from "../model/clock.ts";
 
 /** Tells open pages which revision there is to see. */
 export type Live = {
-  /** Answers with server-sent events, each the present revision; 503 when too many pages are open. */
-  stream(c: Context): Response;
+  /**
+   * Answers with server-sent events, each the present revision. When too many pages are open, the oldest of the viewer
+   * with most of them gives way; that viewer gets 503.
+   * @param viewer whose page it is: the session, the credential or the address.
+   */
+  stream(c: Context, viewer: string): Response;
   /** Ends all streams, and begins no more. */
   close(): void;
 };
@@ -18,7 +22,7 @@ const SIGN_OF_LIFE_MS = 20_000;
 /** Each costs a socket and a timer; a browser asks no more when it is refused. */
 const MAX_STREAMS = 100;
 
-type Listener = { tell(revision: string): void; end(): void };
+type Listener = { readonly viewer: string; tell(revision: string): void; end(): void };
 
 /** @param revision is asked for while a page is open, and told when it differs from the last one. */
 export function livePages(revision: () => Promise<string>, clock: Clock): Live {
@@ -49,15 +53,28 @@ export function livePages(revision: () => Promise<string>, clock: Clock): Live {
     lookAgain();
   }
 
+  /** @returns whether there is room for one more stream of this viewer. */
+  function makeRoom(viewer: string): boolean {
+    if (listeners.size < MAX_STREAMS) return true;
+    const groups = [...Map.groupBy(listeners, (each) => each.viewer).values()];
+    const most = groups.reduce((a, b) => (b.length > a.length ? b : a), []);
+    const own = groups.find(([first]) => first?.viewer === viewer)?.length ?? 0;
+    const [oldest] = most;
+    if (oldest === undefined || own + 1 >= most.length) return false;
+    listeners.delete(oldest);
+    oldest.end();
+    return true;
+  }
+
   return {
-    stream(c) {
-      if (closed || listeners.size >= MAX_STREAMS) return c.body(null, 503, { "retry-after": "30" });
+    stream(c, viewer) {
+      if (closed || !makeRoom(viewer)) return c.body(null, 503, { "retry-after": "30" });
       // Proxies such as nginx would keep the events back until a buffer is full.
       c.header("x-accel-buffering", "no");
       return streamSSE(c, async (stream) => {
         const { promise: ended, resolve: end } = Promise.withResolvers<void>();
         const send = (text: string) => void stream.write(text).catch(end);
-        const listener: Listener = { tell: (current) => send(`data: ${current}\n\n`), end };
+        const listener: Listener = { viewer, tell: (current) => send(`data: ${current}\n\n`), end };
         const beat = setInterval(send, SIGN_OF_LIFE_MS, ": still here\n\n");
         stream.onAbort(end);
         join(listener);

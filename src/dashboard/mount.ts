@@ -30,6 +30,7 @@ export type DashboardNeeds = {
   readonly isToken: (text: string) => boolean;
   /** The token in an `Authorization` header. */
   readonly presentedToken: (header: string | undefined) => string;
+  readonly addressOf: (c: Context) => string;
   /** A text without tokens. */
   readonly scrub: (text: string) => string;
   /** Told of errors of the service's own. */
@@ -97,7 +98,7 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
   app.get("/runs/:id", PROTECTED, door.guard, run());
   app.post("/runs/:id/rerun", PROTECTED, door.guard, rerun);
   app.get("/refused", PROTECTED, door.guard, refused);
-  app.get("/live", door.guard, (c) => live.stream(c));
+  app.get("/live", door.guard, (c) => live.stream(c, door.viewerOf(c)));
   mountDoor(app, door, version);
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import { eventLoopLag } from "./event-loop-lag.ts";
 import { type Gates, gitHubMetrics } from "./github.ts";
+import { type InboundMetrics, inboundMetrics } from "./inbound.ts";
 import { processMetrics } from "./process.ts";
 import { type QueueNeeds, queueMetrics } from "./queue.ts";
 import { type Noticed, runMetrics } from "./runs.ts";
@@ -22,6 +23,7 @@ export type Metrics = {
   /** GitHub has asked this account for silence until then, epoch milliseconds. */
   paused(account: string, until: number): void;
   noticed(result: Noticed): void;
+  readonly inbound: InboundMetrics;
   /** From now on these are read, too. */
   read(sources: Sources): void;
   /** In Prometheus' text format. */
@@ -44,6 +46,7 @@ export function openMetrics({ workflows, version, clock }: MetricsNeeds): Metric
     observer: { ...runs.observer, request: github.request },
     paused: github.paused,
     noticed: runs.noticed,
+    inbound: inboundMetrics(registry),
     read({ gates, ...queue }) {
       github.read(gates);
       refresh = queueMetrics(registry, { ...queue, clock });

@@ -1,0 +1,201 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+export type ConnectionLimits = {
+  /** An answer must have been read by then, ms. */
+  readonly unreadMs: number;
+  /** What the answers that are not read may hold, all of them together. */
+  readonly unreadBytes: number;
+  /** So many connections may be open without a request; of more, the longest idle is closed. */
+  readonly maxIdle: number;
+};
+
+/** Why a connection was closed: it sent much ahead, it did not read its answer, or it was one idle connection too many. */
+export type Closed = "pipelining" | "unread" | "idle";
+
+/**
+ * What a client may send before its last request is answered. Node would parse and answer all of it at once: five
+ * clients that write `GET /x` without a pause kept an honest dispatch waiting for 6 s, and 50 ended the process
+ * (bench/flood.ts). Browsers, proxies, curl and Go's client send nothing ahead.
+ */
+const MAX_AHEAD_BYTES = 16_384;
+
+/** A connection on which so many requests came before the answer to the last one is closed. */
+const MAX_PIPELINED = 100;
+
+const LOOK_EVERY_MS = 1000;
+
+type Connection = {
+  readonly socket: Socket;
+  readonly address: string;
+  /** Node's own reader of requests. */
+  readonly parse: (bytes: Buffer) => void;
+  request: IncomingMessage | undefined;
+  /** Undefined once it is written, or cut. */
+  answer: ServerResponse | undefined;
+  /** When bytes of the answer were first seen that the client has not taken. */
+  unreadSince: number | undefined;
+  /** What of the body is still to come, if its length was declared. */
+  bodyLeft: number;
+  /** The last bytes that were parsed of headers: their end may come in two pieces. */
+  tail: Buffer;
+  ahead: Buffer;
+  /** Whether what is parsed now came before the last answer. */
+  early: boolean;
+  pipelined: number;
+};
+
+/**
+ * Bounds what each connection and all of them can ask for: one request of a connection is worked on at a time, answers
+ * must be read, and idle connections are few.
+ * @returns how to stop looking after them.
+ */
+export function boundConnections(
+  server: Server,
+  { limits, onClosed }: { limits: ConnectionLimits; onClosed: (why: Closed, address: string) => void },
+): () => void {
+  const connections = new Map<Socket, Connection>();
+  /** Longest idle first. */
+  const idle = new Set<Connection>();
+  const unread = new Set<Connection>();
+
+  server.on("connection", (socket: Socket) => {
+    const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
+    if (parse === undefined) throw new Error("This Node reads requests in another way: use one that is tested.");
+    const connection: Connection = {
+      socket,
+      address: socket.remoteAddress ?? "",
+      parse,
+      request: undefined,
+      answer: undefined,
+      unreadSince: undefined,
+      bodyLeft: 0,
+      tail: NOTHING,
+      ahead: NOTHING,
+      early: false,
+      pipelined: 0,
+    };
+    connections.set(socket, connection);
+    socket.removeListener("data", parse);
+    socket.on("data", (bytes: Buffer) => {
+      idle.delete(connection);
+      take(connection, connection.ahead.length > 0 ? Buffer.concat([connection.ahead, bytes]) : bytes);
+    });
+    socket.on("resume", () => void setImmediate(takeAhead, connection));
+    socket.on("close", () => {
+      connections.delete(socket);
+      idle.delete(connection);
+      unread.delete(connection);
+      connection.ahead = NOTHING;
+    });
+  });
+
+  server.prependListener("request", (request: IncomingMessage, answer: ServerResponse) => {
+    const connection = connections.get(request.socket);
+    if (!connection) return;
+    connection.request = request;
+    connection.answer = answer;
+    connection.unreadSince = undefined;
+    connection.bodyLeft = Number(request.headers["content-length"] ?? 0);
+    if (connection.early && ++connection.pipelined > MAX_PIPELINED) close(connection, "pipelining");
+    answer.once("prefinish", () => void setImmediate(lookWhetherRead, connection, answer));
+    answer.once("close", () => {
+      connection.answer = undefined;
+      unread.delete(connection);
+      if (connection.socket.destroyed) return;
+      if (connection.ahead.length > 0) setImmediate(takeAhead, connection);
+      else becomeIdle(connection);
+    });
+  });
+
+  /** Parses up to the end of one request, and keeps what is beyond it until that is answered. */
+  function take(connection: Connection, bytes: Buffer): void {
+    const { socket } = connection;
+    let at = 0;
+    while (at < bytes.length && !isBusy(connection)) {
+      const end = endOfPiece(connection, bytes, at);
+      connection.parse(bytes.subarray(at, end));
+      at = end;
+    }
+    // A copy: the piece would keep alive all that it was cut from.
+    connection.ahead = at < bytes.length && !socket.destroyed ? Buffer.from(bytes.subarray(at)) : NOTHING;
+    if (connection.ahead.length > MAX_AHEAD_BYTES && !socket.isPaused()) close(connection, "pipelining");
+  }
+
+  function takeAhead(connection: Connection): void {
+    if (connection.ahead.length === 0 || isBusy(connection)) return;
+    connection.early = true;
+    take(connection, connection.ahead);
+    connection.early = false;
+  }
+
+  function becomeIdle(connection: Connection): void {
+    idle.add(connection);
+    if (idle.size <= limits.maxIdle) return;
+    // Of the address that has most of them: one client's idle connections must not end those of a proxy.
+    const byAddress = [...Map.groupBy(idle, ({ address }) => address).values()];
+    const [longest] = byAddress.reduce((most, each) => (each.length > most.length ? each : most), []);
+    if (longest) close(longest, "idle");
+  }
+
+  function lookWhetherRead(connection: Connection, answer: ServerResponse): void {
+    if (connection.answer !== answer || answer.writableFinished) return;
+    unread.add(connection);
+    let held = 0;
+    for (const { socket } of unread) held += socket.writableLength;
+    for (const longest of unread) {
+      if (held <= limits.unreadBytes) return;
+      held -= longest.socket.writableLength;
+      close(longest, "unread");
+    }
+  }
+
+  function lookAtAll(): void {
+    const now = performance.now();
+    for (const connection of connections.values()) {
+      if (connection.socket.writableLength === 0) connection.unreadSince = undefined;
+      else connection.unreadSince ??= now;
+      if (now - (connection.unreadSince ?? now) > limits.unreadMs) close(connection, "unread");
+    }
+  }
+
+  function close(connection: Connection, why: Closed): void {
+    unread.delete(connection);
+    idle.delete(connection);
+    connection.socket.destroy();
+    onClosed(why, connection.address);
+  }
+
+  const looking = setInterval(lookAtAll, Math.min(LOOK_EVERY_MS, limits.unreadMs));
+  looking.unref();
+  return () => clearInterval(looking);
+}
+
+const NOTHING = Buffer.alloc(0);
+const END_OF_HEADERS = "\r\n\r\n";
+const [CR, LF] = [13, 10];
+
+function isBusy({ socket, request, answer }: Connection): boolean {
+  return socket.destroyed || socket.isPaused() || (answer !== undefined && request?.complete === true);
+}
+
+/** Where the headers, or the body, end that are read now; the end of the bytes if that is not among them. */
+function endOfPiece(connection: Connection, bytes: Buffer, at: number): number {
+  if (connection.bodyLeft > 0) {
+    const end = Math.min(bytes.length, at + connection.bodyLeft);
+    connection.bodyLeft -= end - at;
+    return end;
+  }
+  const { tail } = connection;
+  const across = Buffer.concat([tail, bytes.subarray(at, at + 3)]).indexOf(END_OF_HEADERS);
+  let from = at;
+  // Line breaks before a request count for nothing: a flood of them is parsed in one piece.
+  if (tail.length === 0) while (bytes[from] === CR || bytes[from] === LF) from++;
+  const found = across >= 0 && from === at ? at + across - tail.length : bytes.indexOf(END_OF_HEADERS, from);
+  if (found >= 0) {
+    connection.tail = NOTHING;
+    return found + END_OF_HEADERS.length;
+  }
+  connection.tail = Buffer.concat([tail, bytes.subarray(Math.max(at, bytes.length - 3))]).subarray(-3);
+  return bytes.length;
+}

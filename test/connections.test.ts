@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { connect, type Socket } from "node:net";
+import { describe, it, type TestContext } from "node:test";
+import fc from "fast-check";
+import * as z from "zod";
+import { defineWorkflow } from "../src/index.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+import type { ServerLimits } from "../src/server.ts";
+import { until } from "./support/clock.ts";
+import { deploy, notify, send, startService } from "./support/service.ts";
+
+const CALLER = "caller-token-0123456789";
+const GET = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+
+async function open(t: TestContext, url: string, from = "127.0.0.1"): Promise<Socket> {
+  const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", localAddress: from });
+  t.after(() => void socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+const closed = (socket: Socket) => new Promise((resolve) => socket.once("close", resolve));
+
+/** Writes without a pause until the connection is closed. */
+async function writeOn(socket: Socket, text: string): Promise<void> {
+  const much = text.repeat(500);
+  while (!socket.destroyed) {
+    if (!socket.write(much)) await Promise.race([once(socket, "drain").catch(() => {}), closed(socket)]);
+  }
+}
+
+/** What is answered on a connection, one status line each, until so many have come. */
+async function statuses(socket: Socket, count: number): Promise<string[]> {
+  let text = "";
+  const found = () => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status ?? "");
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  await until(`${count} answers have come, not ${found().length}`, () => found().length >= count || socket.destroyed);
+  return found();
+}
+
+describe("clients without a token that write requests without a pause", () => {
+  it("are closed, and dispatches of others are answered meanwhile", async (t) => {
+    const { url, github, log } = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
+    let done = false;
+    let ends = 0;
+    const attackers = Array.from({ length: 5 }, async () => {
+      while (!done) {
+        const socket = await open(t, url);
+        socket.resume();
+        await writeOn(socket, GET);
+        ends++;
+      }
+    });
+    for (let n = 0; n < 20; n++) {
+      deploy(github, `pr-${n}`, `commit-${n}`);
+      const answer = await notify(url, { application: `pr-${n}` }, { authorization: `Bearer ${CALLER}` });
+      assert.equal(answer.status, 200);
+    }
+    await until("attackers were closed", () => ends > 0);
+    done = true;
+    await Promise.all(attackers);
+    const records = log().filter(({ msg }) => /sent requests without waiting for answers/.test(String(msg)));
+    assert.equal(records.length, 1, "one record for all of them");
+    assert.equal(records[0]?.address, "127.0.0.1");
+  });
+
+  it("are closed when they send little ahead, again and again", async (t) => {
+    const { url } = await startService(t);
+    const socket = await open(t, url);
+    const end = closed(socket);
+    socket.on("data", () => void socket.write(GET.repeat(3)));
+    socket.write(GET.repeat(3));
+    await end;
+  });
+
+  for (const [what, text] of [
+    ["line breaks alone", "\r\n"],
+    ["line breaks between requests", `\r\n\r\n\r\n${GET}`],
+    ["requests with line feeds alone", "GET /x HTTP/1.1\nHost: a\n\n"],
+    ["bodies that end in requests", `POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}${GET}`],
+    ["chunked bodies", "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\r\n\r\n\r\n0\r\n\r\n"],
+  ]) {
+    it(`are closed, and others are answered: ${what}`, async (t) => {
+      const { url } = await startService(t);
+      const attackers = await Promise.all(Array.from({ length: 5 }, () => open(t, url)));
+      const ends = attackers.map(async (socket) => {
+        socket.resume();
+        await writeOn(socket, text ?? "");
+      });
+      assert.equal((await notify(url, { application: "main" })).status, 200);
+      if (what === "line breaks alone") for (const socket of attackers) socket.destroy();
+      await Promise.all(ends);
+    });
+  }
+});
+
+describe("requests that are sent ahead, few at a time", () => {
+  const requests = [
+    ["GET /health HTTP/1.1\r\nHost: a\r\n\r\n", "200"],
+    ["GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "404"],
+    ["POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "405"],
+    ['POST /dispatch HTTP/1.1\r\nHost: a\r\nContent-Length: 22\r\n\r\n{"application":"main"}', "200"],
+    ["POST /dispatch HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n\r\n\r\n\r\n\r\nGET ", "400"],
+    [
+      'POST /dispatch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"application":"\r\n6\r\nmain"}\r\n0\r\n\r\n',
+      "200",
+    ],
+    [
+      "POST /dispatch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\r\n\r\n\r\n0\r\nX: y\r\n\r\n",
+      "400",
+    ],
+    ["\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n", "200"],
+  ] as const;
+
+  it("are answered in order, wherever they are cut into pieces", { timeout: 60_000 }, async (t) => {
+    const { url } = await startService(t);
+    const sent = fc.array(fc.constantFrom(...requests), { minLength: 1, maxLength: 12 });
+    const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(sent, cuts, async (each, at) => {
+        const text = each.map(([bytes]) => bytes).join("");
+        const places = [0, ...at.map((share) => Math.floor(share * text.length)), text.length].sort((a, b) => a - b);
+        const socket = await open(t, url);
+        socket.setNoDelay(true);
+        const answers = statuses(socket, each.length);
+        for (const [n, place] of places.slice(1).entries()) {
+          await new Promise((resolve) => socket.write(text.slice(places[n], place), resolve));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        assert.deepEqual(
+          await answers,
+          each.map(([, status]) => status),
+        );
+        socket.destroy();
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe("an answer that is not read", () => {
+  /** More than the system takes for a client. */
+  const LARGE = "x".repeat(20_000_000);
+  const large = {
+    file: "large.ts",
+    workflow: defineWorkflow({
+      name: "large",
+      on: { http: { path: "/large", body: z.object({}), answer: () => ({ body: LARGE }) } },
+      run: async () => {},
+    }) as Workflow,
+  };
+  const POST = "POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
+
+  async function startLarge(t: TestContext, serverLimits: Partial<ServerLimits>) {
+    const { url, log } = await startService(t, { options: { serverLimits, workflows: [large] } });
+    const told = () => log().filter(({ msg }) => /did not read its answer/.test(String(msg))).length;
+    const deaf = async () => {
+      const socket = await open(t, url);
+      socket.pause().write(POST);
+      return socket;
+    };
+    return { url, told, deaf };
+  }
+
+  it("closes its connection after a while, and no other", async (t) => {
+    const { url, told, deaf } = await startLarge(t, { unreadMs: 200 });
+    const live = await open(t, url);
+    live.resume().write("GET /live HTTP/1.1\r\nHost: a\r\n\r\n");
+    await deaf();
+    await until("the connection is closed", () => told() === 1);
+    assert.equal(live.destroyed, false);
+    assert.equal((await send(url, { method: "POST", path: "/large", body: "{}" })).text.length, LARGE.length + 2);
+  });
+
+  it("takes no more than its part of the memory: the one that has waited longest gives way", async (t) => {
+    const { url, told, deaf } = await startLarge(t, { unreadBytes: 50_000_000 });
+    const first = await deaf();
+    await deaf();
+    await deaf();
+    await until("one connection is closed", () => told() === 1);
+    const end = closed(first);
+    first.resume();
+    await end;
+    assert.equal((await send(url, { path: "/health" })).status, 200);
+  });
+});
+
+describe("idle connections", () => {
+  async function idle(t: TestContext, url: string, from?: string): Promise<Socket> {
+    const socket = await open(t, url, from);
+    socket.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    await once(socket, "data");
+    return socket;
+  }
+
+  it("stay open for 65 s, longer than proxies keep theirs, and the setting changes that", async (t) => {
+    const agent = new Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    const keepAlive = async (url: string) => {
+      const outgoing = request(`${url}/health`, { agent }).end();
+      const [incoming] = await once(outgoing, "response");
+      await once(incoming.resume(), "end");
+      return { header: incoming.headers["keep-alive"], reused: outgoing.reusedSocket };
+    };
+    const [long, short] = [await startService(t), await startService(t, { settings: { KEEP_ALIVE_SECONDS: "1" } })];
+    assert.deepEqual(await keepAlive(long.url), { header: "timeout=65", reused: false });
+    const socket = await idle(t, short.url);
+    await closed(socket);
+    assert.deepEqual(await keepAlive(long.url), { header: "timeout=65", reused: true });
+  });
+
+  it("are as good as new after the time in which headers must come", async (t) => {
+    const { url } = await startService(t, { options: { serverLimits: { headersMs: 100, requestMs: 200 } } });
+    const [reused, never] = [await idle(t, url), await open(t, url)];
+    // It sends nothing: its end shows that the time is over.
+    await closed(never.resume());
+    reused.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.match(String(await once(reused, "data")), /^HTTP\/1\.1 200 /);
+  });
+
+  it("are few: the longest idle of the address with most of them gives way", async (t) => {
+    const { url } = await startService(t, { options: { serverLimits: { maxIdle: 4 } } });
+    const proxy = await idle(t, url, "127.0.0.2");
+    const callers: Socket[] = [];
+    for (let n = 0; n < 3; n++) callers.push(await idle(t, url));
+    callers[0]?.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    await once(callers[0] as Socket, "data");
+    const end = closed(callers[1] as Socket);
+    callers.push(await idle(t, url));
+    await end;
+    for (const [n, socket] of [proxy, ...callers].entries()) {
+      if (n === 2) continue;
+      socket.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+      assert.match(String(await once(socket, "data")), /^HTTP\/1\.1 200 /, `connection ${n}`);
+    }
+  });
+});
