@@ -140,14 +140,15 @@ describe("what the doctor finds", () => {
   });
 
   it("without a token", async (t) => {
-    const { check, github } = await scene(t);
+    const { check, github, settings } = await scene(t);
     assertFound(
       await check({ GITHUB_TOKEN: "" }),
       "token",
-      "warning",
+      "problem",
       /there is none/,
       /Set GITHUB_TOKEN, or GITHUB_APP_ID/,
     );
+    assert.equal((await command(["doctor"], { ...settings, GITHUB_TOKEN: "" })).code, 1);
     assert.equal(github.requests.length, 0);
   });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { globSync, readFileSync } from "node:fs";
@@ -6,6 +7,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
+import { promisify } from "node:util";
 import { Hono } from "hono";
 import { webUrlOf } from "../src/dashboard/github-web.ts";
 import { livePages } from "../src/dashboard/live.ts";
@@ -524,6 +526,22 @@ describe("why nothing happened", () => {
     await notify(url, { application: "$".repeat(20_000) });
     await until("it is noted", async () => (await refusedIn(url)).length === 1);
     assert.ok((await get(url, "/refused")).text.length < 6000);
+  });
+});
+
+describe("the page of a service that has no runs yet", () => {
+  it("shows a command that works, with the header that AUTH_TOKENS asks for and no token", async (t) => {
+    for (const AUTH_TOKENS of ["", "a-token-of-a-caller,another-token-of-a-caller"]) {
+      const [token = ""] = AUTH_TOKENS.split(",");
+      const { url, github } = await startService(t, { settings: { AUTH_TOKENS } });
+      deploy(github, "pr-1234", "abc");
+      const { text } = await send(url, { path: "/", headers: token ? { authorization: `Bearer ${token}` } : {} });
+      assert.ok(!/a-token-of|another-token/.test(text));
+      const [, shown = ""] = /<code>(curl [^<]+)<\/code>/.exec(text) ?? [];
+      const line = shown.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll("&amp;", "&");
+      const { stdout } = await promisify(execFile)("sh", ["-c", line.replace("one-of-AUTH_TOKENS", token)]);
+      assert.match(stdout, /"status":"success"/, line);
+    }
   });
 });
 

@@ -20,6 +20,8 @@ export type ListFacts = {
   readonly web: GitHubWeb;
   /** Where this page was asked for, such as `http://localhost:9555`. */
   readonly origin: string;
+  /** Whether callers must bring one of AUTH_TOKENS. */
+  readonly guarded: boolean;
   readonly now: number;
 };
 
@@ -91,15 +93,16 @@ function whyOf(run: ListedRun) {
   return html`<p class="why">${visible(cut(run.reason, MAX_REASON_CHARACTERS))}</p>`;
 }
 
-function nothing({ query, page, origin }: ListFacts) {
+function nothing({ query, page, origin, guarded }: ListFacts) {
   if (page.next !== undefined) {
     return html`<div class="empty"><p><strong>None of the newest runs matches.</strong> Older ones have not been looked through yet.</p></div>`;
   }
   if (query.status ?? query.workflow ?? query.text ?? query.before) {
     return html`<div class="empty"><p><strong>No run matches.</strong></p><p><a href="/">Show all runs</a></p></div>`;
   }
+  const header = guarded ? ` -H "Authorization: Bearer one-of-AUTH_TOKENS"` : "";
   return html`<div class="empty"><p><strong>No runs yet.</strong> The first event makes the first run:</p>
-<pre tabindex="0" aria-label="Command"><code>curl -d '{"application":"pr-1234"}' ${origin}/dispatch</code></pre></div>`;
+<pre tabindex="0" aria-label="Command"><code>curl -d '{"application":"pr-1234"}'${header} ${origin}/dispatch</code></pre></div>`;
 }
 
 function paging(query: ListQuery, { next, runs }: RunPage) {

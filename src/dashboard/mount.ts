@@ -69,8 +69,10 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
       overview.activity(now),
     ]);
     const { origin } = new URL(c.req.url);
-    const facts = { page: found, activity, accounts: needs.accounts(), workflows: needs.workflows, web, origin, now };
-    return c.html(listPage(frame, { ...facts, query: { ...filter, before: cursor } }));
+    const { workflows, tokens } = needs;
+    const facts = { page: found, activity, accounts: needs.accounts(), workflows, web, origin, now };
+    const query = { ...filter, before: cursor };
+    return c.html(listPage(frame, { ...facts, query, guarded: tokens.length > 0 }));
   });
 
   const run = (rejected?: RerunRejected) =>

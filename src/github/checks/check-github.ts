@@ -1,4 +1,4 @@
-import { type Check, warning } from "../../model/check.ts";
+import { type Check, problem } from "../../model/check.ts";
 import { checkApp, checkInstallations } from "./app.ts";
 import { checkClock } from "./clock.ts";
 import { checkDeployment } from "./deployment.ts";
@@ -30,8 +30,8 @@ export async function checkGitHub(needs: CheckNeeds): Promise<readonly Check[]> 
   return [...first, ...installations, ...later.flat()];
 }
 
-const NO_CREDENTIAL = warning(
+const NO_CREDENTIAL = problem(
   "token",
-  "there is none, so nothing can be asked of GitHub: only requests that bring their own github_token will work",
+  "there is none, so nothing can be checked at GitHub: only requests that bring a github_token will work",
   "Set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.",
 );
