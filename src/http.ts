@@ -91,7 +91,7 @@ export function httpApp(needs: HttpNeeds): Hono {
   if (needs.webhookSecret !== undefined) {
     mountGitHubWebhooks(app, workflows, { secret: needs.webhookSecret, accept });
   }
-  mountRunsApi(app, needs.runs, guard);
+  mountRunsApi(app, { runs: needs.runs, workflows: workflows.map(({ name }) => name), guard });
   mountOpenApi(app, { workflows, version: needs.version, isGuarded: authTokens.length > 0 }, guard);
 
   if (needs.dashboard) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import * as z from "zod";
 import { httpApp } from "../src/http.ts";
 import { defineWorkflow, type Workflow } from "../src/index.ts";
 import { RUN_STATUSES } from "../src/model/run.ts";
@@ -8,6 +9,7 @@ import { StoreUnavailable } from "../src/model/store.ts";
 import { knownSecrets } from "../src/secrets.ts";
 import { environmentReady } from "../src/workflows/environment-ready.ts";
 import { until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { deploy, type HttpAnswer, notify, type Service, send, startService, TOKEN } from "./support/service.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -82,7 +84,6 @@ describe("GET /api/runs", () => {
       ["group=pr-good", [waiting, superseded, slow, success]],
       ["group=main", [skipped]],
       ["workflow=environment-ready&limit=1", [waiting]],
-      ["workflow=another", []],
       ["status=success&workflow=environment-ready&group=pr-good", [success]],
       ["status=failure&group=pr-good", []],
     ] as const) {
@@ -112,6 +113,38 @@ describe("GET /api/runs", () => {
     assert.ok(page.next);
   });
 
+  it("finds runs by the beginning of their id", async (t) => {
+    const { url, failure } = await startWithHistory(t);
+    assert.deepEqual(idsIn(await get(url, `/api/runs?id=${failure.slice(0, 8)}`)), [failure]);
+    assert.deepEqual(idsIn(await get(url, `/api/runs?id=${failure.toUpperCase()}`)), [failure]);
+  });
+
+  it("says that there is no workflow of that name, unless runs of it are left", async (t) => {
+    const { url } = await startWithHistory(t);
+    const answer = await get(url, "/api/runs?workflow=nope&status=failure");
+    assert.equal(answer.status, 404);
+    assert.equal(answer.json.detail, 'There is no workflow "nope", and no run of one. There is: environment-ready.');
+    assert.deepEqual((await get(url, "/api/runs?workflow=environment-ready&group=none")).json, { runs: [] });
+  });
+
+  it("lists the runs of a workflow that has been taken away", async (t) => {
+    const dataDir = temporaryFolder(t);
+    const gone = defineWorkflow({
+      name: "gone",
+      on: { http: { path: "/gone", body: z.object({}) } },
+      run: async () => ({}),
+    });
+    const before = await startService(t, {
+      settings: { DATA_DIR: dataDir },
+      options: { workflows: [{ workflow: gone, file: "gone.ts" }] },
+    });
+    await send(before.url, { method: "POST", path: "/gone", body: "{}", headers: { "content-length": "2" } });
+    await before.app.close();
+    const { url } = await startService(t, { settings: { DATA_DIR: dataDir } });
+    assert.equal((await get(url, "/api/runs?workflow=gone")).json.runs.length, 1);
+    assert.deepEqual((await get(url, "/api/runs?workflow=gone&status=failure")).json, { runs: [] });
+  });
+
   it("refuses query values that it does not know, and names those that it does", async (t) => {
     const { url } = await startService(t);
     for (const [query, detail] of [
@@ -125,7 +158,10 @@ describe("GET /api/runs", () => {
       ["limit=1.5", "limit must be a whole number from 1 to 100."],
       ["limit=", "limit must be a whole number from 1 to 100."],
       ["cursor=abc", "cursor must be the `next` of an earlier answer."],
-      ["state=failure", "The query takes only status, workflow, group, limit and cursor."],
+      ["id=pr-1", "id must be the beginning of a run's id."],
+      ["id=3f2a1c9e7b", "id must be the beginning of a run's id."],
+      ["id=", "id must be the beginning of a run's id."],
+      ["state=failure", "The query takes only id, status, workflow, group, limit and cursor."],
     ] as const) {
       const answer = await get(url, `/api/runs?${query}`);
       assert.equal(answer.status, 400, query);
@@ -432,7 +468,7 @@ describe("/openapi.json", () => {
     const document = await documentOf(await startService(t));
     const parameters = document.paths["/api/runs"].get.parameters;
     const named = Object.fromEntries(parameters.map((each: Document) => [each.name, each.schema]));
-    assert.deepEqual(Object.keys(named), ["status", "workflow", "group", "limit", "cursor"]);
+    assert.deepEqual(Object.keys(named), ["id", "status", "workflow", "group", "limit", "cursor"]);
     assert.deepEqual(named.status.enum, RUN_STATUSES);
     assert.deepEqual(named.limit, { default: 20, type: "integer", minimum: 1, maximum: 100 });
     assert.ok(parameters.every((each: Document) => each.in === "query" && each.description));
@@ -450,6 +486,7 @@ describe("/openapi.json", () => {
       ["GET /api/runs", get(url, "/api/runs"), 200],
       ["GET /api/runs", get(url, "/api/runs?limit=2"), 200],
       ["GET /api/runs", get(url, "/api/runs?limit=x"), 400],
+      ["GET /api/runs", get(url, "/api/runs?workflow=nope"), 404],
       ["GET /api/runs/{id}", get(url, `/api/runs/${failure}`), 200],
       ["GET /api/runs/{id}", get(url, `/api/runs/${waiting}`), 200],
       ["GET /api/runs/{id}", get(url, `/api/runs/${UNKNOWN_ID}`), 404],

@@ -76,6 +76,18 @@ describe("gh-runner runs list", () => {
     );
   });
 
+  it("says that there is no workflow of that name, also when it follows", async (t) => {
+    const { url } = await startService(t);
+    for (const args of [
+      ["list", "--workflow", "nope"],
+      ["list", "--workflow", "nope", "--follow"],
+    ]) {
+      const { code, stdout, stderr } = await runs(url, args);
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.equal(stderr, 'There is no workflow "nope", and no run of one. There is: environment-ready.\n');
+    }
+  });
+
   it("names the values that an option may have", async (t) => {
     const { url } = await startService(t);
     const status = await runs(url, ["list", "--status", "done"]);
@@ -98,6 +110,46 @@ describe("gh-runner runs show", () => {
     assert.match(stdout, /^ATTEMPT +OUTCOME +STARTED +TOOK +GITHUB REQUEST +REASON\n1 +failure +\d{4}-.* +Looking up/m);
     const json = await runs(url, ["show", id, "--json"]);
     assert.equal(json.stdout, `${(await send(url, { path: `/api/runs/${id}` })).text}\n`);
+  });
+});
+
+describe("the beginning of a run's id", () => {
+  it("does for the whole of it, such as the one that the page shows", async (t) => {
+    const { url, github } = await startService(t);
+    const id = await failing(url, "pr-1");
+    const short = id.slice(0, 8);
+    assert.match((await runs(url, ["show", short])).stdout, new RegExp(`^run +${id}$`, "m"));
+    assert.equal(JSON.parse((await runs(url, ["show", short.toUpperCase(), "--json"])).stdout).id, id);
+    assert.equal((await runs(url, ["show", short, "--follow", "--json"])).code, 1);
+    deploy(github, "pr-1", "abc");
+    assert.equal((await runs(url, ["rerun", short])).stdout, `${id} is queued\n`);
+  });
+
+  it("says which runs it may mean, and that it means none", async (t) => {
+    const { url } = await startService(t);
+    // The first digit has sixteen values.
+    const all = await Promise.all(Array.from({ length: 17 }, () => failing(url, "main")));
+    const digits = all.map((id) => id[0] ?? "");
+    const shared = digits.find((digit, at) => digits.indexOf(digit) !== at) ?? assert.fail();
+    const meant = all.filter((id) => id.startsWith(shared));
+    for (const args of [
+      ["show", shared],
+      ["show", shared, "--follow"],
+      ["rerun", shared],
+    ]) {
+      const { code, stdout, stderr } = await runs(url, args);
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(stderr, new RegExp(`^${shared} begins the ids of several runs\\. Give more of it: [^\n]+\\.\n$`));
+      for (const id of meant.slice(0, 5)) assert.ok(stderr.includes(id) || meant.length > 5, stderr);
+    }
+    const unused = "0123456789abcdef".split("").find((digit) => !digits.includes(digit));
+    const none = unused ?? "00000000-0000";
+    assert.match(
+      (await runs(url, ["show", none])).stderr,
+      new RegExp(
+        `^There is no run whose id begins with ${none}\\. gh-runner runs list shows them; .*RETAIN_DAYS\\.\n$`,
+      ),
+    );
   });
 });
 

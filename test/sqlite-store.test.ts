@@ -178,7 +178,10 @@ describe("a long history", () => {
     for (const status of [undefined, ...RUN_STATUSES])
       for (const workflow of [undefined, "deploy"])
         for (const group of [undefined, "g"])
-          for (const cursor of [undefined, "5"]) await store.list({ status, workflow, group }, { limit: 5, cursor });
+          for (const id of [undefined, "3f2a1c9e"])
+            for (const cursor of [undefined, "5"]) {
+              await store.list({ id, status, workflow, group }, { limit: 5, cursor });
+            }
     await store.forget(NOW - 1, 1);
     await store.forget(NOW + 1_000_000, 1);
   }

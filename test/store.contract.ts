@@ -816,6 +816,21 @@ export function storeContract(
       assert.deepEqual(await listed({ status: "success", workflow: "nobody's" }), []);
     });
 
+    promise("finds runs by the beginning of their id, in any case", async (store) => {
+      const begun = (start: string) => start + randomUUID().slice(start.length);
+      const [first, second, other] = [begun("3f2a1c9e-7b"), begun("3f2a1c9e-7c"), begun("3f2a1c90")] as const;
+      for (const id of [first, second, other]) await ended(store, { id });
+      const found = async (id: string, filter = {}) =>
+        (await store.list({ ...filter, id }, { limit: 10 })).runs.map((run) => run.id);
+      assert.deepEqual(await found("3f2a1c9"), [other, second, first]);
+      assert.deepEqual(await found("3F2A1C9E"), [second, first]);
+      assert.deepEqual(await found("3f2a1c9e-7b"), [first]);
+      assert.deepEqual(await found(other), [other]);
+      assert.deepEqual(await found("3f2a1c9e-8"), []);
+      assert.deepEqual(await found("3f2a1c9", { status: "failure" }), []);
+      assert.equal((await store.list({ id: "3f2a1c9" }, { limit: 2 })).next !== undefined, true);
+    });
+
     promise("turned page by page shows every run once, although new ones arrive", async (store) => {
       const all: string[] = [];
       for (let at = 0; at < 7; at++) all.unshift(await ended(store, { group: `g${at % 2}` }, FAILURE));

@@ -67,7 +67,7 @@ function forgetEnded(known: Map<string, RunShown>): void {
  */
 export async function followRun(id: string, json: true | undefined): Promise<void> {
   const client = serviceClient();
-  let followed = id;
+  let followed = await client.idOf(id);
   let shown = 0;
   let state: string | undefined;
   let latest: RunDetailShown | undefined;

@@ -22,7 +22,8 @@ export async function rerunRuns(id: string | undefined, options: RerunOptions): 
 }
 
 async function rerunOne(id: string, { evenIfOlder = false, json }: RerunOptions): Promise<void> {
-  const { text, said } = await serviceClient().rerun(id, { evenIfOlder });
+  const client = serviceClient();
+  const { text, said } = await client.rerun(await client.idOf(id), { evenIfOlder });
   process.stdout.write(json ? `${text}\n` : `${said.id} is ${said.status}\n`);
 }
 

@@ -12,7 +12,8 @@ export async function showRun(
     const { followRun } = await import("./runs-follow.ts");
     return followRun(id, json);
   }
-  const { text, said } = await serviceClient().show(id);
+  const client = serviceClient();
+  const { text, said } = await client.show(await client.idOf(id));
   process.stdout.write(json ? `${text}\n` : [facts(said), attempts(said), steps(said)].filter(Boolean).join("\n"));
 }
 

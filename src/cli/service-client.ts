@@ -8,7 +8,9 @@ import {
   runPageSchema,
   runSchema,
 } from "../inbound/runs-schemas.ts";
+import { isBeginningOfId } from "../model/store.ts";
 import { CommandError } from "./command-error.ts";
+import { printable, shortName } from "./table.ts";
 
 /** An answer of the API: as it was written, and what it says. */
 type Answer<T> = { readonly text: string; readonly said: T };
@@ -18,7 +20,15 @@ export type ServiceClient = {
   list(query: Readonly<Record<string, string | undefined>>): Promise<Answer<RunPageShown>>;
   show(id: string): Promise<Answer<RunDetailShown>>;
   rerun(id: string, options?: { evenIfOlder?: boolean }): Promise<Answer<RunShown>>;
+  /** The id of the only run whose id begins with this text, such as the eight characters that the page shows. */
+  idOf(beginning: string): Promise<string>;
 };
+
+/** Of a UUID. */
+const ID_CHARACTERS = 36;
+
+/** How many runs are named when a beginning does for several. */
+const MAX_MEANT = 5;
 
 /** Longer than the service takes when all is well, short enough for somebody who waits at a terminal. */
 const ANSWER_MS = 30_000;
@@ -60,10 +70,28 @@ export function serviceClient(): ServiceClient {
     return { text, said: read.data };
   }
 
+  const list: ServiceClient["list"] = (query) => {
+    const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    return ask("GET", `/api/runs?${new URLSearchParams(given)}`, runPageSchema);
+  };
+
   return {
-    list(query) {
-      const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-      return ask("GET", `/api/runs?${new URLSearchParams(given)}`, runPageSchema);
+    list,
+    async idOf(beginning) {
+      if (beginning.length >= ID_CHARACTERS || !isBeginningOfId(beginning)) return beginning;
+      const { runs, next } = (await list({ id: beginning, limit: String(MAX_MEANT) })).said;
+      const [run, ...others] = runs;
+      if (run === undefined) {
+        throw new CommandError(
+          `There is no run whose id begins with ${beginning}. gh-runner runs list shows them; ended runs are kept for RETAIN_DAYS.`,
+        );
+      }
+      if (others.length === 0) return run.id;
+      const meant = runs.map(({ id, group, status }) => `${id} (${printable(shortName(group ?? ""))} ${status})`);
+      const more = next === undefined ? "" : ", and others";
+      throw new CommandError(
+        `${beginning} begins the ids of several runs. Give more of it: ${meant.join(", ")}${more}.`,
+      );
     },
     show: async (id) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
     rerun: async (id, { evenIfOlder = false } = {}) =>

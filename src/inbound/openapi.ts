@@ -107,7 +107,11 @@ function openApiDocument({ workflows, version, isGuarded }: ServiceFacts): Json 
         parameters: queryParameters(runsQuerySchema),
         responses: {
           200: json("A page of runs.", refTo(runPageSchema, "RunPage")),
-          ...problems({ 400: "A query value cannot be used.", 503: "The runs cannot be read." }),
+          ...problems({
+            400: "A query value cannot be used.",
+            404: "There is no such workflow, and no run of one.",
+            503: "The runs cannot be read.",
+          }),
         },
       }),
     },

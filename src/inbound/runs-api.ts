@@ -17,13 +17,24 @@ export type RunHistory = Pick<RunStore, "list" | "get"> & {
 };
 
 /** Mounts `GET /api/runs`, `GET /api/runs/{id}` and `POST /api/runs/{id}/rerun`. */
-export function mountRunsApi(app: Hono, runs: RunHistory, guard: MiddlewareHandler): void {
+export function mountRunsApi(
+  app: Hono,
+  { runs, workflows, guard }: { runs: RunHistory; workflows: readonly string[]; guard: MiddlewareHandler },
+): void {
   app.get("/api/runs", guard, async (c) => {
     const { limit, cursor, ...filter } = query(c, runsQuerySchema);
     const page = await runs.list(filter, { limit, cursor });
+    if (page.runs.length === 0 && filter.workflow !== undefined) await mustExist(filter.workflow);
     return c.json({ runs: page.runs.map(shownRun), next: page.next } satisfies RunPageShown);
   });
   app.all("/api/runs", (c) => notAllowed(c, "GET, HEAD"));
+
+  /** An empty list for a name that is misspelt would say that all is well. */
+  async function mustExist(workflow: string): Promise<void> {
+    if (workflows.includes(workflow) || (await runs.list({ workflow }, { limit: 1 })).runs.length > 0) return;
+    const name = JSON.stringify(workflow);
+    throw new Refusal(404, `There is no workflow ${name}, and no run of one. There is: ${workflows.join(", ")}.`);
+  }
 
   app.get("/api/runs/:id", guard, async (c) => {
     const id = c.req.param("id");

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { RUN_STATUSES } from "../model/run.ts";
+import { isBeginningOfId } from "../model/store.ts";
 
 /** What the runs API takes and gives. The one source for validation, for the types and for /openapi.json. */
 
@@ -76,6 +77,11 @@ const once = (what: string) => z.string("must be given once").meta({ description
 /** The query of `GET /api/runs`. Unknown names are refused: a filter that is misspelt must not be ignored. */
 export const runsQuerySchema = z.strictObject(
   {
+    id: z
+      .string("must be given once")
+      .refine(isBeginningOfId, "must be the beginning of a run's id")
+      .meta({ description: "Only runs whose id begins with this." })
+      .optional(),
     status: z
       .enum(RUN_STATUSES, `must be one of ${RUN_STATUSES.join(", ")}`)
       .meta({ description: "Only runs that are in this status now." })
@@ -95,7 +101,7 @@ export const runsQuerySchema = z.strictObject(
       .meta({ description: "The `next` of an earlier answer." })
       .optional(),
   },
-  "takes only status, workflow, group, limit and cursor",
+  "takes only id, status, workflow, group, limit and cursor",
 );
 
 /** The query of `POST /api/runs/{id}/rerun`. */

@@ -66,12 +66,30 @@ export type Settlement =
     };
 
 export type RunFilter = {
+  /** The beginning of an id; `isBeginningOfId` says which texts can be one. */
+  readonly id?: string | undefined;
   readonly status?: RunStatus | undefined;
   readonly workflow?: string | undefined;
   readonly group?: string | undefined;
   /** Part of the group, the id, the outputs or the reason; letters count in any case. */
   readonly text?: string | undefined;
 };
+
+/** Whether a text can be the beginning of a run's id, which is a UUID, or the whole of it. */
+export function isBeginningOfId(text: string): boolean {
+  return text !== "" && UUID.test(completed(text, "0"));
+}
+
+/** The first and the last UUID that begin with this text. */
+export function idsThatBegin(text: string): readonly [string, string] {
+  return [completed(text, "0"), completed(text, "f")];
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function completed(text: string, digit: string): string {
+  return text.toLowerCase() + "00000000-0000-0000-0000-000000000000".slice(text.length).replaceAll("0", digit);
+}
 
 export type RunPage = { readonly runs: readonly ListedRun[]; readonly next: string | undefined };
 

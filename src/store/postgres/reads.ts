@@ -1,4 +1,4 @@
-import type { RunDetail, RunFilter, RunPage, RunStore } from "../../model/store.ts";
+import { idsThatBegin, type RunDetail, type RunFilter, type RunPage, type RunStore } from "../../model/store.ts";
 import { attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf } from "../rows.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
@@ -32,7 +32,7 @@ export async function getRun(sql: Sql, { own }: Names, id: string): Promise<RunD
 export async function listRuns(
   sql: Sql,
   { own }: Names,
-  { status, workflow, group, text }: RunFilter,
+  { id, status, workflow, group, text }: RunFilter,
   { limit, cursor }: Parameters<RunStore["list"]>[1],
 ): Promise<RunPage> {
   const values: unknown[] = [];
@@ -42,6 +42,11 @@ export async function listRuns(
   };
   // Written out: a partial index is not found for a bound value.
   if (status !== undefined) conditions.push(`status = '${status}'`);
+  if (id !== undefined) {
+    const [first, last] = idsThatBegin(id);
+    where((place) => `id >= ${place}`, first);
+    where((place) => `id <= ${place}`, last);
+  }
   where((place) => `workflow = ${place}`, workflow);
   where((place) => `md5(grp) = md5(${place}) AND grp IS NOT NULL`, group);
   where((place) => `seq < ${place}`, cursor === undefined ? undefined : Number(cursor));

@@ -1,6 +1,6 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { RunStatus } from "../../model/run.ts";
-import type { RunFilter, RunPage, RunStore } from "../../model/store.ts";
+import { idsThatBegin, type RunFilter, type RunPage, type RunStore } from "../../model/store.ts";
 import { LISTED, listedRunOf, type Row } from "../rows.ts";
 
 /** No index finds a part of a text, so that it is looked for in so many runs at once: about 10 ms of them. */
@@ -11,7 +11,7 @@ const SEARCHED = "lower(id || ' ' || coalesce(grp, '') || ' ' || coalesce(output
 /** One page of runs, newest first. */
 export function listRuns(
   all: (text: string, ...values: SQLInputValue[]) => Row[],
-  { status, workflow, group, text }: RunFilter,
+  { id, status, workflow, group, text }: RunFilter,
   { limit, cursor }: Parameters<RunStore["list"]>[1],
 ): RunPage {
   const conditions: string[] = [];
@@ -24,6 +24,11 @@ export function listRuns(
   // Written out: a partial index is not found for a bound value, nor without the words of its own condition.
   if (status !== undefined) conditions.push(`status = '${status}'`);
   if (status !== undefined && RARE_ENDS.includes(status)) conditions.push(IS_RARE_END);
+  if (id !== undefined) {
+    const [first, last] = idsThatBegin(id);
+    where("id >= ?", first);
+    where("id <= ?", last);
+  }
   where("workflow = ?", workflow);
   where("grp = ?", group);
   where("seq < ?", cursor === undefined ? undefined : Number(cursor));
