@@ -128,7 +128,7 @@ describe("the beginning of a run's id", () => {
   it("says which runs it may mean, and that it means none", async (t) => {
     const { url } = await startService(t);
     // The first digit has sixteen values.
-    const all = await Promise.all(Array.from({ length: 17 }, () => failing(url, "main")));
+    const all = await Promise.all(Array.from({ length: 17 }, (_, at) => failing(url, `main-${at}`)));
     const digits = all.map((id) => id[0] ?? "");
     const shared = digits.find((digit, at) => digits.indexOf(digit) !== at) ?? assert.fail();
     const meant = all.filter((id) => id.startsWith(shared));
