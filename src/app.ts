@@ -7,6 +7,7 @@ import { webUrlOf } from "./dashboard/github-web.ts";
 import { livePages } from "./dashboard/live.ts";
 import type { Wait } from "./github/ask.ts";
 import type { HeldBack } from "./github/dry-run.ts";
+import { openFetch } from "./github/open-fetch.ts";
 import { openGitHub } from "./github/open-github.ts";
 import { proxyFor } from "./github/proxy.ts";
 import { httpApp } from "./http.ts";
@@ -93,12 +94,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
   onClose("the store", store.close);
 
+  const outside = openFetch(config);
+  onClose("the connections to other hosts", outside.close);
+
   const { observe, metrics, tracing } = await openObservers(config, {
     workflows: workflows.map(({ name }) => name),
     store,
     secrets,
     log,
     clock,
+    fetch: outside.fetch,
     onClose,
   });
 
@@ -133,6 +138,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     log,
     traceIds: tracing?.ids,
     observe,
+    fetch: outside.fetch,
     clock,
     random,
     owner: randomUUID(),

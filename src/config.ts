@@ -43,12 +43,15 @@ const SETTINGS = {
   ),
   httpsProxy: secret(
     "HTTPS_PROXY",
-    "Proxy by which GitHub is reached when `GITHUB_API_URL` begins with https: `http://HOST:PORT`, with credentials " +
-      "`http://USER:PASSWORD@HOST:PORT`. In lower case as well, which wins, as for the next two.",
+    "Proxy for addresses that begin with https, of GitHub, of NOTIFY_URL, and those that a workflow waits for " +
+      "(`waitFor`): `http://HOST:PORT`, with credentials `http://USER:PASSWORD@HOST:PORT`. In lower case as well, which " +
+      "wins, as for the next two.",
     proxyUrl,
     { aliases: ["https_proxy"] },
   ),
-  httpProxy: secret("HTTP_PROXY", "The same when it begins with http.", proxyUrl, { aliases: ["http_proxy"] }),
+  httpProxy: secret("HTTP_PROXY", "The same for addresses that begin with http.", proxyUrl, {
+    aliases: ["http_proxy"],
+  }),
   noProxy: setting(
     "NO_PROXY",
     "",
@@ -347,8 +350,9 @@ export function configurationReference(): string {
     "",
     ...rowsOf(CLIENT_SETTINGS),
     "",
-    "Node's own variables apply as well: `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust besides",
-    "the public ones.",
+    "Node's own variables apply as well. `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust besides",
+    "those that Node brings with it. `NODE_USE_SYSTEM_CA=1` adds those of the machine: what is in `/etc/ssl/certs`, or what",
+    "`SSL_CERT_FILE` and `SSL_CERT_DIR` name. Without it these two and the machine's certificates do not count.",
     "",
   ].join("\n");
 }

@@ -3,6 +3,7 @@ import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 import { type Metrics, openMetrics } from "./metrics/open-metrics.ts";
 import type { Clock } from "./model/clock.ts";
+import type { Fetch } from "./model/network.ts";
 import { type Observer, observedBy } from "./model/observer.ts";
 import type { RunStore } from "./model/store.ts";
 import { openNotices } from "./notices/open-notices.ts";
@@ -17,13 +18,14 @@ type ObserversNeeds = {
   readonly secrets: Secrets;
   readonly log: Log;
   readonly clock: Clock;
+  readonly fetch: Fetch;
   readonly onClose: ClosingStack["onClose"];
 };
 
 /** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
 export async function openObservers(
   config: Config,
-  { workflows, store, secrets, log, clock, onClose }: ObserversNeeds,
+  { workflows, store, secrets, log, clock, fetch, onClose }: ObserversNeeds,
 ): Promise<{ observe: Observer; metrics: Metrics; tracing: Tracing | undefined }> {
   const { scrub } = secrets;
   const metrics = openMetrics({ workflows, version: VERSION, clock });
@@ -31,7 +33,8 @@ export async function openObservers(
   const tracing = await tracingOf(config, { store, clock, scrub, log });
   if (tracing) onClose("the traces", tracing.close);
   const { notifyUrl: url } = config;
-  const notices = url === undefined ? undefined : openNotices({ url, store, scrub, log, clock, told: metrics.noticed });
+  const notices =
+    url === undefined ? undefined : openNotices({ url, fetch, store, scrub, log, clock, told: metrics.noticed });
   if (notices) onClose("the notices", notices.close);
   const observe = observedBy([metrics, tracing, notices].flatMap((each) => each?.observer ?? []));
   return { observe, metrics, tracing };

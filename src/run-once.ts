@@ -42,7 +42,7 @@ export async function runOnce(
   const env = Object.fromEntries((workflow.env ?? []).map((name) => [name, config.variable(name) ?? ""]));
   const heldBack: HeldBack[] = [];
   const holdBack = dryRun ? (write: HeldBack) => void heldBack.push(write) : undefined;
-  const { gitHub, secrets, close } = await standalone(config);
+  const { gitHub, fetch, secrets, close } = await standalone(config);
   const { github, release } = gitHub.attempt({ token: undefined, name: workflow.name, holdBack });
   const bounds = { run: RUN_ID, workflow: workflow.name, timeout: TIMEOUT, timeoutMs: TIMEOUT_MS };
   try {
@@ -57,6 +57,7 @@ export async function runOnce(
           log: openLog({ level: "silent", secrets }),
           clock: systemClock,
           observe: unobserved,
+          fetch,
           insist: (write) => write(),
           holds: async () => true,
           seen: { requestId: undefined, dedupeKey: undefined, request: () => {} },

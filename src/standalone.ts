@@ -1,7 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Config } from "./config.ts";
+import { openFetch } from "./github/open-fetch.ts";
 import { type OpenGitHub, type OpenGitHubNeeds, openGitHub } from "./github/open-github.ts";
 import { systemClock } from "./model/clock.ts";
+import type { Fetch } from "./model/network.ts";
 import { unobserved } from "./model/observer.ts";
 import { knownSecrets, type Secrets } from "./secrets.ts";
 import { gitHubSettings, secretsIn } from "./settings.ts";
@@ -10,7 +12,7 @@ import { gitHubSettings, secretsIn } from "./settings.ts";
 export async function standalone(
   config: Config,
   options: Pick<OpenGitHubNeeds, "timeoutMs" | "retriesMs"> = {},
-): Promise<{ gitHub: OpenGitHub; secrets: Secrets; close(): Promise<void> }> {
+): Promise<{ gitHub: OpenGitHub; fetch: Fetch; secrets: Secrets; close(): Promise<void> }> {
   const secrets = knownSecrets(secretsIn(config));
   const gitHub = await openGitHub({
     ...gitHubSettings(config),
@@ -22,7 +24,9 @@ export async function standalone(
     wait: async (ms) => void (await wait(ms)),
     onPause: () => {},
   });
-  return { gitHub, secrets, close: gitHub.close };
+  const outside = openFetch(config);
+  const close = async () => void (await Promise.all([gitHub.close(), outside.close()]));
+  return { gitHub, fetch: outside.fetch, secrets, close };
 }
 
 const NOTHING_KEPT = { recall: async () => [], spend: async () => {}, pause: async () => {} };

@@ -116,6 +116,23 @@ describe("waitFor", () => {
     assert.equal((await (await accept()).outcome)?.status, "success");
   });
 
+  it("does not ask again for what can never answer, and names no secret of its address", async (t) => {
+    const refused: [string, string][] = [
+      ["http://", "a URL"],
+      ["ftp://user:secret-word@h.example/secret-0123456789abcdef/x?secret-word", "ftp://h.example/…/x"],
+      ["http://user:secret-word@h.example/", "http://h.example/"],
+      ["https://hooks.example/services/T01/B02/secretXYZ0123456789abcd:0", "https://hooks.example/services/T01/B02/…"],
+    ];
+    for (const [at, [url, shown]] of refused.entries()) {
+      const fetch = at === 3 ? async () => assert.fail(`a bug with ${url}`) : globalThis.fetch;
+      const { accept } = workerWith(t, async ({ waitFor }) => waitFor(url), { needs: { fetch } });
+      const run = await (await accept()).outcome;
+      assert.deepEqual([run?.status, run?.kind], ["failure", "permanent"], url);
+      assert.ok(run?.reason?.startsWith(`Waiting for ${shown} failed: the URL cannot be used (`), run?.reason ?? "");
+      assert.doesNotMatch(run?.reason ?? "", /secret/);
+    }
+  });
+
   it("gives up with a failure that passes, and names the place without its query", async (t) => {
     const server = await answering(t, [503]);
     const { accept } = workerWith(t, async ({ waitFor }) => {

@@ -8,9 +8,12 @@ import { type ProxyOptions, startProxy } from "../sandbox/proxy.ts";
 import { openConnections } from "../src/github/connections.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import { ProxyError, proxyFor } from "../src/github/proxy.ts";
+import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort, listening, spawnService } from "./support/process.ts";
-import { deploy, notify, startService, TARGET, TOKEN } from "./support/service.ts";
+import { startReceiver } from "./support/receiver.ts";
+import { deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 /** Known to the proxy alone: nothing that goes another way can arrive. */
 const HOST = "github.corp.example";
@@ -129,6 +132,17 @@ describe("the service behind a company's proxy, with a company's certificate aut
     assert.equal(github.dispatches.length, 1);
   });
 
+  it("trusts what SSL_CERT_FILE names, as the Go service did, with NODE_USE_SYSTEM_CA=1", async (t) => {
+    const { proxy, caFile } = await corporation(t);
+    for (const [NODE_USE_SYSTEM_CA, status] of [
+      ["0", 500],
+      ["1", 200],
+    ] as const) {
+      const service = await serviceProcess(t, { HTTPS_PROXY: proxy.url, SSL_CERT_FILE: caFile, NODE_USE_SYSTEM_CA });
+      assert.equal((await notify(service.url, { application: "pr-1" })).status, status);
+    }
+  });
+
   it("says what to do when the authority is not known", async (t) => {
     const { github, proxy } = await corporation(t);
     const service = await serviceProcess(t, { HTTPS_PROXY: proxy.url });
@@ -137,6 +151,64 @@ describe("the service behind a company's proxy, with a company's certificate aut
     assert.match(answer.json.detail, /certificate/);
     assert.match(answer.json.detail, /NODE_EXTRA_CA_CERTS/);
     assert.equal(github.counts.requests, 0);
+  });
+});
+
+describe("what goes to other hosts than GitHub goes through the proxy too", () => {
+  async function withOutside(t: TestContext, settings: Record<string, string> = {}) {
+    const receiver = await startReceiver(t);
+    const port = Number(new URL(receiver.url).port);
+    const proxy = await startProxy({
+      credentials: `robot:${PASSWORD}`,
+      hosts: { "hooks.corp.example:80": port, "preview.corp.example:80": port },
+    });
+    t.after(() => proxy.close());
+    const folder = workflowsFolder(t, {
+      "w.ts": httpWorkflow("w", 'await waitFor("http://preview.corp.example/health");'),
+    });
+    const service = await startService(t, {
+      settings: {
+        WORKFLOWS_DIR: folder,
+        NOTIFY_URL: "http://hooks.corp.example/services/webhook-secret-0123",
+        HTTP_PROXY: withCredentials(proxy.url),
+        NO_PROXY: "127.0.0.1",
+        ...settings,
+      },
+    });
+    return { ...service, proxy, receiver };
+  }
+
+  it("NOTIFY_URL and waitFor, but for hosts that NO_PROXY names", async (t) => {
+    const { url, proxy, receiver, github } = await withOutside(t);
+    assert.equal((await notify(url, { application: "pr-1" })).status, 404);
+    await until("the notice has come", () => receiver.received.length === 1);
+    assert.equal((await send(url, { method: "POST", path: "/w", body: "{}" })).status, 200);
+    assert.deepEqual(
+      receiver.received.map(({ path, headers: { via, "proxy-authorization": credentials } }) => [
+        path,
+        via,
+        credentials,
+      ]),
+      [
+        ["/services/webhook-secret-0123", "1.1 proxy", undefined],
+        ["/health", "1.1 proxy", undefined],
+      ],
+    );
+    assert.deepEqual(proxy.targets, ["hooks.corp.example:80", "preview.corp.example:80"]);
+    assert.ok(github.counts.requests > 0);
+  });
+
+  it("a proxy that lets no notice through is named in the log, without credentials or the address", async (t) => {
+    const { url, proxy, log, logLines } = await withOutside(t, {
+      NOTIFY_URL: "https://hooks.corp.example/services/webhook-secret-0123",
+      HTTPS_PROXY: "http://127.0.0.1:9",
+    });
+    await notify(url, { application: "pr-1" });
+    await until("it is said", () => log().some(({ msg }) => String(msg).includes("NOTIFY_URL")));
+    const { reason } = log().find(({ msg }) => String(msg).includes("NOTIFY_URL")) ?? {};
+    assert.equal(reason, "the proxy http://127.0.0.1:9 cannot be reached (ECONNREFUSED)");
+    assert.deepEqual(proxy.targets, []);
+    for (const secret of [PASSWORD, CREDENTIALS, "webhook-secret"]) assert.ok(!logLines.join("").includes(secret));
   });
 });
 

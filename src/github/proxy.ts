@@ -40,7 +40,7 @@ export function proxySecrets({ httpProxy, httpsProxy }: ProxySettings): readonly
   });
 }
 
-/** A request that a proxy did not let through. GitHub has not seen it. */
+/** A request that a proxy did not let through. The host that it was for has not seen it. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
   readonly code = "PROXY";
@@ -52,7 +52,7 @@ export class ProxyError extends Error {
 }
 
 /** An error of a request that went by a proxy: a `ProxyError` when it was the proxy that failed, else the same error. */
-export function afterProxy(error: unknown, proxyUrl: string): unknown {
+export function afterProxy(error: unknown, proxyUrl: string, to = "GitHub"): unknown {
   const { origin, username } = new URL(proxyUrl);
   const proxy = `the proxy ${origin}`;
   const { code = "", message = "" } = (error ?? {}) as NodeJS.ErrnoException;
@@ -64,8 +64,8 @@ export function afterProxy(error: unknown, proxyUrl: string): unknown {
       : new ProxyError(`${proxy} asks for credentials (407)`, WITH_CREDENTIALS, error);
   }
   if (status) {
-    const remedy = "Have the proxy allow GitHub's host and port, or name the host in NO_PROXY.";
-    return new ProxyError(`${proxy} refused to connect to GitHub (${status})`, remedy, error);
+    const remedy = `Have the proxy allow ${to}'s host and port, or name the host in NO_PROXY.`;
+    return new ProxyError(`${proxy} refused to connect to ${to} (${status})`, remedy, error);
   }
   if (code === "UND_ERR_PRX_TLS") {
     const remedy = "Check the host in HTTPS_PROXY: it must be one that the certificate names.";

@@ -1,3 +1,18 @@
+/** The part of the platform's `fetch` that requests to other hosts than GitHub need; redirects are not followed. */
+export type Fetch = (
+  url: string | URL,
+  options: {
+    readonly method?: "GET" | "POST";
+    readonly headers?: Record<string, string>;
+    readonly body?: string;
+    readonly redirect: "manual";
+    readonly signal: AbortSignal;
+  },
+) => Promise<{
+  readonly status: number;
+  readonly body: (AsyncIterable<Uint8Array> & { cancel(): Promise<void> }) | null;
+}>;
+
 /**
  * Why there was no answer, in words, where time may help. Undefined for any other error: repeating the request would not
  * change it. Errors of a bug, a bad header or an address that cannot be used are not in the list.
@@ -28,6 +43,8 @@ const CODES: ReadonlySet<string> = new Set([
   ...list(`UND_ERR_CONNECT_TIMEOUT UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT UND_ERR_SOCKET UND_ERR_ABORT
     UND_ERR_ABORTED ABORT_ERR UND_ERR_INFO UND_ERR_CLOSED UND_ERR_DESTROYED UND_ERR_RES_CONTENT_LENGTH_MISMATCH
     UND_ERR_PRX_TLS UND_ERR_PRX_CONN`),
+  // A proxy's answer, as github/proxy.ts names it.
+  "PROXY",
   // Certificates. https://nodejs.org/api/tls.html#x509-certificate-error-codes
   ...list(`UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_CRL UNABLE_TO_DECRYPT_CERT_SIGNATURE UNABLE_TO_DECRYPT_CRL_SIGNATURE
     UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY CERT_SIGNATURE_FAILURE CRL_SIGNATURE_FAILURE CERT_NOT_YET_VALID CERT_HAS_EXPIRED

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
+import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
@@ -10,6 +11,7 @@ import { poster } from "./post.ts";
 export type NoticesNeeds = {
   /** A secret: whoever knows it can post there. */
   readonly url: string;
+  readonly fetch: Fetch;
   readonly store: Pick<RunStore, "list">;
   readonly scrub: (text: string) => string;
   readonly log: Log;
@@ -26,12 +28,12 @@ type Quiet = { heldBack: number; latest: Notice | undefined };
  * Tells a webhook when a run has failed for good, and when its group has recovered. Of what happens within ten minutes
  * after a notice, the latest is told at their end, with how many were held back. Nothing here can disturb a run.
  */
-export function openNotices({ url, store, scrub, log, clock, told }: NoticesNeeds): {
+export function openNotices({ url, fetch, store, scrub, log, clock, told }: NoticesNeeds): {
   readonly observer: Pick<Observer, "settled">;
   close(): Promise<void>;
 } {
   const groups = failingGroups(store);
-  const { post, close } = poster({ url, log, clock, told });
+  const { post, close } = poster({ url, fetch, log, clock, told });
   const quiet = new Map<string, Quiet>();
   const alarms = new Set<() => void>();
 

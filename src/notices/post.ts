@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
+import { type Fetch, networkFault } from "../model/network.ts";
 import type { Notice } from "./notice.ts";
 
 /** Tries of one notice, and the waits in between, ms. */
@@ -10,23 +11,25 @@ const CLOSE_MS = 2000;
 
 type PosterNeeds = {
   readonly url: string;
+  readonly fetch: Fetch;
   readonly log: Log;
   readonly clock: Clock;
   readonly told: (result: "sent" | "failed") => void;
 };
 
 /** Posts notices. That they do not arrive is logged once, until one arrives again. */
-export function poster({ url, log, clock, told }: PosterNeeds) {
+export function poster({ url, fetch, log, clock, told }: PosterNeeds) {
+  const to = { url, fetch };
   const underWay = new Set<Promise<void>>();
   const closing = new AbortController();
   let failing = false;
 
   async function deliver(body: string): Promise<void> {
-    let problem = await tryOnce(url, body, closing.signal);
+    let problem = await tryOnce(to, body, closing.signal);
     for (const delay of RETRIES_MS) {
       if (problem === undefined || !problem.mayPass || closing.signal.aborted) break;
       await pause(clock, delay, closing.signal);
-      if (!closing.signal.aborted) problem = await tryOnce(url, body, closing.signal);
+      if (!closing.signal.aborted) problem = await tryOnce(to, body, closing.signal);
     }
     told(problem === undefined ? "sent" : "failed");
     // Never the address itself: a webhook's path is its password.
@@ -50,7 +53,11 @@ export function poster({ url, log, clock, told }: PosterNeeds) {
 
 type Problem = { readonly what: string; readonly mayPass: boolean };
 
-async function tryOnce(url: string, body: string, closing: AbortSignal): Promise<Problem | undefined> {
+async function tryOnce(
+  { url, fetch }: Pick<PosterNeeds, "url" | "fetch">,
+  body: string,
+  closing: AbortSignal,
+): Promise<Problem | undefined> {
   try {
     const { status, body: answer } = await fetch(url, {
       method: "POST",
@@ -63,8 +70,10 @@ async function tryOnce(url: string, body: string, closing: AbortSignal): Promise
     if (status >= 200 && status < 300) return undefined;
     return { what: `answered ${status}`, mayPass: status >= 500 || status === 429 || status === 408 };
   } catch (error) {
-    const { name, cause } = error as Error & { cause?: { code?: string } };
-    return { what: name === "TimeoutError" ? "no answer in time" : (cause?.code ?? name), mayPass: true };
+    const fault = networkFault(error);
+    if (fault) return { what: fault.words, mayPass: true };
+    // Not its message, which may hold the address.
+    return { what: `it could not be sent (${(error as Error).name})`, mayPass: false };
   }
 }
 

@@ -2,6 +2,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
+import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
@@ -43,6 +44,7 @@ export type AttemptNeeds = {
   readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "step">;
+  readonly fetch: Fetch;
   /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
   /** Whether a claim still holds; asks the store where that is not sure. */

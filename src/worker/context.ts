@@ -2,6 +2,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub } from "../model/github.ts";
+import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Json, Step } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
@@ -34,6 +35,8 @@ export type ContextNeeds = {
   readonly observe: Pick<Observer, "step">;
   readonly insist: StoreHealth["insist"];
   readonly seen: Seen;
+  /** For `waitFor`. */
+  readonly fetch: Fetch;
   readonly attempting: Attempting;
   /** Whether the run is still this attempt's. */
   readonly holds: () => Promise<boolean>;
@@ -82,7 +85,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
         throw error;
       }
     },
-    waitFor: (url, options) => waitFor(url, options, { clock, attempting }),
+    waitFor: (url, options) => waitFor(url, options, { clock, attempting, fetch: needs.fetch }),
     async repeatOf(key, seconds) {
       // Without its token a key would be that of others, too.
       if (keeping.withoutTokens(key, own) !== key) return undefined;

@@ -40,6 +40,7 @@ export function workerWith(
     keeping: knownSecrets([]),
     log: silent,
     observe: unobserved,
+    fetch: globalThis.fetch,
     clock,
     random: () => 0,
     owner: "test",
