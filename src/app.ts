@@ -146,7 +146,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     retainDays: config.retainDays,
   });
 
-  metrics.read({ gates: gitHub.gates, store, checkReady: worker.check });
+  metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
 
   const hasServiceToken = config.githubToken !== undefined || config.githubApp !== undefined;
   const accept: AcceptEvent = async ({ workflow, input, token, event }, { wait }) =>

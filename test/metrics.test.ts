@@ -161,7 +161,12 @@ describe("GET /metrics", () => {
     const clock = movedClock();
     const metrics = openMetrics({ workflows: [], version: "1.2.3", clock });
     const away = () => Promise.reject(new Error("the disk is full"));
-    metrics.read({ gates: { all: () => new Map() }, store: { waiting: away }, checkReady: away });
+    metrics.read({
+      gates: { all: () => new Map() },
+      store: { waiting: away },
+      checkReady: away,
+      storeTrouble: () => undefined,
+    });
     const samples = seriesIn((await metrics.expose()).text);
     metrics.close();
     assert.equal(samples.get("gh_runner_ready"), 0);

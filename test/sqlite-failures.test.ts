@@ -5,6 +5,7 @@ import {
   copyFileSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -60,6 +61,125 @@ function smallDisk(t: TestContext): SmallDisk | undefined {
   };
 }
 
+describe("when a file of the database is gone", () => {
+  const cases = [
+    ["the database is deleted", [FILE], "was deleted or moved"],
+    ["its log is deleted", [`${FILE}-wal`], "was deleted or moved"],
+    ["the lock is deleted", ["lock.sqlite"], "was deleted or moved"],
+    ["all files are deleted", [FILE, `${FILE}-wal`, `${FILE}-shm`, "lock.sqlite"], "was deleted or moved"],
+  ] as const;
+  for (const [what, files, said] of cases) {
+    it(`${what}: nothing is accepted, and /ready, the log and a metric say so`, async (t) => {
+      const folder = temporaryFolder(t);
+      const { github, url, log } = await startService(t, {
+        settings: { DATA_DIR: folder },
+        options: { serverLimits: { drainMs: 50 } },
+      });
+      deploy(github, "pr-1", "abc");
+      assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+      for (const file of files) rmSync(join(folder, file));
+
+      assert.equal((await notify(url, { application: "pr-1" })).status, 503);
+      const ready = await send(url, { path: "/ready" });
+      assert.equal(ready.status, 503);
+      assert.match(ready.json.detail, new RegExp(`^Not ready: /.*${files[0]} ${said}: nothing more is stored\\.`));
+      const failed = log().filter(({ msg }) => /the store cannot be written/.test(String(msg)));
+      assert.equal(failed.length, 1);
+      assert.match(JSON.stringify(failed), new RegExp(said));
+      const { text } = await send(url, { path: "/metrics" });
+      assert.match(text, /^gh_runner_store_unavailable\{reason="files_gone"\} 1$/m);
+      assert.match(text, /^gh_runner_store_unavailable\{reason="disk_full"\} 0$/m);
+      assert.match(text, /^gh_runner_ready 0$/m);
+      assert.equal(github.dispatches.length, 1);
+    });
+  }
+
+  it("it is replaced: nothing is accepted; put back as it was, all goes on", async (t) => {
+    const folder = temporaryFolder(t);
+    const { github, url } = await startService(t, { settings: { DATA_DIR: folder } });
+    deploy(github, "pr-1", "abc");
+    const [file, aside] = [join(folder, FILE), join(folder, "aside")];
+    renameSync(file, aside);
+    copyFileSync(aside, file);
+    assert.equal((await notify(url, { application: "pr-1" })).status, 503);
+    assert.match((await send(url, { path: "/ready" })).json.detail, /gh-runner\.sqlite was replaced: nothing more/);
+    renameSync(aside, file);
+    assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+    assert.equal((await send(url, { path: "/ready" })).status, 200);
+    const { text } = await send(url, { path: "/metrics" });
+    assert.match(text, /^gh_runner_store_unavailable\{reason="files_gone"\} 0$/m);
+  });
+
+  it("its lock is deleted: no second process starts beside the first, and one starts after it", async (t) => {
+    const folder = temporaryFolder(t);
+    const first = openSqliteStore(folder, { now: NOW });
+    await first.accept(event("a"), LEASE);
+    rmSync(join(folder, "lock.sqlite"));
+    for (let time = 0; time < 2; time++) refusesToOpen(folder, /another process uses it/);
+    await assert.rejects(first.accept(event("b"), LEASE), { name: "StoreUnavailable", trouble: "files_gone" });
+    await first.close();
+    const second = openSqliteStore(folder, { now: NOW });
+    assert.deepEqual(
+      (await second.list({}, { limit: 10 })).runs.map(({ id }) => id),
+      ["a"],
+    );
+    await second.close();
+  });
+});
+
+describe("the files of the database", () => {
+  const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+
+  it("are for their owner alone, whatever the umask, and so is the folder", async (t) => {
+    const before = process.umask(0);
+    t.after(() => process.umask(before));
+    const folder = join(temporaryFolder(t), "new", "data");
+    const warned: string[] = [];
+    const store = openSqliteStore(folder, { now: NOW, warn: (warning) => warned.push(warning) });
+    await store.accept(event("a"), LEASE);
+    assert.equal(modeOf(folder), "700");
+    for (const file of [FILE, `${FILE}-wal`, `${FILE}-shm`, "lock.sqlite"]) {
+      assert.equal(modeOf(join(folder, file)), "600", file);
+    }
+    assert.deepEqual(warned, []);
+    await store.close();
+  });
+
+  it("that are open to every user are a warning at the start that says what to do; the group's access is none", async (t) => {
+    const folder = temporaryFolder(t);
+    await openSqliteStore(folder, { now: NOW }).close();
+    for (const [ofFolder, ofFile, expected] of [
+      [0o755, 0o644, [/^every user of this machine can read the runs: chmod 600 \/.*gh-runner\.sqlite-shm$/]],
+      [0o700, 0o644, []],
+      [0o770, 0o660, []],
+      [0o2770, 0o660, []],
+      [0o2777, 0o660, []],
+      [0o1777, 0o600, []],
+      [0o777, 0o600, [/^every user of this machine can delete the database in .*: chmod o-w \//]],
+    ] as const) {
+      chmodSync(folder, ofFolder);
+      chmodSync(join(folder, FILE), ofFile);
+      const warned: string[] = [];
+      await openSqliteStore(folder, { now: NOW, warn: (warning) => warned.push(warning) }).close();
+      assert.equal(warned.length, expected.length, `${ofFolder.toString(8)} ${ofFile.toString(8)}: ${warned}`);
+      for (const [at, pattern] of expected.entries()) assert.match(warned[at] ?? "", pattern);
+    }
+  });
+
+  it("are named in the log of a service that starts on them", async (t) => {
+    const folder = temporaryFolder(t);
+    await openSqliteStore(folder, { now: NOW }).close();
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, FILE), 0o644);
+    const { log } = await startService(t, { settings: { DATA_DIR: folder } });
+    const warned = log().filter(({ msg }) => /every user of this machine/.test(String(msg)));
+    assert.deepEqual(
+      warned.map(({ level }) => level),
+      ["warn"],
+    );
+  });
+});
+
 describe("while the disk is full", () => {
   it("an event is refused with 503 and Retry-After: 1, nothing of it is kept, and room is all it takes", async (t) => {
     const disk = smallDisk(t);
@@ -74,7 +194,11 @@ describe("while the disk is full", () => {
       assert.deepEqual([answer.status, answer.headers["retry-after"]], [503, "1"]);
       assert.match(answer.json.detail, /stored.*send it again/);
     }
-    assert.equal((await send(url, { path: "/ready" })).status, 503);
+    const ready = await send(url, { path: "/ready" });
+    assert.equal(ready.status, 503);
+    assert.match(ready.json.detail, /disk is full/);
+    const { text } = await send(url, { path: "/metrics" });
+    assert.match(text, /^gh_runner_store_unavailable\{reason="disk_full"\} 1$/m);
     assert.equal((await send(url, { path: "/health" })).status, 200);
     assert.equal(github.dispatches.length, 1);
     assert.equal(readHistory(disk.folder).length, 1);

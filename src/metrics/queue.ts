@@ -1,18 +1,20 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Clock } from "../model/clock.ts";
-import type { RunStore } from "../model/store.ts";
+import { type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
 
 export type QueueNeeds = {
   readonly store: Pick<RunStore, "waiting">;
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
+  /** Why the store cannot be written; undefined when it can. */
+  readonly storeTrouble: () => StoreTrouble | undefined;
   readonly clock: Clock;
 };
 
 const REASONS = ["turn", "retry", "limit"] as const;
 
 /** The queue and the readiness, brought up to date by `refresh`. While the store cannot be read the queue is left out. */
-export function queueMetrics(registry: Registry, { store, checkReady, clock }: QueueNeeds) {
+export function queueMetrics(registry: Registry, { store, checkReady, storeTrouble, clock }: QueueNeeds) {
   const registers = [registry];
   const queued = new Gauge({
     name: "gh_runner_runs_queued",
@@ -31,6 +33,12 @@ export function queueMetrics(registry: Registry, { store, checkReady, clock }: Q
     help: "1 when events can be stored and runs be worked on, as /ready says; else 0.",
     registers,
   });
+  const unavailable = new Gauge({
+    name: "gh_runner_store_unavailable",
+    help: "1 for the reason why events and outcomes cannot be stored: the disk is full, the database's files were deleted or replaced, or another one; else 0.",
+    labelNames: ["reason"],
+    registers,
+  });
 
   return async function refresh(): Promise<void> {
     const isReady = await checkReady().then(
@@ -39,6 +47,8 @@ export function queueMetrics(registry: Registry, { store, checkReady, clock }: Q
     );
     const waiting = await store.waiting().catch(() => undefined);
     ready.set(isReady);
+    const trouble = storeTrouble();
+    for (const reason of STORE_TROUBLES) unavailable.set({ reason }, reason === trouble ? 1 : 0);
     queued.reset();
     ages.reset();
     if (!waiting) return;

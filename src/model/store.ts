@@ -203,9 +203,21 @@ export type RunStore = {
   close(): Promise<void>;
 };
 
+export const STORE_TROUBLES = ["disk_full", "files_gone", "other"] as const;
+
+/** Why nothing can be stored, as far as a person acts differently. */
+export type StoreTrouble = (typeof STORE_TROUBLES)[number];
+
 /** Nothing can be stored at the moment: the disk is full, the database is away. Nothing half-written remains. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
+  readonly trouble: StoreTrouble;
+
+  constructor(message: string, { cause, trouble = "other" }: { cause?: unknown; trouble?: StoreTrouble } = {}) {
+    super(message, { cause });
+    this.trouble = trouble;
+  }
+
   /** By name: the release has this class twice, once in the file that is loaded for PostgreSQL alone. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof Object && (value as Error).name === "StoreUnavailable";

@@ -26,9 +26,13 @@ import { sqliteOverview } from "./sqlite/overview.ts";
  * is opened was interrupted: such runs are due again.
  * @throws Error that says what to do when the folder cannot be used.
  */
-export function openSqliteStore(folder: string, { now }: { now: number }): RunStore {
-  const { db, close } = openSqlite(folder);
-  const write = batchedWrites(db);
+export function openSqliteStore(
+  folder: string,
+  { now, warn = () => {} }: { now: number; warn?: (warning: string) => void },
+): RunStore {
+  const { db, missing, warnings, close } = openSqlite(folder);
+  for (const warning of warnings) warn(warning);
+  const write = batchedWrites(db, missing);
 
   const prepared = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {

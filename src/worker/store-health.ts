@@ -1,6 +1,6 @@
 import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
-import { StoreUnavailable } from "../model/store.ts";
+import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 
 /** Whether the store can be written, said in the log once when it changes. */
 export type StoreHealth = {
@@ -13,6 +13,8 @@ export type StoreHealth = {
   insist<T>(write: () => Promise<T>, kind?: WriteKind): Promise<T>;
   /** From now on every write is tried once, and those that are waited for once more. */
   stopInsisting(): void;
+  /** Why the store cannot be written, by its last word; undefined when it can. */
+  trouble(): StoreTrouble | undefined;
 };
 
 /**
@@ -26,6 +28,7 @@ export const STORE_RETRY_MS = 1000;
 
 export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHealth {
   const failing = new Set<WriteKind>();
+  let trouble: StoreTrouble | undefined;
   const waiting = new Set<() => void>();
   let insists = true;
 
@@ -36,9 +39,10 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHe
       return result;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      if (failing.size === 0)
+      if (failing.size === 0 || trouble !== error.trouble)
         log.error({ err: error }, "the store cannot be written: runs wait, and callers are answered 503");
       failing.add(kind);
+      trouble = error.trouble;
       throw error;
     }
   }
@@ -46,6 +50,7 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHe
   function recover(): void {
     if (failing.size > 0) log.info("the store can be written again");
     failing.clear();
+    trouble = undefined;
   }
 
   async function retryPause(): Promise<void> {
@@ -59,6 +64,7 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHe
 
   return {
     watch,
+    trouble: () => trouble,
     async insist(write, kind = "adds") {
       for (;;) {
         try {

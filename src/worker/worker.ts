@@ -9,6 +9,7 @@ import {
   type RerunOptions,
   type RunStore,
   type Settlement,
+  type StoreTrouble,
   StoreUnavailable,
 } from "../model/store.ts";
 import { type AttemptNeeds, attemptRun } from "./attempt.ts";
@@ -42,6 +43,8 @@ export type Worker = {
   rerun(id: string, options: RerunOptions): Promise<Rerun>;
   /** Rejects when runs cannot be claimed or settled. */
   check(): Promise<void>;
+  /** Why the store cannot be written; undefined when it can, as far as is known. */
+  storeTrouble(): StoreTrouble | undefined;
   /** Lets the callers who still wait go, with nothing to say. */
   dismissCallers(): void;
   /**
@@ -242,6 +245,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
         throw new Error("the worker has claimed nothing for a minute");
       if (stopped) throw new Error("the worker is stopping");
     },
+    storeTrouble: health.trouble,
     dismissCallers: callers.dismiss,
     async drain(milliseconds, lastMilliseconds = milliseconds / 5) {
       stopped = true;

@@ -3,9 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-/** A folder that ends with the test. */
-export function temporaryFolder(t: TestContext): string {
+const folders: string[] = [];
+
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * A folder for a test. It is there until all tests of the file have ended: what ends with the test, in the order in which
+ * it was opened, may still write to it, and the service notices when it is gone.
+ */
+export function temporaryFolder(_: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }

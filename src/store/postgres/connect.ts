@@ -237,8 +237,14 @@ export function isMistake(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(22|23|42)/.test(codeOf(error)) && codeOf(error) !== "42501";
 }
 
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const DISK_FULL = "53100";
+
 function explained(error: unknown): unknown {
   if (isMistake(error) || error instanceof StoreUnavailable) return error;
   const { message, code } = error as { message?: string; code?: string };
-  return new StoreUnavailable(`PostgreSQL could not be asked: ${message || code}`, { cause: error });
+  return new StoreUnavailable(`PostgreSQL could not be asked: ${message || code}`, {
+    cause: error,
+    trouble: code === DISK_FULL ? "disk_full" : "other",
+  });
 }

@@ -14,10 +14,12 @@ type Job = { work: () => unknown; flush: boolean; resolve(value: unknown): void;
  * a commit the next one waits for as long as that one took: under load, where writes come all the time, more of them then
  * share a flush, and at least half of the time is left for everything else. A single write after a pause does not wait.
  * A transaction of writes that need no flush (a claim lost in a power failure is only claimed again) does without.
+ * @param missing says when what is written would be gone with the process; nothing is written then.
+ *
  * When the database fails, none of the transaction has happened, and all its writes are rejected with
  * `StoreUnavailable`. A write that is wrong in itself is rejected alone, with its own error.
  */
-export function batchedWrites(db: DatabaseSync): Write {
+export function batchedWrites(db: DatabaseSync, missing: () => string | undefined): Write {
   let waiting: Job[] = [];
   let flushing = true;
   let notBefore = 0;
@@ -38,6 +40,12 @@ export function batchedWrites(db: DatabaseSync): Write {
   function commit(jobs: readonly Job[]): Job | undefined {
     const flush = jobs.some((job) => job.flush);
     const results: unknown[] = [];
+    const gone = missing();
+    if (gone !== undefined) {
+      const error = new StoreUnavailable(`${gone}: ${GONE_REMEDY}`, { trouble: "files_gone" });
+      for (const job of jobs) job.reject(error);
+      return undefined;
+    }
     try {
       if (flush !== flushing) db.exec(`PRAGMA synchronous = ${flush ? "FULL" : "NORMAL"}`);
       flushing = flush;
@@ -51,7 +59,10 @@ export function batchedWrites(db: DatabaseSync): Write {
         wrong.reject(cause as Error);
         return wrong;
       }
-      const error = new StoreUnavailable(`The run could not be stored: ${(cause as Error).message}`, { cause });
+      const error = new StoreUnavailable(`The run could not be stored: ${(cause as Error).message}`, {
+        cause,
+        trouble: isFull(cause) ? "disk_full" : "other",
+      });
       for (const job of jobs) job.reject(error);
       return undefined;
     }
@@ -70,8 +81,16 @@ export function batchedWrites(db: DatabaseSync): Write {
     });
 }
 
+const GONE_REMEDY =
+  "nothing more is stored. Put it back as it was, or stop the service, restore a backup if you have one, and start it again.";
+
 /** The lower byte of an error's code is its kind: https://www.sqlite.org/rescode.html#constraint */
 const SQLITE_CONSTRAINT = 19;
+const SQLITE_FULL = 13;
+
+function isFull(error: unknown): boolean {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_FULL;
+}
 
 /** Whether a write broke a rule or could not be expressed, while the database is well. */
 function isMistake(error: unknown): boolean {

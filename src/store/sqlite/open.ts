@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { createPrivately, openToAll, PRIVATE_FOLDER, watchFiles } from "./files.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { notWritable } from "./not-writable.ts";
 
@@ -8,18 +9,29 @@ import { notWritable } from "./not-writable.ts";
  * Opens the database in a folder, alone: a second process is refused. Brings an older schema up to date.
  * @throws Error whose message begins with "Cannot" and says what to do.
  */
-export function openSqlite(folder: string): { db: DatabaseSync; close(): void } {
+export function openSqlite(folder: string): {
+  db: DatabaseSync;
+  /** What has become of a file of the database; undefined while all are in their place. */
+  missing(): string | undefined;
+  /** What is open wider than it should be, a sentence each. */
+  readonly warnings: readonly string[];
+  close(): void;
+} {
   const file = join(folder, "gh-runner.sqlite");
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
   } catch (cause) {
     throw cannot(`create the folder ${folder}`, "Set DATA_DIR to a folder that can be written.", cause);
   }
   const lock = lockFolder(folder);
   try {
+    createPrivately(file);
     const db = connect(file);
+    const files = [file, `${file}-wal`, `${file}-shm`, join(folder, LOCK_FILE)];
     return {
       db,
+      missing: watchFiles(files),
+      warnings: openToAll(folder, files),
       close: () => {
         try {
           db.close();
@@ -34,12 +46,17 @@ export function openSqlite(folder: string): { db: DatabaseSync; close(): void } 
   }
 }
 
+const LOCK_FILE = "lock.sqlite";
+
 /** An open transaction on a file of its own is a lock that ends with the process, and leaves the database readable. */
 function lockFolder(folder: string): DatabaseSync {
-  const file = join(folder, "lock.sqlite");
+  const file = join(folder, LOCK_FILE);
+  const database = join(folder, "gh-runner.sqlite");
+  if (!existsSync(file) && existsSync(database) && isOpenElsewhere(database)) throw inUse(folder);
   // Before it is opened: one that cannot be written locks nobody out.
   refuseUnwritable(folder, file);
   let lock: DatabaseSync | undefined;
+  createPrivately(file);
   try {
     lock = new DatabaseSync(file);
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
@@ -48,12 +65,34 @@ function lockFolder(folder: string): DatabaseSync {
     lock?.close();
     const busy = /locked|busy/i.test((cause as Error).message);
     throw busy
-      ? cannot(`use ${folder}: another process uses it`, "Stop that one, or set DATA_DIR to a folder of its own.")
+      ? inUse(folder)
       : cannot(
           `write to ${folder}`,
           "Make the folder writable for this user and see that the disk has room, or set DATA_DIR.",
           cause,
         );
+  }
+}
+
+function inUse(folder: string): Error {
+  return cannot(`use ${folder}: another process uses it`, "Stop that one, or set DATA_DIR to a folder of its own.");
+}
+
+/**
+ * Whether any process has read the database and still has it open, a service whose lock was deleted among them. The log
+ * is carried over on the way, as at any end of the last connection.
+ */
+function isOpenElsewhere(file: string): boolean {
+  let probe: DatabaseSync | undefined;
+  try {
+    probe = new DatabaseSync(file, { timeout: 0 });
+    probe.exec("PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_master");
+    return false;
+  } catch (error) {
+    // What is wrong otherwise is said when it is opened.
+    return /locked|busy/i.test((error as Error).message);
+  } finally {
+    probe?.close();
   }
 }
 
