@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { StandInGitHub } from "../sandbox/github.ts";
 import { movedClock, until } from "./support/clock.ts";
-import { DEPLOYMENT, deploy, notify, startService, TOKEN } from "./support/service.ts";
+import { DEPLOYMENT, deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
 const LIGHT = /^\/repos\/acme\/deployment\/contents\/configs\/pr\/light\//;
 const HEAVY = /^\/repos\/acme\/deployment\/contents\/configs\/pr\/heavy\//;
@@ -65,6 +66,22 @@ describe("reading the values file", () => {
     );
   });
 
+  it("answers 404 at once when the request names no revision", async (t) => {
+    const { github, url, waits, log } = await startService(t);
+    const answer = await notify(url, { application: "pr-1" });
+    assert.deepEqual([answer.status, waits, github.counts.requests], [404, [], 3]);
+    assert.deepEqual(answer.json, {
+      type: "about:blank",
+      title: "Not Found",
+      status: 404,
+      detail:
+        "Looking up pr-1 in acme/deployment failed: there is no configs/pr/light/pr-1/values.yaml and no " +
+        "configs/pr/heavy/pr-1/values.yaml. Check the application's name, DEPLOYMENT_REPO, VALUES_PATHS, and the branch " +
+        "(DEPLOYMENT_REF).",
+    });
+    assert.equal(log().at(-1)?.failure, "permanent");
+  });
+
   it("never reports a failing visibility check as not found", async (t) => {
     const { github, url } = await startService(t);
     github.fault({ route: "GET /repos/{owner}/{repo}" }, { kind: "status", status: 503 });
@@ -109,5 +126,91 @@ describe("reading the values file", () => {
     assert.equal(github.dispatches.length, 0);
     clock.move(1_001);
     await until("the limit has ended and the event is sent", () => github.dispatches.length === 1);
+  });
+});
+
+describe("a revision that was pushed a moment ago", () => {
+  const REVISION = "a1b2c3d4";
+  const event = { application: "pr-1", revision: REVISION };
+  const VALUES = "global: { config: { DEPLOYMENT_TAG: abc } }";
+  const push = (github: StandInGitHub, path = "configs/pr/heavy/pr-1/values.yaml") =>
+    github.repository(DEPLOYMENT).put(path, VALUES, REVISION);
+
+  for (const [what, before] of [
+    ["is not there", () => {}],
+    ["has no values file", (github: StandInGitHub) => push(github, "README.md")],
+  ] as const) {
+    it(`is looked for twice more in the attempt, when it ${what}`, async (t) => {
+      const waits: number[] = [];
+      const { github, url } = await startService(t, {
+        options: {
+          async wait(milliseconds) {
+            if (waits.push(milliseconds) === 2) push(github);
+          },
+        },
+      });
+      before(github);
+      assert.deepEqual((await notify(url, event)).json, { status: "success", commitHash: "abc", sourceName: "pr-1" });
+      assert.deepEqual(waits, [300, 1000]);
+    });
+
+    it(`is looked for in two later attempts, when it ${what}: the first caller gets the 404`, async (t) => {
+      const clock = movedClock();
+      const { github, url } = await startService(t, { options: { clock, random: () => 0 } });
+      before(github);
+      const { status, json, headers } = await notify(url, event);
+      assert.equal(status, 404);
+      assert.match(json.detail, /The event is kept as run .* next at 2026-11-24T12:00:05\.000Z\.$/);
+      const run = async () => (await send(url, { path: `/api/runs/${headers["x-run-id"]}` })).json;
+      assert.equal((await run()).status, "queued");
+      clock.move(5000);
+      await until("the second attempt has failed", async () => (await run()).attempts.length === 2);
+      push(github);
+      clock.move(30_000);
+      await until("it is dispatched", () => github.dispatches.length === 1);
+      await until("it has ended", async () => (await run()).status === "success");
+    });
+
+    it(`is given up after three attempts, when it ${what}`, async (t) => {
+      const clock = movedClock();
+      const { github, url, waits } = await startService(t, { options: { clock, random: () => 0 } });
+      before(github);
+      const { headers } = await notify(url, event);
+      const run = async () => (await send(url, { path: `/api/runs/${headers["x-run-id"]}` })).json;
+      for (const [seconds, attempts] of [
+        [5, 2],
+        [30, 3],
+      ] as const) {
+        clock.move(seconds * 1000);
+        await until(`${attempts} have failed`, async () => (await run()).attempts.length === attempts);
+      }
+      const { status, reason } = await run();
+      assert.equal(status, "failure");
+      assert.match(reason, /It was attempted 3 times, and is not tried again by itself\.$/);
+      assert.deepEqual(waits, [300, 1000, 300, 1000, 300, 1000]);
+      const sent = github.counts.requests;
+      clock.move(86_400_000);
+      assert.equal(github.counts.requests, sent);
+    });
+  }
+
+  it("and is found is not waited for: heavy is dispatched at once, after one look at light", async (t) => {
+    const { github, url, waits } = await startService(t);
+    push(github);
+    assert.equal((await notify(url, event)).json.commitHash, "abc");
+    assert.deepEqual([waits, github.counts.requests], [[], 3]);
+  });
+
+  it("may be a 422 as well, and a run with a token of its own ends with its attempt", async (t) => {
+    const { github, url, waits } = await startService(t);
+    github.fault(
+      { path: LIGHT },
+      { kind: "status", status: 422, body: '{"message":"No commit found for SHA: a1b2c3d4"}' },
+    );
+    const { status, json } = await notify(url, { ...event, github_token: TOKEN });
+    assert.equal(status, 404);
+    assert.match(json.detail, /422 "No commit found for SHA: a1b2c3d4".*It comes from the request's field revision/);
+    assert.match(json.detail, /It is not tried again: the run came with a token of its own/);
+    assert.deepEqual(waits, [300, 1000]);
   });
 });

@@ -25,6 +25,9 @@ export type Ask = (
 /** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
 export type MakeRoom = (attempted: Attempted) => Promise<void>;
 
+/** Looks after each delay of the quick retries, until there is something. */
+export type LookAgain = <T>(look: () => Promise<T | undefined>) => Promise<T | undefined>;
+
 /** Resolves after so many milliseconds; tests move their own clock. */
 export type Wait = (milliseconds: number) => Promise<void>;
 
@@ -59,6 +62,7 @@ type Hold = {
 export type Asking = {
   readonly ask: Ask;
   readonly makeRoom: MakeRoom;
+  readonly lookAgain: LookAgain;
   /** Gives back the room that was kept and not used. */
   release(): void;
 };
@@ -141,6 +145,14 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
       // Others may have asked at the same time, and the attempt may be over by now.
       if (released || rooms.has(account)) room.release();
       else rooms.set(account, room);
+    },
+    async lookAgain(look) {
+      for (const delay of retriesMs) {
+        const found = await look();
+        if (found !== undefined) return found;
+        await wait(delay);
+      }
+      return look();
     },
     release() {
       released = true;

@@ -16,8 +16,8 @@ export type ClientNeeds = AskNeeds & {
 
 /** What a workflow may ask of GitHub, as these credentials see it. */
 export function gitHubAs(credentials: Credentials, needs: ClientNeeds): GitHubOfAttempt {
-  const { ask, makeRoom, release } = asking(credentials, needs);
-  const reading = { ask, makeRoom };
+  const { ask, makeRoom, lookAgain, release } = asking(credentials, needs);
+  const reading = { ask, makeRoom, lookAgain };
   return {
     github: {
       request: (route: string, parameters = {}, options: RequestOptions = {}) =>

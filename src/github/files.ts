@@ -1,5 +1,6 @@
-import { PermanentFailure } from "../model/failure.ts";
-import type { Ask, MakeRoom } from "./ask.ts";
+import { isFailure, PermanentFailure } from "../model/failure.ts";
+import type { GitHub } from "../model/github.ts";
+import type { Ask, Asking } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
 import type { Answer } from "./http.ts";
 
@@ -11,15 +12,36 @@ import type { Answer } from "./http.ts";
  * repository itself is asked for to tell the two apart.
  */
 export async function firstFile(
-  { ask, makeRoom }: { ask: Ask; makeRoom: MakeRoom },
+  { ask, makeRoom, lookAgain }: Pick<Asking, "ask" | "makeRoom" | "lookAgain">,
   repository: string,
   paths: readonly string[],
-  { ref, beforeWritingTo }: { ref?: string | undefined; beforeWritingTo?: string | undefined },
+  { ref, beforeWritingTo, justPushed }: NonNullable<Parameters<GitHub["firstFile"]>[2]>,
 ): Promise<{ path: string; text: string } | undefined> {
   if (beforeWritingTo !== undefined) {
     const tried = `reading ${paths.join(" or ")} in ${repository}, in order to write to ${beforeWritingTo},`;
     await makeRoom({ tried, repository: beforeWritingTo, permission: "Contents: write" });
   }
+  const look = () => firstOf(ask, repository, paths, ref);
+  if (!justPushed) return (await look()) ?? (await absentFrom(ask, repository));
+  let missing: unknown;
+  const found = await lookAgain(() => {
+    missing = undefined;
+    return look().catch((error) => {
+      if (!isMissingRef(error)) throw error;
+      missing = error;
+      return undefined;
+    });
+  });
+  if (missing !== undefined) throw missing;
+  return found ?? (await absentFrom(ask, repository));
+}
+
+async function firstOf(
+  ask: Ask,
+  repository: string,
+  paths: readonly string[],
+  ref: string | undefined,
+): Promise<{ path: string; text: string } | undefined> {
   const lookups = paths.map((path) => ({ path, text: readFile(ask, repository, path, ref) }));
   // A later look-up may fail after an earlier one has already decided: its failure then matters to nobody.
   for (const { text } of lookups) text.catch(() => {});
@@ -28,8 +50,11 @@ export async function firstFile(
     const found = await text;
     if (found !== undefined) return { path, text: found };
   }
-  await requireVisible(ask, repository);
   return undefined;
+}
+
+async function absentFrom(ask: Ask, repository: string): Promise<undefined> {
+  await requireVisible(ask, repository);
 }
 
 /** The file's text, undefined when GitHub says 404. Read through the API: raw.githubusercontent.com caches for 300 s. */
@@ -49,13 +74,14 @@ async function readFile(
       ...(ref ? { ref } : {}),
       headers: { accept: "application/vnd.github.raw+json" },
     },
-    [200, 404],
+    // A ref that does not exist is a 404 with a message of its own, or a 422.
+    ref ? [200, 404, 422] : [200, 404],
     { rememberAs: JSON.stringify([repository, path, ref]) },
   );
-  if (answer.status === 404) {
-    requireRef(attempted, answer, ref);
-    return undefined;
+  if (answer.status === 422 || (ref && /^No commit found for the ref/i.test(answer.message))) {
+    throw missingRef(attempted, answer, ref ?? "");
   }
+  if (answer.status === 404) return undefined;
   // A file comes with a media type of GitHub's own; a directory's listing is plain JSON.
   if (/^application\/json\b/i.test(answer.headers["content-type"] ?? "")) {
     throw new PermanentFailure({
@@ -105,18 +131,20 @@ async function hashOf(ask: Ask, repository: string, ref: string): Promise<string
 /** The most that is taken for a ref in a request, too. */
 const MAX_REF_CHARACTERS = 255;
 
-/** A ref that does not exist is a 404 too, with a message of its own. */
-function requireRef(attempted: Attempted, { message, headers }: Answer, ref: string | undefined): void {
-  if (!ref || !/^No commit found for the ref/i.test(message)) return;
-  throw new PermanentFailure(
+function missingRef(attempted: Attempted, { status, message, headers }: Answer, ref: string): PermanentFailure {
+  return new PermanentFailure(
     {
       tried: attempted.tried,
-      happened: `GitHub answered 404 "${message}" (request id ${headers["x-github-request-id"] ?? "unknown"})`,
+      happened: `GitHub answered ${status} "${message}" (request id ${headers["x-github-request-id"] ?? "unknown"})`,
       remedy: `Check that ${ref} is a branch, tag or commit of ${attempted.repository}.`,
       about: "ref",
     },
     404,
   );
+}
+
+function isMissingRef(error: unknown): boolean {
+  return isFailure(error) && error.facts.about === "ref";
 }
 
 async function requireVisible(ask: Ask, repository: string): Promise<void> {

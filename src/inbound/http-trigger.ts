@@ -128,7 +128,7 @@ function answer(id: string, run: Run | undefined, trigger: HttpTrigger<unknown>)
     case "failure":
       return problem(run.http ?? 500, run.reason ?? "The run failed.", headers);
     case "queued":
-      if (run.kind === "transient") return problem(500, `${run.reason} ${nextAttempt(run)}`, headers);
+      if (run.kind === "transient") return problem(run.http ?? 500, `${run.reason} ${nextAttempt(run)}`, headers);
   }
   const location = `/api/runs/${run?.id ?? id}`;
   return json(202, { status: "queued", run: run?.id ?? id }, { ...headers, location });

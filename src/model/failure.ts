@@ -38,11 +38,15 @@ export class TransientFailure extends Error {
   override readonly name = "TransientFailure";
   readonly kind = "transient";
   readonly facts: FailureFacts;
-  readonly http = 500;
+  readonly http: FailureStatus;
+  /** The failed attempt after which the run ends, where that is known to be enough. */
+  readonly attempts: number | undefined;
 
-  constructor(facts: FailureFacts) {
+  constructor(facts: FailureFacts, { http = 500, attempts }: { http?: FailureStatus; attempts?: number } = {}) {
     super(sentence(facts), { cause: facts.cause });
     this.facts = facts;
+    this.http = http;
+    this.attempts = attempts;
   }
 }
 

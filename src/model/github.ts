@@ -35,11 +35,13 @@ export type GitHub = {
    * @param options.ref branch, tag or commit; the default branch without it.
    * @param options.beforeWritingTo the repository to which something will be written because of what is read. While
    * GitHub's limits leave no room for that write, nothing is read either: it would be read again later.
+   * @param options.justPushed looks again, 0.3 s and 1 s later, where the ref or all files are missing: GitHub may not
+   * show yet what was pushed a moment ago.
    */
   firstFile(
     repository: string,
     paths: readonly string[],
-    options?: { ref?: string | undefined; beforeWritingTo?: string | undefined },
+    options?: { ref?: string | undefined; beforeWritingTo?: string | undefined; justPushed?: boolean },
   ): Promise<{ path: string; text: string } | undefined>;
   /** Whether a repository has a commit of this name: a hash, whole or abbreviated, or a tag. A branch is not one. */
   hasCommit(repository: string, name: string): Promise<boolean>;

@@ -22,7 +22,7 @@ const LEAST_LIMIT_MS = SECOND;
 /**
  * Decides what follows an attempt. Success, a skip and a permanent failure end the run; so does any failure of a run
  * whose token is not stored. A limit is waited for as long as it takes. A transient failure is tried again until
- * `retryHours` after the run was accepted.
+ * `retryHours` after the run was accepted, or for as many attempts as it says.
  * @param random from 0 to 1.
  */
 export function afterAttempt(
@@ -35,6 +35,7 @@ export function afterAttempt(
     const wait = Math.max(LEAST_LIMIT_MS, (outcome.notBefore ?? now) - now);
     return { end: false, dueAt: Math.ceil(now + wait), counts: false };
   }
+  if (outcome.attempts !== undefined && run.failures + 1 >= outcome.attempts) return { end: true };
   const delay = (DELAYS_MS[run.failures] ?? HOUR) * (1 + random * JITTER);
   const dueAt = Math.ceil(now + delay);
   if (dueAt > run.retriesFrom + retryHours * HOUR) return { end: true };

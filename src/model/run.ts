@@ -18,6 +18,8 @@ export type Outcome =
       readonly kind: FailureKind;
       /** Epoch milliseconds; only with `limit`. */
       readonly notBefore?: number;
+      /** The failed attempt after which the run ends; only with `transient`. */
+      readonly attempts?: number;
     };
 
 export const RUN_STATUSES = ["queued", "running", "success", "skipped", "failure", "superseded"] as const;

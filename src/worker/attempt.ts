@@ -234,7 +234,9 @@ function settlementOf(
         ? " It is not tried again: the run came with a token of its own, which is not stored. Send it again."
         : once
           ? " It is not tried again: the workflow says `retry: false`."
-          : " It was tried for as long as RETRY_HOURS says, and is not tried again by itself.";
+          : outcome.attempts
+            ? ` It was attempted ${run.failures + 1} times, and is not tried again by itself.`
+            : " It was tried for as long as RETRY_HOURS says, and is not tried again by itself.";
   return { status: "failure", reason: reason + remark, http, kind };
 }
 

@@ -41,7 +41,9 @@ function success(result: unknown): Outcome {
 function failed(error: unknown): Outcome {
   if (isFailure(error)) {
     const { message: reason, kind, http } = error;
-    return { status: "failure", reason, http, kind, ...(error.kind === "limit" && { notBefore: error.notBefore }) };
+    const base = { status: "failure", reason, http, kind } as const;
+    if (error.kind === "limit") return { ...base, notBefore: error.notBefore };
+    return error.kind === "transient" && error.attempts ? { ...base, attempts: error.attempts } : base;
   }
   if (error instanceof StoreUnavailable)
     return { status: "failure", reason: error.message, http: 500, kind: "transient" };

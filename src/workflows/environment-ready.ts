@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineWorkflow, type GitHub, type Json, PermanentFailure, skip } from "../index.ts";
+import { defineWorkflow, type GitHub, type Json, PermanentFailure, skip, TransientFailure } from "../index.ts";
 import { scalarAt } from "./values-file.ts";
 
 /** What one deployment/target pair needs to know. Repositories are `owner/name`. */
@@ -85,7 +85,8 @@ export function environmentReady(given: EnvironmentReadyOptions) {
     concurrency: ({ body }) => body.application,
     labels: ({ body }) => body,
     async run({ body: { application, revision }, github: given, repeatOf }) {
-      const github = namingSettings(given);
+      const justPushed = revision !== undefined;
+      const github = namingSettings(given, justPushed);
       if (!isPreview(application)) {
         return skip(`application name doesn't start with '${options.applicationPrefix}'`);
       }
@@ -93,15 +94,19 @@ export function environmentReady(given: EnvironmentReadyOptions) {
       const paths = options.valuesPaths.map((template) => template.replaceAll("{application}", () => application));
       const ref = revision ?? options.deploymentRef;
 
-      const file = await github.firstFile(deploymentRepo, paths, { ref, beforeWritingTo: targetRepo });
+      const file = await github.firstFile(deploymentRepo, paths, {
+        ref,
+        beforeWritingTo: targetRepo,
+        justPushed,
+      });
       if (!file) {
-        throw new PermanentFailure(
+        throw notFound(
           {
             tried: `looking up ${application} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`,
             happened: `there is no ${paths.join(" and no ")}`,
             remedy: "Check the application's name, DEPLOYMENT_REPO, VALUES_PATHS, and the branch (DEPLOYMENT_REF).",
           },
-          404,
+          justPushed,
         );
       }
       const where = `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`;
@@ -129,22 +134,30 @@ export function environmentReady(given: EnvironmentReadyOptions) {
   });
 }
 
-/** The same, with failures that name the setting or field which holds what is wrong. */
-function namingSettings({
-  firstFile,
-  hasCommit,
-  dispatch,
-}: GitHub): Pick<GitHub, "firstFile" | "hasCommit" | "dispatch"> {
+/** GitHub, with failures that name the setting or field which holds what is wrong. */
+function namingSettings(
+  { firstFile, hasCommit, dispatch }: GitHub,
+  justPushed: boolean,
+): Pick<GitHub, "firstFile" | "hasCommit" | "dispatch"> {
   const named = (error: unknown): never => {
-    const { facts, http } = error as PermanentFailure;
-    if (facts?.about === undefined) throw error;
-    throw new PermanentFailure({ ...facts, remedy: `${facts.remedy} ${WHERE[facts.about]}` }, http);
+    const { facts: given, http } = error as PermanentFailure;
+    if (given?.about === undefined) throw error;
+    const facts = { ...given, remedy: `${given.remedy} ${WHERE[given.about]}` };
+    throw given.about === "ref" ? notFound(facts, justPushed) : new PermanentFailure(facts, http);
   };
   return {
     hasCommit,
     firstFile: (...file) => firstFile(...file).catch(named),
     dispatch: (...event) => dispatch(...event).catch(named),
   };
+}
+
+/**
+ * A revision that the request names was pushed a moment ago, and GitHub may not show it everywhere yet: two later
+ * attempts look for it, 5 s and 30 s after. A branch that the settings name is missing for good.
+ */
+function notFound(facts: PermanentFailure["facts"], justPushed: boolean): PermanentFailure | TransientFailure {
+  return justPushed ? new TransientFailure(facts, { http: 404, attempts: 3 }) : new PermanentFailure(facts, 404);
 }
 
 const WHERE = {
