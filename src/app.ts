@@ -22,6 +22,7 @@ import type { RunDetail } from "./model/store.ts";
 import { groupOf, type Workflow } from "./model/workflow.ts";
 import { openObservers } from "./observing.ts";
 import { openStore } from "./open-store.ts";
+import { rejectedRequests } from "./rejected-requests.ts";
 import { repeatedRecords } from "./repeated-records.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
@@ -96,6 +97,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   const outside = openFetch(config);
   onClose("the connections to other hosts", outside.close);
+
+  const rejected = rejectedRequests(store.overview.noteRejected, clock);
+  onClose("the counts of rejected requests", rejected.close);
 
   const { observe, metrics, tracing } = await openObservers(config, {
     workflows: workflows.map(({ name }) => name),
@@ -179,8 +183,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     inbound: tracing?.inbound,
     authTokens: config.authTokens,
     hasServiceToken,
-    // Nobody waits for it, and what the store cannot take is only missing from a list.
-    noteRefused: (event) => void store.overview.noteRefused(event, clock.now()).catch(() => {}),
+    noteRefused(event) {
+      metrics.inbound.rejected(event.status);
+      rejected.note(event);
+    },
     dashboard: config.dashboard
       ? {
           overview: store.overview,

@@ -55,6 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "http.ts": ["inbound", "dashboard", "model"],
   "server.ts": ["connections.ts", "inbound"],
   "log.ts": ["secrets.ts"],
+  "rejected-requests.ts": ["model"],
   "repeated-records.ts": ["log.ts", "model"],
   "secrets.ts": [],
   "config.ts": ["private-key.ts", "setting-values.ts"],

@@ -13,7 +13,6 @@ import { webUrlOf } from "../src/dashboard/github-web.ts";
 import { livePages } from "../src/dashboard/live.ts";
 import { mountDashboard } from "../src/dashboard/mount.ts";
 import { systemClock } from "../src/model/clock.ts";
-import { MAX_REFUSED } from "../src/model/overview.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { movedClock, until } from "./support/clock.ts";
@@ -512,16 +511,6 @@ describe("why nothing happened", () => {
   });
 
   it("keeps a bounded list, and a bounded text of each", async (t) => {
-    const store = openSqliteStore(temporaryFolder(t), { now: 0 });
-    t.after(() => store.close());
-    for (let at = 0; at < MAX_REFUSED + 20; at++) {
-      const event = { method: "POST", path: "/dispatch", status: 400, application: `pr-${at}`, reason: "no" };
-      await store.overview.noteRefused(event, at);
-    }
-    const refused = await store.overview.refused();
-    assert.equal(refused.length, MAX_REFUSED);
-    assert.deepEqual([refused[0]?.application, refused.at(-1)?.application], [`pr-${MAX_REFUSED + 19}`, "pr-20"]);
-
     const { url } = await startService(t);
     await notify(url, { application: "$".repeat(20_000) });
     await until("it is noted", async () => (await refusedIn(url)).length === 1);

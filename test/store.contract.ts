@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
+import { MAX_REFUSED, type RefusedEvents } from "../src/model/overview.ts";
 import { afterInterruption } from "../src/model/retry.ts";
 import type { Attempt, Run, Step } from "../src/model/run.ts";
 import type { Claim, NewRun, RunStore, Settlement } from "../src/model/store.ts";
@@ -29,6 +30,11 @@ const FAILURE: Settlement = { status: "failure", reason: "no", http: 500, kind: 
 
 function again(dueAt: number, counts = true): Settlement {
   return { status: "queued", dueAt, counts, reason: "later", http: 500, kind: "transient" };
+}
+
+function rejected(facts: Partial<RefusedEvents> = {}): RefusedEvents {
+  const event = { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" };
+  return { ...event, firstAt: NOW, lastAt: NOW, times: 1, ...facts };
 }
 
 /** Accepts, claims and settles one run. */
@@ -59,6 +65,32 @@ export function storeContract(
 ): void {
   const promise = (text: string, keep: (store: RunStore, t: TestContext) => Promise<void>) =>
     it(text, async (t) => keep((await open(t)).store, t));
+
+  describe(`${name}: rejected requests`, () => {
+    promise("are counted together, however they come, and the oldest kinds give way", async (store) => {
+      const { overview } = store;
+      await overview.noteRejected([rejected({ times: 3, lastAt: NOW + 5 }), rejected({ application: undefined })]);
+      await overview.noteRejected([rejected({ times: 2, firstAt: NOW + 1, lastAt: NOW + 2 })]);
+      await overview.noteRejected([]);
+      const odd = { reason: "a\0b \ud83d", lastAt: NOW + 9 };
+      await overview.noteRejected([rejected(odd), rejected({ ...odd, reason: "a\u2400b \ufffd", times: 4 })]);
+      assert.deepEqual(await overview.refused(), [
+        rejected({ reason: "a\u2400b \ufffd", lastAt: NOW + 9, times: 5 }),
+        rejected({ times: 5, lastAt: NOW + 5 }),
+        rejected({ application: undefined }),
+      ]);
+      assert.equal((await overview.activity(NOW + 10)).refused, 11);
+
+      const kinds = Array.from({ length: MAX_REFUSED }, (_, n) => rejected({ path: `/${n}`, lastAt: NOW + 10 + n }));
+      await overview.noteRejected(kinds.slice(0, 100));
+      await overview.noteRejected(kinds.slice(100));
+      const kept = await overview.refused();
+      assert.deepEqual(
+        kept.map(({ path }) => path),
+        kinds.toReversed().map(({ path }) => path),
+      );
+    });
+  });
 
   describe(`${name}: an event`, () => {
     promise("becomes a run that is found, claimed, settled and shown with its history", async (store) => {
@@ -148,10 +180,9 @@ export function storeContract(
       const own = await store.accept(event({ group, ownToken: true }), lease());
       const skipped: Settlement = { status: "skipped", reason: long(4000) };
       assert.equal((await store.settle(own.claim!, attemptOf(own.claim!, "skipped"), skipped))?.status, "skipped");
-      await store.overview.noteRefused(
-        { method: "POST", path: `/${long(10_000)}`, status: 404, application: long(10_000), reason: long(10_000) },
-        NOW,
-      );
+      await store.overview.noteRejected([
+        rejected({ path: `/${long(10_000)}`, application: long(10_000), reason: long(10_000) }),
+      ]);
       assert.equal((await store.overview.refused()).length, 1);
     });
 
@@ -184,10 +215,7 @@ export function storeContract(
         const account = `account${odd}`;
         await store.limits.pause(account, { until: NOW + 1000, strikes: 1 });
         await store.limits.spend(account, { at: NOW, points: 1, writes: 0 }, NOW - 1);
-        await store.overview.noteRefused(
-          { method: "POST", path: `/${odd}`, status: 404, application: odd, reason: odd },
-          NOW,
-        );
+        await store.overview.noteRejected([rejected({ path: `/${odd}`, application: odd, reason: odd })]);
       }
     });
 

@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { RefusedEvent } from "../model/overview.ts";
 import type { Secrets } from "../secrets.ts";
+import { detailOf } from "./problem.ts";
 
 /** Longer reasons and names say nothing more. */
 const MAX_CHARACTERS = 300;
@@ -28,8 +29,7 @@ export function noteRefused(
   async function look(c: Context): Promise<void> {
     const { status } = c.res;
     if (status >= 500 || c.res.headers.has("x-run-id")) return;
-    const answer = await jsonOf(c.res.clone());
-    const reason = answer.detail ?? (answer.status === "ignored" ? answer.reason : undefined);
+    const reason = detailOf(c.res) ?? (await reasonIn(c.res.clone()));
     if (typeof reason !== "string") return;
     const application = status === 400 ? await applicationIn(c) : undefined;
     note({
@@ -49,9 +49,10 @@ export function hideWhileAnswered(c: Context, token: string): void {
   (c.get(HIDE) as (token: string) => void)(token);
 }
 
-async function jsonOf(answer: Response): Promise<Record<string, unknown>> {
-  const isJson = /json/.test(answer.headers.get("content-type") ?? "");
-  return isJson ? ((await answer.json()) as Record<string, unknown>) : {};
+async function reasonIn(answer: Response): Promise<unknown> {
+  if (!/json/.test(answer.headers.get("content-type") ?? "")) return undefined;
+  const { detail, status, reason } = (await answer.json()) as Record<string, unknown>;
+  return detail ?? (status === "ignored" ? reason : undefined);
 }
 
 /** Only of a body that was read already; nothing more is read for this. */

@@ -8,10 +8,19 @@ export function problem(
   headers: Readonly<Record<string, string>> = {},
   more: Readonly<Record<string, Json>> = {},
 ): Response {
-  return new Response(problemBody(status, detail, more), {
+  const answer = new Response(problemBody(status, detail, more), {
     status,
     headers: { "content-type": "application/problem+json", ...headers },
   });
+  details.set(answer, detail);
+  return answer;
+}
+
+const details = new WeakMap<Response, string>();
+
+/** What an answer of `problem` says: to read its body back would cost more than the rest of a rejected request. */
+export function detailOf(answer: Response): string | undefined {
+  return details.get(answer);
 }
 
 export function problemBody(status: number, detail: string, more: Readonly<Record<string, Json>> = {}): string {

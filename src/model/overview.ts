@@ -47,7 +47,8 @@ export const MAX_REFUSED = 200;
 
 export type Overview = {
   activity(now: number): Promise<Activity>;
-  noteRefused(event: RefusedEvent, at: number): Promise<void>;
+  /** Adds these counts to what is stored, in one transaction; at most `MAX_REFUSED` kinds are kept. */
+  noteRejected(events: readonly RefusedEvents[]): Promise<void>;
   /** Latest first, at most `MAX_REFUSED`. */
   refused(): Promise<readonly RefusedEvents[]>;
   /** Differs from an earlier one when anything that this store tells may have changed since. */

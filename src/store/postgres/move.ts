@@ -8,7 +8,8 @@ import {
   STEP_COLUMNS,
   type StoreRecord,
 } from "../move/record.ts";
-import { clean, type Row } from "../rows.ts";
+import type { Row } from "../rows.ts";
+import { refusedRow } from "../sqlite/overview.ts";
 import { jobOf } from "./accept.ts";
 import { asJson, type Connecting, connect, type Database, isMistake, type Sql } from "./connect.ts";
 import { type Jobs, startJobs } from "./jobs.ts";
@@ -232,16 +233,10 @@ async function insertBeside(sql: Sql, own: string, record: Exclude<StoreRecord, 
     const { hour, success, failure, skipped } = record.hour;
     await sql(`INSERT INTO ${own}.ended_by_hour VALUES ($1, 0, $2, $3, $4)`, [hour, success, failure, skipped]);
   } else if ("refused" in record) {
-    const { method, path, application, reason, status, firstAt, lastAt, times } = record.refused;
-    const texts = [method, path, application, reason].map(clean);
-    await sql(`INSERT INTO ${own}.refused_events VALUES ($1, $2, $3, $6, $4, $5, $7, $8, $9)`, [
-      refusedKey({ texts, status }),
-      ...texts,
-      status,
-      firstAt,
-      lastAt,
-      times,
-    ]);
+    const row = refusedRow(record.refused);
+    const { method, path, status, application, reason, firstAt, lastAt, times } = row;
+    const values = [refusedKey(row), method, path, status, application, reason, firstAt, lastAt, times];
+    await sql(`INSERT INTO ${own}.refused_events VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, values);
   } else if ("spending" in record) {
     const { account, at, points, writes } = record.spending;
     await sql(

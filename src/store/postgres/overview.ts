@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { type Activity, MAX_REFUSED, type Overview } from "../../model/overview.ts";
-import { clean } from "../rows.ts";
-import { hourOf, refusedOf, startOfMonth } from "../sqlite/overview.ts";
+import { type Activity, MAX_REFUSED, type Overview, type RefusedEvent } from "../../model/overview.ts";
+import { hourOf, refusedOf, refusedRow, startOfMonth } from "../sqlite/overview.ts";
 import type { Database } from "./connect.ts";
 import type { Names } from "./names.ts";
 
@@ -78,20 +77,24 @@ export function postgresOverview({ sql }: Database, { own }: Names, revision: ()
         refused,
       };
     },
-    async noteRefused(event, at) {
-      const { method, path, status, application = "", reason } = event;
-      const texts = [method, path, application, reason].map(clean);
-      const key = refusedKey({ texts, status });
+    async noteRejected(events) {
+      const rows = events.map(refusedRow).map((row) => ({ key: refusedKey(row), ...row }));
+      // Replicas that write the same rows take their locks in the same order.
+      const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
       await sql(
-        `INSERT INTO ${own}.refused_events VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)
-         ON CONFLICT (key) DO UPDATE SET last_at = greatest(refused_events.last_at, excluded.last_at),
-           times = refused_events.times + 1`,
-        [key, texts[0], texts[1], status, texts[2], texts[3], at],
-      );
-      await sql(
-        `DELETE FROM ${own}.refused_events WHERE key IN (
-           SELECT key FROM ${own}.refused_events ORDER BY last_at DESC OFFSET $1)`,
-        [MAX_REFUSED],
+        `WITH kept AS (
+           INSERT INTO ${own}.refused_events AS kept
+           SELECT key, min(method), min(path), min(status), min(application), min(reason), min("firstAt"), max("lastAt"), sum(times)
+           FROM json_to_recordset($1) AS event (key text, method text, path text, status integer, application text,
+             reason text, "firstAt" bigint, "lastAt" bigint, times bigint)
+           GROUP BY key ORDER BY key
+           ON CONFLICT (key) DO UPDATE SET last_at = greatest(kept.last_at, excluded.last_at),
+             times = kept.times + excluded.times
+           RETURNING key)
+         DELETE FROM ${own}.refused_events WHERE key IN (
+           SELECT key FROM ${own}.refused_events WHERE key NOT IN (SELECT key FROM kept)
+           ORDER BY last_at DESC OFFSET greatest(0, $2 - (SELECT count(*) FROM kept)))`,
+        [JSON.stringify(sorted), MAX_REFUSED],
       );
     },
     refused: async () =>
@@ -101,8 +104,8 @@ export function postgresOverview({ sql }: Database, { own }: Names, revision: ()
 }
 
 /** Requests of one key are the same one: method, path, application and reason, and the status. */
-export function refusedKey({ texts, status }: { texts: readonly string[]; status: number }): string {
+export function refusedKey({ method, path, application = "", reason, status }: RefusedEvent): string {
   return createHash("sha256")
-    .update(JSON.stringify([...texts, status]))
+    .update(JSON.stringify([method, path, application, reason, status]))
     .digest("base64url");
 }

@@ -6,7 +6,7 @@ import {
   type Overview,
   type RefusedEvents,
 } from "../../model/overview.ts";
-import type { Row } from "../rows.ts";
+import { clean, type Row } from "../rows.ts";
 import type { Write } from "./batch.ts";
 
 type Sql = {
@@ -73,19 +73,15 @@ export function sqliteOverview(
         finished: { thisMonth: finishedSince(startOfMonth(now)), ever: finishedSince(0) },
         refused: count("SELECT sum(times) AS runs FROM refused_events WHERE last_at >= ?", now - DAY_MS),
       })),
-    noteRefused: ({ method, path, status, application = "", reason }, at) =>
+    noteRejected: (events) =>
       write(
         () => {
           change(
-            `INSERT INTO refused_events VALUES (?, ?, ?, ?, ?, ?, ?, 1)
-             ON CONFLICT DO UPDATE SET last_at = excluded.last_at, times = times + 1`,
-            method,
-            path,
-            status,
-            application,
-            reason,
-            at,
-            at,
+            `INSERT INTO refused_events SELECT value ->> 'method', value ->> 'path', value ->> 'status',
+               value ->> 'application', value ->> 'reason', value ->> 'firstAt', value ->> 'lastAt', value ->> 'times'
+             FROM json_each(?) WHERE true
+             ON CONFLICT DO UPDATE SET last_at = max(last_at, excluded.last_at), times = times + excluded.times`,
+            JSON.stringify(events.map(refusedRow)),
           );
           change(
             `DELETE FROM refused_events WHERE (method, path, status, application, reason) IN (
@@ -109,6 +105,11 @@ export function hourOf({ hour, success, failure, skipped }: Row): HourOfRuns {
     failure: failure as number,
     skipped: skipped as number,
   };
+}
+
+/** As both databases keep it. */
+export function refusedRow({ method, path, application = "", reason, ...rest }: RefusedEvents) {
+  return { ...rest, method: clean(method), path: clean(path), application: clean(application), reason: clean(reason) };
 }
 
 export function refusedOf(row: Row): RefusedEvents {
