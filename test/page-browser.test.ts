@@ -88,7 +88,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     await page.goto(`${url}/runs/${failed}`);
     const why = page.getByRole("region", { name: "Why it failed" });
     assert.match((await why.textContent()) ?? "", /there is no configs\/pr\/light\/pr-none\/values\.yaml/);
-    assert.match((await why.textContent()) ?? "", /Check the application's name.*Mend the cause, then re-run it\./s);
+    assert.match((await why.textContent()) ?? "", /Check the application's name.*Fix the cause, then re-run it\./s);
     assert.equal(await page.getByText(/^Attempt \d$/).count(), 1);
 
     deploy(github, "pr-none", COMMIT);
@@ -171,6 +171,62 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     assert.match((await page.locator(".facts").textContent()) ?? "", /<b>x<\/b><svg onload/);
     assert.equal(await page.locator("main img, main script, main b, main [onload]").count(), 0);
     assert.deepEqual(page.complaints, []);
+  });
+
+  for (const reducedMotion of ["no-preference", "reduce"] as const) {
+    it(`turns nothing but the icon of what is running, with prefers-reduced-motion: ${reducedMotion}`, async (t) => {
+      const { url, github } = await startWithRuns(t);
+      deploy(github, "pr-slow", COMMIT);
+      github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, { kind: "hang" });
+      await notify(url, { application: "pr-slow" }, { prefer: "respond-async" });
+      const page = await openPage(t, browser, { reducedMotion });
+      const turning = () =>
+        page.evaluate(`[...document.querySelectorAll("*")].flatMap((each) => {
+          const { animationName } = getComputedStyle(each);
+          return animationName === "none" ? [] : [[each.nodeName.toLowerCase(), animationName, each.textContent.trim()]];
+        })`);
+      const expected = reducedMotion === "reduce" ? [] : [["svg", "turn", ""]];
+      await page.goto(url);
+      await page.locator(".run .is-running").waitFor(PATIENCE);
+      assert.deepEqual(await turning(), expected);
+      await page.getByRole("link", { name: "pr-slow" }).click();
+      await page.locator(".title .pill", { hasText: "Running" }).waitFor(PATIENCE);
+      // In its title, and in what happened.
+      assert.deepEqual(await turning(), [...expected, ...expected]);
+    });
+  }
+
+  it("says why a run waits, with times in one zone and without a word of failure", async (t) => {
+    const { url, github } = await startWithRuns(t);
+    const waiting = async (application: string, fault: Parameters<typeof github.fault>[1]) => {
+      deploy(github, application, COMMIT);
+      const broken = github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, fault);
+      const { headers } = await notify(url, { application });
+      broken.remove();
+      return `${url}/runs/${headers["x-run-id"]}`;
+    };
+    const passing = await waiting("pr-passing", { kind: "status", status: 502 });
+    const limited = await waiting("pr-limited", { kind: "limit", secondary: true, retryAfterSeconds: 600 });
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await openPage(t, browser, { timezoneId: "Asia/Kathmandu", locale: "en-GB", javaScriptEnabled });
+      for (const address of [passing, limited, url]) {
+        await page.goto(address);
+        const box =
+          address === url
+            ? page.locator(".run", { hasText: "pr-limited" })
+            : page.getByRole("region", { name: /Why it waits/ });
+        await box.waitFor(PATIENCE);
+        if (javaScriptEnabled) await isLive(page);
+        const text = (await box.textContent()) ?? "";
+        assert.doesNotMatch(text, /fail/i);
+        assert.doesNotMatch(text, /\dZ\b/, "a time as machines write it");
+        const times = await box.locator("time").evaluateAll((all) => all.map((each) => each.textContent ?? ""));
+        const clocks = times.filter((each) => each.includes(":"));
+        assert.ok(clocks.length > 0, text);
+        for (const clock of clocks) assert.equal(clock.endsWith(" UTC"), !javaScriptEnabled, text);
+        assert.equal(text.includes("UTC"), !javaScriptEnabled, text);
+      }
+    }
   });
 
   for (const colorScheme of ["light", "dark"] as const) {

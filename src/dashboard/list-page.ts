@@ -5,7 +5,8 @@ import type { RunPage } from "../model/store.ts";
 import { commitOf, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
 import { type ListQuery, listPath } from "./list-query.ts";
-import { cut, name, nameText, visible } from "./names.ts";
+import { cut, name, nameText } from "./names.ts";
+import { reasonText } from "./reason.ts";
 import { statusIcon, statusName, subjectOf, tookMs } from "./status.ts";
 import { type AccountState, limitBanner, strip } from "./strip.ts";
 import { durationText, time } from "./times.ts";
@@ -75,7 +76,7 @@ function row(run: ListedRun, { web, now }: ListFacts) {
 ${statusIcon(run.status, { alone: true })}
 <div class="what"><a class="name" href="/runs/${run.id}">${name(subjectOf(run))}</a>
 <p class="sub">${run.group ? run.workflow : `run ${run.id.slice(0, 8)}`}${run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : ""}</p>
-${whyOf(run)}</div>
+${whyOf(run, now)}</div>
 <div class="commit">${commit ? (commit.href ? html`<a href="${commit.href}" title="${commit.hash}"><code>${commit.short}</code></a>` : html`<code>${commit.short}</code>`) : ""}</div>
 <div class="took">${took !== undefined ? html`<span class="unseen">Took </span>${durationText(took)}` : waits ? html`next ${time(run.dueAt ?? now, "clock", now)}` : ""}</div>
 <div class="age">${time(run.acceptedAt, "age", now)}</div>
@@ -85,12 +86,12 @@ ${whyOf(run)}</div>
 /** A reason is shown so far; all of it is on the run's page. */
 const MAX_REASON_CHARACTERS = 300;
 
-function whyOf(run: ListedRun) {
+function whyOf(run: ListedRun, now: number) {
   if (run.status === "superseded") {
     return html`<p class="why">A newer event took its place${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : ""}.</p>`;
   }
   if (run.reason === undefined || run.status === "success" || run.status === "running") return "";
-  return html`<p class="why">${visible(cut(run.reason, MAX_REASON_CHARACTERS))}</p>`;
+  return html`<p class="why">${reasonText(cut(run.reason, MAX_REASON_CHARACTERS), { waits: run.status === "queued", now })}</p>`;
 }
 
 function nothing({ query, page, origin, guarded }: ListFacts) {

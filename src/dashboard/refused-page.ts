@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import { MAX_REFUSED, type RefusedEvents } from "../model/overview.ts";
 import { type Frame, layout } from "./layout.ts";
 import { name, visible } from "./names.ts";
+import { reasonText } from "./reason.ts";
 import { time } from "./times.ts";
 
 /** Requests that started no run, with the reason that their senders were told. */
@@ -23,7 +24,7 @@ function row({ method, path, status, application, reason, firstAt, lastAt, times
 <span class="code">${status}</span>
 <div class="what"><p class="name">${application === undefined ? html`<code>${method} ${path}</code>` : name(application)}</p>
 ${application === undefined ? "" : html`<p class="sub"><code>${method} ${path}</code></p>`}
-<p class="why">${visible(reason)}</p></div>
+<p class="why">${reasonText(reason, { now })}</p></div>
 <div class="took">${times > 1 ? html`${times.toLocaleString("en")} times, first ${time(firstAt, "clock", now)}` : ""}</div>
 <div class="age">${time(lastAt, "age", now)}</div>
 </li>`;

@@ -3,7 +3,8 @@ import type { Json, Run } from "../model/run.ts";
 import type { RerunRejected, RunDetail } from "../model/store.ts";
 import { actionsUrl, commitOf, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
-import { name, nameText, visible, visibleJson } from "./names.ts";
+import { name, nameText, visibleJson } from "./names.ts";
+import { reasonText } from "./reason.ts";
 import { statusIcon, statusName, subjectOf, tookMs } from "./status.ts";
 import { timeLine } from "./time-line.ts";
 import { durationText, time } from "./times.ts";
@@ -26,7 +27,7 @@ export function runPage(frame: Frame, { detail, web, now, rejected }: RunFacts) 
     "runs",
     frame,
     html`<nav class="crumbs" aria-label="Breadcrumb"><a href="/">Runs</a> <span aria-hidden="true">/</span> <span aria-current="page">${name(subjectOf(run))}</span></nav>
-${rejected === undefined ? "" : notRerun(run, rejected)}
+${rejected === undefined ? "" : notRerun(run, rejected, now)}
 <div id="run" data-live data-said="${subject} is now: ${statusName(run.status)}">
 <div class="title"><h1>${statusIcon(run.status)}<span>${name(subjectOf(run))}</span> <small class="pill is-${run.status}">${statusName(run.status)}</small></h1>
 ${canRerun ? html`<form method="post" action="/runs/${run.id}/rerun"><button class="primary">Re-run</button></form>` : ""}</div>
@@ -45,9 +46,9 @@ ${run.outputs === undefined ? "" : json("Outputs", run.outputs, run.id)}
 }
 
 /** Asks, where the person may insist. */
-function notRerun(run: Run, rejected: RerunRejected) {
+function notRerun(run: Run, rejected: RerunRejected, now: number) {
   const canForce = rejected.status === "notNeeded" && rejected.canForce;
-  return html`<div class="banner failure" role="alert"><p><strong>It was not re-run.</strong> ${visible(rejected.reason)}</p>
+  return html`<div class="banner failure" role="alert"><p><strong>It was not re-run.</strong> ${reasonText(rejected.reason, { now })}</p>
 ${canForce ? html`<form method="post" action="/runs/${run.id}/rerun?evenIfOlder=true"><button>Re-run this older one anyway</button></form>` : ""}</div>`;
 }
 

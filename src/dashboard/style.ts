@@ -127,7 +127,7 @@ input::placeholder { color: var(--dim); opacity: 1; }
 .icon.is-success { color: var(--green); }
 .icon.is-failure { color: var(--red); }
 .icon.is-running { color: var(--amber); }
-.run .is-running, .title .is-running, .line-of-time .is-running { animation: turn 1.4s linear infinite; }
+.run .icon.is-running, .title .icon.is-running, .line-of-time .icon.is-running { animation: turn 1.4s linear infinite; }
 .icon.is-queued, .icon.is-interrupted, .icon.is-stopped { color: var(--amber); }
 @keyframes turn { to { transform: rotate(360deg); } }
 @media (prefers-reduced-motion: reduce) { .icon { animation: none !important; } }

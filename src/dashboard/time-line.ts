@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import type { Attempt, Step } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
 import { cut, name as nameOf, visible } from "./names.ts";
+import { reasonText } from "./reason.ts";
 import { statusIcon, statusName } from "./status.ts";
 import { durationText, time } from "./times.ts";
 
@@ -53,7 +54,7 @@ function attemptEntry(attempt: Attempt, steps: readonly Step[], waitedMs: number
   return html`<li>${statusIcon(isLimit ? "queued" : outcome)}
 <p class="head"><strong>Attempt ${number}</strong> ${isLimit ? "Met a limit of GitHub" : statusName(outcome)} after ${durationText(endedAt - startedAt)}</p>
 <p class="note">Began ${time(startedAt, "full", now)}${waitedMs >= WORTH_SAYING_MS ? html`, after waiting ${durationText(waitedMs)}` : ""}.${githubRequestId ? html` GitHub’s request id: <code>${githubRequestId}</code>` : ""}</p>
-${reason ? html`<p class="reason">${visible(reason)}</p>` : ""}
+${reason ? html`<p class="reason">${reasonText(reason, { waits: isLimit, now })}</p>` : ""}
 ${stepList(steps, startedAt, endedAt)}</li>`;
 }
 

@@ -1,11 +1,12 @@
 import { html } from "hono/html";
 import type { Run } from "../model/run.ts";
-import { visible } from "./names.ts";
+import { headedReason } from "./reason.ts";
 import { time } from "./times.ts";
 
 /** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */
 export function verdict(run: Run, now: number) {
-  const told = run.reason === undefined ? "" : reasonOf(visible(run.reason));
+  const waits = run.status === "queued";
+  const told = run.reason === undefined ? "" : html`<p class="reason">${headedReason(run.reason, { waits, now })}</p>`;
   switch (run.status) {
     case "failure":
       return box("failure", "Why it failed", html`${told}<p class="next">${remedyOf(run)}</p>`);
@@ -21,7 +22,7 @@ export function verdict(run: Run, now: number) {
       if (run.reason === undefined) return "";
       const when = run.dueAt === undefined || run.dueAt <= now ? "now" : html`at ${time(run.dueAt, "clock", now)}`;
       const title = run.kind === "limit" ? "Why it waits: a limit of GitHub" : "Why it waits";
-      return box("waiting", title, html`${told}<p class="next">Nothing to do: it goes on by itself ${when}.</p>`);
+      return box("waiting", title, html`${told}<p class="next">It goes on by itself ${when}.</p>`);
     }
     default:
       return "";
@@ -32,17 +33,10 @@ function box(kind: string, title: string, text: unknown) {
   return html`<section class="verdict ${kind}" aria-labelledby="why"><h2 id="why">${title}</h2>${text}</section>`;
 }
 
-/** A failure says what was tried, "failed:", what happened, and what to do; the first part makes a heading of its own. */
-function reasonOf(reason: string) {
-  const [, tried, rest] = /^([^\n]{3,200}?) failed: (.+)$/s.exec(reason) ?? [];
-  if (tried === undefined || rest === undefined) return html`<p class="reason">${reason}</p>`;
-  return html`<p class="reason"><strong>${tried} failed:</strong> ${rest}</p>`;
-}
-
 function remedyOf({ kind, ownToken }: Run): string {
   if (ownToken) {
     return "It came with a token of its own, which is not stored, so it cannot be re-run: send the event again.";
   }
-  if (kind === "permanent") return "It is not attempted again by itself. Mend the cause, then re-run it.";
+  if (kind === "permanent") return "It is not attempted again by itself. Fix the cause, then re-run it.";
   return "It is no longer attempted by itself. Re-run it when the cause is gone.";
 }
