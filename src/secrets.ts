@@ -1,3 +1,5 @@
+import { HIDDEN, MIN_TOKEN_CHARACTERS, spellings } from "./spellings.ts";
+
 /** The secrets that this process knows, and the means to keep them out of whatever it says and writes down. */
 export type Secrets = {
   /** Keeps this value out of what is said, until the returned function is called. */
@@ -6,6 +8,11 @@ export type Secrets = {
   guard(token: string): () => void;
   /** The text with every value that is kept out, and whatever looks like a token, replaced by `***`. */
   scrub(text: string): string;
+  /**
+   * So many characters of a text, with a sign when there are more. Only this may shorten what others wrote: a token that
+   * was cut before it was looked for would not be found, and most of it would show.
+   */
+  brief(text: string, most: number): string;
   /** The same for every string and name inside a value for the log; an Error becomes its type, message, stack and cause. */
   scrubAll(value: unknown): unknown;
   /**
@@ -17,33 +24,38 @@ export type Secrets = {
   tokenIn(value: unknown, others?: readonly string[]): string | undefined;
 };
 
-const HIDDEN = "***";
-
-/** Replacing shorter values would garble ordinary words, and no token is that short. */
-const MIN_SECRET_CHARACTERS = 6;
-
-/**
- * A shorter secret cannot be told from a word, such as the password `postgres`: it is kept out of what is said, but what
- * runs are given is theirs to read.
- */
-const MIN_TOKEN_CHARACTERS = 12;
-
 /**
  * GitHub's token formats: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
  * The second and third stand right behind a letter as well; the third is an installation's of 2026, `ghs_APP_JWT`.
- * Private keys of Apps, as PEM and as its base64.
+ * Private keys of Apps, as PEM and as its base64. What begins with `x-access-token:` in base64, as git sends it.
  */
 const TOKEN_SHAPES =
-  /(?<![a-z0-9])gh[pousr]_[\w.-]{16,}|gh[pousr]_[a-z0-9]{30,}|ghs_\d+_eyJ[\w.-]+|github_pat_\w{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)|LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURSBLRVkt|BQUklWQVRFIEtFWS0t)[\w+/=]*/gis;
+  /(?<![a-z0-9])gh[pousr]_[\w.-]{16,}|gh[pousr]_[a-z0-9]{30,}|ghs_\d+_eyJ[\w.-]+|github_pat_\w{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)|LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURSBLRVkt|BQUklWQVRFIEtFWS0t)[\w+/=]*|eC1hY2Nlc3MtdG9rZW46[\w+/=-]{8,}/gis;
 
 /** Where none of these stands, in a text or in the JSON of a value, there is nothing of the shapes. */
-const SHAPES_BEGIN = /gh[pousr]_|github_pat_|private key|LS0tLS1CRUdJTi/i;
+const SHAPES_BEGIN = /gh[pousr]_|github_pat_|private key|LS0tLS1CRUdJTi|eC1hY2Nlc3MtdG9rZW46/i;
 
-/** Whosever they are. */
-const CREDENTIALS = /\b(?:bearer|basic)\s+[\w.~+/=-]{16,}/gi;
+/** The same for the next two. */
+const CREDENTIALS_BEGIN = /bearer|basic|xox|:\/\//i;
+
+/** Anyone's, and tokens of Slack: https://docs.slack.dev/authentication/tokens/ */
+const CREDENTIALS = /\b(?:bearer|basic)\s+[\w.~+/=-]{16,}|\bxox[a-z]-[\w-]{10,}/gi;
+
+/** What of a URL is a secret: the password (of our messages' USER:PASSWORD it is none), or a user as long as a token; the path of a webhook of Slack or Discord. */
+const IN_URLS =
+  /(:\/\/[^\s/@:"'<>]*:)(?!PASSWORD@)[^\s/@"'<>]+(?=@)|(:\/\/)[^\s/@:"'<>?#]{16,}(?=@)|(\/\/hooks\.slack\.com\/)[\w/-]+|(\/\/(?:\w+\.)?discord(?:app)?\.com\/api\/webhooks\/)[\w/-]+/g;
 
 /** Deeper values are not logged by anything here; the bound ends cycles. */
 const MAX_DEPTH = 6;
+
+/** The text without anything that looks like a secret, whether it is known or not. */
+export function withoutShapes(text: string): string {
+  const clean = SHAPES_BEGIN.test(text) ? text.replace(TOKEN_SHAPES, HIDDEN) : text;
+  if (!CREDENTIALS_BEGIN.test(clean)) return clean;
+  return clean
+    .replace(CREDENTIALS, HIDDEN)
+    .replace(IN_URLS, (_all, ...before: (string | undefined)[]) => `${before.slice(0, 4).join("")}${HIDDEN}`);
+}
 
 export function knownSecrets(permanent: readonly string[]): Secrets {
   const hidden = spellings();
@@ -59,19 +71,33 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
   };
   for (const secret of permanent) guard(secret);
 
-  const scrub = (text: string): string =>
-    replaced(text, hidden.all().plain).replace(TOKEN_SHAPES, HIDDEN).replace(CREDENTIALS, HIDDEN);
+  const scrub = (text: string): string => withoutShapes(hidden.without(text));
+
+  const brief = (text: string, most: number): string => {
+    for (let read = 2 * most + MARGIN; ; read *= 4) {
+      const clean = scrub(text.slice(0, read));
+      if (read >= text.length && clean.length <= most) return clean;
+      // What was read may end in the middle of a secret.
+      if (read >= text.length || clean.length - Math.max(MARGIN, hidden.longest()) >= most) {
+        return `${clean.slice(0, most).toWellFormed()}…`;
+      }
+    }
+  };
 
   /** What takes the tokens out of a text, and the way to the first of them; undefined where there is none. */
   const tokensIn = (value: unknown, others: readonly string[]) => {
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) return undefined;
-    const more = others.filter(isToken).flatMap(waysOf);
-    const { plain: ways, inJson } = more.length > 0 ? sorted([...guarded.all().plain, ...more]) : guarded.all();
+    const own = others.filter(isToken);
+    const more = own.length > 0 ? spellings() : undefined;
+    for (const token of own) more?.add(token);
     // One look at all of it: nearly every value ends here.
-    if (!SHAPES_BEGIN.test(text) && !inJson.some((way) => text.includes(way))) return undefined;
+    if (!SHAPES_BEGIN.test(text) && !guarded.isIn(text) && !more?.isIn(text)) return undefined;
     const json: unknown = JSON.parse(text);
-    const clean = (each: string) => replaced(each, ways).replace(TOKEN_SHAPES, HIDDEN);
+    const clean = (each: string) => {
+      const known = guarded.without(each);
+      return (more?.without(known) ?? known).replace(TOKEN_SHAPES, HIDDEN);
+    };
     const path = pathTo(json, clean);
     return path && { json, clean, path };
   };
@@ -97,6 +123,7 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
     hide: hidden.add,
     guard,
     scrub,
+    brief,
     scrubAll: (value) => scrubAll(value),
     withoutTokens<Value>(value: Value, others: readonly string[] = []) {
       const found = tokensIn(value, others);
@@ -106,51 +133,11 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
   };
 }
 
-/** Secrets in all the ways in which they are written, each for as long as somebody asks for it. */
-function spellings() {
-  const holders = new Map<string, number>();
-  let all = sorted([]);
-  const count = (ways: readonly string[], by: 1 | -1) => {
-    for (const way of ways) {
-      const count = (holders.get(way) ?? 0) + by;
-      if (count > 0) holders.set(way, count);
-      else holders.delete(way);
-    }
-    all = sorted([...holders.keys()]);
-  };
-  return {
-    all: () => all,
-    add(secret: string): () => void {
-      const ways = waysOf(secret);
-      count(ways, 1);
-      return () => count(ways, -1);
-    },
-  };
-}
-
-/** The longest first, since one of them may be a part of another; and each as a string of JSON carries it. */
-function sorted(ways: readonly string[]): { readonly plain: readonly string[]; readonly inJson: readonly string[] } {
-  const plain = ways.toSorted((a, b) => b.length - a.length);
-  return { plain, inJson: plain.map(escaped) };
-}
-
-function waysOf(secret: string): readonly string[] {
-  if (secret.length < MIN_SECRET_CHARACTERS) return [];
-  return [...new Set([secret, encodeURIComponent(secret), escaped(secret)])];
-}
+/** More than what a secret that only looks like one may have of it before it does. */
+const MARGIN = 1024;
 
 function isToken(secret: string): boolean {
   return secret.length >= MIN_TOKEN_CHARACTERS;
-}
-
-function escaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
-}
-
-function replaced(text: string, secrets: readonly string[]): string {
-  let clean = text;
-  for (const secret of secrets) clean = clean.replaceAll(secret, HIDDEN);
-  return clean;
 }
 
 type Holder = Record<string, unknown>;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { knownSecrets } from "../src/secrets.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
@@ -75,6 +76,73 @@ describe("a token never shows", () => {
     assert.equal(scrub("Authorization: Bearer abcdefghijklmnopqrst"), "Authorization: ***");
   });
 
+  for (const [name, token] of Object.entries({
+    classic: `ghp_${"a1B2c3D4e5F6".repeat(3)}`,
+    "of an installation": `ghs_123456_eyJhbGciOi.${"Zx9-_".repeat(97)}.s1g`,
+    "with odd characters": "own\"tok\\en/with+odd=chars~!'(0123456789)*<&>",
+  })) {
+    it(`in no encoding either: a token ${name}`, () => {
+      const { scrub, withoutTokens, tokenIn } = knownSecrets([token]);
+      const encoded = encodings(token);
+      for (const text of encoded) {
+        const clean = scrub(`GitHub said ${text} to it`);
+        assert.match(clean, /^GitHub said .{0,30}\*\*\*.{0,6} to it$/, `${text} became ${clean}`);
+        assert.equal(clean.replaceAll("***", "").length < 60, true, clean);
+        assert.equal(tokenIn({ a: [text] }), "a.0", text);
+        assert.ok(!JSON.stringify(withoutTokens({ [text]: text })).includes(text.slice(4, -4)));
+      }
+    });
+  }
+
+  it("though its beginning is that of another, or it overlaps with one", () => {
+    const { scrub } = knownSecrets(["one-secret-0123456789", "one-secret-9876543210", "9876543210-and-more"]);
+    assert.equal(scrub("a one-secret-0123456789 b"), "a *** b");
+    assert.equal(scrub("a one-secret-9876543210-and-more b"), "a *** b");
+    assert.equal(scrub("a one-secret-5555555555 b"), "a one-secret-5555555555 b");
+    assert.equal(scrub("one-secret-0123456789one-secret-9876543210"), "******");
+  });
+
+  it("whatever else is in the text: the same as a search for each secret in turn", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: fc.constantFrom("a", "b", "\u{161}", "%", "A"), minLength: 12, maxLength: 20 }), {
+          minLength: 1,
+          maxLength: 8,
+        }),
+        fc.array(fc.nat(9)),
+        fc.string({ unit: fc.constantFrom("a", "b", "\u{161}", "%", "A", "x"), maxLength: 40 }),
+        (secrets, picks, filler) => {
+          const text = picks.map((pick) => (secrets[pick] ?? "") + filler.slice(0, pick)).join(" ");
+          const { scrub } = knownSecrets(secrets);
+          const clean = scrub(text).toLowerCase();
+          for (const secret of secrets) assert.ok(!clean.includes(secret.toLowerCase()), `${secret} in ${clean}`);
+          if (!secrets.some((secret) => text.toLowerCase().includes(secret.toLowerCase()))) {
+            assert.equal(scrub(text), text);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it("nor is anyone's password in an address, or the path of a webhook", () => {
+    const { scrub } = knownSecrets([]);
+    for (const [given, said] of [
+      ["at https://x:s3cret@github.com/a/b and", "at https://x:***@github.com/a/b and"],
+      ["postgres://u:p%23ss@db:5432/x", "postgres://u:***@db:5432/x"],
+      [`https://${"0a".repeat(20)}@github.com`, "https://***@github.com"],
+      ["https://hooks.slack.com/services/T0/B0/abc failed", "https://hooks.slack.com/*** failed"],
+      ["https://discord.com/api/webhooks/1/a_b-c", "https://discord.com/api/webhooks/***"],
+      ["with xoxb-1234567890-abcdef", "with ***"],
+      [`git sent ${btoa("x-access-token:0123456789abcdef")}`, "git sent ***"],
+    ] as const) {
+      assert.equal(scrub(given), said);
+    }
+    for (const text of ["http://localhost:4873/@scope/name", "postgres://user@db/x", "a https://github.com/@me b"]) {
+      assert.equal(scrub(text), text);
+    }
+  });
+
   it("is hidden only as long as somebody asks for it", () => {
     const { hide, scrub } = knownSecrets(["permanent-secret"]);
     const [first, second] = [hide("passing-secret"), hide("passing-secret")];
@@ -92,6 +160,36 @@ describe("a token never shows", () => {
     assert.ok(!JSON.stringify(scrubAll(circle)).includes("permanent-secret"));
   });
 });
+
+/** As others write a token down. */
+function encodings(token: string): readonly string[] {
+  const hex = Buffer.from(token).toString("hex");
+  const percent = [encodeURIComponent(token), encodeURI(token), String(new URLSearchParams({ "": token })).slice(1)];
+  const inBase64 = ["", "x", "xy", "user:", "x-access-token:", "a:b:"].flatMap((before) =>
+    ["", "\n", "yz"].flatMap((behind) => {
+      const bytes = Buffer.from(before + token + behind);
+      return [bytes.toString("base64"), bytes.toString("base64url")];
+    }),
+  );
+  return [
+    token,
+    token.toUpperCase(),
+    token.toLowerCase(),
+    hex,
+    hex.toUpperCase(),
+    hex.replace(/../g, "%$&"),
+    ...percent,
+    ...percent.map((text) => text.replace(/%../g, (each) => each.toLowerCase())),
+    ...inBase64,
+    JSON.stringify(token).slice(1, -1),
+    token
+      .replaceAll("&", "&amp;")
+      .replaceAll("<", "&lt;")
+      .replaceAll(">", "&gt;")
+      .replaceAll('"', "&quot;")
+      .replaceAll("'", "&#39;"),
+  ];
+}
 
 describe("the log", () => {
   it("says everything about an attempt in one record", async (t) => {
