@@ -84,7 +84,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
   for (const warning of warnings) log.warn(warning);
 
-  if ([...fileOf.values()].some((file) => file !== BUILT_IN)) onClose("the guard of the process", guardProcess(log));
+  if ([...fileOf.values()].some((file) => file !== BUILT_IN))
+    onClose("the guard of the process", guardProcess(log, secrets));
 
   const repeated = repeatedRecords(log, clock);
   onClose("what is counted for the log", repeated.close);
@@ -114,6 +115,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const gitHub = await openGitHub({
     ...gitHubSettings(config),
     hide: secrets.guard,
+    brief: secrets.brief,
     limitLog: store.limits,
     clock,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),

@@ -18,6 +18,7 @@ export async function standalone(
     ...gitHubSettings(config),
     ...options,
     hide: secrets.guard,
+    brief: secrets.brief,
     limitLog: NOTHING_KEPT,
     clock: systemClock,
     observe: unobserved,

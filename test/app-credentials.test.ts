@@ -13,6 +13,7 @@ import { openGitHubHttp } from "../src/github/http.ts";
 import { limitWord } from "../src/github/limit-answers.ts";
 import { remembered } from "../src/github/remembered.ts";
 import { isFailure } from "../src/model/failure.ts";
+import { knownSecrets } from "../src/secrets.ts";
 import { movedClock } from "./support/clock.ts";
 
 const MINUTE = 60_000;
@@ -52,7 +53,7 @@ async function scene(
   const installations = [acme, globex];
   github.app({ id: 7, publicKey, installations });
 
-  const { send, close } = openGitHubHttp({ apiUrl: github.url, userAgent: "test" });
+  const { send, close } = openGitHubHttp({ apiUrl: github.url, brief: knownSecrets([]).brief, userAgent: "test" });
   t.after(close);
   const local = () => clock.now() + skewMs;
   let correction = 0;

@@ -235,6 +235,23 @@ describe("beyond the contract", () => {
     }
   });
 
+  it("takes every token that GitHub issues, and rejects with a 400 what is longer", async (t) => {
+    const { github, url } = await startService(t);
+    const longest = `ghs_123456_${"aB3-".repeat(247)}x`;
+    assert.equal(longest.length, 1000);
+    github.token(longest);
+    deploy(github, "pr-1", COMMIT);
+    assert.equal((await notify(url, { application: "pr-1", github_token: longest })).status, 200);
+    for (const github_token of [`${longest}x`, "x".repeat(60_000), `\u{e9}${"'".repeat(8_000)}`]) {
+      const answer = await notify(url, { application: `pr-${github_token.slice(0, 200)}`, github_token });
+      assert.equal(answer.status, 400);
+      assert.equal(
+        answer.json.detail,
+        `github_token has ${github_token.length} characters, and no token has more than 1000: send the token alone.`,
+      );
+    }
+  });
+
   it("works with every name that can be a path segment", async (t) => {
     const { github, url } = await startService(t);
     for (const name of [

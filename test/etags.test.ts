@@ -111,6 +111,7 @@ describe("what is remembered", () => {
     bytes: new Uint8Array(bytes),
     message: "",
     documentationUrl: "",
+    facts: [],
   });
 
   it("is bounded, and what was used last stays", () => {

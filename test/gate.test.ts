@@ -25,6 +25,7 @@ const answer = (status: number, headers: Headers = {}, message = ""): Answer => 
   message,
   bytes: new Uint8Array(),
   documentationUrl: "",
+  facts: [],
 });
 const OK = answer(204);
 const secondary = (headers: Headers = {}) => answer(403, headers, "You have exceeded a secondary rate limit.");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
+import { knownSecrets } from "../src/secrets.ts";
 
 const CONNECTIONS = 50;
 const ROUTE = "GET /repos/{owner}/{repo}";
@@ -11,7 +12,7 @@ it("says that a request begins when it goes over the wire: with a connection of 
   t.after(() => github.close());
   github.token("a-token-of-this-test");
   github.repository("acme/shop").rename("acme/store");
-  const http = openGitHubHttp({ apiUrl: github.url, userAgent: "test" });
+  const http = openGitHubHttp({ apiUrl: github.url, brief: knownSecrets([]).brief, userAgent: "test" });
   t.after(() => http.close());
   let begun = 0;
   const send = (begin: () => void) => http.send(ROUTE, { owner: "acme", repo: "shop" }, "a-token-of-this-test", begin);

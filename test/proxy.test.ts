@@ -8,6 +8,7 @@ import { type ProxyOptions, startProxy } from "../sandbox/proxy.ts";
 import { openConnections } from "../src/github/connections.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import { ProxyError, proxyFor } from "../src/github/proxy.ts";
+import { knownSecrets } from "../src/secrets.ts";
 import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort, listening, spawnService } from "./support/process.ts";
@@ -262,6 +263,7 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
     t.after(() => proxy.close());
     const { send, close } = openGitHubHttp({
       apiUrl: API,
+      brief: knownSecrets([]).brief,
       userAgent: "test",
       proxies: { httpsProxy: proxy.url, httpProxy: undefined, noProxy: undefined },
     });

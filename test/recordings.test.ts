@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from "node:test";
 import { gitHubAs } from "../src/github/client.ts";
 import { tokenCredentials } from "../src/github/credentials.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
+import { knownSecrets } from "../src/secrets.ts";
 import { gitHubNeeds } from "./support/github.ts";
 
 type Recording = {
@@ -38,7 +39,7 @@ async function replay(t: TestContext, recordings: readonly Recording[]) {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const http = openGitHubHttp({ apiUrl: url, userAgent: "test" });
+  const http = openGitHubHttp({ apiUrl: url, brief: knownSecrets([]).brief, userAgent: "test" });
   t.after(async () => {
     await http.close();
     server.close();

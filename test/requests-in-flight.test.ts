@@ -22,7 +22,7 @@ const SETTLED_MS = 45 * SECOND;
 /** In force, and never used up. */
 const WIDE: readonly Limit[] = [{ unit: "points", most: 1_000_000, ms: SECOND }];
 
-const OK: Answer = { status: 204, headers: {}, message: "", bytes: new Uint8Array(), documentationUrl: "" };
+const OK: Answer = { status: 204, headers: {}, message: "", bytes: new Uint8Array(), documentationUrl: "", facts: [] };
 
 const postgres = postgresForTests();
 const schema = postgres.schema();

@@ -21,7 +21,7 @@ function attempts() {
   const send: Send = async (route, _parameters, _token, begin) => {
     begin?.(() => {});
     const status = route.startsWith("POST ") ? 204 : 200;
-    return { status, headers: {}, bytes: new Uint8Array(), message: "", documentationUrl: "" };
+    return { status, headers: {}, bytes: new Uint8Array(), message: "", documentationUrl: "", facts: [] };
   };
   return (credentials: Credentials = async () => ({ token: "t", account: "a" })) =>
     gitHubAs(credentials, gitHubNeeds({ apiUrl: "https://github.test", send, gates }));

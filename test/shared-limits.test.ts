@@ -31,6 +31,7 @@ const answer = (status: number, headers: Record<string, string> = {}, message = 
   message,
   bytes: new Uint8Array(),
   documentationUrl: "",
+  facts: [],
 });
 const OK = answer(204);
 const silence = (seconds: number) => answer(403, { "retry-after": String(seconds) }, "secondary rate limit");

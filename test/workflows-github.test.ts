@@ -7,6 +7,7 @@ import { tokenCredentials } from "../src/github/credentials.ts";
 import { dryRun, type HeldBack } from "../src/github/dry-run.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import type { PermanentFailure } from "../src/index.ts";
+import { knownSecrets } from "../src/secrets.ts";
 import { gitHubNeeds } from "./support/github.ts";
 
 const SHOP = { owner: "acme", repo: "shop" };
@@ -19,7 +20,7 @@ async function gitHub(t: TestContext, grant = {}, holdBack?: (write: HeldBack) =
   const shop = server.repository("acme/shop");
   shop.put("docs/a.md", "hello\n");
   shop.put(".github/workflows/tests.yml", "on: workflow_dispatch\n");
-  const http = openGitHubHttp({ apiUrl: server.url, userAgent: "gh-runner/test" });
+  const http = openGitHubHttp({ apiUrl: server.url, brief: knownSecrets([]).brief, userAgent: "gh-runner/test" });
   t.after(() => http.close());
   const waits: number[] = [];
   const send = holdBack ? dryRun(http, server.url, holdBack) : http.send;

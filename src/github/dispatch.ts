@@ -13,7 +13,8 @@ export async function dispatch(
   eventType: string,
   payload: { readonly [key: string]: Json },
 ): Promise<void> {
-  const tried = `dispatching ${eventType.slice(0, MAX_EVENT_TYPE_CHARACTERS)} to ${repository}`;
+  const { length } = eventType;
+  const tried = `dispatching ${length > MAX_EVENT_TYPE_CHARACTERS ? "an event" : eventType} to ${repository}`;
   requireBounds(tried, eventType, payload);
   await ask(
     { tried, repository, permission: "Contents: write" },

@@ -37,6 +37,7 @@ function asIfTaken(method: string, path: string): Answer {
     bytes: new TextEncoder().encode(isEmpty ? "" : JSON.stringify(STAND_IN)),
     message: "",
     documentationUrl: "",
+    facts: [],
   };
 }
 

@@ -31,19 +31,9 @@ export function failureOf(
 }
 
 /** `GitHub answered 403 "Not accessible" (request id AB12, needs contents=write)` */
-export function whatCame({ status, headers, message }: Answer): string {
-  const facts = [
-    headers["x-github-request-id"] && `request id ${headers["x-github-request-id"]}`,
-    headers["x-accepted-github-permissions"] && `needs ${headers["x-accepted-github-permissions"]}`,
-    // What is asked for at a login page may hold more than should be shown.
-    headers.location && `location ${headers.location.split("?")[0]}`,
-  ];
-  const short = facts.filter((fact) => typeof fact === "string").map((fact) => fact.slice(0, MAX_HEADER_CHARACTERS));
-  return `GitHub answered ${status}${message ? ` "${message}"` : ""}${short.length ? ` (${short.join(", ")})` : ""}`;
+export function whatCame({ status, message, facts }: Answer): string {
+  return `GitHub answered ${status}${message ? ` "${message}"` : ""}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
 }
-
-/** A header may have 16 KB. */
-const MAX_HEADER_CHARACTERS = 200;
 
 /**
  * No usable answer: refused, reset, timed out, cut short. Nobody knows whether GitHub carried it out. Any error that is

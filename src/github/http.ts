@@ -11,10 +11,16 @@ export type Answer = {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly bytes: Uint8Array;
-  /** `message` and `documentation_url` of a JSON error body; the start of any other error body; else empty. */
+  /** `message` of a JSON error body, or the start of any other error body, without secrets; else empty. */
   readonly message: string;
+  /** `documentation_url` of a JSON error body; else empty. */
   readonly documentationUrl: string;
+  /** What its headers say that a person may need, without secrets: `request id AB12`. */
+  readonly facts: readonly string[];
 };
+
+/** So many characters of a text without secrets, with a sign when there are more. */
+export type Brief = (text: string, most: number) => string;
 
 export type Send = (
   route: string,
@@ -58,10 +64,12 @@ export function openGitHubHttp({
   apiUrl,
   userAgent,
   proxies,
+  brief,
   timeoutMs = GITHUB_TIMEOUT_MS,
 }: {
   apiUrl: string;
   userAgent: string;
+  brief: Brief;
   /** No proxy without it. */
   proxies?: ProxySettings;
   timeoutMs?: number;
@@ -88,7 +96,7 @@ export function openGitHubHttp({
     request = { ...request, path: moved.pathNow(request.path) };
     for (let redirects = 0; ; redirects++) {
       const answer = await turns
-        .take(async () => sendOnce(connections, origin, request, `Bearer ${token}`, timeoutMs, begin))
+        .take(async () => sendOnce(connections, origin, request, `Bearer ${token}`, { brief, timeoutMs, begin }))
         .catch((error) => {
           throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
         });
@@ -110,8 +118,7 @@ function sendOnce(
   origin: string,
   { method, path, headers, body }: WireRequest,
   authorization: string,
-  timeoutMs: number,
-  begin?: Parameters<Send>[3],
+  { brief, timeoutMs, begin }: { brief: Brief; timeoutMs: number; begin: Parameters<Send>[3] | undefined },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
@@ -152,7 +159,8 @@ function sendOnce(
           clearTimeout(timer);
           const bytes = Buffer.concat(chunks);
           const text = isIdentity(answered) ? bytes : new Uint8Array();
-          resolve({ status, headers: answered, bytes, ...errorText(status, text) });
+          const facts = factsIn(answered, brief);
+          resolve({ status, headers: answered, bytes, facts, ...errorText(status, text, brief) });
         },
         onResponseError: (_controller, error) => fail(error),
       },
@@ -192,23 +200,34 @@ const MAX_MESSAGE_CHARACTERS = 300;
 /** GitHub's error bodies have less than 1 KB; a page that stands in their place may have megabytes. */
 const MAX_ERROR_BYTES = 64_000;
 
-function errorText(status: number, bytes: Uint8Array): { message: string; documentationUrl: string } {
+function errorText(status: number, bytes: Uint8Array, brief: Brief): { message: string; documentationUrl: string } {
   if (status < 300) return { message: "", documentationUrl: "" };
   const text = new TextDecoder().decode(bytes.subarray(0, MAX_ERROR_BYTES));
   const body = jsonObject(text);
   const details = Array.isArray(body?.errors) ? `: ${JSON.stringify(body.errors)}` : "";
   // With a bound for the tag: without one a page of nothing but `<title` took 235 ms.
-  const title = /<title[^>]{0,200}>([^<]{1,200})/i.exec(text)?.[1];
+  const title = /<title[^>]{0,200}>([^<]+)/i.exec(text)?.[1];
   const message = typeof body?.message === "string" ? body.message + details : (title ?? text);
+  const start = brief(message, 2 * MAX_MESSAGE_CHARACTERS).replace(/[\p{Cc}\s]+/gu, " ");
   return {
-    message: message
-      .slice(0, 2 * MAX_MESSAGE_CHARACTERS)
-      .replace(/[\p{Cc}\s]+/gu, " ")
-      .trim()
-      .slice(0, MAX_MESSAGE_CHARACTERS)
-      .toWellFormed(),
+    message: brief(start.trim(), MAX_MESSAGE_CHARACTERS),
     documentationUrl: typeof body?.documentation_url === "string" ? body.documentation_url : "",
   };
+}
+
+/** A header may have 16 KB. */
+const MAX_HEADER_CHARACTERS = 200;
+
+function factsIn(headers: IncomingHttpHeaders, brief: Brief): readonly string[] {
+  const facts: Readonly<Record<string, unknown>> = {
+    "request id": headers["x-github-request-id"],
+    needs: headers["x-accepted-github-permissions"],
+    // What is asked for at a login page may hold more than should be shown.
+    location: headers.location?.split("?")[0],
+  };
+  return Object.entries(facts).flatMap(([name, fact]) =>
+    fact ? `${name} ${brief(String(fact), MAX_HEADER_CHARACTERS)}` : [],
+  );
 }
 
 function jsonObject(text: string): Record<string, unknown> | undefined {

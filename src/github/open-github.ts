@@ -11,7 +11,7 @@ import { dryRun, type HeldBack } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { type Gates, openGates } from "./gates.ts";
 import { hearOthers } from "./hear-others.ts";
-import { openGitHubHttp } from "./http.ts";
+import { type Brief, openGitHubHttp } from "./http.ts";
 import { type LimitsSetting, limitsInForce } from "./limits.ts";
 import type { ProxySettings } from "./proxy.ts";
 import { routeLabel } from "./route-label.ts";
@@ -54,6 +54,7 @@ export type OpenGitHubNeeds = {
   readonly app: { readonly id: string; readonly privateKey: string } | undefined;
   /** Hides a token from all that is logged, until the returned function is called. */
   readonly hide: (secret: string) => () => void;
+  readonly brief: Brief;
   /** `owner/name`: whose token a request uses that names no repository. */
   readonly targetRepo: string;
   readonly limits: LimitsSetting;
@@ -100,6 +101,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     apiUrl,
     userAgent: needs.userAgent,
     proxies: needs.proxies,
+    brief: needs.brief,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   const time = serverTime(clock.now);

@@ -18,8 +18,8 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
     return "A proxy in between asks for credentials: give them in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT.";
   }
   if (isEncoded(answer)) {
-    const coding = String(headers["content-encoding"]).slice(0, 40);
-    return `The answer is compressed (${coding}), which was not asked for: have the proxy in between leave answers as they are.`;
+    const coding = String(headers["content-encoding"]);
+    return `The answer is compressed${coding.length <= 40 ? ` (${coding})` : ""}, which was not asked for: have the proxy in between leave answers as they are.`;
   }
   if (isPage(answer)) {
     return "That is a page for people, which GitHub's API never sends: check GITHUB_API_URL and any proxy in between.";

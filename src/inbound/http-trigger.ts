@@ -30,7 +30,7 @@ export type HttpTriggerNeeds = {
   readonly guard: MiddlewareHandler;
   readonly accept: AcceptEvent;
   readonly hasServiceToken: boolean;
-  readonly secrets: Pick<Secrets, "tokenIn">;
+  readonly secrets: Pick<Secrets, "tokenIn" | "brief">;
 };
 
 /** Mounts `POST {path}` for a workflow with an `http` trigger. */
@@ -66,7 +66,8 @@ async function receive(
     throw new Refusal(400, `${problems.join("; ")}.`);
   }
   const place = secrets.tokenIn(parsed.data, token === undefined ? [] : [token]);
-  if (place !== undefined) throw new Refusal(400, tokenProblem(place, trigger, workflow));
+  if (place !== undefined)
+    throw new Refusal(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
   const refusal = trigger.refuse?.(parsed.data, {
     hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
   });
@@ -79,12 +80,15 @@ const MAX_PLACE_CHARACTERS = 200;
 
 /** The sender can be told, unlike GitHub or Flux: without its token the event would be another one than was meant. */
 function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { name, githubToken }: Workflow): string {
-  const where = ["body", place].filter(Boolean).join(".").slice(0, MAX_PLACE_CHARACTERS);
+  const where = ["body", place].filter(Boolean).join(".");
   const what = `${where} holds a token, and what starts a run is written down.`;
   return tokenField === undefined
     ? `${what} Leave it out: ${name} gets its tokens as variables of the service (its \`env\` and \`githubToken\`), and a caller's own by a \`tokenField\`.`
     : `${what} A token belongs in ${tokenField} of the body, which is never written down, or in the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
 }
+
+/** The longest are those of installations, `ghs_`, the App's id and a JWT: about 520 characters. */
+const MAX_TOKEN_CHARACTERS = 1000;
 
 /** Separates the caller's own GitHub token from what is stored, logged and handed to the workflow. */
 function takeToken(
@@ -102,6 +106,12 @@ function takeToken(
   }
   if (token?.includes("<no value>")) {
     throw new Refusal(400, `${field} is '<no value>': the notification template names a field that does not exist.`);
+  }
+  if (token && token.length > MAX_TOKEN_CHARACTERS) {
+    throw new Refusal(
+      400,
+      `${field} has ${token.length} characters, and no token has more than ${MAX_TOKEN_CHARACTERS}: send the token alone.`,
+    );
   }
   if (token && !/^[\x21-\x7e]+$/.test(token)) {
     throw new Refusal(400, `${field} contains characters that no token has (spaces, line breaks, non-ASCII).`);

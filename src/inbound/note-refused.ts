@@ -12,9 +12,8 @@ const MAX_CHARACTERS = 300;
  */
 export function noteRefused(
   note: (event: RefusedEvent) => void,
-  { hide, scrub }: Pick<Secrets, "hide" | "scrub">,
+  { hide, brief }: Pick<Secrets, "hide" | "brief">,
 ): MiddlewareHandler {
-  const bounded = (text: string) => [...scrub(text)].slice(0, MAX_CHARACTERS).join("");
   return async (c, next) => {
     const shown: (() => void)[] = [];
     c.set(HIDE, (token: string) => shown.push(hide(token)));
@@ -34,10 +33,10 @@ export function noteRefused(
     const application = status === 400 ? await applicationIn(c) : undefined;
     note({
       method: c.req.method,
-      path: c.req.path.slice(0, MAX_CHARACTERS),
+      path: brief(c.req.path, MAX_CHARACTERS),
       status,
-      application: application === undefined ? undefined : bounded(application),
-      reason: bounded(reason),
+      application: application === undefined ? undefined : brief(application, MAX_CHARACTERS),
+      reason: brief(reason, MAX_CHARACTERS),
     });
   }
 }

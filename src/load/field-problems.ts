@@ -168,8 +168,12 @@ function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function shown(value: unknown): string {
+/** Whole or not at all: in the first half of a token nobody would recognise one. */
+export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "function") return "a function";
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= MAX_SHOWN_CHARACTERS ? text : `JSON of ${text.length} characters`;
 }
+
+const MAX_SHOWN_CHARACTERS = 100;

@@ -1,4 +1,5 @@
 import type { Workflow } from "../model/workflow.ts";
+import { shown } from "./field-problems.ts";
 import { WEBHOOKS } from "./webhooks.ts";
 
 const actionsOf: Readonly<Record<string, string>> = WEBHOOKS;
@@ -28,8 +29,6 @@ export function webhookNameWarnings({ events, actions }: NonNullable<Workflow["o
 }
 
 const SEE = "see https://docs.github.com/en/webhooks/webhook-events-and-payloads";
-
-const shown = (name: string) => JSON.stringify(name.slice(0, 80));
 
 function instead(near: string | undefined, otherwise: string): string {
   return near === undefined ? otherwise : `is ${shown(near)} meant?`;

@@ -77,12 +77,10 @@ function sentence({ tried, happened, remedy }: FailureFacts): string {
   return `${start?.charAt(0).toUpperCase()}${start?.slice(1)} failed: ${end}. ${advice}`;
 }
 
-/** Names, tags and answers come from elsewhere: without a bound for each, one of them could push the remedy out. */
-const MAX_FACT_CHARACTERS = 1000;
-
 /** Without line breaks and what would steer a terminal. */
 function oneLine(fact: string): string {
-  const start = fact.slice(0, MAX_FACT_CHARACTERS).toWellFormed();
-  const line = start.replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
-  return fact.length > MAX_FACT_CHARACTERS ? `${line}…` : line;
+  return fact
+    .toWellFormed()
+    .replace(/[\s\p{Cc}\p{Cf}]+/gu, " ")
+    .trim();
 }

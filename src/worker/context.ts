@@ -59,11 +59,11 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
     },
     env: needs.envOf(workflow),
     get log() {
-      return boundedLog(attempting, needs.log, facts);
+      return boundedLog(attempting, { log: needs.log, brief: keeping.brief }, facts);
     },
     async step<Result>(given: string, work: () => Promise<Result> | Result): Promise<Result> {
       const name = keeping.withoutTokens(given, own);
-      requireShort(name);
+      requireShort(name, keeping);
       refuseWhenOver(attempting, `the step ${name}`);
       const earlier = kept.get(name);
       if (earlier) return earlier.result as Result;
@@ -80,7 +80,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
       } catch (error) {
         await keep({
           result: undefined,
-          error: keptReason(keeping.scrub(error instanceof Error ? error.message : String(error))),
+          error: keptReason(error instanceof Error ? error.message : String(error), keeping),
         });
         throw error;
       }
@@ -143,10 +143,10 @@ function requireNew(begun: Set<string>, name: string): void {
 /** An index of PostgreSQL takes 2,704 bytes at most. */
 const MAX_NAME_CHARACTERS = 200;
 
-function requireShort(name: string): void {
+function requireShort(name: string, { brief }: Keeping): void {
   if (name.length <= MAX_NAME_CHARACTERS) return;
   throw new PermanentFailure({
-    tried: `beginning the step ${name.slice(0, MAX_NAME_CHARACTERS / 2)}…`,
+    tried: `beginning the step ${brief(name, MAX_NAME_CHARACTERS / 2)}`,
     happened: `its name has ${name.length} characters, at most ${MAX_NAME_CHARACTERS} are kept`,
     remedy: "Name the step after what it is about, and keep what is long in its result.",
   });

@@ -3,7 +3,7 @@ import type { NewRun } from "../model/store.ts";
 import type { Secrets } from "../secrets.ts";
 
 /** What keeps tokens out of the history. */
-export type Keeping = Pick<Secrets, "scrub" | "withoutTokens">;
+export type Keeping = Pick<Secrets, "scrub" | "brief" | "withoutTokens">;
 
 /**
  * What the history keeps of an event, which is also what its workflow is given, in every attempt. One that was told from
@@ -24,10 +24,10 @@ export function keptEvent(event: NewRun, { withoutTokens }: Keeping, own: readon
  * What the history keeps of how an attempt ended, which is also what callers are told.
  * @param known what else the run has that is nobody else's to know.
  */
-export function keptOutcome(outcome: Outcome, { scrub, withoutTokens }: Keeping, known: readonly string[]): Outcome {
+export function keptOutcome(outcome: Outcome, keeping: Keeping, known: readonly string[]): Outcome {
   return outcome.status === "success"
-    ? { ...outcome, outputs: withoutTokens(outcome.outputs, known) }
-    : { ...outcome, reason: keptReason(scrub(outcome.reason)) };
+    ? { ...outcome, outputs: keeping.withoutTokens(outcome.outputs, known) }
+    : { ...outcome, reason: keptReason(outcome.reason, keeping) };
 }
 
 /**
@@ -48,7 +48,13 @@ export function keptJson(value: unknown, maxCharacters: number): Json {
 /** Longer reasons are no reasons, but data. */
 const MAX_REASON_CHARACTERS = 4000;
 
+/** The end of a reason says what to do, and no name or answer before it may push that out. */
+const MAX_END_CHARACTERS = 1000;
+
 /** What the history keeps of the text of an error, in characters of UTF-16. */
-export function keptReason(text: string): string {
-  return text.length > MAX_REASON_CHARACTERS ? `${text.slice(0, MAX_REASON_CHARACTERS).toWellFormed()}…` : text;
+export function keptReason(text: string, { scrub }: Pick<Keeping, "scrub">): string {
+  const clean = scrub(text);
+  if (clean.length <= MAX_REASON_CHARACTERS) return clean;
+  const start = clean.slice(0, MAX_REASON_CHARACTERS - MAX_END_CHARACTERS);
+  return `${start.toWellFormed()}…${clean.slice(-MAX_END_CHARACTERS).toWellFormed()}`;
 }

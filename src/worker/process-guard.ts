@@ -3,6 +3,7 @@ import type { Log } from "../log.ts";
 import type { Outcome } from "../model/run.ts";
 import { type Attempting, currentAttempt } from "./confined.ts";
 import { failedBy } from "./execute.ts";
+import type { Keeping } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
 
 const require = createRequire(import.meta.url);
@@ -14,13 +15,13 @@ const require = createRequire(import.meta.url);
  * Not held: a loop that never yields, memory without end, native code, child processes.
  * @returns how to undo it.
  */
-export function guardProcess(log: Log): () => void {
+export function guardProcess(log: Log, { brief }: Pick<Keeping, "brief">): () => void {
   const undo = [
     ...["exit", "reallyExit", "abort"].map((name) => replaced(process, name, refusing(`process.${name}`))),
     replaced(process, "kill", refusing("process.kill", isOurs)),
     replaced(globalThis, "setInterval", remembering),
     replaced(require("node:timers"), "setInterval", remembering),
-    ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level, log))),
+    ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level, { log, brief }))),
   ];
   syncBuiltinESMExports();
   const uncaught = (error: unknown) => stray(error, "uncaughtException", log);
@@ -82,13 +83,13 @@ const CONSOLE = [
   ["error", "error"],
 ] as const;
 
-function loggingAs(level: (typeof CONSOLE)[number][1], log: Log) {
+function loggingAs(level: (typeof CONSOLE)[number][1], to: Parameters<typeof boundedLog>[1]) {
   return (original: Any): Any =>
     (...given: unknown[]) => {
       const attempting = currentAttempt();
       if (!attempting) return original(...given);
       const { run, workflow } = attempting;
-      boundedLog(attempting, log, { run, workflow })[level](given.map(shown).join(" "));
+      boundedLog(attempting, to, { run, workflow })[level](given.map(shown).join(" "));
     };
 }
 

@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { RunLog } from "../model/context.ts";
 import type { Attempting } from "./confined.ts";
+import type { Keeping } from "./kept.ts";
 
 /** Enough to follow a run by, little enough that a loop gone wild fills no disk. */
 const MAX_LINES = 200;
@@ -10,7 +11,11 @@ const MAX_FACTS_CHARACTERS = 8000;
 const lines = new WeakMap<Attempting, number>();
 
 /** The service's log for one attempt, with its facts on every line. What is beyond the bound is counted and dropped. */
-export function boundedLog(attempting: Attempting, log: Log, facts: Readonly<Record<string, unknown>>): RunLog {
+export function boundedLog(
+  attempting: Attempting,
+  { log, brief }: { readonly log: Log } & Pick<Keeping, "brief">,
+  facts: Readonly<Record<string, unknown>>,
+): RunLog {
   const write = (level: keyof RunLog) => (message: string, own?: Readonly<Record<string, unknown>>) => {
     const line = (lines.get(attempting) ?? 0) + 1;
     lines.set(attempting, line);
@@ -20,7 +25,7 @@ export function boundedLog(attempting: Attempting, log: Log, facts: Readonly<Rec
         if (dropped > 0) log.warn({ ...facts, dropped }, `the workflow logged more than ${MAX_LINES} lines`);
       });
     }
-    if (line <= MAX_LINES) log[level]({ ...bounded(own), ...facts }, String(message).slice(0, MAX_MESSAGE_CHARACTERS));
+    if (line <= MAX_LINES) log[level]({ ...bounded(own), ...facts }, brief(String(message), MAX_MESSAGE_CHARACTERS));
   };
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }

@@ -193,7 +193,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     const note = (err: unknown) =>
       log.error({ run: claim.run.id, err }, "an attempt met an error of the service's own");
     note(error);
-    const failure = { http: 500, kind: "permanent", reason: keptReason(needs.keeping.scrub(ownError(error))) } as const;
+    const failure = { http: 500, kind: "permanent", reason: keptReason(ownError(error), needs.keeping) } as const;
     const attempt = endedAttempt(claim, clock.now(), { outcome: "failure", ...failure });
     await conclude(claim, attempt, { status: "failure", ...failure }).catch(note);
     show?.();

@@ -114,7 +114,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
       if (options.verifyCommit && !(await github.hasCommit(targetRepo, commitHash))) {
         throw new PermanentFailure({
           tried: `verifying the commit of ${application}`,
-          happened: `${targetRepo} has no commit ${commitHash.slice(0, 100)}, which stands under ${tagKey} in ${where}`,
+          happened: `${targetRepo} has no commit ${shown(commitHash)}, which stands under ${tagKey} in ${where}`,
           remedy:
             `Push that commit to ${targetRepo} or mend the file: a hash or a tag is looked for, and a branch is neither; ` +
             "VERIFY_COMMIT=false dispatches without looking.",
@@ -195,10 +195,17 @@ function templateProblem(text: string): string | undefined {
     return "is '<no value>': the notification template names a field that this application does not have";
   }
   if (text.startsWith("$")) {
-    return `is '${text.slice(0, 80)}', an unresolved secret: add that key to argocd-notifications-secret`;
+    return `is '${shown(text)}', an unresolved secret: add that key to argocd-notifications-secret`;
   }
   return undefined;
 }
+
+/** Whole or not at all: in the first half of a token nobody would recognise one. */
+function shown(text: string): string {
+  return text.length <= MAX_SHOWN_CHARACTERS ? text : `${text.charAt(0)}… (${text.length} characters)`;
+}
+
+const MAX_SHOWN_CHARACTERS = 100;
 
 function segmentProblem(name: string, valuesPaths: readonly string[]): string | undefined {
   if (/[/\\]/.test(name)) return "must be one path segment, without / or \\";

@@ -80,7 +80,8 @@ function parse(line: string, number: number): unknown {
 function recordOf(value: unknown, number: number): StoreRecord {
   const name = value instanceof Object ? (Object.keys(value)[0] ?? "") : "";
   const shape = storeRecord.options.find((each) => name in each.shape);
-  if (!shape) throw broken(number, `"${name.slice(0, 40)}" is no record that this gh-runner knows`);
+  if (!shape)
+    throw broken(number, `${/^\w{1,40}$/.test(name) ? `"${name}"` : "it"} is no record that this gh-runner knows`);
   const { data, error } = shape.safeParse(value);
   if (!error) return data;
   const [issue] = error.issues;

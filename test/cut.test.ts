@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { knownSecrets } from "../src/secrets.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { eventually } from "./support/process.ts";
+import { startReceiver } from "./support/receiver.ts";
+import { deploy, notify, send, startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+/** Of no shape that is known, so that only knowing it hides it. */
+const OWN = "q7Zk1Xw9Vb3Nf5Tg8Jm2Hs6Dr4Lp0Yc-Ua_Ei.Ox";
+const PIECE = 8;
+
+const PIECES = Array.from({ length: OWN.length - PIECE + 1 }, (_, at) => OWN.slice(at, at + PIECE));
+
+function assertNoPiece(text: string, where: string): void {
+  const piece = PIECES.find((each) => text.includes(each));
+  assert.equal(
+    piece,
+    undefined,
+    `${where}: …${text.slice(Math.max(0, text.indexOf(piece ?? "") - 60)).slice(0, 160)}…`,
+  );
+}
+
+/** A text in which the token begins so many characters before a limit, or behind it. */
+const across = (limit: number, offset: number) => `${filler(limit + offset)}${OWN}${" end".repeat(20)}`;
+const filler = (length: number) => "x ".repeat(Math.max(0, length)).slice(0, Math.max(0, length));
+
+const OFFSETS = Array.from({ length: 51 }, (_, at) => at - 45);
+
+const CASES: Readonly<Record<string, readonly number[]>> = { message: [300, 600], title: [200, 300], header: [200] };
+
+const SLIDES = `import { defineWorkflow, PermanentFailure, TransientFailure, skip } from "gh-runner";
+import * as z from "zod";
+export default defineWorkflow({
+  name: "slides",
+  on: { http: { path: "/slides", body: z.object({ how: z.string(), offset: z.number() }), tokenField: "github_token" } },
+  githubToken: "OTHER_TOKEN",
+  env: ["KNOWN"],
+  retry: false,
+  async run({ body: { how, offset }, github, step, log, env }) {
+    const across = (limit) => "x ".repeat(limit).slice(0, limit + offset) + env.KNOWN + " end".repeat(20);
+    if (how === "log") {
+      log.info(across(2000));
+      console.log(across(2000));
+      return null;
+    }
+    if (how === "step name") return step(across(100) + "y".repeat(200), () => 1);
+    if (how === "step") return step("failing", () => { throw new Error(across(4000)); });
+    if (how === "event type") return github.dispatch("acme/shop", across(100), {});
+    if (how === "reason") throw new Error(across(4000 - 20));
+    if (how === "start of the reason") throw new Error(across(3000 - 20) + "z".repeat(2000));
+    if (how === "end of the reason") throw new Error("z".repeat(5000) + env.KNOWN + "e".repeat(1000 + offset));
+    if (how === "fact") throw new PermanentFailure({ tried: across(1000), happened: across(1000), remedy: across(1000) });
+    if (how === "transient") throw new TransientFailure({ tried: "it", happened: across(1000), remedy: "Wait." });
+    return skip(across(4000));
+  },
+});`;
+
+const HOWS = [
+  "log",
+  "step name",
+  "step",
+  "event type",
+  "reason",
+  "start of the reason",
+  "end of the reason",
+  "fact",
+  "transient",
+  "skip",
+];
+
+describe("a token across a limit of length", () => {
+  it("shows in no answer, log line, page, list, notice, trace or file", async (t) => {
+    const DATA_DIR = temporaryFolder(t);
+    const [chat, collector] = [await startReceiver(t), await startReceiver(t)];
+    const { url, github, logLines, app } = await startService(t, {
+      settings: {
+        DATA_DIR,
+        WORKFLOWS_DIR: workflowsFolder(t, { "slides.ts": SLIDES }),
+        KNOWN: OWN,
+        OTHER_TOKEN: OWN,
+        LOG_LEVEL: "trace",
+        NOTIFY_URL: `${chat.url}/hook`,
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      },
+    });
+    github.token(OWN);
+    deploy(github, "pr-1", "abc");
+    const said: string[] = [];
+    const keep = async (answer: ReturnType<typeof send>) => {
+      const { text, headers } = await answer;
+      said.push(text + JSON.stringify(headers));
+    };
+    const own = { github_token: OWN };
+    const route = "POST /repos/{owner}/{repo}/dispatches";
+
+    for (const offset of OFFSETS) {
+      const faults = [
+        ...CASES.message!.map((limit) => ({ status: 403, body: JSON.stringify({ message: across(limit, offset) }) })),
+        { status: 422, body: JSON.stringify({ message: "no", errors: [across(295, offset)] }) },
+        { status: 400, body: across(300, offset) },
+        ...CASES.title!.map((limit) => ({ status: 403, body: `<html><title>${across(limit, offset)}</title>` })),
+        ...["x-github-request-id", "x-accepted-github-permissions", "location"].map((name) => ({
+          status: 403,
+          body: "{}",
+          headers: { [name]: across(200, offset).replaceAll(" ", "x") },
+        })),
+      ];
+      for (const fault of faults) {
+        github.fault({ route, times: 3 }, { kind: "status", ...fault });
+        await keep(notify(url, { application: "pr-1", ...own }));
+        github.clearFaults();
+      }
+      for (const limit of [80, 100, 253, 300]) {
+        await keep(notify(url, { application: `$${across(limit, offset)}`, ...own }));
+        await keep(notify(url, { application: across(limit, offset), ...own }));
+        await keep(notify(url, { application: "pr-1", revision: across(limit, offset), ...own }));
+      }
+      await keep(notify(url, { application: "pr-1", [across(200, offset)]: OWN, ...own }));
+      for (const how of HOWS) {
+        const headers = { "content-type": "application/json" };
+        await keep(send(url, { method: "POST", path: "/slides", body: JSON.stringify({ how, offset }), headers }));
+      }
+      for (const limit of [100, 200]) {
+        const text = encodeURIComponent(across(limit, offset));
+        for (const path of [`/?text=${text}`, `/?workflow=${text}`, `/runs/${text}`, `/api/runs?workflow=${text}`]) {
+          await keep(send(url, { path }));
+        }
+      }
+    }
+    for (const path of ["/", "/?status=failure", "/refused", "/metrics"]) await keep(send(url, { path }));
+    const { runs } = (await send(url, { path: "/api/runs?limit=100" })).json;
+    for (const { id } of runs) {
+      await keep(send(url, { path: `/api/runs/${id}` }));
+      await keep(send(url, { path: `/runs/${id}` }));
+    }
+    await app.close();
+    await eventually("traces came", 10_000, () => collector.received.length > 0);
+    assert.ok(chat.received.length > 0);
+    assert.ok(said.join("").includes("***"), "nothing was hidden, so nothing was tested");
+    for (const text of said) assertNoPiece(text, "an answer");
+    for (const line of logLines) assertNoPiece(line, "the log");
+    for (const { body } of chat.received) assertNoPiece(body, "a notice");
+    for (const { body } of collector.received) assertNoPiece(body, "a trace");
+    for (const file of globSync(join(DATA_DIR, "*"))) {
+      if (!file.endsWith("compiled")) assertNoPiece(readFileSync(file, "latin1"), file);
+    }
+  });
+
+  it("is hidden before the text is shortened, however long the text is", () => {
+    const { brief } = knownSecrets([OWN]);
+    for (const limit of [1, 100, 5000]) {
+      for (const offset of OFFSETS) {
+        for (const many of [1, 100, 3000]) {
+          const text = filler(limit + offset) + `${OWN} `.repeat(many);
+          const short = brief(text, limit);
+          assert.ok(short.length <= limit + 1, `${short.length}`);
+          assertNoPiece(short, `${limit} ${offset} ${many}`);
+        }
+      }
+    }
+    assert.equal(brief("no more than that", 17), "no more than that");
+    assert.equal(brief("no more than that", 7), "no more…");
+  });
+
+  it("cannot be forgotten: only `brief` shortens what others wrote", () => {
+    /** Files that shorten something else, with what. */
+    const allowed: Readonly<Record<string, string>> = {
+      "src/secrets.ts": "brief itself",
+      "src/worker/kept.ts": "a reason without its secrets",
+      "src/notices/notice.ts": "what was scrubbed in the same expression",
+      "src/dashboard/list-query.ts": "what the page has masked",
+      "src/dashboard/names.ts": "names out of the store",
+      "src/dashboard/run-page.ts": "JSON out of the store",
+      "src/dashboard/github-web.ts": "a commit out of the store",
+      "src/dashboard/list-page.ts": "the id of a run",
+      "src/dashboard/assets.ts": "a digest",
+      "src/dashboard/time-line.ts": "a list of steps",
+      "src/dashboard/times.ts": "a time",
+      "src/cli/table.ts": "what the service has answered",
+      "src/cli/progress.ts": "the command's own line",
+      "src/github/open-github.ts": "a digest",
+      "src/github/route-label.ts": "words of GitHub's",
+      "src/github/checks/token.ts": "a date",
+      "src/github/checks/deployment.ts": "seven characters of a commit",
+      "src/tracing/trace-context.ts": "a digest",
+      "src/load/webhook-names.ts": "what is only compared",
+      "src/model/nearest-name.ts": "what is only compared",
+    };
+    const cutting = globSync("src/**/*.ts", { cwd: join(import.meta.dirname, "..") }).filter((file) => {
+      const text = readFileSync(join(import.meta.dirname, "..", file), "utf8");
+      return /\.(?:slice|substring)\((?:0, )(?:MAX|[2-9]|\d{2,}|most|characters|width)/.test(text);
+    });
+    assert.deepEqual(
+      cutting.filter((file) => !(file in allowed)),
+      [],
+    );
+  });
+});
