@@ -26,7 +26,7 @@ import { rejectedRequests } from "./rejected-requests.ts";
 import { repeatedRecords } from "./repeated-records.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
-import { gitHubSettings, secretsIn, shortSecrets } from "./settings.ts";
+import { gitHubSettings, plainHttp, secretsIn, shortSecrets } from "./settings.ts";
 import { VERSION } from "./version.ts";
 import { guardProcess } from "./worker/process-guard.ts";
 import { startWorker } from "./worker/worker.ts";
@@ -255,7 +255,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
   }
   const keys = Object.fromEntries(keyVariables(workflows).map((name) => [name, variables[name] ?? ""]));
-  for (const warning of shortSecrets(config, keys)) log.warn(warning);
+  for (const warning of [...shortSecrets(config, keys), ...plainHttp(config).map((text) => `${text}: use https`)])
+    log.warn(warning);
   if (!hasServiceToken) {
     log.warn(
       "neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work",

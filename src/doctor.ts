@@ -5,6 +5,7 @@ import { ofOwnAccounts } from "./github/open-github.ts";
 import { proxyFor } from "./github/proxy.ts";
 import { type Check, ok, problem, warning } from "./model/check.ts";
 import { storedPauses } from "./open-store.ts";
+import { plainHttp } from "./settings.ts";
 import { standalone } from "./standalone.ts";
 
 /**
@@ -36,7 +37,8 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       now: Date.now,
     });
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
-    const all = [...settings, ok("proxy", proxy ?? "none: GitHub is asked directly"), ...found, ...stored];
+    const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
+    const all = [...settings, ...plain, ok("proxy", proxy ?? "none: GitHub is asked directly"), ...found, ...stored];
     return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
   } finally {
     await close();

@@ -55,6 +55,28 @@ export function shortSecrets(config: Config, others: Readonly<Record<string, str
     });
 }
 
+/** What to warn of in addresses to which a secret goes without TLS. */
+export function plainHttp(config: Config): readonly string[] {
+  const { githubApiUrl, notifyUrl, traceEndpoint, traceHeaders } = config;
+  const sent = [
+    { name: "GITHUB_API_URL", url: githubApiUrl, what: "the GitHub token" },
+    { name: "NOTIFY_URL", url: notifyUrl, what: "the address, which is its password, and every notice" },
+    ...(Object.keys(traceHeaders).length > 0
+      ? [{ name: "OTEL_EXPORTER_OTLP_ENDPOINT", url: traceEndpoint, what: "OTEL_EXPORTER_OTLP_HEADERS" }]
+      : []),
+  ];
+  return sent.flatMap(({ name, url, what }) =>
+    url !== undefined && isPlainToOthers(url)
+      ? `${name} begins with http: and names another host: ${what} can be read on the way`
+      : [],
+  );
+}
+
+function isPlainToOthers(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+}
+
 function databaseSecrets({ databaseUrl, databasePassword }: Config): readonly string[] {
   const { password } = new URL(databaseUrl ?? "postgres://none");
   return [password, decodeURIComponent(password), databasePassword ?? ""].filter((secret) => secret !== "");

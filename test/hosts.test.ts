@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { readConfig } from "../src/config.ts";
+import { checkSettings } from "../src/doctor.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, startService, TARGET } from "./support/service.ts";
 
@@ -55,6 +56,37 @@ it("lets a pause that one GitHub asked for outlive a restart, and silence no oth
   const again = await startService(t, { settings: { DATA_DIR, GITHUB_API_URL: first.github.url } });
   assert.equal((await notify(again.url, { application: "pr-3" })).status, 202);
   assert.equal(first.github.requests.length, sent);
+});
+
+describe("an address that begins with http", () => {
+  const warned = async (t: TestContext, settings: Record<string, string>) =>
+    (await startService(t, { settings }))
+      .log()
+      .flatMap(({ level, msg }) => (level === "warn" && / names another host/.test(String(msg)) ? [String(msg)] : []));
+
+  it("is warned of when it leads to another host, without the address: a secret goes there in the open", async (t) => {
+    const said = await warned(t, {
+      GITHUB_API_URL: "http://ghe.example/api/v3",
+      NOTIFY_URL: "http://hooks.example/services/secret-path-0123",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.example:4318",
+      OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret-key-0123",
+    });
+    assert.deepEqual(said, [
+      "GITHUB_API_URL begins with http: and names another host: the GitHub token can be read on the way: use https",
+      "NOTIFY_URL begins with http: and names another host: the address, which is its password, and every notice can be read on the way: use https",
+      "OTEL_EXPORTER_OTLP_ENDPOINT begins with http: and names another host: OTEL_EXPORTER_OTLP_HEADERS can be read on the way: use https",
+    ]);
+    const checks = await checkSettings({ GITHUB_API_URL: "http://ghe.invalid/api/v3", DATA_DIR: temporaryFolder(t) });
+    const [check] = checks.filter((each) => each.check === "encryption");
+    assert.deepEqual([check?.status, check?.remedy], ["warning", "Use https: in that setting."]);
+  });
+
+  it("is not warned of on this machine, nor one that begins with https", async (t) => {
+    for (const host of ["localhost:9", "127.0.0.1:9", "127.1.2.3:9", "[::1]:9", "a.localhost"]) {
+      assert.deepEqual(await warned(t, { GITHUB_API_URL: `http://${host}/api/v3`, NOTIFY_URL: `http://${host}/` }), []);
+    }
+    assert.deepEqual(await warned(t, { NOTIFY_URL: "https://hooks.example/x" }), []);
+  });
 });
 
 describe("GITHUB_API_URL", () => {
