@@ -66,17 +66,24 @@ export type RunningApp = {
 
 /** The composition root: opens everything, wires it together, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
+  const stack = closingStack();
+  try {
+    return await openApp(config, options, stack);
+  } catch (error) {
+    // Runs that wait are taken up before there is an address: they end in an orderly way, too.
+    await stack.close();
+    throw error;
+  }
+}
+
+async function openApp(config: Config, options: AppOptions, { onClose, close }: ClosingStack): Promise<RunningApp> {
   const { clock = systemClock, random = Math.random } = options;
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
-  const { onClose, close } = closingStack();
 
   const secrets = knownSecrets(secretsIn(config));
   const { workflows, fileOf, variables, warnings } = await workflowsOf(config, {
     onClose,
     more: options.workflows,
-  }).catch(async (error) => {
-    await close();
-    throw error;
   });
   const tokens = tokenVariables(workflows);
   for (const [name, value] of Object.entries(variables)) (tokens.has(name) ? secrets.guard : secrets.hide)(value);
@@ -90,10 +97,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const repeated = repeatedRecords(log, clock);
   onClose("what is counted for the log", repeated.close);
 
-  const store = await openStore(config, { clock, log }).catch(async (error) => {
-    await close();
-    throw error;
-  });
+  const store = await openStore(config, { clock, log });
   onClose("the store", store.close);
 
   const outside = openFetch(config);
@@ -150,6 +154,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     owner: randomUUID(),
     retryHours: config.retryHours,
     retainDays: config.retainDays,
+  });
+
+  // One deadline for answers and runs.
+  const lastMs = limits.drainMs * LAST_PART;
+  let deadline: number | undefined;
+  onClose("the runs in flight", async () => {
+    const left = deadline === undefined ? limits.drainMs : deadline - performance.now();
+    await worker.drain(Math.max(lastMs, left), lastMs);
   });
 
   metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
@@ -213,10 +225,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     await outcome;
     return (await store.get(run)) as RunDetail;
   };
-  if (options.closed) {
-    onClose("the runs in flight", () => worker.drain(limits.drainMs));
-    return { url: "", start, close };
-  }
+  if (options.closed) return { url: "", start, close };
   const onFull = (connections: number) =>
     log.warn(
       { connections },
@@ -232,18 +241,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       metrics.inbound.connectionClosed(why);
       if (why !== "idle") repeated.warn(CLOSED[why], address, why);
     },
-  }).catch(async (error) => {
-    await close();
-    throw error;
   });
-  // One deadline for answers and runs; callers who would wait beyond it are told so before they are cut off.
-  onClose("the HTTP server and runs in flight", async () => {
-    const deadline = performance.now() + limits.drainMs;
-    const lastMs = limits.drainMs * LAST_PART;
+  // Callers who would wait beyond the deadline are told so before they are cut off.
+  onClose("the HTTP server", async () => {
+    deadline = performance.now() + limits.drainMs;
     const dismissal = setTimeout(worker.dismissCallers, limits.drainMs - lastMs);
     await server.close();
     clearTimeout(dismissal);
-    await worker.drain(Math.max(lastMs, deadline - performance.now()), lastMs);
   });
 
   // What starts runs begins last and stops first.

@@ -86,6 +86,29 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     assert.ok(Date.parse(notBefore) > before + 500_000);
   });
 
+  it("waits for a quota that is full again within seconds", async (t) => {
+    const { github, dispatch } = await scene(t);
+    const reset = Math.ceil(Date.now() / 1000) + 2;
+    github.fault(
+      { path: /light/ },
+      {
+        kind: "status",
+        status: 200,
+        body: "global: { config: { DEPLOYMENT_TAG: abc } }",
+        headers: { "x-ratelimit-limit": "60", "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(reset) },
+      },
+    );
+    assert.deepEqual(await dispatch(["pr-1"]), {
+      code: 0,
+      stdout: `sent: environment_ready for pr-1 with commit abc to ${TARGET}\n`,
+      stderr: "",
+    });
+    assert.deepEqual(
+      github.dispatches.map(({ at }) => at >= reset * 1000),
+      [true],
+    );
+  });
+
   it("sends nothing in a dry run, and prints exactly what it would send", async (t) => {
     const { github, dispatch } = await scene(t);
     const dry = await dispatch(["pr-1", "--dry-run"]);

@@ -7,7 +7,8 @@ import type { Context, Json, Workflow } from "../src/index.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { readHistory } from "./support/history.ts";
-import { send, startService } from "./support/service.ts";
+import { fixedPort } from "./support/process.ts";
+import { send, startService, TARGET } from "./support/service.ts";
 
 /** How long runs go on before their signals are aborted, and how long what they have begun may then take, ms. */
 const [GO_ON_MS, LAST_MS] = [8000, 2000];
@@ -226,6 +227,48 @@ describe("an orderly stop", () => {
     clock.move(LAST_MS);
     await closed;
     assert.deepEqual(history(), [["failure", ["stopped"]]]);
+  });
+});
+
+describe("a service that has stopped", () => {
+  it("has no alarm left, whatever it waited for: each would hold the process up", async (t) => {
+    const clock = movedClock();
+    const down = `http://127.0.0.1:${await fixedPort()}/`;
+    const workflow = (name: string, run: (context: Given) => Promise<unknown>, on?: Workflow["on"]) => ({
+      workflow: { name, on: on ?? { http: { path: `/${name}`, body: ANYTHING } }, run } as Workflow,
+      file: `${name}.ts`,
+    });
+    let asked = 0;
+    const { url, app, github } = await startService(t, {
+      settings: { NOTIFY_URL: down, GITHUB_LIMITS: "writes=1/2s" },
+      options: {
+        clock,
+        workflows: [
+          workflow("waits", ({ waitFor }) => waitFor(down, { until: () => ++asked > 0 })),
+          workflow("fails", () => Promise.reject(new Error("on purpose"))),
+          workflow("hangs", () => new Promise(() => {})),
+          workflow("ticks", async () => {}, { schedule: { cron: "0 3 * * *" } }),
+          workflow("sends", async ({ github: { dispatch } }) => {
+            await dispatch(TARGET, "first", {});
+            await dispatch(TARGET, "held back by the limit", {});
+          }),
+        ],
+      },
+    });
+    const page = fetch(`${url}/live`).catch(() => {});
+    const headers = { prefer: "respond-async" };
+    for (const path of ["/waits", "/fails", "/hangs", "/sends"]) {
+      await send(url, { method: "POST", path, headers, body: "{}" });
+    }
+    const caller = send(url, { method: "POST", path: "/hangs", body: "{}" }).catch(() => {});
+    await until("one is sent", () => github.dispatches.length === 1);
+    const closed = app.close();
+    // The caller's connection is open until it is told to go: by another clock.
+    const moving = setInterval(() => clock.move(LAST_MS), 50);
+    await closed;
+    clearInterval(moving);
+    await Promise.all([page, caller]);
+    assert.equal(clock.next(), undefined);
   });
 });
 

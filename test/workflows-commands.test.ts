@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { fixedPort } from "./support/process.ts";
 import { TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -137,6 +138,20 @@ describe("gh-runner run", () => {
     assert.equal(code, 1);
     assert.match(stdout, /^step comment: .*404.*\nfailure: Asking GitHub for POST \/repos\/acme\/shop\/issues\/7/);
     assert.equal(github.requests.at(-1)?.method, "POST");
+  });
+
+  it("stays up for what the workflow waits for, and no longer", async (t) => {
+    const { env } = await scene(t);
+    const port = await fixedPort();
+    const folder = workflowsFolder(t, {
+      "wait.ts": httpWorkflow("wait", `await waitFor("http://127.0.0.1:${port}/", { timeout: "1500ms" });`),
+    });
+    const { code, stdout, stderr } = await command(["run", "wait"], { ...env, WORKFLOWS_DIR: folder });
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stdout,
+      /^failure \(the service would attempt it again\): Waiting 1500ms for http:\/\/127\.0\.0\.1:\d+\/ failed: /,
+    );
   });
 
   it("takes the event of a schedule and of a webhook", async (t) => {

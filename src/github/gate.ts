@@ -46,6 +46,8 @@ export type Gate = {
   /** Nothing is in flight, nobody waits, and nothing has to be remembered. */
   isIdle(): boolean;
   state(): GateState;
+  /** Lets nothing through any more. */
+  close(): void;
 };
 
 type GateState = {
@@ -127,6 +129,8 @@ export function openGate({
   let cap = MAX_IN_FLIGHT;
   let quota: GateState["quota"];
   let cancelAlarm = () => {};
+  let cancelKeeping = () => {};
+  let closed = false;
   /** Until then the shared log is not asked: it could not be. */
   let awayUntil = 0;
   let isAway = false;
@@ -135,12 +139,14 @@ export function openGate({
     log.pause(account, next, over).catch(() => {
       // The others have to know of it as soon as they can.
       const again = () => void (next?.until === pause.until(clock.now()) && keepPause(next));
-      if (log.shared) clock.alarm(clock.now() + AWAY_MS, again);
+      cancelKeeping();
+      if (log.shared && !closed) cancelKeeping = clock.alarm(clock.now() + AWAY_MS, again);
     });
   }
 
   function enter(what: Waiter["what"], name: string, reserved?: Held): Promise<Held | Refused> {
     return new Promise((answer) => {
+      if (closed) return answer({ notBefore: clock.now(), why: CLOSED });
       waiters.push({ what, name, reserved, deadline: clock.now() + patienceMs, answer });
       letThrough();
     });
@@ -351,8 +357,16 @@ export function openGate({
         quota,
       };
     },
+    close() {
+      closed = true;
+      cancelAlarm();
+      cancelKeeping();
+      for (const { answer } of waiters.splice(0)) answer({ notBefore: clock.now(), why: CLOSED });
+    },
   };
 }
+
+const CLOSED = "the service is stopping";
 
 const AWAY = "the database cannot be asked what the other replicas have used of the limits";
 

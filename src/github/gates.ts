@@ -7,6 +7,8 @@ export type Gates = {
   of(account: string): Gate;
   /** What is open at the moment, by account. */
   all(): ReadonlyMap<string, Gate>;
+  /** Lets nothing through any more. */
+  close(): void;
 };
 
 /** Gates that have nothing to remember are closed beyond so many: each token that a request brings opens one. */
@@ -41,5 +43,11 @@ export function openGates(
     return gate;
   };
 
-  return { of: (account) => gates.get(account) ?? open(account), all: () => gates };
+  return {
+    of: (account) => gates.get(account) ?? open(account),
+    all: () => gates,
+    close() {
+      for (const gate of gates.values()) gate.close();
+    },
+  };
 }

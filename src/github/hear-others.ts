@@ -14,12 +14,14 @@ export async function hearOthers(
   { gates, recall, clock }: { gates: Gates; recall: () => Promise<readonly AccountLimits[]>; clock: Clock },
 ): Promise<() => void> {
   let cancelAlarm = () => {};
+  let stopped = false;
   const learn = async () => {
     for (const { account, pause } of await recall()) if (pause) gates.of(account).hear(pause);
   };
   const makeUp = () => {
     cancelAlarm();
     learn().catch(() => {
+      if (stopped) return;
       cancelAlarm = clock.alarm(clock.now() + RECALL_AGAIN_MS, makeUp);
     });
   };
@@ -29,6 +31,7 @@ export async function hearOthers(
   });
   await learn();
   return () => {
+    stopped = true;
     stop();
     cancelAlarm();
   };

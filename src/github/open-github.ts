@@ -161,6 +161,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     aboutLimits: about,
     async close() {
       stopHearing?.();
+      gates.close();
       await close();
     },
   };

@@ -2,7 +2,10 @@
 export type Clock = {
   /** Epoch milliseconds. */
   now(): number;
-  /** Calls back once at that time (epoch milliseconds), or as soon as it has passed. Returns how to cancel it. */
+  /**
+   * Calls back once at that time (epoch milliseconds), or as soon as it has passed. The process stays up until then:
+   * whoever stops cancels what it has set. Returns how to cancel it.
+   */
   alarm(at: number, ring: () => void): () => void;
 };
 
@@ -13,7 +16,6 @@ export const systemClock: Clock = {
   now: Date.now,
   alarm(at, ring) {
     const timer = setTimeout(ring, Math.min(Math.max(0, at - Date.now()), MAX_TIMEOUT_MS));
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };

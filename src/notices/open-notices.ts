@@ -36,9 +36,11 @@ export function openNotices({ url, fetch, store, scrub, log, clock, told }: Noti
   const { post, close } = poster({ url, fetch, log, clock, told });
   const quiet = new Map<string, Quiet>();
   const alarms = new Set<() => void>();
+  let closed = false;
 
   function send(notice: Notice, heldBack: number): void {
     const { workflow } = notice;
+    if (closed) return;
     quiet.set(workflow, { heldBack: 0, latest: undefined });
     const cancel = clock.alarm(clock.now() + QUIET_MS, () => {
       alarms.delete(cancel);
@@ -73,6 +75,7 @@ export function openNotices({ url, fetch, store, scrub, log, clock, told }: Noti
       },
     },
     async close() {
+      closed = true;
       for (const cancel of alarms) cancel();
       await close();
     },

@@ -79,7 +79,14 @@ async function tryOnce(
 
 function pause(clock: Clock, milliseconds: number, closing: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    closing.addEventListener("abort", () => resolve(), { once: true });
-    clock.alarm(clock.now() + milliseconds, resolve);
+    const cancel = clock.alarm(clock.now() + milliseconds, resolve);
+    closing.addEventListener(
+      "abort",
+      () => {
+        cancel();
+        resolve();
+      },
+      { once: true },
+    );
   });
 }

@@ -1,12 +1,11 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { setTimeout as wait } from "node:timers/promises";
 import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../model/clock.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../model/store.ts";
 import { type AcceptItem, acceptAll } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
 import { claimDue, takeDue } from "./postgres/claim.ts";
-import { asJson, type Connecting, connect } from "./postgres/connect.ts";
+import { asJson, atMost, type Connecting, connect } from "./postgres/connect.ts";
 import { startJobs } from "./postgres/jobs.ts";
 import { knownClaims } from "./postgres/known-claims.ts";
 import { postgresLimitLog } from "./postgres/limit-log.ts";
@@ -60,7 +59,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const self = randomUUID();
   const shown = presence(names, clock);
   const news = openNewsroom(options, names, { own: self, presence: shown, onError });
-  await Promise.race([news.hears, wait(LISTENING_MS, undefined, { ref: false })]);
+  await atMost(LISTENING_MS, news.hears);
   const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
   /** Differs whenever this process, or another one that told it, has changed something. */

@@ -124,7 +124,7 @@ export async function attemptRun(
   }
 }
 
-/** The one check before a request of an attempt leaves, and what is on the wire, which is aborted with the attempt. */
+/** The one check before a request of an attempt leaves, and what is on the wire, which is aborted when the attempt is cut off. */
 function sendingOf(claim: Claim, { holds, surelyHolds, stopping }: AttemptNeeds) {
   const onWire = new Set<(reason: Error) => void>();
   let attempting: Attempting | undefined;
@@ -132,8 +132,9 @@ function sendingOf(claim: Claim, { holds, surelyHolds, stopping }: AttemptNeeds)
   return {
     begun(begun: Attempting): void {
       attempting = begun;
-      begun.onEnd(() => {
-        for (const abort of onWire) abort(new Error("the attempt is over"));
+      // What a workflow has left unread by itself may end in peace: the connection stays open.
+      begun.onEnd((cutOff) => {
+        if (cutOff) for (const abort of onWire) abort(new Error("the attempt is over"));
       });
       stopping.follow(begun);
     },

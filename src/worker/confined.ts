@@ -17,8 +17,8 @@ export type Attempting = {
   stop(): void;
   /** Ends the attempt with this outcome, unless it has ended. Whether it did. */
   end(outcome: Outcome): boolean;
-  /** Registers what is done when the attempt is over. */
-  onEnd(work: () => void): void;
+  /** Registers what is done when the attempt is over; it is told whether the workflow was cut off by that. */
+  onEnd(work: (cutOff: boolean) => void): void;
   /** Stops an interval when the attempt is over; one that runs until then makes it a failure. */
   keep(interval: NodeJS.Timeout): void;
 };
@@ -40,7 +40,8 @@ export function confined(
   work: (attempting: Attempting) => Promise<Outcome>,
 ): Promise<Outcome> {
   return new Promise((resolve) => {
-    const endings: (() => void)[] = [];
+    const endings: ((cutOff: boolean) => void)[] = [];
+    let done = false;
     let intervals: NodeJS.Timeout[] = [];
     let over = false;
     let stopping = false;
@@ -69,7 +70,7 @@ export function confined(
         if (over) return false;
         over = true;
         cancel();
-        for (const ending of endings) ending();
+        for (const ending of endings) ending(!done);
         const left = intervals.filter(isRunning);
         left.forEach(clearInterval);
         resolve(left.length > 0 && outcome.status !== "failure" ? leftRunning(workflow, left.length) : outcome);
@@ -85,7 +86,10 @@ export function confined(
     attempts
       .run(attempting, () => work(attempting))
       .catch(failedBy)
-      .then(attempting.end);
+      .then((outcome) => {
+        done = true;
+        attempting.end(outcome);
+      });
   });
 }
 

@@ -32,7 +32,7 @@ export async function waitFor(
         remedy: "Nothing to do if it comes up later; else look at what should answer there.",
       });
     }
-    await new Promise<void>((resolve) => void clock.alarm(clock.now() + pause, resolve));
+    await pauseUntil(clock.now() + pause, clock, attempting.signal);
   }
 }
 
@@ -45,6 +45,17 @@ function shown(url: string | URL): string {
   if (!parsed) return "a URL";
   const path = parsed.pathname.split("/").map((part) => (/(?=.*\d)(?=.*[a-z]).{16}/i.test(part) ? "…" : part));
   return parsed.host ? `${parsed.protocol}//${parsed.host}${path.join("/")}` : parsed.protocol;
+}
+
+async function pauseUntil(at: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.alarm(at, resolve);
+  const stop = () => resolve();
+  signal.addEventListener("abort", stop);
+  await promise;
+  signal.removeEventListener("abort", stop);
+  cancel();
+  signal.throwIfAborted();
 }
 
 /** The answer, or in a word why there was none. */

@@ -181,8 +181,18 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       setSessionStatements: async () => {},
     },
     // A server that does not answer says no farewell either.
-    close: async () => void (await Promise.race([pool.end(), wait(FAREWELL_MS, undefined, { ref: false })])),
+    close: () => atMost(FAREWELL_MS, pool.end()),
   };
+}
+
+/** Waits for something, and not longer than so many milliseconds. */
+export async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  try {
+    await Promise.race([work, wait(milliseconds, undefined, { signal: done.signal })]);
+  } finally {
+    done.abort();
+  }
 }
 
 /** pg-boss inside a transaction. */

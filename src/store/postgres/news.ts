@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import type { LimitNews } from "../../model/limits.ts";
 import type { News } from "../../model/store.ts";
-import { type Connecting, clientOptions, FAREWELL_MS, type Sql } from "./connect.ts";
+import { atMost, type Connecting, clientOptions, FAREWELL_MS, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import type { Presence } from "./presence.ts";
 
@@ -82,7 +82,10 @@ export function openNewsroom(
       clearInterval(pulse);
       presence.end();
       closing.signal.removeEventListener("abort", leave);
-      await Promise.race([connection.end().catch(() => {}), wait(FAREWELL_MS)]);
+      await atMost(
+        FAREWELL_MS,
+        connection.end().catch(() => {}),
+      );
       // Missing in its types.
       (connection as pg.Client & { unref(): void }).unref();
     }
