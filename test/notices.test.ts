@@ -2,17 +2,20 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { postgresForTests } from "./support/postgres.ts";
 import { startReceiver } from "./support/receiver.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 
 const PATH = "/services/T000/B000/webhook-secret-0123456789";
 const MINUTE = 60_000;
 
-async function watched(t: TestContext, dataDir = temporaryFolder(t)) {
+const postgres = postgresForTests();
+
+async function watched(t: TestContext, dataDir = temporaryFolder(t), settings = {}) {
   const receiver = await startReceiver(t);
   const clock = movedClock();
   const service = await startService(t, {
-    settings: { NOTIFY_URL: receiver.url + PATH, DATA_DIR: dataDir },
+    settings: { NOTIFY_URL: receiver.url + PATH, DATA_DIR: dataDir, ...settings },
     options: { clock, random: () => 0 },
   });
   const notices = () => receiver.received.map(({ body }) => JSON.parse(body));
@@ -95,6 +98,28 @@ describe("NOTIFY_URL", () => {
     await send(after.url, { method: "POST", path: `/api/runs/${failed.headers["x-run-id"]}/rerun` });
     await until("the recovery is told", () => after.notices().length === 1);
     assert.equal(after.notices()[0].event, "recovery");
+  });
+
+  it("hears once of a recovery, whichever replica settled the failure, and never of one that was long ago", async (t) => {
+    const url = postgres.url;
+    const DATABASE_SCHEMA = postgres.schema();
+    const replica = () => watched(t, undefined, { DATABASE_URL: url, DATABASE_SCHEMA });
+    const [one, two] = [await replica(), await replica()];
+    deploy(one.github, "pr-1", "abc");
+    deploy(two.github, "pr-1", "abc");
+    one.github.fault({ times: 1 }, { kind: "status", status: 401 });
+    const told = () => [...one.notices(), ...two.notices()].map(({ event }) => event);
+    await notify(one.url, { application: "pr-1" });
+    await until("the failure is told", () => told().length === 1);
+    for (const { clock } of [one, two]) clock.move(11 * MINUTE);
+    await notify(two.url, { application: "pr-1" });
+    await until("the recovery is told", () => told().length === 2);
+    assert.deepEqual(told(), ["failure", "recovery"]);
+    for (const { clock } of [one, two]) clock.move(7 * 24 * 60 * MINUTE);
+    for (const each of [one, two]) await notify(each.url, { application: "pr-1" });
+    for (const { clock } of [one, two]) clock.move(11 * MINUTE);
+    await Promise.all([one.app.close(), two.app.close()]);
+    assert.deepEqual(told(), ["failure", "recovery"]);
   });
 
   it("that does not answer well is tried three times, logged once without its path, and disturbs no run", async (t) => {

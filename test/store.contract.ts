@@ -900,6 +900,63 @@ export function storeContract(
     });
   });
 
+  describe(`${name}: how a group last ended`, () => {
+    const endOf = async (store: RunStore, id: string) => store.endBefore((await store.get(id))!.run);
+
+    promise("is known of the run that ended before, of the same workflow and group", async (store) => {
+      const first = await ended(store, { group: "g" }, FAILURE, NOW);
+      await ended(store, { group: "another" }, SUCCESS, NOW + 1);
+      await ended(store, { group: "g", workflow: "another" }, SUCCESS, NOW + 1);
+      await ended(store, { group: "g", input: 2 }, { status: "skipped", reason: "no" }, NOW + 2);
+      const recovered = await ended(store, { group: "g", input: 3 }, SUCCESS, NOW + 3);
+      const next = await ended(store, { group: "g", input: 4 }, SUCCESS, NOW + 4);
+      const failed = await ended(store, { group: "g", input: 5 }, FAILURE, NOW + 5);
+      assert.equal(await endOf(store, first), undefined);
+      assert.equal(await endOf(store, recovered), "failure", "also when others have ended since");
+      assert.equal(await endOf(store, next), "success");
+      assert.equal(await endOf(store, failed), "success");
+    });
+
+    promise("is known of a run that was run again, with a group or without", async (store) => {
+      for (const group of ["g", undefined]) {
+        const run = await ended(store, { group }, FAILURE, NOW);
+        await store.rerun(run, NOW + 10);
+        const again = await claimOne(store, NOW + 10);
+        await store.settle(again, attemptOf(again, "success", NOW + 11), SUCCESS);
+        assert.equal(await endOf(store, run), "failure");
+        await store.rerun(run, NOW + 20);
+        const third = await claimOne(store, NOW + 20);
+        await store.settle(third, attemptOf(third, "success", NOW + 21), SUCCESS);
+        assert.equal(await endOf(store, run), "success");
+      }
+    });
+
+    promise("is no failure when an attempt failed and the next succeeded", async (store) => {
+      const run = await ended(store, { group: "g" }, again(NOW + 5));
+      const second = await claimOne(store, NOW + 5);
+      await store.settle(second, attemptOf(second, "success", NOW + 6), SUCCESS);
+      assert.equal(await endOf(store, run), undefined);
+    });
+
+    promise("is known when what had failed was run again, and a newer run took its place", async (store) => {
+      const failed = await ended(store, { group: "g" }, FAILURE, NOW);
+      await store.rerun(failed, NOW + 10);
+      const newer = await ended(store, { group: "g", input: 2 }, SUCCESS, NOW + 11);
+      assert.equal(await statusOf(store, failed), "superseded");
+      assert.equal(await endOf(store, newer), "failure");
+    });
+
+    promise("of two runs that ended in the same millisecond one was before the other", async (store) => {
+      await ended(store, { group: "g" }, FAILURE, NOW);
+      const claims = await Promise.all(
+        [1, 2].map(async (input) => (await store.accept(event({ group: "g", input, ownToken: true }), lease())).claim!),
+      );
+      for (const claim of claims) await store.settle(claim, attemptOf(claim, "success", NOW + 1), SUCCESS);
+      const both = await Promise.all(claims.map(({ run }) => endOf(store, run.id)));
+      assert.deepEqual(both.toSorted(), ["failure", "success"]);
+    });
+  });
+
   describe(`${name}: forgetting`, () => {
     promise("deletes what ended before, so many at a time, with its attempts and steps", async (store) => {
       const old: string[] = [];

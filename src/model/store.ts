@@ -176,6 +176,11 @@ export type RunStore = {
    * a page can have few runs, or none, and still a `next`.
    */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
+  /**
+   * How a run of the same workflow and group last ended before this one, which has ended; a run without a group is one
+   * of its own. Undefined when none is known. Of two runs that ask of each other, one ended before.
+   */
+  endBefore(run: Run): Promise<"success" | "failure" | undefined>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
   /**

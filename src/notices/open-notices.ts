@@ -4,7 +4,6 @@ import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
-import { failingGroups } from "./failing-groups.ts";
 import { type Notice, noticeOf } from "./notice.ts";
 import { poster } from "./post.ts";
 
@@ -12,7 +11,7 @@ export type NoticesNeeds = {
   /** A secret: whoever knows it can post there. */
   readonly url: string;
   readonly fetch: Fetch;
-  readonly store: Pick<RunStore, "list">;
+  readonly store: Pick<RunStore, "endBefore">;
   readonly scrub: (text: string) => string;
   readonly log: Log;
   readonly clock: Clock;
@@ -32,7 +31,6 @@ export function openNotices({ url, fetch, store, scrub, log, clock, told }: Noti
   readonly observer: Pick<Observer, "settled">;
   close(): Promise<void>;
 } {
-  const groups = failingGroups(store);
   const { post, close } = poster({ url, fetch, log, clock, told });
   const quiet = new Map<string, Quiet>();
   const alarms = new Set<() => void>();
@@ -62,10 +60,11 @@ export function openNotices({ url, fetch, store, scrub, log, clock, told }: Noti
   }
 
   async function settled(run: Run): Promise<void> {
-    if (run.status === "failure") {
-      await groups.failed(run);
-      notify(noticeOf("failure", run, scrub));
-    } else if (run.status === "success" && (await groups.recovered(run))) notify(noticeOf("recovery", run, scrub));
+    if (run.status === "failure") notify(noticeOf("failure", run, scrub));
+    // The store knows, whichever process the failure was settled by, and when. Nothing is remembered here.
+    if (run.status === "success" && (await store.endBefore(run)) === "failure") {
+      notify(noticeOf("recovery", run, scrub));
+    }
   }
 
   return {

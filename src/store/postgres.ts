@@ -19,6 +19,7 @@ import { getRun, listRuns } from "./postgres/reads.ts";
 import { refusedStart } from "./postgres/refused.ts";
 import { rerunOne } from "./postgres/rerun.ts";
 import { type SettleItem, settleAll } from "./postgres/settle.ts";
+import { endBefore } from "./queries.ts";
 import { waitingOf } from "./rows.ts";
 
 export type PostgresOptions = Connecting & {
@@ -155,6 +156,18 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       changed(await transaction((each) => rerunOne(each, needs, { ...options, id, at }))),
     get: (id) => getRun(sql, names, id),
     list: (filter, page) => listRuns(sql, names, filter, page),
+    async endBefore({ id, workflow, group, endedAt }) {
+      const [end] = await sql(
+        endBefore({
+          runs: `${own}.runs`,
+          attempts: `${own}.attempts`,
+          value: (nth) => `$${nth}`,
+          isOfGroup: "grp IS NOT NULL AND md5(grp) = md5($3)",
+        }),
+        [id, workflow, group ?? null, endedAt ?? null],
+      );
+      return end?.outcome as "success" | "failure" | undefined;
+    },
     async findSuccess(workflow, dedupeKey, since) {
       const [found] = await sql(
         `SELECT id FROM ${own}.runs WHERE dedupe_key IS NOT NULL AND md5(dedupe_key) = md5($1) AND ended_at >= $2

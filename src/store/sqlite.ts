@@ -13,6 +13,7 @@ import {
   WRONG_CLOCK_MS,
 } from "../model/store.ts";
 import { interrupting } from "./interrupt.ts";
+import { endBefore } from "./queries.ts";
 import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 import { rerunProblem } from "./rules.ts";
 import { batchedWrites } from "./sqlite/batch.ts";
@@ -306,6 +307,11 @@ export function openSqliteStore(
     rerun: (id, at, options) => write(() => rerun(id, at, options)),
     get: (id) => read(() => get(id)),
     list: (filter, page) => read(() => listRuns(all, filter, page)),
+    endBefore: ({ id, workflow, group, endedAt }) =>
+      read(
+        () =>
+          one(END_BEFORE, id, workflow, group ?? null, endedAt ?? null)?.outcome as "success" | "failure" | undefined,
+      ),
     findSuccess: (workflow, dedupeKey, since) =>
       read(
         () =>
@@ -349,6 +355,13 @@ export function openSqliteStore(
     },
   };
 }
+
+const END_BEFORE = endBefore({
+  runs: "runs",
+  attempts: "attempts",
+  value: (nth) => `?${nth}`,
+  isOfGroup: "grp = ?3",
+});
 
 const held = (value: SQLInputValue) => (typeof value === "string" ? clean(value) : value);
 
