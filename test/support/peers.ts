@@ -8,35 +8,61 @@ import { fileURLToPath } from "node:url";
 
 const PEERS = fileURLToPath(new URL("../peers/", import.meta.url));
 
+/** Built by `npm run peers` alone: these take minutes, the others seconds. */
+const SLOW = ["kubernetes"];
+
+/** Names of peers to do without, also in CI. */
+const LEFT_OUT = (process.env.WITHOUT_PEERS ?? "").split(/[\s,]+/);
+
+/** The programs in test/peers/ that are built here. */
+export const PEER_NAMES = readdirSync(PEERS).filter((name) => !LEFT_OUT.includes(name));
+
 /**
  * The path of a program in test/peers/, built from the libraries that its go.mod pins. It is built once per machine, and
  * kept outside of the checkout. Where it cannot be built the test is skipped and undefined is returned; in CI it fails.
  */
 export function peer(t: TestContext, name: string): string | undefined {
-  const sources = join(PEERS, name);
-  const hash = createHash("sha256");
-  for (const file of readdirSync(sources).sort()) hash.update(file).update(readFileSync(join(sources, file)));
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "gh-runner-peers");
-  const program = join(cache, `${name}-${hash.digest("hex").slice(0, 16)}`);
-  if (existsSync(program)) return program;
+  try {
+    const program = pathOf(name);
+    if (LEFT_OUT.includes(name)) throw new Error(`WITHOUT_PEERS leaves ${name} out`);
+    if (existsSync(program)) return program;
+    if (SLOW.includes(name) && process.env.CI !== "true")
+      throw new Error(`test/peers/${name} is not built yet: npm run peers builds it`);
+    return buildPeer(name);
+  } catch (error) {
+    if (process.env.CI === "true" && !LEFT_OUT.includes(name)) throw error;
+    t.skip((error as Error).message);
+    return undefined;
+  }
+}
 
-  mkdirSync(cache, { recursive: true });
+/** Builds a peer unless it is there already, and returns its path. @throws Error that says what is missing. */
+export function buildPeer(name: string): string {
+  const program = pathOf(name);
+  if (existsSync(program)) return program;
+  mkdirSync(CACHE, { recursive: true });
   const unfinished = `${program}.${process.pid}`;
   const { error, stderr } = spawnSync("go", ["build", "-mod=readonly", "-o", unfinished, "."], {
-    cwd: sources,
+    cwd: join(PEERS, name),
     encoding: "utf8",
   });
-  if (existsSync(unfinished)) {
-    // Two test files may build the same program at once. Each puts a whole one there.
-    renameSync(unfinished, program);
-    return program;
+  if (error) throw new Error("Go is missing: https://go.dev/dl, or apt-get install golang-go", { cause: error });
+  if (!existsSync(unfinished)) {
+    throw new Error(`test/peers/${name} cannot be built, which needs Go's module proxy: ${stderr.trim()}`);
   }
-  const missing = error
-    ? "Go is missing: https://go.dev/dl, or apt-get install golang-go"
-    : `test/peers/${name} cannot be built, which needs Go's module proxy: ${stderr.trim()}`;
-  if (process.env.CI === "true") throw new Error(missing, { cause: error });
-  t.skip(missing);
-  return undefined;
+  // Two test files may build the same program at once. Each puts a whole one there.
+  renameSync(unfinished, program);
+  return program;
+}
+
+const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "gh-runner-peers");
+
+function pathOf(name: string): string {
+  const hash = createHash("sha256");
+  for (const file of readdirSync(join(PEERS, name)).sort()) {
+    hash.update(file).update(readFileSync(join(PEERS, name, file)));
+  }
+  return join(CACHE, `${name}-${hash.digest("hex").slice(0, 16)}`);
 }
 
 /** What a peer answers on standard output to a question on its standard input, both JSON. Undefined as for `peer`. */

@@ -170,9 +170,13 @@ export async function buildBundle(): Promise<string> {
 }
 
 /** Asks every 20 ms until it holds; fails after so many milliseconds. */
-export async function eventually(what: string, milliseconds: number, holds: () => boolean): Promise<void> {
+export async function eventually(
+  what: string,
+  milliseconds: number,
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
   const end = performance.now() + milliseconds;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > end) throw new Error(`waited ${milliseconds} ms in vain until ${what}`);
     await wait(20);
   }

@@ -1,0 +1,105 @@
+import { execFile, spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { temporaryFolder } from "./folder.ts";
+import { tool } from "./kubectl.ts";
+import { peer } from "./peers.ts";
+import { eventually, fixedPort } from "./process.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TOKEN = "administrator-of-this-test";
+
+export type ApiServer = {
+  /** Runs commands in a shell whose kubectl is led to this server; resolves with what they print. */
+  shell(commands: string, input?: string): Promise<{ stdout: string; stderr: string }>;
+};
+
+/**
+ * Kubernetes' own API server with an etcd, on loopback, without nodes and controllers; it ends with the test. Undefined
+ * where it cannot be built or there is no kubectl, and the test is skipped.
+ */
+export async function startApiServer(t: TestContext): Promise<ApiServer | undefined> {
+  const program = peer(t, "kubernetes");
+  if (program === undefined || tool(t, "kubectl", ["version", "--client"]) === undefined) return undefined;
+  const folder = temporaryFolder(t);
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const start = (name: string, args: readonly string[]) => {
+    const child = spawn(program, [name, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const log = createWriteStream(join(folder, `${name}.log`));
+    child.stdout.pipe(log);
+    child.stderr.pipe(log);
+    const ended = once(child, "close");
+    t.after(async () => {
+      child.kill("SIGKILL");
+      await ended;
+    });
+  };
+
+  const [clients, peers, port] = [await fixedPort(), await fixedPort(), await fixedPort()];
+  start("etcd", [
+    `--data-dir=${join(folder, "etcd")}`,
+    "--unsafe-no-fsync",
+    `--listen-client-urls=http://127.0.0.1:${clients}`,
+    `--advertise-client-urls=http://127.0.0.1:${clients}`,
+    `--listen-peer-urls=http://127.0.0.1:${peers}`,
+    `--initial-advertise-peer-urls=http://127.0.0.1:${peers}`,
+    `--initial-cluster=default=http://127.0.0.1:${peers}`,
+  ]);
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const accounts = file("accounts.pem", String(privateKey.export({ type: "pkcs8", format: "pem" })));
+  start("kube-apiserver", [
+    `--etcd-servers=http://127.0.0.1:${clients}`,
+    "--bind-address=127.0.0.1",
+    `--secure-port=${port}`,
+    `--cert-dir=${join(folder, "certificates")}`,
+    `--token-auth-file=${file("tokens.csv", `${TOKEN},administrator,1,system:masters\n`)}`,
+    "--authorization-mode=RBAC",
+    "--service-account-issuer=https://kubernetes.default.svc",
+    `--service-account-key-file=${accounts}`,
+    `--service-account-signing-key-file=${accounts}`,
+    "--service-cluster-ip-range=10.0.0.0/24",
+  ]);
+  await eventually("the API server is ready", 60_000, () => isReady(port));
+
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "test", cluster: { server: `https://127.0.0.1:${port}`, "insecure-skip-tls-verify": true } }],
+    users: [{ name: "test", user: { token: TOKEN } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+    "current-context": "test",
+  };
+  const env = { PATH: process.env.PATH, HOME: folder, KUBECONFIG: file("config", JSON.stringify(config)) };
+  return {
+    shell(commands, input = "") {
+      const running = promisify(execFile)("sh", ["-eu", "-c", commands], { cwd: ROOT, env });
+      running.child.stdin?.end(input);
+      return running;
+    },
+  };
+}
+
+async function isReady(port: number): Promise<boolean> {
+  // It signs its own certificate, and makes it as it starts.
+  const asked = request({
+    port,
+    host: "127.0.0.1",
+    path: "/readyz",
+    rejectUnauthorized: false,
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
+  asked.end();
+  return once(asked, "response").then(
+    ([response]) => response.resume().statusCode === 200,
+    () => false,
+  );
+}
