@@ -26,6 +26,7 @@ import { rejectedRequests } from "./rejected-requests.ts";
 import { repeatedRecords } from "./repeated-records.ts";
 import { knownSecrets } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
+import { secretLines } from "./setting-values.ts";
 import { gitHubSettings, plainHttp, secretsIn, shortSecrets } from "./settings.ts";
 import { VERSION } from "./version.ts";
 import { guardProcess } from "./worker/process-guard.ts";
@@ -86,7 +87,10 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
     more: options.workflows,
   });
   const tokens = tokenVariables(workflows);
-  for (const [name, value] of Object.entries(variables)) (tokens.has(name) ? secrets.guard : secrets.hide)(value);
+  for (const [name, value] of Object.entries(variables)) {
+    if (tokens.has(name)) for (const each of [value, ...secretLines(value)]) secrets.guard(each);
+    else secrets.hide(value);
+  }
 
   const log = openLog({ level: config.logLevel, secrets, destination: options.logTo });
   for (const warning of warnings) log.warn(warning);
@@ -184,9 +188,9 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
   const app = httpApp({
     workflows,
     accept,
-    webhookSecret: config.githubWebhookSecret,
-    fluxKey: config.fluxHmacKey,
-    variable: (name) => variables[name],
+    webhookSecrets: config.githubWebhookSecret,
+    fluxKeys: config.fluxHmacKey,
+    secretsOf: (name) => secretLines(variables[name] ?? ""),
     runs: {
       list: store.list,
       get: store.get,
@@ -197,6 +201,12 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
     inbound: tracing?.inbound,
     authTokens: config.authTokens,
     hasServiceToken,
+    failedAuthentication(facts) {
+      metrics.inbound.failedAuthentication(facts.credential);
+      repeated.note("warn", "a request without a valid credential was rejected", facts, facts.credential);
+    },
+    refused: (facts) =>
+      repeated.note("info", "request rejected", facts, `${facts.status} ${facts.path} ${facts.reason}`),
     noteRefused(event) {
       metrics.inbound.rejected(event.status);
       rejected.note(event);
@@ -239,7 +249,7 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
     onFull,
     onClosed: (why, address) => {
       metrics.inbound.connectionClosed(why);
-      if (why !== "idle") repeated.warn(CLOSED[why], address, why);
+      if (why !== "idle") repeated.note("warn", CLOSED[why], { address }, why);
     },
   });
   // Callers who would wait beyond the deadline are told so before they are cut off.
@@ -306,7 +316,7 @@ export async function workflowsOf(
     onClose,
     more = [],
     variable = config.variable,
-    hasWebhookSecret = config.githubWebhookSecret !== undefined,
+    hasWebhookSecret = config.githubWebhookSecret.length > 0,
   }: {
     onClose: ClosingStack["onClose"];
     more?: AppOptions["workflows"] | undefined;

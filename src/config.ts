@@ -19,6 +19,7 @@ import {
   proxyUrl,
   repository,
   schemaName,
+  secretLines,
   token,
   tokenList,
   yesOrNo,
@@ -139,14 +140,15 @@ const SETTINGS = {
   ),
   githubWebhookSecret: secret(
     "GITHUB_WEBHOOK_SECRET",
-    "What GitHub signs its webhooks with. Needed by workflows with the trigger `github`.",
-    (text) => text || undefined,
+    "What GitHub signs its webhooks with. Needed by workflows with the trigger `github`. To change it without a gap, give " +
+      "the old and the new one, each on a line.",
+    secretLines,
   ),
   fluxHmacKey: secret(
     "FLUX_HMAC_KEY",
     "What Flux signs its notifications with (provider `generic-hmac`), for workflows with the trigger `flux`. Unset: " +
-      "they are let in like any caller, by one of AUTH_TOKENS.",
-    (text) => text || undefined,
+      "they are let in like any caller, by one of AUTH_TOKENS. Several as above, each on a line.",
+    secretLines,
   ),
   authTokens: secret(
     "AUTH_TOKENS",

@@ -1,7 +1,7 @@
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { type DashboardNeeds, mountDashboard } from "./dashboard/mount.ts";
 import { addressOf } from "./inbound/address.ts";
-import { authorize, presentedToken, tokenCheck } from "./inbound/authorize.ts";
+import { authorize, credentialIn, type FailedAuthentication, presentedToken, tokenCheck } from "./inbound/authorize.ts";
 import { refuseCrossSite } from "./inbound/cross-site.ts";
 import { mountFluxTrigger } from "./inbound/flux-trigger.ts";
 import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./inbound/github-trigger.ts";
@@ -11,6 +11,7 @@ import { mountOpenApi } from "./inbound/openapi.ts";
 import { problem, Refusal } from "./inbound/problem.ts";
 import { mountRunsApi, type RunHistory } from "./inbound/runs-api.ts";
 import type { Log } from "./log.ts";
+import type { Credential } from "./model/credential.ts";
 import type { RefusedEvent } from "./model/overview.ts";
 import { StoreUnavailable } from "./model/store.ts";
 import type { Workflow } from "./model/workflow.ts";
@@ -27,14 +28,18 @@ export type HttpNeeds = {
   /** Passed by every request before anything else. */
   readonly inbound?: MiddlewareHandler | undefined;
   readonly authTokens: readonly string[];
-  /** What GitHub signs its webhooks with. */
-  readonly webhookSecret?: string | undefined;
-  /** What Flux signs with, where a workflow names no key of its own. */
-  readonly fluxKey?: string | undefined;
-  /** The value of a variable that a trigger names. */
-  readonly variable: (name: string) => string | undefined;
+  /** What GitHub signs its webhooks with, any of them; without one there are no webhooks. */
+  readonly webhookSecrets: readonly string[];
+  /** What Flux signs with, where a workflow names no key. */
+  readonly fluxKeys: readonly string[];
+  /** The secrets in a variable that a trigger names. */
+  readonly secretsOf: (name: string) => readonly string[];
   /** Whether the service has a GitHub token of its own. */
   readonly hasServiceToken: boolean;
+  /** Told of every request that brought no valid credential. */
+  readonly failedAuthentication: (facts: { credential: Credential; path: string; address: string }) => void;
+  /** Told of every other request that was rejected on purpose. */
+  readonly refused: (facts: { path: string; status: number; reason: string; address: string }) => void;
   /** Keeps what was sent to a trigger and did not become a run. */
   readonly noteRefused: (event: RefusedEvent) => void;
   /** What the pages need besides; undefined: there are none. */
@@ -44,12 +49,27 @@ export type HttpNeeds = {
   readonly secrets: Secrets;
 };
 
+/** Longer paths say nothing more in the log. */
+const MAX_PATH_CHARACTERS = 200;
+
+/** No answer is taken for another type than it says, and none is kept, but for what may be. */
+const neitherGuessedNorKept: MiddlewareHandler = async (c, next) => {
+  await next();
+  const { headers } = c.res;
+  headers.set("x-content-type-options", "nosniff");
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+};
+
 /** Everything that the service answers over HTTP. */
 export function httpApp(needs: HttpNeeds): Hono {
   const { workflows, accept, checkReady, authTokens, hasServiceToken, log, secrets } = needs;
   const app = new Hono();
-  const guard = authorize(authTokens);
+  const pathOf = (c: Context) => secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
+  const failed: FailedAuthentication = (c, credential) =>
+    needs.failedAuthentication({ credential, path: pathOf(c), address: addressOf(c) });
+  const guard = authorize(authTokens, failed);
   if (needs.inbound) app.use(needs.inbound);
+  app.use(neitherGuessedNorKept);
 
   app.get("/health", (c) => c.json({ status: "healthy" }));
   app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
@@ -80,16 +100,16 @@ export function httpApp(needs: HttpNeeds): Hono {
   for (const workflow of workflows) {
     const { http, flux } = workflow.on;
     if (http) {
-      const own = http.token === undefined ? guard : authorize([needs.variable(http.token) ?? ""]);
+      const own = http.token === undefined ? guard : authorize(needs.secretsOf(http.token), failed);
       mountHttpTrigger(app, workflow, http, { guard: own, accept, hasServiceToken, secrets });
     }
     if (flux) {
-      const key = flux.key === undefined ? needs.fluxKey : needs.variable(flux.key);
-      mountFluxTrigger(app, workflow, flux, { key, guard, accept });
+      const keys = flux.key === undefined ? needs.fluxKeys : needs.secretsOf(flux.key);
+      mountFluxTrigger(app, workflow, flux, { keys, guard, failed, accept });
     }
   }
-  if (needs.webhookSecret !== undefined) {
-    mountGitHubWebhooks(app, workflows, { secret: needs.webhookSecret, accept });
+  if (needs.webhookSecrets.length > 0) {
+    mountGitHubWebhooks(app, workflows, { secrets: needs.webhookSecrets, failed, accept });
   }
   mountRunsApi(app, { runs: needs.runs, workflows: workflows.map(({ name }) => name), guard });
   mountOpenApi(app, { workflows, version: needs.version, isGuarded: authTokens.length > 0 }, guard);
@@ -103,6 +123,8 @@ export function httpApp(needs: HttpNeeds): Hono {
       tokens: authTokens,
       isToken: tokenCheck(authTokens),
       presentedToken,
+      credentialIn,
+      failedAuthentication: failed,
       addressOf,
       scrub: secrets.scrub,
       failed: (path, error) => log.error({ path, err: error }, "page failed"),
@@ -118,8 +140,9 @@ export function httpApp(needs: HttpNeeds): Hono {
   app.onError((error, c) => {
     if (error instanceof Refusal) {
       const { status, message: reason, headers, more } = error;
-      log.info({ path: c.req.path, status, reason }, "request refused");
-      return problem(status, secrets.scrub(reason), headers, more);
+      const scrubbed = secrets.scrub(reason);
+      if (status !== 401) needs.refused({ path: pathOf(c), status, reason: scrubbed, address: addressOf(c) });
+      return problem(status, scrubbed, headers, more);
     }
     if (error instanceof StoreUnavailable) {
       return problem(503, "The database cannot be used at the moment, and nothing was stored: send it again.", {

@@ -7,17 +7,20 @@ const EVERY_MS = 60_000;
 /** So many senders are told from each other; those beyond are one, "other". */
 const MAX_SENDERS = 100;
 
-type Repeated = { message: string; latest: object; times: number };
+type Repeated = { level: "info" | "warn"; message: string; latest: object; times: number };
 
 export type RepeatedRecords = {
-  /** @param sender the address that it came from. */
-  warn(message: string, sender: string, kind: string, facts?: object): void;
+  /**
+   * @param facts what the record holds besides the message.
+   * @param kind records of one message and address are told apart by it.
+   */
+  note(level: "info" | "warn", message: string, facts: { readonly address: string }, kind: string): void;
   /** Writes what is still counted. */
   close(): void;
 };
 
 /**
- * Warnings that anybody who reaches the service can cause without end: the first of a message, sender and kind is a
+ * Records of what anybody who reaches the service can cause without end. The first of a message, address and kind is a
  * record at once, and what follows is one record a minute, with how often it happened.
  */
 export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {
@@ -27,7 +30,7 @@ export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {
   function sumUp(): void {
     for (const [key, each] of seen) {
       if (each.times === 0) seen.delete(key);
-      else log.warn({ ...each.latest, times: each.times }, each.message);
+      else log[each.level]({ ...each.latest, times: each.times }, each.message);
       each.times = 0;
     }
   }
@@ -41,20 +44,19 @@ export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {
   }
 
   return {
-    warn(message, sender, kind, facts = {}) {
-      const own = [message, sender, kind].join("\n");
-      const isOther = !seen.has(own) && seen.size >= MAX_SENDERS;
-      const address = isOther ? "other" : sender;
-      const key = isOther ? [message, address, kind].join("\n") : own;
-      const latest = { address, kind, ...facts };
+    note(level, message, facts, kind) {
+      const keyOf = (address: string) => [message, address, kind].join("\n");
+      const isOther = !seen.has(keyOf(facts.address)) && seen.size >= MAX_SENDERS;
+      const latest = isOther ? { ...facts, address: "other" } : facts;
+      const key = keyOf(latest.address);
       const known = seen.get(key);
       if (known) {
         known.times++;
         known.latest = latest;
         return;
       }
-      log.warn(latest, message);
-      seen.set(key, { message, latest, times: 0 });
+      log[level](latest, message);
+      seen.set(key, { level, message, latest, times: 0 });
       if (!cancel) sumUpLater();
     },
     close() {

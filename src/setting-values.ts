@@ -4,6 +4,14 @@ export function optional(text: string): string | undefined {
   return text || undefined;
 }
 
+/** Several secrets, any of which counts, so that one can be replaced without a gap. A secret may hold a comma. */
+export function secretLines(text: string): readonly string[] {
+  const lines = text.split("\n").map((line) => line.trim());
+  const secrets = lines.filter(Boolean);
+  if (text !== "" && secrets.length === 0) throw new Error("holds nothing but white space");
+  return secrets;
+}
+
 export function numberFrom(least: number, most: number): (text: string) => number {
   return (text) => {
     const number = Number(text);

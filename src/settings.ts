@@ -24,8 +24,8 @@ export function secretsIn(config: Config): readonly string[] {
     config.githubToken ?? [],
     config.githubApp?.privateKey ?? [],
     config.authTokens,
-    config.githubWebhookSecret ?? [],
-    config.fluxHmacKey ?? [],
+    config.githubWebhookSecret,
+    config.fluxHmacKey,
     config.notifyUrl ?? [],
     databaseSecrets(config),
     Object.values(config.traceHeaders),
@@ -43,8 +43,8 @@ const MIN_SECRET_CHARACTERS = 16;
 export function shortSecrets(config: Config, others: Readonly<Record<string, string>>): readonly string[] {
   const secrets: Readonly<Record<string, readonly string[]>> = {
     AUTH_TOKENS: config.authTokens,
-    GITHUB_WEBHOOK_SECRET: [config.githubWebhookSecret ?? []].flat(),
-    FLUX_HMAC_KEY: [config.fluxHmacKey ?? []].flat(),
+    GITHUB_WEBHOOK_SECRET: config.githubWebhookSecret,
+    FLUX_HMAC_KEY: config.fluxHmacKey,
     ...Object.fromEntries(Object.entries(others).map(([name, value]) => [name, [value]])),
   };
   return Object.entries(secrets)

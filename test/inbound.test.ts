@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
+import type { Log } from "../src/log.ts";
+import { repeatedRecords } from "../src/repeated-records.ts";
+import { movedClock } from "./support/clock.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -58,6 +61,91 @@ describe("who may call", () => {
     });
   }
 
+  it("explains a secret that ArgoCD has not resolved, in a header as in the body", async (t) => {
+    const { url } = await startService(t, { settings });
+    for (const [authorization, what] of [
+      [
+        "Bearer $gh-runner-token",
+        /^The token in Authorization is an unresolved secret \(\$…\): add that key to argocd/,
+      ],
+      [basic("argocd:$gh-runner-token"), /unresolved secret/],
+      ["Bearer <no value>", /is '<no value>': the notification template names a field that does not exist/],
+      [basic("argocd:<no value>"), /is '<no value>'/],
+      ["Bearer wrong", /^Send one of the service's AUTH_TOKENS/],
+    ] as const) {
+      const answer = await notify(url, { application: "main" }, { authorization });
+      assert.equal(answer.status, 401);
+      assert.match(answer.json.detail, what);
+      assert.doesNotMatch(answer.text, /\n|gh-runner-token/);
+    }
+  });
+
+  it("is logged when the credential is missing or wrong: path, address and kind, never the credential", async (t) => {
+    const clock = movedClock();
+    const { url, log, logLines } = await startService(t, { settings, options: { clock } });
+    const failures = () => log().filter(({ msg }) => /without a valid credential/.test(String(msg)));
+    const form = { "content-type": "application/x-www-form-urlencoded" };
+    const guess = "a-guess-zqxjv";
+    const cases: [Parameters<typeof send>[1], string][] = [
+      [{ method: "POST", path: "/dispatch", body: "{}" }, "none"],
+      [{ method: "POST", path: "/dispatch", headers: { authorization: `Bearer ${guess}` } }, "bearer"],
+      [{ path: "/api/runs", headers: { authorization: basic(`any:${guess}`) } }, "basic"],
+      [{ path: "/metrics", headers: { authorization: `Digest ${guess}` } }, "other"],
+      [{ path: "/", headers: { cookie: `gh-runner-session=${guess}` } }, "cookie"],
+      [{ method: "POST", path: "/sign-in", headers: form, body: `token=${guess}` }, "sign_in_form"],
+    ];
+    for (const [request] of cases) await send(url, request);
+    assert.deepEqual(
+      failures().map(({ level, address, path, credential }) => [level, address, path, credential]),
+      cases.map(([request, credential]) => ["warn", "127.0.0.1", request?.path, credential]),
+    );
+    assert.doesNotMatch(logLines.join(""), /zqxjv/);
+    const { text } = await send(url, { path: "/metrics", headers: { authorization: "Bearer first-caller-token" } });
+    for (const [, credential] of cases) {
+      assert.ok(text.includes(`gh_runner_authentication_failures_total{credential="${credential}"} 1\n`), credential);
+    }
+    await send(url, { path: "/" });
+    assert.equal(failures().length, cases.length, "who only visits the page has not failed");
+  });
+
+  it("is one record at once and one a minute with a count, when it is a flood", async (t) => {
+    const clock = movedClock();
+    const { url, app, log } = await startService(t, { settings, options: { clock } });
+    const failures = () => log().filter(({ msg }) => /without a valid credential/.test(String(msg)));
+    const authorization = "Bearer a-guess";
+    for (let n = 0; n < 30; n++) await notify(url, {}, { authorization });
+    assert.deepEqual(
+      failures().map(({ times }) => times),
+      [undefined],
+    );
+    clock.move(60_000);
+    assert.deepEqual(
+      failures().map(({ times }) => times),
+      [undefined, 29],
+    );
+    clock.move(120_000);
+    assert.equal(failures().length, 2, "nothing is said when nothing happens");
+    await notify(url, {}, { authorization });
+    await notify(url, {}, { authorization });
+    await app.close();
+    assert.deepEqual(
+      failures().map(({ times }) => times),
+      [undefined, 29, undefined, 1],
+    );
+  });
+
+  it("is one record a minute of each kind for all addresses beyond the first hundred", () => {
+    const clock = movedClock();
+    const records: Record<string, unknown>[] = [];
+    const write = (record: object) => void records.push(record as Record<string, unknown>);
+    const log = { debug: write, info: write, warn: write, error: write } as unknown as Log;
+    const repeated = repeatedRecords(log, clock);
+    for (let n = 0; n < 1000; n++) repeated.note("warn", "no", { address: `10.0.${n >> 8}.${n & 255}` }, "basic");
+    assert.equal(records.length, 101);
+    clock.move(60_000);
+    assert.deepEqual(records.slice(101), [{ address: "other", times: 899 }]);
+  });
+
   it("starts with secrets that can be guessed, and warns of each without showing it", async (t) => {
     const folder = workflowsFolder(t, {
       "own.ts": httpWorkflow("own", "return {};").replace('path: "/own"', 'path: "/own", token: "OWN_TOKEN"'),
@@ -96,6 +184,14 @@ describe("who may call", () => {
 });
 
 describe("whatever comes in", () => {
+  it("gets an answer whose type is not to be guessed, and that is not to be kept", async (t) => {
+    const { url } = await startService(t);
+    for (const path of ["/health", "/ready", "/metrics", "/openapi.json", "/api/runs", "/api/runs/none", "/nothing"]) {
+      const { headers } = await send(url, { path });
+      assert.deepEqual([headers["x-content-type-options"], headers["cache-control"]], ["nosniff", "no-store"], path);
+    }
+  });
+
   it("reads bodies up to 64 KiB and answers larger ones with 413, declared or not", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");

@@ -91,6 +91,8 @@ describe("the page", () => {
         isToken: () => false,
         scrub: (text) => text,
         presentedToken: () => "",
+        credentialIn: () => "none",
+        failedAuthentication: () => {},
         addressOf: () => "",
         failed: (_, cause) => void failures.push(cause),
       });

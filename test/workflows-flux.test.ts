@@ -98,6 +98,21 @@ describe("an event of Flux", () => {
     assert.equal((await forward(url, event(), signed(event(), "sha256", "of the service"))).status, 401);
   });
 
+  it("may be signed with any of several keys, one on each line, the service's or the workflow's", async (t) => {
+    const keys = `the old key\n${KEY}`;
+    for (const [settings, more] of [
+      [{ FLUX_HMAC_KEY: keys }, ""],
+      [{ MY_KEY: keys }, ', key: "MY_KEY"'],
+    ] as const) {
+      const { url, log } = await service(t, { ...settings }, more);
+      assert.equal((await forward(url, event(), signed(event()))).status, 202);
+      assert.equal((await forward(url, event(), signed(event(), "sha512", "the old key"))).status, 202);
+      assert.equal((await forward(url, event(), `${signed(event())}0`)).status, 401);
+      assert.equal((await forward(url, event(), signed(event(), "sha256", keys))).status, 401);
+      assert.equal(log().filter(({ credential }) => credential === "flux_signature").length, 1);
+    }
+  });
+
   it("without a key is let in like any caller", async (t) => {
     const { url } = await service(t, { AUTH_TOKENS: "a-token-of-ours" });
     assert.equal((await forward(url, event(), undefined)).status, 401);

@@ -68,6 +68,40 @@ async function ended(url: string, id: string) {
 }
 
 describe("a webhook of GitHub", () => {
+  it("may be signed with any of several secrets, one on each line, commas and all", async (t) => {
+    const { url, log } = await serviceWith(t, { GITHUB_WEBHOOK_SECRET: "the old, with a comma\n the new one \n" });
+    for (const secret of ["the old, with a comma", "the new one"]) {
+      assert.equal((await deliver(url, "push", payloadOf("push"), { secret })).status, 202, secret);
+    }
+    for (const secret of ["the old", "the old, with a comma\nthe new one", ""]) {
+      assert.equal((await deliver(url, "push", payloadOf("push"), { secret })).status, 401, secret);
+    }
+    const shown = log().filter(({ msg }) => /without a valid credential/.test(String(msg)));
+    assert.deepEqual(
+      shown.map(({ credential, path, address }) => [credential, path, address]),
+      [["github_signature", "/webhooks/github", "127.0.0.1"]],
+    );
+  });
+
+  it("must have a signature of exactly 64 hexadecimal digits", async (t) => {
+    const { url } = await serviceWith(t);
+    const body = JSON.stringify(payloadOf("push"));
+    const digits = createHmac("sha256", SECRET).update(body).digest("hex");
+    for (const [signature, status] of [
+      [`sha256=${digits}`, 202],
+      [`sha256=${digits.toUpperCase()}`, 202],
+      [`sha256=${digits}0`, 401],
+      [`sha256=${digits}00`, 401],
+      [`sha256=${digits.slice(0, 63)}`, 401],
+      [`sha256= ${digits}`, 401],
+      [`SHA256=${digits}`, 401],
+      ["sha256=", 401],
+    ] as const) {
+      const headers = { "x-hub-signature-256": signature };
+      assert.equal((await deliver(url, "push", body, { headers })).status, status, signature);
+    }
+  });
+
   it("starts the workflows that are for its event, with its payload", async (t) => {
     const { url } = await serviceWith(t);
     const payload = payloadOf("pull_request", "opened");

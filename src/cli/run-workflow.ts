@@ -30,7 +30,7 @@ export async function runWorkflow(name: string, { input, dryRun }: RunOptions): 
     }
     const folder = mkdtempSync(join(tmpdir(), "gh-runner-run-"));
     onClose("the history", () => rmSync(folder, { recursive: true, force: true }));
-    const secret = config.githubWebhookSecret ?? "of no use here";
+    const secret = config.githubWebhookSecret.length > 0 ? config.githubWebhookSecret : ["of no use here"];
     const app = await startApp(
       { ...config, dataDir: folder, githubWebhookSecret: secret },
       { closed: true, logTo: process.stderr, ...(dryRun ? { holdBack: (held) => write(asMessage(held)) } : {}) },

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { Credential } from "../model/credential.ts";
 import type { Frame } from "./layout.ts";
 import { SESSION_SECONDS, sessions } from "./session.ts";
 import { askAgainPage, signInPage } from "./sign-in-page.ts";
@@ -24,6 +25,8 @@ export function openDoor({
   tokens,
   isToken,
   presentedToken,
+  credentialIn,
+  failedAuthentication: failed,
   addressOf,
   scrub,
   clock,
@@ -31,6 +34,8 @@ export function openDoor({
   tokens: readonly string[];
   isToken: (text: string) => boolean;
   presentedToken: (header: string | undefined) => string;
+  credentialIn: (header: string | undefined) => Credential;
+  failedAuthentication: (c: Context, credential: Credential) => void;
   addressOf: (c: Context) => string;
   scrub: (text: string) => string;
   clock: { now(): number };
@@ -47,6 +52,8 @@ export function openDoor({
     async guard(c, next) {
       const authorization = c.req.header("authorization");
       if (tokens.length === 0 || isSignedIn(c) || isToken(presentedToken(authorization))) return next();
+      const brought = getCookie(c, COOKIE) === undefined ? credentialIn(authorization) : "cookie";
+      if (brought !== "none") failed(c, brought);
       if (authorization !== undefined || c.req.path === "/live") {
         return c.text("Send one of the service's AUTH_TOKENS.\n", 401, {
           "www-authenticate": 'Basic realm="gh-runner"',
@@ -66,7 +73,10 @@ export function openDoor({
       const form = await formOf(c);
       const next = localPath(scrub(form.get("next") ?? "/"));
       const session = open((form.get("token") ?? "").trim());
-      if (session === undefined) return c.html(signInPage(frame, next, true), 403);
+      if (session === undefined) {
+        failed(c, "sign_in_form");
+        return c.html(signInPage(frame, next, true), 403);
+      }
       setCookie(c, COOKIE, session, { ...attributes(c), maxAge: SESSION_SECONDS });
       return c.redirect(next, 303);
     },

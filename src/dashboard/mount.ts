@@ -1,6 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../model/clock.ts";
+import type { Credential } from "../model/credential.ts";
 import type { Overview } from "../model/overview.ts";
 import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
 import { assetPath, mountAssets } from "./assets.ts";
@@ -30,6 +31,9 @@ export type DashboardNeeds = {
   readonly isToken: (text: string) => boolean;
   /** The token in an `Authorization` header. */
   readonly presentedToken: (header: string | undefined) => string;
+  readonly credentialIn: (header: string | undefined) => Credential;
+  /** Told of each sign-in and each request that brought no valid credential. */
+  readonly failedAuthentication: (c: Context, credential: Credential) => void;
   readonly addressOf: (c: Context) => string;
   /** A text without tokens. */
   readonly scrub: (text: string) => string;

@@ -1,21 +1,46 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
+import type { Credential } from "../model/credential.ts";
 import { problem } from "./problem.ts";
 
 /**
  * Lets a request pass that brings one of the tokens, as `Authorization: Bearer TOKEN` or as the password of basic
  * authentication; ArgoCD can send either. Without tokens everything passes.
  */
-export function authorize(tokens: readonly string[]): MiddlewareHandler {
+export function authorize(tokens: readonly string[], failed: FailedAuthentication): MiddlewareHandler {
   const isToken = tokenCheck(tokens);
   return async (c, next) => {
-    if (tokens.length === 0 || isToken(presentedToken(c.req.header("authorization")))) return next();
+    const header = c.req.header("authorization");
+    if (tokens.length === 0 || isToken(presentedToken(header))) return next();
+    failed(c, credentialIn(header));
     return problem(
       401,
-      "Send one of the service's AUTH_TOKENS, or the token that this path has of its own, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
+      unresolved(header) ??
+        "Send one of the service's AUTH_TOKENS, or the token that this path has of its own, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
       { "www-authenticate": 'Bearer realm="gh-runner", Basic realm="gh-runner"' },
     );
   };
+}
+
+/** Told of each request that brought no valid credential. */
+export type FailedAuthentication = (c: Context, credential: Credential) => void;
+
+/** The kind of credential in an `Authorization` header. */
+export function credentialIn(header: string | undefined): Credential {
+  if (!header) return "none";
+  return /^bearer\b/i.test(header) ? "bearer" : /^basic\b/i.test(header) ? "basic" : "other";
+}
+
+/** Why a header holds no token at all, where ArgoCD has put none into it. */
+function unresolved(header = ""): string | undefined {
+  const value = /^basic\b/i.test(header) ? presentedToken(header) : header.replace(/^\S+\s+/, "");
+  if (value.startsWith("$")) {
+    return "The token in Authorization is an unresolved secret ($…): add that key to argocd-notifications-secret.";
+  }
+  if (value.includes("<no value>")) {
+    return "The token in Authorization is '<no value>': the notification template names a field that does not exist.";
+  }
+  return undefined;
 }
 
 /** Tells whether a text is one of the tokens, in the same time whatever it is. */

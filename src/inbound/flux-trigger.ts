@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { Json } from "../model/run.ts";
 import type { FluxEvent, FluxTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
+import type { FailedAuthentication } from "./authorize.ts";
 import type { AcceptEvent } from "./http-trigger.ts";
 import { problem, Refusal } from "./problem.ts";
 import { readBytes } from "./read-bytes.ts";
@@ -17,12 +18,25 @@ export function mountFluxTrigger(
   app: Hono,
   workflow: Workflow,
   trigger: FluxTrigger,
-  { key, guard, accept }: { key: string | undefined; guard: MiddlewareHandler; accept: AcceptEvent },
+  {
+    keys,
+    guard,
+    failed,
+    accept,
+  }: {
+    /** Any of which signs; empty: whoever the guard lets in. */
+    keys: readonly string[];
+    guard: MiddlewareHandler;
+    failed: FailedAuthentication;
+    accept: AcceptEvent;
+  },
 ): void {
-  const door: MiddlewareHandler = key === undefined ? guard : (_, next) => next();
+  const door: MiddlewareHandler = keys.length === 0 ? guard : (_, next) => next();
   app.post(trigger.path, door, async (c) => {
     const bytes = await readBytes(c);
-    if (key !== undefined && !isSignedWith(key, bytes, c.req.header("x-signature"), ["sha256", "sha512"])) {
+    const signature = c.req.header("x-signature");
+    if (keys.length > 0 && !isSignedWith(keys, bytes, signature, ["sha256", "sha512"])) {
+      failed(c, signature === undefined ? "none" : "flux_signature");
       throw new Refusal(
         401,
         "X-Signature is not the signature of this body: use Flux's provider generic-hmac, with the key that this " +

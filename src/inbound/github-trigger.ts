@@ -4,6 +4,7 @@ import type { Json } from "../model/run.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import type { WebhookEvent } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
+import type { FailedAuthentication } from "./authorize.ts";
 import type { AcceptEvent } from "./http-trigger.ts";
 import { problem, Refusal } from "./problem.ts";
 import { readBytes } from "./read-bytes.ts";
@@ -30,12 +31,14 @@ const LARGE_BYTES = 250_000;
 export function mountGitHubWebhooks(
   app: Hono,
   workflows: readonly Workflow[],
-  { secret, accept }: { secret: string; accept: AcceptEvent },
+  { secrets, failed, accept }: { secrets: readonly string[]; failed: FailedAuthentication; accept: AcceptEvent },
 ): void {
   const oneLarge = oneAfterTheOther();
   app.post(GITHUB_WEBHOOK_PATH, async (c) => {
     const bytes = await readBytes(c, MAX_PAYLOAD_BYTES);
-    if (!isSignedWith(secret, bytes, c.req.header("x-hub-signature-256"), ["sha256"])) {
+    const signature = c.req.header("x-hub-signature-256");
+    if (!isSignedWith(secrets, bytes, signature, ["sha256"])) {
+      failed(c, signature === undefined ? "none" : "github_signature");
       throw new Refusal(
         401,
         "X-Hub-Signature-256 is not the signature of this body: set the webhook's secret at GitHub and " +

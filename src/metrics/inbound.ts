@@ -1,6 +1,6 @@
 import { Counter, type Registry } from "prom-client";
+import { CREDENTIALS, type Credential } from "../model/credential.ts";
 
-const CREDENTIALS = ["bearer", "basic", "session", "sign-in", "signature", "none"] as const;
 const CLOSED = ["pipelining", "unread", "idle"] as const;
 
 /** Requests that became nothing, and connections that went beyond a bound. */
@@ -28,7 +28,7 @@ export function inboundMetrics(registry: Registry) {
   for (const reason of CLOSED) closed.inc({ reason }, 0);
   return {
     rejected: (status: number) => rejected.inc({ status: String(status) }),
-    failedAuthentication: (credential: (typeof CREDENTIALS)[number]) => failures.inc({ credential }),
+    failedAuthentication: (credential: Credential) => failures.inc({ credential }),
     connectionClosed: (reason: (typeof CLOSED)[number]) => closed.inc({ reason }),
   };
 }

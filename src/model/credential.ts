@@ -1,0 +1,13 @@
+/** What a request can bring to be let in; `other` is an `Authorization` of a kind that is not taken. */
+export const CREDENTIALS = [
+  "bearer",
+  "basic",
+  "cookie",
+  "sign_in_form",
+  "github_signature",
+  "flux_signature",
+  "other",
+  "none",
+] as const;
+
+export type Credential = (typeof CREDENTIALS)[number];
