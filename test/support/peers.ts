@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const PEERS = fileURLToPath(new URL("../peers/", import.meta.url));
 
 /** Built by `npm run peers` alone: these take minutes, the others seconds. */
-const SLOW = ["kubernetes"];
+const SLOW = ["kubernetes", "notifications-engine"];
 
 /** Names of peers to do without, also in CI. */
 const LEFT_OUT = (process.env.WITHOUT_PEERS ?? "").split(/[\s,]+/);
