@@ -132,6 +132,11 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
       metrics.paused(pause.account, until);
       log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit");
     },
+    onExpiry: (account, expiresAt) =>
+      log.warn(
+        { account, expires: new Date(expiresAt).toISOString() },
+        `the token in ${account} ends in ${daysLeft(expiresAt - clock.now())}: make a new one, and restart with it`,
+      ),
     onTrouble: (account, trouble) => {
       if (trouble === undefined) log.info({ account }, "the limits that the replicas share can be asked again");
       else log.error({ account, err: trouble }, "the limits that the replicas share cannot be asked: nothing is sent");
@@ -283,6 +288,11 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
     "gh-runner is ready",
   );
   return { url: server.url, start, close };
+}
+
+function daysLeft(milliseconds: number): string {
+  const days = Math.floor(milliseconds / 86_400_000);
+  return days < 1 ? "less than a day" : days === 1 ? "1 day" : `${days} days`;
 }
 
 /** The last part of a stop, in which runs begin nothing new and callers do not wait any more. */

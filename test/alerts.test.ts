@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promtool } from "./support/promtool.ts";
-import { deploy, notify, send, startService } from "./support/service.ts";
+import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const read = (file: string) => readFileSync(`${ROOT}${file}`, "utf8");
@@ -37,6 +37,7 @@ describe("the alerts", () => {
 describe("the rules and the dashboard", () => {
   it("name only metrics that the service exposes", async (t) => {
     const { github, url } = await startService(t, { github: { limits: { primaryPerHour: 5000 } } });
+    github.token(TOKEN, { expiresAt: Date.now() + 86_400_000_000 });
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "pr-1" });
     const { text } = await send(url, { path: "/metrics" });

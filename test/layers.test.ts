@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "version.ts",
     "closing-stack.ts",
   ],
-  "doctor.ts": ["standalone.ts", "open-store.ts", "github", "config.ts", "model"],
+  "doctor.ts": ["standalone.ts", "settings.ts", "open-store.ts", "github", "config.ts", "model"],
   "dispatch-once.ts": ["run-once.ts", "workflows", "config.ts", "model"],
   "run-once.ts": ["standalone.ts", "settings.ts", "github", "worker", "config.ts", "log.ts", "secrets.ts", "model"],
   "standalone.ts": ["settings.ts", "github", "config.ts", "secrets.ts", "model"],

@@ -8,6 +8,8 @@ export type AccountState = {
   readonly account: string;
   readonly pausedUntil: number | undefined;
   readonly quota: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined;
+  /** When its token ends. */
+  readonly tokenExpiresAt: number | undefined;
 };
 
 const counted = (number: number): string => number.toLocaleString("en");
@@ -27,7 +29,7 @@ ${
 <div class="card"><h2>Waiting</h2>
 <p class="figure">${counted(queued)}</p>
 <p class="note">${nextDueAt === undefined ? "No run waits." : html`Next attempt ${nextDueAt <= now ? "now" : html`at ${time(nextDueAt, "clock", now)}`}.`} ${running > 0 ? `${runs(running)} under way.` : ""}</p></div>
-<div class="card"><h2>GitHub’s quota</h2>${quotaOf(accounts, now)}</div>
+<div class="card"><h2>GitHub’s quota</h2>${quotaOf(accounts, now)}${tokenEnd(accounts, now)}</div>
 <div class="card"><h2>Actions minutes saved</h2>
 <p class="figure">${counted(finished.thisMonth)}</p>
 <p class="note"><span title="Each run that ended would have been billed as one minute at least.">At least, this month.</span> ${counted(finished.ever)} in all.</p></div>
@@ -44,6 +46,19 @@ function quotaOf(accounts: readonly AccountState[], now: number) {
   return html`<p class="figure">${counted(remaining)}</p>
 <meter class="unseen" min="0" max="${limit}" low="${limit / 10}" value="${remaining}" aria-label="Requests left of GitHub’s quota">${remaining} of ${limit}</meter>
 <p class="note">requests left of ${counted(limit)}; full again at ${time(resetsAt, "clock", now)}.</p>`;
+}
+
+/** From so long before its end the page warns of it, ms. */
+const WARNED_MS = 14 * 86_400_000;
+
+/** When the service's token ends; an App's are renewed by themselves. */
+function tokenEnd(accounts: readonly AccountState[], now: number) {
+  const end = accounts.find(({ tokenExpiresAt }) => tokenExpiresAt !== undefined)?.tokenExpiresAt;
+  if (end === undefined) return "";
+  const said = html`${end > now ? "The GitHub token ends" : "The GitHub token ended"} ${time(end, "full", now)}.`;
+  return end - now > WARNED_MS
+    ? html`<p class="note">${said}</p>`
+    : html`<p class="note"><strong>${said}</strong> Make a new one, and restart the service with it.</p>`;
 }
 
 /** Says that GitHub holds runs back, and until when. Nothing when it does not. */

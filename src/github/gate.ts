@@ -8,6 +8,7 @@ import { pauses } from "./pause.ts";
 import { type ShareInFlight, shareInFlight } from "./share-in-flight.ts";
 import { sharedRoom } from "./shared-room.ts";
 import { type Held, type Kind, type Refused, spendingWindows } from "./spending.ts";
+import { expiryIn } from "./token-expiry.ts";
 
 /** Room for one write, kept until the write is sent or it is given back. */
 export type Reservation = {
@@ -57,6 +58,8 @@ type GateState = {
   readonly pausedUntil: number | undefined;
   /** What GitHub last said is left of the hourly quota. */
   readonly quota: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined;
+  /** When its token ends, as GitHub last said, epoch milliseconds; known only with `onExpiry`. */
+  readonly tokenExpiresAt: number | undefined;
 };
 
 export type GateNeeds = {
@@ -69,6 +72,8 @@ export type GateNeeds = {
   readonly share?: ShareInFlight;
   /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
   readonly onPause?: (until: number, answer: Answer) => void;
+  /** Told when the token ends, whenever GitHub says another time than before. */
+  readonly onExpiry?: (expiresAt: number) => void;
   /** Told once why the log that is shared cannot be asked, and with undefined that it can be again. */
   readonly onTrouble?: (trouble: unknown) => void;
   /** Whoever would wait longer is refused, ms. */
@@ -110,6 +115,7 @@ export function openGate({
   known,
   share = shareInFlight(),
   onPause,
+  onExpiry,
   onTrouble,
   patienceMs = PATIENCE_MS,
 }: GateNeeds): Gate {
@@ -128,6 +134,7 @@ export function openGate({
   /** How much may be in flight: falls to one with a pause, and doubles with every round of ordinary answers. */
   let cap = MAX_IN_FLIGHT;
   let quota: GateState["quota"];
+  let tokenExpiresAt: number | undefined;
   let cancelAlarm = () => {};
   let cancelKeeping = () => {};
   let closed = false;
@@ -268,6 +275,11 @@ export function openGate({
   function heard(answer: Answer, episode: number): number | undefined {
     const now = clock.now();
     quota = quotaIn(answer) ?? quota;
+    const end = onExpiry && expiryIn(answer);
+    if (end !== undefined && end !== tokenExpiresAt) {
+      tokenExpiresAt = end;
+      onExpiry?.(end);
+    }
     const before = pause.until(now);
     const word = limitWord(answer, now);
     const until = word?.refused
@@ -355,6 +367,7 @@ export function openGate({
         waiting: waiters.length,
         pausedUntil: until > clock.now() ? until : undefined,
         quota,
+        tokenExpiresAt,
       };
     },
     close() {

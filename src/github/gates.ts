@@ -15,9 +15,11 @@ export type Gates = {
 const KEPT_GATES = 100;
 
 export function openGates(
-  needs: Omit<GateNeeds, "account" | "known" | "share" | "onPause" | "onTrouble"> & {
+  needs: Omit<GateNeeds, "account" | "known" | "share" | "onPause" | "onExpiry" | "onTrouble"> & {
     readonly known: readonly AccountLimits[];
     readonly onPause: (account: string, ...pause: Parameters<NonNullable<GateNeeds["onPause"]>>) => void;
+    /** For an account whose token a person renews: what is told when it ends. */
+    readonly onExpiryOf?: (account: string) => GateNeeds["onExpiry"];
     readonly onTrouble?: (account: string, trouble: unknown) => void;
   },
 ): Gates {
@@ -26,6 +28,7 @@ export function openGates(
   const known = new Map(needs.known.map((each) => [each.account, each]));
 
   const open = (account: string): Gate => {
+    const onExpiry = needs.onExpiryOf?.(account);
     if (gates.size >= KEPT_GATES) {
       for (const [name, gate] of gates) if (gate.isIdle()) gates.delete(name);
     }
@@ -35,6 +38,7 @@ export function openGates(
       share,
       known: known.get(account),
       onPause: (...pause) => needs.onPause(account, ...pause),
+      ...(onExpiry && { onExpiry }),
       onTrouble: (trouble) => needs.onTrouble?.(account, trouble),
     });
     // A gate that is opened again has nothing to remember: else the first would not have been closed.

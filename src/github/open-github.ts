@@ -16,6 +16,7 @@ import { type LimitsSetting, limitsInForce } from "./limits.ts";
 import type { ProxySettings } from "./proxy.ts";
 import { routeLabel } from "./route-label.ts";
 import { serverTime } from "./server-time.ts";
+import { expiryReminders } from "./token-expiry.ts";
 
 /** GitHub for the whole service: one host, its connections, and a gate for each account. */
 export type OpenGitHub = {
@@ -66,6 +67,8 @@ export type OpenGitHubNeeds = {
   readonly observe: Pick<Observer, "request">;
   /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
+  /** Told once a day in the last week of a token of the service's, and when it ends (epoch milliseconds). */
+  readonly onExpiry?: (account: string, expiresAt: number) => void;
   /** Told why the limits that replicas share cannot be asked, once for an account; with undefined that they can be again. */
   readonly onTrouble?: (account: string, trouble: unknown) => void;
   readonly proxies: ProxySettings;
@@ -82,6 +85,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   const { limits, about } = limitsInForce(needs.limits, apiUrl);
   const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
   const recall = () => limitLog.recall(clock.now() - longestMs);
+  const reminders = expiryReminders(clock, (account, expiresAt) => needs.onExpiry?.(account, expiresAt));
   const gates = openGates({
     limits,
     clock,
@@ -89,6 +93,9 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     // What other processes spend as well is asked for whenever it matters.
     known: limitLog.shared ? [] : await recall(),
     onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
+    // What callers bring is theirs to renew, and an App's tokens are renewed every hour.
+    onExpiryOf: (account) =>
+      needs.onExpiry && account === SERVICE_ACCOUNT ? (end) => reminders.ends(account, end) : undefined,
     ...(needs.onTrouble && { onTrouble: needs.onTrouble }),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
@@ -162,6 +169,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     async close() {
       stopHearing?.();
       gates.close();
+      reminders.close();
       await close();
     },
   };

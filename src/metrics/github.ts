@@ -12,6 +12,8 @@ type GateState = {
   /** Epoch milliseconds. */
   readonly pausedUntil: number | undefined;
   readonly quota: { readonly limit: number; readonly remaining: number } | undefined;
+  /** Epoch milliseconds. */
+  readonly tokenExpiresAt: number | undefined;
 };
 
 const MAX_ROUTES = 60;
@@ -98,6 +100,11 @@ export function gitHubMetrics(registry: Registry, clock: Clock) {
       ({ quota }) => quota?.remaining,
     );
     gauge("gh_runner_github_quota_limit", "Requests that GitHub allows in an hour.", ({ quota }) => quota?.limit);
+    gauge(
+      "gh_runner_github_token_expires_timestamp_seconds",
+      "When the token ends, as GitHub last said; absent when it does not end, and for an App, whose tokens are renewed.",
+      ({ tokenExpiresAt }) => tokenExpiresAt && tokenExpiresAt / 1000,
+    );
     gauge("gh_runner_github_requests_in_flight", "Requests that GitHub has not answered.", ({ inFlight }) => inFlight);
     gauge(
       "gh_runner_github_requests_waiting",

@@ -2,6 +2,7 @@ import { type Check, ok, problem, warning } from "../../model/check.ts";
 import { whatCame } from "../failures.ts";
 import type { Answer } from "../http.ts";
 import { jsonOf } from "../json-of.ts";
+import { expiryIn } from "../token-expiry.ts";
 import { failed } from "./failed.ts";
 import { answersAt, notTheApi } from "./host.ts";
 import type { Asker, CheckNeeds, Stage } from "./needs.ts";
@@ -72,11 +73,9 @@ export function scopesIn(scopes: readonly string[]): string {
 const WARNED_BEFORE_END_MS = 14 * 86_400_000;
 
 /** The header is absent when the token does not end. */
-function expiry({ headers }: Answer, now: number): Check[] {
-  const text = headers["github-authentication-token-expiration"];
-  if (text === undefined) return [];
-  const end = Date.parse(String(text));
-  if (Number.isNaN(end)) return [];
+function expiry(answer: Answer, now: number): Check[] {
+  const end = expiryIn(answer);
+  if (end === undefined) return [];
   const left = end - now;
   const when = new Date(end).toISOString().slice(0, 10);
   if (left > WARNED_BEFORE_END_MS) return [ok("expiry", `the token ends on ${when}`)];

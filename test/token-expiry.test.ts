@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { movedClock, until } from "./support/clock.ts";
+import { DEPLOYMENT, deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const METRIC = "gh_runner_github_token_expires_timestamp_seconds";
+
+/** The service with a token that ends so much later, after its first dispatch. */
+async function withTokenFor(t: TestContext, milliseconds: number | undefined, { ask = true } = {}) {
+  const clock = movedClock();
+  const service = await startService(t, {
+    github: { now: clock.now },
+    options: { clock, random: () => 0 },
+    settings: { RETAIN_DAYS: "365" },
+  });
+  const { github, url, log } = service;
+  if (milliseconds !== undefined) github.token(TOKEN, { expiresAt: clock.now() + milliseconds });
+  deploy(github, "pr-1", "abc");
+  if (ask) assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+  return {
+    ...service,
+    clock,
+    warnings: () => log().filter(({ msg }) => String(msg).startsWith("the token in")),
+    metric: async () =>
+      (await send(url, { path: "/metrics" })).text.split("\n").filter((line) => line.startsWith(METRIC)),
+    page: async () => (await send(url, { path: "/" })).text,
+  };
+}
+
+describe("a GitHub token that ends", () => {
+  it("is a metric as GitHub's answers say it, without the token", async (t) => {
+    const { clock, metric } = await withTokenFor(t, 30 * DAY);
+    assert.deepEqual(await metric(), [`${METRIC}{account="GITHUB_TOKEN"} ${(clock.now() + 30 * DAY) / 1000}`]);
+  });
+
+  it("is a line on the page, and a warning there in its last two weeks", async (t) => {
+    const { clock, page } = await withTokenFor(t, 30 * DAY);
+    assert.match(
+      await page(),
+      /The GitHub token ends <time datetime="2026-12-24T12:00:00\.000Z"[^>]*>[^<]*<\/time>\.<\/p>/,
+    );
+    clock.move(17 * DAY);
+    assert.match(await page(), /<strong>The GitHub token ends .*<\/strong> Make a new one, and restart/);
+    clock.move(14 * DAY);
+    assert.match(await page(), /<strong>The GitHub token ended /);
+  });
+
+  it("is one line a day in the log in its last week, whether anything is asked or not", async (t) => {
+    const { clock, warnings, logLines } = await withTokenFor(t, 30 * DAY);
+    clock.move(23 * DAY - 1);
+    assert.equal(warnings().length, 0);
+    clock.move(1);
+    assert.equal(warnings().length, 1);
+    clock.move(12 * HOUR);
+    assert.equal(warnings().length, 1);
+    clock.move(20 * DAY);
+    assert.deepEqual(
+      warnings().map(({ msg, level, account, expires }) => [
+        level,
+        account,
+        expires,
+        /ends in ([^:]+):/.exec(String(msg))?.[1],
+      ]),
+      ["7 days", "6 days", "5 days", "4 days", "3 days", "2 days", "1 day"].map((left) => [
+        "warn",
+        "GITHUB_TOKEN",
+        "2026-12-24T12:00:00.000Z",
+        left,
+      ]),
+    );
+    assert.ok(!logLines.join("").includes(TOKEN));
+  });
+
+  it("is warned of at once when the service first hears of it in its last week, and again when GitHub names another end", async (t) => {
+    const { clock, github, url, warnings } = await withTokenFor(t, 90_000_000);
+    assert.equal(warnings().length, 1);
+    github.token(TOKEN, { expiresAt: clock.now() + 60 * DAY });
+    await notify(url, { application: "pr-1" });
+    clock.move(50 * DAY);
+    assert.equal(warnings().length, 1);
+    clock.move(3 * DAY);
+    assert.equal(warnings().length, 2);
+  });
+
+  it("is nobody's concern when a caller brings it, and unknown before GitHub was asked", async (t) => {
+    const { clock, github, url, metric, page, warnings } = await withTokenFor(t, undefined);
+    const own = "ghp_ofACaller0123456789abcdefABCDEF01";
+    github.token(own, { expiresAt: clock.now() + DAY, repositories: [DEPLOYMENT, TARGET] });
+    assert.equal((await notify(url, { application: "pr-1", github_token: own })).status, 200);
+    await until("its run has ended", () => github.dispatches.length === 2);
+    clock.move(DAY);
+    assert.deepEqual(await metric(), []);
+    assert.doesNotMatch(await page(), /GitHub token/);
+    assert.equal(warnings().length, 0);
+  });
+});
