@@ -44,6 +44,7 @@ export async function runOnce(
   const holdBack = dryRun ? (write: HeldBack) => void heldBack.push(write) : undefined;
   const { gitHub, fetch, secrets, close } = await standalone(config);
   const { github, release } = gitHub.attempt({ token: undefined, name: workflow.name, holdBack });
+  const log = openLog({ level: "silent", secrets });
   const bounds = { run: RUN_ID, workflow: workflow.name, timeout: TIMEOUT, timeoutMs: TIMEOUT_MS };
   try {
     const outcome = await confined(bounds, systemClock, (attempting) =>
@@ -54,7 +55,7 @@ export async function runOnce(
           envOf: () => env,
           keeping: secrets,
           own: [],
-          log: openLog({ level: "silent", secrets }),
+          log,
           clock: systemClock,
           observe: unobserved,
           fetch,
@@ -63,6 +64,7 @@ export async function runOnce(
           seen: { requestId: undefined, dedupeKey: undefined, request: () => {} },
           attempting,
         }),
+        { calls: attempting.calls, facts: {}, log },
       ),
     );
     return { outcome: keptOutcome(outcome, secrets, Object.values(env)), heldBack };

@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { type Context, TransientFailure } from "../src/index.ts";
+import { type Context, type GitHub, PermanentFailure, TransientFailure } from "../src/index.ts";
+import type { Log } from "../src/log.ts";
 import { until } from "./support/clock.ts";
+import { fixedPort } from "./support/process.ts";
 import { workerWith } from "./support/worker.ts";
 
 const MINUTE = 60_000;
@@ -145,5 +147,159 @@ describe("waitFor", () => {
       run?.reason ?? "",
       /^Waiting 500ms for http:\/\/127\.0\.0\.1:\d+\/health failed: the last try was answered 503/,
     );
+  });
+});
+
+describe("a call that the workflow does not await", () => {
+  /** A workflow whose calls of GitHub settle when the test says so, and what the log says. */
+  function scene(t: TestContext, run: Parameters<typeof workerWith>[1], options = {}) {
+    const calls: { event: string; resolve(): void; reject(error: unknown): void }[] = [];
+    const warned: { facts: Record<string, unknown>; message: string }[] = [];
+    const dispatch = (_repository: string, event: string) =>
+      new Promise<void>((resolve, reject) => void calls.push({ event, resolve, reject }));
+    const worker = workerWith(t, run, {
+      options,
+      needs: {
+        github: () => ({ github: { dispatch } as unknown as GitHub, release() {} }),
+        log: {
+          debug() {},
+          info() {},
+          error() {},
+          warn: (facts: Record<string, unknown>, message: string) => void warned.push({ facts, message }),
+        } as unknown as Log,
+      },
+    });
+    /** The warnings about calls. */
+    const named = () =>
+      warned.filter(({ message }) => /did not await these calls/.test(message)).map(({ facts }) => facts.calls);
+    return { ...worker, calls, named };
+  }
+  const refused = () => new PermanentFailure({ tried: "sending", happened: "GitHub answered 422", remedy: "Mend it." });
+
+  it("is awaited before the attempt ends, and named in the log", async (t) => {
+    const { accept, calls, named, store } = scene(t, async ({ github: { dispatch } }) => {
+      void dispatch("acme/shop", "forgotten", {});
+      return { done: true };
+    });
+    const { outcome } = await accept();
+    await until("it has begun", () => calls.length === 1);
+    await until("the log names it", () => named().length === 1);
+    assert.deepEqual(named(), [["github.dispatch acme/shop"]]);
+    assert.equal((await store.get("r1"))?.run.status, "running");
+    calls[0]?.resolve();
+    const run = await outcome;
+    assert.deepEqual([run?.status, run?.outputs], ["success", { done: true }]);
+  });
+
+  it("makes the run fail as it does, once", async (t) => {
+    const { accept, calls } = scene(t, async ({ github: { dispatch } }) => {
+      void dispatch("acme/shop", "forgotten", {});
+      return { done: true };
+    });
+    const { outcome } = await accept();
+    await until("it has begun", () => calls.length === 1);
+    calls[0]?.reject(refused());
+    const run = await outcome;
+    assert.deepEqual([run?.status, run?.kind, run?.outputs], ["failure", "permanent", undefined]);
+    assert.equal(
+      run?.reason,
+      "Sending failed: GitHub answered 422. Mend it. (github.dispatch acme/shop, which was not awaited)",
+    );
+  });
+
+  it("that fails for a passing reason is done again with the next attempt", async (t) => {
+    const { accept, calls, clock, store } = scene(t, async ({ github: { dispatch } }) => void dispatch("a/b", "x", {}));
+    await accept();
+    await until("it has begun", () => calls.length === 1);
+    calls[0]?.reject(blink());
+    await until("the run waits", async () => (await store.get("r1"))?.run.status === "queued");
+    clock.move(6000);
+    await until("it has begun again", () => calls.length === 2);
+    calls[1]?.resolve();
+    await until("the run has ended", async () => (await store.get("r1"))?.run.status === "success");
+  });
+
+  it("may be one of several, of which the later follow on the earlier", async (t) => {
+    const { accept, calls } = scene(t, async ({ github: { dispatch } }) => {
+      void dispatch("acme/shop", "first", {}).then(() => dispatch("acme/shop", "second", {}));
+      return {};
+    });
+    const { outcome } = await accept();
+    for (const at of [0, 1]) {
+      await until("it has begun", () => calls.length === at + 1);
+      calls[at]?.resolve();
+    }
+    assert.equal((await outcome)?.status, "success");
+    assert.deepEqual(
+      calls.map(({ event }) => event),
+      ["first", "second"],
+    );
+  });
+
+  it("is awaited also when the workflow throws, whose reason stays the run's", async (t) => {
+    const { accept, calls, named, store } = scene(t, async ({ github: { dispatch } }) => {
+      await Promise.all([dispatch("acme/shop", "slow", {}), Promise.reject(refused())]);
+    });
+    const { outcome } = await accept();
+    await until("the log names it", () => named().length === 1);
+    assert.equal((await store.get("r1"))?.run.status, "running");
+    calls[0]?.reject(blink());
+    const run = await outcome;
+    assert.deepEqual([run?.status, run?.reason], ["failure", "Sending failed: GitHub answered 422. Mend it."]);
+  });
+
+  it("may be a step, whose result is kept", async (t) => {
+    const { accept, calls, named } = scene(t, async ({ github: { dispatch }, step }) => {
+      void step("send", async () => {
+        await dispatch("acme/shop", "x", {});
+        return "sent";
+      });
+      return {};
+    });
+    const { outcome } = await accept();
+    await until("it has begun", () => calls.length === 1);
+    calls[0]?.resolve();
+    assert.equal((await outcome)?.status, "success");
+    // What the step awaits is the step's.
+    assert.deepEqual(named(), [["step send"]]);
+  });
+
+  it("in a step belongs to the step, which is not completed before, and fails with it", async (t) => {
+    const { accept, calls, named, store } = scene(t, async ({ github: { dispatch }, step }) => {
+      await step("send", () => {
+        void dispatch("acme/shop", "x", {});
+        return "sent";
+      }).catch(() => {});
+      return {};
+    });
+    const { outcome } = await accept();
+    await until("it has begun", () => calls.length === 1);
+    assert.deepEqual((await store.get("r1"))?.steps, []);
+    calls[0]?.reject(refused());
+    assert.equal((await outcome)?.status, "success", "the workflow has caught it");
+    assert.deepEqual(named(), [["github.dispatch acme/shop"]]);
+    assert.match((await store.get("r1"))?.steps[0]?.error ?? "", /422/);
+  });
+
+  it("takes no longer than the attempt may", async (t) => {
+    const { accept, calls, clock } = scene(t, async ({ github: { dispatch } }) => void dispatch("a/b", "x", {}), {
+      timeout: "10s",
+      retry: false,
+    });
+    const { outcome } = await accept();
+    await until("it has begun", () => calls.length === 1);
+    clock.move(10_000);
+    assert.match((await outcome)?.reason ?? "", /took longer than the 10s/);
+  });
+
+  it("may be waitFor", async (t) => {
+    const down = await fixedPort();
+    const { accept } = scene(t, async ({ waitFor }) => {
+      void waitFor(`http://127.0.0.1:${down}/`, { timeout: "500ms" });
+      return {};
+    });
+    const run = await (await accept()).outcome;
+    assert.deepEqual([run?.status, run?.kind], ["queued", "transient"]);
+    assert.match(run?.reason ?? "", /\(waitFor, which was not awaited\)$/);
   });
 });

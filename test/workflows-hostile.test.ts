@@ -61,6 +61,19 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     body: 'void Promise.reject(new Error("nobody listens")); await new Promise(() => {});',
     reason: /threw Error: nobody listens \(outside of what the workflow awaits/,
   },
+  "forgets-a-call": {
+    body: 'void github.request("GET /repos/acme/none" as never); return { fine: true };',
+    reason: /404.* \(github\.request GET \/repos\/acme\/none, which was not awaited\)$/,
+  },
+  "forgets-what-follows-on-a-call": {
+    body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("nobody listens"); });
+    return { fine: true };`,
+    reason: /threw Error: nobody listens \(outside of what the workflow awaits/,
+  },
+  "throws-while-a-call-is-under-way": {
+    body: 'void github.request("GET /repos/acme/none" as never); throw new Error("first");',
+    reason: /^The workflow threw Error: first$/,
+  },
   "throws-in-a-timer": {
     body: 'setTimeout(() => { throw new RangeError("later"); }, 5); await new Promise(() => {});',
     reason: /threw RangeError: later \(outside/,

@@ -195,7 +195,12 @@ function executeConfined(
         return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
       }
     }
-    return execute(workflow, context);
+    const { id: run, workflow: name } = claim.run;
+    return execute(workflow, context, {
+      calls: attempting.calls,
+      facts: { run, workflow: name, attempt: claim.attempt, ...needs.traceIds?.() },
+      log: needs.log,
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../model/clock.ts";
 import type { Outcome } from "../model/run.ts";
+import { type Calls, openCalls } from "./calls.ts";
 import { failedBy } from "./execute.ts";
 
 /** One attempt, as everything that happens in its name finds it: its own code, its timers, its forgotten promises. */
@@ -9,6 +10,7 @@ export type Attempting = {
   readonly workflow: string;
   /** The attempt has ended; whatever still happens in its name has no effect. */
   readonly over: boolean;
+  readonly calls: Calls;
   /** The service is stopping: what has begun may finish, and nothing new begins. */
   readonly stopping: boolean;
   /** Aborts when the attempt is over, or the service is stopping. */
@@ -17,6 +19,10 @@ export type Attempting = {
   stop(): void;
   /** Ends the attempt with this outcome, unless it has ended. Whether it did. */
   end(outcome: Outcome): boolean;
+  /** The same when the calls that have begun are settled. Until then nothing new begins. */
+  fail(outcome: Outcome): boolean;
+  /** It will end, whatever its workflow does. */
+  readonly failing: boolean;
   /** Registers what is done when the attempt is over; it is told whether the workflow was cut off by that. */
   onEnd(work: (cutOff: boolean) => void): void;
   /** Stops an interval when the attempt is over; one that runs until then makes it a failure. */
@@ -44,12 +50,17 @@ export function confined(
     let done = false;
     let intervals: NodeJS.Timeout[] = [];
     let over = false;
+    let failure: Outcome | undefined;
     let stopping = false;
     let abort: AbortController | undefined;
     const cancel = clock.alarm(clock.now() + timeoutMs, () => attempting.end(timedOut(workflow, timeout)));
     const attempting: Attempting = {
       run,
       workflow,
+      calls: openCalls(),
+      get failing() {
+        return failure !== undefined;
+      },
       get over() {
         return over;
       },
@@ -59,7 +70,7 @@ export function confined(
       // Made when it is asked for: few workflows do, and each would pay for it.
       get signal() {
         abort ??= new AbortController();
-        if (over || stopping) abort.abort(over ? OVER : STOPPING);
+        if (over || failure || stopping) abort.abort(stopping ? STOPPING : OVER);
         return abort.signal;
       },
       stop() {
@@ -77,6 +88,13 @@ export function confined(
         abort?.abort(OVER);
         return true;
       },
+      fail(outcome) {
+        if (over) return false;
+        if (!failure) void attempting.calls.rest(() => {}).then(() => attempting.end(outcome));
+        failure ??= outcome;
+        abort?.abort(OVER);
+        return true;
+      },
       onEnd: (ending) => void endings.push(ending),
       keep(interval) {
         if (over) clearInterval(interval);
@@ -88,7 +106,7 @@ export function confined(
       .catch(failedBy)
       .then((outcome) => {
         done = true;
-        attempting.end(outcome);
+        attempting.end(failure ?? outcome);
       });
   });
 }

@@ -8,9 +8,10 @@ import type { Json, Step } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./confined.ts";
+import { warningOfCalls } from "./execute.ts";
 import { type Keeping, keptJson, keptReason } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
-import { mayGoOn } from "./stopping.ts";
+import { refuseWhenOver } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -46,9 +47,11 @@ export type ContextNeeds = {
 export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, needs: ContextNeeds): Context {
   const { store, clock, keeping, own, insist, attempting, seen, observe } = needs;
   const { run, attempt, steps } = claim;
+  const { calls } = attempting;
   const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
   const begun = new Set<string>();
   const facts = { run: run.id, workflow: run.workflow, attempt, ...needs.traceIds?.() };
+  const left = warningOfCalls(needs.log, facts);
   return {
     ...givenOf(workflow, run.input),
     github: until(needs, github),
@@ -61,63 +64,69 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
     get log() {
       return boundedLog(attempting, { log: needs.log, brief: keeping.brief }, facts);
     },
-    async step<Result>(given: string, work: () => Promise<Result> | Result): Promise<Result> {
+    step<Result>(given: string, work: () => Promise<Result> | Result): Promise<Result> {
       const name = keeping.withoutTokens(given, own);
-      requireShort(name, keeping);
-      refuseWhenOver(attempting, `the step ${name}`);
-      const earlier = kept.get(name);
-      if (earlier) return earlier.result as Result;
-      requireNew(begun, name);
-      await endWhenLost(needs, `the step ${name}`);
-      refuseWhenOver(attempting, `the step ${name}`);
-      const startedAt = clock.now();
-      const keep = (end: Pick<Step, "result" | "error">) =>
-        insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
-      try {
-        const result = keeping.withoutTokens(asJson(await observe.step(name, async () => work()), name), own);
-        await keep({ result, error: undefined });
-        return result as Result;
-      } catch (error) {
-        await keep({
-          result: undefined,
-          error: keptReason(error instanceof Error ? error.message : String(error), keeping),
-        });
-        throw error;
-      }
+      return calls.follow(`step ${keeping.brief(name, MAX_SHOWN)}`, stepOf(name, work));
     },
-    waitFor: (url, options) => waitFor(url, options, { clock, attempting, fetch: needs.fetch }),
-    async repeatOf(key, seconds) {
-      // Without its token a key would be that of others, too.
-      if (keeping.withoutTokens(key, own) !== key) return undefined;
-      seen.dedupeKey = key;
-      return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
-    },
+    waitFor: (url, options) =>
+      calls.follow("waitFor", waitFor(url, options, { clock, attempting, fetch: needs.fetch })),
+    repeatOf: (key, seconds) => calls.follow("repeatOf", repeatOf(key, seconds)),
   };
+
+  async function stepOf<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result> {
+    requireShort(name, keeping);
+    refuseWhenOver(attempting, `the step ${name}`);
+    const earlier = kept.get(name);
+    if (earlier) return earlier.result as Result;
+    requireNew(begun, name);
+    await endWhenLost(needs, `the step ${name}`);
+    refuseWhenOver(attempting, `the step ${name}`);
+    const startedAt = clock.now();
+    const keep = (end: Pick<Step, "result" | "error">) =>
+      insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
+    try {
+      const result = keeping.withoutTokens(asJson(await observe.step(name, () => calls.within(work, left)), name), own);
+      await keep({ result, error: undefined });
+      return result as Result;
+    } catch (error) {
+      await keep({
+        result: undefined,
+        error: keptReason(error instanceof Error ? error.message : String(error), keeping),
+      });
+      throw error;
+    }
+  }
+
+  async function repeatOf(key: string, seconds: number): Promise<string | undefined> {
+    // Without its token a key would be that of others, too.
+    if (keeping.withoutTokens(key, own) !== key) return undefined;
+    seen.dedupeKey = key;
+    return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
+  }
 }
 
 /** GitHub until the attempt is over. */
-function until(needs: Pick<ContextNeeds, "attempting" | "holds">, github: GitHub): GitHub {
+function until(needs: Pick<ContextNeeds, "attempting" | "holds" | "keeping">, github: GitHub): GitHub {
+  const { attempting, keeping } = needs;
   const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
     methods.map(([name, method]) => [
       name,
-      async (...given: unknown[]) => {
-        refuseWhenOver(needs.attempting, `github.${name}`);
-        await endWhenLost(needs, `github.${name}`);
-        return method(...given);
+      (...given: unknown[]) => {
+        const call = async () => {
+          refuseWhenOver(attempting, `github.${name}`);
+          await endWhenLost(needs, `github.${name}`);
+          return method(...given);
+        };
+        const about = typeof given[0] === "string" ? ` ${keeping.brief(given[0], MAX_SHOWN)}` : "";
+        return attempting.calls.follow(`github.${name}${about}`, call());
       },
     ]),
   ) as GitHub;
 }
 
-function refuseWhenOver(attempting: Attempting, what: string): void {
-  if (mayGoOn(attempting)) return;
-  throw new PermanentFailure({
-    tried: `beginning ${what} of ${attempting.workflow}`,
-    happened: "the attempt is over",
-    remedy: "Await everything that the workflow starts, and stop when `signal` aborts.",
-  });
-}
+/** Enough of a call to find it by. */
+const MAX_SHOWN = 100;
 
 /** A process that has stood still for long goes on in the middle of an attempt that another has begun anew meanwhile. */
 async function endWhenLost({ attempting, holds }: Pick<ContextNeeds, "attempting" | "holds">, what: string) {

@@ -1,11 +1,47 @@
+import type { Log } from "../log.ts";
 import { isFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/run.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import { type Context, skipReason, type Workflow } from "../model/workflow.ts";
+import type { Calls } from "./calls.ts";
 import { keptJson } from "./kept.ts";
 
-/** Carries one event through a workflow. Never throws: whatever the workflow throws becomes an outcome. */
-export async function execute(workflow: Pick<Workflow, "run">, context: Context): Promise<Outcome> {
+/**
+ * Carries one event through a workflow, and waits for what it has called and not awaited. Never throws: whatever the
+ * workflow throws becomes an outcome.
+ */
+export async function execute(
+  workflow: Pick<Workflow, "run">,
+  context: Context,
+  { calls, facts, log }: { calls: Calls; facts: Readonly<Record<string, unknown>>; log: Pick<Log, "warn"> },
+): Promise<Outcome> {
+  const outcome = await executed(workflow, context);
+  const [failed, ...more] = await calls.rest(warningOfCalls(log, facts));
+  if (!failed) return outcome;
+  if (outcome.status !== "failure") return withRemark(failedBy(failed.error), `${failed.what}, which was not awaited`);
+  for (const { what, error } of [failed, ...more]) {
+    log.warn({ ...facts, call: what, err: error }, "a call that the workflow did not await has failed, too");
+  }
+  return outcome;
+}
+
+/** Says in the log which calls were not awaited. */
+export function warningOfCalls(log: Pick<Log, "warn">, facts: Readonly<Record<string, unknown>>) {
+  return (calls: readonly string[]): void =>
+    log.warn(
+      { ...facts, calls: calls.slice(0, MAX_CALLS), count: calls.length },
+      "the workflow did not await these calls: the service waits for them, and their failure is the run's",
+    );
+}
+
+const MAX_CALLS = 10;
+
+/** The outcome with where it comes from behind its reason. */
+export function withRemark(outcome: Outcome, remark: string): Outcome {
+  return outcome.status === "failure" ? { ...outcome, reason: `${outcome.reason} (${remark})` } : outcome;
+}
+
+async function executed(workflow: Pick<Workflow, "run">, context: Context): Promise<Outcome> {
   try {
     const result = await workflow.run(context);
     const reason = skipReason(result);

@@ -1,8 +1,7 @@
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import type { Log } from "../log.ts";
-import type { Outcome } from "../model/run.ts";
 import { type Attempting, currentAttempt } from "./confined.ts";
-import { failedBy } from "./execute.ts";
+import { failedBy, withRemark } from "./execute.ts";
 import type { Keeping } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
 
@@ -116,7 +115,7 @@ function stray(error: unknown, event: "uncaughtException" | "unhandledRejection"
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);
   }
-  if (attempting.end(outside(failedBy(error)))) return;
+  if (attempting.fail(withRemark(failedBy(error), OUTSIDE))) return;
   const count = (strays.get(attempting) ?? 0) + 1;
   strays.set(attempting, count);
   if (count > MAX_STRAYS) return;
@@ -124,11 +123,4 @@ function stray(error: unknown, event: "uncaughtException" | "unhandledRejection"
   log.warn({ run, workflow, err: error }, "code that a run has left behind threw; the run had ended before");
 }
 
-function outside(outcome: Outcome): Outcome {
-  return outcome.status === "failure"
-    ? {
-        ...outcome,
-        reason: `${outcome.reason} (outside of what the workflow awaits: in a timer or a forgotten promise)`,
-      }
-    : outcome;
-}
+const OUTSIDE = "outside of what the workflow awaits: in a timer or a forgotten promise";

@@ -1,3 +1,4 @@
+import { PermanentFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/run.ts";
 import type { Attempting } from "./confined.ts";
 
@@ -41,7 +42,17 @@ export function orderlyStop(): Stopping {
 /** Whether an attempt may begin something new. While the service is stopping, asking is what ends it. */
 export function mayGoOn(attempting: Attempting): boolean {
   if (attempting.stopping) attempting.end(STOPPED);
-  return !attempting.over;
+  return !attempting.over && !attempting.failing;
+}
+
+/** @throws PermanentFailure when an attempt may not begin this any more. */
+export function refuseWhenOver(attempting: Attempting, what: string): void {
+  if (mayGoOn(attempting)) return;
+  throw new PermanentFailure({
+    tried: `beginning ${what} of ${attempting.workflow}`,
+    happened: "the attempt is over",
+    remedy: "Await everything that the workflow starts, and stop when `signal` aborts.",
+  });
 }
 
 export const STOPPED_REASON = "The service was stopped before the attempt ended.";

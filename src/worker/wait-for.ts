@@ -4,6 +4,7 @@ import { millisecondsOf } from "../model/duration.ts";
 import { PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
 import type { Attempting } from "./confined.ts";
+import { refuseWhenOver } from "./stopping.ts";
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
@@ -23,7 +24,7 @@ export async function waitFor(
   const end = clock.now() + millisecondsOf(timeout);
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
     const answer = await ask(fetch, url, attempting.signal);
-    attempting.signal.throwIfAborted();
+    refuseWhenOver(attempting, "another try of waitFor");
     if (typeof answer !== "string" && until(answer)) return;
     if (clock.now() + pause > end) {
       throw new TransientFailure({
@@ -33,6 +34,7 @@ export async function waitFor(
       });
     }
     await pauseUntil(clock.now() + pause, clock, attempting.signal);
+    refuseWhenOver(attempting, "another try of waitFor");
   }
 }
 
@@ -55,7 +57,6 @@ async function pauseUntil(at: number, clock: Clock, signal: AbortSignal): Promis
   await promise;
   signal.removeEventListener("abort", stop);
   cancel();
-  signal.throwIfAborted();
 }
 
 /** The answer, or in a word why there was none. */

@@ -1,0 +1,64 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** What a workflow has called that has not settled yet: its requests, steps and waits. None of it is left behind. */
+export type Calls = {
+  /** Follows a call until it settles, as one of the step in which it is made. The promise to hand to the workflow. */
+  follow<T>(what: string, call: Promise<T>): Promise<T>;
+  /**
+   * Waits for the calls that have not settled, and for those that follow on them.
+   * @param left is told which those are, if there are any.
+   * @returns those that failed.
+   */
+  rest(left: Left): Promise<readonly FailedCall[]>;
+  /** Does the work of a step, and waits for what it has called. Fails as the work does, or as the first call that failed. */
+  within<T>(work: () => Promise<T> | T, left: Left): Promise<T>;
+};
+
+type Left = (calls: readonly string[]) => void;
+type FailedCall = { readonly what: string; readonly error: unknown };
+
+type Scope = { readonly pending: Map<Promise<unknown>, string>; readonly attempt: unknown; closed: boolean };
+
+/** The step in which the present code runs. */
+const steps = new AsyncLocalStorage<Scope>();
+
+export function openCalls(): Calls {
+  const attempt: Scope = { pending: new Map(), attempt: undefined, closed: false };
+  return {
+    follow(what, call) {
+      const step = steps.getStore();
+      const { pending } = step?.attempt === attempt && !step.closed ? step : attempt;
+      // A promise of its own: a rejection of it that the workflow does not handle is still noticed as such.
+      const followed = call.finally(() => pending.delete(followed));
+      pending.set(followed, what);
+      return followed;
+    },
+    rest: (left) => restOf(attempt, left),
+    async within(work, left) {
+      const step: Scope = { pending: new Map(), attempt, closed: false };
+      const [result] = await Promise.allSettled([steps.run(step, async () => work())]);
+      const [failed] = await restOf(step, left);
+      if (result.status === "rejected") throw result.reason;
+      if (failed) throw failed.error;
+      return result.value;
+    },
+  };
+}
+
+async function restOf(scope: Scope, left: Left): Promise<readonly FailedCall[]> {
+  const { pending } = scope;
+  const failed: FailedCall[] = [];
+  if (pending.size > 0) left([...pending.values()]);
+  while (pending.size > 0) {
+    const all = [...pending];
+    const results = await Promise.allSettled(all.map(([call]) => call));
+    for (const [at, result] of results.entries()) {
+      if (result.status === "rejected") failed.push({ what: all[at]?.[1] ?? "", error: result.reason });
+    }
+    // What the workflow does with a result may be another call.
+    await nextTurn();
+  }
+  scope.closed = true;
+  return failed;
+}
