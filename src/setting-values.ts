@@ -95,11 +95,14 @@ export function headerList(text: string): Readonly<Record<string, string>> {
   const pairs = text.split(",").map((pair) => {
     const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)=([\x21-\x7e]*)\s*$/.exec(pair) ?? [];
     if (name === undefined || value === undefined) throw new Error("expected name=value, with commas in between");
+    let text: string;
     try {
-      return [name, decodeURIComponent(value)] as const;
+      text = decodeURIComponent(value);
     } catch {
       throw new Error(`the value of ${name} is not percent-encoded`);
     }
+    if (!/^[\t\x20-\x7e]*$/.test(text)) throw new Error(`the value of ${name} holds a character that no header has`);
+    return [name, text] as const;
   });
   return Object.fromEntries(pairs);
 }

@@ -81,6 +81,12 @@ describe("an address that begins with http", () => {
     assert.deepEqual([check?.status, check?.remedy], ["warning", "Use https: in that setting."]);
   });
 
+  it("of a collector is not used with a header that could never be sent", () => {
+    const problem = /OTEL_EXPORTER_OTLP_HEADERS: the value of x-key holds a character that no header has/;
+    assert.throws(() => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret%0A0123" }), problem);
+    assert.doesNotThrow(() => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b,other=%3D" }));
+  });
+
   it("is not warned of on this machine, nor one that begins with https", async (t) => {
     for (const host of ["localhost:9", "127.0.0.1:9", "127.1.2.3:9", "[::1]:9", "a.localhost"]) {
       assert.deepEqual(await warned(t, { GITHUB_API_URL: `http://${host}/api/v3`, NOTIFY_URL: `http://${host}/` }), []);

@@ -223,7 +223,7 @@ describe("a trace", () => {
     const claim = { run, attempt: 1, owner: "test", steps: [] };
     const ask = async () => observer.request?.("GET /user", async () => ({ status: 200 }));
     const attempt = observer.attempt?.(claim, async () => {
-      await Promise.all([observer.step?.("one", ask), observer.step?.("two", ask)]);
+      await Promise.all([observer.step?.("one", ask), observer.step?.("two with a secret", ask)]);
       return observer.step?.("three", () => Promise.reject(new Error("a secret went wrong"))) as never;
     });
     await assert.rejects(async () => attempt, /a secret went wrong/);
@@ -231,7 +231,7 @@ describe("a trace", () => {
     const spans = spansAt(collector);
     const [whole] = spans.filter(({ name }) => name === "attempt");
     const steps = childrenOf(spans, whole);
-    assert.deepEqual(steps.map(({ name }) => name).sort(), ["step one", "step three", "step two"]);
+    assert.deepEqual(steps.map(({ name }) => name).sort(), ["step one", "step three", "step two with a ***"]);
     for (const step of steps.filter(({ name }) => name !== "step three")) {
       assert.deepEqual(
         childrenOf(spans, step).map(({ name }) => name),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
@@ -187,5 +188,31 @@ describe("github.runWorkflow", () => {
       github.runWorkflow("acme/shop", "tests.yml", { ref: "none" }),
       failed(/^Starting the workflow tests\.yml of acme\/shop at none failed: .*No ref found for: none/),
     );
+  });
+});
+
+describe("what GitHub is asked for by a workflow of yours", () => {
+  it("is never explained with a setting of environment-ready", async (t) => {
+    const { github, server } = await gitHub(t);
+    server.repository("acme/shop").put("folder/a.md", "x");
+    const ASKED: Record<string, [() => Promise<unknown>, RegExp]> = {
+      "no event type": [() => github.dispatch("acme/shop", "", {}), /Use an event type of 1 to 100 characters\.$/],
+      "a folder": [() => github.readFile("acme/shop", "folder"), /Name the path of a file\.$/],
+      "no such ref": [
+        () => github.readFile("acme/shop", "docs/a.md", { ref: "none" }),
+        /Check that none is a branch, tag or commit of acme\/shop\.$/,
+      ],
+    };
+    for (const [what, [ask, remedy]] of Object.entries(ASKED)) {
+      await assert.rejects(ask(), failed(remedy), what);
+    }
+    // The doctor, whose subject the settings are, is in checks/.
+    for (const file of readdirSync(new URL("../src/github/", import.meta.url)).filter((name) => name.endsWith(".ts"))) {
+      const text = readFileSync(new URL(`../src/github/${file}`, import.meta.url), "utf8").replace(
+        /\/\*\*.*?\*\//gs,
+        "",
+      );
+      assert.doesNotMatch(text, /EVENT_TYPE\b(?!_)|VALUES_PATHS|DEPLOYMENT_RE|TARGET_REPO|TAG_KEY|VERIFY_COMMIT/, file);
+    }
   });
 });

@@ -61,7 +61,7 @@ export function openTracing({ store, scrub, now, ...needs }: TracingNeeds): Trac
       "gh_runner.workflow": run.workflow,
       "gh_runner.status": run.status,
       "gh_runner.attempts": run.attempts,
-      ...(run.group === undefined ? {} : { "gh_runner.group": run.group }),
+      ...(run.group === undefined ? {} : { "gh_runner.group": scrub(run.group) }),
       ...(run.supersededBy === undefined ? {} : { "gh_runner.superseded_by": run.supersededBy }),
     };
     const span = tracer.startSpan(`run ${run.workflow}`, { startTime: since, attributes }, below(parent));
@@ -90,7 +90,7 @@ export function openTracing({ store, scrub, now, ...needs }: TracingNeeds): Trac
           return result;
         });
       },
-      step: (name, work) => within(tracer.startSpan(`step ${name}`, {}, here()), work),
+      step: (name, work) => within(tracer.startSpan(`step ${scrub(name)}`, {}, here()), work),
       request(route, send) {
         const [method = "", template = ""] = route.split(" ");
         const attributes = { "http.request.method": method, "url.template": template };
