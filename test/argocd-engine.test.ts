@@ -4,12 +4,14 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { APPLICATIONS, REVISION } from "./support/applications.ts";
 import { until } from "./support/clock.ts";
 import { objectsIn } from "./support/kubectl.ts";
 import { peer } from "./support/peers.ts";
+import { eventually } from "./support/process.ts";
 import { DEPLOYMENT, deploy, startService } from "./support/service.ts";
 
 const FILE = fileURLToPath(new URL("../deploy/argocd/argocd-notifications-cm.yaml", import.meta.url));
@@ -143,4 +145,67 @@ describe("ArgoCD's notifications-engine, with our ConfigMap", () => {
       ])) ?? [];
     if (answer) assert.match(answer.error ?? "", /error code 405 : .*the key under `webhook`/);
   });
+});
+
+/** The engine's controller, as ArgoCD runs it with --processors-count, on applications that the test changes. */
+function startController(t: TestContext, configMap: Record<string, string>, processors: number) {
+  const program = peer(t, "notifications-engine");
+  if (program === undefined) return undefined;
+  const child = spawn(program, { stdio: ["pipe", "pipe", "ignore"] });
+  t.after(() => void child.kill("SIGKILL"));
+  const events: string[] = [];
+  createInterface(child.stdout).on("line", (line) => events.push(JSON.parse(line).join(" ")));
+  const tell = (line: unknown) => void child.stdin.write(`${JSON.stringify(line)}\n`);
+  tell({ configMap, secret: {}, processors });
+
+  return {
+    /** Sets the state of an application; resolves when the controller has it, or has also looked at it. */
+    async set(name: string, phase: string, revision: string, until: "applied" | "processed") {
+      const annotations = { "notifications.argoproj.io/subscribe.on-environment-ready.gh-runner": "" };
+      const { metadata, status, ...rest } = READY as { metadata: object; status: object };
+      const operationState = { phase, syncResult: { revision } };
+      tell({ ...rest, metadata: { ...metadata, name, annotations }, status: { ...status, operationState } });
+      const event = [until, name, phase, revision].join(" ");
+      await eventually(event, 20_000, () => events.includes(event));
+    },
+  };
+}
+
+describe("ArgoCD's notifications controller, while it waits for an answer", () => {
+  for (const { processors, sent } of [
+    { processors: 1, sent: ["pr-1 a", "pr-2 a", "pr-1 b", "pr-3 a"] },
+    { processors: 5, sent: ["pr-1 a", "pr-2 a", "pr-1 b", "pr-2 b", "pr-3 a"] },
+  ]) {
+    const what = sent.includes("pr-2 b") ? "sends" : "never sends";
+    it(`${what} another application's short sync, with --processors-count ${processors}`, async (t) => {
+      const got: string[] = [];
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const server = createServer(async (request, response) => {
+        const { application, revision } = JSON.parse((await request.setEncoding("utf8").toArray()).join(""));
+        got.push(`${application} ${revision}`);
+        if (got.at(-1) === "pr-1 b") await held;
+        response.writeHead(202).end();
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      t.after(() => server.close().closeAllConnections());
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const controller = startController(t, shippedFor(url), processors);
+      if (!controller) return;
+
+      for (const name of ["pr-1", "pr-2"]) await controller.set(name, "Succeeded", "a", "processed");
+      await controller.set("pr-1", "Running", "a", "processed");
+      await controller.set("pr-1", "Succeeded", "b", "applied");
+      await eventually("its answer is waited for", 20_000, () => got.includes("pr-1 b"));
+      const looks = processors > 1 ? "processed" : "applied";
+      await controller.set("pr-2", "Running", "a", looks);
+      await controller.set("pr-2", "Succeeded", "b", looks);
+      release();
+      // Its turn comes after all that was queued before.
+      await controller.set("pr-3", "Succeeded", "a", "processed");
+      assert.deepEqual(got, sent);
+    });
+  }
 });

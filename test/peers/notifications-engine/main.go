@@ -20,6 +20,8 @@ type question struct {
 	Trigger      string            `json:"trigger"`
 	Service      string            `json:"service"`
 	Applications []map[string]any  `json:"applications"`
+	// Runs the controller instead, with as many processors; applications then follow the question.
+	Processors int `json:"processors"`
 }
 
 type answer struct {
@@ -32,7 +34,8 @@ type answer struct {
 
 func main() {
 	var asked question
-	must(json.NewDecoder(os.Stdin).Decode(&asked))
+	input := json.NewDecoder(os.Stdin)
+	must(input.Decode(&asked))
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
 	log.SetLevel(log.WarnLevel)
@@ -48,6 +51,10 @@ func main() {
 	})
 	must(err)
 
+	if asked.Processors > 0 {
+		watchApplications(engine, asked.Processors, input)
+		return
+	}
 	answers := []answer{}
 	for _, app := range asked.Applications {
 		one := answer{}
