@@ -23,10 +23,10 @@ export type Ask = (
 ) => Promise<Answer>;
 
 /** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
-export type MakeRoom = (attempted: Attempted) => Promise<void>;
+type MakeRoom = (attempted: Attempted) => Promise<void>;
 
 /** Looks after each delay of the quick retries, until there is something. */
-export type LookAgain = <T>(look: () => Promise<T | undefined>) => Promise<T | undefined>;
+type LookAgain = <T>(look: () => Promise<T | undefined>) => Promise<T | undefined>;
 
 /** Resolves after so many milliseconds; tests move their own clock. */
 export type Wait = (milliseconds: number) => Promise<void>;

@@ -135,20 +135,21 @@ export function environmentReady(given: EnvironmentReadyOptions) {
 }
 
 /** GitHub, with failures that name the setting or field which holds what is wrong. */
-function namingSettings(
-  { firstFile, hasCommit, dispatch }: GitHub,
-  justPushed: boolean,
-): Pick<GitHub, "firstFile" | "hasCommit" | "dispatch"> {
-  const named = (error: unknown): never => {
-    const { facts: given, http } = error as PermanentFailure;
-    if (given?.about === undefined) throw error;
-    const facts = { ...given, remedy: `${given.remedy} ${WHERE[given.about]}` };
-    throw given.about === "ref" ? notFound(facts, justPushed) : new PermanentFailure(facts, http);
+function namingSettings(github: GitHub, justPushed: boolean): Pick<GitHub, "firstFile" | "hasCommit" | "dispatch"> {
+  const naming = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      const { facts: given, http } = error as PermanentFailure;
+      if (given?.about === undefined) throw error;
+      const facts = { ...given, remedy: `${given.remedy} ${WHERE[given.about]}` };
+      throw given.about === "ref" ? notFound(facts, justPushed) : new PermanentFailure(facts, http);
+    }
   };
   return {
-    hasCommit,
-    firstFile: (...file) => firstFile(...file).catch(named),
-    dispatch: (...event) => dispatch(...event).catch(named),
+    hasCommit: (...commit) => github.hasCommit(...commit),
+    firstFile: (...file) => naming(() => github.firstFile(...file)),
+    dispatch: (...event) => naming(() => github.dispatch(...event)),
   };
 }
 
