@@ -24,10 +24,10 @@ import { openObservers } from "./observing.ts";
 import { openStore } from "./open-store.ts";
 import { rejectedRequests } from "./rejected-requests.ts";
 import { repeatedRecords } from "./repeated-records.ts";
-import { knownSecrets } from "./secrets.ts";
+import { knownSecrets, type Secrets, scrubbed } from "./secrets.ts";
 import { listen, SERVER_LIMITS, type ServerLimits } from "./server.ts";
 import { secretLines } from "./setting-values.ts";
-import { gitHubSettings, plainHttp, secretsIn, shortSecrets } from "./settings.ts";
+import { defaultRepositories, gitHubSettings, plainHttp, repositories, secretsIn, shortSecrets } from "./settings.ts";
 import { VERSION } from "./version.ts";
 import { guardProcess } from "./worker/process-guard.ts";
 import { startWorker } from "./worker/worker.ts";
@@ -68,20 +68,25 @@ export type RunningApp = {
 /** The composition root: opens everything, wires it together, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const stack = closingStack();
+  const secrets = knownSecrets(secretsIn(config));
   try {
-    return await openApp(config, options, stack);
+    return await openApp(config, options, secrets, stack);
   } catch (error) {
     // Runs that wait are taken up before there is an address: they end in an orderly way, too.
     await stack.close();
-    throw error;
+    throw scrubbed(error, secrets.scrub);
   }
 }
 
-async function openApp(config: Config, options: AppOptions, { onClose, close }: ClosingStack): Promise<RunningApp> {
+async function openApp(
+  config: Config,
+  options: AppOptions,
+  secrets: Secrets,
+  { onClose, close }: ClosingStack,
+): Promise<RunningApp> {
   const { clock = systemClock, random = Math.random } = options;
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
 
-  const secrets = knownSecrets(secretsIn(config));
   const { workflows, fileOf, variables, warnings } = await workflowsOf(config, {
     onClose,
     more: options.workflows,
@@ -270,6 +275,9 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
   // Pages that are open would hold up the server's closing.
   onClose("the pages that are open", live.close);
 
+  const declared = Object.keys(variables);
+  for (const { name, warning } of config.nearSettings) if (!declared.includes(name)) log.warn(warning);
+  for (const warning of defaultRepositories(config)) log.warn(warning);
   if (config.authTokens.length === 0) {
     log.warn("AUTH_TOKENS is not set: everybody who can reach this service can start runs");
   }
@@ -284,7 +292,14 @@ async function openApp(config: Config, options: AppOptions, { onClose, close }: 
   log.info(gitHub.aboutLimits);
   const proxy = proxyFor(config.githubApiUrl, config);
   log.info(
-    { url: server.url, version: VERSION, github: config.githubApiUrl, ...(proxy ? { proxy } : {}) },
+    {
+      url: server.url,
+      listening: server.address,
+      version: VERSION,
+      github: config.githubApiUrl,
+      ...repositories(config),
+      ...(proxy ? { proxy } : {}),
+    },
     "gh-runner is ready",
   );
   return { url: server.url, start, close };

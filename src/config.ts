@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { nearestName } from "./model/nearest-name.ts";
 import { appPrivateKey } from "./private-key.ts";
+import { knownSecrets } from "./secrets.ts";
 import {
   appId,
   baseUrl,
@@ -97,6 +99,7 @@ const SETTINGS = {
     "GITHUB_APP_PRIVATE_KEY",
     "Private key of that App: PEM, PKCS#1 or PKCS#8, with line breaks or `\\n` in their place, or all of it in base64.",
     (text) => (text === "" ? undefined : appPrivateKey(text)),
+    { mayBeQuoted: true },
   ),
   deploymentRef: setting(
     "DEPLOYMENT_REF",
@@ -251,12 +254,19 @@ type GitHubApp = {
 
 export type Config = Omit<Values<typeof SETTINGS>, "githubAppId" | "githubAppPrivateKey"> & {
   readonly githubApp: GitHubApp | undefined;
+  /** Which of the two repositories are only the defaults. */
+  readonly defaults: { readonly targetRepo: boolean; readonly deploymentRepo: boolean };
+  /** Variables that are no settings, and have nearly the names of some. */
+  readonly nearSettings: readonly NearSetting[];
   /**
    * A variable that a workflow declares, or what the file holds that `{name}_FILE` names; undefined when it is not set.
    * @throws Error when the file cannot be read.
    */
   readonly variable: (name: string) => string | undefined;
 };
+
+/** A variable and what is probably wrong with its name. */
+type NearSetting = { readonly name: string; readonly warning: string };
 
 /** Settings that cannot be used; the message names all of them and what to do. */
 export class ConfigError extends Error {
@@ -290,6 +300,11 @@ export function inspectConfig(environment: Environment = process.env): {
     config: {
       ...others,
       githubApp: id && privateKey ? { id, privateKey } : undefined,
+      defaults: {
+        targetRepo: !textOf(environment, SETTINGS.targetRepo.name),
+        deploymentRepo: !textOf(environment, SETTINGS.deploymentRepo.name),
+      },
+      nearSettings: nearSettings(environment),
       variable: (name) => secretText(environment, name) || undefined,
     },
     problems: [...problems, ...credentialProblems(environment)],
@@ -298,7 +313,7 @@ export function inspectConfig(environment: Environment = process.env): {
 
 /** What is wrong with settings that are right each by itself. */
 function credentialProblems(environment: Environment): string[] {
-  const isSet = (name: string) => Boolean(environment[name] || environment[`${name}_FILE`]);
+  const isSet = (name: string) => Boolean(textOf(environment, name) || textOf(environment, `${name}_FILE`));
   const [hasId, hasKey] = [isSet("GITHUB_APP_ID"), isSet("GITHUB_APP_PRIVATE_KEY")];
   if (hasId && !hasKey) return ["GITHUB_APP_PRIVATE_KEY: is missing; GITHUB_APP_ID needs it"];
   if (hasKey && !hasId) return ["GITHUB_APP_ID: is missing; GITHUB_APP_PRIVATE_KEY needs it"];
@@ -323,18 +338,69 @@ function readSettings<Settings extends Readonly<Record<string, Setting<unknown>>
   environment: Environment,
 ): { values: Values<Settings>; problems: readonly string[] } {
   const problems: string[] = [];
-  const entries = Object.entries(settings).map(([key, { name, fallback, parse, isSecret, emptyCounts, aliases }]) => {
+  const entries = Object.entries(settings).map(([key, setting]) => {
+    const { name, fallback, parse, isSecret, emptyCounts, aliases } = setting;
     try {
-      const alias = aliases.find((each) => environment[each]);
-      const given = alias ? environment[alias] : isSecret ? secretText(environment, name) : environment[name];
-      return [key, parse(given === undefined || (given === "" && !emptyCounts) ? fallback : given)];
+      const alias = aliases.find((each) => textOf(environment, each));
+      const text = isSecret && !alias ? secretText(environment, name) : textOf(environment, alias ?? name);
+      if (text !== undefined && !setting.mayBeQuoted && IN_QUOTES.test(text)) throw new Error(QUOTED);
+      return [key, parse(text === undefined || (text === "" && !emptyCounts) ? fallback : text)];
     } catch (problem) {
       problems.push(`${name}: ${(problem as Error).message}`);
       return [key, parse(fallback)];
     }
   });
-  return { values: Object.fromEntries(entries), problems };
+  return { values: Object.fromEntries(entries), problems: withoutSecrets(problems, settings, environment) };
 }
+
+/** Around all of it. A shell takes them away; `docker run --env-file`, a Kubernetes Secret and systemd may not. */
+const IN_QUOTES = /^(["'`]).*\1$/s;
+
+const QUOTED = "is in quotation marks, which count as part of it: remove them";
+
+/** Values that came in the wrong setting are repeated in what is wrong with it, and may be secrets. */
+function withoutSecrets(
+  problems: readonly string[],
+  settings: Readonly<Record<string, Setting<unknown>>>,
+  environment: Environment,
+): readonly string[] {
+  if (problems.length === 0) return problems;
+  const secrets = Object.values(settings).flatMap(({ name, isSecret }) => {
+    const text = isSecret ? (textOf(environment, name) ?? "") : "";
+    return [text, ...text.split(",").map((each) => each.trim())];
+  });
+  const { brief } = knownSecrets(secrets);
+  return problems.map((problem) => brief(problem.replace(OPAQUE, "***"), MAX_PROBLEM_CHARACTERS));
+}
+
+/** No name is so long without a dot or a slash. Tokens are, and the lines of a private key, which may have slashes. */
+const OPAQUE = /(?<=, got ".*)(?:(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*\d)[\w+/=-]{48,}|[\w+=-]{32,})/gs;
+
+const MAX_PROBLEM_CHARACTERS = 1000;
+
+/** Without white space around it: a line break at its end, or the carriage return of a file of Windows, is nobody's. */
+function textOf(environment: Environment, name: string): string | undefined {
+  return environment[name]?.trim();
+}
+
+function nearSettings(environment: Environment): readonly NearSetting[] {
+  const all: readonly Setting<unknown>[] = [...Object.values(SETTINGS), ...Object.values(CLIENT_SETTINGS)];
+  const files = all.flatMap(({ name, isSecret }) => (isSecret ? `${name}_FILE` : []));
+  const known = [...all.flatMap(({ name, aliases }) => [name, ...aliases]), ...files];
+  return Object.keys(environment).flatMap((name) => {
+    if (known.includes(name) || !/^[A-Z][A-Z0-9_]+$/.test(name) || OTHERS.test(name) || !textOf(environment, name)) {
+      return [];
+    }
+    const setting = all.find((each) => name === `${each.name}_FILE`)?.name;
+    if (setting) return { name, warning: `${name} is set, but ${setting} cannot be given as a file: set ${setting}` };
+    const meant = nearestName(name, known, name.length < 8 ? 1 : 2);
+    return meant ? { name, warning: `${name} is set, and there is no such setting: is ${meant} meant?` } : [];
+  });
+}
+
+/** Proxies of other programs; Node, npm and GitHub Actions; what Kubernetes sets for each Service. */
+const OTHERS =
+  /^(?:ALL_PROXY|FTP_PROXY|RSYNC_PROXY|NODE_.*|NPM_.*|GITHUB_(?:ACTION|ACTOR|BASE|ENV|EVENT|GRAPHQL|HEAD|JOB|OUTPUT|PATH|REF|REPOSITORY|RETENTION|RUN|SERVER|SHA|STATE|STEP|TRIGGERING|WORKFLOW|WORKSPACE).*|.*_SERVICE_(?:HOST|PORT(?:_.*)?)|.+_PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?)$/;
 
 /** The text of docs/configuration.md. */
 export function configurationReference(): string {
@@ -374,6 +440,8 @@ type Setting<T> = {
   parse(text: string): T;
   isSecret: boolean;
   emptyCounts: boolean;
+  /** It is found inside of quotation marks, too. */
+  mayBeQuoted: boolean;
   /** Other names, which win. */
   aliases: readonly string[];
 };
@@ -385,22 +453,29 @@ function setting<T>(
   parse: (text: string) => T,
   { emptyCounts = false, aliases = [] }: { emptyCounts?: boolean; aliases?: readonly string[] } = {},
 ): Setting<T> {
-  return { name, fallback, about, parse, isSecret: false, emptyCounts, aliases };
+  return { name, fallback, about, parse, isSecret: false, emptyCounts, mayBeQuoted: false, aliases };
 }
 
 function secret<T>(
   name: string,
   about: string,
   parse: (text: string) => T,
-  { aliases = [] }: { aliases?: readonly string[] } = {},
+  { aliases = [], mayBeQuoted = false }: { aliases?: readonly string[]; mayBeQuoted?: boolean } = {},
 ): Setting<T> {
-  return { name, fallback: "", about, parse, isSecret: true, emptyCounts: false, aliases };
+  return { name, fallback: "", about, parse, isSecret: true, emptyCounts: false, mayBeQuoted, aliases };
 }
 
 function secretText(environment: Environment, name: string): string | undefined {
-  const file = environment[`${name}_FILE`];
-  if (!file) return environment[name];
-  if (environment[name]) throw new Error(`set either ${name} or ${name}_FILE, not both`);
+  const file = textOf(environment, `${name}_FILE`);
+  const given = textOf(environment, name);
+  if (!file) return given;
+  if (given) throw new Error(`set either ${name} or ${name}_FILE, not both`);
+  // What is no path may be the secret itself: neither it nor the system's error, which repeats it, is shown.
+  if (!existsSync(file)) {
+    throw new Error(
+      `${name}_FILE names no file that exists. Its value is not shown, since it may be the secret itself: give it the path of a file, or set ${name}`,
+    );
+  }
   let text: string;
   try {
     text = readFileSync(file, "utf8").trim();

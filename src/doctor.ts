@@ -5,7 +5,7 @@ import { ofOwnAccounts } from "./github/open-github.ts";
 import { proxyFor } from "./github/proxy.ts";
 import { type Check, ok, problem, warning } from "./model/check.ts";
 import { storedPauses } from "./open-store.ts";
-import { plainHttp } from "./settings.ts";
+import { defaultRepositories, plainHttp, repositories } from "./settings.ts";
 import { standalone } from "./standalone.ts";
 
 /**
@@ -19,9 +19,13 @@ export async function checkSettings(environment?: Readonly<Record<string, string
   const settings = [
     ...problems.map((text) => problem("settings", text, `Correct ${nameIn(text)}: docs/configuration.md.`)),
     ...(problems.length === 0 ? [ok("settings", "all can be used")] : []),
+    ...config.nearSettings.map((near) =>
+      warning("settings", near.warning, "Rename it, or leave it as it is if a workflow reads it."),
+    ),
   ];
   if (NEEDED_TO_ASK.some((name) => wrong.has(name))) return settings;
 
+  const isSure = !wrong.has("DEPLOYMENT_REPO") && !wrong.has("TARGET_REPO");
   const proxy = proxyFor(config.githubApiUrl, config);
   const { gitHub, secrets, close } = await standalone(config, { timeoutMs: ANSWER_MS, retriesMs: [] });
   const { scrub } = secrets;
@@ -38,11 +42,26 @@ export async function checkSettings(environment?: Readonly<Record<string, string
     });
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
-    const all = [...settings, ...plain, ok("proxy", proxy ?? "none: GitHub is asked directly"), ...found, ...stored];
+    const all = [
+      ...settings,
+      ...(isSure ? [repositoryCheck(config)] : []),
+      ...plain,
+      ok("proxy", proxy ?? "none: GitHub is asked directly"),
+      ...found,
+      ...stored,
+    ];
     return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
   } finally {
     await close();
   }
+}
+
+function repositoryCheck(config: Config): Check {
+  const { target, deployment } = repositories(config);
+  const message = `events go to ${target}, values files come from ${deployment}`;
+  const remedies = defaultRepositories(config);
+  if (remedies.length === 0) return ok("repositories", message);
+  return warning("repositories", message, `${remedies.join("; ")}. Set it, even to that.`);
 }
 
 const STORE = ["DATA_DIR", "DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_SCHEMA"];

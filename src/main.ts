@@ -3,11 +3,13 @@ import "./oldest-node.ts";
 import { Command, Option } from "commander";
 import { CommandError } from "./cli/command-error.ts";
 import { RUN_STATUSES } from "./model/run.ts";
+import { withoutShapes } from "./secrets.ts";
 import { VERSION } from "./version.ts";
 
 const program = new Command("gh-runner")
   .description("Runs small GitHub workflows as TypeScript functions on your own infrastructure.")
-  .version(VERSION, "-v, --version");
+  .version(VERSION, "-v, --version")
+  .configureOutput({ outputError: (text, write) => write(withoutShapes(text)) });
 
 const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
 
@@ -137,7 +139,8 @@ runs
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommandError)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  const { name, message, stack } = error as Error;
+  const isForUsers = error instanceof CommandError || name === "ConfigError";
+  process.stderr.write(`${withoutShapes(isForUsers ? message : (stack ?? String(error)))}\n`);
   process.exitCode = 1;
 }

@@ -57,6 +57,15 @@ export function withoutShapes(text: string): string {
     .replace(IN_URLS, (_all, ...before: (string | undefined)[]) => `${before.slice(0, 4).join("")}${HIDDEN}`);
 }
 
+/** The same error, with what it says and where it was thrown without secrets. Its cause is nobody's to print. */
+export function scrubbed(error: unknown, scrub = withoutShapes): unknown {
+  if (!(error instanceof Error)) return typeof error === "string" ? scrub(error) : error;
+  const { message, stack } = error;
+  error.message = scrub(message);
+  if (stack !== undefined) error.stack = scrub(stack);
+  return error;
+}
+
 export function knownSecrets(permanent: readonly string[]): Secrets {
   const hidden = spellings();
   const guarded = spellings();

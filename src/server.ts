@@ -32,6 +32,8 @@ export const SERVER_LIMITS: ServerLimits = {
 export type ListeningServer = {
   /** `http://127.0.0.1:9555` */
   readonly url: string;
+  /** Where it listens: `[::]:9555`. */
+  readonly address: string;
   /** Accepts nothing more, waits for answers in flight (at most `drainMs`), then cuts what is left. */
   close(): Promise<void>;
 };
@@ -76,7 +78,11 @@ export async function listen(
   server.once("drop", () => onFull(MOST_CONNECTIONS));
   const lookAway = boundConnections(server, { limits, onClosed });
   await bind(server, port, host);
-  return { url: urlOf(server), close: () => closeServer(server, limits.drainMs).finally(lookAway) };
+  return {
+    url: urlOf(server),
+    address: addressOf(server),
+    close: () => closeServer(server, limits.drainMs).finally(lookAway),
+  };
 }
 
 function bind(server: Server, port: number, host: string | undefined): Promise<void> {
@@ -97,6 +103,12 @@ function urlOf(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo;
   const everywhere = address === "::" || address === "0.0.0.0";
   return `http://${everywhere ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** `[::]:9555` */
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
 function closeServer(server: Server, drainMs: number): Promise<void> {

@@ -63,7 +63,7 @@ export function proxyUrl(text: string): string | undefined {
   try {
     decodeURIComponent(url.username + url.password);
   } catch {
-    throw new Error("user and password must be percent-encoded: a percent sign is written %25");
+    throw new Error("user and password must be percent-encoded: write a percent sign as %25");
   }
   return url.href;
 }
@@ -95,6 +95,7 @@ export function headerList(text: string): Readonly<Record<string, string>> {
   const pairs = text.split(",").map((pair) => {
     const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)=([\x21-\x7e]*)\s*$/.exec(pair) ?? [];
     if (name === undefined || value === undefined) throw new Error("expected name=value, with commas in between");
+    if (/^(["'`]).*\1$/.test(value)) throw new Error(`the value of ${name} is in quotation marks: remove them`);
     let text: string;
     try {
       text = decodeURIComponent(value);
@@ -115,6 +116,11 @@ export function databaseUrl(text: string): string | undefined {
     throw new Error(
       "expected an address such as postgres://USER:PASSWORD@HOST:5432/DATABASE, user and password percent-encoded",
     );
+  }
+  try {
+    for (const part of [url.username, url.password, url.pathname]) decodeURIComponent(part);
+  } catch {
+    throw new Error("user, password and database must be percent-encoded: write a percent sign as %25");
   }
   return text;
 }
@@ -187,7 +193,10 @@ export function tokenList(text: string): readonly string[] {
   const tokens = text.split(",").map((each) => each.trim());
   if (text !== "" && tokens.includes(""))
     throw new Error("expected tokens with commas in between, one of them is empty");
-  return tokens.filter(Boolean).map((each) => token(each) ?? "");
+  return tokens.filter(Boolean).map((each) => {
+    if (/^(["'`]).*\1$/.test(each)) throw new Error("one of the tokens is in quotation marks: remove them");
+    return token(each) ?? "";
+  });
 }
 
 export function level(text: string): string {

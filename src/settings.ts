@@ -18,6 +18,25 @@ export function gitHubSettings(
   };
 }
 
+/** The two repositories, for the ready line and doctor; a default is called one. */
+export function repositories({ targetRepo, deploymentRepo, defaults }: Config): {
+  readonly target: string;
+  readonly deployment: string;
+} {
+  const named = (repository: string, isDefault: boolean) => repository + (isDefault ? " (only the default)" : "");
+  return { target: named(targetRepo, defaults.targetRepo), deployment: named(deploymentRepo, defaults.deploymentRepo) };
+}
+
+/** A warning for each of them that nobody has chosen. */
+export function defaultRepositories({ targetRepo, deploymentRepo, defaults }: Config): readonly string[] {
+  return [
+    ...(defaults.targetRepo ? [`TARGET_REPO is not set: events are sent to the default, ${targetRepo}`] : []),
+    ...(defaults.deploymentRepo
+      ? [`DEPLOYMENT_REPO is not set: values files are read in the default, ${deploymentRepo}`]
+      : []),
+  ];
+}
+
 /** What of the settings must never be seen. */
 export function secretsIn(config: Config): readonly string[] {
   return [
@@ -78,6 +97,8 @@ function isPlainToOthers(url: string): boolean {
 }
 
 function databaseSecrets({ databaseUrl, databasePassword }: Config): readonly string[] {
-  const { password } = new URL(databaseUrl ?? "postgres://none");
-  return [password, decodeURIComponent(password), databasePassword ?? ""].filter((secret) => secret !== "");
+  const { password, searchParams } = new URL(databaseUrl ?? "postgres://none");
+  return [password, decodeURIComponent(password), searchParams.get("password") ?? "", databasePassword ?? ""].filter(
+    (secret) => secret !== "",
+  );
 }

@@ -4,7 +4,16 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { configurationReference, readConfig } from "../src/config.ts";
+import { startApp } from "../src/app.ts";
+import { configurationReference, readClientConfig, readConfig } from "../src/config.ts";
+import { command } from "./support/command.ts";
+import { type LogRecord, startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const PEM = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  .privateKey.export({ type: "pkcs1", format: "pem" })
+  .toString()
+  .trim();
 
 const secretFile = (text: string) => {
   const file = join(mkdtempSync(join(tmpdir(), "gh-runner-")), "secret");
@@ -57,6 +66,8 @@ describe("settings", () => {
       traceEndpoint: undefined,
       traceHeaders: {},
       traceService: "gh-runner",
+      defaults: { targetRepo: true, deploymentRepo: true },
+      nearSettings: [],
     });
   });
 
@@ -134,6 +145,180 @@ describe("settings", () => {
         (error: Error) => !error.message.includes("secret"),
       );
     }
+  });
+
+  it("never repeat a secret that came in the wrong setting", () => {
+    const SECRET = `ghp_${"s3CR3T".repeat(6)}`;
+    const OTHER = "0123456789abcdef0123456789abcdef01234567";
+    const PASSWORD = "s3CR3T-pw";
+    for (const wrong of [
+      ...["GITHUB_TOKEN_FILE", "AUTH_TOKENS_FILE", "DATABASE_URL_FILE", "GITHUB_APP_PRIVATE_KEY_FILE"].flatMap((name) =>
+        [SECRET, OTHER, PASSWORD, PEM, `${SECRET}\0`, `/${SECRET}`].map((value) => ({ [name]: value })),
+      ),
+      ...[
+        "GITHUB_APP_ID",
+        "TARGET_REPO",
+        "DEPLOYMENT_REPO",
+        "PORT",
+        "LOG_LEVEL",
+        "GITHUB_LIMITS",
+        "DATABASE_SCHEMA",
+      ].flatMap((name) => [
+        ...[SECRET, OTHER, `https://x:${PASSWORD}@github.com/acme/shop`].map((value) => ({ [name]: value })),
+        ...[PEM, PEM.replaceAll("\n", "\\n"), PEM.split("\n")[1]].map((value) => ({ [name]: value })),
+        { [name]: `"${PASSWORD}`, GITHUB_WEBHOOK_SECRET: PASSWORD },
+        { [name]: `x ${PASSWORD}`, AUTH_TOKENS: `a-token,${PASSWORD}` },
+      ]),
+      { VALUES_PATHS: `a/${SECRET}` },
+      { TAG_KEY: `a..${SECRET}` },
+      { GITHUB_API_URL: `https://github.com/${SECRET}` },
+      { GITHUB_API_URL: `https://x:${PASSWORD}@ghe.example` },
+      { NOTIFY_URL: `https://x:${PASSWORD}@chat.example` },
+      { DATABASE_URL: `postgres://u:${PASSWORD}%@db/x` },
+      { DATABASE_URL: `postgres://u:${PASSWORD}#/@db/x` },
+      { HTTPS_PROXY: `http://u:${PASSWORD}%@proxy` },
+      { OTEL_EXPORTER_OTLP_HEADERS: `a=${PASSWORD}%` },
+    ] as Record<string, string>[]) {
+      assert.throws(
+        () => readConfig(wrong),
+        ({ name, message }: Error) => {
+          assert.equal(name, "ConfigError");
+          for (const secret of [SECRET, OTHER, PASSWORD, ...PEM.split("\n").slice(1, 3)]) {
+            for (let at = 0; at + 8 <= secret.length; at++) {
+              assert.ok(!message.includes(secret.slice(at, at + 8)), `${JSON.stringify(wrong)}: ${message}`);
+            }
+          }
+          const given = Object.keys(wrong)[0]?.replace(/_FILE$/, "");
+          return message.includes(`\n  ${given}: `);
+        },
+      );
+    }
+    assert.throws(
+      () => readConfig({ GITHUB_TOKEN_FILE: SECRET }),
+      /GITHUB_TOKEN: GITHUB_TOKEN_FILE names no file that exists\. Its value is not shown, .* or set GITHUB_TOKEN$/,
+    );
+    const folder = mkdtempSync(join(tmpdir(), "gh-runner-"));
+    assert.throws(
+      () => readConfig({ GITHUB_TOKEN_FILE: folder }),
+      /GITHUB_TOKEN: cannot read GITHUB_TOKEN_FILE: EISDIR/,
+    );
+  });
+
+  it("are taken without the white space around them, also secrets and the names of their files", () => {
+    for (const around of ["\r", "\n", " ", "\r\n", "\t"]) {
+      const environment = {
+        PORT: `9000${around}`,
+        TARGET_REPO: `${around}acme/shop${around}`,
+        GITHUB_TOKEN: `ghp_x${around}`,
+        GITHUB_WEBHOOK_SECRET: `${around}a secret${around}`,
+        FLUX_HMAC_KEY_FILE: `${secretFile(`key${around}`)}${around}`,
+        AUTH_TOKENS: `one${around},two${around}`,
+        DATABASE_PASSWORD: `pw${around}`,
+        DATABASE_URL: `postgres://u@db/x${around}`,
+        NOTIFY_URL: `https://chat.example/x${around}`,
+        HTTPS_PROXY: `http://proxy:1${around}`,
+        VERIFY_COMMIT: `true${around}`,
+        LOG_LEVEL: `warn${around}`,
+        DEPLOYMENT_REF: `main${around}`,
+        MINE: `of a workflow${around}`,
+      };
+      const config = readConfig(environment);
+      assert.equal(config.port, 9000);
+      assert.equal(config.targetRepo, "acme/shop");
+      assert.equal(config.githubToken, "ghp_x");
+      assert.equal(config.githubWebhookSecret, "a secret");
+      assert.equal(config.fluxHmacKey, "key");
+      assert.deepEqual(config.authTokens, ["one", "two"]);
+      assert.equal(config.databasePassword, "pw");
+      assert.equal(config.databaseUrl, "postgres://u@db/x");
+      assert.equal(config.notifyUrl, "https://chat.example/x");
+      assert.equal(config.httpsProxy, "http://proxy:1/");
+      assert.equal(config.verifyCommit, true);
+      assert.equal(config.deploymentRef, "main");
+      assert.equal(config.variable("MINE"), "of a workflow");
+    }
+    assert.equal(readConfig({ GITHUB_TOKEN: " \r\n" }).githubToken, undefined);
+  });
+
+  it("reject quotation marks that an environment file has kept, whichever setting has them", () => {
+    const shown = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
+    const names = [...shown.matchAll(/^\| `(\w+)`/gm)].map(([, name = ""]) => name);
+    assert.ok(names.length > 30);
+    for (const name of names.filter(
+      (each) => !["GITHUB_APP_PRIVATE_KEY", "GH_RUNNER_URL", "GH_RUNNER_TOKEN"].includes(each),
+    )) {
+      for (const quote of [`"`, "'"]) {
+        assert.throws(
+          () => readConfig({ [name]: `${quote}x${quote}\r` }),
+          (error: Error) =>
+            error.message.includes(`${name}: is in quotation marks, which count as part of it: remove them`),
+        );
+      }
+    }
+    for (const name of ["GH_RUNNER_URL", "GH_RUNNER_TOKEN"]) {
+      assert.throws(() => readClientConfig({ [name]: '"x"' }), /is in quotation marks/);
+    }
+    assert.throws(
+      () => readConfig({ AUTH_TOKENS: `one,"two"` }),
+      /AUTH_TOKENS: one of the tokens is in quotation marks/,
+    );
+    assert.throws(
+      () => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: `a=b,c="d"` }),
+      /the value of c is in quotation marks/,
+    );
+    assert.equal(
+      readConfig({ GITHUB_WEBHOOK_SECRET: `what "GitHub" signs` }).githubWebhookSecret,
+      `what "GitHub" signs`,
+    );
+  });
+
+  it("say that a percent sign is to be encoded, wherever it stands in DATABASE_URL", () => {
+    for (const url of [
+      "postgres://u:100%@db/x",
+      "postgres://u%:p@db/x",
+      "postgres://u:p@db/x%zz",
+      "postgres://u:%f@db/x",
+    ]) {
+      assert.throws(
+        () => readConfig({ DATABASE_URL: url }),
+        /\n {2}DATABASE_URL: user, password and database must be percent-encoded: write a percent sign as %25$/,
+      );
+    }
+    assert.equal(readConfig({ DATABASE_URL: "postgres://u:100%25@db/x" }).databaseUrl, "postgres://u:100%25@db/x");
+  });
+
+  it("name the one that was meant by a name that is nearly right", () => {
+    const near = (environment: Record<string, string>) =>
+      readConfig(environment).nearSettings.map(({ warning }) => warning);
+    for (const [name, meant] of Object.entries({
+      TARGET_REPOS: "TARGET_REPO",
+      GITHUB_TOKENS: "GITHUB_TOKEN",
+      DEDUP_SECONDS: "DEDUPE_SECONDS",
+      AUTH_TOKEN: "AUTH_TOKENS",
+      AUTH_TOKEN_FILE: "AUTH_TOKENS_FILE",
+      DEPLOYEMENT_REPO: "DEPLOYMENT_REPO",
+      LOGLEVEL: "LOG_LEVEL",
+      GH_RUNNER_TOKENS: "GH_RUNNER_TOKEN",
+    })) {
+      assert.deepEqual(near({ [name]: "x" }), [`${name} is set, and there is no such setting: is ${meant} meant?`]);
+      assert.deepEqual(near({ [name]: "" }), []);
+    }
+    assert.deepEqual(near({ TARGET_REPO_FILE: "/x" }), [
+      "TARGET_REPO_FILE is set, but TARGET_REPO cannot be given as a file: set TARGET_REPO",
+    ]);
+  });
+
+  it("warn of no variable that is another program's", () => {
+    const theirs =
+      "PATH HOME HOSTNAME USER PWD TERM LANG TZ SHLVL NO_COLOR FTP_PROXY ALL_PROXY all_proxy ftp_proxy NODE_ENV NODE_OPTIONS " +
+      "NODE_USE_SYSTEM_CA NODE_EXTRA_CA_CERTS SSL_CERT_FILE npm_config_registry npm_lifecycle_event NPM_TOKEN INIT_CWD " +
+      "GITHUB_ACTIONS GITHUB_ACTOR GITHUB_BASE_REF GITHUB_REPOSITORY GITHUB_SHA GITHUB_WORKFLOW GITHUB_OUTPUT GH_TOKEN " +
+      "GH_HOST GITHUB_SERVER_URL GITHUB_GRAPHQL_URL KUBERNETES_PORT KUBERNETES_PORT_443_TCP_ADDR KUBERNETES_SERVICE_HOST " +
+      "GH_RUNNER_PORT GH_RUNNER_PORT_9555_TCP GH_RUNNER_PORT_9555_TCP_PORT GH_RUNNER_SERVICE_HOST GH_RUNNER_SERVICE_PORT " +
+      "GH_RUNNER_SERVICE_PORT_HTTP TARGET_PORT DATA_PORT DATABASE_PORT DATABASE_SERVICE_HOST DATABASE_NAME DATABASE_USER " +
+      "OTEL_EXPORTER_OTLP_TIMEOUT OTEL_EXPORTER_OTLP_PROTOCOL OTEL_RESOURCE_ATTRIBUTES OTEL_TRACES_SAMPLER SLACK_URL PGPASSWORD";
+    const environment = Object.fromEntries(theirs.split(" ").map((name) => [name, "tcp://10.0.0.1:80"]));
+    assert.deepEqual(readConfig(environment).nearSettings, []);
   });
 
   it("name a proxy in either case, the lower one wins, with or without a scheme", () => {
@@ -293,10 +478,106 @@ describe("the private key of a GitHub App", () => {
   }
 });
 
+describe("the start", () => {
+  const warned = (log: readonly LogRecord[]) =>
+    log.filter(({ level }) => level === "warn").map(({ msg }) => String(msg));
+
+  it("names both repositories and the address, and warns of a repository that is only the default", async (t) => {
+    const { log } = await startService(t, { settings: { HOST: "", DEPLOYMENT_REPO: "", TARGET_REPO: "acme/shop" } });
+    const ready = log().find(({ msg }) => msg === "gh-runner is ready");
+    assert.equal(ready?.target, "acme/shop");
+    assert.equal(ready?.deployment, "sematext/deployment (only the default)");
+    assert.match(String(ready?.listening), /^(\[::\]|0\.0\.0\.0):[1-9]\d*$/);
+    assert.deepEqual(
+      warned(log()).filter((text) => /_REPO/.test(text)),
+      ["DEPLOYMENT_REPO is not set: values files are read in the default, sematext/deployment"],
+    );
+  });
+
+  it("warns of neither when both are set, be it to the defaults", async (t) => {
+    const settings = { DEPLOYMENT_REPO: "sematext/deployment", TARGET_REPO: "sematext/sematext-cloud" };
+    const { log, url } = await startService(t, { settings });
+    const ready = log().find(({ msg }) => msg === "gh-runner is ready");
+    assert.equal(ready?.target, "sematext/sematext-cloud");
+    assert.equal(ready?.listening, new URL(url).host);
+    assert.deepEqual(
+      warned(log()).filter((text) => /_REPO/.test(text)),
+      [],
+    );
+  });
+
+  it("warns of a variable with nearly the name of a setting, unless a workflow declares it", async (t) => {
+    const file = `import { defineWorkflow } from "gh-runner";
+      export default defineWorkflow({ name: "posts", env: ["NOTIFY_URLS"], on: { schedule: { cron: "0 3 1 1 *" } }, run() {} });`;
+    const settings = {
+      WORKFLOWS_DIR: workflowsFolder(t, { "posts.ts": file }),
+      NOTIFY_URLS: "https://chat.example/x",
+      TARGET_REPOS: "acme/shop",
+    };
+    const { log } = await startService(t, { settings });
+    assert.deepEqual(
+      warned(log()).filter((text) => /no such setting/.test(text)),
+      ["TARGET_REPOS is set, and there is no such setting: is TARGET_REPO meant?"],
+    );
+  });
+
+  for (const args of [
+    ["serve"],
+    ["init"],
+    ["workflows"],
+    ["run", "environment-ready"],
+    ["dispatch", "pr-1"],
+    ["export"],
+    ["doctor"],
+  ]) {
+    it(`of gh-runner ${args[0]} ends with the settings that cannot be used, without a stack and without a secret`, async () => {
+      const secret = `ghp_${"s3CR3T".repeat(6)}`;
+      const { code, stdout, stderr } = await command(args, {
+        TARGET_REPO: `https://x:${secret}@github.com/acme/shop`,
+        GITHUB_TOKEN_FILE: secret,
+        DATABASE_URL: "postgres://u:100%s3CR3T@db/x",
+      });
+      assert.equal(code, 1);
+      const said = stdout + stderr;
+      for (const name of ["TARGET_REPO", "GITHUB_TOKEN", "DATABASE_URL"]) assert.match(said, new RegExp(`${name}: `));
+      assert.doesNotMatch(said, /s3CR3T|^ +at /m);
+    });
+  }
+
+  it("of a command shows no token that was given as its argument", async () => {
+    const secret = `ghp_${"s3CR3T".repeat(6)}`;
+    for (const args of [
+      [secret],
+      ["runs", secret],
+      ["runs", "show", secret],
+      ["runs", "list", `--token=${secret}`],
+      ["init", secret],
+      ["run", secret],
+    ]) {
+      const { code, stdout, stderr } = await command(args, {
+        GH_RUNNER_URL: "http://127.0.0.1:9",
+        GH_RUNNER_TOKEN: secret,
+      });
+      assert.equal(code, 1, args.join(" "));
+      assert.doesNotMatch(stdout + stderr, /s3CR3T/);
+    }
+  });
+
+  it("says that a database cannot be reached without its password", async () => {
+    for (const url of ["postgres://u:s3CR3T%2Bpw@127.0.0.1:9/x", "postgres://u@127.0.0.1:9/x?password=s3CR3T%2Bpw"]) {
+      const config = readConfig({ DATABASE_URL: url, PORT: "0" });
+      await assert.rejects(startApp(config, { logTo: { write: () => {} } }), ({ message, stack = "" }: Error) => {
+        assert.match(message, /PostgreSQL/);
+        return !/s3CR3T/.test(message + stack);
+      });
+    }
+  });
+});
+
 describe("a variable that a workflow declares", () => {
   it("is read from the environment or from a file, and empty counts as unset", () => {
     const { variable } = readConfig({ A: "one", B_FILE: secretFile("two\n"), C: "", D_FILE: "/no/such/file" });
     assert.deepEqual([variable("A"), variable("B"), variable("C")], ["one", "two", undefined]);
-    assert.throws(() => variable("D"), /cannot read D_FILE/);
+    assert.throws(() => variable("D"), /^Error: D_FILE names no file that exists\. [^/]*$/);
   });
 });

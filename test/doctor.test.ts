@@ -80,6 +80,7 @@ describe("gh-runner doctor, as a command", () => {
       lines.map((line) => line.slice(0, 31).trim().split(/ {2,}/)),
       [
         "settings",
+        "repositories",
         "proxy",
         "GitHub",
         "token",

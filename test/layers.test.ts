@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "model",
     "config.ts",
     "log.ts",
+    "secrets.ts",
     "version.ts",
     "closing-stack.ts",
   ],
@@ -59,13 +60,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "repeated-records.ts": ["log.ts", "model"],
   "secrets.ts": ["spellings.ts"],
   "spellings.ts": [],
-  "config.ts": ["private-key.ts", "setting-values.ts"],
+  "config.ts": ["private-key.ts", "setting-values.ts", "secrets.ts", "model"],
   "setting-values.ts": [],
   "private-key.ts": [],
   "closing-stack.ts": [],
   "version.ts": [],
   "health.ts": ["config.ts"],
-  "main.ts": ["cli", "model", "version.ts"],
+  "main.ts": ["cli", "model", "secrets.ts", "version.ts"],
 };
 
 /** Packages that only one room knows. */

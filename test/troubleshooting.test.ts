@@ -393,6 +393,13 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     refusedAtStart({ GITHUB_API_URL: "https://acme.ghe.com" }),
     refusedAtStart({ GITHUB_API_URL: "https://api.github.com/api/v3" }),
   ],
+  "A setting in quotation marks": [
+    refusedAtStart({ GITHUB_TOKEN: `"${TOKEN}"` }),
+    refusedAtStart({ AUTH_TOKENS: "one,'two'" }),
+    refusedAtStart({ OTEL_EXPORTER_OTLP_HEADERS: 'x-key="k"' }),
+  ],
+  "A percent sign in DATABASE_URL": [refusedAtStart({ DATABASE_URL: "postgres://u:100%@db/x" })],
+  "The file of a secret does not exist": [refusedAtStart({ GITHUB_TOKEN_FILE: TOKEN })],
 };
 
 describe("docs/troubleshooting.md", () => {

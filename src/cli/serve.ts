@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type RunningApp, startApp } from "../app.ts";
 import { ConfigError, readConfig } from "../config.ts";
 import { terminalDestination } from "../log.ts";
+import { withoutShapes } from "../secrets.ts";
 
 /** Starts the service and keeps it until SIGTERM or SIGINT. Exit code 0 after those, 1 when it cannot start. */
 export async function serve(): Promise<void> {
@@ -58,7 +59,7 @@ function onSignal(close: () => Promise<void>): { forget(): void } {
       await close();
       process.exit(0);
     } catch (error) {
-      process.stderr.write(`${(error as Error).stack}\n`);
+      process.stderr.write(`${withoutShapes(String((error as Error).stack))}\n`);
       process.exit(1);
     }
   }

@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url);
  * Not held: a loop that never yields, memory without end, native code, child processes.
  * @returns how to undo it.
  */
-export function guardProcess(log: Log, { brief }: Pick<Keeping, "brief">): () => void {
+export function guardProcess(log: Log, { brief, scrub }: Pick<Keeping, "brief" | "scrub">): () => void {
   const undo = [
     ...["exit", "reallyExit", "abort"].map((name) => replaced(process, name, refusing(`process.${name}`))),
     replaced(process, "kill", refusing("process.kill", isOurs)),
@@ -23,8 +23,8 @@ export function guardProcess(log: Log, { brief }: Pick<Keeping, "brief">): () =>
     ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level, { log, brief }))),
   ];
   syncBuiltinESMExports();
-  const uncaught = (error: unknown) => stray(error, "uncaughtException", log);
-  const unhandled = (error: unknown) => stray(error, "unhandledRejection", log);
+  const uncaught = (error: unknown) => stray(error, "uncaughtException", { log, scrub });
+  const unhandled = (error: unknown) => stray(error, "unhandledRejection", { log, scrub });
   process.on("uncaughtException", uncaught);
   process.on("unhandledRejection", unhandled);
   return () => {
@@ -107,12 +107,16 @@ const MAX_STRAYS = 5;
 const strays = new WeakMap<Attempting, number>();
 
 /** An error that nobody caught. One of the service's own ends the process, as it does without this guard. */
-function stray(error: unknown, event: "uncaughtException" | "unhandledRejection", log: Log): void {
+function stray(
+  error: unknown,
+  event: "uncaughtException" | "unhandledRejection",
+  { log, scrub }: { readonly log: Log } & Pick<Keeping, "scrub">,
+): void {
   const attempting = currentAttempt();
   if (!attempting) {
     if (process.listenerCount(event) > 1) return;
     if (event === "unhandledRejection") throw error;
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.stderr.write(`${scrub(String(error instanceof Error ? error.stack : error))}\n`);
     process.exit(1);
   }
   if (attempting.fail(withRemark(failedBy(error), OUTSIDE))) return;

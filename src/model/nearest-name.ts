@@ -1,0 +1,30 @@
+/** What a slip of the keyboard makes of a name is within so many edits of it. */
+const MAX_EDITS = 3;
+
+/** No name that anyone means is longer. */
+const MAX_CHARACTERS = 80;
+
+/** The known name that was probably meant by this one, in any case of its letters. */
+export function nearestName(name: string, known: readonly string[], maxEdits = MAX_EDITS): string | undefined {
+  const written = name.slice(0, MAX_CHARACTERS).toLowerCase();
+  const [best] = known
+    .filter((each) => Math.abs(each.length - written.length) <= maxEdits)
+    .map((each) => ({ each, edits: editsBetween(written, each.toLowerCase()) }))
+    .filter(({ each, edits }) => edits <= maxEdits && edits < each.length / 2)
+    .sort((a, b) => a.edits - b.edits);
+  return best?.each;
+}
+
+/** How many characters to insert, delete or replace (Levenshtein). */
+function editsBetween(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let row = 0; row < a.length; row++) {
+    const line = [row + 1];
+    for (let at = 0; at < b.length; at++) {
+      const replaced = (above[at] ?? 0) + (a[row] === b[at] ? 0 : 1);
+      line.push(Math.min(replaced, (above[at + 1] ?? 0) + 1, (line[at] ?? 0) + 1));
+    }
+    above = line;
+  }
+  return above[b.length] ?? 0;
+}
