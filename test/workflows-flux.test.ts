@@ -140,6 +140,63 @@ describe("an event of Flux", () => {
     assert.equal((await ended(url, (await forward(url, plain, signed(plain))).json.run)).outputs.commit, COMMIT);
   });
 
+  describe("has as its commit", () => {
+    const other = "c".repeat(40);
+    const digest = "d".repeat(64);
+    for (const [what, metadata, commit] of [
+      ["none for an OCI artifact's digest", { revision: `latest@sha256:${digest}` }, null],
+      ["none for a bucket's digest", { revision: `sha256:${digest}` }, null],
+      ["none for 64 digits, which no commit of GitHub's has", { revision: digest }, null],
+      [
+        "the commit from which an OCI artifact was made",
+        { revision: `latest@sha256:${digest}`, originRevision: `main@sha1:${COMMIT}` },
+        COMMIT,
+      ],
+      ["what `commit` says before all else", { commit: COMMIT, originRevision: `main@sha1:${other}` }, COMMIT],
+      [
+        "`originRevision` before `revision`",
+        { originRevision: `sha1:${COMMIT}`, revision: `main@sha1:${other}` },
+        COMMIT,
+      ],
+      ["the commit of a branch with a slash", { revision: `feature/x@sha1:${COMMIT}` }, COMMIT],
+      ["the commit as Flux before 2.0 wrote it", { revision: `main/${COMMIT}` }, COMMIT],
+      ["none for a chart's version", { revision: "6.5.4" }, null],
+    ] as const) {
+      it(what, async (t) => {
+        const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
+        const prefixed = Object.entries(metadata).map(([name, value]) => [
+          `kustomize.toolkit.fluxcd.io/${name}`,
+          value,
+        ]);
+        for (const given of [metadata, Object.fromEntries(prefixed)]) {
+          const body = event({ metadata: given, reason: given === metadata ? "Plain" : "Prefixed" });
+          const run = await ended(url, (await forward(url, body, signed(body))).json.run);
+          assert.equal(run.outputs.commit, commit);
+        }
+      });
+    }
+  });
+
+  it("about a second release of one chart version is another run; a retry of its delivery is not", async (t) => {
+    const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
+    const release = (version: number) =>
+      event({
+        involvedObject: { ...event().involvedObject, kind: "HelmRelease" },
+        reason: "UpgradeSucceeded",
+        message: `Helm upgrade succeeded for release apps/pr-1234.v${version} with chart preview@6.5.4`,
+        metadata: { "helm.toolkit.fluxcd.io/revision": "6.5.4" },
+        timestamp: `2026-11-24T12:0${version}:00Z`,
+      });
+    const tell = async (version: number) =>
+      (await forward(url, release(version), signed(release(version)))).json.run as string;
+    const second = await tell(2);
+    assert.equal(await tell(2), second);
+    const third = await tell(3);
+    assert.notEqual(third, second);
+    assert.equal(await tell(3), third);
+    assert.equal((await runsOf(url)).length, 2);
+  });
+
   it("that the filter does not want makes no run; what is no event is a 400 that names the fields", async (t) => {
     const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
     const error = event({ severity: "error" });

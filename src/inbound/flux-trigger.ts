@@ -56,9 +56,17 @@ export function mountFluxTrigger(
   app.all(trigger.path, (c) => problem(405, `${c.req.method} is not allowed here, send POST.`, { allow: "POST" }));
 }
 
-/** Flux gives its events no id, and tells the same again with every reconciliation; the message holds a duration. */
-function identityOf({ involvedObject, reason, metadata }: FluxEvent) {
-  return { source: `flux ${involvedObject.uid} ${reason}`, id: metadata.revision ?? "" };
+/**
+ * Flux gives its events no id. A Kustomization is reported again with every reconciliation, and only its message differs,
+ * which holds a duration. A HelmRelease is reported once per release, and two releases of one chart version differ only in
+ * the message (`… upgrade succeeded for release apps/pr-1234.v3 …`), which a retry of the delivery repeats.
+ */
+function identityOf({ involvedObject, reason, message, metadata }: FluxEvent) {
+  const revision = metadata.revision ?? "";
+  return {
+    source: `flux ${involvedObject.uid} ${reason}`,
+    id: involvedObject.kind === "HelmRelease" ? `${revision} ${message}` : revision,
+  };
 }
 
 const text = z.string("must be a string");
@@ -88,9 +96,16 @@ export function fluxEvent(json: Record<string, unknown>): FluxEvent {
   const metadata: Record<string, string> = Object.fromEntries(
     entries.map(([name, value]) => [name.slice(name.lastIndexOf("/") + 1), value]),
   );
-  return {
-    ...parsed.data,
-    metadata,
-    commit: /(?:^|[:/])([0-9a-f]{40}(?:[0-9a-f]{24})?)$/.exec(metadata.revision ?? "")?.[1],
-  };
+  return { ...parsed.data, metadata, commit: commitOf(metadata) };
+}
+
+/**
+ * The commit that an event names. The order is Flux's own, of its Git commit status providers. An OCI artifact
+ * (`latest@sha256:…`) or a bucket (`sha256:…`) has a digest as its revision; `originRevision` names the commit of an
+ * artifact that carries it. GitHub's commits are SHA-1, so 64 digits are never one.
+ */
+function commitOf({ commit, originRevision, revision }: Readonly<Record<string, string>>): string | undefined {
+  return [commit, originRevision, revision]
+    .map((text = "") => /^(?:.*[@/])?(?:sha1:)?([0-9a-f]{40})$/.exec(text)?.[1])
+    .find((found) => found !== undefined);
 }

@@ -124,7 +124,10 @@ export type FluxEvent = {
   readonly reason: string;
   /** Without the prefix of Flux's API group, so always `revision`, never `kustomize.toolkit.fluxcd.io/revision`. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** The commit in `metadata.revision`: of `main@sha1:5b7c…` the part after the colon. */
+  /**
+   * The commit that `metadata.commit`, `originRevision` or `revision` names, the first of them that does: of
+   * `main@sha1:5b7c…` the part after the colon. The digest of an OCI artifact or a bucket is no commit.
+   */
   readonly commit: string | undefined;
   readonly reportingController: string;
 };
