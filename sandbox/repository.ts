@@ -81,9 +81,18 @@ function newRepository(
     return fresh;
   };
   const tags = new Map<string, string>();
+  /** What branches held when their SHA was given out: a commit that is known can be read, also when its branch moves on. */
+  const given = new Map<string, ReadonlyMap<string, StoredFile>>();
   const branchTip = (name: string) => {
     const files = isSha(name) ? undefined : trees.get(name);
-    return files && tipOf(name, files);
+    if (!files) return undefined;
+    const sha = tipOf(name, files);
+    if (!given.has(sha)) given.set(sha, new Map(files));
+    return sha;
+  };
+  const filesAt = (ref: string) => {
+    const sha = trees.has(ref) ? ref : (repository.commitOf(ref) ?? ref);
+    return trees.get(sha) ?? given.get(sha);
   };
   const repository: Repository = {
     ...newRecords(),
@@ -103,30 +112,30 @@ function newRepository(
       treeAt(ref).set(path, { bytes, sha });
     },
     remove: (path, ref = "main") => void trees.get(ref)?.delete(path),
-    file: (path, ref) => trees.get(ref)?.get(path),
+    file: (path, ref) => filesAt(ref)?.get(path),
     list(folder, ref) {
       const prefix = folder === "" ? "" : `${folder}/`;
       const below = new Map<string, StoredFile | undefined>();
-      for (const [path, file] of trees.get(ref) ?? []) {
+      for (const [path, file] of filesAt(ref) ?? []) {
         if (!path.startsWith(prefix)) continue;
         const [name = "", ...deeper] = path.slice(prefix.length).split("/");
         below.set(name, deeper.length === 0 ? file : undefined);
       }
       return [...below].map(([name, file]) => ({ name, path: prefix + name, file }));
     },
-    hasRef: (ref) => trees.has(ref),
+    hasRef: (ref) => filesAt(ref) !== undefined,
     commitOf(ref) {
       const [, kind, name = ""] = /^(tags|heads)\/(.+)$/.exec(ref) ?? [];
       if (kind !== undefined) return kind === "tags" ? tags.get(name) : branchTip(name);
       const named = tags.get(ref) ?? branchTip(ref);
       if (named !== undefined) return named;
       if (!SHORT_SHA.test(ref)) return undefined;
-      const tips = [...trees].map(([name, files]) => (isSha(name) ? name : tipOf(name, files)));
-      return tips.find((sha) => sha.startsWith(ref));
+      for (const branch of repository.branches()) branchTip(branch);
+      return [...trees.keys(), ...given.keys()].find((sha) => isSha(sha) && sha.startsWith(ref));
     },
-    addCommit: (sha) => void treeAt(sha),
+    addCommit: (sha) => void (given.has(sha) || treeAt(sha)),
     addTag(name, sha) {
-      treeAt(sha);
+      repository.addCommit(sha);
       tags.set(name, sha);
     },
     branches: () => [...trees.keys()].filter((ref) => !isSha(ref)).sort(),

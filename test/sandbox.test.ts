@@ -293,6 +293,25 @@ describe("commits and workflows at the stand-in GitHub", () => {
     }
   });
 
+  it("the SHA of a branch, a tag or the beginning of a SHA names the files of that commit, also when the branch moves on", async (t) => {
+    const { github, get } = await scene(t);
+    const shop = github.repository("acme/shop");
+    shop.put("a.txt", "before");
+    const tip = (await get(`${SHOP}/commits/main`)).json.sha;
+    shop.addTag("v1", tip);
+    shop.put("a.txt", "after");
+    const textAt = async (ref: string) => {
+      const { json } = await get(`${SHOP}/contents/a.txt?ref=${encodeURIComponent(ref)}`);
+      return Buffer.from(json.content, "base64").toString();
+    };
+    for (const ref of [tip, tip.slice(0, 7), "v1", "tags/v1"]) assert.equal(await textAt(ref), "before");
+    for (const ref of ["main", "heads/main", (await get(`${SHOP}/commits/main`)).json.sha]) {
+      assert.equal(await textAt(ref), "after");
+    }
+    assert.equal((await get(`${SHOP}/contents/?ref=${tip}`)).status, 200);
+    assert.equal((await get(`${SHOP}/contents/a.txt?ref=${"1".repeat(40)}`)).status, 404);
+  });
+
   it("the workflow files of the default branch are listed, page by page, with their states", async (t) => {
     const { github, get } = await scene(t);
     const shop = github.repository("acme/shop");
