@@ -42,10 +42,11 @@ export function buildPeer(name: string): string {
   if (existsSync(program)) return program;
   mkdirSync(CACHE, { recursive: true });
   const unfinished = `${program}.${process.pid}`;
-  const { error, stderr } = spawnSync("go", ["build", "-mod=readonly", "-o", unfinished, "."], {
-    cwd: join(PEERS, name),
-    encoding: "utf8",
-  });
+  const cwd = join(PEERS, name);
+  // Without them the API server does not know its version, and Helm rejects it.
+  const ldflags = existsSync(join(cwd, "ldflags")) ? readFileSync(join(cwd, "ldflags"), "utf8").trim() : "";
+  const build = ["build", "-mod=readonly", `-ldflags=${ldflags}`, "-o", unfinished, "."];
+  const { error, stderr } = spawnSync("go", build, { cwd, encoding: "utf8" });
   if (error) throw new Error("Go is missing: https://go.dev/dl, or apt-get install golang-go", { cause: error });
   if (!existsSync(unfinished)) {
     throw new Error(`test/peers/${name} cannot be built, which needs Go's module proxy: ${stderr.trim()}`);
