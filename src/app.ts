@@ -14,7 +14,7 @@ import { httpApp } from "./http.ts";
 import type { AcceptEvent } from "./inbound/http-trigger.ts";
 import { scheduleProblem, startSchedules } from "./inbound/schedule.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "./load/check-workflows.ts";
-import { loadWorkflows } from "./load/load-workflows.ts";
+import { loadWorkflows, sourceIn } from "./load/load-workflows.ts";
 import { openLog } from "./log.ts";
 import { type Clock, systemClock } from "./model/clock.ts";
 import type { Json } from "./model/run.ts";
@@ -155,6 +155,7 @@ async function openApp(
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
     github: (attempt) => gitHub.attempt({ ...attempt, holdBack: options.holdBack }),
+    sourceOf: (name) => sourceIn(config.workflowsDir, fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
     hide: secrets.hide,

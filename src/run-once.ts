@@ -64,7 +64,7 @@ export async function runOnce(
           seen: { requestId: undefined, dedupeKey: undefined, request: () => {} },
           attempting,
         }),
-        { calls: attempting.calls, facts: {}, log },
+        { attempting, facts: {}, log },
       ),
     );
     return { outcome: keptOutcome(outcome, secrets, Object.values(env)), heldBack };

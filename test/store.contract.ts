@@ -108,7 +108,11 @@ export function storeContract(
 
       const claim = await claimOne(store, NOW + 5);
       assert.deepEqual([claim.attempt, claim.steps, claim.run.status, claim.run.input], [1, [], "running", input]);
-      const attempt = { ...attemptOf(claim, "success", NOW + 9), githubRequestId: "A:1" };
+      const attempt = {
+        ...attemptOf(claim, "success", NOW + 9),
+        githubRequestId: "A:1",
+        stack: "Error: ü\n    at a.ts:1",
+      };
       const settled = await store.settle(claim, attempt, SUCCESS);
       const detail = await store.get(run);
       assert.deepEqual(detail, { run: settled, attempts: [attempt], steps: [], superseded: [] });

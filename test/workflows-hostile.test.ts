@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { until } from "./support/clock.ts";
@@ -9,7 +11,10 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 /** What workflows may do to a service, and what their run says afterwards. */
 const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason: RegExp }>> = {
-  throws: { body: 'throw new TypeError("what now");', reason: /^The workflow threw TypeError: what now$/ },
+  throws: {
+    body: 'throw new TypeError("what now");',
+    reason: /^The workflow threw TypeError: what now \(throws\.ts:9\)$/,
+  },
   "throws-nothing": { body: "throw undefined;", reason: /threw undefined/ },
   "throws-the-unshowable": {
     body: "throw { toString() { throw new Error('ha'); } };",
@@ -51,7 +56,7 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
   },
   "throws-a-flood": {
     body: 'throw new Error("x".repeat(1_000_000));',
-    reason: /^The workflow threw Error: x{2900,2999}…x{1000}$/,
+    reason: /^The workflow threw Error: x{2900,2999}…x{900,} \(throws-a-flood\.ts:9\)$/,
   },
   "leaks-an-interval": {
     body: "setInterval(() => {}, 1); return {};",
@@ -59,7 +64,7 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
   },
   "forgets-a-promise": {
     body: 'void Promise.reject(new Error("nobody listens")); await new Promise(() => {});',
-    reason: /threw Error: nobody listens \(outside of what the workflow awaits/,
+    reason: /threw Error: nobody listens \(forgets-a-promise\.ts:9\) \(outside of what the workflow awaits/,
   },
   "forgets-a-call": {
     body: 'void github.request("GET /repos/acme/none" as never); return { fine: true };',
@@ -68,22 +73,23 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
   "forgets-what-follows-on-a-call": {
     body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("nobody listens"); });
     return { fine: true };`,
-    reason: /threw Error: nobody listens \(outside of what the workflow awaits/,
+    reason:
+      /threw Error: nobody listens \(forgets-what-follows-on-a-call\.ts:9\) \(outside of what the workflow awaits/,
   },
   "throws-while-a-call-is-under-way": {
     body: 'void github.request("GET /repos/acme/none" as never); throw new Error("first");',
-    reason: /^The workflow threw Error: first$/,
+    reason: /^The workflow threw Error: first \(throws-while-a-call-is-under-way\.ts:9\)$/,
   },
   "throws-in-a-timer": {
     body: 'setTimeout(() => { throw new RangeError("later"); }, 5); await new Promise(() => {});',
-    reason: /threw RangeError: later \(outside/,
+    reason: /threw RangeError: later \(throws-in-a-timer\.ts:9\) \(outside/,
   },
   "emits-an-error": {
     body: `const { EventEmitter } = await import("node:events");
     const emitter = new EventEmitter();
     setImmediate(() => emitter.emit("error", new Error("socket gone")));
     await new Promise(() => {});`,
-    reason: /threw Error: socket gone \(outside/,
+    reason: /threw Error: socket gone \(emits-an-error\.ts:11\) \(outside/,
   },
 };
 
@@ -160,6 +166,84 @@ for (const [how, command] of [
     });
   });
 }
+
+describe("an exception in a workflow", () => {
+  const secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+  const files = {
+    "merged-pr.ts": httpWorkflow(
+      "merged-pr",
+      `const found = await step("look", () => lookUp({}));
+    return { found };`,
+    ).replace("\n", '\nimport { lookUp } from "./lib/look-up.ts";\n'),
+    "lib/look-up.ts": `export function lookUp(given: any): string {
+  const deep = (levels: number): string => (levels > 0 ? deep(levels - 1) : given.pull.title);
+  try {
+    return deep(30);
+  } catch (cause) {
+    throw new Error("no title, ${secret}", { cause });
+  }
+}
+`,
+    "lists.ts": httpWorkflow("lists", 'await github.request("GET /repos/acme/none" as never); return {};'),
+  };
+
+  for (const [how, command] of [
+    ["as sources", undefined],
+    ["as the bundle", ["dist/gh-runner.js", "serve"]],
+  ] as const) {
+    it(`names its place in the reason, and its stack in the log, the API and on the page, run ${how}`, async (t) => {
+      const github = await startGitHub();
+      t.after(() => github.close());
+      github.token(TOKEN);
+      github.repository("acme/shop");
+      // Kubernetes mounts a ConfigMap so.
+      const mount = workflowsFolder(
+        t,
+        Object.fromEntries(Object.entries(files).map(([name, text]) => [`..2026_11_28/${name}`, text])),
+      );
+      symlinkSync("..2026_11_28", join(mount, "..data"));
+      for (const name of ["merged-pr.ts", "lists.ts", "lib"]) symlinkSync(join("..data", name), join(mount, name));
+      const [port, dataDir] = [await fixedPort(), temporaryFolder(t)];
+      const service = spawnService(t, {
+        port,
+        dataDir,
+        githubUrl: github.url,
+        settings: { WORKFLOWS_DIR: mount, LOG_LEVEL: "info", DASHBOARD: "on" },
+        ...(command ? { command } : {}),
+      });
+      await listening(service, port);
+      const url = `http://127.0.0.1:${port}`;
+      const answer = await start(url, "merged-pr");
+      assert.equal(answer.json.detail, "The workflow threw Error: no title, *** (merged-pr.ts:10)");
+      const id = answer.headers["x-run-id"];
+      const [{ stack }] = (await send(url, { path: `/api/runs/${id}` })).json.attempts;
+      const lines: string[] = stack.split("\n");
+      assert.equal(lines[0], "Error: no title, ***");
+      assert.match(lines[1] ?? "", /^ {4}at merged-pr\.ts:10:\d+$/);
+      assert.ok(lines.includes("    at lookUp (lib/look-up.ts:6:11)"), stack);
+      const cause = lines.indexOf("Caused by TypeError: Cannot read properties of undefined (reading 'title')");
+      assert.ok(cause > 0, stack);
+      assert.match(lines[cause + 1] ?? "", /^ {4}at merged-pr\.ts:10:\d+$/, "although it is far down");
+      assert.match(stack.slice(stack.indexOf("Caused by")), /\n {4}at deep \(lib\/look-up\.ts:2:\d+\)\n/);
+      const record = service
+        .output()
+        .split("\n")
+        .find((line) => line.includes("run failed"));
+      assert.equal(JSON.parse(record ?? "{}").stack, stack);
+      const page = await send(url, { path: `/runs/${id}`, headers: { accept: "text/html" } });
+      assert.match(page.text, /<pre class="stack"[^>]*><code>Error: no title, \*\*\*\n {4}at merged-pr\.ts:10:/);
+
+      // What says in words what went wrong also says where.
+      const { headers } = await start(url, "lists");
+      const failed = (await send(url, { path: `/api/runs/${headers["x-run-id"]}` })).json;
+      assert.match(failed.reason, /404/);
+      assert.match(failed.attempts[0].stack, /\n {4}at .*\(lists\.ts:9:\d+\)/);
+      for (const text of [service.output(), page.text, stack]) assert.ok(!text.includes(secret.slice(0, 12)));
+      service.stop();
+      await service.ended;
+    });
+  }
+});
 
 describe("a service with workflows of its own", () => {
   it("still ends when an error of nobody's run is not caught", async (t) => {

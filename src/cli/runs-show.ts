@@ -49,7 +49,13 @@ function attempts(run: RunDetailShown): string {
     each.githubRequestId ?? "",
     shortText(each.reason ?? ""),
   ]);
-  return table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns);
+  const stack = run.attempts.findLast((each) => each.stack !== undefined);
+  const trace = stack
+    ? `\nSTACK OF ATTEMPT ${stack.number}\n${(stack.stack ?? "").split("\n").map(printable).join("\n ")}\n`
+    : "";
+  return (
+    table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns) + trace
+  );
 }
 
 function steps(run: RunDetailShown): string {

@@ -169,6 +169,7 @@ main section { margin-bottom: 20px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 16px; }
 .pair section { min-width: 0; }
 pre { margin: 0; padding: 12px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow: auto; max-height: 420px; }
+.stack { margin: 8px 0; max-height: 220px; }
 .plain { list-style: none; margin: 0; padding: 0; }
 .id { overflow-wrap: anywhere; }
 

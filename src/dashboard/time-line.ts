@@ -48,13 +48,14 @@ ${run.status === "superseded" ? html`<li>${statusIcon("superseded")}<p class="he
 const WORTH_SAYING_MS = 1000;
 
 function attemptEntry(attempt: Attempt, steps: readonly Step[], waitedMs: number, now: number) {
-  const { number, startedAt, endedAt, outcome, kind, reason, githubRequestId } = attempt;
+  const { number, startedAt, endedAt, outcome, kind, reason, githubRequestId, stack } = attempt;
   // A limit is no failure of anybody's; the run went on after it, unless it had a token of its own.
   const isLimit = kind === "limit";
   return html`<li>${statusIcon(isLimit ? "queued" : outcome)}
 <p class="head"><strong>Attempt ${number}</strong> ${isLimit ? "Met a limit of GitHub" : statusName(outcome)} after ${durationText(endedAt - startedAt)}</p>
 <p class="note">Began ${time(startedAt, "full", now)}${waitedMs >= WORTH_SAYING_MS ? html`, after waiting ${durationText(waitedMs)}` : ""}.${githubRequestId ? html` GitHub’s request id: <code>${githubRequestId}</code>` : ""}</p>
 ${reason ? html`<p class="reason">${reasonText(reason, { waits: isLimit, now })}</p>` : ""}
+${stack === undefined ? "" : html`<pre class="stack" tabindex="0" role="group" aria-label="Stack of attempt ${number}"><code>${visible(stack)}</code></pre>`}
 ${stepList(steps, startedAt, endedAt)}</li>`;
 }
 

@@ -43,6 +43,9 @@ const attempt = z.object({
   reason: text("Why it was skipped, failed, interrupted or stopped.").optional(),
   kind: kind.optional(),
   githubRequestId: text("x-github-request-id of GitHub's last answer.").optional(),
+  stack: text(
+    "Where in the workflow it threw: the error, then its frames, those of the workflow's file first.",
+  ).optional(),
 });
 
 const step = z.object({

@@ -1,6 +1,7 @@
-import { readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readdirSync, realpathSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { WorkflowSource } from "../model/workflow.ts";
 import { offerModules } from "./offer-modules.ts";
 
 /** What a file holds as its default export, not looked at yet; or why it could not be loaded. */
@@ -33,6 +34,17 @@ export async function loadWorkflows(
     return await Promise.all(files.map((file) => load(resolve(folder), file).finally(() => loading.delete(file))));
   } finally {
     process.off("exit", sayWhy);
+  }
+}
+
+/** Where the code of a workflow is found in a stack; undefined when it comes from no file of the folder. */
+export function sourceIn(folder: string | undefined, file: string | undefined): WorkflowSource | undefined {
+  if (folder === undefined || file === undefined) return undefined;
+  try {
+    const path = realpathSync(join(folder, file));
+    return { file, path, folder: dirname(path) };
+  } catch {
+    return undefined;
   }
 }
 

@@ -18,6 +18,8 @@ export type Outcome =
       readonly kind: FailureKind;
       /** Epoch milliseconds; only with `limit`. */
       readonly notBefore?: number;
+      /** Where in the workflow it was thrown. */
+      readonly stack?: string;
       /** The failed attempt after which the run ends; only with `transient`. */
       readonly attempts?: number;
     };
@@ -73,6 +75,8 @@ export type Attempt = {
   readonly kind: FailureKind | undefined;
   /** `x-github-request-id` of GitHub's last answer. */
   readonly githubRequestId: string | undefined;
+  /** Where in the workflow it threw: the error with its frames, those of the workflow's file first. */
+  readonly stack?: string | undefined;
 };
 
 /** One `step` of a run. Its result is kept, so that a later attempt does not repeat it. */

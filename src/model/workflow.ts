@@ -53,6 +53,16 @@ export type GivenBy<Kind extends TriggerKind, Body, Name extends WebhookName> = 
   schedule: { readonly event: Tick };
 }[Kind];
 
+/** The file of a workflow, to find it in a stack. */
+export type WorkflowSource = {
+  /** Its name in WORKFLOWS_DIR. */
+  readonly file: string;
+  /** The same as Node names it: absolute, and where symbolic links lead to. */
+  readonly path: string;
+  /** The folder that it lies in, of the same kind. */
+  readonly folder: string;
+};
+
 /** Nothing is known about it where workflows of all kinds are handled. */
 // biome-ignore lint/suspicious/noExplicitAny: a function that takes a certain event stands beside those that take others
 type AnyGiven = any;

@@ -16,7 +16,7 @@ export function interrupting({ one, change, requeue }: InterruptNeeds): (rows: r
       const seq = row.seq as number;
       const ownToken = row.own_token === 1;
       change(
-        "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, 'interrupted', ?, NULL, NULL)",
+        "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, 'interrupted', ?, NULL, NULL, NULL)",
         seq,
         row.attempts as number,
         row.started_at as number,

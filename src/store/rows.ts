@@ -51,6 +51,7 @@ export function attemptOf(row: Row): Attempt {
     reason: text(row.reason),
     kind: text(row.kind) as FailureKind | undefined,
     githubRequestId: text(row.github_request_id),
+    ...(row.stack === null ? {} : { stack: row.stack as string }),
   };
 }
 

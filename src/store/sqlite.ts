@@ -215,7 +215,7 @@ export function openSqliteStore(
     );
     if (!row) return undefined;
     change(
-      "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
       row.seq as number,
       attempt.number,
       attempt.startedAt,
@@ -224,6 +224,7 @@ export function openSqliteStore(
       attempt.reason ?? null,
       attempt.kind ?? null,
       attempt.githubRequestId ?? null,
+      attempt.stack ?? null,
     );
     if (!queued) return runOf(row);
     requeue(row, settlement.dueAt, attempt.endedAt);

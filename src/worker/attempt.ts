@@ -7,7 +7,7 @@ import type { Observer } from "../model/observer.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
-import { givenOf, type Workflow } from "../model/workflow.ts";
+import { givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
 import { type Attempting, confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
@@ -18,6 +18,8 @@ import type { StoreHealth } from "./store-health.ts";
 export type AttemptNeeds = {
   readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
   readonly workflowNamed: (name: string) => Workflow | undefined;
+  /** The file of a workflow, where it has one. */
+  readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
   /** The values of the environment variables that a workflow declares. */
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
   /** The GitHub token that a workflow names, in place of the service's. */
@@ -107,7 +109,7 @@ export async function attemptRun(
       github_request_id: githubRequestId,
       ...needs.traceIds?.(),
     });
-    const { reason, kind } = { reason: undefined, kind: undefined, ...outcome };
+    const { reason, kind, stack } = { reason: undefined, kind: undefined, stack: undefined, ...outcome };
     const attempt = {
       number,
       startedAt,
@@ -116,6 +118,7 @@ export async function attemptRun(
       reason,
       kind,
       githubRequestId,
+      stack,
     };
     return { attempt, settlement };
   } finally {
@@ -183,7 +186,13 @@ function executeConfined(
   seen: Seen,
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT } = workflow;
-  const bounds = { run: claim.run.id, workflow: workflow.name, timeout, timeoutMs: millisecondsOf(timeout) };
+  const bounds = {
+    run: claim.run.id,
+    workflow: workflow.name,
+    source: needs.sourceOf?.(workflow.name),
+    timeout,
+    timeoutMs: millisecondsOf(timeout),
+  };
   return confined(bounds, needs.clock, async (attempting) => {
     needs.begun(attempting);
     const context = contextOf(workflow, claim, github, { ...needs, seen, attempting, holds: () => needs.holds(claim) });
@@ -197,7 +206,7 @@ function executeConfined(
     }
     const { id: run, workflow: name } = claim.run;
     return execute(workflow, context, {
-      calls: attempting.calls,
+      attempting,
       facts: { run, workflow: name, attempt: claim.attempt, ...needs.traceIds?.() },
       log: needs.log,
     });
@@ -254,9 +263,10 @@ function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Reado
     const next = {
       reason: outcome.reason,
       failure: outcome.kind,
+      stack: outcome.stack,
       next_attempt: new Date(settlement.dueAt).toISOString(),
     };
     if (outcome.kind === "limit") log.info({ ...all, ...next }, "run waits for a limit of GitHub");
     else log.warn({ ...all, ...next }, "attempt failed");
-  } else log.error({ ...all, reason: outcome.reason, failure: outcome.kind }, "run failed");
+  } else log.error({ ...all, reason: outcome.reason, failure: outcome.kind, stack: outcome.stack }, "run failed");
 }

@@ -30,20 +30,33 @@ export function openCalls(): Calls {
       const step = steps.getStore();
       const { pending } = step?.attempt === attempt && !step.closed ? step : attempt;
       // A promise of its own: a rejection of it that the workflow does not handle is still noticed as such.
-      const followed = call.finally(() => pending.delete(followed));
+      const followed: typeof call = until(call, () => pending.delete(followed));
       pending.set(followed, what);
       return followed;
     },
     rest: (left) => restOf(attempt, left),
     async within(work, left) {
       const step: Scope = { pending: new Map(), attempt, closed: false };
-      const [result] = await Promise.allSettled([steps.run(step, async () => work())]);
-      const [failed] = await restOf(step, left);
-      if (result.status === "rejected") throw result.reason;
-      if (failed) throw failed.error;
-      return result.value;
+      let failed: readonly FailedCall[] = [];
+      const result = await until(
+        steps.run(step, async () => work()),
+        async () => {
+          failed = await restOf(step, left);
+        },
+      );
+      if (failed[0]) throw failed[0].error;
+      return result;
     },
   };
+}
+
+/** As `finally`, which the stack of an error would not lead through. */
+async function until<T>(call: Promise<T>, after: () => unknown): Promise<T> {
+  try {
+    return await call;
+  } finally {
+    await after();
+  }
 }
 
 async function restOf(scope: Scope, left: Left): Promise<readonly FailedCall[]> {

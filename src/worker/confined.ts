@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../model/clock.ts";
 import type { Outcome } from "../model/run.ts";
+import type { WorkflowSource } from "../model/workflow.ts";
 import { type Calls, openCalls } from "./calls.ts";
 import { failedBy } from "./execute.ts";
 
@@ -10,6 +11,8 @@ export type Attempting = {
   readonly workflow: string;
   /** The attempt has ended; whatever still happens in its name has no effect. */
   readonly over: boolean;
+  /** The file of the workflow, where it has one. */
+  readonly source: WorkflowSource | undefined;
   readonly calls: Calls;
   /** The service is stopping: what has begun may finish, and nothing new begins. */
   readonly stopping: boolean;
@@ -41,10 +44,11 @@ export function currentAttempt(): Attempting | undefined {
  * later, whatever the work is up to.
  */
 export function confined(
-  { run, workflow, timeout, timeoutMs }: { run: string; workflow: string; timeout: string; timeoutMs: number },
+  bounds: { run: string; workflow: string; source?: WorkflowSource | undefined; timeout: string; timeoutMs: number },
   clock: Clock,
   work: (attempting: Attempting) => Promise<Outcome>,
 ): Promise<Outcome> {
+  const { run, workflow, source, timeout, timeoutMs } = bounds;
   return new Promise((resolve) => {
     const endings: ((cutOff: boolean) => void)[] = [];
     let done = false;
@@ -57,6 +61,7 @@ export function confined(
     const attempting: Attempting = {
       run,
       workflow,
+      source,
       calls: openCalls(),
       get failing() {
         return failure !== undefined;
@@ -103,7 +108,7 @@ export function confined(
     };
     attempts
       .run(attempting, () => work(attempting))
-      .catch(failedBy)
+      .catch((error) => failedBy(error, source))
       .then((outcome) => {
         done = true;
         attempting.end(failure ?? outcome);

@@ -2,9 +2,10 @@ import type { Log } from "../log.ts";
 import { isFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/run.ts";
 import { StoreUnavailable } from "../model/store.ts";
-import { type Context, skipReason, type Workflow } from "../model/workflow.ts";
+import { type Context, skipReason, type Workflow, type WorkflowSource } from "../model/workflow.ts";
 import type { Calls } from "./calls.ts";
 import { keptJson } from "./kept.ts";
+import { traceOf } from "./stack.ts";
 
 /**
  * Carries one event through a workflow, and waits for what it has called and not awaited. Never throws: whatever the
@@ -13,12 +14,21 @@ import { keptJson } from "./kept.ts";
 export async function execute(
   workflow: Pick<Workflow, "run">,
   context: Context,
-  { calls, facts, log }: { calls: Calls; facts: Readonly<Record<string, unknown>>; log: Pick<Log, "warn"> },
+  {
+    attempting: { calls, source },
+    facts,
+    log,
+  }: {
+    attempting: { readonly calls: Calls; readonly source: WorkflowSource | undefined };
+    facts: Readonly<Record<string, unknown>>;
+    log: Pick<Log, "warn">;
+  },
 ): Promise<Outcome> {
-  const outcome = await executed(workflow, context);
+  const outcome = await executed(workflow, context, source);
   const [failed, ...more] = await calls.rest(warningOfCalls(log, facts));
   if (!failed) return outcome;
-  if (outcome.status !== "failure") return withRemark(failedBy(failed.error), `${failed.what}, which was not awaited`);
+  if (outcome.status !== "failure")
+    return withRemark(failedBy(failed.error, source), `${failed.what}, which was not awaited`);
   for (const { what, error } of [failed, ...more]) {
     log.warn({ ...facts, call: what, err: error }, "a call that the workflow did not await has failed, too");
   }
@@ -41,21 +51,25 @@ export function withRemark(outcome: Outcome, remark: string): Outcome {
   return outcome.status === "failure" ? { ...outcome, reason: `${outcome.reason} (${remark})` } : outcome;
 }
 
-async function executed(workflow: Pick<Workflow, "run">, context: Context): Promise<Outcome> {
+async function executed(
+  workflow: Pick<Workflow, "run">,
+  context: Context,
+  source: WorkflowSource | undefined,
+): Promise<Outcome> {
   try {
     const result = await workflow.run(context);
     const reason = skipReason(result);
     if (reason !== undefined) return { status: "skipped", reason };
     return success(result);
   } catch (error) {
-    return failedBy(error);
+    return failedBy(error, source);
   }
 }
 
 /** What an attempt comes to that this was thrown in. */
-export function failedBy(error: unknown): Outcome {
+export function failedBy(error: unknown, source: WorkflowSource | undefined): Outcome {
   try {
-    return failed(error);
+    return failed(error, source);
   } catch {
     const reason = "The workflow threw something that cannot even be shown: throw an Error.";
     return { status: "failure", reason, http: 500, kind: "permanent" };
@@ -74,15 +88,20 @@ function success(result: unknown): Outcome {
   }
 }
 
-function failed(error: unknown): Outcome {
+function failed(error: unknown, source: WorkflowSource | undefined): Outcome {
+  const trace = traceOf(error, source);
   if (isFailure(error)) {
     const { message: reason, kind, http } = error;
-    const base = { status: "failure", reason, http, kind } as const;
+    // It says all, but for which of several calls it was.
+    const stack = trace?.at === undefined || kind === "limit" ? {} : { stack: trace.stack };
+    const base = { status: "failure", reason, http, kind, ...stack } as const;
     if (error.kind === "limit") return { ...base, notBefore: error.notBefore };
     return error.kind === "transient" && error.attempts ? { ...base, attempts: error.attempts } : base;
   }
   if (error instanceof StoreUnavailable)
     return { status: "failure", reason: error.message, http: 500, kind: "transient" };
   const thrown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { status: "failure", reason: `The workflow threw ${thrown}`, http: 500, kind: "permanent" };
+  const at = trace?.at === undefined ? "" : ` (${trace.at})`;
+  const reason = `The workflow threw ${thrown}${at}`;
+  return { status: "failure", reason, http: 500, kind: "permanent", ...(trace && { stack: trace.stack }) };
 }

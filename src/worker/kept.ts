@@ -27,7 +27,26 @@ export function keptEvent(event: NewRun, { withoutTokens }: Keeping, own: readon
 export function keptOutcome(outcome: Outcome, keeping: Keeping, known: readonly string[]): Outcome {
   return outcome.status === "success"
     ? { ...outcome, outputs: keeping.withoutTokens(outcome.outputs, known) }
-    : { ...outcome, reason: keptReason(outcome.reason, keeping) };
+    : { ...outcome, reason: keptReason(outcome.reason, keeping), ...keptStack(outcome, keeping) };
+}
+
+/** Enough for the frames of a workflow and of what it calls. */
+const MAX_STACK_CHARACTERS = 4000;
+const MAX_LINE_CHARACTERS = 500;
+
+function keptStack(outcome: Outcome, { scrub }: Pick<Keeping, "scrub">): { stack?: string } {
+  if (outcome.status !== "failure" || outcome.stack === undefined) return {};
+  const lines = scrub(outcome.stack)
+    .split("\n")
+    .map((line) =>
+      line.length > MAX_LINE_CHARACTERS ? `${line.slice(0, MAX_LINE_CHARACTERS).toWellFormed()}…` : line,
+    );
+  let length = 0;
+  const kept = lines.filter((line) => {
+    length += line.length + 1;
+    return length <= MAX_STACK_CHARACTERS;
+  });
+  return { stack: kept.join("\n") };
 }
 
 /**

@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 /**
  * Keeps workflows that live in this process from ending it. What their code does is told from what the service does by
  * the attempt in whose name it runs: errors that nobody catches, `process.exit` and the like end that attempt; what it
- * prints goes to its bounded log; intervals that it leaves running are stopped. Everything else stays as it was.
+ * prints goes to its bounded log; intervals that it leaves running are stopped; stacks are deep enough to show it. Everything else stays as it was.
  * Not held: a loop that never yields, memory without end, native code, child processes.
  * @returns how to undo it.
  */
@@ -23,6 +23,8 @@ export function guardProcess(log: Log, { brief, scrub }: Pick<Keeping, "brief" |
     ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level, { log, brief }))),
   ];
   syncBuiltinESMExports();
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = STACK_FRAMES;
   const uncaught = (error: unknown) => stray(error, "uncaughtException", { log, scrub });
   const unhandled = (error: unknown) => stray(error, "unhandledRejection", { log, scrub });
   process.on("uncaughtException", uncaught);
@@ -32,8 +34,12 @@ export function guardProcess(log: Log, { brief, scrub }: Pick<Keeping, "brief" |
     process.off("unhandledRejection", unhandled);
     for (const restore of undo) restore();
     syncBuiltinESMExports();
+    Error.stackTraceLimit = stackTraceLimit;
   };
 }
+
+/** Enough to lead from what a library throws to the workflow; Node's 10 often are not. */
+const STACK_FRAMES = 50;
 
 // biome-ignore lint/suspicious/noExplicitAny: functions of every kind are replaced here
 type Any = (...given: any[]) => any;
@@ -119,7 +125,7 @@ function stray(
     process.stderr.write(`${scrub(String(error instanceof Error ? error.stack : error))}\n`);
     process.exit(1);
   }
-  if (attempting.fail(withRemark(failedBy(error), OUTSIDE))) return;
+  if (attempting.fail(withRemark(failedBy(error, attempting.source), OUTSIDE))) return;
   const count = (strays.get(attempting) ?? 0) + 1;
   strays.set(attempting, count);
   if (count > MAX_STRAYS) return;

@@ -51,7 +51,8 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
     reason: "no preview",
   });
   const failed = await accept({ group: "pr-3" });
-  await settle(await claim(failed), { status: "failure", reason: "404", http: 404, kind: "permanent" });
+  const stack = "Error: 404\n    at run (a.ts:1:2)";
+  await settle(await claim(failed), { status: "failure", reason: "404", http: 404, kind: "permanent" }, { stack });
   const rerun = await accept({ group: "pr-4", input: null });
   await settle(await claim(rerun), { status: "failure", reason: "500", http: 500, kind: "permanent" });
   await store.rerun(rerun, now, undefined);

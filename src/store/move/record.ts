@@ -27,6 +27,7 @@ const attempt = z.strictObject({
   reason: text.optional(),
   kind: text.optional(),
   githubRequestId: text.optional(),
+  stack: text.optional(),
 });
 
 const step = z.strictObject({
@@ -96,7 +97,7 @@ export const RUN_COLUMNS = `seq, id, workflow, grp AS "group", input, own_token 
   dedupe_key AS "dedupeKey", superseded_by AS "supersededBy", event_source AS "eventSource", event_id AS "eventId", trace`;
 
 export const ATTEMPT_COLUMNS = `number, started_at AS "startedAt", ended_at AS "endedAt", outcome, reason, kind,
-  github_request_id AS "githubRequestId"`;
+  github_request_id AS "githubRequestId", stack`;
 
 export const STEP_COLUMNS = `name, attempt, started_at AS "startedAt", ended_at AS "endedAt", result, error`;
 

@@ -12,7 +12,11 @@ export type Migration = {
 };
 
 /** The schema, one step after the other. Steps are never changed once released; a change is a new step. */
-export const MIGRATIONS: readonly Migration[] = [{ worksSince: 1, sql: first }];
+export const MIGRATIONS: readonly Migration[] = [
+  { worksSince: 1, sql: first },
+  // Where in the workflow an attempt threw.
+  { worksSince: 1, sql: ({ own }) => `ALTER TABLE ${own}.attempts ADD COLUMN stack text` },
+];
 
 function first({ own }: Names): string {
   return `

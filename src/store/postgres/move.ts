@@ -193,9 +193,9 @@ async function insertRuns(sql: Sql, { names: { own }, jobs, now }: Filling, runs
   const seqs = new Map(rows.map(({ id, seq }) => [id as string, seq as number]));
   const seqOf = ({ id }: MovedRun) => seqs.get(id.toLowerCase());
   await sql(
-    `INSERT INTO ${own}.attempts SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId"
+    `INSERT INTO ${own}.attempts SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
-       reason text, kind text, "githubRequestId" text)`,
+       reason text, kind text, "githubRequestId" text, stack text)`,
     [asJson(runs.flatMap((run) => run.attempts.map((each) => ({ ...each, run: seqOf(run) }))))],
   );
   await sql(

@@ -119,9 +119,9 @@ export function note(sql: Sql, { own }: Names, attempts: readonly Noted[]): void
   if (attempts.length === 0) return;
   void sql(
     `INSERT INTO ${own}.attempts
-     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId"
+     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
-       reason text, kind text, "githubRequestId" text) ON CONFLICT DO NOTHING`,
+       reason text, kind text, "githubRequestId" text, stack text) ON CONFLICT DO NOTHING`,
     [asJson(attempts)],
   );
 }

@@ -132,4 +132,8 @@ export const MIGRATIONS: readonly string[] = [
   -- To which trace its attempts belong; empty while traces are off.
   ALTER TABLE runs ADD COLUMN trace TEXT;
   `,
+  `
+  -- Where in the workflow an attempt threw.
+  ALTER TABLE attempts ADD COLUMN stack TEXT;
+  `,
 ];

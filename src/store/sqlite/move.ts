@@ -123,7 +123,7 @@ function inserting(db: DatabaseSync): (record: StoreRecord) => void {
        ended_at, attempts, failures, steps_from, owner, lease_until, outputs, reason, http, kind, dedupe_key,
        superseded_by, event_source, event_id, trace) VALUES (${places(26)}) RETURNING seq`,
   );
-  const attempt = db.prepare(`INSERT INTO attempts VALUES (${places(8)})`);
+  const attempt = db.prepare(`INSERT INTO attempts VALUES (${places(9)})`);
   const step = db.prepare(`INSERT INTO steps VALUES (${places(7)})`);
   const beside: Record<string, StatementSync> = {
     schedule: db.prepare(`INSERT INTO schedules VALUES (${places(2)})`),
@@ -186,8 +186,9 @@ function insertRun(run: MovedRun, into: Readonly<Record<"run" | "attempt" | "ste
     run.eventId ?? null,
     run.trace ?? null,
   ) as { seq: number };
-  for (const { number, startedAt, endedAt, outcome, reason, kind, githubRequestId } of run.attempts) {
-    into.attempt.run(seq, number, startedAt, endedAt, outcome, reason ?? null, kind ?? null, githubRequestId ?? null);
+  for (const { number, startedAt, endedAt, outcome, reason, kind, githubRequestId, stack } of run.attempts) {
+    const texts = [outcome, reason ?? null, kind ?? null, githubRequestId ?? null, stack ?? null];
+    into.attempt.run(seq, number, startedAt, endedAt, ...texts);
   }
   for (const { name, attempt, startedAt, endedAt, result, error } of run.steps) {
     into.step.run(
