@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineWorkflow, type GitHub, type Json, PermanentFailure, skip, TransientFailure } from "../index.ts";
+import { revisionIn } from "./git-revision.ts";
 import { scalarAt } from "./values-file.ts";
 
 /** What one deployment/target pair needs to know. Repositories are `owner/name`. */
@@ -110,7 +111,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
         );
       }
       const where = `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`;
-      const commitHash = scalarAt(file.text, tagKey, where);
+      const commitHash = revisionIn(scalarAt(file.text, tagKey, where), `${tagKey} from ${where}`);
       if (options.verifyCommit && !(await github.hasCommit(targetRepo, commitHash))) {
         throw new PermanentFailure({
           tried: `verifying the commit of ${application}`,

@@ -1,0 +1,62 @@
+import { PermanentFailure } from "../index.ts";
+
+/**
+ * The text, if git can take it for a revision: a commit hash, a tag or a branch.
+ * @param source names where it comes from, for the failure: "global.config.DEPLOYMENT_TAG from values.yaml".
+ * @throws PermanentFailure that quotes it, with escapes for what cannot be seen.
+ */
+export function revisionIn(text: string, source: string): string {
+  const problem = PROBLEMS.find(([pattern]) => pattern.test(text));
+  if (!problem && Buffer.byteLength(text) <= MAX_REF_BYTES) return text;
+  const [, what, remedy] = problem ?? TOO_LONG;
+  throw new PermanentFailure({
+    tried: `reading ${source}`,
+    happened: `the value is ${quoted(text)}, ${what}`,
+    remedy,
+  });
+}
+
+/** GitHub takes no longer names of branches and tags (its error GH002). */
+const MAX_REF_BYTES = 255;
+
+const WRITE_IT = "Write the commit hash itself.";
+const TOO_LONG = [undefined, `which is longer than the ${MAX_REF_BYTES} bytes of a git ref`, WRITE_IT] as const;
+
+/** The rest follows https://git-scm.com/docs/git-check-ref-format, which also describes what git takes as a branch. */
+const PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /^ENC\[/,
+    "which SOPS has encrypted",
+    "Leave the tag out of the encryption (unencrypted_regex in .sops.yaml): it is no secret.",
+  ],
+  [
+    /\{\{|\$\{|\$\(|^\$/,
+    "a placeholder that nothing has replaced",
+    "Write the value into the file: it is read as it is in the repository, and nothing renders it.",
+  ],
+  [
+    /^<.*>$/s,
+    "a placeholder that nothing has replaced",
+    "Write the value into the file: argocd-vault-plugin replaces it only in what ArgoCD applies, not in the repository.",
+  ],
+  [
+    // An ordinary space inside is named by the next rule.
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}|^ | $/u,
+    "with a character that cannot be seen",
+    "Take it out of the file: no git revision has one.",
+  ],
+  [
+    /[ ~^:?*[\\]|\.\.|@\{|^-|^[/.]|\/[/.]|[/.]$|\.lock(\/|$)/,
+    "which cannot be a git revision",
+    `${WRITE_IT} A tag or a branch works, too.`,
+  ],
+];
+
+/** Shown whole or not at all: a part of a secret would not be recognised and masked. */
+const MAX_SHOWN_CHARACTERS = 100;
+
+function quoted(text: string): string {
+  if (text.length > MAX_SHOWN_CHARACTERS) return `a text of ${text.length} characters`;
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(text).replace(/(?! )[\p{Z}\p{C}]/gu, (found) => found.split("").map(escaped).join(""));
+}

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { describe, it } from "node:test";
+import { revisionIn } from "../src/workflows/git-revision.ts";
+import { deploy, notify, startService } from "./support/service.ts";
+
+const HASH = "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e";
+
+describe("a tag that git can take for a revision is dispatched as it is", () => {
+  const names = [
+    "release/2026-11",
+    "v1.2.3",
+    "feature/pr-12_x+y",
+    "Ünïcode",
+    "a.b",
+    "a@b",
+    "renovate/@types-node",
+    "a{b}",
+  ];
+  for (const tag of [HASH, HASH.slice(0, 7), "0012345", "1e10", "123e4567", "true", ...names]) {
+    it(tag, () => assert.equal(revisionIn(tag, "the file"), tag));
+  }
+
+  it("git says the same of names", () => {
+    for (const name of names) execFileSync("git", ["check-ref-format", "--branch", name], { stdio: "ignore" });
+  });
+});
+
+describe("a tag that cannot be a revision is not dispatched, and the message shows why", () => {
+  const encrypted = "ENC[AES256_GCM,data:Tr7o=,iv:1=,tag:k=,type:str]";
+  for (const [tag, shown, hint] of [
+    [encrypted, `"${encrypted}"`, /SOPS has encrypted.*unencrypted_regex/],
+    ["{{ .Values.tag }}", `"{{ .Values.tag }}"`, /placeholder.*nothing renders it/],
+    ["{{tag}}", `"{{tag}}"`, /placeholder/],
+    ["$" + "{TAG}", `"$\{TAG}"`, /placeholder/],
+    ["$(TAG)", `"$(TAG)"`, /placeholder/],
+    ["$TAG", `"$TAG"`, /placeholder/],
+    ["<path:secret/data/app#tag>", `"<path:secret/data/app#tag>"`, /argocd-vault-plugin/],
+    [`${HASH}\n`, `"${HASH}\\n"`, /cannot be seen/],
+    [`${HASH}\r`, `"${HASH}\\r"`, /cannot be seen/],
+    [`${HASH}\u00a0`, `"${HASH}\\u00a0"`, /cannot be seen/],
+    [`\ufeff${HASH}`, `"\\ufeff${HASH}"`, /cannot be seen/],
+    [`abc\u200bdef`, `"abc\\u200bdef"`, /cannot be seen/],
+    [`abc\u202edef`, `"abc\\u202edef"`, /cannot be seen/],
+    [`abc\u{e0041}`, `"abc\\udb40\\udc41"`, /cannot be seen/],
+    [`${HASH} `, `"${HASH} "`, /cannot be seen/],
+    ["two words", `"two words"`, /cannot be a git revision/],
+    ["a".repeat(256), "a text of 256 characters", /longer than the 255 bytes/],
+  ] as const) {
+    it(shown, () => {
+      assert.throws(
+        () => revisionIn(tag, "TAG from values.yaml"),
+        ({ name, message, http }: { name: string; message: string; http: number }) => {
+          assert.equal(name, "PermanentFailure");
+          assert.equal(http, 500);
+          assert.ok(message.startsWith(`Reading TAG from values.yaml failed: the value is ${shown}, `), message);
+          assert.match(message, hint);
+          return true;
+        },
+      );
+    });
+  }
+
+  it("what git refuses as a name is refused here", () => {
+    const refused = ["-x", "a..b", "a~1", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "a@{1}", "a.lock", "a.lock/b", "/a"];
+    for (const name of [...refused, "a/", "a//b", ".a", "a/.b", "a.", "a b", "a\tb"]) {
+      assert.throws(() => execFileSync("git", ["check-ref-format", "--branch", name], { stdio: "ignore" }), name);
+      assert.throws(() => revisionIn(name, "the file"), { name: "PermanentFailure" }, name);
+    }
+  });
+
+  it("through the service: 500, and nothing is sent", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", JSON.stringify(`${HASH}\u00a0`));
+    const answer = await notify(url, { application: "pr-1" });
+    assert.equal(answer.status, 500);
+    assert.match(
+      answer.json.detail,
+      new RegExp(`the value is "${HASH}\\\\u00a0", with a character that cannot be seen`),
+    );
+    assert.equal(github.dispatches.length, 0);
+  });
+});
