@@ -69,7 +69,7 @@ describe("every document, manifest and help text", () => {
     assert.ok([...files].some((file) => file.startsWith("deploy/helm/")));
     assert.deepEqual([...new Set(times.map(({ value }) => value))], ["30"]);
     // Every command that starts the container has it: Docker kills after 10 s by itself.
-    for (const { file, value } of found(/(docker run (?!--rm)(?:[^\n`\\]|\\\n)*)/g)) {
+    for (const { file, value } of found(/^(docker run (?!--rm)(?:[^\n`\\]|\\\n)*)/gm)) {
       assert.match(value, /--stop-timeout 30\b/, file);
     }
     // Beside what is in flight: 5 s before SIGTERM in the Deployment, and 7 s, measured, for a database that hangs.
