@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { gzipSync } from "node:zlib";
+import { privateAuthority } from "../sandbox/certificates.ts";
+import { noAnswer } from "../src/github/failures.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -123,6 +127,132 @@ describe("an answer of", () => {
       assert.deepEqual([github.reads, github.dispatched], [1, []]);
     });
   }
+});
+
+describe("over HTTP/2, an answer without a length", () => {
+  /** A GitHub that answers every request with a file, in frames of its own; `reset` ends their streams with that code. */
+  async function overHttp2(t: TestContext, text: string, reset?: number) {
+    const authority = privateAuthority();
+    const before = getCACertificates("default");
+    setDefaultCACertificates([...before, authority.cert]);
+    t.after(() => setDefaultCACertificates(before));
+    let requests = 0;
+    const answer = (id: number) => [
+      frame(HEADERS, END_HEADERS, id, Buffer.from([STATUS_200])),
+      frame(DATA, reset === undefined ? END_STREAM : 0, id, Buffer.from(text)),
+      ...(reset === undefined ? [] : [frame(RST_STREAM, 0, id, Buffer.from([0, 0, 0, reset]))]),
+    ];
+    const server = createTlsServer({ ...authority.issue("127.0.0.1"), ALPNProtocols: ["h2"] }, (socket) => {
+      let unread = Buffer.alloc(0);
+      let isGreeted = false;
+      socket.on("error", () => {});
+      socket.on("data", (chunk: Buffer) => {
+        unread = Buffer.concat([unread, chunk]);
+        if (!isGreeted && unread.length >= PREFACE_BYTES) {
+          isGreeted = true;
+          unread = unread.subarray(PREFACE_BYTES);
+          socket.write(frame(SETTINGS, 0, 0));
+        }
+        while (isGreeted && unread.length >= 9 && unread.length >= 9 + unread.readUIntBE(0, 3)) {
+          if (unread[3] === HEADERS) {
+            requests++;
+            socket.write(Buffer.concat(answer(unread.readUInt32BE(5))));
+          }
+          unread = unread.subarray(9 + unread.readUIntBE(0, 3));
+        }
+      });
+      t.after(() => socket.destroy());
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { url } = await startService(t, { settings: { GITHUB_API_URL: `https://127.0.0.1:${port}/api/v3` } });
+    return { detail: (await notify(url, { application: "pr-1" })).json.detail, requests: () => requests };
+  }
+
+  const [DATA, HEADERS, RST_STREAM, SETTINGS] = [0, 1, 3, 4];
+  const [END_STREAM, END_HEADERS] = [1, 4];
+  /** The entry of HPACK's static table. */
+  const STATUS_200 = 0x88;
+  const PREFACE_BYTES = 24;
+  const [INTERNAL_ERROR, CANCEL] = [2, 8];
+
+  function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head[3] = type;
+    head[4] = flags;
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, payload]);
+  }
+
+  it("is used, since its end is marked: what fails is the event, which is not answered 204 here", async (t) => {
+    const { detail, requests } = await overHttp2(t, FILE);
+    assert.match(detail, /^Dispatching environment_ready to acme\/shop failed: GitHub answered 200/);
+    assert.equal(requests(), 3);
+  });
+
+  for (const [what, code] of Object.entries({ INTERNAL_ERROR, CANCEL })) {
+    it(`is not used when its stream is reset with ${what}`, async (t) => {
+      const { detail, requests } = await overHttp2(t, CUT, code);
+      assert.match(detail, /^Reading .* failed: no complete answer from /);
+      assert.equal(requests(), 6, "light and heavy, three times");
+    });
+  }
+});
+
+describe("the list of errors that may pass", () => {
+  const fails = (error: unknown) => {
+    const attempted = { tried: "it", repository: "acme/shop", permission: "" };
+    return noAnswer(attempted, "https://ghe.example", error).kind;
+  };
+  const coded = (code: string) => Object.assign(new Error("it failed"), { code });
+
+  it("has each error of undici in it, or leaves it out for a reason", () => {
+    const NEVER: Record<string, string> = {
+      UND_ERR: "the class of all others",
+      UND_ERR_HEADERS_OVERFLOW: "the same answer comes again",
+      UND_ERR_INVALID_ARG: "the request is wrong",
+      UND_ERR_INVALID_RETURN_VALUE: "the code is wrong",
+      UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: "the code is wrong",
+      UND_ERR_NOT_SUPPORTED: "the code is wrong",
+      UND_ERR_BPL_MISSING_UPSTREAM: "of a pool that is not used",
+      UND_ERR_RES_EXCEEDED_MAX_SIZE: "the same answer comes again",
+      UND_ERR_REQ_RETRY: "of a handler that is not used",
+      UND_ERR_RESPONSE: "of a handler that is not used",
+      UND_ERR_REDIRECT_MAX: "of a handler that is not used",
+      UND_ERR_MAX_ORIGINS_REACHED: "of an agent with a bound that is not used",
+      UND_ERR_WS_MESSAGE_SIZE_EXCEEDED: "of WebSockets",
+    };
+    const source = readFileSync(new URL("../node_modules/undici/lib/core/errors.js", import.meta.url), "utf8");
+    const codes = [...source.matchAll(/this\.code = '(UND_\w+)'/g)].map(([, code = ""]) => code);
+    assert.ok(codes.length > 20);
+    for (const code of codes) assert.equal(fails(coded(code)), code in NEVER ? "permanent" : "transient", code);
+  });
+
+  it("is looked at through every cause, and holds nothing of code, headers or addresses", () => {
+    const fetchFailed = new TypeError("fetch failed", { cause: coded("ECONNRESET") });
+    assert.equal(fails(fetchFailed), "transient");
+    for (const code of [
+      "ECONNREFUSED",
+      "ENOTFOUND",
+      "CERT_HAS_EXPIRED",
+      "ERR_SSL_WRONG_VERSION_NUMBER",
+      "HPE_INVALID_CONSTANT",
+    ])
+      assert.equal(fails(coded(code)), "transient", code);
+    for (const code of [
+      "ERR_INVALID_CHAR",
+      "ERR_INVALID_URL",
+      "ERR_INVALID_ARG_TYPE",
+      "ENOENT",
+      "toString",
+      "constructor",
+    ])
+      assert.equal(fails(coded(code)), "permanent", code);
+    for (const error of [new TypeError("x is not a function"), new RangeError("too deep"), undefined, null, "text", 7])
+      assert.equal(fails(error), "permanent", String(error));
+  });
 });
 
 describe("what the network has no part in", () => {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type Dispatcher, errors } from "undici";
 import { openConnections } from "./connections.ts";
+import { type Carried, http2Streams } from "./http2-streams.ts";
 import { inTurns } from "./in-turns.ts";
 import { movedRepositories } from "./moved-repositories.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
@@ -90,13 +91,16 @@ export function openGitHubHttp({
     maxAnswerBytes: MAX_ANSWER_BYTES,
   });
 
+  const streams = http2Streams();
   const moved = movedRepositories(apiUrl.slice(origin.length));
   const send: Send = async (route, parameters, token, begin) => {
     let request = requestFor(route, parameters);
     request = { ...request, path: moved.pathNow(request.path) };
     for (let redirects = 0; ; redirects++) {
       const answer = await turns
-        .take(async () => sendOnce(connections, origin, request, `Bearer ${token}`, { brief, timeoutMs, begin }))
+        .take(async () =>
+          sendOnce(connections, origin, request, `Bearer ${token}`, { brief, timeoutMs, begin, streams }),
+        )
         .catch((error) => {
           throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
         });
@@ -106,7 +110,11 @@ export function openGitHubHttp({
       request = { ...request, path };
     }
   };
-  return { send, requestFor, close: () => connections.destroy() };
+  const close = async () => {
+    streams.close();
+    await connections.destroy();
+  };
+  return { send, requestFor, close };
 }
 
 /**
@@ -118,7 +126,17 @@ function sendOnce(
   origin: string,
   { method, path, headers, body }: WireRequest,
   authorization: string,
-  { brief, timeoutMs, begin }: { brief: Brief; timeoutMs: number; begin: Parameters<Send>[3] | undefined },
+  {
+    brief,
+    timeoutMs,
+    begin,
+    streams,
+  }: {
+    brief: Brief;
+    timeoutMs: number;
+    begin: Parameters<Send>[3] | undefined;
+    streams: ReturnType<typeof http2Streams>;
+  },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
@@ -126,6 +144,7 @@ function sendOnce(
     let timer: NodeJS.Timeout | undefined;
     let status = 0;
     let answered: IncomingHttpHeaders = {};
+    const carried: Carried = {};
     const chunks: Buffer[] = [];
     const fail = (error: Error) => {
       clearTimeout(timer);
@@ -143,6 +162,7 @@ function sendOnce(
       {
         onRequestStart(started) {
           controller = started;
+          streams.expect(carried);
           // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
           if (aborted) started.abort(aborted);
         },
@@ -156,6 +176,10 @@ function sendOnce(
         },
         onResponseData: (_controller, chunk) => void chunks.push(chunk),
         onResponseEnd() {
+          if (method === "GET" && carried.stream?.rstCode) {
+            fail(new errors.SocketError("the stream was reset"));
+            return;
+          }
           clearTimeout(timer);
           const bytes = Buffer.concat(chunks);
           const text = isIdentity(answered) ? bytes : new Uint8Array();

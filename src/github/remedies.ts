@@ -45,11 +45,11 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
         `${wanted(permission)} on it.`
       );
     case 409:
-      return `${repository} is in a state that does not allow this, such as empty or changed meanwhile: see what GitHub says, then re-run.`;
+      return `${permission === "" ? "What it asks for" : repository} is in a state that does not allow this, such as empty or changed meanwhile: see what GitHub says, then re-run.`;
     case 413:
       return TOO_LARGE;
     case 423:
-      return `${repository} is locked: unlock it, or wait until GitHub has, then re-run.`;
+      return `${permission === "" ? "What it asks for" : repository} is locked: unlock it, or wait until GitHub has, then re-run.`;
     case 422:
       if (/too large/i.test(message)) return TOO_LARGE;
       if (/event_type|characters are allowed/i.test(message)) return "Use an event type of 1 to 100 characters.";
