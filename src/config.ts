@@ -230,6 +230,11 @@ const SETTINGS = {
   logLevel: setting("LOG_LEVEL", "info", "trace, debug, info, warn, error, fatal or silent.", level),
 };
 
+/** Whether npm or npx has started this process. */
+export function isRunByNpm(environment: Environment = process.env): boolean {
+  return textOf(environment, "npm_lifecycle_event") !== undefined;
+}
+
 /** What the commands need that talk to a running service. */
 const CLIENT_SETTINGS = {
   url: setting(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
@@ -8,11 +8,17 @@ import manifest from "../package.json" with { type: "json" };
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { DEPLOYMENT, deploy, notify, send, TARGET, TOKEN } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-function run(t: TestContext, args: readonly string[], settings: Record<string, string> = {}) {
-  const child = spawn(process.execPath, args, { cwd: ROOT, env: { PATH: process.env.PATH, ...settings } });
+function run(
+  t: TestContext,
+  args: readonly string[],
+  settings: Record<string, string> = {},
+  program: string = process.execPath,
+) {
+  const child = spawn(program, args, { cwd: ROOT, env: { PATH: process.env.PATH, ...settings } });
   t.after(() => void child.kill("SIGKILL"));
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -22,6 +28,21 @@ function run(t: TestContext, args: readonly string[], settings: Record<string, s
     output.stderr += text;
   });
   return { child, output, ended: ended(child) };
+}
+
+/** The last one that a process has started, or one that it has started. */
+function youngestBelow(pid: number): number {
+  const all = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" });
+  const child = new RegExp(`^ *(\\d+) +${pid}$`, "m").exec(all)?.[1];
+  return child === undefined ? pid : youngestBelow(Number(child));
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
 }
 
 async function ended(child: ChildProcess): Promise<number | null> {
@@ -93,6 +114,52 @@ describe("the process", () => {
         await assert.rejects(send(url, { path: "/health" }), { code: "ECONNREFUSED" });
       });
     }
+  }
+
+  for (const [what, args, code] of [
+    ["npm start", ["start"], 0],
+    // The shell of npx ends by the signal and hands it on to nobody: the service notices that it is gone.
+    ["npx", ["exec", "--offline", "--call", "node src/main.ts serve; exit $?"], null],
+  ] as const) {
+    it(`by ${what}: SIGTERM to npm, with requests in flight: they are answered, then port and folder are free`, async (t) => {
+      const github = await startGitHub({ latencyMs: 300 });
+      t.after(() => github.close());
+      github.token(TOKEN);
+      github.repository(TARGET);
+      for (let at = 0; at < 5; at++) deploy(github, `pr-${at}`, `commit-${at}`);
+      const settings = settingsFor(t, github);
+      const ofNpm = { npm_config_cache: temporaryFolder(t), npm_config_update_notifier: "false" };
+      const npm = run(t, args, { ...settings, ...ofNpm }, "npm");
+      const url = await readyUrl(npm);
+      const service = youngestBelow(npm.child.pid ?? 0);
+      t.after(() => end(service));
+      const answers = Array.from({ length: 5 }, (_, at) => notify(url, { application: `pr-${at}` }));
+      while (github.requests.length < 10) await new Promise((resolve) => setImmediate(resolve));
+      npm.child.kill("SIGTERM");
+      assert.deepEqual(new Set((await Promise.all(answers)).map(({ status }) => status)), new Set([200]));
+      // Its output is closed when the service has ended, too.
+      assert.equal(await npm.ended, code);
+      assert.equal(github.dispatches.length, 5);
+      await assert.rejects(send(url, { path: "/health" }), { code: "ECONNREFUSED" });
+      const next = run(t, ["src/main.ts", "serve"], { ...settings, PORT: new URL(url).port });
+      assert.equal(await readyUrl(next), url);
+    });
+  }
+
+  for (const [what, folder] of [
+    ["below /proc", "/proc/nope/data"],
+    ["below /sys", "/sys/nope"],
+    ["below a device", "/dev/null/data"],
+    ["that is a file", fileURLToPath(import.meta.url)],
+  ] as const) {
+    it(`does not start with a DATA_DIR ${what}, says so, and exits with 1`, { timeout: 20_000 }, async (t) => {
+      const files = { "w.ts": httpWorkflow("w", "return {};") };
+      const more = { DATA_DIR: folder, WORKFLOWS_DIR: workflowsFolder(t, files), PORT: "0", HOST: "127.0.0.1" };
+      const service = run(t, ["src/main.ts", "serve"], more);
+      assert.equal(await service.ended, 1);
+      assert.ok(service.output.stderr.startsWith(`Cannot create the folder ${folder} (`), service.output.stderr);
+      assert.match(service.output.stderr, /\. Set DATA_DIR to a folder that can be written\.\n$/);
+    });
   }
 
   it("starts with the contract's variables alone", async (t) => {

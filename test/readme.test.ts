@@ -80,8 +80,8 @@ describe("the README", () => {
   }
 
   it("starts the service by npm start as this test does", () => {
-    assert.equal(manifest.scripts.start, "node src/main.ts serve");
-    assert.equal(manifest.scripts.demo, "node sandbox/demo.ts");
+    assert.equal(manifest.scripts.start, "exec node src/main.ts serve");
+    assert.equal(manifest.scripts.demo, "exec node sandbox/demo.ts");
   });
 });
 

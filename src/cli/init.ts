@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { workflowsOf } from "../app.ts";
 import { readConfig } from "../config.ts";
+import { makeFolder } from "../make-folder.ts";
 import { CommandError } from "./command-error.ts";
 import { nearestPackage, nextCommands } from "./next-commands.ts";
 
@@ -27,7 +28,7 @@ export async function init(name = "announce-preview"): Promise<void> {
   const paths = Object.entries(files).map(([file, text]) => ({ path: join(folder, file), text }));
   const taken = paths.filter(({ path }) => existsSync(path)).map(({ path }) => path);
   if (taken.length > 0) throw new CommandError(`Nothing was written: there is ${taken.join(" and ")} already.`);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   for (const { path, text } of paths) {
     writeFileSync(path, text, { flag: "wx" });
     process.stdout.write(`wrote ${path}\n`);

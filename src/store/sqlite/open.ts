@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeFolder } from "../../make-folder.ts";
 import { createPrivately, openToAll, PRIVATE_FOLDER, watchFiles } from "./files.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { notWritable } from "./not-writable.ts";
@@ -19,7 +20,7 @@ export function openSqlite(folder: string): {
 } {
   const file = join(folder, "gh-runner.sqlite");
   try {
-    mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    makeFolder(folder, PRIVATE_FOLDER);
   } catch (cause) {
     throw cannot(`create the folder ${folder}`, "Set DATA_DIR to a folder that can be written.", cause);
   }
