@@ -10,6 +10,7 @@ import {
   gitHubApiUrl,
   headerList,
   httpUrl,
+  isQuoted,
   keyPath,
   level,
   limits,
@@ -348,7 +349,9 @@ function readSettings<Settings extends Readonly<Record<string, Setting<unknown>>
     try {
       const alias = aliases.find((each) => textOf(environment, each));
       const text = isSecret && !alias ? secretText(environment, name) : textOf(environment, alias ?? name);
-      if (text !== undefined && !setting.mayBeQuoted && IN_QUOTES.test(text)) throw new Error(QUOTED);
+      if (text !== undefined && !setting.mayBeQuoted && isQuoted(text)) throw new Error(QUOTED);
+      // Unset may mean open to all: what was meant as a secret must not come to that.
+      if (text === "" && isSecret && environment[alias ?? name]) throw new Error("holds nothing but white space");
       return [key, parse(text === undefined || (text === "" && !emptyCounts) ? fallback : text)];
     } catch (problem) {
       problems.push(`${name}: ${(problem as Error).message}`);
@@ -357,9 +360,6 @@ function readSettings<Settings extends Readonly<Record<string, Setting<unknown>>
   });
   return { values: Object.fromEntries(entries), problems: withoutSecrets(problems, settings, environment) };
 }
-
-/** Around all of it. A shell takes them away; `docker run --env-file`, a Kubernetes Secret and systemd may not. */
-const IN_QUOTES = /^(["'`]).*\1$/s;
 
 const QUOTED = "is in quotation marks, which count as part of it: remove them";
 

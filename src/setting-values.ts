@@ -4,12 +4,16 @@ export function optional(text: string): string | undefined {
   return text || undefined;
 }
 
+/** A shell takes quotation marks away; `docker run --env-file`, a Kubernetes Secret and systemd may not. */
+export function isQuoted(text: string): boolean {
+  return /^(["'`]).*\1$/s.test(text);
+}
+
 /** Several secrets, any of which counts, so that one can be replaced without a gap. A secret may hold a comma. */
 export function secretLines(text: string): readonly string[] {
   const lines = text.split("\n").map((line) => line.trim());
-  const secrets = lines.filter(Boolean);
-  if (text !== "" && secrets.length === 0) throw new Error("holds nothing but white space");
-  return secrets;
+  if (lines.some(isQuoted)) throw new Error("one of the secrets is in quotation marks: remove them");
+  return lines.filter(Boolean);
 }
 
 export function numberFrom(least: number, most: number): (text: string) => number {
@@ -95,7 +99,7 @@ export function headerList(text: string): Readonly<Record<string, string>> {
   const pairs = text.split(",").map((pair) => {
     const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)=([\x21-\x7e]*)\s*$/.exec(pair) ?? [];
     if (name === undefined || value === undefined) throw new Error("expected name=value, with commas in between");
-    if (/^(["'`]).*\1$/.test(value)) throw new Error(`the value of ${name} is in quotation marks: remove them`);
+    if (isQuoted(value)) throw new Error(`the value of ${name} is in quotation marks: remove them`);
     let text: string;
     try {
       text = decodeURIComponent(value);
@@ -194,7 +198,7 @@ export function tokenList(text: string): readonly string[] {
   if (text !== "" && tokens.includes(""))
     throw new Error("expected tokens with commas in between, one of them is empty");
   return tokens.filter(Boolean).map((each) => {
-    if (/^(["'`]).*\1$/.test(each)) throw new Error("one of the tokens is in quotation marks: remove them");
+    if (isQuoted(each)) throw new Error("one of the tokens is in quotation marks: remove them");
     return token(each) ?? "";
   });
 }

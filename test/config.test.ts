@@ -226,8 +226,8 @@ describe("settings", () => {
       assert.equal(config.port, 9000);
       assert.equal(config.targetRepo, "acme/shop");
       assert.equal(config.githubToken, "ghp_x");
-      assert.equal(config.githubWebhookSecret, "a secret");
-      assert.equal(config.fluxHmacKey, "key");
+      assert.deepEqual(config.githubWebhookSecret, ["a secret"]);
+      assert.deepEqual(config.fluxHmacKey, ["key"]);
       assert.deepEqual(config.authTokens, ["one", "two"]);
       assert.equal(config.databasePassword, "pw");
       assert.equal(config.databaseUrl, "postgres://u@db/x");
@@ -237,7 +237,10 @@ describe("settings", () => {
       assert.equal(config.deploymentRef, "main");
       assert.equal(config.variable("MINE"), "of a workflow");
     }
-    assert.equal(readConfig({ GITHUB_TOKEN: " \r\n" }).githubToken, undefined);
+    assert.equal(readConfig({ DEPLOYMENT_REF: " \r\n" }).deploymentRef, undefined);
+    for (const name of ["GITHUB_TOKEN", "AUTH_TOKENS", "GITHUB_WEBHOOK_SECRET", "HTTPS_PROXY"]) {
+      assert.throws(() => readConfig({ [name]: " \r\n" }), /: holds nothing but white space$/);
+    }
   });
 
   it("reject quotation marks that an environment file has kept, whichever setting has them", () => {
@@ -259,6 +262,10 @@ describe("settings", () => {
       assert.throws(() => readClientConfig({ [name]: '"x"' }), /is in quotation marks/);
     }
     assert.throws(
+      () => readConfig({ GITHUB_WEBHOOK_SECRET: `one\n"two"` }),
+      /GITHUB_WEBHOOK_SECRET: one of the secrets is in quotation marks/,
+    );
+    assert.throws(
       () => readConfig({ AUTH_TOKENS: `one,"two"` }),
       /AUTH_TOKENS: one of the tokens is in quotation marks/,
     );
@@ -266,10 +273,9 @@ describe("settings", () => {
       () => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: `a=b,c="d"` }),
       /the value of c is in quotation marks/,
     );
-    assert.equal(
-      readConfig({ GITHUB_WEBHOOK_SECRET: `what "GitHub" signs` }).githubWebhookSecret,
+    assert.deepEqual(readConfig({ GITHUB_WEBHOOK_SECRET: `what "GitHub" signs` }).githubWebhookSecret, [
       `what "GitHub" signs`,
-    );
+    ]);
   });
 
   it("say that a percent sign is to be encoded, wherever it stands in DATABASE_URL", () => {
