@@ -4,11 +4,14 @@ import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import type { AppOptions } from "../src/app.ts";
 import type { Context, Json, Workflow } from "../src/index.ts";
+import { type RunStore, StoreUnavailable } from "../src/model/store.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { readHistory } from "./support/history.ts";
 import { fixedPort } from "./support/process.ts";
 import { send, startService, TARGET } from "./support/service.ts";
+import { workerWith } from "./support/worker.ts";
 
 /** How long runs go on before their signals are aborted, and how long what they have begun may then take, ms. */
 const [GO_ON_MS, LAST_MS] = [8000, 2000];
@@ -227,6 +230,35 @@ describe("an orderly stop", () => {
     clock.move(LAST_MS);
     await closed;
     assert.deepEqual(history(), [["failure", ["stopped"]]]);
+  });
+});
+
+describe("an orderly stop while nothing can be stored", () => {
+  it("ends, and leaves the runs to the next start", async (t) => {
+    const folder = temporaryFolder(t);
+    const sqlite = openSqliteStore(folder, { now: Date.now() });
+    let isFull = false;
+    let tries = 0;
+    const settle: RunStore["settle"] = async (...settlement) => {
+      if (!isFull) return sqlite.settle(...settlement);
+      tries++;
+      throw new StoreUnavailable("The disk is full.");
+    };
+    const { clock, accept, close } = workerWith(
+      t,
+      ({ runId }) => (runId === "r1" ? Promise.resolve({}) : new Promise(() => {})),
+      { folder, store: { ...sqlite, settle } },
+    );
+    isFull = true;
+    await accept({}, "r1");
+    await accept({}, "r2");
+    await until("it is tried to store the first one's end", () => tries === 1);
+    await close();
+    assert.equal(clock.next(), undefined);
+    assert.deepEqual(
+      readHistory(folder).map(({ status }) => status),
+      ["running", "running"],
+    );
   });
 });
 

@@ -10,88 +10,96 @@ import { send, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 /** What workflows may do to a service, and what their run says afterwards. */
-const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason: RegExp }>> = {
-  throws: {
-    body: 'throw new TypeError("what now");',
-    reason: /^The workflow threw TypeError: what now \(throws\.ts:9\)$/,
-  },
-  "throws-nothing": { body: "throw undefined;", reason: /threw undefined/ },
-  "throws-the-unshowable": {
-    body: "throw { toString() { throw new Error('ha'); } };",
-    reason: /threw something that cannot even be shown/,
-  },
-  hangs: {
-    body: "await new Promise(() => {});",
-    options: 'timeout: "200ms", retry: false,',
-    reason: /took longer than the 200ms.*raise its `timeout`.*retry: false/,
-  },
-  exits: { body: "process.exit(0);", reason: /called process\.exit, which would end the service/ },
-  "exits-and-catches": {
-    body: "try { process.exit(1); } catch {} return { fine: true };",
-    reason: /called process\.exit/,
-  },
-  "exits-by-import": {
-    body: 'const { exit } = await import("node:process"); exit(3);',
-    reason: /called process\.exit/,
-  },
-  "exits-in-a-timer": {
-    body: "setTimeout(() => process.exit(1), 5); await new Promise(() => {});",
-    reason: /called process\.exit/,
-  },
-  "really-exits": { body: "process.reallyExit(1);", reason: /called process\.reallyExit/ },
-  aborts: { body: "process.abort();", reason: /called process\.abort/ },
-  "kills-itself": { body: 'process.kill(process.pid, "SIGKILL");', reason: /called process\.kill/ },
-  "returns-a-cycle": {
-    body: "const a: any = {}; a.a = a; return a;",
-    reason: /returned what cannot be kept as JSON: .*circular/i,
-  },
-  "returns-a-bigint": { body: "return { n: 1n } as never;", reason: /returned what cannot be kept as JSON/ },
-  "returns-a-flood": {
-    body: 'return { text: "x".repeat(70_000) };',
-    reason: /returned what cannot be kept as JSON: it has 70011 characters, at most 65536 are kept/,
-  },
-  "keeps-a-flood": {
-    body: 'await step("all", async () => "x".repeat(1_000_001)); return {};',
-    reason: /Keeping the result of the step all failed: it cannot be kept as JSON: it has 1000003 characters/,
-  },
-  "throws-a-flood": {
-    body: 'throw new Error("x".repeat(1_000_000));',
-    reason: /^The workflow threw Error: x{2900,2999}…x{900,} \(throws-a-flood\.ts:9\)$/,
-  },
-  "leaks-an-interval": {
-    body: "setInterval(() => {}, 1); return {};",
-    reason: /left 1 interval running \(setInterval\), which the service has stopped/,
-  },
-  "forgets-a-promise": {
-    body: 'void Promise.reject(new Error("nobody listens")); await new Promise(() => {});',
-    reason: /threw Error: nobody listens \(forgets-a-promise\.ts:9\) \(outside of what the workflow awaits/,
-  },
-  "forgets-a-call": {
-    body: 'void github.request("GET /repos/acme/none" as never); return { fine: true };',
-    reason: /404.* \(github\.request GET \/repos\/acme\/none, which was not awaited\)$/,
-  },
-  "forgets-what-follows-on-a-call": {
-    body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("nobody listens"); });
+const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason: RegExp; steps?: readonly string[] }>> =
+  {
+    throws: {
+      body: 'throw new TypeError("what now");',
+      reason: /^The workflow threw TypeError: what now \(throws\.ts:9\)$/,
+    },
+    "throws-nothing": { body: "throw undefined;", reason: /threw undefined/ },
+    "throws-the-unshowable": {
+      body: "throw { toString() { throw new Error('ha'); } };",
+      reason: /threw something that cannot even be shown/,
+    },
+    hangs: {
+      body: "await new Promise(() => {});",
+      options: 'timeout: "200ms", retry: false,',
+      reason: /took longer than the 200ms.*raise its `timeout`.*retry: false/,
+    },
+    exits: { body: "process.exit(0);", reason: /called process\.exit, which would end the service/ },
+    "exits-and-catches": {
+      body: "try { process.exit(1); } catch {} return { fine: true };",
+      reason: /called process\.exit/,
+    },
+    "exits-by-import": {
+      body: 'const { exit } = await import("node:process"); exit(3);',
+      reason: /called process\.exit/,
+    },
+    "exits-in-a-timer": {
+      body: "setTimeout(() => process.exit(1), 5); await new Promise(() => {});",
+      reason: /called process\.exit/,
+    },
+    "really-exits": { body: "process.reallyExit(1);", reason: /called process\.reallyExit/ },
+    aborts: { body: "process.abort();", reason: /called process\.abort/ },
+    "kills-itself": { body: 'process.kill(process.pid, "SIGKILL");', reason: /called process\.kill/ },
+    "returns-a-cycle": {
+      body: "const a: any = {}; a.a = a; return a;",
+      reason: /returned what cannot be kept as JSON: .*circular/i,
+    },
+    "returns-a-bigint": { body: "return { n: 1n } as never;", reason: /returned what cannot be kept as JSON/ },
+    "returns-a-flood": {
+      body: 'return { text: "x".repeat(70_000) };',
+      reason: /returned what cannot be kept as JSON: it has 70011 characters, at most 65536 are kept/,
+    },
+    "keeps-a-flood": {
+      body: 'await step("all", async () => "x".repeat(1_000_001)); return {};',
+      reason: /Keeping the result of the step all failed: it cannot be kept as JSON: it has 1000003 characters/,
+    },
+    "throws-a-flood": {
+      body: 'throw new Error("x".repeat(1_000_000));',
+      reason: /^The workflow threw Error: x{2900,2999}…x{900,} \(throws-a-flood\.ts:9\)$/,
+    },
+    "leaks-an-interval": {
+      body: "setInterval(() => {}, 1); return {};",
+      reason: /left 1 interval running \(setInterval\), which the service has stopped/,
+    },
+    "forgets-a-promise": {
+      body: 'void Promise.reject(new Error("nobody listens")); await new Promise(() => {});',
+      reason: /threw Error: nobody listens \(forgets-a-promise\.ts:9\) \(outside of what the workflow awaits/,
+    },
+    "forgets-a-call": {
+      body: 'void github.request("GET /repos/acme/none" as never); return { fine: true };',
+      reason: /404.* \(github\.request GET \/repos\/acme\/none, which was not awaited\)$/,
+    },
+    "forgets-what-follows-on-a-call": {
+      body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("nobody listens"); });
     return { fine: true };`,
-    reason:
-      /threw Error: nobody listens \(forgets-what-follows-on-a-call\.ts:9\) \(outside of what the workflow awaits/,
-  },
-  "throws-while-a-call-is-under-way": {
-    body: 'void github.request("GET /repos/acme/none" as never); throw new Error("first");',
-    reason: /^The workflow threw Error: first \(throws-while-a-call-is-under-way\.ts:9\)$/,
-  },
-  "throws-in-a-timer": {
-    body: 'setTimeout(() => { throw new RangeError("later"); }, 5); await new Promise(() => {});',
-    reason: /threw RangeError: later \(throws-in-a-timer\.ts:9\) \(outside/,
-  },
-  "emits-an-error": {
-    body: `const { EventEmitter } = await import("node:events");
+      reason:
+        /threw Error: nobody listens \(forgets-what-follows-on-a-call\.ts:9\) \(outside of what the workflow awaits/,
+    },
+    "throws-while-a-call-is-under-way": {
+      body: 'void github.request("GET /repos/acme/none" as never); throw new Error("first");',
+      reason: /^The workflow threw Error: first \(throws-while-a-call-is-under-way\.ts:9\)$/,
+    },
+    "throws-in-a-timer": {
+      body: 'setTimeout(() => { throw new RangeError("later"); }, 5); await new Promise(() => {});',
+      reason: /threw RangeError: later \(throws-in-a-timer\.ts:9\) \(outside/,
+    },
+    "throws-in-a-timer-while-a-step-is-under-way": {
+      body: `setTimeout(() => { throw new RangeError("meanwhile"); }, 5);
+    await step("slow", () => new Promise((resolve) => void setTimeout(resolve, 100)));
+    await step("never", () => 1);`,
+      reason: /threw RangeError: meanwhile .*\(outside/,
+      steps: ["slow"],
+    },
+    "emits-an-error": {
+      body: `const { EventEmitter } = await import("node:events");
     const emitter = new EventEmitter();
     setImmediate(() => emitter.emit("error", new Error("socket gone")));
     await new Promise(() => {});`,
-    reason: /threw Error: socket gone \(emits-an-error\.ts:11\) \(outside/,
-  },
-};
+      reason: /threw Error: socket gone \(emits-an-error\.ts:11\) \(outside/,
+    },
+  };
 
 /** What ends well, although it should not be done. */
 const CARELESS: Readonly<Record<string, string>> = {
@@ -135,12 +143,18 @@ for (const [how, command] of [
     it("outlives whatever its workflows do: the run fails with a reason, the others go on", async (t) => {
       const { service, url, github } = await startProcess(t, command);
       const hostile = await Promise.all(
-        Object.entries(HOSTILE).map(async ([name, { reason }]) => {
+        Object.entries(HOSTILE).map(async ([name, { reason, steps }]) => {
           const answer = await start(url, name);
           assert.equal(answer.status, 500, `${name}: ${answer.text}`);
           assert.match(answer.json.detail, reason, name);
           const run = (await send(url, { path: `/api/runs/${answer.headers["x-run-id"]}` })).json;
           assert.equal(run.status, "failure", name);
+          const done = run.steps.filter(({ error }: { error?: string }) => error === undefined);
+          if (steps)
+            assert.deepEqual(
+              done.map((step: { name: string }) => step.name),
+              steps,
+            );
           return (await start(url, "good")).json;
         }),
       );

@@ -12,7 +12,7 @@ import { type Attempting, confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
 import { type Keeping, keptOutcome } from "./kept.ts";
-import { mayGoOn, STOPPED_REASON, type Stopping } from "./stopping.ts";
+import { maySend, STOPPED_REASON, type Stopping } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 export type AttemptNeeds = {
@@ -131,7 +131,7 @@ export async function attemptRun(
 function sendingOf(claim: Claim, { holds, surelyHolds, stopping }: AttemptNeeds) {
   const onWire = new Set<(reason: Error) => void>();
   let attempting: Attempting | undefined;
-  const maySend = () => attempting !== undefined && mayGoOn(attempting);
+  const may = () => attempting !== undefined && maySend(attempting);
   return {
     begun(begun: Attempting): void {
       attempting = begun;
@@ -142,8 +142,8 @@ function sendingOf(claim: Claim, { holds, surelyHolds, stopping }: AttemptNeeds)
       stopping.follow(begun);
     },
     hold: {
-      ask: async () => maySend() && (await holds(claim)) && maySend(),
-      isSure: () => maySend() && surelyHolds(claim),
+      ask: async () => may() && (await holds(claim)) && may(),
+      isSure: () => may() && surelyHolds(claim),
       sent(abort: (reason: Error) => void) {
         onWire.add(abort);
         return () => void onWire.delete(abort);

@@ -39,15 +39,15 @@ export function orderlyStop(): Stopping {
   };
 }
 
-/** Whether an attempt may begin something new. While the service is stopping, asking is what ends it. */
-export function mayGoOn(attempting: Attempting): boolean {
+/** Whether what an attempt has begun may send a request. While the service is stopping, asking is what ends it. */
+export function maySend(attempting: Attempting): boolean {
   if (attempting.stopping) attempting.end(STOPPED);
-  return !attempting.over && !attempting.failing;
+  return !attempting.over;
 }
 
 /** @throws PermanentFailure when an attempt may not begin this any more. */
 export function refuseWhenOver(attempting: Attempting, what: string): void {
-  if (mayGoOn(attempting)) return;
+  if (maySend(attempting) && !attempting.failing) return;
   throw new PermanentFailure({
     tried: `beginning ${what} of ${attempting.workflow}`,
     happened: "the attempt is over",
