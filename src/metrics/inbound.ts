@@ -24,6 +24,7 @@ export function inboundMetrics(registry: Registry) {
     labelNames: ["reason"],
     registers,
   });
+  for (const status of ["400", "401", "413"]) rejected.inc({ status }, 0);
   for (const credential of CREDENTIALS) failures.inc({ credential }, 0);
   for (const reason of CLOSED) closed.inc({ reason }, 0);
   return {
