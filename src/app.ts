@@ -210,6 +210,7 @@ async function openApp(
     checkReady: worker.check,
     metrics: metrics.expose,
     inbound: tracing?.inbound,
+    publicUrl: config.publicUrl,
     authTokens: config.authTokens,
     hasServiceToken,
     failedAuthentication(facts) {

@@ -32,6 +32,13 @@ import {
 const SETTINGS = {
   port: setting("PORT", "9555", "TCP port of the service.", portNumber),
   host: setting("HOST", "", "Address to listen on. Empty: all addresses, IPv4 and IPv6.", optional),
+  publicUrl: setting(
+    "PUBLIC_URL",
+    "",
+    "Where browsers reach the service, if a proxy in front changes `Host` or puts a path before its own: " +
+      "`https://ci.example/gh-runner` (docs/operations.md#behind-a-proxy). Empty: as the request says.",
+    (text) => (text === "" ? undefined : baseUrl("https://ci.example/gh-runner", "the proxy's own settings")(text)),
+  ),
   keepAliveSeconds: setting(
     "KEEP_ALIVE_SECONDS",
     "65",

@@ -9,6 +9,7 @@ import { type AcceptEvent, mountHttpTrigger } from "./inbound/http-trigger.ts";
 import { noteRefused } from "./inbound/note-refused.ts";
 import { mountOpenApi } from "./inbound/openapi.ts";
 import { problem, Refusal } from "./inbound/problem.ts";
+import { publicAddress } from "./inbound/public-address.ts";
 import { mountRunsApi, type RunHistory } from "./inbound/runs-api.ts";
 import type { Log } from "./log.ts";
 import type { Credential } from "./model/credential.ts";
@@ -27,6 +28,8 @@ export type HttpNeeds = {
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
   /** Passed by every request before anything else. */
   readonly inbound?: MiddlewareHandler | undefined;
+  /** Where browsers reach the service, if that was set. */
+  readonly publicUrl: string | undefined;
   readonly authTokens: readonly string[];
   /** What GitHub signs its webhooks with, any of them; without one there are no webhooks. */
   readonly webhookSecrets: readonly string[];
@@ -63,13 +66,15 @@ const neitherGuessedNorKept: MiddlewareHandler = async (c, next) => {
 /** Everything that the service answers over HTTP. */
 export function httpApp(needs: HttpNeeds): Hono {
   const { workflows, accept, checkReady, authTokens, hasServiceToken, log, secrets } = needs;
-  const app = new Hono();
+  const address = publicAddress(needs.publicUrl);
+  const app = new Hono({ getPath: address.getPath });
   const pathOf = (c: Context) => secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
   const failed: FailedAuthentication = (c, credential) =>
     needs.failedAuthentication({ credential, path: pathOf(c), address: addressOf(c) });
   const guard = authorize(authTokens, failed);
   if (needs.inbound) app.use(needs.inbound);
   app.use(neitherGuessedNorKept);
+  app.use(address.underPrefix);
 
   app.get("/health", (c) => c.json({ status: "healthy" }));
   app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
@@ -95,7 +100,7 @@ export function httpApp(needs: HttpNeeds): Hono {
     http?.path ?? flux?.path ?? (github ? GITHUB_WEBHOOK_PATH : []),
   ]);
   for (const path of new Set(paths.flat())) app.use(path, notingRefused);
-  app.use(refuseCrossSite);
+  app.use(refuseCrossSite(address.origin));
 
   for (const workflow of workflows) {
     const { http, flux } = workflow.on;
@@ -112,7 +117,11 @@ export function httpApp(needs: HttpNeeds): Hono {
     mountGitHubWebhooks(app, workflows, { secrets: needs.webhookSecrets, failed, accept });
   }
   mountRunsApi(app, { runs: needs.runs, workflows: workflows.map(({ name }) => name), guard });
-  mountOpenApi(app, { workflows, version: needs.version, isGuarded: authTokens.length > 0 }, guard);
+  mountOpenApi(
+    app,
+    { workflows, version: needs.version, isGuarded: authTokens.length > 0, publicUrl: needs.publicUrl },
+    guard,
+  );
 
   if (needs.dashboard) {
     mountDashboard(app, {
@@ -122,6 +131,7 @@ export function httpApp(needs: HttpNeeds): Hono {
       version: needs.version,
       tokens: authTokens,
       isToken: tokenCheck(authTokens),
+      address,
       presentedToken,
       credentialIn,
       failedAuthentication: failed,

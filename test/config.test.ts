@@ -32,6 +32,7 @@ describe("settings", () => {
     assert.deepEqual(settings({}), {
       port: 9555,
       host: undefined,
+      publicUrl: undefined,
       keepAliveSeconds: 65,
       githubApiUrl: "https://api.github.com",
       targetRepo: "sematext/sematext-cloud",

@@ -91,7 +91,7 @@ describe("who may call", () => {
       [{ method: "POST", path: "/dispatch", headers: { authorization: `Bearer ${guess}` } }, "bearer"],
       [{ path: "/api/runs", headers: { authorization: basic(`any:${guess}`) } }, "basic"],
       [{ path: "/metrics", headers: { authorization: `Digest ${guess}` } }, "other"],
-      [{ path: "/", headers: { cookie: `gh-runner-session=${guess}` } }, "cookie"],
+      [{ path: "/", headers: { cookie: `gh-runner-session-${new URL(url).port}=${guess}` } }, "cookie"],
       [{ method: "POST", path: "/sign-in", headers: form, body: `token=${guess}` }, "sign_in_form"],
     ];
     for (const [request] of cases) await send(url, request);

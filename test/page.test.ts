@@ -12,6 +12,7 @@ import { Hono } from "hono";
 import { webUrlOf } from "../src/dashboard/github-web.ts";
 import { livePages } from "../src/dashboard/live.ts";
 import { mountDashboard } from "../src/dashboard/mount.ts";
+import { publicAddress } from "../src/inbound/public-address.ts";
 import { systemClock } from "../src/model/clock.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
@@ -91,6 +92,7 @@ describe("the page", () => {
         isToken: () => false,
         scrub: (text) => text,
         presentedToken: () => "",
+        address: publicAddress(undefined),
         credentialIn: () => "none",
         failedAuthentication: () => {},
         addressOf: () => "",
@@ -462,9 +464,22 @@ describe("a page of another site", () => {
       { "sec-fetch-site": "same-origin" },
       { "sec-fetch-site": "none" },
       { origin: url },
-      { origin: "https://runs.example", "x-forwarded-host": "runs.example" },
+      { origin: "http://runs.example", host: "runs.example" },
     ]) {
       assert.equal((await notify(url, { application: "pr-1" }, headers)).status, 200);
+    }
+  });
+
+  it("is what only the proxy's headers call the service's own, and the answer says what to change", async (t) => {
+    const forwarded = { origin: "https://runs.example", "x-forwarded-host": "runs.example" };
+    const { url } = await startService(t);
+    const answer = await notify(url, { application: "main" }, forwarded);
+    assert.equal(answer.status, 403);
+    assert.match(answer.json.detail, /a proxy has changed the Host header: set PUBLIC_URL to the address/);
+    const known = await startService(t, { settings: { PUBLIC_URL: "https://runs.example/any" } });
+    assert.equal((await notify(known.url, { application: "main" }, forwarded)).status, 200);
+    for (const origin of ["http://runs.example", "https://evil.example", "null"]) {
+      assert.equal((await notify(known.url, { application: "main" }, { ...forwarded, origin })).status, 403, origin);
     }
   });
 });

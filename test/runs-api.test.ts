@@ -320,6 +320,7 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     checkReady: async () => {},
     metrics: never,
     authTokens: [],
+    publicUrl: undefined,
     webhookSecrets: [],
     fluxKeys: [],
     secretsOf: () => [],

@@ -16,13 +16,25 @@ export type Door = {
   signOut(c: Context): Response;
 };
 
-const COOKIE = "gh-runner-session";
+/** Where browsers find the pages. */
+export type DoorAddress = {
+  readonly origin: string | undefined;
+  prefixOf(c: Context): string;
+  readonly getPath: (request: Request) => string;
+};
+
+/** Browsers send a cookie to every port of a host: each of several forwarded ports has a session with its name. */
+function cookieName(c: Context): string {
+  const { port } = new URL(c.req.url);
+  return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
+}
 
 /** Of a form with one token in it; nobody needs more. */
 const MAX_FORM_BYTES = 16_384;
 
 export function openDoor({
   tokens,
+  address,
   isToken,
   presentedToken,
   credentialIn,
@@ -32,6 +44,7 @@ export function openDoor({
   clock,
 }: {
   tokens: readonly string[];
+  address: DoorAddress;
   isToken: (text: string) => boolean;
   presentedToken: (header: string | undefined) => string;
   credentialIn: (header: string | undefined) => Credential;
@@ -41,26 +54,35 @@ export function openDoor({
   clock: { now(): number };
 }): Door {
   const { open, isOpen } = sessions(tokens, { isToken, now: clock.now });
-  const isSignedIn = (c: Context) => tokens.length > 0 && isOpen(getCookie(c, COOKIE) ?? "");
+  const sessionOf = (c: Context) => getCookie(c, cookieName(c));
+  const isSignedIn = (c: Context) => tokens.length > 0 && isOpen(sessionOf(c) ?? "");
+  const attributes = (c: Context) => {
+    const forwarded = c.req.header("x-forwarded-proto")?.split(",")[0]?.trim();
+    const secure = forwarded === "https" || (address.origin ?? c.req.url).startsWith("https:");
+    return { path: address.prefixOf(c) || "/", httpOnly: true, sameSite: "Strict", secure } as const;
+  };
 
   return {
     isSignedIn,
     viewerOf(c) {
       if (tokens.length === 0) return addressOf(c);
-      return isSignedIn(c) ? (getCookie(c, COOKIE) ?? "") : presentedToken(c.req.header("authorization"));
+      return isSignedIn(c) ? (sessionOf(c) ?? "") : presentedToken(c.req.header("authorization"));
     },
     async guard(c, next) {
       const authorization = c.req.header("authorization");
       if (tokens.length === 0 || isSignedIn(c) || isToken(presentedToken(authorization))) return next();
-      const brought = getCookie(c, COOKIE) === undefined ? credentialIn(authorization) : "cookie";
+      const brought = sessionOf(c) === undefined ? credentialIn(authorization) : "cookie";
       if (brought !== "none") failed(c, brought);
-      if (authorization !== undefined || c.req.path === "/live") {
+      // A browser may bring what a proxy in front has asked for. To be asked for a password here too would lock it out.
+      const isBrowser = /text\/(html|event-stream)/.test(c.req.header("accept") ?? "");
+      if ((authorization !== undefined && !isBrowser) || c.req.path === "/live") {
+        const scheme = isBrowser ? "Bearer" : "Basic";
         return c.text("Send one of the service's AUTH_TOKENS.\n", 401, {
-          "www-authenticate": 'Basic realm="gh-runner"',
+          "www-authenticate": `${scheme} realm="gh-runner"`,
         });
       }
-      const { pathname, search } = new URL(c.req.url);
-      const goOn = c.req.method === "GET" ? pathname + search : pathname.replace(/\/rerun$/, "");
+      const path = address.getPath(c.req.raw);
+      const goOn = c.req.method === "GET" ? path + new URL(c.req.url).search : path.replace(/\/rerun$/, "");
       return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(goOn))}`, 303);
     },
     showSignIn(c, frame) {
@@ -77,20 +99,14 @@ export function openDoor({
         failed(c, "sign_in_form");
         return c.html(signInPage(frame, next, true), 403);
       }
-      setCookie(c, COOKIE, session, { ...attributes(c), maxAge: SESSION_SECONDS });
+      setCookie(c, cookieName(c), session, { ...attributes(c), maxAge: SESSION_SECONDS });
       return c.redirect(next, 303);
     },
     signOut(c) {
-      deleteCookie(c, COOKIE, attributes(c));
+      deleteCookie(c, cookieName(c), attributes(c));
       return c.redirect("/sign-in", 303);
     },
   };
-}
-
-function attributes(c: Context) {
-  const forwarded = c.req.header("x-forwarded-proto")?.split(",")[0]?.trim();
-  const secure = forwarded === "https" || new URL(c.req.url).protocol === "https:";
-  return { path: "/", httpOnly: true, sameSite: "Strict", secure } as const;
 }
 
 /** Where to go on after signing in: a page of this service, whatever the link says. */

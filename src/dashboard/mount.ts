@@ -5,7 +5,7 @@ import type { Credential } from "../model/credential.ts";
 import type { Overview } from "../model/overview.ts";
 import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
 import { assetPath, mountAssets } from "./assets.ts";
-import { type Door, openDoor } from "./door.ts";
+import { type Door, type DoorAddress, openDoor } from "./door.ts";
 import type { GitHubWeb } from "./github-web.ts";
 import type { Frame } from "./layout.ts";
 import { listPage, PAGE_RUNS } from "./list-page.ts";
@@ -31,6 +31,7 @@ export type DashboardNeeds = {
   readonly isToken: (text: string) => boolean;
   /** The token in an `Authorization` header. */
   readonly presentedToken: (header: string | undefined) => string;
+  readonly address: DoorAddress;
   readonly credentialIn: (header: string | undefined) => Credential;
   /** Told of each sign-in and each request that brought no valid credential. */
   readonly failedAuthentication: (c: Context, credential: Credential) => void;
@@ -72,7 +73,7 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
       runs.list(filter, { limit: PAGE_RUNS, cursor }),
       overview.activity(now),
     ]);
-    const { origin } = new URL(c.req.url);
+    const origin = (needs.address.origin ?? new URL(c.req.url).origin) + needs.address.prefixOf(c);
     const { workflows, tokens } = needs;
     const facts = { page: found, activity, accounts: needs.accounts(), workflows, web, origin, now };
     const query = { ...filter, before: cursor };

@@ -6,6 +6,8 @@ export const SCRIPT = `"use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
   const state = byId("live");
+  // The service may be under a path; this script is at assets/HASH/script.js below it.
+  const live = new URL("../../live", document.currentScript.src);
   let shown = document.body.dataset.revision;
   let source;
   let busy = false;
@@ -120,7 +122,7 @@ export const SCRIPT = `"use strict";
       return;
     }
     if (source && source.readyState !== EventSource.CLOSED) return;
-    source = new EventSource("/live");
+    source = new EventSource(live);
     source.onopen = () => tell("live", "Live");
     source.onmessage = ({ data }) => {
       if (data !== shown) refresh();

@@ -6,20 +6,23 @@ import { problem } from "./problem.ts";
  * Callers that are no browsers send none of these headers and are let through.
  * @see https://www.w3.org/TR/fetch-metadata/
  */
-export const refuseCrossSite: MiddlewareHandler = async (c, next) => {
-  if (c.req.method === "GET" || c.req.method === "HEAD" || !isCrossSite(c)) return next();
-  return problem(
-    403,
-    "A page of another site made a browser send this. Send it from the service's own page, or from a program.",
-  );
-};
+export function refuseCrossSite(publicOrigin: string | undefined): MiddlewareHandler {
+  return async (c, next) => {
+    if (c.req.method === "GET" || c.req.method === "HEAD" || !isCrossSite(c, publicOrigin)) return next();
+    return problem(
+      403,
+      "A page of another site made a browser send this. Send it from the service's own page, or from a program. If it " +
+        "was the service's own page, a proxy has changed the Host header: set PUBLIC_URL to the address that the browser shows.",
+    );
+  };
+}
 
-function isCrossSite(c: Context): boolean {
+function isCrossSite(c: Context, publicOrigin: string | undefined): boolean {
   const site = c.req.header("sec-fetch-site");
   if (site !== undefined) return site !== "same-origin" && site !== "none";
   // Over plain HTTP browsers do not tell the site; with a POST they do tell the origin.
   const origin = c.req.header("origin");
   if (origin === undefined) return false;
-  const host = URL.parse(origin)?.host;
-  return host === undefined || ![c.req.header("host"), c.req.header("x-forwarded-host")].includes(host);
+  const url = URL.parse(origin);
+  return url === null || (url.origin !== publicOrigin && url.host !== c.req.header("host"));
 }

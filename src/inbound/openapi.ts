@@ -10,6 +10,8 @@ export type ServiceFacts = {
   readonly version: string;
   /** Whether callers must bring one of AUTH_TOKENS. */
   readonly isGuarded: boolean;
+  /** Where callers reach the service, if that was set. */
+  readonly publicUrl: string | undefined;
 };
 
 /** Mounts `GET /openapi.json`: what this very service answers, its workflows included. */
@@ -25,7 +27,7 @@ export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: MiddlewareHa
 }
 
 /** @see https://spec.openapis.org/oas/v3.1.1 */
-function openApiDocument({ workflows, version, isGuarded }: ServiceFacts): Json {
+function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFacts): Json {
   const { refTo, components } = schemas();
   const problemRef = refTo(problemSchema, "Problem");
   const runRef = refTo(runSchema, "Run");
@@ -195,7 +197,7 @@ function openApiDocument({ workflows, version, isGuarded }: ServiceFacts): Json 
       description: "Small GitHub workflows as TypeScript functions.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    servers: [{ url: "/" }],
+    servers: [{ url: publicUrl ?? "/" }],
     tags: [{ name: "workflows" }, { name: "runs" }, { name: "service" }],
     paths,
     components: {
