@@ -154,7 +154,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     const { url, github } = await startWithRuns(t);
     const hostile = `pr-"><img src=x onerror=alert(1)><script>alert(1)</script>`;
     const name = hostile.replaceAll("/", "");
-    deploy(github, name, `'<b>${"x"}</b><svg onload=alert(1)>'`);
+    deploy(github, name, `'<b>${"x"}</b><svg/onload=alert(1)>'`);
     await notify(url, { application: name });
     await notify(url, { application: `${name}-missing` });
     await notify(url, { application: `<no value>${name}` });
@@ -168,7 +168,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     await page.locator(".run .name").nth(1).click();
     await page.locator("h1").waitFor(PATIENCE);
     assert.equal(await page.locator("h1 span").textContent(), name);
-    assert.match((await page.locator(".facts").textContent()) ?? "", /<b>x<\/b><svg onload/);
+    assert.match((await page.locator(".facts").textContent()) ?? "", /<b>x<\/b><svg\/onload/);
     assert.equal(await page.locator("main img, main script, main b, main [onload]").count(), 0);
     assert.deepEqual(page.complaints, []);
   });
@@ -225,6 +225,11 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
         assert.ok(clocks.length > 0, text);
         for (const clock of clocks) assert.equal(clock.endsWith(" UTC"), !javaScriptEnabled, text);
         assert.equal(text.includes("UTC"), !javaScriptEnabled, text);
+        if (address !== url) continue;
+        const hours = await page.locator("figure title").allTextContents();
+        assert.ok(hours.length > 0);
+        for (const hour of hours)
+          assert.match(hour, javaScriptEnabled ? /^\d\d:\d\d: 1 success/ : /^\d\d:00 UTC: 1 success/);
       }
     }
   });

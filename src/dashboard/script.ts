@@ -33,6 +33,9 @@ export const SCRIPT = `"use strict";
         element.textContent = format(date, near ? "near" : today ? "clock" : "dated");
       }
     }
+    for (const title of root.querySelectorAll("title[data-from]")) {
+      title.textContent = format(new Date(title.dataset.from), "clock") + title.dataset.words;
+    }
     const zone = root.querySelector("#zone");
     if (zone) zone.textContent = "Times are in " + Intl.DateTimeFormat().resolvedOptions().timeZone + ".";
   }
