@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { startApp } from "../src/app.ts";
 import { readConfig } from "../src/config.ts";
+import { systemClock } from "../src/model/clock.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { quantile } from "./service.ts";
 
@@ -14,7 +15,7 @@ const write = (text: string) => process.stdout.write(`${text}\n`);
 
 const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
 const now = Date.now();
-await openSqliteStore(folder, { now }).close();
+await openSqliteStore(folder, systemClock).close();
 fill(join(folder, "gh-runner.sqlite"));
 const settings = { PORT: "0", HOST: "127.0.0.1", DATA_DIR: folder, GITHUB_API_URL: "http://127.0.0.1:9" };
 const app = await startApp(readConfig({ ...settings, GITHUB_TOKEN: "bench-token-0123456789", LOG_LEVEL: "silent" }));

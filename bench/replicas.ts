@@ -119,7 +119,7 @@ for (const history of [10, 1000, 1_000_000]) {
     }
     return `${quantile(times, 0.5).toFixed(2)} ms`;
   };
-  const lease = () => ({ owner: "bench", now: Date.now(), until: Date.now() + 600_000, take: false });
+  const lease = () => ({ owner: "bench", now: Date.now(), leaseMs: 600_000, take: false });
   let nth = 0;
   const accepting = () => {
     const application = `pr-${nth++}`;

@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { systemClock } from "../src/model/clock.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { quantile, startBundle, startStandIn } from "./service.ts";
 
@@ -12,7 +13,7 @@ import { quantile, startBundle, startStandIn } from "./service.ts";
 const EVENTS = 4000;
 const SAMPLES = 300;
 const write = (text: string) => process.stdout.write(`${text}\n`);
-const lease = { owner: "bench", now: Date.now(), until: Date.now() + 60_000, take: false };
+const lease = { owner: "bench", now: Date.now(), leaseMs: 60_000, take: false };
 const newRun = (at: number) => ({
   id: randomUUID(),
   workflow: "environment-ready",
@@ -26,9 +27,9 @@ write(
 );
 for (const history of [10, 1000, 1_000_000]) {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
-  await openSqliteStore(folder, { now: lease.now }).close();
+  await openSqliteStore(folder, systemClock).close();
   fill(join(folder, "gh-runner.sqlite"), history);
-  const store = openSqliteStore(folder, { now: lease.now });
+  const store = openSqliteStore(folder, systemClock);
   const timed = async (work: (at: number) => Promise<unknown>) => {
     const times: number[] = [];
     for (let at = 0; at < SAMPLES; at++) {
@@ -51,7 +52,7 @@ for (const history of [10, 1000, 1_000_000]) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
-const store = openSqliteStore(folder, { now: lease.now });
+const store = openSqliteStore(folder, systemClock);
 const started = performance.now();
 for (let at = 0; at < EVENTS; at += 50) {
   await Promise.all(Array.from({ length: 50 }, (_, offset) => store.accept(newRun(at + offset), lease)));

@@ -38,7 +38,7 @@ async function writeRun(store: RunStore, acceptedAt: number, random: () => numbe
       input: { application },
       ownToken: false,
     },
-    { owner, now: acceptedAt, until: acceptedAt + HOUR_MS, take: true },
+    { owner, now: acceptedAt, leaseMs: HOUR_MS, take: true },
   );
   if (!claim) return;
   const startedAt = acceptedAt + 2;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startApp } from "../src/app.ts";
 import { readConfig } from "../src/config.ts";
+import { systemClock } from "../src/model/clock.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { writeHistory } from "./demo-history.ts";
 import { sendTraffic } from "./demo-traffic.ts";
@@ -30,7 +31,7 @@ const environments = seedEnvironments(github, { deploymentRepo, targetRepo });
 
 try {
   if (!flags.once) {
-    const store = openSqliteStore(folder, { now: Date.now() });
+    const store = openSqliteStore(folder, systemClock);
     await writeHistory(store, Date.now());
     await store.close();
   }

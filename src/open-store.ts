@@ -18,7 +18,7 @@ export async function openStore(
   const database = databaseOf(settings);
   if (!database) {
     const { openSqliteStore } = await import("./store/sqlite.ts");
-    return openSqliteStore(settings.dataDir, { now: clock.now(), warn: (warning) => log.warn(warning) });
+    return openSqliteStore(settings.dataDir, clock, (warning) => log.warn(warning));
   }
   const { openPostgresStore } = await import("./store/postgres.ts");
   return openPostgresStore({ ...database, clock, onError: onceAnOutage(clock, log) });

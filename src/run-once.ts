@@ -60,7 +60,7 @@ export async function runOnce(
           observe: unobserved,
           fetch,
           insist: (write) => write(),
-          holds: async () => true,
+          lease: { ask: async () => true },
           seen: { requestId: undefined, dedupeKey: undefined, request: () => {} },
           attempting,
         }),

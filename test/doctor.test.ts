@@ -14,6 +14,7 @@ import type { Check } from "../src/model/check.ts";
 import { systemClock } from "../src/model/clock.ts";
 import { openPostgresStore } from "../src/store/postgres.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
+import { movedClock } from "./support/clock.ts";
 import { command } from "./support/command.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
@@ -507,7 +508,7 @@ describe("what the doctor finds of a GitHub App", () => {
   it("that GitHub asks for silence, as the service has written it down", async (t) => {
     const { github, asApp } = await appScene(t);
     const folder = temporaryFolder(t);
-    const store = openSqliteStore(folder, { now: Date.now() });
+    const store = openSqliteStore(folder, movedClock(Date.now()));
     const { host } = new URL(github.url);
     const until = Date.now() + 3_600_000;
     for (const account of ["GITHUB_TOKEN", "app 7", "app 8", "installation 42"]) {
@@ -601,7 +602,7 @@ describe("what the doctor finds in the service's store", () => {
   it("of this credential at this GitHub alone, and only what is in force", async (t) => {
     const { github, check } = await scene(t);
     const folder = temporaryFolder(t);
-    const store = openSqliteStore(folder, { now: Date.now() });
+    const store = openSqliteStore(folder, movedClock(Date.now()));
     const { host } = new URL(github.url);
     const until = Date.now() + 3_600_000;
     await store.limits.pause("api.github.com GITHUB_TOKEN", { until, strikes: 1 });

@@ -48,7 +48,7 @@ async function asOwner<T>(work: (client: pg.Client) => Promise<T>, url = postgre
 const versionOf = (schema: string) =>
   asOwner(async (client) => (await client.query(`SELECT version FROM ${schema}.schema_version`)).rows);
 
-const lease = (owner: string) => ({ owner, now: Date.now(), until: Date.now() + 60_000, take: false });
+const lease = (owner: string) => ({ owner, now: Date.now(), leaseMs: 60_000, take: false });
 
 async function acceptOne(store: RunStore): Promise<string> {
   const event = { id: randomUUID(), workflow: "w", group: "g", input: {}, ownToken: false };

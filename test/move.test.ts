@@ -88,7 +88,7 @@ async function assertEmpty(t: TestContext, target: Record<string, string>, text:
 }
 
 const takeEverything = async (store: RunStore) =>
-  store.claim({ owner: "next", now: Date.now(), until: Date.now() + 60_000, limit: 100 });
+  store.claim({ owner: "next", now: Date.now(), leaseMs: 60_000, limit: 100 });
 
 for (const [from, to] of [
   ["SQLite", "PostgreSQL"],

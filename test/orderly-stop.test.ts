@@ -236,7 +236,7 @@ describe("an orderly stop", () => {
 describe("an orderly stop while nothing can be stored", () => {
   it("ends, and leaves the runs to the next start", async (t) => {
     const folder = temporaryFolder(t);
-    const sqlite = openSqliteStore(folder, { now: Date.now() });
+    const sqlite = openSqliteStore(folder, movedClock());
     let isFull = false;
     let tries = 0;
     const settle: RunStore["settle"] = async (...settlement) => {

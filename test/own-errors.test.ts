@@ -17,7 +17,7 @@ const postgres = postgresForTests();
 type Opened = { readonly store: RunStore; pass(milliseconds: number): Promise<void> };
 
 async function inSqlite(t: TestContext, clock: MovedClock): Promise<Opened> {
-  const store = openSqliteStore(temporaryFolder(t), { now: clock.now() });
+  const store = openSqliteStore(temporaryFolder(t), clock);
   return { store, pass: async (milliseconds) => clock.move(milliseconds) };
 }
 

@@ -203,7 +203,7 @@ describe("the page", () => {
 
   it("looks for a text in so many runs at once, and goes on where it stopped until all are looked through", async (t) => {
     const DATA_DIR = temporaryFolder(t);
-    await openSqliteStore(DATA_DIR, { now: 0 }).close();
+    await openSqliteStore(DATA_DIR, movedClock(0)).close();
     const db = new DatabaseSync(join(DATA_DIR, "gh-runner.sqlite"));
     db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000)
       INSERT INTO runs (id, workflow, grp, input, own_token, status, accepted_at, retries_from, ended_at)

@@ -340,7 +340,7 @@ describe("a replica", () => {
       t.after(() => store.close());
       return store;
     };
-    const lease = (owner: string) => ({ owner, now: Date.now(), until: Date.now() + 300, take: false, limit: 1 });
+    const lease = (owner: string) => ({ owner, now: Date.now(), leaseMs: 300, take: false, limit: 1 });
     const [one, id] = [await open(), randomUUID()];
     await one.accept({ id, workflow: "w", group: undefined, input: 1, ownToken: false }, lease("one"));
     const claims = await one.claim(lease("one"));
@@ -348,7 +348,7 @@ describe("a replica", () => {
     await new Promise((resolve) => setTimeout(resolve, 400));
     const two = await open();
     assert.equal((await two.claim(lease("two"))).length, 0);
-    await one.extend(claims, Date.now() + 300);
+    await one.extend(claims, 300);
     assert.equal((await two.get(id))?.run.status, "running");
     await within(15_000, "it is taken over", async () => (await two.claim(lease("two"))).length === 1);
   });

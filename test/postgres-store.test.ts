@@ -2,9 +2,8 @@ import type { TestContext } from "node:test";
 import pg from "pg";
 import { TestClock } from "pg-boss";
 import type { Clock } from "../src/model/clock.ts";
-import type { RunStore } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres.ts";
-import { storeContract } from "./store.contract.ts";
+import { atItsTime, storeContract } from "./store.contract.ts";
 import { postgresForTests } from "./support/postgres.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
@@ -17,13 +16,16 @@ const inPostgres = async (t: TestContext) => {
   const open = () =>
     openPostgresStore({ url: postgres.url, schema, clock: clockOf(time), databaseClock: time, onError: () => {} });
   let store = await open();
+  const setTo = async (now: number) => {
+    if (now !== time.now()) await time.setTime(now);
+  };
   t.after(() => store.close().catch(() => {}));
   return {
-    store: atItsTime(store, time),
+    store: atItsTime(store, setTo),
     async reopen() {
       await store.close();
       store = await open();
-      return atItsTime(store, time);
+      return atItsTime(store, setTo);
     },
   };
 };
@@ -47,39 +49,5 @@ async function emptySchema(): Promise<void> {
 }
 
 function clockOf(time: TestClock): Clock {
-  return { now: () => time.now(), alarm: () => () => {} };
-}
-
-/** The database's clock and the store's follow the times that the store is told: in the tests there is no other clock. */
-function atItsTime(store: RunStore, time: TestClock): RunStore {
-  let moving = Promise.resolve();
-  const at = async (now: number) => {
-    moving = moving.then(async () => {
-      if (now !== time.now()) await time.setTime(now);
-    });
-    await moving;
-  };
-  return {
-    ...store,
-    async accept(event, lease) {
-      await at(lease.now);
-      return store.accept(event, lease);
-    },
-    async claim(lease) {
-      await at(lease.now);
-      return store.claim(lease);
-    },
-    async rerun(id, now, options) {
-      await at(now);
-      return store.rerun(id, now, options);
-    },
-    async scheduledUntil(workflow, now) {
-      await at(now);
-      return store.scheduledUntil(workflow, now);
-    },
-    async settle(claim, attempt, settlement) {
-      await at(attempt.endedAt);
-      return store.settle(claim, attempt, settlement);
-    },
-  };
+  return { now: () => time.now(), monotonic: () => time.now(), alarm: () => () => {} };
 }

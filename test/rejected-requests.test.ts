@@ -14,7 +14,7 @@ const sum = (events: readonly RefusedEvents[]) => events.reduce((all, { times })
 describe("rejected requests", () => {
   it("cost the store one write a second, however many they are, and each is counted", async (t) => {
     const clock = movedClock();
-    const store = openSqliteStore(temporaryFolder(t), { now: clock.now() });
+    const store = openSqliteStore(temporaryFolder(t), clock);
     t.after(() => store.close());
     const writes: number[] = [];
     const rejected = rejectedRequests(async (events) => {

@@ -126,7 +126,7 @@ describe("stores of one schema", () => {
   });
   const lease = (owner: string) => {
     const now = Date.now();
-    return { owner, now, until: now + 60_000, take: false };
+    return { owner, now, leaseMs: 60_000, take: false };
   };
   const stores = (t: TestContext, count: number): Promise<RunStore[]> => {
     const options = { url: postgres.url, schema: postgres.schema(), clock: systemClock, onError: () => {} };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { afterAttempt } from "../src/model/retry.ts";
+import { afterAttempt, LONGEST_DELAY_MS } from "../src/model/retry.ts";
 import type { Outcome } from "../src/model/run.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
@@ -77,12 +77,37 @@ describe("a run that fails for passing reasons", () => {
     });
   });
 
+  it("is attempted as often when the clock is set while it waits, and no later than the longest delay", () => {
+    const DAY = 24 * HOUR;
+    for (const wrongBy of [-365 * DAY, -DAY, -10 * MINUTE, 10 * MINUTE, 2 * DAY, 365 * DAY]) {
+      for (const wrongAt of [0, 1, 5, 20]) {
+        let [at, failures] = [NOW, 0];
+        const retriesFrom = wrongAt === 0 ? NOW + wrongBy : NOW;
+        for (;;) {
+          // By a clock that is wrong for as long as one attempt takes.
+          const now = failures === wrongAt ? at + wrongBy : at;
+          const next = afterAttempt({ failures, retriesFrom, ownToken: false }, TRANSIENT, {
+            now,
+            random: 0.5,
+            retryHours: 24,
+          });
+          if (next.end) break;
+          assert.ok(next.dueAt - now <= LONGEST_DELAY_MS);
+          at += next.dueAt - now;
+          failures++;
+        }
+        const hours = (at - NOW) / HOUR;
+        assert.ok(hours > 20 && hours <= 24 * 1.2, `${wrongBy} ms at failure ${wrongAt}: ended after ${hours} h`);
+      }
+    }
+  });
+
   it("waits up to 20 % longer by chance, and never shorter", () => {
     const shortest = gaps(attempts({ retryHours: 10_000 / 60 }));
     fc.assert(
       fc.property(fc.nat({ max: 40 }), chance, (failures, random) => {
         const run = { failures, retriesFrom: NOW, ownToken: false };
-        const next = afterAttempt(run, TRANSIENT, { now: NOW, random, retryHours: 24 });
+        const next = afterAttempt(run, TRANSIENT, { now: NOW, random, retryHours: 48 });
         assert.ok(!next.end);
         const delay = next.dueAt - NOW;
         const least = shortest[failures]!;

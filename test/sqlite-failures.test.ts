@@ -25,7 +25,7 @@ import { deploy, notify, send, startService } from "./support/service.ts";
 
 const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
 const NOW = Date.parse("2026-11-24T12:00:00Z");
-const LEASE = { owner: "one", now: NOW, until: NOW + 60_000, take: false };
+const LEASE = { owner: "one", now: NOW, leaseMs: 60_000, take: false };
 const FILE = "gh-runner.sqlite";
 
 /** Every message at start begins like this and names what can be done. */
@@ -112,13 +112,13 @@ describe("when a file of the database is gone", () => {
 
   it("its lock is deleted: no second process starts beside the first, and one starts after it", async (t) => {
     const folder = temporaryFolder(t);
-    const first = openSqliteStore(folder, { now: NOW });
+    const first = openSqliteStore(folder, movedClock(NOW));
     await first.accept(event("a"), LEASE);
     rmSync(join(folder, "lock.sqlite"));
     for (let time = 0; time < 2; time++) refusesToOpen(folder, /another process uses it/);
     await assert.rejects(first.accept(event("b"), LEASE), { name: "StoreUnavailable", trouble: "files_gone" });
     await first.close();
-    const second = openSqliteStore(folder, { now: NOW });
+    const second = openSqliteStore(folder, movedClock(NOW));
     assert.deepEqual(
       (await second.list({}, { limit: 10 })).runs.map(({ id }) => id),
       ["a"],
@@ -135,7 +135,7 @@ describe("the files of the database", () => {
     t.after(() => process.umask(before));
     const folder = join(temporaryFolder(t), "new", "data");
     const warned: string[] = [];
-    const store = openSqliteStore(folder, { now: NOW, warn: (warning) => warned.push(warning) });
+    const store = openSqliteStore(folder, movedClock(NOW), (warning) => warned.push(warning));
     await store.accept(event("a"), LEASE);
     assert.equal(modeOf(folder), "700");
     for (const file of [FILE, `${FILE}-wal`, `${FILE}-shm`, "lock.sqlite"]) {
@@ -147,7 +147,7 @@ describe("the files of the database", () => {
 
   it("that are open to every user are a warning at the start that says what to do; the group's access is none", async (t) => {
     const folder = temporaryFolder(t);
-    await openSqliteStore(folder, { now: NOW }).close();
+    await openSqliteStore(folder, movedClock(NOW)).close();
     for (const [ofFolder, ofFile, expected] of [
       [0o755, 0o644, [/^every user of this machine can read the runs: chmod 600 \/.*gh-runner\.sqlite-shm$/]],
       [0o700, 0o644, []],
@@ -160,7 +160,7 @@ describe("the files of the database", () => {
       chmodSync(folder, ofFolder);
       chmodSync(join(folder, FILE), ofFile);
       const warned: string[] = [];
-      await openSqliteStore(folder, { now: NOW, warn: (warning) => warned.push(warning) }).close();
+      await openSqliteStore(folder, movedClock(NOW), (warning) => warned.push(warning)).close();
       assert.equal(warned.length, expected.length, `${ofFolder.toString(8)} ${ofFile.toString(8)}: ${warned}`);
       for (const [at, pattern] of expected.entries()) assert.match(warned[at] ?? "", pattern);
     }
@@ -168,7 +168,7 @@ describe("the files of the database", () => {
 
   it("are named in the log of a service that starts on them", async (t) => {
     const folder = temporaryFolder(t);
-    await openSqliteStore(folder, { now: NOW }).close();
+    await openSqliteStore(folder, movedClock(NOW)).close();
     chmodSync(folder, 0o755);
     chmodSync(join(folder, FILE), 0o644);
     const { log } = await startService(t, { settings: { DATA_DIR: folder } });
@@ -244,7 +244,7 @@ describe("while the disk is full", () => {
   it("every write is refused as StoreUnavailable, whole: reads go on, and the same writes succeed later", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
-    const store = openSqliteStore(disk.folder, { now: NOW });
+    const store = openSqliteStore(disk.folder, movedClock(NOW));
     await store.accept(event("a"), LEASE);
     const [claim] = await store.claim({ ...LEASE, limit: 1 });
     await store.accept(event("b"), LEASE);
@@ -288,7 +288,7 @@ describe("while the disk is full", () => {
   it("a kill leaves a database that starts again with room, also in the midst of carrying the log over", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
-    const store = openSqliteStore(disk.folder, { now: NOW });
+    const store = openSqliteStore(disk.folder, movedClock(NOW));
     let stored = 0;
     for (let full = false; !full; ) {
       await store.accept(event(`run-${stored}`, "x".repeat(1500)), LEASE).then(
@@ -307,7 +307,7 @@ describe("while the disk is full", () => {
     assert.ok(pagesSpokenOf * 4096 > statSync(join(left, FILE)).size);
     other.close();
 
-    const later = openSqliteStore(left, { now: NOW });
+    const later = openSqliteStore(left, movedClock(NOW));
     assert.equal((await later.list({}, { limit: 10_000 })).runs.length, stored);
     await later.accept(event("after"), LEASE);
     await later.close();
@@ -321,13 +321,13 @@ describe("while the disk is full", () => {
     disk.fill();
     refusesToOpen(disk.folder, /has room/);
     disk.makeRoom();
-    await openSqliteStore(disk.folder, { now: NOW }).close();
+    await openSqliteStore(disk.folder, movedClock(NOW)).close();
   });
 
   it("a start that cannot take up interrupted runs says so, and takes them up when there is room", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
-    const store = openSqliteStore(disk.folder, { now: NOW });
+    const store = openSqliteStore(disk.folder, movedClock(NOW));
     await Promise.all(Array.from({ length: 150 }, (_, at) => store.accept(event(`run-${at}`, "x".repeat(999)), LEASE)));
     assert.equal((await store.claim({ ...LEASE, limit: 150 })).length, 150);
     await store.close();
@@ -336,7 +336,7 @@ describe("while the disk is full", () => {
     truncateSync(join(disk.folder, "ballast"), statSync(join(disk.folder, "ballast")).size - 100 * 1024);
     refusesToOpen(disk.folder, /has room/);
     disk.makeRoom();
-    const later = openSqliteStore(disk.folder, { now: NOW });
+    const later = openSqliteStore(disk.folder, movedClock(NOW));
     assert.equal((await later.claim({ ...LEASE, limit: 200 })).length, 150);
     await later.close();
   });
@@ -360,7 +360,7 @@ describe("a start", () => {
     const root = process.getuid?.() === 0;
     const folder = root ? mounted(t, "size=2m") : temporaryFolder(t);
     if (!folder) return;
-    await openSqliteStore(folder, { now: NOW }).close();
+    await openSqliteStore(folder, movedClock(NOW)).close();
     if (root) execFileSync("mount", ["-o", "remount,ro", folder]);
     else chmodSync(join(folder, FILE), 0o444);
     refusesToOpen(folder, root ? /is on a read-only file system/ : /it belongs to user \d+ .* mode 0444/);
@@ -391,7 +391,7 @@ describe("a start", () => {
   it("over a database that lost its end while a log was left beside it says that it is damaged", async (t) => {
     const folder = await filled(t);
     const copy = temporaryFolder(t);
-    const store = openSqliteStore(folder, { now: NOW });
+    const store = openSqliteStore(folder, movedClock(NOW));
     await store.accept(event("last"), LEASE);
     for (const suffix of ["", "-wal"]) copyFileSync(join(folder, FILE + suffix), join(copy, FILE + suffix));
     await store.close();
@@ -411,7 +411,7 @@ describe("a start", () => {
   it("over an empty file, as a killed first start leaves it, works", async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, FILE), "");
-    await openSqliteStore(folder, { now: NOW }).close();
+    await openSqliteStore(folder, movedClock(NOW)).close();
   });
 
   it("over a database of a newer version says so, and leaves it as it is", async (t) => {
@@ -428,13 +428,13 @@ describe("a start", () => {
     writeFileSync(join(folder, FILE), "this is no database");
     refusesToOpen(folder, /is damaged/);
     rmSync(join(folder, FILE));
-    await openSqliteStore(folder, { now: NOW }).close();
+    await openSqliteStore(folder, movedClock(NOW)).close();
   });
 });
 
 function refusesToOpen(folder: string, why: RegExp): void {
   assert.throws(
-    () => openSqliteStore(folder, { now: NOW }),
+    () => openSqliteStore(folder, movedClock(NOW)),
     ({ message }: Error) => {
       assert.match(message, CANNOT);
       assert.match(message, why);
@@ -447,7 +447,7 @@ function refusesToOpen(folder: string, why: RegExp): void {
 /** A closed database with 200 runs. */
 async function filled(t: TestContext): Promise<string> {
   const folder = temporaryFolder(t);
-  const store = openSqliteStore(folder, { now: NOW });
+  const store = openSqliteStore(folder, movedClock(NOW));
   await Promise.all(Array.from({ length: 200 }, (_, at) => store.accept(event(`run-${at}`, "x".repeat(2000)), LEASE)));
   await store.close();
   return folder;
@@ -483,16 +483,16 @@ describe("RETAIN_DAYS", () => {
     const folder = temporaryFolder(t);
     const DAY = 86_400_000;
     const OLD = 20_000;
-    const store = openSqliteStore(folder, { now: NOW });
+    const store = openSqliteStore(folder, movedClock(NOW));
     const acceptAndEnd = async (id: string, at: number) => {
-      const { claim } = await store.accept({ ...event(id), ownToken: true }, { ...LEASE, now: at, until: NOW * 2 });
+      const { claim } = await store.accept({ ...event(id), ownToken: true }, { ...LEASE, now: at, leaseMs: NOW });
       const attempt = { number: 1, startedAt: at, endedAt: at, reason: undefined, kind: undefined };
       const end = { ...attempt, outcome: "success" as const, githubRequestId: undefined };
       await store.settle(claim!, end, { status: "success", outputs: null, dedupeKey: undefined });
     };
     await store.accept({ ...event("waits"), workflow: "environment-ready" }, { ...LEASE, now: NOW - 40 * DAY });
     const [held] = await store.claim({ ...LEASE, limit: 1 });
-    const later = { status: "queued", dueAt: NOW + 365 * DAY, counts: true, reason: "later", http: 500 } as const;
+    const later = { status: "queued", dueAt: NOW + 3_600_000, counts: true, reason: "later", http: 500 } as const;
     const failed = { number: 1, startedAt: NOW, endedAt: NOW, outcome: "failure", reason: "502" } as const;
     await store.settle(
       held!,

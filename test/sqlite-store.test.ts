@@ -7,22 +7,25 @@ import { RUN_STATUSES } from "../src/model/run.ts";
 import type { NewRun, RunStore } from "../src/model/store.ts";
 import { LISTED } from "../src/store/rows.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
-import { storeContract } from "./store.contract.ts";
+import { atItsTime, storeContract } from "./store.contract.ts";
+import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
-const LEASE = { owner: "one", now: NOW, until: NOW + 60_000, take: false };
+const LEASE = { owner: "one", now: NOW, leaseMs: 60_000, take: false };
 
 storeContract("SQLite", async (t) => {
   const folder = temporaryFolder(t);
-  let store = openSqliteStore(folder, { now: NOW });
+  const clock = movedClock(NOW);
+  const setTo = (now: number) => clock.move(now - clock.now());
+  let store = openSqliteStore(folder, clock);
   t.after(() => store.close().catch(() => {}));
   return {
-    store,
+    store: atItsTime(store, setTo),
     async reopen() {
       await store.close();
-      store = openSqliteStore(folder, { now: NOW });
-      return store;
+      store = openSqliteStore(folder, clock);
+      return atItsTime(store, setTo);
     },
   };
 });
@@ -34,13 +37,13 @@ function event(id: string, facts: Partial<NewRun> = {}): NewRun {
 describe("the SQLite store, opened again after its process was gone", () => {
   it("makes what was running due at once, and ends what came with a token of its own", async (t) => {
     const folder = temporaryFolder(t);
-    const before = openSqliteStore(folder, { now: NOW });
+    const before = openSqliteStore(folder, movedClock(NOW));
     await before.accept(event("a", { group: "g" }), LEASE);
     await before.claim({ ...LEASE, limit: 10 });
     await before.accept(event("b", { ownToken: true }), LEASE);
     await before.close();
 
-    const store = openSqliteStore(folder, { now: NOW + 5 });
+    const store = openSqliteStore(folder, movedClock(NOW + 5));
     t.after(() => store.close());
     const own = await store.get("b");
     assert.equal(own?.run.status, "failure");
@@ -62,16 +65,16 @@ describe("the SQLite store, opened again and again after its process was gone", 
     const folder = temporaryFolder(t);
     let at = NOW;
     for (let start = 0; start < 10; start++, at += 60_000) {
-      const store = openSqliteStore(folder, { now: at });
+      const store = openSqliteStore(folder, movedClock(at));
       if (start === 0) await store.accept(event("deadly", { group: "g" }), LEASE);
-      const later = { ...LEASE, now: at + 30_000, until: at + 60_000, limit: 10 };
+      const later = { ...LEASE, now: at + 30_000, leaseMs: 30_000, limit: 10 };
       assert.deepEqual(
         (await store.claim(later)).map(({ run, attempt }) => [run.id, attempt]),
         [["deadly", start + 1]],
       );
       await store.close();
     }
-    const store = openSqliteStore(folder, { now: at });
+    const store = openSqliteStore(folder, movedClock(at));
     t.after(() => store.close());
     const { run, attempts } = (await store.get("deadly"))!;
     assert.deepEqual([run.status, attempts.length], ["failure", 10]);
@@ -88,7 +91,7 @@ describe("the SQLite store, opened again and again after its process was gone", 
 describe("writes of one turn of the event loop", () => {
   it("share one commit: a burst of 200 events costs one flush of the disk", async (t) => {
     const folder = temporaryFolder(t);
-    const store = openSqliteStore(folder, { now: NOW });
+    const store = openSqliteStore(folder, movedClock(NOW));
     t.after(() => store.close());
     await store.accept(event("first"), LEASE);
     const before = commitsIn(folder);
@@ -101,7 +104,7 @@ describe("writes of one turn of the event loop", () => {
 
   it("leave no log behind that keeps the size of the largest burst", async (t) => {
     const folder = temporaryFolder(t);
-    const store = openSqliteStore(folder, { now: NOW });
+    const store = openSqliteStore(folder, movedClock(NOW));
     t.after(() => store.close());
     const log = () => statSync(join(folder, "gh-runner.sqlite-wal")).size;
     const large = { text: "x".repeat(20_000) };
@@ -113,7 +116,7 @@ describe("writes of one turn of the event loop", () => {
 
   it("of different durability are flushed when one of them must be", async (t) => {
     const folder = temporaryFolder(t);
-    const store = openSqliteStore(folder, { now: NOW });
+    const store = openSqliteStore(folder, movedClock(NOW));
     t.after(() => store.close());
     const before = commitsIn(folder);
     const [, accepted, claims] = await Promise.all([
@@ -135,7 +138,7 @@ describe("a long history", () => {
       asked.add(text);
       return prepare.call(this, text);
     });
-    const store = openSqliteStore(folder, { now: NOW });
+    const store = openSqliteStore(folder, movedClock(NOW));
     t.after(() => store.close());
     await askEverything(store);
     const db = new DatabaseSync(join(folder, "gh-runner.sqlite"), { readOnly: true });
@@ -207,14 +210,14 @@ function commitsIn(folder: string): number {
 describe("what the SQLite store keeps of GitHub's limits", () => {
   it("are the pauses of accounts that are still there, over a restart", async (t) => {
     const folder = temporaryFolder(t);
-    const first = openSqliteStore(folder, { now: NOW });
+    const first = openSqliteStore(folder, movedClock(NOW));
     const day = 86_400_000;
     await first.limits.pause("token seen once", { until: NOW, strikes: 1 });
     await first.limits.pause("installation 1", { until: NOW + 2 * day, strikes: 2 });
     await first.limits.pause("installation 2", { until: NOW + 3 * day, strikes: 1 });
     await first.limits.pause("installation 2", { until: NOW + 3 * day + 1, strikes: 2 });
     await first.close();
-    const second = openSqliteStore(folder, { now: NOW });
+    const second = openSqliteStore(folder, movedClock(NOW));
     t.after(() => second.close());
     const known = await second.limits.recall(0);
     assert.deepEqual(

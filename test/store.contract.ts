@@ -8,12 +8,15 @@ import type { Attempt, Run, Step } from "../src/model/run.ts";
 import type { Claim, NewRun, RunStore, Settlement } from "../src/model/store.ts";
 
 /** An empty store that ends with the test, and how to close it and open the same one again, where that can be done. */
-export type OpenedStore = { store: RunStore; reopen?(): Promise<RunStore> };
+export type OpenedStore = { store: TimedStore; reopen?(): Promise<TimedStore> };
+
+/** A store whose clocks are moved. */
+export type TimedStore = RunStore & { at(now: number): Promise<void> };
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const LEASE_MS = 60_000;
 
-const lease = (now = NOW, owner = "one") => ({ owner, now, until: now + LEASE_MS, take: false });
+const lease = (now = NOW, owner = "one") => ({ owner, now, leaseMs: LEASE_MS, take: false });
 const claimAt = (now = NOW, limit = 10) => ({ ...lease(now), limit });
 
 function event(facts: Partial<NewRun> = {}): NewRun {
@@ -63,7 +66,7 @@ export function storeContract(
   open: (t: TestContext) => Promise<OpenedStore>,
   { propertyRuns = 150 }: { propertyRuns?: number } = {},
 ): void {
-  const promise = (text: string, keep: (store: RunStore, t: TestContext) => Promise<void>) =>
+  const promise = (text: string, keep: (store: TimedStore, t: TestContext) => Promise<void>) =>
     it(text, async (t) => keep((await open(t)).store, t));
 
   describe(`${name}: rejected requests`, () => {
@@ -146,6 +149,62 @@ export function storeContract(
       await store.claim(claimAt(NOW + 30_000));
       assert.equal(await store.nextDue(), undefined);
     });
+
+    promise("that would wait for longer than any delay was held up by a wrong clock, and is due now", async (store) => {
+      const wrong = NOW + 86_400_000;
+      const { run } = await store.accept(event({ group: "g" }), lease(wrong));
+      const claim = await claimOne(store, wrong);
+      await store.settle(claim, attemptOf(claim, "failure", wrong), again(wrong + 5000));
+      assert.deepEqual(ids(await store.claim(claimAt(NOW))), [run]);
+      const { run: behind } = await store.accept(event({ group: "g", input: 2 }), lease(wrong));
+      assert.deepEqual(await store.claim(claimAt(NOW + 1)), [], "its turn has not come");
+      assert.equal(await store.nextDue(), NOW + 1);
+      assert.deepEqual(await store.waiting(), [{ reason: "turn", count: 1, since: NOW + 1 }]);
+      const { acceptedAt, dueAt } = (await store.get(behind))!.run;
+      assert.deepEqual([acceptedAt, dueAt], [NOW + 1, NOW + 1]);
+    });
+
+    promise("that a limit holds back waits until it ends, but never for longer than a day at once", async (store) => {
+      const DAY = 86_400_000;
+      for (const [due, kept] of [
+        [NOW + DAY / 2, NOW + DAY / 2],
+        [NOW + 365 * DAY, NOW + DAY],
+      ] as const) {
+        const { run } = await store.accept(event(), lease());
+        const claim = await claimOne(store);
+        await store.settle(claim, attemptOf(claim, "failure"), { ...again(due), kind: "limit" } as Settlement);
+        assert.deepEqual(await store.claim(claimAt()), []);
+        assert.equal((await store.get(run))?.run.dueAt, kept);
+      }
+    });
+
+    promise(
+      "is claimed in the order in which it was due, then accepted, also when it was taken over",
+      async (store) => {
+        const first = await store.accept(event({ group: "a" }), lease());
+        const second = await store.accept(event(), lease());
+        assert.deepEqual(ids(await store.claim({ ...claimAt(), limit: 1 })), [first.run]);
+        const newer = await store.accept(event({ group: "a", input: 2 }), lease());
+        await store.accept(event(), lease(NOW + LEASE_MS));
+        assert.deepEqual(ids(await store.claim({ ...claimAt(NOW + LEASE_MS), limit: 2 })), [second.run, newer.run]);
+      },
+    );
+
+    promise(
+      "due a millisecond before another goes before it, whichever was accepted or failed first",
+      async (store) => {
+        const runs = [];
+        for (const delay of [7, 5, 6]) {
+          const { run } = await store.accept(event({ input: delay }), lease());
+          runs.push(run);
+          const claim = await claimOne(store);
+          await store.settle(claim, attemptOf(claim, "failure", NOW), again(NOW + delay));
+        }
+        const taken = [];
+        for (let at = 0; at < 3; at++) taken.push(...ids(await store.claim({ ...claimAt(NOW + 10), limit: 1 })));
+        assert.deepEqual(taken, [runs[1], runs[2], runs[0]]);
+      },
+    );
 
     promise("that breaks a rule (an id twice) is refused alone; its neighbours are stored", async (store) => {
       const good = [event(), event()];
@@ -543,7 +602,11 @@ export function storeContract(
         claims.push(...(await store.claim({ ...lease(NOW, owner), limit: 1 })));
       }
       const [one, two] = claims as [Claim, Claim];
-      await store.extend([one, { ...two, owner: "one" }, { ...two, attempt: 2 }], NOW + 2 * LEASE_MS);
+      const others = [
+        { ...two, owner: "one" },
+        { ...two, attempt: 2 },
+      ];
+      assert.deepEqual(await store.extend([one, ...others], 2 * LEASE_MS), [one]);
       const again = await store.claim({ ...lease(NOW + LEASE_MS, "three"), limit: 10 });
       assert.deepEqual(
         again.map(({ run }) => run.input),
@@ -557,16 +620,17 @@ export function storeContract(
       );
     });
 
-    promise("lasts longer when it is held by itself; once it is lost it cannot be", async (store) => {
+    promise("lasts longer when it is extended alone; once it is lost or settled it cannot be", async (store) => {
       await store.accept(event({ input: 1 }), lease());
-      const [claim] = await store.claim(claimAt(NOW));
-      assert.equal(await store.hold(claim!, NOW + 2 * LEASE_MS), true);
+      const claim = await claimOne(store);
+      assert.deepEqual(await store.extend([claim], 2 * LEASE_MS), [claim]);
       assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
-      const [again] = await store.claim(claimAt(NOW + 2 * LEASE_MS));
-      assert.deepEqual([again?.run.id, again?.attempt], [claim?.run.id, 2]);
-      assert.equal(await store.hold(claim!, NOW + 3 * LEASE_MS), false);
-      await store.settle(again!, attemptOf(again!), SUCCESS);
-      assert.equal(await store.hold(again!, NOW + 3 * LEASE_MS), false);
+      const again = await claimOne(store, NOW + 2 * LEASE_MS);
+      assert.deepEqual([again.run.id, again.attempt], [claim.run.id, 2]);
+      assert.deepEqual(await store.extend([claim], LEASE_MS), []);
+      assert.deepEqual(await store.extend([claim, again], LEASE_MS), [again]);
+      await store.settle(again, attemptOf(again), SUCCESS);
+      assert.deepEqual(await store.extend([again], LEASE_MS), []);
     });
 
     promise("of a run whose texts hold half a character can be settled", async (store) => {
@@ -1017,6 +1081,39 @@ export function storeContract(
   });
 }
 
+/** The store's clocks follow the times that it is told: in these tests there is no other clock. */
+export function atItsTime(store: RunStore, setTo: (now: number) => Promise<void> | void): TimedStore {
+  let moving = Promise.resolve();
+  const at = async (now: number) => {
+    moving = moving.then(() => setTo(now));
+    await moving;
+  };
+  return {
+    ...store,
+    at,
+    async accept(event, lease) {
+      await at(lease.now);
+      return store.accept(event, lease);
+    },
+    async claim(lease) {
+      await at(lease.now);
+      return store.claim(lease);
+    },
+    async rerun(id, now, options) {
+      await at(now);
+      return store.rerun(id, now, options);
+    },
+    async scheduledUntil(workflow, now) {
+      await at(now);
+      return store.scheduledUntil(workflow, now);
+    },
+    async settle(claim, attempt, settlement) {
+      await at(attempt.endedAt);
+      return store.settle(claim, attempt, settlement);
+    },
+  };
+}
+
 function stepOf({ attempt }: Claim, name: string, end: Partial<Step> = { result: 1 }): Step {
   return { name, attempt, startedAt: NOW, endedAt: NOW, result: undefined, error: undefined, ...end };
 }
@@ -1079,7 +1176,7 @@ function given(model: Model, claim: Claim): void {
   model.claims.push({ claim, until: model.now + LEASE_MS });
 }
 
-class Accept implements fc.AsyncCommand<Model, RunStore> {
+class Accept implements fc.AsyncCommand<Model, TimedStore> {
   readonly facts: { group: string | undefined; input: number; ownToken: boolean; take: boolean; owner: string };
   constructor(facts: Accept["facts"]) {
     this.facts = facts;
@@ -1100,7 +1197,7 @@ class Accept implements fc.AsyncCommand<Model, RunStore> {
       assert.ok((take || facts.ownToken) && turn, "claimed at birth only when it is its turn");
       given(model, accepted.claim);
     }
-    if (joins) waiting.dueAt = Math.min(waiting.dueAt, model.now + 30_000);
+    if (joins) Object.assign(waiting, { dueAt: Math.min(waiting.dueAt, model.now + 30_000), failures: 0 });
     else {
       if (waiting) Object.assign(waiting, { status: "superseded", supersededBy: id });
       model.runs.push({
@@ -1121,7 +1218,7 @@ class Accept implements fc.AsyncCommand<Model, RunStore> {
   toString = () => `accept(${JSON.stringify(this.facts)})`;
 }
 
-class TakeDue implements fc.AsyncCommand<Model, RunStore> {
+class TakeDue implements fc.AsyncCommand<Model, TimedStore> {
   readonly facts: { owner: string; limit: number };
   constructor(facts: TakeDue["facts"]) {
     this.facts = facts;
@@ -1158,7 +1255,7 @@ class TakeDue implements fc.AsyncCommand<Model, RunStore> {
   toString = () => `claim(${JSON.stringify(this.facts)})`;
 }
 
-class Settle implements fc.AsyncCommand<Model, RunStore> {
+class Settle implements fc.AsyncCommand<Model, TimedStore> {
   readonly facts: { nth: number; end: "success" | "failure" | "again" | "limit"; delay: number };
   constructor(facts: Settle["facts"]) {
     this.facts = facts;
@@ -1197,7 +1294,7 @@ class Settle implements fc.AsyncCommand<Model, RunStore> {
   toString = () => `settle(${JSON.stringify(this.facts)})`;
 }
 
-class LetPass implements fc.AsyncCommand<Model, RunStore> {
+class LetPass implements fc.AsyncCommand<Model, TimedStore> {
   readonly milliseconds: number;
   constructor(milliseconds: number) {
     this.milliseconds = milliseconds;
@@ -1209,32 +1306,34 @@ class LetPass implements fc.AsyncCommand<Model, RunStore> {
   toString = () => `${this.milliseconds} ms pass`;
 }
 
-class Extend implements fc.AsyncCommand<Model, RunStore> {
+class Extend implements fc.AsyncCommand<Model, TimedStore> {
   readonly owner: string;
   constructor(owner: string) {
     this.owner = owner;
   }
   check = () => true;
-  async run(model: Model, store: RunStore): Promise<void> {
-    const until = model.now + LEASE_MS;
+  async run(model: Model, store: TimedStore): Promise<void> {
     const own = model.claims.filter(({ claim }) => claim.owner === this.owner);
-    await store.extend(
+    await store.at(model.now);
+    const extended = await store.extend(
       own.map(({ claim }) => claim),
-      until,
+      LEASE_MS,
     );
     for (const held of own) {
       const { claim } = held;
       const run = model.runs.find(({ id, attempts }) => id === claim.run.id && attempts === claim.attempt);
-      if (run?.status !== "running" || run.owner !== this.owner) continue;
-      run.leaseUntil = until;
-      held.until = until;
+      const holds = run?.status === "running" && run.owner === this.owner;
+      assert.equal(extended.includes(claim), holds, "it says which claims it has extended");
+      if (!holds) continue;
+      run.leaseUntil = model.now + LEASE_MS;
+      held.until = run.leaseUntil;
     }
     await holds(model, store);
   }
   toString = () => `extend(${this.owner})`;
 }
 
-class RunAgain implements fc.AsyncCommand<Model, RunStore> {
+class RunAgain implements fc.AsyncCommand<Model, TimedStore> {
   readonly nth: number;
   readonly evenIfOlder: boolean;
   constructor(nth: number, evenIfOlder: boolean) {

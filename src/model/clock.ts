@@ -2,6 +2,8 @@
 export type Clock = {
   /** Epoch milliseconds. */
   now(): number;
+  /** Milliseconds since some moment. Nobody can set it: leases and lengths of time are measured with it. */
+  monotonic(): number;
   /**
    * Calls back once at that time (epoch milliseconds), or as soon as it has passed. The process stays up until then:
    * whoever stops cancels what it has set. Returns how to cancel it.
@@ -14,6 +16,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   alarm(at, ring) {
     const timer = setTimeout(ring, Math.min(Math.max(0, at - Date.now()), MAX_TIMEOUT_MS));
     return () => clearTimeout(timer);

@@ -16,13 +16,21 @@ const DELAYS_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE
  */
 const JITTER = 0.2;
 
+/** Nothing but a limit delays a run for longer. What is due later was delayed by a clock that was wrong. */
+export const LONGEST_DELAY_MS = HOUR * (1 + JITTER);
+
+/** No limit is waited for longer at once. GitHub's longest window is an hour. */
+export const LONGEST_LIMIT_MS = 24 * HOUR;
+
 /** A limit that ends at once, or has ended by the clock, is waited for all the same: it would only be met again. */
 const LEAST_LIMIT_MS = SECOND;
 
 /**
  * Decides what follows an attempt. Success, a skip and a permanent failure end the run; so does any failure of a run
- * whose token is not stored. A limit is waited for as long as it takes. A transient failure is tried again until
- * `retryHours` after the run was accepted, or for as many attempts as it says.
+ * whose token is not stored. A limit is waited for as long as it takes. A transient failure is tried again for
+ * `retryHours` after the run was accepted, joined or re-run. The clock alone does not end it, since it may be wrong: the
+ * delays so far must come to that much as well, or nearly, since chance has stretched them. A failure that allows only so
+ * many attempts ends it before.
  * @param random from 0 to 1.
  */
 export function afterAttempt(
@@ -36,10 +44,22 @@ export function afterAttempt(
     return { end: false, dueAt: Math.ceil(now + wait), counts: false };
   }
   if (outcome.attempts !== undefined && run.failures + 1 >= outcome.attempts) return { end: true };
-  const delay = (DELAYS_MS[run.failures] ?? HOUR) * (1 + random * JITTER);
-  const dueAt = Math.ceil(now + delay);
-  if (dueAt > run.retriesFrom + retryHours * HOUR) return { end: true };
-  return { end: false, dueAt, counts: true };
+  const dueAt = Math.ceil(now + delayAfter(run.failures) * (1 + random * JITTER));
+  const budget = retryHours * HOUR;
+  const delays = delaysUntil(run.failures + 1);
+  const isOver = delays > budget || (delays * (1 + JITTER) > budget && dueAt > run.retriesFrom + budget);
+  return isOver ? { end: true } : { end: false, dueAt, counts: true };
+}
+
+/** The delay that follows a failure, the first of which is number 0, ms. */
+function delayAfter(failure: number): number {
+  return DELAYS_MS[failure] ?? HOUR;
+}
+
+/** All delays of so many failures together, ms. */
+function delaysUntil(failures: number): number {
+  const listed = DELAYS_MS.slice(0, failures).reduce((sum, delay) => sum + delay, 0);
+  return listed + Math.max(0, failures - DELAYS_MS.length) * HOUR;
 }
 
 /** Too often to be chance, few enough that a crash loop ends within minutes. */

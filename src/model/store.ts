@@ -40,6 +40,12 @@ export type Accepted = {
   readonly claim: Claim | undefined;
 };
 
+/**
+ * Who claims, and for how long. The store measures the length with a clock of its own, so that a claim lasts as long as
+ * it should, whatever `now` says (epoch milliseconds, for the history).
+ */
+export type Lease = { readonly owner: string; readonly now: number; readonly leaseMs: number };
+
 /** A run that this worker alone may execute until the lease ends. */
 export type Claim = {
   readonly run: Run;
@@ -147,16 +153,17 @@ export type RunStore = {
    * An event that the workflow has had is not stored again, for as long as its run is kept.
    * With `take` the store may claim the run at once when its turn has come, which saves a transaction.
    */
-  accept(event: NewRun, lease: { owner: string; now: number; until: number; take: boolean }): Promise<Accepted>;
+  accept(event: NewRun, lease: Lease & { take: boolean }): Promise<Accepted>;
   /**
-   * Takes up to `limit` due runs, oldest due first. Running ones whose lease has ended were interrupted: what follows
-   * is `afterInterruption`'s to say.
+   * Takes up to `limit` due runs, oldest due first, then in the order of their acceptance. Running ones whose lease has
+   * ended were interrupted: what follows is `afterInterruption`'s to say. They have their place in that order.
    */
-  claim(lease: { owner: string; now: number; until: number; limit: number }): Promise<readonly Claim[]>;
-  /** Keeps those of these claims for longer that are still their owner's. */
-  extend(claims: readonly Claim[], until: number): Promise<void>;
-  /** Keeps one claim for longer; whether it is still its owner's. */
-  hold(claim: Claim, until: number): Promise<boolean>;
+  claim(lease: Lease & { limit: number }): Promise<readonly Claim[]>;
+  /**
+   * Renews the leases of those claims that are still their owner's, and resolves with these. Of several, one whose run is
+   * being written at the same moment may be left out: ask for it alone.
+   */
+  extend(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
   /**
    * Ends an attempt. A run that would wait again while a newer one waits in its group is superseded by it.
    * Resolves with the run as it is now; undefined when the claim is no longer this owner's.

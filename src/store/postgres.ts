@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../model/clock.ts";
-import { type News, type RunStore, WRONG_CLOCK_MS } from "../model/store.ts";
+import { type Claim, type News, type RunStore, WRONG_CLOCK_MS } from "../model/store.ts";
 import { type AcceptItem, acceptAll } from "./postgres/accept.ts";
 import { gathered } from "./postgres/batch.ts";
 import { claimDue, takeDue } from "./postgres/claim.ts";
@@ -40,8 +40,8 @@ const SHARDS = 16;
 
 /**
  * The store in PostgreSQL, shared by several processes. pg-boss hands out the runs that are due; what happened is in
- * tables of our own, written in the same transactions. Leases are measured by the database's clock, so that replicas
- * whose clocks differ do not take each other's runs.
+ * tables of our own, written in the same transactions. Leases, and when runs are due, are measured by the database's
+ * clock, so that replicas whose clocks differ neither take each other's runs nor wait for each other's clock.
  * @throws Error that says what to do when the database cannot be used.
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<RunStore> {
@@ -72,6 +72,20 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   };
 
   const claims = knownClaims(clock);
+  const renew = async (those: readonly Claim[], leaseMs: number): Promise<readonly Claim[]> => {
+    const held = those.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }));
+    // Of several, one that is locked has its turn alone: waiting for it could be in a circle.
+    const rows = await sql(
+      `UPDATE ${own}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
+         SELECT seq FROM ${own}.runs
+         JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
+         WHERE status = 'running' FOR NO KEY UPDATE OF runs ${those.length > 1 ? "SKIP LOCKED" : ""})
+       RETURNING id, attempts`,
+      [asJson(held), leaseMs],
+    );
+    const renewed = new Set(rows.map(({ id, attempts }) => `${id} ${attempts}`));
+    return those.filter(({ run, attempt }) => renewed.has(`${run.id} ${attempt}`));
+  };
 
   const acceptOne = gathered((items: readonly AcceptItem[]) =>
     transaction(async (each) => {
@@ -109,25 +123,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       if (due.changed) revision++;
       return due.claims;
     },
-    async extend(those, until) {
-      const held = those.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }));
-      // One that is locked is being settled, or has its turn the next time: waiting for it could be in a circle.
-      await sql(
-        `UPDATE ${own}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
-           SELECT seq FROM ${own}.runs
-           JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
-           WHERE status = 'running' FOR NO KEY UPDATE OF runs SKIP LOCKED)`,
-        [asJson(held), until - clock.now()],
-      );
-    },
-    async hold({ run, owner, attempt }, until) {
-      const rows = await sql(
-        `UPDATE ${own}.runs SET lease_until = ${names.now} + $4
-         WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 RETURNING seq`,
-        [run.id, owner, attempt, until - clock.now()],
-      );
-      return rows.length > 0;
-    },
+    extend: renew,
     async settle(claim, attempt, settlement) {
       const unsure = claims.isDoubted(claim);
       return changed(await claims.settling(claim, settleOne({ claim, attempt, settlement, unsure })));
@@ -193,8 +189,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return rows.map(waitingOf);
     },
     async nextDue() {
-      const [row] = await sql(`SELECT min(due_at) AS at FROM ${own}.runs WHERE status = 'queued'`);
-      return (row?.at as number | null | undefined) ?? undefined;
+      const [row] = await sql(`SELECT min(due_at) - ${names.now} AS ms FROM ${own}.runs WHERE status = 'queued'`);
+      return row?.ms == null ? undefined : clock.now() + (row.ms as number);
     },
     async forget(before, limit) {
       const rows = await sql(

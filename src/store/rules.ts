@@ -1,3 +1,4 @@
+import { LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
 import type { RerunRejected } from "../model/store.ts";
 import type { Row } from "./rows.ts";
 
@@ -45,4 +46,17 @@ export function rerunProblem(
     };
   }
   return undefined;
+}
+
+/**
+ * What a clock that was wrong has left: a run that would wait for longer than any delay. No limit, and it is due now; for
+ * a limit it waits as long as the longest. In SQL that both databases understand.
+ * @param now an expression, epoch milliseconds.
+ */
+export function heldByWrongClock(now: string): { where: string; dueAt: string } {
+  return {
+    where: `status = 'queued' AND due_at > ${now} + ${LONGEST_DELAY_MS}
+      AND (kind IS DISTINCT FROM 'limit' OR due_at > ${now} + ${LONGEST_LIMIT_MS})`,
+    dueAt: `CASE WHEN kind = 'limit' THEN ${now} + ${LONGEST_LIMIT_MS} ELSE ${now} END`,
+  };
 }

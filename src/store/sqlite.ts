@@ -1,4 +1,5 @@
 import type { SQLInputValue, StatementSync } from "node:sqlite";
+import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import {
   type Accepted,
@@ -15,7 +16,7 @@ import {
 import { interrupting } from "./interrupt.ts";
 import { endBefore } from "./queries.ts";
 import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
-import { rerunProblem } from "./rules.ts";
+import { heldByWrongClock, rerunProblem } from "./rules.ts";
 import { batchedWrites } from "./sqlite/batch.ts";
 import { sqliteLimitLog } from "./sqlite/limit-log.ts";
 import { listRuns } from "./sqlite/list-runs.ts";
@@ -29,11 +30,33 @@ import { sqliteOverview } from "./sqlite/overview.ts";
  */
 export function openSqliteStore(
   folder: string,
-  { now, warn = () => {} }: { now: number; warn?: (warning: string) => void },
+  clock: Pick<Clock, "now" | "monotonic">,
+  warn: (warning: string) => void = () => {},
 ): RunStore {
   const { db, missing, warnings, close } = openSqlite(folder);
   for (const warning of warnings) warn(warning);
-  const write = batchedWrites(db, missing);
+  const batched = batchedWrites(db, missing);
+
+  /** Differs when somebody has set the clock. */
+  const clockOffset = () => Math.round(clock.now() - clock.monotonic());
+  let followed = clockOffset();
+  /** When the clock is set, what waits still waits for as long as it was to. */
+  function followClock(): void {
+    const by = clockOffset() - followed;
+    if (Math.abs(by) < CLOCK_SET_MS) return;
+    followed += by;
+    batched(
+      () =>
+        change("UPDATE runs SET due_at = due_at + ?1, retries_from = retries_from + ?1 WHERE status = 'queued'", by),
+      { flush: false },
+    ).catch(() => {
+      followed -= by;
+    });
+  }
+  const write: typeof batched = (work, durability) => {
+    followClock();
+    return batched(work, durability);
+  };
 
   const prepared = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
@@ -110,7 +133,7 @@ export function openSqliteStore(
     if (waiting && (waiting.attempts as number) > 0 && waiting.input === input) {
       // A limit ends when it ends; any other wait gives way to somebody who asks again.
       change(
-        `UPDATE runs SET retries_from = ?, due_at = CASE WHEN kind = 'limit' THEN due_at ELSE min(due_at, ?) END WHERE seq = ?`,
+        `UPDATE runs SET failures = 0, retries_from = ?, due_at = CASE WHEN kind = 'limit' THEN due_at ELSE min(due_at, ?) END WHERE seq = ?`,
         lease.now,
         lease.now + JOINED_DUE_MS,
         waiting.seq as number,
@@ -138,7 +161,7 @@ export function openSqliteStore(
       running ? lease.now : null,
       running ? 1 : 0,
       running ? lease.owner : null,
-      running ? lease.until : null,
+      running ? endOf(lease) : null,
       limited?.reason ?? null,
       limited?.http ?? null,
       limited?.kind ?? null,
@@ -150,8 +173,18 @@ export function openSqliteStore(
     return { run: event.id, joined: false, superseded: waiting?.id as string | undefined, claim };
   }
 
-  function claim({ owner, now: at, until, limit }: Parameters<RunStore["claim"]>[0]): Claim[] {
-    interrupt(all("SELECT * FROM runs WHERE status = 'running' AND lease_until <= ?", at), at);
+  /** By the monotonic clock of this process: what it finds running when it opens the file has no lease any more. */
+  function endOf({ leaseMs }: { leaseMs: number }): number {
+    return Math.ceil(clock.monotonic() + leaseMs);
+  }
+
+  function claim({ owner, now: at, leaseMs, limit }: Parameters<RunStore["claim"]>[0]): Claim[] {
+    interrupt(all("SELECT * FROM runs WHERE status = 'running' AND lease_until <= ?", clock.monotonic()), at);
+    change(
+      `UPDATE runs SET due_at = ${tooLate.dueAt}, accepted_at = min(accepted_at, ?1), retries_from = min(retries_from, ?1)
+       WHERE ${tooLate.where}`,
+      at,
+    );
     const due = all(
       `SELECT * FROM runs WHERE status = 'queued' AND due_at <= ? AND (slot IS NULL OR NOT EXISTS (
          SELECT 1 FROM runs AS other WHERE other.slot = runs.slot AND other.status = 'running'))
@@ -166,7 +199,7 @@ export function openSqliteStore(
         at,
         attempt,
         owner,
-        until,
+        endOf({ leaseMs }),
         row.seq as number,
       );
       const steps =
@@ -188,10 +221,12 @@ export function openSqliteStore(
     return row?.status === "running" && row.owner === owner && row.attempts === attempt ? row : undefined;
   }
 
-  function hold(held: Claim, until: number): boolean {
-    const row = heldRow(held);
-    if (row) change("UPDATE runs SET lease_until = ? WHERE seq = ?", until, row.seq as number);
-    return row !== undefined;
+  function extend(claims: readonly Claim[], leaseMs: number): readonly Claim[] {
+    return claims.filter((one) => {
+      const row = heldRow(one);
+      if (row) change("UPDATE runs SET lease_until = ? WHERE seq = ?", endOf({ leaseMs }), row.seq as number);
+      return row !== undefined;
+    });
   }
 
   function settle(held: Claim, attempt: Parameters<RunStore["settle"]>[1], settlement: Settlement): Run | undefined {
@@ -277,7 +312,7 @@ export function openSqliteStore(
 
   try {
     db.exec("BEGIN IMMEDIATE");
-    interrupt(all("SELECT * FROM runs WHERE status = 'running'"), now);
+    interrupt(all("SELECT * FROM runs WHERE status = 'running'"), clock.now());
     db.exec("COMMIT");
   } catch (cause) {
     close();
@@ -287,8 +322,7 @@ export function openSqliteStore(
   return {
     accept: (event, lease) => write(() => accept(event, lease)),
     claim: (lease) => write(() => claim(lease), { flush: false }),
-    extend: (claims, until) => write(() => claims.forEach((held) => void hold(held, until)), { flush: false }),
-    hold: (held, until) => write(() => hold(held, until), { flush: false }),
+    extend: (claims, leaseMs) => write(() => extend(claims, leaseMs), { flush: false }),
     settle: (held, attempt, settlement) => write(() => settle(held, attempt, settlement)),
     saveStep: (held, step) =>
       write(() => {
@@ -373,6 +407,12 @@ async function read<T>(work: () => T): Promise<T> {
     throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
   }
 }
+
+/** Clocks that are kept right by small steps differ by less, ms. */
+const CLOCK_SET_MS = 1000;
+
+/** Runs that wait for longer than any delay; see `heldByWrongClock`. */
+const tooLate = heldByWrongClock("?1");
 
 /** Far enough off that a caller's own quick retries bring no attempt forward, near enough for a new deployment. */
 const JOINED_DUE_MS = 30_000;

@@ -12,6 +12,7 @@ import { type Attempting, confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
 import { type Keeping, keptOutcome } from "./kept.ts";
+import type { Lease } from "./leases.ts";
 import { maySend, STOPPED_REASON, type Stopping } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 
@@ -49,20 +50,19 @@ export type AttemptNeeds = {
   readonly fetch: Fetch;
   /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
-  /** Whether a claim still holds; asks the store where that is not sure. */
-  readonly holds: (claim: Claim) => Promise<boolean>;
-  readonly surelyHolds: (claim: Claim) => boolean;
   readonly stopping: Pick<Stopping, "begun" | "follow">;
   /** From 0 to 1. */
   readonly random: () => number;
   readonly retryHours: number;
 };
 
+type Attempts = AttemptNeeds & { readonly lease: Lease };
+
 /** Executes a claimed run once, decides what follows, and writes the attempt's one log record. */
 export async function attemptRun(
   claim: Claim,
   token: string | undefined,
-  needs: AttemptNeeds,
+  needs: Attempts,
 ): Promise<{ attempt: Attempt; settlement: Settlement }> {
   const { clock, keeping, log, random, retryHours } = needs;
   const { run, attempt: number } = claim;
@@ -77,7 +77,7 @@ export async function attemptRun(
   const own = token === undefined ? [] : [token];
   const show = token ? needs.hide(token) : undefined;
   const workflow = needs.workflowNamed(run.workflow);
-  const sending = sendingOf(claim, needs);
+  const sending = sendingOf(needs);
   const { github, release } = needs.github({
     token: token ?? (workflow && needs.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
@@ -128,7 +128,7 @@ export async function attemptRun(
 }
 
 /** The one check before a request of an attempt leaves, and what is on the wire, which is aborted when the attempt is cut off. */
-function sendingOf(claim: Claim, { holds, surelyHolds, stopping }: AttemptNeeds) {
+function sendingOf({ lease, stopping }: Attempts) {
   const onWire = new Set<(reason: Error) => void>();
   let attempting: Attempting | undefined;
   const may = () => attempting !== undefined && maySend(attempting);
@@ -140,10 +140,11 @@ function sendingOf(claim: Claim, { holds, surelyHolds, stopping }: AttemptNeeds)
         if (cutOff) for (const abort of onWire) abort(new Error("the attempt is over"));
       });
       stopping.follow(begun);
+      lease.onLost(() => begun.end(LOST));
     },
     hold: {
-      ask: async () => may() && (await holds(claim)) && may(),
-      isSure: () => may() && surelyHolds(claim),
+      ask: async () => may() && (await lease.ask()) && may(),
+      isSure: () => may() && lease.isSure(),
       sent(abort: (reason: Error) => void) {
         onWire.add(abort);
         return () => void onWire.delete(abort);
@@ -182,7 +183,7 @@ function executeConfined(
   workflow: Workflow,
   claim: Claim,
   github: GitHub,
-  needs: AttemptNeeds & { readonly own: readonly string[]; readonly begun: (attempting: Attempting) => void },
+  needs: Attempts & { readonly own: readonly string[]; readonly begun: (attempting: Attempting) => void },
   seen: Seen,
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT } = workflow;
@@ -195,7 +196,7 @@ function executeConfined(
   };
   return confined(bounds, needs.clock, async (attempting) => {
     needs.begun(attempting);
-    const context = contextOf(workflow, claim, github, { ...needs, seen, attempting, holds: () => needs.holds(claim) });
+    const context = contextOf(workflow, claim, github, { ...needs, seen, attempting });
     const { dedupe } = workflow;
     if (dedupe) {
       const key = dedupe.key(givenOf(workflow, claim.run.input));
@@ -212,6 +213,14 @@ function executeConfined(
     });
   });
 }
+
+/** What this attempt led to counts no more: the run is settled by the process that has it now. */
+const LOST: Outcome = {
+  status: "failure",
+  http: 500,
+  kind: "transient",
+  reason: "Another process has taken the run over, because this one had given no sign of life for too long.",
+};
 
 function isLast(workflow: Workflow | undefined, outcome: Outcome): boolean {
   return workflow?.retry === false && outcome.status === "failure" && outcome.kind === "transient";

@@ -10,6 +10,7 @@ import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./confined.ts";
 import { warningOfCalls } from "./execute.ts";
 import { type Keeping, keptJson, keptReason } from "./kept.ts";
+import type { Lease } from "./leases.ts";
 import { boundedLog } from "./run-log.ts";
 import { refuseWhenOver } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
@@ -39,8 +40,7 @@ export type ContextNeeds = {
   /** For `waitFor`. */
   readonly fetch: Fetch;
   readonly attempting: Attempting;
-  /** Whether the run is still this attempt's. */
-  readonly holds: () => Promise<boolean>;
+  readonly lease: Pick<Lease, "ask">;
 };
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
@@ -79,7 +79,8 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
     const earlier = kept.get(name);
     if (earlier) return earlier.result as Result;
     requireNew(begun, name);
-    await endWhenLost(needs, `the step ${name}`);
+    // What it sends to others than GitHub is checked here alone.
+    await needs.lease.ask();
     refuseWhenOver(attempting, `the step ${name}`);
     const startedAt = clock.now();
     const keep = (end: Pick<Step, "result" | "error">) =>
@@ -106,8 +107,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
 }
 
 /** GitHub until the attempt is over. */
-function until(needs: Pick<ContextNeeds, "attempting" | "holds" | "keeping">, github: GitHub): GitHub {
-  const { attempting, keeping } = needs;
+function until({ attempting, keeping }: Pick<ContextNeeds, "attempting" | "keeping">, github: GitHub): GitHub {
   const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
     methods.map(([name, method]) => [
@@ -115,7 +115,6 @@ function until(needs: Pick<ContextNeeds, "attempting" | "holds" | "keeping">, gi
       (...given: unknown[]) => {
         const call = async () => {
           refuseWhenOver(attempting, `github.${name}`);
-          await endWhenLost(needs, `github.${name}`);
           return method(...given);
         };
         const about = typeof given[0] === "string" ? ` ${keeping.brief(given[0], MAX_SHOWN)}` : "";
@@ -127,15 +126,6 @@ function until(needs: Pick<ContextNeeds, "attempting" | "holds" | "keeping">, gi
 
 /** Enough of a call to find it by. */
 const MAX_SHOWN = 100;
-
-/** A process that has stood still for long goes on in the middle of an attempt that another has begun anew meanwhile. */
-async function endWhenLost({ attempting, holds }: Pick<ContextNeeds, "attempting" | "holds">, what: string) {
-  if (await holds()) return;
-  attempting.end({ status: "failure", http: 500, kind: "transient", reason: LOST });
-  refuseWhenOver(attempting, what);
-}
-
-const LOST = "Another process has taken the run over, since this one had given no sign of life for too long.";
 
 /** Two steps of one name: the second would get the result of the first, in later attempts only. */
 function requireNew(begun: Set<string>, name: string): void {

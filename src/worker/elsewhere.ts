@@ -25,11 +25,11 @@ const REMEMBERED_MS = 10_000;
 const MOST_REMEMBERED = 10_000;
 
 export function followElsewhere({ store, callers, clock, wake, freed, report }: ElsewhereNeeds): Elsewhere {
-  /** When the news came, oldest first. */
+  /** When the news came, by the monotonic clock, oldest first. */
   const heard = new Map<string, number>();
 
   function remember(id: string): void {
-    const now = clock.now();
+    const now = clock.monotonic();
     heard.delete(id);
     heard.set(id, now);
     for (const [oldest, at] of heard) {

@@ -5,8 +5,8 @@ export type Pump = {
   /** Starts a round now, or another one after the round that is under way. */
   wake(): void;
   stop(): void;
-  /** When the round under way began, epoch milliseconds; undefined between rounds. */
-  busySince(): number | undefined;
+  /** For how long the round under way has been so, ms; undefined between rounds. */
+  busyForMs(): number | undefined;
 };
 
 /**
@@ -25,7 +25,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
     let next: number | undefined;
     do {
       again = false;
-      since = clock.now();
+      since = clock.monotonic();
       try {
         next = await round();
       } catch (error) {
@@ -48,7 +48,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
       stopped = true;
       cancel();
     },
-    busySince: () => (busy ? since : undefined),
+    busyForMs: () => (busy ? clock.monotonic() - since : undefined),
   };
 }
 

@@ -21,12 +21,12 @@ export async function waitFor(
   { until = ({ status }) => status >= 200 && status < 300, timeout = "2m" }: WaitForOptions = {},
   { clock, attempting, fetch }: { clock: Clock; attempting: Attempting; fetch: Fetch },
 ): Promise<void> {
-  const end = clock.now() + millisecondsOf(timeout);
+  const end = clock.monotonic() + millisecondsOf(timeout);
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
     const answer = await ask(fetch, url, attempting.signal);
     refuseWhenOver(attempting, "another try of waitFor");
     if (typeof answer !== "string" && until(answer)) return;
-    if (clock.now() + pause > end) {
+    if (clock.monotonic() + pause > end) {
       throw new TransientFailure({
         tried: `waiting ${timeout} for ${shown(url)}`,
         happened: `the last try was answered ${typeof answer === "string" ? `with nothing (${answer})` : answer.status}`,

@@ -16,11 +16,12 @@ import { type AttemptNeeds, attemptRun } from "./attempt.ts";
 import { waitingCallers } from "./callers.ts";
 import { followElsewhere } from "./elsewhere.ts";
 import { keptEvent, keptReason } from "./kept.ts";
+import { EXTENDED_EVERY_MS, heldLeases, LEASE_MS, type Lease } from "./leases.ts";
 import { every, pump } from "./pump.ts";
 import { orderlyStop } from "./stopping.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
 
-export type WorkerNeeds = Omit<AttemptNeeds, "insist" | "holds" | "surelyHolds" | "stopping"> & {
+export type WorkerNeeds = Omit<AttemptNeeds, "insist" | "stopping"> & {
   readonly store: RunStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -57,15 +58,6 @@ export type Worker = {
 /** Bounds the memory that runs in flight take; GitHub's connections have a bound of their own. */
 const MAX_RUNNING = 64;
 
-/**
- * A claim ends so long after the last sign of life of its process; it is extended three times in between. Another
- * process sees it a third of that later, so that a run is taken over within 30 s.
- */
-const LEASE_MS = 21_000;
-
-/** A claim that was not extended for so long may end before what an attempt does next. */
-const ASKED_AFTER_MS = (LEASE_MS / 3) * 2;
-
 /** Longer rounds of claiming are a worker that stands still. */
 const STUCK_MS = 60_000;
 
@@ -77,22 +69,19 @@ export function startWorker(needs: WorkerNeeds): Worker {
   const { store, clock, log, owner, observe } = needs;
   const callers = waitingCallers(clock);
   const inFlight = new Map<Claim, Promise<void>>();
-  /** When a claim in flight was made, or last known to hold. */
-  const heldAt = new WeakMap<Claim, number>();
   /** Events on their way into the store, which may come back claimed. */
   let accepting = 0;
   let stopped = false;
   /** Nothing is queued: the usual case, in which no end of a run needs to look for another. */
   let idle = false;
-  /** When the claims in flight were last extended. */
-  let extendedAt = 0;
   const health = storeHealth(needs);
   const stopping = orderlyStop();
+  const leases = heldLeases({ store, clock, health });
   const claiming = pump(clock, claimDue, (error) => {
     report(error);
     return clock.now() + STORE_RETRY_MS;
   });
-  const stopWaking = every(clock, LEASE_MS / 3, async () => wake());
+  const stopWaking = every(clock, EXTENDED_EVERY_MS, async () => wake());
   const stopForgetting = every(clock, FORGET_EVERY_MS, forgetOldRuns);
   const elsewhere = followElsewhere({ store, callers, clock, wake, freed, report });
   wake();
@@ -108,54 +97,35 @@ export function startWorker(needs: WorkerNeeds): Worker {
 
   /** Starts what is due, and says when to look again. */
   async function claimDue(): Promise<number | undefined> {
+    // Before the claims, so that a late process never takes its own runs for abandoned.
+    await leases.extend();
     const now = clock.now();
+    const since = clock.monotonic();
     const free = MAX_RUNNING - inFlight.size;
-    if (inFlight.size > 0 && now - extendedAt >= LEASE_MS / 3) await extend(now);
-    const lease = { owner, now, until: now + LEASE_MS, limit: free };
+    const lease = { owner, now, leaseMs: LEASE_MS, limit: free };
     const claims = free > 0 ? await health.watch(store.claim(lease), "changes") : [];
-    for (const claim of claims) start(claim, undefined, now);
+    for (const claim of claims) start(claim, undefined, since);
     const next = await store.nextDue();
     idle = next === undefined;
     // What is due already waits for a run in flight, whose end wakes this again.
     return next !== undefined && next > now ? next : undefined;
   }
 
-  /** Before the claims, so that a late process never takes its own runs for abandoned. */
-  async function extend(now: number): Promise<void> {
-    const claims = [...inFlight.keys()];
-    await health.watch(store.extend(claims, now + LEASE_MS), "changes");
-    extendedAt = now;
-    // One whose lease may have ended before was perhaps not extended, but lost.
-    for (const claim of claims) if (clock.now() < (heldAt.get(claim) ?? 0) + LEASE_MS) heldAt.set(claim, now);
-  }
-
-  /** Asks only when the lease may be about to end: this process stood still, or was cut off from the store. */
-  async function holds(claim: Claim): Promise<boolean> {
-    const now = clock.now();
-    if (surelyHolds(claim)) return true;
-    const does = await health.insist(() => store.hold(claim, clock.now() + LEASE_MS), "changes");
-    if (does) heldAt.set(claim, now);
-    return does;
-  }
-
-  function surelyHolds(claim: Claim): boolean {
-    return clock.now() < (heldAt.get(claim) ?? 0) + ASKED_AFTER_MS;
-  }
-
+  /** @param since by the monotonic clock, before the store was asked for the claim. */
   function start(claim: Claim, token: string | undefined, since: number): void {
-    heldAt.set(claim, since);
-    const ended = perform(claim, token)
+    const ended = perform(claim, token, leases.begin(claim, since))
       .catch((error) => giveUp(claim, token, error))
       .finally(() => {
+        leases.end(claim);
         inFlight.delete(claim);
         freed();
       });
     inFlight.set(claim, ended);
   }
 
-  async function perform(claim: Claim, token: string | undefined): Promise<void> {
+  async function perform(claim: Claim, token: string | undefined, lease: Lease): Promise<void> {
     const { attempt, settlement } = await observe.attempt(claim, () =>
-      attemptRun(claim, token, { ...needs, insist: health.insist, holds, surelyHolds, stopping }),
+      attemptRun(claim, token, { ...needs, insist: health.insist, lease, stopping }),
     );
     await conclude(claim, attempt, settlement);
   }
@@ -217,16 +187,17 @@ export function startWorker(needs: WorkerNeeds): Worker {
     async accept(given, { token, waitMs }) {
       const event = keptEvent(given, needs.keeping, token === undefined ? [] : [token]);
       const now = clock.now();
+      const since = clock.monotonic();
       const take = !stopped && inFlight.size + accepting < MAX_RUNNING;
       accepting++;
       const accepted = await health
-        .watch(store.accept(event, { owner, now, until: now + LEASE_MS, take }), "adds")
+        .watch(store.accept(event, { owner, now, leaseMs: LEASE_MS, take }), "adds")
         .finally(() => accepting--);
       observe.accepted(event, accepted);
       // From here to `wait` nothing may be awaited: an outcome could pass unheard.
       if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
       const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
-      if (accepted.claim) start(accepted.claim, token, now);
+      if (accepted.claim) start(accepted.claim, token, since);
       else {
         wake();
         elsewhere.expect(accepted.run);
@@ -240,9 +211,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     },
     async check() {
       await health.watch(store.check(), "changes");
-      const since = claiming.busySince();
-      if (since !== undefined && clock.now() - since > STUCK_MS)
-        throw new Error("the worker has claimed nothing for a minute");
+      if ((claiming.busyForMs() ?? 0) > STUCK_MS) throw new Error("the worker has claimed nothing for a minute");
       if (stopped) throw new Error("the worker is stopping");
     },
     storeTrouble: health.trouble,

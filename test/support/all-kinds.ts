@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 /** Fills an empty store with runs in every state that they can be in, and all that is kept beside them. */
 export async function fillWithAllKinds(store: RunStore): Promise<{ queued: string; running: string }> {
   const now = Date.now();
-  const lease = { owner: "o", now, until: now + HOUR_MS, take: false };
+  const lease = { owner: "o", now, leaseMs: HOUR_MS, take: false };
   const accept = async (run: Partial<NewRun>) =>
     (
       await store.accept(
@@ -91,7 +91,6 @@ export async function toldBy(store: RunStore) {
     runs,
     details: await Promise.all(runs.map(({ id }) => store.get(id))),
     waiting: (await store.waiting()).toSorted((a, b) => a.reason.localeCompare(b.reason)),
-    nextDue: await store.nextDue(),
     activity: { nextDueAt, hours, finished, queued, running, limited, refused },
     refused: await store.overview.refused(),
     limits: await store.limits.recall(0),

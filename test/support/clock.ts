@@ -4,17 +4,21 @@ import type { Clock } from "../../src/model/clock.ts";
 export type MovedClock = Clock & {
   /** Moves on by so many milliseconds and rings every alarm on the way, in order. */
   move(milliseconds: number): void;
+  /** Somebody sets it, by so many milliseconds: no time passes, and alarms ring when they would have rung. */
+  set(milliseconds: number): void;
   /** When the next alarm rings, epoch milliseconds. */
   next(): number | undefined;
 };
 
 export function movedClock(start = Date.parse("2026-11-24T12:00:00Z")): MovedClock {
   let now = start;
-  let alarms: { at: number; ring: () => void }[] = [];
+  let monotonic = 0;
+  let alarms: { at: number; readonly ring: () => void }[] = [];
   const earliest = () =>
     alarms.reduce<(typeof alarms)[number] | undefined>((a, b) => (a && a.at <= b.at ? a : b), undefined);
   return {
     now: () => now,
+    monotonic: () => monotonic,
     alarm(at, ring) {
       if (at <= now) {
         const soon = setImmediate(ring);
@@ -29,11 +33,17 @@ export function movedClock(start = Date.parse("2026-11-24T12:00:00Z")): MovedClo
     move(milliseconds) {
       const end = now + milliseconds;
       for (let due = earliest(); due && due.at <= end; due = earliest()) {
+        monotonic += Math.max(0, due.at - now);
         now = Math.max(now, due.at);
         alarms = alarms.filter((each) => each !== due);
         due.ring();
       }
+      monotonic += end - now;
       now = end;
+    },
+    set(milliseconds) {
+      now += milliseconds;
+      for (const alarm of alarms) alarm.at += milliseconds;
     },
     next: () => earliest()?.at,
   };

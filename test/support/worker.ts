@@ -18,7 +18,7 @@ export function workerWith(
   {
     clock = movedClock(),
     folder = temporaryFolder(t),
-    store = openSqliteStore(folder, { now: clock.now() }),
+    store = openSqliteStore(folder, clock),
     options = {},
     needs = {},
   }: {

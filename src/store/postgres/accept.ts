@@ -59,10 +59,11 @@ export async function acceptAll(
     const input = JSON.stringify(event.input);
     const ahead = slot === null ? undefined : waiting.get(slot);
     if (ahead && (ahead.attempts as number) > 0 && ahead.input === input) {
-      ahead.retries_from = lease.now;
+      Object.assign(ahead, { retries_from: lease.now, failures: 0, changed: true });
       // A limit ends when it ends; any other wait gives way to somebody who asks again.
-      if (ahead.kind !== "limit") ahead.due_at = Math.min(ahead.due_at, lease.now + JOINED_DUE_MS);
-      ahead.changed = true;
+      if (ahead.kind !== "limit") {
+        Object.assign(ahead, { due_at: Math.min(ahead.due_at, lease.now + JOINED_DUE_MS), hastened: true });
+      }
       return { run: ahead.id as string, joined: true, superseded: undefined, claim: undefined };
     }
     if (ahead) {
@@ -194,11 +195,12 @@ function rowOf(
     accepted_at: lease.now,
     retries_from: lease.now,
     due_at: Math.max(lease.now, limited?.due_at ?? 0),
+    limited_until: limited?.due_at ?? 0,
     started_at: running ? lease.now : null,
     attempts: running ? 1 : 0,
     failures: 0,
     owner: running ? lease.owner : null,
-    lease_ms: running ? lease.until - lease.now : null,
+    lease_ms: running ? lease.leaseMs : null,
     reason: limited?.reason ?? null,
     http: limited?.http ?? null,
     kind: limited?.kind ?? null,
@@ -210,14 +212,15 @@ function rowOf(
   };
 }
 
-function update(sql: Sql, { own }: Names, rows: readonly Waiting[]): void {
+function update(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): void {
   if (rows.length === 0) return;
   void sql(
     `UPDATE ${own}.runs SET status = new.status, superseded_by = new.superseded_by, ended_at = new.ended_at,
-       retries_from = new.retries_from, due_at = new.due_at
-     FROM json_to_recordset($1) AS new (seq bigint, status text, superseded_by uuid, ended_at bigint,
-       retries_from bigint, due_at bigint) WHERE runs.seq = new.seq`,
-    [asJson(rows)],
+       failures = new.failures, retries_from = least(new.retries_from, ${now}),
+       due_at = CASE WHEN new.hastened THEN least(runs.due_at, ${now} + $2) ELSE runs.due_at END
+     FROM json_to_recordset($1) AS new (seq bigint, status text, superseded_by uuid, ended_at bigint, failures integer,
+       retries_from bigint, hastened boolean) WHERE runs.seq = new.seq`,
+    [asJson(rows), JOINED_DUE_MS],
   );
 }
 
@@ -228,10 +231,10 @@ function insert(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): void {
     `INSERT INTO ${own}.runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
        started_at, ended_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id, trace,
        superseded_by)
-     SELECT id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at, started_at, ended_at,
-       attempts, owner, ${now} + lease_ms, reason, http, kind, event_source, event_id, trace, superseded_by
+     SELECT id, workflow, grp, slot, input, own_token, status, least(accepted_at, ${now}), least(retries_from, ${now}),
+       greatest(limited_until, ${now}), started_at, ended_at, attempts, owner, ${now} + lease_ms, reason, http, kind, event_source, event_id, trace, superseded_by
      FROM json_to_recordset($1) AS new (id uuid, workflow text, grp text, slot text, input text, own_token integer,
-       status text, accepted_at bigint, retries_from bigint, due_at bigint, started_at bigint, ended_at bigint,
+       status text, accepted_at bigint, retries_from bigint, limited_until bigint, started_at bigint, ended_at bigint,
        attempts integer, owner text, lease_ms bigint, reason text, http integer, kind text, event_source text,
        event_id text, trace text, superseded_by uuid)`,
     [asJson(rows)],

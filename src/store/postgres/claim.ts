@@ -2,6 +2,7 @@ import { afterInterruption } from "../../model/retry.ts";
 import type { Claim, RunStore } from "../../model/store.ts";
 import { GONE, goneFor } from "../interrupt.ts";
 import { type Row, runOf, stepOf } from "../rows.ts";
+import { heldByWrongClock } from "../rules.ts";
 import { lock } from "./accept.ts";
 import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
@@ -36,13 +37,15 @@ export async function claimDue(
 ): Promise<{ claims: readonly Claim[]; changed: boolean }> {
   const { transaction } = needs.database;
   const found = lost ? await transaction((sql) => findAgain(sql, needs.names, lease, lost)) : [];
-  const take = (limit: number) => transaction((sql) => takeDue(sql, needs, { ...lease, limit }));
-  const room = Math.max(1, lease.limit - found.length);
-  const [interrupted, taken] = await Promise.all([takeOver(needs, lease.now), take(room)]);
+  // First: what is taken over has its place in the order of what is due.
+  const interrupted = await takeOver(needs, lease.now);
+  const limit = Math.max(1, lease.limit - found.length);
+  const taken = await transaction(async (sql) => {
+    rightWrongClocks(sql, needs.names);
+    return takeDue(sql, needs, { ...lease, limit });
+  });
   const claims = [...found, ...taken];
-  const changed = interrupted + claims.length > 0;
-  if (interrupted === 0 || claims.length >= lease.limit) return { claims, changed };
-  return { claims: [...claims, ...(await take(lease.limit - claims.length))], changed };
+  return { claims, changed: interrupted + claims.length > 0 };
 }
 
 /** Nobody has begun these; one with a token of its own nobody can. */
@@ -52,9 +55,15 @@ async function findAgain(sql: Sql, names: Names, lease: Lease, { known, before }
     `UPDATE ${own}.runs SET lease_until = ${now} + $3
      WHERE status = 'running' AND owner = $1 AND NOT id = ANY ($2::uuid[]) AND accepted_at < $4 AND own_token = 0
        AND lease_until > ${now} RETURNING *`,
-    [lease.owner, known, lease.until - lease.now, before],
+    [lease.owner, known, lease.leaseMs, before],
   );
   return claimsOf(sql, names, rows, lease);
+}
+
+function rightWrongClocks(sql: Sql, { own, now }: Names): void {
+  const { where, dueAt } = heldByWrongClock(now);
+  void sql(`UPDATE ${own}.runs SET due_at = ${dueAt}, accepted_at = least(accepted_at, ${now}),
+     retries_from = least(retries_from, ${now}) WHERE ${where}`);
 }
 
 export async function takeDue(
@@ -64,14 +73,14 @@ export async function takeDue(
   which?: { justAdded: boolean },
 ): Promise<readonly Claim[]> {
   const { own, now } = names;
-  const { owner, now: at, until, limit } = lease;
+  const { owner, now: at, leaseMs, limit } = lease;
   const ids = await jobs.take(sql, limit, which);
   if (ids.length === 0) return [];
   const rows = await sql(
     `UPDATE ${own}.runs SET status = 'running', started_at = $2, attempts = attempts + 1, owner = $3,
        lease_until = ${now} + $4
      WHERE id = ANY ($1::uuid[]) AND status = 'queued' RETURNING *`,
-    [ids, at, owner, until - at],
+    [ids, at, owner, leaseMs],
   );
   const running = new Set(rows.map(({ id }) => id));
   await jobs.drop(

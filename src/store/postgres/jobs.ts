@@ -5,7 +5,7 @@ import type { Names } from "./names.ts";
 
 /**
  * pg-boss's part of the store: it hands out the runs that are queued. A run has a job, of the same id, from when it is
- * queued until an attempt ends; what the job knows is only when it is due, and for which place it waits. That there is at
+ * queued until an attempt ends; what the job knows is only for which place it waits. That there is at
  * most one job that waits and one that is active for a place is pg-boss's `stately` policy. Everything else is in our own
  * tables, so that the table of jobs is as short as the queue.
  */
@@ -121,6 +121,7 @@ async function start(needs: JobsNeeds): Promise<PgBoss> {
 
 export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
   const boss = await start(needs);
+  const { names } = needs;
   return {
     async add(sql, jobs) {
       if (jobs.length === 0) return;
@@ -138,12 +139,21 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
       if (added?.length !== jobs.length) throw new Error("Cannot queue a run that is queued already.");
     },
     async take(sql, limit, { justAdded } = { justAdded: false }) {
-      const jobs = await boss.fetch(QUEUE, {
-        ...jobsIn(sql),
-        batchSize: limit,
-        ...(justAdded ? { minPriority: TAKEN_PRIORITY } : {}),
-      });
-      return jobs.map(({ id }) => id);
+      // pg-boss orders by whole seconds, and then by when a job was added, which is not when its run was accepted.
+      const rows = await sql(
+        `WITH due AS MATERIALIZED (
+           SELECT due.id FROM ${names.own}.runs AS due
+           JOIN ${names.jobs}.job ON job.name = $1 AND job.id = due.id AND job.state = 'created'
+             ${justAdded ? `AND job.priority = ${TAKEN_PRIORITY}` : ""}
+           WHERE due.status = 'queued' AND due.due_at <= ${names.now} AND (due.slot IS NULL OR NOT EXISTS (
+             SELECT 1 FROM ${names.own}.runs AS other
+             WHERE other.status = 'running' AND other.slot IS NOT NULL AND md5(other.slot) = md5(due.slot)))
+           ORDER BY due.due_at, due.seq LIMIT $2 FOR UPDATE OF job SKIP LOCKED)
+         UPDATE ${names.jobs}.job SET state = 'active', started_on = ${names.jobs}.job_now()
+         FROM due WHERE job.name = $1 AND job.id = due.id RETURNING job.id`,
+        [QUEUE, limit],
+      );
+      return rows.map(({ id }) => id as string);
     },
     async drop(sql, ids) {
       if (ids.length > 0) await boss.deleteJob(QUEUE, [...ids], jobsIn(sql));
@@ -152,7 +162,7 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
       if (ids.length === 0) return new Set();
       // pg-boss has no call that leaves active jobs alone.
       const rows = await sql(
-        `DELETE FROM ${needs.names.jobs}.job WHERE name = $1 AND id = ANY ($2::uuid[]) AND state = 'created' RETURNING id`,
+        `DELETE FROM ${names.jobs}.job WHERE name = $1 AND id = ANY ($2::uuid[]) AND state = 'created' RETURNING id`,
         [QUEUE, ids],
       );
       return new Set(rows.map(({ id }) => id as string));

@@ -10,7 +10,7 @@ export type KnownClaims = {
   /** They are this process's. */
   hold(claims: readonly Claim[]): void;
   /** Passes on an answer that may bring claims for the time of this lease, and notices its loss. */
-  brought<T>(lease: { readonly now: number; readonly until: number }, answer: Promise<T>): Promise<T>;
+  brought<T>(lease: { readonly leaseMs: number }, answer: Promise<T>): Promise<T>;
   /** Takes an event into the store, which may come back claimed. */
   accepting<T>(id: string, accept: () => Promise<T>): Promise<T>;
   /** What to look for while claims may hold that were lost with an answer. */
@@ -33,12 +33,12 @@ export function knownClaims(clock: Clock): KnownClaims {
     hold(claims) {
       for (const claim of claims) held.set(claim.run.id, claim);
     },
-    async brought({ now, until }, answer) {
+    async brought({ leaseMs }, answer) {
       try {
         return await answer;
       } catch (error) {
         lostAt = clock.now();
-        lostUntil = performance.now() + 2 * (until - now);
+        lostUntil = performance.now() + 2 * leaseMs;
         throw error;
       }
     },

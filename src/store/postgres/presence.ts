@@ -21,7 +21,7 @@ export function presence({ own }: Names, clock: Clock): Presence {
   return {
     async show(connection) {
       await connection.query("SELECT pg_advisory_lock_shared($1)", [key]);
-      since = clock.now();
+      since = clock.monotonic();
     },
     end() {
       since = undefined;
@@ -30,6 +30,6 @@ export function presence({ own }: Names, clock: Clock): Presence {
     count: `(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND (classid::bigint << 32 | objid::bigint) = ${key})`,
-    shownForMs: () => (since === undefined ? undefined : clock.now() - since),
+    shownForMs: () => (since === undefined ? undefined : clock.monotonic() - since),
   };
 }

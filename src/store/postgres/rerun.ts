@@ -16,7 +16,7 @@ export async function rerunOne(
   { names, jobs, tell }: Needs,
   { id, at, evenIfOlder = false, trace }: { id: string; at: number } & RerunOptions,
 ): Promise<Rerun> {
-  const { own } = names;
+  const { own, now } = names;
   const found = await getRun(sql, names, id);
   if (!found) return { status: "unknown" };
   lock(sql, [clean(slotOf(found.run)) ?? `run\n${id}`]);
@@ -37,13 +37,13 @@ export async function rerunOne(
   const problem = rerunProblem(row, { busy, newer }, { evenIfOlder });
   if (problem) return problem;
   const [queued] = await sql(
-    `UPDATE ${own}.runs SET status = 'queued', due_at = $2, retries_from = $2, failures = 0, steps_from = attempts + 1,
+    `UPDATE ${own}.runs SET status = 'queued', due_at = ${now}, retries_from = least($2, ${now}), failures = 0, steps_from = attempts + 1,
        ended_at = NULL, outputs = NULL, dedupe_key = NULL, reason = NULL, http = NULL, kind = NULL,
        superseded_by = NULL, trace = $3
-     WHERE id = $1 RETURNING *`,
+     WHERE id = $1 RETURNING *, ${now} AS now`,
     [id, at, trace ?? null],
   );
-  await jobs.add(sql, [jobOf(queued!, at)]);
+  await jobs.add(sql, [jobOf(queued!, queued!.now as number)]);
   tell(sql, { queued: true });
   return { status: "queued", run: runOf(queued!) };
 }

@@ -57,28 +57,32 @@ export async function settleAll(
   });
 }
 
-/** Puts runs, which no job stands for, back into the queue; where a newer one waits, that one takes over. */
+/**
+ * Puts runs, which no job stands for, back into the queue; where a newer one waits, that one takes over. When
+ * they are due is stored by the database's clock, as long from now as by the clock of this process.
+ */
 export async function requeueAll(
   sql: Sql,
-  { names: { own }, jobs, now }: Needs,
+  { names, jobs, now }: Needs,
   runs: readonly { row: Row; dueAt: number; at: number }[],
 ): Promise<readonly Row[]> {
   if (runs.length === 0) return [];
-  const rows = await sql(
-    `UPDATE ${own}.runs SET owner = NULL, lease_until = NULL, superseded_by = newer.id,
-       status = CASE WHEN newer.id IS NULL THEN 'queued' ELSE 'superseded' END,
-       due_at = CASE WHEN newer.id IS NULL THEN back.due_at ELSE runs.due_at END,
-       ended_at = CASE WHEN newer.id IS NULL THEN NULL ELSE back.at END
-     FROM json_to_recordset($1) AS back (seq bigint, slot text, due_at bigint, at bigint)
-     LEFT JOIN ${own}.runs AS newer ON newer.status = 'queued' AND newer.slot IS NOT NULL
-       AND md5(newer.slot) = md5(back.slot)
-     WHERE runs.seq = back.seq RETURNING runs.*`,
-    [asJson(runs.map(({ row, dueAt, at }) => ({ seq: row.seq, slot: row.slot, due_at: dueAt, at })))],
-  );
   const time = now();
+  const back = runs.map(({ row, dueAt, at }) => ({ seq: row.seq, slot: row.slot, delay_ms: dueAt - time, at }));
+  const rows = await sql(
+    `UPDATE ${names.own}.runs SET owner = NULL, lease_until = NULL, superseded_by = newer.id,
+       status = CASE WHEN newer.id IS NULL THEN 'queued' ELSE 'superseded' END,
+       due_at = CASE WHEN newer.id IS NULL THEN ${names.now} + back.delay_ms ELSE runs.due_at END,
+       ended_at = CASE WHEN newer.id IS NULL THEN NULL ELSE back.at END
+     FROM json_to_recordset($1) AS back (seq bigint, slot text, delay_ms bigint, at bigint)
+     LEFT JOIN ${names.own}.runs AS newer ON newer.status = 'queued' AND newer.slot IS NOT NULL
+       AND md5(newer.slot) = md5(back.slot)
+     WHERE runs.seq = back.seq RETURNING runs.*, ${names.now} AS now`,
+    [asJson(back)],
+  );
   await jobs.add(
     sql,
-    rows.filter(({ status }) => status === "queued").map((row) => jobOf(row, time)),
+    rows.filter(({ status }) => status === "queued").map((row) => jobOf(row, row.now as number)),
   );
   return rows;
 }
