@@ -183,6 +183,7 @@ for (const [how, command] of [
 
 describe("an exception in a workflow", () => {
   const secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+  const key = "-----BEGIN A KEY-----\nmine, on lines\n-----END A KEY-----";
   const files = {
     "merged-pr.ts": httpWorkflow(
       "merged-pr",
@@ -198,6 +199,11 @@ describe("an exception in a workflow", () => {
   }
 }
 `,
+    "keys.ts": httpWorkflow(
+      "keys",
+      "throw new Error('it is ' + env.SOME_KEY + '\\n    at fake (x.ts:1:1)');",
+      'env: ["SOME_KEY"],',
+    ),
     "lists.ts": httpWorkflow("lists", 'await github.request("GET /repos/acme/none" as never); return {};'),
   };
 
@@ -216,13 +222,14 @@ describe("an exception in a workflow", () => {
         Object.fromEntries(Object.entries(files).map(([name, text]) => [`..2026_11_28/${name}`, text])),
       );
       symlinkSync("..2026_11_28", join(mount, "..data"));
-      for (const name of ["merged-pr.ts", "lists.ts", "lib"]) symlinkSync(join("..data", name), join(mount, name));
+      for (const name of ["merged-pr.ts", "keys.ts", "lists.ts", "lib"])
+        symlinkSync(join("..data", name), join(mount, name));
       const [port, dataDir] = [await fixedPort(), temporaryFolder(t)];
       const service = spawnService(t, {
         port,
         dataDir,
         githubUrl: github.url,
-        settings: { WORKFLOWS_DIR: mount, LOG_LEVEL: "info", DASHBOARD: "on" },
+        settings: { WORKFLOWS_DIR: mount, LOG_LEVEL: "info", SOME_KEY: key },
         ...(command ? { command } : {}),
       });
       await listening(service, port);
@@ -246,6 +253,10 @@ describe("an exception in a workflow", () => {
       assert.equal(JSON.parse(record ?? "{}").stack, stack);
       const page = await send(url, { path: `/runs/${id}`, headers: { accept: "text/html" } });
       assert.match(page.text, /<pre class="stack"[^>]*><code>Error: no title, \*\*\*\n {4}at merged-pr\.ts:10:/);
+
+      const leaky = await start(url, "keys");
+      const { attempts } = (await send(url, { path: `/api/runs/${leaky.headers["x-run-id"]}` })).json;
+      assert.match(attempts[0].stack, /^Error: it is \*\*\* at fake \(x\.ts:1:1\)\n {4}at .*\(keys\.ts:9:\d+\)\n/);
 
       // What says in words what went wrong also says where.
       const { headers } = await start(url, "lists");

@@ -18,8 +18,8 @@ export type Outcome =
       readonly kind: FailureKind;
       /** Epoch milliseconds; only with `limit`. */
       readonly notBefore?: number;
-      /** Where in the workflow it was thrown. */
-      readonly stack?: string;
+      /** Where in the workflow it was thrown: the error, then a frame each. */
+      readonly stack?: readonly string[];
       /** The failed attempt after which the run ends; only with `transient`. */
       readonly attempts?: number;
     };

@@ -118,7 +118,7 @@ export async function attemptRun(
       reason,
       kind,
       githubRequestId,
-      stack,
+      stack: stack?.join("\n"),
     };
     return { attempt, settlement };
   } finally {
@@ -272,10 +272,14 @@ function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Reado
     const next = {
       reason: outcome.reason,
       failure: outcome.kind,
-      stack: outcome.stack,
+      stack: outcome.stack?.join("\n"),
       next_attempt: new Date(settlement.dueAt).toISOString(),
     };
     if (outcome.kind === "limit") log.info({ ...all, ...next }, "run waits for a limit of GitHub");
     else log.warn({ ...all, ...next }, "attempt failed");
-  } else log.error({ ...all, reason: outcome.reason, failure: outcome.kind, stack: outcome.stack }, "run failed");
+  } else
+    log.error(
+      { ...all, reason: outcome.reason, failure: outcome.kind, stack: outcome.stack?.join("\n") },
+      "run failed",
+    );
 }

@@ -34,19 +34,19 @@ export function keptOutcome(outcome: Outcome, keeping: Keeping, known: readonly 
 const MAX_STACK_CHARACTERS = 4000;
 const MAX_LINE_CHARACTERS = 500;
 
-function keptStack(outcome: Outcome, { scrub }: Pick<Keeping, "scrub">): { stack?: string } {
+function keptStack(outcome: Outcome, { scrub }: Pick<Keeping, "scrub">): { stack?: readonly string[] } {
   if (outcome.status !== "failure" || outcome.stack === undefined) return {};
-  const lines = scrub(outcome.stack)
-    .split("\n")
-    .map((line) =>
-      line.length > MAX_LINE_CHARACTERS ? `${line.slice(0, MAX_LINE_CHARACTERS).toWellFormed()}…` : line,
-    );
   let length = 0;
+  const lines = outcome.stack.map((text) => {
+    // A secret may have line breaks.
+    const line = scrub(text).replace(/\s*[\r\n]\s*/g, " ");
+    return line.length > MAX_LINE_CHARACTERS ? `${line.slice(0, MAX_LINE_CHARACTERS).toWellFormed()}…` : line;
+  });
   const kept = lines.filter((line) => {
     length += line.length + 1;
     return length <= MAX_STACK_CHARACTERS;
   });
-  return { stack: kept.join("\n") };
+  return { stack: kept };
 }
 
 /**

@@ -5,8 +5,8 @@ import type { WorkflowSource as Source } from "../model/workflow.ts";
 export type Trace = {
   /** The first frame in the workflow's file, such as `merged-pr.ts:14`; else the first one in its folder. */
   readonly at: string | undefined;
-  /** The error, its frames and its causes, a line each. The frames of the workflow's file come first. */
-  readonly stack: string;
+  /** The error, its frames and its causes. The frames of the workflow's file come first. */
+  readonly stack: readonly string[];
 };
 
 const MAX_FRAMES = 20;
@@ -23,7 +23,7 @@ export function traceOf(thrown: unknown, source: Source | undefined): Trace | un
     const [first, ...more] = linesOf(cause, framesOf(cause, source));
     lines.push(`Caused by ${first}`, ...more);
   }
-  return { at: own?.at, stack: lines.join("\n") };
+  return { at: own?.at, stack: lines };
 }
 
 /** 0: in the workflow's file. 1: in its folder. 2: elsewhere. */
@@ -31,15 +31,16 @@ type Frame = { readonly rank: 0 | 1 | 2; readonly at: string; readonly line: str
 
 function linesOf({ name, message }: Error, frames: readonly Frame[]): string[] {
   const inOrder = frames.toSorted((one, other) => one.rank - other.rank).slice(0, MAX_FRAMES);
-  return [`${name}: ${message.replace(/\s+/g, " ")}`, ...inOrder.map(({ line }) => `    ${line}`)];
+  return [`${name}: ${message}`, ...inOrder.map(({ line }) => `    ${line}`)];
 }
 
 /** A file and a place in it, as V8 ends a frame with: `(file:///a/b.ts:14:3)`, or without the brackets. */
 const PLACE = /\(?((?:file:\/\/|\/|[A-Z]:\\)[^()\s]*):(\d+):(\d+)\)?$/;
 
-function framesOf({ stack, message }: Error, source: Source | undefined): readonly Frame[] {
+function framesOf({ stack, message: given }: Error, source: Source | undefined): readonly Frame[] {
   if (typeof stack !== "string") return [];
   // The message may have lines that look like frames.
+  const message = String(given);
   const after = stack.indexOf(message);
   const text = after < 0 ? stack : stack.slice(after + message.length);
   return text
