@@ -154,7 +154,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     const { url, github } = await startWithRuns(t);
     const hostile = `pr-"><img src=x onerror=alert(1)><script>alert(1)</script>`;
     const name = hostile.replaceAll("/", "");
-    deploy(github, name, `'<b>${"x"}</b><svg/onload=alert(1)>'`);
+    deploy(github, name, `'v1<b>${"x"}</b><svg/onload=alert(1)>'`);
     await notify(url, { application: name });
     await notify(url, { application: `${name}-missing` });
     await notify(url, { application: `<no value>${name}` });
