@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
+import * as z from "zod";
 import { defineWorkflow } from "../src/index.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { NewRun, RunStore } from "../src/model/store.ts";
@@ -8,7 +9,7 @@ import type { Workflow } from "../src/model/workflow.ts";
 import { openPostgresStore } from "../src/store/postgres.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
-import { deploy, notify, type Service, send, startService } from "./support/service.ts";
+import { deploy, notify, type Service, send, startService, TARGET } from "./support/service.ts";
 
 /** How many runs a replica executes at once. */
 const FULL = 64;
@@ -87,6 +88,52 @@ describe("a caller of one replica", () => {
     const [older, last] = await Promise.all([waiting, newer]);
     assert.deepEqual([older.status, last.status], [200, 200]);
     assert.equal(older.headers["x-run-id"], last.headers["x-run-id"]);
+  });
+});
+
+describe("a run of a replica that is stopped", () => {
+  it("goes on at another one at once, and the first sends nothing more", async (t) => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    let told: string | undefined;
+    const work = defineWorkflow({
+      name: "work",
+      on: { http: { path: "/work", body: z.object({}) } },
+      async run({ attempt, github: { dispatch } }) {
+        // It does not listen to its signal.
+        if (attempt === 1) await released;
+        const sent = dispatch(TARGET, "work", { attempt });
+        if (attempt === 1) told = await sent.then(() => "sent").catch(({ message }) => message);
+        await sent;
+      },
+    });
+    // Moved by less than the seconds after which a replica looks by itself.
+    const clock = movedClock();
+    const workflows = [{ workflow: work as Workflow, file: "work.ts" }];
+    const [one, two] = (await replicas(t, 2, {
+      options: { clock, workflows, serverLimits: { drainMs: 100 } },
+    })) as [Service, Service];
+    const headers = { prefer: "respond-async" };
+    const { run: id } = (await send(one.url, { method: "POST", path: "/work", headers, body: "{}" })).json;
+    const shown = async () => (await send(two.url, { path: `/api/runs/${id}` })).json;
+    await until("it runs", async () => (await shown()).status === "running");
+    let isClosed = false;
+    const closed = one.app.close().finally(() => {
+      isClosed = true;
+    });
+    for (const part of [80, 20]) {
+      await until("its next part is waited for", () => isClosed || (clock.next() ?? 0) <= clock.now() + part);
+      clock.move(part);
+    }
+    await closed;
+    await until("it has ended", async () => (await shown()).status === "success");
+    release();
+    await until("the first attempt is told", () => told !== undefined);
+    assert.match(told ?? "", /github\.dispatch of work failed: the attempt is over/);
+    assert.deepEqual([one.github.dispatches.length, two.github.dispatches.length], [0, 1]);
+    assert.deepEqual(
+      (await shown()).attempts.map(({ outcome }: { outcome: string }) => outcome),
+      ["stopped", "success"],
+    );
   });
 });
 

@@ -105,7 +105,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     transaction(async (each) => {
       const runs = await settleAll(each, needs, items);
       const settled = runs.flatMap((run) => run?.id ?? []);
-      if (settled.length > 0) news.tell(each, { settled });
+      // What a process that stops gives back is for the others to take.
+      const queued = items.some(({ attempt }) => attempt.outcome === "stopped");
+      if (settled.length > 0) news.tell(each, { queued, settled });
       return runs;
     }),
   );
