@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
+import { visible, visibleName } from "./model/visible.ts";
 import type { Secrets } from "./secrets.ts";
 
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
@@ -37,8 +38,20 @@ export function openLog({
   );
 }
 
-/** For a person at a terminal: one coloured line a record. Loaded only there. */
-export async function terminalDestination(): Promise<DestinationStream> {
+/** For a person at a terminal: one coloured line a record, and nothing in it steers the terminal. Loaded only there. */
+export async function terminalDestination(destination?: DestinationStream): Promise<DestinationStream> {
   const { default: pretty } = await import("pino-pretty");
-  return pretty({ colorize: true, translateTime: "SYS:HH:MM:ss", singleLine: true, sync: true });
+  const lines = pretty({
+    ...{ colorize: true, translateTime: "SYS:HH:MM:ss", singleLine: true, sync: true },
+    ...(destination && { destination: destination as NodeJS.WritableStream }),
+  });
+  return { write: (line) => void lines.write(`${JSON.stringify(shown(JSON.parse(line)))}\n`) };
+}
+
+/** A record with escapes for what cannot be seen. A line break, with which a message could forge a record, is one, too. */
+function shown(value: unknown, name?: string): unknown {
+  if (typeof value === "string") return name === "stack" ? visible(value) : visibleName(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((each) => shown(each));
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [visibleName(key), shown(each, key)]));
 }

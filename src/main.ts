@@ -3,13 +3,14 @@ import "./oldest-node.ts";
 import { Command, Option } from "commander";
 import { CommandError } from "./cli/command-error.ts";
 import { RUN_STATUSES } from "./model/run.ts";
+import { visible } from "./model/visible.ts";
 import { withoutShapes } from "./secrets.ts";
 import { VERSION } from "./version.ts";
 
 const program = new Command("gh-runner")
   .description("Runs small GitHub workflows as TypeScript functions on your own infrastructure.")
   .version(VERSION, "-v, --version")
-  .configureOutput({ outputError: (text, write) => write(withoutShapes(text)) });
+  .configureOutput({ outputError: (text, write) => write(visible(withoutShapes(text))) });
 
 const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
 
@@ -141,6 +142,6 @@ try {
 } catch (error) {
   const { name, message, stack } = error as Error;
   const isForUsers = error instanceof CommandError || name === "ConfigError";
-  process.stderr.write(`${withoutShapes(isForUsers ? message : (stack ?? String(error)))}\n`);
+  process.stderr.write(`${visible(withoutShapes(isForUsers ? message : (stack ?? String(error))))}\n`);
   process.exitCode = 1;
 }

@@ -56,7 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "index.ts": ["model"],
   "http.ts": ["inbound", "dashboard", "model"],
   "server.ts": ["connections.ts", "inbound"],
-  "log.ts": ["secrets.ts"],
+  "log.ts": ["secrets.ts", "model"],
   "rejected-requests.ts": ["model"],
   "repeated-records.ts": ["log.ts", "model"],
   "secrets.ts": ["spellings.ts"],

@@ -166,7 +166,7 @@ describe("NOTIFY_URL", () => {
     const token = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
     await notify(url, { application: "pr-<!channel>&\u2028x", github_token: token });
     await until("the failure is told", () => notices().length === 1);
-    assert.match(notices()[0].text, /for pr-&lt;!channel&gt;&amp; x failed/);
+    assert.match(notices()[0].text, /for pr-&lt;!channel&gt;&amp;\\u2028x failed/);
     assert.ok(!JSON.stringify(notices()).includes(token));
   });
 });

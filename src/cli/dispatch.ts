@@ -1,9 +1,9 @@
 import { ConfigError } from "../config.ts";
 import { dispatchOnce } from "../dispatch-once.ts";
+import { oneLine } from "../model/visible.ts";
 import type { RunOnce } from "../run-once.ts";
 import { CommandError } from "./command-error.ts";
 import { asMessage } from "./held-back.ts";
-import { printable } from "./table.ts";
 
 export type DispatchOptions = { readonly revision?: string; readonly dryRun?: true; readonly json?: true };
 
@@ -23,16 +23,16 @@ export async function dispatch(application: string, { revision, dryRun, json }: 
   }
   if (outcome.status === "failure") {
     const again = outcome.kind === "limit" ? " This command does not wait for it: run it again then." : "";
-    throw new CommandError(printable(outcome.reason + again));
+    throw new CommandError(oneLine(outcome.reason + again));
   }
   if (outcome.status === "skipped") {
-    process.stdout.write(`skipped: ${printable(outcome.reason)}\n`);
+    process.stdout.write(`skipped: ${oneLine(outcome.reason)}\n`);
     return;
   }
   const { commitHash } = outcome.outputs as { commitHash: string };
   const what = `${config.eventType} for ${application} with commit ${commitHash} to ${config.targetRepo}`;
   process.stdout.write(
-    dryRun ? `${heldBack.map(asMessage).join("\n")}\nnot sent: ${printable(what)}\n` : `sent: ${printable(what)}\n`,
+    dryRun ? `${heldBack.map(asMessage).join("\n")}\nnot sent: ${oneLine(what)}\n` : `sent: ${oneLine(what)}\n`,
   );
 }
 

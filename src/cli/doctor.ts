@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { checkSettings } from "../doctor.ts";
 import type { Check } from "../model/check.ts";
-import { printable } from "./table.ts";
+import { oneLine } from "../model/visible.ts";
 
 /** Checks the settings and prints what it found. Exit code 1 when there is a problem. */
 export async function doctor({ json }: { readonly json?: true }): Promise<void> {
@@ -13,8 +13,8 @@ export async function doctor({ json }: { readonly json?: true }): Promise<void> 
 function report(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ check }) => check.length));
   const lines = checks.flatMap(({ check, status, message, remedy }) => [
-    `${styleText(COLOURS[status], status.padEnd(STATUS_WIDTH))}  ${check.padEnd(width)}  ${printable(message)}`,
-    ...(remedy === null ? [] : [`${" ".repeat(STATUS_WIDTH + width + 2)}  → ${printable(remedy)}`]),
+    `${styleText(COLOURS[status], status.padEnd(STATUS_WIDTH))}  ${check.padEnd(width)}  ${oneLine(message)}`,
+    ...(remedy === null ? [] : [`${" ".repeat(STATUS_WIDTH + width + 2)}  → ${oneLine(remedy)}`]),
   ]);
   return `${[...lines, "", summary(checks)].join("\n")}\n`;
 }

@@ -6,6 +6,7 @@ import { closingStack } from "../closing-stack.ts";
 import { readConfig } from "../config.ts";
 import { fluxEvent } from "../inbound/flux-trigger.ts";
 import type { Json } from "../model/run.ts";
+import { oneLine, visible } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { CommandError } from "./command-error.ts";
 import { asMessage } from "./held-back.ts";
@@ -33,14 +34,18 @@ export async function runWorkflow(name: string, { input, dryRun }: RunOptions): 
     const secret = config.githubWebhookSecret.length > 0 ? config.githubWebhookSecret : ["of no use here"];
     const app = await startApp(
       { ...config, dataDir: folder, githubWebhookSecret: secret },
-      { closed: true, logTo: process.stderr, ...(dryRun ? { holdBack: (held) => write(asMessage(held)) } : {}) },
+      {
+        closed: true,
+        logTo: { write: (line) => void process.stderr.write(visible(line)) },
+        ...(dryRun ? { holdBack: (held) => write(asMessage(held)) } : {}),
+      },
     );
     onClose("the runs", app.close);
     const { run, steps } = await app.start(name, inputOf(workflow, input), WAIT_MS);
-    for (const step of steps) write(`step ${step.name}: ${step.error ?? "done"}`);
+    for (const step of steps) write(oneLine(`step ${step.name}: ${step.error ?? "done"}`));
     const ended = run.status === "success" ? JSON.stringify(run.outputs) : (run.reason ?? "");
     const again = run.status === "queued" ? " (the service would attempt it again)" : "";
-    write(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`);
+    write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
     if (run.status !== "success" && run.status !== "skipped") process.exitCode = 1;
   } catch (error) {
     if (error instanceof CommandError) throw error;

@@ -1,9 +1,10 @@
 import type { RunDetailShown, RunShown } from "../inbound/runs-schemas.ts";
+import { oneLine } from "../model/visible.ts";
 import { CommandError } from "./command-error.ts";
 import { poll } from "./poll.ts";
 import { progress } from "./progress.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
-import { printable, shortName, shortText } from "./table.ts";
+import { shortName, shortText } from "./table.ts";
 
 type Query = Readonly<Record<string, string | undefined>>;
 
@@ -116,11 +117,11 @@ const whyOf = ({ reason, supersededBy, dueAt, status }: RunShown): string | unde
 function lineOf(run: RunShown): string {
   const at = run.endedAt ?? run.startedAt ?? run.acceptedAt;
   const facts = [at, run.id, run.status, run.workflow, shortName(run.group ?? "-"), `attempt ${run.attemptCount}`];
-  return `${[...facts, shortText(whyOf(run) ?? "")].map(printable).join("  ").trimEnd()}\n`;
+  return `${[...facts, shortText(whyOf(run) ?? "")].map(oneLine).join("  ").trimEnd()}\n`;
 }
 
 function say(at: string, what: string, why: string | undefined): void {
-  process.stdout.write(`${at}  ${what}${why === undefined ? "" : `  ${printable(shortText(why))}`}\n`);
+  process.stdout.write(`${at}  ${what}${why === undefined ? "" : `  ${oneLine(shortText(why))}`}\n`);
 }
 
 /** Ctrl-C is how following a list ends, and no failure. */

@@ -1,7 +1,8 @@
 import type { RunDetailShown } from "../inbound/runs-schemas.ts";
+import { oneLine } from "../model/visible.ts";
 import { shortDuration } from "./duration.ts";
 import { serviceClient } from "./service-client.ts";
-import { printable, shortName, shortText, table } from "./table.ts";
+import { shortName, shortText, table } from "./table.ts";
 
 /** Prints one run with its attempts and steps. */
 export async function showRun(
@@ -35,7 +36,7 @@ function facts(run: RunDetailShown): string {
     ["own token", run.ownToken ? "yes: it is attempted once and cannot be re-run" : undefined],
   ];
   return lines
-    .flatMap(([name, value]) => (value === undefined ? [] : `${name.padEnd(14)}${printable(shortText(value))}\n`))
+    .flatMap(([name, value]) => (value === undefined ? [] : `${name.padEnd(14)}${oneLine(shortText(value))}\n`))
     .join("");
 }
 
@@ -51,7 +52,7 @@ function attempts(run: RunDetailShown): string {
   ]);
   const stack = run.attempts.findLast((each) => each.stack !== undefined);
   const trace = stack
-    ? `\nSTACK OF ATTEMPT ${stack.number}\n${(stack.stack ?? "").split("\n").map(printable).join("\n ")}\n`
+    ? `\nSTACK OF ATTEMPT ${stack.number}\n${(stack.stack ?? "").split("\n").map(oneLine).join("\n ")}\n`
     : "";
   return (
     table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns) + trace

@@ -9,8 +9,9 @@ import {
   runSchema,
 } from "../inbound/runs-schemas.ts";
 import { isBeginningOfId } from "../model/store.ts";
+import { oneLine } from "../model/visible.ts";
 import { CommandError } from "./command-error.ts";
-import { printable, shortName } from "./table.ts";
+import { shortName } from "./table.ts";
 
 /** An answer of the API: as it was written, and what it says. */
 type Answer<T> = { readonly text: string; readonly said: T };
@@ -87,7 +88,7 @@ export function serviceClient(): ServiceClient {
         );
       }
       if (others.length === 0) return run.id;
-      const meant = runs.map(({ id, group, status }) => `${id} (${printable(shortName(group ?? ""))} ${status})`);
+      const meant = runs.map(({ id, group, status }) => `${id} (${oneLine(shortName(group ?? ""))} ${status})`);
       const more = next === undefined ? "" : ", and others";
       throw new CommandError(
         `${beginning} begins the ids of several runs. Give more of it: ${meant.join(", ")}${more}.`,

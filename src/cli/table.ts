@@ -1,3 +1,5 @@
+import { oneLine } from "../model/visible.ts";
+
 /**
  * Rows under a heading, in aligned columns. Lines longer than `width` characters are cut, so what may be long goes last.
  * @param width of the terminal; undefined: nothing is cut.
@@ -7,17 +9,12 @@ export function table(
   rows: readonly (readonly string[])[],
   width: number | undefined,
 ): string {
-  const lines = [heading, ...rows].map((line) => line.map(printable));
+  const lines = [heading, ...rows].map((line) => line.map(oneLine));
   const widths = heading.map((_, column) => Math.max(...lines.map((line) => lengthOf(line[column] ?? ""))));
   return lines
     .map((line) => line.map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - lengthOf(cell))).join("  "))
     .map((line) => `${cut(line.trimEnd(), width)}\n`)
     .join("");
-}
-
-/** On one line, and without what would steer the terminal: names and reasons come from elsewhere. */
-export function printable(text: string): string {
-  return text.replace(/\s+/gu, " ").replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, "\u{fffd}");
 }
 
 /** Names have any length; nobody needs more of one to recognise it, and one must not widen the rows of all others. */

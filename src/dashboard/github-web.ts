@@ -1,5 +1,5 @@
 import type { Json, Run } from "../model/run.ts";
-import { visible } from "./names.ts";
+import { visible } from "../model/visible.ts";
 
 /** Where GitHub's pages are, for the links of the dashboard. */
 export type GitHubWeb = {

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { visible } from "./names.ts";
+import { visible } from "../model/visible.ts";
 import { time } from "./times.ts";
 
 /** Whether the run goes on by itself. What was tried has then not succeeded yet, but the run has not failed. */

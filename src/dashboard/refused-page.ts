@@ -1,7 +1,8 @@
 import { html } from "hono/html";
 import { MAX_REFUSED, type RefusedEvents } from "../model/overview.ts";
+import { visible } from "../model/visible.ts";
 import { type Frame, layout } from "./layout.ts";
-import { name, visible } from "./names.ts";
+import { name } from "./names.ts";
 import { reasonText } from "./reason.ts";
 import { time } from "./times.ts";
 

@@ -1,9 +1,10 @@
 import { html } from "hono/html";
 import type { Json, Run } from "../model/run.ts";
 import type { RerunRejected, RunDetail } from "../model/store.ts";
+import { visible } from "../model/visible.ts";
 import { actionsUrl, commitOf, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
-import { name, nameText, visibleJson } from "./names.ts";
+import { name, nameText } from "./names.ts";
 import { reasonText } from "./reason.ts";
 import { statusIcon, statusName, subjectOf, tookMs } from "./status.ts";
 import { timeLine } from "./time-line.ts";
@@ -83,7 +84,7 @@ function json(title: string, value: Json, id: string) {
   const text = JSON.stringify(value, null, 2);
   const isLong = text.length > MAX_JSON_CHARACTERS;
   return html`<section aria-labelledby="${heading}"><h2 id="${heading}">${title}</h2>
-<pre tabindex="0" aria-labelledby="${heading}"><code>${visibleJson(text.slice(0, MAX_JSON_CHARACTERS))}</code></pre>
+<pre tabindex="0" aria-labelledby="${heading}"><code>${visible(text.slice(0, MAX_JSON_CHARACTERS))}</code></pre>
 ${isLong ? html`<p class="note">Cut off here; GET /api/runs/${id} has all of it.</p>` : ""}</section>`;
 }
 

@@ -1,7 +1,8 @@
 import { html } from "hono/html";
 import type { Attempt, Step } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
-import { cut, name as nameOf, visible } from "./names.ts";
+import { visible } from "../model/visible.ts";
+import { cut, name as nameOf } from "./names.ts";
 import { reasonText } from "./reason.ts";
 import { statusIcon, statusName } from "./status.ts";
 import { durationText, time } from "./times.ts";

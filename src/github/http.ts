@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type Dispatcher, errors } from "undici";
+import { oneLine } from "../model/visible.ts";
 import { openConnections } from "./connections.ts";
 import { type Carried, http2Streams } from "./http2-streams.ts";
 import { inTurns } from "./in-turns.ts";
@@ -232,9 +233,9 @@ function errorText(status: number, bytes: Uint8Array, brief: Brief): { message: 
   // With a bound for the tag: without one a page of nothing but `<title` took 235 ms.
   const title = /<title[^>]{0,200}>([^<]+)/i.exec(text)?.[1];
   const message = typeof body?.message === "string" ? body.message + details : (title ?? text);
-  const start = brief(message, 2 * MAX_MESSAGE_CHARACTERS).replace(/[\p{Cc}\s]+/gu, " ");
+  const start = oneLine(brief(message, 2 * MAX_MESSAGE_CHARACTERS));
   return {
-    message: brief(start.trim(), MAX_MESSAGE_CHARACTERS),
+    message: brief(start, MAX_MESSAGE_CHARACTERS),
     documentationUrl: typeof body?.documentation_url === "string" ? body.documentation_url : "",
   };
 }

@@ -1,4 +1,5 @@
 import type { FailureStatus } from "./run.ts";
+import { oneLine } from "./visible.ts";
 
 /**
  * The closed set of things that can go wrong while a workflow runs. The kind decides what happens next:
@@ -75,12 +76,4 @@ const NAMES = ["PermanentFailure", "TransientFailure", "LimitReached"];
 function sentence({ tried, happened, remedy }: FailureFacts): string {
   const [start, end, advice] = [tried, happened, remedy].map(oneLine);
   return `${start?.charAt(0).toUpperCase()}${start?.slice(1)} failed: ${end}. ${advice}`;
-}
-
-/** Without line breaks and what would steer a terminal. */
-function oneLine(fact: string): string {
-  return fact
-    .toWellFormed()
-    .replace(/[\s\p{Cc}\p{Cf}]+/gu, " ")
-    .trim();
 }

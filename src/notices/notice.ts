@@ -1,4 +1,5 @@
 import type { Run } from "../model/run.ts";
+import { oneLine } from "../model/visible.ts";
 
 /** What is posted, as JSON. `text` is all that Slack reads of it. */
 export type Notice = {
@@ -38,7 +39,7 @@ export function noticeOf(event: Notice["event"], run: Run, scrub: (text: string)
 
 /** On one line, and not without end. */
 function brief(text: string, characters: number): string {
-  return text.replace(/[\p{Cc}\s]+/gu, " ").slice(0, characters);
+  return oneLine(text).slice(0, characters);
 }
 
 /** Without it a name such as `<!channel>` would call everybody: https://docs.slack.dev/messaging/formatting-message-text */

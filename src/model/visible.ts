@@ -1,0 +1,34 @@
+/**
+ * The text with escapes, as JSON has them, for what nobody would see or what would steer a terminal or turn the text
+ * around it: `\u202e`. JSON stays JSON of the same value. Tabs and line feeds are left as they are.
+ */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (found) => (/[\t\n]/.test(found) ? found : escaped(found)));
+}
+
+/** The same on one line: white space is one space. */
+export function oneLine(text: string): string {
+  return text.replace(WHITE_SPACE, " ").replace(UNSEEN, escaped).trim();
+}
+
+/** The same with escapes for tabs and line breaks, too: for names, which nobody writes with them. */
+export function visibleName(text: string): string {
+  return text.replace(UNSEEN, escaped);
+}
+
+/**
+ * Control characters, formats such as those that set a direction (https://www.unicode.org/reports/tr9/), halves of
+ * characters, private ones, separators of lines, and whatever else has no width (Default_Ignorable_Code_Point), but for
+ * what joins and styles emoji.
+ */
+const UNSEEN =
+  /(?!(?<=\p{Extended_Pictographic})\ufe0f|(?<=\p{Extended_Pictographic}\ufe0f?|\p{Emoji_Modifier})\u200d(?=\p{Extended_Pictographic}))[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+/** But for what no terminal shows as a space. */
+const WHITE_SPACE = /(?:(?![\u2028\u2029\ufeff])\s)+/gu;
+
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, at) => {
+    return `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  }).join("");
+}
