@@ -27,6 +27,20 @@ const IN_CONTAINERS = [
 
 const RUN_BY_CI = ["npm ci && npm run demo", "npm ci --omit=dev && node sandbox/demo.ts", "npm cit", "npm run check"];
 
+/** The anchors of a document's headings, as GitHub makes them. */
+function anchorsOf(markdown: string): ReadonlySet<string> {
+  const headings = markdown.replaceAll(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.*)$/gm);
+  return new Set(
+    [...headings].map(([, heading = ""]) =>
+      heading
+        .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
 describe("the README", () => {
   it("shows only npm scripts that exist", () => {
     for (const [, script = ""] of readme.matchAll(/`?npm run ([\w:-]+)/g)) {
@@ -34,14 +48,16 @@ describe("the README", () => {
     }
   });
 
-  it("links only to files that exist", () => {
+  it("links only to files that exist, and to headings that they have, like every document", () => {
     const documents = globSync(["*.md", "docs/**/*.md", "bench/*.md", "examples/**/*.md"], { cwd: ROOT });
     for (const document of documents) {
-      const folder = new URL(document, `file://${ROOT}/`);
-      for (const [, link = ""] of readFileSync(`${ROOT}/${document}`, "utf8").matchAll(
-        /\]\((?!https?:|#|mailto:)([^)#]+)/g,
-      )) {
-        assert.ok(existsSync(new URL(link, folder)), `${document}: ${link}`);
+      const here = new URL(document, `file://${ROOT}/`);
+      const text = readFileSync(here, "utf8");
+      for (const [, link = "", heading] of text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
+        const file = new URL(link || document.slice(document.lastIndexOf("/") + 1), here);
+        assert.ok(existsSync(file), `${document}: ${link}`);
+        if (heading === undefined) continue;
+        assert.ok(anchorsOf(readFileSync(file, "utf8")).has(heading), `${document}: ${link}#${heading}`);
       }
     }
   });
