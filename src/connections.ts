@@ -187,11 +187,11 @@ function endOfPiece(connection: Connection, bytes: Buffer, at: number): number {
     return end;
   }
   const { tail } = connection;
-  const across = Buffer.concat([tail, bytes.subarray(at, at + 3)]).indexOf(END_OF_HEADERS);
+  const across = tail.length > 0 ? Buffer.concat([tail, bytes.subarray(at, at + 3)]).indexOf(END_OF_HEADERS) : -1;
   let from = at;
   // Line breaks before a request count for nothing: a flood of them is parsed in one piece.
   if (tail.length === 0) while (bytes[from] === CR || bytes[from] === LF) from++;
-  const found = across >= 0 && from === at ? at + across - tail.length : bytes.indexOf(END_OF_HEADERS, from);
+  const found = across >= 0 ? at + across - tail.length : bytes.indexOf(END_OF_HEADERS, from);
   if (found >= 0) {
     connection.tail = NOTHING;
     return found + END_OF_HEADERS.length;

@@ -1,6 +1,6 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { type DashboardNeeds, mountDashboard } from "./dashboard/mount.ts";
-import { addressOf } from "./inbound/address.ts";
+import { addressOf, senderOf } from "./inbound/address.ts";
 import { authorize, credentialIn, type FailedAuthentication, presentedToken, tokenCheck } from "./inbound/authorize.ts";
 import { refuseCrossSite } from "./inbound/cross-site.ts";
 import { mountFluxTrigger } from "./inbound/flux-trigger.ts";
@@ -70,7 +70,7 @@ export function httpApp(needs: HttpNeeds): Hono {
   const app = new Hono({ getPath: address.getPath });
   const pathOf = (c: Context) => secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
   const failed: FailedAuthentication = (c, credential) =>
-    needs.failedAuthentication({ credential, path: pathOf(c), address: addressOf(c) });
+    needs.failedAuthentication({ credential, path: pathOf(c), ...senderOf(c, secrets.scrub) });
   const guard = authorize(authTokens, failed);
   if (needs.inbound) app.use(needs.inbound);
   app.use(neitherGuessedNorKept);
@@ -79,9 +79,14 @@ export function httpApp(needs: HttpNeeds): Hono {
   app.get("/health", (c) => c.json({ status: "healthy" }));
   app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
 
+  // Everybody may ask, and each look writes to the database: those who ask meanwhile share its answer.
+  let looking: Promise<void> | undefined;
   app.get("/ready", async (c) => {
+    looking ??= checkReady().finally(() => {
+      looking = undefined;
+    });
     try {
-      await checkReady();
+      await looking;
       return c.json({ status: "ready" });
     } catch (error) {
       return problem(503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
@@ -151,7 +156,7 @@ export function httpApp(needs: HttpNeeds): Hono {
     if (error instanceof Refusal) {
       const { status, message: reason, headers, more } = error;
       const scrubbed = secrets.scrub(reason);
-      if (status !== 401) needs.refused({ path: pathOf(c), status, reason: scrubbed, address: addressOf(c) });
+      if (status !== 401) needs.refused({ path: pathOf(c), status, reason: scrubbed, ...senderOf(c, secrets.scrub) });
       return problem(status, scrubbed, headers, more);
     }
     if (error instanceof StoreUnavailable) {

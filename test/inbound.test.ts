@@ -90,7 +90,7 @@ describe("who may call", () => {
       [{ method: "POST", path: "/dispatch", body: "{}" }, "none"],
       [{ method: "POST", path: "/dispatch", headers: { authorization: `Bearer ${guess}` } }, "bearer"],
       [{ path: "/api/runs", headers: { authorization: basic(`any:${guess}`) } }, "basic"],
-      [{ path: "/metrics", headers: { authorization: `Digest ${guess}` } }, "other"],
+      [{ path: "/metrics", headers: { authorization: `Digest ${guess}`, "x-forwarded-for": "192.0.2.7" } }, "other"],
       [{ path: "/", headers: { cookie: `gh-runner-session-${new URL(url).port}=${guess}` } }, "cookie"],
       [{ method: "POST", path: "/sign-in", headers: form, body: `token=${guess}` }, "sign_in_form"],
     ];
@@ -100,6 +100,7 @@ describe("who may call", () => {
       cases.map(([request, credential]) => ["warn", "127.0.0.1", request?.path, credential]),
     );
     assert.doesNotMatch(logLines.join(""), /zqxjv/);
+    assert.equal(failures()[3]?.forwarded_for, "192.0.2.7");
     const { text } = await send(url, { path: "/metrics", headers: { authorization: "Bearer first-caller-token" } });
     for (const [, credential] of cases) {
       assert.ok(text.includes(`gh_runner_authentication_failures_total{credential="${credential}"} 1\n`), credential);

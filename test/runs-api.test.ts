@@ -387,6 +387,24 @@ function validatorOf(document: Document, schema: object) {
   return ajv.compile(absolute);
 }
 
+it("GET /ready, which needs no token, looks at the database once for all who ask meanwhile", async () => {
+  const looks: ((trouble?: Error) => void)[] = [];
+  const checkReady = () =>
+    new Promise<void>((resolve, reject) => looks.push((trouble) => (trouble ? reject(trouble) : resolve())));
+  const app = appWith([], { checkReady });
+  const ask = () => Promise.all(Array.from({ length: 100 }, async () => (await app.request("/ready")).status));
+  for (const [look, [trouble, status]] of [
+    [new Error("the disk is full"), 503] as const,
+    [undefined, 200] as const,
+  ].entries()) {
+    const asked = ask();
+    await until("it is looked", () => looks.length > look);
+    looks[look]?.(trouble);
+    assert.deepEqual(new Set(await asked), new Set([status]));
+    assert.equal(looks.length, look + 1);
+  }
+});
+
 describe("/openapi.json", () => {
   it("is an OpenAPI 3.1 document in which every reference leads somewhere and every operation is complete", async (t) => {
     const service = await startService(t, { settings: { AUTH_TOKENS: "a-long-token" } });
