@@ -99,7 +99,7 @@ export async function attemptRun(
       ? { end: true as const }
       : afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
     const settlement = settlementOf(run, outcome, next, seen.dedupeKey, workflow?.retry === false);
-    const githubRequestId = seen.requestId && keeping.scrub(seen.requestId);
+    const githubRequestId = seen.requestId && keeping.brief(seen.requestId, MAX_REQUEST_ID_CHARACTERS);
     record(log, outcome, settlement, {
       run: run.id,
       workflow: run.workflow,
@@ -175,6 +175,9 @@ function givenBack({ run, attempt: number }: Claim, startedAt: number, endedAt: 
   log.info({ ...facts, outcome: attempt.outcome }, "the service is stopping: the run goes on after its next start");
   return { attempt, settlement };
 }
+
+/** GitHub's have some 50; a header may have 16 KB. */
+const MAX_REQUEST_ID_CHARACTERS = 200;
 
 /** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
 const DEFAULT_TIMEOUT = "5m";
