@@ -90,7 +90,7 @@ export function boundConnections(
     });
   });
 
-  server.prependListener("request", (request: IncomingMessage, answer: ServerResponse) => {
+  const begin = (request: IncomingMessage, answer: ServerResponse) => {
     const connection = connections.get(request.socket);
     if (!connection) return;
     connection.request = request;
@@ -106,7 +106,9 @@ export function boundConnections(
       if (connection.ahead.length > 0) setImmediate(takeAhead, connection);
       else becomeIdle(connection);
     });
-  });
+  };
+  // A request whose Expect cannot be met is no `request`.
+  for (const event of ["request", "checkExpectation"]) server.prependListener(event, begin);
 
   /** Parses up to the end of one request, and keeps what is beyond it until that is answered. */
   function take(connection: Connection, bytes: Buffer): void {

@@ -127,13 +127,15 @@ function closeServer(server: Server, drainMs: number): Promise<void> {
 /** What is HTTP/1.1, and names no address that a URL could be made of. */
 function answerUnusable(error: unknown): Response {
   if (!(error instanceof RequestError)) throw error;
-  return problem(400, `The request's path or Host header cannot be used: ${error.message}.`);
+  const headers = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
+  return problem(400, `The request's path or Host header cannot be used: ${error.message}.`, headers);
 }
 
 /** `Expect: 100-continue` is for Node; nobody means anything else. */
 function answerExpectation(_incoming: IncomingMessage, outgoing: ServerResponse): void {
   const body = problemBody(417, "Expect can be 100-continue here, or be left out.");
-  outgoing.writeHead(417, { "content-type": "application/problem+json", connection: "close" }).end(body);
+  const headers = { "content-type": "application/problem+json", "x-content-type-options": "nosniff" };
+  outgoing.writeHead(417, { ...headers, "cache-control": "no-store", connection: "close" }).end(body);
 }
 
 /** What Node's parser refuses, or a client that was too slow: answered, if it still can be, and cut off. */
@@ -150,7 +152,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
   const body = problemBody(status, detail);
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `connection: close\r\n\r\n${body}`,
+      `x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 

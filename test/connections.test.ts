@@ -81,6 +81,7 @@ describe("clients without a token that write requests without a pause", () => {
   for (const [what, text] of [
     ["line breaks alone", "\r\n"],
     ["line breaks between requests", `\r\n\r\n\r\n${GET}`],
+    ["expectations that cannot be met", "POST /x HTTP/1.1\r\nHost: a\r\nExpect: much\r\nContent-Length: 0\r\n\r\n"],
     ["requests with line feeds alone", "GET /x HTTP/1.1\nHost: a\n\n"],
     ["bodies that end in requests", `POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}${GET}`],
     ["chunked bodies", "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\r\n\r\n\r\n0\r\n\r\n"],
@@ -174,7 +175,7 @@ describe("an answer that is not read", () => {
     await deaf();
     await until("the connection is closed", () => told() === 1);
     assert.equal(live.destroyed, false);
-    assert.equal((await send(url, { method: "POST", path: "/large", body: "{}" })).text.length, LARGE.length + 2);
+    assert.equal((await send(url, { path: "/health" })).status, 200);
   });
 
   it("takes no more than its part of the memory: the one that has waited longest gives way", async (t) => {

@@ -281,6 +281,7 @@ describe("whatever comes in", () => {
         answer,
         new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*application/problem\\+json[\\s\\S]*"status":${status}`),
       );
+      assert.match(answer, /\r\nx-content-type-options: nosniff\r\n/);
     }
   });
 });
