@@ -18,7 +18,7 @@ export type Repository = Records & {
   readonly workflowStates: Map<string, "active" | "disabled_manually" | "disabled_inactivity">;
   readonly defaultBranch: string;
   /** Writes a file on a ref; on the default branch without one. */
-  put(path: string, text: string, ref?: string): void;
+  put(path: string, text: string | Uint8Array, ref?: string): void;
   remove(path: string, ref?: string): void;
   file(path: string, ref: string): StoredFile | undefined;
   /** Names and kinds of what lies directly below a folder; empty when there is no such folder. */
@@ -106,7 +106,7 @@ function newRepository(
     workflowStates: new Map(),
     defaultBranch: "main",
     put(path, text, ref = "main") {
-      const bytes = Buffer.from(text);
+      const bytes = Buffer.from(text as Uint8Array);
       // Git's own name for these bytes: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
       const sha = createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
       treeAt(ref).set(path, { bytes, sha });

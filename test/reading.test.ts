@@ -47,6 +47,32 @@ describe("reading the values file", () => {
     });
   }
 
+  const FILE = "global: {config: {DEPLOYMENT_TAG: abc}}";
+  const utf16 = Buffer.from(`\ufeff${FILE}`, "utf16le");
+  for (const [encoding, bytes] of [
+    ["UTF-8 with a byte order mark", Buffer.from(`\ufeff${FILE}`)],
+    ["UTF-16, little end first", utf16],
+    ["UTF-16, big end first", Buffer.from(utf16).swap16()],
+  ] as const) {
+    it(`reads ${encoding}`, async (t) => {
+      const { github, url } = await startService(t);
+      github.repository("acme/deployment").put("configs/pr/light/pr-1/values.yaml", bytes);
+      assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, "abc");
+    });
+  }
+
+  it("replaces nothing in a file that is in no encoding it knows", async (t) => {
+    const { github, url } = await startService(t);
+    const latin1 = Buffer.from(FILE.replace("abc", "Ümlaut"), "latin1");
+    for (const bytes of [latin1, Buffer.concat([utf16, Buffer.of(0x41)])]) {
+      github.repository("acme/deployment").put("configs/pr/light/pr-1/values.yaml", bytes);
+      const answer = await notify(url, { application: "pr-1" });
+      assert.equal(answer.status, 500);
+      assert.match(answer.json.detail, /the file is not valid UTF-(8|16LE)\. Save it as UTF-8/);
+    }
+    assert.equal(github.dispatches.length, 0);
+  });
+
   it("does not care about a fault on heavy when light is there", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "from-light");

@@ -62,6 +62,9 @@ function told({ when = () => {}, tag = "abc", body = {}, ...service }: Scene): C
   };
 }
 
+const values = (file: string | Uint8Array) => (github: StandInGitHub) =>
+  github.repository(DEPLOYMENT).put("configs/pr/light/pr-1/values.yaml", file);
+
 /** As a fault with the words that GitHub uses. */
 function answered(route: string, status: number, body: string | object, headers: Record<string, string> = {}): Case {
   const fault: Fault = {
@@ -290,6 +293,18 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     }),
   ],
   "There is no such revision": [told({ body: { revision: "gone" } })],
+  "The tag is missing": [
+    told({ when: values("global: {}") }),
+    told({ when: values("global: {config: {DEPLOYMENT_TAG: ~}}") }),
+  ],
+  "The file is no YAML": [
+    told({ when: values("global:\n  config:\n    DEPLOYMENT_TAG: [a\n    b\n") }),
+    told({ when: values(Buffer.from("global: {config: {DEPLOYMENT_TAG: \u00fc}}", "latin1")) }),
+  ],
+  "It is not the file itself": [
+    told({ when: values("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n") }),
+    told({ when: values("../values.yaml") }),
+  ],
   "The tag is no git revision": [
     told({ tag: "ENC[AES256_GCM,data:Tr7o,iv:1,tag:k,type:str]" }),
     told({ tag: "'{{ .Values.tag }}'" }),

@@ -59,6 +59,38 @@ describe("the tag is text", () => {
     assert.equal(tag("global: {config: {DEPLOYMENT_TAG: abc}}\n---\nglobal: {config: {DEPLOYMENT_TAG: def}}"), "abc");
   });
 
+  for (const [what, yaml, text = "abc"] of [
+    ["a closing bracket under its key", "global: {\n  config: {\n    DEPLOYMENT_TAG: abc\n}\n}\nlist: [\n  a\n]\n"],
+    ["a quoted text that continues without indentation", 'note: "one\ntwo"\nglobal: {config: {DEPLOYMENT_TAG: abc}}'],
+    ["a mistake in the second document", "global: {config: {DEPLOYMENT_TAG: abc}}\n---\na: [\n"],
+    ["a tab after a value, and between comments", "a: b\t# x\n# y\n\t# z\nglobal: {config: {DEPLOYMENT_TAG: abc}}"],
+    ["YAML 1.2", "%YAML 1.2\n---\nglobal: {config: {DEPLOYMENT_TAG: abc}}"],
+    ["a key twice elsewhere, as Helm does", "a: 1\na: 2\nglobal: {config: {DEPLOYMENT_TAG: abc}}"],
+    ["what is merged first", "global: {config: {<<: [{DEPLOYMENT_TAG: abc}, {DEPLOYMENT_TAG: def}]}}"],
+    ["the text of a block", "global:\n  config:\n    DEPLOYMENT_TAG: |\n      abc\n", "abc\n"],
+    ["an explicit key", "? global\n: ? config\n  : ? DEPLOYMENT_TAG\n    : abc\n"],
+  ] as const) {
+    it(`reads ${what}`, () => assert.equal(tag(yaml), text));
+  }
+
+  it("takes a merge key in quotes for a name, and a quoted null for a text", () => {
+    assert.throws(() => tag('global: {config: {"<<": {DEPLOYMENT_TAG: abc}}}'), /the key is missing/);
+    assert.equal(tag("global: {config: {DEPLOYMENT_TAG: !!str null}}"), "null");
+    for (const nothing of ["null", "~", "", "!!null x", "Null"]) {
+      assert.throws(() => tag(`global: {config: {DEPLOYMENT_TAG: ${nothing}}}`), /the value is null/);
+    }
+  });
+
+  it("ends at a merge of itself", () => {
+    assert.throws(() => tag("global: &g {<<: *g, config: &c {<<: [*c, *g]}}"), /the key is missing/);
+  });
+
+  it("names Git LFS and symbolic links for what they are", () => {
+    const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
+    assert.throws(() => tag(pointer), /it is a Git LFS pointer, not the file\. Take the file out of Git LFS/);
+    assert.throws(() => tag("../../base/values.yaml"), /it is a symbolic link to \.\.\/\.\.\/base\/values\.yaml/);
+  });
+
   it("never reads inherited names", () => {
     for (const key of ["constructor.name", "__proto__.x", "toString"]) {
       assert.throws(() => scalarAt("a: b", key, "values.yaml"), /the key is missing/);
@@ -74,7 +106,7 @@ describe("the tag is text", () => {
     it(`says what is wrong with ${what}`, () => {
       assert.throws(() => tag(yaml), {
         name: "PermanentFailure",
-        message: /values\.yaml failed: the file is not valid YAML: .+/,
+        message: /values\.yaml failed: the file is not valid YAML: line \d+: .+/,
       });
     });
   }

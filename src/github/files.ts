@@ -91,7 +91,24 @@ async function readFile(
       about: "path",
     });
   }
-  return new TextDecoder().decode(answer.bytes);
+  return textOf(answer.bytes, attempted);
+}
+
+/** The text of a file: UTF-8, or UTF-16 when its byte order mark says so. What is wrong in it is not replaced. */
+function textOf(bytes: Uint8Array, { tried }: Attempted): string {
+  const [first, second] = bytes;
+  const encoding =
+    first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new PermanentFailure({
+      tried,
+      happened: `the file is not valid ${encoding.toUpperCase()}`,
+      remedy: "Save it as UTF-8: an editor or a script has written it in another encoding.",
+      cause,
+    });
+  }
 }
 
 /**

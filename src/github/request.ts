@@ -1,5 +1,6 @@
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubAnswer, RequestOptions } from "../model/github.ts";
+import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
 import type { Ask } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
 import type { Answer } from "./http.ts";
@@ -61,8 +62,16 @@ function textHeaders({ headers }: Answer): Readonly<Record<string, string>> {
 
 function dataOf({ bytes, headers, status }: Answer, { tried }: Attempted): unknown {
   if (bytes.byteLength === 0) return undefined;
+  const isJson = /\bjson\b/i.test(headers["content-type"] ?? "") && !/\braw\b/i.test(headers["content-type"] ?? "");
+  if (isJson && hasTooManyValues(bytes)) {
+    throw new PermanentFailure({
+      tried,
+      happened: `the answer holds more than ${MAX_VALUES} values, for which the service's heap has no room`,
+      remedy: "Ask for less at once, such as with a smaller per_page, or give Node a larger heap.",
+    });
+  }
   const text = new TextDecoder().decode(bytes);
-  if (!/\bjson\b/i.test(headers["content-type"] ?? "") || /\braw\b/i.test(headers["content-type"] ?? "")) return text;
+  if (!isJson) return text;
   try {
     return JSON.parse(text);
   } catch (cause) {

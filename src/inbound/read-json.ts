@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
 import { Refusal } from "./problem.ts";
 import { readBytes } from "./read-bytes.ts";
 
@@ -15,9 +16,12 @@ export async function readJsonObject(c: Context): Promise<Record<string, unknown
 
 /**
  * The same for bytes that were read already.
- * @throws Refusal 400 when they are no JSON object.
+ * @throws Refusal 400 when they are no JSON object; 413 when they hold more values than the heap has room for.
  */
 export function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+  if (hasTooManyValues(bytes)) {
+    throw new Refusal(413, `The body holds more than ${MAX_VALUES} values, for which this service's heap has no room.`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

@@ -1,25 +1,19 @@
-import {
-  defineMappingTag,
-  defineScalarTag,
-  defineSequenceTag,
-  FAILSAFE_SCHEMA,
-  loadAll,
-  mergeTag,
-  nullCoreTag,
-  YAMLException,
-} from "js-yaml";
 import { PermanentFailure } from "../index.ts";
+import { firstDocument, isNull, type Node, textOf, valueAt } from "./yaml/document.ts";
+import { YamlError } from "./yaml/tokens.ts";
 
 /**
  * The text of the scalar at a dotted path of a YAML file, exactly as it stands there: `0012345`, `1e10` and `true`
- * stay what they are.
+ * stay what they are. Reads what yaml.v3, Helm and kubectl read; only the first document counts.
  * @param where names the file in failures.
  * @throws PermanentFailure when the file is no YAML, or the value is missing, null, empty or no scalar.
  */
 export function scalarAt(yaml: string, key: string, where: string): string {
   const tried = `reading ${key} from ${where}`;
-  const value = valueAt(firstDocument(yaml, tried), key.split("."));
-  if (typeof value === "string" && value.trim() !== "") return value;
+  const notTheFile = otherFile(yaml);
+  if (notTheFile) throw new PermanentFailure({ tried, ...notTheFile });
+  const value = read(yaml.replace(/^\ufeff/, ""), key.split("."), tried);
+  if (value?.kind === "text" && value.text.trim() !== "" && !isNull(value)) return textOf(value);
   throw new PermanentFailure({
     tried,
     happened: problemWith(value),
@@ -27,63 +21,46 @@ export function scalarAt(yaml: string, key: string, where: string): string {
   });
 }
 
-/**
- * Every scalar stays text (YAML's failsafe schema); only a plain null is told apart, because it means "no value".
- * Tags of other tools (`!vault`) are read as what they stand on. Like the Go parser, only the first document counts.
- */
-const TEXT_SCHEMA = FAILSAFE_SCHEMA.withTags(mergeTag, nullCoreTag, ...["!", "tag:"].flatMap(anyTag));
-
-function anyTag(prefix: string) {
-  const options = { matchByTagPrefix: true, identify: () => false };
-  return [
-    defineScalarTag(prefix, { ...options, resolve: (source) => source }),
-    defineSequenceTag<unknown[]>(prefix, {
-      ...options,
-      create: () => [],
-      addItem: (items, item) => void items.push(item),
-    }),
-    defineMappingTag<Map<unknown, unknown>>(prefix, {
-      ...options,
-      create: () => new Map(),
-      addPair: (map, name, value) => {
-        map.set(name, value);
-        return "";
-      },
-      has: (map, name) => map.has(name),
-      keys: (map) => map.keys(),
-      get: (map, name) => map.get(name),
-    }),
-  ];
-}
-
-function firstDocument(yaml: string, tried: string): unknown {
+function read(yaml: string, names: readonly string[], tried: string): Node | undefined {
   try {
-    return loadAll(yaml, { schema: TEXT_SCHEMA })[0];
+    let value = firstDocument(yaml, names);
+    for (const name of names) value = value?.kind === "mapping" ? valueAt(value, name) : undefined;
+    return value;
   } catch (error) {
-    if (!(error instanceof YAMLException)) throw error;
+    if (!(error instanceof YamlError)) throw error;
     throw new PermanentFailure({
       tried,
-      happened: `the file is not valid YAML: ${error.message.split("\n", 1)[0]}`,
-      remedy: "Mend the file; `helm template` shows the same error.",
+      happened: `the file is not valid YAML: ${error.message}`,
+      remedy: "Fix the file there.",
       cause: error,
     });
   }
 }
 
-function valueAt(root: unknown, names: readonly string[]): unknown {
-  let value = root;
-  for (const name of names) {
-    if (value instanceof Map) value = value.get(name);
-    else if (typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)) {
-      value = (value as Record<string, unknown>)[name];
-    } else return undefined;
-  }
-  return value;
+function problemWith(value: Node | undefined): string {
+  if (value === undefined) return "the key is missing";
+  if (value.kind !== "text") return `the value is a ${value.kind}, not text`;
+  return isNull(value) ? "the value is null" : "the value is empty";
 }
 
-function problemWith(value: unknown): string {
-  if (value === undefined) return "the key is missing";
-  if (value === null) return "the value is null";
-  if (typeof value === "string") return "the value is empty";
-  return `the value is a ${Array.isArray(value) ? "list" : "mapping"}, not text`;
+/** GitHub answers with these texts where the file itself is expected. */
+function otherFile(text: string): { happened: string; remedy: string } | undefined {
+  // https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+  if (text.startsWith("version https://git-lfs.github.com/spec/")) {
+    return {
+      happened: "it is a Git LFS pointer, not the file",
+      remedy:
+        "Take the file out of Git LFS (`git lfs untrack`, then commit it again): it is read through GitHub's API.",
+    };
+  }
+  // https://docs.github.com/en/rest/repos/contents: a link is followed when its target is a file of the repository.
+  if (/^[^\s:#"'{}[\]]+\.ya?ml\n?$/.test(text)) {
+    return {
+      happened: `it is a symbolic link to ${text.length <= MAX_TARGET_CHARACTERS ? text.trim() : "another file"}, which GitHub does not follow`,
+      remedy: "Put the file itself there, or link to a file of the same repository that is no link.",
+    };
+  }
+  return undefined;
 }
+
+const MAX_TARGET_CHARACTERS = 200;

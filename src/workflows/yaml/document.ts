@@ -1,0 +1,168 @@
+import { getHeapStatistics } from "node:v8";
+import { type Event, eventsOf } from "./events.ts";
+import { YamlError } from "./tokens.ts";
+
+export type Node = Scalar | List | Mapping;
+export type Scalar = {
+  readonly kind: "text";
+  readonly line: number;
+  readonly text: string;
+  readonly isPlain: boolean;
+  readonly tag: string | undefined;
+};
+export type List = { readonly kind: "list"; readonly items: Node[] };
+export type Mapping = { readonly kind: "mapping"; readonly pairs: [key: Node, value: Node][] };
+
+/** A collection that is being read. */
+type Frame = {
+  /** Undefined when nobody will look at it. */
+  readonly node: List | Mapping | undefined;
+  /** Everything in it is kept: it has a name, or is part of what has one. */
+  readonly isWhole: boolean;
+  /** How many of the wanted names lead to it; undefined when it is beside their path. */
+  readonly depth: number | undefined;
+  readonly isMapping: boolean;
+  /** Of a mapping: the key whose value comes next. */
+  key: Node | undefined;
+  hasKey: boolean;
+};
+
+/**
+ * What of a document is kept takes about 100 bytes a node. A fortieth of the heap bounds it, so that no file ends the
+ * process: 49,000 nodes with the image's heap of 48 MB.
+ */
+const MAX_NODES = Math.floor(getHeapStatistics().heap_size_limit / 1024);
+
+/**
+ * The first document of a text, as far as it may bear on the value at the path: what stands on it, what is merged into it
+ * (`<<`), and what has an anchor. The rest is read, so that what is wrong there is noticed, and dropped.
+ * @returns undefined when there is no document.
+ * @throws YamlError
+ */
+export function firstDocument(text: string, path: readonly string[]): Node | undefined {
+  const forbidden = FORBIDDEN.exec(text);
+  if (forbidden) {
+    const line = text.slice(0, forbidden.index).split("\n").length;
+    throw new YamlError("control characters are not allowed", line);
+  }
+  const events = eventsOf(text);
+  if (events.next().type === "stream end") return undefined;
+
+  const anchors = new Map<string, Node>();
+  const open: Frame[] = [];
+  let kept = 0;
+  let root: Node | undefined;
+
+  function keep<N extends Node>(node: N, { anchor, line }: Event): N {
+    if (++kept > MAX_NODES) throw new YamlError(`more than ${MAX_NODES} values have an anchor or are merged`, line);
+    if (anchor !== undefined) anchors.set(anchor, node);
+    return node;
+  }
+
+  function put(node: Node | undefined): void {
+    const parent = open.at(-1);
+    if (!parent) root = node;
+    else if (parent.isMapping) {
+      if (!parent.hasKey) parent.key = node;
+      else if (parent.key && node) (parent.node as Mapping | undefined)?.pairs.push([parent.key, node]);
+      parent.hasKey = !parent.hasKey;
+    } else if (node) (parent.node as List | undefined)?.items.push(node);
+  }
+
+  for (;;) {
+    const event = events.next();
+    const parent = open.at(-1);
+    switch (event.type) {
+      case "document end":
+        return root;
+      case "end":
+        open.pop();
+        put(parent?.node);
+        break;
+      case "alias": {
+        const node = anchors.get(event.value);
+        if (!node) throw new YamlError(`unknown anchor '${event.value}' referenced`, event.line);
+        put(node);
+        break;
+      }
+      case "scalar": {
+        const { value, isPlain, tag, anchor } = event;
+        const isKey = parent?.depth !== undefined && parent.isMapping && !parent.hasKey;
+        const isKept = anchor !== undefined || isKey || placeIn(parent, path) !== undefined;
+        if (!isKept) put(undefined);
+        else {
+          const node: Scalar = { kind: "text", text: value, isPlain, tag, line: event.line };
+          // Keys beside the path are dropped with their value.
+          put(isKey && anchor === undefined ? node : keep(node, event));
+        }
+        break;
+      }
+      case "mapping":
+      case "sequence": {
+        const isMapping = event.type === "mapping";
+        const place = placeIn(parent, path);
+        const isWhole = event.anchor !== undefined || place?.isWhole === true;
+        const empty = (): List | Mapping => (isMapping ? { kind: "mapping", pairs: [] } : { kind: "list", items: [] });
+        const node = isWhole || place ? keep(empty(), event) : undefined;
+        open.push({ node, isWhole, depth: place?.depth, isMapping, key: undefined, hasKey: false });
+        break;
+      }
+    }
+  }
+}
+
+/** Where a value stands that comes next in a collection; undefined when it is beside the path and not kept. */
+function placeIn(
+  parent: Frame | undefined,
+  path: readonly string[],
+): { isWhole: boolean; depth: number | undefined } | undefined {
+  if (!parent) return { isWhole: false, depth: 0 };
+  const { key } = parent;
+  if (parent.depth !== undefined && parent.isMapping && parent.hasKey && key?.kind === "text") {
+    if (key.text === path[parent.depth]) return { isWhole: parent.isWhole, depth: parent.depth + 1 };
+    if (isMerge(key)) return { isWhole: true, depth: undefined };
+  }
+  return parent.isWhole ? { isWhole: true, depth: undefined } : undefined;
+}
+
+/** What yaml.v3 calls control characters, which no YAML may hold. */
+const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
+
+/**
+ * The value of a key. A key of the mapping's own wins over merged ones, and what is merged first over what comes later.
+ * @throws YamlError when the key stands there twice: nobody knows which one is meant.
+ */
+export function valueAt(mapping: Mapping, name: string, seen = new Set<Mapping>()): Node | undefined {
+  if (seen.has(mapping)) return undefined;
+  seen.add(mapping);
+  const [found, again] = mapping.pairs.filter(([key]) => key.kind === "text" && key.text === name && !isMerge(key));
+  if (again) throw new YamlError(`mapping key "${name}" already defined`, (again[0] as Scalar).line);
+  if (found) return found[1];
+  for (const [key, value] of mapping.pairs) {
+    if (!isMerge(key)) continue;
+    for (const source of value.kind === "list" ? value.items : [value]) {
+      const merged = source.kind === "mapping" ? valueAt(source, name, seen) : undefined;
+      if (merged) return merged;
+    }
+  }
+  return undefined;
+}
+
+/** As YAML 1.1 has it: a plain `<<`, or one that is tagged so. */
+function isMerge(key: Node): boolean {
+  if (key.kind !== "text" || key.text !== "<<") return false;
+  return key.tag === undefined ? key.isPlain : key.tag === "!" || key.tag === "tag:yaml.org,2002:merge";
+}
+
+/** The text of a value as yaml.v3 gives it to a Go string. */
+export function textOf({ text, tag }: Scalar): string {
+  return tag === "tag:yaml.org,2002:binary" ? Buffer.from(text, "base64").toString() : text;
+}
+
+const NULLS: readonly string[] = ["", "~", "null", "Null", "NULL"];
+
+/** A value that says that there is none. */
+export function isNull({ text, isPlain, tag }: Scalar): boolean {
+  if (tag === "tag:yaml.org,2002:null") return true;
+  return (tag === undefined || tag === "!") && isPlain && NULLS.includes(text);
+}
