@@ -45,7 +45,7 @@ export function buildPeer(name: string): string {
   const cwd = join(PEERS, name);
   // Without them the API server does not know its version, and Helm rejects it.
   const ldflags = existsSync(join(cwd, "ldflags")) ? readFileSync(join(cwd, "ldflags"), "utf8").trim() : "";
-  const build = ["build", "-mod=readonly", `-ldflags=${ldflags}`, "-o", unfinished, "."];
+  const build = ["build", "-mod=readonly", "-buildvcs=false", `-ldflags=${ldflags}`, "-o", unfinished, "."];
   const { error, stderr } = spawnSync("go", build, { cwd, encoding: "utf8" });
   if (error) throw new Error("Go is missing: https://go.dev/dl, or apt-get install golang-go", { cause: error });
   if (!existsSync(unfinished)) {
