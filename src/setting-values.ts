@@ -116,7 +116,7 @@ export function headerList(text: string): Readonly<Record<string, string>> {
 export function databaseUrl(text: string): string | undefined {
   if (text === "") return undefined;
   const url = URL.parse(text);
-  if (!url || !["postgres:", "postgresql:"].includes(url.protocol)) {
+  if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.hash) {
     throw new Error(
       "expected an address such as postgres://USER:PASSWORD@HOST:5432/DATABASE, user and password percent-encoded",
     );

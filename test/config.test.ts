@@ -291,6 +291,7 @@ describe("settings", () => {
         /\n {2}DATABASE_URL: user, password and database must be percent-encoded: write a percent sign as %25$/,
       );
     }
+    assert.throws(() => readConfig({ DATABASE_URL: "postgres://u:1#2@db/x" }), /user and password percent-encoded$/);
     assert.equal(readConfig({ DATABASE_URL: "postgres://u:100%25@db/x" }).databaseUrl, "postgres://u:100%25@db/x");
   });
 

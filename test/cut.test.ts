@@ -171,6 +171,7 @@ describe("a token across a limit of length", () => {
     const allowed: Readonly<Record<string, string>> = {
       "src/secrets.ts": "brief itself",
       "src/worker/kept.ts": "a reason without its secrets",
+      "src/inbound/address.ts": "what was scrubbed in the same expression",
       "src/http.ts": "what was scrubbed in the same expression",
       "src/worker/execute.ts": "a list of calls",
       "src/worker/stack.ts": "a list of frames",
