@@ -73,7 +73,7 @@ describe("VERIFY_COMMIT", () => {
       deploy(github, "pr-1", tag);
       const answer = await notify(url, { application: "pr-1" });
       assert.equal(answer.status, 500);
-      assert.match(answer.json.detail, /has no commit|cannot be a git revision|cannot be seen/);
+      assert.match(answer.json.detail, /has no commit|cannot be a git revision|cannot be seen|not valid YAML/);
       const others = github.requests.filter(({ path }) => !path.includes("/contents/"));
       for (const { method, path, query } of others) {
         assert.ok(method === "GET" && path.startsWith(COMMITS) && query === "", `${method} ${path} ${query}`);

@@ -44,7 +44,7 @@ export type Accepted = {
  * Who claims, and for how long. The store measures the length with a clock of its own, so that a claim lasts as long as
  * it should, whatever `now` says (epoch milliseconds, for the history).
  */
-export type Lease = { readonly owner: string; readonly now: number; readonly leaseMs: number };
+type Lease = { readonly owner: string; readonly now: number; readonly leaseMs: number };
 
 /** A run that this worker alone may execute until the lease ends. */
 export type Claim = {

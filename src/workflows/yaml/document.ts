@@ -10,7 +10,7 @@ export type Scalar = {
   readonly isPlain: boolean;
   readonly tag: string | undefined;
 };
-export type List = { readonly kind: "list"; readonly items: Node[] };
+type List = { readonly kind: "list"; readonly items: Node[] };
 export type Mapping = { readonly kind: "mapping"; readonly pairs: [key: Node, value: Node][] };
 
 /** A collection that is being read. */
