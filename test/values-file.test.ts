@@ -63,6 +63,10 @@ describe("the tag is text", () => {
     ["a closing bracket under its key", "global: {\n  config: {\n    DEPLOYMENT_TAG: abc\n}\n}\nlist: [\n  a\n]\n"],
     ["a quoted text that continues without indentation", 'note: "one\ntwo"\nglobal: {config: {DEPLOYMENT_TAG: abc}}'],
     ["a mistake in the second document", "global: {config: {DEPLOYMENT_TAG: abc}}\n---\na: [\n"],
+    [
+      "a control character in the second document",
+      `global: {config: {DEPLOYMENT_TAG: abc}}\n---\n${"a: b\n".repeat(500)}c: \x96\n`,
+    ],
     ["a tab after a value, and between comments", "a: b\t# x\n# y\n\t# z\nglobal: {config: {DEPLOYMENT_TAG: abc}}"],
     ["YAML 1.2", "%YAML 1.2\n---\nglobal: {config: {DEPLOYMENT_TAG: abc}}"],
     ["a key twice elsewhere, as Helm does", "a: 1\na: 2\nglobal: {config: {DEPLOYMENT_TAG: abc}}"],
@@ -102,6 +106,9 @@ describe("the tag is text", () => {
     ["a tab as indentation", "global:\n\tconfig: 1"],
     ["deep nesting", `a: ${"[".repeat(50_000)}`],
     ["a key twice", "global: {config: {DEPLOYMENT_TAG: a, DEPLOYMENT_TAG: b}}"],
+    ["a control character", "global: {config: {DEPLOYMENT_TAG: abc}}\nnote: \x96\n"],
+    ["a control character in quotes", 'global: {config: {DEPLOYMENT_TAG: "abc\x1b"}}'],
+    ["what is tagged as base64 and is none", 'global: {config: {DEPLOYMENT_TAG: !!binary "a b"}}'],
   ] as const) {
     it(`says what is wrong with ${what}`, () => {
       assert.throws(() => tag(yaml), {

@@ -80,4 +80,14 @@ describe("whatever yaml.v3 reads is read here with the same text", () => {
     for (const answer of answers ?? []) assert.deepEqual(answer, { text: "abc" });
     assert.deepEqual(ours(text), { text: "abc" });
   });
+
+  it("files with a character in a later document that no YAML may hold", (t) => {
+    const document = "global: {config: {DEPLOYMENT_TAG: abc}}\n";
+    const file = `${document}---\n${"a: b\n".repeat(500)}c: \x96\n`;
+    const answers = ask(t, [file, `${document}c: \x96\n`]);
+    if (!answers) return;
+    assert.equal(answers[0]?.text, "abc");
+    assert.match(answers[1]?.error ?? "", /control characters/);
+    assert.deepEqual(ours(file), { text: "abc" });
+  });
 });

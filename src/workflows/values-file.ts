@@ -13,7 +13,7 @@ export function scalarAt(yaml: string, key: string, where: string): string {
   const notTheFile = otherFile(yaml);
   if (notTheFile) throw new PermanentFailure({ tried, ...notTheFile });
   const value = read(yaml.replace(/^\ufeff/, ""), key.split("."), tried);
-  if (value?.kind === "text" && value.text.trim() !== "" && !isNull(value)) return textOf(value);
+  if (value?.kind === "text" && value.text.trim() !== "" && !isNull(value)) return value.text;
   throw new PermanentFailure({
     tried,
     happened: problemWith(value),
@@ -25,7 +25,7 @@ function read(yaml: string, names: readonly string[], tried: string): Node | und
   try {
     let value = firstDocument(yaml, names);
     for (const name of names) value = value?.kind === "mapping" ? valueAt(value, name) : undefined;
-    return value;
+    return value?.kind === "text" ? { ...value, text: textOf(value) } : value;
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
     throw new PermanentFailure({

@@ -40,12 +40,21 @@ const MAX_NODES = Math.floor(getHeapStatistics().heap_size_limit / 1024);
  * @throws YamlError
  */
 export function firstDocument(text: string, path: readonly string[]): Node | undefined {
-  const forbidden = FORBIDDEN.exec(text);
-  if (forbidden) {
-    const line = text.slice(0, forbidden.index).split("\n").length;
-    throw new YamlError("control characters are not allowed", line);
+  const forbidden = FORBIDDEN.exec(text)?.index;
+  if (forbidden === undefined) return readDocument(eventsOf(text), path);
+  // In a later document it is not reached. Otherwise the text ends there too early.
+  const before = text.slice(0, forbidden);
+  try {
+    const events = eventsOf(before);
+    const root = readDocument(events, path);
+    if (events.next().type !== "stream end") return root;
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error;
   }
-  const events = eventsOf(text);
+  throw new YamlError("control characters are not allowed", before.split("\n").length);
+}
+
+function readDocument(events: ReturnType<typeof eventsOf>, path: readonly string[]): Node | undefined {
   if (events.next().type === "stream end") return undefined;
 
   const anchors = new Map<string, Node>();
@@ -154,10 +163,18 @@ function isMerge(key: Node): boolean {
   return key.tag === undefined ? key.isPlain : key.tag === "!" || key.tag === "tag:yaml.org,2002:merge";
 }
 
-/** The text of a value as yaml.v3 gives it to a Go string. */
-export function textOf({ text, tag }: Scalar): string {
-  return tag === "tag:yaml.org,2002:binary" ? Buffer.from(text, "base64").toString() : text;
+/**
+ * The text of a value as yaml.v3 gives it to a Go string.
+ * @throws YamlError when it is tagged as base64 and is none: Node would leave out what does not belong there.
+ */
+export function textOf({ text, tag, line }: Scalar): string {
+  if (tag !== "tag:yaml.org,2002:binary") return text;
+  if (!BASE64.test(text.replace(/[\r\n]/g, "")))
+    throw new YamlError("!!binary value contains invalid base64 data", line);
+  return Buffer.from(text, "base64").toString();
 }
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const NULLS: readonly string[] = ["", "~", "null", "Null", "NULL"];
 
