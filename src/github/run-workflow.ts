@@ -1,6 +1,8 @@
 import type { GitHub, StartedWorkflow } from "../model/github.ts";
 import type { Ask } from "./ask.ts";
 import { ownerAndName } from "./files.ts";
+import type { Answer } from "./http.ts";
+import { jsonOf } from "./json-of.ts";
 
 /**
  * Starts a workflow. GitHub answers 200 with the run's link when it knows `return_run_details`, and 204 when it does
@@ -26,15 +28,14 @@ export async function runWorkflow(
     await ask(attempted, route, parameters, [204]);
     return undefined;
   }
-  return answer.status === 200 ? startedWorkflow(answer.bytes) : undefined;
+  return answer.status === 200 ? startedWorkflow(answer) : undefined;
 }
 
-/** It is started all the same when what GitHub tells of it cannot be read. */
-function startedWorkflow(bytes: Uint8Array): StartedWorkflow | undefined {
-  try {
-    const { workflow_run_id: id, html_url: htmlUrl } = JSON.parse(new TextDecoder().decode(bytes));
-    return { id, htmlUrl };
-  } catch {
-    return undefined;
-  }
+/** It is started even if what GitHub says about its run cannot be read. */
+function startedWorkflow(answer: Answer): StartedWorkflow | undefined {
+  const { workflow_run_id: id, html_url: htmlUrl } = jsonOf(answer) as {
+    workflow_run_id?: unknown;
+    html_url?: unknown;
+  };
+  return typeof id === "number" && typeof htmlUrl === "string" ? { id, htmlUrl } : undefined;
 }
