@@ -206,6 +206,26 @@ export function storeContract(
       },
     );
 
+    promise(
+      "that cannot be written for what it holds is rejected with its own error; its neighbours are stored",
+      async (store) => {
+        const good = [event(), event()];
+        const ends = await Promise.allSettled(
+          [good[0]!, event({ input: 1n as never }), good[1]!].map((each) => store.accept(each, lease())),
+        );
+        assert.deepEqual(
+          ends.map(({ status }) => status),
+          ["fulfilled", "rejected", "fulfilled"],
+        );
+        assert.match(String((ends[1] as PromiseRejectedResult).reason), /^TypeError: .*BigInt/);
+        const claim = (await store.claim(claimAt()))[0]!;
+        const end = { status: "success", outputs: { n: 1n } as never, dedupeKey: undefined } as const;
+        await assert.rejects(store.settle(claim, attemptOf(claim), end), { name: "TypeError" });
+        await assert.rejects(store.saveStep(claim, stepOf(claim, "s", { result: 1n as never })), { name: "TypeError" });
+        assert.equal((await store.settle(claim, attemptOf(claim, "failure"), FAILURE))?.status, "failure");
+      },
+    );
+
     promise("that breaks a rule (an id twice) is refused alone; its neighbours are stored", async (store) => {
       const good = [event(), event()];
       const wrong = { ...event(), id: good[0]!.id };

@@ -1,4 +1,4 @@
-import type { SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import {
@@ -17,7 +17,7 @@ import { interrupting } from "./interrupt.ts";
 import { endBefore } from "./queries.ts";
 import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 import { heldByWrongClock, rerunProblem } from "./rules.ts";
-import { batchedWrites } from "./sqlite/batch.ts";
+import { batchedWrites, isOutage } from "./sqlite/batch.ts";
 import { sqliteLimitLog } from "./sqlite/limit-log.ts";
 import { listRuns } from "./sqlite/list-runs.ts";
 import { cannot, openSqlite } from "./sqlite/open.ts";
@@ -57,6 +57,8 @@ export function openSqliteStore(
     followClock();
     return batched(work, durability);
   };
+
+  const read = <T>(work: () => T) => reading(db, work);
 
   const prepared = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
@@ -400,10 +402,11 @@ const END_BEFORE = endBefore({
 
 const held = (value: SQLInputValue) => (typeof value === "string" ? clean(value) : value);
 
-async function read<T>(work: () => T): Promise<T> {
+async function reading<T>(db: DatabaseSync, work: () => T): Promise<T> {
   try {
     return work();
   } catch (cause) {
+    if (db.isOpen && !isOutage(cause)) throw cause;
     throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
   }
 }

@@ -1,4 +1,4 @@
-import { isMistake } from "./connect.ts";
+import { isOutage } from "./connect.ts";
 
 /** A transaction of more takes longer than those who wait for it like. */
 const MOST_AT_ONCE = 200;
@@ -36,7 +36,7 @@ export function gathered<Item, Result>(
       const results = await work(batch.map(({ item }) => item));
       for (const [at, { resolve }] of batch.entries()) resolve(results[at] as Result);
     } catch (error) {
-      if (batch.length > 1 && isMistake(error)) for (const one of batch) await carryOut([one]);
+      if (batch.length > 1 && !isOutage(error)) for (const one of batch) await carryOut([one]);
       else {
         const behind = performance.now() - since > PATIENCE_MS ? waiting : [];
         waiting = waiting.slice(behind.length);

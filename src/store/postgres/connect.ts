@@ -116,7 +116,7 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     try {
       return await work;
     } catch (error) {
-      if (!isMistake(error) && !isCollision(error)) troubleAt = performance.now();
+      if (isOutage(error) && !isCollision(error)) troubleAt = performance.now();
       throw error;
     } finally {
       if (performance.now() - since > SLOW_MS) troubleAt = performance.now();
@@ -239,19 +239,29 @@ function isCollision(error: unknown): boolean {
 }
 
 /**
- * Whether a write broke a rule or could not be expressed, while the database is well: data exceptions and broken
- * constraints.
+ * What PostgreSQL says when it cannot work now: connection, authorization, no such database, a read-only or aborted
+ * transaction, collisions, resources, limits, the state of objects, an operator's intervention, the system, its own bugs.
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-export function isMistake(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(22|23|42)/.test(codeOf(error)) && codeOf(error) !== "42501";
-}
-
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNWELL = /^(08|25|28|3D|40|53|54|55|57|58|F0|XX)|^42501$/;
 const DISK_FULL = "53100";
 
+/** Of the system and of TLS: https://nodejs.org/api/errors.html */
+const NO_CONNECTION = /^(E[A-Z]+|EAI_[A-Z]+|ERR_(TLS|SSL|OSSL|SOCKET|STREAM)_\w+|\w*CERT\w*|UNABLE_TO_\w+)$/;
+
+/** The driver has no codes for what it says itself: pg/lib/client.js, connection.js, crypto/ and pg-pool/index.js. */
+const DRIVER_SAYS =
+  /^(Connection terminated|timeout e|Query read timeout|Client (has encountered a connection error|was closed)|Received unexpected|The server does not support SSL|There was an error establishing an SSL|SASL|Called end|Cannot use a pool)/;
+
+/** Whether the database or the connection to it fails. Anything else is a mistake of the writer, and happens again. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof StoreUnavailable) return true;
+  if (error instanceof pg.DatabaseError) return UNWELL.test(codeOf(error));
+  return error instanceof Error && (NO_CONNECTION.test(codeOf(error)) || DRIVER_SAYS.test(error.message));
+}
+
 function explained(error: unknown): unknown {
-  if (isMistake(error) || error instanceof StoreUnavailable) return error;
+  if (!isOutage(error) || error instanceof StoreUnavailable) return error;
   const { message, code } = error as { message?: string; code?: string };
   return new StoreUnavailable(`PostgreSQL could not be asked: ${message || code}`, {
     cause: error,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Clock as BossClock, PgBoss } from "pg-boss";
+import { StoreUnavailable } from "../../model/store.ts";
 import { type Database, jobsIn, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
@@ -136,7 +137,8 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
         { ...jobsIn(sql), returnId: true },
       );
       // It is silent about a job that meets another one in its place.
-      if (added?.length !== jobs.length) throw new Error("Cannot queue a run that is queued already.");
+      if (added?.length !== jobs.length)
+        throw new StoreUnavailable("PostgreSQL's queue has another job in the place of this run");
     },
     async take(sql, limit, { justAdded } = { justAdded: false }) {
       // pg-boss orders by whole seconds, and then by when a job was added, which is not when its run was accepted.

@@ -11,7 +11,7 @@ import {
 import type { Row } from "../rows.ts";
 import { refusedRow } from "../sqlite/overview.ts";
 import { jobOf } from "./accept.ts";
-import { asJson, type Connecting, connect, type Database, isMistake, type Sql } from "./connect.ts";
+import { asJson, type Connecting, connect, type Database, isOutage, type Sql } from "./connect.ts";
 import { type Jobs, startJobs } from "./jobs.ts";
 import { migrate, requireUsable } from "./migrate.ts";
 import { type Names, namesFor, slotOf } from "./names.ts";
@@ -164,7 +164,7 @@ async function fill(sql: Sql, needs: Filling, batches: AsyncIterable<Batch>): Pr
       for (const record of records) if (!("run" in record)) await insertBeside(sql, own, record);
       runs += moved.length;
     } catch (cause) {
-      if (!isMistake(cause)) throw cause;
+      if (isOutage(cause)) throw cause;
       throw broken(from === to ? from : `${from} to ${to}`, (cause as Error).message, cause);
     }
   }

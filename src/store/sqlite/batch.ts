@@ -53,8 +53,8 @@ export function batchedWrites(db: DatabaseSync, missing: () => string | undefine
       for (const { work } of jobs) results.push(work());
       db.exec("COMMIT");
     } catch (cause) {
+      const wrong = db.isOpen && !isOutage(cause) ? jobs[results.length] : undefined;
       if (db.isOpen && db.isTransaction) db.exec("ROLLBACK");
-      const wrong = db.isOpen && isMistake(cause) ? jobs[results.length] : undefined;
       if (wrong) {
         wrong.reject(cause as Error);
         return wrong;
@@ -84,16 +84,21 @@ export function batchedWrites(db: DatabaseSync, missing: () => string | undefine
 const GONE_REMEDY =
   "nothing more is stored. Put it back as it was, or stop the service, restore a backup if you have one, and start it again.";
 
-/** The lower byte of an error's code is its kind: https://www.sqlite.org/rescode.html#constraint */
-const SQLITE_CONSTRAINT = 19;
+/** https://www.sqlite.org/rescode.html */
 const SQLITE_FULL = 13;
+const [SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE] = [1, 18, 19, 20, 25];
 
 function isFull(error: unknown): boolean {
-  return ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_FULL;
+  return kindOf(error) === SQLITE_FULL;
 }
 
-/** Whether a write broke a rule or could not be expressed, while the database is well. */
-function isMistake(error: unknown): boolean {
-  const { code, errcode = 0 } = error as { code?: string; errcode?: number };
-  return code !== "ERR_SQLITE_ERROR" || (errcode & 0xff) === SQLITE_CONSTRAINT;
+/** The lower byte of an error's code. */
+function kindOf(error: unknown): number {
+  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+}
+
+/** Whether the database or its disk fails. Anything else is a mistake of the writer, and happens again. */
+export function isOutage(error: unknown): boolean {
+  if ((error as { code?: string } | undefined)?.code !== "ERR_SQLITE_ERROR") return false;
+  return ![SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE].includes(kindOf(error));
 }

@@ -13,6 +13,7 @@ import {
   type StoreRecord,
 } from "../move/record.ts";
 import type { Row } from "../rows.ts";
+import { isOutage } from "./batch.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { cannot, isLocked, openSqlite } from "./open.ts";
 
@@ -81,7 +82,7 @@ export async function importSqlite(folder: string, batches: AsyncIterable<Batch>
         try {
           insert(record);
         } catch (cause) {
-          if (!isMistake(cause)) throw cause;
+          if (isOutage(cause)) throw cause;
           const line = records.length === to - from + 1 ? from + at : `${from} to ${to}`;
           throw broken(line, (cause as Error).message, cause);
         }
@@ -91,7 +92,7 @@ export async function importSqlite(folder: string, batches: AsyncIterable<Batch>
     db.exec("COMMIT");
     return runs;
   } catch (cause) {
-    if (codesOf(cause).code !== SQLITE_ERROR) throw cause;
+    if ((cause as { code?: string }).code !== SQLITE_ERROR) throw cause;
     const remedy = "See that its disk is well and has room for twice the export. Nothing was imported.";
     throw cannot(`import into ${folder}`, remedy, cause);
   } finally {
@@ -101,19 +102,6 @@ export async function importSqlite(folder: string, batches: AsyncIterable<Batch>
 }
 
 const SQLITE_ERROR = "ERR_SQLITE_ERROR";
-/** https://www.sqlite.org/rescode.html */
-const [SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH] = [18, 19, 20];
-
-/** Whether a record cannot be stored for what it is, while the database is well. */
-function isMistake(error: unknown): boolean {
-  const { code, errcode = 0 } = codesOf(error);
-  return code !== SQLITE_ERROR || [SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH].includes(errcode & 0xff);
-}
-
-function codesOf(error: unknown): { code?: string; errcode?: number } {
-  return error as { code?: string; errcode?: number };
-}
-
 function inserting(db: DatabaseSync): (record: StoreRecord) => void {
   db.exec("DELETE FROM schedules; DELETE FROM ended_by_hour; DELETE FROM refused_events");
   db.exec("DELETE FROM github_spending; DELETE FROM github_pauses");
