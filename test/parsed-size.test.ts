@@ -24,6 +24,14 @@ const HOSTILE_FILES = {
   "many documents": filled(4 * MB, "---\n"),
   "deep brackets": filled(600_000, "["),
   "many keys": `a:\n${Array.from({ length: 200_000 }, (_, at) => `  key${at}: 1`).join("\n")}`,
+  "escapes in quotes": `a: "${filled(3 * MB, "\\x41")}"`,
+  "doubled quotes": `a: '${filled(3 * MB, "''")}'`,
+  "short lines in quotes": `a: "${filled(3 * MB, "a\n")}"`,
+  "short lines without quotes": `a:\n${filled(3 * MB, " a\n")}`,
+  "short lines of a block, one of them wide": `a: |\n €\n${filled(3 * MB, " a\n")}`,
+  "many handles of tags": `${Array.from({ length: 250_000 }, (_, at) => `%TAG !${at}! x\n`).join("")}--- a`,
+  "many aliases": `a: &a x\nb: [${filled(3 * MB, "*a,")}*a]`,
+  "many keys in brackets": `a: {${filled(3 * MB, "a,")}a}`,
   "many anchors": `a:\n${Array.from({ length: 200_000 }, (_, at) => `- &a${at} x`).join("\n")}`,
 };
 
@@ -58,6 +66,8 @@ describe("what takes little room as text and much when it is parsed does not end
       settings: {
         WORKFLOWS_DIR: workflowsFolder(t, { "reader.ts": READER, "hook.ts": HOOK }),
         GITHUB_WEBHOOK_SECRET: SECRET,
+        // A busy machine takes longer than the 10 s after which a caller gets a 202.
+        WAIT_SECONDS: "60",
       },
     });
     await listening(service, port);
