@@ -30,7 +30,7 @@ const inPostgres = async (t: TestContext) => {
   };
 };
 
-storeContract("PostgreSQL", inPostgres, { propertyRuns: 12 });
+storeContract("PostgreSQL", inPostgres, { propertyRuns: 12, takesOver: true });
 
 const schema = postgres.schema();
 let created = false;

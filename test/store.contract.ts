@@ -59,12 +59,13 @@ const ids = (all: readonly Claim[]) => all.map(({ run }) => run.id);
 
 /**
  * What every store promises; run by the tests of each.
+ * @param takesOver whether it is for several processes: one whose lease has ended is gone.
  * @param propertyRuns how many random histories it is led through; each takes hundreds of transactions.
  */
 export function storeContract(
   name: string,
   open: (t: TestContext) => Promise<OpenedStore>,
-  { propertyRuns = 150 }: { propertyRuns?: number } = {},
+  { propertyRuns = 150, takesOver = false }: { propertyRuns?: number; takesOver?: boolean } = {},
 ): void {
   const promise = (text: string, keep: (store: TimedStore, t: TestContext) => Promise<void>) =>
     it(text, async (t) => keep((await open(t)).store, t));
@@ -671,11 +672,22 @@ export function storeContract(
         assert.equal((await store.claim(claimAt(at))).length, 2, "both at once after the first time");
         at += LEASE_MS;
         assert.deepEqual(ids(await store.claim(claimAt(at))), [], "one after the other later");
-        assert.deepEqual(ids(await store.claim(claimAt(at + 1000))), [rogue.run]);
-        const [alone] = await store.claim(claimAt(at + 2000));
-        assert.equal(alone?.run.id, other.run);
+        const [suspect] = await store.claim(claimAt(at + 1000));
+        assert.deepEqual([suspect?.run.id, suspect?.suspect], [rogue.run, true]);
+        assert.deepEqual(
+          ids(await store.claim(claimAt(at + 2000))),
+          [],
+          "the next has to wait for the end of the first",
+        );
+        const fresh = await store.accept(event({ input: "fresh" }), lease(at + 2000));
+        const [unsuspected] = await store.claim(claimAt(at + 3000));
+        assert.deepEqual([unsuspected?.run.id, unsuspected?.suspect], [fresh.run, false]);
+        await store.settle(unsuspected!, attemptOf(unsuspected!), SUCCESS);
+        at += 1000 + LEASE_MS;
+        const [alone] = await store.claim(claimAt(at));
+        assert.deepEqual([alone?.run.id, alone?.suspect], [other.run, true]);
         await store.settle(alone!, attemptOf(alone!), SUCCESS);
-        for (at += 1000 + LEASE_MS; (await statusOf(store, rogue.run)) !== "failure"; at += LEASE_MS) {
+        for (at += LEASE_MS; (await statusOf(store, rogue.run)) !== "failure"; at += LEASE_MS) {
           await store.claim(claimAt(at));
           await store.claim(claimAt(at + 1000));
         }
@@ -691,17 +703,81 @@ export function storeContract(
     promise("that was given back, or failed, is not lost: the count begins anew", async (store) => {
       const { run } = await store.accept(event(), lease());
       let at = NOW;
-      for (let turn = 0; turn < 4; turn++) {
-        for (let lost = 0; lost < 2; lost++, at += LEASE_MS) await claimOne(store, at);
-        await store.claim(claimAt(at));
-        const claim = await claimOne(store, at + 1000);
+      for (let turn = 0; turn < 12; turn++) {
+        await claimOne(store, at);
+        at += LEASE_MS;
+        const claim = await claimOne(store, at);
         const outcome = turn % 2 === 0 ? "interrupted" : "failure";
         const attempt = { ...attemptOf(claim, outcome, at + 1000), reason: "The service was stopped." };
         at += 1000;
         await store.settle(claim, attempt, again(at, false));
       }
       assert.equal(await statusOf(store, run), "queued");
-      assert.equal((await store.get(run))?.attempts.length, 12);
+      assert.equal((await store.get(run))?.attempts.length, 24);
+    });
+
+    it("lost twice with its process, which had nothing else in flight, ends the run, and says what to do", async (t) => {
+      const { store: first, reopen } = await open(t);
+      if (!reopen) return t.skip("this store is not opened again");
+      let store = first;
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      for (let time = 0; time < 2; time++) {
+        const at = NOW + time * LEASE_MS;
+        const [claim, ...others] = await store.claim({ ...lease(at, `process ${time}`), limit: 10 });
+        assert.deepEqual([claim?.run.id, claim?.attempt, others], [run, time + 1, []]);
+        store = await reopen();
+      }
+      const at = NOW + 2 * LEASE_MS;
+      assert.deepEqual(await store.claim({ ...lease(at, "process 2"), limit: 10 }), []);
+      const detail = (await store.get(run))!;
+      assert.deepEqual(
+        [detail.run.status, detail.run.kind, detail.run.attempts, detail.attempts.map(({ outcome }) => outcome)],
+        ["failure", "permanent", 2, ["interrupted", "interrupted"]],
+      );
+      assert.match(detail.attempts[0]?.reason ?? "", /Nothing else was in flight/);
+      assert.match(
+        detail.run.reason ?? "",
+        /ended 2 times while this run was all .*not attempted again\. See .*re-run it/,
+      );
+      assert.equal((await store.rerun(run, at)).status, "queued");
+      assert.equal((await claimOne(store, at)).attempt, 3, "a re-run begins to count anew");
+    });
+
+    it("lost with its process and others goes on, alone, until it is clear which one ends the process", async (t) => {
+      const { store: first, reopen } = await open(t);
+      if (!reopen) return t.skip("this store is not opened again");
+      let store = first;
+      let at = NOW;
+      let processes = 0;
+      const claimed = async () => ids(await store.claim({ ...lease(at, `process ${processes}`), limit: 10 }));
+      const die = async () => {
+        store = await reopen();
+        at += LEASE_MS;
+        processes++;
+      };
+      const innocents: string[] = [];
+      for (let nth = 0; nth < 3; nth++) innocents.push((await store.accept(event(), lease())).run);
+      const { run: rogue } = await store.accept(event({ input: "rogue" }), lease());
+      for (let time = 0; time < 2; time++) {
+        assert.equal((await claimed()).length, 4, "all at once");
+        await die();
+      }
+      // From here on one after the other; the rogue ends each process, the innocents succeed.
+      let deaths = 0;
+      for (let turn = 0; turn < 60 && (await statusOf(store, rogue)) !== "failure"; turn++) {
+        at += 1000;
+        const claims = await store.claim({ ...lease(at, `process ${processes}`), limit: 10 });
+        assert.ok(claims.length <= 1, "one suspect at a time");
+        for (const claim of claims) {
+          if (claim.run.id === rogue) {
+            deaths++;
+            await die();
+          } else await store.settle(claim, attemptOf(claim, "success", at), SUCCESS);
+        }
+      }
+      assert.equal(deaths, 2, "twice alone");
+      assert.equal(await statusOf(store, rogue), "failure");
+      for (const run of innocents) assert.equal(await statusOf(store, run), "success");
     });
 
     promise("counts failures, but not limits nor interruptions", async (store) => {
@@ -1090,7 +1166,7 @@ export function storeContract(
         fc.asyncProperty(fc.commands(COMMANDS, { maxCommands: 60, size: "max" }), async (commands) => {
           const { store } = await open(t);
           try {
-            await fc.asyncModelRun(() => ({ model: newModel(), real: store }), commands);
+            await fc.asyncModelRun(() => ({ model: newModel(takesOver), real: store }), commands);
           } finally {
             await store.close();
           }
@@ -1158,6 +1234,7 @@ type Known = {
   attempts: number;
   failures: number;
   interruptions: number;
+  alone: number;
   dueAt: number;
   owner: string;
   leaseUntil: number;
@@ -1165,14 +1242,17 @@ type Known = {
 };
 
 type Model = {
+  readonly takesOver: boolean;
   now: number;
+  /** Of each owner, the runs that were taken from it. */
+  readonly taken: Map<string, Set<string>>;
   /** Oldest first. */
   readonly runs: Known[];
   /** Every claim that was ever given, and until when it may count on being alone; 0 once it was settled. */
   readonly claims: { readonly claim: Claim; until: number }[];
 };
 
-const newModel = (): Model => ({ now: NOW, runs: [], claims: [] });
+const newModel = (takesOver: boolean): Model => ({ takesOver, now: NOW, taken: new Map(), runs: [], claims: [] });
 
 const inGroup = (model: Model, { group, ownToken }: Pick<Known, "group" | "ownToken">, status: Run["status"]) =>
   ownToken || group === undefined
@@ -1183,6 +1263,12 @@ function requeue(model: Model, run: Known, dueAt: number): void {
   const newer = inGroup(model, run, "queued");
   if (newer) Object.assign(run, { status: "superseded", supersededBy: newer.id });
   else Object.assign(run, { status: "queued", dueAt });
+}
+
+/** Whether a run is all that its process has in flight, as far as a store of several processes knows. */
+function isAlone({ takesOver, runs, taken }: Model, run: Known): boolean {
+  const others = runs.some((other) => other !== run && other.status === "running" && other.owner === run.owner);
+  return takesOver && !others && ![...(taken.get(run.owner) ?? [])].some((id) => id !== run.id);
 }
 
 /** Remembers a claim, after seeing that nobody else may still be at that run or in its group. */
@@ -1228,6 +1314,7 @@ class Accept implements fc.AsyncCommand<Model, TimedStore> {
         attempts: accepted.claim ? 1 : 0,
         failures: 0,
         interruptions: 0,
+        alone: 0,
         dueAt: model.now,
         leaseUntil: model.now + LEASE_MS,
         supersededBy: undefined,
@@ -1247,10 +1334,13 @@ class TakeDue implements fc.AsyncCommand<Model, TimedStore> {
   async run(model: Model, store: RunStore): Promise<void> {
     const { owner, limit } = this.facts;
     let ahead = 0;
-    for (const run of model.runs) {
-      if (run.status !== "running" || run.leaseUntil > model.now) continue;
+    const lost = model.runs.filter((run) => run.status === "running" && run.leaseUntil <= model.now);
+    for (const run of lost.filter((each) => each.owner !== owner && isAlone(model, each))) run.alone++;
+    for (const run of lost) {
+      model.taken.set(run.owner, new Set([...(model.taken.get(run.owner) ?? []), run.id]));
       run.interruptions++;
-      const next = afterInterruption(run, { now: model.now, inARow: run.interruptions, ahead });
+      const { interruptions: inARow, alone } = run;
+      const next = afterInterruption(run, { now: model.now, inARow, alone, ahead });
       if (next.end) run.status = "failure";
       else requeue(model, run, next.dueAt);
       if (!next.end && next.dueAt > model.now) ahead++;
@@ -1261,9 +1351,16 @@ class TakeDue implements fc.AsyncCommand<Model, TimedStore> {
     const claims = await store.claim({ ...lease(model.now, owner), limit });
     const claimed = claims.map(({ run }) => due.find(({ id }) => id === run.id)!);
     assert.ok(!claimed.includes(undefined!), "only due runs are claimed");
-    assert.equal(claims.length, Math.min(limit, due.length));
+    const isSuspect = (run: Known) => run.interruptions >= 2;
+    const suspects = due.filter(isSuspect);
+    const busy = model.runs.some((run) => run.status === "running" && run.owner === owner && isSuspect(run));
+    assert.ok(claimed.filter(isSuspect).length <= (busy ? 0 : 1), "one suspect at a time");
+    assert.ok(claims.length <= Math.min(limit, due.length));
+    assert.ok(claims.length >= Math.min(limit, due.length) - suspects.length, "all others are claimed");
     const latest = Math.max(...claimed.map(({ dueAt }) => dueAt));
-    for (const run of due) assert.ok(claimed.includes(run) || run.dueAt >= latest, "the longest due goes first");
+    for (const run of due) {
+      assert.ok(claimed.includes(run) || isSuspect(run) || run.dueAt >= latest, "the longest due goes first");
+    }
     for (const [at, claim] of claims.entries()) {
       const run = claimed[at]!;
       Object.assign(run, { status: "running", attempts: run.attempts + 1, owner, leaseUntil: model.now + LEASE_MS });
@@ -1295,7 +1392,7 @@ class Settle implements fc.AsyncCommand<Model, TimedStore> {
     assert.equal(settled !== undefined, holdsClaim, "a claim settles once, and only while it is held");
     if (settled) {
       given.until = 0;
-      run.interruptions = 0;
+      Object.assign(run, { interruptions: 0, alone: 0 });
       if (retries) {
         run.failures += end === "again" ? 1 : 0;
         requeue(model, run, model.now + delay);
@@ -1377,6 +1474,7 @@ class RunAgain implements fc.AsyncCommand<Model, TimedStore> {
         dueAt: model.now,
         failures: 0,
         interruptions: 0,
+        alone: 0,
         supersededBy: undefined,
       });
     await holds(model, store);

@@ -65,6 +65,9 @@ function delaysUntil(failures: number): number {
 /** Too often to be chance, few enough that a crash loop ends within minutes. */
 const MOST_INTERRUPTIONS = 10;
 
+/** How often a process may end while a run is all that it has in flight. The run then is the likely cause. */
+export const MOST_ALONE = 2;
+
 /** Before the attempts that follow one interruption, two in a row, and so on, ms; then the last one. */
 const INTERRUPTED_DELAYS_MS = [0, 1 * SECOND, 5 * SECOND, 15 * SECOND, 30 * SECOND] as const;
 
@@ -73,17 +76,18 @@ const APART_MS = SECOND;
 
 /**
  * Decides what follows an attempt that ended with its process. Nobody knows which of the runs in flight ended it, if any
- * did. So the first time all go on at once. Those that are hit again go on later, one after the other: the culprit is
- * then alone, and while a process is killed from outside again and again, they are not in its way. After ten
- * interruptions in a row the run ends.
+ * did. So the first time all go on at once. Those that are interrupted again go on later, one after the other, so that the
+ * culprit is alone. A run that was twice alone when its process ended is not attempted again. In company it may be
+ * interrupted more often, since others, or somebody outside, may be the cause: after ten times in a row it ends.
  * @param inARow this one included, since the run was accepted, re-run, or an attempt of it ended in any other way.
+ * @param alone how often of these nothing else was in flight.
  * @param ahead how many runs of the same process wait for their turn already.
  */
 export function afterInterruption(
   { ownToken }: Pick<Run, "ownToken">,
-  { now, inARow, ahead }: { now: number; inARow: number; ahead: number },
+  { now, inARow, alone, ahead }: { now: number; inARow: number; alone: number; ahead: number },
 ): Next {
-  if (ownToken || inARow >= MOST_INTERRUPTIONS) return { end: true };
+  if (ownToken || alone >= MOST_ALONE || inARow >= MOST_INTERRUPTIONS) return { end: true };
   if (inARow === 1) return { end: false, dueAt: now, counts: false };
   const delay = INTERRUPTED_DELAYS_MS[inARow - 1] ?? INTERRUPTED_DELAYS_MS[4];
   return { end: false, dueAt: now + delay + ahead * APART_MS, counts: false };

@@ -54,6 +54,8 @@ export type Claim = {
   readonly owner: string;
   /** Completed steps whose results stand. */
   readonly steps: readonly Step[];
+  /** Its two latest attempts ended with their processes: it may be the cause. */
+  readonly suspect?: boolean;
 };
 
 /** What an attempt led to. */
@@ -155,8 +157,9 @@ export type RunStore = {
    */
   accept(event: NewRun, lease: Lease & { take: boolean }): Promise<Accepted>;
   /**
-   * Takes up to `limit` due runs, oldest due first, then in the order of their acceptance. Running ones whose lease has
-   * ended were interrupted: what follows is `afterInterruption`'s to say. They have their place in that order.
+   * Takes up to `limit` due runs, oldest due first, then in the order of their acceptance; of suspects one, and none while
+   * the owner has one. Running ones whose lease has ended were interrupted: what follows is `afterInterruption`'s to say.
+   * They have their place in that order.
    */
   claim(lease: Lease & { limit: number }): Promise<readonly Claim[]>;
   /**

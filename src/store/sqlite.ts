@@ -13,7 +13,7 @@ import {
   StoreUnavailable,
   WRONG_CLOCK_MS,
 } from "../model/store.ts";
-import { interrupting } from "./interrupt.ts";
+import { interrupting, isSuspect } from "./interrupt.ts";
 import { endBefore } from "./queries.ts";
 import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 import { heldByWrongClock, rerunProblem } from "./rules.ts";
@@ -181,20 +181,15 @@ export function openSqliteStore(
   }
 
   function claim({ owner, now: at, leaseMs, limit }: Parameters<RunStore["claim"]>[0]): Claim[] {
-    interrupt(all("SELECT * FROM runs WHERE status = 'running' AND lease_until <= ?", clock.monotonic()), at);
+    const over = all("SELECT * FROM runs WHERE status = 'running' AND lease_until <= ?", clock.monotonic());
+    // This process is not gone: the lease of an attempt that hung has ended.
+    interrupt(over, at, { all: false });
     change(
       `UPDATE runs SET due_at = ${tooLate.dueAt}, accepted_at = min(accepted_at, ?1), retries_from = min(retries_from, ?1)
        WHERE ${tooLate.where}`,
       at,
     );
-    const due = all(
-      `SELECT * FROM runs WHERE status = 'queued' AND due_at <= ? AND (slot IS NULL OR NOT EXISTS (
-         SELECT 1 FROM runs AS other WHERE other.slot = runs.slot AND other.status = 'running'))
-       ORDER BY due_at, seq LIMIT ?`,
-      at,
-      limit,
-    );
-    return due.map((row) => {
+    return dueRuns(owner, at, limit).map((row) => {
       const attempt = (row.attempts as number) + 1;
       change(
         "UPDATE runs SET status = 'running', started_at = ?, attempts = ?, owner = ?, lease_until = ? WHERE seq = ?",
@@ -213,8 +208,30 @@ export function openSqliteStore(
             )
           : [];
       const run = runOf({ ...row, status: "running", started_at: at, attempts: attempt });
-      return { run, attempt, owner, steps: steps.map(stepOf) };
+      return { run, attempt, owner, steps: steps.map(stepOf), suspect: row.suspect === 1 };
     });
+  }
+
+  /** The oldest due first; of suspects one, and none while one is under way. */
+  function dueRuns(owner: string, at: number, limit: number): Row[] {
+    const due = (condition: string) =>
+      all(
+        `SELECT *, ${SUSPECT} AS suspect FROM runs WHERE status = 'queued' AND due_at <= ? AND (slot IS NULL OR NOT EXISTS (
+           SELECT 1 FROM runs AS other WHERE other.slot = runs.slot AND other.status = 'running')) ${condition}
+         ORDER BY due_at, seq LIMIT ?`,
+        at,
+        limit,
+      );
+    const found = due("");
+    const suspect = found.find((row) => row.suspect === 1);
+    if (!suspect) return found;
+    const isBusy = one(
+      `SELECT 1 FROM runs WHERE status = 'running' AND owner = ? AND ${isSuspect("attempts", "runs.attempts - 1")}`,
+      owner,
+    );
+    const byAge = (a: Row, b: Row) =>
+      (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
+    return [...due(`AND NOT ${SUSPECT}`), ...(isBusy ? [] : [suspect])].toSorted(byAge).slice(0, limit);
   }
 
   /** The row of a claim, as long as the claim holds. */
@@ -314,7 +331,7 @@ export function openSqliteStore(
 
   try {
     db.exec("BEGIN IMMEDIATE");
-    interrupt(all("SELECT * FROM runs WHERE status = 'running'"), clock.now());
+    interrupt(all("SELECT * FROM runs WHERE status = 'running'"), clock.now(), { all: true });
     db.exec("COMMIT");
   } catch (cause) {
     close();
@@ -399,6 +416,8 @@ const END_BEFORE = endBefore({
   value: (nth) => `?${nth}`,
   isOfGroup: "grp = ?3",
 });
+
+const SUSPECT = isSuspect("attempts", "runs.attempts");
 
 const held = (value: SQLInputValue) => (typeof value === "string" ? clean(value) : value);
 

@@ -58,6 +58,12 @@ export type Worker = {
 /** Bounds the memory that runs in flight take; GitHub's connections have a bound of their own. */
 const MAX_RUNNING = 64;
 
+/**
+ * Beside a suspect nothing else is begun for so long, so that nobody is with it when it ends the process; most that do end
+ * it at once. A run that came with a token of its own cannot wait.
+ */
+const SUSPECT_ALONE_MS = 3000;
+
 /** Longer rounds of claiming are a worker that stands still. */
 const STUCK_MS = 60_000;
 
@@ -74,6 +80,8 @@ export function startWorker(needs: WorkerNeeds): Worker {
   let stopped = false;
   /** Nothing is queued: the usual case, in which no end of a run needs to look for another. */
   let idle = false;
+  /** When a suspect was last claimed, by the monotonic clock. */
+  let suspectAt = Number.NEGATIVE_INFINITY;
   const health = storeHealth(needs);
   const stopping = orderlyStop();
   const leases = heldLeases({ store, clock, health });
@@ -101,14 +109,25 @@ export function startWorker(needs: WorkerNeeds): Worker {
     await leases.extend();
     const now = clock.now();
     const since = clock.monotonic();
-    const free = MAX_RUNNING - inFlight.size;
+    const alone = suspectAloneFor();
+    const free = alone === 0 ? MAX_RUNNING - inFlight.size : 0;
     const lease = { owner, now, leaseMs: LEASE_MS, limit: free };
     const claims = free > 0 ? await health.watch(store.claim(lease), "changes") : [];
     for (const claim of claims) start(claim, undefined, since);
     const next = await store.nextDue();
     idle = next === undefined;
+    if (claims.some(({ suspect }) => suspect)) suspectAt = since;
+    if (next !== undefined && alone > 0) return Math.max(next, now + alone);
+    // A suspect that had to let another one go first is handed out again a little later, and nobody says when.
+    if (next !== undefined && next <= now && since - suspectAt < STUCK_MS) return now + STORE_RETRY_MS;
     // What is due already waits for a run in flight, whose end wakes this again.
     return next !== undefined && next > now ? next : undefined;
+  }
+
+  /** For how long nothing is begun beside a suspect in flight, ms; 0 when there is none. */
+  function suspectAloneFor(): number {
+    const isInFlight = inFlight.keys().some((claim) => claim.suspect);
+    return isInFlight ? Math.max(0, suspectAt + SUSPECT_ALONE_MS - clock.monotonic()) : 0;
   }
 
   /** @param since by the monotonic clock, before the store was asked for the claim. */
@@ -188,7 +207,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       const event = keptEvent(given, needs.keeping, token === undefined ? [] : [token]);
       const now = clock.now();
       const since = clock.monotonic();
-      const take = !stopped && inFlight.size + accepting < MAX_RUNNING;
+      const take = !stopped && inFlight.size + accepting < MAX_RUNNING && suspectAloneFor() === 0;
       accepting++;
       const accepted = await health
         .watch(store.accept(event, { owner, now, leaseMs: LEASE_MS, take }), "adds")

@@ -1,9 +1,9 @@
 import { afterInterruption } from "../../model/retry.ts";
 import type { Claim, RunStore } from "../../model/store.ts";
-import { GONE, goneFor } from "../interrupt.ts";
+import { GONE, GONE_ALONE, goneFor, type Interruptions, interruptions, isSuspect } from "../interrupt.ts";
 import { type Row, runOf, stepOf } from "../rows.ts";
 import { heldByWrongClock } from "../rules.ts";
-import { lock } from "./accept.ts";
+import { jobOf, lock } from "./accept.ts";
 import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Names } from "./names.ts";
@@ -38,7 +38,7 @@ export async function claimDue(
   const { transaction } = needs.database;
   const found = lost ? await transaction((sql) => findAgain(sql, needs.names, lease, lost)) : [];
   // First: what is taken over has its place in the order of what is due.
-  const interrupted = await takeOver(needs, lease.now);
+  const interrupted = await takeOver(needs, lease);
   const limit = Math.max(1, lease.limit - found.length);
   const taken = await transaction(async (sql) => {
     rightWrongClocks(sql, needs.names);
@@ -74,12 +74,13 @@ export async function takeDue(
 ): Promise<readonly Claim[]> {
   const { own, now } = names;
   const { owner, now: at, leaseMs, limit } = lease;
+  const suspect = isSuspect(`${own}.attempts`, "runs.attempts - 1");
   const ids = await jobs.take(sql, limit, which);
   if (ids.length === 0) return [];
   const rows = await sql(
     `UPDATE ${own}.runs SET status = 'running', started_at = $2, attempts = attempts + 1, owner = $3,
        lease_until = ${now} + $4
-     WHERE id = ANY ($1::uuid[]) AND status = 'queued' RETURNING *`,
+     WHERE id = ANY ($1::uuid[]) AND status = 'queued' RETURNING *, ${suspect} AS suspect`,
     [ids, at, owner, leaseMs],
   );
   const running = new Set(rows.map(({ id }) => id));
@@ -87,20 +88,66 @@ export async function takeDue(
     sql,
     ids.filter((id) => !running.has(id)),
   );
-  return claimsOf(sql, names, rows, lease);
+  const tooMany = await suspectsTooMany(sql, names, rows, owner);
+  await putBack(sql, { names, jobs }, tooMany);
+  return claimsOf(
+    sql,
+    names,
+    rows.filter((row) => !tooMany.includes(row)),
+    lease,
+  );
 }
+
+/** All suspects but the oldest due, and that one, too, when this process has one in flight. */
+async function suspectsTooMany(
+  sql: Sql,
+  { own, now }: Names,
+  rows: readonly Row[],
+  owner: string,
+): Promise<readonly Row[]> {
+  const suspects = rows.filter((row) => Boolean(row.suspect)).toSorted(byAge);
+  if (suspects.length === 0) return [];
+  const [busy] = await sql(
+    `SELECT 1 FROM ${own}.runs WHERE status = 'running' AND lease_until > ${now} AND owner = $1 AND NOT seq = ANY ($2::bigint[])
+     AND ${isSuspect(`${own}.attempts`, "runs.attempts - 1")} LIMIT 1`,
+    [owner, suspects.map(({ seq }) => seq)],
+  );
+  return busy ? suspects : suspects.slice(1);
+}
+
+/** How soon a suspect that was put back is handed out again, ms. */
+const SUSPECT_AGAIN_MS = 1000;
+
+/** As if they had not been taken; pg-boss hands out what is due and cannot be told what not. */
+async function putBack(sql: Sql, { names: { own }, jobs }: Pick<Needs, "names" | "jobs">, rows: readonly Row[]) {
+  if (rows.length === 0) return;
+  const back = await sql(
+    `UPDATE ${own}.runs SET status = 'queued', attempts = attempts - 1, owner = NULL, lease_until = NULL
+     WHERE seq = ANY ($1::bigint[]) RETURNING *`,
+    [rows.map(({ seq }) => seq)],
+  );
+  await jobs.drop(
+    sql,
+    back.map(({ id }) => id as string),
+  );
+  await jobs.add(
+    sql,
+    back.map((row) => ({ ...jobOf(row, 0), delayMs: SUSPECT_AGAIN_MS })),
+  );
+}
+
+const byAge = (a: Row, b: Row) => (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
 
 async function claimsOf(sql: Sql, { own }: Names, rows: readonly Row[], { owner }: Lease): Promise<readonly Claim[]> {
   const begun = rows.filter(({ attempts }) => (attempts as number) > 1);
   const steps = await completedSteps(sql, own, begun);
-  return rows
-    .toSorted((a, b) => (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number))
-    .map((row) => ({
-      run: runOf(row),
-      attempt: row.attempts as number,
-      owner,
-      steps: (steps.get(row.seq as number) ?? []).map(stepOf),
-    }));
+  return rows.toSorted(byAge).map((row) => ({
+    run: runOf(row),
+    attempt: row.attempts as number,
+    owner,
+    steps: (steps.get(row.seq as number) ?? []).map(stepOf),
+    suspect: Boolean(row.suspect),
+  }));
 }
 
 async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Promise<Map<number, Row[]>> {
@@ -120,7 +167,7 @@ async function completedSteps(sql: Sql, own: string, rows: readonly Row[]): Prom
 const LEASES_RECOVER_MS = 5000;
 
 /** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many there were. */
-async function takeOver(needs: Needs, at: number): Promise<number> {
+async function takeOver(needs: Needs, { owner, now: at }: Lease): Promise<number> {
   const { database, names, jobs } = needs;
   if (database.calmFor() < LEASES_RECOVER_MS) return 0;
   const over = `SELECT * FROM ${names.own}.runs WHERE status = 'running' AND lease_until <= ${names.now}`;
@@ -138,6 +185,11 @@ async function takeOver(needs: Needs, at: number): Promise<number> {
       sql,
       rows.map(({ id }) => id as string),
     );
+    const alone = await allThatEnded(
+      sql,
+      names,
+      rows.filter((row) => row.owner !== owner),
+    );
     note(
       sql,
       names,
@@ -147,7 +199,8 @@ async function takeOver(needs: Needs, at: number): Promise<number> {
         startedAt: row.started_at as number,
         endedAt: at,
         outcome: "interrupted",
-        reason: GONE,
+        reason: alone.has(row.seq as number) ? GONE_ALONE : GONE,
+        owner: row.owner as string,
         kind: undefined,
         githubRequestId: undefined,
       })),
@@ -158,9 +211,9 @@ async function takeOver(needs: Needs, at: number): Promise<number> {
     let ahead = 0;
     for (const row of rows) {
       const ownToken = row.own_token === 1;
-      const inARow = counts.get(row.seq as number) ?? 1;
-      const next = afterInterruption({ ownToken }, { now: at, inARow, ahead });
-      if (next.end) failed.push({ ...row, status: "failure", ended_at: at, reason: goneFor({ ownToken, inARow }) });
+      const count = counts.get(row.seq as number) ?? { inARow: 1, alone: 0 };
+      const next = afterInterruption({ ownToken }, { now: at, ahead, ...count });
+      if (next.end) failed.push({ ...row, status: "failure", ended_at: at, reason: goneFor({ ownToken, ...count }) });
       else {
         if (next.dueAt > at) ahead++;
         back.push({ row, dueAt: next.dueAt, at });
@@ -185,14 +238,29 @@ function fail(sql: Sql, { own }: Names, rows: readonly Row[]): void {
   );
 }
 
-/** How many of the latest attempts of runs ended with their process, since the last one that did not, or the re-run. */
-async function interruptionsOf(sql: Sql, { own }: Names, rows: readonly Row[]): Promise<Map<number, number>> {
-  const counted = await sql(
-    `SELECT runs.seq, (
-       SELECT count(*) FROM ${own}.attempts WHERE run = runs.seq AND number >= runs.steps_from AND number > coalesce(
-         (SELECT max(number) FROM ${own}.attempts WHERE run = runs.seq AND reason IS DISTINCT FROM $2), 0)) AS count
-     FROM ${own}.runs WHERE seq = ANY ($1::bigint[])`,
-    [rows.map(({ seq }) => seq), GONE],
+/**
+ * Those of these runs, of other processes, that were all that their process had in flight: it has no other one that runs,
+ * and none was ever taken from it. A process ends once, so that no clock is asked. One that hung before and went on counts
+ * as if others had been in flight.
+ */
+async function allThatEnded(sql: Sql, { own }: Names, rows: readonly Row[]): Promise<ReadonlySet<number>> {
+  const found = await sql(
+    `SELECT seq FROM ${own}.runs WHERE seq = ANY ($1::bigint[])
+     AND NOT EXISTS (SELECT 1 FROM ${own}.runs AS other
+       WHERE other.status = 'running' AND other.owner = runs.owner AND other.seq <> runs.seq)
+     AND NOT EXISTS (SELECT 1 FROM ${own}.attempts
+       WHERE outcome = 'interrupted' AND attempts.owner = runs.owner AND attempts.run <> runs.seq)`,
+    [rows.map(({ seq }) => seq)],
   );
-  return new Map(counted.map(({ seq, count }) => [seq as number, count as number]));
+  return new Set(found.map(({ seq }) => seq as number));
+}
+
+async function interruptionsOf(sql: Sql, { own }: Names, rows: readonly Row[]): Promise<Map<number, Interruptions>> {
+  const counted = await sql(
+    `SELECT seq, ${interruptions(`${own}.attempts`)} FROM ${own}.runs WHERE seq = ANY ($1::bigint[])`,
+    [rows.map(({ seq }) => seq)],
+  );
+  return new Map(
+    counted.map((row) => [row.seq as number, { inARow: row.in_a_row as number, alone: row.alone as number }]),
+  );
 }

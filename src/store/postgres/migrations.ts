@@ -16,6 +16,12 @@ export const MIGRATIONS: readonly Migration[] = [
   { worksSince: 1, sql: first },
   // Where in the workflow an attempt threw.
   { worksSince: 1, sql: ({ own }) => `ALTER TABLE ${own}.attempts ADD COLUMN stack text` },
+  // Which attempts a process took with it when it ended.
+  {
+    worksSince: 1,
+    sql: ({ own }) => `ALTER TABLE ${own}.attempts ADD COLUMN owner text;
+      CREATE INDEX interrupted ON ${own}.attempts (owner) WHERE outcome = 'interrupted';`,
+  },
 ];
 
 function first({ own }: Names): string {

@@ -117,15 +117,15 @@ async function end(sql: Sql, { own }: Names, items: readonly SettleItem[]): Prom
   );
 }
 
-type Noted = SettleItem["attempt"] & { readonly run: number };
+type Noted = SettleItem["attempt"] & { readonly run: number; readonly owner?: string };
 
 export function note(sql: Sql, { own }: Names, attempts: readonly Noted[]): void {
   if (attempts.length === 0) return;
   void sql(
     `INSERT INTO ${own}.attempts
-     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack
+     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack, owner
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
-       reason text, kind text, "githubRequestId" text, stack text) ON CONFLICT DO NOTHING`,
+       reason text, kind text, "githubRequestId" text, stack text, owner text) ON CONFLICT DO NOTHING`,
     [asJson(attempts)],
   );
 }

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import pg from "pg";
+import { until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { send } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+const postgres = postgresForTests();
+
+/** Really killed: no handler and no guard of the process sees it. */
+const KILLED = `const { execFileSync } = await import("node:child_process");
+  execFileSync("kill", ["-9", String(process.pid)]);
+  return {};`;
+
+/** What a file does that is small as text and large once it is read. */
+const OUT_OF_MEMORY = "const all = []; for (;;) all.push(Array.from({ length: 100_000 }, (_, at) => [at]));";
+
+async function scene(t: TestContext, body: string, settings: Record<string, string> = {}) {
+  const folder = workflowsFolder(t, {
+    "bomb.ts": httpWorkflow("bomb", body),
+    "fine.ts": httpWorkflow("fine", "return { fine: true };"),
+  });
+  const port = await fixedPort();
+  const url = `http://127.0.0.1:${port}`;
+  const facts = { port, dataDir: temporaryFolder(t), githubUrl: "http://127.0.0.1:9" };
+  const start = () => spawnService(t, { ...facts, settings: { WORKFLOWS_DIR: folder, ...settings } });
+  const post = (path: string, headers = {}) => send(url, { method: "POST", path, body: "{}", headers });
+  const runOf = async (workflow: string) => {
+    const { runs } = (await send(url, { path: `/api/runs?workflow=${workflow}` })).json;
+    return runs[0];
+  };
+  return { start, port, post, runOf };
+}
+
+type Scene = Awaited<ReturnType<typeof scene>>;
+
+/** Lets a run end the process twice, and sees that a third process lives and says why it does not try again. */
+async function endsTwice({ start, port, post, runOf }: Scene, died: () => Promise<void>): Promise<void> {
+  const first = start();
+  await listening(first, port);
+  // The process may end before its answer leaves.
+  await post("/bomb", { prefer: "respond-async" }).catch(() => {});
+  assert.notEqual(await first.ended, 0);
+  await died();
+
+  const second = start();
+  assert.notEqual(await second.ended, 0, "nobody knows yet: it is attempted again");
+  await died();
+
+  const third = start();
+  await listening(third, port);
+  const ended = () => until("the run has ended", async () => (await runOf("bomb")).status === "failure");
+  // A process that has just started takes no lease over for 5 s, and looks every 7 s.
+  await ended().catch(ended);
+  const run = await runOf("bomb");
+  assert.equal(run.attemptCount, 2);
+  assert.match(run.reason, /^The process ended 2 times while this run was all that it had in flight, so it is not att/);
+  assert.match(run.reason, /See in its log, or from its platform, what ended it .*re-run it\.$/);
+  assert.equal((await post("/fine")).status, 200);
+  third.stop();
+  assert.equal(await third.ended, 0);
+}
+
+describe("a run that ends the process", () => {
+  it("by a kill is not attempted again after the second time", async (t) => {
+    await endsTwice(await scene(t, KILLED), async () => {});
+  });
+
+  it("by all memory of a small heap is not attempted again after the second time", async (t) => {
+    await endsTwice(await scene(t, OUT_OF_MEMORY, { NODE_OPTIONS: "--max-old-space-size=48" }), async () => {});
+  });
+
+  it("is not attempted again by any replica after the second time", async (t) => {
+    const schema = postgres.schema();
+    const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
+    // The dead process's lease ends now and not in 21 s.
+    const leaseEnds = async () => {
+      const client = new pg.Client({ connectionString: postgres.url });
+      await client.connect();
+      await client.query(`UPDATE ${schema}.runs SET lease_until = 0 WHERE status = 'running'`);
+      await client.end();
+    };
+    await endsTwice(await scene(t, KILLED, settings), leaseEnds);
+  });
+});
