@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
-import { until } from "./support/clock.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
+import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { fixedPort, listening, spawnService } from "./support/process.ts";
 import { send } from "./support/service.ts";
+import { workerWith } from "./support/worker.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const postgres = postgresForTests();
@@ -84,5 +86,54 @@ describe("a run that ends the process", () => {
       await client.end();
     };
     await endsTwice(await scene(t, KILLED, settings), leaseEnds);
+  });
+});
+
+describe("a run that may have ended the process", () => {
+  it("is attempted with no other such run beside it, and for its first 3 s with no run at all", async (t) => {
+    const clock = movedClock();
+    const folder = temporaryFolder(t);
+    const lease = { now: clock.now(), leaseMs: 60_000, take: false };
+    for (const process of ["first", "second"]) {
+      const store = openSqliteStore(folder, clock);
+      for (const id of process === "first" ? ["one", "two"] : []) {
+        const event = { id, workflow: "steps", group: undefined, input: {}, ownToken: false };
+        await store.accept(event, { ...lease, owner: process });
+      }
+      assert.equal((await store.claim({ ...lease, owner: process, limit: 10 })).length, 2);
+      await store.close();
+    }
+
+    const begun: string[] = [];
+    const ends = new Map<string, () => void>();
+    const { accept } = workerWith(
+      t,
+      ({ runId }) => {
+        begun.push(runId);
+        return new Promise<unknown>((resolve) => ends.set(runId, () => resolve({})));
+      },
+      { clock, folder },
+    );
+    const turns = async () => {
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await turns();
+    assert.deepEqual(begun, [], "they wait for a second");
+    clock.move(1000);
+    await until("the first has begun", () => begun.length === 1);
+    await accept({}, "fresh");
+    await turns();
+    clock.move(2000);
+    await turns();
+    assert.deepEqual(begun, ["one"]);
+    clock.move(1000);
+    await until("the fresh one has begun", () => begun.length === 2);
+    clock.move(7000);
+    await turns();
+    assert.deepEqual(begun, ["one", "fresh"], "the other suspect waits for the end of the first");
+    ends.get("one")?.();
+    await until("the other suspect has begun", () => begun.length === 3);
+    assert.deepEqual(begun, ["one", "fresh", "two"]);
+    for (const end of ends.values()) end();
   });
 });

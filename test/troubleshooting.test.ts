@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { privateAuthority } from "../sandbox/certificates.ts";
 import type { TokenGrant } from "../sandbox/credentials.ts";
@@ -11,7 +12,9 @@ import type { Fault } from "../sandbox/faults.ts";
 import type { StandInGitHub } from "../sandbox/github.ts";
 import { readConfig } from "../src/config.ts";
 import { noAnswer } from "../src/github/failures.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
 import { movedClock } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { DEPLOYMENT, deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
@@ -421,7 +424,48 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   "A percent sign in DATABASE_URL": [refusedAtStart({ DATABASE_URL: "postgres://u:100%@db/x" })],
   "The file of a secret does not exist": [refusedAtStart({ GITHUB_TOKEN_FILE: TOKEN })],
+  "The run ended the process": [twiceAlone],
+  "The re-run is not needed": [olderRerun],
+  "The files of the database are gone": [
+    filesGone((file) => rmSync(file)),
+    filesGone((file) => {
+      copyFileSync(file, `${file}.copy`);
+      renameSync(`${file}.copy`, file);
+    }),
+  ],
 };
+
+async function twiceAlone(t: TestContext): Promise<string> {
+  const folder = temporaryFolder(t);
+  const clock = movedClock();
+  const lease = { owner: "one", now: clock.now(), leaseMs: 60_000, take: false };
+  for (let time = 0; time < 2; time++) {
+    const store = openSqliteStore(folder, clock);
+    if (time === 0) await store.accept({ id: "a", workflow: "w", group: undefined, input: {}, ownToken: false }, lease);
+    assert.equal((await store.claim({ ...lease, limit: 1 })).length, 1);
+    await store.close();
+  }
+  const store = openSqliteStore(folder, clock);
+  t.after(() => store.close());
+  return (await store.get("a"))?.run.reason ?? "";
+}
+
+async function olderRerun(t: TestContext): Promise<string> {
+  const { github, url } = await startService(t);
+  const older = (await notify(url, { application: "pr-1" })).headers["x-run-id"];
+  deploy(github, "pr-1", "abc");
+  await notify(url, { application: "pr-1" });
+  return (await send(url, { method: "POST", path: `/api/runs/${older}/rerun` })).json.detail;
+}
+
+function filesGone(remove: (file: string) => void): Case {
+  return async (t) => {
+    const folder = temporaryFolder(t);
+    const { url } = await startService(t, { settings: { DATA_DIR: folder } });
+    remove(join(folder, "gh-runner.sqlite"));
+    return (await send(url, { path: "/ready" })).json.detail;
+  };
+}
 
 describe("docs/troubleshooting.md", () => {
   it("lists what is tested here, and nothing else", () => {
