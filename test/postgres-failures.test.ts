@@ -199,11 +199,17 @@ describe("a service whose database", () => {
         .map(({ level }) => level);
     assert.deepEqual(said(), ["error"]);
     assert.match(JSON.stringify(service.log()), /No space left on device/);
+    const fullDisk = async () => {
+      const { text } = await send(service.url, { path: "/metrics" });
+      return /^gh_runner_store_unavailable\{reason="disk_full"\} (\d)$/m.exec(text)?.[1];
+    };
+    assert.equal(await fullDisk(), "1");
 
     rmSync(filler);
     deploy(service.github, "pr-1", "abc");
     assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
     assert.deepEqual(said(), ["error", "info"]);
+    assert.equal(await fullDisk(), "0");
     await ask(postgres.url, `ALTER TABLE ${schema}.runs SET TABLESPACE pg_default`);
     await ask(postgres.url, `DROP TABLESPACE ${schema}`);
   });
