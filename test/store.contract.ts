@@ -1041,6 +1041,36 @@ export function storeContract(
       }
     });
 
+    promise("is searched in any case, of every alphabet, and takes nothing for a pattern", async (store) => {
+      const groups = ["PR-ÜBER", "ΑΘΗΝΑ", "straße", "İzmir", "a.c[1]^$*+?(){}|\\/-#", "abc"];
+      for (const group of groups) await store.accept(event({ group }), lease());
+      const found = async (text: string) => (await store.list({ text }, { limit: 10 })).runs.map(({ group }) => group);
+      for (const [text, expected] of [
+        ["pr-über", ["PR-ÜBER"]],
+        ["Pr-ÜbEr", ["PR-ÜBER"]],
+        ["αθηνα", ["ΑΘΗΝΑ"]],
+        ["STRAßE", ["straße"]],
+        ["strasse", []],
+        ["İZMİR", []],
+        ["İZMIR", ["İzmir"]],
+        ["izmir", []],
+        ["A.C[1]^$*+?(){}|\\/-#", ["a.c[1]^$*+?(){}|\\/-#"]],
+        ["a.c", ["a.c[1]^$*+?(){}|\\/-#"]],
+        ["ABC", ["abc"]],
+      ] as const) {
+        assert.deepEqual(await found(text), expected, text);
+      }
+    });
+
+    promise("sums durations up by one that a run has taken: the lower of two is their median", async (store) => {
+      for (const ms of [10, 20]) {
+        await store.accept(event(), lease());
+        const claim = await claimOne(store);
+        await store.settle(claim, attemptOf(claim, "success", NOW + ms), SUCCESS);
+      }
+      assert.deepEqual((await store.overview.activity(NOW + 1000)).durations, { p50: 10, p95: 20, runs: 2 });
+    });
+
     promise("says that there is no next page when the last one is full", async (store) => {
       for (let at = 0; at < 3; at++) await store.accept(event(), lease());
       assert.equal((await store.list({}, { limit: 3 })).next, undefined);

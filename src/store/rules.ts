@@ -1,3 +1,4 @@
+import type { Activity } from "../model/overview.ts";
 import { LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
 import type { RerunRejected } from "../model/store.ts";
 import type { Row } from "./rows.ts";
@@ -59,4 +60,26 @@ export function heldByWrongClock(now: string): { where: string; dueAt: string } 
       AND (kind IS DISTINCT FROM 'limit' OR due_at > ${now} + ${LONGEST_LIMIT_MS})`,
     dueAt: `CASE WHEN kind = 'limit' THEN ${now} + ${LONGEST_LIMIT_MS} ELSE ${now} END`,
   };
+}
+
+/** The median and the 95th percentile of durations: each is one of them, the least that so large a share does not exceed. */
+export function durationsOf(ms: readonly number[]): Activity["durations"] {
+  const sorted = ms.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] as number;
+  return sorted.length > 0 ? { p50: at(0.5), p95: at(0.95), runs: sorted.length } : undefined;
+}
+
+/**
+ * A regular expression, for JavaScript (flag `u`) and PostgreSQL alike, that finds a text in any case. Neither database's
+ * lower() will do: SQLite's knows ASCII alone, and PostgreSQL's what the database's locale knows. A letter whose other
+ * case is two letters, such as ß, is found as it is.
+ */
+export function searchPattern(text: string): string {
+  return [...text]
+    .map((letter) => {
+      const cases = [...new Set([letter, letter.toLowerCase(), letter.toUpperCase()])];
+      const single = cases.filter((each) => [...each].length === 1);
+      return single.length > 1 ? `[${single.join("")}]` : letter.replace(/[\^$\\.*+?()[\]{}|/]/, "\\$&");
+    })
+    .join("");
 }

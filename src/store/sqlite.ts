@@ -19,7 +19,7 @@ import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts"
 import { heldByWrongClock, rerunProblem } from "./rules.ts";
 import { batchedWrites, isOutage } from "./sqlite/batch.ts";
 import { sqliteLimitLog } from "./sqlite/limit-log.ts";
-import { listRuns } from "./sqlite/list-runs.ts";
+import { addMatches, listRuns } from "./sqlite/list-runs.ts";
 import { cannot, openSqlite } from "./sqlite/open.ts";
 import { sqliteOverview } from "./sqlite/overview.ts";
 
@@ -35,6 +35,7 @@ export function openSqliteStore(
 ): RunStore {
   const { db, missing, warnings, close } = openSqlite(folder);
   for (const warning of warnings) warn(warning);
+  addMatches(db);
   const batched = batchedWrites(db, missing);
 
   /** Differs when somebody has set the clock. */

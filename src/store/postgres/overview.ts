@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Activity, MAX_REFUSED, type Overview, type RefusedEvent } from "../../model/overview.ts";
+import { durationsOf } from "../rules.ts";
 import { hourOf, refusedOf, refusedRow, startOfMonth } from "../sqlite/overview.ts";
 import type { Database } from "./connect.ts";
 import type { Names } from "./names.ts";
@@ -26,16 +27,12 @@ export function postgresOverview({ sql }: Database, { own }: Names, revision: ()
     ]);
 
   async function durations(now: number): Promise<Activity["durations"]> {
-    const row = await one(
-      `SELECT count(ms) AS runs, percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p50,
-         percentile_disc(0.95) WITHIN GROUP (ORDER BY ms) AS p95
-       FROM (SELECT ended_at - started_at AS ms, accepted_at, status FROM ${own}.runs ORDER BY seq DESC LIMIT $1) AS newest
+    const rows = await sql(
+      `SELECT ms FROM (SELECT ended_at - started_at AS ms, accepted_at, status FROM ${own}.runs ORDER BY seq DESC LIMIT $1) AS newest
        WHERE ms IS NOT NULL AND status <> 'superseded' AND accepted_at >= $2`,
       [MEASURED_RUNS, now - DAY_MS],
     );
-    return row && (row.runs as number) > 0
-      ? { p50: row.p50 as number, p95: row.p95 as number, runs: row.runs as number }
-      : undefined;
+    return durationsOf(rows.map(({ ms }) => ms as number));
   }
 
   async function limited(): Promise<Activity["limited"]> {

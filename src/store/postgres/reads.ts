@@ -1,5 +1,6 @@
 import { idsThatBegin, type RunDetail, type RunFilter, type RunPage, type RunStore } from "../../model/store.ts";
 import { attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf } from "../rows.ts";
+import { searchPattern } from "../rules.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
@@ -7,7 +8,7 @@ import type { Names } from "./names.ts";
 const LOOKED_THROUGH = 5000;
 
 const SEARCHED =
-  "lower(id::text || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
+  "(id::text || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -58,9 +59,9 @@ export async function listRuns(
   }
   const [most, part, found] = [1, 2, 3].map((nth) => `$${values.length + nth}`);
   const rows = await sql(
-    `SELECT * FROM (SELECT ${LISTED} ${source} ${most}) AS looked_through WHERE position(${part} in ${SEARCHED}) > 0
+    `SELECT * FROM (SELECT ${LISTED} ${source} ${most}) AS looked_through WHERE ${SEARCHED} ~ ${part}
      ORDER BY seq DESC LIMIT ${found}`,
-    [...values, LOOKED_THROUGH, text.toLowerCase(), limit + 1],
+    [...values, LOOKED_THROUGH, searchPattern(text), limit + 1],
   );
   if (rows.length > limit) return pageOf(rows, limit, undefined);
   const [end] = await sql(

@@ -1,12 +1,13 @@
-import type { SQLInputValue } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { RunStatus } from "../../model/run.ts";
 import { idsThatBegin, type RunFilter, type RunPage, type RunStore } from "../../model/store.ts";
 import { LISTED, listedRunOf, type Row } from "../rows.ts";
+import { searchPattern } from "../rules.ts";
 
 /** No index finds a part of a text, so that it is looked for in so many runs at once: about 10 ms of them. */
 const LOOKED_THROUGH = 5000;
 
-const SEARCHED = "lower(id || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
+const SEARCHED = "(id || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
 
 /** One page of runs, newest first. */
 export function listRuns(
@@ -39,10 +40,10 @@ export function listRuns(
     return pageOf(rows, limit, undefined);
   }
   const rows = all(
-    `SELECT * FROM (SELECT ${LISTED} ${source}) WHERE instr(${SEARCHED}, ?) > 0 ORDER BY seq DESC LIMIT ?`,
+    `SELECT * FROM (SELECT ${LISTED} ${source}) WHERE matches(?, ${SEARCHED}) ORDER BY seq DESC LIMIT ?`,
     ...values,
     LOOKED_THROUGH,
-    text.toLowerCase(),
+    searchPattern(text),
     limit + 1,
   );
   if (rows.length > limit) return pageOf(rows, limit, undefined);
@@ -65,3 +66,13 @@ function indexFor(status: RunStatus | undefined): string {
 /** How few runs end; see the indexes of the same names in migrations.ts. */
 const RARE_ENDS: readonly RunStatus[] = ["failure", "skipped", "superseded"];
 const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded')";
+
+/** Gives a database the function that the list finds texts with. */
+export function addMatches(db: DatabaseSync): void {
+  let known = { pattern: "", expression: /(?:)/u };
+  db.function("matches", { deterministic: true }, (pattern, text) => {
+    if (pattern !== known.pattern)
+      known = { pattern: pattern as string, expression: new RegExp(pattern as string, "u") };
+    return known.expression.test(text as string) ? 1 : 0;
+  });
+}

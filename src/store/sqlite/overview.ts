@@ -7,6 +7,7 @@ import {
   type RefusedEvents,
 } from "../../model/overview.ts";
 import { clean, type Row } from "../rows.ts";
+import { durationsOf } from "../rules.ts";
 import type { Write } from "./batch.ts";
 
 type Sql = {
@@ -43,9 +44,7 @@ export function sqliteOverview(
     const recent = rows.filter(
       (row) => row.ms !== null && row.status !== "superseded" && (row.accepted_at as number) >= now - DAY_MS,
     );
-    const sorted = recent.map((row) => row.ms as number).sort((a, b) => a - b);
-    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-    return sorted.length > 0 ? { p50: at(0.5), p95: at(0.95), runs: sorted.length } : undefined;
+    return durationsOf(recent.map((row) => row.ms as number));
   }
 
   function limited(): Activity["limited"] {
