@@ -88,7 +88,10 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     await page.goto(`${url}/runs/${failed}`);
     const why = page.getByRole("region", { name: "Why it failed" });
     assert.match((await why.textContent()) ?? "", /there is no configs\/pr\/light\/pr-none\/values\.yaml/);
-    assert.match((await why.textContent()) ?? "", /Check the application's name.*Fix the cause, then re-run it\./s);
+    assert.match(
+      (await why.textContent()) ?? "",
+      /Check the application's name.*It is not retried\. Fix this, then re-run it\./s,
+    );
     assert.equal(await page.getByText(/^Attempt \d$/).count(), 1);
 
     deploy(github, "pr-none", COMMIT);

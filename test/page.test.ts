@@ -525,7 +525,7 @@ describe("why nothing happened", () => {
     }
     const { text } = await get(url, "/");
     assert.match(text, /abc was dispatched for pr-1 by run [0-9a-f-]{36} within 600 s/);
-    assert.match(text, /A newer event took its place: <a href="\/runs\/[0-9a-f-]{36}">/);
+    assert.match(text, /A newer event replaced it: <a href="\/runs\/[0-9a-f-]{36}">/);
   });
 
   it("keeps a bounded list, and a bounded text of each", async (t) => {

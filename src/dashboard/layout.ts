@@ -37,7 +37,7 @@ ${revision !== undefined ? html`<script src="${asset("script.js")}" defer></scri
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top">
 <a class="brand" href="/">${raw(MARK)}<span>gh-runner</span></a>
-${current === undefined ? "" : html`<nav aria-label="Pages">${link("/", "runs", "Runs")}${link("/refused", "refused", "Refused")}</nav>`}
+${current === undefined ? "" : html`<nav aria-label="Pages">${link("/", "runs", "Runs")}${link("/refused", "refused", "Rejected")}</nav>`}
 <p class="live" id="live" role="status" hidden></p>
 ${signedIn ? html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>` : ""}
 </header>

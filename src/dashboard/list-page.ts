@@ -44,7 +44,7 @@ ${filters(facts)}
 <div id="list" data-live data-said="${said}">
 ${page.runs.length > 0 ? html`<ul class="runs">${page.runs.map((run) => row(run, facts))}</ul>` : nothing(facts)}
 ${paging(query, page)}
-${activity.refused > 0 ? html`<p class="note after">${activity.refused === 1 ? "1 request was" : `${activity.refused.toLocaleString("en")} requests were`} refused in the last 24 hours and started no run: <a href="/refused">see why</a>.</p>` : ""}
+${activity.refused > 0 ? html`<p class="note after">${activity.refused === 1 ? "1 request was" : `${activity.refused.toLocaleString("en")} requests were`} rejected in the last 24 hours and started no run: <a href="/refused">see why</a>.</p>` : ""}
 </div>
 </section>`,
   );
@@ -88,7 +88,7 @@ const MAX_REASON_CHARACTERS = 300;
 
 function whyOf(run: ListedRun, now: number) {
   if (run.status === "superseded") {
-    return html`<p class="why">A newer event took its place${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : ""}.</p>`;
+    return html`<p class="why">A newer event replaced it${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : ""}.</p>`;
   }
   if (run.reason === undefined || run.status === "success" || run.status === "running") return "";
   return html`<p class="why">${reasonText(cut(run.reason, MAX_REASON_CHARACTERS), { waits: run.status === "queued", now })}</p>`;

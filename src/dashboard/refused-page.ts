@@ -9,13 +9,13 @@ import { time } from "./times.ts";
 /** Requests that started no run, with the reason that their senders were told. */
 export function refusedPage(frame: Frame, refused: readonly RefusedEvents[], now: number) {
   return layout(
-    "Refused",
+    "Rejected",
     "refused",
     frame,
-    html`<h1>Refused requests</h1>
-<p class="lead">They started no run. The latest ${MAX_REFUSED} kinds are kept, each with how often it came. Events that became a run and were <a href="/?status=skipped">skipped</a> or <a href="/?status=superseded">superseded</a> are among the runs.</p>
-<div id="refused" data-live data-said="${refused[0] ? `Latest refused: ${visible(refused[0].reason)}` : "Nothing was refused"}">
-${refused.length > 0 ? html`<ul class="runs refusals">${refused.map((each) => row(each, now))}</ul>` : html`<div class="empty"><p><strong>Nothing was refused.</strong> Every request that came became a run.</p></div>`}
+    html`<h1>Rejected requests</h1>
+<p class="lead">They started no run. The latest ${MAX_REFUSED} kinds are kept, each with how often it was sent. Events that became a run and were <a href="/?status=skipped">skipped</a> or <a href="/?status=superseded">superseded</a> are among the runs.</p>
+<div id="refused" data-live data-said="${refused[0] ? `Latest rejected: ${visible(refused[0].reason)}` : "Nothing was rejected"}">
+${refused.length > 0 ? html`<ul class="runs refusals">${refused.map((each) => row(each, now))}</ul>` : html`<div class="empty"><p><strong>Nothing was rejected.</strong> Every request became a run.</p></div>`}
 </div>`,
   );
 }

@@ -37,7 +37,7 @@ ${verdict(run, now)}
 <section aria-labelledby="attempts"><h2 id="attempts">What happened</h2>
 ${timeLine(detail, now)}
 </section>
-${superseded.length > 0 ? html`<section aria-labelledby="superseded"><h2 id="superseded">Runs whose place it took</h2><ul class="plain">${superseded.map((id) => html`<li><a href="/runs/${id}"><code>${id}</code></a></li>`)}</ul></section>` : ""}
+${superseded.length > 0 ? html`<section aria-labelledby="superseded"><h2 id="superseded">Superseded runs</h2><ul class="plain">${superseded.map((id) => html`<li><a href="/runs/${id}"><code>${id}</code></a></li>`)}</ul></section>` : ""}
 <div class="pair">
 ${json("Input", run.input, run.id)}
 ${run.outputs === undefined ? "" : json("Outputs", run.outputs, run.id)}

@@ -23,12 +23,12 @@ export function strip(activity: Activity, accounts: readonly AccountState[], now
 <div class="card"><h2>Duration</h2>
 ${
   durations
-    ? html`<p class="figure">${durationText(durations.p50)}</p><p class="note">Half take less; p95 is <span class="whole">${durationText(durations.p95)}.</span> Of the last ${runs(durations.runs)}.</p>`
+    ? html`<p class="figure">${durationText(durations.p50)}</p><p class="note">p50; p95 is <span class="whole">${durationText(durations.p95)}.</span> Of the last ${runs(durations.runs)}.</p>`
     : html`<p class="figure none">–</p><p class="note">No run has ended in the last 24 hours.</p>`
 }</div>
 <div class="card"><h2>Waiting</h2>
 <p class="figure">${counted(queued)}</p>
-<p class="note">${nextDueAt === undefined ? "No run waits." : html`Next attempt ${nextDueAt <= now ? "now" : html`at ${time(nextDueAt, "clock", now)}`}.`} ${running > 0 ? `${runs(running)} under way.` : ""}</p></div>
+<p class="note">${nextDueAt === undefined ? "No run waits." : html`Next attempt ${nextDueAt <= now ? "now" : html`at ${time(nextDueAt, "clock", now)}`}.`} ${running > 0 ? `${runs(running)} running.` : ""}</p></div>
 <div class="card"><h2>GitHub’s quota</h2>${quotaOf(accounts, now)}${tokenEnd(accounts, now)}</div>
 <div class="card"><h2>Actions minutes saved</h2>
 <p class="figure">${counted(finished.thisMonth)}</p>
@@ -41,7 +41,8 @@ function quotaOf(accounts: readonly AccountState[], now: number) {
   const own = accounts.filter(({ account }) => !account.startsWith("token "));
   const known = own.flatMap(({ quota }) => (quota && quota.resetsAt > now ? [quota] : []));
   const [scarcest] = known.sort((a, b) => a.remaining / a.limit - b.remaining / b.limit);
-  if (!scarcest) return html`<p class="figure none">–</p><p class="note">GitHub has not told it within the hour.</p>`;
+  if (!scarcest)
+    return html`<p class="figure none">–</p><p class="note">Not known: GitHub has answered nothing in the last hour.</p>`;
   const { remaining, limit, resetsAt } = scarcest;
   return html`<p class="figure">${counted(remaining)}</p>
 <meter class="unseen" min="0" max="${limit}" low="${limit / 10}" value="${remaining}" aria-label="Requests left of GitHub’s quota">${remaining} of ${limit}</meter>
@@ -69,10 +70,10 @@ export function limitBanner({ limited }: Activity, accounts: readonly AccountSta
   if (until > 0) {
     const whom = own.length > 0 ? "us" : "the token of a caller";
     return html`<div class="banner limit"><p><strong>GitHub is limiting ${whom} until ${time(until, "clock", now)}.</strong>
-Nothing is lost: ${limited ? html`${runs(limited.runs)} ${limited.runs === 1 ? "waits" : "wait"} and ${limited.runs === 1 ? "goes" : "go"} on then` : "runs that need GitHub go on then"}.</p></div>`;
+Nothing is lost: ${limited ? html`${runs(limited.runs)} ${limited.runs === 1 ? "waits" : "wait"} and ${limited.runs === 1 ? "continues" : "continue"} then` : "runs that need GitHub continue then"}.</p></div>`;
   }
   if (!limited) return "";
   const when = limited.nextDueAt <= now ? "now" : html`at ${time(limited.nextDueAt, "clock", now)}`;
   return html`<div class="banner limit"><p><strong>${runs(limited.runs)} ${limited.runs === 1 ? "waits" : "wait"} for room in GitHub’s limits.</strong>
-The next goes on ${when}. Nothing is lost.</p></div>`;
+The next continues ${when}. Nothing is lost.</p></div>`;
 }

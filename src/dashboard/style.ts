@@ -196,6 +196,7 @@ pre { margin: 0; padding: 12px 14px; background: var(--card); border: 1px solid 
   .run .took { grid-column: 2; text-align: left; }
   .run .age { grid-column: 3; text-align: left; }
   .run .commit:empty, .run .took:empty { display: none; }
+  .run .took:empty + .age { grid-column: 2 / -1; }
   .run .took { padding: 0; } .run .age { padding: 0; }
   .search { flex-wrap: wrap; }
   .search .text { flex-basis: 220px; }

@@ -32,7 +32,7 @@ ${shown.map((attempt, at) => {
 })}
 ${
   isUnderWay
-    ? html`<li>${statusIcon("running")}<p class="head"><strong>Attempt ${run.attempts}</strong> is under way since ${time(run.startedAt ?? now, "full", now)}</p>
+    ? html`<li>${statusIcon("running")}<p class="head"><strong>Attempt ${run.attempts}</strong> running since ${time(run.startedAt ?? now, "full", now)}</p>
 ${stepList(
   steps.filter((step) => step.attempt === run.attempts),
   run.startedAt ?? now,

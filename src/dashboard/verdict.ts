@@ -15,14 +15,18 @@ export function verdict(run: Run, now: number) {
     case "superseded":
       return box(
         "skipped",
-        "Why it was not carried out",
-        html`<p>A newer event for the same group took its place${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">the run that did</a>` : ""}. Nothing to do: the newer one counts.</p>${told}`,
+        "Why it did not run",
+        html`<p>A newer event of the same group replaced it${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : ""}. You need to do nothing.</p>${told}`,
       );
     case "queued": {
       if (run.reason === undefined) return "";
       const when = run.dueAt === undefined || run.dueAt <= now ? "now" : html`at ${time(run.dueAt, "clock", now)}`;
       const title = run.kind === "limit" ? "Why it waits: a limit of GitHub" : "Why it waits";
-      return box("waiting", title, html`${told}<p class="next">It goes on by itself ${when}.</p>`);
+      return box(
+        "waiting",
+        title,
+        html`${told}<p class="next">${run.kind === "limit" ? "It continues" : "Next retry"} ${when}.</p>`,
+      );
     }
     default:
       return "";
@@ -35,8 +39,8 @@ function box(kind: string, title: string, text: unknown) {
 
 function remedyOf({ kind, ownToken }: Run): string {
   if (ownToken) {
-    return "It came with a token of its own, which is not stored, so it cannot be re-run: send the event again.";
+    return "The event brought a token, which is not stored, so you cannot re-run it. Send the event again.";
   }
-  if (kind === "permanent") return "It is not attempted again by itself. Fix the cause, then re-run it.";
-  return "It is no longer attempted by itself. Re-run it when the cause is gone.";
+  if (kind === "permanent") return "It is not retried. Fix this, then re-run it.";
+  return "It is no longer retried. Re-run it when the cause is gone.";
 }
