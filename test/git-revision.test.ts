@@ -16,6 +16,7 @@ describe("a tag that git can take for a revision is dispatched as it is", () => 
     "a@b",
     "renovate/@types-node",
     "a{b}",
+    "v1-\u2764\ufe0f",
   ];
   for (const tag of [HASH, HASH.slice(0, 7), "0012345", "1e10", "123e4567", "true", ...names]) {
     it(tag, () => assert.equal(revisionIn(tag, "the file"), tag));
@@ -43,6 +44,10 @@ describe("a tag that cannot be a revision is not dispatched, and the message sho
     [`abc\u200bdef`, `"abc\\u200bdef"`, /cannot be seen/],
     [`abc\u202edef`, `"abc\\u202edef"`, /cannot be seen/],
     [`abc\u{e0041}`, `"abc\\udb40\\udc41"`, /cannot be seen/],
+    [`abc\ufe0f`, `"abc\\ufe0f"`, /cannot be seen/],
+    [`abc\u3164`, `"abc\\u3164"`, /cannot be seen/],
+    [`abc\u2800`, `"abc\\u2800"`, /cannot be seen/],
+    [`abc\ue000`, `"abc\\ue000"`, /cannot be seen/],
     [`${HASH} `, `"${HASH} "`, /cannot be seen/],
     ["two words", `"two words"`, /cannot be a git revision/],
     ["a".repeat(256), "a text of 256 characters", /longer than the 255 bytes/],

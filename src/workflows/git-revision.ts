@@ -22,6 +22,12 @@ const MAX_REF_BYTES = 255;
 const WRITE_IT = "Write the commit hash itself.";
 const TOO_LONG = [undefined, `which is longer than the ${MAX_REF_BYTES} bytes of a git ref`, WRITE_IT] as const;
 
+/**
+ * What nobody sees: controls, formats, private characters, spaces other than the ordinary one, and what has no width or
+ * no ink, but for what styles an emoji.
+ */
+const UNSEEN = String.raw`(?! |(?<=\p{Extended_Pictographic})\ufe0f)[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]`;
+
 /** The rest follows https://git-scm.com/docs/git-check-ref-format, which also describes what git takes as a branch. */
 const PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
   [
@@ -41,7 +47,7 @@ const PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
   ],
   [
     // An ordinary space inside is named by the next rule.
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}|^ | $/u,
+    new RegExp(`${UNSEEN}|^ | $`, "u"),
     "with a character that cannot be seen",
     "Take it out of the file: no git revision has one.",
   ],
@@ -57,6 +63,6 @@ const MAX_SHOWN_CHARACTERS = 100;
 
 function quoted(text: string): string {
   if (text.length > MAX_SHOWN_CHARACTERS) return `a text of ${text.length} characters`;
-  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(text).replace(/(?! )[\p{Z}\p{C}]/gu, (found) => found.split("").map(escaped).join(""));
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(text).replace(new RegExp(UNSEEN, "gu"), (found) => found.split("").map(escaped).join(""));
 }
