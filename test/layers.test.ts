@@ -57,7 +57,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "http.ts": ["inbound", "dashboard", "model"],
   "server.ts": ["connections.ts", "inbound"],
   "log.ts": ["secrets.ts", "model"],
-  "rejected-requests.ts": ["model"],
   "repeated-records.ts": ["log.ts", "model"],
   "secrets.ts": ["spellings.ts"],
   "spellings.ts": [],

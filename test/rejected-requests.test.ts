@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { rejectedRequests } from "../src/inbound/rejected-requests.ts";
 import { MAX_REFUSED, type RefusedEvents } from "../src/model/overview.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
-import { rejectedRequests } from "../src/rejected-requests.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";

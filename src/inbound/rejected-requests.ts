@@ -1,5 +1,5 @@
-import type { Clock } from "./model/clock.ts";
-import { MAX_REFUSED, type RefusedEvent, type RefusedEvents } from "./model/overview.ts";
+import type { Clock } from "../model/clock.ts";
+import { MAX_REFUSED, type RefusedEvent, type RefusedEvents } from "../model/overview.ts";
 
 /** The store is written to this often at most, however many requests are rejected. */
 const WRITE_EVERY_MS = 1000;
