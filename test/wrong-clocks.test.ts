@@ -118,6 +118,22 @@ for (const [name, open] of [
   ["PostgreSQL", inPostgres],
 ] as const) {
   describe(`a clock that somebody sets, with ${name}`, () => {
+    it("by a year ahead deletes no history; that takes as long as RETAIN_DAYS says", async (t) => {
+      const machine = open(t);
+      const one = await working(t, machine, async () => "done");
+      const id = randomUUID();
+      await one.accept({}, id);
+      const isKept = async () => (await one.store.get(id)) !== undefined;
+      await until("it has ended", async () => (await one.store.get(id))?.run.status === "success");
+      one.clock.set(365 * DAY);
+      await machine.pass(3 * MINUTE);
+      assert.ok(await isKept());
+      one.clock.set(-365 * DAY);
+      one.clock.move(31 * DAY);
+      await machine.pass(3 * MINUTE);
+      await until("it is forgotten", async () => !(await isKept()));
+    });
+
     for (const by of [-10 * MINUTE, -DAY, 10 * MINUTE, 2 * DAY]) {
       const how = `by ${by / MINUTE} min in the middle of an attempt`;
 

@@ -82,6 +82,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   let idle = false;
   /** When a suspect was last claimed, by the monotonic clock. */
   let suspectAt = Number.NEGATIVE_INFINITY;
+  const began = { now: clock.now(), monotonic: clock.monotonic() };
   const health = storeHealth(needs);
   const stopping = orderlyStop();
   const leases = heldLeases({ store, clock, health });
@@ -194,7 +195,9 @@ export function startWorker(needs: WorkerNeeds): Worker {
   }
 
   async function forgetOldRuns(): Promise<void> {
-    const before = clock.now() - needs.retainDays * 86_400_000;
+    // Not by the clock alone: one that somebody sets a year ahead would delete the whole history.
+    const now = Math.min(clock.now(), began.now + clock.monotonic() - began.monotonic);
+    const before = now - needs.retainDays * 86_400_000;
     try {
       while ((await health.watch(store.forget(before, FORGET_AT_ONCE), "changes")) === FORGET_AT_ONCE);
     } catch (error) {
