@@ -430,7 +430,7 @@ export function configurationReference(): string {
     "",
     ...rowsOf(CLIENT_SETTINGS),
     "",
-    "Node's own variables apply as well. `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust besides",
+    "Node's own variables apply as well. `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust, in addition to",
     "those that Node brings with it. `NODE_USE_SYSTEM_CA=1` adds those of the machine: what is in `/etc/ssl/certs`, or what",
     "`SSL_CERT_FILE` and `SSL_CERT_DIR` name. Without it these two and the machine's certificates do not count.",
     "",

@@ -61,7 +61,11 @@ function repositoryCheck(config: Config): Check {
   const message = `events go to ${target}, values files come from ${deployment}`;
   const remedies = defaultRepositories(config);
   if (remedies.length === 0) return ok("repositories", message);
-  return warning("repositories", message, `${remedies.join("; ")}. Set it, even to that.`);
+  return warning(
+    "repositories",
+    message,
+    `${remedies.join("; ")}. Set ${remedies.length > 1 ? "both, even to these values" : "it, even to this value"}.`,
+  );
 }
 
 const STORE = ["DATA_DIR", "DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_SCHEMA"];

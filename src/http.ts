@@ -165,7 +165,7 @@ export function httpApp(needs: HttpNeeds): Hono {
       });
     }
     log.error({ path: c.req.path, err: error }, "request failed");
-    return problem(500, "The service met an error of its own; its log says which.");
+    return problem(500, "Internal error. The log of the service names it.");
   });
   return app;
 }

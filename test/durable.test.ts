@@ -212,7 +212,7 @@ describe("a run with a token of its own", () => {
     service.github.fault({ route: DISPATCH }, { kind: "status", status: 502 });
     const answer = await notify(service.url, { application: "pr-1", github_token: OWN });
     assert.equal(answer.status, 500);
-    assert.match(answer.json.detail, /502.*not tried again: .*token of its own.*Send it again/);
+    assert.match(answer.json.detail, /502.*not tried again: .*brought its token.*Send it again/);
     service.clock.move(24 * HOUR);
     assert.equal(attemptsIn(service).length, 1);
   });

@@ -398,7 +398,7 @@ describe("an export", () => {
       await fillWithAllKinds(store);
       const { code, stdout, stderr } = await command(["export"], place);
       assert.equal(code, 0, stderr);
-      assert.match(stderr, /A service uses this store and goes on.*To move, stop it first\./);
+      assert.match(stderr, /A service uses this store and continues.*To move, stop it first\./);
       assert.match(stdout, /"status":"running"/);
       await takeEverything(store);
     });

@@ -106,7 +106,7 @@ for (const [name, open] of [
       await until("it has ended", async () => (await worker.store.get(worker.run))?.run.status === "failure");
       const run = await outcome;
       assert.deepEqual([run?.status, run?.http, run?.kind], ["failure", 500, "permanent"]);
-      assert.match(run?.reason ?? "", /error of its own: TypeError: a mistake of ours\. .*re-run it/);
+      assert.match(run?.reason ?? "", /Internal error: TypeError: a mistake of ours\. .*re-run it/);
       const detail = await worker.store.get(worker.run);
       assert.deepEqual(
         detail?.attempts.map(({ number, outcome, reason }) => [number, outcome, reason]),

@@ -236,7 +236,7 @@ describe("a revision that was pushed a moment ago", () => {
     const { status, json } = await notify(url, { ...event, github_token: TOKEN });
     assert.equal(status, 404);
     assert.match(json.detail, /422 "No commit found for SHA: a1b2c3d4".*It comes from the request's field revision/);
-    assert.match(json.detail, /It is not tried again: the run came with a token of its own/);
+    assert.match(json.detail, /It is not tried again: the run brought its token/);
     assert.deepEqual(waits, [300, 1000]);
   });
 });

@@ -233,7 +233,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     assert.equal(running.headers["content-type"], "application/problem+json");
     assert.match(running.json.detail, /still running/);
     const ownToken = idOf(await notify(url, { application: "main", github_token: TOKEN }));
-    assert.match((await rerun(url, ownToken)).json.detail, /token of its own, which is not stored/);
+    assert.match((await rerun(url, ownToken)).json.detail, /brought its token, which is not stored/);
     assert.equal((await rerun(url, failure)).status, 202);
   });
 

@@ -181,7 +181,7 @@ describe("gh-runner runs rerun", () => {
     assert.match(stderr, /^1 run was refused, and is not re-run unless you act: REASON says how\.$/m);
     assert.match(stdout, new RegExp(`^${recent} +queued +environment-ready +pr-1$`, "m"));
     assert.match(stdout, new RegExp(`^${another} +queued +environment-ready +pr-3$`, "m"));
-    assert.match(stdout, new RegExp(`^${ownToken} +refused +environment-ready +pr-2 +The run came with a token`, "m"));
+    assert.match(stdout, new RegExp(`^${ownToken} +refused +environment-ready +pr-2 +The run brought its token`, "m"));
     assert.match(stdout, /^2 re-run, 0 not needed, 1 refused, 0 failed$/m);
     assert.ok(!stdout.includes(old));
     await until("both are dispatched", () => github.dispatches.length === 2);
@@ -195,7 +195,7 @@ describe("gh-runner runs rerun", () => {
       told.refused.map(({ id }: { id: string }) => id),
       [ownToken],
     );
-    assert.match(told.refused[0].reason, /token of its own/);
+    assert.match(told.refused[0].reason, /brought its token/);
   });
 
   it("--failed --since need not re-run what a newer run of its group does, and has nothing to complain about then", async (t) => {

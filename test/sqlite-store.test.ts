@@ -47,7 +47,7 @@ describe("the SQLite store, opened again after its process was gone", () => {
     t.after(() => store.close());
     const own = await store.get("b");
     assert.equal(own?.run.status, "failure");
-    assert.match(own?.run.reason ?? "", /token of its own.*send it again/);
+    assert.match(own?.run.reason ?? "", /brought its token.*send it again/);
     const claims = await store.claim({ ...LEASE, now: NOW + 5, limit: 10 });
     assert.deepEqual(
       claims.map(({ run, attempt }) => [run.id, attempt]),

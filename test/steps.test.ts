@@ -98,7 +98,7 @@ describe("a step", () => {
     });
     const [cyclic, twice] = ((await (await accept()).outcome)?.outputs ?? []) as string[];
     assert.match(cyclic ?? "", /Keeping the result of the step cycle failed: it cannot be kept as JSON.*circular/is);
-    assert.match(twice ?? "", /the step twice failed: this attempt has had a step of that name.*a name of its own/);
+    assert.match(twice ?? "", /the step twice failed: this attempt has had a step of that name.*another name/);
   });
 
   it("whose name has more than 200 characters fails the run for good, unless it is caught, and is not begun", async (t) => {

@@ -603,7 +603,7 @@ export function storeContract(
       assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
       const detail = await store.get(run);
       assert.equal(detail?.run.status, "failure");
-      assert.match(detail?.run.reason ?? "", /token of its own.*send it again/);
+      assert.match(detail?.run.reason ?? "", /brought its token.*send it again/);
       assert.equal(detail?.attempts[0]?.outcome, "interrupted");
       assert.equal(await store.settle(claim!, attemptOf(claim!), SUCCESS), undefined);
     });
@@ -964,7 +964,7 @@ export function storeContract(
     promise("is refused for a run whose token was not stored", async (store) => {
       const { run, claim } = await store.accept(event({ ownToken: true }), lease());
       await store.settle(claim!, attemptOf(claim!, "failure"), FAILURE);
-      assert.match(refusal(await store.rerun(run, NOW)), /token of its own.*send it again/);
+      assert.match(refusal(await store.rerun(run, NOW)), /brought its token.*send it again/);
     });
 
     promise("of a run that nobody knows is answered so", async (store) => {

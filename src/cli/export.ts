@@ -17,7 +17,7 @@ export async function exportRuns({ output }: { readonly output?: string }): Prom
   process.stderr.write(`${records} records exported${output === undefined ? "" : ` to ${output}`}.\n`);
   if (running) {
     process.stderr.write(
-      "A service uses this store and goes on: what it accepts from now on is not in the export. To move, stop it first.\n",
+      "A service uses this store and continues: what it accepts from now on is not in the export. To move, stop it first.\n",
     );
   }
 }

@@ -61,7 +61,7 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
         return c.html(messagePage(still, "The runs cannot be read", text, here), 503);
       }
       needs.failed(c.req.path, error);
-      const text = "The service met an error of its own; its log says which.";
+      const text = "Internal error. The log of the service names it.";
       return c.html(messagePage(still, "Something went wrong", text, here), 500);
     }
   };

@@ -172,7 +172,7 @@ function onlyIfChanged(
 
 /** The gate did not let it through: nothing was sent. */
 function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; why: string }): LimitReached {
-  const remedy = `Nothing to do: it goes on at ${new Date(notBefore).toISOString()}.`;
+  const remedy = `Nothing to do: it continues at ${new Date(notBefore).toISOString()}.`;
   return new LimitReached({ tried, happened: `it has to wait: ${why}`, remedy }, notBefore);
 }
 
@@ -181,7 +181,7 @@ function takenOver({ tried }: Attempted): TransientFailure {
   return new TransientFailure({
     tried,
     happened: "it was not sent: this process had given no sign of life for so long that another may have taken it over",
-    remedy: "Nothing to do: the run goes on there.",
+    remedy: "Nothing to do: the run continues there.",
   });
 }
 

@@ -16,7 +16,7 @@ export function authorize(tokens: readonly string[], failed: FailedAuthenticatio
     return problem(
       401,
       unresolved(header) ??
-        "Send one of the service's AUTH_TOKENS, or the token that this path has of its own, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
+        "Send one of the service's AUTH_TOKENS, or this path's token, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
       { "www-authenticate": 'Bearer realm="gh-runner", Basic realm="gh-runner"' },
     );
   };

@@ -19,7 +19,7 @@ type Received = {
 
 /**
  * Makes an event a run: resolves once it is stored. `outcome` resolves when the run has ended or an attempt has failed;
- * undefined when it still waits. The run goes on when the caller hangs up.
+ * undefined when it still waits. The run continues when the caller hangs up.
  */
 export type AcceptEvent = (
   event: Received,

@@ -63,7 +63,7 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
         operationId: name,
         tags: ["workflows"],
         summary: `Start a run of ${name}`,
-        description: "The event is stored before any answer. The run goes on when the caller hangs up.",
+        description: "The event is stored before any answer. The run continues when the caller hangs up.",
         parameters: [
           {
             name: "Prefer",

@@ -18,7 +18,7 @@ const runFields = {
   group: text("Concurrency group; runs of one group never overlap.").optional(),
   status: z.enum(RUN_STATUSES),
   ownToken: z.boolean().meta({
-    description: "It came with a GitHub token of its own, which is not stored: it is attempted once and not re-run.",
+    description: "It brought its GitHub token, which is not stored: it is attempted once and not re-run.",
   }),
   acceptedAt: time("When it was stored."),
   dueAt: time("While it is queued: when its next attempt is due.").optional(),

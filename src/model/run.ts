@@ -35,7 +35,7 @@ export type Run = {
   /** Concurrency group; runs without one never wait for each other. */
   readonly group: string | undefined;
   readonly input: Json;
-  /** It came with a GitHub token of its own, which is not stored: it is attempted once. */
+  /** It brought its GitHub token, which is not stored: it is attempted once. */
   readonly ownToken: boolean;
   readonly status: RunStatus;
   readonly acceptedAt: number;

@@ -86,7 +86,7 @@ export function isSuspect(attempts: string, upTo: "runs.attempts" | "runs.attemp
 
 /** Why a run ends with an attempt that nobody ended. */
 export function goneFor({ ownToken, inARow, alone }: { ownToken: boolean } & Interruptions): string {
-  if (ownToken) return `${GONE} It came with a token of its own, which is not stored: send it again.`;
+  if (ownToken) return `${GONE} It brought its token, which is not stored: send it again.`;
   const remedy =
     "See in its log, or from its platform, what ended it (out of memory: less to read, or a larger heap); when that is " +
     "fixed, re-run it.";

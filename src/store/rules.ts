@@ -32,7 +32,7 @@ export function rerunProblem(
   if (run.own_token === 1) {
     return {
       status: "rejected",
-      reason: "The run came with a token of its own, which is not stored: send it again.",
+      reason: "The run brought its token, which is not stored: send it again.",
     };
   }
   if (busy) {

@@ -172,7 +172,7 @@ function givenBack({ run, attempt: number }: Claim, startedAt: number, endedAt: 
     ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
     : { status: "queued", dueAt: endedAt, counts: false, reason, http: undefined, kind: undefined };
   const facts = { run: run.id, workflow: run.workflow, attempt: number, duration_ms: endedAt - startedAt };
-  log.info({ ...facts, outcome: attempt.outcome }, "the service is stopping: the run goes on after its next start");
+  log.info({ ...facts, outcome: attempt.outcome }, "the service is stopping: the run continues after its next start");
   return { attempt, settlement };
 }
 
@@ -258,7 +258,7 @@ function settlementOf(
     kind === "permanent"
       ? ""
       : run.ownToken
-        ? " It is not tried again: the run came with a token of its own, which is not stored. Send it again."
+        ? " It is not tried again: the run brought its token, which is not stored. Send it again."
         : once
           ? " It is not tried again: the workflow says `retry: false`."
           : outcome.attempts

@@ -133,7 +133,7 @@ function requireNew(begun: Set<string>, name: string): void {
     throw new PermanentFailure({
       tried: `beginning the step ${name}`,
       happened: "this attempt has had a step of that name",
-      remedy: "Give each step a name of its own; in a loop, put what it is about into the name.",
+      remedy: "Give each step another name; in a loop, put what differs into the name.",
     });
   }
   begun.add(name);

@@ -266,5 +266,5 @@ function endedAttempt(
 
 function ownError(error: unknown): string {
   const thrown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return `The service met an error of its own: ${thrown}. What the run had done by then is unknown: look, re-run it where that is right, and report the error with the service's log.`;
+  return `Internal error: ${thrown}. It is unknown what the run had done by then: look, re-run it if that is right, and report the error with the service's log.`;
 }

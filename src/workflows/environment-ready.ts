@@ -115,7 +115,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
       if (options.verifyCommit && !(await github.hasCommit(targetRepo, commitHash))) {
         throw new PermanentFailure({
           tried: `verifying the commit of ${application}`,
-          happened: `${targetRepo} has no commit ${shown(commitHash)}, which stands under ${tagKey} in ${where}`,
+          happened: `${targetRepo} has no commit ${shown(commitHash)}, the value of ${tagKey} in ${where}`,
           remedy:
             `Push that commit to ${targetRepo} or mend the file: a hash or a tag is looked for, and a branch is neither; ` +
             "VERIFY_COMMIT=false dispatches without looking.",

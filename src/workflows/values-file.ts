@@ -17,7 +17,7 @@ export function scalarAt(yaml: string, key: string, where: string): string {
   throw new PermanentFailure({
     tried,
     happened: problemWith(value),
-    remedy: `Write the commit hash as text under ${key}, or point TAG_KEY at where it stands.`,
+    remedy: `Write the commit hash as text under ${key}, or set TAG_KEY to the key that holds it.`,
   });
 }
 

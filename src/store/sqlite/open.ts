@@ -76,7 +76,7 @@ function lockFolder(folder: string): DatabaseSync {
 }
 
 function inUse(folder: string): Error {
-  return cannot(`use ${folder}: another process uses it`, "Stop that one, or set DATA_DIR to a folder of its own.");
+  return cannot(`use ${folder}: another process uses it`, "Stop that one, or set DATA_DIR to another folder.");
 }
 
 /**
