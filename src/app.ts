@@ -208,6 +208,7 @@ async function openApp(
       rerun: (id, options) => worker.rerun(id, { ...options, trace: tracing?.note() }),
     },
     checkReady: worker.check,
+    storeTrouble: worker.storeTrouble,
     metrics: metrics.expose,
     inbound: tracing?.inbound,
     publicUrl: config.publicUrl,

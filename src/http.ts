@@ -14,7 +14,7 @@ import { mountRunsApi, type RunHistory } from "./inbound/runs-api.ts";
 import type { Log } from "./log.ts";
 import type { Credential } from "./model/credential.ts";
 import type { RefusedEvent } from "./model/overview.ts";
-import { StoreUnavailable } from "./model/store.ts";
+import { type StoreTrouble, StoreUnavailable } from "./model/store.ts";
 import type { Workflow } from "./model/workflow.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -24,6 +24,8 @@ export type HttpNeeds = {
   readonly runs: RunHistory;
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
+  /** Why events cannot be stored, by the last that could not; undefined when they can. */
+  readonly storeTrouble: () => StoreTrouble | undefined;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
   /** Passed by every request before anything else. */
@@ -65,7 +67,7 @@ const neitherGuessedNorKept: MiddlewareHandler = async (c, next) => {
 
 /** Everything that the service answers over HTTP. */
 export function httpApp(needs: HttpNeeds): Hono {
-  const { workflows, accept, checkReady, authTokens, hasServiceToken, log, secrets } = needs;
+  const { workflows, accept, checkReady, storeTrouble, authTokens, hasServiceToken, log, secrets } = needs;
   const address = publicAddress(needs.publicUrl);
   const app = new Hono({ getPath: address.getPath });
   const pathOf = (c: Context) => secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
@@ -87,7 +89,9 @@ export function httpApp(needs: HttpNeeds): Hono {
     });
     try {
       await looking;
-      return c.json({ status: "ready" });
+      // On a full disk PostgreSQL takes what needs no new room, such as this look: other replicas are no better off.
+      const trouble = storeTrouble();
+      return c.json({ status: "ready", ...(trouble && { trouble }) });
     } catch (error) {
       return problem(503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
     }

@@ -204,12 +204,15 @@ describe("a service whose database", () => {
       return /^gh_runner_store_unavailable\{reason="disk_full"\} (\d)$/m.exec(text)?.[1];
     };
     assert.equal(await fullDisk(), "1");
+    const ready = async () => (await send(service.url, { path: "/ready" })).json;
+    assert.deepEqual(await ready(), { status: "ready", trouble: "disk_full" });
 
     rmSync(filler);
     deploy(service.github, "pr-1", "abc");
     assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
     assert.deepEqual(said(), ["error", "info"]);
     assert.equal(await fullDisk(), "0");
+    assert.deepEqual(await ready(), { status: "ready" });
     await ask(postgres.url, `ALTER TABLE ${schema}.runs SET TABLESPACE pg_default`);
     await ask(postgres.url, `DROP TABLESPACE ${schema}`);
   });

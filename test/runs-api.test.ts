@@ -318,6 +318,7 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     accept: never,
     runs: { list: never, get: never, rerun: never },
     checkReady: async () => {},
+    storeTrouble: () => undefined,
     metrics: never,
     authTokens: [],
     publicUrl: undefined,

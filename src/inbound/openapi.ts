@@ -1,5 +1,6 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import * as z from "zod";
+import { STORE_TROUBLES } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { problem } from "./problem.ts";
@@ -237,7 +238,7 @@ const outcomeSchema = z.union([
 ]);
 const acceptedSchema = z.object({ status: z.literal("queued"), run: z.string().meta({ description: "Its id." }) });
 const healthSchema = z.object({ status: z.literal("healthy") });
-const readySchema = z.object({ status: z.literal("ready") });
+const readySchema = z.object({ status: z.literal("ready"), trouble: z.enum(STORE_TROUBLES).optional() });
 
 /** Collects schemas under names; `components` turns them into JSON Schema all at once, so that they can share parts. */
 function schemas() {
