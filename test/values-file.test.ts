@@ -95,6 +95,13 @@ describe("the tag is text", () => {
     assert.throws(() => tag("../../base/values.yaml"), /it is a symbolic link to \.\.\/\.\.\/base\/values\.yaml/);
   });
 
+  it("follows merges however many stand behind each other", () => {
+    const chain = Array.from({ length: 20_000 }, (_, at) => `a${at + 1}: &a${at + 1} {<<: *a${at}}`);
+    const last = "global: {config: *a20000}";
+    assert.equal(tag(["a0: &a0 {DEPLOYMENT_TAG: abc}", ...chain, last].join("\n")), "abc");
+    assert.throws(() => tag(["a0: &a0 {x: abc}", ...chain, last].join("\n")), /the key is missing/);
+  });
+
   it("never reads inherited names", () => {
     for (const key of ["constructor.name", "__proto__.x", "toString"]) {
       assert.throws(() => scalarAt("a: b", key, "values.yaml"), /the key is missing/);

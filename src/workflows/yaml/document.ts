@@ -141,20 +141,24 @@ const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
  * The value of a key. A key of the mapping's own wins over merged ones, and what is merged first over what comes later.
  * @throws YamlError when the key stands there twice: nobody knows which one is meant.
  */
-export function valueAt(mapping: Mapping, name: string, seen = new Set<Mapping>()): Node | undefined {
-  if (seen.has(mapping)) return undefined;
-  seen.add(mapping);
-  const [found, again] = mapping.pairs.filter(([key]) => key.kind === "text" && key.text === name && !isMerge(key));
-  if (again) throw new YamlError(`mapping key "${name}" already defined`, (again[0] as Scalar).line);
-  if (found) return found[1];
-  for (const [key, value] of mapping.pairs) {
-    if (!isMerge(key)) continue;
-    for (const source of value.kind === "list" ? value.items : [value]) {
-      const merged = source.kind === "mapping" ? valueAt(source, name, seen) : undefined;
-      if (merged) return merged;
-    }
+export function valueAt(mapping: Mapping, name: string): Node | undefined {
+  const seen = new Set<Mapping>();
+  // A list, not the stack: a file may merge what merges another, and so on without end.
+  const left = [mapping];
+  for (let next = left.pop(); next; next = left.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    const [found, again] = next.pairs.filter(([key]) => key.kind === "text" && key.text === name && !isMerge(key));
+    if (again) throw new YamlError(`mapping key "${name}" already defined`, (again[0] as Scalar).line);
+    if (found) return found[1];
+    const merged = next.pairs.filter(([key]) => isMerge(key)).flatMap(([, value]) => mappingsIn(value));
+    for (const source of merged.reverse()) left.push(source);
   }
   return undefined;
+}
+
+function mappingsIn(value: Node): readonly Mapping[] {
+  return (value.kind === "list" ? value.items : [value]).filter((source) => source.kind === "mapping");
 }
 
 /** As YAML 1.1 has it: a plain `<<`, or one that is tagged so. */
