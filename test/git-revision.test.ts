@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { revisionIn } from "../src/workflows/git-revision.ts";
 import { deploy, notify, startService } from "./support/service.ts";
 
@@ -17,6 +18,8 @@ describe("a tag that git can take for a revision is dispatched as it is", () => 
     "renovate/@types-node",
     "a{b}",
     "v1-\u2764\ufe0f",
+    "feature/👩\u200d💻",
+    "نمی\u200cخواهم",
   ];
   for (const tag of [HASH, HASH.slice(0, 7), "0012345", "1e10", "123e4567", "true", ...names]) {
     it(tag, () => assert.equal(revisionIn(tag, "the file"), tag));
@@ -43,6 +46,10 @@ describe("a tag that cannot be a revision is not dispatched, and the message sho
     [`\ufeff${HASH}`, `"\\ufeff${HASH}"`, /cannot be seen/],
     [`abc\u200bdef`, `"abc\\u200bdef"`, /cannot be seen/],
     [`abc\u202edef`, `"abc\\u202edef"`, /cannot be seen/],
+    [`abc\u200d`, `"abc\\u200d"`, /cannot be seen/],
+    [`a\u200db`, `"a\\u200db"`, /cannot be seen/],
+    [`é\u200d`, `"é\\u200d"`, /cannot be seen/],
+    [`é\u200d\u200dé`, `"é\\u200d\\u200dé"`, /cannot be seen/],
     [`abc\u{e0041}`, `"abc\\udb40\\udc41"`, /cannot be seen/],
     [`abc\ufe0f`, `"abc\\ufe0f"`, /cannot be seen/],
     [`abc\u3164`, `"abc\\u3164"`, /cannot be seen/],
@@ -72,6 +79,23 @@ describe("a tag that cannot be a revision is not dispatched, and the message sho
       assert.throws(() => execFileSync("git", ["check-ref-format", "--branch", name], { stdio: "ignore" }), name);
       assert.throws(() => revisionIn(name, "the file"), { name: "PermanentFailure" }, name);
     }
+  });
+
+  it("no more than git refuses, and no less, of names made of what names and mistakes are made of", () => {
+    const parts = [..."aé😀/.-_@{}#$()!%&'+=,;|~^:?*[\\ ", "..", "@{", ".lock", "release", "1.2", "//"];
+    const isOther = (name: string) => /\$[{(]|^\$|\{\{|@\{-/.test(name);
+    const names = fc.array(fc.constantFrom(...parts), { minLength: 1, maxLength: 6 }).map((all) => all.join(""));
+    fc.assert(
+      fc.property(
+        names.filter((name) => !isOther(name)),
+        (name) => {
+          const { status } = spawnSync("git", ["check-ref-format", "--branch", name]);
+          if (status === 0) assert.equal(revisionIn(name, "the file"), name);
+          else assert.throws(() => revisionIn(name, "the file"), { name: "PermanentFailure" });
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it("through the service: 500, and nothing is sent", async (t) => {

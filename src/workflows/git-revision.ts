@@ -24,9 +24,10 @@ const TOO_LONG = [undefined, `which is longer than the ${MAX_REF_BYTES} bytes of
 
 /**
  * What nobody sees: controls, formats, private characters, spaces other than the ordinary one, and what has no width or
- * no ink, but for what styles an emoji.
+ * no ink. But for what styles an emoji, and joiners inside what is not ASCII: emoji, Persian and Hindi are written with them.
  */
-const UNSEEN = String.raw`(?! |(?<=\p{Extended_Pictographic})\ufe0f)[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]`;
+const SEEN = String.raw` |(?<=\p{Extended_Pictographic})\ufe0f|(?<=[^\0-\x7f\u200d])[\u200c\u200d](?=[^\0-\x7f\u200d])`;
+const UNSEEN = String.raw`(?!${SEEN})[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]`;
 
 /** The rest follows https://git-scm.com/docs/git-check-ref-format, which also describes what git takes as a branch. */
 const PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
