@@ -206,12 +206,20 @@ describe("gh-runner init", () => {
     assert.match(output, /pass 2/);
   });
 
-  it("takes no name that a built-in workflow has", async (t) => {
+  it("takes no name with which the service would not start", async (t) => {
     const folder = join(temporaryFolder(t), "workflows");
-    const { code, stderr } = await command(["init", "environment-ready"], { WORKFLOWS_DIR: folder });
-    assert.equal(code, 1);
-    assert.match(stderr, /^environment-ready is built in: choose another name\./);
-    assert.equal(existsSync(folder), false);
+    for (const [name, why] of [
+      ["environment-ready", /^Nothing was written: .*environment-ready is taken by built in: choose another name\./],
+      ["dispatch", /^Nothing was written: .*the path \/dispatch is taken by built in: choose another name\./],
+      ["health", /^Nothing was written: .*\/health is the service's own: choose another name\./],
+      ["a".repeat(101), /^Nothing was written: name: expected letters/],
+      ["Mine", /use lower-case letters/],
+    ] as const) {
+      const { code, stderr } = await command(["init", name], { WORKFLOWS_DIR: folder });
+      assert.equal(code, 1, name);
+      assert.match(stderr, why);
+      assert.equal(existsSync(folder), false);
+    }
   });
 
   it("overwrites nothing", async (t) => {

@@ -1,8 +1,9 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { workflowsOf } from "../app.ts";
-import { readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config.ts";
 import { makeFolder } from "../make-folder.ts";
+import type { Workflow } from "../model/workflow.ts";
 import { CommandError } from "./command-error.ts";
 import { nearestPackage, nextCommands } from "./next-commands.ts";
 
@@ -11,11 +12,12 @@ import { nearestPackage, nextCommands } from "./next-commands.ts";
  */
 export async function init(name = "announce-preview"): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
-    throw new CommandError(`${JSON.stringify(name)} is no name for a workflow: use letters, digits and dashes.`);
+    throw new CommandError(
+      `${JSON.stringify(name)} is no name for a workflow: use lower-case letters, digits and dashes.`,
+    );
   }
   const config = readConfig();
-  const { fileOf } = await workflowsOf({ ...config, workflowsDir: undefined }, { onClose: () => {} });
-  if (fileOf.has(name)) throw new CommandError(`${name} is built in: choose another name.`);
+  await requireUsable(name, config);
   const folder = config.workflowsDir ?? "workflows";
   // Where a package.json says that its files are CommonJS, Node alone would take the test for that.
   const isCommonJs = nearestPackage(resolve(folder))?.manifest.type === "commonjs";
@@ -47,6 +49,18 @@ export async function init(name = "announce-preview"): Promise<void> {
     `  curl -d '${EXAMPLE}'${caller} localhost:${config.port}/${name}`,
   ];
   process.stdout.write(`\n${lines.join("\n")}\n`);
+}
+
+/** Some names are taken, and some are paths of the service: with a workflow of that name it would not start. */
+async function requireUsable(name: string, config: Config): Promise<void> {
+  const body = { safeParse: () => ({ success: true as const, data: undefined }) };
+  const workflow: Workflow = { name, on: { http: { path: `/${name}`, body } }, run: async () => {} };
+  try {
+    await workflowsOf({ ...config, workflowsDir: undefined }, { onClose: () => {}, more: [{ workflow, file: name }] });
+  } catch (error) {
+    const problem = /\n.*?: (.*)/.exec((error as Error).message)?.[1];
+    throw new CommandError(`Nothing was written: ${problem ?? (error as Error).message} name.`, { cause: error });
+  }
 }
 
 const EXAMPLE = '{"application":"pr-1234"}';
