@@ -116,7 +116,9 @@ export function headerList(text: string): Readonly<Record<string, string>> {
 export function databaseUrl(text: string): string | undefined {
   if (text === "") return undefined;
   const url = URL.parse(text);
-  if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.hash) {
+  // A slash or a question mark in a password ends the host there: an @ behind it shows that more was meant.
+  const isCut = url !== null && (url.pathname || url.search).includes("@");
+  if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.hash || isCut) {
     throw new Error(
       "expected an address such as postgres://USER:PASSWORD@HOST:5432/DATABASE, user and password percent-encoded",
     );

@@ -291,7 +291,13 @@ describe("settings", () => {
         /\n {2}DATABASE_URL: user, password and database must be percent-encoded: write a percent sign as %25$/,
       );
     }
-    assert.throws(() => readConfig({ DATABASE_URL: "postgres://u:1#2@db/x" }), /user and password percent-encoded$/);
+    for (const password of ["1#2", "1/2", "1?2", "12/34", "/2", "a@b/c", "a/b@c", "a b/"]) {
+      const url = `postgres://u:${password}@db/x`;
+      assert.throws(() => readConfig({ DATABASE_URL: url }), /user and password percent-encoded$/, url);
+    }
+    for (const url of ["postgres://u:a@b@db/x", "postgres://db/x?user=me@server", "postgres://u:1%2F2%40@db/x"]) {
+      assert.equal(readConfig({ DATABASE_URL: url }).databaseUrl, url);
+    }
     assert.equal(readConfig({ DATABASE_URL: "postgres://u:100%25@db/x" }).databaseUrl, "postgres://u:100%25@db/x");
   });
 
