@@ -129,6 +129,16 @@ describe("an answer of", () => {
   }
 });
 
+it("204 to an event is one, whatever type a proxy has added", async (t) => {
+  const { github, url } = await startService(t);
+  deploy(github, "pr-1", HASH);
+  github.fault(
+    { route: "POST /repos/{owner}/{repo}/dispatches" },
+    { kind: "status", status: 204, headers: { "content-type": "text/html" } },
+  );
+  assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+});
+
 describe("over HTTP/2, an answer without a length", () => {
   /** A GitHub that answers every request with a file, in frames of its own; `reset` ends their streams with that code. */
   async function overHttp2(t: TestContext, text: string, reset?: number) {

@@ -108,9 +108,9 @@ function ssoUrl(headers: Answer["headers"]): string {
   return /url=(\S+)/.exec(String(headers["x-github-sso"]))?.[1] ?? "see the token's settings on GitHub";
 }
 
-/** A page for people, which GitHub's API never answers with. */
-export function isPage({ headers }: Answer): boolean {
-  return /^text\/html\b/i.test(headers["content-type"] ?? "");
+/** A page for people, which GitHub's API never answers with. With 204 there is none, whatever a proxy has added. */
+export function isPage({ status, headers }: Answer): boolean {
+  return status !== 204 && /^text\/html\b/i.test(headers["content-type"] ?? "");
 }
 
 /** A body that cannot be read: compressed, although nobody asked for that. */
