@@ -33,7 +33,7 @@ function dispatch(n: number): Promise<number> {
 }
 
 /** Connects, writes without a pause until the connection is closed, and connects again. */
-async function writer(text: string, reads: boolean): Promise<void> {
+async function writer(text: string, reads: boolean, first = ""): Promise<void> {
   const much = Buffer.from(text.repeat(Math.ceil(16_384 / text.length)));
   while (!done) {
     const socket = connect(Number(port), hostname);
@@ -42,6 +42,7 @@ async function writer(text: string, reads: boolean): Promise<void> {
     else socket.pause();
     const closed = new Promise((resolve) => socket.on("close", resolve));
     await Promise.race([once(socket, "connect").catch(() => {}), closed]);
+    socket.write(first);
     while (!done && !socket.destroyed) {
       if (!socket.write(much)) await Promise.race([once(socket, "drain").catch(() => {}), closed, ended]);
     }
@@ -54,6 +55,8 @@ let ended = Promise.resolve();
 
 const times = (count: number, each: () => Promise<void>) => Array.from({ length: count }, each);
 const GET = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+const CHUNKED = "POST /dispatch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+const CHUNKS = "1\r\nx\r\n";
 const LIST = `GET /api/runs?limit=100 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${CALLER}\r\n\r\n`;
 const again = (path: string) => async () => {
   while (!done) await post(path, '{"application":"pr-1"}');
@@ -62,6 +65,7 @@ const BESIDE: Readonly<Record<string, () => Promise<void>[]>> = {
   "nothing else": () => [],
   "5 clients that write GET /x without a pause": () => times(5, () => writer(GET, true)),
   "50 of them": () => times(50, () => writer(GET, true)),
+  "50 clients that send bodies in chunks of one byte": () => times(50, () => writer(CHUNKS, true, CHUNKED)),
   "20 clients that never read GET /api/runs": () => times(20, () => writer(LIST, false)),
   "100 clients that post elsewhere (404)": () => times(100, again("/nothing")),
   "100 clients that post without a token (401)": () => times(100, again("/dispatch")),

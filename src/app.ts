@@ -320,6 +320,7 @@ const LAST_PART = 0.2;
 const CLOSED = {
   pipelining: "a client sent requests without waiting for answers, and its connection was closed",
   unread: "a client did not read its answer, and its connection was closed",
+  bodies: "more bodies were on their way than are read in turns, and a connection was closed",
 } as const;
 
 /** Variables that hold a token for certain. Those in `env` may hold anything, such as the name of a repository. */

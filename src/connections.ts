@@ -10,8 +10,11 @@ export type ConnectionLimits = {
   readonly maxIdle: number;
 };
 
-/** Why a connection was closed: it sent much ahead, it did not read its answer, or it was one idle connection too many. */
-export type Closed = "pipelining" | "unread" | "idle";
+/**
+ * Why a connection was closed: it sent much ahead, it did not read its answer, or it was one too many that was idle or
+ * waited for its body to be read.
+ */
+export type Closed = "pipelining" | "unread" | "idle" | "bodies";
 
 /**
  * What a client may send before its last request is answered. Node would parse and answer all of it at once: five
@@ -22,6 +25,22 @@ const MAX_AHEAD_BYTES = 16_384;
 
 /** A connection on which so many requests came before the answer to the last one is closed. */
 const MAX_PIPELINED = 100;
+
+/**
+ * So much of each body is parsed as it comes. Beyond it, all bodies together have one slice parsed per turn of the event
+ * loop: a chunk of one byte costs as much as one of 64 KiB, and 50 clients that sent such chunks kept an honest dispatch
+ * waiting for 4.5 s (bench/flood.ts). A notification has a tenth of it.
+ */
+const PROMPT_BYTES = 2048;
+
+/** 8 KiB of chunks of one byte take 2 ms. */
+const SLICE_BYTES = 8192;
+
+/** Where the length is declared, the time does not depend on the size. */
+const DECLARED_SLICE_BYTES = 65_536;
+
+/** Each that waits for a turn holds up to 128 KiB, which is not in the heap. */
+const MAX_WAITING = 150;
 
 const LOOK_EVERY_MS = 1000;
 
@@ -37,6 +56,8 @@ type Connection = {
   unreadSince: number | undefined;
   /** What of the body is still to come, if its length was declared. */
   bodyLeft: number;
+  /** So much of the body may be parsed now. */
+  bodyRoom: number;
   /** The last bytes that were parsed of headers: their end may come in two pieces. */
   tail: Buffer;
   ahead: Buffer;
@@ -58,6 +79,9 @@ export function boundConnections(
   /** Longest idle first. */
   const idle = new Set<Connection>();
   const unread = new Set<Connection>();
+  /** Those whose bodies wait for a turn. They are not read meanwhile. */
+  const waiting = new Set<Connection>();
+  let isTurnNext = false;
 
   server.on("connection", (socket: Socket) => {
     const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
@@ -70,6 +94,7 @@ export function boundConnections(
       answer: undefined,
       unreadSince: undefined,
       bodyLeft: 0,
+      bodyRoom: 0,
       tail: NOTHING,
       ahead: NOTHING,
       early: false,
@@ -86,6 +111,7 @@ export function boundConnections(
       connections.delete(socket);
       idle.delete(connection);
       unread.delete(connection);
+      waiting.delete(connection);
       connection.ahead = NOTHING;
     });
   });
@@ -97,6 +123,7 @@ export function boundConnections(
     connection.answer = answer;
     connection.unreadSince = undefined;
     connection.bodyLeft = Number(request.headers["content-length"] ?? 0);
+    connection.bodyRoom = PROMPT_BYTES;
     if (connection.early && ++connection.pipelined > MAX_PIPELINED) close(connection, "pipelining");
     answer.once("prefinish", () => void setImmediate(lookWhetherRead, connection, answer));
     answer.once("close", () => {
@@ -114,14 +141,45 @@ export function boundConnections(
   function take(connection: Connection, bytes: Buffer): void {
     const { socket } = connection;
     let at = 0;
-    while (at < bytes.length && !isBusy(connection)) {
-      const end = endOfPiece(connection, bytes, at);
+    if (isBlank(bytes) && !isInBody(connection)) close(connection, "pipelining");
+    while (at < bytes.length && !isBusy(connection) && !isOutOfTurn(connection)) {
+      const inBody = isInBody(connection);
+      const end = endOfPiece(connection, inBody ? bytes.subarray(0, at + connection.bodyRoom) : bytes, at);
+      if (inBody) connection.bodyRoom -= end - at;
       connection.parse(bytes.subarray(at, end));
       at = end;
     }
     // A copy: the piece would keep alive all that it was cut from.
     connection.ahead = at < bytes.length && !socket.destroyed ? Buffer.from(bytes.subarray(at)) : NOTHING;
-    if (connection.ahead.length > MAX_AHEAD_BYTES && !socket.isPaused()) close(connection, "pipelining");
+    if (connection.ahead.length > 0 && isOutOfTurn(connection)) awaitTurn(connection);
+    else if (connection.ahead.length > MAX_AHEAD_BYTES && !socket.isPaused()) close(connection, "pipelining");
+  }
+
+  function awaitTurn(connection: Connection): void {
+    connection.socket.pause();
+    waiting.add(connection);
+    if (waiting.size > MAX_WAITING) closeOneOf(waiting, "bodies");
+    nextTurn();
+  }
+
+  function nextTurn(): void {
+    if (isTurnNext || waiting.size === 0) return;
+    isTurnNext = true;
+    setImmediate(giveTurn);
+  }
+
+  /** To the one that has waited longest. */
+  function giveTurn(): void {
+    isTurnNext = false;
+    const [connection] = waiting;
+    if (!connection) return;
+    waiting.delete(connection);
+    connection.bodyRoom = connection.bodyLeft > 0 ? DECLARED_SLICE_BYTES : SLICE_BYTES;
+    connection.socket.resume();
+    take(connection, connection.ahead);
+    // What is left of a turn is not kept: those of many would be one long turn.
+    connection.bodyRoom = 0;
+    nextTurn();
   }
 
   function takeAhead(connection: Connection): void {
@@ -133,11 +191,14 @@ export function boundConnections(
 
   function becomeIdle(connection: Connection): void {
     idle.add(connection);
-    if (idle.size <= limits.maxIdle) return;
-    // Of the address that has most of them: one client's idle connections must not end those of a proxy.
-    const byAddress = [...Map.groupBy(idle, ({ address }) => address).values()];
-    const [longest] = byAddress.reduce((most, each) => (each.length > most.length ? each : most), []);
-    if (longest) close(longest, "idle");
+    if (idle.size > limits.maxIdle) closeOneOf(idle, "idle");
+  }
+
+  /** The first of the address that has most of them: one client's connections must not end those of a proxy. */
+  function closeOneOf(some: ReadonlySet<Connection>, why: Closed): void {
+    const byAddress = [...Map.groupBy(some, ({ address }) => address).values()];
+    const [first] = byAddress.reduce((most, each) => (each.length > most.length ? each : most), []);
+    if (first) close(first, why);
   }
 
   function lookWhetherRead(connection: Connection, answer: ServerResponse): void {
@@ -164,6 +225,7 @@ export function boundConnections(
   function close(connection: Connection, why: Closed): void {
     unread.delete(connection);
     idle.delete(connection);
+    waiting.delete(connection);
     connection.socket.destroy();
     onClosed(why, connection.address);
   }
@@ -181,6 +243,20 @@ function isBusy({ socket, request, answer }: Connection): boolean {
   return socket.destroyed || socket.isPaused() || (answer !== undefined && request?.complete === true);
 }
 
+/** Much more than the few line breaks that may stand before a request. */
+function isBlank(bytes: Buffer): boolean {
+  return bytes.length > MAX_PIPELINED && bytes.every((byte) => byte === CR || byte === LF);
+}
+
+function isInBody({ request }: Connection): boolean {
+  return request?.complete === false;
+}
+
+/** Whether it must wait until it may have more of its body parsed. */
+function isOutOfTurn(connection: Connection): boolean {
+  return isInBody(connection) && connection.bodyRoom <= 0;
+}
+
 /** Where the headers, or the body, end that are read now; the end of the bytes if that is not among them. */
 function endOfPiece(connection: Connection, bytes: Buffer, at: number): number {
   if (connection.bodyLeft > 0) {
@@ -191,10 +267,11 @@ function endOfPiece(connection: Connection, bytes: Buffer, at: number): number {
   const { tail } = connection;
   const across = tail.length > 0 ? Buffer.concat([tail, bytes.subarray(at, at + 3)]).indexOf(END_OF_HEADERS) : -1;
   let from = at;
-  // Line breaks before a request count for nothing: a flood of them is parsed in one piece.
+  // Line breaks before a request count for nothing.
   if (tail.length === 0) while (bytes[from] === CR || bytes[from] === LF) from++;
+  // Where it began in the last piece, this is before the first byte.
   const found = across >= 0 ? at + across - tail.length : bytes.indexOf(END_OF_HEADERS, from);
-  if (found >= 0) {
+  if (across >= 0 || found >= 0) {
     connection.tail = NOTHING;
     return found + END_OF_HEADERS.length;
   }

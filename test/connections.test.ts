@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { Agent, request } from "node:http";
-import { connect, type Socket } from "node:net";
+import { Agent, createServer, request } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
 import * as z from "zod";
+import { boundConnections } from "../src/connections.ts";
 import { defineWorkflow } from "../src/index.ts";
 import type { Workflow } from "../src/model/workflow.ts";
-import type { ServerLimits } from "../src/server.ts";
+import { SERVER_LIMITS, type ServerLimits } from "../src/server.ts";
 import { until } from "./support/clock.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 
@@ -78,6 +79,25 @@ describe("clients without a token that write requests without a pause", () => {
     await end;
   });
 
+  for (const cut of [1, 2, 3]) {
+    it(`are closed, though the end of the first headers comes in two pieces: ${cut} bytes later`, async (t) => {
+      const { url } = await startService(t);
+      const socket = await open(t, url);
+      socket.setNoDelay(true);
+      const end = closed(socket);
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.write(GET.slice(0, -cut));
+      // Answered later than it was sent, so the piece has come.
+      assert.equal((await send(url, { path: "/health" })).status, 200);
+      socket.write(GET.slice(-cut) + GET.repeat(2000));
+      await end;
+      assert.ok(text.split("HTTP/1.1 404").length <= 2, text.slice(0, 300));
+    });
+  }
+
   for (const [what, text] of [
     ["line breaks alone", "\r\n"],
     ["line breaks between requests", `\r\n\r\n\r\n${GET}`],
@@ -94,7 +114,6 @@ describe("clients without a token that write requests without a pause", () => {
         await writeOn(socket, text ?? "");
       });
       assert.equal((await notify(url, { application: "main" })).status, 200);
-      if (what === "line breaks alone") for (const socket of attackers) socket.destroy();
       await Promise.all(ends);
     });
   }
@@ -141,6 +160,56 @@ describe("requests that are sent ahead, few at a time", () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+describe("a request for another protocol, which the service does not speak", () => {
+  const UPGRADE = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+
+  it("is answered like all others, and so is what was sent behind it, wherever they are cut", async (t) => {
+    const { url } = await startService(t);
+    for (let cut = 0; cut < UPGRADE.length; cut++) {
+      const socket = await open(t, url);
+      socket.setNoDelay(true);
+      const answers = statuses(socket, 2);
+      await new Promise((resolve) => socket.write(UPGRADE.slice(0, cut), resolve));
+      await send(url, { path: "/health" });
+      socket.write(UPGRADE.slice(cut) + GET);
+      assert.deepEqual(await answers, ["200", "404"], `cut at ${cut}`);
+      socket.destroy();
+    }
+  });
+});
+
+describe("bodies of many small chunks", () => {
+  const CLIENTS = 20;
+  const CHUNK = "1\r\nx\r\n";
+  const [BEGIN, REST] = [CHUNK.repeat(400), CHUNK.repeat(4000)];
+
+  it("are read in turns: a slice of one of them, and then all that is not a long body", async (t) => {
+    let chunks = 0;
+    const server = createServer((incoming, answer) => {
+      incoming.on("data", () => void chunks++).on("end", () => answer.end());
+    });
+    t.after(boundConnections(server, { limits: SERVER_LIMITS, onClosed: () => {} }));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    t.after(() => server.close().closeAllConnections());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => open(t, url)));
+    const answered = clients.map((socket) => statuses(socket, 1));
+    for (const socket of clients) {
+      socket.write(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${BEGIN}`);
+    }
+    await until("the beginnings were read", () => chunks === CLIENTS * 400);
+    for (const socket of clients) socket.write(`${REST}0\r\n\r\n`);
+    let most = 0;
+    while (chunks < CLIENTS * 4400) {
+      const before = chunks;
+      await new Promise((resolve) => setImmediate(resolve));
+      most = Math.max(most, chunks - before);
+    }
+    assert.ok(most <= 8192 / CHUNK.length + 1, `${most} chunks in one turn`);
+    assert.deepEqual(await Promise.all(answered), Array(CLIENTS).fill(["200"]));
   });
 });
 

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from "prom-client";
 import { CREDENTIALS, type Credential } from "../model/credential.ts";
 
-const CLOSED = ["pipelining", "unread", "idle"] as const;
+const CLOSED = ["pipelining", "unread", "idle", "bodies"] as const;
 
 /** Requests that became nothing, and connections that went beyond a bound. */
 export function inboundMetrics(registry: Registry) {
