@@ -100,7 +100,7 @@ const SETTINGS = {
   githubAppId: setting(
     "GITHUB_APP_ID",
     "",
-    "App ID or client ID of a GitHub App that is used in place of GITHUB_TOKEN (docs/github-app.md).",
+    "App ID or client ID of a GitHub App that is used instead of GITHUB_TOKEN (docs/github-app.md).",
     appId,
   ),
   githubAppPrivateKey: secret(
@@ -176,7 +176,7 @@ const SETTINGS = {
   ),
   databaseUrl: secret(
     "DATABASE_URL",
-    "PostgreSQL in place of the folder, for several replicas: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with TLS " +
+    "PostgreSQL instead of the folder, for several replicas: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with TLS " +
       "`?sslmode=verify-full&sslrootcert=FILE` (docs/scaling.md). Unset: SQLite in DATA_DIR.",
     databaseUrl,
   ),

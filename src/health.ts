@@ -6,7 +6,7 @@ import { inspectConfig } from "./config.ts";
  * else 1 and a line that says why.
  *
  * For the health check of a container, and so a program of its own: it takes half of the CPU that the command line takes
- * to start, and less memory beside the service (0.2 s and 63 MB in place of 0.4 s and 80 MB, measured).
+ * to start, and less memory beside the service (0.2 s and 63 MB instead of 0.4 s and 80 MB, measured).
  */
 const ANSWER_MS = 5000;
 

@@ -82,7 +82,7 @@ program
 program
   .command("export")
   .description("write all runs and what waits, from DATABASE_URL or DATA_DIR, as JSON Lines; changes nothing")
-  .option("--output <file>", "to this file in place of the standard output")
+  .option("--output <file>", "to this file instead of the standard output")
   .action(async (options) => {
     const { exportRuns } = await import("./cli/export.ts");
     await exportRuns(options);

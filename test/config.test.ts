@@ -401,10 +401,10 @@ describe("the private key of a GitHub App", () => {
   for (const [spelling, text] of Object.entries({
     "as GitHub hands it out, PKCS#1": pkcs1,
     "as PKCS#8": pkcs8,
-    "with \\n in place of its line breaks": pkcs1.replaceAll("\n", "\\n"),
+    "with \\n instead of its line breaks": pkcs1.replaceAll("\n", "\\n"),
     "with Windows' line breaks, real": pkcs8.replaceAll("\n", "\r\n"),
     "with Windows' line breaks, written out": pkcs8.replaceAll("\n", "\\r\\n"),
-    "on one line, with spaces in place of its line breaks": pkcs1.replaceAll("\n", " "),
+    "on one line, with spaces instead of its line breaks": pkcs1.replaceAll("\n", " "),
     "in quotes that an environment file has kept": `"${pkcs1.replaceAll("\n", "\\n")}"`,
     "indented and without a last line break": pkcs1.trim().replaceAll(/^/gm, "    "),
     "in base64, all of it": Buffer.from(pkcs1).toString("base64"),

@@ -360,7 +360,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     tunnelRefused(403),
     answered(CONTENTS, 407, "<html><title>Proxy Authentication Required</title>"),
   ],
-  "A page in place of an answer": [
+  "A page instead of an answer": [
     answered(CONTENTS, 200, "<html><title>Welcome to the guest network</title>"),
     answered(CONTENTS, 404, "<html><title>Blocked by policy</title>"),
     answered(DISPATCH, 403, "<html><title>Blocked by policy</title>"),

@@ -74,7 +74,7 @@ function manifestIn(file: string): Manifest {
   try {
     return JSON.parse(readFileSync(file, "utf8")) ?? {};
   } catch (cause) {
-    throw new CommandError(`${file} cannot be read as JSON (${(cause as Error).message}): mend it.`, { cause });
+    throw new CommandError(`${file} cannot be read as JSON (${(cause as Error).message}): fix it.`, { cause });
   }
 }
 

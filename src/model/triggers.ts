@@ -18,7 +18,7 @@ export type HttpTrigger<Body> = {
   /** Turns the request's JSON into the body that `run` gets, or names every problem with it (answered 400). */
   readonly body: Schema<Body>;
   /**
-   * Name of an environment variable that holds the token which callers of this path must bring, in place of one of
+   * Name of an environment variable that holds the token which callers of this path must bring, instead of one of
    * AUTH_TOKENS. `{name}_FILE` may name a file that holds it.
    */
   readonly token?: string;

@@ -29,7 +29,7 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
    * of outputs too.
    */
   readonly env?: readonly EnvName[];
-  /** Name of the environment variable with the GitHub token that this workflow uses in place of the service's own. */
+  /** Name of the environment variable with the GitHub token that this workflow uses instead of the service's own. */
   readonly githubToken?: string;
   /** The GitHub repository, `owner/name`, that its runs are about: the page links their commits and Actions there. */
   readonly repository?: string;

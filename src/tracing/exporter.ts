@@ -15,7 +15,7 @@ export type ExporterNeeds = {
 
 export type Exporter = {
   readonly tracer: Tracer;
-  /** The next span that begins gets these ids in place of random ones. */
+  /** The next span that begins gets these ids instead of random ones. */
   nextIs(ids: Pick<SpanContext, "traceId" | "spanId">): void;
   /** Exports what is left, for a moment at most. */
   close(): Promise<void>;

@@ -23,7 +23,7 @@ export type AttemptNeeds = {
   readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
   /** The values of the environment variables that a workflow declares. */
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
-  /** The GitHub token that a workflow names, in place of the service's. */
+  /** The GitHub token that a workflow names, instead of the service's. */
   readonly tokenOf: (workflow: Workflow) => string | undefined;
   /**
    * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before

@@ -117,7 +117,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
           tried: `verifying the commit of ${application}`,
           happened: `${targetRepo} has no commit ${shown(commitHash)}, the value of ${tagKey} in ${where}`,
           remedy:
-            `Push that commit to ${targetRepo} or mend the file: a hash or a tag is looked for, and a branch is neither; ` +
+            `Push that commit to ${targetRepo} or fix the file. A hash or a tag is looked for, and a branch is neither. ` +
             "VERIFY_COMMIT=false dispatches without looking.",
         });
       }

@@ -50,7 +50,7 @@ const PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
     // An ordinary space inside is named by the next rule.
     new RegExp(`${UNSEEN}|^ | $`, "u"),
     "with a character that cannot be seen",
-    "Take it out of the file: no git revision has one.",
+    "Take it out of the file.",
   ],
   [
     /[ ~^:?*[\\]|\.\.|@\{|^-|^[/.]|\/[/.]|[/.]$|\.lock(\/|$)/,

@@ -103,7 +103,7 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
     },
     end: () => server.stop(),
     begin: () => server.start(),
-    // The first one of them would start others in place of any that is missing.
+    // The first one of them would start others instead of any that is missing.
     freeze: () => signal(folder, "SIGSTOP"),
     thaw: () => signal(folder, "SIGCONT"),
     async stop() {

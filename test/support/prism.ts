@@ -8,7 +8,7 @@ import { fixedPort, listening } from "./process.ts";
 
 /**
  * Stoplight's Prism between a client and the stand-in. It lets requests and answers through that GitHub's description
- * allows, and answers with an error of its own in place of all others. It is given these paths alone, to start quickly.
+ * allows, and answers with an error of its own instead of all others. It is given these paths alone, to start quickly.
  * Returns where it answers.
  * @see https://docs.stoplight.io/docs/prism/43002606f29bc-running-a-validation-proxy
  */

@@ -138,7 +138,7 @@ export async function startJobs(needs: JobsNeeds): Promise<Jobs> {
       );
       // It is silent about a job that meets another one in its place.
       if (added?.length !== jobs.length)
-        throw new StoreUnavailable("PostgreSQL's queue has another job in the place of this run");
+        throw new StoreUnavailable("PostgreSQL's queue has another job instead of this run");
     },
     async take(sql, limit, { justAdded } = { justAdded: false }) {
       // pg-boss orders by whole seconds, and then by when a job was added, which is not when its run was accepted.

@@ -154,7 +154,7 @@ async function fill(sql: Sql, needs: Filling, batches: AsyncIterable<Batch>): Pr
     await sql(`DELETE FROM ${own}.${table}`);
   }
   // The check of a foreign key is planned once, with the first runs: where these are few, and vacuum has found the table
-  // empty, by reading all of it each time. The third tenth of 150,000 runs took 47 s in place of 1 s (measured).
+  // empty, by reading all of it each time. The third tenth of 150,000 runs took 47 s instead of 1 s (measured).
   await sql("SET LOCAL enable_seqscan = off");
   let runs = 0;
   for await (const { from, to, records } of batches) {
