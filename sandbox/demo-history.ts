@@ -84,7 +84,7 @@ const FAILURES: readonly ((application: string) => string)[] = [
     "branch (DEPLOYMENT_REF).",
   (application) =>
     `Reading global.config.DEPLOYMENT_TAG from configs/pr/light/${application}/values.yaml in acme/deployment failed: ` +
-    "the key is missing. Add it to the file, or set TAG_KEY to where the commit hash stands.",
+    "the key is missing. Write the commit hash as text under global.config.DEPLOYMENT_TAG, or set TAG_KEY to the key that holds it.",
   () =>
     "Dispatching environment_ready to acme/shop failed: GitHub answered 403 Resource not accessible by personal access " +
     "token. Give the token Contents: write on acme/shop.",

@@ -23,7 +23,7 @@ export function strip(activity: Activity, accounts: readonly AccountState[], now
 <div class="card"><h2>Duration</h2>
 ${
   durations
-    ? html`<p class="figure">${durationText(durations.p50)}</p><p class="note">p50; p95 is <span class="whole">${durationText(durations.p95)}.</span> Of the last ${runs(durations.runs)}.</p>`
+    ? html`<p class="figure">${durationText(durations.p50)}</p><p class="note">p50 of the last ${runs(durations.runs)}. p95 is <span class="whole">${durationText(durations.p95)}.</span></p>`
     : html`<p class="figure none">–</p><p class="note">No run has ended in the last 24 hours.</p>`
 }</div>
 <div class="card"><h2>Waiting</h2>
