@@ -49,7 +49,10 @@ export type AppOptions = {
   readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
   /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
   readonly holdBack?: (write: HeldBack) => void;
-  /** No address and no schedules: runs begin by `start` alone. */
+  /**
+   * No address and no schedules: runs begin by `start` alone. Nothing of a service that has the same settings is used: in
+   * its database this would be a replica, which takes its runs, and its NOTIFY_URL is for its runs.
+   */
   readonly closed?: boolean;
 };
 
@@ -106,7 +109,8 @@ async function openApp(
   const repeated = repeatedRecords(log, clock);
   onClose("what is counted for the log", repeated.close);
 
-  const store = await openStore(config, { clock, log });
+  const shared = options.closed ? { ...config, databaseUrl: undefined, notifyUrl: undefined } : config;
+  const store = await openStore(shared, { clock, log });
   onClose("the store", store.close);
 
   const outside = openFetch(config);
@@ -115,7 +119,7 @@ async function openApp(
   const rejected = rejectedRequests(store.overview.noteRejected, clock);
   onClose("the counts of rejected requests", rejected.close);
 
-  const { observe, metrics, tracing } = await openObservers(config, {
+  const { observe, metrics, tracing } = await openObservers(shared, {
     workflows: workflows.map(({ name }) => name),
     store,
     secrets,

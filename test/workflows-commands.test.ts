@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort } from "./support/process.ts";
+import { startReceiver } from "./support/receiver.ts";
 import { TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -152,6 +153,20 @@ describe("gh-runner run", () => {
       stdout,
       /^failure \(the service would attempt it again\): Waiting 1500ms for http:\/\/127\.0\.0\.1:\d+\/ failed: /,
     );
+  });
+
+  it("leaves the database of a service and its NOTIFY_URL alone", async (t) => {
+    const { env } = await scene(t);
+    const receiver = await startReceiver(t);
+    const closed = await fixedPort();
+    const service = {
+      DATABASE_URL: `postgres://gh-runner@127.0.0.1:${closed}/gh-runner`,
+      NOTIFY_URL: receiver.url,
+    };
+    const { code, stdout, stderr } = await command(["run", "deploy"], { ...env, ...service });
+    assert.match(stdout, /^failure: Asking GitHub for POST/m, stderr);
+    assert.equal(code, 1);
+    assert.deepEqual(receiver.received, []);
   });
 
   it("takes the event of a schedule and of a webhook", async (t) => {
