@@ -240,15 +240,28 @@ describe("behind a proxy that changes Host", () => {
 });
 
 it("two services on two ports of one host have a session each, in one browser", async (t) => {
-  const jar = new Map<string, string>();
-  const services = [];
-  for (const token of [CALLER, "another-token-0123456789"]) {
-    services.push(await startService(t, { settings: { AUTH_TOKENS: token } }));
-    const body = `token=${token}`;
-    const answer = await send(services.at(-1)?.url ?? "", { method: "POST", path: "/sign-in", body, headers: FORM });
-    const [name = "", value = ""] = (String(answer.headers["set-cookie"]?.[0]).split(";")[0] ?? "").split("=");
-    jar.set(name, value);
+  const ways = {
+    directly: () => ({}),
+    "behind a proxy that passes on Host without its port": (port: number) => ({
+      settings: { PUBLIC_URL: `http://ci.example:${port}` },
+      headers: { host: "ci.example" },
+    }),
+  };
+  for (const [way, at] of Object.entries(ways)) {
+    const jar = new Map<string, string>();
+    const services = [];
+    for (const [number, token] of [CALLER, "another-token-0123456789"].entries()) {
+      const { settings = {}, headers = {} }: { settings?: object; headers?: object } = at(8081 + number);
+      const { url } = await startService(t, { settings: { AUTH_TOKENS: token, ...settings } });
+      services.push({ url, headers });
+      const form = { body: `token=${token}`, headers: { ...FORM, ...headers } };
+      const answer = await send(url, { method: "POST", path: "/sign-in", ...form });
+      const [name = "", value = ""] = (String(answer.headers["set-cookie"]?.[0]).split(";")[0] ?? "").split("=");
+      jar.set(name, value);
+    }
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+    for (const { url, headers } of services) {
+      assert.equal((await send(url, { path: "/", headers: { cookie, ...headers } })).status, 200, way);
+    }
   }
-  const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
-  for (const { url } of services) assert.equal((await send(url, { path: "/", headers: { cookie } })).status, 200);
 });

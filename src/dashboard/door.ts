@@ -23,9 +23,12 @@ export type DoorAddress = {
   readonly getPath: (request: Request) => string;
 };
 
-/** Browsers send a cookie to every port of a host: each of several forwarded ports has a session with its name. */
-function cookieName(c: Context): string {
-  const { port } = new URL(c.req.url);
+/**
+ * Browsers send a cookie to every port of a host: each of several forwarded ports has a session with its name. A proxy may
+ * pass on Host without the port, which PUBLIC_URL then has.
+ */
+function cookieName(c: Context, publicOrigin: string | undefined): string {
+  const port = new URL(c.req.url).port || new URL(publicOrigin ?? c.req.url).port;
   return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
 }
 
@@ -54,7 +57,8 @@ export function openDoor({
   clock: { now(): number };
 }): Door {
   const { open, isOpen } = sessions(tokens, { isToken, now: clock.now });
-  const sessionOf = (c: Context) => getCookie(c, cookieName(c));
+  const nameOf = (c: Context) => cookieName(c, address.origin);
+  const sessionOf = (c: Context) => getCookie(c, nameOf(c));
   const isSignedIn = (c: Context) => tokens.length > 0 && isOpen(sessionOf(c) ?? "");
   const attributes = (c: Context) => {
     const forwarded = c.req.header("x-forwarded-proto")?.split(",")[0]?.trim();
@@ -99,11 +103,11 @@ export function openDoor({
         failed(c, "sign_in_form");
         return c.html(signInPage(frame, next, true), 403);
       }
-      setCookie(c, cookieName(c), session, { ...attributes(c), maxAge: SESSION_SECONDS });
+      setCookie(c, nameOf(c), session, { ...attributes(c), maxAge: SESSION_SECONDS });
       return c.redirect(next, 303);
     },
     signOut(c) {
-      deleteCookie(c, cookieName(c), attributes(c));
+      deleteCookie(c, nameOf(c), attributes(c));
       return c.redirect("/sign-in", 303);
     },
   };
