@@ -172,7 +172,7 @@ describe("a call that the workflow does not await", () => {
     /** The warnings about calls. */
     const named = () =>
       warned.filter(({ message }) => /did not await these calls/.test(message)).map(({ facts }) => facts.calls);
-    return { ...worker, calls, named };
+    return { ...worker, calls, named, warned };
   }
   const refused = () => new PermanentFailure({ tried: "sending", happened: "GitHub answered 422", remedy: "Mend it." });
 
@@ -204,6 +204,21 @@ describe("a call that the workflow does not await", () => {
     assert.equal(
       run?.reason,
       "Sending failed: GitHub answered 422. Mend it. (github.dispatch acme/shop, which was not awaited)",
+    );
+  });
+
+  it("may be one of several that fail, all of which the log names", async (t) => {
+    const { accept, calls, warned } = scene(t, async ({ github: { dispatch } }) => {
+      for (const event of ["first", "second", "third"]) void dispatch(`acme/${event}`, event, {});
+      return {};
+    });
+    const { outcome } = await accept();
+    await until("all have begun", () => calls.length === 3);
+    for (const { reject } of calls) reject(refused());
+    assert.match((await outcome)?.reason ?? "", /\(github\.dispatch acme\/first, which was not awaited\)$/);
+    assert.deepEqual(
+      warned.filter(({ message }) => /has failed, too/.test(message)).map(({ facts }) => facts.call),
+      ["github.dispatch acme/second", "github.dispatch acme/third"],
     );
   });
 

@@ -71,6 +71,10 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
       body: 'void github.request("GET /repos/acme/none" as never); return { fine: true };',
       reason: /404.* \(github\.request GET \/repos\/acme\/none, which was not awaited\)$/,
     },
+    "forgets-a-call-that-fails-meanwhile": {
+      body: 'void github.request("GET /repos/acme/none" as never); await new Promise(() => {});',
+      reason: /404.* \(github\.request GET \/repos\/acme\/none, which was not awaited\)$/,
+    },
     "forgets-what-follows-on-a-call": {
       body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("nobody listens"); });
     return { fine: true };`,

@@ -18,25 +18,33 @@ export type Calls = {
 type Left = (calls: readonly string[]) => void;
 type FailedCall = { readonly what: string; readonly error: unknown };
 
-type Scope = { readonly pending: Map<Promise<unknown>, string>; readonly attempt: unknown; closed: boolean };
+type Scope = { readonly pending: Set<Promise<unknown>>; readonly attempt: unknown; closed: boolean };
+
+const names = new WeakMap<Promise<unknown>, string>();
+
+/** The call that a workflow was given this promise for; undefined for any other promise. */
+export function callOf(promise: Promise<unknown>): string | undefined {
+  return names.get(promise);
+}
 
 /** The step in which the present code runs. */
 const steps = new AsyncLocalStorage<Scope>();
 
 export function openCalls(): Calls {
-  const attempt: Scope = { pending: new Map(), attempt: undefined, closed: false };
+  const attempt: Scope = { pending: new Set(), attempt: undefined, closed: false };
   return {
     follow(what, call) {
       const step = steps.getStore();
       const { pending } = step?.attempt === attempt && !step.closed ? step : attempt;
       // A promise of its own: a rejection of it that the workflow does not handle is still noticed as such.
       const followed: typeof call = until(call, () => pending.delete(followed));
-      pending.set(followed, what);
+      names.set(followed, what);
+      pending.add(followed);
       return followed;
     },
     rest: (left) => restOf(attempt, left),
     async within(work, left) {
-      const step: Scope = { pending: new Map(), attempt, closed: false };
+      const step: Scope = { pending: new Set(), attempt, closed: false };
       let failed: readonly FailedCall[] = [];
       const result = await until(
         steps.run(step, async () => work()),
@@ -62,13 +70,12 @@ async function until<T>(call: Promise<T>, after: () => unknown): Promise<T> {
 async function restOf(scope: Scope, left: Left): Promise<readonly FailedCall[]> {
   const { pending } = scope;
   const failed: FailedCall[] = [];
-  if (pending.size > 0) left([...pending.values()]);
+  const whatOf = (call: Promise<unknown>) => callOf(call) ?? "";
+  if (pending.size > 0) left([...pending].map(whatOf));
   while (pending.size > 0) {
-    const all = [...pending];
-    const results = await Promise.allSettled(all.map(([call]) => call));
-    for (const [at, result] of results.entries()) {
-      if (result.status === "rejected") failed.push({ what: all[at]?.[1] ?? "", error: result.reason });
-    }
+    const noteFailed = (call: Promise<unknown>) =>
+      call.catch((error) => void failed.push({ what: whatOf(call), error }));
+    await Promise.all([...pending].map(noteFailed));
     // What the workflow does with a result may be another call.
     await nextTurn();
   }

@@ -25,15 +25,26 @@ export async function execute(
   },
 ): Promise<Outcome> {
   const outcome = await executed(workflow, context, source);
-  const [failed, ...more] = await calls.rest(warningOfCalls(log, facts));
-  if (!failed) return outcome;
-  if (outcome.status !== "failure")
-    return withRemark(failedBy(failed.error, source), `${failed.what}, which was not awaited`);
-  for (const { what, error } of [failed, ...more]) {
+  const failed = await calls.rest(warningOfCalls(log, facts));
+  const first = outcome.status === "failure" ? undefined : failed[0];
+  for (const { what, error } of first ? failed.slice(1) : failed) {
     log.warn({ ...facts, call: what, err: error }, "a call that the workflow did not await has failed, too");
   }
-  return outcome;
+  return first ? failedAside(first.error, first.what, source) : outcome;
 }
+
+/**
+ * What an attempt comes to in which this was thrown where the workflow does not await it.
+ * @param call in which it was; undefined for anything else.
+ */
+export function failedAside(error: unknown, call: string | undefined, source: WorkflowSource | undefined): Outcome {
+  const outcome = failedBy(error, source);
+  if (outcome.status !== "failure") return outcome;
+  const remark = call === undefined ? OUTSIDE : `${call}, which was not awaited`;
+  return { ...outcome, reason: `${outcome.reason} (${remark})` };
+}
+
+const OUTSIDE = "outside of what the workflow awaits: in a timer or a forgotten promise";
 
 /** Says in the log which calls were not awaited. */
 export function warningOfCalls(log: Pick<Log, "warn">, facts: Readonly<Record<string, unknown>>) {
@@ -45,11 +56,6 @@ export function warningOfCalls(log: Pick<Log, "warn">, facts: Readonly<Record<st
 }
 
 const MAX_CALLS = 10;
-
-/** The outcome with where it comes from behind its reason. */
-export function withRemark(outcome: Outcome, remark: string): Outcome {
-  return outcome.status === "failure" ? { ...outcome, reason: `${outcome.reason} (${remark})` } : outcome;
-}
 
 async function executed(
   workflow: Pick<Workflow, "run">,

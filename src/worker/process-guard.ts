@@ -1,7 +1,8 @@
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import type { Log } from "../log.ts";
+import { callOf } from "./calls.ts";
 import { type Attempting, currentAttempt } from "./confined.ts";
-import { failedBy, withRemark } from "./execute.ts";
+import { failedAside } from "./execute.ts";
 import type { Keeping } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
 
@@ -25,8 +26,9 @@ export function guardProcess(log: Log, { brief, scrub }: Pick<Keeping, "brief" |
   syncBuiltinESMExports();
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = STACK_FRAMES;
-  const uncaught = (error: unknown) => stray(error, "uncaughtException", { log, scrub });
-  const unhandled = (error: unknown) => stray(error, "unhandledRejection", { log, scrub });
+  const uncaught = (error: unknown) => stray({ error, event: "uncaughtException" }, { log, scrub });
+  const unhandled = (error: unknown, promise: Promise<unknown>) =>
+    stray({ error, event: "unhandledRejection", call: callOf(promise) }, { log, scrub });
   process.on("uncaughtException", uncaught);
   process.on("unhandledRejection", unhandled);
   return () => {
@@ -114,8 +116,11 @@ const strays = new WeakMap<Attempting, number>();
 
 /** An error that nobody caught. One of the service's own ends the process, as it does without this guard. */
 function stray(
-  error: unknown,
-  event: "uncaughtException" | "unhandledRejection",
+  {
+    error,
+    event,
+    call,
+  }: { error: unknown; event: "uncaughtException" | "unhandledRejection"; call?: string | undefined },
   { log, scrub }: { readonly log: Log } & Pick<Keeping, "scrub">,
 ): void {
   const attempting = currentAttempt();
@@ -125,12 +130,10 @@ function stray(
     process.stderr.write(`${scrub(String(error instanceof Error ? error.stack : error))}\n`);
     process.exit(1);
   }
-  if (attempting.fail(withRemark(failedBy(error, attempting.source), OUTSIDE))) return;
+  if (attempting.fail(failedAside(error, call, attempting.source))) return;
   const count = (strays.get(attempting) ?? 0) + 1;
   strays.set(attempting, count);
   if (count > MAX_STRAYS) return;
   const { run, workflow } = attempting;
   log.warn({ run, workflow, err: error }, "code that a run has left behind threw; the run had ended before");
 }
-
-const OUTSIDE = "outside of what the workflow awaits: in a timer or a forgotten promise";
