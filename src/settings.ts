@@ -45,7 +45,7 @@ export function secretsIn(config: Config): readonly string[] {
     config.authTokens,
     config.githubWebhookSecret,
     config.fluxHmacKey,
-    config.notifyUrl ?? [],
+    notifySecrets(config),
     databaseSecrets(config),
     Object.values(config.traceHeaders),
     proxySecrets(config),
@@ -94,6 +94,14 @@ export function plainHttp(config: Config): readonly string[] {
 function isPlainToOthers(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === "http:" && !/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+}
+
+/** The password of a webhook's address is a part of its path or query, which an answer may quote without the host. */
+function notifySecrets({ notifyUrl }: Config): readonly string[] {
+  if (notifyUrl === undefined) return [];
+  const { pathname, searchParams } = new URL(notifyUrl);
+  const parts = [...pathname.split("/"), ...searchParams.values()];
+  return [notifyUrl, ...parts.filter(({ length }) => length >= MIN_SECRET_CHARACTERS)];
 }
 
 function databaseSecrets({ databaseUrl, databasePassword }: Config): readonly string[] {

@@ -461,7 +461,7 @@ describe("what is a token", () => {
       GITHUB_TOKEN: TOKEN,
       DATABASE_PASSWORD: "of the database, 0123",
       HTTPS_PROXY: "http://user:proxy-password-0123@proxy.example:3128",
-      NOTIFY_URL: "https://hooks.example/services/T0/B0/x",
+      NOTIFY_URL: "https://hooks.example/services/T0/B0/path-password-0123?key=query-password-0123",
       OTEL_EXPORTER_OTLP_HEADERS: `x-key=${COLLECTOR_KEY}`,
     };
     const { tokenIn } = knownSecrets(
@@ -469,7 +469,14 @@ describe("what is a token", () => {
     );
     for (const held of [
       ...[WEBHOOK_SECRET, FLUX_KEY, CALLER, "another-caller-0123", TOKEN, "of the database, 0123", COLLECTOR_KEY],
-      ...["proxy-password-0123", secrets.NOTIFY_URL, "url password-0123", "url%20password-0123"],
+      ...[
+        "proxy-password-0123",
+        secrets.NOTIFY_URL,
+        "path-password-0123",
+        "query-password-0123",
+        "url password-0123",
+        "url%20password-0123",
+      ],
     ]) {
       assert.equal(tokenIn({ a: { b: `x${held}y` } }), "a.b", held);
     }
