@@ -65,6 +65,16 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     assert.ok(((await page.getByRole("searchbox").boundingBox())?.width ?? 0) > 200);
   });
 
+  it("keeps a long name beside its icon on a phone", async (t) => {
+    const { url } = await startWithRuns(t);
+    const long = await notify(url, { application: `pr-${"0123456789-".repeat(6)}` });
+    const page = await openPage(t, browser, { viewport: { width: 390, height: 844 } });
+    await page.goto(`${url}/runs/${long.headers["x-run-id"]}`);
+    const top = async (part: string) => (await page.locator(`.title h1 > ${part}`).boundingBox())?.y ?? 0;
+    const height = (await page.locator(".title h1 > span").boundingBox())?.height ?? 0;
+    assert.ok((await top("svg")) >= (await top("span")) && (await top("svg")) < (await top("span")) + height);
+  });
+
   it("filters by text and status, in the URL", async (t) => {
     const { url } = await startWithRuns(t);
     const page = await openPage(t, browser);
@@ -127,7 +137,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     await page.goto(`${url}/runs/${failed}`);
     await page.getByLabel(/AUTH_TOKENS/).fill("wrong-token-0123456789");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("That is none of them.").waitFor(PATIENCE);
+    await page.getByText("Wrong token.").waitFor(PATIENCE);
     await page.getByLabel(/AUTH_TOKENS/).fill(CALLER);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("region", { name: "Why it failed" }).waitFor(PATIENCE);
@@ -258,7 +268,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
         await look(`${url}/`);
         await page.getByLabel(/AUTH_TOKENS/).fill("wrong");
         await page.getByRole("button", { name: "Sign in" }).click();
-        await page.getByText("That is none of them.").waitFor(PATIENCE);
+        await page.getByText("Wrong token.").waitFor(PATIENCE);
         assert.deepEqual(await violations(page), []);
         await page.getByLabel(/AUTH_TOKENS/).fill(CALLER);
         await page.getByRole("button", { name: "Sign in" }).click();

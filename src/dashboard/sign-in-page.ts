@@ -16,13 +16,13 @@ export function signInPage(frame: Frame, next: string, refused: boolean) {
 <label for="token">One of the service’s tokens (<code>AUTH_TOKENS</code>)</label>
 ${
   refused
-    ? html`<p class="error" id="wrong" role="alert">That is none of them.</p>
+    ? html`<p class="error" id="wrong" role="alert">Wrong token.</p>
 <input type="password" id="token" name="token" required autofocus autocomplete="current-password" spellcheck="false" aria-invalid="true" aria-describedby="wrong">`
     : html`<input type="password" id="token" name="token" required autofocus autocomplete="current-password" spellcheck="false">`
 }
 <button class="primary">Sign in</button>
 </form>
-<p class="note">It lasts for 7 days in this browser, or until the token is withdrawn.</p></div>`,
+<p class="note">You stay signed in for 7 days in this browser, or until the token is withdrawn.</p></div>`,
   );
 }
 

@@ -136,7 +136,7 @@ input::placeholder { color: var(--dim); opacity: 1; }
 .title { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 10px 16px; margin-bottom: 14px; }
 .title form { margin: 0; }
 .title h1 { display: flex; flex-wrap: wrap; align-items: center; gap: 10px; overflow-wrap: anywhere; min-width: 0; }
-.title h1 span { min-width: 0; }
+.title h1 > span { min-width: 0; max-width: calc(100% - 34px); }
 .title .icon { width: 22px; height: 22px; }
 .title .icon .cut { stroke: var(--page); }
 .pill { font-size: 12px; font-weight: 500; border-radius: 20px; padding: 2px 10px; background: var(--grey-soft); color: var(--text); }
