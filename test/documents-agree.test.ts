@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { load } from "js-yaml";
 import { SERVER_LIMITS } from "../src/server.ts";
@@ -82,5 +83,16 @@ describe("every document, manifest and help text", () => {
     const { text } = documentOf("README.md");
     assert.match(text, /ArgoCD 3\.4\.0 and newer can send a `repository_dispatch`/);
     assert.deepEqual(found(/(3\.3\.7)/g), []);
+  });
+
+  it("has each section of the changelog once in a version", () => {
+    const versions = readFileSync(new URL("../CHANGELOG.md", import.meta.url), "utf8")
+      .split(/^## /m)
+      .slice(1);
+    assert.ok(versions.length > 0);
+    for (const version of versions) {
+      const sections = [...version.matchAll(/^### (.*)$/gm)].map(([, section]) => section);
+      assert.deepEqual(sections, [...new Set(sections)]);
+    }
   });
 });
