@@ -32,6 +32,9 @@ const HOSTILE_FILES = {
   "many handles of tags": `${Array.from({ length: 250_000 }, (_, at) => `%TAG !${at}! x\n`).join("")}--- a`,
   "many aliases": `a: &a x\nb: [${filled(3 * MB, "*a,")}*a]`,
   "many keys in brackets": `a: {${filled(3 * MB, "a,")}a}`,
+  "a list of merges": `a: &a {x: 1}\nglobal: {config: {<<: [${filled(4 * MB, "*a,")}*a]}}`,
+  "a merge in each line": `a: &a {x: 1}\nglobal:\n  config:\n${filled(4 * MB, "    <<: *a\n")}`,
+  "an alias under each key": `a: &a x\nglobal:\n${filled(4 * MB, "  k: *a\n")}`,
   "many anchors": `a:\n${Array.from({ length: 200_000 }, (_, at) => `- &a${at} x`).join("\n")}`,
 };
 

@@ -102,6 +102,10 @@ describe("the tag is text", () => {
     assert.throws(() => tag(["a0: &a0 {x: abc}", ...chain, last].join("\n")), /the key is missing/);
   });
 
+  it("reads a text in base64, however long", () => {
+    assert.equal(tag(`global: {config: {DEPLOYMENT_TAG: !!binary ${"YWFh".repeat(1_200_000)}}}`).length, 3_600_000);
+  });
+
   it("never reads inherited names", () => {
     for (const key of ["constructor.name", "__proto__.x", "toString"]) {
       assert.throws(() => scalarAt("a: b", key, "values.yaml"), /the key is missing/);

@@ -68,6 +68,8 @@ function readDocument(events: ReturnType<typeof eventsOf>, path: readonly string
     return node;
   }
 
+  const isKey = (parent: Frame | undefined) => parent?.depth !== undefined && parent.isMapping && !parent.hasKey;
+
   function put(node: Node | undefined): void {
     const parent = open.at(-1);
     if (!parent) root = node;
@@ -91,18 +93,18 @@ function readDocument(events: ReturnType<typeof eventsOf>, path: readonly string
       case "alias": {
         const node = anchors.get(event.value);
         if (!node) throw new YamlError(`unknown anchor '${event.value}' referenced`, event.line);
-        put(node);
+        // Keys beside the path are dropped with their value.
+        if (isKey(parent)) put(node);
+        else put(placeIn(parent, path) && keep(node, event));
         break;
       }
       case "scalar": {
         const { value, isPlain, tag, anchor } = event;
-        const isKey = parent?.depth !== undefined && parent.isMapping && !parent.hasKey;
-        const isKept = anchor !== undefined || isKey || placeIn(parent, path) !== undefined;
+        const isKept = anchor !== undefined || isKey(parent) || placeIn(parent, path) !== undefined;
         if (!isKept) put(undefined);
         else {
           const node: Scalar = { kind: "text", text: value, isPlain, tag, line: event.line };
-          // Keys beside the path are dropped with their value.
-          put(isKey && anchor === undefined ? node : keep(node, event));
+          put(isKey(parent) && anchor === undefined ? node : keep(node, event));
         }
         break;
       }
@@ -173,12 +175,14 @@ function isMerge(key: Node): boolean {
  */
 export function textOf({ text, tag, line }: Scalar): string {
   if (tag !== "tag:yaml.org,2002:binary") return text;
-  if (!BASE64.test(text.replace(/[\r\n]/g, "")))
+  const digits = text.replace(/[\r\n]/g, "");
+  if (digits.length % 4 !== 0 || NO_BASE64.test(digits.replace(/={1,2}$/, ""))) {
     throw new YamlError("!!binary value contains invalid base64 data", line);
+  }
   return Buffer.from(text, "base64").toString();
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const NO_BASE64 = /[^A-Za-z0-9+/]/;
 
 const NULLS: readonly string[] = ["", "~", "null", "Null", "NULL"];
 
