@@ -390,7 +390,7 @@ const OPAQUE = /(?<=, got ".*)(?:(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*\d)[\w+/=-]{48,}|
 
 const MAX_PROBLEM_CHARACTERS = 1000;
 
-/** Without white space around it: a line break at its end, or the carriage return of a file of Windows, is nobody's. */
+/** Without white space around it: a line break at its end, or the carriage return of a file from Windows, is no part of it. */
 function textOf(environment: Environment, name: string): string | undefined {
   return environment[name]?.trim();
 }

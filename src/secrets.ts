@@ -57,7 +57,7 @@ export function withoutShapes(text: string): string {
     .replace(IN_URLS, (_all, ...before: (string | undefined)[]) => `${before.slice(0, 4).join("")}${HIDDEN}`);
 }
 
-/** The same error, with what it says and where it was thrown without secrets. Its cause is nobody's to print. */
+/** The same error, with what it says and where it was thrown without secrets. Its cause must not be printed. */
 export function scrubbed(error: unknown, scrub = withoutShapes): unknown {
   if (!(error instanceof Error)) return typeof error === "string" ? scrub(error) : error;
   const { message, stack } = error;

@@ -27,7 +27,7 @@ export function repositories({ targetRepo, deploymentRepo, defaults }: Config): 
   return { target: named(targetRepo, defaults.targetRepo), deployment: named(deploymentRepo, defaults.deploymentRepo) };
 }
 
-/** A warning for each of them that nobody has chosen. */
+/** A warning for each of them that is only the default. */
 export function defaultRepositories({ targetRepo, deploymentRepo, defaults }: Config): readonly string[] {
   return [
     ...(defaults.targetRepo ? [`TARGET_REPO is not set: events are sent to the default, ${targetRepo}`] : []),

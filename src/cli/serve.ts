@@ -41,7 +41,7 @@ function useCompileCache(folder: string): void {
     makeFolder(folder, 0o700);
     enableCompileCache(folder);
   } catch {
-    // It goes without; that DATA_DIR cannot be written is told by the store.
+    // It continues without; the store reports that DATA_DIR cannot be written.
   }
 }
 

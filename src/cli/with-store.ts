@@ -1,7 +1,7 @@
 import { type Config, ConfigError, readConfig } from "../config.ts";
 import { CommandError } from "./command-error.ts";
 
-/** Works on the store of the settings; what its owner can fix is told in one message. */
+/** Works on the store of the settings; one message says what its owner can fix. */
 export async function withStore<T>(work: (settings: Config) => Promise<T>): Promise<T> {
   try {
     return await work(readConfig());

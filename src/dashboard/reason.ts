@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import { visible } from "../model/visible.ts";
 import { time } from "./times.ts";
 
-/** Whether the run goes on by itself. What was tried has then not succeeded yet, but the run has not failed. */
+/** Whether the run continues by itself. Then what was tried has not succeeded yet, but the run has not failed. */
 type Facts = { readonly waits?: boolean; readonly now: number };
 
 /**

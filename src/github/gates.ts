@@ -18,7 +18,7 @@ export function openGates(
   needs: Omit<GateNeeds, "account" | "known" | "share" | "onPause" | "onExpiry" | "onTrouble"> & {
     readonly known: readonly AccountLimits[];
     readonly onPause: (account: string, ...pause: Parameters<NonNullable<GateNeeds["onPause"]>>) => void;
-    /** For an account whose token a person renews: what is told when it ends. */
+    /** For an account whose token a person renews: gets the time when it ends. */
     readonly onExpiryOf?: (account: string) => GateNeeds["onExpiry"];
     readonly onTrouble?: (account: string, trouble: unknown) => void;
   },

@@ -197,7 +197,7 @@ function sendOnce(
 export const NO_LENGTH = "NO_LENGTH";
 
 /**
- * Whether the body ends where the connection does: nobody can tell then whether that is all of it. GitHub never sends
+ * Whether the body ends where the connection does: then it is unknown whether that is all of it. GitHub never sends
  * that; a proxy that talks HTTP/1.0 may. Writes are excepted: they have been carried out.
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
  */

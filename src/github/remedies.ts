@@ -113,7 +113,7 @@ export function isPage({ status, headers }: Answer): boolean {
   return status !== 204 && /^text\/html\b/i.test(headers["content-type"] ?? "");
 }
 
-/** A body that cannot be read: compressed, although nobody asked for that. */
+/** A body that cannot be read: compressed, although that was not asked for. */
 export function isEncoded({ headers, bytes }: Answer): boolean {
   return bytes.byteLength > 0 && !isIdentity(headers);
 }

@@ -24,7 +24,7 @@ export function mountFluxTrigger(
     failed,
     accept,
   }: {
-    /** Any of which signs; empty: whoever the guard lets in. */
+    /** Any of them signs; empty: anyone whom the guard lets in. */
     keys: readonly string[];
     guard: MiddlewareHandler;
     failed: FailedAuthentication;

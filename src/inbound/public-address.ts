@@ -5,7 +5,7 @@ import { getPath } from "hono/utils/url";
 export type PublicAddress = {
   /** `https://ci.example`; undefined when PUBLIC_URL is not set. */
   readonly origin: string | undefined;
-  /** What stands before every path, such as `/gh-runner`; mostly nothing. */
+  /** The beginning of every path, such as `/gh-runner`; mostly empty. */
   prefixOf(c: Context): string;
   /** The path that a request is for, whether the proxy has taken the prefix away or not. */
   readonly getPath: (request: Request) => string;

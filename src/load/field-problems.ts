@@ -168,7 +168,7 @@ function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whole or not at all: in the first half of a token nobody would recognise one. */
+/** Whole or not at all: the first half of a token would not be recognised as one. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "function") return "a function";

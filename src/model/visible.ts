@@ -1,5 +1,5 @@
 /**
- * The text with escapes, as JSON has them, for what nobody would see or what would steer a terminal or turn the text
+ * The text with escapes, as JSON has them, for what is invisible or would steer a terminal or turn the text
  * around it: `\u202e`. JSON stays JSON of the same value. Tabs and line feeds are left as they are.
  */
 export function visible(text: string): string {
@@ -11,7 +11,7 @@ export function oneLine(text: string): string {
   return text.replace(WHITE_SPACE, " ").replace(UNSEEN, escaped).trim();
 }
 
-/** The same with escapes for tabs and line breaks, too: for names, which nobody writes with them. */
+/** The same with escapes for tabs and line breaks, too: for names, which have none. */
 export function visibleName(text: string): string {
   return text.replace(UNSEEN, escaped);
 }

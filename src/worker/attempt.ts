@@ -27,7 +27,7 @@ export type AttemptNeeds = {
   readonly tokenOf: (workflow: Workflow) => string | undefined;
   /**
    * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
-   * a limit; `saw` is told the id of every answered request; nothing is sent once `hold` says that the attempt may send
+   * a limit; `saw` gets the id of every answered request; nothing is sent once `hold` says that the attempt may send
    * nothing more, and what is on the wire by then is aborted.
    */
   readonly github: (options: {

@@ -7,7 +7,7 @@ export type Calls = {
   follow<T>(what: string, call: Promise<T>): Promise<T>;
   /**
    * Waits for the calls that have not settled, and for those that follow on them.
-   * @param left is told which those are, if there are any.
+   * @param left gets which those are, if there are any.
    * @returns those that failed.
    */
   rest(left: Left): Promise<readonly FailedCall[]>;

@@ -26,7 +26,7 @@ export type Attempting = {
   fail(outcome: Outcome): boolean;
   /** It will end, whatever its workflow does. */
   readonly failing: boolean;
-  /** Registers what is done when the attempt is over; it is told whether the workflow was cut off by that. */
+  /** Registers what is done when the attempt is over; it gets whether that cut the workflow off. */
   onEnd(work: (cutOff: boolean) => void): void;
   /** Stops an interval when the attempt is over; one that runs until then makes it a failure. */
   keep(interval: NodeJS.Timeout): void;

@@ -12,7 +12,7 @@ export type Lease = {
   onLost(work: () => void): void;
 };
 
-/** The claims of this process. How long each holds is measured with a clock that nobody can set. */
+/** The claims of this process. How long each holds is measured with a clock that cannot be set. */
 export type Leases = {
   /** @param since when the store was asked for the claim, by the monotonic clock: its lease began later than that. */
   begin(claim: Claim, since: number): Lease;

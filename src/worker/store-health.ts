@@ -11,7 +11,7 @@ export type StoreHealth = {
    * Rejects only with what is not the store's fault.
    */
   insist<T>(write: () => Promise<T>, kind?: WriteKind): Promise<T>;
-  /** From now on every write is tried once, and those that are waited for once more. */
+  /** From now on every write is tried once, and those that are waited for are tried again. */
   stopInsisting(): void;
   /** Why the store cannot be written, by its last word; undefined when it can. */
   trouble(): StoreTrouble | undefined;

@@ -119,7 +119,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     idle = next === undefined;
     if (claims.some(({ suspect }) => suspect)) suspectAt = since;
     if (next !== undefined && alone > 0) return Math.max(next, now + alone);
-    // A suspect that had to let another one go first is handed out again a little later, and nobody says when.
+    // A suspect that had to let another one go first is handed out again a little later, and nothing says when.
     if (next !== undefined && next <= now && since - suspectAt < STUCK_MS) return now + STORE_RETRY_MS;
     // What is due already waits for a run in flight, whose end wakes this again.
     return next !== undefined && next > now ? next : undefined;

@@ -202,7 +202,7 @@ function templateProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** Whole or not at all: in the first half of a token nobody would recognise one. */
+/** Whole or not at all: the first half of a token would not be recognised as one. */
 function shown(text: string): string {
   return text.length <= MAX_SHOWN_CHARACTERS ? text : `${text.charAt(0)}… (${text.length} characters)`;
 }

@@ -23,7 +23,7 @@ const WRITE_IT = "Write the commit hash itself.";
 const TOO_LONG = [undefined, `which is longer than the ${MAX_REF_BYTES} bytes of a git ref`, WRITE_IT] as const;
 
 /**
- * What nobody sees: controls, formats, private characters, spaces other than the ordinary one, and what has no width or
+ * What is invisible: controls, formats, private characters, spaces other than the ordinary one, and what has no width or
  * no ink. But for what styles an emoji, and joiners inside what is not ASCII: emoji, Persian and Hindi are written with them.
  */
 const SEEN = String.raw` |(?<=\p{Extended_Pictographic})\ufe0f|(?<=[^\0-\x7f\u200d])[\u200c\u200d](?=[^\0-\x7f\u200d])`;

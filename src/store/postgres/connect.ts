@@ -253,7 +253,7 @@ const NO_CONNECTION = /^(E[A-Z]+|EAI_[A-Z]+|ERR_(TLS|SSL|OSSL|SOCKET|STREAM)_\w+
 const DRIVER_SAYS =
   /^(Connection terminated|timeout e|Query read timeout|Client (has encountered a connection error|was closed)|Received unexpected|The server does not support SSL|There was an error establishing an SSL|SASL|Called end|Cannot use a pool)/;
 
-/** Whether the database or the connection to it fails. Anything else is a mistake of the writer, and happens again. */
+/** Whether the database or the connection to it fails. Anything else is an internal error, and happens again. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof StoreUnavailable) return true;
   if (error instanceof pg.DatabaseError) return UNWELL.test(codeOf(error));

@@ -97,7 +97,7 @@ function kindOf(error: unknown): number {
   return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
-/** Whether the database or its disk fails. Anything else is a mistake of the writer, and happens again. */
+/** Whether the database or its disk fails. Anything else is an internal error, and happens again. */
 export function isOutage(error: unknown): boolean {
   if ((error as { code?: string } | undefined)?.code !== "ERR_SQLITE_ERROR") return false;
   return ![SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE].includes(kindOf(error));

@@ -15,7 +15,7 @@ export type Mapping = { readonly kind: "mapping"; readonly pairs: [key: Node, va
 
 /** A collection that is being read. */
 type Frame = {
-  /** Undefined when nobody will look at it. */
+  /** Undefined when no one will look at it. */
   readonly node: List | Mapping | undefined;
   /** Everything in it is kept: it has a name, or is part of what has one. */
   readonly isWhole: boolean;
@@ -34,7 +34,7 @@ type Frame = {
 const MAX_NODES = Math.floor(getHeapStatistics().heap_size_limit / 1024);
 
 /**
- * The first document of a text, as far as it may bear on the value at the path: what stands on it, what is merged into it
+ * The first document of a text, as far as it may bear on the value at the path: what is on it, what is merged into it
  * (`<<`), and what has an anchor. The rest is read, so that what is wrong there is noticed, and dropped.
  * @returns undefined when there is no document.
  * @throws YamlError
@@ -122,7 +122,7 @@ function readDocument(events: ReturnType<typeof eventsOf>, path: readonly string
   }
 }
 
-/** Where a value stands that comes next in a collection; undefined when it is beside the path and not kept. */
+/** Where the next value of a collection is; undefined when it is beside the path and not kept. */
 function placeIn(
   parent: Frame | undefined,
   path: readonly string[],
@@ -141,7 +141,7 @@ const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
 
 /**
  * The value of a key. A key of the mapping's own wins over merged ones, and what is merged first over what comes later.
- * @throws YamlError when the key stands there twice: nobody knows which one is meant.
+ * @throws YamlError when the key is there twice: it is unknown which one is meant.
  */
 export function valueAt(mapping: Mapping, name: string): Node | undefined {
   const seen = new Set<Mapping>();

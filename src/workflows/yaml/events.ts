@@ -90,7 +90,7 @@ export function eventsOf(text: string): { next(): Event } {
     return event("document end", peek());
   }
 
-  /** @param kind whether it stands in brackets, and whether a list may begin there without more indentation. */
+  /** @param kind whether it is in brackets, and whether a list may begin there without more indentation. */
   function node(kind: "flow" | "block" | "block or list"): Event {
     const first = peek();
     if (first.type === "alias") {
@@ -152,7 +152,7 @@ export function eventsOf(text: string): { next(): Event } {
     return isOneOf(peek(), "-", "block end") ? emptyThen(blockEntry, token) : nodeThen(blockEntry, "block");
   }
 
-  /** Of a list that stands in the column of its key. */
+  /** Of a list that begins in the column of its key. */
   function plainListEntry(): Event {
     const token = peek();
     if (token.type !== "-") {
@@ -201,7 +201,7 @@ export function eventsOf(text: string): { next(): Event } {
   const firstEntry = () => flowEntry(true);
   const nextEntry = () => flowEntry(false);
 
-  // libyaml drops the token after a `?` without a key, and so must whoever reads the same.
+  // libyaml drops the token after a `?` without a key, and so must this reader.
   function pairKey(): Event {
     return isOneOf(peek(), "value", ",", "]") ? emptyThen(pairValue, take()) : nodeThen(pairValue, "flow");
   }
