@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { before, describe, it, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
@@ -136,6 +136,20 @@ describe("the image", { skip: withoutContainers }, () => {
     const readme = readFileSync(join(ROOT, "README.md"), "utf8");
     const told = Number(/about (\d+) MB in all/.exec(readme)?.[1]);
     assert.ok(Math.abs(megabytes - told) < told / 10, `the README says ${told} MB`);
+  });
+
+  it("takes your workflows as docs/kubernetes.md adds them", async (t) => {
+    const { text } = documentOf("docs/kubernetes.md");
+    const [, dockerfile = ""] = /```dockerfile\n([\s\S]*?)```/.exec(text) ?? [];
+    const workflow = documentOf("docs/first-workflow.md").blocks.find(({ file }) => file === "announce-preview.ts");
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, "workflows"));
+    writeFileSync(join(folder, "workflows/announce-preview.ts"), workflow?.text ?? assert.fail("there is no workflow"));
+    writeFileSync(join(folder, "Dockerfile"), dockerfile.replace(/^FROM .*$/m, "FROM localhost/gh-runner"));
+    await podman("build", "-t", "gh-runner-with-workflows", folder);
+    t.after(() => podman("rmi", "-f", "gh-runner-with-workflows"));
+    const listed = await podman("run", "--rm", "--network=none", "gh-runner-with-workflows", "workflows");
+    assert.match(listed, /^announce-preview .*announce-preview\.ts/m);
   });
 
   it("starts by the command of the README", async (t) => {
