@@ -423,6 +423,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     refusedAtStart({ OTEL_EXPORTER_OTLP_HEADERS: 'x-key="k"' }),
   ],
   "A percent sign in DATABASE_URL": [refusedAtStart({ DATABASE_URL: "postgres://u:100%@db/x" })],
+  "A slash, a question mark or a # in DATABASE_URL": ["a/b", "1?2", "1#2"].map((password) =>
+    refusedAtStart({ DATABASE_URL: `postgres://u:${password}@db/x` }),
+  ),
   "The file of a secret does not exist": [refusedAtStart({ GITHUB_TOKEN_FILE: TOKEN })],
   "The run ended the process": [twiceAlone],
   "The re-run is not needed": [olderRerun],
