@@ -240,7 +240,10 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
     t.after(() => proxy.close());
     const { url } = await startService(t, { settings: { HTTP_PROXY: proxy.url } });
     const { json } = await notify(url, { application: "pr-1" });
-    assert.match(json.detail, /the proxy http:\/\/127\.0\.0\.1:\d+ asks for credentials \(407\)/);
+    assert.match(
+      json.detail,
+      /the proxy http:\/\/127\.0\.0\.1:\d+ asks for credentials \(407\)\. Put them into HTTP_PROXY as /,
+    );
   });
 
   it("407 with the wrong ones", async (t) => {

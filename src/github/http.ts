@@ -103,7 +103,7 @@ export function openGitHubHttp({
           sendOnce(connections, origin, request, `Bearer ${token}`, { brief, timeoutMs, begin, streams }),
         )
         .catch((error) => {
-          throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl);
+          throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl, apiUrl, "GitHub");
         });
       const path = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
       if (path === undefined) return answer;

@@ -23,7 +23,7 @@ export function openFetch(proxies: ProxySettings): { readonly fetch: Fetch; clos
         return await fetch(url, { ...options, dispatcher });
       } catch (error) {
         if (proxyUrl === undefined) throw error;
-        const failed = afterProxy((error as Error).cause ?? error, proxyUrl, new URL(url).host);
+        const failed = afterProxy((error as Error).cause ?? error, proxyUrl, String(url));
         throw failed instanceof ProxyError ? failed : error;
       }
     },

@@ -52,7 +52,8 @@ export class ProxyError extends Error {
 }
 
 /** An error of a request that went by a proxy: a `ProxyError` when it was the proxy that failed, else the same error. */
-export function afterProxy(error: unknown, proxyUrl: string, to = "GitHub"): unknown {
+export function afterProxy(error: unknown, proxyUrl: string, url: string, to = new URL(url).host): unknown {
+  const setting = new URL(url).protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const { origin, username } = new URL(proxyUrl);
   const proxy = `the proxy ${origin}`;
   const { code = "", message = "" } = (error ?? {}) as NodeJS.ErrnoException;
@@ -60,19 +61,19 @@ export function afterProxy(error: unknown, proxyUrl: string, to = "GitHub"): unk
   const status = REFUSED.exec(message)?.[1];
   if (status === "407") {
     return username
-      ? new ProxyError(`${proxy} refused the credentials (407)`, "Check user and password in HTTPS_PROXY.", error)
-      : new ProxyError(`${proxy} asks for credentials (407)`, WITH_CREDENTIALS, error);
+      ? new ProxyError(`${proxy} refused the credentials (407)`, `Check user and password in ${setting}.`, error)
+      : new ProxyError(`${proxy} asks for credentials (407)`, `Put them into ${setting} ${AS}`, error);
   }
   if (status) {
     const remedy = `Have the proxy allow ${to}'s host and port, or name the host in NO_PROXY.`;
     return new ProxyError(`${proxy} refused to connect to ${to} (${status})`, remedy, error);
   }
   if (code === "UND_ERR_PRX_TLS") {
-    const remedy = "Check the host in HTTPS_PROXY: it must be one that the certificate names.";
+    const remedy = `Check the host in ${setting}: it must be one that the certificate names.`;
     return new ProxyError(`${proxy} has a certificate for another name`, remedy, error);
   }
   if (!UNREACHABLE.includes(code)) return error;
-  return new ProxyError(`${proxy} cannot be reached (${code})`, "Check HTTPS_PROXY, and that the proxy is up.", error);
+  return new ProxyError(`${proxy} cannot be reached (${code})`, `Check ${setting}, and that the proxy is up.`, error);
 }
 
 /** How undici says that a proxy answered something else than 200: at a tunnel, and without one. */
@@ -81,8 +82,7 @@ const REFUSED = /^Proxy (?:response|Authentication Required) \((\d+)\)/;
 /** With a proxy nobody else is connected to, so that these are about the proxy. */
 const UNREACHABLE = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_PRX_CONN"];
 
-const WITH_CREDENTIALS =
-  "Put them into HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded.";
+const AS = "as http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded.";
 
 /**
  * Whether an entry of NO_PROXY covers a host: `*`, a name with all names below it, `.name` or `*.name` for those below
