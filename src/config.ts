@@ -20,6 +20,7 @@ import {
   pathTemplates,
   portNumber,
   proxyUrl,
+  publicUrl,
   repository,
   schemaName,
   secretLines,
@@ -37,7 +38,7 @@ const SETTINGS = {
     "",
     "Where browsers reach the service, if a proxy in front changes `Host` or puts a path before its own: " +
       "`https://ci.example/gh-runner` (docs/operations.md#behind-a-proxy). Empty: as the request says.",
-    (text) => (text === "" ? undefined : baseUrl("https://ci.example/gh-runner", "the proxy's own settings")(text)),
+    (text) => (text === "" ? undefined : publicUrl(text)),
   ),
   keepAliveSeconds: setting(
     "KEEP_ALIVE_SECONDS",

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { urlPrefix } from "./model/url-prefix.ts";
 
 export function optional(text: string): string | undefined {
   return text || undefined;
@@ -49,6 +50,12 @@ export function baseUrl(example: string, tokenSetting: string): (text: string) =
     if (url.search || url.hash) throw new Error("must not contain a query or a fragment");
     return (url.origin + url.pathname).replace(/\/+$/, "");
   };
+}
+
+export function publicUrl(text: string): string {
+  const url = baseUrl("https://ci.example/gh-runner", "the proxy's own settings")(text);
+  if (urlPrefix(new URL(url).pathname) !== undefined) return url;
+  throw new Error("its path must be names of letters, digits and ._~- behind single slashes, such as /gh-runner");
 }
 
 /** Without a scheme it is http, as curl and Go have it. Never repeats what it was given: there may be a password in it. */

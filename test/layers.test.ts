@@ -61,7 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "secrets.ts": ["spellings.ts"],
   "spellings.ts": [],
   "config.ts": ["private-key.ts", "setting-values.ts", "secrets.ts", "model"],
-  "setting-values.ts": [],
+  "setting-values.ts": ["model"],
   "private-key.ts": [],
   "closing-stack.ts": [],
   "make-folder.ts": [],

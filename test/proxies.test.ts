@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { readConfig } from "../src/config.ts";
 import { openBrowser, openPage, withoutChromium } from "./support/browser.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 
@@ -211,6 +212,26 @@ describe("behind a proxy that asks for a password", () => {
 });
 
 describe("behind a proxy that changes Host", () => {
+  it("no PUBLIC_URL leads to another host or into the page: the service does not start with it", () => {
+    for (const path of [
+      "//evil.example",
+      "/\\evil.example",
+      "/a/../..//b",
+      "/a;Domain=b",
+      '/a"b',
+      "/a//b",
+      "/%2fb",
+      "/$&",
+    ]) {
+      const settings = { PUBLIC_URL: `https://ci.example${path}` };
+      assert.throws(() => readConfig(settings), /PUBLIC_URL: its path must be names of letters/, path);
+    }
+    for (const path of ["", "/", "/a", "/a/", "/a/b.c_d~e-f"]) {
+      const { publicUrl } = readConfig({ PUBLIC_URL: `https://ci.example${path}` });
+      assert.equal(publicUrl, `https://ci.example${path.replace(/\/$/, "")}`);
+    }
+  });
+
   it("a browser that tells no site may send when PUBLIC_URL names its address, and learns of it otherwise", async (t) => {
     const origin = { origin: "http://ci.example" };
     const plain = await startService(t, { settings: { AUTH_TOKENS: CALLER } });

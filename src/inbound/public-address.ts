@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { getPath } from "hono/utils/url";
+import { urlPrefix } from "../model/url-prefix.ts";
 
 /** Under which address browsers reach the service, where a proxy is in front. */
 export type PublicAddress = {
@@ -15,11 +16,11 @@ export type PublicAddress = {
 
 export function publicAddress(publicUrl: string | undefined): PublicAddress {
   const url = publicUrl === undefined ? undefined : new URL(publicUrl);
-  const known = url?.pathname.replace(/\/+$/, "");
+  const known = url && urlPrefix(url.pathname);
 
   // A proxy that takes a prefix away says so, and nobody else can make a browser send the header. It goes into links that
   // are kept nowhere, and cannot name another host.
-  const prefixOf = (c: Context) => known ?? PREFIX.exec(c.req.header("x-forwarded-prefix") ?? "")?.[1] ?? "";
+  const prefixOf = (c: Context) => known ?? urlPrefix(c.req.header("x-forwarded-prefix") ?? "") ?? "";
 
   return {
     origin: url?.origin,
@@ -41,8 +42,6 @@ export function publicAddress(publicUrl: string | undefined): PublicAddress {
     },
   };
 }
-
-const PREFIX = /^((?:\/(?!\.\.?(?:\/|$))[\w.~-]+)+)\/?$/;
 
 /** Where a path of the service begins in a page. */
 const LINK = /(\b(?:href|src|action)="|\bcontent="0;url=)\/(?!\/)/g;
