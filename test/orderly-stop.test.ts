@@ -342,3 +342,50 @@ describe("an attempt whose time is up", () => {
     await until("the connection is closed", () => github.cut() === 1);
   });
 });
+
+describe("an orderly stop while the store is about to answer", () => {
+  for (const way of ["accepted", "claimed"] as const) {
+    it(`gives back a run that is being ${way}, and runs none of its code`, async (t) => {
+      const folder = temporaryFolder(t);
+      const clock = movedClock();
+      const store = openSqliteStore(folder, clock);
+      const event = { id: "r1", workflow: "steps", group: undefined, input: {}, ownToken: false };
+      if (way === "claimed") {
+        await store.accept(event, { owner: "earlier", now: clock.now(), leaseMs: 60_000, take: false });
+      }
+      let isHeld = false;
+      let answer = () => {};
+      const held = async <T>(result: T): Promise<T> => {
+        isHeld = true;
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        return result;
+      };
+      const slow: RunStore = {
+        ...store,
+        accept: async (...given) => held(await store.accept(...given)),
+        claim: async (lease) => {
+          const claims = await store.claim(lease);
+          return claims.length > 0 ? held(claims) : claims;
+        },
+      };
+      let begun = 0;
+      const { accept, close } = workerWith(t, async () => ({ begun: begun++ }), { clock, folder, store: slow });
+      if (way === "accepted") void accept();
+      await until("the store is about to answer", () => isHeld);
+      const closed = close();
+      for (let turn = 0; turn < 50; turn++) {
+        await new Promise((resolve) => setImmediate(resolve));
+        clock.move(1);
+      }
+      answer();
+      await closed;
+      assert.deepEqual(
+        readHistory(folder).map(({ status, attempts }) => [status, attempts.map((each) => each.outcome)]),
+        [["queued", ["stopped"]]],
+      );
+      assert.equal(begun, 0);
+    });
+  }
+});

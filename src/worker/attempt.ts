@@ -199,6 +199,8 @@ function executeConfined(
   };
   return confined(bounds, needs.clock, async (attempting) => {
     needs.begun(attempting);
+    // The service stops, or another process has the run: none of the workflow's code is run.
+    if (attempting.over) return LOST;
     const context = contextOf(workflow, claim, github, { ...needs, seen, attempting });
     const { dedupe } = workflow;
     if (dedupe) {

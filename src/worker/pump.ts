@@ -5,6 +5,8 @@ export type Pump = {
   /** Starts a round now, or another one after the round that is under way. */
   wake(): void;
   stop(): void;
+  /** Resolves when no round is under way. */
+  rest(): Promise<void>;
   /** For how long the round under way has been so, ms; undefined between rounds. */
   busyForMs(): number | undefined;
 };
@@ -15,6 +17,7 @@ export type Pump = {
  */
 export function pump(clock: Clock, round: () => Promise<number | undefined>, failed: (error: unknown) => number): Pump {
   let busy = false;
+  let rounds = Promise.resolve();
   let since = 0;
   let again = false;
   let stopped = false;
@@ -39,7 +42,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
 
   function wake(): void {
     again = true;
-    if (!busy && !stopped) void work();
+    if (!busy && !stopped) rounds = work();
   }
 
   return {
@@ -48,6 +51,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
       stopped = true;
       cancel();
     },
+    rest: () => rounds,
     busyForMs: () => (busy ? clock.monotonic() - since : undefined),
   };
 }

@@ -76,7 +76,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   const callers = waitingCallers(clock);
   const inFlight = new Map<Claim, Promise<void>>();
   /** Events on their way into the store, which may come back claimed. */
-  let accepting = 0;
+  const accepting = new Set<Promise<unknown>>();
   let stopped = false;
   /** Nothing is queued: the usual case, in which no end of a run needs to look for another. */
   let idle = false;
@@ -161,15 +161,17 @@ export function startWorker(needs: WorkerNeeds): Worker {
     observe.settled(run);
   }
 
-  /** Resolves when nothing is in flight, or after so many milliseconds. */
+  /** Resolves when nothing is in flight, and nothing comes back from the store to be begun. */
+  async function rests(): Promise<void> {
+    do await Promise.allSettled([...inFlight.values(), ...accepting, claiming.rest()]);
+    while (inFlight.size + accepting.size > 0);
+  }
+
+  /** The same, or after so many milliseconds. */
   async function restsWithin(milliseconds: number): Promise<void> {
-    let isLate = false;
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.alarm(clock.now() + milliseconds, () => {
-      isLate = true;
-      resolve();
-    });
-    while (inFlight.size > 0 && !isLate) await Promise.race([Promise.allSettled(inFlight.values()), late]);
+    const cancel = clock.alarm(clock.now() + milliseconds, resolve);
+    await Promise.race([rests(), late]);
     cancel();
   }
 
@@ -205,26 +207,32 @@ export function startWorker(needs: WorkerNeeds): Worker {
     }
   }
 
+  async function accept(
+    given: NewRun,
+    { token, waitMs }: Parameters<Worker["accept"]>[1],
+  ): ReturnType<Worker["accept"]> {
+    const event = keptEvent(given, needs.keeping, token === undefined ? [] : [token]);
+    const now = clock.now();
+    const since = clock.monotonic();
+    const take = !stopped && inFlight.size + accepting.size < MAX_RUNNING && suspectAloneFor() === 0;
+    const accepted = await health.watch(store.accept(event, { owner, now, leaseMs: LEASE_MS, take }), "adds");
+    observe.accepted(event, accepted);
+    // From here to `wait` nothing may be awaited: an outcome could pass unheard.
+    if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
+    const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
+    if (accepted.claim) start(accepted.claim, token, since);
+    else {
+      wake();
+      elsewhere.expect(accepted.run);
+    }
+    return { run: accepted.run, outcome };
+  }
+
   return {
-    async accept(given, { token, waitMs }) {
-      const event = keptEvent(given, needs.keeping, token === undefined ? [] : [token]);
-      const now = clock.now();
-      const since = clock.monotonic();
-      const take = !stopped && inFlight.size + accepting < MAX_RUNNING && suspectAloneFor() === 0;
-      accepting++;
-      const accepted = await health
-        .watch(store.accept(event, { owner, now, leaseMs: LEASE_MS, take }), "adds")
-        .finally(() => accepting--);
-      observe.accepted(event, accepted);
-      // From here to `wait` nothing may be awaited: an outcome could pass unheard.
-      if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
-      const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
-      if (accepted.claim) start(accepted.claim, token, since);
-      else {
-        wake();
-        elsewhere.expect(accepted.run);
-      }
-      return { run: accepted.run, outcome };
+    async accept(event, options) {
+      const accepted = accept(event, options);
+      accepting.add(accepted);
+      return accepted.finally(() => accepting.delete(accepted));
     },
     async rerun(id, options) {
       const rerun = await health.watch(store.rerun(id, clock.now(), options), "adds");
@@ -249,7 +257,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
       await restsWithin(lastMilliseconds);
       health.stopInsisting();
       stopping.end();
-      while (inFlight.size > 0) await Promise.allSettled(inFlight.values());
+      await rests();
       callers.dismiss();
     },
   };
