@@ -62,6 +62,11 @@ export function heldByWrongClock(now: string): { where: string; dueAt: string } 
   };
 }
 
+/** The order in which runs are claimed: the oldest due first, of those the one that was accepted first. */
+export function byDue(a: Row, b: Row): number {
+  return (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
+}
+
 /** The median and the 95th percentile of durations: each is one of them, the least that so large a share does not exceed. */
 export function durationsOf(ms: readonly number[]): Activity["durations"] {
   const sorted = ms.toSorted((a, b) => a - b);

@@ -16,7 +16,7 @@ import {
 import { interrupting, isSuspect } from "./interrupt.ts";
 import { endBefore } from "./queries.ts";
 import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
-import { heldByWrongClock, rerunProblem } from "./rules.ts";
+import { byDue, heldByWrongClock, rerunProblem } from "./rules.ts";
 import { batchedWrites, isOutage } from "./sqlite/batch.ts";
 import { sqliteLimitLog } from "./sqlite/limit-log.ts";
 import { addMatches, listRuns } from "./sqlite/list-runs.ts";
@@ -230,9 +230,7 @@ export function openSqliteStore(
       `SELECT 1 FROM runs WHERE status = 'running' AND owner = ? AND ${isSuspect("attempts", "runs.attempts - 1")}`,
       owner,
     );
-    const byAge = (a: Row, b: Row) =>
-      (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
-    return [...due(`AND NOT ${SUSPECT}`), ...(isBusy ? [] : [suspect])].toSorted(byAge).slice(0, limit);
+    return [...due(`AND NOT ${SUSPECT}`), ...(isBusy ? [] : [suspect])].toSorted(byDue).slice(0, limit);
   }
 
   /** The row of a claim, as long as the claim holds. */

@@ -2,7 +2,7 @@ import { afterInterruption } from "../../model/retry.ts";
 import type { Claim, RunStore } from "../../model/store.ts";
 import { GONE, GONE_ALONE, goneFor, type Interruptions, interruptions, isSuspect } from "../interrupt.ts";
 import { type Row, runOf, stepOf } from "../rows.ts";
-import { heldByWrongClock } from "../rules.ts";
+import { byDue, heldByWrongClock } from "../rules.ts";
 import { jobOf, lock } from "./accept.ts";
 import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
@@ -105,7 +105,7 @@ async function suspectsTooMany(
   rows: readonly Row[],
   owner: string,
 ): Promise<readonly Row[]> {
-  const suspects = rows.filter((row) => Boolean(row.suspect)).toSorted(byAge);
+  const suspects = rows.filter((row) => Boolean(row.suspect)).toSorted(byDue);
   if (suspects.length === 0) return [];
   const [busy] = await sql(
     `SELECT 1 FROM ${own}.runs WHERE status = 'running' AND lease_until > ${now} AND owner = $1 AND NOT seq = ANY ($2::bigint[])
@@ -136,12 +136,10 @@ async function putBack(sql: Sql, { names: { own }, jobs }: Pick<Needs, "names" |
   );
 }
 
-const byAge = (a: Row, b: Row) => (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
-
 async function claimsOf(sql: Sql, { own }: Names, rows: readonly Row[], { owner }: Lease): Promise<readonly Claim[]> {
   const begun = rows.filter(({ attempts }) => (attempts as number) > 1);
   const steps = await completedSteps(sql, own, begun);
-  return rows.toSorted(byAge).map((row) => ({
+  return rows.toSorted(byDue).map((row) => ({
     run: runOf(row),
     attempt: row.attempts as number,
     owner,
