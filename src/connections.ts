@@ -39,8 +39,8 @@ const SLICE_BYTES = 8192;
 /** Where the length is declared, the time does not depend on the size. */
 const DECLARED_SLICE_BYTES = 65_536;
 
-/** Each that waits for a turn holds up to 128 KiB, which is not in the heap. */
-const MAX_WAITING = 150;
+/** What bodies that wait for a turn may hold, all together. Beyond it the largest is closed, not a webhook among them. */
+const MAX_WAITING_BYTES = 6_000_000;
 
 const LOOK_EVERY_MS = 1000;
 
@@ -149,8 +149,9 @@ export function boundConnections(
       connection.parse(bytes.subarray(at, end));
       at = end;
     }
-    // A copy: the piece would keep alive all that it was cut from.
-    connection.ahead = at < bytes.length && !socket.destroyed ? Buffer.from(bytes.subarray(at)) : NOTHING;
+    const rest = at < bytes.length && !socket.destroyed ? bytes.subarray(at) : NOTHING;
+    // A copy of a small one: it would keep alive all that it was cut from.
+    connection.ahead = 2 * rest.length > bytes.length ? rest : Buffer.from(rest);
     if (connection.ahead.length > 0 && isOutOfTurn(connection)) awaitTurn(connection);
     else if (connection.ahead.length > MAX_AHEAD_BYTES && !socket.isPaused()) close(connection, "pipelining");
   }
@@ -158,7 +159,13 @@ export function boundConnections(
   function awaitTurn(connection: Connection): void {
     connection.socket.pause();
     waiting.add(connection);
-    if (waiting.size > MAX_WAITING) closeOneOf(waiting, "bodies");
+    let held = 0;
+    let largest = connection;
+    for (const each of waiting) {
+      held += each.ahead.length;
+      if (each.ahead.length > largest.ahead.length) largest = each;
+    }
+    if (held > MAX_WAITING_BYTES) close(largest, "bodies");
     nextTurn();
   }
 
@@ -191,14 +198,11 @@ export function boundConnections(
 
   function becomeIdle(connection: Connection): void {
     idle.add(connection);
-    if (idle.size > limits.maxIdle) closeOneOf(idle, "idle");
-  }
-
-  /** The first of the address that has most of them: one client's connections must not end those of a proxy. */
-  function closeOneOf(some: ReadonlySet<Connection>, why: Closed): void {
-    const byAddress = [...Map.groupBy(some, ({ address }) => address).values()];
-    const [first] = byAddress.reduce((most, each) => (each.length > most.length ? each : most), []);
-    if (first) close(first, why);
+    if (idle.size <= limits.maxIdle) return;
+    // Of the address that has most of them: one client's idle connections must not end those of a proxy.
+    const byAddress = [...Map.groupBy(idle, ({ address }) => address).values()];
+    const [longest] = byAddress.reduce((most, each) => (each.length > most.length ? each : most), []);
+    if (longest) close(longest, "idle");
   }
 
   function lookWhetherRead(connection: Connection, answer: ServerResponse): void {

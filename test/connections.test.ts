@@ -213,6 +213,26 @@ describe("bodies of many small chunks", () => {
   });
 });
 
+describe("more long bodies than there is room for", () => {
+  it("close the largest of them, and none of the others", async (t) => {
+    const reasons: string[] = [];
+    const server = createServer((incoming, answer) => void incoming.resume().on("end", () => answer.end()));
+    t.after(boundConnections(server, { limits: SERVER_LIMITS, onClosed: (why) => reasons.push(why) }));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    t.after(() => server.close().closeAllConnections());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const begin = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const sockets = await Promise.all(Array.from({ length: 260 }, () => open(t, url)));
+    const [large, small] = [sockets.slice(0, 200), sockets.slice(200)];
+    for (const socket of large) socket.write(begin + "1\r\nx\r\n".repeat(20_000));
+    await until("some were closed", () => reasons.length > 0);
+    const answered = small.map((socket) => statuses(socket, 1));
+    for (const socket of small) socket.write(`${begin}1f40\r\n${"x".repeat(8000)}\r\n0\r\n\r\n`);
+    assert.deepEqual(await Promise.all(answered), Array(small.length).fill(["200"]));
+    assert.deepEqual([...new Set(reasons)], ["bodies"]);
+  });
+});
+
 describe("an answer that is not read", () => {
   /** More than the system takes for a client. */
   const LARGE = "x".repeat(20_000_000);
