@@ -18,7 +18,7 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     },
     "throws-nothing": { body: "throw undefined;", reason: /threw undefined/ },
     "throws-the-unshowable": {
-      body: "throw { toString() { throw new Error('ha'); } };",
+      body: "throw Object.defineProperty(new Error(), 'message', { get() { throw new Error('ha'); } });",
       reason: /threw something that cannot even be shown/,
     },
     hangs: {
@@ -54,6 +54,10 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     "keeps-a-flood": {
       body: 'await step("all", async () => "x".repeat(1_000_001)); return {};',
       reason: /Keeping the result of the step all failed: it cannot be kept as JSON: it has 1000003 characters/,
+    },
+    "throws-an-object": {
+      body: 'throw { message: "no class", code: 5 };',
+      reason: /^The workflow threw \{"message":"no class","code":5\}$/,
     },
     "throws-a-flood": {
       body: 'throw new Error("x".repeat(1_000_000));',

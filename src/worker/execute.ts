@@ -106,8 +106,18 @@ function failed(error: unknown, source: WorkflowSource | undefined): Outcome {
   }
   if (error instanceof StoreUnavailable)
     return { status: "failure", reason: error.message, http: 500, kind: "transient" };
-  const thrown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const at = trace?.at === undefined ? "" : ` (${trace.at})`;
-  const reason = `The workflow threw ${thrown}${at}`;
+  const reason = `The workflow threw ${shown(error)}${at}`;
   return { status: "failure", reason, http: 500, kind: "permanent", ...(trace && { stack: trace.stack }) };
+}
+
+/** What a workflow prints or throws, in words. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return "[JSON cannot carry it]";
+  }
 }

@@ -2,7 +2,7 @@ import { createRequire, syncBuiltinESMExports } from "node:module";
 import type { Log } from "../log.ts";
 import { callOf } from "./calls.ts";
 import { type Attempting, currentAttempt } from "./confined.ts";
-import { failedAside } from "./execute.ts";
+import { failedAside, shown } from "./execute.ts";
 import type { Keeping } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
 
@@ -98,16 +98,6 @@ function loggingAs(level: (typeof CONSOLE)[number][1], to: Parameters<typeof bou
       const { run, workflow } = attempting;
       boundedLog(attempting, to, { run, workflow })[level](given.map(shown).join(" "));
     };
-}
-
-function shown(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return "[JSON cannot carry it]";
-  }
 }
 
 /** How often code that outlives its attempt is written about. */
