@@ -222,8 +222,8 @@ describe("more long bodies than there is room for", () => {
     t.after(() => server.close().closeAllConnections());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const begin = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-    const sockets = await Promise.all(Array.from({ length: 260 }, () => open(t, url)));
-    const [large, small] = [sockets.slice(0, 200), sockets.slice(200)];
+    const sockets = await Promise.all(Array.from({ length: 560 }, () => open(t, url)));
+    const [large, small] = [sockets.slice(0, 500), sockets.slice(500)];
     for (const socket of large) socket.write(begin + "1\r\nx\r\n".repeat(20_000));
     await until("some were closed", () => reasons.length > 0);
     const answered = small.map((socket) => statuses(socket, 1));
