@@ -55,7 +55,7 @@ type Hold = {
   /** Whether it is still held; finds out where that is not sure. */
   ask(): Promise<boolean>;
   isSure(): boolean;
-  /** A request is on the wire. Whoever holds aborts it when nothing may be sent any more. Returns: it is not any more. */
+  /** A request is on the wire: abort it when nothing may be sent any more. Call what is returned when it is done. */
   sent?(abort: (reason: Error) => void): () => void;
 };
 

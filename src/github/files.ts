@@ -74,7 +74,7 @@ async function readFile(
       ...(ref ? { ref } : {}),
       headers: { accept: "application/vnd.github.raw+json" },
     },
-    // A ref that does not exist is a 404 with a message of its own, or a 422.
+    // A ref that does not exist is a 404 with another message, or a 422.
     ref ? [200, 404, 422] : [200, 404],
     { rememberAs: JSON.stringify([repository, path, ref]) },
   );

@@ -10,7 +10,7 @@ const TIMEOUT_MS = 10_000;
 /** More than this is read of no answer. */
 const MAX_ANSWER_BYTES = 10_000_000;
 
-/** Requests to other hosts than GitHub, by the same proxies. Whoever asks brings a time-out. */
+/** Requests to other hosts than GitHub, by the same proxies. The caller sets a time-out. */
 export function openFetch(proxies: ProxySettings): { readonly fetch: Fetch; close(): Promise<void> } {
   const limits = { connections: CONNECTIONS, timeoutMs: TIMEOUT_MS, maxAnswerBytes: MAX_ANSWER_BYTES };
   const ways = new Map<string | undefined, Dispatcher>();

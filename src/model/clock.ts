@@ -6,7 +6,7 @@ export type Clock = {
   monotonic(): number;
   /**
    * Calls back once at that time (epoch milliseconds), or as soon as it has passed. The process stays up until then:
-   * whoever stops cancels what it has set. Returns how to cancel it.
+   * cancel what you have set when you stop. Returns how to cancel it.
    */
   alarm(at: number, ring: () => void): () => void;
 };

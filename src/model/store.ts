@@ -41,8 +41,8 @@ export type Accepted = {
 };
 
 /**
- * Who claims, and for how long. The store measures the length with a clock of its own, so that a claim lasts as long as
- * it should, whatever `now` says (epoch milliseconds, for the history).
+ * Who claims, and for how long. The store measures the length with its clock, so a claim lasts as long as it should,
+ * also when `now` (epoch milliseconds, for the history) is wrong.
  */
 type Lease = { readonly owner: string; readonly now: number; readonly leaseMs: number };
 
@@ -187,8 +187,8 @@ export type RunStore = {
    */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /**
-   * How a run of the same workflow and group last ended before this one, which has ended; a run without a group is one
-   * of its own. Undefined when none is known. Of two runs that ask of each other, one ended before.
+   * How a run of the same workflow and group last ended before this one, which has ended; a run without a group is
+   * alone. Undefined when none is known. Of two runs that ask about each other, one ended before.
    */
   endBefore(run: Run): Promise<"success" | "failure" | undefined>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */

@@ -36,7 +36,7 @@ export function openCalls(): Calls {
     follow(what, call) {
       const step = steps.getStore();
       const { pending } = step?.attempt === attempt && !step.closed ? step : attempt;
-      // A promise of its own: a rejection of it that the workflow does not handle is still noticed as such.
+      // Another promise than the workflow's: a rejection that the workflow does not handle is still noticed.
       const followed: typeof call = until(call, () => pending.delete(followed));
       names.set(followed, what);
       pending.add(followed);

@@ -59,8 +59,8 @@ export type Worker = {
 const MAX_RUNNING = 64;
 
 /**
- * Beside a suspect nothing else is begun for so long, so that nobody is with it when it ends the process; most that do end
- * it at once. A run that came with a token of its own cannot wait.
+ * For so long nothing else is begun beside a suspect: no other run is in flight when it ends the process. Most that do end
+ * it at once. A run that brought its token cannot wait.
  */
 const SUSPECT_ALONE_MS = 3000;
 
