@@ -41,9 +41,12 @@ LABEL org.opencontainers.image.title="gh-runner" \
 COPY --from=runtime /image/ /
 COPY LICENSE package.json /app/
 COPY --from=bundle /src/dist/ /app/
-# Node's share of 128 MiB; docs/container.md says what to give it where there is more. SQLite puts what it sorts beside the
+# Node's share of 128 MiB; docs/container.md says what to give it where there is more. glibc keeps what was freed apart for
+# each thread, and gives little of it back: with these two 3.5 MiB less at the peak. SQLite puts what it sorts beside the
 # database, since nothing else may be writable.
-ENV NODE_OPTIONS="--max-old-space-size=48 --max-semi-space-size=1" \
+ENV NODE_OPTIONS="--max-old-space-size=44 --max-semi-space-size=1" \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_TRIM_THRESHOLD_=65536 \
     PATH=/usr/local/bin:/usr/bin \
     DATA_DIR=/data \
     SQLITE_TMPDIR=/data

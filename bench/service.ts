@@ -20,7 +20,7 @@ export type MeasuredService = {
 };
 
 /** Node's options in the container image (Dockerfile), fit for a limit of 128 MiB. */
-export const IMAGE_OPTIONS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
+export const IMAGE_OPTIONS = ["--max-old-space-size=44", "--max-semi-space-size=1"];
 
 export const TOKEN = "bench-token-0123456789";
 

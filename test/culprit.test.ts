@@ -72,7 +72,7 @@ describe("a run that ends the process", () => {
   });
 
   it("by all memory of a small heap is not attempted again after the second time", async (t) => {
-    await endsTwice(await scene(t, OUT_OF_MEMORY, { NODE_OPTIONS: "--max-old-space-size=48" }), async () => {});
+    await endsTwice(await scene(t, OUT_OF_MEMORY, { NODE_OPTIONS: "--max-old-space-size=44" }), async () => {});
   });
 
   it("is not attempted again by any replica after the second time", async (t) => {

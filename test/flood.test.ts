@@ -10,7 +10,7 @@ import { deploy, TARGET, TOKEN } from "./support/service.ts";
 /** Without a bound on what is open they take 50 MB of the heap, and the process ends. */
 const CALLERS = 2500;
 
-describe(`${CALLERS} callers at once, with a heap of 48 MB`, () => {
+describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
   it("the process outlives them: all are answered once they have sent it again, and every event arrives", {
     timeout: 110_000,
   }, async (t) => {
@@ -23,7 +23,7 @@ describe(`${CALLERS} callers at once, with a heap of 48 MB`, () => {
 
     const dataDir = temporaryFolder(t);
     const port = await fixedPort();
-    const command = ["--max-old-space-size=48", "--max-semi-space-size=1", await buildBundle(), "serve"];
+    const command = ["--max-old-space-size=44", "--max-semi-space-size=1", await buildBundle(), "serve"];
     const service = spawnService(t, { port, dataDir, githubUrl: github.url, command });
     await listening(service, port);
     let again = 0;

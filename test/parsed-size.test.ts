@@ -8,7 +8,7 @@ import { deploy, TARGET, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
 /** As the image starts Node. */
-const FLAGS = ["--max-old-space-size=48", "--max-semi-space-size=1"];
+const FLAGS = ["--max-old-space-size=44", "--max-semi-space-size=1"];
 const SECRET = "the secret of the webhook";
 const MB = 1_000_000;
 

@@ -2,7 +2,7 @@ import { getHeapStatistics } from "node:v8";
 
 /**
  * A value that was parsed takes 30 to 100 bytes, and a text of 2 bytes can be one. So the count is bounded by the heap, not
- * the size of the text: 100,000 values with the image's heap of 48 MB. GitHub's largest usual payload, a push of 2,048
+ * the size of the text: 96,000 values with the image's heap of 44 MB. GitHub's largest usual payload, a push of 2,048
  * commits, has 45,000.
  */
 export const MAX_VALUES = Math.floor(getHeapStatistics().heap_size_limit / 512);

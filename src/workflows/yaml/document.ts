@@ -29,7 +29,7 @@ type Frame = {
 
 /**
  * What of a document is kept takes about 100 bytes a node. A tenth of the heap bounds it, so that no file ends the
- * process: 49,000 nodes with the image's heap of 48 MB.
+ * process: 48,000 nodes with the image's heap of 44 MB.
  */
 const MAX_NODES = Math.floor(getHeapStatistics().heap_size_limit / 1024);
 
