@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { startApp } from "../src/app.ts";
-import { readConfig } from "../src/config.ts";
 import { systemClock } from "../src/model/clock.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
+import { startApp } from "../src/service/app.ts";
+import { readConfig } from "../src/service/config/config.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { quantile } from "./service.ts";
 
 /** How long the pages take with 100,000 runs in the store, from request to the last byte, and how large they are. */

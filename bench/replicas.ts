@@ -4,7 +4,7 @@ import { Agent, request } from "node:http";
 import pg from "pg";
 import { systemClock } from "../src/model/clock.ts";
 import type { Claim } from "../src/model/store.ts";
-import { openPostgresStore } from "../src/store/postgres.ts";
+import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { startPostgres } from "../test/support/postgres.ts";
 import { dispatch, type MeasuredService, quantile, startBundle, startStandIn, TOKEN } from "./service.ts";
 

@@ -1,4 +1,4 @@
-import { knownSecrets } from "../src/secrets.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
 
 /** What keeping secrets out costs: of a log record, of a payload, and of a token that comes and goes. */
 const RECORD = {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../src/model/clock.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { quantile, startBundle, startStandIn } from "./service.ts";
 
 /** Events accepted a second, and what the store costs with 10, 1,000 and 1,000,000 finished runs in it. */

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startApp } from "../src/app.ts";
-import { readConfig } from "../src/config.ts";
 import type { Json } from "../src/index.ts";
 import type { Run, Step } from "../src/model/run.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import { startApp } from "../src/service/app.ts";
+import { readConfig } from "../src/service/config/config.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
 
 export { type StandInGitHub, startGitHub } from "./github.ts";

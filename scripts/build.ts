@@ -36,7 +36,7 @@ const zodBeside: Plugin = {
 const postgresBeside: Plugin = {
   name: "PostgreSQL beside",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /\/store\/postgres\.ts$/ }, ({ kind }) =>
+    onResolve({ filter: /\/postgres\/store\.ts$/ }, ({ kind }) =>
       kind === "dynamic-import" ? { path: "./postgres.js", external: true } : undefined,
     ),
 };
@@ -67,12 +67,12 @@ const service = await build({
 });
 const postgres = await build({
   ...COMMON,
-  entryPoints: { postgres: "src/store/postgres.ts" },
+  entryPoints: { postgres: "src/store/postgres/store.ts" },
   // Their native halves are optional, and not there.
   external: ["pg-native", "pg-cloudflare"],
   banner: BANNER,
 });
-const beside = await build({ ...COMMON, entryPoints: { zod: "zod", health: "src/health.ts" } });
+const beside = await build({ ...COMMON, entryPoints: { zod: "zod", health: "src/service/health.ts" } });
 
 const builds = [beside, postgres, service];
 const packages = bundledPackages(builds.map(({ metafile }) => metafile));

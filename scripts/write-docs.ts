@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { configurationReference } from "../src/config.ts";
+import { configurationReference } from "../src/service/config/config.ts";
 
 /** Writes what is generated: the reference of the settings, and the words of GitHub's routes. Tests fail when they are stale. */
 writeFileSync(new URL("../docs/configuration.md", import.meta.url), configurationReference());

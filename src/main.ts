@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import "./oldest-node.ts";
+import "./cli/oldest-node.ts";
 import { Command, Option } from "commander";
 import { CommandError } from "./cli/command-error.ts";
 import { RUN_STATUSES } from "./model/run.ts";
 import { visible } from "./model/visible.ts";
-import { withoutShapes } from "./secrets.ts";
-import { VERSION } from "./version.ts";
+import { withoutShapes } from "./observe/secrets.ts";
+import { VERSION } from "./service/version.ts";
 
 const program = new Command("gh-runner")
   .description("Runs small GitHub workflows as TypeScript functions on your own infrastructure.")

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { load } from "js-yaml";
-import { configurationReference, readConfig } from "../src/config.ts";
+import { configurationReference, readConfig } from "../src/service/config/config.ts";
 import { documentOf } from "./support/documents.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));

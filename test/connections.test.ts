@@ -5,10 +5,10 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
 import * as z from "zod";
-import { boundConnections } from "../src/connections.ts";
+import { boundConnections } from "../src/http/connections.ts";
+import { SERVER_LIMITS, type ServerLimits } from "../src/http/server.ts";
 import { defineWorkflow } from "../src/index.ts";
 import type { Workflow } from "../src/model/workflow.ts";
-import { SERVER_LIMITS, type ServerLimits } from "../src/server.ts";
 import { until } from "./support/clock.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { knownSecrets } from "../src/secrets.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { eventually } from "./support/process.ts";
 import { startReceiver } from "./support/receiver.ts";
@@ -169,13 +169,13 @@ describe("a token across a limit of length", () => {
   it("cannot be forgotten: only `brief` shortens what others wrote", () => {
     /** Files that shorten something else, with what. */
     const allowed: Readonly<Record<string, string>> = {
-      "src/secrets.ts": "brief itself",
+      "src/observe/secrets.ts": "brief itself",
       "src/worker/kept.ts": "a reason without its secrets",
-      "src/inbound/address.ts": "what was scrubbed in the same expression",
-      "src/http.ts": "what was scrubbed in the same expression",
+      "src/http/address.ts": "what was scrubbed in the same expression",
+      "src/http/routes.ts": "what was scrubbed in the same expression",
       "src/worker/execute.ts": "a list of calls",
       "src/worker/stack.ts": "a list of frames",
-      "src/notices/notice.ts": "what was scrubbed in the same expression",
+      "src/observe/notices/notice.ts": "what was scrubbed in the same expression",
       "src/dashboard/list-query.ts": "what the page has masked",
       "src/dashboard/names.ts": "names out of the store",
       "src/dashboard/run-page.ts": "JSON out of the store",
@@ -190,8 +190,8 @@ describe("a token across a limit of length", () => {
       "src/github/route-label.ts": "words of GitHub's",
       "src/github/checks/token.ts": "a date",
       "src/github/checks/deployment.ts": "seven characters of a commit",
-      "src/tracing/trace-context.ts": "a digest",
-      "src/load/webhook-names.ts": "what is only compared",
+      "src/observe/tracing/trace-context.ts": "a digest",
+      "src/workflows/load/webhook-names.ts": "what is only compared",
       "src/model/nearest-name.ts": "what is only compared",
     };
     const cutting = globSync("src/**/*.ts", { cwd: join(import.meta.dirname, "..") }).filter((file) => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
-import { configurationReference } from "../src/config.ts";
+import { configurationReference } from "../src/service/config/config.ts";
 import { type ClusterAfter, runWithoutCluster } from "./support/cluster-script.ts";
 import { documentOf } from "./support/documents.ts";
 import { type KubernetesObject, objectsIn } from "./support/kubectl.ts";

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { IPodSpec } from "kubernetes-models/v1";
-import { SERVER_LIMITS } from "../src/server.ts";
+import { SERVER_LIMITS } from "../src/http/server.ts";
 import { type KubernetesObject, kustomize, objectsIn } from "./support/kubectl.ts";
 import { schemaProblems } from "./support/kubernetes-schemas.ts";
 import { withComponents } from "./support/overlay.ts";

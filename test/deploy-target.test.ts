@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/service/config/config.ts";
 import { actionsProblems } from "./support/actions.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, startService } from "./support/service.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { load } from "js-yaml";
-import { SERVER_LIMITS } from "../src/server.ts";
+import { SERVER_LIMITS } from "../src/http/server.ts";
 import { allTexts, documentOf } from "./support/documents.ts";
 import { objectsIn } from "./support/kubectl.ts";
 

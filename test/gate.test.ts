@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Limits, limitKeeper } from "../sandbox/limits.ts";
-import { type Gate, type GateNeeds, openGate, type Sent } from "../src/github/gate.ts";
 import type { Answer } from "../src/github/http.ts";
-import type { Kind, Refused } from "../src/github/spending.ts";
+import { type Gate, type GateNeeds, openGate, type Sent } from "../src/github/limits/gate.ts";
+import type { Kind, Refused } from "../src/github/limits/spending.ts";
 import type { Limit, Pause, Spending } from "../src/model/limits.ts";
 import { type MovedClock, movedClock } from "./support/clock.ts";
 

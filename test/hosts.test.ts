@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { readConfig } from "../src/config.ts";
-import { checkSettings } from "../src/doctor.ts";
+import { readConfig } from "../src/service/config/config.ts";
+import { checkSettings } from "../src/service/doctor.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, startService, TARGET } from "./support/service.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
-import { knownSecrets } from "../src/secrets.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
 
 const CONNECTIONS = 50;
 const ROUTE = "GET /repos/{owner}/{repo}";

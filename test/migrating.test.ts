@@ -5,7 +5,7 @@ import pg from "pg";
 import { systemClock } from "../src/model/clock.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { MIGRATIONS, type Migration } from "../src/store/postgres/migrations.ts";
-import { migratePostgres, openPostgresStore } from "../src/store/postgres.ts";
+import { migratePostgres, openPostgresStore } from "../src/store/postgres/store.ts";
 import { command } from "./support/command.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";

@@ -7,7 +7,7 @@ import pg from "pg";
 import { moveProgress } from "../src/cli/move-progress.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { RunStore } from "../src/model/store.ts";
-import { openStore, type StoreSettings } from "../src/open-store.ts";
+import { openStore, type StoreSettings } from "../src/service/open-store.ts";
 import { fillWithAllKinds, toldBy } from "./support/all-kinds.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { command, type StartedCommand, startCommand } from "./support/command.ts";

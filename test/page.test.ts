@@ -12,10 +12,10 @@ import { Hono } from "hono";
 import { webUrlOf } from "../src/dashboard/github-web.ts";
 import { livePages } from "../src/dashboard/live.ts";
 import { mountDashboard } from "../src/dashboard/mount.ts";
-import { publicAddress } from "../src/inbound/public-address.ts";
+import { publicAddress } from "../src/http/public-address.ts";
 import { systemClock } from "../src/model/clock.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, type HttpAnswer, notify, send, startService, TOKEN } from "./support/service.ts";
@@ -406,9 +406,9 @@ const OF_EVERY_TRIGGER = {
 /** As the sources mount them, with the paths that the workflows above and the built-in one give. */
 function routesThatChange(): string[] {
   const given: Readonly<Record<string, readonly string[]>> = {
-    "src/inbound/http-trigger.ts": ["/dispatch", "/own"],
-    "src/inbound/flux-trigger.ts": ["/told"],
-    "src/inbound/github-trigger.ts": ["/webhooks/github"],
+    "src/http/triggers/http.ts": ["/dispatch", "/own"],
+    "src/http/triggers/flux.ts": ["/told"],
+    "src/http/triggers/github.ts": ["/webhooks/github"],
   };
   const root = new URL("..", import.meta.url).pathname;
   return globSync("src/**/*.ts", { cwd: root }).flatMap((file) =>

@@ -11,7 +11,7 @@ import { defineWorkflow } from "../src/index.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { connect } from "../src/store/postgres/connect.ts";
-import { openPostgresStore } from "../src/store/postgres.ts";
+import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { until } from "./support/clock.ts";
 import { mounted } from "./support/disk.ts";
 import { temporaryFolder } from "./support/folder.ts";

@@ -2,7 +2,7 @@ import type { TestContext } from "node:test";
 import pg from "pg";
 import { TestClock } from "pg-boss";
 import type { Clock } from "../src/model/clock.ts";
-import { openPostgresStore } from "../src/store/postgres.ts";
+import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
 import { postgresForTests } from "./support/postgres.ts";
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/service/config/config.ts";
 import { openBrowser, openPage, withoutChromium } from "./support/browser.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 

@@ -8,7 +8,7 @@ import { type ProxyOptions, startProxy } from "../sandbox/proxy.ts";
 import { openConnections } from "../src/github/connections.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import { ProxyError, proxyFor } from "../src/github/proxy.ts";
-import { knownSecrets } from "../src/secrets.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
 import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort, listening, spawnService } from "./support/process.ts";

@@ -4,10 +4,10 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { tokenCredentials } from "../src/github/auth/credentials.ts";
 import { gitHubAs } from "../src/github/client.ts";
-import { tokenCredentials } from "../src/github/credentials.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
-import { knownSecrets } from "../src/secrets.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
 import { gitHubNeeds } from "./support/github.ts";
 
 type Recording = {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { rejectedRequests } from "../src/inbound/rejected-requests.ts";
+import { rejectedRequests } from "../src/http/rejected-requests.ts";
 import { MAX_REFUSED, type RefusedEvents } from "../src/model/overview.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { notify, send, startService } from "./support/service.ts";

@@ -6,7 +6,7 @@ import { defineWorkflow } from "../src/index.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { NewRun, RunStore } from "../src/model/store.ts";
 import type { Workflow } from "../src/model/workflow.ts";
-import { openPostgresStore } from "../src/store/postgres.ts";
+import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { deploy, notify, type Service, send, startService, TARGET } from "./support/service.ts";

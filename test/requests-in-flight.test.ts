@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
-import { openGates } from "../src/github/gates.ts";
 import type { Answer } from "../src/github/http.ts";
-import type { Kind } from "../src/github/spending.ts";
+import { openGates } from "../src/github/limits/gates.ts";
+import type { Kind } from "../src/github/limits/spending.ts";
 import type { Limit } from "../src/model/limits.ts";
-import { openPostgresStore } from "../src/store/postgres.ts";
+import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";

@@ -1,8 +1,8 @@
 import { describe, it } from "node:test";
+import type { Credentials } from "../src/github/auth/credentials.ts";
 import { gitHubAs } from "../src/github/client.ts";
-import type { Credentials } from "../src/github/credentials.ts";
-import { openGates } from "../src/github/gates.ts";
 import type { Send } from "../src/github/http.ts";
+import { openGates } from "../src/github/limits/gates.ts";
 import { movedClock } from "./support/clock.ts";
 import { gitHubNeeds } from "./support/github.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { knownSecrets } from "../src/secrets.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
 const CALLER = "caller-Token/with+odd=chars~1234567890";

@@ -27,7 +27,7 @@ describe("docs/security.md", () => {
 
   it("names every route that the service has", () => {
     const [, exposed = ""] = /\n## What is exposed\n([\s\S]*?)\n## /.exec(security) ?? [];
-    const sources = ["src/http.ts", "src/dashboard/mount.ts", "src/inbound/runs-api.ts", "src/inbound/openapi.ts"];
+    const sources = ["src/http/routes.ts", "src/dashboard/mount.ts", "src/http/runs-api.ts", "src/http/openapi.ts"];
     const paths = sources.flatMap((file) =>
       [...textOf(file).matchAll(/\bapp\.(?:get|post|on)\("(\/[^"]*)"/g)].map(([, path = ""]) => path),
     );

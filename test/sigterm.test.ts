@@ -20,7 +20,7 @@ const SEED = Number(process.env.SIGTERM_SEED ?? Math.floor(Math.random() * 2 ** 
 
 /** The service with less than its ten seconds for a stop, all of which it takes while runs wait: that shows the same. */
 function hasty(drainMs: number): readonly string[] {
-  const { href } = new URL("../src/server.ts", import.meta.url);
+  const { href } = new URL("../src/http/server.ts", import.meta.url);
   const set = `import { SERVER_LIMITS } from ${JSON.stringify(href)}; SERVER_LIMITS.drainMs = ${drainMs};`;
   return [`--import=data:text/javascript,${encodeURIComponent(set)}`, "src/main.ts", "serve"];
 }

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { RUN_STATUSES } from "../src/model/run.ts";
 import type { NewRun, RunStore } from "../src/model/store.ts";
 import { LISTED } from "../src/store/rows.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
 import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { Run } from "../src/model/run.ts";
-import { openTracing } from "../src/tracing/open-tracing.ts";
-import { parseTraceparent, traceNote, traceOf } from "../src/tracing/trace-context.ts";
+import { openTracing } from "../src/observe/tracing/open-tracing.ts";
+import { parseTraceparent, traceNote, traceOf } from "../src/observe/tracing/trace-context.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { webhookNameWarnings } from "../src/load/webhook-names.ts";
-import { WEBHOOKS } from "../src/load/webhooks.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import { webhookNameWarnings } from "../src/workflows/load/webhook-names.ts";
+import { WEBHOOKS } from "../src/workflows/load/webhooks.ts";
 import { startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defineWorkflow, type GitHubTrigger, skip, type WebhookEvent, type WebhookName } from "../src/index.ts";
-import type { WEBHOOKS } from "../src/load/webhooks.ts";
+import type { WEBHOOKS } from "../src/workflows/load/webhooks.ts";
 
 /** Never run: `tsc` holds that a workflow's parts get their types from each other, and that mistakes are noticed. */
 

@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
+import { tokenCredentials } from "../src/github/auth/credentials.ts";
 import { gitHubAs } from "../src/github/client.ts";
-import { tokenCredentials } from "../src/github/credentials.ts";
 import { dryRun, type HeldBack } from "../src/github/dry-run.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import type { PermanentFailure } from "../src/index.ts";
-import { knownSecrets } from "../src/secrets.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
 import { gitHubNeeds } from "./support/github.ts";
 
 const SHOP = { owner: "acme", repo: "shop" };

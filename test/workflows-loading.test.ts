@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { startApp } from "../src/app.ts";
-import { readConfig } from "../src/config.ts";
+import { startApp } from "../src/service/app.ts";
+import { readConfig } from "../src/service/config/config.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { send, startService } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";

@@ -1,7 +1,7 @@
-import { ConfigError } from "../config.ts";
-import { dispatchOnce } from "../dispatch-once.ts";
 import { oneLine } from "../model/visible.ts";
-import type { RunOnce } from "../run-once.ts";
+import { ConfigError } from "../service/config/config.ts";
+import { dispatchOnce } from "../service/dispatch-once.ts";
+import type { RunOnce } from "../service/run-once.ts";
 import { CommandError } from "./command-error.ts";
 import { asMessage } from "./held-back.ts";
 

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
-import { checkSettings } from "../doctor.ts";
 import type { Check } from "../model/check.ts";
 import { oneLine } from "../model/visible.ts";
+import { checkSettings } from "../service/doctor.ts";
 
 /** Checks the settings and prints what it found. Exit code 1 when there is a problem. */
 export async function doctor({ json }: { readonly json?: true }): Promise<void> {

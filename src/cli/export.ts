@@ -3,7 +3,7 @@ import { createWriteStream, existsSync, renameSync, rmSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { exportStore } from "../move-store.ts";
+import { exportStore } from "../service/move-store.ts";
 import { moveProgress } from "./move-progress.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { withStore } from "./with-store.ts";

@@ -1,5 +1,5 @@
 import { oneLine, visible } from "../model/visible.ts";
-import type { RunOnce } from "../run-once.ts";
+import type { RunOnce } from "../service/run-once.ts";
 
 type HeldBack = RunOnce["heldBack"][number];
 

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { systemClock } from "../model/clock.ts";
-import { importStore } from "../move-store.ts";
+import { importStore } from "../service/move-store.ts";
 import { moveProgress } from "./move-progress.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { withStore } from "./with-store.ts";

@@ -1,9 +1,9 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { workflowsOf } from "../app.ts";
-import { type Config, readConfig } from "../config.ts";
-import { makeFolder } from "../make-folder.ts";
 import type { Workflow } from "../model/workflow.ts";
+import { workflowsOf } from "../service/app.ts";
+import { type Config, readConfig } from "../service/config/config.ts";
+import { makeFolder } from "../store/make-folder.ts";
 import { CommandError } from "./command-error.ts";
 import { nearestPackage, nextCommands } from "./next-commands.ts";
 

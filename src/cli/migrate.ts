@@ -1,4 +1,4 @@
-import { migrateStore } from "../open-store.ts";
+import { migrateStore } from "../service/open-store.ts";
 import { withStore } from "./with-store.ts";
 
 /** Brings the schema in PostgreSQL up to date and says what it did. */

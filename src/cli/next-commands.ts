@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../service/version.ts";
 import { CommandError } from "./command-error.ts";
 
 export type Situation = {

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startApp, workflowsOf } from "../app.ts";
-import { closingStack } from "../closing-stack.ts";
-import { readConfig } from "../config.ts";
-import { fluxEvent } from "../inbound/flux-trigger.ts";
+import { fluxEvent } from "../http/triggers/flux.ts";
 import type { Json } from "../model/run.ts";
 import { oneLine, visible } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
+import { startApp, workflowsOf } from "../service/app.ts";
+import { closingStack } from "../service/closing-stack.ts";
+import { readConfig } from "../service/config/config.ts";
 import { CommandError } from "./command-error.ts";
 import { asMessage } from "./held-back.ts";
 

@@ -1,4 +1,4 @@
-import type { RunDetailShown, RunShown } from "../inbound/runs-schemas.ts";
+import type { RunDetailShown, RunShown } from "../http/runs-schemas.ts";
 import { oneLine } from "../model/visible.ts";
 import { CommandError } from "./command-error.ts";
 import { poll } from "./poll.ts";

@@ -1,4 +1,4 @@
-import type { RunShown } from "../inbound/runs-schemas.ts";
+import type { RunShown } from "../http/runs-schemas.ts";
 import { shortDuration } from "./duration.ts";
 import { serviceClient } from "./service-client.ts";
 import { shortName, shortText, table } from "./table.ts";

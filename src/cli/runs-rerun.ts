@@ -1,4 +1,4 @@
-import type { RunShown } from "../inbound/runs-schemas.ts";
+import type { RunShown } from "../http/runs-schemas.ts";
 import { CommandError } from "./command-error.ts";
 import { parseDuration } from "./duration.ts";
 import { progress } from "./progress.ts";

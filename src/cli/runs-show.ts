@@ -1,4 +1,4 @@
-import type { RunDetailShown } from "../inbound/runs-schemas.ts";
+import type { RunDetailShown } from "../http/runs-schemas.ts";
 import { oneLine } from "../model/visible.ts";
 import { shortDuration } from "./duration.ts";
 import { serviceClient } from "./service-client.ts";

@@ -1,10 +1,10 @@
 import { enableCompileCache, flushCompileCache } from "node:module";
 import { join } from "node:path";
-import { type RunningApp, startApp } from "../app.ts";
-import { ConfigError, isRunByNpm, readConfig } from "../config.ts";
-import { terminalDestination } from "../log.ts";
-import { makeFolder } from "../make-folder.ts";
-import { withoutShapes } from "../secrets.ts";
+import { terminalDestination } from "../observe/log.ts";
+import { withoutShapes } from "../observe/secrets.ts";
+import { type RunningApp, startApp } from "../service/app.ts";
+import { ConfigError, isRunByNpm, readConfig } from "../service/config/config.ts";
+import { makeFolder } from "../store/make-folder.ts";
 
 /** Starts the service and keeps it until SIGTERM or SIGINT. Exit code 0 after those, 1 when it cannot start. */
 export async function serve(): Promise<void> {

@@ -1,5 +1,4 @@
 import type { ZodType } from "zod";
-import { ConfigError, readClientConfig } from "../config.ts";
 import {
   type RunDetailShown,
   type RunPageShown,
@@ -7,9 +6,10 @@ import {
   runDetailSchema,
   runPageSchema,
   runSchema,
-} from "../inbound/runs-schemas.ts";
+} from "../http/runs-schemas.ts";
 import { isBeginningOfId } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
+import { ConfigError, readClientConfig } from "../service/config/config.ts";
 import { CommandError } from "./command-error.ts";
 import { shortName } from "./table.ts";
 

@@ -1,4 +1,4 @@
-import { type Config, ConfigError, readConfig } from "../config.ts";
+import { type Config, ConfigError, readConfig } from "../service/config/config.ts";
 import { CommandError } from "./command-error.ts";
 
 /** Works on the store of the settings; one message says what its owner can fix. */

@@ -1,7 +1,7 @@
-import { workflowsOf } from "../app.ts";
-import { closingStack } from "../closing-stack.ts";
-import { readConfig } from "../config.ts";
 import type { Workflow } from "../model/workflow.ts";
+import { workflowsOf } from "../service/app.ts";
+import { closingStack } from "../service/closing-stack.ts";
+import { readConfig } from "../service/config/config.ts";
 import { CommandError } from "./command-error.ts";
 import { table } from "./table.ts";
 

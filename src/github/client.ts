@@ -1,6 +1,6 @@
 import type { GitHub, RequestOptions } from "../model/github.ts";
 import { type AskNeeds, asking } from "./ask.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials } from "./auth/credentials.ts";
 import { dispatch } from "./dispatch.ts";
 import { firstFile, hasCommit } from "./files.ts";
 import { request } from "./request.ts";

@@ -1,6 +1,6 @@
 import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { networkFault } from "../model/network.ts";
-import type { Need } from "./credentials.ts";
+import type { Need } from "./auth/credentials.ts";
 import { type Answer, NO_LENGTH } from "./http.ts";
 import { ProxyError } from "./proxy.ts";
 import { remedyFor } from "./remedies.ts";

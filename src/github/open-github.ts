@@ -2,21 +2,21 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
-import { type AppNeeds, appApi } from "./app-api.ts";
-import { appCredentials } from "./app-credentials.ts";
 import { type Ask, type AskNeeds, asking, type Wait } from "./ask.ts";
+import { type AppNeeds, appApi } from "./auth/app-api.ts";
+import { appCredentials } from "./auth/app-credentials.ts";
+import { tokenCredentials } from "./auth/credentials.ts";
+import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
-import { tokenCredentials } from "./credentials.ts";
 import { dryRun, type HeldBack } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
-import { type Gates, openGates } from "./gates.ts";
-import { hearOthers } from "./hear-others.ts";
 import { type Brief, openGitHubHttp } from "./http.ts";
-import { type LimitsSetting, limitsInForce } from "./limits.ts";
+import { type Gates, openGates } from "./limits/gates.ts";
+import { hearOthers } from "./limits/hear-others.ts";
+import { type LimitsSetting, limitsInForce } from "./limits/limits.ts";
+import { serverTime } from "./limits/server-time.ts";
 import type { ProxySettings } from "./proxy.ts";
 import { routeLabel } from "./route-label.ts";
-import { serverTime } from "./server-time.ts";
-import { expiryReminders } from "./token-expiry.ts";
 
 /** GitHub for the whole service: one host, its connections, and a gate for each account. */
 export type OpenGitHub = {

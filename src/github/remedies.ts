@@ -1,6 +1,6 @@
-import type { Need } from "./credentials.ts";
+import type { Need } from "./auth/credentials.ts";
 import { type Answer, isIdentity } from "./http.ts";
-import { isCloud } from "./limits.ts";
+import { isCloud } from "./limits/limits.ts";
 
 /**
  * What a person can do about an answer that trying again does not change. Each sentence stands in

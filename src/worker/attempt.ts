@@ -1,4 +1,3 @@
-import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
@@ -8,6 +7,7 @@ import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
 import { givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
+import type { Log } from "../observe/log.ts";
 import { type Attempting, confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";

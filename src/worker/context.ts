@@ -1,4 +1,3 @@
-import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub } from "../model/github.ts";
@@ -7,6 +6,7 @@ import type { Observer } from "../model/observer.ts";
 import type { Json, Step } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
+import type { Log } from "../observe/log.ts";
 import type { Attempting } from "./confined.ts";
 import { warningOfCalls } from "./execute.ts";
 import { type Keeping, keptJson, keptReason } from "./kept.ts";

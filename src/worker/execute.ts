@@ -1,8 +1,8 @@
-import type { Log } from "../log.ts";
 import { isFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/run.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import { type Context, skipReason, type Workflow, type WorkflowSource } from "../model/workflow.ts";
+import type { Log } from "../observe/log.ts";
 import type { Calls } from "./calls.ts";
 import { keptJson } from "./kept.ts";
 import { traceOf } from "./stack.ts";

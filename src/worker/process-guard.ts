@@ -1,5 +1,5 @@
 import { createRequire, syncBuiltinESMExports } from "node:module";
-import type { Log } from "../log.ts";
+import type { Log } from "../observe/log.ts";
 import { callOf } from "./calls.ts";
 import { type Attempting, currentAttempt } from "./confined.ts";
 import { failedAside, shown } from "./execute.ts";

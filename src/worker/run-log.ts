@@ -1,5 +1,5 @@
-import type { Log } from "../log.ts";
 import type { RunLog } from "../model/context.ts";
+import type { Log } from "../observe/log.ts";
 import type { Attempting } from "./confined.ts";
 import type { Keeping } from "./kept.ts";
 

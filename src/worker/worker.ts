@@ -1,4 +1,3 @@
-import type { Log } from "../log.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Attempt, Run } from "../model/run.ts";
@@ -12,6 +11,7 @@ import {
   type StoreTrouble,
   StoreUnavailable,
 } from "../model/store.ts";
+import type { Log } from "../observe/log.ts";
 import { type AttemptNeeds, attemptRun } from "./attempt.ts";
 import { waitingCallers } from "./callers.ts";
 import { followElsewhere } from "./elsewhere.ts";

@@ -1,6 +1,6 @@
 import type { ClientNeeds } from "../../src/github/client.ts";
 import { rememberedAnswers } from "../../src/github/etags.ts";
-import { openGates } from "../../src/github/gates.ts";
+import { openGates } from "../../src/github/limits/gates.ts";
 import { systemClock } from "../../src/model/clock.ts";
 
 /** What a client of GitHub needs, without windows and without a memory beyond the test. */

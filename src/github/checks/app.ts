@@ -1,5 +1,5 @@
 import { type Check, ok, problem } from "../../model/check.ts";
-import { appFailureOf, isUnknownApp } from "../app-failures.ts";
+import { appFailureOf, isUnknownApp } from "../auth/app-failures.ts";
 import { ownerAndName } from "../files.ts";
 import type { Answer } from "../http.ts";
 import { jsonOf } from "../json-of.ts";

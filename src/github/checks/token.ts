@@ -1,8 +1,8 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
+import { expiryIn } from "../auth/token-expiry.ts";
 import { whatCame } from "../failures.ts";
 import type { Answer } from "../http.ts";
 import { jsonOf } from "../json-of.ts";
-import { expiryIn } from "../token-expiry.ts";
 import { failed } from "./failed.ts";
 import { answersAt, notTheApi } from "./host.ts";
 import type { Asker, CheckNeeds, Stage } from "./needs.ts";

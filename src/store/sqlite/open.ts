@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { makeFolder } from "../../make-folder.ts";
+import { makeFolder } from "../make-folder.ts";
 import { createPrivately, openToAll, PRIVATE_FOLDER, watchFiles } from "./files.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { notWritable } from "./not-writable.ts";

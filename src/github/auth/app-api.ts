@@ -1,0 +1,109 @@
+import { PermanentFailure } from "../../model/failure.ts";
+import type { Attempted } from "../failures.ts";
+import { ownerAndName } from "../files.ts";
+import type { Answer } from "../http.ts";
+import { jsonOf } from "../json-of.ts";
+import { appFailureOf, isUnknownApp, notUnderstood } from "./app-failures.ts";
+import { appJwt } from "./app-jwt.ts";
+import type { Need } from "./credentials.ts";
+
+/** One request with a token of its own: resolves with an answer of an expected status, else throws a `Failure`. */
+export type AskWith = (
+  attempted: Attempted,
+  route: string,
+  parameters: Readonly<Record<string, unknown>>,
+  token: string,
+  expected: readonly number[],
+) => Promise<Answer>;
+
+export type AppNeeds = {
+  /** The App ID or the client ID. */
+  readonly appId: string;
+  /** RSA, PEM. */
+  readonly privateKey: string;
+  readonly apiUrl: string;
+  readonly ask: AskWith;
+  /** Hides a token from all that is logged, until the returned function is called. */
+  readonly hide: (secret: string) => () => void;
+  /** Epoch milliseconds by GitHub's clock. */
+  readonly now: () => number;
+};
+
+export type InstallationToken = {
+  readonly token: string;
+  /** `installation 42` */
+  readonly account: string;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+};
+
+/** Refusals that mean something else to an App than to a token; the others are left to `ask`. */
+const REFUSALS = [401, 403, 404, 422];
+
+/** What an App asks GitHub as itself, signed with its key, before it can ask anything as an installation. */
+export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: AppNeeds) {
+  const askOnce = async (attempted: Attempted, route: string, parameters: Readonly<Record<string, unknown>>) => {
+    const jwt = await appJwt(appId, privateKey, now());
+    const show = hide(jwt);
+    try {
+      return await ask(attempted, route, parameters, jwt, [200, 201, ...REFUSALS]);
+    } finally {
+      show();
+    }
+  };
+
+  /** Every answer tells GitHub's time, so a JWT that was refused because of a wrong clock is right the second time. */
+  const askAsApp: typeof askOnce = async (...request) => {
+    const answer = await askOnce(...request);
+    return answer.status === 401 ? askOnce(...request) : answer;
+  };
+
+  return {
+    /** Asks as the App itself; the answer may be a refusal that means something else to an App than to a token. */
+    ask: askAsApp,
+
+    /** The id of the installation that reaches this repository. */
+    async findInstallation({ repository, permission }: Need): Promise<number> {
+      const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
+      const parameters = ownerAndName(repository);
+      const answer = await askAsApp(attempted, "GET /repos/{owner}/{repo}/installation", parameters);
+      if (answer.status !== 200) throw appFailureOf(attempted, answer, { apiUrl });
+      const { id, account } = jsonOf(answer) as { id?: unknown; account?: { login?: unknown } };
+      if (typeof id !== "number") throw notUnderstood(attempted);
+      // The answer to a repository that has moved is its new owner's.
+      const login = typeof account?.login === "string" ? account.login : parameters.owner;
+      if (login.toLowerCase() !== parameters.owner.toLowerCase()) {
+        throw new PermanentFailure({
+          tried: attempted.tried,
+          happened: `the repository belongs to ${login} now`,
+          remedy: `Use the present name of ${repository} in the settings.`,
+        });
+      }
+      return id;
+    },
+
+    /** A new token for one repository and one permission; undefined when there is no such installation. */
+    async issueToken(installation: number, { repository, permission }: Need): Promise<InstallationToken | undefined> {
+      const account = `installation ${installation}`;
+      const tried = `getting a token of the GitHub App's ${account} for ${repository}`;
+      const attempted = { tried, repository, permission };
+      const answer = await askAsApp(attempted, "POST /app/installations/{installation_id}/access_tokens", {
+        installation_id: installation,
+        repositories: [ownerAndName(repository).repo],
+        ...(permission ? { permissions: asParameter(permission) } : {}),
+      });
+      if (answer.status === 404 && !isUnknownApp(answer)) return undefined;
+      if (answer.status !== 201) throw appFailureOf(attempted, answer, { apiUrl });
+      const { token, expires_at } = jsonOf(answer) as { token?: unknown; expires_at?: unknown };
+      const expiresAt = Date.parse(String(expires_at));
+      if (typeof token !== "string" || Number.isNaN(expiresAt)) throw notUnderstood(attempted);
+      return { token, account, expiresAt };
+    },
+  };
+}
+
+/** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. */
+function asParameter(permission: string): Record<string, string> {
+  const [name = "", level = ""] = permission.toLowerCase().split(": ");
+  return { [name.replaceAll(" ", "_")]: level };
+}

@@ -1,0 +1,68 @@
+import { type Failure, PermanentFailure } from "../../model/failure.ts";
+import { type Attempted, failureOf, whatCame } from "../failures.ts";
+import type { Answer } from "../http.ts";
+import type { Need } from "./credentials.ts";
+
+/** Turns GitHub's refusal of an App into a failure; what is not special to Apps is a failure as of any request. */
+export function appFailureOf(attempted: Attempted, answer: Answer, context: { apiUrl: string }): Failure {
+  const remedy = remedyFor(attempted, answer);
+  if (remedy === undefined) return failureOf(attempted, answer, context);
+  return new PermanentFailure({ tried: attempted.tried, happened: whatCame(answer), remedy });
+}
+
+/** Whether it is the App that GitHub does not know, be the status 401 or 404. */
+export function isUnknownApp({ message }: Answer): boolean {
+  return /integration not found|'iss'/i.test(message);
+}
+
+function remedyFor(need: Need, answer: Answer): string | undefined {
+  const { status, message } = answer;
+  const { repository, permission } = need;
+  const [owner = ""] = repository.split("/");
+  if (isUnknownApp(answer)) {
+    return "GitHub knows no App of this id: set GITHUB_APP_ID to the App ID or the client ID in the App's settings.";
+  }
+  if (status === 401 && /'(?:iat|exp)'/.test(message)) {
+    return "The clock is wrong: synchronize the clock of this machine.";
+  }
+  if (status === 401) {
+    return (
+      "GITHUB_APP_PRIVATE_KEY is no key of the App with GITHUB_APP_ID, or was deleted: take both from the App's " +
+      "settings."
+    );
+  }
+  if (status === 404) return installationRemedy(need);
+  if (status === 422 && /permission/i.test(message)) {
+    return `Give the GitHub App "${permission}" in its settings, then accept it in the settings of ${owner}.`;
+  }
+  if (status === 422) {
+    return (
+      `Select ${repository} in the installation of the GitHub App on ${owner}. If the repository was renamed, use its ` +
+      "present name."
+    );
+  }
+  return undefined;
+}
+
+/** There was an installation; now there is none, or GitHub names one that gives no tokens. */
+export function notInstalled(need: Need): Failure {
+  return new PermanentFailure({
+    tried: `getting a token of the GitHub App for ${need.repository}`,
+    happened: "GitHub does not know the installation that it names",
+    remedy: installationRemedy(need),
+  });
+}
+
+function installationRemedy({ repository }: Need): string {
+  const [owner = ""] = repository.split("/");
+  return `Install the GitHub App on ${owner} and select ${repository}. Check the name, too.`;
+}
+
+/** An answer that is right by its status but not by its content. */
+export function notUnderstood({ tried }: Attempted): Failure {
+  return new PermanentFailure({
+    tried,
+    happened: "GitHub's answer lacks what it should hold",
+    remedy: "Check GITHUB_API_URL and any proxy in between.",
+  });
+}

@@ -1,0 +1,175 @@
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { type DashboardNeeds, mountDashboard } from "../dashboard/mount.ts";
+import type { Credential } from "../model/credential.ts";
+import type { RefusedEvent } from "../model/overview.ts";
+import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
+import type { Workflow } from "../model/workflow.ts";
+import type { Log } from "../observe/log.ts";
+import type { Secrets } from "../observe/secrets.ts";
+import { addressOf, senderOf } from "./address.ts";
+import { authorize, credentialIn, type FailedAuthentication, presentedToken, tokenCheck } from "./authorize.ts";
+import { refuseCrossSite } from "./cross-site.ts";
+import { noteRefused } from "./note-refused.ts";
+import { mountOpenApi } from "./openapi.ts";
+import { problem, Refusal } from "./problem.ts";
+import { publicAddress } from "./public-address.ts";
+import { mountRunsApi, type RunHistory } from "./runs-api.ts";
+import { mountFluxTrigger } from "./triggers/flux.ts";
+import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./triggers/github.ts";
+import { type AcceptEvent, mountHttpTrigger } from "./triggers/http.ts";
+
+export type HttpNeeds = {
+  readonly workflows: readonly Workflow[];
+  readonly accept: AcceptEvent;
+  readonly runs: RunHistory;
+  /** Rejects when events cannot be stored or runs not be worked on. */
+  readonly checkReady: () => Promise<void>;
+  /** Why events cannot be stored, by the last that could not; undefined when they can. */
+  readonly storeTrouble: () => StoreTrouble | undefined;
+  /** In Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
+  /** Passed by every request before anything else. */
+  readonly inbound?: MiddlewareHandler | undefined;
+  /** Where browsers reach the service, if that was set. */
+  readonly publicUrl: string | undefined;
+  readonly authTokens: readonly string[];
+  /** What GitHub signs its webhooks with, any of them; without one there are no webhooks. */
+  readonly webhookSecrets: readonly string[];
+  /** What Flux signs with, where a workflow names no key. */
+  readonly fluxKeys: readonly string[];
+  /** The secrets in a variable that a trigger names. */
+  readonly secretsOf: (name: string) => readonly string[];
+  /** Whether the service has a GitHub token of its own. */
+  readonly hasServiceToken: boolean;
+  /** Told of every request that brought no valid credential. */
+  readonly failedAuthentication: (facts: { credential: Credential; path: string; address: string }) => void;
+  /** Told of every other request that was rejected on purpose. */
+  readonly refused: (facts: { path: string; status: number; reason: string; address: string }) => void;
+  /** Keeps what was sent to a trigger and did not become a run. */
+  readonly noteRefused: (event: RefusedEvent) => void;
+  /** What the pages need besides; undefined: there are none. */
+  readonly dashboard: Pick<DashboardNeeds, "overview" | "accounts" | "live" | "web" | "clock"> | undefined;
+  readonly version: string;
+  readonly log: Log;
+  readonly secrets: Secrets;
+};
+
+/** Longer paths say nothing more in the log. */
+const MAX_PATH_CHARACTERS = 200;
+
+/** No answer is taken for another type than it says, and none is kept, but for what may be. */
+const neitherGuessedNorKept: MiddlewareHandler = async (c, next) => {
+  await next();
+  const { headers } = c.res;
+  headers.set("x-content-type-options", "nosniff");
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+};
+
+/** Everything that the service answers over HTTP. */
+export function httpApp(needs: HttpNeeds): Hono {
+  const { workflows, accept, checkReady, storeTrouble, authTokens, hasServiceToken, log, secrets } = needs;
+  const address = publicAddress(needs.publicUrl);
+  const app = new Hono({ getPath: address.getPath });
+  const pathOf = (c: Context) => secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
+  const failed: FailedAuthentication = (c, credential) =>
+    needs.failedAuthentication({ credential, path: pathOf(c), ...senderOf(c, secrets.scrub) });
+  const guard = authorize(authTokens, failed);
+  if (needs.inbound) app.use(needs.inbound);
+  app.use(neitherGuessedNorKept);
+  app.use(address.underPrefix);
+
+  app.get("/health", (c) => c.json({ status: "healthy" }));
+  app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
+
+  // Everybody may ask, and each look writes to the database: those who ask meanwhile share its answer.
+  let looking: Promise<void> | undefined;
+  app.get("/ready", async (c) => {
+    looking ??= checkReady().finally(() => {
+      looking = undefined;
+    });
+    try {
+      await looking;
+      // On a full disk PostgreSQL takes what needs no new room, such as this look: other replicas are no better off.
+      const trouble = storeTrouble();
+      return c.json({ status: "ready", ...(trouble && { trouble }) });
+    } catch (error) {
+      return problem(503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
+    }
+  });
+  app.all("/ready", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
+
+  app.get("/metrics", guard, async (c) => {
+    const { text, contentType } = await needs.metrics();
+    return c.body(text, 200, { "content-type": contentType });
+  });
+  app.all("/metrics", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
+
+  const notingRefused = noteRefused(needs.noteRefused, secrets);
+  const paths = workflows.flatMap(({ on: { http, flux, github } }) => [
+    http?.path ?? flux?.path ?? (github ? GITHUB_WEBHOOK_PATH : []),
+  ]);
+  for (const path of new Set(paths.flat())) app.use(path, notingRefused);
+  app.use(refuseCrossSite(address.origin));
+
+  for (const workflow of workflows) {
+    const { http, flux } = workflow.on;
+    if (http) {
+      const own = http.token === undefined ? guard : authorize(needs.secretsOf(http.token), failed);
+      mountHttpTrigger(app, workflow, http, { guard: own, accept, hasServiceToken, secrets });
+    }
+    if (flux) {
+      const keys = flux.key === undefined ? needs.fluxKeys : needs.secretsOf(flux.key);
+      mountFluxTrigger(app, workflow, flux, { keys, guard, failed, accept });
+    }
+  }
+  if (needs.webhookSecrets.length > 0) {
+    mountGitHubWebhooks(app, workflows, { secrets: needs.webhookSecrets, failed, accept });
+  }
+  mountRunsApi(app, { runs: needs.runs, workflows: workflows.map(({ name }) => name), guard });
+  mountOpenApi(
+    app,
+    { workflows, version: needs.version, isGuarded: authTokens.length > 0, publicUrl: needs.publicUrl },
+    guard,
+  );
+
+  if (needs.dashboard) {
+    mountDashboard(app, {
+      ...needs.dashboard,
+      runs: needs.runs,
+      workflows: workflows.map(({ name }) => name),
+      version: needs.version,
+      tokens: authTokens,
+      isToken: tokenCheck(authTokens),
+      address,
+      presentedToken,
+      credentialIn,
+      failedAuthentication: failed,
+      addressOf,
+      scrub: secrets.scrub,
+      failed: (path, error) => log.error({ path, err: error }, "page failed"),
+    });
+  }
+
+  app.notFound(() =>
+    problem(
+      404,
+      "There is nothing at this path. POST /dispatch starts a run, GET /openapi.json tells what else there is.",
+    ),
+  );
+  app.onError((error, c) => {
+    if (error instanceof Refusal) {
+      const { status, message: reason, headers, more } = error;
+      const scrubbed = secrets.scrub(reason);
+      if (status !== 401) needs.refused({ path: pathOf(c), status, reason: scrubbed, ...senderOf(c, secrets.scrub) });
+      return problem(status, scrubbed, headers, more);
+    }
+    if (error instanceof StoreUnavailable) {
+      return problem(503, "The database cannot be used at the moment, and nothing was stored: send it again.", {
+        "retry-after": "1",
+      });
+    }
+    log.error({ path: c.req.path, err: error }, "request failed");
+    return problem(500, "Internal error. The log of the service names it.");
+  });
+  return app;
+}

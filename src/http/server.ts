@@ -1,0 +1,166 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { getHeapStatistics } from "node:v8";
+import { getRequestListener, RequestError } from "@hono/node-server";
+import type { Hono } from "hono";
+import { boundConnections, type Closed, type ConnectionLimits } from "./connections.ts";
+import { problem, problemBody } from "./problem.ts";
+
+export type ServerLimits = {
+  /** A client must have sent its headers by then, ms. */
+  readonly headersMs: number;
+  /** ... and its whole request by then, ms. */
+  readonly requestMs: number;
+  /** How long answers in flight may take once closing has begun, ms. */
+  readonly drainMs: number;
+} & ConnectionLimits;
+
+/** So much of the heap for each open connection: with its request and answer one takes 20 kB, measured. */
+const CONNECTION_BYTES = 64_000;
+
+const MOST_CONNECTIONS = Math.floor(getHeapStatistics().heap_size_limit / CONNECTION_BYTES);
+
+export const SERVER_LIMITS: ServerLimits = {
+  headersMs: 10_000,
+  requestMs: 20_000,
+  drainMs: 10_000,
+  unreadMs: 30_000,
+  unreadBytes: Math.max(8_000_000, getHeapStatistics().heap_size_limit / 8),
+  maxIdle: Math.min(1000, Math.floor(MOST_CONNECTIONS / 3)),
+};
+
+export type ListeningServer = {
+  /** `http://127.0.0.1:9555` */
+  readonly url: string;
+  /** Where it listens: `[::]:9555`. */
+  readonly address: string;
+  /** Accepts nothing more, waits for answers in flight (at most `drainMs`), then cuts what is left. */
+  close(): Promise<void>;
+};
+
+/** Serves the app over HTTP/1.1. Rejects with what to do when the address cannot be had. */
+export async function listen(
+  app: Hono,
+  {
+    port,
+    host,
+    keepAliveMs,
+    limits,
+    onFull,
+    onClosed,
+  }: {
+    port: number;
+    host: string | undefined;
+    /** How long an idle connection stays open, ms. */
+    keepAliveMs: number;
+    limits: ServerLimits;
+    /** Told of each connection that is closed because it went beyond a bound. */
+    onClosed: (why: Closed, address: string) => void;
+    /** Told once that connections are closed unread because so many are open. */
+    onFull: (connections: number) => void;
+  },
+): Promise<ListeningServer> {
+  const server = createServer(
+    {
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: keepAliveMs,
+      connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+      // Node would answer without a body; the listener's own check of it says what is wrong.
+      requireHostHeader: false,
+    },
+    getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: answerUnusable }),
+  );
+  server.on("checkExpectation", answerExpectation);
+  server.on("clientError", answerBrokenRequest);
+  // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
+  server.maxConnections = MOST_CONNECTIONS;
+  server.once("drop", () => onFull(MOST_CONNECTIONS));
+  const lookAway = boundConnections(server, { limits, onClosed });
+  await bind(server, port, host);
+  return {
+    url: urlOf(server),
+    address: addressOf(server),
+    close: () => closeServer(server, limits.drainMs).finally(lookAway),
+  };
+}
+
+function bind(server: Server, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const where = `${host ?? ""}:${port}`;
+      if (error.code === "EADDRINUSE") {
+        reject(
+          new Error(`Cannot listen on ${where}: it is in use. Stop the other process or set PORT.`, { cause: error }),
+        );
+      } else reject(new Error(`Cannot listen on ${where} (${error.message}): check PORT and HOST.`, { cause: error }));
+    });
+    server.listen({ port, ...(host ? { host } : {}) }, resolve);
+  });
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  const everywhere = address === "::" || address === "0.0.0.0";
+  return `http://${everywhere ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** `[::]:9555` */
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+function closeServer(server: Server, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    // A keep-alive connection whose answer ends while closing must not hold the server up.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    server.close(() => {
+      clearTimeout(cut);
+      clearInterval(sweep);
+      resolve();
+    });
+  });
+}
+
+/** What is HTTP/1.1, and names no address that a URL could be made of. */
+function answerUnusable(error: unknown): Response {
+  if (!(error instanceof RequestError)) throw error;
+  const headers = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
+  return problem(400, `The request's path or Host header cannot be used: ${error.message}.`, headers);
+}
+
+/** `Expect: 100-continue` is for Node; nobody means anything else. */
+function answerExpectation(_incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const body = problemBody(417, "Expect can be 100-continue here, or be left out.");
+  const headers = { "content-type": "application/problem+json", "x-content-type-options": "nosniff" };
+  outgoing.writeHead(417, { ...headers, "cache-control": "no-store", connection: "close" }).end(body);
+}
+
+/** What Node's parser refuses, or a client that was too slow: answered, if it still can be, and cut off. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  const [status, title, detail] = BROKEN[error.code ?? ""] ?? [
+    400,
+    "Bad Request",
+    "This is not a valid HTTP/1.1 request.",
+  ];
+  if (!socket.writable || socket.bytesWritten > 0) {
+    socket.destroy();
+    return;
+  }
+  const body = problemBody(status, detail);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+const BROKEN: Readonly<Record<string, readonly [number, string, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    408,
+    "Request Timeout",
+    "The request did not arrive in time: headers within 10 s, all of it within 20 s.",
+  ],
+  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "The request's headers are larger than 16 KiB."],
+};

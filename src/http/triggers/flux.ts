@@ -1,0 +1,111 @@
+import type { Hono, MiddlewareHandler } from "hono";
+import * as z from "zod";
+import type { Json } from "../../model/run.ts";
+import type { FluxEvent, FluxTrigger } from "../../model/triggers.ts";
+import type { Workflow } from "../../model/workflow.ts";
+import type { FailedAuthentication } from "../authorize.ts";
+import { problem, Refusal } from "../problem.ts";
+import { readBytes } from "../read-bytes.ts";
+import { jsonObject } from "../read-json.ts";
+import type { AcceptEvent } from "./http.ts";
+import { isSignedWith } from "./signature.ts";
+
+/**
+ * Mounts `POST {path}` for a workflow with the trigger `flux`. An event is answered as soon as it is stored: Flux gives
+ * up after 15 s. With a key it must be signed (`generic-hmac`), without one it is let in like any caller.
+ */
+export function mountFluxTrigger(
+  app: Hono,
+  workflow: Workflow,
+  trigger: FluxTrigger,
+  {
+    keys,
+    guard,
+    failed,
+    accept,
+  }: {
+    /** Any of them signs; empty: anyone whom the guard lets in. */
+    keys: readonly string[];
+    guard: MiddlewareHandler;
+    failed: FailedAuthentication;
+    accept: AcceptEvent;
+  },
+): void {
+  const door: MiddlewareHandler = keys.length === 0 ? guard : (_, next) => next();
+  app.post(trigger.path, door, async (c) => {
+    const bytes = await readBytes(c);
+    const signature = c.req.header("x-signature");
+    if (keys.length > 0 && !isSignedWith(keys, bytes, signature, ["sha256", "sha512"])) {
+      failed(c, signature === undefined ? "none" : "flux_signature");
+      throw new Refusal(
+        401,
+        "X-Signature is not the signature of this body: use Flux's provider generic-hmac, with the key that this " +
+          "service has as FLUX_HMAC_KEY or in the workflow's own variable.",
+      );
+    }
+    const body = fluxEvent(jsonObject(bytes));
+    if (!(trigger.filter?.(body) ?? true)) {
+      return c.json({ status: "ignored", reason: "the workflow's filter does not want it" });
+    }
+    const { run } = await accept(
+      { workflow, input: body as unknown as Json, event: identityOf(body) },
+      { wait: false },
+    );
+    return c.json({ status: "queued", run }, 202, { location: `/api/runs/${run}`, "x-run-id": run });
+  });
+  app.all(trigger.path, (c) => problem(405, `${c.req.method} is not allowed here, send POST.`, { allow: "POST" }));
+}
+
+/**
+ * Flux gives its events no id. A Kustomization is reported again with every reconciliation, and only its message differs,
+ * which holds a duration. A HelmRelease is reported once per release, and two releases of one chart version differ only in
+ * the message (`… upgrade succeeded for release apps/pr-1234.v3 …`), which a retry of the delivery repeats.
+ */
+function identityOf({ involvedObject, reason, message, metadata }: FluxEvent) {
+  const revision = metadata.revision ?? "";
+  return {
+    source: `flux ${involvedObject.uid} ${reason}`,
+    id: involvedObject.kind === "HelmRelease" ? `${revision} ${message}` : revision,
+  };
+}
+
+const text = z.string("must be a string");
+
+/** What Flux sends and the trigger uses; the rest of an event is kept as it is. */
+const schema = z.looseObject({
+  involvedObject: z.looseObject({ kind: text, namespace: text, name: text, uid: text.default("") }),
+  severity: text.default("info"),
+  timestamp: text,
+  message: text.default(""),
+  reason: text,
+  metadata: z.record(z.string(), text).nullish(),
+  reportingController: text.default(""),
+});
+
+/**
+ * What a workflow is given of an event.
+ * @throws Refusal 400 when it is none.
+ */
+export function fluxEvent(json: Record<string, unknown>): FluxEvent {
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
+    throw new Refusal(400, `This is no event of Flux's notification-controller: ${problems.join("; ")}.`);
+  }
+  const entries = Object.entries(parsed.data.metadata ?? {});
+  const metadata: Record<string, string> = Object.fromEntries(
+    entries.map(([name, value]) => [name.slice(name.lastIndexOf("/") + 1), value]),
+  );
+  return { ...parsed.data, metadata, commit: commitOf(metadata) };
+}
+
+/**
+ * The commit that an event names. The order is Flux's own, of its Git commit status providers. An OCI artifact
+ * (`latest@sha256:…`) or a bucket (`sha256:…`) has a digest as its revision; `originRevision` names the commit of an
+ * artifact that carries it. GitHub's commits are SHA-1, so 64 digits are never one.
+ */
+function commitOf({ commit, originRevision, revision }: Readonly<Record<string, string>>): string | undefined {
+  return [commit, originRevision, revision]
+    .map((text = "") => /^(?:.*[@/])?(?:sha1:)?([0-9a-f]{40})$/.exec(text)?.[1])
+    .find((found) => found !== undefined);
+}

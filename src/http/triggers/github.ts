@@ -1,0 +1,109 @@
+import { getHeapStatistics } from "node:v8";
+import type { Context, Hono } from "hono";
+import type { Json } from "../../model/run.ts";
+import { StoreUnavailable } from "../../model/store.ts";
+import type { WebhookEvent } from "../../model/triggers.ts";
+import type { Workflow } from "../../model/workflow.ts";
+import type { FailedAuthentication } from "../authorize.ts";
+import { problem, Refusal } from "../problem.ts";
+import { readBytes } from "../read-bytes.ts";
+import { jsonObject } from "../read-json.ts";
+import type { AcceptEvent } from "./http.ts";
+import { isSignedWith } from "./signature.ts";
+
+export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
+
+/**
+ * GitHub sends up to 25 MB, but its usual payload is 30 KB, and a push of 2,048 commits, the most that it lists, 1 MB. What
+ * is larger would cost more memory than this service is given: until it is stored a payload takes about ten times its
+ * size, and with a heap of 48 MB two of 4.7 MB ended the process.
+ */
+const MAX_PAYLOAD_BYTES = Math.min(5_000_000, Math.floor(getHeapStatistics().heap_size_limit / 24));
+
+/** Larger ones are parsed and stored one after the other. */
+const LARGE_BYTES = 250_000;
+
+/**
+ * Mounts `POST /webhooks/github` for all workflows with the trigger `github`. A delivery is answered as soon as it is
+ * stored: GitHub waits 10 s, and never delivers again by itself.
+ * @see https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+ */
+export function mountGitHubWebhooks(
+  app: Hono,
+  workflows: readonly Workflow[],
+  { secrets, failed, accept }: { secrets: readonly string[]; failed: FailedAuthentication; accept: AcceptEvent },
+): void {
+  const oneLarge = oneAfterTheOther();
+  app.post(GITHUB_WEBHOOK_PATH, async (c) => {
+    const bytes = await readBytes(c, MAX_PAYLOAD_BYTES);
+    const signature = c.req.header("x-hub-signature-256");
+    if (!isSignedWith(secrets, bytes, signature, ["sha256"])) {
+      failed(c, signature === undefined ? "none" : "github_signature");
+      throw new Refusal(
+        401,
+        "X-Hub-Signature-256 is not the signature of this body: set the webhook's secret at GitHub and " +
+          "GITHUB_WEBHOOK_SECRET to the same text.",
+      );
+    }
+    return bytes.byteLength > LARGE_BYTES ? oneLarge(() => deliver(c, bytes)) : deliver(c, bytes);
+  });
+  app.all(GITHUB_WEBHOOK_PATH, (c) =>
+    problem(405, `${c.req.method} is not allowed here, send POST.`, { allow: "POST" }),
+  );
+
+  async function deliver(c: Context, bytes: Uint8Array): Promise<Response> {
+    const event = receive(c, bytes);
+    if (event.name === ("ping" as string)) return c.json({ status: "pong" });
+    const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
+    const runs: { workflow: string; run: string }[] = [];
+    const threw: string[] = [];
+    for (const workflow of workflows) {
+      try {
+        if (!isFor(workflow, event)) continue;
+        const { run } = await accept({ workflow, input: event as unknown as Json, event: identity }, { wait: false });
+        runs.push({ workflow: workflow.name, run });
+      } catch (error) {
+        if (error instanceof StoreUnavailable) throw error;
+        threw.push(`${workflow.name} (${error instanceof Error ? error.message : String(error)})`);
+      }
+    }
+    if (threw.length > 0) {
+      throw new Refusal(
+        500,
+        `These workflows threw when they were asked about the event: ${threw.join(", ")}. Mend them, then redeliver; workflows that have had it do not get it twice.`,
+      );
+    }
+    return runs.length > 0 ? c.json({ status: "queued", runs }, 202) : c.json({ status: "ignored", reason: NO_RUN });
+  }
+}
+
+function oneAfterTheOther() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const mine = last.then(work);
+    last = mine.catch(() => {});
+    return mine;
+  };
+}
+
+const NO_RUN = "no workflow is for this event and action";
+
+function receive(c: Context, bytes: Uint8Array): WebhookEvent {
+  if (/urlencoded/i.test(c.req.header("content-type") ?? "")) {
+    throw new Refusal(400, "The payload is a form: set the webhook's content type at GitHub to application/json.");
+  }
+  const name = c.req.header("x-github-event");
+  const delivery = c.req.header("x-github-delivery");
+  if (!name || !delivery) {
+    throw new Refusal(400, "X-GitHub-Event or X-GitHub-Delivery is missing: this is not how GitHub delivers.");
+  }
+  return { name, delivery, payload: jsonObject(bytes) } as unknown as WebhookEvent;
+}
+
+function isFor({ on }: Workflow, event: WebhookEvent): boolean {
+  const { github } = on;
+  if (!github || !([] as string[]).concat(github.events).includes(event.name)) return false;
+  const { action } = event.payload as { action?: string };
+  if (github.actions && !(github.actions as readonly unknown[]).includes(action)) return false;
+  return github.filter?.(event) ?? true;
+}

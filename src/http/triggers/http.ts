@@ -1,0 +1,160 @@
+import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Json, Run } from "../../model/run.ts";
+import type { EventIdentity } from "../../model/store.ts";
+import type { HttpTrigger } from "../../model/triggers.ts";
+import type { Workflow } from "../../model/workflow.ts";
+import type { Secrets } from "../../observe/secrets.ts";
+import { hideWhileAnswered } from "../note-refused.ts";
+import { problem, Refusal } from "../problem.ts";
+import { readJsonObject } from "../read-json.ts";
+
+/** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
+type Received = {
+  readonly workflow: Workflow;
+  readonly input: Json;
+  readonly token?: string | undefined;
+  /** What tells it from others, where its sender delivers events more than once. */
+  readonly event?: EventIdentity;
+};
+
+/**
+ * Makes an event a run: resolves once it is stored. `outcome` resolves when the run has ended or an attempt has failed;
+ * undefined when it still waits. The run continues when the caller hangs up.
+ */
+export type AcceptEvent = (
+  event: Received,
+  options: { wait: boolean },
+) => Promise<{ readonly run: string; readonly outcome: Promise<Run | undefined> }>;
+
+export type HttpTriggerNeeds = {
+  readonly guard: MiddlewareHandler;
+  readonly accept: AcceptEvent;
+  readonly hasServiceToken: boolean;
+  readonly secrets: Pick<Secrets, "tokenIn" | "brief">;
+};
+
+/** Mounts `POST {path}` for a workflow with an `http` trigger. */
+export function mountHttpTrigger(
+  app: Hono,
+  workflow: Workflow,
+  trigger: HttpTrigger<unknown>,
+  { guard, accept, hasServiceToken, secrets }: HttpTriggerNeeds,
+): void {
+  app.post(trigger.path, guard, async (c) => {
+    const event = await receive(c, workflow, trigger, { hasServiceToken, secrets });
+    const wait = !/(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
+    const { run, outcome } = await accept(event, { wait });
+    return answer(run, await outcome, trigger);
+  });
+  app.all(trigger.path, (c) => {
+    const hint = trigger.methodHint ? ` ${trigger.methodHint}` : "";
+    return problem(405, `${c.req.method} is not allowed here, send POST.${hint}`, { allow: "POST" });
+  });
+}
+
+async function receive(
+  c: Context,
+  workflow: Workflow,
+  trigger: HttpTrigger<unknown>,
+  { hasServiceToken, secrets }: Pick<HttpTriggerNeeds, "hasServiceToken" | "secrets">,
+): Promise<Received> {
+  const json = await readJsonObject(c);
+  const { token, rest } = takeToken(json, trigger.tokenField, (given) => hideWhileAnswered(c, given));
+  const parsed = trigger.body.safeParse(rest);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
+    throw new Refusal(400, `${problems.join("; ")}.`);
+  }
+  const place = secrets.tokenIn(parsed.data, token === undefined ? [] : [token]);
+  if (place !== undefined)
+    throw new Refusal(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
+  const refusal = trigger.refuse?.(parsed.data, {
+    hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
+  });
+  if (refusal) throw new Refusal(400, refusal);
+  return { workflow, input: parsed.data as Json, token };
+}
+
+/** Names in a body can be as long as the body. */
+const MAX_PLACE_CHARACTERS = 200;
+
+/** The sender can be told, unlike GitHub or Flux: without its token the event would be another one than was meant. */
+function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { name, githubToken }: Workflow): string {
+  const where = ["body", place].filter(Boolean).join(".");
+  const what = `${where} holds a token, and what starts a run is written down.`;
+  return tokenField === undefined
+    ? `${what} Leave it out: ${name} gets its tokens as variables of the service (its \`env\` and \`githubToken\`), and a caller's own by a \`tokenField\`.`
+    : `${what} A token belongs in ${tokenField} of the body, which is never written down, or in the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
+}
+
+/** The longest are those of installations, `ghs_`, the App's id and a JWT: about 520 characters. */
+const MAX_TOKEN_CHARACTERS = 1000;
+
+/** Separates the caller's own GitHub token from what is stored, logged and handed to the workflow. */
+function takeToken(
+  json: Record<string, unknown>,
+  field: string | undefined,
+  hide: (given: string) => void,
+): { token: string | undefined; rest: Record<string, unknown> } {
+  if (!field) return { token: undefined, rest: json };
+  const { [field]: given = null, ...rest } = json;
+  if (given !== null && typeof given !== "string") throw new Refusal(400, `${field} must be a string.`);
+  const token = given?.trim();
+  if (token) hide(token);
+  if (token?.startsWith("$")) {
+    throw new Refusal(400, `${field} is an unresolved secret ($…): add that key to argocd-notifications-secret.`);
+  }
+  if (token?.includes("<no value>")) {
+    throw new Refusal(400, `${field} is '<no value>': the notification template names a field that does not exist.`);
+  }
+  if (token && token.length > MAX_TOKEN_CHARACTERS) {
+    throw new Refusal(
+      400,
+      `${field} has ${token.length} characters, and no token has more than ${MAX_TOKEN_CHARACTERS}: send the token alone.`,
+    );
+  }
+  if (token && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new Refusal(400, `${field} contains characters that no token has (spaces, line breaks, non-ASCII).`);
+  }
+  return { token: token || undefined, rest };
+}
+
+/** The one place where what became of a run becomes an HTTP answer. */
+function answer(id: string, run: Run | undefined, trigger: HttpTrigger<unknown>): Response {
+  const headers = { "x-run-id": run?.id ?? id };
+  if (trigger.answer && (run?.status === "success" || run?.status === "skipped")) {
+    const { status = 200, body } = trigger.answer(
+      run.status === "success"
+        ? { status: run.status, outputs: run.outputs ?? null }
+        : { status: run.status, reason: run.reason ?? "" },
+    );
+    return json(status, body, headers);
+  }
+  switch (run?.status) {
+    case "success":
+      return json(200, { status: "success", ...asObject(run.outputs) }, headers);
+    case "skipped":
+      return json(200, { status: "skipped", reason: run.reason ?? "" }, headers);
+    case "failure":
+      return problem(run.http ?? 500, run.reason ?? "The run failed.", headers);
+    case "queued":
+      if (run.kind === "transient") return problem(run.http ?? 500, `${run.reason} ${nextAttempt(run)}`, headers);
+  }
+  const location = `/api/runs/${run?.id ?? id}`;
+  return json(202, { status: "queued", run: run?.id ?? id }, { ...headers, location });
+}
+
+function nextAttempt({ id, dueAt = 0 }: Run): string {
+  return `The event is kept as run ${id} and attempted again by itself, next at ${new Date(dueAt).toISOString()}.`;
+}
+
+function json(status: number, body: Json, headers: Readonly<Record<string, string>>): Response {
+  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
+}
+
+function asObject(outputs: Json | undefined): { readonly [key: string]: Json } {
+  if (outputs === null || outputs === undefined) return {};
+  return typeof outputs === "object" && !Array.isArray(outputs)
+    ? (outputs as { readonly [key: string]: Json })
+    : { outputs };
+}

@@ -1,0 +1,92 @@
+import type { Clock } from "../../model/clock.ts";
+import { type Fetch, networkFault } from "../../model/network.ts";
+import type { Log } from "../log.ts";
+import type { Notice } from "./notice.ts";
+
+/** Tries of one notice, and the waits in between, ms. */
+const RETRIES_MS = [1000, 5000];
+const TIMEOUT_MS = 10_000;
+/** How long the end of the process waits for notices under way, ms. */
+const CLOSE_MS = 2000;
+
+type PosterNeeds = {
+  readonly url: string;
+  readonly fetch: Fetch;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly told: (result: "sent" | "failed") => void;
+};
+
+/** Posts notices. That they do not arrive is logged once, until one arrives again. */
+export function poster({ url, fetch, log, clock, told }: PosterNeeds) {
+  const to = { url, fetch };
+  const underWay = new Set<Promise<void>>();
+  const closing = new AbortController();
+  let failing = false;
+
+  async function deliver(body: string): Promise<void> {
+    let problem = await tryOnce(to, body, closing.signal);
+    for (const delay of RETRIES_MS) {
+      if (problem === undefined || !problem.mayPass || closing.signal.aborted) break;
+      await pause(clock, delay, closing.signal);
+      if (!closing.signal.aborted) problem = await tryOnce(to, body, closing.signal);
+    }
+    told(problem === undefined ? "sent" : "failed");
+    // Never the address itself: a webhook's path is its password.
+    if (problem && !failing) log.warn({ reason: problem.what }, "a notice could not be delivered to NOTIFY_URL");
+    if (!problem && failing) log.info("notices can be delivered to NOTIFY_URL again");
+    failing = problem !== undefined;
+  }
+
+  return {
+    post(notice: Notice & { heldBack: number }): void {
+      const delivery = deliver(JSON.stringify(notice)).finally(() => underWay.delete(delivery));
+      underWay.add(delivery);
+    },
+    async close(): Promise<void> {
+      const timer = setTimeout(() => closing.abort(), CLOSE_MS);
+      await Promise.allSettled(underWay);
+      clearTimeout(timer);
+    },
+  };
+}
+
+type Problem = { readonly what: string; readonly mayPass: boolean };
+
+async function tryOnce(
+  { url, fetch }: Pick<PosterNeeds, "url" | "fetch">,
+  body: string,
+  closing: AbortSignal,
+): Promise<Problem | undefined> {
+  try {
+    const { status, body: answer } = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      redirect: "manual",
+      signal: AbortSignal.any([closing, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    await answer?.cancel();
+    if (status >= 200 && status < 300) return undefined;
+    return { what: `answered ${status}`, mayPass: status >= 500 || status === 429 || status === 408 };
+  } catch (error) {
+    const fault = networkFault(error);
+    if (fault) return { what: fault.words, mayPass: true };
+    // Not its message, which may hold the address.
+    return { what: `it could not be sent (${(error as Error).name})`, mayPass: false };
+  }
+}
+
+function pause(clock: Clock, milliseconds: number, closing: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.alarm(clock.now() + milliseconds, resolve);
+    closing.addEventListener(
+      "abort",
+      () => {
+        cancel();
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

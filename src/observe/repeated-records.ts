@@ -1,0 +1,67 @@
+import type { Clock } from "../model/clock.ts";
+import type { Log } from "./log.ts";
+
+/** How often what was repeated is summed up. */
+const EVERY_MS = 60_000;
+
+/** So many senders are told from each other; those beyond are one, "other". */
+const MAX_SENDERS = 100;
+
+type Repeated = { level: "info" | "warn"; message: string; latest: object; times: number };
+
+export type RepeatedRecords = {
+  /**
+   * @param facts what the record holds besides the message.
+   * @param kind records of one message and address are told apart by it.
+   */
+  note(level: "info" | "warn", message: string, facts: { readonly address: string }, kind: string): void;
+  /** Writes what is still counted. */
+  close(): void;
+};
+
+/**
+ * Records of what anybody who reaches the service can cause without end. The first of a message, address and kind is a
+ * record at once, and what follows is one record a minute, with how often it happened.
+ */
+export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {
+  const seen = new Map<string, Repeated>();
+  let cancel: (() => void) | undefined;
+
+  function sumUp(): void {
+    for (const [key, each] of seen) {
+      if (each.times === 0) seen.delete(key);
+      else log[each.level]({ ...each.latest, times: each.times }, each.message);
+      each.times = 0;
+    }
+  }
+
+  function sumUpLater(): void {
+    cancel = clock.alarm(clock.now() + EVERY_MS, () => {
+      sumUp();
+      cancel = undefined;
+      if (seen.size > 0) sumUpLater();
+    });
+  }
+
+  return {
+    note(level, message, facts, kind) {
+      const keyOf = (address: string) => [message, address, kind].join("\n");
+      const isOther = !seen.has(keyOf(facts.address)) && seen.size >= MAX_SENDERS;
+      const latest = isOther ? { ...facts, address: "other" } : facts;
+      const key = keyOf(latest.address);
+      const known = seen.get(key);
+      if (known) {
+        known.times++;
+        known.latest = latest;
+        return;
+      }
+      log[level](latest, message);
+      seen.set(key, { level, message, latest, times: 0 });
+      if (!cancel) sumUpLater();
+    },
+    close() {
+      cancel?.();
+      sumUp();
+    },
+  };
+}

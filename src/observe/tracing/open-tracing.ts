@@ -1,0 +1,139 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { ROOT_CONTEXT, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { Context, MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import type { Observer } from "../../model/observer.ts";
+import type { Run } from "../../model/run.ts";
+import type { RunStore } from "../../model/store.ts";
+import { type ExporterNeeds, openExporter } from "./exporter.ts";
+import { parseTraceparent, traceNote, traceOf } from "./trace-context.ts";
+
+export type TracingNeeds = ExporterNeeds & {
+  readonly store: Pick<RunStore, "get">;
+  readonly scrub: (text: string) => string;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+};
+
+export type Tracing = {
+  readonly observer: Partial<Observer>;
+  /** Gives every POST a span, below the caller's if it sent a `traceparent`. */
+  readonly inbound: MiddlewareHandler;
+  /** What is kept with a run that comes of the request under way; undefined outside of one. */
+  note(): string | undefined;
+  /**
+   * What names the span under way in a log record; undefined outside of one.
+   * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+   */
+  ids(): { trace_id: string; span_id: string } | undefined;
+  close(): Promise<void>;
+};
+
+/**
+ * Spans of what happens: request, run, attempt, step, request to GitHub. A run outlasts the process, so its span is
+ * written when it ends, with ids that every process can tell from the run's own.
+ */
+export function openTracing({ store, scrub, now, ...needs }: TracingNeeds): Tracing {
+  const { tracer, nextIs, close } = openExporter(needs);
+  const current = new AsyncLocalStorage<Span>();
+  const below = (parent: SpanContext | undefined) =>
+    parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
+  const here = () => below(current.getStore()?.spanContext());
+  const failed = (span: Span, message: string) =>
+    span.setStatus({ code: SpanStatusCode.ERROR, message: scrub(message) });
+
+  async function within<T>(span: Span, work: () => Promise<T>): Promise<T> {
+    try {
+      return await current.run(span, work);
+    } catch (error) {
+      failed(span, (error as Error).message);
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  function writeRun(run: Run): void {
+    const { parent, span: ids, since } = traceOf(run);
+    nextIs(ids);
+    const attributes = {
+      "gh_runner.run": run.id,
+      "gh_runner.workflow": run.workflow,
+      "gh_runner.status": run.status,
+      "gh_runner.attempts": run.attempts,
+      ...(run.group === undefined ? {} : { "gh_runner.group": scrub(run.group) }),
+      ...(run.supersededBy === undefined ? {} : { "gh_runner.superseded_by": run.supersededBy }),
+    };
+    const span = tracer.startSpan(`run ${run.workflow}`, { startTime: since, attributes }, below(parent));
+    if (run.status === "failure") failed(span, run.reason ?? "");
+    span.end(run.endedAt ?? now());
+  }
+
+  return {
+    observer: {
+      accepted(_event, { run, joined, superseded }) {
+        current.getStore()?.setAttributes({ "gh_runner.run": run, "gh_runner.joined": joined });
+        if (superseded === undefined) return;
+        store.get(superseded).then(
+          (found) => found && writeRun(found.run),
+          () => {},
+        );
+      },
+      attempt({ run, attempt }, work) {
+        const attributes = { "gh_runner.run": run.id, "gh_runner.attempt": attempt };
+        const span = tracer.startSpan("attempt", { attributes }, below(traceOf(run).span));
+        return within(span, async () => {
+          const result = await work();
+          const { outcome, reason, kind } = result.attempt;
+          span.setAttribute("gh_runner.outcome", kind ?? outcome);
+          if (outcome === "failure") failed(span, reason ?? "");
+          return result;
+        });
+      },
+      step: (name, work) => within(tracer.startSpan(`step ${scrub(name)}`, {}, here()), work),
+      request(route, send) {
+        const [method = "", template = ""] = route.split(" ");
+        const attributes = { "http.request.method": method, "url.template": template };
+        const span = tracer.startSpan(route, { kind: SpanKind.CLIENT, attributes }, here());
+        return within(span, async () => {
+          const answer = await send();
+          span.setAttribute("http.response.status_code", answer.status);
+          // That a file is not there is an answer as good as any other.
+          if (answer.status >= 400 && answer.status !== 404) failed(span, `GitHub answered ${answer.status}`);
+          return answer;
+        });
+      },
+      settled(run) {
+        if (run.status !== "queued" && run.status !== "running") writeRun(run);
+      },
+    },
+    async inbound(c, next) {
+      if (c.req.method !== "POST") return next();
+      const parent = parseTraceparent(c.req.header("traceparent"));
+      const span = tracer.startSpan("POST", { kind: SpanKind.SERVER, attributes: METHOD }, below(parent));
+      await within(span, async () => {
+        await next();
+        const route = routeOf(c);
+        if (route) span.updateName(`POST ${route}`).setAttribute("http.route", route);
+        span.setAttribute("http.response.status_code", c.res.status);
+        if (c.res.status >= 500) failed(span, `answered ${c.res.status}`);
+      });
+    },
+    note() {
+      const span = current.getStore();
+      return span && traceNote(span.spanContext(), now());
+    },
+    ids() {
+      const { traceId, spanId } = current.getStore()?.spanContext() ?? {};
+      return traceId === undefined || spanId === undefined ? undefined : { trace_id: traceId, span_id: spanId };
+    },
+    close,
+  };
+}
+
+const METHOD = { "http.request.method": "POST" };
+
+/** `/api/runs/:id/rerun`; undefined where nothing is mounted, since such a path is somebody's invention. */
+function routeOf(c: Context): string | undefined {
+  return matchedRoutes(c).findLast(({ path }) => !path.includes("*"))?.path;
+}

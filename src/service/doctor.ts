@@ -1,0 +1,104 @@
+import { checkGitHub } from "../github/checks/check-github.ts";
+import { checkPauses } from "../github/checks/pauses.ts";
+import { ofOwnAccounts } from "../github/open-github.ts";
+import { proxyFor } from "../github/proxy.ts";
+import { type Check, ok, problem, warning } from "../model/check.ts";
+import { type Config, inspectConfig } from "./config/config.ts";
+import { storedPauses } from "./open-store.ts";
+import { defaultRepositories, plainHttp, repositories } from "./settings.ts";
+import { standalone } from "./standalone.ts";
+
+/**
+ * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
+ * for an App's requests for its tokens.
+ * @param environment the process's own without it.
+ */
+export async function checkSettings(environment?: Readonly<Record<string, string | undefined>>): Promise<Check[]> {
+  const { config, problems } = inspectConfig(environment);
+  const wrong = new Set(problems.map(nameIn));
+  const settings = [
+    ...problems.map((text) => problem("settings", text, `Correct ${nameIn(text)}: docs/configuration.md.`)),
+    ...(problems.length === 0 ? [ok("settings", "all can be used")] : []),
+    ...config.nearSettings.map((near) =>
+      warning("settings", near.warning, "Rename it, or leave it as it is if a workflow reads it."),
+    ),
+  ];
+  if (NEEDED_TO_ASK.some((name) => wrong.has(name))) return settings;
+
+  const isSure = !wrong.has("DEPLOYMENT_REPO") && !wrong.has("TARGET_REPO");
+  const proxy = proxyFor(config.githubApiUrl, config);
+  const { gitHub, secrets, close } = await standalone(config, { timeoutMs: ANSWER_MS, retriesMs: [] });
+  const { scrub } = secrets;
+  try {
+    const found = await checkGitHub({
+      apiUrl: config.githubApiUrl,
+      inspection: gitHub.inspection,
+      credential: config.githubApp ? "app" : config.githubToken ? "token" : "none",
+      deploymentRepo: wrong.has("DEPLOYMENT_REPO") ? undefined : config.deploymentRepo,
+      targetRepo: wrong.has("TARGET_REPO") ? undefined : config.targetRepo,
+      deploymentRef: config.deploymentRef,
+      eventType: config.eventType,
+      now: Date.now,
+    });
+    const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
+    const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
+    const all = [
+      ...settings,
+      ...(isSure ? [repositoryCheck(config)] : []),
+      ...plain,
+      ok("proxy", proxy ?? "none: GitHub is asked directly"),
+      ...found,
+      ...stored,
+    ];
+    return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
+  } finally {
+    await close();
+  }
+}
+
+function repositoryCheck(config: Config): Check {
+  const { target, deployment } = repositories(config);
+  const message = `events go to ${target}, values files come from ${deployment}`;
+  const remedies = defaultRepositories(config);
+  if (remedies.length === 0) return ok("repositories", message);
+  return warning(
+    "repositories",
+    message,
+    `${remedies.join("; ")}. Set ${remedies.length > 1 ? "both, even to these values" : "it, even to this value"}.`,
+  );
+}
+
+const STORE = ["DATA_DIR", "DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_SCHEMA"];
+
+/** What the service has written down of GitHub's limits, whether it runs or not. */
+async function checkStore(config: Config): Promise<Check[]> {
+  try {
+    const { githubApiUrl: apiUrl, githubApp: app } = config;
+    return checkPauses(ofOwnAccounts({ apiUrl, app }, await storedPauses(config)), Date.now());
+  } catch (error) {
+    return [
+      warning(
+        "store",
+        `whether GitHub has asked the service for silence cannot be read: ${(error as Error).message}`,
+        "Start this where the service runs, as its user and with its settings.",
+      ),
+    ];
+  }
+}
+
+/** GitHub ends a request after 10 s; somebody waits at a terminal. */
+const ANSWER_MS = 12_000;
+
+/** Without these nothing can be asked of GitHub, or not what the service would ask. */
+const NEEDED_TO_ASK = [
+  "GITHUB_API_URL",
+  "GITHUB_TOKEN",
+  "GITHUB_APP_ID",
+  "GITHUB_APP_PRIVATE_KEY",
+  "HTTPS_PROXY",
+  "HTTP_PROXY",
+];
+
+function nameIn(text: string): string {
+  return text.split(":", 1)[0] ?? "";
+}

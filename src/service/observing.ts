@@ -1,0 +1,56 @@
+import type { Clock } from "../model/clock.ts";
+import type { Fetch } from "../model/network.ts";
+import { type Observer, observedBy } from "../model/observer.ts";
+import type { RunStore } from "../model/store.ts";
+import type { Log } from "../observe/log.ts";
+import { type Metrics, openMetrics } from "../observe/metrics/open-metrics.ts";
+import { openNotices } from "../observe/notices/open-notices.ts";
+import type { Secrets } from "../observe/secrets.ts";
+import type { Tracing } from "../observe/tracing/open-tracing.ts";
+import type { ClosingStack } from "./closing-stack.ts";
+import type { Config } from "./config/config.ts";
+import { VERSION } from "./version.ts";
+
+type ObserversNeeds = {
+  /** Names of the workflows. */
+  readonly workflows: readonly string[];
+  readonly store: RunStore;
+  readonly secrets: Secrets;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly fetch: Fetch;
+  readonly onClose: ClosingStack["onClose"];
+};
+
+/** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
+export async function openObservers(
+  config: Config,
+  { workflows, store, secrets, log, clock, fetch, onClose }: ObserversNeeds,
+): Promise<{ observe: Observer; metrics: Metrics; tracing: Tracing | undefined }> {
+  const { scrub } = secrets;
+  const metrics = openMetrics({ workflows, version: VERSION, clock });
+  onClose("the metrics", metrics.close);
+  const tracing = await tracingOf(config, { store, clock, scrub, log });
+  if (tracing) onClose("the traces", tracing.close);
+  const { notifyUrl: url } = config;
+  const notices =
+    url === undefined ? undefined : openNotices({ url, fetch, store, scrub, log, clock, told: metrics.noticed });
+  if (notices) onClose("the notices", notices.close);
+  const observe = observedBy([metrics, tracing, notices].flatMap((each) => each?.observer ?? []));
+  return { observe, metrics, tracing };
+}
+
+/** Traces, where there is a collector; their libraries are loaded only then. */
+async function tracingOf(
+  config: Config,
+  { store, clock, scrub, log }: { store: Pick<RunStore, "get">; clock: Clock; scrub: Secrets["scrub"]; log: Log },
+): Promise<Tracing | undefined> {
+  const { traceEndpoint: endpoint, traceHeaders: headers, traceService: serviceName } = config;
+  if (endpoint === undefined) return undefined;
+  const { openTracing } = await import("../observe/tracing/open-tracing.ts");
+  const onExport = (error: Error | undefined) => {
+    if (error) log.warn({ reason: error.message }, "traces cannot be exported to OTEL_EXPORTER_OTLP_ENDPOINT");
+    else log.info("traces can be exported again");
+  };
+  return openTracing({ endpoint, headers, serviceName, version: VERSION, onExport, store, scrub, now: clock.now });
+}

@@ -1,0 +1,246 @@
+import { randomInt, randomUUID } from "node:crypto";
+import type { Clock as BossClock } from "pg-boss";
+import type { Clock } from "../../model/clock.ts";
+import { type Claim, type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
+import { endBefore } from "../queries.ts";
+import { waitingOf } from "../rows.ts";
+import { type AcceptItem, acceptAll } from "./accept.ts";
+import { gathered } from "./batch.ts";
+import { claimDue, takeDue } from "./claim.ts";
+import { asJson, atMost, type Connecting, connect } from "./connect.ts";
+import { startJobs } from "./jobs.ts";
+import { knownClaims } from "./known-claims.ts";
+import { postgresLimitLog } from "./limit-log.ts";
+import { type Migrated, migrate } from "./migrate.ts";
+import type { Migration } from "./migrations.ts";
+import { type Names, namesFor } from "./names.ts";
+import { openNewsroom } from "./news.ts";
+import { postgresOverview } from "./overview.ts";
+import { presence } from "./presence.ts";
+import { getRun, listRuns } from "./reads.ts";
+import { refusedStart } from "./refused.ts";
+import { rerunOne } from "./rerun.ts";
+import { type SettleItem, settleAll } from "./settle.ts";
+
+export type PostgresOptions = Connecting & {
+  readonly schema: string;
+  readonly clock: Clock;
+  /** Told what goes wrong in the background, such as a connection that is lost. */
+  readonly onError: (error: Error) => void;
+  /** Moves the database's own clock; for tests. */
+  readonly databaseClock?: BossClock;
+  readonly migrations?: readonly Migration[];
+};
+
+/** A store that does not hear yet works, and makes up for it later. */
+const LISTENING_MS = 5000;
+
+/** How many rows count the ends of an hour, so that replicas seldom wait for each other. */
+const SHARDS = 16;
+
+/**
+ * The store in PostgreSQL, shared by several processes. pg-boss hands out the runs that are due; what happened is in
+ * tables of our own, written in the same transactions. Leases, and when runs are due, are measured by the database's
+ * clock, so that replicas whose clocks differ neither take each other's runs nor wait for each other's clock.
+ * @throws Error that says what to do when the database cannot be used.
+ */
+export async function openPostgresStore(options: PostgresOptions): Promise<RunStore> {
+  const { schema, clock, onError, databaseClock, migrations } = options;
+  const names = namesFor(schema);
+  const { own } = names;
+  const database = connect({ ...options, clockIsMoved: databaseClock !== undefined }, onError);
+  const { sql, transaction } = database;
+  const jobs = await (async () => {
+    await migrate(database, { connecting: options, names, onError, ...(migrations ? { migrations } : {}) });
+    return startJobs({ database, names, onError, clock: databaseClock });
+  })().catch(async (error) => {
+    await database.close();
+    throw refusedStart(options, error);
+  });
+  const self = randomUUID();
+  const shown = presence(names, clock);
+  const news = openNewsroom(options, names, { own: self, presence: shown, onError });
+  await atMost(LISTENING_MS, news.hears);
+  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
+
+  /** Differs whenever this process, or another one that told it, has changed something. */
+  let revision = 0;
+  const stopCounting = news.hear(() => revision++);
+  const changed = <T>(result: T): T => {
+    revision++;
+    return result;
+  };
+
+  const claims = knownClaims(clock);
+  const renew = async (those: readonly Claim[], leaseMs: number): Promise<readonly Claim[]> => {
+    const held = those.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }));
+    // Of several, one that is locked has its turn alone: waiting for it could be in a circle.
+    const rows = await sql(
+      `UPDATE ${own}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
+         SELECT seq FROM ${own}.runs
+         JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
+         WHERE status = 'running' FOR NO KEY UPDATE OF runs ${those.length > 1 ? "SKIP LOCKED" : ""})
+       RETURNING id, attempts`,
+      [asJson(held), leaseMs],
+    );
+    const renewed = new Set(rows.map(({ id, attempts }) => `${id} ${attempts}`));
+    return those.filter(({ run, attempt }) => renewed.has(`${run.id} ${attempt}`));
+  };
+
+  const acceptOne = gathered((items: readonly AcceptItem[]) =>
+    transaction(async (each) => {
+      const { accepted, taken } = await acceptAll(each, { names, jobs }, items);
+      const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
+      const others = items.some(({ lease, event }) => !lease.take && !event.ownToken);
+      if (others || superseded.length > 0) news.tell(each, { queued: others, settled: superseded });
+      if (taken === 0) return accepted;
+      const { lease } = items.find((item) => item.lease.take) as AcceptItem;
+      const due = await takeDue(each, needs, { ...lease, limit: taken }, { justAdded: true });
+      const claimOf = new Map(due.map((claim) => [claim.run.id, claim]));
+      return accepted.map((one) => (one.joined || one.claim ? one : { ...one, claim: claimOf.get(one.run) }));
+    }),
+  );
+
+  const settleOne = gathered((items: readonly SettleItem[]) =>
+    transaction(async (each) => {
+      const runs = await settleAll(each, needs, items);
+      const settled = runs.flatMap((run) => run?.id ?? []);
+      // What a process that stops gives back is for the others to take.
+      const queued = items.some(({ attempt }) => attempt.outcome === "stopped");
+      if (settled.length > 0) news.tell(each, { queued, settled });
+      return runs;
+    }),
+  );
+
+  return {
+    accept: (event, lease) =>
+      claims.accepting(event.id, async () => {
+        const accepted = changed(await claims.brought(lease, acceptOne({ event, lease })));
+        if (accepted.claim) claims.hold([accepted.claim]);
+        return accepted;
+      }),
+    async claim(lease) {
+      const due = await claims.brought(lease, claimDue(needs, lease, claims.lost()));
+      claims.hold(due.claims);
+      if (due.changed) revision++;
+      return due.claims;
+    },
+    extend: renew,
+    async settle(claim, attempt, settlement) {
+      const unsure = claims.isDoubted(claim);
+      return changed(await claims.settling(claim, settleOne({ claim, attempt, settlement, unsure })));
+    },
+    async saveStep({ run, owner, attempt }, step) {
+      await sql(
+        `INSERT INTO ${own}.steps
+         SELECT seq, $4, $5, $6, $7, $8, $9 FROM ${own}.runs
+         WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 FOR SHARE
+         ON CONFLICT (run, attempt, name) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
+           result = excluded.result, error = excluded.error`,
+        [
+          run.id,
+          owner,
+          attempt,
+          step.name,
+          step.attempt,
+          step.startedAt,
+          step.endedAt,
+          step.result === undefined ? null : JSON.stringify(step.result),
+          step.error ?? null,
+        ],
+      );
+    },
+    rerun: async (id, at, options) =>
+      changed(await transaction((each) => rerunOne(each, needs, { ...options, id, at }))),
+    get: (id) => getRun(sql, names, id),
+    list: (filter, page) => listRuns(sql, names, filter, page),
+    async endBefore({ id, workflow, group, endedAt }) {
+      const [end] = await sql(
+        endBefore({
+          runs: `${own}.runs`,
+          attempts: `${own}.attempts`,
+          value: (nth) => `$${nth}`,
+          isOfGroup: "grp IS NOT NULL AND md5(grp) = md5($3)",
+        }),
+        [id, workflow, group ?? null, endedAt ?? null],
+      );
+      return end?.outcome as "success" | "failure" | undefined;
+    },
+    async findSuccess(workflow, dedupeKey, since) {
+      const [found] = await sql(
+        `SELECT id FROM ${own}.runs WHERE dedupe_key IS NOT NULL AND md5(dedupe_key) = md5($1) AND ended_at >= $2
+         AND workflow = $3 AND status = 'success' ORDER BY ended_at DESC LIMIT 1`,
+        [dedupeKey, since, workflow],
+      );
+      return found?.id as string | undefined;
+    },
+    async scheduledUntil(workflow, at) {
+      // By the database's clock: a replica whose own is wrong does not set back those of others.
+      await sql(
+        `INSERT INTO ${own}.schedules AS old VALUES ($1, $2) ON CONFLICT (workflow)
+         DO UPDATE SET carried_out_until = ${names.now} WHERE old.carried_out_until > ${names.now} + $3`,
+        [workflow, at, WRONG_CLOCK_MS],
+      );
+      const [row] = await sql(`SELECT carried_out_until AS at FROM ${own}.schedules WHERE workflow = $1`, [workflow]);
+      return row?.at as number;
+    },
+    async waiting() {
+      const rows = await sql(
+        `SELECT kind, count(*) AS count, min(retries_from) AS since FROM ${own}.runs WHERE status = 'queued' GROUP BY kind`,
+      );
+      return rows.map(waitingOf);
+    },
+    async nextDue() {
+      const [row] = await sql(`SELECT min(due_at) - ${names.now} AS ms FROM ${own}.runs WHERE status = 'queued'`);
+      return row?.ms == null ? undefined : clock.now() + (row.ms as number);
+    },
+    async forget(before, limit) {
+      const rows = await sql(
+        `DELETE FROM ${own}.runs WHERE seq IN (
+           SELECT seq FROM (SELECT seq, accepted_at, ended_at FROM ${own}.runs ORDER BY seq LIMIT $3) AS oldest
+           WHERE accepted_at < $1 AND ended_at < $1 ORDER BY seq LIMIT $2) AND ended_at IS NOT NULL RETURNING seq`,
+        [before, limit, OLDEST],
+      );
+      await sql(`DELETE FROM ${own}.refused_events WHERE last_at < $1`, [before]);
+      // An account that is spent from deletes its own; this is for those that never come again.
+      await sql(`DELETE FROM ${own}.github_spending WHERE at < $1`, [before]);
+      return rows.length;
+    },
+    limits: postgresLimitLog({ database, names, news, presence: shown, owner: self }),
+    overview: postgresOverview(database, names, () => String(revision)),
+    hear: (listener: (heard: News) => void) => news.hear(listener),
+    async check() {
+      await sql(`UPDATE ${own}.heartbeat SET at = at + 1`);
+    },
+    async close() {
+      stopCounting();
+      await news.close();
+      await jobs.stop();
+      await database.close();
+    },
+  };
+}
+
+/** Only so many of the oldest runs are looked at when old ones are forgotten; few of these still wait. */
+const OLDEST = 10_000;
+
+/** Brings the schemas up to date without opening the store. */
+export async function migratePostgres(
+  options: Connecting & Pick<PostgresOptions, "schema" | "onError" | "migrations">,
+): Promise<Migrated & { readonly names: Names }> {
+  const { onError, migrations } = options;
+  const names = namesFor(options.schema);
+  const database = connect({ ...options, patient: true }, onError);
+  try {
+    const needs = { connecting: options, names, onError, ...(migrations ? { migrations } : {}) };
+    return { ...(await migrate(database, needs)), names };
+  } catch (error) {
+    throw refusedStart(options, error);
+  } finally {
+    await database.close();
+  }
+}
+
+// The release has one file for all that needs PostgreSQL's libraries.
+export { exportPostgres, importPostgres } from "./move.ts";
+export { storedPausesInSchema } from "./stored-pauses.ts";
