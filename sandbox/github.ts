@@ -171,7 +171,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     if (limited || fault?.kind === "limit") keeper.told(account, performance.now());
   }
 
-  const { port, connections, close } = await listen(serve, options);
+  const { port, connections, close } = await listen((incoming, outgoing) => void serve(incoming, outgoing), options);
   const origin = options.origin ?? `${options.tls ? "https" : "http"}://127.0.0.1:${port}`;
   const url = origin + basePath;
   const world: World = {

@@ -33,9 +33,10 @@ export function livePages(revision: () => Promise<string>, clock: Clock): Live {
 
   function lookAgain(): void {
     cancel();
-    cancel = clock.alarm(clock.now() + LOOK_EVERY_MS, async () => {
-      await look();
-      if (listeners.size > 0 && !closed) lookAgain();
+    cancel = clock.alarm(clock.now() + LOOK_EVERY_MS, () => {
+      void look().then(() => {
+        if (listeners.size > 0 && !closed) lookAgain();
+      });
     });
   }
 

@@ -10,7 +10,7 @@ export function remembered<T>() {
     /** The value under this key if it is still good, else a new one. */
     async get(key: string, isGood: (value: T) => boolean, fetch: () => Promise<T>): Promise<T> {
       const shared = underWay.get(key);
-      if (shared) return shared;
+      if (shared !== undefined) return shared;
       const known = values.get(key);
       if (known !== undefined && isGood(known)) return known;
       const fetching = fetch()

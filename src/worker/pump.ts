@@ -61,10 +61,11 @@ export function every(clock: Clock, milliseconds: number, work: () => Promise<vo
   let stopped = false;
   let cancel = () => {};
   const next = () => {
-    cancel = clock.alarm(clock.now() + milliseconds, async () => {
-      await work();
-      if (!stopped) next();
-    });
+    cancel = clock.alarm(clock.now() + milliseconds, () => void round());
+  };
+  const round = async () => {
+    await work();
+    if (!stopped) next();
   };
   next();
   return () => {

@@ -60,7 +60,7 @@ function startSchedule(workflow: Workflow, trigger: ScheduleTrigger, needs: Sche
       if (!isStore) log.error({ workflow: workflow.name, err: error }, "a schedule could not be carried out");
       next = clock.now() + (isStore ? STORE_RETRY_MS : RETRY_MS);
     }
-    if (next !== undefined && !stopped) cancel = clock.alarm(next, wake);
+    if (next !== undefined && !stopped) cancel = clock.alarm(next, () => void wake());
   }
 
   void wake();

@@ -143,9 +143,9 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       return rows;
     };
     try {
-      send("BEGIN");
+      void send("BEGIN");
       const result = await work(send);
-      send("COMMIT");
+      void send("COMMIT");
       // A COMMIT after a failed statement is a ROLLBACK, and says so in silence.
       await Promise.all(sent);
       return result;
