@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   github: ["model"],
   worker: ["model"],
   store: ["model"],
-  http: ["model", "dashboard"],
+  http: ["model"],
   dashboard: ["model"],
   observe: ["model"],
   workflows: ["index.ts"],

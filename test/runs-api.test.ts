@@ -329,7 +329,7 @@ function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeo
     refused: () => {},
     hasServiceToken: true,
     noteRefused: () => {},
-    dashboard: undefined,
+    mountPages: undefined,
     version: "1.2.3",
     log: { debug() {}, info() {}, warn() {}, error() {} },
     secrets: knownSecrets([]),

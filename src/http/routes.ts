@@ -1,5 +1,4 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { type DashboardNeeds, mountDashboard } from "../dashboard/mount.ts";
 import type { Credential } from "../model/credential.ts";
 import type { RefusedEvent } from "../model/overview.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
@@ -12,7 +11,7 @@ import { refuseCrossSite } from "./cross-site.ts";
 import { noteRefused } from "./note-refused.ts";
 import { mountOpenApi } from "./openapi.ts";
 import { problem, Refusal } from "./problem.ts";
-import { publicAddress } from "./public-address.ts";
+import { type PublicAddress, publicAddress } from "./public-address.ts";
 import { mountRunsApi, type RunHistory } from "./runs-api.ts";
 import { mountFluxTrigger } from "./triggers/flux.ts";
 import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./triggers/github.ts";
@@ -47,11 +46,21 @@ export type HttpNeeds = {
   readonly refused: (facts: { path: string; status: number; reason: string; address: string }) => void;
   /** Keeps what was sent to a trigger and did not become a run. */
   readonly noteRefused: (event: RefusedEvent) => void;
-  /** What the pages need besides; undefined: there are none. */
-  readonly dashboard: Pick<DashboardNeeds, "overview" | "accounts" | "live" | "web" | "clock"> | undefined;
+  /** Mounts the pages; undefined: there are none. */
+  readonly mountPages: ((app: Hono, entrance: Entrance) => void) | undefined;
   readonly version: string;
   readonly log: Log;
   readonly secrets: Secrets;
+};
+
+/** How the pages know an address and a caller: as the API does. */
+type Entrance = {
+  readonly address: PublicAddress;
+  readonly addressOf: typeof addressOf;
+  readonly isToken: (text: string) => boolean;
+  readonly presentedToken: typeof presentedToken;
+  readonly credentialIn: typeof credentialIn;
+  readonly failedAuthentication: FailedAuthentication;
 };
 
 /** Longer paths say nothing more in the log. */
@@ -132,23 +141,14 @@ export function httpApp(needs: HttpNeeds): Hono {
     guard,
   );
 
-  if (needs.dashboard) {
-    mountDashboard(app, {
-      ...needs.dashboard,
-      runs: needs.runs,
-      workflows: workflows.map(({ name }) => name),
-      version: needs.version,
-      tokens: authTokens,
-      isToken: tokenCheck(authTokens),
-      address,
-      presentedToken,
-      credentialIn,
-      failedAuthentication: failed,
-      addressOf,
-      scrub: secrets.scrub,
-      failed: (path, error) => log.error({ path, err: error }, "page failed"),
-    });
-  }
+  needs.mountPages?.(app, {
+    address,
+    addressOf,
+    isToken: tokenCheck(authTokens),
+    presentedToken,
+    credentialIn,
+    failedAuthentication: failed,
+  });
 
   app.notFound(() =>
     problem(

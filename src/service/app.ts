@@ -3,6 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { DestinationStream } from "pino";
 import { webUrlOf } from "../dashboard/github-web.ts";
 import { livePages } from "../dashboard/live.ts";
+import { mountDashboard } from "../dashboard/mount.ts";
 import type { Wait } from "../github/ask.ts";
 import type { HeldBack } from "../github/dry-run.ts";
 import { openFetch } from "../github/open-fetch.ts";
@@ -15,7 +16,7 @@ import type { AcceptEvent } from "../http/triggers/http.ts";
 import { scheduleProblem, startSchedules } from "../http/triggers/schedule.ts";
 import { type Clock, systemClock } from "../model/clock.ts";
 import type { Json } from "../model/run.ts";
-import type { RunDetail } from "../model/store.ts";
+import type { RerunOptions, RunDetail } from "../model/store.ts";
 import { groupOf, type Workflow } from "../model/workflow.ts";
 import { openLog } from "../observe/log.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
@@ -200,17 +201,19 @@ async function openApp(
       { token, waitMs: wait ? config.waitSeconds * 1000 : 0 },
     );
   const live = livePages(store.overview.revision, clock);
+  const runs = {
+    list: store.list,
+    get: store.get,
+    rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>
+      worker.rerun(id, { ...options, trace: tracing?.note() }),
+  };
   const app = httpApp({
     workflows,
     accept,
     webhookSecrets: config.githubWebhookSecret,
     fluxKeys: config.fluxHmacKey,
     secretsOf: (name) => secretLines(variables[name] ?? ""),
-    runs: {
-      list: store.list,
-      get: store.get,
-      rerun: (id, options) => worker.rerun(id, { ...options, trace: tracing?.note() }),
-    },
+    runs,
     checkReady: worker.check,
     storeTrouble: worker.storeTrouble,
     metrics: metrics.expose,
@@ -228,17 +231,25 @@ async function openApp(
       metrics.inbound.rejected(event.status);
       rejected.note(event);
     },
-    dashboard: config.dashboard
-      ? {
-          overview: store.overview,
-          accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
-          live,
-          web: {
-            url: webUrlOf(config.githubApiUrl),
-            repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,
-          },
-          clock,
-        }
+    mountPages: config.dashboard
+      ? (app, entrance) =>
+          mountDashboard(app, {
+            ...entrance,
+            runs,
+            overview: store.overview,
+            accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
+            live,
+            workflows: workflows.map(({ name }) => name),
+            web: {
+              url: webUrlOf(config.githubApiUrl),
+              repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,
+            },
+            version: VERSION,
+            clock,
+            tokens: config.authTokens,
+            scrub: secrets.scrub,
+            failed: (path, error) => log.error({ path, err: error }, "page failed"),
+          })
       : undefined,
     version: VERSION,
     log,
