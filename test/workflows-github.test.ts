@@ -43,12 +43,15 @@ describe("github.request", () => {
 
   it("puts parameters into path, query and body, as GitHub documents them", async (t) => {
     const { github, server } = await gitHub(t);
-    const path = { ...SHOP, path: "docs/a.md", ref: "main" };
-    await github.request("GET /repos/{owner}/{repo}/contents/{path}", path);
+    const path = { ...SHOP, path: "docs/ä (1)!.md", ref: "a b&c" };
+    await github.request("GET /repos/{owner}/{repo}/contents/{path}", path, { allow: [404] });
     const { data } = await github.request("POST /repos/{owner}/{repo}/dispatches", { ...SHOP, event_type: "go" });
     assert.equal(data, undefined);
     const [read, write] = server.requests;
-    assert.equal(`${read?.path}${read?.query}`, "/repos/acme/shop/contents/docs%2Fa.md?ref=main");
+    assert.equal(
+      `${read?.path}${read?.query}`,
+      "/repos/acme/shop/contents/docs%2F%C3%A4%20%281%29%21.md?ref=a%20b%26c",
+    );
     assert.deepEqual(JSON.parse(write?.body ?? ""), { event_type: "go" });
   });
 

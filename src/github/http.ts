@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { endpoint } from "@octokit/endpoint";
 import { type Dispatcher, errors } from "undici";
 import { oneLine } from "../model/visible.ts";
 import { openConnections } from "./connections.ts";
@@ -6,7 +7,6 @@ import { type Carried, http2Streams } from "./http2-streams.ts";
 import { inTurns } from "./in-turns.ts";
 import { movedRepositories } from "./moved-repositories.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
-import { type WireRequest, wireRequests } from "./wire-request.ts";
 
 /** One answer of GitHub, read to its end. */
 export type Answer = {
@@ -19,6 +19,16 @@ export type Answer = {
   readonly documentationUrl: string;
   /** What its headers say that a person may need, without secrets: `request id AB12`. */
   readonly facts: readonly string[];
+};
+
+/** A request as it goes over the wire. */
+type WireRequest = {
+  readonly method: string;
+  /** Percent-encoded, with the query. */
+  readonly path: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
 };
 
 /** So many characters of a text without secrets, with a sign when there are more. */
@@ -77,12 +87,20 @@ export function openGitHubHttp({
   timeoutMs?: number;
 }): GitHubHttp {
   const { origin } = new URL(apiUrl);
-  const requestFor = wireRequests(apiUrl, {
-    "user-agent": userAgent,
-    "x-github-api-version": API_VERSION,
-    accept: "application/vnd.github+json",
-    "accept-encoding": "identity",
+  const build = endpoint.defaults({
+    baseUrl: apiUrl,
+    headers: {
+      "user-agent": userAgent,
+      "x-github-api-version": API_VERSION,
+      accept: "application/vnd.github+json",
+      "accept-encoding": "identity",
+    },
   });
+  const requestFor: GitHubHttp["requestFor"] = (route, parameters) => {
+    const { method, url, headers, body } = build(route, parameters);
+    const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
+    return { method, path: url.slice(origin.length), headers: headers as WireRequest["headers"], body: text };
+  };
   // The time-out of a request begins when it is sent, not while it waits for a connection.
   const turns = inTurns(MAX_CONNECTIONS);
   const proxyUrl = proxies && proxyUrlFor(apiUrl, proxies);
