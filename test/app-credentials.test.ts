@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import { inspect } from "node:util";
@@ -301,26 +300,6 @@ describe("a GitHub App's JWT", () => {
     const { failure, seen } = await scene(t, { skewMs: HOUR, corrected: false });
     assert.equal((await failure(READ)).kind, "permanent");
     assert.equal(seen(FIND).length, 2);
-  });
-
-  it("needs a library that is loaded when the first one is signed", () => {
-    const script = `
-      import { registerHooks } from "node:module";
-      const loaded = [];
-      registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context); } });
-      const { appCredentials } = await import("./src/github/auth/app-credentials.ts");
-      const has = () => loaded.some((url) => url.includes("universal-github-app-jwt"));
-      const before = has();
-      const ask = async () => { throw new Error("asked"); };
-      const credentials = appCredentials({ appId: "7", privateKey: process.env.KEY, ask, hide: () => () => {}, now: Date.now });
-      await credentials({ repository: "a/b", permission: "Contents: read" }).catch(({ message }) => console.log(before, has(), message));
-    `;
-    const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
-      env: { KEY: pem() },
-      cwd: new URL("..", import.meta.url),
-      encoding: "utf8",
-    });
-    assert.equal(child.stdout, "false true asked\n", child.stderr);
   });
 });
 

@@ -27,7 +27,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   undici: "github",
   "@octokit/endpoint": "github",
-  "universal-github-app-jwt": "github",
   "@octokit/types": "model",
   "@octokit/webhooks-types": "model",
   hono: ["http", "dashboard", "observe"],

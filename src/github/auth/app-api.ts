@@ -1,10 +1,10 @@
+import { sign } from "node:crypto";
 import { PermanentFailure } from "../../model/failure.ts";
 import type { Attempted } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 import type { Answer } from "../http.ts";
 import { jsonOf } from "../json-of.ts";
 import { appFailureOf, isUnknownApp, notUnderstood } from "./app-failures.ts";
-import { appJwt } from "./app-jwt.ts";
 import type { Need } from "./credentials.ts";
 
 /** One request with a token of its own: resolves with an answer of an expected status, else throws a `Failure`. */
@@ -43,7 +43,7 @@ const REFUSALS = [401, 403, 404, 422];
 /** What an App asks GitHub as itself, signed with its key, before it can ask anything as an installation. */
 export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: AppNeeds) {
   const askOnce = async (attempted: Attempted, route: string, parameters: Readonly<Record<string, unknown>>) => {
-    const jwt = await appJwt(appId, privateKey, now());
+    const jwt = appJwt(appId, privateKey, now());
     const show = hide(jwt);
     try {
       return await ask(attempted, route, parameters, jwt, [200, 201, ...REFUSALS]);
@@ -106,4 +106,22 @@ export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: AppNeeds) 
 function asParameter(permission: string): Record<string, string> {
   const [name = "", level = ""] = permission.toLowerCase().split(": ");
   return { [name.replaceAll(" ", "_")]: level };
+}
+
+/** GitHub takes no JWT from its future, and clocks differ a little. */
+const BACKDATED_S = 60;
+
+/** GitHub's longest. */
+const LIFE_S = 600;
+
+/**
+ * What an App proves itself with.
+ * @param now epoch milliseconds by GitHub's clock.
+ * @see https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+ */
+function appJwt(appId: string, privateKey: string, now: number): string {
+  const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const iat = Math.floor(now / 1000) - BACKDATED_S;
+  const signed = `${encoded({ alg: "RS256", typ: "JWT" })}.${encoded({ iss: appId, iat, exp: iat + LIFE_S })}`;
+  return `${signed}.${sign("sha256", Buffer.from(signed), privateKey).toString("base64url")}`;
 }
