@@ -38,7 +38,7 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   "pg-boss": "store",
   pino: "observe",
   "pino-pretty": "observe",
-  "prom-client": "observe",
+  "@prometheus-io/client": "observe",
   "@opentelemetry/api": "observe",
   "@opentelemetry/sdk-trace": "observe",
   "@opentelemetry/resources": "observe",

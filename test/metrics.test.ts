@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { openMetrics } from "../src/observe/metrics/open-metrics.ts";
+import { openMetrics } from "../src/observe/metrics.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { promtool } from "./support/promtool.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";

@@ -3,7 +3,7 @@ import type { Fetch } from "../model/network.ts";
 import { type Observer, observedBy } from "../model/observer.ts";
 import type { RunStore } from "../model/store.ts";
 import type { Log } from "../observe/log.ts";
-import { type Metrics, openMetrics } from "../observe/metrics/open-metrics.ts";
+import { type Metrics, openMetrics } from "../observe/metrics.ts";
 import { openNotices } from "../observe/notices/open-notices.ts";
 import type { Secrets } from "../observe/secrets.ts";
 import type { Tracing } from "../observe/tracing/open-tracing.ts";

@@ -1,0 +1,46 @@
+import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
+
+export type Instruments = ReturnType<typeof openInstruments>;
+
+/** One registry and what makes its metrics. `collect` runs whenever the metrics are read. */
+export function openInstruments() {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    counter: <Label extends string = never>(
+      name: string,
+      help: string,
+      labelNames: readonly Label[] = [],
+      collect?: (counter: Counter<Label>) => void,
+    ): Counter<Label> => new Counter({ name, help, labelNames, registers, collect: collecting(collect) }),
+    gauge: <Label extends string = never>(
+      name: string,
+      help: string,
+      labelNames: readonly Label[] = [],
+      collect?: (gauge: Gauge<Label>) => void,
+    ): Gauge<Label> => new Gauge({ name, help, labelNames, registers, collect: collecting(collect) }),
+    histogram: <Label extends string>(name: string, help: string, labelNames: readonly Label[], buckets: number[]) =>
+      new Histogram({ name, help, labelNames, buckets, registers }),
+  };
+}
+
+function collecting<Metric>(collect: ((metric: Metric) => void) | undefined) {
+  return function (this: Metric): void {
+    collect?.(this);
+  };
+}
+
+/**
+ * Keeps a label from growing without end: the first `most` values stay what they are, the rest become `other`.
+ * Each value of a label is a time series, and costs memory in Prometheus and here for ever.
+ */
+export function bounded(most: number): (value: string) => string {
+  const known = new Set<string>();
+  return (value) => {
+    if (known.has(value)) return value;
+    if (known.size >= most) return "other";
+    known.add(value);
+    return value;
+  };
+}

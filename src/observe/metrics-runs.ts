@@ -1,0 +1,144 @@
+import type { Clock } from "../model/clock.ts";
+import type { Observer } from "../model/observer.ts";
+import type { Run } from "../model/run.ts";
+import { type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
+import { bounded, type Instruments } from "./instruments.ts";
+
+const MAX_WORKFLOWS = 100;
+
+/** From a dispatch that goes through at once to one that waited for the end of an outage, s. */
+const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86_400];
+/** An attempt has its own retries, each with a time-out of 15 s, s. */
+const ATTEMPT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const ENDS = ["success", "skipped", "failure", "superseded"] as const;
+const NOTICED = ["sent", "held_back", "failed"] as const;
+const REASONS = ["turn", "retry", "limit"] as const;
+
+export type Noticed = (typeof NOTICED)[number];
+
+/** Events, runs, attempts and notices, counted as they happen. */
+export function runMetrics({ counter, gauge, histogram }: Instruments, workflows: readonly string[]) {
+  const events = counter(
+    "gh_runner_events_total",
+    "Events that were stored: accepted as a run of their own, or joined to one that waits.",
+    ["workflow", "result"],
+  );
+  const runs = counter("gh_runner_runs_total", "Runs that ended, by how.", ["workflow", "status"]);
+  const runSeconds = histogram(
+    "gh_runner_run_duration_seconds",
+    "From the acceptance of an event, or its re-run, to the end of its run. Superseded runs are left out.",
+    ["workflow", "status"],
+    RUN_BUCKETS,
+  );
+  const attempts = counter(
+    "gh_runner_attempts_total",
+    "Attempts that ended: success, skipped, stopped, or the kind of failure.",
+    ["workflow", "outcome"],
+  );
+  const attemptSeconds = histogram(
+    "gh_runner_attempt_duration_seconds",
+    "From the start to the end of an attempt.",
+    ["workflow"],
+    ATTEMPT_BUCKETS,
+  );
+  const running = gauge("gh_runner_attempts_running", "Attempts under way.");
+  const retries = counter(
+    "gh_runner_retries_total",
+    "Runs that were put back for another attempt, by the kind of failure: transient or limit.",
+    ["workflow", "kind"],
+  );
+  const notices = counter(
+    "gh_runner_notices_total",
+    "Notices to NOTIFY_URL: sent, failed, or held back to be counted in the next one.",
+    ["result"],
+  );
+
+  const named = bounded(MAX_WORKFLOWS);
+  for (const each of workflows) {
+    const workflow = named(each);
+    for (const status of ENDS) runs.inc({ workflow, status }, 0);
+    for (const kind of ["transient", "limit"]) retries.inc({ workflow, kind }, 0);
+    for (const result of ["accepted", "joined"]) events.inc({ workflow, result }, 0);
+  }
+  for (const result of NOTICED) notices.inc({ result }, 0);
+
+  function ended({ status, retriesFrom, endedAt }: Run, workflow: string): void {
+    runs.inc({ workflow, status });
+    if (status !== "superseded") runSeconds.observe({ workflow, status }, ((endedAt ?? 0) - retriesFrom) / 1000);
+  }
+
+  const observer: Pick<Observer, "accepted" | "attempt" | "settled"> = {
+    accepted({ workflow: name }, { joined, superseded }) {
+      const workflow = named(name);
+      events.inc({ workflow, result: joined ? "joined" : "accepted" });
+      if (superseded !== undefined) runs.inc({ workflow, status: "superseded" });
+    },
+    async attempt({ run }, work) {
+      running.inc();
+      try {
+        const result = await work();
+        const workflow = named(run.workflow);
+        const { outcome, kind, startedAt, endedAt } = result.attempt;
+        attempts.inc({ workflow, outcome: kind ?? outcome });
+        attemptSeconds.observe({ workflow }, (endedAt - startedAt) / 1000);
+        return result;
+      } finally {
+        running.dec();
+      }
+    },
+    settled(run) {
+      const workflow = named(run.workflow);
+      if (run.status !== "queued") ended(run, workflow);
+      else if (run.kind !== undefined) retries.inc({ workflow, kind: run.kind });
+    },
+  };
+  return { observer, noticed: (result: Noticed) => notices.inc({ result }) };
+}
+
+export type Queue = {
+  readonly store: Pick<RunStore, "waiting">;
+  /** Rejects when events cannot be stored or runs not be worked on. */
+  readonly checkReady: () => Promise<void>;
+  /** Why the store cannot be written; undefined when it can. */
+  readonly storeTrouble: () => StoreTrouble | undefined;
+};
+
+/** @returns what brings the queue and the readiness up to date. While the store cannot be read the queue is left out. */
+export function queueMetrics({ gauge }: Instruments, { store, checkReady, storeTrouble }: Queue, clock: Clock) {
+  const queued = gauge(
+    "gh_runner_runs_queued",
+    "Runs that wait: for their turn, to be tried again after a passing fault, or for the end of a limit.",
+    ["reason"],
+  );
+  const ages = gauge(
+    "gh_runner_oldest_queued_run_age_seconds",
+    "How long the oldest of these runs has waited since it was accepted or re-run; 0 without any.",
+    ["reason"],
+  );
+  const ready = gauge("gh_runner_ready", "1 when events can be stored and runs be worked on, as /ready says; else 0.");
+  const unavailable = gauge(
+    "gh_runner_store_unavailable",
+    "1 for the reason why events and outcomes cannot be stored: the disk is full, the database's files were deleted or replaced, or another one; else 0.",
+    ["reason"],
+  );
+
+  return async function refresh(): Promise<void> {
+    const isReady = await checkReady().then(
+      () => 1,
+      () => 0,
+    );
+    const waiting = await store.waiting().catch(() => undefined);
+    ready.set(isReady);
+    const trouble = storeTrouble();
+    for (const reason of STORE_TROUBLES) unavailable.set({ reason }, reason === trouble ? 1 : 0);
+    queued.reset();
+    ages.reset();
+    if (!waiting) return;
+    for (const reason of REASONS) {
+      const these = waiting.find((each) => each.reason === reason);
+      queued.set({ reason }, these?.count ?? 0);
+      ages.set({ reason }, these ? Math.max(0, clock.now() - these.since) / 1000 : 0);
+    }
+  };
+}
