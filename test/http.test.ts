@@ -15,7 +15,8 @@ it("says that a request begins when it goes over the wire: with a connection of 
   const http = openGitHubHttp({ apiUrl: github.url, brief: knownSecrets([]).brief, userAgent: "test" });
   t.after(() => http.close());
   let begun = 0;
-  const send = (begin: () => void) => http.send(ROUTE, { owner: "acme", repo: "shop" }, "a-token-of-this-test", begin);
+  const send = (begin: () => void) =>
+    http.send(ROUTE, { owner: "acme", repo: "shop" }, "a-token-of-this-test", async () => begin());
   const all = Array.from({ length: CONNECTIONS }, () => send(() => void begun++));
   const prevented = send(() => {
     assert.equal(github.counts.requests, CONNECTIONS, "it has a connection of its own");

@@ -97,10 +97,10 @@ async function working(
     options: { timeout: "6h" },
     needs: {
       owner: randomUUID(),
-      github: ({ name, hold }) => ({
+      github: ({ name, lease }) => ({
         github: {
           async dispatch() {
-            if (!(await hold.ask()) || !hold.isSure()) throw new Error("it was not sent");
+            if (!(await lease.holds())) throw new Error("it was not sent");
             sent.push(name);
           },
         } as unknown as GitHub,

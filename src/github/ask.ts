@@ -1,4 +1,5 @@
 import { type Failure, isFailure, LimitReached, TransientFailure } from "../model/failure.ts";
+import type { Lease } from "../model/lease.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import type { Credential, Credentials } from "./auth/credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
@@ -46,17 +47,8 @@ export type AskNeeds = {
   readonly name: string;
   /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
   readonly saw?: (requestId: string) => void;
-  /** Whether whoever asks still may: looked at before each request, which may have waited for long. */
-  readonly hold?: Hold | undefined;
-};
-
-/** What another process may have taken over meanwhile. */
-type Hold = {
-  /** Whether it is still held; finds out where that is not sure. */
-  ask(): Promise<boolean>;
-  isSure(): boolean;
-  /** A request is on the wire: abort it when nothing may be sent any more. Call what is returned when it is done. */
-  sent?(abort: (reason: Error) => void): () => void;
+  /** Of the attempt that asks; nothing else asks without it but checks of the settings and the App itself. */
+  readonly lease?: Lease | undefined;
 };
 
 export type Asking = {
@@ -69,7 +61,7 @@ export type Asking = {
 
 /** Requests with a token for each, through the gate of its account, tried three times when a fault may pass. */
 export function asking(credentials: Credentials, needs: AskNeeds): Asking {
-  const { apiUrl, gates, wait, name, retriesMs = QUICK_RETRIES_MS } = needs;
+  const { apiUrl, gates, wait, name, lease, retriesMs = QUICK_RETRIES_MS } = needs;
   /** Room kept for one write of an account. */
   const rooms = new Map<string, Reservation>();
   let released = false;
@@ -104,18 +96,16 @@ export function asking(credentials: Credentials, needs: AskNeeds): Asking {
       const key = rememberAs && `${account}\n${rememberAs}`;
       const earlier = key ? needs.remembered.get(key) : undefined;
       const send = async (begin: () => void) => {
-        if (needs.hold && !(await needs.hold.ask())) throw takenOver(attempted);
-        let settled: (() => void) | undefined;
+        let answered: (() => void) | undefined;
         try {
-          return await needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, (abort) => {
-            // It may have waited for a connection.
-            if (needs.hold?.isSure() === false) throw takenOver(attempted);
+          return await needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, async (abort) => {
+            if (lease && !(await lease.holds())) throw takenOver(attempted);
             begin();
-            settled?.();
-            settled = needs.hold?.sent?.(abort);
+            answered?.();
+            answered = lease?.sent(abort);
           });
         } finally {
-          settled?.();
+          answered?.();
         }
       };
       const passed = await gates

@@ -42,7 +42,7 @@ export type Send = (
    * Called right before each request that goes over the wire, redirects included; what it throws prevents it. `abort`
    * ends that request, which may already be at GitHub.
    */
-  begin?: (abort: (reason: Error) => void) => void,
+  begin?: (abort: (reason: Error) => void) => Promise<void>,
 ) => Promise<Answer>;
 
 export type GitHubHttp = {
@@ -140,7 +140,7 @@ export function openGitHubHttp({
  * Reads the answer with a handler of its own: the streams, signals and promises of undici's `request` cost more CPU than
  * the request itself.
  */
-function sendOnce(
+async function sendOnce(
   connections: Dispatcher,
   origin: string,
   { method, path, headers, body }: WireRequest,
@@ -157,58 +157,60 @@ function sendOnce(
     streams: ReturnType<typeof http2Streams>;
   },
 ): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | undefined;
-    let aborted: Error | undefined;
-    let timer: NodeJS.Timeout | undefined;
-    let status = 0;
-    let answered: IncomingHttpHeaders = {};
-    const carried: Carried = {};
-    const chunks: Buffer[] = [];
-    const fail = (error: Error) => {
-      clearTimeout(timer);
-      reject(error);
-    };
-    const abort = (reason: Error) => {
-      aborted = reason;
-      controller?.abort(reason);
-      fail(reason);
-    };
-    begin?.(abort);
-    timer = setTimeout(abort, timeoutMs, new errors.RequestAbortedError("timed out"));
-    connections.dispatch(
-      { origin, method: method as "GET" | "POST", path, headers: { ...headers, authorization }, body },
-      {
-        onRequestStart(started) {
-          controller = started;
-          streams.expect(carried);
-          // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
-          if (aborted) started.abort(aborted);
-        },
-        onResponseStart({ rawHeaders }, statusCode, received) {
-          status = statusCode;
-          answered = received;
-          // HTTP/2, whose headers are no list, marks the end of a body itself.
-          if (method === "GET" && Array.isArray(rawHeaders) && isUnbounded(status, received)) {
-            throw Object.assign(new Error("no length"), { code: NO_LENGTH });
-          }
-        },
-        onResponseData: (_controller, chunk) => void chunks.push(chunk),
-        onResponseEnd() {
-          if (method === "GET" && carried.stream?.rstCode) {
-            fail(new errors.SocketError("the stream was reset"));
-            return;
-          }
-          clearTimeout(timer);
-          const bytes = Buffer.concat(chunks);
-          const text = isIdentity(answered) ? bytes : new Uint8Array();
-          const facts = factsIn(answered, brief);
-          resolve({ status, headers: answered, bytes, facts, ...errorText(status, text, brief) });
-        },
-        onResponseError: (_controller, error) => fail(error),
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  // Handled here, should the dispatcher throw: it does at some headers.
+  promise.catch(() => {});
+  let controller: Dispatcher.DispatchController | undefined;
+  let aborted: Error | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let status = 0;
+  let answered: IncomingHttpHeaders = {};
+  const carried: Carried = {};
+  const chunks: Buffer[] = [];
+  const fail = (error: Error) => {
+    clearTimeout(timer);
+    reject(error);
+  };
+  const abort = (reason: Error) => {
+    aborted = reason;
+    controller?.abort(reason);
+    fail(reason);
+  };
+  await begin?.(abort);
+  timer = setTimeout(abort, timeoutMs, new errors.RequestAbortedError("timed out"));
+  connections.dispatch(
+    { origin, method: method as "GET" | "POST", path, headers: { ...headers, authorization }, body },
+    {
+      onRequestStart(started) {
+        controller = started;
+        streams.expect(carried);
+        // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
+        if (aborted) started.abort(aborted);
       },
-    );
-  });
+      onResponseStart({ rawHeaders }, statusCode, received) {
+        status = statusCode;
+        answered = received;
+        // HTTP/2, whose headers are no list, marks the end of a body itself.
+        if (method === "GET" && Array.isArray(rawHeaders) && isUnbounded(status, received)) {
+          throw Object.assign(new Error("no length"), { code: NO_LENGTH });
+        }
+      },
+      onResponseData: (_controller, chunk) => void chunks.push(chunk),
+      onResponseEnd() {
+        if (method === "GET" && carried.stream?.rstCode) {
+          fail(new errors.SocketError("the stream was reset"));
+          return;
+        }
+        clearTimeout(timer);
+        const bytes = Buffer.concat(chunks);
+        const text = isIdentity(answered) ? bytes : new Uint8Array();
+        const facts = factsIn(answered, brief);
+        resolve({ status, headers: answered, bytes, facts, ...errorText(status, text, brief) });
+      },
+      onResponseError: (_controller, error) => fail(error),
+    },
+  );
+  return promise;
 }
 
 /** The code of an error: the answer to a read had no length, and ended with the connection. */

@@ -28,7 +28,7 @@ export type OpenGitHub = {
   attempt(
     options: { token: string | undefined; holdBack?: ((write: HeldBack) => void) | undefined } & Pick<
       AskNeeds,
-      "name" | "saw" | "hold"
+      "name" | "saw" | "lease"
     >,
   ): GitHubOfAttempt;
   /** For checks of the settings: asks with the service's credentials, or as its App itself. */

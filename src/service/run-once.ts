@@ -60,7 +60,7 @@ export async function runOnce(
           observe: unobserved,
           fetch,
           insist: (write) => write(),
-          lease: { ask: async () => true },
+          lease: { holds: async () => true },
           seen: { requestId: undefined, dedupeKey: undefined, request: () => {} },
           attempting,
         }),

@@ -1,6 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
+import type { Lease } from "../model/lease.ts";
 import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import { afterAttempt } from "../model/retry.ts";
@@ -8,12 +9,12 @@ import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
 import { givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
 import type { Log } from "../observe/log.ts";
-import { type Attempting, confined } from "./confined.ts";
+import { confined } from "./confined.ts";
 import { contextOf, type Seen } from "./context.ts";
 import { execute } from "./execute.ts";
 import { type Keeping, keptOutcome } from "./kept.ts";
-import type { Lease } from "./leases.ts";
-import { maySend, STOPPED_REASON, type Stopping } from "./stopping.ts";
+import { type AttemptLease, LOST } from "./leases.ts";
+import { STOPPED_REASON, type Stopping } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 export type AttemptNeeds = {
@@ -27,14 +28,13 @@ export type AttemptNeeds = {
   readonly tokenOf: (workflow: Workflow) => string | undefined;
   /**
    * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
-   * a limit; `saw` gets the id of every answered request; nothing is sent once `hold` says that the attempt may send
-   * nothing more, and what is on the wire by then is aborted.
+   * a limit; `saw` gets the id of every answered request; nothing is sent unless `lease` holds.
    */
   readonly github: (options: {
     token: string | undefined;
     name: string;
     saw: (requestId: string) => void;
-    hold: { ask(): Promise<boolean>; isSure(): boolean; sent(abort: (reason: Error) => void): () => void };
+    lease: Lease;
   }) => {
     github: GitHub;
     release(): void;
@@ -56,7 +56,7 @@ export type AttemptNeeds = {
   readonly retryHours: number;
 };
 
-type Attempts = AttemptNeeds & { readonly lease: Lease };
+type Attempts = AttemptNeeds & { readonly lease: AttemptLease };
 
 /** Executes a claimed run once, decides what follows, and writes the attempt's one log record. */
 export async function attemptRun(
@@ -77,21 +77,19 @@ export async function attemptRun(
   const own = token === undefined ? [] : [token];
   const show = token ? needs.hide(token) : undefined;
   const workflow = needs.workflowNamed(run.workflow);
-  const sending = sendingOf(needs);
   const { github, release } = needs.github({
     token: token ?? (workflow && needs.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
     saw: seen.request,
-    hold: sending.hold,
+    lease: needs.lease,
   });
   try {
     const outcome = workflow
-      ? keptOutcome(
-          await executeConfined(workflow, claim, github, { ...needs, own, begun: sending.begun }, seen),
-          keeping,
-          [...own, ...Object.values(needs.envOf(workflow))],
-        )
+      ? keptOutcome(await executeConfined(workflow, claim, github, { ...needs, own }, seen), keeping, [
+          ...own,
+          ...Object.values(needs.envOf(workflow)),
+        ])
       : unknownWorkflow(run);
     const endedAt = clock.now();
     if (needs.stopping.begun && outcome.status === "failure") return givenBack(claim, startedAt, endedAt, needs);
@@ -127,32 +125,6 @@ export async function attemptRun(
   }
 }
 
-/** The one check before a request of an attempt leaves, and what is on the wire, which is aborted when the attempt is cut off. */
-function sendingOf({ lease, stopping }: Attempts) {
-  const onWire = new Set<(reason: Error) => void>();
-  let attempting: Attempting | undefined;
-  const may = () => attempting !== undefined && maySend(attempting);
-  return {
-    begun(begun: Attempting): void {
-      attempting = begun;
-      // What a workflow has left unread by itself may end in peace: the connection stays open.
-      begun.onEnd((cutOff) => {
-        if (cutOff) for (const abort of onWire) abort(new Error("the attempt is over"));
-      });
-      stopping.follow(begun);
-      lease.onLost(() => begun.end(LOST));
-    },
-    hold: {
-      ask: async () => may() && (await lease.ask()) && may(),
-      isSure: () => may() && lease.isSure(),
-      sent(abort: (reason: Error) => void) {
-        onWire.add(abort);
-        return () => void onWire.delete(abort);
-      },
-    },
-  };
-}
-
 /**
  * What becomes of an attempt that has not ended well while the service is stopping: its failure is the stop's more often
  * than not. It does not count; the run is due again at once.
@@ -186,7 +158,7 @@ function executeConfined(
   workflow: Workflow,
   claim: Claim,
   github: GitHub,
-  needs: Attempts & { readonly own: readonly string[]; readonly begun: (attempting: Attempting) => void },
+  needs: Attempts & { readonly own: readonly string[] },
   seen: Seen,
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT } = workflow;
@@ -198,7 +170,8 @@ function executeConfined(
     timeoutMs: millisecondsOf(timeout),
   };
   return confined(bounds, needs.clock, async (attempting) => {
-    needs.begun(attempting);
+    needs.stopping.follow(attempting);
+    needs.lease.follow(attempting);
     // The service stops, or another process has the run: none of the workflow's code is run.
     if (attempting.over) return LOST;
     const context = contextOf(workflow, claim, github, { ...needs, seen, attempting });
@@ -218,14 +191,6 @@ function executeConfined(
     });
   });
 }
-
-/** What this attempt led to counts no more: the run is settled by the process that has it now. */
-const LOST: Outcome = {
-  status: "failure",
-  http: 500,
-  kind: "transient",
-  reason: "Another process has taken the run over, because this one had given no sign of life for too long.",
-};
 
 function isLast(workflow: Workflow | undefined, outcome: Outcome): boolean {
   return workflow?.retry === false && outcome.status === "failure" && outcome.kind === "transient";

@@ -1,6 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub } from "../model/github.ts";
+import type { Lease } from "../model/lease.ts";
 import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Json, Step } from "../model/run.ts";
@@ -10,7 +11,6 @@ import type { Log } from "../observe/log.ts";
 import type { Attempting } from "./confined.ts";
 import { warningOfCalls } from "./execute.ts";
 import { type Keeping, keptJson, keptReason } from "./kept.ts";
-import type { Lease } from "./leases.ts";
 import { boundedLog } from "./run-log.ts";
 import { refuseWhenOver } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
@@ -40,7 +40,7 @@ export type ContextNeeds = {
   /** For `waitFor`. */
   readonly fetch: Fetch;
   readonly attempting: Attempting;
-  readonly lease: Pick<Lease, "ask">;
+  readonly lease: Pick<Lease, "holds">;
 };
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
@@ -80,7 +80,7 @@ export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, need
     if (earlier) return earlier.result as Result;
     requireNew(begun, name);
     // What it sends to others than GitHub is checked here alone.
-    await needs.lease.ask();
+    await needs.lease.holds();
     refuseWhenOver(attempting, `the step ${name}`);
     const startedAt = clock.now();
     const keep = (end: Pick<Step, "result" | "error">) =>

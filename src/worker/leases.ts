@@ -1,21 +1,21 @@
 import type { Clock } from "../model/clock.ts";
+import type { Lease } from "../model/lease.ts";
+import type { Outcome } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
+import type { Attempting } from "./confined.ts";
+import { maySend } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 
-/** Whether an attempt still holds its run. It is asked right before a request leaves, and before a step begins. */
-export type Lease = {
-  /** Whether the run is surely still this process's. */
-  isSure(): boolean;
-  /** The same, and finds out where it is not sure. */
-  ask(): Promise<boolean>;
-  /** Calls back as soon as the claim is known to be lost. */
-  onLost(work: () => void): void;
+/** That an attempt has its run, until the claim is lost or the attempt is over. */
+export type AttemptLease = Lease & {
+  /** The attempt has begun. It ends when the claim is lost, and what it has on the wire is aborted when it is cut off. */
+  follow(attempting: Attempting): void;
 };
 
 /** The claims of this process. How long each holds is measured with a clock that cannot be set. */
 export type Leases = {
   /** @param since when the store was asked for the claim, by the monotonic clock: its lease began later than that. */
-  begin(claim: Claim, since: number): Lease;
+  begin(claim: Claim, since: number): AttemptLease;
   /** Its attempt is stored, or given up: it is not extended any more. */
   end(claim: Claim): void;
   /** Extends all, unless that was done a moment ago. */
@@ -33,9 +33,9 @@ export const EXTENDED_EVERY_MS = LEASE_MS / 3;
 /** A claim that was not extended for so long may end before what an attempt does next. */
 const SURE_FOR_MS = (LEASE_MS / 3) * 2;
 
-type Held = { sureUntil: number; lost: boolean; readonly onLost: (() => void)[] };
+type Held = { sureUntil: number; lost: boolean; attempting: Attempting | undefined };
 
-export function heldLeases({
+export function openLeases({
   store,
   clock,
   health,
@@ -65,24 +65,36 @@ export function heldLeases({
       renewed(claim, since);
       return true;
     }
-    if (!one.lost) {
-      one.lost = true;
-      for (const work of one.onLost) work();
-    }
+    one.lost = true;
+    one.attempting?.end(LOST);
     return false;
   }
 
   return {
     begin(claim, since) {
-      const one: Held = { sureUntil: since + SURE_FOR_MS, lost: false, onLost: [] };
+      const one: Held = { sureUntil: since + SURE_FOR_MS, lost: false, attempting: undefined };
+      const onWire = new Set<(reason: Error) => void>();
+      const maySendNow = () => one.attempting !== undefined && maySend(one.attempting);
       held.set(claim, one);
-      const isSure = () => !one.lost && clock.monotonic() < one.sureUntil;
       return {
-        isSure,
-        ask: async () => isSure() || (held.has(claim) && confirm(claim)),
-        onLost(work) {
-          if (one.lost) work();
-          else one.onLost.push(work);
+        async holds() {
+          // The process may stand still again while the store is asked.
+          while (maySendNow() && !one.lost && clock.monotonic() >= one.sureUntil) {
+            if (!(await confirm(claim))) return false;
+          }
+          return maySendNow() && !one.lost;
+        },
+        sent(abort) {
+          onWire.add(abort);
+          return () => void onWire.delete(abort);
+        },
+        follow(attempting) {
+          one.attempting = attempting;
+          // What a workflow has left unread by itself may end in peace: the connection stays open.
+          attempting.onEnd((cutOff) => {
+            if (cutOff) for (const abort of onWire) abort(new Error("the attempt is over"));
+          });
+          if (one.lost) attempting.end(LOST);
         },
       };
     },
@@ -101,3 +113,11 @@ export function heldLeases({
     },
   };
 }
+
+/** What this attempt led to counts no more: the run is settled by the process that has it now. */
+export const LOST: Outcome = {
+  status: "failure",
+  http: 500,
+  kind: "transient",
+  reason: "Another process has taken the run over, because this one had given no sign of life for too long.",
+};

@@ -16,7 +16,7 @@ import { type AttemptNeeds, attemptRun } from "./attempt.ts";
 import { waitingCallers } from "./callers.ts";
 import { followElsewhere } from "./elsewhere.ts";
 import { keptEvent, keptReason } from "./kept.ts";
-import { EXTENDED_EVERY_MS, heldLeases, LEASE_MS, type Lease } from "./leases.ts";
+import { type AttemptLease, EXTENDED_EVERY_MS, LEASE_MS, openLeases } from "./leases.ts";
 import { every, pump } from "./pump.ts";
 import { orderlyStop } from "./stopping.ts";
 import { STORE_RETRY_MS, storeHealth } from "./store-health.ts";
@@ -85,7 +85,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
   const began = { now: clock.now(), monotonic: clock.monotonic() };
   const health = storeHealth(needs);
   const stopping = orderlyStop();
-  const leases = heldLeases({ store, clock, health });
+  const leases = openLeases({ store, clock, health });
   const claiming = pump(clock, claimDue, (error) => {
     report(error);
     return clock.now() + STORE_RETRY_MS;
@@ -143,7 +143,7 @@ export function startWorker(needs: WorkerNeeds): Worker {
     inFlight.set(claim, ended);
   }
 
-  async function perform(claim: Claim, token: string | undefined, lease: Lease): Promise<void> {
+  async function perform(claim: Claim, token: string | undefined, lease: AttemptLease): Promise<void> {
     const { attempt, settlement } = await observe.attempt(claim, () =>
       attemptRun(claim, token, { ...needs, insist: health.insist, lease, stopping }),
     );
