@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { ROUTE_NAMES } from "./routes/routes.ts";
 
@@ -14,10 +13,17 @@ export type Exchange = {
   readonly responseBody?: unknown;
 };
 
-/** GitHub's own descriptions of its API, as `@octokit/openapi` has them: github.com and Enterprise Servers. */
+/** GitHub's descriptions of its API, for github.com and Enterprise Servers. */
 export const EDITIONS = ["api.github.com", "ghes-3.17", "ghes-3.19"] as const;
 
 type Edition = (typeof EDITIONS)[number];
+
+/** What is kept of them: the routes of the stand-in, and those that workflows of `deploy/target` use beside them. */
+export const DESCRIBED_ROUTES: readonly string[] = [
+  ...ROUTE_NAMES,
+  "POST /repos/{owner}/{repo}/check-runs",
+  "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
+];
 
 export type Judge = {
   /** Everything about an exchange that the description does not allow; empty when it is as documented. */
@@ -152,10 +158,9 @@ function told({ instancePath, message, params }: ErrorObject): string {
   return `${instancePath || "the body"} ${message} ${JSON.stringify(params)}`;
 }
 
-/** 13 MB, read in 0.1 s. */
+/** Excerpts, made by scripts/renew-openapi.ts. */
 function readDescription(edition: Edition): Description {
-  const file = import.meta.resolve(`@octokit/openapi/generated/${edition}.json`);
-  return JSON.parse(readFileSync(fileURLToPath(file), "utf8")) as Description;
+  return JSON.parse(readFileSync(new URL(`github-openapi/${edition}.json`, import.meta.url), "utf8")) as Description;
 }
 
 type Reference = { $ref: string };

@@ -7,11 +7,9 @@ writeFileSync(new URL("../src/github/route-words.ts", import.meta.url), routeWor
 
 function routeWords(): string {
   const words = new Set<string>();
-  for (const edition of ["api.github.com", "ghec", "ghes-3.17", "ghes-3.18", "ghes-3.19"]) {
-    const file = new URL(`../node_modules/@octokit/openapi/generated/${edition}.json`, import.meta.url);
-    const { paths } = JSON.parse(readFileSync(file, "utf8")) as { paths: Record<string, unknown> };
-    for (const path of Object.keys(paths)) for (const [word] of path.matchAll(/[^/{}]+/g)) words.add(word);
-  }
+  const names = new URL("../sandbox/github-openapi/names.json", import.meta.url);
+  const { paths } = JSON.parse(readFileSync(names, "utf8")) as { paths: readonly string[] };
+  for (const path of paths) for (const [word] of path.matchAll(/[^/{}]+/g)) words.add(word);
   const lines = [""];
   for (const word of [...words].sort()) {
     const line = `${lines.at(-1)}${word} `;

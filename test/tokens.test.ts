@@ -4,7 +4,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Client } from "pg";
-import { EDITIONS } from "../sandbox/openapi.ts";
 import { routeLabel } from "../src/github/route-label.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
 import { readConfig } from "../src/service/config/config.ts";
@@ -439,11 +438,9 @@ describe("a route that a workflow wrote", () => {
   });
 
   it("keeps every word of GitHub's API", () => {
-    for (const edition of EDITIONS) {
-      const file = new URL(`../node_modules/@octokit/openapi/generated/${edition}.json`, import.meta.url);
-      const { paths } = JSON.parse(readFileSync(file, "utf8")) as { paths: Record<string, object> };
-      for (const path of Object.keys(paths)) assert.equal(routeLabel(`GET ${path}`), `GET ${path}`);
-    }
+    const names = new URL("../sandbox/github-openapi/names.json", import.meta.url);
+    const { paths } = JSON.parse(readFileSync(names, "utf8")) as { paths: readonly string[] };
+    for (const path of paths) assert.equal(routeLabel(`GET ${path}`), `GET ${path}`);
     assert.equal(
       routeLabel("GET /repos/{owner}/{repo}/contents/{+path}"),
       "GET /repos/{owner}/{repo}/contents/{+path}",

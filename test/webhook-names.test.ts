@@ -1,52 +1,13 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { Workflow } from "../src/model/workflow.ts";
 import { webhookNameWarnings } from "../src/workflows/load/webhook-names.ts";
 import { WEBHOOKS } from "../src/workflows/load/webhooks.ts";
 import { startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-type Described = {
-  readonly $ref?: string;
-  readonly oneOf?: readonly Described[];
-  readonly enum?: readonly string[];
-} & {
-  readonly properties?: Readonly<Record<string, Described>>;
-};
-
-type Description = {
-  readonly "x-webhooks": Readonly<
-    Record<
-      string,
-      { post: { "x-github": { subcategory: string }; requestBody: { content: Record<string, { schema: Described }> } } }
-    >
-  >;
-  readonly components: { readonly schemas: Readonly<Record<string, Described>> };
-};
-
-/** Events with their actions as GitHub describes them, in all its editions. */
-function describedWebhooks(): Record<string, string> {
-  const folder = new URL(".", import.meta.resolve("@octokit/openapi/generated/api.github.com.json"));
-  const found = new Map<string, Set<string>>();
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".json") && !name.includes("deref"))) {
-    const description: Description = JSON.parse(readFileSync(fileURLToPath(new URL(file, folder)), "utf8"));
-    const meant = (schema: Described): Described =>
-      schema.$ref ? (description.components.schemas[schema.$ref.split("/").at(-1) ?? ""] ?? {}) : schema;
-    for (const { post } of Object.values(description["x-webhooks"])) {
-      // The header's example is wrong for some, such as "discussions".
-      const event = post["x-github"].subcategory.replaceAll("-", "_");
-      const actions = found.get(event) ?? new Set();
-      found.set(event, actions);
-      const schemas = Object.values(post.requestBody.content).map(({ schema }) => meant(schema));
-      for (const { properties } of schemas.flatMap((schema) => [schema, ...(schema.oneOf ?? []).map(meant)])) {
-        for (const action of meant(properties?.action ?? {}).enum ?? []) actions.add(action);
-      }
-    }
-  }
-  return Object.fromEntries([...found].map(([event, actions]) => [event, [...actions].sort().join(" ")]));
-}
+const NAMES = new URL("../sandbox/github-openapi/names.json", import.meta.url);
 
 /** Actions that `@octokit/webhooks-types` has and GitHub no longer describes; test/workflow-types.ts asks for them. */
 const OF_OLD: Readonly<Record<string, string>> = { security_advisory: "performed", secret_scanning_alert: "revoked" };
@@ -60,7 +21,9 @@ describe("the names of GitHub's webhooks", () => {
         .filter((action) => action !== OF_OLD[event])
         .join(" "),
     ]);
-    assert.deepEqual(Object.fromEntries(listed), { ...describedWebhooks(), repository_dispatch: "*" });
+    const { webhooks } = JSON.parse(readFileSync(NAMES, "utf8")) as { webhooks: Record<string, readonly string[]> };
+    const described = Object.entries(webhooks).map(([event, actions]) => [event, actions.join(" ")]);
+    assert.deepEqual(Object.fromEntries(listed), { ...Object.fromEntries(described), repository_dispatch: "*" });
   });
 
   const on = (events: unknown, actions?: unknown) =>

@@ -34,29 +34,15 @@ export async function startPrism(t: TestContext, upstream: string, paths: readon
 
 const CONTENTS = "/repos/{owner}/{repo}/contents/{path}";
 
-type Node = { [key: string]: unknown };
-type Description = Node & { paths: Record<string, Node>; components: Record<string, Node> };
+type Description = { paths: Record<string, { get?: { responses: Record<string, object> } }> };
 
-/** These paths of GitHub's description, with the components that they refer to. */
+/** These paths of GitHub's description, as it is kept here. */
 function excerpt(paths: readonly string[]): Description {
-  const file = fileURLToPath(import.meta.resolve("@octokit/openapi/generated/api.github.com.json"));
-  const { openapi, info, paths: all, components } = JSON.parse(readFileSync(file, "utf8")) as Description;
-  const chosen = Object.fromEntries(paths.map((path) => [path, all[path] as Node]));
+  const file = new URL("../../sandbox/github-openapi/api.github.com.json", import.meta.url);
+  const description = JSON.parse(readFileSync(file, "utf8")) as Description;
+  const chosen = Object.fromEntries(Object.entries(description.paths).filter(([path]) => paths.includes(path)));
   // Raw contents are told of in prose only: what they look like is left open.
-  const contents = chosen[CONTENTS]?.get as { responses: Record<string, Node> } | undefined;
+  const contents = chosen[CONTENTS]?.get;
   if (contents) contents.responses[200] = { description: "A file or a directory." };
-
-  const used: Record<string, Node> = {};
-  const adopt = (value: unknown): void => {
-    if (typeof value !== "object" || value === null) return;
-    const [, kind, name] = /^#\/components\/([^/]+)\/(.+)$/.exec(String((value as Node).$ref)) ?? [];
-    if (kind && name && !used[kind]?.[name]) {
-      const found = components[kind]?.[name];
-      used[kind] = { ...used[kind], [name]: found };
-      adopt(found);
-    }
-    Object.values(value).forEach(adopt);
-  };
-  adopt(chosen);
-  return { openapi, info, paths: chosen, components: used };
+  return { ...description, paths: chosen };
 }

@@ -1,0 +1,116 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DESCRIBED_ROUTES, EDITIONS } from "../sandbox/openapi.ts";
+
+/**
+ * Takes from GitHub's OpenAPI descriptions what is read here, and keeps it in `sandbox/github-openapi/`: for each edition the
+ * routes of the stand-in, and of all editions every path and every webhook. The whole package has 385 MB.
+ * `npm run openapi -- VERSION` renews it; then run `npm run docs`.
+ */
+const SOURCE = "@octokit/openapi";
+const KEPT = fileURLToPath(new URL("../sandbox/github-openapi/", import.meta.url));
+const ALL_EDITIONS = ["api.github.com", "ghec", "ghes-3.17", "ghes-3.18", "ghes-3.19"];
+
+/** Prose and examples, which nothing here reads. A property of a schema may have such a name: that is not prose. */
+const PROSE = ["description", "summary", "example", "examples", "externalDocs", "operationId", "tags", "x-github"];
+
+type Node = { [key: string]: unknown };
+type Webhook = {
+  post: { "x-github": { subcategory: string }; requestBody: { content: Record<string, { schema: Node }> } };
+};
+type Description = {
+  openapi: string;
+  info: Node;
+  paths: Record<string, Node>;
+  components: Record<string, Record<string, Node>>;
+  "x-webhooks": Record<string, Webhook>;
+};
+
+const version = process.argv[2] ?? (JSON.parse(readFileSync(join(KEPT, "names.json"), "utf8")) as Node).version;
+const folder = mkdtempSync(join(tmpdir(), "github-openapi-"));
+const paths = new Set<string>();
+const webhooks = new Map<string, Set<string>>();
+try {
+  execFileSync("npm", ["pack", "--silent", `${SOURCE}@${version}`, "--pack-destination", folder], { stdio: "inherit" });
+  execFileSync("sh", ["-c", "tar -xzf *.tgz"], { cwd: folder });
+  for (const edition of ALL_EDITIONS) {
+    const file = join(folder, "package/generated", `${edition}.json`);
+    const description = JSON.parse(readFileSync(file, "utf8")) as Description;
+    for (const path of Object.keys(description.paths)) paths.add(path);
+    noteWebhooks(description);
+    if (EDITIONS.some((each) => each === edition)) keep(`${edition}.json`, excerpt(description));
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+keep("names.json", {
+  paths: [...paths].sort(),
+  webhooks: Object.fromEntries([...webhooks].sort().map(([event, actions]) => [event, [...actions].sort()])),
+});
+
+function keep(name: string, contents: object): void {
+  const about = { source: SOURCE, version, renew: "npm run openapi" };
+  writeFileSync(join(KEPT, name), `${JSON.stringify({ ...about, ...contents }, null, 1)}\n`);
+}
+
+/** The routes that are read, with all components that they refer to, without prose. */
+function excerpt({ openapi, info, paths: all, components }: Description): object {
+  const chosen: Record<string, Node> = {};
+  for (const route of DESCRIBED_ROUTES) {
+    const [method = "", path = ""] = route.split(" ");
+    const operation = all[path]?.[method.toLowerCase()];
+    if (operation) chosen[path] = { ...chosen[path], [method.toLowerCase()]: bare(operation) };
+  }
+  const used: Record<string, Record<string, unknown>> = {};
+  const adopt = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    const [, kind, name] = /^#\/components\/([^/]+)\/(.+)$/.exec(String((value as Node).$ref)) ?? [];
+    if (kind && name && !used[kind]?.[name]) {
+      const found = bare(components[kind]?.[name]);
+      used[kind] = { ...used[kind], [name]: found };
+      adopt(found);
+    }
+    Object.values(value).forEach(adopt);
+  };
+  adopt(chosen);
+  return {
+    openapi,
+    info: { title: info.title, version: info.version, license: info.license },
+    paths: chosen,
+    components: used,
+  };
+}
+
+/** @param isNamed its keys are names of properties, responses or headers. */
+function bare(value: unknown, isNamed = false): unknown {
+  if (Array.isArray(value)) return value.map((each) => bare(each));
+  if (typeof value !== "object" || value === null) return value;
+  // A response must have a description.
+  const isResponse =
+    "description" in value && ("content" in value || "headers" in value || Object.keys(value).length === 1);
+  const kept = Object.entries(value)
+    .filter(([key]) => isNamed || !PROSE.includes(key))
+    .map(([key, each]) => [key, bare(each, !isNamed && ["properties", "responses", "headers"].includes(key))]);
+  return { ...(isResponse && !isNamed ? { description: "" } : {}), ...Object.fromEntries(kept) };
+}
+
+/** Events with their actions. The example of the event's header is wrong for some, such as "discussions". */
+function noteWebhooks({ "x-webhooks": described, components }: Description): void {
+  const meant = (schema: Node): Node => components.schemas?.[String(schema.$ref).split("/").at(-1) ?? ""] ?? schema;
+  for (const { post } of Object.values(described)) {
+    const event = post["x-github"].subcategory.replaceAll("-", "_");
+    const actions = webhooks.get(event) ?? new Set();
+    webhooks.set(event, actions);
+    const schemas = Object.values(post.requestBody.content).map(({ schema }) => meant(schema));
+    for (const { properties } of schemas.flatMap((schema) => [
+      schema,
+      ...((schema.oneOf ?? []) as Node[]).map(meant),
+    ])) {
+      for (const action of (meant((properties as Record<string, Node>)?.action ?? {}).enum ?? []) as string[])
+        actions.add(action);
+    }
+  }
+}
