@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import type { StandInGitHub } from "../sandbox/github.ts";
 import { EDITIONS, judgeOf } from "../sandbox/openapi.ts";
@@ -6,6 +7,8 @@ import { DEPLOYMENT, deploy, notify, startService, TARGET } from "./support/serv
 
 const REPOSITORY = "GET /repos/{owner}/{repo}";
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
+const INSTALLATION = "GET /repos/{owner}/{repo}/installation";
+const ACCESS_TOKEN = "POST /app/installations/{installation_id}/access_tokens";
 const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
 
 describe("every request of the service is one that GitHub documents", () => {
@@ -45,19 +48,34 @@ describe("every request of the service is one that GitHub documents", () => {
       const answer = await notify(url, ask(github));
       assert.equal(answer.status < 300, !missing, answer.text);
       assert.equal(github.dispatches.length, missing ? 0 : 1);
-
-      const routes = new Set(github.requests.map(({ route }) => route));
-      assert.deepEqual(routes, new Set([CONTENTS, missing ? REPOSITORY : DISPATCH]));
-      for (const { route, query, body, headers } of github.requests) {
-        const requestBody = body === "" ? undefined : JSON.parse(body);
-        for (const { validateRequest } of judges) assert.deepEqual(validateRequest({ route, query, requestBody }), []);
-        assert.match(headers.accept ?? "", /^application\/vnd\.github(\.raw)?\+json$/);
-        assert.match(headers["user-agent"] ?? "", /gh-runner/);
-        assert.match(headers.authorization ?? "", /^Bearer \S+$/);
-        // The description lists no versions. This one: docs.github.com/en/rest/about-the-rest-api/api-versions
-        assert.equal(headers["x-github-api-version"], "2022-11-28");
-        assert.equal(headers["content-type"], body === "" ? undefined : "application/json; charset=utf-8");
-      }
+      assert.deepEqual(judged(github), new Set([CONTENTS, missing ? REPOSITORY : DISPATCH]));
     });
+  }
+
+  it("as an App", async (t) => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const key = privateKey.export({ type: "pkcs1", format: "pem" }).toString();
+    const settings = { GITHUB_TOKEN: "", GITHUB_APP_ID: "7", GITHUB_APP_PRIVATE_KEY: key };
+    const { github, url } = await startService(t, { settings });
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    github.app({ id: 7, publicKey: pem, installations: [{ id: 70, owner: "acme" }] });
+    deploy(github, "pr-1", "abc");
+    assert.equal((await notify(url, { application: "pr-1" })).status, 200);
+    assert.deepEqual(judged(github), new Set([INSTALLATION, ACCESS_TOKEN, CONTENTS, DISPATCH]));
+  });
+
+  /** The routes that were asked, each in a way that every edition documents. */
+  function judged(github: StandInGitHub): ReadonlySet<string> {
+    for (const { route, query, body, headers } of github.requests) {
+      const requestBody = body === "" ? undefined : JSON.parse(body);
+      for (const { validateRequest } of judges) assert.deepEqual(validateRequest({ route, query, requestBody }), []);
+      assert.match(headers.accept ?? "", /^application\/vnd\.github(\.raw)?\+json$/);
+      assert.match(headers["user-agent"] ?? "", /gh-runner/);
+      assert.match(headers.authorization ?? "", /^Bearer \S+$/);
+      // The description lists no versions. This one: docs.github.com/en/rest/about-the-rest-api/api-versions
+      assert.equal(headers["x-github-api-version"], "2022-11-28");
+      assert.equal(headers["content-type"], body === "" ? undefined : "application/json; charset=utf-8");
+    }
+    return new Set(github.requests.map(({ route }) => route));
   }
 });
