@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { Run } from "../src/model/run.ts";
-import { openTracing } from "../src/observe/tracing/open-tracing.ts";
-import { parseTraceparent, traceNote, traceOf } from "../src/observe/tracing/trace-context.ts";
+import { openTracing, parseTraceparent, traceNote, traceOf } from "../src/observe/tracing.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";
@@ -209,16 +208,20 @@ describe("a trace", () => {
 
   it("has a span for each step, and what is asked of GitHub in it belongs to it", async (t) => {
     const collector = await startReceiver(t);
-    const { observer, close } = openTracing({
-      endpoint: collector.url,
-      headers: {},
-      serviceName: "test",
-      version: "1.2.3",
-      onExport: (error) => assert.ifError(error),
-      store: { get: async () => undefined },
-      scrub: (text) => text.replace("secret", "***"),
-      now: Date.now,
-    });
+    const { observer, close } = openTracing(
+      {
+        endpoint: collector.url,
+        headers: {},
+        serviceName: "test",
+        version: "1.2.3",
+        onExport: (error) => assert.ifError(error),
+      },
+      {
+        store: { get: async () => undefined },
+        scrub: (text) => text.replace("secret", "***"),
+        now: Date.now,
+      },
+    );
     const run = { id: "run-1", workflow: "w", acceptedAt: 1 } as Run;
     const claim = { run, attempt: 1, owner: "test", steps: [] };
     const ask = async () => observer.request?.("GET /user", async () => ({ status: 200 }));

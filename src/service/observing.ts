@@ -6,7 +6,7 @@ import type { Log } from "../observe/log.ts";
 import { type Metrics, openMetrics } from "../observe/metrics.ts";
 import { openNotices } from "../observe/notices/open-notices.ts";
 import type { Secrets } from "../observe/secrets.ts";
-import type { Tracing } from "../observe/tracing/open-tracing.ts";
+import type { Tracing } from "../observe/tracing.ts";
 import type { ClosingStack } from "./closing-stack.ts";
 import type { Config } from "./config/config.ts";
 import { VERSION } from "./version.ts";
@@ -47,10 +47,11 @@ async function tracingOf(
 ): Promise<Tracing | undefined> {
   const { traceEndpoint: endpoint, traceHeaders: headers, traceService: serviceName } = config;
   if (endpoint === undefined) return undefined;
-  const { openTracing } = await import("../observe/tracing/open-tracing.ts");
+  const { openTracing } = await import("../observe/tracing.ts");
   const onExport = (error: Error | undefined) => {
     if (error) log.warn({ reason: error.message }, "traces cannot be exported to OTEL_EXPORTER_OTLP_ENDPOINT");
     else log.info("traces can be exported again");
   };
-  return openTracing({ endpoint, headers, serviceName, version: VERSION, onExport, store, scrub, now: clock.now });
+  const collector = { endpoint, headers, serviceName, version: VERSION, onExport };
+  return openTracing(collector, { store, scrub, now: clock.now });
 }

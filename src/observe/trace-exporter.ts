@@ -1,9 +1,10 @@
-import type { SpanContext, Tracer } from "@opentelemetry/api";
+import type { SpanContext } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, RandomIdGenerator, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
 
-export type ExporterNeeds = {
+/** Where spans are sent. */
+export type Collector = {
   /** Base URL of the collector; `/v1/traces` is added. */
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -13,19 +14,11 @@ export type ExporterNeeds = {
   readonly onExport: (error: Error | undefined) => void;
 };
 
-export type Exporter = {
-  readonly tracer: Tracer;
-  /** The next span that begins gets these ids instead of random ones. */
-  nextIs(ids: Pick<SpanContext, "traceId" | "spanId">): void;
-  /** Exports what is left, for a moment at most. */
-  close(): Promise<void>;
-};
-
 /** How long the end of the process waits for a collector, ms. */
 const CLOSE_MS = 2000;
 
 /** Loads OpenTelemetry's SDK: imported only when there is somewhere to send spans to. */
-export function openExporter({ endpoint, headers, serviceName, version, onExport }: ExporterNeeds): Exporter {
+export function openExporter({ endpoint, headers, serviceName, version, onExport }: Collector) {
   const random = new RandomIdGenerator();
   let forced: Pick<SpanContext, "traceId" | "spanId"> | undefined;
   const provider = new TracerProvider({
@@ -46,10 +39,12 @@ export function openExporter({ endpoint, headers, serviceName, version, onExport
   });
   return {
     tracer: provider.getTracer("gh-runner", version),
-    nextIs(ids) {
+    /** The next span that begins gets these ids instead of random ones. */
+    nextIs(ids: Pick<SpanContext, "traceId" | "spanId">): void {
       forced = ids;
     },
-    async close() {
+    /** Exports what is left, for a moment at most. */
+    async close(): Promise<void> {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, CLOSE_MS);
@@ -60,7 +55,7 @@ export function openExporter({ endpoint, headers, serviceName, version, onExport
   };
 }
 
-function reporting(exporter: SpanExporter, onExport: ExporterNeeds["onExport"]): SpanExporter {
+function reporting(exporter: SpanExporter, onExport: Collector["onExport"]): SpanExporter {
   let failing = false;
   return {
     export: (spans, done) =>

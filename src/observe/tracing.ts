@@ -1,19 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { createHash } from "node:crypto";
 import { ROOT_CONTEXT, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
-import type { Observer } from "../../model/observer.ts";
-import type { Run } from "../../model/run.ts";
-import type { RunStore } from "../../model/store.ts";
-import { type ExporterNeeds, openExporter } from "./exporter.ts";
-import { parseTraceparent, traceNote, traceOf } from "./trace-context.ts";
-
-export type TracingNeeds = ExporterNeeds & {
-  readonly store: Pick<RunStore, "get">;
-  readonly scrub: (text: string) => string;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-};
+import type { Observer } from "../model/observer.ts";
+import type { Run } from "../model/run.ts";
+import type { RunStore } from "../model/store.ts";
+import { type Collector, openExporter } from "./trace-exporter.ts";
 
 export type Tracing = {
   readonly observer: Partial<Observer>;
@@ -33,8 +26,12 @@ export type Tracing = {
  * Spans of what happens: request, run, attempt, step, request to GitHub. A run outlasts the process, so its span is
  * written when it ends, with ids that every process can tell from the run's own.
  */
-export function openTracing({ store, scrub, now, ...needs }: TracingNeeds): Tracing {
-  const { tracer, nextIs, close } = openExporter(needs);
+export function openTracing(
+  collector: Collector,
+  /** `now` in epoch milliseconds. */
+  { store, scrub, now }: { store: Pick<RunStore, "get">; scrub: (text: string) => string; now: () => number },
+): Tracing {
+  const { tracer, nextIs, close } = openExporter(collector);
   const current = new AsyncLocalStorage<Span>();
   const below = (parent: SpanContext | undefined) =>
     parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
@@ -136,4 +133,38 @@ const METHOD = { "http.request.method": "POST" };
 /** `/api/runs/:id/rerun`; undefined where nothing is mounted, since such a path is somebody's invention. */
 function routeOf(c: Context): string | undefined {
   return matchedRoutes(c).findLast(({ path }) => !path.includes("*"))?.path;
+}
+
+/** `traceparent` as W3C defines it: https://www.w3.org/TR/trace-context/#traceparent-header */
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+
+/** The caller's span; undefined when the header is absent or says nothing valid. */
+export function parseTraceparent(header: string | undefined): SpanContext | undefined {
+  const [, version, traceId = "", spanId = "", flags = ""] = TRACEPARENT.exec(header?.trim() ?? "") ?? [];
+  if (version === undefined || version === "ff" || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };
+}
+
+/** What is kept with a run: the span that its event came in, and since when the run counts (epoch milliseconds). */
+export function traceNote({ traceId, spanId, traceFlags }: SpanContext, since: number): string {
+  return `00-${traceId}-${spanId}-0${traceFlags & 1} ${since}`;
+}
+
+/**
+ * The run's span, known before it ends and in every process, because it is made of the run's id. `parent` is the span that
+ * the event came in; without one the run begins a trace. `since` is in epoch milliseconds.
+ */
+export function traceOf({ id, trace, acceptedAt }: Pick<Run, "id" | "trace" | "acceptedAt">) {
+  const [traceparent, since] = (trace ?? "").split(" ");
+  const parent = parseTraceparent(traceparent);
+  const digest = createHash("sha256")
+    .update(`${id} ${trace ?? ""}`)
+    .digest("hex");
+  const span: SpanContext = {
+    traceId: parent?.traceId ?? digest.slice(0, 32),
+    spanId: digest.slice(32, 48),
+    traceFlags: parent?.traceFlags ?? 1,
+    isRemote: true,
+  };
+  return { parent, span, since: since ? Number(since) : acceptedAt };
 }
