@@ -175,7 +175,7 @@ describe("a token across a limit of length", () => {
       "src/http/routes.ts": "what was scrubbed in the same expression",
       "src/worker/execute.ts": "a list of calls",
       "src/worker/stack.ts": "a list of frames",
-      "src/observe/notices/notice.ts": "what was scrubbed in the same expression",
+      "src/observe/notices.ts": "what was scrubbed in the same expression",
       "src/dashboard/list-query.ts": "what the page has masked",
       "src/dashboard/names.ts": "names out of the store",
       "src/dashboard/run-page.ts": "JSON out of the store",
@@ -190,7 +190,7 @@ describe("a token across a limit of length", () => {
       "src/github/route-label.ts": "words of GitHub's",
       "src/github/checks/token.ts": "a date",
       "src/github/checks/deployment.ts": "seven characters of a commit",
-      "src/observe/tracing/trace-context.ts": "a digest",
+      "src/observe/tracing.ts": "a digest",
       "src/workflows/load/webhook-names.ts": "what is only compared",
       "src/model/nearest-name.ts": "what is only compared",
     };

@@ -4,7 +4,7 @@ import { type Observer, observedBy } from "../model/observer.ts";
 import type { RunStore } from "../model/store.ts";
 import type { Log } from "../observe/log.ts";
 import { type Metrics, openMetrics } from "../observe/metrics.ts";
-import { openNotices } from "../observe/notices/open-notices.ts";
+import { openNotices } from "../observe/notices.ts";
 import type { Secrets } from "../observe/secrets.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { ClosingStack } from "./closing-stack.ts";
@@ -34,7 +34,7 @@ export async function openObservers(
   if (tracing) onClose("the traces", tracing.close);
   const { notifyUrl: url } = config;
   const notices =
-    url === undefined ? undefined : openNotices({ url, fetch, store, scrub, log, clock, told: metrics.noticed });
+    url === undefined ? undefined : openNotices({ url, fetch, store, scrub, log, clock, noticed: metrics.noticed });
   if (notices) onClose("the notices", notices.close);
   const observe = observedBy([metrics, tracing, notices].flatMap((each) => each?.observer ?? []));
   return { observe, metrics, tracing };

@@ -1,37 +1,35 @@
-import type { Clock } from "../../model/clock.ts";
-import { type Fetch, networkFault } from "../../model/network.ts";
-import type { Log } from "../log.ts";
-import type { Notice } from "./notice.ts";
+import type { Clock } from "../model/clock.ts";
+import { type Fetch, networkFault } from "../model/network.ts";
+import type { Log } from "./log.ts";
 
-/** Tries of one notice, and the waits in between, ms. */
+/** Waits before a notice is tried again, ms. */
 const RETRIES_MS = [1000, 5000];
 const TIMEOUT_MS = 10_000;
 /** How long the end of the process waits for notices under way, ms. */
 const CLOSE_MS = 2000;
 
-type PosterNeeds = {
-  readonly url: string;
-  readonly fetch: Fetch;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly told: (result: "sent" | "failed") => void;
-};
-
 /** Posts notices. That they do not arrive is logged once, until one arrives again. */
-export function poster({ url, fetch, log, clock, told }: PosterNeeds) {
-  const to = { url, fetch };
+export function openWebhook(
+  url: string,
+  {
+    fetch,
+    log,
+    clock,
+    noticed,
+  }: { fetch: Fetch; log: Log; clock: Clock; noticed: (result: "sent" | "failed") => void },
+) {
   const underWay = new Set<Promise<void>>();
   const closing = new AbortController();
   let failing = false;
 
   async function deliver(body: string): Promise<void> {
-    let problem = await tryOnce(to, body, closing.signal);
+    let problem = await tryOnce(url, body, { fetch, closing: closing.signal });
     for (const delay of RETRIES_MS) {
-      if (problem === undefined || !problem.mayPass || closing.signal.aborted) break;
+      if (!problem?.mayPass || closing.signal.aborted) break;
       await pause(clock, delay, closing.signal);
-      if (!closing.signal.aborted) problem = await tryOnce(to, body, closing.signal);
+      if (!closing.signal.aborted) problem = await tryOnce(url, body, { fetch, closing: closing.signal });
     }
-    told(problem === undefined ? "sent" : "failed");
+    noticed(problem === undefined ? "sent" : "failed");
     // Never the address itself: a webhook's path is its password.
     if (problem && !failing) log.warn({ reason: problem.what }, "a notice could not be delivered to NOTIFY_URL");
     if (!problem && failing) log.info("notices can be delivered to NOTIFY_URL again");
@@ -39,7 +37,7 @@ export function poster({ url, fetch, log, clock, told }: PosterNeeds) {
   }
 
   return {
-    post(notice: Notice & { heldBack: number }): void {
+    post(notice: object): void {
       const delivery = deliver(JSON.stringify(notice)).finally(() => underWay.delete(delivery));
       underWay.add(delivery);
     },
@@ -54,9 +52,9 @@ export function poster({ url, fetch, log, clock, told }: PosterNeeds) {
 type Problem = { readonly what: string; readonly mayPass: boolean };
 
 async function tryOnce(
-  { url, fetch }: Pick<PosterNeeds, "url" | "fetch">,
+  url: string,
   body: string,
-  closing: AbortSignal,
+  { fetch, closing }: { fetch: Fetch; closing: AbortSignal },
 ): Promise<Problem | undefined> {
   try {
     const { status, body: answer } = await fetch(url, {
@@ -77,16 +75,10 @@ async function tryOnce(
   }
 }
 
-function pause(clock: Clock, milliseconds: number, closing: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.alarm(clock.now() + milliseconds, resolve);
-    closing.addEventListener(
-      "abort",
-      () => {
-        cancel();
-        resolve();
-      },
-      { once: true },
-    );
-  });
+async function pause(clock: Clock, milliseconds: number, closing: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.alarm(clock.now() + milliseconds, resolve);
+  closing.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  cancel();
 }

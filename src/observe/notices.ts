@@ -1,0 +1,130 @@
+import type { Clock } from "../model/clock.ts";
+import type { Fetch } from "../model/network.ts";
+import type { Observer } from "../model/observer.ts";
+import type { Run } from "../model/run.ts";
+import type { RunStore } from "../model/store.ts";
+import { oneLine } from "../model/visible.ts";
+import type { Log } from "./log.ts";
+import { openWebhook } from "./webhook.ts";
+
+/** What is posted, as JSON. `text` is all that Slack reads of it. */
+type Notice = {
+  readonly text: string;
+  readonly event: "failure" | "recovery";
+  readonly workflow: string;
+  readonly group: string | undefined;
+  readonly run: string;
+  readonly attempts: number;
+  readonly reason: string | undefined;
+  /** RFC 3339. */
+  readonly endedAt: string;
+};
+
+/** At most one notice of a workflow in this time, ms. */
+const QUIET_MS = 10 * 60_000;
+
+type Quiet = { readonly heldBack: number; readonly latest?: Notice };
+
+/**
+ * Tells a webhook when a run has failed for good, and when its group has recovered. Of what happens within ten minutes
+ * after a notice, the latest is told at their end, with how many were held back. Nothing here can disturb a run.
+ */
+export function openNotices({
+  url,
+  fetch,
+  store,
+  scrub,
+  log,
+  clock,
+  noticed,
+}: {
+  /** A secret: whoever knows it can post there. */
+  readonly url: string;
+  readonly fetch: Fetch;
+  readonly store: Pick<RunStore, "endBefore">;
+  readonly scrub: (text: string) => string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly noticed: (result: "sent" | "held_back" | "failed") => void;
+}): { readonly observer: Pick<Observer, "settled">; close(): Promise<void> } {
+  const webhook = openWebhook(url, { fetch, log, clock, noticed });
+  const quiet = new Map<string, Quiet>();
+  const alarms = new Set<() => void>();
+  let closed = false;
+
+  function send(notice: Notice, heldBack: number): void {
+    const { workflow } = notice;
+    if (closed) return;
+    quiet.set(workflow, { heldBack: 0 });
+    const cancel = clock.alarm(clock.now() + QUIET_MS, () => {
+      alarms.delete(cancel);
+      const { latest, heldBack: count = 0 } = quiet.get(workflow) ?? {};
+      quiet.delete(workflow);
+      // One of those that were held back is told now.
+      if (latest) send(latest, count - 1);
+    });
+    alarms.add(cancel);
+    webhook.post({
+      ...notice,
+      heldBack,
+      text: heldBack > 0 ? `${notice.text}\n${heldBack} more held back.` : notice.text,
+    });
+  }
+
+  function notify(notice: Notice): void {
+    const known = quiet.get(notice.workflow);
+    if (known) {
+      quiet.set(notice.workflow, { heldBack: known.heldBack + 1, latest: notice });
+      noticed("held_back");
+    } else send(notice, 0);
+  }
+
+  async function settled(run: Run): Promise<void> {
+    if (run.status === "failure") notify(noticeOf("failure", run, scrub));
+    // The store knows, whichever process the failure was settled by, and when. Nothing is remembered here.
+    if (run.status === "success" && (await store.endBefore(run)) === "failure") {
+      notify(noticeOf("recovery", run, scrub));
+    }
+  }
+
+  return {
+    observer: {
+      settled(run) {
+        settled(run).catch((error) => log.error({ err: error }, "a notice met an error of the service's own"));
+      },
+    },
+    async close() {
+      closed = true;
+      for (const cancel of alarms) cancel();
+      await webhook.close();
+    },
+  };
+}
+
+const MAX_GROUP_CHARACTERS = 253;
+const MAX_REASON_CHARACTERS = 1000;
+
+function noticeOf(event: Notice["event"], run: Run, scrub: (text: string) => string): Notice {
+  const { id, workflow, attempts } = run;
+  const brief = (text: string | undefined, most: number) =>
+    text === undefined ? undefined : oneLine(scrub(text)).slice(0, most);
+  const group = brief(run.group, MAX_GROUP_CHARACTERS);
+  const reason = brief(run.reason, MAX_REASON_CHARACTERS);
+  const subject = `${workflow}${group === undefined ? "" : ` for ${group}`}`;
+  const said = event === "failure" ? `failed: ${reason ?? "no reason is known."}` : "succeeded again.";
+  return {
+    text: forSlack(`${subject} ${said} (run ${id})`),
+    event,
+    workflow,
+    group,
+    run: id,
+    attempts,
+    reason,
+    endedAt: new Date(run.endedAt ?? 0).toISOString(),
+  };
+}
+
+/** Without it a name such as `<!channel>` would call everybody: https://docs.slack.dev/messaging/formatting-message-text */
+function forSlack(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
