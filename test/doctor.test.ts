@@ -8,7 +8,7 @@ import pg from "pg";
 import type { TokenGrant } from "../sandbox/credentials.ts";
 import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import { startProxy } from "../sandbox/proxy.ts";
-import { dispatchTypesOf } from "../src/github/checks/listens-to.ts";
+import { dispatchTypesOf } from "../src/github/checks/workflow.ts";
 import type { Check } from "../src/model/check.ts";
 import { systemClock } from "../src/model/clock.ts";
 import { checkSettings } from "../src/service/doctor.ts";

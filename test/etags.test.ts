@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Answer } from "../src/github/answer.ts";
 import { rememberedAnswers } from "../src/github/etags.ts";
-import type { Answer } from "../src/github/http.ts";
 import { DEPLOYMENT, deploy, notify, type Service, startService, TOKEN } from "./support/service.ts";
 
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";

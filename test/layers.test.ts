@@ -31,7 +31,7 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   "@octokit/webhooks-types": "model",
   hono: ["http", "dashboard", "observe"],
   croner: "http",
-  "js-yaml": ["workflows", "github"],
+  "js-yaml": "github",
   commander: "main.ts",
   "node:sqlite": "store",
   pg: "store",

@@ -1,13 +1,13 @@
 import { type Failure, isFailure, LimitReached, TransientFailure } from "../model/failure.ts";
 import type { Lease } from "../model/lease.ts";
 import { StoreUnavailable } from "../model/store.ts";
+import { type Answer, isEncoded, isPage } from "./answer.ts";
 import type { Credential, Credentials } from "./auth/credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
 import { type Attempted, failureOf, noAnswer } from "./failures.ts";
-import type { Answer, Send } from "./http.ts";
+import type { Send } from "./http.ts";
 import type { Reservation } from "./limits/gate.ts";
 import type { Gates } from "./limits/gates.ts";
-import { isEncoded, isPage } from "./remedies.ts";
 
 /** One request: resolves with an answer of an expected status, else throws a `Failure`. */
 export type Ask = (

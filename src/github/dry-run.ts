@@ -1,4 +1,5 @@
-import type { Answer, GitHubHttp, Send } from "./http.ts";
+import type { Answer } from "./answer.ts";
+import type { GitHubHttp, Send } from "./http.ts";
 
 /** A write that a dry run holds back, exactly as it would be sent but for the token. */
 export type HeldBack = {

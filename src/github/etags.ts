@@ -1,4 +1,4 @@
-import type { Answer } from "./http.ts";
+import type { Answer } from "./answer.ts";
 
 /**
  * Answers with an ETag, so that GitHub can say that nothing has changed. GitHub is asked every time all the same: what

@@ -1,7 +1,8 @@
 import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { networkFault } from "../model/network.ts";
+import type { Answer } from "./answer.ts";
 import type { Need } from "./auth/credentials.ts";
-import { type Answer, NO_LENGTH } from "./http.ts";
+import { NO_LENGTH } from "./http.ts";
 import { ProxyError } from "./proxy.ts";
 import { remedyFor } from "./remedies.ts";
 

@@ -1,8 +1,8 @@
 import { isFailure, PermanentFailure } from "../model/failure.ts";
 import type { GitHub } from "../model/github.ts";
+import type { Answer } from "./answer.ts";
 import type { Ask, Asking } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
-import type { Answer } from "./http.ts";
 
 /**
  * The first of these files that exists. All are asked at once and the earliest wins; a later one counts only when every

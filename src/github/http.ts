@@ -1,25 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { endpoint } from "@octokit/endpoint";
 import { type Dispatcher, errors } from "undici";
-import { oneLine } from "../model/visible.ts";
+import { type Answer, answerOf, type Brief } from "./answer.ts";
 import { openConnections } from "./connections.ts";
 import { type Carried, http2Streams } from "./http2-streams.ts";
 import { inTurns } from "./in-turns.ts";
 import { movedRepositories } from "./moved-repositories.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 
-/** One answer of GitHub, read to its end. */
-export type Answer = {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly bytes: Uint8Array;
-  /** `message` of a JSON error body, or the start of any other error body, without secrets; else empty. */
-  readonly message: string;
-  /** `documentation_url` of a JSON error body; else empty. */
-  readonly documentationUrl: string;
-  /** What its headers say that a person may need, without secrets: `request id AB12`. */
-  readonly facts: readonly string[];
-};
+export type { Answer } from "./answer.ts";
 
 /** A request as it goes over the wire. */
 type WireRequest = {
@@ -30,9 +19,6 @@ type WireRequest = {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
 };
-
-/** So many characters of a text without secrets, with a sign when there are more. */
-export type Brief = (text: string, most: number) => string;
 
 export type Send = (
   route: string,
@@ -202,10 +188,7 @@ async function sendOnce(
           return;
         }
         clearTimeout(timer);
-        const bytes = Buffer.concat(chunks);
-        const text = isIdentity(answered) ? bytes : new Uint8Array();
-        const facts = factsIn(answered, brief);
-        resolve({ status, headers: answered, bytes, facts, ...errorText(status, text, brief) });
+        resolve(answerOf(status, answered, Buffer.concat(chunks), brief));
       },
       onResponseError: (_controller, error) => fail(error),
     },
@@ -232,54 +215,4 @@ function redirectPath({ status, headers }: Answer, origin: string): string | und
   }
   const target = new URL(headers.location, origin);
   return target.origin === origin ? target.pathname + target.search : undefined;
-}
-
-/** Whether the body is as it was written: no coding is asked for, and none is undone. */
-export function isIdentity(headers: IncomingHttpHeaders): boolean {
-  return /^(?:identity)?$/i.test(headers["content-encoding"] ?? "");
-}
-
-/** Enough of an error body to recognise it by. */
-const MAX_MESSAGE_CHARACTERS = 300;
-
-/** GitHub's error bodies have less than 1 KB; a page that stands in their place may have megabytes. */
-const MAX_ERROR_BYTES = 64_000;
-
-function errorText(status: number, bytes: Uint8Array, brief: Brief): { message: string; documentationUrl: string } {
-  if (status < 300) return { message: "", documentationUrl: "" };
-  const text = new TextDecoder().decode(bytes.subarray(0, MAX_ERROR_BYTES));
-  const body = jsonObject(text);
-  const details = Array.isArray(body?.errors) ? `: ${JSON.stringify(body.errors)}` : "";
-  // With a bound for the tag: without one a page of nothing but `<title` took 235 ms.
-  const title = /<title[^>]{0,200}>([^<]+)/i.exec(text)?.[1];
-  const message = typeof body?.message === "string" ? body.message + details : (title ?? text);
-  const start = oneLine(brief(message, 2 * MAX_MESSAGE_CHARACTERS));
-  return {
-    message: brief(start, MAX_MESSAGE_CHARACTERS),
-    documentationUrl: typeof body?.documentation_url === "string" ? body.documentation_url : "",
-  };
-}
-
-/** A header may have 16 KB. */
-const MAX_HEADER_CHARACTERS = 200;
-
-function factsIn(headers: IncomingHttpHeaders, brief: Brief): readonly string[] {
-  const facts: Readonly<Record<string, unknown>> = {
-    "request id": headers["x-github-request-id"],
-    needs: headers["x-accepted-github-permissions"],
-    // What is asked for at a login page may hold more than should be shown.
-    location: headers.location?.split("?")[0],
-  };
-  return Object.entries(facts).flatMap(([name, fact]) =>
-    fact ? `${name} ${brief(String(fact), MAX_HEADER_CHARACTERS)}` : [],
-  );
-}
-
-function jsonObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

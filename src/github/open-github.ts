@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
+import type { Brief } from "./answer.ts";
 import { type Ask, type AskNeeds, asking, type Wait } from "./ask.ts";
 import { type AppNeeds, appApi } from "./auth/app-api.ts";
 import { appCredentials } from "./auth/app-credentials.ts";
@@ -10,11 +11,11 @@ import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
 import { dryRun, type HeldBack } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
-import { type Brief, openGitHubHttp } from "./http.ts";
+import { openGitHubHttp } from "./http.ts";
 import { type Gates, openGates } from "./limits/gates.ts";
 import { hearOthers } from "./limits/hear-others.ts";
 import { type LimitsSetting, limitsInForce } from "./limits/limits.ts";
-import { serverTime } from "./limits/server-time.ts";
+import { type ServerTime, serverTime } from "./limits/server-time.ts";
 import type { ProxySettings } from "./proxy.ts";
 import { routeLabel } from "./route-label.ts";
 
@@ -43,8 +44,7 @@ export type Inspection = {
   readonly ask: Ask;
   /** Undefined without an App. */
   readonly askAsApp: ReturnType<typeof appApi>["ask"] | undefined;
-  /** How much GitHub's clock is ahead of this machine's, ms; undefined before the first answer. */
-  readonly skewMs: () => number | undefined;
+  readonly time: Pick<ServerTime, "now" | "skew">;
 };
 
 export type OpenGitHubNeeds = {
@@ -162,7 +162,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     inspection: {
       ask: asking(service, { ...shared, name: "inspection" }).ask,
       askAsApp: app && appApi(app).ask,
-      skewMs: time.skew,
+      time,
     },
     gates,
     aboutLimits: about,

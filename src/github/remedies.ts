@@ -1,5 +1,5 @@
+import { type Answer, isEncoded, isPage } from "./answer.ts";
 import type { Need } from "./auth/credentials.ts";
-import { type Answer, isIdentity } from "./http.ts";
 import { isCloud } from "./limits/limits.ts";
 
 /**
@@ -106,16 +106,6 @@ function wanted(permission: string): string {
 
 function ssoUrl(headers: Answer["headers"]): string {
   return /url=(\S+)/.exec(String(headers["x-github-sso"]))?.[1] ?? "see the token's settings on GitHub";
-}
-
-/** A page for people, which GitHub's API never answers with. With 204 there is none, whatever a proxy has added. */
-export function isPage({ status, headers }: Answer): boolean {
-  return status !== 204 && /^text\/html\b/i.test(headers["content-type"] ?? "");
-}
-
-/** A body that cannot be read: compressed, although that was not asked for. */
-export function isEncoded({ headers, bytes }: Answer): boolean {
-  return bytes.byteLength > 0 && !isIdentity(headers);
 }
 
 /** What GITHUB_API_URL should be, if it may be a GitHub Enterprise Server without the path of its API. */

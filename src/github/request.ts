@@ -1,9 +1,9 @@
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubAnswer, RequestOptions } from "../model/github.ts";
 import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
+import type { Answer } from "./answer.ts";
 import type { Ask } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
-import type { Answer } from "./http.ts";
 
 const SUCCESS = Array.from({ length: 100 }, (_, at) => 200 + at);
 

@@ -1,8 +1,8 @@
 import type { GitHub, StartedWorkflow } from "../model/github.ts";
+import type { Answer } from "./answer.ts";
+import { jsonOf } from "./answer.ts";
 import type { Ask } from "./ask.ts";
 import { ownerAndName } from "./files.ts";
-import type { Answer } from "./http.ts";
-import { jsonOf } from "./json-of.ts";
 
 /**
  * Starts a workflow. GitHub answers 200 with the run's link when it knows `return_run_details`, and 204 when it does

@@ -1,5 +1,5 @@
 import { checkGitHub } from "../github/checks/check-github.ts";
-import { checkPauses } from "../github/checks/pauses.ts";
+import { checkPauses } from "../github/checks/limits.ts";
 import { ofOwnAccounts } from "../github/open-github.ts";
 import { proxyFor } from "../github/proxy.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
@@ -32,13 +32,12 @@ export async function checkSettings(environment?: Readonly<Record<string, string
   try {
     const found = await checkGitHub({
       apiUrl: config.githubApiUrl,
-      inspection: gitHub.inspection,
-      credential: config.githubApp ? "app" : config.githubToken ? "token" : "none",
+      github: gitHub.inspection,
+      hasCredential: config.githubApp !== undefined || config.githubToken !== undefined,
       deploymentRepo: wrong.has("DEPLOYMENT_REPO") ? undefined : config.deploymentRepo,
       targetRepo: wrong.has("TARGET_REPO") ? undefined : config.targetRepo,
       deploymentRef: config.deploymentRef,
       eventType: config.eventType,
-      now: Date.now,
     });
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));

@@ -1,9 +1,9 @@
 import { sign } from "node:crypto";
 import { PermanentFailure } from "../../model/failure.ts";
+import type { Answer } from "../answer.ts";
+import { jsonOf } from "../answer.ts";
 import type { Attempted } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
-import type { Answer } from "../http.ts";
-import { jsonOf } from "../json-of.ts";
 import { appFailureOf, isUnknownApp, notUnderstood } from "./app-failures.ts";
 import type { Need } from "./credentials.ts";
 

@@ -1,6 +1,6 @@
 import { type Failure, PermanentFailure } from "../../model/failure.ts";
+import type { Answer } from "../answer.ts";
 import { type Attempted, failureOf, whatCame } from "../failures.ts";
-import type { Answer } from "../http.ts";
 import type { Need } from "./credentials.ts";
 
 /** Turns GitHub's refusal of an App into a failure; what is not special to Apps is a failure as of any request. */

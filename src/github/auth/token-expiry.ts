@@ -1,5 +1,5 @@
 import type { Clock } from "../../model/clock.ts";
-import type { Answer } from "../http.ts";
+import type { Answer } from "../answer.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -1,72 +1,38 @@
 import { type Check, ok, problem } from "../../model/check.ts";
-import { appFailureOf, isUnknownApp } from "../auth/app-failures.ts";
+import { jsonOf } from "../answer.ts";
+import { appFailureOf } from "../auth/app-failures.ts";
 import { ownerAndName } from "../files.ts";
-import type { Answer } from "../http.ts";
-import { jsonOf } from "../json-of.ts";
-import { failed } from "./failed.ts";
-import { answersAt, notTheApi } from "./host.ts";
-import type { CheckNeeds, Stage } from "./needs.ts";
+import type { Inspection } from "../open-github.ts";
+import { type Checked, found } from "./checked.ts";
 
-/** Whether GitHub answers, and knows the App and its key. */
-export async function checkApp({ apiUrl, inspection }: CheckNeeds): Promise<Stage> {
-  const attempted = { tried: `asking ${apiUrl} which App this is`, repository: "", permission: "" };
-  let answer: Answer | undefined;
-  try {
-    answer = await inspection.askAsApp?.(attempted, "GET /app", {});
-  } catch (error) {
-    return { checks: [failed("GitHub", error)], asker: undefined };
-  }
-  if (!answer) return { checks: [], asker: undefined };
-  const { slug, owner } = jsonOf(answer) as { slug?: unknown; owner?: { login?: unknown } };
-  if (answer.status === 200 && typeof slug === "string") {
-    const asker = { name: `the App ${slug}`, kind: "app" } as const;
-    return { checks: [answersAt(apiUrl, answer), ok("app", `is ${slug}, of ${owner?.login ?? "unknown"}`)], asker };
-  }
-  if (answer.status === 200 || (answer.status === 404 && !isUnknownApp(answer))) {
-    return { checks: [notTheApi(apiUrl, answer)], asker: undefined };
-  }
-  const refused = failed("app", appFailureOf(attempted, answer, { apiUrl }));
-  return { checks: [answersAt(apiUrl, answer), refused], asker: undefined };
-}
-
-/** The installations that reach the two repositories, and the repositories that none can be used for. */
-export async function checkInstallations(
-  needs: CheckNeeds,
-): Promise<{ checks: readonly Check[]; unusable: ReadonlySet<string | undefined> }> {
-  const { credential, deploymentRepo, targetRepo } = needs;
-  if (credential !== "app") return { checks: [], unusable: new Set() };
-  const repositories = [
-    { repository: deploymentRepo, level: "read" },
-    { repository: targetRepo, level: "write" },
-  ] as const;
-  const found = await Promise.all(
-    repositories.map(async ({ repository, level }) =>
-      repository === undefined ? [] : [{ repository, check: await checkInstallation(needs, repository, level) }],
-    ),
-  );
-  const all = found.flat();
-  return {
-    checks: all.map(({ check }) => check),
-    unusable: new Set(all.filter(({ check }) => check.status === "problem").map(({ repository }) => repository)),
+/** The App's installations that reach the two repositories, and the repositories that none can be used for. */
+export async function checkInstallations({
+  github: { askAsApp },
+  apiUrl,
+  deploymentRepo,
+  targetRepo,
+}: Checked): Promise<{ checks: readonly Check[]; unusable: ReadonlySet<string | undefined> }> {
+  const unusable = new Set<string | undefined>();
+  const check = async (repository: string | undefined, level: "read" | "write"): Promise<readonly Check[]> => {
+    if (!askAsApp || repository === undefined) return [];
+    const name = `installation for ${repository}`;
+    const checks = await found(name, async () => [await installation(askAsApp, { apiUrl, repository, level, name })]);
+    if (checks.some(({ status }) => status === "problem")) unusable.add(repository);
+    return checks;
   };
+  const checks = await Promise.all([check(deploymentRepo, "read"), check(targetRepo, "write")]);
+  return { checks: checks.flat(), unusable };
 }
 
-async function checkInstallation(
-  { apiUrl, inspection }: CheckNeeds,
-  repository: string,
-  level: "read" | "write",
+async function installation(
+  ask: NonNullable<Inspection["askAsApp"]>,
+  { apiUrl, repository, level, name }: { apiUrl: string; repository: string; level: "read" | "write"; name: string },
 ): Promise<Check> {
-  const { owner } = ownerAndName(repository);
-  const name = `installation for ${repository}`;
+  const { owner, repo } = ownerAndName(repository);
   const permission = `Contents: ${level}`;
   const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
-  let answer: Answer | undefined;
-  try {
-    answer = await inspection.askAsApp?.(attempted, "GET /repos/{owner}/{repo}/installation", ownerAndName(repository));
-  } catch (error) {
-    return failed(name, error);
-  }
-  if (answer?.status !== 200) return failed(name, answer && appFailureOf(attempted, answer, { apiUrl }));
+  const answer = await ask(attempted, "GET /repos/{owner}/{repo}/installation", { owner, repo });
+  if (answer.status !== 200) throw appFailureOf(attempted, answer, { apiUrl });
   const { id, account, permissions, suspended_at } = jsonOf(answer) as {
     id?: unknown;
     account?: { login?: unknown };

@@ -1,32 +1,28 @@
-import { type Check, problem } from "../../model/check.ts";
-import { checkApp, checkInstallations } from "./app.ts";
-import { checkClock } from "./clock.ts";
-import { checkDeployment } from "./deployment.ts";
-import type { CheckNeeds } from "./needs.ts";
-import { checkQuota } from "./quota.ts";
-import { checkTarget } from "./target.ts";
-import { checkToken } from "./token.ts";
+import { type Check, ok, problem, warning } from "../../model/check.ts";
+import { checkInstallations } from "./app.ts";
+import type { Checked } from "./checked.ts";
+import { checkCredential } from "./credential.ts";
+import { checkQuota } from "./limits.ts";
+import { checkDeployment, checkTarget } from "./repositories.ts";
 
 /**
  * Checks everything at GitHub that the service needs for its job. Reads alone are sent to the repositories. What could
- * only fail for a reason that is already told is left out.
+ * only fail for a reason that was already given is left out.
  */
-export async function checkGitHub(needs: CheckNeeds): Promise<readonly Check[]> {
-  const { credential, inspection } = needs;
-  if (credential === "none") return [NO_CREDENTIAL];
-
-  const { checks, asker } = credential === "app" ? await checkApp(needs) : await checkToken(needs);
-  const first = [...checks, ...checkClock(inspection.skewMs())];
+export async function checkGitHub(checked: Checked): Promise<readonly Check[]> {
+  if (!checked.hasCredential) return [NO_CREDENTIAL];
+  const { checks, asker } = await checkCredential(checked);
+  const first = [...checks, ...checkClock(checked.github.time.skew())];
   if (!asker) return first;
 
-  const { checks: installations, unusable } = await checkInstallations(needs);
+  const { checks: installations, unusable } = await checkInstallations(checked);
   const usable = (repository: string | undefined) => (unusable.has(repository) ? undefined : repository);
-  const reachable = {
-    ...needs,
-    deploymentRepo: usable(needs.deploymentRepo),
-    targetRepo: usable(needs.targetRepo),
+  const rest = {
+    ...checked,
+    deploymentRepo: usable(checked.deploymentRepo),
+    targetRepo: usable(checked.targetRepo),
   };
-  const later = await Promise.all([checkDeployment(reachable), checkTarget(reachable, asker), checkQuota(reachable)]);
+  const later = await Promise.all([checkDeployment(rest), checkTarget(rest, asker), checkQuota(rest)]);
   return [...first, ...installations, ...later.flat()];
 }
 
@@ -35,3 +31,20 @@ const NO_CREDENTIAL = problem(
   "there is none, so nothing can be checked at GitHub: only requests that bring a github_token will work",
   "Set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.",
 );
+
+/** GitHub's `date` has whole seconds and is a little old when it arrives. */
+const TOLERATED_MS = 30_000;
+
+/** @param skewMs how much GitHub's clock is ahead; undefined when it has not been heard. */
+function checkClock(skewMs: number | undefined): Check[] {
+  if (skewMs === undefined) return [];
+  if (Math.abs(skewMs) <= TOLERATED_MS) return [ok("clock", "agrees with GitHub's")];
+  const side = skewMs > 0 ? "behind" : "ahead of";
+  return [
+    warning(
+      "clock",
+      `this machine's clock is ${Math.round(Math.abs(skewMs) / 1000)} s ${side} GitHub's`,
+      "Synchronize it: requests are corrected by GitHub's time, but times in the history and the log are wrong.",
+    ),
+  ];
+}

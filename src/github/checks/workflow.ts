@@ -1,12 +1,9 @@
+import { FAILSAFE_SCHEMA, loadAll } from "js-yaml";
 import { type Check, ok, problem } from "../../model/check.ts";
+import { jsonOf } from "../answer.ts";
 import { ownerAndName } from "../files.ts";
-import { jsonOf } from "../json-of.ts";
-import { failed } from "./failed.ts";
-import { dispatchTypesOf } from "./listens-to.ts";
-import type { CheckNeeds } from "./needs.ts";
-import type { RepositoryFacts } from "./repository.ts";
-
-const NAME = "workflow";
+import type { Inspection } from "../open-github.ts";
+import { type Checked, found } from "./checked.ts";
 
 /** The permission that the target's other requests are made with, so that an App needs no further token. */
 const PERMISSION = "Contents: write";
@@ -17,55 +14,45 @@ type WorkflowFile = { readonly path: string; readonly types: "all" | "unreadable
  * Whether a workflow on the target's default branch, the only one that counts, listens to our event. GitHub takes events
  * that nobody listens to, and says nothing.
  */
-export async function checkWorkflow(
-  needs: CheckNeeds,
+export function checkWorkflow(
+  { github, eventType }: Checked,
   repository: string,
-  { fullName, defaultBranch }: RepositoryFacts,
-): Promise<Check> {
-  const { eventType } = needs;
-  try {
-    const files = await workflowFiles(needs, repository);
+  { fullName, defaultBranch }: { readonly fullName: string; readonly defaultBranch: string },
+): Promise<readonly Check[]> {
+  const name = "workflow";
+  return found(name, async () => {
+    const files = await workflowFiles(github, repository);
     const listening = files.filter(({ types }) => types === "all" || types.includes(eventType));
-    if (listening.length === 0) return nobody(files, eventType, `${defaultBranch} of ${fullName}`);
-    const states = await statesOf(needs, repository);
-    if (states?.size === 0) {
-      return problem(
-        NAME,
-        `${pathsOf(listening)} listens to ${eventType}, but GitHub knows no workflow of ${fullName}: Actions is disabled`,
-        "Enable Actions in the repository's settings, under Actions.",
-      );
+    const [first] = listening;
+    if (!first) {
+      const others = files.flatMap(otherwise).join("; ");
+      const remedy = `Add to a workflow there: on: { repository_dispatch: { types: [${eventType}] } }, or set EVENT_TYPE to what is listened to.`;
+      const nothing = `no workflow on ${defaultBranch} of ${fullName} listens to ${eventType}`;
+      return [problem(name, others ? `${nothing}: ${others}` : nothing, remedy)];
     }
+    const states = await statesOf(github, repository);
     const active = listening.filter(({ path }) => (states?.get(path) ?? "active") === "active");
-    if (active.length > 0) return ok(NAME, `${pathsOf(active)} listens to ${eventType}`);
-    const [first = { path: "" }] = listening;
-    return problem(
-      NAME,
-      `${pathsOf(listening)} listens to ${eventType}, but is disabled (${states?.get(first.path)})`,
-      `Enable it: gh workflow enable ${first.path.split("/").at(-1)} -R ${fullName}`,
-    );
-  } catch (error) {
-    return failed(NAME, error);
-  }
+    const listens = (which: readonly WorkflowFile[]) =>
+      `${which.map(({ path }) => path).join(", ")} listens to ${eventType}`;
+    if (states?.size === 0) {
+      const disabled = `${listens(listening)}, but GitHub knows no workflow of ${fullName}: Actions is disabled`;
+      return [problem(name, disabled, "Enable Actions in the repository's settings, under Actions.")];
+    }
+    if (active.length > 0) return [ok(name, listens(active))];
+    const remedy = `Enable it: gh workflow enable ${first.path.split("/").at(-1)} -R ${fullName}`;
+    return [problem(name, `${listens(listening)}, but is disabled (${states?.get(first.path)})`, remedy)];
+  });
 }
 
-function nobody(files: readonly WorkflowFile[], eventType: string, where: string): Check {
-  const others = files.flatMap(({ path, types }) =>
-    types === "unreadable"
-      ? [`${path} is not valid YAML`]
-      : types !== "all" && types.length > 0
-        ? [`${path} listens to ${types.join(", ")}`]
-        : [],
-  );
-  return problem(
-    NAME,
-    `no workflow on ${where} listens to ${eventType}${others.length > 0 ? `: ${others.join("; ")}` : ""}`,
-    `Add to a workflow there: on: { repository_dispatch: { types: [${eventType}] } }, or set EVENT_TYPE to what is listened to.`,
-  );
+/** What a file that does not listen to our event is instead. */
+function otherwise({ path, types }: WorkflowFile): readonly string[] {
+  if (types === "unreadable") return [`${path} is not valid YAML`];
+  return types === "all" || types.length === 0 ? [] : [`${path} listens to ${types.join(", ")}`];
 }
 
-async function workflowFiles({ inspection }: CheckNeeds, repository: string): Promise<WorkflowFile[]> {
+async function workflowFiles({ ask }: Inspection, repository: string): Promise<WorkflowFile[]> {
   const read = (path: string, accept: string) =>
-    inspection.ask(
+    ask(
       { tried: `reading ${path} in ${repository}`, repository, permission: PERMISSION },
       "GET /repos/{owner}/{repo}/contents/{path}",
       { ...ownerAndName(repository), path, headers: { accept } },
@@ -77,23 +64,42 @@ async function workflowFiles({ inspection }: CheckNeeds, repository: string): Pr
   return Promise.all(
     paths.map(async (path) => {
       const { bytes } = await read(path, "application/vnd.github.raw+json");
-      return { path, types: typesIn(new TextDecoder().decode(bytes)) };
+      return { path, types: dispatchTypesOf(new TextDecoder().decode(bytes)) };
     }),
   );
 }
 
-function typesIn(yaml: string): WorkflowFile["types"] {
+/**
+ * The types of `repository_dispatch` that a workflow file listens to; "all" when it names none; empty when it does not
+ * listen to the event. With the failsafe schema `on` is no boolean.
+ * @see https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
+ */
+export function dispatchTypesOf(yaml: string): WorkflowFile["types"] {
+  let file: unknown;
   try {
-    return dispatchTypesOf(yaml);
+    [file] = loadAll(yaml, { schema: FAILSAFE_SCHEMA });
   } catch {
     return "unreadable";
   }
+  const events = isMapping(file) ? file.on : undefined;
+  if (events === EVENT || (Array.isArray(events) && events.includes(EVENT))) return "all";
+  if (!isMapping(events) || !(EVENT in events)) return [];
+  const event = events[EVENT];
+  const types = isMapping(event) ? event.types : undefined;
+  if (typeof types === "string" && types !== "") return [types];
+  return Array.isArray(types) ? types.filter((type) => typeof type === "string") : "all";
+}
+
+const EVENT = "repository_dispatch";
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What GitHub says of each workflow, by the path of its file; undefined when the token may not read that. */
-async function statesOf({ inspection }: CheckNeeds, repository: string): Promise<Map<string, string> | undefined> {
+async function statesOf({ ask }: Inspection, repository: string): Promise<Map<string, string> | undefined> {
   try {
-    const answer = await inspection.ask(
+    const answer = await ask(
       { tried: `listing the workflows of ${repository}`, repository, permission: "Actions: read" },
       "GET /repos/{owner}/{repo}/actions/workflows",
       { ...ownerAndName(repository), per_page: 100 },
@@ -105,8 +111,4 @@ async function statesOf({ inspection }: CheckNeeds, repository: string): Promise
     // It needs a permission that nothing else here does.
     return undefined;
   }
-}
-
-function pathsOf(files: readonly WorkflowFile[]): string {
-  return files.map(({ path }) => path).join(", ");
 }

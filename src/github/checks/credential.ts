@@ -1,0 +1,117 @@
+import { type Check, ok, problem, warning } from "../../model/check.ts";
+import { type Answer, jsonOf } from "../answer.ts";
+import { appFailureOf, isUnknownApp } from "../auth/app-failures.ts";
+import { expiryIn } from "../auth/token-expiry.ts";
+import { whatCame } from "../failures.ts";
+import type { Inspection } from "../open-github.ts";
+import { type Checked, failed } from "./checked.ts";
+
+/** Who asks, as GitHub knows them. */
+export type Asker =
+  | { readonly kind: "classic"; readonly name: string; readonly scopes: readonly string[] }
+  | { readonly kind: "fine-grained" | "installation" | "app"; readonly name: string };
+
+/** Without `asker` nothing more can be asked. */
+type Answered = { readonly checks: readonly Check[]; readonly asker?: Asker | undefined };
+
+/** Whether GitHub answers, and whose the credential is. */
+export async function checkCredential({ github, apiUrl }: Checked): Promise<Answered> {
+  try {
+    return github.askAsApp ? await checkApp(github.askAsApp, apiUrl) : await checkToken(github, apiUrl);
+  } catch (error) {
+    return { checks: [failed("GitHub", error)] };
+  }
+}
+
+async function checkApp(ask: NonNullable<Inspection["askAsApp"]>, apiUrl: string): Promise<Answered> {
+  const attempted = { tried: `asking ${apiUrl} which App this is`, repository: "", permission: "" };
+  const answer = await ask(attempted, "GET /app", {});
+  const { slug, owner } = jsonOf(answer) as { slug?: unknown; owner?: { login?: unknown } };
+  if (answer.status === 200 && typeof slug === "string") {
+    const checks = [answersAt(apiUrl, answer), ok("app", `is ${slug}, of ${owner?.login ?? "unknown"}`)];
+    return { checks, asker: { name: `the App ${slug}`, kind: "app" } };
+  }
+  if (answer.status === 200 || (answer.status === 404 && !isUnknownApp(answer))) {
+    return { checks: [notTheApi(apiUrl, answer)] };
+  }
+  return { checks: [answersAt(apiUrl, answer), failed("app", appFailureOf(attempted, answer, { apiUrl }))] };
+}
+
+async function checkToken({ ask, time }: Inspection, apiUrl: string): Promise<Answered> {
+  const attempted = { tried: `asking ${apiUrl} whose the token is`, repository: "", permission: "" };
+  const answer = await ask(attempted, "GET /user", {}, [200, 401, 403, 404]);
+  const asker = askerOf(answer);
+  if (answer.status === 404 || (answer.status === 200 && !asker)) return { checks: [notTheApi(apiUrl, answer)] };
+  const answers = answersAt(apiUrl, answer);
+  if (!asker) return { checks: [answers, refused(answer)] };
+  return { checks: [answers, whose(asker), ...expiry(answer, time.now())], asker };
+}
+
+function answersAt(apiUrl: string, { headers }: Answer): Check {
+  const version = headers["x-github-enterprise-version"];
+  return ok("GitHub", `${apiUrl} answers${version ? ` (Enterprise Server ${version})` : ""}`);
+}
+
+function notTheApi(apiUrl: string, answer: Answer): Check {
+  return problem(
+    "GitHub",
+    `${apiUrl} does not answer as GitHub's API does: ${whatCame(answer)}`,
+    "Set GITHUB_API_URL to https://api.github.com, https://HOST/api/v3 (Enterprise Server) or https://api.TENANT.ghe.com.",
+  );
+}
+
+function askerOf(answer: Answer): Asker | undefined {
+  const { status, headers, message } = answer;
+  if (status === 403 && /not accessible by integration/i.test(message)) {
+    return { name: "an installation of a GitHub App", kind: "installation" };
+  }
+  const { login: name } = jsonOf(answer) as { login?: unknown };
+  if (status !== 200 || typeof name !== "string") return undefined;
+  const scopes = headers["x-oauth-scopes"];
+  if (scopes === undefined) return { kind: "fine-grained", name };
+  return {
+    kind: "classic",
+    name,
+    scopes: String(scopes)
+      .split(/[,\s]+/)
+      .filter(Boolean),
+  };
+}
+
+function refused(answer: Answer): Check {
+  return answer.status === 401
+    ? problem("token", `is not valid: ${whatCame(answer)}`, "Set GITHUB_TOKEN to a token that is in force.")
+    : problem("token", `is refused: ${whatCame(answer)}`, "Do what GitHub's message says, or use another token.");
+}
+
+function whose(asker: Asker): Check {
+  if (asker.kind === "installation") {
+    return warning(
+      "token",
+      "belongs to an installation of a GitHub App, and ends within the hour",
+      "Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY instead; the service then gets such tokens by itself.",
+    );
+  }
+  if (asker.kind !== "classic") return ok("token", `is ${asker.name}'s, fine-grained`);
+  return ok("token", `is ${asker.name}'s, classic, with ${scopesIn(asker.scopes)}`);
+}
+
+/** `the scopes repo, workflow` */
+export function scopesIn(scopes: readonly string[]): string {
+  if (scopes.length === 0) return "no scopes";
+  return `the ${scopes.length === 1 ? "scope" : "scopes"} ${scopes.join(", ")}`;
+}
+
+const DAY_MS = 86_400_000;
+const WARNED_DAYS = 14;
+
+/** @param now epoch milliseconds by GitHub's clock. */
+function expiry(answer: Answer, now: number): Check[] {
+  const end = expiryIn(answer);
+  if (end === undefined) return [];
+  const when = new Date(end).toISOString().slice(0, 10);
+  if (end - now > WARNED_DAYS * DAY_MS) return [ok("expiry", `the token ends on ${when}`)];
+  const days = Math.max(0, Math.floor((end - now) / DAY_MS));
+  const message = `the token ends on ${when}, in ${days === 1 ? "1 day" : `${days} days`}`;
+  return [warning("expiry", message, "Make a new one in time, and put it into GITHUB_TOKEN.")];
+}

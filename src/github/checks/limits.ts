@@ -1,0 +1,60 @@
+import { type Check, ok, warning } from "../../model/check.ts";
+import type { StoredPause } from "../../model/limits.ts";
+import { jsonOf } from "../answer.ts";
+import { ownerAndName } from "../files.ts";
+import type { Inspection } from "../open-github.ts";
+import { type Checked, found } from "./checked.ts";
+
+/** Below this part of the quota, tell what is left as a warning. */
+const LOW = 0.1;
+
+/** What is left of the hour's requests; for an App per owner, since each installation has its quota. */
+export async function checkQuota({ github, deploymentRepo, targetRepo }: Checked): Promise<readonly Check[]> {
+  const wanted = [
+    ...(deploymentRepo === undefined ? [] : [{ repository: deploymentRepo, permission: "Contents: read" }]),
+    ...(targetRepo === undefined ? [] : [{ repository: targetRepo, permission: "Contents: write" }]),
+  ];
+  if (!github.askAsApp) return quotaFor(github, wanted[0] ?? { repository: "", permission: "" }, "quota");
+  const byOwner = new Map(wanted.map((each) => [ownerAndName(each.repository).owner.toLowerCase(), each]));
+  const nameFor = (owner: string) => (byOwner.size === 1 ? "quota" : `quota of ${owner}`);
+  const all = await Promise.all([...byOwner].map(([owner, need]) => quotaFor(github, need, nameFor(owner))));
+  return all.flat();
+}
+
+/** Asking for it costs nothing of it: https://docs.github.com/en/rest/rate-limit/rate-limit */
+function quotaFor(
+  { ask }: Inspection,
+  need: { repository: string; permission: string },
+  check: string,
+): Promise<readonly Check[]> {
+  return found(check, async () => {
+    const attempted = { tried: "asking for what is left of the quota", ...need };
+    const answer = await ask(attempted, "GET /rate_limit", {}, [200, 404]);
+    if (answer.status === 404) return [ok(check, "this GitHub sets no limit")];
+    const { resources } = jsonOf(answer) as {
+      resources?: { core?: { limit?: number; remaining?: number; reset?: number } };
+    };
+    const { limit = 0, remaining = 0, reset = 0 } = resources?.core ?? {};
+    const left = `${remaining} of ${limit} requests are left until ${new Date(reset * 1000).toISOString()}`;
+    if (remaining > limit * LOW) return [ok(check, left)];
+    const remedy = "Nothing is lost: runs wait for the end of the limit. See what else uses this account.";
+    return [warning(check, left, remedy)];
+  });
+}
+
+/** Pauses of the service's own accounts that are in force: they keep it from asking GitHub anything. */
+export function checkPauses(pauses: readonly StoredPause[], now: number): Check[] {
+  return pauses
+    .filter(({ until }) => until > now)
+    .map(({ account, until, strikes }) => {
+      const why =
+        strikes === 0
+          ? "GitHub said that the quota is used up until then"
+          : `GitHub asked for silence because of a limit${strikes === 1 ? "" : `, ${strikes} times in a row`}`;
+      return warning(
+        "pause",
+        `the service sends nothing as ${account} until ${new Date(until).toISOString()}: ${why}`,
+        "Nothing is lost: runs wait, and go on by themselves then. See what else uses this account.",
+      );
+    });
+}

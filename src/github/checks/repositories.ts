@@ -1,0 +1,145 @@
+import { type Check, ok, problem, warning } from "../../model/check.ts";
+import { jsonOf } from "../answer.ts";
+import { whatCame } from "../failures.ts";
+import { ownerAndName } from "../files.ts";
+import { type Checked, found } from "./checked.ts";
+import { type Asker, scopesIn } from "./credential.ts";
+import { checkWorkflow } from "./workflow.ts";
+
+/** What GitHub tells of a repository. */
+type RepositoryFacts = {
+  /** owner/name, as it is now. */
+  readonly fullName: string;
+  readonly defaultBranch: string;
+  readonly archived: boolean;
+  readonly isPrivate: boolean;
+  /** Whether the user behind the token may write to it. */
+  readonly push: boolean;
+};
+
+/** Whether the values files' repository is there, may be read, and has the ref that they are read at. */
+export async function checkDeployment(checked: Checked): Promise<readonly Check[]> {
+  const { deploymentRepo: repository } = checked;
+  if (repository === undefined) return [];
+  const name = "deployment repository";
+  return found(name, async () => {
+    const facts = await lookUp(checked, repository, "Contents: read");
+    const { archived, fullName } = facts;
+    const remarks = [
+      ...renamed(name, "DEPLOYMENT_REPO", repository, fullName),
+      ...(archived
+        ? [warning(name, `${fullName} is archived: nothing in it changes any more`, "Check DEPLOYMENT_REPO.")]
+        : []),
+    ];
+    return [...orVisible(name, fullName, remarks), ...(await checkRef(checked, repository, facts))];
+  });
+}
+
+/**
+ * Whether the repository that receives the events is there, takes them, and does something with them. Nothing is sent
+ * to it.
+ */
+export async function checkTarget(checked: Checked, asker: Asker): Promise<readonly Check[]> {
+  const { targetRepo: repository } = checked;
+  if (repository === undefined) return [];
+  const name = "target repository";
+  return found(name, async () => {
+    const facts = await lookUp(checked, repository, "Contents: write");
+    const { archived, fullName } = facts;
+    const remarks = [
+      ...renamed(name, "TARGET_REPO", repository, fullName),
+      ...(archived
+        ? [problem(name, `${fullName} is archived and takes no events`, "Unarchive it, or set another TARGET_REPO.")]
+        : []),
+    ];
+    const workflow = await checkWorkflow(checked, repository, facts);
+    return [...orVisible(name, fullName, remarks), checkPermission(asker, facts), ...workflow];
+  });
+}
+
+/** Throws a `Failure` when the repository is not there, or hidden from the token. */
+async function lookUp({ github }: Checked, repository: string, permission: string): Promise<RepositoryFacts> {
+  const attempted = { tried: `looking up the repository ${repository}`, repository, permission };
+  const answer = await github.ask(attempted, "GET /repos/{owner}/{repo}", ownerAndName(repository), [200]);
+  const facts = jsonOf(answer) as {
+    full_name?: string;
+    default_branch?: string;
+    archived?: boolean;
+    private?: boolean;
+    permissions?: { push?: boolean };
+  };
+  return {
+    fullName: facts.full_name ?? repository,
+    defaultBranch: facts.default_branch ?? "main",
+    archived: facts.archived === true,
+    isPrivate: facts.private !== false,
+    push: facts.permissions?.push === true,
+  };
+}
+
+/** GitHub redirects from a former name until somebody else takes it. */
+function renamed(check: string, setting: string, before: string, fullName: string): Check[] {
+  if (fullName.toLowerCase() === before.toLowerCase()) return [];
+  return [warning(check, `${before} is called ${fullName} now; GitHub redirects`, `Set ${setting} to ${fullName}.`)];
+}
+
+function orVisible(check: string, fullName: string, remarks: readonly Check[]): readonly Check[] {
+  return remarks.length > 0 ? remarks : [ok(check, `${fullName} is visible`)];
+}
+
+/** Reads a commit, which needs the same permission as reading a file. */
+function checkRef(
+  { github, deploymentRef }: Checked,
+  repository: string,
+  { defaultBranch }: RepositoryFacts,
+): Promise<readonly Check[]> {
+  const check = "deployment ref";
+  const ref = deploymentRef ?? defaultBranch;
+  return found(check, async () => {
+    const answer = await github.ask(
+      { tried: `reading ${ref} of ${repository}`, repository, permission: "Contents: read" },
+      "GET /repos/{owner}/{repo}/commits/{ref}",
+      { ...ownerAndName(repository), ref, headers: { accept: "application/vnd.github.sha" } },
+      [200, 409, 422],
+    );
+    if (answer.status === 409) {
+      return [problem(check, `${repository} is empty: ${whatCame(answer)}`, "Check DEPLOYMENT_REPO.")];
+    }
+    if (answer.status === 422) {
+      const remedy = "Set DEPLOYMENT_REF to a branch, tag or commit, or unset it to read the default branch.";
+      return [problem(check, `${repository} has no ${ref}: ${whatCame(answer)}`, remedy)];
+    }
+    const which = deploymentRef === undefined ? `the default branch ${ref}` : `DEPLOYMENT_REF ${ref}`;
+    const commit = new TextDecoder().decode(answer.bytes).slice(0, 7);
+    return [ok(check, `${which} can be read, and is at ${commit}`)];
+  });
+}
+
+/**
+ * What the user may do stands in the answer about the repository, and what a classic token may do in the header
+ * `x-oauth-scopes`. What a fine-grained token may do GitHub tells nobody. An App's token was asked for with exactly
+ * this permission, so that having it is the proof.
+ */
+function checkPermission(asker: Asker, { fullName, isPrivate, push }: RepositoryFacts): Check {
+  const check = "dispatch permission";
+  const { name, kind } = asker;
+  const untold = (who: string) =>
+    warning(
+      check,
+      `${who}; whether the token has "Contents: write" GitHub tells only by taking an event`,
+      `See that the token's settings list ${fullName} with Contents: Read and write.`,
+    );
+  if (kind === "app") return ok(check, `${name} may dispatch to ${fullName} (Contents: write)`);
+  if (kind === "installation") return untold(`the token belongs to ${name}`);
+  if (!push) {
+    return problem(
+      check,
+      `${name} may not write to ${fullName} with this token, which dispatching needs`,
+      `Give ${name} write access to ${fullName}, and the token "Contents: write" on it (a classic token: scope repo).`,
+    );
+  }
+  if (asker.kind !== "classic") return untold(`${name} may write to ${fullName}`);
+  const enough = (isPrivate ? ["repo"] : ["repo", "public_repo"]).find((scope) => asker.scopes.includes(scope));
+  if (enough) return ok(check, `${name} may write to ${fullName}, and the token has the scope ${enough}`);
+  return problem(check, `the token has ${scopesIn(asker.scopes)}, but needs repo`, "Give the token the scope repo.");
+}
