@@ -8,7 +8,6 @@ import { load } from "js-yaml";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
 import { readConfig } from "../src/service/config/config.ts";
-import { actionsProblems } from "./support/actions.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, startService } from "./support/service.ts";
 
@@ -33,11 +32,6 @@ const SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 const TOKEN = "ghs_tokenOfTheJob";
 
 describe("the workflow of the target repository", () => {
-  it("is valid by GitHub's own parser", () => {
-    assert.deepEqual(actionsProblems(FILE, text), []);
-    assert.notDeepEqual(actionsProblems(FILE, text.replace("runs-on:", "run-on:")), []);
-  });
-
   it("listens to the event that the service sends, and reads what it carries", async (t) => {
     assert.deepEqual(workflow.on, { repository_dispatch: { types: [readConfig({}).eventType] } });
     const { github, url } = await startService(t);

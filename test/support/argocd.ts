@@ -1,5 +1,5 @@
 import type { TestContext } from "node:test";
-import { askPeer } from "./peers.ts";
+import { askPeer } from "../peers/peers.ts";
 
 type Rendered = {
   readonly body: string;

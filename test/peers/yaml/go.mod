@@ -1,6 +1,6 @@
 module gh-runner.test/peers/yaml
 
-go 1.24.0
+go 1.26.0
 
 require (
 	gopkg.in/yaml.v3 v3.0.1

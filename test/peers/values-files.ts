@@ -1,4 +1,4 @@
-import { type Chance, chanceOf } from "./random.ts";
+import { type Chance, chanceOf } from "../support/random.ts";
 
 /**
  * Values files as people write them, and as they spoil them. The shapes are those of charts that are published: comments of

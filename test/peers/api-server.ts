@@ -7,10 +7,10 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { temporaryFolder } from "./folder.ts";
-import { tool } from "./kubectl.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { tool } from "../support/kubectl.ts";
+import { eventually, fixedPort } from "../support/process.ts";
 import { peer } from "./peers.ts";
-import { eventually, fixedPort } from "./process.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TOKEN = "administrator-of-this-test";

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startApiServer } from "./support/api-server.ts";
-import { type KubernetesObject, objectsIn, tool } from "./support/kubectl.ts";
-import { withComponents } from "./support/overlay.ts";
+import { type KubernetesObject, objectsIn, tool } from "../support/kubectl.ts";
+import { withComponents } from "../support/overlay.ts";
+import { startApiServer } from "./api-server.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NAMESPACE = readFileSync(`${ROOT}deploy/kubernetes/base/namespace.yaml`, "utf8");
 const VALUES = {
   image: { repository: "registry.example.com/gh-runner", tag: "0.1.0" },

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type ApiServer, startApiServer } from "./support/api-server.ts";
-import { documentOf } from "./support/documents.ts";
-import { objectsIn } from "./support/kubectl.ts";
+import { documentOf } from "../support/documents.ts";
+import { objectsIn } from "../support/kubectl.ts";
+import { type ApiServer, startApiServer } from "./api-server.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const readme = documentOf("README.md");
 const kubernetes = documentOf("docs/kubernetes.md");
 

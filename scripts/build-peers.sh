@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Builds the programs of test/peers/, all or those that are named, and prints the path of each. A program is built once per
+# machine and kept outside the checkout. Each folder pins its versions in go.mod; the file `build`, where there is one, says how
+# it is built. Ends with 3 when WITHOUT_PEERS leaves out what is named.
+#
+#   scripts/build-peers.sh kubernetes helm3
+set -euo pipefail
+cd "$(dirname "$0")/../test/peers"
+
+# Go where https://go.dev/doc/install puts it comes before Debian's, which is older.
+export PATH="/usr/local/go/bin:$PATH" GOFLAGS="-mod=readonly -buildvcs=false ${GOFLAGS:-}"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/gh-runner-peers
+mkdir -p "$cache"
+# Those whose tests need nothing else come first, those that take minutes last.
+named=$#
+[ "$named" -gt 0 ] || set -- yaml argocd-template actionlint crds kube-score kubernetes notifications-engine helm3 helm4 argocd
+
+left_out=0
+for peer; do
+  if [[ " ${WITHOUT_PEERS:-} " == *" $peer "* ]]; then
+    echo "WITHOUT_PEERS leaves $peer out" >&2
+    [ "$named" -eq 0 ] || left_out=3
+    continue
+  fi
+  built=$cache/$peer-$(cat "$peer"/* | sha256sum | cut -c1-16)
+  if [ ! -e "$built" ]; then
+    command -v go >/dev/null || { echo "Go is missing: https://go.dev/dl" >&2; exit 1; }
+    since=$SECONDS
+    # Two may build the same at once. Each puts a whole one there.
+    unfinished=$(mktemp -d "$cache/.$peer.XXXXXX")
+    if [ -e "$peer/build" ]; then (cd "$peer" && sh -eu build "$unfinished/$peer") >&2
+    elif [ -e "$peer/main.go" ]; then go build -C "$peer" -o "$unfinished/$peer" . >&2
+    else go build -C "$peer" -o "$unfinished/$peer" tool >&2; fi
+    [ -e "$built" ] || mv "$unfinished/$peer" "$built"
+    rm -rf "$unfinished"
+    echo "test/peers/$peer: built in $((SECONDS - since)) s" >&2
+  fi
+  echo "$built"
+done
+exit $left_out

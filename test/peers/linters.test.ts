@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { documentOf } from "../support/documents.ts";
+import { withComponents } from "../support/overlay.ts";
+import { peer } from "./peers.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Ends the test with what a linter printed, unless it found nothing. */
+function clean(program: string, args: readonly string[], input = "") {
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd: ROOT, input, encoding: "utf8" });
+  assert.equal(status, 0, stdout + stderr);
+}
+
+describe("actionlint finds nothing in", () => {
+  const files = globSync("{.github/workflows,deploy/target,examples/*}/*.yml", { cwd: ROOT });
+  for (const file of files) {
+    it(file, (t) => {
+      const actionlint = peer(t, "actionlint");
+      if (actionlint) clean(actionlint, [file]);
+    });
+  }
+
+  const shown = globSync("{*.md,docs/**/*.md,examples/*/*.md}", { cwd: ROOT }).flatMap((file) =>
+    documentOf(file).blocks.filter(({ text }) => text.startsWith("# .github/workflows/")),
+  );
+  for (const { file, text } of shown) {
+    it(`${file}, as a document shows it`, (t) => {
+      const actionlint = peer(t, "actionlint");
+      if (actionlint) clean(actionlint, ["-"], text);
+    });
+  }
+
+  it("a file, and finds a mistake", (t) => {
+    const actionlint = peer(t, "actionlint");
+    if (!actionlint) return;
+    assert.throws(() => clean(actionlint, ["-"], "on: push\njobs: { a: { runs-on: x, stepz: [] } }\n"), /stepz/);
+    assert.deepEqual([files.length > 8, shown.length], [true, 3]);
+  });
+});
+
+/** What kube-score warns of and is as it should be. */
+const NOT_FOR_US = {
+  "container-image-pull-policy": "a release's tag never moves, so a node need not ask for it again",
+  "container-ephemeral-storage-request-and-limit":
+    "the root is read-only, and the one volume on the node has a sizeLimit",
+  "statefulset-has-servicename": "callers need the address of the service; nobody asks for that of its one pod",
+  "deployment-has-host-podantiaffinity": "topologySpreadConstraints spread the pods",
+};
+
+describe("kube-score warns of nothing that has no reason", () => {
+  for (const store of ["sqlite", "postgres"]) {
+    it(`in the overlay ${store} with every component`, (t) => {
+      const program = peer(t, "kube-score");
+      const objects = program && withComponents(t, store);
+      if (!objects) return;
+      const ignored = Object.keys(NOT_FOR_US).flatMap((check) => ["--ignore-test", check]);
+      const manifests = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+      clean(program, ["score", "--exit-one-on-warning", "--kubernetes-version=v1.34", ...ignored, "-"], manifests);
+    });
+  }
+});
