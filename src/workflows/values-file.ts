@@ -1,6 +1,6 @@
 import { PermanentFailure } from "../index.ts";
+import { YamlError } from "./yaml/cursor.ts";
 import { firstDocument, isNull, type Node, textOf, valueAt } from "./yaml/document.ts";
-import { YamlError } from "./yaml/tokens.ts";
 
 /**
  * The text of the scalar at a dotted path of a YAML file, exactly as it stands there: `0012345`, `1e10` and `true`

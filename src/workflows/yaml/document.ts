@@ -1,6 +1,6 @@
 import { getHeapStatistics } from "node:v8";
-import { type Event, eventsOf } from "./events.ts";
-import { YamlError } from "./tokens.ts";
+import { YamlError } from "./cursor.ts";
+import { type Event, Events } from "./events.ts";
 
 export type Node = Scalar | List | Mapping;
 export type Scalar = {
@@ -41,11 +41,11 @@ const MAX_NODES = Math.floor(getHeapStatistics().heap_size_limit / 1024);
  */
 export function firstDocument(text: string, path: readonly string[]): Node | undefined {
   const forbidden = FORBIDDEN.exec(text)?.index;
-  if (forbidden === undefined) return readDocument(eventsOf(text), path);
+  if (forbidden === undefined) return readDocument(new Events(text), path);
   // In a later document it is not reached. Otherwise the text ends there too early.
   const before = text.slice(0, forbidden);
   try {
-    const events = eventsOf(before);
+    const events = new Events(before);
     const root = readDocument(events, path);
     if (events.next().type !== "stream end") return root;
   } catch (error) {
@@ -54,7 +54,7 @@ export function firstDocument(text: string, path: readonly string[]): Node | und
   throw new YamlError("control characters are not allowed", before.split("\n").length);
 }
 
-function readDocument(events: ReturnType<typeof eventsOf>, path: readonly string[]): Node | undefined {
+function readDocument(events: Events, path: readonly string[]): Node | undefined {
   if (events.next().type === "stream end") return undefined;
 
   const anchors = new Map<string, Node>();

@@ -1,4 +1,5 @@
-import { type Token, Tokens, YamlError } from "./tokens.ts";
+import { YamlError } from "./cursor.ts";
+import { type Token, Tokens } from "./tokens.ts";
 
 /** What a document is made of, in the order of its text. */
 export type Event = {
@@ -12,243 +13,243 @@ export type Event = {
   readonly line: number;
 };
 
-type State = () => Event;
+type State = (events: Events) => Event;
+type TokenType = Token["type"];
+
+/** Whether a node is in brackets, and whether a list may begin there without more indentation. */
+type Place = "flow" | "block" | "block or list";
 
 /**
  * Tokens as events, by libyaml's grammar. The places to return to are in a list, not on the stack: a text that is nested
  * deeply ends with an error instead of a stack overflow.
  */
-export function eventsOf(text: string): { next(): Event } {
-  const tokens = new Tokens(text);
-  const states: State[] = [];
-  let state: State = documentStart;
-  let prefixes = new Map<string, string>();
+export class Events {
+  readonly #tokens: Tokens;
+  readonly #states: State[] = [];
+  state: State = documentStart;
+  /** What the handles of tags stand for. */
+  prefixes = new Map<string, string>();
 
-  const peek = () => tokens.peek();
-  function take(): Token {
-    const token = tokens.peek();
-    tokens.skip();
+  constructor(text: string) {
+    this.#tokens = new Tokens(text);
+  }
+
+  /** @throws YamlError */
+  next(): Event {
+    return this.state(this);
+  }
+
+  peek(): Token {
+    return this.#tokens.peek();
+  }
+
+  take(): Token {
+    const token = this.#tokens.peek();
+    this.#tokens.skip();
     return token;
   }
-  function event(
-    type: Event["type"],
-    { line }: Token,
-    anchor?: string,
-    tag?: string,
-    value = "",
-    isPlain = false,
-  ): Event {
-    return { type, value, isPlain, anchor, tag, line };
-  }
-  const nothing = (at: Token) => event("scalar", at, undefined, undefined, "", true);
-  const back = () => {
-    state = states.pop() as State;
-  };
-  /** A node, after which `then` follows. */
-  function nodeThen(then: State, kind: Parameters<typeof node>[0]): Event {
-    states.push(then);
-    return node(kind);
-  }
-  function emptyThen(then: State, at: Token): Event {
-    state = then;
-    return nothing(at);
-  }
-  function end(): Event {
-    back();
-    return event("end", take());
+
+  isAt(type: TokenType): boolean {
+    return this.peek().type === type;
   }
 
-  function documentStart(): Event {
-    while (peek().type === "...") take();
-    prefixes = new Map([
-      ["!", "!"],
-      ["!!", "tag:yaml.org,2002:"],
-    ]);
-    if (peek().type === "stream end") return event("stream end", peek());
-    let isMarked = false;
-    for (; peek().type === "%YAML" || peek().type === "%TAG"; isMarked = true) {
-      const { type, value, suffix } = take();
-      if (type === "%TAG") prefixes.set(value, suffix);
-    }
-    const first = peek();
-    if (first.type === "---") take();
-    else if (isMarked) throw new YamlError("did not find expected <document start>", first.line);
-    states.push(documentEnd);
-    state = first.type === "---" ? documentContent : () => node("block");
-    return event("document", first);
+  expect(type: TokenType, what: string): void {
+    if (!this.isAt(type)) throw new YamlError(`did not find expected ${what}`, this.peek().line);
   }
 
-  function documentContent(): Event {
-    const at = peek();
-    if (!["%YAML", "%TAG", "---", "...", "stream end"].includes(at.type)) return node("block");
-    back();
-    return nothing(at);
+  /** Returns to where this began when it ends. */
+  returnTo(then: State): void {
+    this.#states.push(then);
   }
 
-  function documentEnd(): Event {
-    state = documentStart;
-    return event("document end", peek());
+  back(): void {
+    this.state = this.#states.pop() as State;
   }
 
-  /** @param kind whether it is in brackets, and whether a list may begin there without more indentation. */
-  function node(kind: "flow" | "block" | "block or list"): Event {
-    const first = peek();
-    if (first.type === "alias") {
-      back();
-      return event("alias", first, undefined, undefined, take().value);
-    }
-    let anchor: string | undefined;
-    let tag: string | undefined;
-    for (let token = first; isProperty(token, anchor, tag); token = peek()) {
-      take();
-      if (token.type === "anchor") anchor = token.value;
-      else tag = tagOf(token);
-    }
-    const token = peek();
-    if (token.type === "scalar") {
-      take();
-      back();
-      return event("scalar", token, anchor, tag, token.value, token.isPlain);
-    }
-    const begin = (type: "mapping" | "sequence", then: State, skip = true) => {
-      if (skip) take();
-      state = then;
-      return event(type, token, anchor, tag);
-    };
-    switch (token.type) {
-      case "[":
-        return begin("sequence", firstEntry);
-      case "{":
-        return begin("mapping", firstKey);
-      case "-":
-        if (kind === "block or list") return begin("sequence", plainListEntry, false);
-        break;
-      case "block sequence":
-        if (kind !== "flow") return begin("sequence", blockEntry);
-        break;
-      case "block mapping":
-        if (kind !== "flow") return begin("mapping", blockKey);
-        break;
-    }
-    if (anchor === undefined && tag === undefined) {
-      throw new YamlError("did not find expected node content", token.line);
-    }
-    back();
-    return event("scalar", token, anchor, tag, "", true);
+  nodeThen(then: State, place: Place): Event {
+    this.returnTo(then);
+    return node(this, place);
   }
 
-  function tagOf({ value, suffix, line }: Token): string {
-    if (value === "") return suffix;
-    const prefix = prefixes.get(value);
-    if (prefix === undefined) throw new YamlError("found undefined tag handle", line);
-    return prefix + suffix;
+  nothingThen(then: State, at = this.peek()): Event {
+    this.state = then;
+    return event("scalar", at, { isPlain: true });
   }
 
-  function blockEntry(): Event {
-    const token = peek();
-    if (token.type === "block end") return end();
-    if (token.type !== "-") throw new YamlError("did not find expected '-' indicator", token.line);
-    take();
-    return isOneOf(peek(), "-", "block end") ? emptyThen(blockEntry, token) : nodeThen(blockEntry, "block");
+  /** After an indicator comes a node, or nothing where one of these tokens follows. */
+  indicatorThen(then: State, place: Place, ends: readonly TokenType[]): Event {
+    const indicator = this.take();
+    return ends.includes(this.peek().type) ? this.nothingThen(then, indicator) : this.nodeThen(then, place);
   }
 
-  /** Of a list that begins in the column of its key. */
-  function plainListEntry(): Event {
-    const token = peek();
-    if (token.type !== "-") {
-      back();
-      return event("end", token);
-    }
-    take();
-    return isOneOf(peek(), "-", "key", "value", "block end")
-      ? emptyThen(plainListEntry, token)
-      : nodeThen(plainListEntry, "block");
+  end(): Event {
+    this.back();
+    return event("end", this.take());
   }
+}
 
-  function blockKey(): Event {
-    const token = peek();
-    if (token.type === "block end") return end();
-    if (token.type !== "key") throw new YamlError("did not find expected key", token.line);
-    take();
-    return isOneOf(peek(), "key", "value", "block end")
-      ? emptyThen(blockValue, token)
-      : nodeThen(blockValue, "block or list");
+function event(type: Event["type"], { line }: Token, more: Partial<Event> = {}): Event {
+  const { value = "", isPlain = false, anchor, tag } = more;
+  return { type, value, isPlain, anchor, tag, line };
+}
+
+function documentStart(e: Events): Event {
+  while (e.isAt("...")) e.take();
+  e.prefixes = new Map([
+    ["!", "!"],
+    ["!!", "tag:yaml.org,2002:"],
+  ]);
+  if (e.isAt("stream end")) return event("stream end", e.peek());
+  let isMarked = false;
+  for (; e.isAt("%YAML") || e.isAt("%TAG"); isMarked = true) {
+    const { type, value, suffix } = e.take();
+    if (type === "%TAG") e.prefixes.set(value, suffix);
   }
+  const first = e.peek();
+  if (isMarked) e.expect("---", "<document start>");
+  if (first.type === "---") e.take();
+  e.returnTo(documentEnd);
+  e.state = first.type === "---" ? documentContent : (again) => node(again, "block");
+  return event("document", first);
+}
 
-  function blockValue(): Event {
-    const token = peek();
-    if (token.type !== "value") return emptyThen(blockKey, token);
-    take();
-    return isOneOf(peek(), "key", "value", "block end")
-      ? emptyThen(blockKey, token)
-      : nodeThen(blockKey, "block or list");
+const AFTER_DOCUMENT: readonly TokenType[] = ["%YAML", "%TAG", "---", "...", "stream end"];
+
+function documentContent(e: Events): Event {
+  if (!AFTER_DOCUMENT.includes(e.peek().type)) return node(e, "block");
+  const nothing = e.nothingThen(documentEnd);
+  e.back();
+  return nothing;
+}
+
+function documentEnd(e: Events): Event {
+  e.state = documentStart;
+  return event("document end", e.peek());
+}
+
+function node(e: Events, place: Place): Event {
+  const first = e.peek();
+  if (first.type === "alias") {
+    e.back();
+    return event("alias", first, { value: e.take().value });
   }
-
-  function flowEntry(isFirst: boolean): Event {
-    if (peek().type === "]") return end();
-    if (!isFirst) {
-      if (peek().type !== ",") throw new YamlError("did not find expected ',' or ']'", peek().line);
-      take();
-    }
-    const token = peek();
-    if (token.type === "]") return end();
-    if (token.type !== "key") return nodeThen(nextEntry, "flow");
-    // A pair without braces: `[a: b]` is `[{a: b}]`.
-    take();
-    state = pairKey;
-    return event("mapping", token);
+  let anchor: string | undefined;
+  let tag: string | undefined;
+  for (;;) {
+    if (e.isAt("anchor") && anchor === undefined) anchor = e.take().value;
+    else if (e.isAt("tag") && tag === undefined) tag = tagOf(e, e.take());
+    else break;
   }
-  const firstEntry = () => flowEntry(true);
-  const nextEntry = () => flowEntry(false);
+  const token = e.peek();
+  const collection = collectionAt(token.type, place);
+  if (collection) {
+    const [type, then] = collection;
+    // A list without more indentation begins with its first entry.
+    if (token.type !== "-") e.take();
+    e.state = then;
+    return event(type, token, { anchor, tag });
+  }
+  e.back();
+  if (token.type === "scalar") {
+    e.take();
+    return event("scalar", token, { anchor, tag, value: token.value, isPlain: token.isPlain });
+  }
+  if (anchor === undefined && tag === undefined) e.expect("scalar", "node content");
+  return event("scalar", token, { anchor, tag, isPlain: true });
+}
 
+function collectionAt(type: TokenType, place: Place): readonly ["mapping" | "sequence", State] | undefined {
+  if (type === "[") return ["sequence", firstEntry];
+  if (type === "{") return ["mapping", firstKey];
+  if (type === "-" && place === "block or list") return ["sequence", plainListEntry];
+  if (type === "block sequence" && place !== "flow") return ["sequence", blockEntry];
+  if (type === "block mapping" && place !== "flow") return ["mapping", blockKey];
+  return undefined;
+}
+
+function tagOf({ prefixes }: Events, { value, suffix, line }: Token): string {
+  const prefix = value === "" ? "" : prefixes.get(value);
+  if (prefix === undefined) throw new YamlError("found undefined tag handle", line);
+  return prefix + suffix;
+}
+
+const AFTER_ENTRY: readonly TokenType[] = ["-", "block end"];
+const AFTER_LIST_ENTRY: readonly TokenType[] = ["-", "key", "value", "block end"];
+const AFTER_BLOCK: readonly TokenType[] = ["key", "value", "block end"];
+const AFTER_PAIR: readonly TokenType[] = [",", "]"];
+const AFTER_FLOW_KEY: readonly TokenType[] = ["value", ",", "}"];
+const AFTER_FLOW_VALUE: readonly TokenType[] = [",", "}"];
+
+function blockEntry(e: Events): Event {
+  if (e.isAt("block end")) return e.end();
+  e.expect("-", "'-' indicator");
+  return e.indicatorThen(blockEntry, "block", AFTER_ENTRY);
+}
+
+/** Of a list that begins in the column of its key. */
+function plainListEntry(e: Events): Event {
+  if (e.isAt("-")) return e.indicatorThen(plainListEntry, "block", AFTER_LIST_ENTRY);
+  e.back();
+  return event("end", e.peek());
+}
+
+function blockKey(e: Events): Event {
+  if (e.isAt("block end")) return e.end();
+  e.expect("key", "key");
+  return e.indicatorThen(blockValue, "block or list", AFTER_BLOCK);
+}
+
+function blockValue(e: Events): Event {
+  if (!e.isAt("value")) return e.nothingThen(blockKey);
+  return e.indicatorThen(blockKey, "block or list", AFTER_BLOCK);
+}
+
+/** @returns whether the brackets close, before or after a comma. */
+function isClosed(e: Events, close: "]" | "}", isFirst: boolean): boolean {
+  if (isFirst || e.isAt(close)) return e.isAt(close);
+  e.expect(",", `',' or '${close}'`);
+  e.take();
+  return e.isAt(close);
+}
+
+const firstEntry: State = (e) => flowEntry(e, true);
+const nextEntry: State = (e) => flowEntry(e, false);
+
+function flowEntry(e: Events, isFirst: boolean): Event {
+  if (isClosed(e, "]", isFirst)) return e.end();
+  if (!e.isAt("key")) return e.nodeThen(nextEntry, "flow");
+  // A pair without braces: `[a: b]` is `[{a: b}]`.
+  e.state = pairKey;
+  return event("mapping", e.take());
+}
+
+function pairKey(e: Events): Event {
+  if (!e.isAt("value") && !AFTER_PAIR.includes(e.peek().type)) return e.nodeThen(pairValue, "flow");
+  const nothing = e.nothingThen(pairValue);
   // libyaml drops the token after a `?` without a key, and so must this reader.
-  function pairKey(): Event {
-    return isOneOf(peek(), "value", ",", "]") ? emptyThen(pairValue, take()) : nodeThen(pairValue, "flow");
-  }
-  function pairValue(): Event {
-    if (peek().type !== "value") return emptyThen(pairEnd, peek());
-    take();
-    return isOneOf(peek(), ",", "]") ? emptyThen(pairEnd, peek()) : nodeThen(pairEnd, "flow");
-  }
-  function pairEnd(): Event {
-    state = nextEntry;
-    return event("end", peek());
-  }
-
-  function flowKey(isFirst: boolean): Event {
-    if (peek().type === "}") return end();
-    if (!isFirst) {
-      if (peek().type !== ",") throw new YamlError("did not find expected ',' or '}'", peek().line);
-      take();
-    }
-    const token = peek();
-    if (token.type === "}") return end();
-    if (token.type !== "key") return nodeThen(noValue, "flow");
-    take();
-    return isOneOf(peek(), "value", ",", "}") ? emptyThen(flowValue, peek()) : nodeThen(flowValue, "flow");
-  }
-  const firstKey = () => flowKey(true);
-  const nextKey = () => flowKey(false);
-
-  /** `{a, b}` is `{a: , b: }`. */
-  function noValue(): Event {
-    return emptyThen(nextKey, peek());
-  }
-  function flowValue(): Event {
-    if (peek().type !== "value") return emptyThen(nextKey, peek());
-    take();
-    return isOneOf(peek(), ",", "}") ? emptyThen(nextKey, peek()) : nodeThen(nextKey, "flow");
-  }
-
-  return { next: () => state() };
+  e.take();
+  return nothing;
 }
 
-function isProperty({ type }: Token, anchor: string | undefined, tag: string | undefined): boolean {
-  return (type === "anchor" && anchor === undefined) || (type === "tag" && tag === undefined);
+function pairValue(e: Events): Event {
+  return e.isAt("value") ? e.indicatorThen(pairEnd, "flow", AFTER_PAIR) : e.nothingThen(pairEnd);
 }
 
-type TokenType = Token["type"];
+function pairEnd(e: Events): Event {
+  e.state = nextEntry;
+  return event("end", e.peek());
+}
 
-function isOneOf({ type }: Token, a: TokenType, b: TokenType, c?: TokenType, d?: TokenType): boolean {
-  return type === a || type === b || type === c || type === d;
+const firstKey: State = (e) => flowKey(e, true);
+const nextKey: State = (e) => flowKey(e, false);
+
+function flowKey(e: Events, isFirst: boolean): Event {
+  if (isClosed(e, "}", isFirst)) return e.end();
+  // `{a, b}` is `{a: , b: }`.
+  if (!e.isAt("key")) return e.nodeThen((again) => again.nothingThen(nextKey), "flow");
+  return e.indicatorThen(flowValue, "flow", AFTER_FLOW_KEY);
+}
+
+function flowValue(e: Events): Event {
+  return e.isAt("value") ? e.indicatorThen(nextKey, "flow", AFTER_FLOW_VALUE) : e.nothingThen(nextKey);
 }
