@@ -1,4 +1,4 @@
-import { HIDDEN, MIN_TOKEN_CHARACTERS, spellings } from "./spellings.ts";
+import { HIDDEN, isToken, MIN_TOKEN_CHARACTERS, openSpellings } from "./spellings.ts";
 
 /** The secrets that this process knows, and the means to keep them out of whatever it says and writes down. */
 export type Secrets = {
@@ -67,48 +67,34 @@ export function scrubbed(error: unknown, scrub = withoutShapes): unknown {
 }
 
 export function knownSecrets(permanent: readonly string[]): Secrets {
-  const hidden = spellings();
-  const guarded = spellings();
-
-  const guard = (token: string): (() => void) => {
-    const show = hidden.add(token);
-    const open = isToken(token) ? guarded.add(token) : () => {};
-    return () => {
-      show();
-      open();
-    };
-  };
+  const known = openSpellings();
+  const guard = (token: string) => known.add(token, isToken(token));
   for (const secret of permanent) guard(secret);
 
-  const scrub = (text: string): string => withoutShapes(hidden.without(text));
+  const scrub = (text: string): string => withoutShapes(known.without(text));
 
   const brief = (text: string, most: number): string => {
     for (let read = 2 * most + MARGIN; ; read *= 4) {
       const clean = scrub(text.slice(0, read));
       if (read >= text.length && clean.length <= most) return clean;
       // What was read may end in the middle of a secret.
-      if (read >= text.length || clean.length - Math.max(MARGIN, hidden.longest()) >= most) {
+      if (read >= text.length || clean.length - Math.max(MARGIN, known.longest()) >= most) {
         return `${clean.slice(0, most).toWellFormed()}…`;
       }
     }
   };
 
-  /** What takes the tokens out of a text, and the way to the first of them; undefined where there is none. */
-  const tokensIn = (value: unknown, others: readonly string[]) => {
+  const tokensIn = (value: unknown, others: readonly string[]): Changed | undefined => {
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) return undefined;
-    const own = others.filter(isToken);
-    const more = own.length > 0 ? spellings() : undefined;
-    for (const token of own) more?.add(token);
+    const shows = others.filter(isToken).map(guard);
     // One look at all of it: nearly every value ends here.
-    if (!SHAPES_BEGIN.test(text) && !guarded.isIn(text) && !more?.isIn(text)) return undefined;
-    const json: unknown = JSON.parse(text);
-    const clean = (each: string) => {
-      const known = guarded.without(each);
-      return (more?.without(known) ?? known).replace(TOKEN_SHAPES, HIDDEN);
-    };
-    const path = pathTo(json, clean);
-    return path && { json, clean, path };
+    const found =
+      SHAPES_BEGIN.test(text) || known.hasGuarded(text)
+        ? changed(JSON.parse(text), (each) => known.without(each, true).replace(TOKEN_SHAPES, HIDDEN))
+        : undefined;
+    for (const show of shows) show();
+    return found;
   };
 
   const scrubAll = (value: unknown, depth = 0): unknown => {
@@ -129,15 +115,13 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
   };
 
   return {
-    hide: hidden.add,
+    hide: (secret) => known.add(secret, false),
     guard,
     scrub,
     brief,
     scrubAll: (value) => scrubAll(value),
-    withoutTokens<Value>(value: Value, others: readonly string[] = []) {
-      const found = tokensIn(value, others);
-      return found ? (inEach(found.json, found.clean) as Value) : value;
-    },
+    withoutTokens: <Value>(value: Value, others: readonly string[] = []) =>
+      (tokensIn(value, others) ?? { value }).value as Value,
     tokenIn: (value, others = []) => tokensIn(value, others)?.path.join("."),
   };
 }
@@ -145,45 +129,41 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
 /** More than what a secret that only looks like one may have of it before it does. */
 const MARGIN = 1024;
 
-function isToken(secret: string): boolean {
-  return secret.length >= MIN_TOKEN_CHARACTERS;
-}
+type Changed = { readonly value: unknown; readonly path: readonly string[] };
 
 type Holder = Record<string, unknown>;
 
-/** A JSON value with each string and each name changed. Not by recursion: what others send may be nested without end. */
-function inEach(value: unknown, change: (text: string) => string): unknown {
-  const root: Holder = { value };
-  const left: [Holder, string][] = [[root, "value"]];
-  for (let next = left.pop(); next; next = left.pop()) {
-    const [holder, name] = next;
-    const item = holder[name];
-    if (typeof item === "string") holder[name] = change(item);
-    if (typeof item !== "object" || item === null) continue;
-    const copy: unknown = Array.isArray(item)
-      ? [...item]
-      : Object.fromEntries(Object.entries(item).map(([each, inner]) => [change(each), inner]));
-    holder[name] = copy;
-    for (const each of Object.keys(copy as Holder)) left.push([copy as Holder, each]);
-  }
-  return root.value;
-}
+type Place = { readonly holder: Holder; readonly name: string; readonly above: Place | undefined };
 
-type Place = { readonly value: unknown; readonly name: string; readonly above: Place | undefined };
-
-/** The way to a string or name that changes; the name is changed. */
-function pathTo(value: unknown, change: (text: string) => string): readonly string[] | undefined {
-  const left: Place[] = [{ value, name: "", above: undefined }];
+/**
+ * Changes each string and each name of a JSON value, in it; also the way to the first that did change. Undefined where
+ * none did. Not by recursion: what others send may be nested without end.
+ */
+function changed(json: unknown, change: (text: string) => string): Changed | undefined {
+  const root: Place = { holder: { value: json }, name: "value", above: undefined };
+  const left = [root];
+  let first: Place | undefined;
   for (let place = left.pop(); place; place = left.pop()) {
-    const { value: item, name, above } = place;
-    if (change(name) !== name || (typeof item === "string" && change(item) !== item)) {
-      const path = [change(name)];
-      for (let each = above; each; each = each.above) path.unshift(each.name);
-      return path.slice(1);
+    const { holder, name } = place;
+    const item = holder[name];
+    if (typeof item === "string") {
+      holder[name] = change(item);
+      if (holder[name] !== item) first ??= place;
     }
     if (typeof item !== "object" || item === null) continue;
-    for (const [each, inner] of Object.entries(item).toReversed())
-      left.push({ value: inner, name: each, above: place });
+    const renamed = Array.isArray(item) ? undefined : Object.keys(item).find((each) => change(each) !== each);
+    if (renamed !== undefined) {
+      first ??= { holder, name: change(renamed), above: place };
+      holder[name] = Object.fromEntries(Object.entries(item).map(([each, inner]) => [change(each), inner]));
+    }
+    const inside = holder[name] as Holder;
+    for (const each of Object.keys(inside).toReversed()) left.push({ holder: inside, name: each, above: place });
   }
-  return undefined;
+  return first && { value: root.holder.value, path: wayTo(first) };
+}
+
+function wayTo(place: Place): readonly string[] {
+  const path: string[] = [];
+  for (let each = place; each.above; each = each.above) path.push(each.name);
+  return path.reverse();
 }

@@ -1,11 +1,11 @@
 /** Secrets in all the ways in which they are written, found in a text in one pass however many there are. */
 export type Spellings = {
   /** Counts this secret in, until the returned function is called. Neither costs more when there are many others. */
-  add(secret: string): () => void;
-  /** The text with every secret replaced. */
-  without(text: string): string;
-  /** Whether one of them is in the text. */
-  isIn(text: string): boolean;
+  add(secret: string, isGuarded: boolean): () => void;
+  /** The text with every secret replaced, or every one that is guarded. */
+  without(text: string, onlyGuarded?: boolean): string;
+  /** Whether a guarded one is in the text. */
+  hasGuarded(text: string): boolean;
   /** The length of the longest spelling. */
   longest(): number;
 };
@@ -22,10 +22,16 @@ const MIN_SECRET_CHARACTERS = 6;
  */
 export const MIN_TOKEN_CHARACTERS = 12;
 
-type Held = { holders: number; readonly ways: readonly Way[] };
+/** @returns whether a secret is long enough to be a token, which is guarded. */
+export function isToken(secret: string): boolean {
+  return secret.length >= MIN_TOKEN_CHARACTERS;
+}
 
-/** One spelling, at least four units long. `folded`: in lower case, and found in any. */
-type Way = { readonly text: string; readonly isFolded: boolean };
+/** A secret, how often it was added, and how often of these as one that is guarded. */
+type Known = { times: number; guards: number; readonly ways: readonly Way[] };
+
+/** One spelling, at least four units long. `isFolded`: in lower case, and found in any. */
+type Way = { readonly text: string; readonly isFolded: boolean; readonly of: Known };
 
 /** By the hash of the first four units: most texts hold none of the beginnings, which is all that is looked at then. */
 const SLOTS = 1 << 14;
@@ -34,31 +40,29 @@ const SLOTS = 1 << 14;
  * One pass takes 2.7 ns per character, however many secrets there are (`npm run bench:secrets`). A search for each spelling
  * in turn is faster for few secrets in long texts, and 13 times slower for a log record while 200 tokens are in use.
  */
-export function spellings(): Spellings {
-  const held = new Map<string, Held>();
+export function openSpellings(): Spellings {
+  const secrets = new Map<string, Known>();
   const starts = new Uint32Array(SLOTS);
-  const byStart = new Map<number, Way[]>();
+  const byStart = new Map<number, Set<Way>>();
 
   function put(way: Way): void {
     const start = startOf(way.text);
     starts[slotOf(start)]! += 1;
-    const others = byStart.get(start);
-    if (others) others.push(way);
-    else byStart.set(start, [way]);
+    byStart.set(start, (byStart.get(start) ?? new Set()).add(way));
   }
 
   function take(way: Way): void {
     const start = startOf(way.text);
     starts[slotOf(start)]! -= 1;
-    const left = byStart.get(start)?.filter((each) => each !== way) ?? [];
-    if (left.length > 0) byStart.set(start, left);
-    else byStart.delete(start);
+    const ways = byStart.get(start);
+    ways?.delete(way);
+    if (ways?.size === 0) byStart.delete(start);
   }
 
   /** Where the secrets stand, in order, as their beginnings and ends; those that overlap are one. */
-  function placesIn(text: string, most: number): readonly number[] {
+  function placesIn(text: string, onlyGuarded: boolean): readonly number[] {
     const places: number[] = [];
-    if (held.size === 0) return places;
+    if (secrets.size === 0) return places;
     let to = 0;
     let start = 0;
     for (let end = 0; end < text.length; end++) {
@@ -66,11 +70,9 @@ export function spellings(): Spellings {
       if (end < 3 || starts[slotOf(start)] === 0) continue;
       const at = end - 3;
       for (const way of byStart.get(start) ?? []) {
+        if (onlyGuarded && way.of.guards === 0) continue;
         if (at + way.text.length <= to || !standsAt(text, at, way)) continue;
-        if (at >= to) {
-          if (places.length === 2 * most) return places;
-          places.push(at, 0);
-        }
+        if (at >= to) places.push(at, 0);
         to = at + way.text.length;
         places[places.length - 1] = to;
       }
@@ -79,26 +81,27 @@ export function spellings(): Spellings {
   }
 
   return {
-    add(secret) {
-      const found = held.get(secret);
-      const one = found ?? { holders: 0, ways: waysOf(secret) };
-      if (!found) {
-        held.set(secret, one);
-        for (const way of one.ways) put(way);
+    add(secret, isGuarded) {
+      const known = secrets.get(secret) ?? newSecret(secret);
+      if (known.times === 0) {
+        secrets.set(secret, known);
+        for (const way of known.ways) put(way);
       }
-      one.holders += 1;
-      let isHeld = true;
+      known.times += 1;
+      known.guards += isGuarded ? 1 : 0;
+      let isIn = true;
       return () => {
-        if (!isHeld) return;
-        isHeld = false;
-        one.holders -= 1;
-        if (one.holders > 0) return;
-        held.delete(secret);
-        for (const way of one.ways) take(way);
+        if (!isIn) return;
+        isIn = false;
+        known.guards -= isGuarded ? 1 : 0;
+        known.times -= 1;
+        if (known.times > 0) return;
+        secrets.delete(secret);
+        for (const way of known.ways) take(way);
       };
     },
-    without(text) {
-      const places = placesIn(text, Number.POSITIVE_INFINITY);
+    without(text, onlyGuarded = false) {
+      const places = placesIn(text, onlyGuarded);
       if (places.length === 0) return text;
       let clean = "";
       let done = 0;
@@ -108,21 +111,28 @@ export function spellings(): Spellings {
       }
       return clean + text.slice(done);
     },
-    isIn: (text) => placesIn(text, 1).length > 0,
-    longest: () => Math.max(0, ...[...held.values()].flatMap(({ ways }) => ways.map(({ text }) => text.length))),
+    hasGuarded: (text) => placesIn(text, true).length > 0,
+    longest: () => Math.max(0, ...[...secrets.values()].flatMap(({ ways }) => ways.map(({ text }) => text.length))),
   };
 }
 
-function waysOf(secret: string): readonly Way[] {
+function newSecret(secret: string): Known {
+  const ways: Way[] = [];
+  const known: Known = { times: 0, guards: 0, ways };
+  const isFolded = isToken(secret) && secret.length <= MAX_ENCODED_CHARACTERS;
+  for (const text of spellingsOf(secret)) ways.push({ text, isFolded, of: known });
+  return known;
+}
+
+function spellingsOf(secret: string): readonly string[] {
   const { length } = secret;
   if (length < MIN_SECRET_CHARACTERS) return [];
-  if (length > MAX_ENCODED_CHARACTERS) return [{ text: secret, isFolded: false }];
+  if (length > MAX_ENCODED_CHARACTERS) return [secret];
   const plain = secret.toWellFormed();
   const written = AS_IT_IS.test(secret) ? [secret] : inJson([secret, inHtml(plain), ...percentEncoded(plain)]);
-  if (length < MIN_TOKEN_CHARACTERS) return written.map((text) => ({ text, isFolded: false }));
+  if (!isToken(secret)) return written;
   const hex = Buffer.from(plain).toString("hex");
-  const all = [...written, ...base64Of(plain), hex, hex.replace(/../g, "%$&")];
-  return [...new Set(all.map(lowerCase))].map((text) => ({ text, isFolded: true }));
+  return [...new Set([...written, ...base64Of(plain), hex, hex.replace(/../g, "%$&")].map(lowerCase))];
 }
 
 /** In a URL, in HTML and in JSON. */
@@ -195,12 +205,7 @@ function slotOf(start: number): number {
 
 function standsAt(text: string, at: number, { text: way, isFolded }: Way): boolean {
   if (!isFolded) return text.startsWith(way, at);
-  if (at + way.length > text.length) return false;
-  for (let unit = 4; unit < way.length; unit++) {
-    if (folded(text.charCodeAt(at + unit)) !== way.charCodeAt(unit)) return false;
-  }
-  // Units beyond a byte share their beginnings.
-  for (let unit = 0; unit < 4; unit++) {
+  for (let unit = 0; unit < way.length; unit++) {
     if (folded(text.charCodeAt(at + unit)) !== way.charCodeAt(unit)) return false;
   }
   return true;
