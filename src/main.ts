@@ -84,7 +84,7 @@ program
   .description("write all runs and what waits, from DATABASE_URL or DATA_DIR, as JSON Lines; changes nothing")
   .option("--output <file>", "to this file instead of the standard output")
   .action(async (options) => {
-    const { exportRuns } = await import("./cli/export.ts");
+    const { exportRuns } = await import("./cli/move.ts");
     await exportRuns(options);
   });
 
@@ -92,7 +92,7 @@ program
   .command("import [file]")
   .description("fill an empty store, DATABASE_URL or DATA_DIR, with an export; from the standard input without a file")
   .action(async (file) => {
-    const { importRuns } = await import("./cli/import.ts");
+    const { importRuns } = await import("./cli/move.ts");
     await importRuns(file);
   });
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
-import { moveProgress } from "../src/cli/move-progress.ts";
+import { watched } from "../src/cli/move.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { openStore, type StoreSettings } from "../src/service/open-store.ts";
@@ -188,6 +188,17 @@ for (const [from, to] of [
     });
   });
 }
+
+describe("an export of version 0.1", () => {
+  for (const kind of ["SQLite", "PostgreSQL"] as const) {
+    it(`is imported into ${kind}, and is exported as it was`, async (t) => {
+      const [old, target] = [join(import.meta.dirname, "fixtures/export-0.1.jsonl"), placeOf(t, kind)];
+      const { code, stdout, stderr } = await command(["import", old], target);
+      assert.deepEqual([code, stdout], [0, "11 runs imported.\n"], stderr);
+      assert.equal(await exported(target), readFileSync(old, "utf8"));
+    });
+  }
+});
 
 describe("an import into SQLite", () => {
   it("for which the disk has no room leaves nothing behind, and says so", async (t) => {
@@ -435,20 +446,24 @@ describe("an export", () => {
 });
 
 describe("what an import says on a terminal", () => {
-  it("comes when it takes longer than a moment, twice a second at most", () => {
+  it("comes when it takes longer than a moment, twice a second at most", async () => {
     const [clock, said] = [movedClock(), [] as string[]];
     const shown = { show: (text: string) => void said.push(text), clear() {} };
-    const { add } = moveProgress("importing", { total: 667_000_000, shown, now: clock.now });
-    add(60_000_000);
-    clock.move(1900);
-    add(60_000_000);
-    assert.deepEqual(said, []);
-    clock.move(2100);
-    add(10_000_000);
-    clock.move(400);
-    add(10_000_000);
-    clock.move(100);
-    add(10_000_000);
+    async function* chunks() {
+      for (const [bytes, moved] of [
+        [60_000_000, 0],
+        [60_000_000, 1900],
+        [10_000_000, 2100],
+        [10_000_000, 400],
+        [10_000_000, 100],
+      ] as const) {
+        clock.move(moved);
+        yield { length: bytes };
+        if (clock.now() - started < 2000) assert.deepEqual(said, []);
+      }
+    }
+    const started = clock.now();
+    for await (const _ of watched(chunks(), "importing", { total: 667_000_000, shown, now: clock.now }));
     assert.deepEqual(said, [
       "importing, 130 of 667 MB, 4 s; Ctrl-C ends it",
       "importing, 150 of 667 MB, 5 s; Ctrl-C ends it",

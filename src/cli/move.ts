@@ -1,0 +1,112 @@
+import { createWriteStream, existsSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { addAbortSignal, type Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { systemClock } from "../model/clock.ts";
+import { exportStore, importStore } from "../service/move-store.ts";
+import { progress } from "./progress.ts";
+import { stopSignal } from "./stop-signal.ts";
+import { withStore } from "./with-store.ts";
+
+/** Writes all that the store holds to a file that is not there yet, or to the standard output. */
+export async function exportRuns({ output }: { readonly output?: string }): Promise<void> {
+  const { records, running } = await withStore((settings) =>
+    exportStore(settings, output === undefined ? toStandardOutput() : toFile(output)),
+  );
+  process.stderr.write(`${records} records exported${output === undefined ? "" : ` to ${output}`}.\n`);
+  if (running) {
+    process.stderr.write(
+      "A service uses this store and continues: what it accepts from now on is not in the export. To move, stop it first.\n",
+    );
+  }
+}
+
+type Write = Parameters<typeof exportStore>[1];
+
+function toStandardOutput(): Write {
+  const signal = stopSignal("export", "What was written lacks its last line, and import refuses it.");
+  // The write that meets an error fails. One that comes after the last write is nobody's.
+  process.stdout.on("error", () => {});
+  return (lines) =>
+    pipeline(lines, process.stdout, { signal, end: false }).catch((cause) => {
+      signal.throwIfAborted();
+      throw cannotExport("the standard output", "See why its reader has ended.", cause);
+    });
+}
+
+/** Under another name until it is whole, and for its owner's eyes alone. */
+function toFile(file: string): Write {
+  if (existsSync(file)) throw new Error(`Cannot export to ${file}: it is there already. Name another file.`);
+  const signal = stopSignal("export", `There is no ${file}.`);
+  const unfinished = `${file}.${process.pid}`;
+  return async (lines) => {
+    const stream = createWriteStream(unfinished, { mode: 0o600, flush: true });
+    try {
+      await pipeline(watched(lines, "exporting"), stream, { signal });
+      renameSync(unfinished, file);
+    } catch (cause) {
+      rmSync(unfinished, { force: true });
+      signal.throwIfAborted();
+      throw cannotExport(file, "Name a file in a folder that can be written.", cause);
+    }
+  };
+}
+
+function cannotExport(where: string, remedy: string, cause: unknown): Error {
+  return new Error(`Cannot export to ${where}: ${(cause as Error).message}. ${remedy}`, { cause });
+}
+
+/** Fills an empty store with an export, from a file or from the standard input. */
+export async function importRuns(file?: string): Promise<void> {
+  const signal = stopSignal("import", "Nothing was imported.");
+  const runs = await withStore((settings) =>
+    importStore(settings, readExport(file, signal), { now: systemClock.now, signal }),
+  );
+  process.stdout.write(`${runs} runs imported.\n`);
+}
+
+async function* readExport(file: string | undefined, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    const { source, total } = await opened(file);
+    yield* watched(addAbortSignal(signal, source), "importing", { total });
+  } catch (cause) {
+    signal.throwIfAborted();
+    const { message } = cause as Error;
+    throw new Error(`Cannot import ${file ?? "the standard input"}: ${message}. Nothing was imported.`, { cause });
+  }
+}
+
+async function opened(file: string | undefined): Promise<{ source: Readable; total?: number }> {
+  if (file === undefined) return { source: process.stdin };
+  const handle = await open(file);
+  return { source: handle.createReadStream(), total: (await handle.stat()).size };
+}
+
+/** From then on somebody who watches may wonder. */
+const QUIET_MS = 2000;
+const EVERY_MS = 500;
+
+/** Says on a terminal how far an export or an import is, when it takes longer than a moment. */
+export async function* watched<T extends { readonly length: number }>(
+  chunks: AsyncIterable<T>,
+  doing: string,
+  { total = 0, shown = progress(), now = systemClock.now } = {},
+): AsyncGenerator<T> {
+  const started = now();
+  let next = started + QUIET_MS;
+  let sum = 0;
+  try {
+    for await (const chunk of chunks) {
+      sum += chunk.length;
+      yield chunk;
+      if (now() < next) continue;
+      next = now() + EVERY_MS;
+      const of = total === 0 ? "" : ` of ${megabytes(total)}`;
+      shown.show(`${doing}, ${megabytes(sum)}${of} MB, ${Math.round((now() - started) / 1000)} s; Ctrl-C ends it`);
+    }
+  } finally {
+    shown.clear();
+  }
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);

@@ -1,0 +1,160 @@
+import * as z from "zod";
+import { type Json, RUN_STATUSES } from "../../model/run.ts";
+
+/**
+ * What an export is, the same for each database: a line of JSON per run with its attempts and steps, oldest first, then
+ * one per row of what is kept beside the runs. Leases are left out: what was running counts as interrupted where it is
+ * imported.
+ */
+const [text, count] = [z.string(), z.int().min(0)];
+/** Epoch milliseconds. */
+const time = z.int();
+/** Anything that was parsed is JSON: it only has to be there. */
+const json = z.custom<Json>((value) => value !== undefined);
+
+export const attempt = z.strictObject({
+  ...{ number: count, startedAt: time, endedAt: time, outcome: text, reason: text.optional() },
+  ...{ kind: text.optional(), githubRequestId: text.optional(), stack: text.optional() },
+});
+
+export const step = z.strictObject({
+  ...{ name: text, attempt: count, startedAt: time, endedAt: time },
+  ...{ result: json.optional(), error: text.optional() },
+});
+
+export const run = z.strictObject({
+  ...{ id: z.guid(), workflow: text, group: text.optional(), input: json, ownToken: z.boolean() },
+  ...{ status: z.enum(RUN_STATUSES), acceptedAt: time, retriesFrom: time, dueAt: time.optional() },
+  ...{ startedAt: time.optional(), endedAt: time.optional(), begun: count, failures: count, stepsFrom: count },
+  ...{ outputs: json.optional(), reason: text.optional(), http: z.int().optional(), kind: text.optional() },
+  ...{ dedupeKey: text.optional(), supersededBy: z.guid().optional(), eventSource: text.optional() },
+  ...{ eventId: text.optional(), trace: text.optional() },
+});
+
+const movedRun = run
+  .extend({ attempts: z.array(attempt), steps: z.array(step) })
+  .refine((each) => each.status !== "queued" || each.dueAt !== undefined, "a queued run needs dueAt")
+  .refine((each) => each.status !== "running" || each.startedAt !== undefined, "a running run needs startedAt");
+
+export type MovedRun = z.infer<typeof movedRun>;
+
+/** What is kept beside the runs: the table of each record, and its values. */
+export const BESIDE: Readonly<Record<string, readonly [table: string, values: z.ZodObject]>> = {
+  schedule: ["schedules", z.strictObject({ workflow: text, carriedOutUntil: time })],
+  hour: ["ended_by_hour", z.strictObject({ hour: z.int(), success: count, failure: count, skipped: count })],
+  refused: [
+    "refused_events",
+    z.strictObject({
+      ...{ method: text, path: text, status: z.int(), application: text, reason: text },
+      ...{ firstAt: time, lastAt: time, times: count },
+    }),
+  ],
+  spending: ["github_spending", z.strictObject({ account: text, at: time, points: count, writes: count })],
+  pause: ["github_pauses", z.strictObject({ account: text, until: time, strikes: count })],
+};
+
+/** Shows what the file is. */
+const FIRST = z.object({ format: z.literal("gh-runner export"), version: z.int() });
+const VERSION = 1;
+/** Shows that the export is whole. */
+const LAST = z.strictObject({ end: z.strictObject({ records: z.int() }) });
+
+export const FIRST_LINE = lineOf({ format: FIRST.shape.format.value, version: VERSION });
+export const lastLine = (records: number) => lineOf({ end: { records } });
+
+export function lineOf(record: object): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+/** A record of an export with its line. */
+export type Entry = {
+  readonly line: number;
+  readonly characters: number;
+  readonly record: Readonly<Record<string, object>>;
+};
+
+export async function* entriesIn(source: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
+  let [line, read, ended] = [0, 0, false];
+  for await (const written of linesOf(source)) {
+    line++;
+    if (ended) throw broken(line, "the export ends before it");
+    const value = parsed(written, line);
+    const end = LAST.safeParse(value);
+    if (line === 1) requireFormat(value);
+    else if (end.success) {
+      const { records } = end.data.end;
+      if (records !== read) throw broken(line, `${records} records were exported, and ${read} are here`);
+      ended = true;
+    } else {
+      read++;
+      yield { line, characters: written.length, record: checked(value, line) };
+    }
+  }
+  if (line === 0) throw broken(1, "there is nothing");
+  if (!ended) throw broken(line + 1, "the export is cut off: its last line is missing");
+}
+
+function parsed(written: string, line: number): unknown {
+  try {
+    return JSON.parse(written);
+  } catch {
+    throw broken(line, "it is no JSON");
+  }
+}
+
+function requireFormat(value: unknown): void {
+  const { data } = FIRST.safeParse(value);
+  if (!data) throw broken(1, "it is not that of an export of gh-runner");
+  if (data.version !== VERSION) {
+    throw broken(1, `the export is of version ${data.version}, and this gh-runner knows ${VERSION}: use a newer one`);
+  }
+}
+
+const recordsNamed = (name: string, values: z.ZodType) => [name, z.strictObject({ [name]: values })] as const;
+const RECORDS = new Map([
+  recordsNamed("run", movedRun),
+  ...Object.entries(BESIDE).map(([name, [, values]]) => recordsNamed(name, values)),
+]);
+
+function checked(value: unknown, line: number): Entry["record"] {
+  const name = value instanceof Object ? (Object.keys(value)[0] ?? "") : "";
+  const record = RECORDS.get(name);
+  if (!record) {
+    throw broken(line, `${/^\w{1,40}$/.test(name) ? `"${name}"` : "it"} is no record that this gh-runner knows`);
+  }
+  const { data, error } = record.safeParse(value);
+  if (data) return data as Entry["record"];
+  const [issue] = error.issues;
+  throw broken(line, `${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+export function broken(line: number | string, what: string, cause?: unknown): Error {
+  return new Error(`Cannot import line ${line}: ${what}. Nothing was imported.`, { cause });
+}
+
+const MOST_CHARACTERS_IN_A_LINE = 256 * 1024 * 1024;
+
+/** By line feeds alone: other characters that end lines elsewhere may stand in JSON. */
+async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let [rest, line] = ["", 1];
+  const decoded = (chunk?: Uint8Array) => {
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch {
+      throw broken(line, "it is not UTF-8");
+    }
+  };
+  for await (const chunk of source) {
+    const [first = "", ...further] = decoded(chunk).split("\n");
+    rest += first;
+    for (const next of further) {
+      yield rest;
+      rest = next;
+      line++;
+    }
+    if (rest.length > MOST_CHARACTERS_IN_A_LINE) throw broken(line, "it is too long for an export");
+  }
+  rest += decoded();
+  if (rest !== "") yield rest;
+}

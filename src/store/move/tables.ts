@@ -1,0 +1,196 @@
+import type * as z from "zod";
+import { clean, type Row } from "../rows.ts";
+import {
+  attempt,
+  BESIDE,
+  broken,
+  type Entry,
+  entriesIn,
+  FIRST_LINE,
+  lastLine,
+  lineOf,
+  type MovedRun,
+  run,
+  step,
+} from "./format.ts";
+
+/** The tables of a store while all of it is moved, in one transaction. */
+export type Tables = {
+  readonly schema: string;
+  /** Values are written as `$1`, `$2`. */
+  sql(text: string, values?: readonly number[]): Promise<readonly Row[]>;
+  insert(table: string, columns: readonly string[], rows: readonly Row[]): Promise<void>;
+  /** Of so many records at once, an error names the first and the last. */
+  readonly recordsAtOnce: number;
+  /** Whether the database fails; anything else is wrong with the record. */
+  isOutage(error: unknown): boolean;
+  /** Where it is, and what to do where it has runs already. */
+  readonly place: { readonly name: string; readonly remedy: string };
+};
+
+const RUNS_AT_ONCE = 200;
+
+/**
+ * Writes all that the tables hold.
+ * @returns how many records.
+ */
+export async function exportFrom(
+  tables: Tables,
+  write: (lines: AsyncIterable<string>) => Promise<void>,
+): Promise<number> {
+  const { schema } = tables;
+  let records = 0;
+  let failed: { readonly cause: unknown } | undefined;
+  const sql: Tables["sql"] = (text, values) =>
+    tables.sql(text, values).catch((cause) => {
+      failed = { cause };
+      throw cause;
+    });
+  const linesFor = (found: readonly object[]) => {
+    records += found.length;
+    return found.map(lineOf).join("");
+  };
+  async function* lines() {
+    yield FIRST_LINE;
+    for (let after = -1; ; ) {
+      const runs = await sql(
+        `SELECT seq, ${selected(run)} FROM ${schema}.runs WHERE seq > $1 ORDER BY seq LIMIT ${RUNS_AT_ONCE}`,
+        [after],
+      );
+      if (runs.length === 0) break;
+      const range = [after, Number(runs.at(-1)?.seq)];
+      const recordsOf = async (table: string, values: z.ZodObject, ...by: readonly string[]) => {
+        const text = `SELECT run, ${selected(values)} FROM ${schema}.${table} WHERE run > $1 AND run <= $2`;
+        const rows = Map.groupBy(inOrder(await sql(text, range), by), (row) => row.run);
+        return ({ seq }: Row) => (rows.get(seq ?? null) ?? []).map(recordOf);
+      };
+      const [attempts, steps] = await Promise.all([
+        recordsOf("attempts", attempt, "number"),
+        recordsOf("steps", step, "startedAt", "attempt", "name"),
+      ]);
+      yield linesFor(runs.map((row) => ({ run: { ...recordOf(row), attempts: attempts(row), steps: steps(row) } })));
+      after = range[1] as number;
+    }
+    for (const [name, [table, values]] of Object.entries(BESIDE)) {
+      const rows = await sql(`SELECT ${selected(values)} FROM ${tableToRead(schema, table)}`);
+      yield linesFor(inOrder(rows, Object.keys(values.shape)).map((row) => ({ [name]: row })));
+    }
+    yield lastLine(records);
+  }
+  await write(lines()).catch((error) => {
+    throw failed ? failed.cause : error;
+  });
+  return records;
+}
+
+/** Replicas count the ends of an hour each in a row of its own. */
+function tableToRead(schema: string, table: string): string {
+  if (table !== "ended_by_hour") return `${schema}.${table}`;
+  const sums = ["success", "failure", "skipped"].map((each) => `CAST(sum(${each}) AS bigint) AS ${each}`);
+  return `(SELECT hour, ${sums.join(", ")} FROM ${schema}.ended_by_hour GROUP BY hour) AS hours`;
+}
+
+/** The same order from each database, whatever its locale. */
+function inOrder(rows: readonly Row[], by: readonly string[]): Row[] {
+  return rows.toSorted((a, b) => {
+    const name = by.find((each) => a[each] !== b[each]);
+    return name === undefined ? 0 : a[name]! < b[name]! ? -1 : 1;
+  });
+}
+
+const COLUMNS = new Map([
+  ["group", "grp"],
+  ["begun", "attempts"],
+]);
+
+/** Remembered: a million runs have 30 million values. */
+function columnOf(name: string): string {
+  const column = COLUMNS.get(name) ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  COLUMNS.set(name, column);
+  return column;
+}
+
+const columnsOf = ({ shape }: z.ZodObject) => Object.keys(shape).map(columnOf);
+const selected = ({ shape }: z.ZodObject) =>
+  Object.keys(shape)
+    .map((name) => `${columnOf(name)} AS "${name}"`)
+    .join(", ");
+
+/** The tables have these as text. */
+const AS_JSON = new Set(["input", "outputs", "result"]);
+
+function recordOf({ seq: _, run: __, ...row }: Row): object {
+  const record: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(row)) {
+    if (value === null) continue;
+    record[name] = name === "ownToken" ? value === 1 : AS_JSON.has(name) ? JSON.parse(value as string) : value;
+  }
+  return record;
+}
+
+function rowOf(record: object): Row {
+  const row: Row = {};
+  for (const [name, value] of Object.entries(record)) {
+    if (AS_JSON.has(name)) row[columnOf(name)] = JSON.stringify(value);
+    else row[columnOf(name)] = typeof value === "boolean" ? Number(value) : clean(value);
+  }
+  return row;
+}
+
+const MOST_CHARACTERS_AT_ONCE = 4_000_000;
+
+/**
+ * Fills empty tables with an export, some records at a time.
+ * @returns how many runs there are now.
+ * @throws Error that begins with "Cannot import" when there are runs, or names the line that is not what it should be.
+ */
+export async function importInto(tables: Tables, source: AsyncIterable<Uint8Array>): Promise<number> {
+  const { schema, sql, place } = tables;
+  if ((await sql(`SELECT 1 FROM ${schema}.runs LIMIT 1`)).length > 0) {
+    throw new Error(`Cannot import into ${place.name}: it has runs already. ${place.remedy} Nothing was imported.`);
+  }
+  for (const [table] of Object.values(BESIDE)) await sql(`DELETE FROM ${schema}.${table}`);
+  let [runs, characters] = [0, 0];
+  let batch: Entry[] = [];
+  const insertBatch = async () => {
+    if (batch.length === 0) return;
+    try {
+      runs += await insertAll(tables, batch, runs);
+    } catch (cause) {
+      if (tables.isOutage(cause)) throw cause;
+      const [first, last] = [batch[0]!.line, batch.at(-1)!.line];
+      throw broken(first === last ? first : `${first} to ${last}`, (cause as Error).message, cause);
+    }
+    [batch, characters] = [[], 0];
+  };
+  for await (const entry of entriesIn(source)) {
+    batch.push(entry);
+    characters += entry.characters;
+    if (batch.length === tables.recordsAtOnce || characters > MOST_CHARACTERS_AT_ONCE) await insertBatch();
+  }
+  await insertBatch();
+  return runs;
+}
+
+/** @returns how many of them are runs. */
+async function insertAll({ insert }: Tables, entries: readonly Entry[], runsBefore: number): Promise<number> {
+  const runs = entries
+    .flatMap(({ record }) => (record.run as MovedRun | undefined) ?? [])
+    .map((each, at) => ({ ...each, seq: runsBefore + at + 1 }));
+  const ofRuns = (name: "attempts" | "steps") =>
+    runs.flatMap((each) => each[name].map((one) => ({ ...rowOf(one), run: each.seq })));
+  const rows = runs.map(({ attempts: _, steps: __, ...values }) => ({
+    ...rowOf(values),
+    slot: values.ownToken || values.group === undefined ? null : clean(`${values.workflow}\n${values.group}`),
+    // A lease that has ended: the first who claims takes it over.
+    ...(values.status === "running" ? { owner: "exported", lease_until: 0 } : {}),
+  }));
+  await insert("runs", ["seq", "slot", "owner", "lease_until", ...columnsOf(run)], rows);
+  await insert("attempts", ["run", ...columnsOf(attempt)], ofRuns("attempts"));
+  await insert("steps", ["run", ...columnsOf(step)], ofRuns("steps"));
+  for (const [name, [table, values]] of Object.entries(BESIDE)) {
+    const those = entries.flatMap(({ record }) => record[name] ?? []);
+    await insert(table, columnsOf(values), those.map(rowOf));
+  }
+  return runs.length;
+}
