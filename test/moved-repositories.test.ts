@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { movedRepositories } from "../src/github/moved-repositories.ts";
+import { movedRepositories } from "../src/github/redirects.ts";
 import { DEPLOYMENT, deploy, notify, startService, TARGET } from "./support/service.ts";
 
 describe("a renamed repository", () => {

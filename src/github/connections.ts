@@ -1,6 +1,8 @@
-import { Agent, type Dispatcher, Pool, ProxyAgent } from "undici";
+import { Agent, type Dispatcher, fetch, Pool, ProxyAgent } from "undici";
+import type { Fetch } from "../model/network.ts";
+import { afterProxy, ProxyError, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 
-export type ConnectionLimits = {
+type ConnectionLimits = {
   /** Connections at once, whichever way they take. */
   readonly connections: number;
   /** For connecting, for the beginning of an answer, and for silence in the middle of it. */
@@ -31,4 +33,27 @@ export function openConnections(
     // Its own default waits five minutes for a proxy that takes connections and never answers.
     clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: timeoutMs }),
   });
+}
+
+/** For other hosts than GitHub: an address that is down is soon asked again by another request. */
+const OUTSIDE: ConnectionLimits = { connections: 10, timeoutMs: 10_000, maxAnswerBytes: 10_000_000 };
+
+/** Requests to other hosts than GitHub, by the same proxies. The caller sets a time-out. */
+export function openFetch(proxies: ProxySettings): { readonly fetch: Fetch; close(): Promise<void> } {
+  const ways = new Map<string | undefined, Dispatcher>();
+  return {
+    async fetch(url, options) {
+      const proxyUrl = URL.canParse(url) ? proxyUrlFor(String(url), proxies) : undefined;
+      const dispatcher = ways.get(proxyUrl) ?? openConnections(proxyUrl, OUTSIDE);
+      ways.set(proxyUrl, dispatcher);
+      try {
+        return await fetch(url, { ...options, dispatcher });
+      } catch (error) {
+        if (proxyUrl === undefined) throw error;
+        const failed = afterProxy((error as Error).cause ?? error, proxyUrl, String(url));
+        throw failed instanceof ProxyError ? failed : error;
+      }
+    },
+    close: async () => void (await Promise.all([...ways.values()].map((each) => each.destroy()))),
+  };
 }

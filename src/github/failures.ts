@@ -2,7 +2,7 @@ import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "
 import { networkFault } from "../model/network.ts";
 import type { Answer } from "./answer.ts";
 import type { Need } from "./auth/credentials.ts";
-import { NO_LENGTH } from "./http.ts";
+import { NO_LENGTH } from "./exchange.ts";
 import { ProxyError } from "./proxy.ts";
 import { remedyFor } from "./remedies.ts";
 

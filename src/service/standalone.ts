@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { openFetch } from "../github/open-fetch.ts";
+import { openFetch } from "../github/connections.ts";
 import { type OpenGitHub, type OpenGitHubNeeds, openGitHub } from "../github/open-github.ts";
 import { systemClock } from "../model/clock.ts";
 import type { Fetch } from "../model/network.ts";

@@ -1,3 +1,12 @@
+import type { Answer } from "./answer.ts";
+
+/** Where an answer redirects to, if that is on the same host. */
+export function redirectPath({ status, headers }: Answer, origin: string): string | undefined {
+  if (![301, 307, 308].includes(status) || !headers.location) return undefined;
+  const target = URL.parse(headers.location, origin);
+  return target?.origin === origin ? target.pathname + target.search : undefined;
+}
+
 /** After so long the old name is asked again: meanwhile it may have become another repository's. */
 const REMEMBERED_MS = 60_000;
 

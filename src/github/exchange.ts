@@ -1,0 +1,138 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { IncomingHttpHeaders } from "node:http";
+import type { ClientHttp2Stream } from "node:http2";
+import { type Dispatcher, errors } from "undici";
+import { type Answer, answerOf, type Brief } from "./answer.ts";
+
+/**
+ * Called right before a request goes over the wire; what it throws prevents it. `abort` ends the request, which may
+ * already be at GitHub.
+ */
+export type Begin = (abort: (reason: Error) => void) => Promise<void>;
+
+/** The code of an error: the answer to a read had no length, and ended with the connection. */
+export const NO_LENGTH = "NO_LENGTH";
+
+/** One request and its answer, read to its end. Rejects only when there was no complete answer. */
+export async function exchange(
+  connections: Dispatcher,
+  request: Dispatcher.DispatchOptions,
+  {
+    timeoutMs,
+    brief,
+    begin,
+    streams,
+  }: { timeoutMs: number; brief: Brief; begin?: Begin | undefined; streams: Streams },
+): Promise<Answer> {
+  const reader = new AnswerReader(request.method, brief, streams);
+  await begin?.(reader.abort);
+  const timer = setTimeout(reader.abort, timeoutMs, new errors.RequestAbortedError("timed out"));
+  try {
+    connections.dispatch(request, reader);
+    return await reader.answer;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** undici's handler of one request: the streams, signals and promises of its `request` cost more CPU than the request. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly answer: Promise<Answer>;
+  readonly #isRead: boolean;
+  readonly #brief: Brief;
+  readonly #streams: Streams;
+  readonly #carried: Carried = {};
+  readonly #chunks: Buffer[] = [];
+  readonly #settle: PromiseWithResolvers<Answer>;
+  #controller: Dispatcher.DispatchController | undefined;
+  #aborted: Error | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+
+  constructor(method: string, brief: Brief, streams: Streams) {
+    this.#isRead = method === "GET";
+    this.#brief = brief;
+    this.#streams = streams;
+    this.#settle = Promise.withResolvers();
+    this.answer = this.#settle.promise;
+    // Handled here, should the dispatcher throw: it does at some headers.
+    this.answer.catch(() => {});
+  }
+
+  readonly abort = (reason: Error): void => {
+    this.#aborted = reason;
+    this.#controller?.abort(reason);
+    this.#settle.reject(reason);
+  };
+
+  onRequestStart(started: Dispatcher.DispatchController): void {
+    this.#controller = started;
+    this.#streams.expect(this.#carried);
+    // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
+    if (this.#aborted) started.abort(this.#aborted);
+  }
+
+  onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+    // HTTP/2, whose headers are no list, marks the end of a body itself.
+    if (this.#isRead && Array.isArray(rawHeaders) && isUnbounded(status, headers)) {
+      throw Object.assign(new Error("no length"), { code: NO_LENGTH });
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#isRead && this.#carried.stream?.rstCode) {
+      this.#settle.reject(new errors.SocketError("the stream was reset"));
+    } else this.#settle.resolve(answerOf(this.#status, this.#headers, Buffer.concat(this.#chunks), this.#brief));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#settle.reject(error);
+  }
+}
+
+/**
+ * Whether the body ends where the connection does: then it is unknown whether that is all of it. GitHub never sends
+ * that; a proxy that talks HTTP/1.0 may. Writes are excepted: they have been carried out.
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+ */
+function isUnbounded(status: number, headers: IncomingHttpHeaders): boolean {
+  const hasBody = status >= 200 && status < 300 && status !== 204 && status !== 205;
+  return hasBody && headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
+}
+
+/** What a request finds out about the HTTP/2 stream that carries it. */
+type Carried = { stream?: Pick<ClientHttp2Stream, "rstCode"> };
+
+export type Streams = {
+  /** The next stream is this request's: undici opens it right after the request has started. */
+  expect(request: Carried): void;
+  close(): void;
+};
+
+/**
+ * Hands out the stream of a request, which undici keeps to itself. It takes an answer for whole whose stream the other side
+ * has reset with CANCEL, since Node ends such a stream as if it were (undici 8.12, Node 26).
+ * @see https://nodejs.org/api/diagnostics_channel.html#http2
+ */
+export function http2Streams(): Streams {
+  let next: Carried | undefined;
+  const created = (message: unknown) => {
+    if (next) next.stream = (message as { stream: ClientHttp2Stream }).stream;
+    next = undefined;
+  };
+  subscribe(CREATED, created);
+  return {
+    expect(request) {
+      next = request;
+    },
+    close: () => void unsubscribe(CREATED, created),
+  };
+}
+
+const CREATED = "http2.client.stream.created";
