@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Json } from "../src/index.ts";
 import type { Run, Step } from "../src/model/run.ts";
 import type { Workflow } from "../src/model/workflow.ts";
@@ -48,7 +45,6 @@ export async function testRun<Given extends { body: unknown } | { event: unknown
   { prepare, answers = {}, env = {} }: TestOptions = {},
 ): Promise<TestedRun> {
   const token = "token-of-the-test-kit";
-  const folder = mkdtempSync(join(tmpdir(), "gh-runner-test-"));
   const github = await startGitHub();
   try {
     github.token(token);
@@ -63,7 +59,6 @@ export async function testRun<Given extends { body: unknown } | { event: unknown
       readConfig({
         ...variables,
         ...env,
-        DATA_DIR: folder,
         GITHUB_API_URL: github.url,
         GITHUB_TOKEN: token,
         GITHUB_WEBHOOK_SECRET: "of no use here",
@@ -81,7 +76,6 @@ export async function testRun<Given extends { body: unknown } | { event: unknown
     }
   } finally {
     await github.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

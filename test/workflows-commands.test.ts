@@ -155,6 +155,26 @@ describe("gh-runner run", () => {
     );
   });
 
+  it("leaves nothing behind when it is interrupted", async (t) => {
+    const { env } = await scene(t);
+    const TMPDIR = temporaryFolder(t);
+    const WORKFLOWS_DIR = workflowsFolder(t, {
+      "hang.ts": httpWorkflow(
+        "hang",
+        'console.log("begun"); await new Promise((resolve) => setTimeout(resolve, 60_000));',
+      ),
+    });
+    const child = spawn(process.execPath, [MAIN, "run", "hang"], {
+      cwd: TMPDIR,
+      env: { PATH: process.env.PATH, ...env, LOG_LEVEL: "info", TMPDIR, WORKFLOWS_DIR },
+    });
+    t.after(() => void child.kill("SIGKILL"));
+    await Promise.race([once(child.stderr, "data"), once(child.stdout, "data")]);
+    child.kill("SIGINT");
+    await once(child, "close");
+    assert.deepEqual(readdirSync(TMPDIR), []);
+  });
+
   it("leaves the database of a service and its NOTIFY_URL alone", async (t) => {
     const { env } = await scene(t);
     const receiver = await startReceiver(t);

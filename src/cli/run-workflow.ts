@@ -1,25 +1,16 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fluxEvent } from "../http/triggers/flux.ts";
 import type { Json } from "../model/run.ts";
-import { oneLine, visible } from "../model/visible.ts";
+import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { startApp, workflowsOf } from "../service/app.ts";
+import { workflowsOf } from "../service/app.ts";
 import { closingStack } from "../service/closing-stack.ts";
 import { readConfig } from "../service/config/config.ts";
 import { CommandError } from "./command-error.ts";
-import { asMessage } from "./held-back.ts";
+import { asMessage, bodyFor, runHere } from "./run-here.ts";
 
 export type RunOptions = { readonly input?: string; readonly dryRun?: true };
 
-/** Longer than any run should take that somebody waits for at a terminal. */
-const WAIT_MS = 24 * 3_600_000;
-
-/**
- * Executes one attempt of a workflow here, with the settings of the environment and a history of its own that is thrown
- * away. Exit code 1 when it has not ended well.
- */
+/** Executes one attempt of a workflow here, with the settings of the environment. Exit code 1 when it has not ended well. */
 export async function runWorkflow(name: string, { input, dryRun }: RunOptions): Promise<void> {
   const { onClose, close } = closingStack();
   try {
@@ -29,19 +20,14 @@ export async function runWorkflow(name: string, { input, dryRun }: RunOptions): 
     if (!workflow) {
       throw new CommandError(`There is no workflow ${name}. There are ${[...found.fileOf.keys()].join(", ")}.`);
     }
-    const folder = mkdtempSync(join(tmpdir(), "gh-runner-run-"));
-    onClose("the history", () => rmSync(folder, { recursive: true, force: true }));
-    const secret = config.githubWebhookSecret.length > 0 ? config.githubWebhookSecret : ["of no use here"];
-    const app = await startApp(
-      { ...config, dataDir: folder, githubWebhookSecret: secret },
-      {
-        closed: true,
-        logTo: { write: (line) => void process.stderr.write(visible(line)) },
-        ...(dryRun ? { holdBack: (held) => write(asMessage(held)) } : {}),
-      },
+    // A webhook's secret is for those who send from outside.
+    const { githubWebhookSecret: given } = config;
+    const { run, steps } = await runHere(
+      { ...config, githubWebhookSecret: given.length > 0 ? given : ["of no use here"] },
+      name,
+      inputOf(workflow, input),
+      { waitForLimits: true, dryRun: dryRun && ((request) => write(asMessage(request))) },
     );
-    onClose("the runs", app.close);
-    const { run, steps } = await app.start(name, inputOf(workflow, input), WAIT_MS);
     for (const step of steps) write(oneLine(`step ${step.name}: ${step.error ?? "done"}`));
     const ended = run.status === "success" ? JSON.stringify(run.outputs) : (run.reason ?? "");
     const again = run.status === "queued" ? " (the service would attempt it again)" : "";
@@ -72,10 +58,9 @@ function inputOf({ on }: Workflow, text: string | undefined): Json {
     );
   }
   if (!on.http) return given as Json;
-  const body = on.http.body.safeParse(given);
-  if (body.success) return body.data as Json;
-  const problems = body.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
-  throw new CommandError(`--input cannot be used: ${problems.join("; ")}.`);
+  const read = bodyFor(on.http.body, given);
+  if ("body" in read) return read.body;
+  throw new CommandError(`--input cannot be used: ${read.problems}`);
 }
 
 function parsed(text: string): Record<string, unknown> {

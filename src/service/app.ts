@@ -15,6 +15,7 @@ import { listen, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
 import { scheduleProblem, startSchedules } from "../http/triggers/schedule.ts";
 import { type Clock, systemClock } from "../model/clock.ts";
+import { type Observer, observedBy } from "../model/observer.ts";
 import type { Json } from "../model/run.ts";
 import type { RerunOptions, RunDetail } from "../model/store.ts";
 import { groupOf, type Workflow } from "../model/workflow.ts";
@@ -30,7 +31,7 @@ import { type ClosingStack, closingStack } from "./closing-stack.ts";
 import type { Config } from "./config/config.ts";
 import { secretLines } from "./config/setting-values.ts";
 import { openObservers } from "./observing.ts";
-import { openStore } from "./open-store.ts";
+import { openMemoryStore, openStore } from "./open-store.ts";
 import { defaultRepositories, gitHubSettings, plainHttp, repositories, secretsIn, shortSecrets } from "./settings.ts";
 import { VERSION } from "./version.ts";
 
@@ -49,12 +50,15 @@ export type AppOptions = {
   /** Workflows beside those of the settings. */
   readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
   /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
-  readonly holdBack?: (write: HeldBack) => void;
+  readonly dryRun?: (write: HeldBack) => void;
   /**
    * No address and no schedules: runs begin by `start` alone. Nothing of a service that has the same settings is used: in
-   * its database this would be a replica, which takes its runs, and its NOTIFY_URL is for its runs.
+   * its database this would be a replica, which takes its runs, and its NOTIFY_URL is for its runs. The history is in
+   * memory.
    */
   readonly closed?: boolean;
+  /** Told of a run whenever an attempt of it was stored. */
+  readonly settled?: Observer["settled"];
 };
 
 export type RunningApp = {
@@ -63,8 +67,9 @@ export type RunningApp = {
   /**
    * Starts a run of a workflow with this input; resolves when it has ended, or an attempt has failed, or after so many
    * milliseconds.
+   * @param enough ends the wait earlier.
    */
-  start(workflow: string, input: Json, waitMs: number): Promise<RunDetail>;
+  start(workflow: string, input: Json, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail>;
   /** Answers what is in flight, then closes everything, in reverse order of opening. */
   close(): Promise<void>;
 };
@@ -110,8 +115,7 @@ async function openApp(
   const repeated = repeatedRecords(log, clock);
   onClose("what is counted for the log", repeated.close);
 
-  const shared = options.closed ? { ...config, databaseUrl: undefined, notifyUrl: undefined } : config;
-  const store = await openStore(shared, { clock, log });
+  const store = options.closed ? await openMemoryStore(clock) : await openStore(config, { clock, log });
   onClose("the store", store.close);
 
   const outside = openFetch(config);
@@ -120,15 +124,18 @@ async function openApp(
   const rejected = rejectedRequests(store.overview.noteRejected, clock);
   onClose("the counts of rejected requests", rejected.close);
 
-  const { observe, metrics, tracing } = await openObservers(shared, {
-    workflows: workflows.map(({ name }) => name),
-    store,
-    secrets,
-    log,
-    clock,
-    fetch: outside.fetch,
-    onClose,
-  });
+  const { observe, metrics, tracing } = await openObservers(
+    options.closed ? { ...config, notifyUrl: undefined } : config,
+    {
+      workflows: workflows.map(({ name }) => name),
+      store,
+      secrets,
+      log,
+      clock,
+      fetch: outside.fetch,
+      onClose,
+    },
+  );
 
   const gitHub = await openGitHub({
     ...gitHubSettings(config),
@@ -159,7 +166,7 @@ async function openApp(
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
-    github: (attempt) => gitHub.attempt({ ...attempt, holdBack: options.holdBack }),
+    github: (attempt) => gitHub.attempt({ ...attempt, holdBack: options.dryRun }),
     sourceOf: (name) => sourceIn(config.workflowsDir, fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
@@ -167,7 +174,7 @@ async function openApp(
     keeping: secrets,
     log,
     traceIds: tracing?.ids,
-    observe,
+    observe: options.settled ? observedBy([observe, { settled: options.settled }]) : observe,
     fetch: outside.fetch,
     clock,
     random,
@@ -255,12 +262,12 @@ async function openApp(
     log,
     secrets,
   });
-  const start: RunningApp["start"] = async (name, input, waitMs) => {
+  const start: RunningApp["start"] = async (name, input, waitMs, enough) => {
     const workflow = workflows.find((each) => each.name === name);
     if (!workflow) throw new Error(`There is no workflow ${name}.`);
     const event = { id: randomUUID(), workflow: name, group: groupOf(workflow, input), input, ownToken: false };
     const { run, outcome } = await worker.accept(event, { token: undefined, waitMs });
-    await outcome;
+    await (enough ? Promise.race([outcome, enough]) : outcome);
     return (await store.get(run)) as RunDetail;
   };
   if (options.closed) return { url: "", start, close };

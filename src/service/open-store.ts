@@ -24,6 +24,12 @@ export async function openStore(
   return openPostgresStore({ ...database, clock, onError: onceAnOutage(clock, log) });
 }
 
+/** A store that ends with the process. */
+export async function openMemoryStore(clock: Clock): Promise<RunStore> {
+  const { openSqliteStore } = await import("../store/sqlite/store.ts");
+  return openSqliteStore(undefined, clock);
+}
+
 /** While a database is away it is asked for again every second. */
 const ONE_OUTAGE_MS = 30_000;
 

@@ -8,9 +8,10 @@ import { notWritable } from "./not-writable.ts";
 
 /**
  * Opens the database in a folder, alone: a second process is refused. Brings an older schema up to date.
+ * @param folder undefined: in memory.
  * @throws Error whose message begins with "Cannot" and says what to do.
  */
-export function openSqlite(folder: string): {
+export function openSqlite(folder: string | undefined): {
   db: DatabaseSync;
   /** What has become of a file of the database; undefined while all are in their place. */
   missing(): string | undefined;
@@ -18,6 +19,10 @@ export function openSqlite(folder: string): {
   readonly warnings: readonly string[];
   close(): void;
 } {
+  if (folder === undefined) {
+    const db = connect(":memory:");
+    return { db, missing: () => undefined, warnings: [], close: () => db.close() };
+  }
   const file = join(folder, "gh-runner.sqlite");
   try {
     makeFolder(folder, PRIVATE_FOLDER);

@@ -26,10 +26,11 @@ import { sqliteOverview } from "./overview.ts";
 /**
  * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
  * is opened was interrupted: such runs are due again.
+ * @param folder undefined: in memory, for a process that runs one event.
  * @throws Error that says what to do when the folder cannot be used.
  */
 export function openSqliteStore(
-  folder: string,
+  folder: string | undefined,
   clock: Pick<Clock, "now" | "monotonic">,
   warn: (warning: string) => void = () => {},
 ): RunStore {
