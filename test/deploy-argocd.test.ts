@@ -6,7 +6,6 @@ import { load } from "js-yaml";
 import { APPLICATIONS, REVISION } from "./support/applications.ts";
 import { ARGOCD_VERSIONS, renderedByGo } from "./support/argocd.ts";
 import { objectsIn } from "./support/kubectl.ts";
-import { schemaProblems } from "./support/kubernetes-schemas.ts";
 import { eventually } from "./support/process.ts";
 import { DEPLOYMENT, deploy, send, startService } from "./support/service.ts";
 
@@ -42,16 +41,6 @@ const rendered = (t: TestContext, applications: readonly object[]) =>
   renderedByGo(t, { body: webhook.body, when: trigger?.when ?? "", variables: applications.map((app) => ({ app })) });
 
 describe("what ArgoCD is configured with", () => {
-  it("is objects by the schemas of Kubernetes and ArgoCD", () => {
-    assert.deepEqual(schemaProblems([configMap, applicationSet]), []);
-    const wrong = structuredClone(applicationSet);
-    wrong.spec.generators[0].git.directory = wrong.spec.generators[0].git.directories;
-    delete wrong.spec.template.spec.project;
-    const problems = schemaProblems([wrong]).join("\n");
-    assert.match(problems, /'directory'|"directory"/);
-    assert.match(problems, /project/);
-  });
-
   it("names one service, one template and one trigger, which lead to each other", () => {
     assert.deepEqual(Object.keys(configMap.data).sort(), [
       "service.webhook.gh-runner",

@@ -7,7 +7,6 @@ import { configurationReference } from "../src/service/config/config.ts";
 import { type ClusterAfter, runWithoutCluster } from "./support/cluster-script.ts";
 import { documentOf } from "./support/documents.ts";
 import { type KubernetesObject, objectsIn } from "./support/kubectl.ts";
-import { schemaProblems } from "./support/kubernetes-schemas.ts";
 import { deploy, send, startService } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -53,12 +52,10 @@ function nothingIsMissing(cluster: ClusterAfter) {
     const [, name] = /\bstatefulset\/(\S+)/.exec(args.join(" ")) ?? [];
     if (program === "kubectl" && name) assert.equal(workloadIn(cluster).metadata.name, name);
   }
-  // Secrets are kept as plain text here, and are kubectl's own.
-  assert.deepEqual(schemaProblems(cluster.objects.filter(({ kind }) => kind !== "Secret")), []);
 }
 
 describe("the ten minutes of the README", () => {
-  it("leave nothing out: whatever is named is made, and every object is one by its schema", (t) => {
+  it("leave nothing out: whatever is named is made", (t) => {
     const cluster = afterTenMinutes(t);
     if (!cluster) return;
     nothingIsMissing(cluster);
@@ -210,7 +207,6 @@ describe("docs/moving.md", () => {
     const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gh-runner" }, ...added };
     const { replicas, strategy, template } = Object.assign(deployment.spec, { selector: { matchLabels: labels } });
     template.metadata = { labels };
-    assert.deepEqual(schemaProblems([deployment, claim]), []);
     assert.deepEqual([replicas, strategy.type], [1, "Recreate"]);
 
     const dockerfile = readFileSync(`${ROOT}Dockerfile`, "utf8");

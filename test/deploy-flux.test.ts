@@ -5,8 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { kustomize, objectsIn } from "./support/kubectl.ts";
-import { schemaProblems } from "./support/kubernetes-schemas.ts";
+import { objectsIn } from "./support/kubectl.ts";
 import { withComponents } from "./support/overlay.ts";
 import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";
 import { DEPLOYMENT, send, TARGET, TOKEN } from "./support/service.ts";
@@ -65,16 +64,6 @@ function mounted(t: TestContext, data: Readonly<Record<string, string>>): string
 }
 
 describe("what Flux is configured with", () => {
-  it("is objects by Flux's schemas", (t) => {
-    const objects = kustomize(t, `${ROOT}deploy/flux`);
-    if (!objects) return;
-    assert.deepEqual(objects.map(({ kind }) => kind).sort(), ["Alert", "Provider"]);
-    assert.deepEqual(schemaProblems(objects), []);
-    const wrong = structuredClone(objects);
-    for (const each of wrong) Object.assign(each.spec, { type: "generic-hmca", eventSource: [] });
-    assert.match(schemaProblems(wrong).join("\n"), /type|eventSource/);
-  });
-
   it("leads from the Alert to the Provider to the Service", () => {
     assert.equal(alert.spec.providerRef.name, provider.metadata.name);
     assert.equal(alert.metadata.namespace, provider.metadata.namespace);

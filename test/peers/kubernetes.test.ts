@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { describe, it } from "node:test";
+import { globSync, readFileSync } from "node:fs";
+import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type KubernetesObject, objectsIn, tool } from "../support/kubectl.ts";
+import { load } from "js-yaml";
+import { documentOf } from "../support/documents.ts";
+import { type KubernetesObject, objectsIn } from "../support/kubectl.ts";
 import { withComponents } from "../support/overlay.ts";
-import { startApiServer } from "./api-server.ts";
+import { type ApiServer, startApiServer } from "./api-server.ts";
+import { peer } from "./peers.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const NAMESPACE = readFileSync(`${ROOT}deploy/kubernetes/base/namespace.yaml`, "utf8");
+const CHART = "deploy/helm/gh-runner";
 const VALUES = {
   image: { repository: "registry.example.com/gh-runner", tag: "0.1.0" },
   settings: { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" },
   flux: true,
+  serviceMonitor: true,
   githubApp: true,
 };
 
@@ -25,63 +29,110 @@ function podOf(objects: readonly KubernetesObject[]): KubernetesObject {
     persistentVolumeClaim: { claimName: `${name}-gh-runner-0` },
   }));
   const volumes = [...(spec.volumes ?? []), ...claimed];
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { ...metadata, name: "tried", namespace: "gh-runner" },
-    spec: { ...spec, volumes },
-  };
+  const named = { ...metadata, name: "tried", namespace: "gh-runner" };
+  return { apiVersion: "v1", kind: "Pod", metadata: named, spec: { ...spec, volumes } };
 }
 
-describe("what deploy/ makes, on Kubernetes' own API server", () => {
-  it("is taken without a warning, and so is each pod in a namespace that enforces restricted", {
-    timeout: 300_000,
-  }, async (t) => {
-    const server = await startApiServer(t);
+/** The API server, with the CRDs of ArgoCD, Flux and the Prometheus operator, and the namespaces of the manifests. */
+async function cluster(t: TestContext): Promise<ApiServer | undefined> {
+  const crds = peer(t, "crds");
+  const server = crds && (await startApiServer(t));
+  if (!server) return undefined;
+  await server.shell(`kubectl apply --server-side -f ${crds}`);
+  // Right after they are made they have no conditions, which is an error of `wait`.
+  await server.shell("until kubectl wait --for=condition=Established crd --all 2>/dev/null; do sleep 0.2; done");
+  await server.shell("kubectl apply -f deploy/kubernetes/base/namespace.yaml");
+  for (const namespace of ["argocd", "flux-system"]) await server.shell(`kubectl create namespace ${namespace}`);
+  return server;
+}
+
+/** Objects that a document shows whole, and those of docs/moving.md, which belong into the Go service's Deployment. */
+function shownObjects(): KubernetesObject[] {
+  const whole = globSync("{*.md,docs/*.md}", { cwd: ROOT })
+    .flatMap((file) => documentOf(file).blocks)
+    .filter(({ text }) => /^apiVersion: (?!kustomize)/m.test(text))
+    .flatMap(({ text }) => objectsIn(text));
+  const [added, claim] = [...documentOf("docs/moving.md").text.matchAll(/^ {3}```yaml\n([\s\S]*?)^ {3}```$/gm)].map(
+    ([, block = ""]) => load(block) as KubernetesObject,
+  );
+  const labels = { app: "gh-runner" };
+  const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "gh-runner" }, ...added };
+  deployment.spec.selector = { matchLabels: labels };
+  deployment.spec.template.metadata = { labels };
+  return [...whole, deployment, claim];
+}
+
+describe("on Kubernetes' own API server", () => {
+  it("what is shipped and shown is taken", { timeout: 300_000 }, async (t) => {
+    const server = await cluster(t);
     if (!server) return;
-    const { shell } = server;
-    const taken = async (command: string, objects: readonly KubernetesObject[]) =>
-      shell(command, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
-    await shell("kubectl apply -f -", NAMESPACE);
+    /** Unknown fields are errors; a pod that breaks the standard of its namespace is a warning on stderr. */
+    const take = async (objects: readonly KubernetesObject[], command = "apply --server-side") => {
+      const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
+      const { stderr } = await server.shell(`kubectl ${command} --validate=strict -f -`, list);
+      assert.equal(stderr, "");
+    };
+    const tryOut = (objects: readonly KubernetesObject[]) => take(objects, "create --dry-run=server");
 
     for (const store of ["sqlite", "postgres"]) {
-      await t.test(`by kustomize: ${store}`, async (one) => {
-        const objects = withComponents(one, store, ["flux", "github-app"]);
-        if (!objects) return;
-        assert.equal((await taken("kubectl apply --server-side --validate=strict -f -", objects)).stderr, "");
-        assert.equal((await taken("kubectl create --dry-run=server -f -", [podOf(objects)])).stderr, "");
-        const wrong = podOf(objects);
-        wrong.spec.containers[0].securityContext.allowPrivilegeEscalation = true;
-        const refused = taken("kubectl create --dry-run=server -f -", [wrong]);
-        await assert.rejects(refused, /violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false/);
-        await taken(
-          "kubectl delete -f -",
-          objects.filter(({ kind }) => kind !== "Namespace"),
-        );
+      for (const components of [[], ["flux", "github-app", "prometheus"]]) {
+        await t.test([`the overlay ${store}`, ...components].join(" + "), async (one) => {
+          const objects = withComponents(one, store, components);
+          if (!objects) return;
+          await take(objects);
+          const pod = podOf(objects);
+          await tryOut([pod]);
+          pod.spec.containers[0].securityContext.allowPrivilegeEscalation = true;
+          await assert.rejects(tryOut([pod]), /violates PodSecurity "restricted:latest": allowPrivilegeEscalation/);
+          const others = objects.filter(({ kind }) => kind !== "Namespace");
+          await server.shell("kubectl delete -f -", others.map((object) => JSON.stringify(object)).join("\n---\n"));
+        });
+      }
+    }
+
+    for (const file of globSync("deploy/{argocd,flux}/!(kustomization).yaml", { cwd: ROOT })) {
+      await t.test(file, async () => {
+        const objects = objectsIn(readFileSync(ROOT + file, "utf8"));
+        await tryOut(objects);
+        if (objects.some(({ spec }) => spec === undefined)) return;
+        for (const { spec } of objects) spec.misspelt = true;
+        await assert.rejects(tryOut(objects), /unknown field "misspelt"/);
       });
     }
 
-    await t.test("by Helm: installed, upgraded from SQLite to PostgreSQL, rolled back, removed", async (one) => {
-      if (tool(one, "helm", ["version"]) === undefined) return;
-      const helm = (command: string, store = "sqlite") =>
-        shell(
-          `helm ${command} -n gh-runner ${command.startsWith("install") || command.startsWith("upgrade") ? "-f -" : ""}`,
-          JSON.stringify({ ...VALUES, store }),
-        );
-      const kinds = async () => {
-        const { stdout } = await shell("kubectl -n gh-runner get statefulset,deployment,poddisruptionbudget -o name");
-        return stdout.trim().split("\n").sort();
-      };
-      await helm("install gh-runner deploy/helm/gh-runner");
-      assert.deepEqual(await kinds(), ["statefulset.apps/gh-runner"]);
-      await helm("upgrade gh-runner deploy/helm/gh-runner", "postgres");
-      assert.deepEqual(await kinds(), ["deployment.apps/gh-runner", "poddisruptionbudget.policy/gh-runner"]);
-      await helm("rollback gh-runner 1");
-      assert.deepEqual(await kinds(), ["statefulset.apps/gh-runner"]);
-      const { stdout } = await shell("kubectl -n gh-runner get statefulset gh-runner -o json");
-      assert.equal(objectsIn(stdout)[0].spec.template.spec.containers[0].image, "registry.example.com/gh-runner:0.1.0");
-      await helm("uninstall gh-runner");
-      assert.deepEqual(await kinds(), [""]);
-    });
+    const shown = shownObjects();
+    for (const object of shown) {
+      await t.test(`${object.kind} ${object.metadata.name} of a document`, () => tryOut([object]));
+    }
+    assert.ok(shown.length >= 3);
+
+    for (const version of ["helm3", "helm4"]) {
+      await t.test(`${version} installs, upgrades from SQLite to PostgreSQL, rolls back, removes`, async (one) => {
+        const helm = peer(one, version);
+        if (!helm) return;
+        const run = (command: string) => server.shell(`${helm} ${command} -n gh-runner`);
+        const change = (command: string, store: string) =>
+          server.shell(`${helm} ${command} gh-runner ${CHART} -n gh-runner -f -`, JSON.stringify({ ...VALUES, store }));
+        const kinds = async () => {
+          const { stdout } = await server.shell(
+            "kubectl -n gh-runner get statefulset,deployment,poddisruptionbudget -o name",
+          );
+          return stdout.trim().split("\n").sort();
+        };
+        await server.shell(`${helm} lint --strict ${CHART} -f -`, JSON.stringify(VALUES));
+        await change("install", "sqlite");
+        assert.deepEqual(await kinds(), ["statefulset.apps/gh-runner"]);
+        await change("upgrade", "postgres");
+        assert.deepEqual(await kinds(), ["deployment.apps/gh-runner", "poddisruptionbudget.policy/gh-runner"]);
+        await run("rollback gh-runner 1");
+        assert.deepEqual(await kinds(), ["statefulset.apps/gh-runner"]);
+        const { stdout } = await server.shell("kubectl -n gh-runner get statefulset gh-runner -o json");
+        const [made] = objectsIn(stdout);
+        assert.equal(made.spec.template.spec.containers[0].image, "registry.example.com/gh-runner:0.1.0");
+        await tryOut([podOf([made])]);
+        await run("uninstall gh-runner");
+        assert.deepEqual(await kinds(), [""]);
+      });
+    }
   });
 });
