@@ -19,7 +19,7 @@ const BIN = "gh-runner.js";
 const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"];
 
 /** What remains to be installed: zod, and the packages that the declarations name. */
-const DEPENDENCIES = ["zod", "@octokit/types", "@octokit/webhooks-types"] as const;
+const DEPENDENCIES = ["zod", "@octokit/types", "@octokit/openapi-webhooks-types"] as const;
 
 mkdirSync(join(ROOT, "dist"), { recursive: true });
 const unfinished = mkdtempSync(join(ROOT, "dist/package-"));

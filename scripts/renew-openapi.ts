@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { DESCRIBED_ROUTES, EDITIONS } from "../sandbox/openapi.ts";
 
 /**
- * Takes from GitHub's OpenAPI descriptions what is read here, and keeps it in `sandbox/github-openapi/`: for each edition the
- * routes of the stand-in, and of all editions every path and every webhook. The whole package has 385 MB.
+ * Takes from GitHub's OpenAPI descriptions what is read here. `sandbox/github-openapi/` has the routes of the stand-in, for each
+ * edition, and every path of all editions; the service has the names of all webhooks. The whole package has 385 MB.
  * `npm run openapi -- VERSION` renews it; then run `npm run docs`.
  */
 const SOURCE = "@octokit/openapi";
@@ -46,14 +46,14 @@ try {
 } finally {
   rmSync(folder, { recursive: true });
 }
-keep("names.json", {
-  paths: [...paths].sort(),
-  webhooks: Object.fromEntries([...webhooks].sort().map(([event, actions]) => [event, [...actions].sort()])),
-});
+noteTypedWebhooks();
+keep("names.json", { paths: [...paths].sort() });
+const names = [...webhooks].sort().map(([event, actions]) => [event, [...actions].sort().join(" ")]);
+keep("../../src/workflows/load/webhooks.json", { webhooks: Object.fromEntries(names) }, 2);
 
-function keep(name: string, contents: object): void {
+function keep(name: string, contents: object, indent = 1): void {
   const about = { source: SOURCE, version, renew: "npm run openapi" };
-  writeFileSync(join(KEPT, name), `${JSON.stringify({ ...about, ...contents }, null, 1)}\n`);
+  writeFileSync(join(KEPT, name), `${JSON.stringify({ ...about, ...contents }, null, indent)}\n`);
 }
 
 /** The routes that are read, with all components that they refer to, without prose. */
@@ -112,5 +112,17 @@ function noteWebhooks({ "x-webhooks": described, components }: Description): voi
       for (const action of (meant((properties as Record<string, Node>)?.action ?? {}).enum ?? []) as string[])
         actions.add(action);
     }
+  }
+}
+
+/** Workflows may name what they have types for, which may be newer. */
+function noteTypedWebhooks(): void {
+  const types = readFileSync(fileURLToPath(import.meta.resolve("@octokit/openapi-webhooks-types/types.d.ts")), "utf8");
+  const operations = types.slice(types.indexOf("export interface operations"));
+  for (const [, name = "", action] of operations.matchAll(/^ {2}"?([a-z-]+)(?:\/([a-z.-]+))?"?: \{$/gm)) {
+    const event = name.replaceAll("-", "_");
+    const actions = webhooks.get(event) ?? new Set();
+    if (action) actions.add(action.replaceAll("-", "_"));
+    webhooks.set(event, actions);
   }
 }

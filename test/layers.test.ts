@@ -28,7 +28,7 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   undici: "github",
   "@octokit/endpoint": "github",
   "@octokit/types": "model",
-  "@octokit/webhooks-types": "model",
+  "@octokit/openapi-webhooks-types": "model",
   hono: ["http", "dashboard", "observe"],
   croner: "http",
   "js-yaml": "github",

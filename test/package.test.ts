@@ -16,7 +16,7 @@ import { type StandInRegistry, startRegistry } from "./support/registry.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** What the package depends on, and what that does: taken from here, so that no registry is asked. */
-const INSTALLED = ["zod", "@octokit/types", "@octokit/openapi-types", "@octokit/webhooks-types"];
+const INSTALLED = ["zod", "@octokit/types", "@octokit/openapi-types", "@octokit/openapi-webhooks-types"];
 
 const WORKFLOW = `import { defineWorkflow, PermanentFailure, skip } from "gh-runner";
 import * as z from "zod";

@@ -1,6 +1,5 @@
 import * as z from "zod";
-import { defineWorkflow, type GitHubTrigger, skip, type WebhookEvent, type WebhookName } from "../src/index.ts";
-import type { WEBHOOKS } from "../src/workflows/load/webhooks.ts";
+import { defineWorkflow, skip, type WebhookEvent } from "../src/index.ts";
 
 /** Never run: `tsc` holds that a workflow's parts get their types from each other, and that mistakes are noticed. */
 
@@ -90,6 +89,8 @@ export const label = defineWorkflow({
   async run({ event }) {
     const number: number = event.payload.pull_request.number;
     const delivery: string = event.delivery;
+    // @ts-expect-error: the workflow is not for this action
+    event.payload.action === "closed";
     // @ts-expect-error: a pull_request event carries no workflow_run
     event.payload.workflow_run;
     return { number, delivery };
@@ -144,14 +145,3 @@ defineWorkflow({
   timeout: 300,
   async run() {},
 });
-
-type Words<Text> = Text extends `${infer Word} ${infer Rest}` ? Word | Words<Rest> : Text;
-
-/** Every event and action of the types is in the list that names are checked against when a service starts. */
-type Unlisted = {
-  [Name in WebhookName]: "*" extends (typeof WEBHOOKS)[Name]
-    ? never
-    : Exclude<NonNullable<GitHubTrigger<Name>["actions"]>[number], Words<(typeof WEBHOOKS)[Name]>>;
-}[WebhookName];
-
-export const everyNameIsListed: [Unlisted] extends [never] ? true : Unlisted = true;

@@ -14,7 +14,7 @@ export default defineWorkflow({
     github: {
       events: "pull_request",
       actions: ["opened", "reopened", "synchronize"],
-      filter: ({ payload }) => payload.pull_request.user.type !== "Bot",
+      filter: ({ payload }) => payload.pull_request.user?.type !== "Bot",
     },
   },
   async run({ event: { payload }, github, step }) {
@@ -37,7 +37,8 @@ export default defineWorkflow({
       });
     }
 
-    const assignees = payload.action === "opened" && pull.assignees.length === 0 ? [pull.user.login] : [];
+    const isUnassigned = payload.action === "opened" && pull.assignees?.length === 0;
+    const assignees = isUnassigned && pull.user ? [pull.user.login] : [];
     if (assignees.length > 0) {
       await step("assign", async () => {
         const issue = { ...where, issue_number: number, assignees };

@@ -12,11 +12,11 @@ export default defineWorkflow({
       events: "workflow_run",
       actions: ["completed"],
       filter: ({ payload: { workflow_run: run } }) =>
-        run.event === "repository_dispatch" && TITLE.test(run.display_title),
+        run.event === "repository_dispatch" && TITLE.test(run.display_title ?? ""),
     },
   },
   async run({ event: { payload }, github, step }) {
-    const { conclusion, display_title: title, html_url: link } = payload.workflow_run;
+    const { conclusion, display_title: title = "", html_url: link } = payload.workflow_run;
     const commit = TITLE.exec(title)?.[1] ?? "";
     const state = conclusion === "success" ? "success" : conclusion === "failure" ? "failure" : "error";
     const description = `The tests ended with ${conclusion}.`;

@@ -1,11 +1,15 @@
-import type { EventPayloadMap } from "@octokit/webhooks-types";
+import type { operations } from "@octokit/openapi-webhooks-types";
 import type { Json } from "./run.ts";
 
 /** What starts a workflow: exactly one of these. */
-export type Triggers<Body = unknown, Name extends WebhookName = WebhookName> = {
+export type Triggers<
+  Body = unknown,
+  Name extends WebhookName = WebhookName,
+  Action extends ActionOf<Name> = ActionOf<Name>,
+> = {
   readonly http?: HttpTrigger<Body>;
   readonly schedule?: ScheduleTrigger;
-  readonly github?: GitHubTrigger<Name>;
+  readonly github?: GitHubTrigger<Name, Action>;
   readonly flux?: FluxTrigger;
 };
 
@@ -70,32 +74,44 @@ export type Tick = {
 };
 
 /** GitHub's webhook `POST /webhooks/github`, signed with GITHUB_WEBHOOK_SECRET, starts the workflow. */
-export type GitHubTrigger<Name extends WebhookName> = {
+export type GitHubTrigger<Name extends WebhookName, Action extends ActionOf<Name> = ActionOf<Name>> = {
   /** GitHub's names: `"pull_request"`, `"workflow_run"`. */
   readonly events: Name | readonly Name[];
   /** Only these actions, `["opened", "reopened"]`; all without it. */
-  readonly actions?: readonly ActionOf<Name>[];
+  readonly actions?: readonly Action[];
   /** A last look at the event: false, and there is no run. */
-  filter?(event: WebhookEvent<Name>): boolean;
+  filter?(event: WebhookEvent<Name, Action>): boolean;
 };
 
-export type WebhookName = keyof EventPayloadMap;
-
-type ActionOf<Name extends WebhookName> = EventPayloadMap[Name] extends infer Payload
-  ? Payload extends { action: infer Action }
-    ? Action
-    : never
-  : never;
-
 /** One webhook delivery. With several names, `event.name` tells the payloads apart. */
-export type WebhookEvent<Name extends WebhookName = WebhookName> = Name extends WebhookName
+export type WebhookEvent<
+  Name extends WebhookName = WebhookName,
+  Action extends ActionOf<Name> = ActionOf<Name>,
+> = Name extends WebhookName
   ? {
       readonly name: Name;
       /** `X-GitHub-Delivery`: the same when GitHub delivers it again. */
       readonly delivery: string;
-      readonly payload: EventPayloadMap[Name];
+      readonly payload: WithAction<Payloads[Name], Action>;
     }
   : never;
+
+export type WebhookName = keyof Payloads;
+
+export type ActionOf<Name extends WebhookName> = Extract<Payloads[Name], { action: unknown }>["action"];
+
+type WithAction<Payload, Action> = Payload extends { action: infer Its }
+  ? [Extract<Its, Action> | Extract<Action, Its>] extends [never]
+    ? never
+    : Payload
+  : Payload;
+
+/** What GitHub sends with each event. It describes every action by itself, under a name such as `pull-request/opened`. */
+type Payloads = {
+  readonly [Described in keyof operations as EventIn<Described>]: operations[Described]["requestBody"]["content"]["application/json"];
+};
+type EventIn<Described> = Described extends `${infer Event}/${string}` ? Snake<Event> : Snake<Described>;
+type Snake<Text> = Text extends `${infer Word}-${infer Rest}` ? `${Word}_${Snake<Rest>}` : Text;
 
 /** Flux's notification-controller, providers `generic` and `generic-hmac`, starts the workflow by `POST {path}`. */
 export type FluxTrigger = {

@@ -1,7 +1,7 @@
 import type { RunContext } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { Json } from "./run.ts";
-import type { FluxEvent, Tick, TriggerKind, Triggers, WebhookEvent, WebhookName } from "./triggers.ts";
+import type { ActionOf, FluxEvent, Tick, TriggerKind, Triggers, WebhookEvent, WebhookName } from "./triggers.ts";
 
 /** One workflow: data that says when it runs, and the function that does. Write it with `defineWorkflow`. */
 export type Workflow<Given = AnyGiven, Outputs = unknown, EnvName extends string = string> = {
@@ -46,10 +46,10 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
 export type Context<Given = unknown, EnvName extends string = string> = RunContext<EnvName> & Given;
 
 /** What starts a run: `{ body }` of http and flux, `{ event }` of github and schedule. */
-export type GivenBy<Kind extends TriggerKind, Body, Name extends WebhookName> = {
+type GivenBy<Kind extends TriggerKind, Body, Name extends WebhookName, Action extends ActionOf<Name>> = {
   http: { readonly body: Body };
   flux: { readonly body: FluxEvent };
-  github: { readonly event: WebhookEvent<Name> };
+  github: { readonly event: WebhookEvent<Name, Action> };
   schedule: { readonly event: Tick };
 }[Kind];
 
@@ -91,16 +91,17 @@ export function defineWorkflow<
   Kind extends TriggerKind,
   Body,
   Name extends WebhookName,
+  Action extends ActionOf<Name>,
   // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement resolves with void
   Outputs extends Returned | void,
   const EnvName extends string = never,
 >(
   workflow: {
     /** What starts it: exactly one of `http`, `schedule`, `github`, `flux`. */
-    readonly on: Readonly<Record<Kind, unknown>> & Triggers<Body, Name>;
-  } & WorkflowOptions<GivenBy<Kind, Body, Name>, Outputs, EnvName>,
-): Workflow<GivenBy<Kind, Body, Name>, Outputs, EnvName> {
-  return workflow as unknown as Workflow<GivenBy<Kind, Body, Name>, Outputs, EnvName>;
+    readonly on: Readonly<Record<Kind, unknown>> & Triggers<Body, Name, Action>;
+  } & WorkflowOptions<GivenBy<Kind, Body, Name, Action>, Outputs, EnvName>,
+): Workflow<GivenBy<Kind, Body, Name, Action>, Outputs, EnvName> {
+  return workflow as unknown as Workflow<GivenBy<Kind, Body, Name, Action>, Outputs, EnvName>;
 }
 
 /** The input of a run as its workflow is given it. */

@@ -6,7 +6,7 @@ import { directive, tag } from "./tags.ts";
  * YAML's characters as tokens, by the rules of libyaml (https://github.com/yaml/libyaml, MIT), whose words its errors have:
  * yaml.v3, Helm, kubectl and ArgoCD follow them. They differ from the specification, and from what JavaScript's parsers
  * read: a closing bracket may stand under its key, a quoted text may continue in any column, and tabs are blanks in more
- * places. test/yaml-peer.test.ts compares with yaml.v3 itself.
+ * places. test/peers/yaml.test.ts compares with yaml.v3 itself.
  */
 
 export type Token = {
