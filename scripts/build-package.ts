@@ -7,6 +7,7 @@ import manifest from "../package.json" with { type: "json" };
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled.ts";
 import { licenceTexts } from "./licences.ts";
+import { pageAssetsAsTexts } from "./page-assets.ts";
 
 /**
  * Makes the folder of the npm package, `dist/package`. Node removes no types below node_modules, so the package holds
@@ -46,6 +47,7 @@ async function writeModules(): Promise<void> {
     bundle: true,
     splitting: true,
     external: ["zod"],
+    plugins: [pageAssetsAsTexts],
     minify: true,
     keepNames: true,
     legalComments: "eof",

@@ -4,6 +4,7 @@ import { type BuildOptions, build, type Plugin } from "esbuild";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled.ts";
 import { licenceTexts } from "./licences.ts";
+import { pageAssetsAsTexts } from "./page-assets.ts";
 
 /**
  * Makes the release: files that need nothing but Node. zod has a file of its own, because workflows import it too, and
@@ -62,7 +63,7 @@ const BANNER = {
 const service = await build({
   ...COMMON,
   entryPoints: { "gh-runner": "src/main.ts" },
-  plugins: [zodBeside, postgresBeside, nodeWhenItRuns],
+  plugins: [zodBeside, postgresBeside, nodeWhenItRuns, pageAssetsAsTexts],
   banner: BANNER,
 });
 const postgres = await build({

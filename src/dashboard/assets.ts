@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
 import type { Hono } from "hono";
+import { script, style } from "./asset-texts.ts";
 import type { Frame } from "./layout.ts";
-import { SCRIPT } from "./script.ts";
-import { STYLE } from "./style.ts";
 
 const ICON =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#0969da"/>' +
   '<path d="m6 4.5 5 3.5-5 3.5z" fill="#fff"/></svg>';
 
 const ASSETS = {
-  "style.css": { type: "text/css; charset=utf-8", text: STYLE },
-  "script.js": { type: "text/javascript; charset=utf-8", text: SCRIPT },
+  "style.css": { type: "text/css; charset=utf-8", text: style },
+  "script.js": { type: "text/javascript; charset=utf-8", text: script },
   "icon.svg": { type: "image/svg+xml", text: ICON },
 } as const;
 

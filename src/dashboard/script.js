@@ -1,26 +1,36 @@
-/**
- * The script of the pages: keeps what is marked `data-live` up to date, and shows times in the reader's own zone.
- * Everything works without it. Plain JavaScript in a string: nothing stands between this text and the browser.
+// @ts-check
+
+/*
+ * Keeps what is marked `data-live` up to date, and shows times in the reader's zone. Everything works without it. The
+ * browser gets this text as it is.
  */
-export const SCRIPT = `"use strict";
 (() => {
+  /** @param {string} id */
   const byId = (id) => document.getElementById(id);
   const state = byId("live");
   // The service may be under a path; this script is at assets/HASH/script.js below it.
-  const live = new URL("../../live", document.currentScript.src);
+  const live = new URL("../../live", /** @type {HTMLScriptElement} */ (document.currentScript).src);
   let shown = document.body.dataset.revision;
+  /** @type {EventSource | undefined} */
   let source;
   let busy = false;
   let again = false;
 
+  /** @type {Record<"near" | "clock" | "dated" | "full", Intl.DateTimeFormatOptions>} */
   const FORMATS = {
     near: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
     clock: { hour: "2-digit", minute: "2-digit" },
     dated: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
     full: { dateStyle: "medium", timeStyle: "medium" },
   };
+
+  /**
+   * @param {Date} date
+   * @param {keyof typeof FORMATS} as
+   */
   const format = (date, as) => new Intl.DateTimeFormat(undefined, FORMATS[as]).format(date);
 
+  /** @param {Document} root */
   function localTimes(root) {
     for (const element of root.querySelectorAll("time")) {
       const date = new Date(element.dateTime);
@@ -28,18 +38,24 @@ export const SCRIPT = `"use strict";
       element.title = format(date, "full");
       if (as === "full") element.textContent = format(date, "full");
       if (as === "clock") {
-        const today = date.toDateString() === new Date().toDateString();
-        const near = Math.abs(date - new Date()) < 120000;
+        const now = new Date();
+        const today = date.toDateString() === now.toDateString();
+        const near = Math.abs(date.getTime() - now.getTime()) < 120000;
         element.textContent = format(date, near ? "near" : today ? "clock" : "dated");
       }
     }
     for (const title of root.querySelectorAll("title[data-from]")) {
-      title.textContent = format(new Date(title.dataset.from), "clock") + title.dataset.words;
+      const from = new Date(title.getAttribute("data-from") ?? "");
+      title.textContent = format(from, "clock") + title.getAttribute("data-words");
     }
     const zone = root.querySelector("#zone");
-    if (zone) zone.textContent = "Times are in " + Intl.DateTimeFormat().resolvedOptions().timeZone + ".";
+    if (zone) zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
   }
 
+  /**
+   * @param {"live" | "trouble"} kind
+   * @param {string} text
+   */
   function tell(kind, text) {
     if (!state || (state.dataset.kind === kind && !state.hidden)) return;
     state.hidden = false;
@@ -47,15 +63,22 @@ export const SCRIPT = `"use strict";
     state.textContent = text;
   }
 
-  /** Makes one element like another, and leaves alone what is like it already: focus and selection stay. */
+  /** @param {Node} node */
+  const idOf = (node) => (node instanceof Element ? node.id : "");
+
+  /**
+   * Makes one element like another, and leaves alone what is like it already: focus and selection stay.
+   * @param {ChildNode} from
+   * @param {ChildNode} to
+   */
   function morph(from, to) {
     if (from.isEqualNode(to)) return;
-    if (from.nodeName !== to.nodeName || from.id !== to.id) {
-      from.replaceWith(document.importNode(to, true));
+    if (from instanceof Text && to instanceof Text) {
+      from.data = to.data;
       return;
     }
-    if (from.nodeType === Node.TEXT_NODE) {
-      from.data = to.data;
+    if (!(from instanceof Element && to instanceof Element) || from.nodeName !== to.nodeName || from.id !== to.id) {
+      from.replaceWith(document.importNode(to, true));
       return;
     }
     for (const { name } of [...from.attributes]) if (!to.hasAttribute(name)) from.removeAttribute(name);
@@ -63,7 +86,8 @@ export const SCRIPT = `"use strict";
     const named = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
     let at = from.firstChild;
     for (const next of [...to.childNodes]) {
-      const match = next.id ? named.get(next.id) : at && !at.id && at.nodeName === next.nodeName ? at : undefined;
+      const id = idOf(next);
+      const match = id ? named.get(id) : at && !idOf(at) && at.nodeName === next.nodeName ? at : undefined;
       if (!match) from.insertBefore(document.importNode(next, true), at);
       else {
         if (match === at) at = at.nextSibling;
@@ -78,17 +102,21 @@ export const SCRIPT = `"use strict";
     }
   }
 
+  const saying = () => document.querySelector("[data-said]")?.getAttribute("data-said") ?? undefined;
+
+  /** @param {Document} page */
   function show(page) {
     localTimes(page);
-    const said = document.querySelector("[data-said]")?.dataset.said;
+    const said = saying();
     for (const region of document.querySelectorAll("[data-live]")) {
       const next = page.getElementById(region.id);
       if (next) morph(region, next);
     }
     document.title = page.title;
     shown = page.body.dataset.revision;
-    const now = document.querySelector("[data-said]")?.dataset.said;
-    if (now !== said) byId("said").textContent = now ?? "";
+    const now = saying();
+    const announced = byId("said");
+    if (announced && now !== said) announced.textContent = now ?? "";
   }
 
   async function refresh() {
@@ -101,8 +129,9 @@ export const SCRIPT = `"use strict";
       const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
       if (answer.redirected) return location.reload();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (answer.status >= 500) tell("trouble", "Not up to date: " + (page.querySelector("h1")?.textContent ?? answer.status));
-      else {
+      if (answer.status >= 500) {
+        tell("trouble", `Not up to date: ${page.querySelector("h1")?.textContent ?? answer.status}`);
+      } else {
         show(page);
         tell("live", "Live");
       }
@@ -128,7 +157,7 @@ export const SCRIPT = `"use strict";
     source = new EventSource(live);
     source.onopen = () => tell("live", "Live");
     source.onmessage = ({ data }) => {
-      if (data !== shown) refresh();
+      if (data !== shown) void refresh();
     };
     source.onerror = () => {
       tell("trouble", "Connection lost, trying again");
@@ -140,8 +169,7 @@ export const SCRIPT = `"use strict";
   document.addEventListener("visibilitychange", connect);
   // Ages and the chart move on when nothing happens.
   setInterval(() => {
-    if (document.visibilityState === "visible") refresh();
+    if (document.visibilityState === "visible") void refresh();
   }, 30000);
   connect();
 })();
-`;
