@@ -154,10 +154,15 @@ describe("a long history", () => {
     assert.ok(questions.length > 30, `${questions.length} questions`);
     for (const text of questions) {
       const plan = prepare.call(db, `EXPLAIN QUERY PLAN ${text}`).all();
+      const plain = text
+        .replace(LISTED, "LISTED")
+        .replaceAll(/\bmain\.|(?<=\?)\d/g, "")
+        .replaceAll(/\s+/g, " ")
+        .trim();
       const through = plan.filter(
-        ({ detail }) => /^SCAN runs$|PRIMARY KEY \(rowid[<>]/.test(String(detail)) && !/seq < \?\)$/.test(text),
+        ({ detail }) =>
+          /^SCAN (main\.)?runs$|PRIMARY KEY \(rowid[<>]/.test(String(detail)) && !/seq < \?\)$/.test(plain),
       );
-      const plain = text.replace(LISTED, "LISTED").replaceAll(/\s+/g, " ").trim();
       const cursor = plain === "SELECT LISTED FROM runs WHERE seq < ? ORDER BY seq DESC LIMIT ?";
       if (!stopsEarly.includes(plain) && !cursor) assert.deepEqual(through, [], plain);
     }

@@ -1,4 +1,3 @@
-import type { Activity } from "../model/overview.ts";
 import { LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
 import type { RerunRejected } from "../model/store.ts";
 import type { Row } from "./rows.ts";
@@ -65,13 +64,6 @@ export function heldByWrongClock(now: string): { where: string; dueAt: string } 
 /** The order in which runs are claimed: the oldest due first, of those the one that was accepted first. */
 export function byDue(a: Row, b: Row): number {
   return (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
-}
-
-/** The median and the 95th percentile of durations: each is one of them, the least that so large a share does not exceed. */
-export function durationsOf(ms: readonly number[]): Activity["durations"] {
-  const sorted = ms.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] as number;
-  return sorted.length > 0 ? { p50: at(0.5), p95: at(0.95), runs: sorted.length } : undefined;
 }
 
 /**

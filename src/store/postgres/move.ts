@@ -1,11 +1,11 @@
 import { exportFrom, importInto, type Tables } from "../move/tables.ts";
+import { rejectedKey } from "../overview.ts";
 import type { Row } from "../rows.ts";
 import { jobOf } from "./accept.ts";
 import { type Connecting, connect, type Database, isOutage, type Sql } from "./connect.ts";
 import { startJobs } from "./jobs.ts";
 import { migrate, requireUsable } from "./migrate.ts";
 import { type Names, namesFor } from "./names.ts";
-import { refusedKey } from "./overview.ts";
 import { refusedStart } from "./refused.ts";
 
 type Moving = Connecting & {
@@ -112,7 +112,7 @@ async function fill(sql: Sql, names: Names, source: AsyncIterable<Uint8Array>): 
 const REPLICAS: Readonly<Record<string, (row: Row) => Row>> = {
   ended_by_hour: () => ({ shard: 0 }),
   github_spending: () => ({ owner: "exported" }),
-  refused_events: (row) => ({ key: refusedKey(row as Parameters<typeof refusedKey>[0]) }),
+  refused_events: (row) => ({ key: rejectedKey(row as Parameters<typeof rejectedKey>[0]) }),
 };
 
 function tablesIn(sql: Sql, { own }: Names): Tables {

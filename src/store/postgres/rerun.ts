@@ -1,12 +1,12 @@
 import type { Rerun, RerunOptions } from "../../model/store.ts";
-import { clean, runOf } from "../rows.ts";
+import { runOf } from "../rows.ts";
 import { rerunProblem } from "../rules.ts";
 import { jobOf, lock } from "./accept.ts";
+import { isRunId } from "./asking.ts";
 import type { Sql } from "./connect.ts";
 import type { Jobs } from "./jobs.ts";
-import { type Names, slotOf } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { Newsroom } from "./news.ts";
-import { getRun } from "./reads.ts";
 
 type Needs = { readonly names: Names; readonly jobs: Jobs; readonly tell: Newsroom["tell"] };
 
@@ -17,9 +17,9 @@ export async function rerunOne(
   { id, at, evenIfOlder = false, trace }: { id: string; at: number } & RerunOptions,
 ): Promise<Rerun> {
   const { own, now } = names;
-  const found = await getRun(sql, names, id);
+  const [found] = isRunId(id) ? await sql(`SELECT slot FROM ${own}.runs WHERE id = $1`, [id]) : [];
   if (!found) return { status: "unknown" };
-  lock(sql, [clean(slotOf(found.run)) ?? `run\n${id}`]);
+  lock(sql, [(found.slot as string | null) ?? `run\n${id}`]);
   const [row] = await sql(`SELECT * FROM ${own}.runs WHERE id = $1 FOR UPDATE`, [id]);
   if (!row) return { status: "unknown" };
   const [[busy], [newer]] = await Promise.all([

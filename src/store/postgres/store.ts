@@ -2,9 +2,10 @@ import { randomInt, randomUUID } from "node:crypto";
 import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../../model/clock.ts";
 import { type Claim, type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
-import { endBefore } from "../queries.ts";
-import { waitingOf } from "../rows.ts";
+import { overview } from "../overview.ts";
+import { runReads } from "../reads.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
+import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
 import { claimDue, takeDue } from "./claim.ts";
 import { asJson, atMost, type Connecting, connect } from "./connect.ts";
@@ -15,9 +16,7 @@ import { type Migrated, migrate } from "./migrate.ts";
 import type { Migration } from "./migrations.ts";
 import { type Names, namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
-import { postgresOverview } from "./overview.ts";
 import { presence } from "./presence.ts";
-import { getRun, listRuns } from "./reads.ts";
 import { refusedStart } from "./refused.ts";
 import { rerunOne } from "./rerun.ts";
 import { type SettleItem, settleAll } from "./settle.ts";
@@ -57,6 +56,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     await database.close();
     throw refusedStart(options, error);
   });
+  const asked = asking(database, names);
+  const reads = runReads(asked);
   const self = randomUUID();
   const shown = presence(names, clock);
   const news = openNewsroom(options, names, { own: self, presence: shown, onError });
@@ -152,28 +153,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
     rerun: async (id, at, options) =>
       changed(await transaction((each) => rerunOne(each, needs, { ...options, id, at }))),
-    get: (id) => getRun(sql, names, id),
-    list: (filter, page) => listRuns(sql, names, filter, page),
-    async endBefore({ id, workflow, group, endedAt }) {
-      const [end] = await sql(
-        endBefore({
-          runs: `${own}.runs`,
-          attempts: `${own}.attempts`,
-          value: (nth) => `$${nth}`,
-          isOfGroup: "grp IS NOT NULL AND md5(grp) = md5($3)",
-        }),
-        [id, workflow, group ?? null, endedAt ?? null],
-      );
-      return end?.outcome as "success" | "failure" | undefined;
-    },
-    async findSuccess(workflow, dedupeKey, since) {
-      const [found] = await sql(
-        `SELECT id FROM ${own}.runs WHERE dedupe_key IS NOT NULL AND md5(dedupe_key) = md5($1) AND ended_at >= $2
-         AND workflow = $3 AND status = 'success' ORDER BY ended_at DESC LIMIT 1`,
-        [dedupeKey, since, workflow],
-      );
-      return found?.id as string | undefined;
-    },
+    ...reads,
+    get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     async scheduledUntil(workflow, at) {
       // By the database's clock: a replica whose own is wrong does not set back those of others.
       await sql(
@@ -183,12 +164,6 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       );
       const [row] = await sql(`SELECT carried_out_until AS at FROM ${own}.schedules WHERE workflow = $1`, [workflow]);
       return row?.at as number;
-    },
-    async waiting() {
-      const rows = await sql(
-        `SELECT kind, count(*) AS count, min(retries_from) AS since FROM ${own}.runs WHERE status = 'queued' GROUP BY kind`,
-      );
-      return rows.map(waitingOf);
     },
     async nextDue() {
       const [row] = await sql(`SELECT min(due_at) - ${names.now} AS ms FROM ${own}.runs WHERE status = 'queued'`);
@@ -207,7 +182,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return rows.length;
     },
     limits: postgresLimitLog({ database, names, news, presence: shown, owner: self }),
-    overview: postgresOverview(database, names, () => String(revision)),
+    overview: overview(asked, async () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {
       await sql(`UPDATE ${own}.heartbeat SET at = at + 1`);

@@ -7,21 +7,20 @@ import {
   type NewRun,
   type Rerun,
   type RerunOptions,
-  type RunDetail,
   type RunStore,
   type Settlement,
   StoreUnavailable,
   WRONG_CLOCK_MS,
 } from "../../model/store.ts";
 import { interrupting, isSuspect } from "../interrupt.ts";
-import { endBefore } from "../queries.ts";
-import { attemptOf, clean, type Row, runOf, stepOf, waitingOf } from "../rows.ts";
+import { overview } from "../overview.ts";
+import { runReads } from "../reads.ts";
+import { clean, type Row, runOf, stepOf } from "../rows.ts";
 import { byDue, heldByWrongClock, rerunProblem } from "../rules.ts";
+import { addFinds, asking } from "./asking.ts";
 import { batchedWrites, isOutage } from "./batch.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
-import { addMatches, listRuns } from "./list-runs.ts";
 import { cannot, openSqlite } from "./open.ts";
-import { sqliteOverview } from "./overview.ts";
 
 /**
  * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
@@ -36,7 +35,7 @@ export function openSqliteStore(
 ): RunStore {
   const { db, missing, warnings, close } = openSqlite(folder);
   for (const warning of warnings) warn(warning);
-  addMatches(db);
+  addFinds(db);
   const batched = batchedWrites(db, missing);
 
   /** Differs when somebody has set the clock. */
@@ -72,6 +71,7 @@ export function openSqliteStore(
   const all = (text: string, ...values: SQLInputValue[]) => sql(text).all(...values.map(held)) as Row[];
   const change = (text: string, ...values: SQLInputValue[]) => sql(text).run(...values.map(held));
 
+  const asked = asking({ all, change }, { read, write });
   const interrupt = interrupting({ one, change, requeue });
   const byId = (id: string) => one("SELECT * FROM runs WHERE id = ?", id);
   const waitingIn = (slot: string | null) =>
@@ -304,19 +304,6 @@ export function openSqliteStore(
     return { status: "queued", run: runOf(byId(id) as Row) };
   }
 
-  function get(id: string): RunDetail | undefined {
-    const row = byId(id);
-    if (!row) return undefined;
-    return {
-      run: runOf(row),
-      attempts: all("SELECT * FROM attempts WHERE run = ? ORDER BY number", row.seq as number).map(attemptOf),
-      steps: all("SELECT * FROM steps WHERE run = ? ORDER BY started_at", row.seq as number).map(stepOf),
-      superseded: all("SELECT id FROM runs WHERE superseded_by = ? ORDER BY seq DESC LIMIT 100", id).map(
-        (each) => each.id as string,
-      ),
-    };
-  }
-
   /** Goes through the oldest runs only, so that it needs no index. */
   function forget(before: number, limit: number): number {
     const over: number[] = [];
@@ -359,24 +346,7 @@ export function openSqliteStore(
         );
       }),
     rerun: (id, at, options) => write(() => rerun(id, at, options)),
-    get: (id) => read(() => get(id)),
-    list: (filter, page) => read(() => listRuns(all, filter, page)),
-    endBefore: ({ id, workflow, group, endedAt }) =>
-      read(
-        () =>
-          one(END_BEFORE, id, workflow, group ?? null, endedAt ?? null)?.outcome as "success" | "failure" | undefined,
-      ),
-    findSuccess: (workflow, dedupeKey, since) =>
-      read(
-        () =>
-          one(
-            `SELECT id FROM runs WHERE dedupe_key = ? AND ended_at >= ? AND workflow = ? AND status = 'success'
-             ORDER BY ended_at DESC LIMIT 1`,
-            dedupeKey,
-            since,
-            workflow,
-          )?.id as string | undefined,
-      ),
+    ...runReads(asked),
     scheduledUntil: (workflow, at) =>
       write(() => {
         const until = carriedOutUntil(workflow);
@@ -384,13 +354,6 @@ export function openSqliteStore(
         change("INSERT OR REPLACE INTO schedules VALUES (?, ?)", workflow, at);
         return at;
       }),
-    waiting: () =>
-      read(() =>
-        all(
-          `SELECT kind, count(*) AS count, min(retries_from) AS since FROM runs INDEXED BY due
-           WHERE status = 'queued' GROUP BY kind`,
-        ).map(waitingOf),
-      ),
     nextDue: () =>
       read(
         () =>
@@ -399,7 +362,8 @@ export function openSqliteStore(
       ),
     forget: (before, limit) => write(() => forget(before, limit), { flush: false }),
     limits: sqliteLimitLog({ all, change }, write),
-    overview: sqliteOverview({ all, one, change }, { write, read }),
+    // Rows that this connection has changed; nobody else has the file open for writing.
+    overview: overview(asked, async () => String((await asked.read("SELECT total_changes() AS changes"))[0]?.changes)),
     hear: () => () => {},
     check: () => write(() => void change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
@@ -409,13 +373,6 @@ export function openSqliteStore(
     },
   };
 }
-
-const END_BEFORE = endBefore({
-  runs: "runs",
-  attempts: "attempts",
-  value: (nth) => `?${nth}`,
-  isOfGroup: "grp = ?3",
-});
 
 const SUSPECT = isSuspect("attempts", "runs.attempts");
 

@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import {
+  type Activity,
+  type HourOfRuns,
+  MAX_REFUSED,
+  type Overview,
+  type RefusedEvent,
+  type RefusedEvents,
+} from "../model/overview.ts";
+import type { Asked } from "./reads.ts";
+import { clean, type Row } from "./rows.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Durations are taken from so many runs at most, which takes 2 ms. */
+const MEASURED_RUNS = 1000;
+
+/** Longer queues are counted so far. */
+const MAX_COUNTED = 10_000;
+
+const REJECTED = ["method", "path", "status", "application", "reason", "first_at", "last_at", "times"];
+
+/**
+ * What happened, in sum; each question reads a bounded number of rows, however many runs there are.
+ * @param revision differs when anything may have changed.
+ */
+export function overview({ dialect, read, change }: Asked, revision: Overview["revision"]): Overview {
+  const { schema, rejectedKey } = dialect;
+  const [runs, rejected] = [`${schema}.runs`, `${schema}.refused_events`];
+  const one = async (text: string, ...values: number[]) => (await read(text, values))[0];
+  const count = async (text: string, ...values: number[]) => Number((await one(text, ...values))?.runs ?? 0);
+  const sum = (what: string) => `CAST(sum(${what}) AS bigint)`;
+  const finishedSince = (at: number) =>
+    count(
+      `SELECT ${sum("success + failure + skipped")} AS runs FROM ${schema}.ended_by_hour WHERE hour >= $1`,
+      Math.floor(at / HOUR_MS),
+    );
+
+  async function hours(now: number): Promise<readonly HourOfRuns[]> {
+    const rows = await read(
+      `SELECT hour, ${sum("success")} AS success, ${sum("failure")} AS failure, ${sum("skipped")} AS skipped
+       FROM ${schema}.ended_by_hour WHERE hour > $1 GROUP BY hour ORDER BY hour`,
+      [Math.floor(now / HOUR_MS) - 24],
+    );
+    return rows.map(({ hour, ...ends }) => ({ from: (hour as number) * HOUR_MS, ...ends }) as HourOfRuns);
+  }
+
+  async function durations(now: number): Promise<Activity["durations"]> {
+    const rows = await read(
+      `SELECT ms FROM (
+         SELECT ended_at - started_at AS ms, accepted_at, status FROM ${runs} ORDER BY seq DESC LIMIT $1) AS newest
+       WHERE ms IS NOT NULL AND status <> 'superseded' AND accepted_at >= $2`,
+      [MEASURED_RUNS, now - DAY_MS],
+    );
+    return durationsOf(rows.map(({ ms }) => ms as number));
+  }
+
+  async function limited(): Promise<Activity["limited"]> {
+    const row = await one(
+      `SELECT count(*) AS runs, min(due_at) AS due FROM (
+         SELECT due_at, kind FROM ${runs} WHERE status = 'queued' ORDER BY due_at LIMIT $1) AS queued
+       WHERE kind = 'limit'`,
+      MAX_COUNTED,
+    );
+    return row?.due == null ? undefined : { runs: row.runs as number, nextDueAt: row.due as number };
+  }
+
+  return {
+    async activity(now) {
+      const [byHour, times, queued, running, next, limits, thisMonth, ever, refused] = await Promise.all([
+        hours(now),
+        durations(now),
+        count(
+          `SELECT count(*) AS runs FROM (SELECT 1 FROM ${runs} WHERE status = 'queued' LIMIT $1) AS q`,
+          MAX_COUNTED,
+        ),
+        count(`SELECT count(*) AS runs FROM ${runs} WHERE status = 'running'`),
+        one(`SELECT min(due_at) AS at FROM ${runs} WHERE status = 'queued'`),
+        limited(),
+        finishedSince(startOfMonth(now)),
+        finishedSince(0),
+        count(`SELECT ${sum("times")} AS runs FROM ${rejected} WHERE last_at >= $1`, now - DAY_MS),
+      ]);
+      const finished = { thisMonth, ever };
+      const nextDueAt = (next?.at ?? undefined) as number | undefined;
+      return { hours: byHour, durations: times, queued, running, nextDueAt, limited: limits, finished, refused };
+    },
+    async noteRejected(events) {
+      const columns = [...new Set([...rejectedKey, ...REJECTED])];
+      const key = rejectedKey.join(", ");
+      await change(
+        [
+          `INSERT INTO ${rejected} AS known (${columns.join(", ")}) ${dialect.rows("refused_events", columns, "$1")}
+           ON CONFLICT (${key}) DO UPDATE SET times = known.times + excluded.times,
+             last_at = CASE WHEN excluded.last_at > known.last_at THEN excluded.last_at ELSE known.last_at END`,
+          [JSON.stringify(rejectedRows(events))],
+        ],
+        [
+          `DELETE FROM ${rejected} WHERE (${key}) IN (
+             SELECT ${key} FROM ${rejected} ORDER BY last_at DESC LIMIT ${MAX_COUNTED} OFFSET $1)`,
+          [MAX_REFUSED],
+        ],
+      );
+    },
+    async refused() {
+      return (await read(`SELECT * FROM ${rejected} ORDER BY last_at DESC LIMIT $1`, [MAX_REFUSED])).map(rejectedOf);
+    },
+    revision,
+  };
+}
+
+/** One per key, always in the same order: replicas that write the same rows wait for each other, never in a circle. */
+function rejectedRows(events: readonly RefusedEvents[]): object[] {
+  const rows = new Map<string, { readonly key: string; times: number; last_at: number }>();
+  for (const { method, path, status, application = "", reason, firstAt, lastAt, times } of events) {
+    const row = {
+      method: clean(method),
+      path: clean(path),
+      status,
+      application: clean(application),
+      reason: clean(reason),
+    };
+    const key = rejectedKey(row);
+    const known = rows.get(key) ?? { key, ...row, first_at: firstAt, last_at: lastAt, times: 0 };
+    rows.set(key, { ...known, times: known.times + times, last_at: Math.max(known.last_at, lastAt) });
+  }
+  return [...rows.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Requests of one key are the same one: method, path, application and reason, and the status. */
+export function rejectedKey({ method, path, application = "", reason, status }: RefusedEvent): string {
+  return createHash("sha256")
+    .update(JSON.stringify([method, path, application, reason, status]))
+    .digest("base64url");
+}
+
+function rejectedOf(row: Row): RefusedEvents {
+  return {
+    method: row.method as string,
+    path: row.path as string,
+    status: row.status as number,
+    application: (row.application as string) || undefined,
+    reason: row.reason as string,
+    firstAt: row.first_at as number,
+    lastAt: row.last_at as number,
+    times: row.times as number,
+  };
+}
+
+/** The median and the 95th percentile of durations: each is one of them, the least that so large a share does not exceed. */
+function durationsOf(ms: readonly number[]): Activity["durations"] {
+  const sorted = ms.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] as number;
+  return sorted.length > 0 ? { p50: at(0.5), p95: at(0.95), runs: sorted.length } : undefined;
+}
+
+/** In UTC, as GitHub bills. */
+function startOfMonth(now: number): number {
+  const date = new Date(now);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
+}

@@ -1,0 +1,29 @@
+import type { Asked } from "../reads.ts";
+import type { Database } from "./connect.ts";
+import type { Names } from "./names.ts";
+
+/** PostgreSQL, asked in the words that both databases understand. */
+export function asking({ sql, transaction }: Pick<Database, "sql" | "transaction">, { own: schema }: Names): Asked {
+  return {
+    dialect: {
+      schema,
+      hint: () => "",
+      // An index takes 2,700 bytes at most.
+      isText: (column, value) => `${column} IS NOT NULL AND md5(${column}) = md5(${value})`,
+      finds: (text, expression) => `${text} ~ ${expression}`,
+      rows: (table, columns, json) =>
+        `SELECT ${columns.join(", ")} FROM json_populate_recordset(NULL::${schema}.${table}, ${json})`,
+      rejectedKey: ["key"],
+    },
+    read: sql,
+    change: (...statements) =>
+      transaction(async (each) => {
+        for (const [text, values] of statements) void each(text, values);
+      }),
+  };
+}
+
+/** PostgreSQL does not compare an id with any other text. */
+export function isRunId(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}

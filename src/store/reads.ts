@@ -1,0 +1,140 @@
+import { idsThatBegin, type RunDetail, type RunFilter, type RunPage, type RunStore } from "../model/store.ts";
+import { endBefore } from "./queries.ts";
+import { attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
+import { searchPattern } from "./rules.ts";
+
+/** A database that is asked the same in the same words, whichever it is: for all that is not hot. */
+export type Asked = {
+  readonly dialect: Dialect;
+  /** Values are written as `$1`, `$2`. */
+  read(text: string, values?: readonly Value[]): Promise<readonly Row[]>;
+  /** All of them or none, without waiting for the disk: what a power failure would take may be lost. */
+  change(...statements: readonly (readonly [text: string, values: readonly Value[]])[]): Promise<void>;
+};
+
+type Value = string | number | null;
+
+/** What both databases say differently. */
+type Dialect = {
+  readonly schema: string;
+  /** Follows the table whose index its planner does not find by itself. */
+  hint(index: string): string;
+  /** Whether a column with an index is a text, which may be too long for an index. */
+  isText(column: string, value: string): string;
+  /** Whether an expression of `searchPattern` finds something in a text. */
+  finds(text: string, expression: string): string;
+  /** What selects these columns from the objects of a JSON array, to insert them into a table. */
+  rows(table: string, columns: readonly string[], json: string): string;
+  /** What tells rejected requests apart. */
+  readonly rejectedKey: readonly string[];
+};
+
+/** What a store is asked about its runs. */
+export function runReads(asked: Asked): Pick<RunStore, "get" | "list" | "endBefore" | "findSuccess" | "waiting"> {
+  const { dialect, read } = asked;
+  const { schema, isText } = dialect;
+  const runs = `${schema}.runs`;
+  const previousEnd = endBefore({
+    ...{ runs, attempts: `${schema}.attempts` },
+    value: (nth) => `$${nth}`,
+    isOfGroup: isText("grp", "$3"),
+  });
+  return {
+    get: (id) => getRun(asked, id),
+    list: (filter, page) => listRuns(asked, filter, page),
+    async endBefore({ id, workflow, group, endedAt }) {
+      const [end] = await read(previousEnd, [id, workflow, group ?? null, endedAt ?? null]);
+      return end?.outcome as "success" | "failure" | undefined;
+    },
+    async findSuccess(workflow, dedupeKey, since) {
+      const [found] = await read(
+        `SELECT id FROM ${runs} WHERE ${isText("dedupe_key", "$1")} AND ended_at >= $2 AND workflow = $3
+         AND status = 'success' ORDER BY ended_at DESC LIMIT 1`,
+        [dedupeKey, since, workflow],
+      );
+      return found?.id as string | undefined;
+    },
+    async waiting() {
+      const rows = await read(
+        `SELECT kind, count(*) AS count, min(retries_from) AS since FROM ${runs} ${dialect.hint("due")}
+         WHERE status = 'queued' GROUP BY kind`,
+      );
+      return rows.map(waitingOf);
+    },
+  };
+}
+
+async function getRun({ dialect: { schema }, read }: Asked, id: string): Promise<RunDetail | undefined> {
+  const [row] = await read(`SELECT * FROM ${schema}.runs WHERE id = $1`, [id]);
+  if (!row) return undefined;
+  const seq = [row.seq as number];
+  const [attempts, steps, superseded] = await Promise.all([
+    read(`SELECT * FROM ${schema}.attempts WHERE run = $1 ORDER BY number`, seq),
+    read(`SELECT * FROM ${schema}.steps WHERE run = $1 ORDER BY started_at`, seq),
+    read(`SELECT id FROM ${schema}.runs WHERE superseded_by = $1 ORDER BY seq DESC LIMIT 100`, [id]),
+  ]);
+  return {
+    run: runOf(row),
+    attempts: attempts.map(attemptOf),
+    steps: steps.map(stepOf),
+    superseded: superseded.map((each) => each.id as string),
+  };
+}
+
+/** No index finds a part of a text, so that it is looked for in so many runs at once: about 10 ms of SQLite's. */
+const LOOKED_THROUGH = 5000;
+
+const SEARCHED =
+  "(CAST(id AS text) || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
+
+/** How few runs end. SQLite finds their indexes by the words of their condition alone. */
+const RARE_ENDS: readonly unknown[] = ["failure", "skipped", "superseded"];
+const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded')";
+
+/** One page of runs, newest first. */
+async function listRuns(
+  { dialect, read }: Asked,
+  { id, status, workflow, group, text }: RunFilter,
+  { limit, cursor }: Parameters<RunStore["list"]>[1],
+): Promise<RunPage> {
+  const values: Value[] = [];
+  const place = (value: Value) => `$${values.push(value)}`;
+  const conditions: string[] = [];
+  // Written out: a partial index is not found for a bound value.
+  if (status !== undefined) conditions.push(`status = '${status}'`);
+  if (RARE_ENDS.includes(status)) conditions.push(IS_RARE_END);
+  if (id !== undefined) {
+    const [first, last] = idsThatBegin(id);
+    conditions.push(`id >= ${place(first)} AND id <= ${place(last)}`);
+  }
+  if (workflow !== undefined) conditions.push(`workflow = ${place(workflow)}`);
+  if (group !== undefined) conditions.push(dialect.isText("grp", place(group)));
+  if (cursor !== undefined) conditions.push(`seq < ${place(Number(cursor))}`);
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
+  // Without a hint SQLite's planner takes the newest runs and goes through all that have ended.
+  const hint = status === "queued" ? dialect.hint("due") : status === "running" ? dialect.hint("leased") : "";
+  const source = `FROM ${dialect.schema}.runs ${hint} ${where} ORDER BY seq DESC LIMIT`;
+
+  if (text === undefined) {
+    const rows = await read(`SELECT ${LISTED} ${source} ${place(limit + 1)}`, values);
+    return pageOf(rows, limit, undefined);
+  }
+  const most = place(LOOKED_THROUGH);
+  const looked = [...values];
+  const rows = await read(
+    `SELECT * FROM (SELECT ${LISTED} ${source} ${most}) AS looked_through
+     WHERE ${dialect.finds(SEARCHED, place(searchPattern(text)))} ORDER BY seq DESC LIMIT ${place(limit + 1)}`,
+    values,
+  );
+  if (rows.length > limit) return pageOf(rows, limit, undefined);
+  const [end] = await read(
+    `SELECT min(seq) AS seq, count(*) AS runs FROM (SELECT seq ${source} ${most}) AS looked_through`,
+    looked,
+  );
+  return pageOf(rows, limit, end?.runs === LOOKED_THROUGH ? String(end.seq) : undefined);
+}
+
+function pageOf(rows: readonly Row[], limit: number, further: string | undefined): RunPage {
+  const page = rows.slice(0, limit);
+  return { runs: page.map(listedRunOf), next: rows.length > limit ? String(page.at(-1)?.seq) : further };
+}

@@ -1,0 +1,42 @@
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { Asked } from "../reads.ts";
+import type { Row } from "../rows.ts";
+import type { Write } from "./batch.ts";
+
+type Sql = {
+  readonly all: (text: string, ...values: SQLInputValue[]) => Row[];
+  readonly change: (text: string, ...values: SQLInputValue[]) => unknown;
+};
+
+/** SQLite, asked in the words that both databases understand. */
+export function asking(
+  { all, change }: Sql,
+  { read, write }: { read: <T>(work: () => T) => Promise<T>; write: Write },
+): Asked {
+  // SQLite takes `$1` for a name.
+  const numbered = (text: string) => text.replaceAll("$", "?");
+  return {
+    dialect: {
+      schema: "main",
+      hint: (index) => `INDEXED BY ${index}`,
+      isText: (column, value) => `${column} = ${value}`,
+      finds: (text, expression) => `finds(${expression}, ${text})`,
+      rows: (_, columns, json) =>
+        `SELECT ${columns.map((column) => `value ->> '${column}'`).join(", ")} FROM json_each(${json}) WHERE true`,
+      rejectedKey: ["method", "path", "status", "application", "reason"],
+    },
+    read: (text, values = []) => read(() => all(numbered(text), ...values)),
+    change: (...statements) =>
+      write(() => statements.forEach(([text, values]) => void change(numbered(text), ...values)), { flush: false }),
+  };
+}
+
+/** Gives a database the function that finds texts. */
+export function addFinds(db: DatabaseSync): void {
+  let known = { pattern: "", expression: /(?:)/u };
+  db.function("finds", { deterministic: true }, (pattern, text) => {
+    if (pattern !== known.pattern)
+      known = { pattern: pattern as string, expression: new RegExp(pattern as string, "u") };
+    return known.expression.test(text as string) ? 1 : 0;
+  });
+}
