@@ -10,7 +10,6 @@ import type { Credential, Need } from "../src/github/auth/credentials.ts";
 import { failureOf } from "../src/github/failures.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import { limitWord } from "../src/github/limits/limit-answers.ts";
-import { remembered } from "../src/github/remembered.ts";
 import { isFailure } from "../src/model/failure.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
 import { movedClock } from "./support/clock.ts";
@@ -98,29 +97,6 @@ async function scene(
   };
   return { clock, github, installations, acme, globex, credentials, seen, use, failure, hidden };
 }
-
-describe("what is remembered", () => {
-  it("is fetched anew when it is no longer good, was forgotten, or could not be fetched", async () => {
-    const { get, forget } = remembered<number>();
-    let fetched = 0;
-    const next = (isGood = true) =>
-      get(
-        "key",
-        () => isGood,
-        async () => ++fetched,
-      );
-    assert.deepEqual([await next(), await next(), await next(false)], [1, 1, 2]);
-    forget((value) => value === 1);
-    assert.equal(await next(), 2);
-    forget((value) => value === 2);
-    const failing = () => Promise.reject(new Error("no"));
-    await assert.rejects(
-      get("key", () => true, failing),
-      /no/,
-    );
-    assert.equal(await next(), 3);
-  });
-});
 
 const at50 = <T>(work: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: 50 }, work));
 

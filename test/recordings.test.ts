@@ -5,10 +5,10 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { tokenCredentials } from "../src/github/auth/credentials.ts";
-import { gitHubAs } from "../src/github/client.ts";
+import { gitHubFor } from "../src/github/client.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
-import { gitHubNeeds } from "./support/github.ts";
+import { gitHubHost } from "./support/github.ts";
 
 type Recording = {
   method: string;
@@ -45,7 +45,7 @@ async function replay(t: TestContext, recordings: readonly Recording[]) {
     server.close();
   });
   const credentials = tokenCredentials("0000000000000000000000000000000000000001", "recorded");
-  const { github } = gitHubAs(credentials, gitHubNeeds({ apiUrl: url, send: http.send }));
+  const { github } = gitHubFor(gitHubHost({ apiUrl: url, send: http.send }), { credentials, name: "test" });
   return { github, send: http.send, seen };
 }
 

@@ -1,10 +1,10 @@
 import { describe, it } from "node:test";
 import type { Credentials } from "../src/github/auth/credentials.ts";
-import { gitHubAs } from "../src/github/client.ts";
+import { gitHubFor } from "../src/github/client.ts";
 import type { Send } from "../src/github/http.ts";
 import { openGates } from "../src/github/limits/gates.ts";
 import { movedClock } from "./support/clock.ts";
-import { gitHubNeeds } from "./support/github.ts";
+import { gitHubHost } from "./support/github.ts";
 
 const WRITES = 2;
 const DISPATCH = ["acme/shop", "deployed", {}] as const;
@@ -24,7 +24,7 @@ function attempts() {
     return { status, headers: {}, bytes: new Uint8Array(), message: "", documentationUrl: "", facts: [] };
   };
   return (credentials: Credentials = async () => ({ token: "t", account: "a" })) =>
-    gitHubAs(credentials, gitHubNeeds({ apiUrl: "https://github.test", send, gates }));
+    gitHubFor(gitHubHost({ apiUrl: "https://github.test", send, gates }), { credentials, name: "test" });
 }
 
 const readForWriting = ({ github }: ReturnType<ReturnType<typeof attempts>>) =>

@@ -4,17 +4,17 @@ import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
 import { tokenCredentials } from "../src/github/auth/credentials.ts";
-import { gitHubAs } from "../src/github/client.ts";
-import { dryRun, type HeldBack } from "../src/github/dry-run.ts";
+import { gitHubFor } from "../src/github/client.ts";
+import { dryRunOf, type UnsentWrite } from "../src/github/dry-run.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import type { PermanentFailure } from "../src/index.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
-import { gitHubNeeds } from "./support/github.ts";
+import { gitHubHost } from "./support/github.ts";
 
 const SHOP = { owner: "acme", repo: "shop" };
 
 /** GitHub as a workflow sees it, in front of a stand-in with one repository. */
-async function gitHub(t: TestContext, grant = {}, holdBack?: (write: HeldBack) => void) {
+async function gitHub(t: TestContext, grant = {}, show?: (write: UnsentWrite) => void) {
   const server = await startGitHub();
   t.after(() => server.close());
   server.token("token", grant);
@@ -24,9 +24,9 @@ async function gitHub(t: TestContext, grant = {}, holdBack?: (write: HeldBack) =
   const http = openGitHubHttp({ apiUrl: server.url, brief: knownSecrets([]).brief, userAgent: "gh-runner/test" });
   t.after(() => http.close());
   const waits: number[] = [];
-  const send = holdBack ? dryRun(http, server.url, holdBack) : http.send;
-  const needs = gitHubNeeds({ apiUrl: server.url, send, wait: async (ms: number) => void waits.push(ms) });
-  return { server, waits, github: gitHubAs(tokenCredentials("token", "test"), needs).github };
+  const send = show ? dryRunOf(http, server.url, show) : http.send;
+  const host = gitHubHost({ apiUrl: server.url, send, wait: async (ms: number) => void waits.push(ms) });
+  return { server, waits, github: gitHubFor(host, { credentials: tokenCredentials("token"), name: "test" }).github };
 }
 
 const failed = (pattern: RegExp) => (error: PermanentFailure) =>
@@ -101,14 +101,14 @@ describe("github.request", () => {
   });
 
   it("takes the same options in a dry run", async (t) => {
-    const heldBack: HeldBack[] = [];
-    const { github, server } = await gitHub(t, {}, (write) => void heldBack.push(write));
+    const unsent: UnsentWrite[] = [];
+    const { github, server } = await gitHub(t, {}, (write) => void unsent.push(write));
     server.repository("acme/shop").openPull({ number: 7 });
     const route = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
     const made = await github.request(route, { ...SHOP, issue_number: 7, body: "hello" }, { retry: false });
     assert.deepEqual([made.status, made.data.id], [201, 0]);
     assert.deepEqual(
-      heldBack.map(({ method, body }) => [method, body]),
+      unsent.map(({ method, body }) => [method, body]),
       [["POST", '{"body":"hello"}']],
     );
     server.fault({ times: 1 }, { kind: "status", status: 502 });

@@ -23,141 +23,178 @@ export type Ask = (
   },
 ) => Promise<Answer>;
 
-/** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
-type MakeRoom = (attempted: Attempted) => Promise<void>;
-
-/** Looks after each delay of the quick retries, until there is something. */
-type LookAgain = <T>(look: () => Promise<T | undefined>) => Promise<T | undefined>;
-
 /** Resolves after so many milliseconds; tests move their own clock. */
 export type Wait = (milliseconds: number) => Promise<void>;
 
-/** Delays before the second and the third try inside an attempt; longer faults are left to later attempts. */
-const QUICK_RETRIES_MS = [300, 1000];
-
-export type AskNeeds = {
+/** One GitHub, and what all who ask it share. */
+export type GitHubHost = {
   readonly apiUrl: string;
+  /** `owner/name`: whose token a request uses that names no repository. */
+  readonly targetRepo: string;
   readonly send: Send;
   readonly gates: Pick<Gates, "of">;
   readonly remembered: RememberedAnswers;
   readonly wait: Wait;
-  /** Delays before the further tries, ms; none for whoever wants to know how it is now. */
+  /** Delays before the further tries, ms; none for a check of how it is now. */
   readonly retriesMs?: readonly number[] | undefined;
-  /** Whose turn it is in the line of writes: the same for a run and for whatever takes its place. */
+};
+
+/** Who asks: an attempt of a run, a check of the settings, or an App as itself. */
+export type Asker = {
+  readonly credentials: Credentials;
+  /** Whose turn it is in the line of writes: the same for all attempts of a run. */
   readonly name: string;
-  /** Told the `x-github-request-id` of every answer: GitHub's support asks for it. */
+  /** Gets the `x-github-request-id` of every answer: GitHub's support asks for it. */
   readonly saw?: (requestId: string) => void;
-  /** Of the attempt that asks; nothing else asks without it but checks of the settings and the App itself. */
+  /** Of the attempt; checks and the App have none. */
   readonly lease?: Lease | undefined;
 };
 
 export type Asking = {
   readonly ask: Ask;
-  readonly makeRoom: MakeRoom;
-  readonly lookAgain: LookAgain;
+  /** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
+  makeRoom(attempted: Attempted): Promise<void>;
+  /** Looks again after each delay of the quick retries, until there is something. */
+  lookAgain<T>(look: () => Promise<T | undefined>, isNothing: (error: unknown) => boolean): Promise<T | undefined>;
   /** Gives back the room that was kept and not used. */
   release(): void;
 };
 
+/** Delays before the second and the third try inside an attempt; longer faults are left to later attempts. */
+const QUICK_RETRIES_MS = [300, 1000];
+
 /** Requests with a token for each, through the gate of its account, tried three times when a fault may pass. */
-export function asking(credentials: Credentials, needs: AskNeeds): Asking {
-  const { apiUrl, gates, wait, name, lease, retriesMs = QUICK_RETRIES_MS } = needs;
-  /** Room kept for one write of an account. */
-  const rooms = new Map<string, Reservation>();
-  let released = false;
+export function asking(host: GitHubHost, asker: Asker): Asking {
+  const { wait, retriesMs = QUICK_RETRIES_MS } = host;
+  const rooms = keptRooms();
+  const way = { host, asker, rooms };
 
   const ask: Ask = async (attempted, route, parameters, expected, { rememberAs, retry } = {}) => {
+    const request = { attempted, route, parameters, rememberAs };
     for (const delay of retry === false ? [] : retriesMs) {
       try {
-        return await once();
+        return await askOnce(way, request, expected);
       } catch (error) {
         if ((error as Failure).kind !== "transient") throw error;
         await wait(delay);
       }
     }
-    return once();
-
-    async function once(): Promise<Answer> {
-      const credential = await credentials(attempted);
-      let answer = await sendAs(credential);
-      if (answer.status === 401 && credential.renew) {
-        answer = await sendAs(await credential.renew());
-        if (answer.status === 401) throw refusedAnew(attempted);
-      }
-      // A 404 page of some other server says nothing about a file.
-      if (expected.includes(answer.status) && !isPage(answer) && !isEncoded(answer)) return answer;
-      throw failureOf(attempted, answer, { apiUrl });
-    }
-
-    async function sendAs({ account, token }: Credential): Promise<Answer> {
-      const kind = /^(?:GET|HEAD) /.test(route) ? "read" : "write";
-      const reservation = kind === "write" ? rooms.get(account) : undefined;
-      if (reservation) rooms.delete(account);
-      const key = rememberAs && `${account}\n${rememberAs}`;
-      const earlier = key ? needs.remembered.get(key) : undefined;
-      const send = async (begin: () => void) => {
-        let answered: (() => void) | undefined;
-        try {
-          return await needs.send(route, onlyIfChanged(parameters, earlier?.etag), token, async (abort) => {
-            if (lease && !(await lease.holds())) throw takenOver(attempted);
-            begin();
-            answered?.();
-            answered = lease?.sent(abort);
-          });
-        } finally {
-          answered?.();
-        }
-      };
-      const passed = await gates
-        .of(account)
-        .pass(kind, send, { name, reservation })
-        .catch((error) => {
-          throw isFailure(error) || error instanceof StoreUnavailable ? error : noAnswer(attempted, apiUrl, error);
-        });
-      if (!("answer" in passed)) throw notYet(attempted, passed);
-      const { answer, notBefore } = passed;
-      const requestId = answer.headers["x-github-request-id"];
-      if (typeof requestId === "string") needs.saw?.(requestId);
-      if (notBefore !== undefined) throw failureOf(attempted, answer, { apiUrl, notBefore });
-      if (answer.status === 304 && earlier) return earlier.answer;
-      if (key && answer.status === 200) needs.remembered.put(key, answer);
-      return answer;
-    }
+    return askOnce(way, request, expected);
   };
 
   return {
     ask,
     async makeRoom(attempted) {
-      const { account } = await credentials(attempted);
+      const { account } = await asker.credentials(attempted);
       if (rooms.has(account)) return;
-      const room = await gates.of(account).reserve(name);
+      const room = await host.gates.of(account).reserve(asker.name);
       if ("notBefore" in room) throw notYet(attempted, room);
-      // Others may have asked at the same time, and the attempt may be over by now.
-      if (released || rooms.has(account)) room.release();
-      else rooms.set(account, room);
+      rooms.keep(account, room);
     },
-    async lookAgain(look) {
+    async lookAgain(look, isNothing) {
       for (const delay of retriesMs) {
-        const found = await look();
-        if (found !== undefined) return found;
+        try {
+          const found = await look();
+          if (found !== undefined) return found;
+        } catch (error) {
+          if (!isNothing(error)) throw error;
+        }
         await wait(delay);
       }
       return look();
     },
-    release() {
-      released = true;
+    release: rooms.release,
+  };
+}
+
+type Request = {
+  readonly attempted: Attempted;
+  readonly route: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly rememberAs: string | undefined;
+};
+
+type Way = { readonly host: GitHubHost; readonly asker: Asker; readonly rooms: ReturnType<typeof keptRooms> };
+
+async function askOnce(way: Way, request: Request, expected: readonly number[]): Promise<Answer> {
+  const { attempted } = request;
+  const credential = await way.asker.credentials(attempted);
+  let answer = await askAs(credential, way, request);
+  if (answer.status === 401 && credential.renew) {
+    answer = await askAs(await credential.renew(), way, request);
+    if (answer.status === 401) throw rejectedAnew(attempted);
+  }
+  // A 404 page of some other server says nothing about a file.
+  if (expected.includes(answer.status) && !isPage(answer) && !isEncoded(answer)) return answer;
+  throw failureOf(attempted, answer, way.host);
+}
+
+async function askAs(
+  { account, token }: Credential,
+  { host: { apiUrl, gates, remembered, send }, asker: { name, saw, lease }, rooms }: Way,
+  { attempted, route, parameters, rememberAs }: Request,
+): Promise<Answer> {
+  const key = rememberAs && `${account}\n${rememberAs}`;
+  const earlier = key ? remembered.get(key) : undefined;
+  const sent = earlier
+    ? {
+        ...parameters,
+        headers: { ...(parameters.headers as object | undefined), "if-none-match": earlier.headers.etag },
+      }
+    : parameters;
+  const kind = /^(?:GET|HEAD) /.test(route) ? "read" : "write";
+  const reservation = kind === "write" ? rooms.take(account) : undefined;
+  const sendLeased = async (begin: () => void) => {
+    let answered: (() => void) | undefined;
+    try {
+      return await send(route, sent, token, async (abort) => {
+        if (lease && !(await lease.holds())) throw takenOver(attempted);
+        begin();
+        answered?.();
+        answered = lease?.sent(abort);
+      });
+    } finally {
+      answered?.();
+    }
+  };
+  const passed = await gates
+    .of(account)
+    .pass(kind, sendLeased, { name, reservation })
+    .catch((error) => {
+      throw isFailure(error) || error instanceof StoreUnavailable ? error : noAnswer(attempted, apiUrl, error);
+    });
+  if (!("answer" in passed)) throw notYet(attempted, passed);
+  const { answer, notBefore } = passed;
+  const requestId = answer.headers["x-github-request-id"];
+  if (typeof requestId === "string") saw?.(requestId);
+  if (notBefore !== undefined) throw failureOf(attempted, answer, { apiUrl, notBefore });
+  if (answer.status === 304 && earlier) return earlier;
+  if (key && answer.status === 200) remembered.put(key, answer);
+  return answer;
+}
+
+/** Room for one write per account, kept until it is used or the attempt ends. */
+function keptRooms() {
+  const rooms = new Map<string, Reservation>();
+  let hasEnded = false;
+  return {
+    has: (account: string) => rooms.has(account),
+    keep(account: string, room: Reservation): void {
+      // Others may have asked at the same time, and the attempt may be over by now.
+      if (hasEnded || rooms.has(account)) room.release();
+      else rooms.set(account, room);
+    },
+    take(account: string): Reservation | undefined {
+      const room = rooms.get(account);
+      rooms.delete(account);
+      return room;
+    },
+    release(): void {
+      hasEnded = true;
       for (const room of rooms.values()) room.release();
       rooms.clear();
     },
   };
-}
-
-function onlyIfChanged(
-  parameters: Readonly<Record<string, unknown>>,
-  etag: string | undefined,
-): Readonly<Record<string, unknown>> {
-  if (etag === undefined) return parameters;
-  return { ...parameters, headers: { ...(parameters.headers as object | undefined), "if-none-match": etag } };
 }
 
 /** The gate did not let it through: nothing was sent. */
@@ -176,7 +213,7 @@ function takenOver({ tried }: Attempted): TransientFailure {
 }
 
 /** A token that was issued a moment ago may not be known everywhere at GitHub yet. */
-function refusedAnew({ tried }: Attempted): TransientFailure {
+function rejectedAnew({ tried }: Attempted): TransientFailure {
   return new TransientFailure({
     tried,
     happened: "GitHub answered 401 to a token that it had just issued",

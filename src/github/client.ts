@@ -1,33 +1,95 @@
-import type { GitHub, RequestOptions } from "../model/github.ts";
-import { type AskNeeds, asking } from "./ask.ts";
-import type { Credentials } from "./auth/credentials.ts";
-import { dispatch } from "./dispatch.ts";
+import { PermanentFailure } from "../model/failure.ts";
+import type { GitHub, GitHubAnswer, RequestOptions } from "../model/github.ts";
+import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
+import type { Answer } from "./answer.ts";
+import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
+import { dispatch, runWorkflow } from "./dispatch.ts";
+import type { Attempted } from "./failures.ts";
 import { firstFile, hasCommit } from "./files.ts";
-import { request } from "./request.ts";
-import { runWorkflow } from "./run-workflow.ts";
 
 /** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
 export type GitHubOfAttempt = { readonly github: GitHub; release(): void };
 
-export type ClientNeeds = AskNeeds & {
-  /** `owner/name`: whose token a request uses that names no repository. */
-  readonly targetRepo: string;
-};
-
 /** What a workflow may ask of GitHub, as these credentials see it. */
-export function gitHubAs(credentials: Credentials, needs: ClientNeeds): GitHubOfAttempt {
-  const { ask, makeRoom, lookAgain, release } = asking(credentials, needs);
-  const reading = { ask, makeRoom, lookAgain };
+export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
+  const { release, ...asked } = asking(host, asker);
+  const { ask } = asked;
   return {
     github: {
       request: (route: string, parameters = {}, options: RequestOptions = {}) =>
-        request(ask, route, parameters, options, needs.targetRepo) as Promise<never>,
-      readFile: async (repository, path, options = {}) => (await firstFile(reading, repository, [path], options))?.text,
-      firstFile: (repository, paths, options = {}) => firstFile(reading, repository, paths, options),
+        request(ask, route, parameters, options, host.targetRepo) as Promise<never>,
+      readFile: async (repository, path, options = {}) => (await firstFile(asked, repository, [path], options))?.text,
+      firstFile: (repository, paths, options = {}) => firstFile(asked, repository, paths, options),
       hasCommit: (repository, ref) => hasCommit(ask, repository, ref),
       dispatch: (repository, eventType, payload) => dispatch(ask, repository, eventType, payload),
       runWorkflow: (repository, workflow, options) => runWorkflow(ask, repository, workflow, options),
     },
     release,
   };
+}
+
+const SUCCESS = Array.from({ length: 100 }, (_, at) => 200 + at);
+
+/**
+ * Any request, in the words of GitHub's documentation. Which permission it needs is not known here; GitHub's answer says
+ * so when it is missing.
+ * @param otherwise whose token is used when neither the parameters nor the options name a repository.
+ */
+async function request(
+  ask: Ask,
+  route: string,
+  parameters: Readonly<Record<string, unknown>>,
+  { allow = [], repository, retry }: RequestOptions,
+  otherwise: string,
+): Promise<GitHubAnswer<unknown>> {
+  const { owner, repo } = parameters;
+  const named = typeof owner === "string" && typeof repo === "string" ? `${owner}/${repo}` : undefined;
+  const tried = `asking GitHub for ${filledIn(route, parameters)}`;
+  const attempted = { tried, repository: repository ?? named ?? otherwise, permission: "" };
+  if (!ROUTE.test(route)) {
+    const remedy = 'Write it as the documentation does: "GET /repos/{owner}/{repo}".';
+    throw new PermanentFailure({ tried: attempted.tried, happened: "this is no route", remedy });
+  }
+  const answer = await ask(attempted, route, cleaned(parameters), [...SUCCESS, ...allow], { retry });
+  const headers = Object.entries(answer.headers).map(([name, value]) => [name, [value ?? ""].flat().join(", ")]);
+  return { status: answer.status, headers: Object.fromEntries(headers), data: dataOf(answer, attempted) };
+}
+
+const ROUTE = /^(GET|HEAD|POST|PUT|PATCH|DELETE) \/\S*$/;
+
+/** The host, the method and the token are not the workflow's to choose. */
+function cleaned({ baseUrl, url, method, ...parameters }: Readonly<Record<string, unknown>>) {
+  const given = Object.entries((parameters.headers ?? {}) as Record<string, unknown>);
+  const headers = Object.fromEntries(given.filter(([name]) => name.toLowerCase() !== "authorization"));
+  return { ...parameters, headers };
+}
+
+function filledIn(route: string, parameters: Readonly<Record<string, unknown>>): string {
+  return route.replace(/\{\+?(\w+)\}/g, (all, name) =>
+    parameters[name] === undefined ? all : String(parameters[name]),
+  );
+}
+
+function dataOf({ bytes, headers, status }: Answer, { tried }: Attempted): unknown {
+  if (bytes.byteLength === 0) return undefined;
+  const isJson = /\bjson\b/i.test(headers["content-type"] ?? "") && !/\braw\b/i.test(headers["content-type"] ?? "");
+  if (isJson && hasTooManyValues(bytes)) {
+    throw new PermanentFailure({
+      tried,
+      happened: `the answer holds more than ${MAX_VALUES} values, for which the service's heap has no room`,
+      remedy: "Ask for less at once, such as with a smaller per_page, or give Node a larger heap.",
+    });
+  }
+  const text = new TextDecoder().decode(bytes);
+  if (!isJson) return text;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new PermanentFailure({
+      tried,
+      happened: `GitHub answered ${status} with what is no JSON`,
+      remedy: "This is not how GitHub answers: check GITHUB_API_URL and any proxy in between.",
+      cause,
+    });
+  }
 }

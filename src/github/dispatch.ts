@@ -1,20 +1,17 @@
 import { PermanentFailure } from "../model/failure.ts";
-import type { Json } from "../model/run.ts";
+import type { GitHub, StartedWorkflow } from "../model/github.ts";
+import { jsonOf } from "./answer.ts";
 import type { Ask } from "./ask.ts";
 import { ownerAndName } from "./files.ts";
+
+type Payload = Parameters<GitHub["dispatch"]>[2];
 
 /**
  * Sends a `repository_dispatch` event. Only 204 says that GitHub has accepted it.
  * @see https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
  */
-export async function dispatch(
-  ask: Ask,
-  repository: string,
-  eventType: string,
-  payload: { readonly [key: string]: Json },
-): Promise<void> {
-  const { length } = eventType;
-  const tried = `dispatching ${length > MAX_EVENT_TYPE_CHARACTERS ? "an event" : eventType} to ${repository}`;
+export async function dispatch(ask: Ask, repository: string, eventType: string, payload: Payload): Promise<void> {
+  const tried = `dispatching ${eventType.length > MAX_EVENT_TYPE_CHARACTERS ? "an event" : eventType} to ${repository}`;
   requireBounds(tried, eventType, payload);
   await ask(
     { tried, repository, permission: "Contents: write" },
@@ -29,27 +26,45 @@ const MAX_EVENT_TYPE_CHARACTERS = 100;
 const MAX_PROPERTIES = 10;
 const MAX_PAYLOAD_BYTES = 60_000;
 
-function requireBounds(tried: string, eventType: string, payload: { readonly [key: string]: Json }): void {
-  const refuse = (happened: string, remedy: string, about?: "event type") => {
-    throw new PermanentFailure({ tried, happened, remedy, ...(about && { about }) });
-  };
+function requireBounds(tried: string, eventType: string, payload: Payload): void {
   const { length } = eventType;
   if (length < 1 || length > MAX_EVENT_TYPE_CHARACTERS) {
-    refuse(
-      `the event type has ${length} characters`,
-      `Use an event type of 1 to ${MAX_EVENT_TYPE_CHARACTERS} characters.`,
-      "event type",
-    );
+    const happened = `the event type has ${length} characters`;
+    const remedy = `Use an event type of 1 to ${MAX_EVENT_TYPE_CHARACTERS} characters.`;
+    throw new PermanentFailure({ tried, happened, remedy, about: "event type" });
   }
   const properties = Object.keys(payload).length;
   if (properties > MAX_PROPERTIES) {
-    refuse(
-      `the payload has ${properties} properties`,
-      `GitHub takes ${MAX_PROPERTIES}: put some of them into one object.`,
-    );
+    const remedy = `GitHub takes ${MAX_PROPERTIES}: put some of them into one object.`;
+    throw new PermanentFailure({ tried, happened: `the payload has ${properties} properties`, remedy });
   }
   const bytes = Buffer.byteLength(JSON.stringify(payload));
   if (bytes > MAX_PAYLOAD_BYTES) {
-    refuse(`the payload has ${bytes} bytes`, `GitHub takes less than 64 KB: send at most ${MAX_PAYLOAD_BYTES} bytes.`);
+    const remedy = `GitHub takes less than 64 KB: send at most ${MAX_PAYLOAD_BYTES} bytes.`;
+    throw new PermanentFailure({ tried, happened: `the payload has ${bytes} bytes`, remedy });
   }
+}
+
+/**
+ * Starts a workflow. GitHub answers 200 with the run's link when it knows `return_run_details`, and 204 when it does
+ * not look at it. A GitHub that rejects what it does not know is asked again without: Enterprise Server up to 3.20
+ * answers 400 (`"return_run_details" is not a permitted key`) or 422.
+ * @see https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
+ */
+export async function runWorkflow(
+  ask: Ask,
+  repository: string,
+  workflow: string,
+  { ref, inputs = {} }: Parameters<GitHub["runWorkflow"]>[2],
+): Promise<StartedWorkflow | undefined> {
+  const tried = `starting the workflow ${workflow} of ${repository} at ${ref}`;
+  const attempted = { tried, repository, permission: "Actions: write" };
+  const route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
+  const parameters = { ...ownerAndName(repository), workflow_id: workflow, ref, inputs };
+  const answer = await ask(attempted, route, { ...parameters, return_run_details: true }, [200, 204, 400, 422]);
+  if (answer.status === 400 || answer.status === 422) await ask(attempted, route, parameters, [204]);
+  if (answer.status !== 200) return undefined;
+  // It is started even if what GitHub says about its run cannot be read.
+  const { workflow_run_id: id, html_url: htmlUrl } = jsonOf(answer) as Readonly<Record<string, unknown>>;
+  return typeof id === "number" && typeof htmlUrl === "string" ? { id, htmlUrl } : undefined;
 }

@@ -1,8 +1,8 @@
 import type { Answer } from "./answer.ts";
 import type { GitHubHttp, Send } from "./http.ts";
 
-/** A write that a dry run holds back, exactly as it would be sent but for the token. */
-export type HeldBack = {
+/** A write of a dry run, exactly as it would be sent but for the token. */
+export type UnsentWrite = {
   readonly method: string;
   readonly url: string;
   /** By name, in lower case; the token reads `***`. */
@@ -12,20 +12,20 @@ export type HeldBack = {
 };
 
 /**
- * Lets reads pass. Every write is handed to `holdBack` and answered as if GitHub had taken it, so that whoever sends
- * goes on. The token is already there by then: for an App that proves that it can be had.
+ * Sends reads alone. Every write is shown instead, and answered as if GitHub had taken it, so that the workflow
+ * continues. The token is already there by then: for an App that proves that it can get one.
  */
-export function dryRun(
+export function dryRunOf(
   { send, requestFor }: Pick<GitHubHttp, "send" | "requestFor">,
   apiUrl: string,
-  holdBack: (write: HeldBack) => void,
+  show: (write: UnsentWrite) => void,
 ): Send {
   const { origin } = new URL(apiUrl);
   return async (route, parameters, token, begin) => {
     const { method, path, headers, body } = requestFor(route, parameters);
     if (method === "GET" || method === "HEAD") return send(route, parameters, token, begin);
     const all = Object.entries({ ...headers, authorization: "Bearer ***" }).sort(([a], [b]) => (a < b ? -1 : 1));
-    holdBack({ method, url: origin + path, headers: Object.fromEntries(all), body });
+    show({ method, url: origin + path, headers: Object.fromEntries(all), body });
     return asIfTaken(method, path);
   };
 }

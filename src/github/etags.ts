@@ -2,11 +2,13 @@ import type { Answer } from "./answer.ts";
 
 /**
  * Answers with an ETag, so that GitHub can say that nothing has changed. GitHub is asked every time all the same: what
- * is remembered is used only when it has just answered 304, which costs no primary quota.
+ * is remembered is used only when it has just answered 304, which costs no primary quota. undici's cache would answer
+ * without asking for a minute, since GitHub sends `max-age=60`.
  * @see https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
  */
 export type RememberedAnswers = {
-  get(key: string): { readonly etag: string; readonly answer: Answer } | undefined;
+  get(key: string): Answer | undefined;
+  /** Without an ETag, the answer before is forgotten. */
   put(key: string, answer: Answer): void;
 };
 
@@ -18,30 +20,30 @@ const ENTRY_BYTES = 1000;
 
 /** Keeps what was used last. */
 export function rememberedAnswers(maxBytes = MAX_BYTES): RememberedAnswers {
-  const known = new Map<string, { etag: string; answer: Answer }>();
+  const known = new Map<string, Answer>();
   let bytes = 0;
-  const sizeOf = ({ answer }: { answer: Answer }) => answer.bytes.byteLength + ENTRY_BYTES;
-  const forget = (key: string) => {
-    const entry = known.get(key);
-    if (entry && known.delete(key)) bytes -= sizeOf(entry);
+  const sizeOf = (answer: Answer) => answer.bytes.byteLength + ENTRY_BYTES;
+  const forget = (key: string): Answer | undefined => {
+    const answer = known.get(key);
+    if (answer && known.delete(key)) bytes -= sizeOf(answer);
+    return answer;
+  };
+  const add = (key: string, answer: Answer) => {
+    known.set(key, answer);
+    bytes += sizeOf(answer);
   };
 
   return {
     get(key) {
-      const entry = known.get(key);
-      if (!entry) return undefined;
-      known.delete(key);
-      known.set(key, entry);
-      return entry;
+      const answer = forget(key);
+      if (answer) add(key, answer);
+      return answer;
     },
     put(key, answer) {
       forget(key);
-      const { etag } = answer.headers;
+      if (!answer.headers.etag || sizeOf(answer) > maxBytes / 4) return;
       // A small buffer is a part of a larger one, all of which it would keep.
-      const entry = { etag: etag ?? "", answer: { ...answer, bytes: new Uint8Array(answer.bytes) } };
-      if (!etag || sizeOf(entry) > maxBytes / 4) return;
-      known.set(key, entry);
-      bytes += sizeOf(entry);
+      add(key, { ...answer, bytes: new Uint8Array(answer.bytes) });
       for (const oldest of known.keys()) {
         if (bytes <= maxBytes) return;
         forget(oldest);

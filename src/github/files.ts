@@ -22,18 +22,10 @@ export async function firstFile(
     await makeRoom({ tried, repository: beforeWritingTo, permission: "Contents: write" });
   }
   const look = () => firstOf(ask, repository, paths, ref);
-  if (!justPushed) return (await look()) ?? (await absentFrom(ask, repository));
-  let missing: unknown;
-  const found = await lookAgain(() => {
-    missing = undefined;
-    return look().catch((error) => {
-      if (!isMissingRef(error)) throw error;
-      missing = error;
-      return undefined;
-    });
-  });
-  if (missing !== undefined) throw missing;
-  return found ?? (await absentFrom(ask, repository));
+  const isMissingRef = (error: unknown) => isFailure(error) && error.facts.about === "ref";
+  const found = await (justPushed ? lookAgain(look, isMissingRef) : look());
+  if (found === undefined) await requireVisible(ask, repository);
+  return found;
 }
 
 async function firstOf(
@@ -51,10 +43,6 @@ async function firstOf(
     if (found !== undefined) return { path, text: found };
   }
   return undefined;
-}
-
-async function absentFrom(ask: Ask, repository: string): Promise<undefined> {
-  await requireVisible(ask, repository);
 }
 
 /** The file's text, undefined when GitHub says 404. Read through the API: raw.githubusercontent.com caches for 300 s. */
@@ -158,10 +146,6 @@ function missingRef(attempted: Attempted, { status, message, headers }: Answer, 
     },
     404,
   );
-}
-
-function isMissingRef(error: unknown): boolean {
-  return isFailure(error) && error.facts.about === "ref";
 }
 
 async function requireVisible(ask: Ask, repository: string): Promise<void> {

@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Brief } from "./answer.ts";
-import { type Ask, type AskNeeds, asking, type Wait } from "./ask.ts";
-import { type AppNeeds, appApi } from "./auth/app-api.ts";
+import { type Ask, type Asker, asking, type GitHubHost, type Wait } from "./ask.ts";
+import { type App, appApi } from "./auth/app-api.ts";
 import { appCredentials } from "./auth/app-credentials.ts";
-import { tokenCredentials } from "./auth/credentials.ts";
+import { appAccount, installationAccount, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
-import { type GitHubOfAttempt, gitHubAs } from "./client.ts";
-import { dryRun, type HeldBack } from "./dry-run.ts";
+import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
+import { dryRunOf, type UnsentWrite } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { openGitHubHttp } from "./http.ts";
 import { type Gates, openGates } from "./limits/gates.ts";
@@ -24,12 +23,12 @@ export type OpenGitHub = {
   /**
    * GitHub for one attempt of a run.
    * @param options.token the run's own token; the service's credentials without it.
-   * @param options.holdBack makes it a dry run: reads are sent, and each write is handed over instead.
+   * @param options.dryRun makes it a dry run: reads are sent, and each write is shown instead.
    */
   attempt(
-    options: { token: string | undefined; holdBack?: ((write: HeldBack) => void) | undefined } & Pick<
-      AskNeeds,
-      "name" | "saw" | "lease"
+    options: { token: string | undefined; dryRun?: ((write: UnsentWrite) => void) | undefined } & Omit<
+      Asker,
+      "credentials"
     >,
   ): GitHubOfAttempt;
   /** For checks of the settings: asks with the service's credentials, or as its App itself. */
@@ -76,9 +75,6 @@ export type OpenGitHubNeeds = {
   readonly patienceMs?: number | undefined;
 };
 
-/** All tokens of the service's user share its limits, so a new token in its place goes on with the same account. */
-const SERVICE_ACCOUNT = "GITHUB_TOKEN";
-
 export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   const { apiUrl, clock, serviceToken, timeoutMs, patienceMs } = needs;
   const limitLog = ofHost(new URL(apiUrl).host, needs.limitLog);
@@ -109,7 +105,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     userAgent: needs.userAgent,
     proxies: needs.proxies,
     brief: needs.brief,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs,
   });
   const time = serverTime(clock.now);
   const send: typeof sendNow = async (...request) => {
@@ -117,7 +113,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     time.heard(answer);
     return answer;
   };
-  const shared = {
+  const host: GitHubHost = {
     apiUrl,
     send,
     gates,
@@ -127,23 +123,18 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     retriesMs: needs.retriesMs,
   };
 
-  const app = needs.app && appNeeds(needs.app);
+  const app = needs.app && appOf(needs.app);
   const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
 
-  /** Requests that the App makes as itself have limits of their own. */
-  function appNeeds({ id, privateKey }: { id: string; privateKey: string }): AppNeeds {
+  function appOf({ id, privateKey }: { id: string; privateKey: string }): App {
+    const name = appAccount(id);
     return {
       appId: id,
       privateKey,
       apiUrl,
       ask: (attempted, route, parameters, jwt, expected) => {
-        const account = `app ${id}`;
-        return asking(tokenCredentials(jwt, account), { ...shared, name: account }).ask(
-          attempted,
-          route,
-          parameters,
-          expected,
-        );
+        const { ask } = asking(host, { credentials: tokenCredentials(jwt, name), name });
+        return ask(attempted, route, parameters, expected);
       },
       hide: needs.hide,
       now: time.now,
@@ -151,16 +142,14 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   }
 
   return {
-    attempt({ token, holdBack, ...run }) {
-      const own = token !== undefined && token !== serviceToken;
-      return gitHubAs(own ? tokenCredentials(token, accountOf(token)) : service, {
-        ...shared,
-        ...(holdBack && { send: dryRun({ send, requestFor }, apiUrl, holdBack) }),
-        ...run,
-      });
+    attempt({ token, dryRun, ...asker }) {
+      const isOwn = token === undefined || token === serviceToken;
+      const credentials = isOwn ? service : tokenCredentials(token);
+      const through = dryRun ? { ...host, send: dryRunOf({ send, requestFor }, apiUrl, dryRun) } : host;
+      return gitHubFor(through, { ...asker, credentials });
     },
     inspection: {
-      ask: asking(service, { ...shared, name: "inspection" }).ask,
+      ask: asking(host, { credentials: service, name: "inspection" }).ask,
       askAsApp: app && appApi(app).ask,
       time,
     },
@@ -181,7 +170,7 @@ export function ofOwnAccounts<T extends { readonly account: string }>(
   remembered: readonly T[],
 ): readonly T[] {
   const isOwn = (account: string) =>
-    app ? account === `app ${app.id}` || account.startsWith("installation ") : account === SERVICE_ACCOUNT;
+    app ? account === appAccount(app.id) || account.startsWith(installationAccount("")) : account === SERVICE_ACCOUNT;
   return ofPrefix(`${new URL(apiUrl).host} `, remembered).filter(({ account }) => isOwn(account));
 }
 
@@ -212,9 +201,4 @@ function ofHost(host: string, log: LimitLog): LimitLog {
         }),
     },
   };
-}
-
-/** Tells the tokens of requests apart, in 64 bits of a digest from which no token can be found. */
-function accountOf(token: string): string {
-  return `token ${createHash("sha256").update(token).digest("hex").slice(0, 16)}`;
 }

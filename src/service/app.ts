@@ -6,7 +6,7 @@ import { livePages } from "../dashboard/live.ts";
 import { mountDashboard } from "../dashboard/mount.ts";
 import type { Wait } from "../github/ask.ts";
 import { openFetch } from "../github/connections.ts";
-import type { HeldBack } from "../github/dry-run.ts";
+import type { UnsentWrite } from "../github/dry-run.ts";
 import { openGitHub } from "../github/open-github.ts";
 import { proxyFor } from "../github/proxy.ts";
 import { rejectedRequests } from "../http/rejected-requests.ts";
@@ -50,7 +50,7 @@ export type AppOptions = {
   /** Workflows beside those of the settings. */
   readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
   /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
-  readonly dryRun?: (write: HeldBack) => void;
+  readonly dryRun?: (write: UnsentWrite) => void;
   /**
    * No address and no schedules: runs begin by `start` alone. Nothing of a service that has the same settings is used: in
    * its database this would be a replica, which takes its runs, and its NOTIFY_URL is for its runs. The history is in
@@ -166,7 +166,7 @@ async function openApp(
   const worker = startWorker({
     store,
     workflowNamed: (name) => workflows.find((workflow) => workflow.name === name),
-    github: (attempt) => gitHub.attempt({ ...attempt, holdBack: options.dryRun }),
+    github: (attempt) => gitHub.attempt({ ...attempt, dryRun: options.dryRun }),
     sourceOf: (name) => sourceIn(config.workflowsDir, fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),

@@ -1,10 +1,10 @@
-import type { ClientNeeds } from "../../src/github/client.ts";
+import type { GitHubHost } from "../../src/github/ask.ts";
 import { rememberedAnswers } from "../../src/github/etags.ts";
 import { openGates } from "../../src/github/limits/gates.ts";
 import { systemClock } from "../../src/model/clock.ts";
 
-/** What a client of GitHub needs, without windows and without a memory beyond the test. */
-export function gitHubNeeds(given: Pick<ClientNeeds, "apiUrl" | "send"> & Partial<ClientNeeds>): ClientNeeds {
+/** A GitHub without windows and without a memory beyond the test. */
+export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<GitHubHost>): GitHubHost {
   return {
     gates: openGates({
       limits: [],
@@ -15,7 +15,6 @@ export function gitHubNeeds(given: Pick<ClientNeeds, "apiUrl" | "send"> & Partia
     }),
     remembered: rememberedAnswers(),
     wait: async () => {},
-    name: "test",
     targetRepo: "",
     ...given,
   };

@@ -5,7 +5,7 @@ import { jsonOf } from "../answer.ts";
 import type { Attempted } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 import { appFailureOf, isUnknownApp, notUnderstood } from "./app-failures.ts";
-import type { Need } from "./credentials.ts";
+import { installationAccount, type Need } from "./credentials.ts";
 
 /** One request with a token of its own: resolves with an answer of an expected status, else throws a `Failure`. */
 export type AskWith = (
@@ -16,7 +16,8 @@ export type AskWith = (
   expected: readonly number[],
 ) => Promise<Answer>;
 
-export type AppNeeds = {
+/** A GitHub App, and how it asks GitHub. */
+export type App = {
   /** The App ID or the client ID. */
   readonly appId: string;
   /** RSA, PEM. */
@@ -31,35 +32,34 @@ export type AppNeeds = {
 
 export type InstallationToken = {
   readonly token: string;
-  /** `installation 42` */
   readonly account: string;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
 };
 
-/** Refusals that mean something else to an App than to a token; the others are left to `ask`. */
-const REFUSALS = [401, 403, 404, 422];
+/** Statuses that mean something else to an App than to a token; the others are left to `ask`. */
+const REJECTED = [401, 403, 404, 422];
 
 /** What an App asks GitHub as itself, signed with its key, before it can ask anything as an installation. */
-export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: AppNeeds) {
+export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: App) {
   const askOnce = async (attempted: Attempted, route: string, parameters: Readonly<Record<string, unknown>>) => {
     const jwt = appJwt(appId, privateKey, now());
     const show = hide(jwt);
     try {
-      return await ask(attempted, route, parameters, jwt, [200, 201, ...REFUSALS]);
+      return await ask(attempted, route, parameters, jwt, [200, 201, ...REJECTED]);
     } finally {
       show();
     }
   };
 
-  /** Every answer tells GitHub's time, so a JWT that was refused because of a wrong clock is right the second time. */
+  /** Every answer tells GitHub's time, so a JWT that was rejected because of a wrong clock is right the second time. */
   const askAsApp: typeof askOnce = async (...request) => {
     const answer = await askOnce(...request);
     return answer.status === 401 ? askOnce(...request) : answer;
   };
 
   return {
-    /** Asks as the App itself; the answer may be a refusal that means something else to an App than to a token. */
+    /** Asks as the App itself; the answer may be one of `REJECTED`. */
     ask: askAsApp,
 
     /** The id of the installation that reaches this repository. */
@@ -84,7 +84,7 @@ export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: AppNeeds) 
 
     /** A new token for one repository and one permission; undefined when there is no such installation. */
     async issueToken(installation: number, { repository, permission }: Need): Promise<InstallationToken | undefined> {
-      const account = `installation ${installation}`;
+      const account = installationAccount(installation);
       const tried = `getting a token of the GitHub App's ${account} for ${repository}`;
       const attempted = { tried, repository, permission };
       const answer = await askAsApp(attempted, "POST /app/installations/{installation_id}/access_tokens", {

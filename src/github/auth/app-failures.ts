@@ -3,7 +3,7 @@ import type { Answer } from "../answer.ts";
 import { type Attempted, failureOf, whatCame } from "../failures.ts";
 import type { Need } from "./credentials.ts";
 
-/** Turns GitHub's refusal of an App into a failure; what is not special to Apps is a failure as of any request. */
+/** Turns GitHub's rejection of an App into a failure; what is not special to Apps is a failure as of any request. */
 export function appFailureOf(attempted: Attempted, answer: Answer, context: { apiUrl: string }): Failure {
   const remedy = remedyFor(attempted, answer);
   if (remedy === undefined) return failureOf(attempted, answer, context);
@@ -18,7 +18,6 @@ export function isUnknownApp({ message }: Answer): boolean {
 function remedyFor(need: Need, answer: Answer): string | undefined {
   const { status, message } = answer;
   const { repository, permission } = need;
-  const [owner = ""] = repository.split("/");
   if (isUnknownApp(answer)) {
     return "GitHub knows no App of this id: set GITHUB_APP_ID to the App ID or the client ID in the App's settings.";
   }
@@ -26,22 +25,13 @@ function remedyFor(need: Need, answer: Answer): string | undefined {
     return "The clock is wrong: synchronize the clock of this machine.";
   }
   if (status === 401) {
-    return (
-      "GITHUB_APP_PRIVATE_KEY is no key of the App with GITHUB_APP_ID, or was deleted: take both from the App's " +
-      "settings."
-    );
+    return "GITHUB_APP_PRIVATE_KEY is no key of the App with GITHUB_APP_ID, or was deleted: take both from the App's settings.";
   }
   if (status === 404) return installationRemedy(need);
-  if (status === 422 && /permission/i.test(message)) {
-    return `Give the GitHub App "${permission}" in its settings, then accept it in the settings of ${owner}.`;
-  }
-  if (status === 422) {
-    return (
-      `Select ${repository} in the installation of the GitHub App on ${owner}. If the repository was renamed, use its ` +
-      "present name."
-    );
-  }
-  return undefined;
+  if (status !== 422) return undefined;
+  return /permission/i.test(message)
+    ? `Give the GitHub App "${permission}" in its settings, then accept it in the settings of ${ownerOf(need)}.`
+    : `Select ${repository} in the installation of the GitHub App on ${ownerOf(need)}. If the repository was renamed, use its present name.`;
 }
 
 /** There was an installation; now there is none, or GitHub names one that gives no tokens. */
@@ -53,9 +43,12 @@ export function notInstalled(need: Need): Failure {
   });
 }
 
-function installationRemedy({ repository }: Need): string {
-  const [owner = ""] = repository.split("/");
-  return `Install the GitHub App on ${owner} and select ${repository}. Check the name, too.`;
+function installationRemedy(need: Need): string {
+  return `Install the GitHub App on ${ownerOf(need)} and select ${need.repository}. Check the name, too.`;
+}
+
+function ownerOf({ repository }: Need): string {
+  return repository.split("/")[0] ?? "";
 }
 
 /** An answer that is right by its status but not by its content. */

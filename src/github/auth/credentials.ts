@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
+
 /** A token, and whose limits its requests count against. */
 export type Credential = {
   readonly token: string;
   /** Names what GitHub counts its limits by, such as `installation 42`. Never holds a token: it is stored and shown. */
   readonly account: string;
-  /** Gets another token when GitHub has refused this one (401); absent when there is no other. */
+  /** Gets another token when GitHub has rejected this one (401); absent when there is no other. */
   renew?(): Promise<Credential>;
 };
 
@@ -19,7 +21,20 @@ export type Need = {
 export type Credentials = (need: Need) => Promise<Credential>;
 
 /** One token for everything. */
-export function tokenCredentials(token: string, account: string): Credentials {
+export function tokenCredentials(token: string, account = digestOf(token)): Credentials {
   const credential = { token, account };
   return async () => credential;
+}
+
+/** All tokens of the service's user share its limits, so a new one continues with the same account. */
+export const SERVICE_ACCOUNT = "GITHUB_TOKEN";
+
+/** Requests that an App makes as itself have other limits than those of its installations. */
+export const appAccount = (id: string): string => `app ${id}`;
+
+export const installationAccount = (id: number | string): string => `installation ${id}`;
+
+/** Tells the tokens of requests apart, in 64 bits of a digest from which no token can be found. */
+function digestOf(token: string): string {
+  return `token ${createHash("sha256").update(token).digest("hex").slice(0, 16)}`;
 }

@@ -11,9 +11,9 @@ import { checkDeployment, checkTarget } from "./repositories.ts";
  */
 export async function checkGitHub(checked: Checked): Promise<readonly Check[]> {
   if (!checked.hasCredential) return [NO_CREDENTIAL];
-  const { checks, asker } = await checkCredential(checked);
+  const { checks, identity } = await checkCredential(checked);
   const first = [...checks, ...checkClock(checked.github.time.skew())];
-  if (!asker) return first;
+  if (!identity) return first;
 
   const { checks: installations, unusable } = await checkInstallations(checked);
   const usable = (repository: string | undefined) => (unusable.has(repository) ? undefined : repository);
@@ -22,7 +22,7 @@ export async function checkGitHub(checked: Checked): Promise<readonly Check[]> {
     deploymentRepo: usable(checked.deploymentRepo),
     targetRepo: usable(checked.targetRepo),
   };
-  const later = await Promise.all([checkDeployment(rest), checkTarget(rest, asker), checkQuota(rest)]);
+  const later = await Promise.all([checkDeployment(rest), checkTarget(rest, identity), checkQuota(rest)]);
   return [...first, ...installations, ...later.flat()];
 }
 

@@ -7,12 +7,12 @@ import type { Inspection } from "../open-github.ts";
 import { type Checked, failed } from "./checked.ts";
 
 /** Who asks, as GitHub knows them. */
-export type Asker =
+export type Identity =
   | { readonly kind: "classic"; readonly name: string; readonly scopes: readonly string[] }
   | { readonly kind: "fine-grained" | "installation" | "app"; readonly name: string };
 
-/** Without `asker` nothing more can be asked. */
-type Answered = { readonly checks: readonly Check[]; readonly asker?: Asker | undefined };
+/** Without `identity` nothing more can be asked. */
+type Answered = { readonly checks: readonly Check[]; readonly identity?: Identity | undefined };
 
 /** Whether GitHub answers, and whose the credential is. */
 export async function checkCredential({ github, apiUrl }: Checked): Promise<Answered> {
@@ -29,7 +29,7 @@ async function checkApp(ask: NonNullable<Inspection["askAsApp"]>, apiUrl: string
   const { slug, owner } = jsonOf(answer) as { slug?: unknown; owner?: { login?: unknown } };
   if (answer.status === 200 && typeof slug === "string") {
     const checks = [answersAt(apiUrl, answer), ok("app", `is ${slug}, of ${owner?.login ?? "unknown"}`)];
-    return { checks, asker: { name: `the App ${slug}`, kind: "app" } };
+    return { checks, identity: { name: `the App ${slug}`, kind: "app" } };
   }
   if (answer.status === 200 || (answer.status === 404 && !isUnknownApp(answer))) {
     return { checks: [notTheApi(apiUrl, answer)] };
@@ -40,11 +40,11 @@ async function checkApp(ask: NonNullable<Inspection["askAsApp"]>, apiUrl: string
 async function checkToken({ ask, time }: Inspection, apiUrl: string): Promise<Answered> {
   const attempted = { tried: `asking ${apiUrl} whose the token is`, repository: "", permission: "" };
   const answer = await ask(attempted, "GET /user", {}, [200, 401, 403, 404]);
-  const asker = askerOf(answer);
-  if (answer.status === 404 || (answer.status === 200 && !asker)) return { checks: [notTheApi(apiUrl, answer)] };
+  const identity = identityOf(answer);
+  if (answer.status === 404 || (answer.status === 200 && !identity)) return { checks: [notTheApi(apiUrl, answer)] };
   const answers = answersAt(apiUrl, answer);
-  if (!asker) return { checks: [answers, refused(answer)] };
-  return { checks: [answers, whose(asker), ...expiry(answer, time.now())], asker };
+  if (!identity) return { checks: [answers, refused(answer)] };
+  return { checks: [answers, whose(identity), ...expiry(answer, time.now())], identity };
 }
 
 function answersAt(apiUrl: string, { headers }: Answer): Check {
@@ -60,7 +60,7 @@ function notTheApi(apiUrl: string, answer: Answer): Check {
   );
 }
 
-function askerOf(answer: Answer): Asker | undefined {
+function identityOf(answer: Answer): Identity | undefined {
   const { status, headers, message } = answer;
   if (status === 403 && /not accessible by integration/i.test(message)) {
     return { name: "an installation of a GitHub App", kind: "installation" };
@@ -84,16 +84,16 @@ function refused(answer: Answer): Check {
     : problem("token", `is refused: ${whatCame(answer)}`, "Do what GitHub's message says, or use another token.");
 }
 
-function whose(asker: Asker): Check {
-  if (asker.kind === "installation") {
+function whose(identity: Identity): Check {
+  if (identity.kind === "installation") {
     return warning(
       "token",
       "belongs to an installation of a GitHub App, and ends within the hour",
       "Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY instead; the service then gets such tokens by itself.",
     );
   }
-  if (asker.kind !== "classic") return ok("token", `is ${asker.name}'s, fine-grained`);
-  return ok("token", `is ${asker.name}'s, classic, with ${scopesIn(asker.scopes)}`);
+  if (identity.kind !== "classic") return ok("token", `is ${identity.name}'s, fine-grained`);
+  return ok("token", `is ${identity.name}'s, classic, with ${scopesIn(identity.scopes)}`);
 }
 
 /** `the scopes repo, workflow` */

@@ -3,7 +3,7 @@ import { jsonOf } from "../answer.ts";
 import { whatCame } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 import { type Checked, found } from "./checked.ts";
-import { type Asker, scopesIn } from "./credential.ts";
+import { type Identity, scopesIn } from "./credential.ts";
 import { checkWorkflow } from "./workflow.ts";
 
 /** What GitHub tells of a repository. */
@@ -39,7 +39,7 @@ export async function checkDeployment(checked: Checked): Promise<readonly Check[
  * Whether the repository that receives the events is there, takes them, and does something with them. Nothing is sent
  * to it.
  */
-export async function checkTarget(checked: Checked, asker: Asker): Promise<readonly Check[]> {
+export async function checkTarget(checked: Checked, identity: Identity): Promise<readonly Check[]> {
   const { targetRepo: repository } = checked;
   if (repository === undefined) return [];
   const name = "target repository";
@@ -53,7 +53,7 @@ export async function checkTarget(checked: Checked, asker: Asker): Promise<reado
         : []),
     ];
     const workflow = await checkWorkflow(checked, repository, facts);
-    return [...orVisible(name, fullName, remarks), checkPermission(asker, facts), ...workflow];
+    return [...orVisible(name, fullName, remarks), checkPermission(identity, facts), ...workflow];
   });
 }
 
@@ -120,9 +120,9 @@ function checkRef(
  * `x-oauth-scopes`. What a fine-grained token may do GitHub tells nobody. An App's token was asked for with exactly
  * this permission, so that having it is the proof.
  */
-function checkPermission(asker: Asker, { fullName, isPrivate, push }: RepositoryFacts): Check {
+function checkPermission(identity: Identity, { fullName, isPrivate, push }: RepositoryFacts): Check {
   const check = "dispatch permission";
-  const { name, kind } = asker;
+  const { name, kind } = identity;
   const untold = (who: string) =>
     warning(
       check,
@@ -138,8 +138,8 @@ function checkPermission(asker: Asker, { fullName, isPrivate, push }: Repository
       `Give ${name} write access to ${fullName}, and the token "Contents: write" on it (a classic token: scope repo).`,
     );
   }
-  if (asker.kind !== "classic") return untold(`${name} may write to ${fullName}`);
-  const enough = (isPrivate ? ["repo"] : ["repo", "public_repo"]).find((scope) => asker.scopes.includes(scope));
+  if (identity.kind !== "classic") return untold(`${name} may write to ${fullName}`);
+  const enough = (isPrivate ? ["repo"] : ["repo", "public_repo"]).find((scope) => identity.scopes.includes(scope));
   if (enough) return ok(check, `${name} may write to ${fullName}, and the token has the scope ${enough}`);
-  return problem(check, `the token has ${scopesIn(asker.scopes)}, but needs repo`, "Give the token the scope repo.");
+  return problem(check, `the token has ${scopesIn(identity.scopes)}, but needs repo`, "Give the token the scope repo.");
 }
