@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { Workflow } from "../src/model/workflow.ts";
-import { webhookNameWarnings } from "../src/workflows/load/webhook-names.ts";
+import { webhookNameWarnings } from "../src/workflows/load/check-workflows.ts";
 import { startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 

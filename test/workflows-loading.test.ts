@@ -155,7 +155,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
       ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set: set it/],
       ["missing.ts", /Cannot find module .*nowhere\.ts/],
-      ["misspelt.js", /concurency: there is no such field: known are name, on, run, concurrency/],
+      ["misspelt.js", /there is no field concurency: is concurrency meant\?/],
       ["misspelt.js", /on\.http\.path: expected a path such as "\/previews", got "previews"/],
       ["misspelt.js", /on\.http\.body: expected a schema, such as z\.object/],
       ["misspelt.js", /timeout: expected a length of time such as "90s", "5m" or "2h", got 5/],

@@ -1,3 +1,4 @@
+import { problemsIn } from "../model/problems.ts";
 import type { Json } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
 import type { Schema } from "../model/triggers.ts";
@@ -43,6 +44,5 @@ export function bodyFor(
 ): { readonly body: Json } | { readonly problems: string } {
   const read = schema.safeParse(given);
   if (read.success) return { body: read.data as Json };
-  const problems = read.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
-  return { problems: `${problems.join("; ")}.` };
+  return { problems: `${problemsIn(read.error, { whole: "body" }).join("; ")}.` };
 }

@@ -1,5 +1,6 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { ZodType } from "zod";
+import { problemsIn } from "../model/problems.ts";
 import type { Attempt, ListedRun, Step } from "../model/run.ts";
 import type { Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
 import { problem, Refusal } from "./problem.ts";
@@ -62,8 +63,7 @@ function query<T>(c: Context, schema: ZodType<T>): T {
   const given = Object.entries(c.req.queries()).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
   const parsed = schema.safeParse(Object.fromEntries(given));
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "The query"} ${message}`);
-  throw new Refusal(400, `${problems.join("; ")}.`);
+  throw new Refusal(400, `${problemsIn(parsed.error, { whole: "The query" }).join("; ")}.`);
 }
 
 function notAllowed(c: Context, allow: string): Response {

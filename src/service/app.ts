@@ -380,5 +380,5 @@ export async function workflowsOf(
   const { githubToken: _, ...pair } = config;
   const builtIn = [{ workflow: environmentReady(pair) as Workflow, file: BUILT_IN }];
   const all = [...loaded, ...more.map(({ workflow, file }) => ({ file, exported: workflow }))];
-  return checkedWorkflows(builtIn, all, { variable, scheduleProblem, hasWebhookSecret });
+  return checkedWorkflows(builtIn, all, { variable, hasWebhookSecret }, scheduleProblem);
 }

@@ -1,5 +1,6 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import * as z from "zod";
+import { problemsIn } from "../../model/problems.ts";
 import type { Json } from "../../model/run.ts";
 import type { FluxEvent, FluxTrigger } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
@@ -89,8 +90,8 @@ const schema = z.looseObject({
 export function fluxEvent(json: Record<string, unknown>): FluxEvent {
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
-    throw new Refusal(400, `This is no event of Flux's notification-controller: ${problems.join("; ")}.`);
+    const problems = problemsIn(parsed.error, { whole: "The body" }).join("; ");
+    throw new Refusal(400, `This is no event of Flux's notification-controller: ${problems}.`);
   }
   const entries = Object.entries(parsed.data.metadata ?? {});
   const metadata: Record<string, string> = Object.fromEntries(

@@ -1,4 +1,5 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
+import { problemsIn } from "../../model/problems.ts";
 import type { Json, Run } from "../../model/run.ts";
 import type { EventIdentity } from "../../model/store.ts";
 import type { HttpTrigger } from "../../model/triggers.ts";
@@ -61,10 +62,7 @@ async function receive(
   const json = await readJsonObject(c);
   const { token, rest } = takeToken(json, trigger.tokenField, (given) => hideWhileAnswered(c, given));
   const parsed = trigger.body.safeParse(rest);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
-    throw new Refusal(400, `${problems.join("; ")}.`);
-  }
+  if (!parsed.success) throw new Refusal(400, `${problemsIn(parsed.error, { whole: "body" }).join("; ")}.`);
   const place = secrets.tokenIn(parsed.data, token === undefined ? [] : [token]);
   if (place !== undefined)
     throw new Refusal(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));

@@ -1,14 +1,9 @@
+import { nearestName } from "../../model/nearest-name.ts";
+import { shown } from "../../model/problems.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import { fieldProblems } from "./field-problems.ts";
+import { fieldProblems, type ScheduleProblem } from "./field-problems.ts";
 import type { LoadedFile } from "./load-workflows.ts";
-import { webhookNameWarnings } from "./webhook-names.ts";
-
-export type CheckNeeds = {
-  /** The value of an environment variable; throws when its file cannot be read. */
-  readonly variable: (name: string) => string | undefined;
-  readonly scheduleProblem: (trigger: NonNullable<Workflow["on"]["schedule"]>) => string | undefined;
-  readonly hasWebhookSecret: boolean;
-};
+import described from "./webhooks.json" with { type: "json" };
 
 export type CheckedWorkflows = {
   readonly workflows: readonly Workflow[];
@@ -22,36 +17,38 @@ export type CheckedWorkflows = {
 
 /**
  * Takes what was loaded for workflows, together with the built-in ones.
+ * @param service what of it counts: the value of a variable (throws when its file cannot be read), and its webhook secret.
  * @throws Error that begins with "Cannot" and names every problem: file, field and what to write there.
  */
 export function checkedWorkflows(
   builtIn: readonly { workflow: Workflow; file: string }[],
   loaded: readonly LoadedFile[],
-  needs: CheckNeeds,
+  service: { variable: (name: string) => string | undefined; hasWebhookSecret: boolean },
+  scheduleProblem: ScheduleProblem,
 ): CheckedWorkflows {
   const problems: string[] = [];
   const found = [...builtIn];
   for (const { file, exported, problem } of loaded) {
-    const own = problem === undefined ? fieldProblems(exported, needs) : [problem];
-    problems.push(...own.map((each) => `${file}: ${each}`));
-    if (own.length === 0) found.push({ workflow: exported as Workflow, file });
+    const its = problem === undefined ? fieldProblems(exported, scheduleProblem) : [problem];
+    problems.push(...its.map((each) => `${file}: ${each}`));
+    if (its.length === 0) found.push({ workflow: exported as Workflow, file });
   }
   problems.push(
-    ...clashes(found, "name", ({ name }) => name),
-    ...clashes(found, "on", ({ on }) => on.http?.path ?? on.flux?.path),
+    ...clashes(found, "name", "the name", ({ name }) => name),
+    ...clashes(found, "on", "the path", ({ on }) => on.http?.path ?? on.flux?.path),
   );
   const variables: Record<string, string> = {};
   for (const { workflow, file } of found) {
     for (const [field, name] of variablesOf(workflow)) {
       try {
-        const value = needs.variable(name);
+        const value = service.variable(name);
         if (value === undefined) problems.push(`${file}: ${field}: ${name} is not set: set it, or ${name}_FILE`);
         else variables[name] = value;
       } catch (error) {
         problems.push(`${file}: ${field}: ${(error as Error).message}`);
       }
     }
-    if (workflow.on.github && !needs.hasWebhookSecret) {
+    if (workflow.on.github && !service.hasWebhookSecret) {
       problems.push(
         `${file}: on.github: GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook at GitHub`,
       );
@@ -74,15 +71,14 @@ export function checkedWorkflows(
 function clashes(
   found: readonly { workflow: Workflow; file: string }[],
   field: string,
-  told: (workflow: Workflow) => string | undefined,
+  what: string,
+  valueIn: (workflow: Workflow) => string | undefined,
 ): string[] {
   const first = new Map<string, string>();
   return found.flatMap(({ workflow, file }) => {
-    const value = told(workflow);
-    if (value === undefined) return [];
-    const other = first.get(value);
-    if (other === undefined) first.set(value, file);
-    const what = field === "name" ? "the name" : "the path";
+    const value = valueIn(workflow);
+    const other = value === undefined ? undefined : first.get(value);
+    if (value !== undefined && other === undefined) first.set(value, file);
     return other === undefined ? [] : [`${file}: ${field}: ${what} ${value} is taken by ${other}: choose another`];
   });
 }
@@ -94,4 +90,36 @@ function variablesOf({ env = [], githubToken, on }: Workflow): (readonly [string
     ...(on.http?.token === undefined ? [] : [["on.http.token", on.http.token] as const]),
     ...(on.flux?.key === undefined ? [] : [["on.flux.key", on.flux.key] as const]),
   ];
+}
+
+/** The events of all of GitHub's editions, each with its actions. */
+const ACTIONS = new Map(Object.entries(described.webhooks));
+
+/** Events and actions that GitHub does not describe: probably misspelt, unless GitHub is newer than this version. */
+export function webhookNameWarnings({ events, actions = [] }: NonNullable<Workflow["on"]["github"]>): string[] {
+  const meant: string[] = [];
+  const warnings: string[] = [];
+  for (const event of ([] as string[]).concat(events)) {
+    const near = ACTIONS.has(event) ? event : nearestName(event, [...ACTIONS.keys()]);
+    if (near !== undefined) meant.push(near);
+    if (near === event) continue;
+    warnings.push(`on.github.events: no event ${shown(event)} of GitHub is known: ${instead(near, SEE)}`);
+  }
+  // The sender of a repository_dispatch makes its action up.
+  if (meant.length === 0 || meant.includes("repository_dispatch")) return warnings;
+  const known = [...new Set(meant.flatMap((event) => ACTIONS.get(event)?.split(" ") ?? []))].filter(Boolean);
+  const all = known.length === 0 ? "it comes without one" : `known are ${known.join(", ")}`;
+  for (const action of actions as readonly string[]) {
+    if (known.includes(action)) continue;
+    const near = nearestName(action, known);
+    const of = meant.join(" or ");
+    warnings.push(`on.github.actions: no action ${shown(action)} of ${of} is known: ${instead(near, all)}`);
+  }
+  return warnings;
+}
+
+const SEE = "see https://docs.github.com/en/webhooks/webhook-events-and-payloads";
+
+function instead(near: string | undefined, otherwise: string): string {
+  return near === undefined ? otherwise : `is ${shown(near)} meant?`;
 }

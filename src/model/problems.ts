@@ -1,0 +1,35 @@
+import { nearestName } from "./nearest-name.ts";
+
+/** What is wrong with some input, as a schema of zod reports it. */
+type Problems = { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] };
+
+/**
+ * All that is wrong, each problem with its place: `application must be a string`.
+ * @param whole what the input itself is called.
+ */
+export function problemsIn(
+  { issues }: Problems,
+  { whole, separator = " " }: { whole: string; separator?: string },
+): string[] {
+  return issues.map(({ path, message }) => `${path.join(".") || whole}${separator}${message}`);
+}
+
+/** For names that are not known: each with the one that was probably meant. */
+export function unknownNames(what: string, names: readonly string[], known: readonly string[]): string {
+  return names
+    .map((name) => {
+      const near = nearestName(name, known);
+      return `there is no ${what} ${name}: ${near === undefined ? `known are ${known.join(", ")}` : `is ${near} meant?`}`;
+    })
+    .join("; ");
+}
+
+/** Whole or not at all: the first half of a token would not be recognised as one. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "function") return "a function";
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= MAX_SHOWN_CHARACTERS ? text : `JSON of ${text.length} characters`;
+}
+
+const MAX_SHOWN_CHARACTERS = 100;
