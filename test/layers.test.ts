@@ -35,7 +35,6 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   commander: "main.ts",
   "node:sqlite": "store",
   pg: "store",
-  "pg-boss": "store",
   pino: "observe",
   "pino-pretty": "observe",
   "@prometheus-io/client": "observe",

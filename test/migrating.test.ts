@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
 import { systemClock } from "../src/model/clock.ts";
-import type { RunStore } from "../src/model/store.ts";
+import type { Claim, RunStore } from "../src/model/store.ts";
 import { MIGRATIONS, type Migration } from "../src/store/postgres/migrations.ts";
 import { migratePostgres, openPostgresStore } from "../src/store/postgres/store.ts";
 import { command } from "./support/command.ts";
@@ -19,7 +20,7 @@ const NEXT: readonly Migration[] = [
   ...MIGRATIONS,
   {
     worksSince: MIGRATIONS.length,
-    sql: ({ own }) => `ALTER TABLE ${own}.runs ADD COLUMN note text; CREATE TABLE ${own}.notes (text text)`,
+    sql: ({ schema }) => `ALTER TABLE ${schema}.runs ADD COLUMN note text; CREATE TABLE ${schema}.notes (text text)`,
   },
 ];
 
@@ -59,6 +60,19 @@ async function acceptOne(store: RunStore): Promise<string> {
 async function carryOut(store: RunStore): Promise<string> {
   const [claim] = await store.claim({ ...lease("x"), limit: 1 });
   assert.ok(claim, "a run is due");
+  return carryOutClaim(store, claim);
+}
+
+/** Ends all that is due, and what comes to be due with it. */
+async function carryOutAll(store: RunStore): Promise<void> {
+  for (;;) {
+    const claims = await store.claim({ ...lease("x"), limit: 10 });
+    if (claims.length === 0) return;
+    for (const claim of claims) await carryOutClaim(store, claim);
+  }
+}
+
+async function carryOutClaim(store: RunStore, claim: Claim): Promise<string> {
   const now = Date.now();
   const attempt = { number: claim.attempt, startedAt: now, endedAt: now, outcome: "success" } as const;
   const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
@@ -112,15 +126,6 @@ describe("an upgrade that rolls", () => {
     assert.deepEqual(await versionOf(schema), [{ version: NEXT.length }]);
   });
 
-  it("goes on when the new version has brought the queue's own schema further", async (t) => {
-    const schema = postgres.schema();
-    await migratePostgres({ url: postgres.url, schema, onError: () => {} });
-    await asOwner((client) => client.query(`UPDATE ${schema}_jobs.version SET version = version + 1`));
-    const store = await open(t, schema);
-    const run = await acceptOne(store);
-    assert.equal(await carryOut(store), run);
-  });
-
   it("refuses a program that is too old for the schema, and says what to do", async (t) => {
     const schema = postgres.schema();
     const last = { worksSince: NEXT.length, sql: () => "SELECT 1" };
@@ -156,12 +161,210 @@ describe("an upgrade that rolls", () => {
   it("keeps nothing of a step that fails", async (t) => {
     const schema = postgres.schema();
     await migratePostgres({ url: postgres.url, schema, onError: () => {} });
-    const broken = { worksSince: 1, sql: ({ own }: { own: string }) => `CREATE TABLE ${own}.a (); SELECT 1 / 0` };
+    const broken = {
+      worksSince: 1,
+      sql: ({ schema }: { schema: string }) => `CREATE TABLE ${schema}.a (); SELECT 1 / 0`,
+    };
     await assert.rejects(
       () => open(t, schema, [...MIGRATIONS, broken]),
-      /Cannot bring the schemas .* up to date: division by zero\. Nothing of that step was kept/,
+      /Cannot bring the schema .* up to date: division by zero\. Nothing of that step was kept/,
     );
     await open(t, schema, NEXT);
+  });
+});
+
+describe("a database of version 3, whose replicas claim jobs of pg-boss's", () => {
+  /** The database, as the fixture has it, and what the replicas of that version say to it. */
+  async function versionThree(t: TestContext) {
+    const schema = postgres.schema();
+    await migratePostgres({ url: postgres.url, schema, onError: () => {}, migrations: MIGRATIONS.slice(0, 3) });
+    const rows = readFileSync(new URL("fixtures/postgres-version-3.sql", import.meta.url), "utf8");
+    const client = new pg.Client({ connectionString: postgres.url });
+    await client.connect();
+    t.after(() => client.end());
+    await client.query(rows.replaceAll("gh_runner", schema));
+    const sql = async (text: string, values: unknown[] = []) => (await client.query(text, values)).rows;
+    const add = (id: string, slot: string) =>
+      sql(
+        `INSERT INTO ${schema}_jobs.job (name, id, singleton_key, policy, retry_limit, priority)
+         VALUES ('runs', $1, $2, 'stately', 0, -1) ON CONFLICT DO NOTHING RETURNING id`,
+        [id, createHash("sha256").update(slot).digest("base64url")],
+      );
+    const drop = (id: string) => sql(`DELETE FROM ${schema}_jobs.job WHERE name = 'runs' AND id = $1`, [id]);
+    const lock = (slot: string) => {
+      const key = createHash("sha256").update(slot).digest().readBigInt64BE(0).toString();
+      return sql("SELECT pg_advisory_xact_lock($1)", [key]);
+    };
+    return {
+      schema,
+      sql,
+      jobs: async () =>
+        (await sql(`SELECT id FROM ${schema}_jobs.job WHERE state = 'created' ORDER BY id`)).map(({ id }) => id),
+      queued: async () =>
+        (await sql(`SELECT id FROM ${schema}.runs WHERE status = 'queued' ORDER BY id`)).map(({ id }) => id),
+      async accept(group: string): Promise<string> {
+        const [id, slot] = [randomUUID(), `w\n${group}`];
+        await sql("BEGIN");
+        await lock(slot);
+        await sql(
+          `INSERT INTO ${schema}.runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at)
+           VALUES ($1, 'w', $2, $3, '{}', 0, 'queued', 0, 0, 0)`,
+          [id, group, slot],
+        );
+        assert.equal((await add(id, slot)).length, 1, "the queue takes its job");
+        await sql("COMMIT");
+        return id;
+      },
+      /** Begins to claim what is due: the jobs are locked from here on. */
+      async take(): Promise<string[]> {
+        await sql("BEGIN");
+        const taken = await sql(
+          `WITH due AS MATERIALIZED (
+             SELECT due.id FROM ${schema}.runs AS due
+             JOIN ${schema}_jobs.job ON job.name = 'runs' AND job.id = due.id AND job.state = 'created'
+             WHERE due.status = 'queued' AND NOT EXISTS (SELECT 1 FROM ${schema}.runs AS other
+               WHERE other.status = 'running' AND md5(other.slot) = md5(due.slot))
+             ORDER BY due.due_at, due.seq FOR UPDATE OF job SKIP LOCKED)
+           UPDATE ${schema}_jobs.job SET state = 'active', started_on = now() FROM due
+           WHERE job.name = 'runs' AND job.id = due.id RETURNING job.id`,
+        );
+        return taken.map(({ id }) => id);
+      },
+      async begin(ids: readonly string[]): Promise<string[]> {
+        const begun = await sql(
+          `UPDATE ${schema}.runs SET status = 'running', attempts = attempts + 1, owner = 'old', started_at = 0,
+             lease_until = (extract(epoch FROM now()) * 1000)::bigint + 60000
+           WHERE id = ANY ($1::uuid[]) AND status = 'queued' RETURNING id`,
+          [ids],
+        );
+        const running = begun.map(({ id }) => id);
+        for (const id of ids) if (!running.includes(id)) await drop(id);
+        await sql("COMMIT");
+        return running;
+      },
+      /** Puts a run back into the queue after a failed attempt. */
+      async retry(id: string, group: string): Promise<void> {
+        await sql("BEGIN");
+        await lock(`w\n${group}`);
+        await sql(`UPDATE ${schema}.runs SET status = 'queued', owner = NULL, lease_until = NULL WHERE id = $1`, [id]);
+        await drop(id);
+        assert.equal((await add(id, `w\n${group}`)).length, 1, "the queue takes its job");
+        await sql("COMMIT");
+      },
+    };
+  }
+
+  /** Opened without the wait for replicas that had trouble with the database. */
+  async function upgraded(t: TestContext, schema: string): Promise<RunStore> {
+    const databaseNow = "floor(extract(epoch FROM now()) * 1000)::bigint";
+    const store = await openPostgresStore({
+      url: postgres.url,
+      schema,
+      clock: systemClock,
+      onError: () => {},
+      databaseNow,
+    });
+    t.after(() => store.close());
+    return store;
+  }
+
+  it("keeps all runs; each that was queued ends once, and what was running is interrupted", async (t) => {
+    const { schema, sql, jobs } = await versionThree(t);
+    const count = async () =>
+      sql(`SELECT status, count(*)::integer FROM ${schema}.runs GROUP BY status ORDER BY status`);
+    const before = await count();
+    const stores = await Promise.all([1, 2].map(() => upgraded(t, schema)));
+    assert.deepEqual(await versionOf(schema), [{ version: MIGRATIONS.length }]);
+    assert.deepEqual(await count(), before);
+    const ended: string[] = [];
+    for (let round = 0; round < 20; round++) {
+      const claims = await Promise.all(stores.map((store, at) => store.claim({ ...lease(`${at}`), limit: 1 })));
+      for (const [at, [claim]] of claims.entries()) {
+        if (claim) ended.push(await carryOutClaim(stores[at] as RunStore, claim));
+      }
+    }
+    const expected = await sql(`SELECT id FROM ${schema}.runs WHERE status = 'success' AND seq > 2 ORDER BY id`);
+    assert.deepEqual(
+      ended.toSorted(),
+      expected.map(({ id }) => id),
+    );
+    assert.deepEqual(await count(), [
+      { status: "failure", count: 1 },
+      { status: "success", count: 7 },
+      { status: "superseded", count: 2 },
+    ]);
+    assert.deepEqual(await jobs(), []);
+    const outcomes = await sql(`SELECT outcome FROM ${schema}.attempts WHERE run = 10 ORDER BY number`);
+    assert.deepEqual(
+      outcomes.map(({ outcome }) => outcome),
+      ["interrupted", "success"],
+    );
+  });
+
+  it("upgrades in a rolling way: each version claims what the other has queued, and nothing twice", async (t) => {
+    const old = await versionThree(t);
+    const store = await upgraded(t, old.schema);
+    await carryOutAll(store);
+    const byOld = await old.accept("a");
+    const [claim] = await store.claim({ ...lease("new"), limit: 9 });
+    assert.equal(claim?.run.id, byOld, "the new one claims what the old one has accepted");
+    assert.deepEqual(await old.begin(await old.take()), [], "which has then nothing to claim");
+    await carryOutClaim(store, claim as Claim);
+
+    const byNew = await acceptOne(store);
+    assert.deepEqual(await old.jobs(), [byNew]);
+    assert.deepEqual(await old.begin(await old.take()), [byNew], "the old one claims what the new one has accepted");
+    assert.deepEqual(await store.claim({ ...lease("new"), limit: 9 }), []);
+    await old.retry(byNew, "g");
+    const newer = { id: randomUUID(), workflow: "w", group: "g", input: { newer: true }, ownToken: false };
+    assert.equal((await store.accept(newer, lease("new"))).superseded, byNew);
+    assert.deepEqual(await old.jobs(), [newer.id], "what was superseded is not in the old one's queue any more");
+    assert.deepEqual(await old.queued(), [newer.id]);
+    assert.equal(await carryOut(store), newer.id);
+    assert.deepEqual(await old.jobs(), []);
+  });
+
+  it("gives a run to one of two replicas of different versions that claim it at once", async (t) => {
+    const old = await versionThree(t);
+    const store = await upgraded(t, old.schema);
+    await carryOutAll(store);
+    const run = await acceptOne(store);
+    const taken = await old.take();
+    assert.deepEqual(
+      await store.claim({ ...lease("new"), limit: 9 }),
+      [],
+      "the old one was first, and is not waited for",
+    );
+    assert.deepEqual(await old.begin(taken), [run]);
+    assert.deepEqual(await store.claim({ ...lease("new"), limit: 9 }), []);
+  });
+
+  it("lets a new replica take over what an old one had, and an old one claim it after that", async (t) => {
+    const old = await versionThree(t);
+    const store = await upgraded(t, old.schema);
+    await carryOutAll(store);
+    const run = await acceptOne(store);
+    assert.deepEqual(await old.begin(await old.take()), [run]);
+    await old.sql(`UPDATE ${old.schema}.runs SET lease_until = 0 WHERE id = $1`, [run]);
+    const [claim] = await store.claim({ ...lease("new"), limit: 9 });
+    assert.deepEqual([claim?.run.id, claim?.attempt], [run, 2]);
+    const now = Date.now();
+    const nothing = { reason: undefined, http: undefined, kind: undefined, githubRequestId: undefined };
+    await store.settle(
+      claim as Claim,
+      { number: 2, startedAt: now, endedAt: now, outcome: "stopped", ...nothing },
+      { status: "queued", dueAt: now, counts: false, ...nothing },
+    );
+    assert.deepEqual(await old.begin(await old.take()), [run]);
+  });
+
+  it("refuses the version before on a database that this version has made: it would miss runs", async () => {
+    const schema = postgres.schema();
+    await migratePostgres({ url: postgres.url, schema, onError: () => {} });
+    await assert.rejects(
+      () => migratePostgres({ url: postgres.url, schema, onError: () => {}, migrations: MIGRATIONS.slice(0, 3) }),
+      /a newer gh-runner has brought it to version 4/,
+    );
   });
 });
 
@@ -172,14 +375,10 @@ describe("gh-runner migrate", () => {
     const first = await command(["migrate"], settings);
     assert.equal(first.code, 0, first.stderr);
     const count = MIGRATIONS.length === 1 ? "1 step" : `${MIGRATIONS.length} steps`;
-    assert.equal(
-      first.stdout,
-      `Brought the schema ${schema} from version 0 to ${MIGRATIONS.length}, in ${count}.\n` +
-        `Brought the schema ${schema}_jobs, the queue, up to date.\n`,
-    );
+    assert.equal(first.stdout, `Brought the schema ${schema} from version 0 to ${MIGRATIONS.length}, in ${count}.\n`);
     const second = await command(["migrate"], settings);
     assert.deepEqual([second.code, second.stderr], [0, ""]);
-    assert.match(second.stdout, /^Nothing to do: the schemas \S+ \(version \d+\) and \S+_jobs are up to date\.\n$/);
+    assert.match(second.stdout, /^Nothing to do: the schema \S+ \(version \d+\) is up to date\.\n$/);
   });
 
   it("needs DATABASE_URL", async (t) => {
@@ -198,7 +397,7 @@ describe("a role of least privilege, as docs/scaling.md makes it", () => {
     assert.equal(statements.length, 1);
     const named = statements[0]!
       .replaceAll("gh_runner_service", role)
-      .replaceAll(/\bgh_runner(_jobs)?\b/g, `${schema}$1`)
+      .replaceAll(/\bgh_runner\b/g, schema)
       .replaceAll("DATABASE gh", "DATABASE postgres");
     await asOwner((client) => client.query(named));
   }
@@ -234,7 +433,7 @@ describe("a role of least privilege, as docs/scaling.md makes it", () => {
     const url = Object.assign(new URL(postgres.url), { username: role, password: "change-me" }).href;
     const settings = { DATABASE_URL: url, DATABASE_SCHEMA: schema, DATA_DIR: temporaryFolder(t), PORT: "0" };
     const told =
-      /^Cannot bring the schemas \S+ and \S+_jobs in PostgreSQL up to date: permission denied .*Run gh-runner migrate with a role that may, and grant .*docs\/scaling\.md.*\n$/;
+      /^Cannot bring the schema \S+ in PostgreSQL up to date: permission denied .*Run gh-runner migrate with a role that may, and grant .*docs\/scaling\.md.*\n$/;
     const served = await command(["serve"], settings);
     assert.equal(served.code, 1);
     assert.match(served.stderr, told);

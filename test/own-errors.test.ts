@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
-import { TestClock } from "pg-boss";
 import type { RunStore } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
+import { databaseClock } from "./support/database-clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { workerWith } from "./support/worker.ts";
@@ -22,13 +22,14 @@ async function inSqlite(t: TestContext, clock: MovedClock): Promise<Opened> {
 }
 
 async function inPostgres(_t: TestContext, clock: MovedClock): Promise<Opened> {
-  const databaseClock = new TestClock(clock.now());
   const schema = postgres.schema();
-  const store = await openPostgresStore({ url: postgres.url, schema, clock, databaseClock, onError: () => {} });
+  const time = await databaseClock(postgres.url, schema, clock.now());
+  const { databaseNow } = time;
+  const store = await openPostgresStore({ url: postgres.url, schema, clock, databaseNow, onError: () => {} });
   return {
     store,
     async pass(milliseconds) {
-      await databaseClock.setTime(clock.now() + milliseconds);
+      await time.setTime(clock.now() + milliseconds);
       clock.move(milliseconds);
     },
   };

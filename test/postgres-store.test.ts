@@ -1,9 +1,9 @@
 import type { TestContext } from "node:test";
 import pg from "pg";
-import { TestClock } from "pg-boss";
 import type { Clock } from "../src/model/clock.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
+import { type DatabaseClock, databaseClock } from "./support/database-clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
@@ -11,10 +11,10 @@ const NOW = Date.parse("2026-11-24T12:00:00Z");
 const postgres = postgresForTests();
 
 const inPostgres = async (t: TestContext) => {
-  await emptySchema();
-  const time = new TestClock(NOW);
-  const open = () =>
-    openPostgresStore({ url: postgres.url, schema, clock: clockOf(time), databaseClock: time, onError: () => {} });
+  const time = await emptySchema();
+  const { databaseNow } = time;
+  const clock = clockOf(time);
+  const open = () => openPostgresStore({ url: postgres.url, schema, clock, databaseNow, onError: () => {} });
   let store = await open();
   const setTo = async (now: number) => {
     if (now !== time.now()) await time.setTime(now);
@@ -33,21 +33,22 @@ const inPostgres = async (t: TestContext) => {
 storeContract("PostgreSQL", inPostgres, { propertyRuns: 12, takesOver: true });
 
 const schema = postgres.schema();
-let created = false;
+let time: DatabaseClock | undefined;
 
-/** One schema for all, since to create pg-boss's takes longer than a test. */
-async function emptySchema(): Promise<void> {
+/** One schema for all, since to create one takes longer than a test. */
+async function emptySchema(): Promise<DatabaseClock> {
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
-  if (created) {
+  if (time) {
+    await time.setTime(NOW);
     const tables = ["runs", "schedules", "ended_by_hour", "refused_events", "github_spending", "github_pauses"];
     await client.query(`TRUNCATE ${tables.map((table) => `${schema}.${table}`).join(", ")} RESTART IDENTITY CASCADE`);
-    await client.query(`TRUNCATE ${schema}_jobs.job`);
   }
-  created = true;
   await client.end();
+  time ??= await databaseClock(postgres.url, schema, NOW);
+  return time;
 }
 
-function clockOf(time: TestClock): Clock {
+function clockOf(time: DatabaseClock): Clock {
   return { now: () => time.now(), monotonic: () => time.now(), alarm: () => () => {} };
 }

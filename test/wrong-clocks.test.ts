@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
-import { TestClock } from "pg-boss";
 import type { Context, GitHub, Json } from "../src/index.ts";
 import { TransientFailure } from "../src/model/failure.ts";
 import { type RunStore, StoreUnavailable } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
+import { type DatabaseClock, databaseClock } from "./support/database-clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { workerWith } from "./support/worker.ts";
@@ -76,10 +76,14 @@ function inSqlite(t: TestContext): Machines {
 
 function inPostgres(_t: TestContext): Machines {
   const schema = postgres.schema();
-  const databaseClock = new TestClock(movedClock().now());
+  let moved: Promise<DatabaseClock> | undefined;
+  const time = () => (moved ??= databaseClock(postgres.url, schema, movedClock().now()));
   return machines(
-    (clock) => openPostgresStore({ url: postgres.url, schema, clock, databaseClock, onError: () => {} }),
-    (milliseconds) => databaseClock.setTime(databaseClock.now() + milliseconds),
+    async (clock) => {
+      const { databaseNow } = await time();
+      return openPostgresStore({ url: postgres.url, schema, clock, databaseNow, onError: () => {} });
+    },
+    async (milliseconds) => (await time()).setTime((await time()).now() + milliseconds),
   );
 }
 

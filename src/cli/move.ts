@@ -59,9 +59,7 @@ function cannotExport(where: string, remedy: string, cause: unknown): Error {
 /** Fills an empty store with an export, from a file or from the standard input. */
 export async function importRuns(file?: string): Promise<void> {
   const signal = stopSignal("import", "Nothing was imported.");
-  const runs = await withStore((settings) =>
-    importStore(settings, readExport(file, signal), { now: systemClock.now, signal }),
-  );
+  const runs = await withStore((settings) => importStore(settings, readExport(file, signal), { signal }));
   process.stdout.write(`${runs} runs imported.\n`);
 }
 

@@ -33,12 +33,12 @@ export async function exportStore(
 export async function importStore(
   settings: StoreSettings,
   source: AsyncIterable<Uint8Array>,
-  { now, signal }: { readonly now: () => number; readonly signal: AbortSignal },
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<number> {
   const database = databaseOf(settings);
   if (database) {
     const { importPostgres } = await import("../store/postgres/store.ts");
-    return importPostgres({ ...database, onError: () => {} }, source, { now: now(), signal });
+    return importPostgres({ ...database, onError: () => {} }, source, { signal });
   }
   const { importSqlite } = await import("../store/sqlite/move.ts");
   return importSqlite(settings.dataDir, source);

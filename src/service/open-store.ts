@@ -75,13 +75,9 @@ export async function migrateStore(settings: StoreSettings): Promise<readonly st
     );
   }
   const { migratePostgres } = await import("../store/postgres/store.ts");
-  const { from, to, jobs, names } = await migratePostgres({ ...database, onError: () => {} });
+  const { from, to, names } = await migratePostgres({ ...database, onError: () => {} });
   const steps = to - from === 1 ? "1 step" : `${to - from} steps`;
-  const did = [
-    ...(to > from ? [`Brought the schema ${names.own} from version ${from} to ${to}, in ${steps}.`] : []),
-    ...(jobs ? [`Brought the schema ${names.jobs}, the queue, up to date.`] : []),
-  ];
-  return did.length > 0
-    ? did
-    : [`Nothing to do: the schemas ${names.own} (version ${to}) and ${names.jobs} are up to date.`];
+  return to > from
+    ? [`Brought the schema ${names.schema} from version ${from} to ${to}, in ${steps}.`]
+    : [`Nothing to do: the schema ${names.schema} (version ${to}) is up to date.`];
 }

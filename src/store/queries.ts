@@ -1,5 +1,31 @@
 /** SQL that both databases understand. */
 
+import { isSuspect } from "./interrupt.ts";
+
+/**
+ * The runs that are claimed next, as their `seq`: what is due and has its turn in its group, the oldest due first, of
+ * those the one that was accepted first. Of suspects the first one alone, and none while their owner has one.
+ * @param names the tables, expressions, and a condition that another run is in the slot of `runs`.
+ */
+export function dueRuns(names: {
+  readonly runs: string;
+  readonly attempts: string;
+  readonly now: string;
+  readonly owner: string;
+  readonly limit: string;
+  readonly isInSlot: (other: string) => string;
+}): string {
+  const { runs, attempts, now, owner, limit, isInSlot } = names;
+  const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND (runs.slot IS NULL OR NOT EXISTS (
+    SELECT 1 FROM ${runs} AS other WHERE other.status = 'running' AND ${isInSlot("other")}))`;
+  const suspect = isSuspect(attempts, "runs.attempts");
+  const order = "ORDER BY runs.due_at, runs.seq LIMIT";
+  return `SELECT runs.seq FROM ${runs} WHERE ${isDue} AND (NOT ${suspect}
+    OR runs.seq = (SELECT runs.seq FROM ${runs} WHERE ${isDue} AND ${suspect} ${order} 1) AND NOT EXISTS (
+      SELECT 1 FROM ${runs} WHERE runs.status = 'running' AND runs.owner = ${owner}
+      AND ${isSuspect(attempts, "runs.attempts - 1")})) ${order} ${limit}`;
+}
+
 /** No end of a group is looked for beyond so many of its newest runs: no index knows when they ended. */
 const LOOKED_THROUGH = 100;
 

@@ -189,8 +189,7 @@ const SETTINGS = {
   databaseSchema: setting(
     "DATABASE_SCHEMA",
     "gh_runner",
-    "Schema of its tables in PostgreSQL; a second one with `_jobs` at its end holds the queue. Deployments that share a " +
-      "database have one each.",
+    "Schema of its tables in PostgreSQL. Deployments that share a database have one each.",
     schemaName,
   ),
   waitSeconds: setting(

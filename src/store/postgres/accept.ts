@@ -1,7 +1,6 @@
 import type { Accepted, RunStore } from "../../model/store.ts";
 import { clean, type Row, runOf } from "../rows.ts";
 import { asJson, type Sql } from "./connect.ts";
-import type { Jobs, NewJob } from "./jobs.ts";
 import { lockKey, type Names, slotOf } from "./names.ts";
 
 export type AcceptItem = {
@@ -10,20 +9,16 @@ export type AcceptItem = {
 };
 
 /** A run that waits in a slot: stored before, or about to be. */
-type Waiting = Row & { status: string; due_at: number; changed?: true; taken?: boolean };
+type Waiting = Row & { status: string; due_at: number; changed?: true };
 
 /** Far enough off that a caller's own quick retries bring no attempt forward, near enough for a new deployment. */
 const JOINED_DUE_MS = 30_000;
 
 /**
- * Stores events, in their order, in one transaction. What waits in their slots is locked in this order: the slots, the
- * jobs, the runs; so do the others, and nobody waits in a circle.
+ * Stores events, in their order, in one transaction. First the slots are locked, then what waits in them; so do the
+ * others, and none waits in a circle.
  */
-export async function acceptAll(
-  sql: Sql,
-  { names, jobs }: { names: Names; jobs: Jobs },
-  items: readonly AcceptItem[],
-): Promise<{ accepted: readonly Accepted[]; taken: number }> {
+export async function acceptAll(sql: Sql, names: Names, items: readonly AcceptItem[]): Promise<readonly Accepted[]> {
   const slots = [...new Set(items.map(({ event }) => slotOf(event)).filter((slot) => slot !== null))].map(clean);
   const sources = [...new Set(items.flatMap(({ event }) => (event.event ? [sourceOf(event)] : [])))];
   lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
@@ -48,7 +43,7 @@ export async function acceptAll(
   const touched = items
     .flatMap(({ event }, at) => (known[at] === undefined ? [clean(slotOf(event)) ?? []] : []))
     .flat();
-  const { waiting, busy } = await lookInto(sql, names, jobs, [...new Set(touched)]);
+  const { waiting, busy } = await lookInto(sql, names, [...new Set(touched)]);
   const old = [...waiting.values()];
 
   const fresh: Waiting[] = [];
@@ -71,15 +66,18 @@ export async function acceptAll(
     }
     // The newer event takes the older one's place in the line at a limit.
     const limited = ahead?.kind === "limit" ? ahead : undefined;
-    const row = rowOf(event, lease, { slot, input, limited });
-    row.taken = lease.take && !event.ownToken && !ahead && !(slot !== null && busy.has(slot));
+    const running = event.ownToken || (lease.take && !ahead && !(slot !== null && busy.has(slot)));
+    const row = rowOf(event, lease, { slot, input, limited, running });
     fresh.push(row);
-    if (slot !== null) waiting.set(slot, row);
+    if (slot !== null) {
+      if (running) busy.add(slot);
+      else waiting.set(slot, row);
+    }
     return {
       run: event.id,
       joined: false,
       superseded: ahead?.id as string | undefined,
-      claim: event.ownToken ? { run: runOf(row), attempt: 1, owner: lease.owner, steps: [] } : undefined,
+      claim: running ? { run: runOf(row), attempt: 1, owner: lease.owner, steps: [] } : undefined,
     };
   });
 
@@ -90,13 +88,7 @@ export async function acceptAll(
   );
   insert(sql, names, fresh);
   carryOut(sql, names, ticks);
-  const queued = [...old, ...fresh].filter(({ status }) => status === "queued");
-  await jobs.add(
-    sql,
-    // Each was told at a time of its own.
-    queued.map((row) => jobOf(row, row.retries_from as number)),
-  );
-  return { accepted, taken: queued.filter(({ taken }) => taken).length };
+  return accepted;
 }
 
 /** Locks texts for what follows, until the end of the transaction; always in the same order. */
@@ -106,27 +98,15 @@ export function lock(sql: Sql, texts: readonly string[]): void {
   void sql("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", [keys]);
 }
 
-/** The job of a row of `runs` that is queued. */
-export function jobOf(row: Row & { taken?: boolean }, now: number): NewJob {
-  const dueAt = row.due_at as number;
-  return {
-    id: row.id as string,
-    slot: row.slot as string | null,
-    dueAt,
-    delayMs: dueAt - now,
-    taken: row.taken === true,
-  };
-}
-
 function sourceOf({ workflow, event }: AcceptItem["event"]): string {
   return clean(`${workflow}\n${event?.source}`);
 }
 
-async function lastEvents(sql: Sql, { own }: Names, sources: readonly string[]) {
+async function lastEvents(sql: Sql, { schema }: Names, sources: readonly string[]) {
   if (sources.length === 0) return new Map<string, { id: string; event_id: string }>();
   const rows = await sql(
     `SELECT source, last.id, last.event_id FROM unnest($1::text[]) AS source, LATERAL (
-       SELECT id, event_id FROM ${own}.runs WHERE md5(workflow || chr(10) || event_source) = md5(source)
+       SELECT id, event_id FROM ${schema}.runs WHERE md5(workflow || chr(10) || event_source) = md5(source)
        AND event_source IS NOT NULL ORDER BY seq DESC LIMIT 1) AS last`,
     [sources],
   );
@@ -136,61 +116,62 @@ async function lastEvents(sql: Sql, { own }: Names, sources: readonly string[]) 
 }
 
 /** Until when the schedules of these events have been carried out; their sources are locked. */
-async function carriedOutUntil(sql: Sql, { own }: Names, items: readonly AcceptItem[]): Promise<Map<string, number>> {
+async function carriedOutUntil(
+  sql: Sql,
+  { schema }: Names,
+  items: readonly AcceptItem[],
+): Promise<Map<string, number>> {
   const workflows = items.flatMap(({ event }) => (event.event?.tick === undefined ? [] : [event.workflow]));
   if (workflows.length === 0) return new Map();
-  const rows = await sql(`SELECT * FROM ${own}.schedules WHERE workflow = ANY ($1::text[])`, [workflows]);
+  const rows = await sql(`SELECT * FROM ${schema}.schedules WHERE workflow = ANY ($1::text[])`, [workflows]);
   return new Map(rows.map((row) => [row.workflow as string, row.carried_out_until as number]));
 }
 
-function carryOut(sql: Sql, { own }: Names, ticks: ReadonlyMap<string, number>): void {
+function carryOut(sql: Sql, { schema }: Names, ticks: ReadonlyMap<string, number>): void {
   if (ticks.size === 0) return;
   void sql(
-    `INSERT INTO ${own}.schedules SELECT * FROM unnest($1::text[], $2::bigint[])
+    `INSERT INTO ${schema}.schedules SELECT * FROM unnest($1::text[], $2::bigint[])
      ON CONFLICT (workflow) DO UPDATE SET carried_out_until = excluded.carried_out_until`,
     [[...ticks.keys()], [...ticks.values()]],
   );
 }
 
-/** What waits in slots and is ours now, since nobody has taken it and nobody can; and the slots in which something runs. */
+/** What waits in slots, which no process claims before the transaction ends; and the slots in which something runs. */
 async function lookInto(
   sql: Sql,
-  { own }: Names,
-  jobs: Jobs,
+  { schema }: Names,
   slots: readonly string[],
-): Promise<{ waiting: Map<string, Waiting>; busy: ReadonlySet<string> }> {
+): Promise<{ waiting: Map<string, Waiting>; busy: Set<string> }> {
   if (slots.length === 0) return { waiting: new Map(), busy: new Set() };
-  const rows = (await sql(
-    `SELECT * FROM ${own}.runs WHERE slot IS NOT NULL AND md5(slot) IN (
-       SELECT md5(slot) FROM unnest($1::text[]) AS slot) AND (status = 'queued' OR status = 'running')`,
-    [slots],
-  )) as Waiting[];
-  const queued = rows.filter(({ status }) => status === "queued");
-  const withdrawn = await jobs.withdraw(
-    sql,
-    queued.map(({ id }) => id as string),
-  );
-  const waiting = queued.filter(({ id }) => withdrawn.has(id as string));
-  const others = rows.filter((row) => !waiting.includes(row));
+  const isIn = "slot IS NOT NULL AND md5(slot) IN (SELECT md5(slot) FROM unnest($1::text[]) AS slot)";
+  // In this order: what is claimed while the first one waits for it is seen by the second one.
+  const [queued, running] = await Promise.all([
+    sql(`SELECT * FROM ${schema}.runs WHERE ${isIn} AND status = 'queued' FOR NO KEY UPDATE`, [slots]),
+    sql(`SELECT slot FROM ${schema}.runs WHERE ${isIn} AND status = 'running'`, [slots]),
+  ]);
   return {
-    waiting: new Map(waiting.map((row) => [row.slot as string, row])),
-    busy: new Set(others.map(({ slot }) => slot as string)),
+    waiting: new Map(queued.map((row) => [row.slot as string, row as Waiting])),
+    busy: new Set(running.map(({ slot }) => slot as string)),
   };
 }
 
 function rowOf(
   event: AcceptItem["event"],
   lease: AcceptItem["lease"],
-  { slot, input, limited }: { slot: string | null; input: string; limited: Waiting | undefined },
+  {
+    slot,
+    input,
+    limited,
+    running,
+  }: { slot: string | null; input: string; limited: Waiting | undefined; running: boolean },
 ): Waiting {
-  const running = event.ownToken;
   return {
     id: event.id,
     workflow: clean(event.workflow),
     grp: clean(event.group) ?? null,
     slot,
     input,
-    own_token: running ? 1 : 0,
+    own_token: event.ownToken ? 1 : 0,
     status: running ? "running" : "queued",
     accepted_at: lease.now,
     retries_from: lease.now,
@@ -212,10 +193,10 @@ function rowOf(
   };
 }
 
-function update(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): void {
+function update(sql: Sql, { schema, now }: Names, rows: readonly Waiting[]): void {
   if (rows.length === 0) return;
   void sql(
-    `UPDATE ${own}.runs SET status = new.status, superseded_by = new.superseded_by, ended_at = new.ended_at,
+    `UPDATE ${schema}.runs SET status = new.status, superseded_by = new.superseded_by, ended_at = new.ended_at,
        failures = new.failures, retries_from = least(new.retries_from, ${now}),
        due_at = CASE WHEN new.hastened THEN least(runs.due_at, ${now} + $2) ELSE runs.due_at END
      FROM json_to_recordset($1) AS new (seq bigint, status text, superseded_by uuid, ended_at bigint, failures integer,
@@ -225,10 +206,10 @@ function update(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): void {
 }
 
 /** The order of the rows is the order of their numbers. */
-function insert(sql: Sql, { own, now }: Names, rows: readonly Waiting[]): void {
+function insert(sql: Sql, { schema, now }: Names, rows: readonly Waiting[]): void {
   if (rows.length === 0) return;
   void sql(
-    `INSERT INTO ${own}.runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
+    `INSERT INTO ${schema}.runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
        started_at, ended_at, attempts, owner, lease_until, reason, http, kind, event_source, event_id, trace,
        superseded_by)
      SELECT id, workflow, grp, slot, input, own_token, status, least(accepted_at, ${now}), least(retries_from, ${now}),

@@ -3,7 +3,7 @@ import type { Database } from "./connect.ts";
 import type { Names } from "./names.ts";
 
 /** PostgreSQL, asked in the words that both databases understand. */
-export function asking({ sql, transaction }: Pick<Database, "sql" | "transaction">, { own: schema }: Names): Asked {
+export function asking({ sql, transaction }: Pick<Database, "sql" | "transaction">, { schema }: Names): Asked {
   return {
     dialect: {
       schema,

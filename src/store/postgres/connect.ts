@@ -1,6 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
-import { CLOCK_OVERRIDE_SETTING, type Db } from "pg-boss";
 import { StoreUnavailable } from "../../model/store.ts";
 import { clean, type Row } from "../rows.ts";
 
@@ -9,8 +8,8 @@ export type Connecting = {
   readonly url: string;
   /** Wins over the one in the address. */
   readonly password?: string | undefined;
-  /** Lets a clock of pg-boss's move the database's; for tests. */
-  readonly clockIsMoved?: boolean;
+  /** Takes it that there was no trouble before the start; for tests. */
+  readonly isCalm?: boolean;
   /** Waits for as long as it takes: to change the schema, or to move everything. */
   readonly patient?: boolean;
 };
@@ -32,8 +31,6 @@ export type Database = {
   transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
   /** How long this process has seen the database answer in time, ms. */
   calmFor(): number;
-  /** The same connections for pg-boss. */
-  readonly forJobs: Db;
   close(): Promise<void>;
 };
 
@@ -87,11 +84,10 @@ function withPassword(url: string, password: string | undefined): string {
 }
 
 export function connect(connecting: Connecting, onError: (error: Error) => void): Database {
-  const { clockIsMoved = false, patient = false } = connecting;
-  const session = patient ? "" : SESSION;
+  const { isCalm = false, patient = false } = connecting;
   const pool = new pg.Pool({
     ...clientOptions(connecting),
-    options: clockIsMoved ? `${session} -c ${CLOCK_OVERRIDE_SETTING}=on` : session,
+    options: patient ? "" : SESSION,
     // One round trip for what does not depend on each other.
     pipeline: true,
     // Longer than the server's own: when the server answers, its word counts.
@@ -101,7 +97,7 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     max: MAX_CONNECTIONS,
   });
   /** When the latest trouble ended; the start counts, since nobody knows what was before. */
-  let troubleAt = connecting.clockIsMoved ? Number.NEGATIVE_INFINITY : performance.now();
+  let troubleAt = isCalm ? Number.NEGATIVE_INFINITY : performance.now();
   pool.on("error", (error) => {
     troubleAt = performance.now();
     onError(error);
@@ -175,11 +171,6 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       }
     },
     calmFor: () => performance.now() - troubleAt,
-    forJobs: {
-      executeSql: async (text, values) => ({ rows: await sql(text, values) }),
-      // The only one is in the options of the connections.
-      setSessionStatements: async () => {},
-    },
     // A server that does not answer says no farewell either.
     close: () => atMost(FAREWELL_MS, pool.end()),
   };
@@ -193,11 +184,6 @@ export async function atMost(milliseconds: number, work: Promise<unknown>): Prom
   } finally {
     done.abort();
   }
-}
-
-/** pg-boss inside a transaction. */
-export function jobsIn(sql: Sql): { db: Db } {
-  return { db: { executeSql: async (text, values) => ({ rows: await sql(text, values) }) } };
 }
 
 /** Statements of the program are few; each is planned once a connection. */

@@ -9,7 +9,7 @@ const FORGOTTEN_MS = 2 * 86_400_000;
 export function postgresLimitLog(needs: SharedLimitsNeeds): LimitLog {
   const { database, names, news, owner } = needs;
   const { sql, transaction } = database;
-  const [spending, pauses] = [`${names.own}.github_spending`, `${names.own}.github_pauses`];
+  const [spending, pauses] = [`${names.schema}.github_spending`, `${names.schema}.github_pauses`];
   return {
     async recall(since) {
       const [paused, rows] = await Promise.all([

@@ -1,6 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type Connecting, connect, type Database, type Sql } from "./connect.ts";
-import { jobsAreMigrated, migrateJobs } from "./jobs.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
 import { lockKey, type Names } from "./names.ts";
 import { codeOf } from "./refused.ts";
@@ -13,17 +12,11 @@ export type MigrateNeeds = {
   readonly migrations?: readonly Migration[];
 };
 
-/** What was done: nothing when `from` is `to` and the queue was as it should be. */
-export type Migrated = {
-  /** Versions of our own schema, before and after. */
-  readonly from: number;
-  readonly to: number;
-  /** Whether pg-boss's schema was created or brought up to date. */
-  readonly jobs: boolean;
-};
+/** Versions of the schema, before and after. */
+export type Migrated = { readonly from: number; readonly to: number };
 
 /**
- * Brings both schemas up to date; several processes may do so at once, while those of the version before go on.
+ * Brings the schema up to date; several processes may do so at once, while those of the version before go on.
  * @param database looks first, so that a start of the service that has nothing to bring up to date costs little.
  * @throws Error whose message begins with "Cannot" and says what to do.
  */
@@ -32,9 +25,7 @@ export async function migrate(database: Database, needs: MigrateNeeds): Promise<
   try {
     const { version, worksSince } = await versionOf(database.sql, names);
     if (worksSince > migrations.length) throw tooNew(names, { version, worksSince, known: migrations.length });
-    if (version >= migrations.length && (await jobsAreMigrated(database, needs))) {
-      return { from: version, to: version, jobs: false };
-    }
+    if (version >= migrations.length) return { from: version, to: version };
     // A step takes as long as it takes, and so does waiting for another process that is at it.
     const patient = connect({ ...needs.connecting, patient: true }, needs.onError);
     try {
@@ -57,14 +48,14 @@ export async function requireUsable(sql: Sql, names: Names): Promise<void> {
   if (version >= known) return;
   const what = version === 0 ? "it is not there" : `it is at version ${version}, and this gh-runner needs ${known}`;
   throw new Error(
-    `Cannot use the schema ${names.own} in PostgreSQL: ${what}. Correct DATABASE_URL or DATABASE_SCHEMA, or run gh-runner migrate.`,
+    `Cannot use the schema ${names.schema} in PostgreSQL: ${what}. Correct DATABASE_URL or DATABASE_SCHEMA, or run gh-runner migrate.`,
   );
 }
 
 /** Of several processes one does it, and the others then find it done. The lock ends with the connection. */
-function alone<T>(database: Database, { own }: Names, work: () => Promise<T>): Promise<T> {
+function alone<T>(database: Database, { schema }: Names, work: () => Promise<T>): Promise<T> {
   return database.transaction(async (sql) => {
-    await sql("SELECT pg_advisory_xact_lock($1)", [lockKey(`migrate ${own}`)]);
+    await sql("SELECT pg_advisory_xact_lock($1)", [lockKey(`migrate ${schema}`)]);
     return work();
   });
 }
@@ -76,24 +67,25 @@ async function bringUpToDate(
 ): Promise<Migrated> {
   const { names } = needs;
   const { version: from } = await versionOf(database.sql, names);
-  const jobs = !(await jobsAreMigrated(database, needs));
-  if (jobs) await migrateJobs(database, { ...needs, createSchema: !(await hasSchema(database.sql, names.jobs)) });
   if (from === 0) {
-    const create = !(await hasSchema(database.sql, names.own));
+    const create = !(await hasSchema(database.sql, names.schema));
     await database.transaction(async (sql) => {
       // Who may fill a schema that is there need not be allowed to create one.
-      if (create) await sql(`CREATE SCHEMA ${names.own}`);
-      await sql(`CREATE TABLE ${names.own}.schema_version (version integer NOT NULL, works_since integer NOT NULL)`);
-      await sql(`INSERT INTO ${names.own}.schema_version VALUES (0, 0)`);
+      if (create) await sql(`CREATE SCHEMA ${names.schema}`);
+      await sql(`CREATE TABLE ${names.schema}.schema_version (version integer NOT NULL, works_since integer NOT NULL)`);
+      await sql(`INSERT INTO ${names.schema}.schema_version VALUES (0, 0)`);
       for (const step of migrations) await carryOut(sql, names, step);
     });
   } else for (const step of migrations.slice(from)) await carryOutBesideOthers(database, names, step);
-  return { from, to: Math.max(from, migrations.length), jobs };
+  return { from, to: Math.max(from, migrations.length) };
 }
 
 async function carryOut(sql: Sql, names: Names, { sql: text, worksSince }: Migration): Promise<void> {
   await sql(text(names));
-  await sql(`UPDATE ${names.own}.schema_version SET version = version + 1, works_since = $1`, [worksSince]);
+  await sql(
+    `UPDATE ${names.schema}.schema_version SET version = version + 1, works_since = greatest(works_since, $1)`,
+    [worksSince],
+  );
 }
 
 const LOCK_NOT_AVAILABLE = "55P03";
@@ -121,20 +113,20 @@ async function hasSchema(sql: Sql, name: string): Promise<boolean> {
   return (await sql("SELECT 1 FROM pg_namespace WHERE nspname = $1", [name])).length > 0;
 }
 
-async function versionOf(sql: Sql, { own }: Names): Promise<{ version: number; worksSince: number }> {
+async function versionOf(sql: Sql, { schema }: Names): Promise<{ version: number; worksSince: number }> {
   // Not to_regclass, which fails for a role that may not use the schema.
   const there = await sql(
     "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = 'schema_version'",
-    [own],
+    [schema],
   );
   if (there.length === 0) return { version: 0, worksSince: 0 };
-  const [row] = await sql(`SELECT version, works_since FROM ${own}.schema_version`);
+  const [row] = await sql(`SELECT version, works_since FROM ${schema}.schema_version`);
   return { version: row?.version as number, worksSince: row?.works_since as number };
 }
 
-function tooNew({ own }: Names, at: { version: number; worksSince: number; known: number }): Error {
+function tooNew({ schema }: Names, at: { version: number; worksSince: number; known: number }): Error {
   return new Error(
-    `Cannot use the schema ${own} in PostgreSQL: a newer gh-runner has brought it to version ${at.version}, which works ` +
+    `Cannot use the schema ${schema} in PostgreSQL: a newer gh-runner has brought it to version ${at.version}, which works ` +
       `for programs that know version ${at.worksSince} or a later one, and this one knows ${at.known}. Start a newer ` +
       "version, or restore a backup made before the upgrade (docs/scaling.md).",
   );
@@ -142,7 +134,7 @@ function tooNew({ own }: Names, at: { version: number; worksSince: number; known
 
 const INSUFFICIENT_PRIVILEGE = "42501";
 
-function refused({ own, jobs }: Names, error: unknown): unknown {
+function refused({ schema }: Names, error: unknown): unknown {
   const code = codeOf(error);
   // Classes 22, 23 and 42: the step itself failed.
   if (!/^(22|23|42)/.test(code)) return error;
@@ -150,10 +142,9 @@ function refused({ own, jobs }: Names, error: unknown): unknown {
     code === INSUFFICIENT_PRIVILEGE
       ? "Run gh-runner migrate with a role that may, and grant this one what docs/scaling.md lists under Least privilege."
       : "Nothing of that step was kept. Mend what it names, and run gh-runner migrate.";
-  return new Error(
-    `Cannot bring the schemas ${own} and ${jobs} in PostgreSQL up to date: ${databaseMessage(error)}. ${remedy}`,
-    { cause: error },
-  );
+  return new Error(`Cannot bring the schema ${schema} in PostgreSQL up to date: ${databaseMessage(error)}. ${remedy}`, {
+    cause: error,
+  });
 }
 
 function databaseMessage(error: unknown): string {

@@ -1,9 +1,7 @@
 import { exportFrom, importInto, type Tables } from "../move/tables.ts";
 import { rejectedKey } from "../overview.ts";
 import type { Row } from "../rows.ts";
-import { jobOf } from "./accept.ts";
 import { type Connecting, connect, type Database, isOutage, type Sql } from "./connect.ts";
-import { startJobs } from "./jobs.ts";
 import { migrate, requireUsable } from "./migrate.ts";
 import { type Names, namesFor } from "./names.ts";
 import { refusedStart } from "./refused.ts";
@@ -32,36 +30,25 @@ export async function exportPostgres(options: Moving, write: Parameters<typeof e
 
 /**
  * Fills the store, all or nothing, and brings the schema up to date before.
- * @param now epoch milliseconds, from which the jobs of queued runs are delayed.
  * @returns how many runs there are now.
  */
 export async function importPostgres(
   options: Moving,
   source: AsyncIterable<Uint8Array>,
-  { now, signal }: { readonly now: number; readonly signal: AbortSignal },
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<number> {
   let filled = false;
   try {
     return await withDatabase(options, async (database, names) => {
       await migrate(database, { connecting: options, names, onError: options.onError });
-      const jobs = await startJobs({ database, names, onError: options.onError });
-      try {
-        return await database.transaction(
-          async (sql) => {
-            const runs = await stoppable(sql, { database, signal }, () => fill(sql, names, source));
-            const queued = await sql(`SELECT id, slot, due_at FROM ${names.own}.runs WHERE status = 'queued'`);
-            await jobs.add(
-              sql,
-              queued.map((row) => jobOf(row, now)),
-            );
-            filled = true;
-            return runs;
-          },
-          { tries: 1 },
-        );
-      } finally {
-        await jobs.stop();
-      }
+      return await database.transaction(
+        async (sql) => {
+          const runs = await stoppable(sql, { database, signal }, () => fill(sql, names, source));
+          filled = true;
+          return runs;
+        },
+        { tries: 1 },
+      );
     });
   } catch (cause) {
     const { message } = cause as Error;
@@ -94,17 +81,17 @@ async function stoppable<T>(
 }
 
 async function fill(sql: Sql, names: Names, source: AsyncIterable<Uint8Array>): Promise<number> {
-  const { own } = names;
+  const { schema } = names;
   // Replicas that are there wait, and accept nothing in between.
-  await sql(`LOCK TABLE ${own}.runs IN SHARE ROW EXCLUSIVE MODE`);
+  await sql(`LOCK TABLE ${schema}.runs IN SHARE ROW EXCLUSIVE MODE`);
   // The check of a foreign key is planned once, with the first runs: where these are few, and vacuum has found the table
   // empty, by reading all of it each time. The third tenth of 150,000 runs took 47 s instead of 1 s (measured).
   await sql("SET LOCAL enable_seqscan = off");
   const runs = await importInto(tablesIn(sql, names), source);
-  if (runs > 0) await sql(`SELECT setval(pg_get_serial_sequence('${own}.runs', 'seq'), $1)`, [runs]);
+  if (runs > 0) await sql(`SELECT setval(pg_get_serial_sequence('${schema}.runs', 'seq'), $1)`, [runs]);
   // Without statistics one run of a million takes 0.3 s to be shown, and a list 0.9 s, until autovacuum comes by
   // (measured). A role that may not is only warned.
-  await sql(`ANALYZE ${own}.runs, ${own}.attempts, ${own}.steps`);
+  await sql(`ANALYZE ${schema}.runs, ${schema}.attempts, ${schema}.steps`);
   return runs;
 }
 
@@ -115,9 +102,9 @@ const REPLICAS: Readonly<Record<string, (row: Row) => Row>> = {
   refused_events: (row) => ({ key: rejectedKey(row as Parameters<typeof rejectedKey>[0]) }),
 };
 
-function tablesIn(sql: Sql, { own }: Names): Tables {
+function tablesIn(sql: Sql, { schema }: Names): Tables {
   return {
-    schema: own,
+    schema,
     sql,
     async insert(table, columns, rows) {
       const [first] = rows;
@@ -125,13 +112,13 @@ function tablesIn(sql: Sql, { own }: Names): Tables {
       const more = REPLICAS[table] ?? (() => ({}));
       const all = [...columns, ...Object.keys(more(first))].join(", ");
       await sql(
-        `INSERT INTO ${own}.${table} (${all}) SELECT ${all} FROM json_populate_recordset(NULL::${own}.${table}, $1)`,
+        `INSERT INTO ${schema}.${table} (${all}) SELECT ${all} FROM json_populate_recordset(NULL::${schema}.${table}, $1)`,
         [JSON.stringify(rows.map((row) => ({ ...row, ...more(row) })))],
       );
     },
     recordsAtOnce: 500,
     isOutage,
-    place: { name: `the schema ${own}`, remedy: "Set DATABASE_SCHEMA to another one." },
+    place: { name: `the schema ${schema}`, remedy: "Set DATABASE_SCHEMA to another one." },
   };
 }
 

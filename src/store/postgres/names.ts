@@ -1,26 +1,19 @@
 import { createHash } from "node:crypto";
 
-/** The names of a store's two schemas in SQL, and of the channel on which its processes speak to each other. */
+/** The names of a store in SQL, and of the channel on which its processes speak to each other. */
 export type Names = {
-  /** Runs and their history. */
-  readonly own: string;
-  /** pg-boss's. */
-  readonly jobs: string;
-  /** Now by the database's clock, epoch milliseconds: an expression. */
+  readonly schema: string;
+  /** Now by the database's clock, epoch milliseconds: an expression. The same throughout a transaction. */
   readonly now: string;
   readonly channel: string;
 };
 
+const DATABASE_NOW = "floor(extract(epoch FROM now()) * 1000)::bigint";
+
 /** @param schema lower-case letters, digits and `_`, at most 40 characters. */
-export function namesFor(schema: string): Names {
+export function namesFor(schema: string, now = DATABASE_NOW): Names {
   if (!/^[a-z_][a-z0-9_]{0,39}$/.test(schema)) throw new Error(`The schema's name ${schema} cannot be used.`);
-  const jobs = `${schema}_jobs`;
-  return {
-    own: schema,
-    jobs,
-    now: `floor(extract(epoch FROM ${jobs}.job_now()) * 1000)::bigint`,
-    channel: schema,
-  };
+  return { schema, now, channel: schema };
 }
 
 /** The place in a concurrency group for which runs wait; null for those that wait for nobody. */

@@ -15,8 +15,8 @@ export type Presence = {
   shownForMs(): number | undefined;
 };
 
-export function presence({ own }: Names, clock: Clock): Presence {
-  const key = lockKey(`replicas\n${own}`);
+export function presence({ schema }: Names, clock: Clock): Presence {
+  const key = lockKey(`replicas\n${schema}`);
   let since: number | undefined;
   return {
     async show(connection) {

@@ -1,9 +1,8 @@
 import type { Run } from "../../model/run.ts";
 import type { RunStore } from "../../model/store.ts";
 import { clean, type Row, runOf } from "../rows.ts";
-import { jobOf, lock } from "./accept.ts";
+import { lock } from "./accept.ts";
 import { asJson, type Sql } from "./connect.ts";
-import type { Jobs } from "./jobs.ts";
 import { type Names, slotOf } from "./names.ts";
 
 export type SettleItem = {
@@ -14,7 +13,7 @@ export type SettleItem = {
   readonly unsure: boolean;
 };
 
-type Needs = { readonly names: Names; readonly jobs: Jobs; readonly shard: number; readonly now: () => number };
+type Needs = { readonly names: Names; readonly shard: number; readonly now: () => number };
 
 /** Ends attempts in one transaction; undefined for those whose claim does not hold any more. */
 export async function settleAll(
@@ -22,7 +21,7 @@ export async function settleAll(
   needs: Needs,
   items: readonly SettleItem[],
 ): Promise<readonly (Run | undefined)[]> {
-  const { names, jobs } = needs;
+  const { names } = needs;
   const again = items.filter(({ settlement }) => settlement.status === "queued");
   lock(
     sql,
@@ -32,10 +31,6 @@ export async function settleAll(
   const rows = await end(sql, names, items);
   const settled = new Map(rows.map((row) => [row.id as string, row]));
   const ended = items.filter(({ claim }) => settled.has(claim.run.id));
-  await jobs.drop(
-    sql,
-    ended.map(({ claim }) => claim.run.id),
-  );
   note(
     sql,
     names,
@@ -58,36 +53,31 @@ export async function settleAll(
 }
 
 /**
- * Puts runs, which no job stands for, back into the queue; where a newer one waits, that one takes over. When
+ * Puts runs back into the queue; where a newer one waits, that one takes over. When
  * they are due is stored by the database's clock, as long from now as by the clock of this process.
  */
 export async function requeueAll(
   sql: Sql,
-  { names, jobs, now }: Needs,
+  { names, now }: Needs,
   runs: readonly { row: Row; dueAt: number; at: number }[],
 ): Promise<readonly Row[]> {
   if (runs.length === 0) return [];
   const time = now();
   const back = runs.map(({ row, dueAt, at }) => ({ seq: row.seq, slot: row.slot, delay_ms: dueAt - time, at }));
-  const rows = await sql(
-    `UPDATE ${names.own}.runs SET owner = NULL, lease_until = NULL, superseded_by = newer.id,
+  return sql(
+    `UPDATE ${names.schema}.runs SET owner = NULL, lease_until = NULL, superseded_by = newer.id,
        status = CASE WHEN newer.id IS NULL THEN 'queued' ELSE 'superseded' END,
        due_at = CASE WHEN newer.id IS NULL THEN ${names.now} + back.delay_ms ELSE runs.due_at END,
        ended_at = CASE WHEN newer.id IS NULL THEN NULL ELSE back.at END
      FROM json_to_recordset($1) AS back (seq bigint, slot text, delay_ms bigint, at bigint)
-     LEFT JOIN ${names.own}.runs AS newer ON newer.status = 'queued' AND newer.slot IS NOT NULL
+     LEFT JOIN ${names.schema}.runs AS newer ON newer.status = 'queued' AND newer.slot IS NOT NULL
        AND md5(newer.slot) = md5(back.slot)
-     WHERE runs.seq = back.seq RETURNING runs.*, ${names.now} AS now`,
+     WHERE runs.seq = back.seq RETURNING runs.*`,
     [asJson(back)],
   );
-  await jobs.add(
-    sql,
-    rows.filter(({ status }) => status === "queued").map((row) => jobOf(row, row.now as number)),
-  );
-  return rows;
 }
 
-async function end(sql: Sql, { own }: Names, items: readonly SettleItem[]): Promise<Row[]> {
+async function end(sql: Sql, { schema }: Names, items: readonly SettleItem[]): Promise<Row[]> {
   const ends = items.map(({ claim, attempt, settlement }) => {
     const { outputs, dedupeKey, reason, http, kind } = { ...NOTHING, ...settlement };
     const queued = settlement.status === "queued";
@@ -106,7 +96,7 @@ async function end(sql: Sql, { own }: Names, items: readonly SettleItem[]): Prom
     };
   });
   return sql(
-    `UPDATE ${own}.runs SET status = end_.status, ended_at = end_.ended_at, outputs = end_.outputs,
+    `UPDATE ${schema}.runs SET status = end_.status, ended_at = end_.ended_at, outputs = end_.outputs,
        dedupe_key = end_.dedupe_key, reason = end_.reason, http = end_.http, kind = end_.kind,
        failures = runs.failures + end_.failed, owner = NULL, lease_until = NULL
      FROM json_to_recordset($1) AS end_ (id uuid, owner text, attempts integer, status text, ended_at bigint,
@@ -119,10 +109,10 @@ async function end(sql: Sql, { own }: Names, items: readonly SettleItem[]): Prom
 
 type Noted = SettleItem["attempt"] & { readonly run: number; readonly owner?: string };
 
-export function note(sql: Sql, { own }: Names, attempts: readonly Noted[]): void {
+export function note(sql: Sql, { schema }: Names, attempts: readonly Noted[]): void {
   if (attempts.length === 0) return;
   void sql(
-    `INSERT INTO ${own}.attempts
+    `INSERT INTO ${schema}.attempts
      SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack, owner
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
        reason text, kind text, "githubRequestId" text, stack text, owner text) ON CONFLICT DO NOTHING`,
@@ -131,11 +121,11 @@ export function note(sql: Sql, { own }: Names, attempts: readonly Noted[]): void
 }
 
 /** Last of all: the row is everybody's of the shard until the transaction ends. */
-export function count(sql: Sql, { names: { own }, shard }: Needs, rows: readonly Row[]): void {
+export function count(sql: Sql, { names: { schema }, shard }: Needs, rows: readonly Row[]): void {
   const ended = rows.filter(({ status }) => status === "success" || status === "failure" || status === "skipped");
   if (ended.length === 0) return;
   void sql(
-    `INSERT INTO ${own}.ended_by_hour
+    `INSERT INTO ${schema}.ended_by_hour
      SELECT ended_at / 3600000, $2::integer, count(*) FILTER (WHERE status = 'success'),
        count(*) FILTER (WHERE status = 'failure'), count(*) FILTER (WHERE status = 'skipped')
      FROM json_to_recordset($1) AS run (ended_at bigint, status text) GROUP BY 1 ORDER BY 1
@@ -146,13 +136,13 @@ export function count(sql: Sql, { names: { own }, shard }: Needs, rows: readonly
 }
 
 /** Settled already by these very claims, whose first try was stored after all. */
-async function settledBefore(sql: Sql, { own }: Names, items: readonly SettleItem[]): Promise<Row[]> {
+async function settledBefore(sql: Sql, { schema }: Names, items: readonly SettleItem[]): Promise<Row[]> {
   if (items.length === 0) return [];
   return sql(
-    `SELECT runs.* FROM ${own}.runs
+    `SELECT runs.* FROM ${schema}.runs
      JOIN json_to_recordset($1) AS claim (id uuid, attempts integer, started_at bigint, ended_at bigint, outcome text)
        ON runs.id = claim.id AND runs.attempts = claim.attempts AND runs.status <> 'running'
-     JOIN ${own}.attempts ON attempts.run = runs.seq AND attempts.number = claim.attempts
+     JOIN ${schema}.attempts ON attempts.run = runs.seq AND attempts.number = claim.attempts
        AND attempts.ended_at = claim.ended_at AND attempts.outcome = claim.outcome`,
     [
       asJson(

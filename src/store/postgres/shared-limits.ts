@@ -18,12 +18,12 @@ type Known = { readonly pause: Pause | null; readonly spent: readonly Spending[]
 /** How the processes of a deployment keep GitHub's limits together: who spends for an account has its lock. */
 export function sharedLimits({ database, names, news, presence, owner }: SharedLimitsNeeds): SharedLimits {
   const { sql, transaction } = database;
-  const [spending, pauses] = [`${names.own}.github_spending`, `${names.own}.github_pauses`];
+  const [spending, pauses] = [`${names.schema}.github_spending`, `${names.schema}.github_pauses`];
   return {
     async admit(account, { now, since }, decide) {
       await transaction(async (each) => {
         // A statement of its own: what comes after it sees what the one before has stored.
-        await each("SELECT pg_advisory_xact_lock($1)", [lockKey(`limits\n${names.own}\n${account}`)]);
+        await each("SELECT pg_advisory_xact_lock($1)", [lockKey(`limits\n${names.schema}\n${account}`)]);
         const [known] = await each(
           `SELECT (SELECT json_build_object('until', until, 'strikes', strikes) FROM ${pauses} WHERE account = $1) AS pause,
              (SELECT coalesce(json_agg(one ORDER BY one.at), '[]') FROM (

@@ -1,5 +1,4 @@
 import { randomInt, randomUUID } from "node:crypto";
-import type { Clock as BossClock } from "pg-boss";
 import type { Clock } from "../../model/clock.ts";
 import { type Claim, type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { overview } from "../overview.ts";
@@ -7,9 +6,8 @@ import { runReads } from "../reads.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
-import { claimDue, takeDue } from "./claim.ts";
+import { claimDue } from "./claim.ts";
 import { asJson, atMost, type Connecting, connect } from "./connect.ts";
-import { startJobs } from "./jobs.ts";
 import { knownClaims } from "./known-claims.ts";
 import { postgresLimitLog } from "./limit-log.ts";
 import { type Migrated, migrate } from "./migrate.ts";
@@ -26,8 +24,8 @@ export type PostgresOptions = Connecting & {
   readonly clock: Clock;
   /** Told what goes wrong in the background, such as a connection that is lost. */
   readonly onError: (error: Error) => void;
-  /** Moves the database's own clock; for tests. */
-  readonly databaseClock?: BossClock;
+  /** What the time is by the database's clock, epoch milliseconds, as an expression; for tests, which move it. */
+  readonly databaseNow?: string;
   readonly migrations?: readonly Migration[];
 };
 
@@ -38,31 +36,30 @@ const LISTENING_MS = 5000;
 const SHARDS = 16;
 
 /**
- * The store in PostgreSQL, shared by several processes. pg-boss hands out the runs that are due; what happened is in
- * tables of our own, written in the same transactions. Leases, and when runs are due, are measured by the database's
- * clock, so that replicas whose clocks differ neither take each other's runs nor wait for each other's clock.
+ * The store in PostgreSQL, shared by several processes. A run that is queued is its own job: what is due is claimed from
+ * the table of runs. Leases, and when runs are due, are measured by the database's clock, so that replicas whose clocks
+ * differ neither take each other's runs nor wait for each other's clock.
  * @throws Error that says what to do when the database cannot be used.
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<RunStore> {
-  const { schema, clock, onError, databaseClock, migrations } = options;
-  const names = namesFor(schema);
-  const { own } = names;
-  const database = connect({ ...options, clockIsMoved: databaseClock !== undefined }, onError);
+  const { clock, onError, databaseNow, migrations } = options;
+  const names = namesFor(options.schema, databaseNow);
+  const { schema } = names;
+  const database = connect({ ...options, isCalm: databaseNow !== undefined }, onError);
   const { sql, transaction } = database;
-  const jobs = await (async () => {
-    await migrate(database, { connecting: options, names, onError, ...(migrations ? { migrations } : {}) });
-    return startJobs({ database, names, onError, clock: databaseClock });
-  })().catch(async (error) => {
-    await database.close();
-    throw refusedStart(options, error);
-  });
+  await migrate(database, { connecting: options, names, onError, ...(migrations ? { migrations } : {}) }).catch(
+    async (error) => {
+      await database.close();
+      throw refusedStart(options, error);
+    },
+  );
   const asked = asking(database, names);
   const reads = runReads(asked);
   const self = randomUUID();
   const shown = presence(names, clock);
   const news = openNewsroom(options, names, { own: self, presence: shown, onError });
   await atMost(LISTENING_MS, news.hears);
-  const needs = { database, names, jobs, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
+  const needs = { database, names, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
   let revision = 0;
@@ -77,8 +74,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     const held = those.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }));
     // Of several, one that is locked has its turn alone: waiting for it could be in a circle.
     const rows = await sql(
-      `UPDATE ${own}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
-         SELECT seq FROM ${own}.runs
+      `UPDATE ${schema}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
+         SELECT seq FROM ${schema}.runs
          JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
          WHERE status = 'running' FOR NO KEY UPDATE OF runs ${those.length > 1 ? "SKIP LOCKED" : ""})
        RETURNING id, attempts`,
@@ -90,15 +87,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
 
   const acceptOne = gathered((items: readonly AcceptItem[]) =>
     transaction(async (each) => {
-      const { accepted, taken } = await acceptAll(each, { names, jobs }, items);
+      const accepted = await acceptAll(each, names, items);
       const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
       const others = items.some(({ lease, event }) => !lease.take && !event.ownToken);
       if (others || superseded.length > 0) news.tell(each, { queued: others, settled: superseded });
-      if (taken === 0) return accepted;
-      const { lease } = items.find((item) => item.lease.take) as AcceptItem;
-      const due = await takeDue(each, needs, { ...lease, limit: taken }, { justAdded: true });
-      const claimOf = new Map(due.map((claim) => [claim.run.id, claim]));
-      return accepted.map((one) => (one.joined || one.claim ? one : { ...one, claim: claimOf.get(one.run) }));
+      return accepted;
     }),
   );
 
@@ -133,8 +126,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
     async saveStep({ run, owner, attempt }, step) {
       await sql(
-        `INSERT INTO ${own}.steps
-         SELECT seq, $4, $5, $6, $7, $8, $9 FROM ${own}.runs
+        `INSERT INTO ${schema}.steps
+         SELECT seq, $4, $5, $6, $7, $8, $9 FROM ${schema}.runs
          WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 FOR SHARE
          ON CONFLICT (run, attempt, name) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
            result = excluded.result, error = excluded.error`,
@@ -158,39 +151,40 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     async scheduledUntil(workflow, at) {
       // By the database's clock: a replica whose own is wrong does not set back those of others.
       await sql(
-        `INSERT INTO ${own}.schedules AS old VALUES ($1, $2) ON CONFLICT (workflow)
+        `INSERT INTO ${schema}.schedules AS old VALUES ($1, $2) ON CONFLICT (workflow)
          DO UPDATE SET carried_out_until = ${names.now} WHERE old.carried_out_until > ${names.now} + $3`,
         [workflow, at, WRONG_CLOCK_MS],
       );
-      const [row] = await sql(`SELECT carried_out_until AS at FROM ${own}.schedules WHERE workflow = $1`, [workflow]);
+      const [row] = await sql(`SELECT carried_out_until AS at FROM ${schema}.schedules WHERE workflow = $1`, [
+        workflow,
+      ]);
       return row?.at as number;
     },
     async nextDue() {
-      const [row] = await sql(`SELECT min(due_at) - ${names.now} AS ms FROM ${own}.runs WHERE status = 'queued'`);
+      const [row] = await sql(`SELECT min(due_at) - ${names.now} AS ms FROM ${schema}.runs WHERE status = 'queued'`);
       return row?.ms == null ? undefined : clock.now() + (row.ms as number);
     },
     async forget(before, limit) {
       const rows = await sql(
-        `DELETE FROM ${own}.runs WHERE seq IN (
-           SELECT seq FROM (SELECT seq, accepted_at, ended_at FROM ${own}.runs ORDER BY seq LIMIT $3) AS oldest
+        `DELETE FROM ${schema}.runs WHERE seq IN (
+           SELECT seq FROM (SELECT seq, accepted_at, ended_at FROM ${schema}.runs ORDER BY seq LIMIT $3) AS oldest
            WHERE accepted_at < $1 AND ended_at < $1 ORDER BY seq LIMIT $2) AND ended_at IS NOT NULL RETURNING seq`,
         [before, limit, OLDEST],
       );
-      await sql(`DELETE FROM ${own}.refused_events WHERE last_at < $1`, [before]);
+      await sql(`DELETE FROM ${schema}.refused_events WHERE last_at < $1`, [before]);
       // An account that is spent from deletes its own; this is for those that never come again.
-      await sql(`DELETE FROM ${own}.github_spending WHERE at < $1`, [before]);
+      await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
       return rows.length;
     },
     limits: postgresLimitLog({ database, names, news, presence: shown, owner: self }),
     overview: overview(asked, async () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {
-      await sql(`UPDATE ${own}.heartbeat SET at = at + 1`);
+      await sql(`UPDATE ${schema}.heartbeat SET at = at + 1`);
     },
     async close() {
       stopCounting();
       await news.close();
-      await jobs.stop();
       await database.close();
     },
   };

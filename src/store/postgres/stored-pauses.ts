@@ -13,8 +13,8 @@ const ABSENT = ["42P01", "3F000"];
 export async function storedPausesInSchema(options: Connecting & { schema: string }): Promise<readonly StoredPause[]> {
   const database = connect(options, () => {});
   try {
-    const { own } = namesFor(options.schema);
-    return (await database.sql(`SELECT account, until, strikes FROM ${own}.github_pauses`)) as StoredPause[];
+    const { schema } = namesFor(options.schema);
+    return (await database.sql(`SELECT account, until, strikes FROM ${schema}.github_pauses`)) as StoredPause[];
   } catch (error) {
     if (ABSENT.includes(codeOf(error))) return [];
     throw refusedStart(options, error);

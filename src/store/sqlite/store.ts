@@ -13,9 +13,12 @@ import {
   WRONG_CLOCK_MS,
 } from "../../model/store.ts";
 import { interrupting, isSuspect } from "../interrupt.ts";
+
 import { overview } from "../overview.ts";
+import { dueRuns } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { clean, type Row, runOf, stepOf } from "../rows.ts";
+
 import { byDue, heldByWrongClock, rerunProblem } from "../rules.ts";
 import { addFinds, asking } from "./asking.ts";
 import { batchedWrites, isOutage } from "./batch.ts";
@@ -191,16 +194,9 @@ export function openSqliteStore(
        WHERE ${tooLate.where}`,
       at,
     );
-    return dueRuns(owner, at, limit).map((row) => {
-      const attempt = (row.attempts as number) + 1;
-      change(
-        "UPDATE runs SET status = 'running', started_at = ?, attempts = ?, owner = ?, lease_until = ? WHERE seq = ?",
-        at,
-        attempt,
-        owner,
-        endOf({ leaseMs }),
-        row.seq as number,
-      );
+    const rows = all(CLAIM, at, owner, endOf({ leaseMs }), limit);
+    return rows.toSorted(byDue).map((row) => {
+      const attempt = row.attempts as number;
       const steps =
         attempt > 1
           ? all(
@@ -209,29 +205,8 @@ export function openSqliteStore(
               row.steps_from as number,
             )
           : [];
-      const run = runOf({ ...row, status: "running", started_at: at, attempts: attempt });
-      return { run, attempt, owner, steps: steps.map(stepOf), suspect: row.suspect === 1 };
+      return { run: runOf(row), attempt, owner, steps: steps.map(stepOf), suspect: row.suspect === 1 };
     });
-  }
-
-  /** The oldest due first; of suspects one, and none while one is under way. */
-  function dueRuns(owner: string, at: number, limit: number): Row[] {
-    const due = (condition: string) =>
-      all(
-        `SELECT *, ${SUSPECT} AS suspect FROM runs WHERE status = 'queued' AND due_at <= ? AND (slot IS NULL OR NOT EXISTS (
-           SELECT 1 FROM runs AS other WHERE other.slot = runs.slot AND other.status = 'running')) ${condition}
-         ORDER BY due_at, seq LIMIT ?`,
-        at,
-        limit,
-      );
-    const found = due("");
-    const suspect = found.find((row) => row.suspect === 1);
-    if (!suspect) return found;
-    const isBusy = one(
-      `SELECT 1 FROM runs WHERE status = 'running' AND owner = ? AND ${isSuspect("attempts", "runs.attempts - 1")}`,
-      owner,
-    );
-    return [...due(`AND NOT ${SUSPECT}`), ...(isBusy ? [] : [suspect])].toSorted(byDue).slice(0, limit);
   }
 
   /** The row of a claim, as long as the claim holds. */
@@ -374,7 +349,15 @@ export function openSqliteStore(
   };
 }
 
-const SUSPECT = isSuspect("attempts", "runs.attempts");
+const CLAIM = `UPDATE runs SET status = 'running', started_at = ?1, attempts = attempts + 1, owner = ?2, lease_until = ?3
+  WHERE seq IN (${dueRuns({
+    runs: "runs",
+    attempts: "attempts",
+    now: "?1",
+    owner: "?2",
+    limit: "?4",
+    isInSlot: (other) => `${other}.slot = runs.slot`,
+  })}) RETURNING *, ${isSuspect("attempts", "runs.attempts - 1")} AS suspect`;
 
 const held = (value: SQLInputValue) => (typeof value === "string" ? clean(value) : value);
 
