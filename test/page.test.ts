@@ -79,7 +79,15 @@ describe("the page", () => {
       const app = new Hono();
       const fail = () => Promise.reject(error);
       const failures: unknown[] = [];
-      mountDashboard(app, {
+      const entrance = {
+        address: publicAddress(undefined),
+        addressOf: () => "",
+        isToken: () => false,
+        presentedToken: () => "",
+        credentialIn: () => "none" as const,
+        failedAuthentication: () => {},
+      };
+      mountDashboard(app, entrance, {
         runs: { list: fail, get: fail, rerun: fail },
         overview: { activity: fail, refused: fail, revision: async () => "1" },
         accounts: () => [],
@@ -89,13 +97,7 @@ describe("the page", () => {
         version: "1.2.3",
         clock: systemClock,
         tokens: [],
-        isToken: () => false,
         scrub: (text) => text,
-        presentedToken: () => "",
-        address: publicAddress(undefined),
-        credentialIn: () => "none",
-        failedAuthentication: () => {},
-        addressOf: () => "",
         failed: (_, cause) => void failures.push(cause),
       });
       for (const path of ["/", "/refused", "/runs/x"]) {
@@ -136,7 +138,7 @@ describe("the page", () => {
     assert.equal(asked.status, 409);
     assert.match(asked.text, new RegExp(`It was not re-run.*newer run: ${newer}`));
     assert.equal(github.dispatches.length, 1);
-    const [, action = ""] = /action="([^"]*)"><button>Re-run this older one anyway/.exec(asked.text) ?? [];
+    const [, action = ""] = /action="([^"]*)"\s*><button>Re-run this older one anyway/.exec(asked.text) ?? [];
     const insisted = await post(url, action);
     assert.deepEqual([insisted.status, insisted.headers.location], [303, `/runs/${older}`]);
     await until("it is dispatched", () => github.dispatches.length === 2);

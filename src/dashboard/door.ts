@@ -1,9 +1,25 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { html } from "hono/html";
 import type { Credential } from "../model/credential.ts";
-import type { Frame } from "./layout.ts";
+import { type Frame, layout } from "./layout.ts";
 import { SESSION_SECONDS, sessions } from "./session.ts";
-import { askAgainPage, signInPage } from "./sign-in-page.ts";
+
+/** How the pages know an address and a caller: as the API does. */
+export type Entrance = {
+  readonly address: {
+    readonly origin: string | undefined;
+    prefixOf(c: Context): string;
+    readonly getPath: (request: Request) => string;
+  };
+  readonly addressOf: (c: Context) => string;
+  readonly isToken: (text: string) => boolean;
+  /** The token in an `Authorization` header. */
+  readonly presentedToken: (header: string | undefined) => string;
+  readonly credentialIn: (header: string | undefined) => Credential;
+  /** Told of each sign-in and each request that brought no valid credential. */
+  readonly failedAuthentication: (c: Context, credential: Credential) => void;
+};
 
 /** Who may see the pages, and how they come in and go out. */
 export type Door = {
@@ -16,46 +32,13 @@ export type Door = {
   signOut(c: Context): Response;
 };
 
-/** Where browsers find the pages. */
-export type DoorAddress = {
-  readonly origin: string | undefined;
-  prefixOf(c: Context): string;
-  readonly getPath: (request: Request) => string;
-};
-
-/**
- * Browsers send a cookie to every port of a host: each of several forwarded ports has a session with its name. A proxy may
- * pass on Host without the port, which PUBLIC_URL then has.
- */
-function cookieName(c: Context, publicOrigin: string | undefined): string {
-  const port = new URL(c.req.url).port || new URL(publicOrigin ?? c.req.url).port;
-  return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
-}
-
 /** Of a form with one token in it; nobody needs more. */
 const MAX_FORM_BYTES = 16_384;
 
-export function openDoor({
-  tokens,
-  address,
-  isToken,
-  presentedToken,
-  credentialIn,
-  failedAuthentication: failed,
-  addressOf,
-  scrub,
-  clock,
-}: {
-  tokens: readonly string[];
-  address: DoorAddress;
-  isToken: (text: string) => boolean;
-  presentedToken: (header: string | undefined) => string;
-  credentialIn: (header: string | undefined) => Credential;
-  failedAuthentication: (c: Context, credential: Credential) => void;
-  addressOf: (c: Context) => string;
-  scrub: (text: string) => string;
-  clock: { now(): number };
-}): Door {
+export function openDoor(
+  { address, addressOf, isToken, presentedToken, credentialIn, failedAuthentication }: Entrance,
+  { tokens, scrub, clock }: { tokens: readonly string[]; scrub: (text: string) => string; clock: { now(): number } },
+): Door {
   const { open, isOpen } = sessions(tokens, { isToken, now: clock.now });
   const nameOf = (c: Context) => cookieName(c, address.origin);
   const sessionOf = (c: Context) => getCookie(c, nameOf(c));
@@ -76,7 +59,7 @@ export function openDoor({
       const authorization = c.req.header("authorization");
       if (tokens.length === 0 || isSignedIn(c) || isToken(presentedToken(authorization))) return next();
       const brought = sessionOf(c) === undefined ? credentialIn(authorization) : "cookie";
-      if (brought !== "none") failed(c, brought);
+      if (brought !== "none") failedAuthentication(c, brought);
       // A browser may bring what a proxy in front has asked for. To be asked for a password here too would lock it out.
       const isBrowser = /text\/(html|event-stream)/.test(c.req.header("accept") ?? "");
       if ((authorization !== undefined && !isBrowser) || c.req.path === "/live") {
@@ -93,15 +76,15 @@ export function openDoor({
       const next = localPath(scrub(c.req.query("next") ?? "/"));
       if (tokens.length === 0 || isSignedIn(c)) return c.redirect(next, 303);
       if (c.req.header("sec-fetch-site") === "cross-site") return c.html(askAgainPage(next));
-      return c.html(signInPage(frame, next, false));
+      return c.html(signInPage(frame, next));
     },
     async signIn(c, frame) {
       const form = await formOf(c);
       const next = localPath(scrub(form.get("next") ?? "/"));
       const session = open((form.get("token") ?? "").trim());
       if (session === undefined) {
-        failed(c, "sign_in_form");
-        return c.html(signInPage(frame, next, true), 403);
+        failedAuthentication(c, "sign_in_form");
+        return c.html(signInPage(frame, next, { isWrong: true }), 403);
       }
       setCookie(c, nameOf(c), session, { ...attributes(c), maxAge: SESSION_SECONDS });
       return c.redirect(next, 303);
@@ -113,6 +96,17 @@ export function openDoor({
   };
 }
 
+/**
+ * Browsers send a cookie to every port of a host: each of several forwarded ports has a session with its name. A proxy may
+ * pass on Host without the port, which PUBLIC_URL then has.
+ */
+function cookieName(c: Context, publicOrigin: string | undefined): string {
+  const port = new URL(c.req.url).port || new URL(publicOrigin ?? c.req.url).port;
+  return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
+}
+
+const BASE = "http://service.invalid";
+
 /** Where to go on after signing in: a page of this service, whatever the link says. */
 function localPath(path: string): string {
   const url = URL.parse(path, BASE);
@@ -120,10 +114,40 @@ function localPath(path: string): string {
   return url.pathname + url.search;
 }
 
-const BASE = "http://service.invalid";
-
 async function formOf(c: Context): Promise<URLSearchParams> {
   if (!(Number(c.req.header("content-length") ?? Number.NaN) <= MAX_FORM_BYTES)) return new URLSearchParams();
   // Whoever hung up in the middle of it has sent no token.
   return new URLSearchParams(await c.req.text().catch(() => ""));
+}
+
+/** @param next the path to go on with. */
+function signInPage(frame: Frame, next: string, { isWrong = false } = {}) {
+  const wrong = html`<p class="error" id="wrong" role="alert">Wrong token.</p>`;
+  const marked = html` aria-invalid="true" aria-describedby="wrong"`;
+  return layout(
+    "Sign in",
+    undefined,
+    frame,
+    html`<div class="message sign-in"><h1>Sign in</h1>
+<form method="post" action="/sign-in">
+<input type="hidden" name="next" value="${next}">
+<label for="token">One of the service’s tokens (<code>AUTH_TOKENS</code>)</label>
+${isWrong ? wrong : ""}
+<input type="password" id="token" name="token" required autofocus autocomplete="current-password"
+ spellcheck="false"${isWrong ? marked : ""}>
+<button class="primary">Sign in</button>
+</form>
+<p class="note">You stay signed in for 7 days in this browser, or until the token is withdrawn.</p></div>`,
+  );
+}
+
+/**
+ * A link on another site comes without the session, which belongs to this site alone. From this page the browser asks
+ * again, and then brings it.
+ */
+function askAgainPage(path: string) {
+  return html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>gh-runner</title>
+<meta http-equiv="refresh" content="0;url=${path}"></head>
+<body><p><a href="${path}">Go on</a></p></body></html>`;
 }

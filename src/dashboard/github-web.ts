@@ -1,3 +1,4 @@
+import { html } from "hono/html";
 import type { Json, Run } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
 
@@ -23,23 +24,16 @@ export function webUrlOf(apiUrl: string): string {
   return `${protocol}//${host}`;
 }
 
-export type Commit = { readonly hash: string; readonly short: string; readonly href: string | undefined };
-
 /** The commit that a run dispatched; linked when it can be a commit's name at all, and its repository is known. */
-export function commitOf(
-  { workflow, outputs }: Pick<Run, "workflow" | "outputs">,
-  { url, repositoryOf }: GitHubWeb,
-): Commit | undefined {
+export function commitLink({ workflow, outputs }: Pick<Run, "workflow" | "outputs">, { url, repositoryOf }: GitHubWeb) {
   const repository = repositoryOf(workflow);
   const hash = isObject(outputs) ? outputs.commitHash : undefined;
   if (typeof hash !== "string" || hash === "") return undefined;
   const isName = /^(?!\.+$)[\w.-]{1,100}$/.test(hash);
   const isHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(hash);
-  return {
-    hash,
-    short: isHash ? hash.slice(0, 7) : visible(hash.slice(0, 40)),
-    href: isName && repository ? `${url}/${repository}/commit/${hash}` : undefined,
-  };
+  const short = html`<code>${isHash ? hash.slice(0, 7) : visible(hash.slice(0, 40))}</code>`;
+  if (!isName || !repository) return short;
+  return html`<a href="${url}/${repository}/commit/${hash}" title="${hash}">${short}</a>`;
 }
 
 /** The runs in a repository's Actions that this kind of event has started. */

@@ -1,6 +1,6 @@
 import { html, raw } from "hono/html";
 
-export type Html = ReturnType<typeof raw>;
+export type Html = ReturnType<typeof raw> | Promise<ReturnType<typeof raw>>;
 
 /** What every page knows. */
 export type Frame = {
@@ -13,15 +13,13 @@ export type Frame = {
   readonly revision: string | undefined;
 };
 
+type Current = "runs" | "rejected" | undefined;
+
 /** A whole page. `title` is text; everything that `html` is given is escaped by it. */
-export function layout(
-  title: string,
-  current: "runs" | "refused" | undefined,
-  { version, asset, signedIn, revision }: Frame,
-  main: Html | Promise<Html>,
-) {
-  const link = (href: string, page: typeof current, text: string) =>
+export function layout(title: string, current: Current, { version, asset, signedIn, revision }: Frame, main: Html) {
+  const link = (href: string, page: Current, text: string) =>
     html`<a href="${href}"${current === page ? raw(' aria-current="page"') : ""}>${text}</a>`;
+  const links = [link("/", "runs", "Runs"), link("/refused", "rejected", "Rejected")];
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -31,13 +29,13 @@ export function layout(
 <title>${title} · gh-runner</title>
 <link rel="icon" href="${asset("icon.svg")}" type="image/svg+xml">
 <link rel="stylesheet" href="${asset("style.css")}">
-${revision !== undefined ? html`<script src="${asset("script.js")}" defer></script>` : ""}
+${revision === undefined ? "" : html`<script src="${asset("script.js")}" defer></script>`}
 </head>
 <body data-revision="${revision ?? ""}">
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top">
 <a class="brand" href="/">${raw(MARK)}<span>gh-runner</span></a>
-${current === undefined ? "" : html`<nav aria-label="Pages">${link("/", "runs", "Runs")}${link("/refused", "refused", "Rejected")}</nav>`}
+${current === undefined ? "" : html`<nav aria-label="Pages">${links}</nav>`}
 <p class="live" id="live" role="status" hidden></p>
 ${signedIn ? html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>` : ""}
 </header>
@@ -50,6 +48,12 @@ ${main}
 </html>`;
 }
 
-const MARK =
-  '<svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true"><rect width="16" height="16" rx="4" class="mark"/>' +
-  '<path d="m6 4.5 5 3.5-5 3.5z" fill="#fff"/></svg>';
+const MARK = `<svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">
+<rect width="16" height="16" rx="4" class="mark"/><path d="m6 4.5 5 3.5-5 3.5z" fill="#fff"/></svg>`;
+
+/** A page that says one thing, such as an error, and where to go from there. */
+export function messagePage(frame: Frame, title: string, text: string, link: { href: string; text: string }) {
+  const message = html`<div class="message"><h1>${title}</h1><p>${text}</p>
+<p><a class="button" href="${link.href}">${link.text}</a></p></div>`;
+  return layout(title, undefined, frame, message);
+}

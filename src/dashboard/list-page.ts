@@ -1,17 +1,59 @@
 import { html, raw } from "hono/html";
 import type { Activity } from "../model/overview.ts";
-import { type ListedRun, RUN_STATUSES } from "../model/run.ts";
+import { type ListedRun, RUN_STATUSES, type RunStatus } from "../model/run.ts";
 import type { RunPage } from "../model/store.ts";
-import { commitOf, type GitHubWeb } from "./github-web.ts";
+import { type AccountState, cards, limitBanner } from "./cards.ts";
+import { commitLink, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
-import { type ListQuery, listPath } from "./list-query.ts";
-import { cut, name, nameText } from "./names.ts";
-import { reasonText } from "./reason.ts";
-import { statusIcon, statusName, subjectOf, tookMs } from "./status.ts";
-import { type AccountState, limitBanner, strip } from "./strip.ts";
-import { durationText, time } from "./times.ts";
+import {
+  counted,
+  cut,
+  durationText,
+  name,
+  nameText,
+  plural,
+  reasonText,
+  statusIcon,
+  statusName,
+  subjectOf,
+  time,
+  tookMs,
+} from "./shown.ts";
 
-export type ListFacts = {
+/** What the list is asked for, as it stands in the URL. What cannot be meant is left out. */
+type ListQuery = {
+  readonly status: RunStatus | undefined;
+  readonly workflow: string | undefined;
+  readonly text: string | undefined;
+  /** Cursor of the page. */
+  readonly before: string | undefined;
+};
+
+/** No name, hash or id that is worth looking for is longer. */
+const MAX_TEXT_CHARACTERS = 100;
+
+/** @param query gives what stands under a name, without tokens: it goes into the page and its links. */
+export function listQuery(query: (name: string) => string | undefined): ListQuery {
+  const status = query("status");
+  const before = query("before");
+  return {
+    status: RUN_STATUSES.find((each) => each === status),
+    workflow: query("workflow")?.slice(0, MAX_TEXT_CHARACTERS) || undefined,
+    text: query("text")?.trim().slice(0, MAX_TEXT_CHARACTERS) || undefined,
+    before: before !== undefined && /^\d{1,15}$/.test(before) ? before : undefined,
+  };
+}
+
+/** The path that asks for it. */
+function listPath(query: Partial<ListQuery>): string {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return given.length === 0 ? "/" : `/?${new URLSearchParams(given)}`;
+}
+
+/** Runs on one page. */
+export const PAGE_RUNS = 25;
+
+type ListFacts = {
   readonly query: ListQuery;
   readonly page: RunPage;
   readonly activity: Activity;
@@ -28,7 +70,7 @@ export type ListFacts = {
 
 export function listPage(frame: Frame, facts: ListFacts) {
   const { query, page, activity, accounts, now } = facts;
-  const newest = page.runs[0];
+  const [newest] = page.runs;
   const said = newest ? `Newest run: ${nameText(subjectOf(newest))}, ${statusName(newest.status)}` : "No runs";
   return layout(
     "Runs",
@@ -37,14 +79,14 @@ export function listPage(frame: Frame, facts: ListFacts) {
     html`<h1 class="unseen">Runs</h1>
 <div id="state" data-live>
 ${limitBanner(activity, accounts, now)}
-${strip(activity, accounts, now)}
+${cards(activity, accounts, now)}
 </div>
 <section aria-label="List of runs">
 ${filters(facts)}
 <div id="list" data-live data-said="${said}">
-${page.runs.length > 0 ? html`<ul class="runs">${page.runs.map((run) => row(run, facts))}</ul>` : nothing(facts)}
+${newest ? html`<ul class="runs">${page.runs.map((run) => row(run, facts))}</ul>` : nothing(facts)}
 ${paging(query, page)}
-${activity.refused > 0 ? html`<p class="note after">${activity.refused === 1 ? "1 request was" : `${activity.refused.toLocaleString("en")} requests were`} rejected in the last 24 hours and started no run: <a href="/refused">see why</a>.</p>` : ""}
+${rejectedNote(activity.refused)}
 </div>
 </section>`,
   );
@@ -52,33 +94,40 @@ ${activity.refused > 0 ? html`<p class="note after">${activity.refused === 1 ? "
 
 function filters({ query, workflows }: ListFacts) {
   const { status, workflow, text } = query;
-  const tab = (each: (typeof RUN_STATUSES)[number] | undefined) =>
-    html`<a href="${listPath({ status: each, workflow, text })}"${each === status ? raw(' aria-current="true"') : ""}>${each ? html`${statusIcon(each)}${statusName(each)}` : "All"}</a>`;
+  const tab = (each: RunStatus | undefined) => {
+    const current = each === status ? raw(' aria-current="true"') : "";
+    const label = each ? html`${statusIcon(each)}${statusName(each)}` : "All";
+    return html`<a href="${listPath({ status: each, workflow, text })}"${current}>${label}</a>`;
+  };
   const names = workflow === undefined || workflows.includes(workflow) ? workflows : [workflow, ...workflows];
+  const options = names.map((each) => html`<option${each === workflow ? raw(" selected") : ""}>${each}</option>`);
+  const about = "Application, commit, run or reason";
   return html`<nav class="tabs" aria-label="Status">${[undefined, ...RUN_STATUSES].map(tab)}</nav>
 <form class="search" role="search" action="/">
 ${status ? html`<input type="hidden" name="status" value="${status}">` : ""}
 ${
   names.length > 1
-    ? html`<label><span class="unseen">Workflow</span><select name="workflow"><option value="">All workflows</option>${names.map((each) => html`<option${each === workflow ? raw(" selected") : ""}>${each}</option>`)}</select></label>`
+    ? html`<label><span class="unseen">Workflow</span>
+<select name="workflow"><option value="">All workflows</option>${options}</select></label>`
     : ""
 }
-<label class="text"><span class="unseen">Application, commit, run or reason</span><input type="search" name="text" value="${text ?? ""}" maxlength="100" placeholder="Application, commit, run or reason" autocomplete="off" spellcheck="false"></label>
+<label class="text"><span class="unseen">${about}</span><input type="search" name="text" value="${text ?? ""}"
+ maxlength="${MAX_TEXT_CHARACTERS}" placeholder="${about}" autocomplete="off" spellcheck="false"></label>
 <button>Filter</button>
 </form>`;
 }
 
 function row(run: ListedRun, { web, now }: ListFacts) {
-  const commit = commitOf(run, web);
   const took = tookMs(run, now);
-  const waits = run.status === "queued" && run.dueAt !== undefined;
+  const next = run.status === "queued" && run.dueAt !== undefined ? html`next ${time(run.dueAt, "clock", now)}` : "";
+  const attempt = run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : "";
   return html`<li class="run" id="run-${run.id}">
 ${statusIcon(run.status, { alone: true })}
 <div class="what"><a class="name" href="/runs/${run.id}">${name(subjectOf(run))}</a>
-<p class="sub">${run.group ? run.workflow : `run ${run.id.slice(0, 8)}`}${run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : ""}</p>
+<p class="sub">${run.group ? run.workflow : `run ${run.id.slice(0, 8)}`}${attempt}</p>
 ${whyOf(run, now)}</div>
-<div class="commit">${commit ? (commit.href ? html`<a href="${commit.href}" title="${commit.hash}"><code>${commit.short}</code></a>` : html`<code>${commit.short}</code>`) : ""}</div>
-<div class="took">${took !== undefined ? html`<span class="unseen">Took </span>${durationText(took)}` : waits ? html`next ${time(run.dueAt ?? now, "clock", now)}` : ""}</div>
+<div class="commit">${commitLink(run, web) ?? ""}</div>
+<div class="took">${took === undefined ? next : html`<span class="unseen">Took </span>${durationText(took)}`}</div>
 <div class="age">${time(run.acceptedAt, "age", now)}</div>
 </li>`;
 }
@@ -88,15 +137,18 @@ const MAX_REASON_CHARACTERS = 300;
 
 function whyOf(run: ListedRun, now: number) {
   if (run.status === "superseded") {
-    return html`<p class="why">A newer event replaced it${run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : ""}.</p>`;
+    const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : "";
+    return html`<p class="why">A newer event replaced it${newer}.</p>`;
   }
   if (run.reason === undefined || run.status === "success" || run.status === "running") return "";
-  return html`<p class="why">${reasonText(cut(run.reason, MAX_REASON_CHARACTERS), { waits: run.status === "queued", now })}</p>`;
+  const waits = run.status === "queued";
+  return html`<p class="why">${reasonText(cut(run.reason, MAX_REASON_CHARACTERS), { waits, now })}</p>`;
 }
 
 function nothing({ query, page, origin, guarded }: ListFacts) {
   if (page.next !== undefined) {
-    return html`<div class="empty"><p><strong>None of the newest runs matches.</strong> Older ones have not been looked through yet.</p></div>`;
+    return html`<div class="empty"><p><strong>None of the newest runs matches.</strong>
+Older ones have not been looked through yet.</p></div>`;
   }
   if (query.status ?? query.workflow ?? query.text ?? query.before) {
     return html`<div class="empty"><p><strong>No run matches.</strong></p><p><a href="/">Show all runs</a></p></div>`;
@@ -108,11 +160,15 @@ function nothing({ query, page, origin, guarded }: ListFacts) {
 
 function paging(query: ListQuery, { next, runs }: RunPage) {
   if (query.before === undefined && next === undefined) return "";
+  const older = query.text && runs.length < PAGE_RUNS ? "Look through older runs" : "Older";
   return html`<nav class="paging" aria-label="Pages of the list">
 ${query.before === undefined ? "" : html`<a href="${listPath({ ...query, before: undefined })}">Newest</a>`}
-${next === undefined ? "" : html`<a href="${listPath({ ...query, before: next })}" rel="next">${query.text && runs.length < PAGE_RUNS ? "Look through older runs" : "Older"}</a>`}
+${next === undefined ? "" : html`<a href="${listPath({ ...query, before: next })}" rel="next">${older}</a>`}
 </nav>`;
 }
 
-/** Runs on one page. */
-export const PAGE_RUNS = 25;
+function rejectedNote(requests: number) {
+  if (requests === 0) return "";
+  return html`<p class="note after">${counted(requests)} ${plural(requests, "request was", "requests were")} rejected
+in the last 24 hours and started no run: <a href="/refused">see why</a>.</p>`;
+}

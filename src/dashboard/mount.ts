@@ -1,22 +1,20 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../model/clock.ts";
-import type { Credential } from "../model/credential.ts";
 import type { Overview } from "../model/overview.ts";
 import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
 import { assetPath, mountAssets } from "./assets.ts";
-import { type Door, type DoorAddress, openDoor } from "./door.ts";
+import type { AccountState } from "./cards.ts";
+import { type Entrance, openDoor } from "./door.ts";
 import type { GitHubWeb } from "./github-web.ts";
-import type { Frame } from "./layout.ts";
-import { listPage, PAGE_RUNS } from "./list-page.ts";
-import { listQuery } from "./list-query.ts";
+import { type Frame, messagePage } from "./layout.ts";
+import { listPage, listQuery, PAGE_RUNS } from "./list-page.ts";
 import type { Live } from "./live.ts";
-import { messagePage } from "./message-page.ts";
-import { refusedPage } from "./refused-page.ts";
+import { rejectedPage } from "./rejected-page.ts";
 import { runPage } from "./run-page.ts";
-import type { AccountState } from "./strip.ts";
 
-export type DashboardNeeds = {
+/** What the pages show, and change. */
+type Shown = {
   readonly runs: Pick<RunStore, "list" | "get"> & {
     rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): Promise<Rerun>;
   };
@@ -28,62 +26,57 @@ export type DashboardNeeds = {
   readonly version: string;
   readonly clock: Clock;
   readonly tokens: readonly string[];
-  readonly isToken: (text: string) => boolean;
-  /** The token in an `Authorization` header. */
-  readonly presentedToken: (header: string | undefined) => string;
-  readonly address: DoorAddress;
-  readonly credentialIn: (header: string | undefined) => Credential;
-  /** Told of each sign-in and each request that brought no valid credential. */
-  readonly failedAuthentication: (c: Context, credential: Credential) => void;
-  readonly addressOf: (c: Context) => string;
   /** A text without tokens. */
   readonly scrub: (text: string) => string;
-  /** Told of errors of the service's own. */
+  /** Told of internal errors. */
   readonly failed: (path: string, error: unknown) => void;
 };
 
-/** Mounts the pages: the list of runs at `/`, a run at `/runs/{id}`, what was refused, and the way in and out. */
-export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
-  const { runs, overview, web, version, clock, live } = needs;
-  const door = openDoor(needs);
-  const masked = (text: string | undefined) => (text === undefined ? undefined : needs.scrub(text));
+/** Mounts the pages: the list of runs at `/`, a run at `/runs/{id}`, what was rejected, and the way in and out. */
+export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): void {
+  const { runs, overview, accounts, live, workflows, web, version, clock, tokens, scrub, failed } = shown;
+  const { address } = entrance;
+  const door = openDoor(entrance, { tokens, scrub, clock });
+  const still: Frame = { version, asset: assetPath, signedIn: false, revision: undefined };
 
   const page = (render: (c: Context, frame: Frame) => Promise<Response>) => async (c: Context) => {
-    const still = { version, asset: assetPath, signedIn: door.isSignedIn(c), revision: undefined };
+    const frame = { ...still, signedIn: door.isSignedIn(c) };
     try {
       // Before anything else is read: what changes meanwhile is then looked for again.
-      return await render(c, { ...still, revision: await overview.revision() });
+      return await render(c, { ...frame, revision: await overview.revision() });
     } catch (error) {
-      const here = { href: needs.scrub(c.req.path), text: "Try again" };
+      const here = { href: scrub(c.req.path), text: "Try again" };
       if (error instanceof StoreUnavailable) {
         const text = "The database cannot be read at the moment. Runs go on as far as they can; the log says more.";
         c.header("retry-after", "5");
-        return c.html(messagePage(still, "The runs cannot be read", text, here), 503);
+        return c.html(messagePage(frame, "The runs cannot be read", text, here), 503);
       }
-      needs.failed(c.req.path, error);
+      failed(c.req.path, error);
       const text = "Internal error. The log of the service names it.";
-      return c.html(messagePage(still, "Something went wrong", text, here), 500);
+      return c.html(messagePage(frame, "Something went wrong", text, here), 500);
     }
   };
 
   const list = page(async (c, frame) => {
     const now = clock.now();
-    const { before: cursor, ...filter } = listQuery((each) => masked(c.req.query(each)));
+    const query = listQuery((each) => {
+      const text = c.req.query(each);
+      return text === undefined ? undefined : scrub(text);
+    });
+    const { before: cursor, ...filter } = query;
     const [found, activity] = await Promise.all([
       runs.list(filter, { limit: PAGE_RUNS, cursor }),
       overview.activity(now),
     ]);
-    const origin = (needs.address.origin ?? new URL(c.req.url).origin) + needs.address.prefixOf(c);
-    const { workflows, tokens } = needs;
-    const facts = { page: found, activity, accounts: needs.accounts(), workflows, web, origin, now };
-    const query = { ...filter, before: cursor };
-    return c.html(listPage(frame, { ...facts, query, guarded: tokens.length > 0 }));
+    const origin = (address.origin ?? new URL(c.req.url).origin) + address.prefixOf(c);
+    const guarded = tokens.length > 0;
+    const facts = { query, page: found, activity, accounts: accounts(), workflows, web, origin, guarded, now };
+    return c.html(listPage(frame, facts));
   });
 
   const run = (rejected?: RerunRejected) =>
     page(async (c, frame) => {
-      const id = c.req.param("id") ?? "";
-      const detail = await runs.get(id);
+      const detail = await runs.get(c.req.param("id") ?? "");
       if (!detail) {
         const text = "There is no run of this id. Ended runs are kept for RETAIN_DAYS, and then deleted.";
         return c.html(messagePage(frame, "No such run", text, { href: "/", text: "Show all runs" }), 404);
@@ -95,24 +88,19 @@ export function mountDashboard(app: Hono, needs: DashboardNeeds): void {
     const id = c.req.param("id") ?? "";
     const result = await runs.rerun(id, { evenIfOlder: c.req.query("evenIfOlder") === "true" });
     if (result.status === "rejected" || result.status === "notNeeded") return run(result)(c);
-    return c.redirect(`/runs/${encodeURIComponent(needs.scrub(id))}`, 303);
+    return c.redirect(`/runs/${encodeURIComponent(scrub(id))}`, 303);
   });
 
-  const refused = page(async (c, frame) => c.html(refusedPage(frame, await overview.refused(), clock.now())));
+  const rejected = page(async (c, frame) => c.html(rejectedPage(frame, await overview.refused(), clock.now())));
 
   mountAssets(app);
   app.get("/", PROTECTED, door.guard, list);
   app.get("/runs/:id", PROTECTED, door.guard, run());
   app.post("/runs/:id/rerun", PROTECTED, door.guard, rerun);
-  app.get("/refused", PROTECTED, door.guard, refused);
+  app.get("/refused", PROTECTED, door.guard, rejected);
   app.get("/live", door.guard, (c) => live.stream(c, door.viewerOf(c)));
-  mountDoor(app, door, version);
-}
-
-function mountDoor(app: Hono, door: Door, version: string): void {
-  const frame = { version, asset: assetPath, signedIn: false, revision: undefined };
-  app.get("/sign-in", PROTECTED, (c) => door.showSignIn(c, frame));
-  app.post("/sign-in", PROTECTED, (c) => door.signIn(c, frame));
+  app.get("/sign-in", PROTECTED, (c) => door.showSignIn(c, still));
+  app.post("/sign-in", PROTECTED, (c) => door.signIn(c, still));
   app.post("/sign-out", PROTECTED, (c) => door.signOut(c));
 }
 

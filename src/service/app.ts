@@ -240,8 +240,7 @@ async function openApp(
     },
     mountPages: config.dashboard
       ? (app, entrance) =>
-          mountDashboard(app, {
-            ...entrance,
+          mountDashboard(app, entrance, {
             runs,
             overview: store.overview,
             accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),

@@ -1,0 +1,151 @@
+import { html, raw } from "hono/html";
+import type { Attempt, ListedRun, RunStatus } from "../model/run.ts";
+import { visible, visibleName } from "../model/visible.ts";
+
+/** The names that are looked up have at most 253 characters; others, such as those that are skipped, have any number. */
+const MAX_NAME_CHARACTERS = 100;
+const MAX_WHOLE_CHARACTERS = 1000;
+
+/** A name from elsewhere, so that it turns no text around it and takes no room of others; more of it is in its title. */
+export function name(text: string) {
+  const whole = visibleName(cut(text, MAX_WHOLE_CHARACTERS));
+  const shown = nameText(text);
+  return html`<bdi${shown === whole ? "" : html` title="${whole}"`}>${shown}</bdi>`;
+}
+
+/** The same where only text can stand. */
+export function nameText(text: string): string {
+  return visibleName(cut(text, MAX_NAME_CHARACTERS));
+}
+
+/** So many characters of a text, with a sign when there are more. */
+export function cut(text: string, most: number): string {
+  // A character has one or two units: not all of a long text has to be taken apart.
+  const characters = [...text.slice(0, 2 * (most + 1))];
+  return characters.length > most ? `${characters.slice(0, most).join("")}…` : text;
+}
+
+/** What a run is about, in a word or two: the application or another group, where there is one; else its workflow. */
+export function subjectOf({ group, workflow }: Pick<ListedRun, "group" | "workflow">): string {
+  return group || workflow;
+}
+
+export const counted = (number: number): string => number.toLocaleString("en");
+
+/** The word that fits a number: `run`, `runs`. */
+export const plural = (number: number, one: string, more: string): string => (number === 1 ? one : more);
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** So near, a clock is shown with its seconds. The script does the same. */
+const NEAR_MS = 2 * MINUTE;
+
+/**
+ * A time, in UTC; the page's script turns it into the reader's own.
+ * @param milliseconds of the epoch.
+ */
+export function time(milliseconds: number, as: "age" | "clock" | "full", now: number) {
+  const iso = new Date(milliseconds).toISOString();
+  const full = `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+  const day = iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? "" : `${iso.slice(5, 10)} `;
+  const clock = `${day}${iso.slice(11, Math.abs(milliseconds - now) < NEAR_MS ? 19 : 16)} UTC`;
+  const text = { age: ageText(now - milliseconds), clock, full }[as];
+  return html`<time datetime="${iso}" data-as="${as}" title="${full}">${text}</time>`;
+}
+
+function ageText(milliseconds: number): string {
+  if (milliseconds < MINUTE) return "just now";
+  if (milliseconds < HOUR) return `${Math.floor(milliseconds / MINUTE)} min ago`;
+  if (milliseconds < DAY) return `${Math.floor(milliseconds / HOUR)} h ago`;
+  const days = Math.floor(milliseconds / DAY);
+  return days === 1 ? "yesterday" : `${days} days ago`;
+}
+
+export function durationText(milliseconds: number): string {
+  if (milliseconds < SECOND) return `${Math.max(0, Math.round(milliseconds))} ms`;
+  if (milliseconds < MINUTE) return `${(milliseconds / SECOND).toFixed(milliseconds < 10 * SECOND ? 1 : 0)} s`;
+  if (milliseconds < HOUR) return parts(milliseconds, [MINUTE, "min"], [SECOND, "s"]);
+  if (milliseconds < DAY) return parts(milliseconds, [HOUR, "h"], [MINUTE, "min"]);
+  return parts(milliseconds, [DAY, "d"], [HOUR, "h"]);
+}
+
+type Unit = readonly [milliseconds: number, name: string];
+
+function parts(milliseconds: number, [large, largeName]: Unit, [small, smallName]: Unit): string {
+  const rest = Math.floor((milliseconds % large) / small);
+  return `${Math.floor(milliseconds / large)} ${largeName}${rest > 0 ? ` ${rest} ${smallName}` : ""}`;
+}
+
+/** How long the latest attempt took, ms; so far, while it runs. */
+export function tookMs({ status, startedAt, endedAt }: ListedRun, now: number): number | undefined {
+  if (startedAt === undefined || status === "superseded" || status === "queued") return undefined;
+  return Math.max(0, (endedAt ?? now) - startedAt);
+}
+
+/** `waits`: the run continues by itself. Then what was tried has not succeeded yet, but the run has not failed. */
+type Telling = { readonly waits?: boolean; readonly now: number };
+
+/**
+ * A run's reason in its words: "TRIED failed: WHAT HAPPENED. WHAT TO DO". Its times become those of the page, which are
+ * shown in the reader's zone.
+ */
+export function reasonText(reason: string, { waits = false, now }: Telling) {
+  const { tried, rest } = partsOf(reason);
+  return withTimes(tried === undefined || !waits ? reason : `${tried}: ${rest}`, now);
+}
+
+/** The same, with what was tried as a heading. */
+export function headedReason(reason: string, { waits = false, now }: Telling) {
+  const { tried, rest } = partsOf(reason);
+  if (tried === undefined) return withTimes(reason, now);
+  return html`<strong>${visible(tried)}${waits ? "" : " failed"}:</strong> ${withTimes(rest, now)}`;
+}
+
+function partsOf(reason: string): { tried: string | undefined; rest: string } {
+  const [, tried, rest = ""] = /^([^\n]{3,200}?) failed: (.+)$/s.exec(reason) ?? [];
+  return { tried, rest };
+}
+
+/** As `Date.toISOString` writes a time. */
+const TIME = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)/;
+
+function withTimes(text: string, now: number) {
+  return visible(text)
+    .split(TIME)
+    .map((part) => {
+      const at = TIME.test(part) ? Date.parse(part) : Number.NaN;
+      return Number.isNaN(at) ? part : time(at, "clock", now);
+    });
+}
+
+type Status = RunStatus | Attempt["outcome"];
+
+/** `queued` is shown as Queued. */
+export const statusName = (status: Status): string => status.charAt(0).toUpperCase() + status.slice(1);
+
+const RING = '<circle cx="8" cy="8" r="6.25" class="line"/>';
+const DISC = '<circle cx="8" cy="8" r="7" class="fill"/>';
+const PAUSE = `${RING}<path d="M6.25 5.5v5m3.5-5v5" class="line"/>`;
+
+/** Each status has a shape of its own, so that it can be told without its colour. 16 units wide and high. */
+const SHAPES: Readonly<Record<Status, string>> = {
+  queued: `${RING}<path d="M8 4.5V8l2.5 1.5" class="line"/>`,
+  running:
+    '<circle cx="8" cy="8" r="6.25" class="line faint"/><path d="M8 1.75A6.25 6.25 0 0 1 14.25 8" class="line"/>',
+  success: `${DISC}<path d="M4.75 8.25 7 10.5l4.25-4.75" class="cut"/>`,
+  failure: `${DISC}<path d="m5.5 5.5 5 5m0-5-5 5" class="cut"/>`,
+  skipped: `${RING}<path d="m4 12 8-8" class="line"/>`,
+  superseded: `${RING}<path d="M4.75 8h6m-2.5-2.75L11 8l-2.75 2.75" class="line"/>`,
+  interrupted: PAUSE,
+  stopped: PAUSE,
+};
+
+/** The icon of a status; `alone` when no word beside it says the same. */
+export function statusIcon(status: Status, { alone = false } = {}) {
+  const meaning = alone ? html`role="img" aria-label="${statusName(status)}"` : raw('aria-hidden="true"');
+  return html`<svg class="icon is-${status}" viewBox="0 0 16 16" width="16" height="16" ${meaning}>
+${raw(SHAPES[status])}</svg>`;
+}
