@@ -20,10 +20,7 @@ export type FailureFacts = {
   readonly cause?: unknown;
 };
 
-/** A person must act; trying again changes nothing. */
-export class PermanentFailure extends Error {
-  override readonly name = "PermanentFailure";
-  readonly kind = "permanent";
+class Failed extends Error {
   readonly facts: FailureFacts;
   readonly http: FailureStatus;
 
@@ -34,34 +31,33 @@ export class PermanentFailure extends Error {
   }
 }
 
+/** A person must act; trying again changes nothing. */
+export class PermanentFailure extends Failed {
+  override readonly name = "PermanentFailure";
+  readonly kind = "permanent";
+}
+
 /** Time may help: no answer, a reset connection, a 5xx. */
-export class TransientFailure extends Error {
+export class TransientFailure extends Failed {
   override readonly name = "TransientFailure";
   readonly kind = "transient";
-  readonly facts: FailureFacts;
-  readonly http: FailureStatus;
   /** The failed attempt after which the run ends, where that is known to be enough. */
   readonly attempts: number | undefined;
 
-  constructor(facts: FailureFacts, { http = 500, attempts }: { http?: FailureStatus; attempts?: number } = {}) {
-    super(sentence(facts), { cause: facts.cause });
-    this.facts = facts;
-    this.http = http;
+  constructor(facts: FailureFacts, { http, attempts }: { http?: FailureStatus; attempts?: number } = {}) {
+    super(facts, http);
     this.attempts = attempts;
   }
 }
 
 /** GitHub asks for silence until `notBefore` (epoch milliseconds). It does not count as an attempt. */
-export class LimitReached extends Error {
+export class LimitReached extends Failed {
   override readonly name = "LimitReached";
   readonly kind = "limit";
-  readonly facts: FailureFacts;
-  readonly http = 500;
   readonly notBefore: number;
 
   constructor(facts: FailureFacts, notBefore: number) {
-    super(sentence(facts), { cause: facts.cause });
-    this.facts = facts;
+    super(facts);
     this.notBefore = notBefore;
   }
 }

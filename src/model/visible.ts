@@ -18,17 +18,16 @@ export function visibleName(text: string): string {
 
 /**
  * Control characters, formats such as those that set a direction (https://www.unicode.org/reports/tr9/), halves of
- * characters, private ones, separators of lines, and whatever else has no width (Default_Ignorable_Code_Point), but for
- * what joins and styles emoji.
+ * characters, private ones, separators of lines, and what else has no width (Default_Ignorable_Code_Point). But for what
+ * styles an emoji, and joiners inside what is not ASCII: emoji, Persian and Hindi are written with them.
  */
 const UNSEEN =
-  /(?!(?<=\p{Extended_Pictographic})\ufe0f|(?<=\p{Extended_Pictographic}\ufe0f?|\p{Emoji_Modifier})\u200d(?=\p{Extended_Pictographic}))[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+  /(?!(?<=\p{Extended_Pictographic})\ufe0f|(?<=[^\0-\x7f\u200c\u200d])[\u200c\u200d](?=[^\0-\x7f\u200c\u200d]))[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
 /** But for what no terminal shows as a space. */
 const WHITE_SPACE = /(?:(?![\u2028\u2029\ufeff])\s)+/gu;
 
-function escaped(character: string): string {
-  return Array.from({ length: character.length }, (_, at) => {
-    return `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
-  }).join("");
+/** `\u202e`; two of them for a character of two code units. */
+export function escaped(character: string): string {
+  return character.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,4 +1,5 @@
 import { PermanentFailure } from "../index.ts";
+import { escaped, visibleName } from "../model/visible.ts";
 
 /**
  * The text, if git can take it for a revision: a commit hash, a tag or a branch.
@@ -22,15 +23,14 @@ const MAX_REF_BYTES = 255;
 const WRITE_IT = "Write the commit hash itself.";
 const TOO_LONG = [undefined, `which is longer than the ${MAX_REF_BYTES} bytes of a git ref`, WRITE_IT] as const;
 
-/**
- * What is invisible: controls, formats, private characters, spaces other than the ordinary one, and what has no width or
- * no ink. But for what styles an emoji, and joiners inside what is not ASCII: emoji, Persian and Hindi are written with them.
- */
-const SEEN = String.raw` |(?<=\p{Extended_Pictographic})\ufe0f|(?<=[^\0-\x7f\u200d])[\u200c\u200d](?=[^\0-\x7f\u200d])`;
-const UNSEEN = String.raw`(?!${SEEN})[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]`;
+/** Every space but the ordinary one, and characters that no version of Unicode has named yet. */
+const ODD = /(?! )\p{Zs}|\p{Cn}/gu;
+
+/** An ordinary space inside is named by another rule. */
+const UNSEEN = { test: (text: string) => shown(text) !== text || /^ | $/.test(text) };
 
 /** The rest follows https://git-scm.com/docs/git-check-ref-format, which also describes what git takes as a branch. */
-const PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
+const PROBLEMS: readonly (readonly [{ test(text: string): boolean }, string, string])[] = [
   [
     /^ENC\[/,
     "which SOPS has encrypted",
@@ -46,12 +46,7 @@ const PROBLEMS: readonly (readonly [RegExp, string, string])[] = [
     "a placeholder that nothing has replaced",
     "Write the value into the file: argocd-vault-plugin replaces it only in what ArgoCD applies, not in the repository.",
   ],
-  [
-    // An ordinary space inside is named by the next rule.
-    new RegExp(`${UNSEEN}|^ | $`, "u"),
-    "with a character that cannot be seen",
-    "Take it out of the file.",
-  ],
+  [UNSEEN, "with a character that cannot be seen", "Take it out of the file."],
   [
     /[ ~^:?*[\\]|\.\.|@\{|^-|^[/.]|\/[/.]|[/.]$|\.lock(\/|$)/,
     "which cannot be a git revision",
@@ -64,6 +59,9 @@ const MAX_SHOWN_CHARACTERS = 100;
 
 function quoted(text: string): string {
   if (text.length > MAX_SHOWN_CHARACTERS) return `a text of ${text.length} characters`;
-  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(text).replace(new RegExp(UNSEEN, "gu"), (found) => found.split("").map(escaped).join(""));
+  return shown(JSON.stringify(text));
+}
+
+function shown(text: string): string {
+  return visibleName(text).replace(ODD, escaped);
 }
