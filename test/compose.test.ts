@@ -46,8 +46,8 @@ describe("compose.yaml", () => {
     assert.ok(environment.length > 4);
     for (const [name] of environment) assert.ok(configurationReference().includes(`| \`${name}\``), name);
     const config = readConfig(Object.fromEntries(environment.map(([name, value]) => [name, byDefault(value)])));
-    assert.equal(config.githubApiUrl, "http://github:8080");
-    assert.equal(config.authTokens.length, 0);
+    assert.equal(config.github.apiUrl, "http://github:8080");
+    assert.equal(config.auth.tokens.length, 0);
   });
 
   it("takes no setting from the shell, where a real token or database may happen to be exported", () => {
@@ -73,8 +73,8 @@ describe("compose.yaml", () => {
     assert.deepEqual(Object.keys(services), ["gh-runner"]);
     const over = services["gh-runner"]?.environment ?? {};
     const config = readConfig({ ...runner?.environment, DATABASE_URL: "", ...over });
-    assert.equal(config.githubApiUrl, readConfig({}).githubApiUrl);
-    assert.ok(config.authTokens.length > 0);
+    assert.equal(config.github.apiUrl, readConfig({}).github.apiUrl);
+    assert.ok(config.auth.tokens.length > 0);
     // Nothing of the try is left: neither its address nor its token.
     for (const name of Object.keys(runner?.environment ?? {})) assert.ok(name in over || name === "DATABASE_URL", name);
   });
@@ -103,7 +103,7 @@ describe("compose.yaml", () => {
   it("agrees with the Dockerfile and with itself: port, volumes, services", () => {
     const port = /^EXPOSE (\d+)$/m.exec(dockerfile)?.[1];
     assert.deepEqual(runner?.ports, [`${port}:${port}`]);
-    assert.equal(String(readConfig({}).port), port);
+    assert.equal(String(readConfig({}).http.port), port);
     assert.match(dockerfile, /^VOLUME \/data$/m);
     assert.deepEqual(runner?.volumes, ["runs:/data"]);
     for (const name of Object.keys(runner?.depends_on ?? {})) assert.ok(compose.services[name], name);

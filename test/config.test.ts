@@ -22,59 +22,64 @@ const secretFile = (text: string) => {
 };
 
 function settings(environment: Record<string, string>) {
-  const { variable, ...values } = readConfig(environment);
+  const config = readConfig(environment);
+  const { variable, ...workflows } = config.workflows;
   assert.equal(variable("NOT_SET"), undefined);
-  return values;
+  return { ...config, workflows };
 }
 
 describe("settings", () => {
   it("have the original's defaults", () => {
     assert.deepEqual(settings({}), {
-      port: 9555,
-      host: undefined,
-      publicUrl: undefined,
-      keepAliveSeconds: 65,
-      githubApiUrl: "https://api.github.com",
-      targetRepo: "sematext/sematext-cloud",
-      deploymentRepo: "sematext/deployment",
-      githubToken: undefined,
-      githubLimits: "auto",
-      githubApp: undefined,
-      deploymentRef: undefined,
-      valuesPaths: ["configs/pr/light/{application}/values.yaml", "configs/pr/heavy/{application}/values.yaml"],
-      tagKey: "global.config.DEPLOYMENT_TAG",
-      eventType: "environment_ready",
-      verifyCommit: false,
-      applicationPrefix: "pr-",
-      workflowsDir: undefined,
-      githubWebhookSecret: [],
-      fluxHmacKey: [],
-      authTokens: [],
-      dataDir: "./data",
-      databaseUrl: undefined,
-      databasePassword: undefined,
-      databaseSchema: "gh_runner",
-      waitSeconds: 10,
-      retryHours: 24,
-      dedupeSeconds: 0,
-      retainDays: 30,
-      dashboard: true,
-      logLevel: "info",
-      httpsProxy: undefined,
-      httpProxy: undefined,
-      noProxy: undefined,
-      notifyUrl: undefined,
-      traceEndpoint: undefined,
-      traceHeaders: {},
-      traceService: "gh-runner",
-      defaults: { targetRepo: true, deploymentRepo: true },
+      http: {
+        port: 9555,
+        host: undefined,
+        publicUrl: undefined,
+        keepAliveSeconds: 65,
+        waitSeconds: 10,
+        dashboard: true,
+      },
+      github: {
+        apiUrl: "https://api.github.com",
+        serviceToken: undefined,
+        app: undefined,
+        hasCredential: false,
+        limits: "auto",
+        httpsProxy: undefined,
+        httpProxy: undefined,
+        noProxy: undefined,
+      },
+      workflows: {
+        targetRepo: "sematext/sematext-cloud",
+        deploymentRepo: "sematext/deployment",
+        deploymentRef: undefined,
+        valuesPaths: ["configs/pr/light/{application}/values.yaml", "configs/pr/heavy/{application}/values.yaml"],
+        tagKey: "global.config.DEPLOYMENT_TAG",
+        eventType: "environment_ready",
+        verifyCommit: false,
+        applicationPrefix: "pr-",
+        dedupeSeconds: 0,
+        dir: undefined,
+        retryHours: 24,
+        defaults: { targetRepo: true, deploymentRepo: true },
+      },
+      auth: { tokens: [], webhookSecrets: [], fluxKeys: [] },
+      store: { dataDir: "./data", retainDays: 30, database: undefined },
+      observe: {
+        notifyUrl: undefined,
+        traceEndpoint: undefined,
+        traceHeaders: {},
+        traceService: "gh-runner",
+        logLevel: "info",
+      },
+      secrets: [],
       nearSettings: [],
     });
   });
 
   it("spell out GitHub's limits, or refuse them", () => {
-    const { githubLimits } = readConfig({ GITHUB_LIMITS: "points=900/60s, writes=80/0.5s" });
-    assert.deepEqual(githubLimits, [
+    const { limits } = readConfig({ GITHUB_LIMITS: "points=900/60s, writes=80/0.5s" }).github;
+    assert.deepEqual(limits, [
       { unit: "points", most: 900, ms: 60_000 },
       { unit: "writes", most: 80, ms: 500 },
     ]);
@@ -88,7 +93,8 @@ describe("settings", () => {
 
   it("that are empty count as unset, but an empty prefix skips nothing", () => {
     const config = settings({ PORT: "", TARGET_REPO: "", AUTH_TOKENS: "", GITHUB_TOKEN: "", APPLICATION_PREFIX: "" });
-    assert.deepEqual(config, { ...settings({}), applicationPrefix: "" });
+    const byDefault = settings({});
+    assert.deepEqual(config, { ...byDefault, workflows: { ...byDefault.workflows, applicationPrefix: "" } });
   });
 
   it("refuse to start with all problems in one message", () => {
@@ -224,21 +230,21 @@ describe("settings", () => {
         MINE: `of a workflow${around}`,
       };
       const config = readConfig(environment);
-      assert.equal(config.port, 9000);
-      assert.equal(config.targetRepo, "acme/shop");
-      assert.equal(config.githubToken, "ghp_x");
-      assert.deepEqual(config.githubWebhookSecret, ["a secret"]);
-      assert.deepEqual(config.fluxHmacKey, ["key"]);
-      assert.deepEqual(config.authTokens, ["one", "two"]);
-      assert.equal(config.databasePassword, "pw");
-      assert.equal(config.databaseUrl, "postgres://u@db/x");
-      assert.equal(config.notifyUrl, "https://chat.example/x");
-      assert.equal(config.httpsProxy, "http://proxy:1/");
-      assert.equal(config.verifyCommit, true);
-      assert.equal(config.deploymentRef, "main");
-      assert.equal(config.variable("MINE"), "of a workflow");
+      assert.equal(config.http.port, 9000);
+      assert.equal(config.workflows.targetRepo, "acme/shop");
+      assert.equal(config.github.serviceToken, "ghp_x");
+      assert.deepEqual(config.auth.webhookSecrets, ["a secret"]);
+      assert.deepEqual(config.auth.fluxKeys, ["key"]);
+      assert.deepEqual(config.auth.tokens, ["one", "two"]);
+      assert.equal(config.store.database?.password, "pw");
+      assert.equal(config.store.database?.url, "postgres://u@db/x");
+      assert.equal(config.observe.notifyUrl, "https://chat.example/x");
+      assert.equal(config.github.httpsProxy, "http://proxy:1/");
+      assert.equal(config.workflows.verifyCommit, true);
+      assert.equal(config.workflows.deploymentRef, "main");
+      assert.equal(config.workflows.variable("MINE"), "of a workflow");
     }
-    assert.equal(readConfig({ DEPLOYMENT_REF: " \r\n" }).deploymentRef, undefined);
+    assert.equal(readConfig({ DEPLOYMENT_REF: " \r\n" }).workflows.deploymentRef, undefined);
     for (const name of ["GITHUB_TOKEN", "AUTH_TOKENS", "GITHUB_WEBHOOK_SECRET", "HTTPS_PROXY"]) {
       assert.throws(() => readConfig({ [name]: " \r\n" }), /: holds nothing but white space$/);
     }
@@ -274,7 +280,7 @@ describe("settings", () => {
       () => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: `a=b,c="d"` }),
       /the value of c is in quotation marks/,
     );
-    assert.deepEqual(readConfig({ GITHUB_WEBHOOK_SECRET: `what "GitHub" signs` }).githubWebhookSecret, [
+    assert.deepEqual(readConfig({ GITHUB_WEBHOOK_SECRET: `what "GitHub" signs` }).auth.webhookSecrets, [
       `what "GitHub" signs`,
     ]);
   });
@@ -296,9 +302,12 @@ describe("settings", () => {
       assert.throws(() => readConfig({ DATABASE_URL: url }), /user and password percent-encoded$/, url);
     }
     for (const url of ["postgres://u:a@b@db/x", "postgres://db/x?user=me@server", "postgres://u:1%2F2%40@db/x"]) {
-      assert.equal(readConfig({ DATABASE_URL: url }).databaseUrl, url);
+      assert.equal(readConfig({ DATABASE_URL: url }).store.database?.url, url);
     }
-    assert.equal(readConfig({ DATABASE_URL: "postgres://u:100%25@db/x" }).databaseUrl, "postgres://u:100%25@db/x");
+    assert.equal(
+      readConfig({ DATABASE_URL: "postgres://u:100%25@db/x" }).store.database?.url,
+      "postgres://u:100%25@db/x",
+    );
   });
 
   it("name the one that was meant by a name that is nearly right", () => {
@@ -336,11 +345,11 @@ describe("settings", () => {
   });
 
   it("name a proxy in either case, the lower one wins, with or without a scheme", () => {
-    assert.equal(readConfig({ HTTPS_PROXY: "proxy.example:3128" }).httpsProxy, "http://proxy.example:3128/");
-    assert.equal(readConfig({ HTTPS_PROXY: "http://a", https_proxy: "http://b" }).httpsProxy, "http://b/");
-    assert.equal(readConfig({ HTTP_PROXY: "http://a", http_proxy: "" }).httpProxy, "http://a/");
-    assert.equal(readConfig({ NO_PROXY: "a", no_proxy: "b" }).noProxy, "b");
-    assert.equal(readConfig({ HTTPS_PROXY_FILE: secretFile("http://u:p@a\n") }).httpsProxy, "http://u:p@a/");
+    assert.equal(readConfig({ HTTPS_PROXY: "proxy.example:3128" }).github.httpsProxy, "http://proxy.example:3128/");
+    assert.equal(readConfig({ HTTPS_PROXY: "http://a", https_proxy: "http://b" }).github.httpsProxy, "http://b/");
+    assert.equal(readConfig({ HTTP_PROXY: "http://a", http_proxy: "" }).github.httpProxy, "http://a/");
+    assert.equal(readConfig({ NO_PROXY: "a", no_proxy: "b" }).github.noProxy, "b");
+    assert.equal(readConfig({ HTTPS_PROXY_FILE: secretFile("http://u:p@a\n") }).github.httpsProxy, "http://u:p@a/");
   });
 
   for (const proxy of [
@@ -361,8 +370,8 @@ describe("settings", () => {
 
   it("read secrets from files, without their line break", () => {
     const config = readConfig({ GITHUB_TOKEN_FILE: secretFile("ghp_x\n"), AUTH_TOKENS_FILE: secretFile("a, b\n") });
-    assert.equal(config.githubToken, "ghp_x");
-    assert.deepEqual(config.authTokens, ["a", "b"]);
+    assert.equal(config.github.serviceToken, "ghp_x");
+    assert.deepEqual(config.auth.tokens, ["a", "b"]);
   });
 
   it("refuse an empty secret file, and a secret given twice", () => {
@@ -372,7 +381,7 @@ describe("settings", () => {
 
   it("strip the slash that people put behind a URL", () => {
     assert.equal(
-      readConfig({ GITHUB_API_URL: "https://ghe.example/api/v3/" }).githubApiUrl,
+      readConfig({ GITHUB_API_URL: "https://ghe.example/api/v3/" }).github.apiUrl,
       "https://ghe.example/api/v3",
     );
   });
@@ -396,7 +405,7 @@ describe("the private key of a GitHub App", () => {
     key.export({ type: type as "pkcs8", format: "pem", ...secret }).toString();
   const pkcs1 = export_(rsa.privateKey, "pkcs1");
   const pkcs8 = export_(rsa.privateKey, "pkcs8");
-  const withKey = (key: string) => readConfig({ GITHUB_APP_ID: "123", GITHUB_APP_PRIVATE_KEY: key }).githubApp;
+  const withKey = (key: string) => readConfig({ GITHUB_APP_ID: "123", GITHUB_APP_PRIVATE_KEY: key }).github.app;
 
   for (const [spelling, text] of Object.entries({
     "as GitHub hands it out, PKCS#1": pkcs1,
@@ -417,8 +426,8 @@ describe("the private key of a GitHub App", () => {
 
   it("is read from a file", () => {
     const file = secretFile(pkcs1);
-    const { githubApp } = readConfig({ GITHUB_APP_ID: "Iv23liAbCdEf\n", GITHUB_APP_PRIVATE_KEY_FILE: file });
-    assert.deepEqual(githubApp, { id: "Iv23liAbCdEf", privateKey: pkcs8 });
+    const { app } = readConfig({ GITHUB_APP_ID: "Iv23liAbCdEf\n", GITHUB_APP_PRIVATE_KEY_FILE: file }).github;
+    assert.deepEqual(app, { id: "Iv23liAbCdEf", privateKey: pkcs8 });
   });
 
   const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
@@ -590,7 +599,8 @@ describe("the start", () => {
 
 describe("a variable that a workflow declares", () => {
   it("is read from the environment or from a file, and empty counts as unset", () => {
-    const { variable } = readConfig({ A: "one", B_FILE: secretFile("two\n"), C: "", D_FILE: "/no/such/file" });
+    const environment = { A: "one", B_FILE: secretFile("two\n"), C: "", D_FILE: "/no/such/file" };
+    const { variable } = readConfig(environment).workflows;
     assert.deepEqual([variable("A"), variable("B"), variable("C")], ["one", "two", undefined]);
     assert.throws(() => variable("D"), /^Error: D_FILE names no file that exists\. [^/]*$/);
   });

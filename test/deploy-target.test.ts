@@ -33,7 +33,7 @@ const TOKEN = "ghs_tokenOfTheJob";
 
 describe("the workflow of the target repository", () => {
   it("listens to the event that the service sends, and reads what it carries", async (t) => {
-    assert.deepEqual(workflow.on, { repository_dispatch: { types: [readConfig({}).eventType] } });
+    assert.deepEqual(workflow.on, { repository_dispatch: { types: [readConfig({}).workflows.eventType] } });
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "pr-1" });

@@ -128,8 +128,8 @@ describe("what the doctor finds", () => {
       problems.map(({ status, message }) => [status, message.split(":")[0]]),
       [
         ["problem", "PORT"],
-        ["problem", "TARGET_REPO"],
         ["problem", "GITHUB_LIMITS"],
+        ["problem", "TARGET_REPO"],
       ],
     );
     assertFound(checks, "deployment repository", "ok", /visible/);

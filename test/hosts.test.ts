@@ -111,6 +111,6 @@ describe("GITHUB_API_URL", () => {
   }
 
   for (const url of ["https://api.github.com", "https://api.acme.ghe.com", "https://ghe.example/api/v3"]) {
-    it(`${url} is taken`, () => assert.equal(readConfig({ GITHUB_API_URL: url }).githubApiUrl, url));
+    it(`${url} is taken`, () => assert.equal(readConfig({ GITHUB_API_URL: url }).github.apiUrl, url));
   }
 });

@@ -7,7 +7,8 @@ import pg from "pg";
 import { watched } from "../src/cli/move.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { RunStore } from "../src/model/store.ts";
-import { openStore, type StoreSettings } from "../src/service/open-store.ts";
+import { readConfig } from "../src/service/config/config.ts";
+import { openStore } from "../src/service/open-store.ts";
 import { fillWithAllKinds, toldBy } from "./support/all-kinds.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { command, type StartedCommand, startCommand } from "./support/command.ts";
@@ -29,13 +30,7 @@ function placeOf(t: TestContext, kind: Kind): Record<string, string> {
 }
 
 async function withStore<T>(place: Record<string, string>, work: (store: RunStore) => Promise<T>): Promise<T> {
-  const settings: StoreSettings = {
-    dataDir: place.DATA_DIR as string,
-    databaseUrl: place.DATABASE_URL,
-    databasePassword: undefined,
-    databaseSchema: place.DATABASE_SCHEMA ?? "unused",
-  };
-  const store = await openStore(settings, { clock: systemClock, log: { warn: () => {} } });
+  const store = await openStore(readConfig(place).store, { clock: systemClock, log: { warn: () => {} } });
   try {
     return await work(store);
   } finally {

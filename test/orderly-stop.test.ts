@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import type { Context, Json, Workflow } from "../src/index.ts";
 import { type RunStore, StoreUnavailable } from "../src/model/store.ts";
-import type { AppOptions } from "../src/service/app.ts";
+import type { AppOptions } from "../src/service/ground.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";

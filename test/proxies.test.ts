@@ -227,7 +227,7 @@ describe("behind a proxy that changes Host", () => {
       assert.throws(() => readConfig(settings), /PUBLIC_URL: its path must be names of letters/, path);
     }
     for (const path of ["", "/", "/a", "/a/", "/a/b.c_d~e-f"]) {
-      const { publicUrl } = readConfig({ PUBLIC_URL: `https://ci.example${path}` });
+      const { publicUrl } = readConfig({ PUBLIC_URL: `https://ci.example${path}` }).http;
       assert.equal(publicUrl, `https://ci.example${path.replace(/\/$/, "")}`);
     }
   });

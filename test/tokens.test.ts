@@ -7,7 +7,6 @@ import { Client } from "pg";
 import { routeLabel } from "../src/github/route-label.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
 import { readConfig } from "../src/service/config/config.ts";
-import { secretsIn } from "../src/service/settings.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { command } from "./support/command.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -462,7 +461,7 @@ describe("what is a token", () => {
       OTEL_EXPORTER_OTLP_HEADERS: `x-key=${COLLECTOR_KEY}`,
     };
     const { tokenIn } = knownSecrets(
-      secretsIn(readConfig({ ...secrets, DATABASE_URL: "postgres://u:url%20password-0123@db.example/x" })),
+      readConfig({ ...secrets, DATABASE_URL: "postgres://u:url%20password-0123@db.example/x" }).secrets,
     );
     for (const held of [
       ...[WEBHOOK_SECRET, FLUX_KEY, CALLER, "another-caller-0123", TOKEN, "of the database, 0123", COLLECTOR_KEY],

@@ -1,8 +1,8 @@
 import type { Run } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { workflowsOf } from "../service/app.ts";
 import { type Config, ConfigError, readConfig } from "../service/config/config.ts";
+import { workflowsOf } from "../service/workflows.ts";
 import { CommandError } from "./command-error.ts";
 import { asMessage, bodyFor, type DryWrite, runHere } from "./run-here.ts";
 
@@ -29,7 +29,7 @@ export async function dispatch(application: string, { revision, dryRun, json }: 
     return;
   }
   const { commitHash } = run.outputs as { commitHash: string };
-  const what = `${config.eventType} for ${application} with commit ${commitHash} to ${config.targetRepo}`;
+  const what = `${config.workflows.eventType} for ${application} with commit ${commitHash} to ${config.workflows.targetRepo}`;
   process.stdout.write(
     dryRun ? `${requests.map(asMessage).join("\n")}\nnot sent: ${oneLine(what)}\n` : `sent: ${oneLine(what)}\n`,
   );
@@ -40,7 +40,13 @@ type Ended = Pick<Run, "status" | "outputs" | "reason" | "kind" | "dueAt">;
 /** Of the settings, what is about the built-in workflow. */
 function settings(): Config {
   try {
-    return { ...readConfig(), workflowsDir: undefined, traceEndpoint: undefined, logLevel: "silent" };
+    const config = readConfig();
+    const { workflows, observe } = config;
+    return {
+      ...config,
+      workflows: { ...workflows, dir: undefined },
+      observe: { ...observe, traceEndpoint: undefined, logLevel: "silent" },
+    };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new CommandError(error.message, { cause: error });
@@ -48,10 +54,11 @@ function settings(): Config {
 }
 
 async function runOf(config: Config, given: object, dryRun: Parameters<typeof runHere>[3]["dryRun"]): Promise<Ended> {
-  const [workflow] = (await workflowsOf(config, { onClose: () => {} })).workflows as [Workflow];
+  const [workflow] = (await workflowsOf(config.workflows, { onClose: () => {}, hasWebhookSecret: false }))
+    .workflows as [Workflow];
   const read = bodyFor(workflow.on.http!.body, given);
   if ("problems" in read) return failure(read.problems);
-  const hasToken = config.githubToken !== undefined || config.githubApp !== undefined;
+  const hasToken = config.github.hasCredential;
   if (workflow.on.http?.refuse?.(read.body, { hasToken })) {
     return failure("No GitHub token: set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.");
   }

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Workflow } from "../model/workflow.ts";
-import { workflowsOf } from "../service/app.ts";
 import { type Config, readConfig } from "../service/config/config.ts";
+import { workflowsOf } from "../service/workflows.ts";
 import { makeFolder } from "../store/make-folder.ts";
 import { CommandError } from "./command-error.ts";
 import { nearestPackage, nextCommands } from "./next-commands.ts";
@@ -18,7 +18,7 @@ export async function init(name = "announce-preview"): Promise<void> {
   }
   const config = readConfig();
   await requireUsable(name, config);
-  const folder = config.workflowsDir ?? "workflows";
+  const folder = config.workflows.dir ?? "workflows";
   // Where a package.json says that its files are CommonJS, Node alone would take the test for that.
   const isCommonJs = nearestPackage(resolve(folder))?.manifest.type === "commonjs";
   const ending = isCommonJs ? "mts" : "ts";
@@ -37,16 +37,15 @@ export async function init(name = "announce-preview"): Promise<void> {
   }
   const next = nextCommands({ folder, program: process.argv[1] ?? "", cwd: process.cwd() });
   const settings = `WORKFLOWS_DIR=${next.folder}`;
-  const hasToken = config.githubToken !== undefined || config.githubApp !== undefined;
-  const caller = config.authTokens.length > 0 ? ' -H "Authorization: Bearer one-of-AUTH_TOKENS"' : "";
+  const caller = config.auth.tokens.length > 0 ? ' -H "Authorization: Bearer one-of-AUTH_TOKENS"' : "";
   const lines = [
     "Next:",
     ...next.install.map((command) => `  ${command}`),
     `  node --test ${next.folder}/${name}.test.${ending}`,
     `  ${settings} ${next.ghRunner} run ${name} --dry-run --input '${EXAMPLE}'`,
-    `  ${settings}${hasToken ? "" : " GITHUB_TOKEN=github_pat_yours"} ${next.ghRunner} serve`,
+    `  ${settings}${!config.github.hasCredential ? " GITHUB_TOKEN=github_pat_yours" : ""} ${next.ghRunner} serve`,
     "And while that runs, from another terminal:",
-    `  curl -d '${EXAMPLE}'${caller} localhost:${config.port}/${name}`,
+    `  curl -d '${EXAMPLE}'${caller} localhost:${config.http.port}/${name}`,
   ];
   process.stdout.write(`\n${lines.join("\n")}\n`);
 }
@@ -56,7 +55,10 @@ async function requireUsable(name: string, config: Config): Promise<void> {
   const body = { safeParse: () => ({ success: true as const, data: undefined }) };
   const workflow: Workflow = { name, on: { http: { path: `/${name}`, body } }, run: async () => {} };
   try {
-    await workflowsOf({ ...config, workflowsDir: undefined }, { onClose: () => {}, more: [{ workflow, file: name }] });
+    await workflowsOf(
+      { ...config.workflows, dir: undefined },
+      { onClose: () => {}, more: [{ workflow, file: name }], hasWebhookSecret: true },
+    );
   } catch (error) {
     const problem = /\n.*?: (.*)/.exec((error as Error).message)?.[1];
     throw new CommandError(`Nothing was written: ${problem ?? (error as Error).message} name.`, { cause: error });

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { systemClock } from "../model/clock.ts";
-import { exportStore, importStore } from "../service/move-store.ts";
+import { exportStore, importStore } from "../service/open-store.ts";
 import { progress } from "./progress.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { withStore } from "./with-store.ts";

@@ -3,8 +3,9 @@ import type { Json } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
 import type { Schema } from "../model/triggers.ts";
 import { oneLine, visible } from "../model/visible.ts";
-import { type AppOptions, startApp } from "../service/app.ts";
+import { startApp } from "../service/app.ts";
 import type { Config } from "../service/config/config.ts";
+import type { AppOptions } from "../service/ground.ts";
 
 /** Longer than any run should take that somebody waits for at a terminal. */
 const WAIT_MS = 24 * 3_600_000;

@@ -2,9 +2,9 @@ import { fluxEvent } from "../http/triggers/flux.ts";
 import type { Json } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { workflowsOf } from "../service/app.ts";
 import { closingStack } from "../service/closing-stack.ts";
 import { readConfig } from "../service/config/config.ts";
+import { workflowsOf } from "../service/workflows.ts";
 import { CommandError } from "./command-error.ts";
 import { asMessage, bodyFor, runHere } from "./run-here.ts";
 
@@ -15,15 +15,15 @@ export async function runWorkflow(name: string, { input, dryRun }: RunOptions): 
   const { onClose, close } = closingStack();
   try {
     const config = readConfig();
-    const found = await workflowsOf(config, { onClose, hasWebhookSecret: true });
+    const found = await workflowsOf(config.workflows, { onClose, hasWebhookSecret: true });
     const workflow = found.workflows.find((each) => each.name === name);
     if (!workflow) {
       throw new CommandError(`There is no workflow ${name}. There are ${[...found.fileOf.keys()].join(", ")}.`);
     }
     // A webhook's secret is for those who send from outside.
-    const { githubWebhookSecret: given } = config;
+    const { auth } = config;
     const { run, steps } = await runHere(
-      { ...config, githubWebhookSecret: given.length > 0 ? given : ["of no use here"] },
+      { ...config, auth: auth.webhookSecrets.length > 0 ? auth : { ...auth, webhookSecrets: ["of no use here"] } },
       name,
       inputOf(workflow, input),
       { waitForLimits: true, dryRun: dryRun && ((request) => write(asMessage(request))) },

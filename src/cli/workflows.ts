@@ -1,7 +1,7 @@
 import type { Workflow } from "../model/workflow.ts";
-import { workflowsOf } from "../service/app.ts";
 import { closingStack } from "../service/closing-stack.ts";
 import { readConfig } from "../service/config/config.ts";
+import { workflowsOf } from "../service/workflows.ts";
 import { CommandError } from "./command-error.ts";
 import { table } from "./table.ts";
 
@@ -14,7 +14,7 @@ export async function listWorkflows({ json }: { readonly json?: true }): Promise
   try {
     const config = readConfig();
     const means = { onClose, variable: () => "set", hasWebhookSecret: true };
-    const { workflows, fileOf, warnings } = await workflowsOf(config, means);
+    const { workflows, fileOf, warnings } = await workflowsOf(config.workflows, means);
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
     const rows = workflows.map(
       (workflow) => [workflow.name, triggerOf(workflow), fileOf.get(workflow.name) ?? ""] as const,

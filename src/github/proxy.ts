@@ -30,16 +30,6 @@ export function proxyUrlFor(url: string, { httpProxy, httpsProxy, noProxy = "" }
   return isExempt ? undefined : proxy;
 }
 
-/** What in these settings must never be seen, in every spelling that it may take. */
-export function proxySecrets({ httpProxy, httpsProxy }: ProxySettings): readonly string[] {
-  return [httpProxy, httpsProxy].flatMap((proxy) => {
-    const { username, password } = new URL(proxy ?? "http://none");
-    if (!username && !password) return [];
-    const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    return [decodeURIComponent(password), password, `${username}:${password}`, Buffer.from(plain).toString("base64")];
-  });
-}
-
 /** A request that a proxy did not let through. The host that it was for has not seen it. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";

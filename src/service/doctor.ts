@@ -1,12 +1,16 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { checkGitHub } from "../github/checks/check-github.ts";
 import { checkPauses } from "../github/checks/limits.ts";
-import { ofOwnAccounts } from "../github/open-github.ts";
+import { type OpenGitHub, ofOwnAccounts, openGitHub } from "../github/open-github.ts";
 import { proxyFor } from "../github/proxy.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
+import { systemClock } from "../model/clock.ts";
+import { unobserved } from "../model/observer.ts";
+import { knownSecrets, type Secrets } from "../observe/secrets.ts";
 import { type Config, inspectConfig } from "./config/config.ts";
 import { storedPauses } from "./open-store.ts";
-import { defaultRepositories, plainHttp, repositories } from "./settings.ts";
-import { standalone } from "./standalone.ts";
+import { VERSION } from "./version.ts";
+import { defaultRepositories, plainHttp, repositories } from "./warnings.ts";
 
 /**
  * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
@@ -26,18 +30,19 @@ export async function checkSettings(environment?: Readonly<Record<string, string
   if (NEEDED_TO_ASK.some((name) => wrong.has(name))) return settings;
 
   const isSure = !wrong.has("DEPLOYMENT_REPO") && !wrong.has("TARGET_REPO");
-  const proxy = proxyFor(config.githubApiUrl, config);
-  const { gitHub, secrets, close } = await standalone(config, { timeoutMs: ANSWER_MS, retriesMs: [] });
+  const proxy = proxyFor(config.github.apiUrl, config.github);
+  const secrets = knownSecrets(config.secrets);
   const { scrub } = secrets;
+  const gitHub = await gitHubOnly(config, secrets);
   try {
     const found = await checkGitHub({
-      apiUrl: config.githubApiUrl,
+      apiUrl: config.github.apiUrl,
       github: gitHub.inspection,
-      hasCredential: config.githubApp !== undefined || config.githubToken !== undefined,
-      deploymentRepo: wrong.has("DEPLOYMENT_REPO") ? undefined : config.deploymentRepo,
-      targetRepo: wrong.has("TARGET_REPO") ? undefined : config.targetRepo,
-      deploymentRef: config.deploymentRef,
-      eventType: config.eventType,
+      hasCredential: config.github.hasCredential,
+      deploymentRepo: wrong.has("DEPLOYMENT_REPO") ? undefined : config.workflows.deploymentRepo,
+      targetRepo: wrong.has("TARGET_REPO") ? undefined : config.workflows.targetRepo,
+      deploymentRef: config.workflows.deploymentRef,
+      eventType: config.workflows.eventType,
     });
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
@@ -51,14 +56,14 @@ export async function checkSettings(environment?: Readonly<Record<string, string
     ];
     return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
   } finally {
-    await close();
+    await gitHub.close();
   }
 }
 
 function repositoryCheck(config: Config): Check {
-  const { target, deployment } = repositories(config);
+  const { target, deployment } = repositories(config.workflows);
   const message = `events go to ${target}, values files come from ${deployment}`;
-  const remedies = defaultRepositories(config);
+  const remedies = defaultRepositories(config.workflows);
   if (remedies.length === 0) return ok("repositories", message);
   return warning(
     "repositories",
@@ -72,8 +77,7 @@ const STORE = ["DATA_DIR", "DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_SCHEMA
 /** What the service has written down of GitHub's limits, whether it runs or not. */
 async function checkStore(config: Config): Promise<Check[]> {
   try {
-    const { githubApiUrl: apiUrl, githubApp: app } = config;
-    return checkPauses(ofOwnAccounts({ apiUrl, app }, await storedPauses(config)), Date.now());
+    return checkPauses(ofOwnAccounts(config.github, await storedPauses(config.store)), Date.now());
   } catch (error) {
     return [
       warning(
@@ -83,6 +87,25 @@ async function checkStore(config: Config): Promise<Check[]> {
       ),
     ];
   }
+}
+
+/** GitHub as the service reaches it, without the service and its store. */
+function gitHubOnly({ github, workflows }: Config, secrets: Secrets): Promise<OpenGitHub> {
+  return openGitHub({
+    ...github,
+    proxies: github,
+    targetRepo: workflows.targetRepo,
+    userAgent: `gh-runner/${VERSION}`,
+    hide: secrets.guard,
+    brief: secrets.brief,
+    limitLog: { recall: async () => [], spend: async () => {}, pause: async () => {} },
+    clock: systemClock,
+    observe: unobserved,
+    wait: async (ms) => void (await wait(ms)),
+    onPause: () => {},
+    timeoutMs: ANSWER_MS,
+    retriesMs: [],
+  });
 }
 
 /** GitHub ends a request after 10 s; somebody waits at a terminal. */

@@ -1,5 +1,5 @@
 import { get } from "node:http";
-import { inspectConfig } from "./config/config.ts";
+import { readHttpConfig } from "./config/http.ts";
 
 /**
  * Asks the service beside it for `/health`, where its own settings say that it listens. Exit code 0 when it is healthy,
@@ -10,7 +10,7 @@ import { inspectConfig } from "./config/config.ts";
  */
 const ANSWER_MS = 5000;
 
-const { host, port } = inspectConfig().config;
+const { host, port } = readHttpConfig();
 const place = { host: reachable(host), port, path: "/health", timeout: ANSWER_MS };
 
 get(place, (answer) => {

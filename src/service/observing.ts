@@ -8,7 +8,7 @@ import { openNotices } from "../observe/notices.ts";
 import type { Secrets } from "../observe/secrets.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { ClosingStack } from "./closing-stack.ts";
-import type { Config } from "./config/config.ts";
+import type { ObserveConfig } from "./config/observe.ts";
 import { VERSION } from "./version.ts";
 
 type ObserversNeeds = {
@@ -24,7 +24,7 @@ type ObserversNeeds = {
 
 /** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
 export async function openObservers(
-  config: Config,
+  config: ObserveConfig,
   { workflows, store, secrets, log, clock, fetch, onClose }: ObserversNeeds,
 ): Promise<{ observe: Observer; metrics: Metrics; tracing: Tracing | undefined }> {
   const { scrub } = secrets;
@@ -42,7 +42,7 @@ export async function openObservers(
 
 /** Traces, where there is a collector; their libraries are loaded only then. */
 async function tracingOf(
-  config: Config,
+  config: ObserveConfig,
   { store, clock, scrub, log }: { store: Pick<RunStore, "get">; clock: Clock; scrub: Secrets["scrub"]; log: Log },
 ): Promise<Tracing | undefined> {
   const { traceEndpoint: endpoint, traceHeaders: headers, traceService: serviceName } = config;

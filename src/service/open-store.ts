@@ -2,23 +2,19 @@ import type { Clock } from "../model/clock.ts";
 import type { StoredPause } from "../model/limits.ts";
 import type { RunStore } from "../model/store.ts";
 import type { Log } from "../observe/log.ts";
-import type { Config } from "./config/config.ts";
-
-/** What the settings say about the store: PostgreSQL where DATABASE_URL is set, else SQLite in DATA_DIR. */
-export type StoreSettings = Pick<Config, "dataDir" | "databaseUrl" | "databasePassword" | "databaseSchema">;
+import type { StoreConfig } from "./config/store.ts";
 
 /**
  * Opens the store of the settings. Whichever it is not stays unloaded: PostgreSQL's libraries take time and memory.
  * @throws Error that says what to do when it cannot be used.
  */
 export async function openStore(
-  settings: StoreSettings,
+  { database, dataDir }: StoreConfig,
   { clock, log }: { clock: Clock; log: Pick<Log, "warn"> },
 ): Promise<RunStore> {
-  const database = databaseOf(settings);
   if (!database) {
     const { openSqliteStore } = await import("../store/sqlite/store.ts");
-    return openSqliteStore(settings.dataDir, clock, (warning) => log.warn(warning));
+    return openSqliteStore(dataDir, clock, (warning) => log.warn(warning));
   }
   const { openPostgresStore } = await import("../store/postgres/store.ts");
   return openPostgresStore({ ...database, clock, onError: onceAnOutage(clock, log) });
@@ -42,24 +38,18 @@ function onceAnOutage(clock: Clock, log: Pick<Log, "warn">): (error: Error) => v
   };
 }
 
-/** Where PostgreSQL is; undefined where it is not asked for. */
-export function databaseOf({ databaseUrl: url, databasePassword: password, databaseSchema: schema }: StoreSettings) {
-  return url === undefined ? undefined : { url, password, schema };
-}
-
 /**
  * The pauses that GitHub has asked for, as the store of the settings holds them; none where there is no store yet.
  * Only reads: no schema is brought up to date, and a service that uses the store does not notice.
  * @throws Error when it cannot be read.
  */
-export async function storedPauses(settings: StoreSettings): Promise<readonly StoredPause[]> {
-  const database = databaseOf(settings);
+export async function storedPauses({ database, dataDir }: StoreConfig): Promise<readonly StoredPause[]> {
   if (database) {
     const { storedPausesInSchema } = await import("../store/postgres/store.ts");
     return storedPausesInSchema(database);
   }
   const { storedPausesIn } = await import("../store/sqlite/stored-pauses.ts");
-  return storedPausesIn(settings.dataDir);
+  return storedPausesIn(dataDir);
 }
 
 /**
@@ -67,8 +57,7 @@ export async function storedPauses(settings: StoreSettings): Promise<readonly St
  * @returns what was done, a sentence each.
  * @throws Error that begins with "Cannot" and says what to do.
  */
-export async function migrateStore(settings: StoreSettings): Promise<readonly string[]> {
-  const database = databaseOf(settings);
+export async function migrateStore({ database }: StoreConfig): Promise<readonly string[]> {
   if (!database) {
     throw new Error(
       "Cannot migrate: DATABASE_URL is not set. SQLite in DATA_DIR is brought up to date by the start of the service.",
@@ -80,4 +69,46 @@ export async function migrateStore(settings: StoreSettings): Promise<readonly st
   return to > from
     ? [`Brought the schema ${names.schema} from version ${from} to ${to}, in ${steps}.`]
     : [`Nothing to do: the schema ${names.schema} (version ${to}) is up to date.`];
+}
+
+export type Exported = {
+  readonly records: number;
+  /** Whether a service uses the store and continues: what it accepts from now on is missing. Unknown for PostgreSQL. */
+  readonly running: boolean;
+};
+
+/**
+ * Writes all that the store of the settings holds, as it was at one moment.
+ * @param write is given the lines, some at a time.
+ * @throws Error that says what to do when it cannot be read.
+ */
+export async function exportStore(
+  { database, dataDir }: StoreConfig,
+  write: (lines: AsyncIterable<string>) => Promise<void>,
+): Promise<Exported> {
+  if (database) {
+    const { exportPostgres } = await import("../store/postgres/store.ts");
+    return { records: await exportPostgres({ ...database, onError: () => {} }, write), running: false };
+  }
+  const { exportSqlite } = await import("../store/sqlite/move.ts");
+  return exportSqlite(dataDir, write);
+}
+
+/**
+ * Fills the store of the settings with an export, all of it or nothing.
+ * @param source fails when the signal is aborted, with its reason.
+ * @returns how many runs there are now.
+ * @throws Error that says what to do: when the store has runs already, or the export is not whole.
+ */
+export async function importStore(
+  { database, dataDir }: StoreConfig,
+  source: AsyncIterable<Uint8Array>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<number> {
+  if (database) {
+    const { importPostgres } = await import("../store/postgres/store.ts");
+    return importPostgres({ ...database, onError: () => {} }, source, { signal });
+  }
+  const { importSqlite } = await import("../store/sqlite/move.ts");
+  return importSqlite(dataDir, source);
 }

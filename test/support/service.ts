@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { request } from "node:http";
 import type { TestContext } from "node:test";
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../../sandbox/github.ts";
-import { type AppOptions, type RunningApp, startApp } from "../../src/service/app.ts";
+import { type RunningApp, startApp } from "../../src/service/app.ts";
 import { readConfig } from "../../src/service/config/config.ts";
+import type { AppOptions } from "../../src/service/ground.ts";
 import { temporaryFolder } from "./folder.ts";
 
 export const TOKEN = "ghp_serviceToken0123456789abcdefABCDEF";

@@ -1,0 +1,113 @@
+import { type Reader, setting } from "./setting.ts";
+import { numberFrom, oneOf, optional } from "./values.ts";
+
+export const WORKFLOWS_SETTINGS = {
+  targetRepo: setting(
+    "TARGET_REPO",
+    "sematext/sematext-cloud",
+    "Repository, as owner/name, that receives the `repository_dispatch` event.",
+    repository,
+  ),
+  deploymentRepo: setting(
+    "DEPLOYMENT_REPO",
+    "sematext/deployment",
+    "Repository, as owner/name, that holds the values files.",
+    repository,
+  ),
+  deploymentRef: setting(
+    "DEPLOYMENT_REF",
+    "",
+    "Branch, tag or commit at which values files are read when the request names no revision. Empty: the default branch.",
+    optional,
+  ),
+  valuesPaths: setting(
+    "VALUES_PATHS",
+    "configs/pr/light/{application}/values.yaml,configs/pr/heavy/{application}/values.yaml",
+    "Comma-separated places of an application's values file; the first that exists wins.",
+    pathTemplates,
+  ),
+  tagKey: setting("TAG_KEY", "global.config.DEPLOYMENT_TAG", "Dotted path of the commit hash in that file.", keyPath),
+  eventType: setting(
+    "EVENT_TYPE",
+    "environment_ready",
+    "Event type that is dispatched: 1 to 100 characters.",
+    eventType,
+  ),
+  verifyCommit: setting(
+    "VERIFY_COMMIT",
+    "false",
+    "`true`: before anything is dispatched, the commit must exist in TARGET_REPO: by its hash, whole or abbreviated, or " +
+      "by a tag. A branch does not count, since it names another commit tomorrow. That costs one more read, or two; else " +
+      "the run fails and names file, key and value.",
+    (text) => oneOf(["true", "false"], "true or false")(text) === "true",
+  ),
+  applicationPrefix: setting(
+    "APPLICATION_PREFIX",
+    "pr-",
+    "Applications whose names do not start so are skipped. Set to nothing (`APPLICATION_PREFIX=`): none is skipped.",
+    (text) => text,
+    { emptyCounts: true },
+  ),
+  dedupeSeconds: setting(
+    "DEDUPE_SECONDS",
+    "0",
+    "Within so many seconds the same commit for the same application is dispatched once, and skipped after that. 0: always dispatched.",
+    numberFrom(0, 604_800),
+  ),
+  dir: setting(
+    "WORKFLOWS_DIR",
+    "",
+    "Folder of your own workflows: each `*.ts`, `*.mts` or `*.js` in it is one (docs/workflows.md). Empty: none.",
+    optional,
+  ),
+  retryHours: setting(
+    "RETRY_HOURS",
+    "24",
+    "For how long a run that fails for passing reasons is attempted again, in hours; then it is a failure.",
+    numberFrom(0, 720),
+  ),
+};
+
+/** What the built-in workflow does, where others are, and what they are given. */
+export type WorkflowsConfig = ReturnType<typeof workflowsConfig>;
+
+export function workflowsConfig({ values, isSet, variable }: Reader) {
+  return {
+    ...values(WORKFLOWS_SETTINGS),
+    /** Which of the two repositories are only the defaults. */
+    defaults: { targetRepo: !isSet("TARGET_REPO"), deploymentRepo: !isSet("DEPLOYMENT_REPO") },
+    /**
+     * A variable that a workflow declares, or what the file holds that `{name}_FILE` names; undefined when it is not set.
+     * @throws Error when the file cannot be read.
+     */
+    variable,
+  };
+}
+
+function repository(text: string): string {
+  const name = /^[\w.-]+\/([\w.-]+)$/.exec(text)?.[1];
+  if (!name || /^\.\.?$/.test(name)) throw new Error(`expected owner/name, got "${text}"`);
+  return text;
+}
+
+function pathTemplates(text: string): readonly string[] {
+  const templates = text.split(",").map((template) => template.trim());
+  for (const template of templates) {
+    if (!template.includes("{application}")) throw new Error(`expected {application} in each path, got "${template}"`);
+    if (template.split("/").some((segment) => ["", ".", ".."].includes(segment))) {
+      throw new Error(`expected paths from the repository's root without empty, . or .. segments, got "${template}"`);
+    }
+  }
+  return templates;
+}
+
+function keyPath(text: string): string {
+  if (text.split(".").includes("")) throw new Error(`expected names with dots in between, got "${text}"`);
+  return text;
+}
+
+/** GitHub's own bound: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
+function eventType(text: string): string {
+  if (text.length > 100) throw new Error(`expected at most 100 characters, got ${text.length}`);
+  return text;
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { openFetch } from "../github/connections.ts";
+import { type OpenGitHub, openGitHub } from "../github/open-github.ts";
+import type { AcceptEvent } from "../http/triggers/http.ts";
+import { observedBy } from "../model/observer.ts";
+import type { Json } from "../model/run.ts";
+import type { RerunOptions, RunDetail, RunStore } from "../model/store.ts";
+import { groupOf } from "../model/workflow.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Tracing } from "../observe/tracing.ts";
+import { startWorker, type Worker } from "../worker/worker.ts";
+import { sourceIn } from "../workflows/load/load-workflows.ts";
+import type { Ground } from "./ground.ts";
+import { openObservers } from "./observing.ts";
+import { openMemoryStore, openStore } from "./open-store.ts";
+import { VERSION } from "./version.ts";
+
+/** What makes runs of events, and carries them out. */
+export type Engine = {
+  readonly store: RunStore;
+  readonly gitHub: OpenGitHub;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
+  readonly worker: Worker;
+  readonly accept: AcceptEvent;
+  /**
+   * Starts a run of a workflow with this input; resolves when it has ended, or an attempt has failed, or after so many
+   * milliseconds.
+   * @param enough ends the wait earlier.
+   */
+  start(workflow: string, input: Json, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail>;
+  rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): ReturnType<Worker["rerun"]>;
+  readonly stopping: Stopping;
+};
+
+/** @param drainMs how long a stop waits for what is in flight. */
+export async function openEngine(ground: Ground, drainMs: number): Promise<Engine> {
+  const { config, options, loaded, secrets, log, clock, onClose } = ground;
+  const { workflows, fileOf, variables } = loaded;
+
+  const store = options.closed ? await openMemoryStore(clock) : await openStore(config.store, { clock, log });
+  onClose("the store", store.close);
+
+  const { fetch, close: closeFetch } = openFetch(config.github);
+  onClose("the connections to other hosts", closeFetch);
+
+  const observers = { ...config.observe, ...(options.closed ? { notifyUrl: undefined } : {}) };
+  const names = workflows.map(({ name }) => name);
+  const observed = await openObservers(observers, { workflows: names, store, secrets, log, clock, fetch, onClose });
+  const { metrics, tracing } = observed;
+  const observe = options.settled ? observedBy([observed.observe, { settled: options.settled }]) : observed.observe;
+
+  const gitHub = await openGitHub({
+    ...config.github,
+    proxies: config.github,
+    targetRepo: config.workflows.targetRepo,
+    userAgent: `gh-runner/${VERSION}`,
+    hide: secrets.guard,
+    brief: secrets.brief,
+    limitLog: store.limits,
+    clock,
+    wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
+    observe,
+    ...newsOfGitHub(ground, metrics),
+    timeoutMs: options.githubTimeoutMs,
+    patienceMs: options.githubPatienceMs,
+  });
+  onClose("the connections to GitHub", gitHub.close);
+
+  const workflowNamed = (name: string) => workflows.find((workflow) => workflow.name === name);
+  const worker = startWorker({
+    store,
+    workflowNamed,
+    github: (attempt) => gitHub.attempt({ ...attempt, dryRun: options.dryRun }),
+    sourceOf: (name) => sourceIn(config.workflows.dir, fileOf.get(name)),
+    envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
+    tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
+    hide: secrets.hide,
+    keeping: secrets,
+    log,
+    traceIds: tracing?.ids,
+    observe,
+    fetch,
+    clock,
+    random: options.random ?? Math.random,
+    owner: randomUUID(),
+    retryHours: config.workflows.retryHours,
+    retainDays: config.store.retainDays,
+  });
+  const stopping = stoppingOf(worker, drainMs);
+  onClose("the runs in flight", stopping.runs);
+  metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
+
+  return {
+    store,
+    gitHub,
+    metrics,
+    tracing,
+    worker,
+    accept: async ({ workflow, input, token, event }, { wait }) =>
+      worker.accept(
+        {
+          id: randomUUID(),
+          workflow: workflow.name,
+          group: groupOf(workflow, input),
+          input,
+          event,
+          ownToken: token !== undefined,
+          trace: tracing?.note(),
+        },
+        { token, waitMs: wait ? config.http.waitSeconds * 1000 : 0 },
+      ),
+    async start(name, input, waitMs, enough) {
+      const workflow = workflowNamed(name);
+      if (!workflow) throw new Error(`There is no workflow ${name}.`);
+      const event = { id: randomUUID(), workflow: name, group: groupOf(workflow, input), input, ownToken: false };
+      const { run, outcome } = await worker.accept(event, { token: undefined, waitMs });
+      await (enough ? Promise.race([outcome, enough]) : outcome);
+      return (await store.get(run)) as RunDetail;
+    },
+    rerun: (id, options) => worker.rerun(id, { ...options, trace: tracing?.note() }),
+    stopping,
+  };
+}
+
+/** What is said of GitHub's limits and of the service's token when something is to be said. */
+function newsOfGitHub({ log, clock }: Pick<Ground, "log" | "clock">, metrics: Metrics) {
+  return {
+    onPause({ until, ...pause }: { account: string; until: number; status: number; message: string }) {
+      metrics.paused(pause.account, until);
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit");
+    },
+    onExpiry: (account: string, expiresAt: number) =>
+      log.warn(
+        { account, expires: new Date(expiresAt).toISOString() },
+        `the token in ${account} ends in ${daysLeft(expiresAt - clock.now())}: make a new one, and restart with it`,
+      ),
+    onTrouble(account: string, trouble: unknown) {
+      if (trouble === undefined) log.info({ account }, "the limits that the replicas share can be asked again");
+      else log.error({ account, err: trouble }, "the limits that the replicas share cannot be asked: nothing is sent");
+    },
+  };
+}
+
+function daysLeft(milliseconds: number): string {
+  const days = Math.floor(milliseconds / 86_400_000);
+  return days < 1 ? "less than a day" : days === 1 ? "1 day" : `${days} days`;
+}
+
+/** The last part of a stop, in which runs begin nothing new and callers do not wait any more. */
+const LAST_PART = 0.2;
+
+/** A stop in two steps with one deadline, for answers and for runs. */
+type Stopping = { answers(closeServer: () => Promise<void>): Promise<void>; runs(): Promise<void> };
+
+function stoppingOf(worker: Pick<Worker, "drain" | "dismissCallers">, drainMs: number): Stopping {
+  const lastMs = drainMs * LAST_PART;
+  let deadline: number | undefined;
+  return {
+    // Callers who would wait beyond the deadline are told so before they are cut off.
+    async answers(closeServer) {
+      deadline = performance.now() + drainMs;
+      const dismissal = setTimeout(worker.dismissCallers, drainMs - lastMs);
+      await closeServer();
+      clearTimeout(dismissal);
+    },
+    async runs() {
+      const left = deadline === undefined ? drainMs : deadline - performance.now();
+      await worker.drain(Math.max(lastMs, left), lastMs);
+    },
+  };
+}

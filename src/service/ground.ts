@@ -1,0 +1,49 @@
+import type { DestinationStream } from "pino";
+import type { Wait } from "../github/ask.ts";
+import type { UnsentWrite } from "../github/dry-run.ts";
+import type { ServerLimits } from "../http/server.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Observer } from "../model/observer.ts";
+import type { Workflow } from "../model/workflow.ts";
+import type { Log } from "../observe/log.ts";
+import type { Secrets } from "../observe/secrets.ts";
+import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
+import type { ClosingStack } from "./closing-stack.ts";
+import type { Config } from "./config/config.ts";
+
+/** What everything else is opened with. */
+export type Ground = {
+  readonly config: Config;
+  readonly options: AppOptions;
+  readonly loaded: CheckedWorkflows;
+  readonly secrets: Secrets;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly onClose: ClosingStack["onClose"];
+};
+
+/** What a test or a demo may replace: clocks, chance, patience, and where the log goes. */
+export type AppOptions = {
+  readonly logTo?: DestinationStream;
+  readonly clock?: Clock;
+  /** From 0 to 1. */
+  readonly random?: () => number;
+  /** Waits between the tries inside an attempt. */
+  readonly wait?: Wait;
+  readonly serverLimits?: Partial<ServerLimits>;
+  readonly githubTimeoutMs?: number;
+  /** How long a request may wait before GitHub's limits before its run is put back into the store, ms. */
+  readonly githubPatienceMs?: number;
+  /** Workflows beside those of the settings. */
+  readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
+  /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
+  readonly dryRun?: (write: UnsentWrite) => void;
+  /**
+   * No address and no schedules: runs begin by `start` alone. Nothing of a service that has the same settings is used: in
+   * its database this would be a replica, which takes its runs, and its NOTIFY_URL is for its runs. The history is in
+   * memory.
+   */
+  readonly closed?: boolean;
+  /** Told of a run whenever an attempt of it was stored. */
+  readonly settled?: Observer["settled"];
+};

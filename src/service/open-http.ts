@@ -1,0 +1,118 @@
+import { webUrlOf } from "../dashboard/github-web.ts";
+import { type Live, livePages } from "../dashboard/live.ts";
+import { mountDashboard } from "../dashboard/mount.ts";
+import { rejectedRequests } from "../http/rejected-requests.ts";
+import { type HttpNeeds, httpApp } from "../http/routes.ts";
+import { type ListeningServer, listen, type ServerLimits } from "../http/server.ts";
+import { startSchedules } from "../http/triggers/schedule.ts";
+import { repeatedRecords } from "../observe/repeated-records.ts";
+import { secretLines } from "./config/values.ts";
+import type { Engine } from "./engine.ts";
+import type { Ground } from "./ground.ts";
+import { VERSION } from "./version.ts";
+
+/** Opens what events come in by, and what shows the runs: the routes, the pages, the server, and the schedules. */
+export async function openHttp(ground: Ground, engine: Engine, limits: ServerLimits): Promise<ListeningServer> {
+  const { config, loaded, log, clock, onClose } = ground;
+  const { store, metrics, accept, stopping } = engine;
+
+  const repeated = repeatedRecords(log, clock);
+  onClose("what is counted for the log", repeated.close);
+  const rejected = rejectedRequests(store.overview.noteRejected, clock);
+  onClose("the counts of rejected requests", rejected.close);
+  const live = livePages(store.overview.revision, clock);
+
+  const server = await listen(routes(ground, engine, { repeated, rejected, live }), {
+    port: config.http.port,
+    host: config.http.host,
+    keepAliveMs: config.http.keepAliveSeconds * 1000,
+    limits,
+    onFull: (connections) =>
+      log.warn(
+        { connections },
+        "as many connections are open as the heap has room for: more are closed unread, and are to be sent again",
+      ),
+    onClosed: (why, address) => {
+      metrics.inbound.connectionClosed(why);
+      if (why !== "idle") repeated.note("warn", CLOSED[why], { address }, why);
+    },
+  });
+  onClose("the HTTP server", () => stopping.answers(server.close));
+
+  // What starts runs begins last and stops first.
+  onClose("the schedules", startSchedules(loaded.workflows, { accept, store, clock, log }));
+  // Pages that are open would hold up the server's closing.
+  onClose("the pages that are open", live.close);
+  return server;
+}
+
+/** Why connections were closed, for the log. Those that were idle for the longest are too many by design. */
+const CLOSED = {
+  pipelining: "a client sent requests without waiting for answers, and its connection was closed",
+  unread: "a client did not read its answer, and its connection was closed",
+  bodies: "more bodies were on their way than are read in turns, and a connection was closed",
+} as const;
+
+type Counted = {
+  readonly repeated: ReturnType<typeof repeatedRecords>;
+  readonly rejected: ReturnType<typeof rejectedRequests>;
+  readonly live: Live;
+};
+
+function routes(ground: Ground, engine: Engine, { repeated, rejected, live }: Counted) {
+  const { config, loaded, secrets, log } = ground;
+  const { store, metrics, tracing, worker, accept } = engine;
+  return httpApp({
+    workflows: loaded.workflows,
+    accept,
+    webhookSecrets: config.auth.webhookSecrets,
+    fluxKeys: config.auth.fluxKeys,
+    secretsOf: (name) => secretLines(loaded.variables[name] ?? ""),
+    runs: { list: store.list, get: store.get, rerun: engine.rerun },
+    checkReady: worker.check,
+    storeTrouble: worker.storeTrouble,
+    metrics: metrics.expose,
+    inbound: tracing?.inbound,
+    publicUrl: config.http.publicUrl,
+    authTokens: config.auth.tokens,
+    hasServiceToken: config.github.hasCredential,
+    failedAuthentication(facts) {
+      metrics.inbound.failedAuthentication(facts.credential);
+      repeated.note("warn", "a request without a valid credential was rejected", facts, facts.credential);
+    },
+    refused: (facts) =>
+      repeated.note("info", "request rejected", facts, `${facts.status} ${facts.path} ${facts.reason}`),
+    noteRefused(event) {
+      metrics.inbound.rejected(event.status);
+      rejected.note(event);
+    },
+    mountPages: config.http.dashboard ? pages(ground, engine, live) : undefined,
+    version: VERSION,
+    log,
+    secrets,
+  });
+}
+
+function pages(
+  { config, loaded: { workflows }, secrets, log, clock }: Ground,
+  { store, gitHub, rerun }: Engine,
+  live: Live,
+): HttpNeeds["mountPages"] {
+  return (app, entrance) =>
+    mountDashboard(app, entrance, {
+      runs: { list: store.list, get: store.get, rerun },
+      overview: store.overview,
+      accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
+      live,
+      workflows: workflows.map(({ name }) => name),
+      web: {
+        url: webUrlOf(config.github.apiUrl),
+        repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,
+      },
+      version: VERSION,
+      clock,
+      tokens: config.auth.tokens,
+      scrub: secrets.scrub,
+      failed: (path, error) => log.error({ path, err: error }, "page failed"),
+    });
+}

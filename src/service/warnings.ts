@@ -1,0 +1,86 @@
+import type { Config } from "./config/config.ts";
+
+/** The two repositories, for the ready line and doctor; a default is called one. */
+export function repositories({ targetRepo, deploymentRepo, defaults }: Config["workflows"]): {
+  readonly target: string;
+  readonly deployment: string;
+} {
+  const named = (repository: string, isDefault: boolean) => repository + (isDefault ? " (only the default)" : "");
+  return { target: named(targetRepo, defaults.targetRepo), deployment: named(deploymentRepo, defaults.deploymentRepo) };
+}
+
+/** A warning for each of them that is only the default. */
+export function defaultRepositories({ targetRepo, deploymentRepo, defaults }: Config["workflows"]): readonly string[] {
+  return [
+    ...(defaults.targetRepo ? [`TARGET_REPO is not set: events are sent to the default, ${targetRepo}`] : []),
+    ...(defaults.deploymentRepo
+      ? [`DEPLOYMENT_REPO is not set: values files are read in the default, ${deploymentRepo}`]
+      : []),
+  ];
+}
+
+/** What to warn of in addresses to which a secret goes without TLS. */
+export function plainHttp({ github, observe }: Config): readonly string[] {
+  const { notifyUrl, traceEndpoint, traceHeaders } = observe;
+  const sent = [
+    { name: "GITHUB_API_URL", url: github.apiUrl, what: "the GitHub token" },
+    { name: "NOTIFY_URL", url: notifyUrl, what: "the address, which is its password, and every notice" },
+    ...(Object.keys(traceHeaders).length > 0
+      ? [{ name: "OTEL_EXPORTER_OTLP_ENDPOINT", url: traceEndpoint, what: "OTEL_EXPORTER_OTLP_HEADERS" }]
+      : []),
+  ];
+  return sent.flatMap(({ name, url, what }) =>
+    url !== undefined && isPlainToOthers(url)
+      ? `${name} begins with http: and names another host: ${what} can be read on the way`
+      : [],
+  );
+}
+
+function isPlainToOthers(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+}
+
+/**
+ * What the start warns of, all of it right and probably not meant so.
+ * @param variables those that workflows declare, and their values.
+ * @param keys which of them hold what callers must bring.
+ */
+export function startWarnings(
+  config: Config,
+  variables: Readonly<Record<string, string>>,
+  keys: readonly string[],
+): readonly string[] {
+  const { auth, github, nearSettings, workflows } = config;
+  const secrets: Readonly<Record<string, readonly string[]>> = {
+    AUTH_TOKENS: auth.tokens,
+    GITHUB_WEBHOOK_SECRET: auth.webhookSecrets,
+    FLUX_HMAC_KEY: auth.fluxKeys,
+    ...Object.fromEntries(keys.map((name) => [name, [variables[name] ?? ""]])),
+  };
+  return [
+    ...nearSettings.flatMap(({ name, warning }) => (name in variables ? [] : warning)),
+    ...defaultRepositories(workflows),
+    ...(auth.tokens.length === 0
+      ? ["AUTH_TOKENS is not set: everybody who can reach this service can start runs"]
+      : []),
+    ...shortSecrets(secrets),
+    ...plainHttp(config).map((text) => `${text}: use https`),
+    ...(!github.hasCredential
+      ? ["neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work"]
+      : []),
+  ];
+}
+
+/** Below this a secret that callers choose freely can be guessed: tries are not counted. */
+const MIN_SECRET_CHARACTERS = 16;
+
+/** What to warn of in secrets that let somebody in; none of them is shown. */
+function shortSecrets(secrets: Readonly<Record<string, readonly string[]>>): readonly string[] {
+  return Object.entries(secrets)
+    .filter(([, values]) => values.some(({ length }) => length < MIN_SECRET_CHARACTERS))
+    .map(([name, { length }]) => {
+      const what = length > 1 ? "holds one of" : "has";
+      return `${name} ${what} fewer than ${MIN_SECRET_CHARACTERS} characters, which can be guessed: make another with openssl rand -hex 32`;
+    });
+}
