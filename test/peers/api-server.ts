@@ -16,6 +16,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TOKEN = "administrator-of-this-test";
 
 export type ApiServer = {
+  readonly kubeconfig: string;
   /** Runs commands in a shell whose kubectl is led to this server; resolves with what they print. */
   shell(commands: string, input?: string): Promise<{ stdout: string; stderr: string }>;
 };
@@ -78,14 +79,27 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
     contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
     "current-context": "test",
   };
-  const env = { PATH: process.env.PATH, HOME: folder, KUBECONFIG: file("config", JSON.stringify(config)) };
+  const kubeconfig = file("config", JSON.stringify(config));
+  const env = { PATH: process.env.PATH, HOME: folder, KUBECONFIG: kubeconfig };
   return {
+    kubeconfig,
     shell(commands, input = "") {
       const running = promisify(execFile)("sh", ["-eu", "-c", commands], { cwd: ROOT, env });
       running.child.stdin?.end(input);
       return running;
     },
   };
+}
+
+/** The same, with the CRDs of ArgoCD, Flux and the Prometheus operator. */
+export async function startApiServerWithCrds(t: TestContext): Promise<ApiServer | undefined> {
+  const crds = peer(t, "crds");
+  const server = crds && (await startApiServer(t));
+  if (!server) return undefined;
+  await server.shell(`kubectl apply --server-side -f ${crds}`);
+  // Right after they are made they have no conditions, which is an error of `wait`.
+  await server.shell("until kubectl wait --for=condition=Established crd --all 2>/dev/null; do sleep 0.2; done");
+  return server;
 }
 
 async function isReady(port: number): Promise<boolean> {

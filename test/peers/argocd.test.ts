@@ -4,208 +4,290 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { APPLICATIONS, REVISION } from "../support/applications.ts";
-import { until } from "../support/clock.ts";
-import { objectsIn } from "../support/kubectl.ts";
-import { eventually } from "../support/process.ts";
-import { DEPLOYMENT, deploy, startService } from "../support/service.ts";
-import { peer } from "./peers.ts";
+import { startGitHub } from "../../sandbox/github.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { type KubernetesObject, objectsIn } from "../support/kubectl.ts";
+import { eventually, fixedPort, listening, spawnService } from "../support/process.ts";
+import { DEPLOYMENT, deploy, TOKEN as GITHUB_TOKEN, send, TARGET } from "../support/service.ts";
+import { startApiServerWithCrds } from "./api-server.ts";
+import { APPLICATIONS, REVISION, synced } from "./applications.ts";
+import { askPeer, peer } from "./peers.ts";
 
-const FILE = fileURLToPath(new URL("../../deploy/argocd/argocd-notifications-cm.yaml", import.meta.url));
-const { data: SHIPPED } = objectsIn(readFileSync(FILE, "utf8"))[0] as { data: Record<string, string> };
-const SERVICE = "service.webhook.gh-runner";
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const SHIPPED = readFileSync(`${ROOT}deploy/argocd/argocd-notifications-cm.yaml`, "utf8");
 const TOKEN = "a-token-of-argocd";
 
-/** What the engine did with an application. */
-type Notified = { readonly triggered: boolean; readonly error?: string; readonly log: readonly string[] };
+const nameOf = (app: object) => (app as { metadata: { name: string } }).metadata.name;
 
-/** The ConfigMap as it is shipped; only the address is another one. */
-const shippedFor = (url: string): Record<string, string> => ({
-  ...SHIPPED,
-  [SERVICE]: (SHIPPED[SERVICE] ?? "").replace("http://gh-runner.gh-runner.svc:9555", url),
-});
-/** It waits 1, 2 and 4 s between its attempts otherwise; the numbers are nanoseconds. */
-const quickly = (configMap: Record<string, string>) => ({
-  ...configMap,
-  [SERVICE]: `${configMap[SERVICE]}\nretryWaitMin: 1000000\nretryWaitMax: 2000000\n`,
-});
+type Delivery = Pick<IncomingMessage, "method" | "url" | "headers" | "socket"> & {
+  readonly application: string;
+  readonly revision: string;
+  readonly body: string;
+  status?: number;
+};
 
-/** Has ArgoCD's notifications-engine decide on applications and send. Undefined where it is not built. */
-async function notifyBy(
-  t: TestContext,
-  configMap: Record<string, string>,
-  applications: readonly unknown[],
-  secret: Record<string, string> = { "gh-runner-token": TOKEN },
-): Promise<readonly Notified[] | undefined> {
-  const program = peer(t, "notifications-engine");
-  if (program === undefined) return undefined;
-  const question = { configMap, secret, trigger: "on-environment-ready", service: "gh-runner", applications };
-  const child = spawn(program, { stdio: ["pipe", "pipe", "ignore"] });
-  child.stdin.end(JSON.stringify(question));
-  const [text, [code]] = await Promise.all([child.stdout.setEncoding("utf8").toArray(), once(child, "close")]);
-  assert.equal(code, 0);
-  return JSON.parse(text.join(""));
-}
-
-const READY = APPLICATIONS["with one source"].app;
-
-/** A receiver that answers each request with the next of these statuses, and what it was sent. */
-async function receiver(t: TestContext, statuses: readonly number[]) {
-  const got: { method: unknown; path: unknown; headers: IncomingMessage["headers"]; body: string; socket: unknown }[] =
-    [];
+/** Stands between ArgoCD and the service: keeps what passes, and answers itself what `instead` resolves with. */
+async function startBetween(t: TestContext, service: string) {
+  const between = {
+    url: "",
+    deliveries: [] as Delivery[],
+    instead: async (_delivery: Delivery): Promise<number | undefined> => undefined,
+    /** Of these applications, in order. */
+    of: (...names: string[]) => between.deliveries.filter(({ application }) => names.includes(application)),
+  };
   const server = createServer(async (request, response) => {
     const body = (await request.setEncoding("utf8").toArray()).join("");
-    const { method, url: path, headers, socket } = request;
-    got.push({ method, path, headers, body, socket });
-    response.writeHead(statuses[got.length - 1] ?? 200).end("why it was not taken");
+    const [, application = "", revision = ""] = /"application": "(.*?)", "revision": "?(.*?)"?\}/.exec(body) ?? [];
+    const { method, url, headers, socket } = request;
+    const delivery: Delivery = { method, url, headers, socket, body, application, revision };
+    between.deliveries.push(delivery);
+    const instead = await between.instead(delivery);
+    const passed = headers as Record<string, string>;
+    const answer =
+      instead === undefined
+        ? await send(service, { method: method ?? "", path: url ?? "", headers: passed, body })
+        : { status: instead, text: "" };
+    delivery.status = answer.status;
+    response.writeHead(answer.status).end(answer.text);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close().closeAllConnections());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, got };
+  between.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return between;
 }
 
-describe("ArgoCD's notifications-engine, with our ConfigMap", () => {
-  it("sends each ready application to the service, which dispatches it, and no other", async (t) => {
-    const { github, url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
-    const cases = Object.values(APPLICATIONS);
-    const nameOf = (app: unknown) => (app as { metadata: { name: string } }).metadata.name;
-    for (const { app } of cases) deploy(github, nameOf(app), "of-the-branch");
-    for (const { app } of cases) {
-      const text = "global:\n  config:\n    DEPLOYMENT_TAG: of-the-revision\n";
-      github.repository(DEPLOYMENT).put(`configs/pr/light/${nameOf(app)}/values.yaml`, text, REVISION);
-    }
-    const notified = await notifyBy(
-      t,
-      shippedFor(url),
-      cases.map(({ app }) => app),
-    );
-    if (!notified) return;
-    assert.deepEqual(
-      notified,
-      cases.map(({ triggers }) => ({ triggered: triggers, log: [] })),
-    );
-    const expected = cases
-      .filter(({ triggers }) => triggers)
-      .map(({ app, revision }) => [nameOf(app), revision ? "of-the-revision" : "of-the-branch"]);
-    await until("all are dispatched", () => github.dispatches.length >= expected.length);
-    const got = github.dispatches.map(({ payload }) => [payload.sourceName, payload.commitHash]);
-    assert.deepEqual(got.toSorted(), expected.toSorted());
-  });
-
-  it("sends a POST with our headers, no content type, and on a connection of its own", async (t) => {
-    const { url, got } = await receiver(t, []);
-    if (!(await notifyBy(t, shippedFor(url), [READY, READY]))) return;
-    const [first, second, ...more] = got;
-    assert.deepEqual(more, []);
-    assert.deepEqual([first?.method, first?.path], ["POST", "/dispatch"]);
-    assert.equal(first?.body, `{"application": "pr-1", "revision": "${REVISION}"}\n`);
-    assert.notEqual(first?.socket, second?.socket);
-    const { host, "content-length": length, ...headers } = first?.headers ?? {};
-    assert.deepEqual(headers, {
-      authorization: `Bearer ${TOKEN}`,
-      prefer: "respond-async",
-      "user-agent": "Go-http-client/1.1",
-      "accept-encoding": "gzip",
-    });
-  });
-
-  it("tries four times when the service cannot take it, and is taken then", async (t) => {
-    const { url, got } = await receiver(t, [503, 500, 429]);
-    const notified = await notifyBy(t, quickly(shippedFor(url)), [READY]);
-    if (!notified) return;
-    assert.deepEqual([notified[0]?.error, got.length], [undefined, 4]);
-
-    const away = await receiver(t, Array(9).fill(503));
-    const [given] = (await notifyBy(t, quickly(shippedFor(away.url)), [READY])) ?? [];
-    assert.match(given?.error ?? "", /giving up after 4 attempt\(s\)/);
-    assert.equal(away.got.length, 4);
-  });
-
-  it("takes a 4xx for final, and puts our explanation into its log", async (t) => {
-    const { github, url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
-    const [nameless] = (await notifyBy(t, shippedFor(url), [{ ...READY, metadata: {} }])) ?? [];
-    if (!nameless) return;
-    assert.match(nameless.error ?? "", /has failed with error code 400 : .*application/);
-    const [stranger] = (await notifyBy(t, shippedFor(url), [READY], {})) ?? [];
-    assert.match(stranger?.error ?? "", /has failed with error code 401 : /);
-    assert.match(stranger?.log.join() ?? "", /gh-runner-token.*key does not exist in secret/);
-    assert.equal(github.requests.length, 0);
-  });
-
-  it("sends GET when the template names another service, and is told so", async (t) => {
-    const { url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
-    const mistaken = shippedFor(url);
-    const template = "template.environment-ready";
-    const [answer] =
-      (await notifyBy(t, { ...mistaken, [template]: (mistaken[template] ?? "").replace("gh-runner:", "ghrunner:") }, [
-        READY,
-      ])) ?? [];
-    if (answer) assert.match(answer.error ?? "", /error code 405 : .*the key under `webhook`/);
-  });
-});
-
-/** The engine's controller, as ArgoCD runs it with --processors-count, on applications that the test changes. */
-function startController(t: TestContext, configMap: Record<string, string>, processors: number) {
-  const program = peer(t, "notifications-engine");
-  if (program === undefined) return undefined;
-  const child = spawn(program, { stdio: ["pipe", "pipe", "ignore"] });
-  t.after(() => void child.kill("SIGKILL"));
-  const events: string[] = [];
-  createInterface(child.stdout).on("line", (line) => events.push(JSON.parse(line).join(" ")));
-  const tell = (line: unknown) => void child.stdin.write(`${JSON.stringify(line)}\n`);
-  tell({ configMap, secret: {}, processors });
-
-  return {
-    /** Sets the state of an application; resolves when the controller has it, or has also looked at it. */
-    async set(name: string, phase: string, revision: string, until: "applied" | "processed") {
-      const annotations = { "notifications.argoproj.io/subscribe.on-environment-ready.gh-runner": "" };
-      const { metadata, status, ...rest } = READY as { metadata: object; status: object };
-      const operationState = { phase, syncResult: { revision } };
-      tell({ ...rest, metadata: { ...metadata, name, annotations }, status: { ...status, operationState } });
-      const event = [until, name, phase, revision].join(" ");
-      await eventually(event, 20_000, () => events.includes(event));
-    },
-  };
+/** The built service in front of a stand-in GitHub. */
+async function startBuilt(t: TestContext) {
+  const github = await startGitHub();
+  t.after(() => github.close());
+  github.token(GITHUB_TOKEN);
+  github.repository(TARGET);
+  github.repository(DEPLOYMENT);
+  const port = await fixedPort();
+  const settings = { AUTH_TOKENS: TOKEN };
+  const command = ["dist/gh-runner.js", "serve"];
+  const service = spawnService(t, { port, dataDir: temporaryFolder(t), githubUrl: github.url, command, settings });
+  await listening(service, port);
+  return { github, url: `http://127.0.0.1:${port}` };
 }
 
-describe("ArgoCD's notifications controller, while it waits for an answer", () => {
-  for (const { processors, sent } of [
-    { processors: 1, sent: ["pr-1 a", "pr-2 a", "pr-1 b", "pr-3 a"] },
-    { processors: 5, sent: ["pr-1 a", "pr-2 a", "pr-1 b", "pr-2 b", "pr-3 a"] },
-  ]) {
-    const what = sent.includes("pr-2 b") ? "sends" : "never sends";
-    it(`${what} another application's short sync, with --processors-count ${processors}`, async (t) => {
-      const got: string[] = [];
-      let release = () => {};
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
+describe("ArgoCD's notifications controller, with what deploy/argocd ships", () => {
+  it("on Kubernetes' own API server", { timeout: 600_000 }, async (t) => {
+    const program = peer(t, "argocd");
+    const server = program && (await startApiServerWithCrds(t));
+    if (!server) return;
+    const { shell } = server;
+    const { github, url: service } = await startBuilt(t);
+    const between = await startBetween(t, service);
+
+    const configMap = SHIPPED.replace("http://gh-runner.gh-runner.svc:9555", between.url);
+    const configure = (text: string) => shell("kubectl apply --server-side --field-manager=gh-runner -f -", text);
+    const giveToken = (key: string) =>
+      shell(`kubectl -n argocd create secret generic argocd-notifications-secret --from-literal=${key}=${TOKEN} \
+        --dry-run=client -o yaml | kubectl apply -f -`);
+    const set = (...apps: object[]) =>
+      shell(
+        "kubectl apply --server-side --force-conflicts --field-manager=argocd -f -",
+        apps.map((app) => JSON.stringify(app)).join("\n---\n"),
+      );
+    /** Resolves once the controller has seen that an application is not ready, and would notify of it again. */
+    const unnotified = (name: string) =>
+      eventually(`${name} is not notified`, 20_000, async () => {
+        const { stdout } = await shell(`kubectl -n argocd get application ${name} -o json`);
+        return !("notified.notifications.argoproj.io" in JSON.parse(stdout).metadata.annotations);
       });
-      const server = createServer(async (request, response) => {
-        const { application, revision } = JSON.parse((await request.setEncoding("utf8").toArray()).join(""));
-        got.push(`${application} ${revision}`);
-        if (got.at(-1) === "pr-1 b") await held;
-        response.writeHead(202).end();
-      }).listen(0, "127.0.0.1");
-      await once(server, "listening");
-      t.after(() => server.close().closeAllConnections());
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const controller = startController(t, shippedFor(url), processors);
-      if (!controller) return;
+    /** Starts the controller, or replaces it by one that has read the configuration anew. */
+    let stop = async () => {};
+    const controller = async (processors = 1) => {
+      await stop();
+      const child = spawn(program, ["controller", String(processors)], {
+        env: { KUBECONFIG: server.kubeconfig },
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      let log = "";
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        log += text;
+      });
+      const ended = once(child, "close");
+      stop = async () => {
+        child.kill("SIGKILL");
+        await ended;
+      };
+      await eventually("it runs", 60_000, () => log.includes("Controller is running"));
+      return {
+        lines: () => log.split("\n"),
+        logs: (pattern: RegExp) => eventually(`it logs ${pattern}, not ${log}`, 90_000, () => pattern.test(log)),
+      };
+    };
+    t.after(() => stop());
 
-      for (const name of ["pr-1", "pr-2"]) await controller.set(name, "Succeeded", "a", "processed");
-      await controller.set("pr-1", "Running", "a", "processed");
-      await controller.set("pr-1", "Succeeded", "b", "applied");
-      await eventually("its answer is waited for", 20_000, () => got.includes("pr-1 b"));
-      const looks = processors > 1 ? "processed" : "applied";
-      await controller.set("pr-2", "Running", "a", looks);
-      await controller.set("pr-2", "Succeeded", "b", looks);
-      release();
-      // Its turn comes after all that was queued before.
-      await controller.set("pr-3", "Succeeded", "a", "processed");
-      assert.deepEqual(got, sent);
+    await shell("kubectl create namespace argocd");
+    await configure(configMap);
+    await giveToken("gh-runner-token");
+
+    const putAtRevision = (name: string) => {
+      const text = "global:\n  config:\n    DEPLOYMENT_TAG: of-the-revision\n";
+      github.repository(DEPLOYMENT).put(`configs/pr/light/${name}/values.yaml`, text, REVISION);
+    };
+    await t.test("each ready application reaches the service, which dispatches it, and no other does", async () => {
+      const cases = Object.values(APPLICATIONS);
+      for (const { app } of cases) {
+        deploy(github, nameOf(app), "of-the-branch");
+        putAtRevision(nameOf(app));
+      }
+      const { lines, logs } = await controller();
+      await set(...cases.map(({ app }) => app));
+      for (const { app } of cases) await logs(new RegExp(`Processing completed.*argocd/${nameOf(app)}\n`));
+      const expected = cases
+        .filter(({ triggers }) => triggers)
+        .map(({ app, revision }) => [nameOf(app), revision ? "of-the-revision" : "of-the-branch"]);
+      await eventually("all are dispatched", 20_000, () => github.dispatches.length >= expected.length);
+      const got = github.dispatches.map(({ payload }) => [payload.sourceName, payload.commitHash]);
+      assert.deepEqual(got.toSorted(), expected.toSorted());
+      // ArgoCD writes a condition that cannot be decided into its log, for each application at each look.
+      assert.deepEqual(
+        lines().filter((line) => /level=(error|fatal)/.test(line)),
+        [],
+      );
     });
-  }
+
+    await t.test("it sends a POST with our headers, no content type, and on a connection of its own", () => {
+      const [first, second] = between.deliveries;
+      assert.deepEqual([first?.method, first?.url, first?.status], ["POST", "/dispatch", 202]);
+      const [one] = between.of(nameOf(APPLICATIONS["with one source"].app));
+      assert.equal(one?.body, `{"application": "pr-1", "revision": "${REVISION}"}\n`);
+      assert.notEqual(first?.socket, second?.socket);
+      const { host, "content-length": length, ...headers } = first?.headers ?? {};
+      assert.deepEqual(headers, {
+        authorization: `Bearer ${TOKEN}`,
+        prefer: "respond-async",
+        "user-agent": "Go-http-client/1.1",
+        "accept-encoding": "gzip",
+      });
+    });
+
+    await t.test("it is answered as soon as a run is stored, however long GitHub takes", async () => {
+      putAtRevision("pr-slow");
+      const hanging = github.fault({ method: "GET" }, { kind: "hang" });
+      await controller();
+      await set(synced("pr-slow"));
+      await eventually("it is answered", 20_000, () => between.of("pr-slow")[0]?.status === 202);
+      assert.ok(!github.dispatches.some(({ payload }) => payload.sourceName === "pr-slow"));
+      hanging.remove();
+    });
+
+    await t.test("it tries four times, and again at its next look", async () => {
+      const statuses = [503, 500, 429, 503];
+      between.instead = async ({ application }) => (application === "pr-away" ? statuses.shift() : undefined);
+      putAtRevision("pr-away");
+      const { logs } = await controller();
+      await set(synced("pr-away"), synced("pr-none"));
+      await logs(/pr-away.*giving up after 4 attempt\(s\)/);
+      assert.equal(between.of("pr-away").length, 4);
+      await eventually("it is sent again", 90_000, () => between.of("pr-away").length > 4);
+      const sent = () => github.dispatches.map(({ payload }) => payload.sourceName);
+      await eventually("it is dispatched", 20_000, () => sent().includes("pr-away"));
+    });
+
+    await t.test("it has nothing to send again when the run of what it sent fails", async () => {
+      const answer = await send(service, { path: "/api/runs", headers: { authorization: `Bearer ${TOKEN}` } });
+      const failed = answer.json.runs.filter(({ status }: { status: string }) => status === "failure");
+      assert.deepEqual(
+        failed.map(({ group }: { group: string }) => group),
+        ["pr-none"],
+      );
+      assert.deepEqual(
+        between.of("pr-none").map(({ status }) => status),
+        [202],
+      );
+    });
+
+    const MISTAKES = [
+      { name: "pr-nameless", from: "{{ .app.metadata.name | toJson }}", to: "null", code: 400, says: "application" },
+      {
+        name: "pr-elsewhere",
+        from: "webhook:\n      gh-runner:",
+        to: "webhook:\n      ghrunner:",
+        code: 405,
+        says: "the key under `webhook`",
+      },
+    ];
+    for (const { name, from, to, code, says } of MISTAKES) {
+      await t.test(`it takes ${code} for final, and logs our explanation`, async () => {
+        assert.notEqual(configMap.replace(from, to), configMap);
+        await configure(configMap.replace(from, to));
+        const { logs } = await controller();
+        await set(synced(name));
+        await logs(new RegExp(`has failed with error code ${code} : .*${says}`));
+      });
+    }
+
+    await t.test("it takes 401 for final when its Secret lacks the key, and logs both", async () => {
+      await configure(configMap);
+      await giveToken("another-key");
+      const { logs } = await controller();
+      await set(synced("pr-stranger"));
+      await logs(/has failed with error code 401 : /);
+      await logs(/gh-runner-token.*key does not exist in secret/);
+      assert.ok(!github.dispatches.some(({ payload }) => payload.sourceName === "pr-stranger"));
+      await giveToken("gh-runner-token");
+    });
+
+    for (const processors of [1, 5]) {
+      const what = processors > 1 ? "sends" : "never sends";
+      await t.test(
+        `it ${what} a short sync while it waits for another answer, with ${processors} processors`,
+        async () => {
+          const [first = "", short = "", last = ""] = ["held", "short", "last"].map(
+            (name) => `pr-${name}-${processors}`,
+          );
+          let release = () => {};
+          const released = new Promise<void>((resolve) => {
+            release = resolve;
+          });
+          between.instead = async ({ application, revision }) => {
+            if (application === first && revision === "b") await released;
+            return 202;
+          };
+          const got = () =>
+            between.of(first, short, last).map(({ application, revision }) => `${application} ${revision}`);
+          const sent = (what: string) => eventually(`${what} is sent`, 20_000, () => got().includes(what));
+          await controller(processors);
+          await set(synced(first, "Succeeded", "a"), synced(short, "Succeeded", "a"));
+          for (const name of [first, short]) await sent(`${name} a`);
+          await set(synced(first, "Running", "a"));
+          await unnotified(first);
+          await set(synced(first, "Succeeded", "b"));
+          await sent(`${first} b`);
+          await set(synced(short, "Running", "a"));
+          if (processors > 1) await unnotified(short);
+          await set(synced(short, "Succeeded", "b"));
+          // Nothing shows from outside that the controller has been told.
+          if (processors > 1) await sent(`${short} b`);
+          else await wait(1000);
+          release();
+          await set(synced(last, "Succeeded", "a"));
+          await sent(`${last} a`);
+          const short2 = processors > 1 ? [`${short} b`] : [];
+          assert.deepEqual(got().slice(2), [`${first} b`, ...short2, `${last} a`]);
+        },
+      );
+    }
+  });
+
+  it("makes of the ApplicationSet an application that is named like the folder of its values file", (t) => {
+    const [set] = objectsIn(readFileSync(`${ROOT}deploy/argocd/application-set.yaml`, "utf8"));
+    const [{ git }] = set.spec.generators;
+    for (const { path } of git.directories) {
+      const folder = path.replace("*", "pr-1234");
+      const parameters = { path: { path: folder, basename: "pr-1234" } };
+      const made = askPeer<KubernetesObject>(t, "argocd", [set, parameters], ["render"]);
+      if (!made) return;
+      const { metadata, spec } = made;
+      assert.deepEqual([metadata.name, spec.source.path, spec.destination.namespace], ["pr-1234", folder, "pr-1234"]);
+    }
+  });
 });

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
 import { documentOf } from "../support/documents.ts";
 import { type KubernetesObject, objectsIn } from "../support/kubectl.ts";
 import { withComponents } from "../support/overlay.ts";
-import { type ApiServer, startApiServer } from "./api-server.ts";
+import { startApiServerWithCrds } from "./api-server.ts";
 import { peer } from "./peers.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,19 +33,6 @@ function podOf(objects: readonly KubernetesObject[]): KubernetesObject {
   return { apiVersion: "v1", kind: "Pod", metadata: named, spec: { ...spec, volumes } };
 }
 
-/** The API server, with the CRDs of ArgoCD, Flux and the Prometheus operator, and the namespaces of the manifests. */
-async function cluster(t: TestContext): Promise<ApiServer | undefined> {
-  const crds = peer(t, "crds");
-  const server = crds && (await startApiServer(t));
-  if (!server) return undefined;
-  await server.shell(`kubectl apply --server-side -f ${crds}`);
-  // Right after they are made they have no conditions, which is an error of `wait`.
-  await server.shell("until kubectl wait --for=condition=Established crd --all 2>/dev/null; do sleep 0.2; done");
-  await server.shell("kubectl apply -f deploy/kubernetes/base/namespace.yaml");
-  for (const namespace of ["argocd", "flux-system"]) await server.shell(`kubectl create namespace ${namespace}`);
-  return server;
-}
-
 /** Objects that a document shows whole, and those of docs/moving.md, which belong into the Go service's Deployment. */
 function shownObjects(): KubernetesObject[] {
   const whole = globSync("{*.md,docs/*.md}", { cwd: ROOT })
@@ -64,8 +51,10 @@ function shownObjects(): KubernetesObject[] {
 
 describe("on Kubernetes' own API server", () => {
   it("what is shipped and shown is taken", { timeout: 300_000 }, async (t) => {
-    const server = await cluster(t);
+    const server = await startApiServerWithCrds(t);
     if (!server) return;
+    await server.shell("kubectl apply -f deploy/kubernetes/base/namespace.yaml");
+    for (const namespace of ["argocd", "flux-system"]) await server.shell(`kubectl create namespace ${namespace}`);
     /** Unknown fields are errors; a pod that breaks the standard of its namespace is a warning on stderr. */
     const take = async (objects: readonly KubernetesObject[], command = "apply --server-side") => {
       const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });

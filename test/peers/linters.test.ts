@@ -52,14 +52,30 @@ const NOT_FOR_US = {
 };
 
 describe("kube-score warns of nothing that has no reason", () => {
+  const score = (program: string, manifests: string) => {
+    const ignored = Object.keys(NOT_FOR_US).flatMap((check) => ["--ignore-test", check]);
+    clean(program, ["score", "--exit-one-on-warning", "--kubernetes-version=v1.34", ...ignored, "-"], manifests);
+  };
+
   for (const store of ["sqlite", "postgres"]) {
     it(`in the overlay ${store} with every component`, (t) => {
       const program = peer(t, "kube-score");
       const objects = program && withComponents(t, store);
-      if (!objects) return;
-      const ignored = Object.keys(NOT_FOR_US).flatMap((check) => ["--ignore-test", check]);
-      const manifests = objects.map((object) => JSON.stringify(object)).join("\n---\n");
-      clean(program, ["score", "--exit-one-on-warning", "--kubernetes-version=v1.34", ...ignored, "-"], manifests);
+      if (objects) score(program, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
     });
+
+    for (const version of ["helm3", "helm4"]) {
+      it(`in what ${version} makes of the chart with ${store}`, (t) => {
+        const [program, helm] = [peer(t, "kube-score"), peer(t, version)];
+        if (!program || !helm) return;
+        const settings = { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" };
+        const values = { image: { repository: "registry.example.com/gh-runner" }, settings, store };
+        const input = JSON.stringify({ ...values, flux: true, githubApp: true, serviceMonitor: true });
+        const args = ["template", "gh-runner", "deploy/helm/gh-runner", "-n", "gh-runner", "-f", "-"];
+        const { status, stdout, stderr } = spawnSync(helm, args, { cwd: ROOT, input, encoding: "utf8" });
+        assert.equal(status, 0, stderr);
+        score(program, stdout);
+      });
+    }
   }
 });

@@ -17,11 +17,20 @@ export function peer(t: TestContext, name: string): string | undefined {
 }
 
 /** What a peer answers on standard output to a question on its standard input, both JSON. Undefined as for `peer`. */
-export function askPeer<Answer>(t: TestContext, name: string, question: unknown): Answer | undefined {
+export function askPeer<Answer>(
+  t: TestContext,
+  name: string,
+  question: unknown,
+  args: readonly string[] = [],
+): Answer | undefined {
   const program = peer(t, name);
   if (program === undefined) return undefined;
   const input = JSON.stringify(question);
-  const { status, stdout, stderr } = spawnSync(program, { input, encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    input,
+    encoding: "utf8",
+    maxBuffer: 256 * 1024 * 1024,
+  });
   if (status !== 0) throw new Error(`test/peers/${name} ended with ${status}: ${stderr}`);
   return JSON.parse(stdout) as Answer;
 }

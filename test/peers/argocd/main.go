@@ -1,13 +1,17 @@
-// ArgoCD's notifications controller as `argocd-notifications` starts it, without the server of its metrics, which listens on
-// every interface. Its first argument is --processors-count; KUBECONFIG names the cluster.
+// Two parts of ArgoCD. `controller N` is its notifications controller with --processors-count N, without the server of its
+// metrics, which would listen on every interface; KUBECONFIG names the cluster. `render` reads an ApplicationSet and the
+// parameters of a generator as a JSON list, and prints the Application that the ApplicationSet controller would make.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"strconv"
 
+	"github.com/argoproj/argo-cd/v3/applicationset/utils"
 	"github.com/argoproj/argo-cd/v3/notification_controller/controller"
+	"github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/argo-cd/v3/reposerver/apiclient"
 	service "github.com/argoproj/argo-cd/v3/util/notification/argocd"
 	engine "github.com/argoproj/notifications-engine/pkg/controller"
@@ -19,7 +23,11 @@ import (
 const namespace = "argocd"
 
 func main() {
-	processors := must(strconv.Atoi(os.Args[1]))
+	if os.Args[1] == "render" {
+		render()
+		return
+	}
+	processors := must(strconv.Atoi(os.Args[2]))
 	config := must(clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG")))
 	core := must(kubernetes.NewForConfig(config))
 	// Asked only by templates that use the functions of `repo`.
@@ -31,6 +39,22 @@ func main() {
 		panic(err)
 	}
 	watching.Run(context.Background(), processors)
+}
+
+func render() {
+	var set v1alpha1.ApplicationSet
+	var parameters map[string]any
+	if err := json.NewDecoder(os.Stdin).Decode(&[]any{&set, &parameters}); err != nil {
+		panic(err)
+	}
+	made := v1alpha1.Application{Spec: set.Spec.Template.Spec}
+	made.Name = set.Spec.Template.Name
+	made.Annotations = set.Spec.Template.Annotations
+	renderer := utils.Render{}
+	application := must(renderer.RenderTemplateParams(&made, nil, parameters, set.Spec.GoTemplate, set.Spec.GoTemplateOptions))
+	if err := json.NewEncoder(os.Stdout).Encode(application); err != nil {
+		panic(err)
+	}
 }
 
 func must[T any](value T, err error) T {

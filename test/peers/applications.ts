@@ -1,11 +1,13 @@
 const REVISION = "6b73dee0d1f7a6f2c1c9ad0f5f7e0c1d2a3b4c5d";
 
+const SUBSCRIBED = "notifications.argoproj.io/subscribe.on-environment-ready.gh-runner";
+
 type Application = Readonly<Record<string, unknown>>;
 
 const application = (name: string, spec: object, status?: object): Application => ({
   apiVersion: "argoproj.io/v1alpha1",
   kind: "Application",
-  metadata: { name, namespace: "argocd", annotations: {} },
+  metadata: { name, namespace: "argocd", annotations: { [SUBSCRIBED]: "" } },
   spec: { project: "default", destination: { server: "https://kubernetes.default.svc", namespace: name }, ...spec },
   ...(status === undefined ? {} : { status }),
 });
@@ -20,13 +22,20 @@ const CHART = { repoURL: "https://charts.example.com", chart: "shop", targetRevi
 const status = (phase: string, health: string, syncResult?: object) => ({
   health: { status: health, lastTransitionTime: "2026-11-24T09:00:00Z" },
   sync: { status: "Synced" },
+  // Until it has looked at the application again after a sync, the controller waits.
+  reconciledAt: "2026-11-24T09:00:02Z",
   operationState: {
     phase,
     startedAt: "2026-11-24T09:00:00Z",
+    finishedAt: "2026-11-24T09:00:01Z",
     operation: { sync: {} },
     ...(syncResult === undefined ? {} : { syncResult }),
   },
 });
+
+/** What ArgoCD keeps of an application in this state. */
+export const synced = (name: string, phase = "Succeeded", revision = REVISION) =>
+  application(name, { source: DEPLOYMENT }, status(phase, "Healthy", { revision, source: DEPLOYMENT }));
 
 /** Application objects as the API server keeps them, one for each shape that a template meets. */
 export const APPLICATIONS = {
@@ -48,15 +57,6 @@ export const APPLICATIONS = {
     ),
     triggers: true,
     revision: "",
-  },
-  "with several sources and no revision at all": {
-    app: application(
-      "pr-3",
-      { sources: [CHART, DEPLOYMENT] },
-      status("Succeeded", "Healthy", { revisions: ["1.2.3", REVISION], sources: [CHART, DEPLOYMENT] }),
-    ),
-    triggers: true,
-    revision: null,
   },
   "whose operation has no result": {
     app: application("pr-4", { source: DEPLOYMENT }, status("Succeeded", "Healthy")),
