@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import { jwtVerify } from "jose";
 import { startGitHub } from "../sandbox/github.ts";
-import type { AskWith } from "../src/github/auth/app-api.ts";
+import type { Ask } from "../src/github/ask.ts";
 import { appCredentials } from "../src/github/auth/app-credentials.ts";
 import type { Credential, Need } from "../src/github/auth/credentials.ts";
 import { failureOf } from "../src/github/failures.ts";
@@ -56,20 +56,22 @@ async function scene(
   const local = () => clock.now() + skewMs;
   let correction = 0;
   const now = () => local() + correction;
-  const ask: AskWith = async (attempted, route, parameters, token, expected) => {
-    const answer = await send(route, parameters, token);
-    if (corrected) correction = Date.parse(String(answer.headers.date)) - local();
-    const word = limitWord(answer, now());
-    const limit = word?.refused ? { notBefore: word.until ?? now() + MINUTE } : {};
-    if (expected.includes(answer.status) && !word?.refused) return answer;
-    throw failureOf(attempted, answer, { apiUrl: github.url, ...limit });
-  };
+  const askAs =
+    (token: string): Ask =>
+    async (attempted, route, parameters, expected) => {
+      const answer = await send(route, parameters, token);
+      if (corrected) correction = Date.parse(String(answer.headers.date)) - local();
+      const word = limitWord(answer, now());
+      const limit = word?.refused ? { notBefore: word.until ?? now() + MINUTE } : {};
+      if (expected.includes(answer.status) && !word?.refused) return answer;
+      throw failureOf(attempted, answer, { apiUrl: github.url, ...limit });
+    };
   const hidden = new Set<string>();
   const hide = (secret: string) => {
     hidden.add(secret);
     return () => void hidden.delete(secret);
   };
-  const credentials = appCredentials({ appId: "7", privateKey, apiUrl: github.url, ask, hide, now });
+  const credentials = appCredentials({ id: "7", privateKey, apiUrl: github.url, askAs, hide, now });
 
   const seen = (route: string) => github.requests.filter((request) => request.route === route);
   /** Reads or dispatches with this credential; the status of the answer. */

@@ -1,4 +1,4 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { channel } from "node:diagnostics_channel";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ClientHttp2Stream } from "node:http2";
 import { type Dispatcher, errors } from "undici";
@@ -13,18 +13,16 @@ export type Begin = (abort: (reason: Error) => void) => Promise<void>;
 /** The code of an error: the answer to a read had no length, and ended with the connection. */
 export const NO_LENGTH = "NO_LENGTH";
 
+/** @see https://nodejs.org/api/diagnostics_channel.html#http2 */
+const STREAM_CREATED = channel("http2.client.stream.created");
+
 /** One request and its answer, read to its end. Rejects only when there was no complete answer. */
 export async function exchange(
   connections: Dispatcher,
   request: Dispatcher.DispatchOptions,
-  {
-    timeoutMs,
-    brief,
-    begin,
-    streams,
-  }: { timeoutMs: number; brief: Brief; begin?: Begin | undefined; streams: Streams },
+  { timeoutMs, brief, begin }: { timeoutMs: number; brief: Brief; begin?: Begin | undefined },
 ): Promise<Answer> {
-  const reader = new AnswerReader(request.method, brief, streams);
+  const reader = new AnswerReader(request.method, brief);
   await begin?.(reader.abort);
   const timer = setTimeout(reader.abort, timeoutMs, new errors.RequestAbortedError("timed out"));
   try {
@@ -40,19 +38,17 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   readonly answer: Promise<Answer>;
   readonly #isRead: boolean;
   readonly #brief: Brief;
-  readonly #streams: Streams;
-  readonly #carried: Carried = {};
   readonly #chunks: Buffer[] = [];
   readonly #settle: PromiseWithResolvers<Answer>;
+  #stream: Pick<ClientHttp2Stream, "rstCode"> | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #aborted: Error | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
 
-  constructor(method: string, brief: Brief, streams: Streams) {
+  constructor(method: string, brief: Brief) {
     this.#isRead = method === "GET";
     this.#brief = brief;
-    this.#streams = streams;
     this.#settle = Promise.withResolvers();
     this.answer = this.#settle.promise;
     // Handled here, should the dispatcher throw: it does at some headers.
@@ -67,9 +63,22 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 
   onRequestStart(started: Dispatcher.DispatchController): void {
     this.#controller = started;
-    this.#streams.expect(this.#carried);
+    if (this.#isRead) this.#findStream();
     // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
     if (this.#aborted) started.abort(this.#aborted);
+  }
+
+  /**
+   * undici keeps the HTTP/2 stream of a request to itself, and takes an answer for whole whose stream the other side has
+   * reset with CANCEL, since Node ends such a stream as if it were (undici 8.12, Node 26). It opens the stream right after
+   * the request has started.
+   */
+  #findStream(): void {
+    const created = (message: unknown) => {
+      this.#stream = (message as { stream: ClientHttp2Stream }).stream;
+    };
+    STREAM_CREATED.subscribe(created);
+    queueMicrotask(() => STREAM_CREATED.unsubscribe(created));
   }
 
   onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
@@ -86,7 +95,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.#isRead && this.#carried.stream?.rstCode) {
+    if (this.#isRead && this.#stream?.rstCode) {
       this.#settle.reject(new errors.SocketError("the stream was reset"));
     } else this.#settle.resolve(answerOf(this.#status, this.#headers, Buffer.concat(this.#chunks), this.#brief));
   }
@@ -105,34 +114,3 @@ function isUnbounded(status: number, headers: IncomingHttpHeaders): boolean {
   const hasBody = status >= 200 && status < 300 && status !== 204 && status !== 205;
   return hasBody && headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
 }
-
-/** What a request finds out about the HTTP/2 stream that carries it. */
-type Carried = { stream?: Pick<ClientHttp2Stream, "rstCode"> };
-
-export type Streams = {
-  /** The next stream is this request's: undici opens it right after the request has started. */
-  expect(request: Carried): void;
-  close(): void;
-};
-
-/**
- * Hands out the stream of a request, which undici keeps to itself. It takes an answer for whole whose stream the other side
- * has reset with CANCEL, since Node ends such a stream as if it were (undici 8.12, Node 26).
- * @see https://nodejs.org/api/diagnostics_channel.html#http2
- */
-export function http2Streams(): Streams {
-  let next: Carried | undefined;
-  const created = (message: unknown) => {
-    if (next) next.stream = (message as { stream: ClientHttp2Stream }).stream;
-    next = undefined;
-  };
-  subscribe(CREATED, created);
-  return {
-    expect(request) {
-      next = request;
-    },
-    close: () => void unsubscribe(CREATED, created),
-  };
-}
-
-const CREATED = "http2.client.stream.created";

@@ -2,7 +2,7 @@ import { endpoint } from "@octokit/endpoint";
 import type { Dispatcher } from "undici";
 import type { Answer, Brief } from "./answer.ts";
 import { openConnections } from "./connections.ts";
-import { type Begin, exchange, http2Streams } from "./exchange.ts";
+import { type Begin, exchange } from "./exchange.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 import { movedRepositories, redirectPath } from "./redirects.ts";
 
@@ -85,7 +85,6 @@ export function openGitHubHttp({
   const proxyUrl = proxies && proxyUrlFor(apiUrl, proxies);
   const limits = { connections: MAX_CONNECTIONS, timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES };
   const connections = openConnections(proxyUrl, limits);
-  const streams = http2Streams();
   const moved = movedRepositories(apiUrl.slice(origin.length));
 
   return {
@@ -95,7 +94,7 @@ export function openGitHubHttp({
       const options = { ...request, origin, headers: { ...headers, authorization: `Bearer ${token}` } };
       let path = moved.pathNow(asked);
       for (let redirects = 0; ; redirects++) {
-        const sent = inTurn(() => exchange(connections, { ...options, path }, { brief, timeoutMs, begin, streams }));
+        const sent = inTurn(() => exchange(connections, { ...options, path }, { brief, timeoutMs, begin }));
         const answer = await sent.catch((error) => {
           throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl, apiUrl, "GitHub");
         });
@@ -105,10 +104,7 @@ export function openGitHubHttp({
         path = next;
       }
     },
-    async close() {
-      streams.close();
-      await connections.destroy();
-    },
+    close: () => connections.destroy(),
   };
 }
 

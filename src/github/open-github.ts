@@ -3,7 +3,7 @@ import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Brief } from "./answer.ts";
 import { type Ask, type Asker, asking, type GitHubHost, type Wait } from "./ask.ts";
-import { type App, appApi } from "./auth/app-api.ts";
+import { appApi } from "./auth/app-api.ts";
 import { appCredentials } from "./auth/app-credentials.ts";
 import { appAccount, installationAccount, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
@@ -81,7 +81,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
   const { limits, about } = limitsInForce(needs.limits, apiUrl);
   const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
   const recall = () => limitLog.recall(clock.now() - longestMs);
-  const reminders = expiryReminders(clock, (account, expiresAt) => needs.onExpiry?.(account, expiresAt));
+  const reminders = expiryReminders(clock, (expiresAt) => needs.onExpiry?.(SERVICE_ACCOUNT, expiresAt));
   const gates = openGates({
     limits,
     clock,
@@ -90,8 +90,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     known: limitLog.shared ? [] : await recall(),
     onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
     // What callers bring is theirs to renew, and an App's tokens are renewed every hour.
-    onExpiryOf: (account) =>
-      needs.onExpiry && account === SERVICE_ACCOUNT ? (end) => reminders.ends(account, end) : undefined,
+    onExpiryOf: (account) => (needs.onExpiry && account === SERVICE_ACCOUNT ? reminders.ends : undefined),
     ...(needs.onTrouble && { onTrouble: needs.onTrouble }),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
@@ -123,22 +122,11 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     retriesMs: needs.retriesMs,
   };
 
-  const app = needs.app && appOf(needs.app);
+  const app = needs.app && { ...needs.app, apiUrl, askAs, hide: needs.hide, now: time.now };
   const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
 
-  function appOf({ id, privateKey }: { id: string; privateKey: string }): App {
-    const name = appAccount(id);
-    return {
-      appId: id,
-      privateKey,
-      apiUrl,
-      ask: (attempted, route, parameters, jwt, expected) => {
-        const { ask } = asking(host, { credentials: tokenCredentials(jwt, name), name });
-        return ask(attempted, route, parameters, expected);
-      },
-      hide: needs.hide,
-      now: time.now,
-    };
+  function askAs(jwt: string, account: string): Ask {
+    return asking(host, { credentials: tokenCredentials(jwt, account), name: account }).ask;
   }
 
   return {

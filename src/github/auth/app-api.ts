@@ -1,29 +1,21 @@
 import { sign } from "node:crypto";
 import { PermanentFailure } from "../../model/failure.ts";
-import type { Answer } from "../answer.ts";
 import { jsonOf } from "../answer.ts";
+import type { Ask } from "../ask.ts";
 import type { Attempted } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 import { appFailureOf, isUnknownApp, notUnderstood } from "./app-failures.ts";
-import { installationAccount, type Need } from "./credentials.ts";
-
-/** One request with a token of its own: resolves with an answer of an expected status, else throws a `Failure`. */
-export type AskWith = (
-  attempted: Attempted,
-  route: string,
-  parameters: Readonly<Record<string, unknown>>,
-  token: string,
-  expected: readonly number[],
-) => Promise<Answer>;
+import { appAccount, installationAccount, type Need } from "./credentials.ts";
 
 /** A GitHub App, and how it asks GitHub. */
 export type App = {
   /** The App ID or the client ID. */
-  readonly appId: string;
+  readonly id: string;
   /** RSA, PEM. */
   readonly privateKey: string;
   readonly apiUrl: string;
-  readonly ask: AskWith;
+  /** With a token, for requests that count against the limits of an account. */
+  readonly askAs: (token: string, account: string) => Ask;
   /** Hides a token from all that is logged, until the returned function is called. */
   readonly hide: (secret: string) => () => void;
   /** Epoch milliseconds by GitHub's clock. */
@@ -41,12 +33,12 @@ export type InstallationToken = {
 const REJECTED = [401, 403, 404, 422];
 
 /** What an App asks GitHub as itself, signed with its key, before it can ask anything as an installation. */
-export function appApi({ appId, privateKey, apiUrl, ask, hide, now }: App) {
+export function appApi({ id, privateKey, apiUrl, askAs, hide, now }: App) {
   const askOnce = async (attempted: Attempted, route: string, parameters: Readonly<Record<string, unknown>>) => {
-    const jwt = appJwt(appId, privateKey, now());
+    const jwt = appJwt(id, privateKey, now());
     const show = hide(jwt);
     try {
-      return await ask(attempted, route, parameters, jwt, [200, 201, ...REJECTED]);
+      return await askAs(jwt, appAccount(id))(attempted, route, parameters, [200, 201, ...REJECTED]);
     } finally {
       show();
     }

@@ -16,30 +16,28 @@ export function expiryIn({ headers }: Pick<Answer, "headers">): number | undefin
   return Number.isNaN(end) ? undefined : end;
 }
 
-/** Reminds of tokens that end: once a day in their last week, and not after their end. */
-export function expiryReminders(clock: Clock, remind: (account: string, expiresAt: number) => void) {
-  const alarms = new Map<string, () => void>();
+/** Reminds of a token that ends: once a day in its last week, and not after its end. */
+export function expiryReminders(clock: Clock, remind: (expiresAt: number) => void) {
+  let cancel = () => {};
 
-  function remindFrom(account: string, expiresAt: number, from: number): void {
+  function remindFrom(from: number, expiresAt: number): void {
     if (from >= expiresAt) return;
-    const ring = () => {
+    cancel = clock.alarm(from, () => {
+      const now = clock.now();
       // An alarm may ring early when it is weeks away.
-      if (clock.now() < from) return remindFrom(account, expiresAt, from);
-      if (clock.now() >= expiresAt) return;
-      remind(account, expiresAt);
-      remindFrom(account, expiresAt, clock.now() + DAY_MS);
-    };
-    alarms.set(account, clock.alarm(from, ring));
+      if (now < from) return remindFrom(from, expiresAt);
+      if (now >= expiresAt) return;
+      remind(expiresAt);
+      remindFrom(clock.now() + DAY_MS, expiresAt);
+    });
   }
 
   return {
-    /** An account's token ends at another time than was known. */
-    ends(account: string, expiresAt: number): void {
-      alarms.get(account)?.();
-      remindFrom(account, expiresAt, Math.max(clock.now(), expiresAt - WARNED_MS));
+    /** It ends at another time than was known. */
+    ends(expiresAt: number): void {
+      cancel();
+      remindFrom(Math.max(clock.now(), expiresAt - WARNED_MS), expiresAt);
     },
-    close(): void {
-      for (const cancel of alarms.values()) cancel();
-    },
+    close: () => cancel(),
   };
 }
