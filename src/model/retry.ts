@@ -1,7 +1,10 @@
 import type { Outcome, Run } from "./run.ts";
 
 /** What follows an attempt: the run ends, or it is attempted again at a time (epoch milliseconds). */
-export type Next = { readonly end: true } | { readonly end: false; readonly dueAt: number; readonly counts: boolean };
+export type Next =
+  /** `because` is what the outcome's own reason does not say. */
+  | { readonly end: true; readonly because?: string }
+  | { readonly end: false; readonly dueAt: number; readonly counts: boolean };
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -27,7 +30,7 @@ const LEAST_LIMIT_MS = SECOND;
 
 /**
  * Decides what follows an attempt. Success, a skip and a permanent failure end the run; so does any failure of a run
- * whose token is not stored. A limit is waited for as long as it takes. A transient failure is tried again for
+ * whose token is not stored, and a transient one of a workflow that allows no retry. A limit is waited for as long as it takes. A transient failure is tried again for
  * `retryHours` after the run was accepted, joined or re-run. The clock alone does not end it, since it may be wrong: the
  * delays so far must come to that much as well, or nearly, since chance has stretched them. A failure that allows only so
  * many attempts ends it before.
@@ -36,20 +39,30 @@ const LEAST_LIMIT_MS = SECOND;
 export function afterAttempt(
   run: Pick<Run, "failures" | "retriesFrom" | "ownToken">,
   outcome: Outcome,
-  { now, random, retryHours }: { now: number; random: number; retryHours: number },
+  { now, random, retryHours, retry = true }: { now: number; random: number; retryHours: number; retry?: boolean },
 ): Next {
-  if (outcome.status !== "failure" || outcome.kind === "permanent" || run.ownToken) return { end: true };
+  if (outcome.status !== "failure" || outcome.kind === "permanent") return { end: true };
+  if (run.ownToken) {
+    return ended("It is not tried again: the run brought its token, which is not stored. Send it again.");
+  }
   if (outcome.kind === "limit") {
     const wait = Math.max(LEAST_LIMIT_MS, (outcome.notBefore ?? now) - now);
     return { end: false, dueAt: Math.ceil(now + wait), counts: false };
   }
-  if (outcome.attempts !== undefined && run.failures + 1 >= outcome.attempts) return { end: true };
+  if (!retry) return ended("It is not tried again: the workflow says `retry: false`.");
+  const failures = run.failures + 1;
+  if (outcome.attempts !== undefined && failures >= outcome.attempts) {
+    return ended(`It was attempted ${failures} times, and is not tried again by itself.`);
+  }
   const dueAt = Math.ceil(now + delayAfter(run.failures) * (1 + random * JITTER));
   const budget = retryHours * HOUR;
-  const delays = delaysUntil(run.failures + 1);
+  const delays = delaysUntil(failures);
   const isOver = delays > budget || (delays * (1 + JITTER) > budget && dueAt > run.retriesFrom + budget);
-  return isOver ? { end: true } : { end: false, dueAt, counts: true };
+  if (isOver) return ended("It was tried for as long as RETRY_HOURS says, and is not tried again by itself.");
+  return { end: false, dueAt, counts: true };
 }
+
+const ended = (because: string): Next => ({ end: true, because });
 
 /** The delay that follows a failure, the first of which is number 0, ms. */
 function delayAfter(failure: number): number {

@@ -1,29 +1,21 @@
-import type { Clock } from "../model/clock.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
-import type { Fetch } from "../model/network.ts";
-import type { Observer } from "../model/observer.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
-import type { Claim, RunStore, Settlement } from "../model/store.ts";
-import { givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
+import type { Claim, Settlement } from "../model/store.ts";
+import { type Context, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
 import type { Log } from "../observe/log.ts";
-import { confined } from "./confined.ts";
-import { contextOf, type Seen } from "./context.ts";
-import { execute } from "./execute.ts";
-import { type Keeping, keptOutcome } from "./kept.ts";
+import { type Attempting, confined, STOPPED_REASON, type Stopping } from "./attempting.ts";
+import { type ContextParts, contextOf, type Facts } from "./context.ts";
+import { keptOutcome } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
-import { STOPPED_REASON, type Stopping } from "./stopping.ts";
-import type { StoreHealth } from "./store-health.ts";
+import { failedAside, failedBy, outcomeOf } from "./outcome.ts";
 
-export type AttemptNeeds = {
-  readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
+export type AttemptParts = Omit<ContextParts, "github" | "own" | "facts" | "attempting" | "lease" | "isRepeatOf"> & {
   readonly workflowNamed: (name: string) => Workflow | undefined;
   /** The file of a workflow, where it has one. */
   readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
-  /** The values of the environment variables that a workflow declares. */
-  readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
   /** The GitHub token that a workflow names, instead of the service's. */
   readonly tokenOf: (workflow: Workflow) => string | undefined;
   /**
@@ -41,112 +33,55 @@ export type AttemptNeeds = {
   };
   /** Hides a token from logs and answers until the returned function is called. */
   readonly hide: (token: string) => () => void;
-  readonly keeping: Keeping;
-  readonly log: Log;
   /** Names the trace that the attempt belongs to, for its log records. */
   readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
-  readonly clock: Clock;
-  readonly observe: Pick<Observer, "step">;
-  readonly fetch: Fetch;
-  /** Writes until the store takes it. */
-  readonly insist: StoreHealth["insist"];
   readonly stopping: Pick<Stopping, "begun" | "follow">;
   /** From 0 to 1. */
   readonly random: () => number;
   readonly retryHours: number;
 };
 
-type Attempts = AttemptNeeds & { readonly lease: AttemptLease };
+type Ended = { readonly attempt: Attempt; readonly settlement: Settlement };
 
 /** Executes a claimed run once, decides what follows, and writes the attempt's one log record. */
 export async function attemptRun(
   claim: Claim,
   token: string | undefined,
-  needs: Attempts,
-): Promise<{ attempt: Attempt; settlement: Settlement }> {
-  const { clock, keeping, log, random, retryHours } = needs;
-  const { run, attempt: number } = claim;
+  parts: AttemptParts & { readonly lease: AttemptLease },
+): Promise<Ended> {
+  const { clock, keeping } = parts;
+  const { run } = claim;
   const startedAt = clock.now();
-  const seen: Seen = {
-    requestId: undefined,
-    dedupeKey: undefined,
-    request: (id) => {
-      seen.requestId = id;
-    },
-  };
   const own = token === undefined ? [] : [token];
-  const show = token ? needs.hide(token) : undefined;
-  const workflow = needs.workflowNamed(run.workflow);
-  const { github, release } = needs.github({
-    token: token ?? (workflow && needs.tokenOf(workflow)),
+  const show = token ? parts.hide(token) : undefined;
+  const workflow = parts.workflowNamed(run.workflow);
+  const seen: Seen = { requestId: undefined, dedupeKey: undefined };
+  const { github, release } = parts.github({
+    token: token ?? (workflow && parts.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
-    saw: seen.request,
-    lease: needs.lease,
+    saw: (id) => {
+      seen.requestId = id;
+    },
+    lease: parts.lease,
   });
   try {
+    const secrets = workflow ? [...own, ...Object.values(parts.envOf(workflow))] : own;
     const outcome = workflow
-      ? keptOutcome(await executeConfined(workflow, claim, github, { ...needs, own }, seen), keeping, [
-          ...own,
-          ...Object.values(needs.envOf(workflow)),
-        ])
+      ? keptOutcome(await executeConfined(workflow, claim, { ...parts, github, own, seen }), keeping, secrets)
       : unknownWorkflow(run);
-    const endedAt = clock.now();
-    if (needs.stopping.begun && outcome.status === "failure") return givenBack(claim, startedAt, endedAt, needs);
-    const next = isLast(workflow, outcome)
-      ? { end: true as const }
-      : afterAttempt(run, outcome, { now: endedAt, random: random(), retryHours });
-    const settlement = settlementOf(run, outcome, next, seen.dedupeKey, workflow?.retry === false);
-    const githubRequestId = seen.requestId && keeping.brief(seen.requestId, MAX_REQUEST_ID_CHARACTERS);
-    record(log, outcome, settlement, {
-      run: run.id,
-      workflow: run.workflow,
-      ...(workflow && labelsOf(workflow, run)),
-      attempt: number,
-      duration_ms: endedAt - startedAt,
-      github_request_id: githubRequestId,
-      ...needs.traceIds?.(),
-    });
-    const { reason, kind, stack } = { reason: undefined, kind: undefined, stack: undefined, ...outcome };
-    const attempt = {
-      number,
-      startedAt,
-      endedAt,
-      outcome: outcome.status,
-      reason,
-      kind,
-      githubRequestId,
-      stack: stack?.join("\n"),
-    };
-    return { attempt, settlement };
+    const times = { startedAt, endedAt: clock.now() };
+    return parts.stopping.begun && outcome.status === "failure"
+      ? givenBack(claim, times, parts.log)
+      : concluded(claim, { ...times, outcome, workflow, ...seen }, parts);
   } finally {
     release();
     show?.();
   }
 }
 
-/**
- * What becomes of an attempt that has not ended well while the service is stopping: its failure is the stop's more often
- * than not. It does not count; the run is due again at once.
- */
-function givenBack({ run, attempt: number }: Claim, startedAt: number, endedAt: number, { log }: AttemptNeeds) {
-  const reason = STOPPED_REASON;
-  const attempt: Attempt = {
-    number,
-    startedAt,
-    endedAt,
-    outcome: "stopped",
-    reason,
-    kind: undefined,
-    githubRequestId: undefined,
-  };
-  const settlement: Settlement = run.ownToken
-    ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
-    : { status: "queued", dueAt: endedAt, counts: false, reason, http: undefined, kind: undefined };
-  const facts = { run: run.id, workflow: run.workflow, attempt: number, duration_ms: endedAt - startedAt };
-  log.info({ ...facts, outcome: attempt.outcome }, "the service is stopping: the run continues after its next start");
-  return { attempt, settlement };
-}
+/** What is noticed while an attempt goes on. */
+type Seen = { requestId: string | undefined; dedupeKey: string | undefined };
 
 /** GitHub's have some 50; a header may have 16 KB. */
 const MAX_REQUEST_ID_CHARACTERS = 200;
@@ -157,25 +92,39 @@ const DEFAULT_TIMEOUT = "5m";
 function executeConfined(
   workflow: Workflow,
   claim: Claim,
-  github: GitHub,
-  needs: Attempts & { readonly own: readonly string[] },
-  seen: Seen,
+  parts: Omit<AttemptParts, "github"> & {
+    readonly github: GitHub;
+    readonly lease: AttemptLease;
+    readonly own: readonly string[];
+    readonly seen: Seen;
+  },
 ): Promise<Outcome> {
-  const { timeout = DEFAULT_TIMEOUT } = workflow;
-  const bounds = {
-    run: claim.run.id,
-    workflow: workflow.name,
-    source: needs.sourceOf?.(workflow.name),
-    timeout,
-    timeoutMs: millisecondsOf(timeout),
+  const { timeout = DEFAULT_TIMEOUT, name, dedupe } = workflow;
+  const { log, stopping, lease, seen } = parts;
+  const facts = { run: claim.run.id, workflow: name, attempt: claim.attempt, ...parts.traceIds?.() };
+  const about = {
+    ...{
+      run: claim.run.id,
+      workflow: name,
+      source: parts.sourceOf?.(name),
+      timeout,
+      timeoutMs: millisecondsOf(timeout),
+    },
+    left: (calls: readonly string[]) =>
+      log.warn(
+        { ...facts, calls: calls.slice(0, MAX_CALLS), count: calls.length },
+        "the workflow did not await these calls: the service waits for them, and their failure is the run's",
+      ),
   };
-  return confined(bounds, needs.clock, async (attempting) => {
-    needs.stopping.follow(attempting);
-    needs.lease.follow(attempting);
+  return confined(about, parts.clock, async (attempting) => {
+    stopping.follow(attempting);
+    lease.follow(attempting);
     // The service stops, or another process has the run: none of the workflow's code is run.
     if (attempting.over) return LOST;
-    const context = contextOf(workflow, claim, github, { ...needs, seen, attempting });
-    const { dedupe } = workflow;
+    const isRepeatOf = (key: string) => {
+      seen.dedupeKey = key;
+    };
+    const context = contextOf(workflow, claim, { ...parts, facts, attempting, isRepeatOf });
     if (dedupe) {
       const key = dedupe.key(givenOf(workflow, claim.run.input));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
@@ -183,17 +132,118 @@ function executeConfined(
         return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
       }
     }
-    const { id: run, workflow: name } = claim.run;
-    return execute(workflow, context, {
-      attempting,
-      facts: { run, workflow: name, attempt: claim.attempt, ...needs.traceIds?.() },
-      log: needs.log,
-    });
+    return execute(workflow, context, attempting, ({ what, error }) =>
+      log.warn({ ...facts, call: what, err: error }, "a call that the workflow did not await has failed, too"),
+    );
   });
 }
 
-function isLast(workflow: Workflow | undefined, outcome: Outcome): boolean {
-  return workflow?.retry === false && outcome.status === "failure" && outcome.kind === "transient";
+const MAX_CALLS = 10;
+
+/**
+ * Carries one event through a workflow, and waits for what it has called and not awaited. Never throws: what the workflow
+ * throws becomes an outcome.
+ * @param alsoFailed is told of calls that failed besides the one that is the outcome.
+ */
+async function execute(
+  workflow: Pick<Workflow, "run">,
+  context: Context,
+  { calls, about: { source } }: Attempting,
+  alsoFailed: (call: { readonly what: string; readonly error: unknown }) => void,
+): Promise<Outcome> {
+  let outcome: Outcome;
+  try {
+    outcome = outcomeOf(await workflow.run(context));
+  } catch (error) {
+    outcome = failedBy(error, source);
+  }
+  const failed = await calls.rest();
+  const first = outcome.status === "failure" ? undefined : failed[0];
+  (first ? failed.slice(1) : failed).forEach(alsoFailed);
+  return first ? failedAside(first.error, first.what, source) : outcome;
+}
+
+function unknownWorkflow({ workflow }: Run): Outcome {
+  const reason = `There is no workflow ${workflow} in this service any more: bring it back and re-run, or send the event again.`;
+  return { status: "failure", kind: "permanent", http: 500, reason };
+}
+
+type Times = { readonly startedAt: number; readonly endedAt: number };
+
+/** An attempt as the history has it. */
+export function attemptOf(
+  { attempt: number }: Claim,
+  { startedAt, endedAt }: Times,
+  { outcome, ...rest }: Pick<Attempt, "outcome"> & Partial<Attempt>,
+): Attempt {
+  const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
+  return { number, startedAt, endedAt, outcome, ...nothing, ...rest };
+}
+
+/**
+ * What becomes of an attempt that has not ended well while the service is stopping: its failure is the stop's more often
+ * than not. It does not count; the run is due again at once.
+ */
+function givenBack(claim: Claim, times: Times, log: Log): Ended {
+  const { run, attempt: number } = claim;
+  const reason = STOPPED_REASON;
+  const attempt = attemptOf(claim, times, { outcome: "stopped", reason });
+  const settlement: Settlement = run.ownToken
+    ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
+    : { status: "queued", dueAt: times.endedAt, counts: false, reason, http: undefined, kind: undefined };
+  const facts = { run: run.id, workflow: run.workflow, attempt: number, duration_ms: times.endedAt - times.startedAt };
+  log.info({ ...facts, outcome: attempt.outcome }, "the service is stopping: the run continues after its next start");
+  return { attempt, settlement };
+}
+
+function concluded(
+  claim: Claim,
+  {
+    outcome,
+    workflow,
+    requestId,
+    dedupeKey,
+    ...times
+  }: Times & Seen & { readonly outcome: Outcome; readonly workflow: Workflow | undefined },
+  { log, keeping, traceIds, random, retryHours }: AttemptParts,
+): Ended {
+  const { run, attempt: number } = claim;
+  const settlement = settlementOf(outcome, {
+    next: afterAttempt(run, outcome, {
+      ...{ now: times.endedAt, random: random(), retryHours },
+      ...(workflow?.retry === undefined ? {} : { retry: workflow.retry }),
+    }),
+    dedupeKey,
+  });
+  const { reason, kind, stack } = { reason: undefined, kind: undefined, stack: undefined, ...outcome };
+  const githubRequestId = requestId && keeping.brief(requestId, MAX_REQUEST_ID_CHARACTERS);
+  const trace = stack === undefined ? {} : { stack: stack.join("\n") };
+  record(log, outcome, settlement, {
+    run: run.id,
+    workflow: run.workflow,
+    ...(workflow && labelsOf(workflow, run)),
+    attempt: number,
+    duration_ms: times.endedAt - times.startedAt,
+    github_request_id: githubRequestId,
+    ...traceIds?.(),
+    outcome: outcome.status,
+    ...(outcome.status === "failure" ? { reason, failure: kind, ...trace } : {}),
+  });
+  return {
+    attempt: attemptOf(claim, times, { outcome: outcome.status, reason, kind, githubRequestId, ...trace }),
+    settlement,
+  };
+}
+
+function settlementOf(
+  outcome: Outcome,
+  { next, dedupeKey }: { next: ReturnType<typeof afterAttempt>; dedupeKey: string | undefined },
+): Settlement {
+  if (outcome.status === "success") return { ...outcome, dedupeKey };
+  if (outcome.status === "skipped") return outcome;
+  const { reason, http, kind } = outcome;
+  if (!next.end) return { status: "queued", dueAt: next.dueAt, counts: next.counts, reason, http, kind };
+  return { status: "failure", reason: next.because ? `${reason} ${next.because}` : reason, http, kind };
 }
 
 /** Labels are a courtesy of the log: one that cannot be had says so and disturbs nothing. */
@@ -205,51 +255,13 @@ function labelsOf(workflow: Workflow, { input }: Run): Readonly<Record<string, s
   }
 }
 
-function unknownWorkflow({ workflow }: Run): Outcome {
-  const reason = `There is no workflow ${workflow} in this service any more: bring it back and re-run, or send the event again.`;
-  return { status: "failure", kind: "permanent", http: 500, reason };
-}
-
-function settlementOf(
-  run: Run,
-  outcome: Outcome,
-  next: ReturnType<typeof afterAttempt>,
-  dedupeKey: string | undefined,
-  once: boolean,
-): Settlement {
-  if (outcome.status === "success") return { ...outcome, dedupeKey };
-  if (outcome.status === "skipped") return outcome;
-  const { reason, http, kind } = outcome;
-  if (!next.end) return { status: "queued", dueAt: next.dueAt, counts: next.counts, reason, http, kind };
-  const remark =
-    kind === "permanent"
-      ? ""
-      : run.ownToken
-        ? " It is not tried again: the run brought its token, which is not stored. Send it again."
-        : once
-          ? " It is not tried again: the workflow says `retry: false`."
-          : outcome.attempts
-            ? ` It was attempted ${run.failures + 1} times, and is not tried again by itself.`
-            : " It was tried for as long as RETRY_HOURS says, and is not tried again by itself.";
-  return { status: "failure", reason: reason + remark, http, kind };
-}
-
-function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Readonly<Record<string, unknown>>): void {
-  const all = { ...facts, outcome: outcome.status };
-  if (outcome.status === "success") log.info({ ...all, outputs: outcome.outputs }, "run succeeded");
-  else if (outcome.status === "skipped") log.info({ ...all, reason: outcome.reason }, "run skipped");
-  else if (settlement.status === "queued") {
-    const next = {
-      reason: outcome.reason,
-      failure: outcome.kind,
-      stack: outcome.stack?.join("\n"),
-      next_attempt: new Date(settlement.dueAt).toISOString(),
-    };
-    if (outcome.kind === "limit") log.info({ ...all, ...next }, "run waits for a limit of GitHub");
-    else log.warn({ ...all, ...next }, "attempt failed");
-  } else
-    log.error(
-      { ...all, reason: outcome.reason, failure: outcome.kind, stack: outcome.stack?.join("\n") },
-      "run failed",
-    );
+function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Facts): void {
+  if (outcome.status === "success") log.info({ ...facts, outputs: outcome.outputs }, "run succeeded");
+  else if (outcome.status === "skipped") log.info({ ...facts, reason: outcome.reason }, "run skipped");
+  else if (settlement.status !== "queued") log.error(facts, "run failed");
+  else {
+    const next = { ...facts, next_attempt: new Date(settlement.dueAt).toISOString() };
+    if (outcome.kind === "limit") log.info(next, "run waits for a limit of GitHub");
+    else log.warn(next, "attempt failed");
+  }
 }

@@ -1,30 +1,16 @@
 import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
-
-/** The callers who wait for what becomes of their runs. */
-export type WaitingCallers = {
-  /**
-   * Resolves with the run when it has ended or its next attempt has failed; undefined when it still waits for its turn
-   * after so many milliseconds, or at once when as many as are allowed wait already.
-   */
-  wait(run: string, milliseconds: number): Promise<Run | undefined>;
-  /** Runs that somebody waits for. */
-  awaited(): readonly string[];
-  isAwaited(run: string): boolean;
-  /** Says what became of a run. */
-  tell(run: Run): void;
-  /** From now on the callers of one run wait for another, which took its place. */
-  move(from: string, to: string): void;
-  /** Lets everybody go, with nothing to say. */
-  dismiss(): void;
-};
+import type { News, RunStore } from "../model/store.ts";
 
 /** Bounds the memory that open requests take. The runs of those beyond it are stored like all others. */
 export const MAX_WAITING = 700;
 
 type Caller = { run: string; deadline: number; answer(result: Run | undefined): void };
 
-export function waitingCallers(clock: Clock): WaitingCallers {
+/** The callers who wait for what becomes of their runs. */
+type WaitingCallers = ReturnType<typeof waitingCallers>;
+
+export function waitingCallers(clock: Clock) {
   const waiting = new Map<string, Set<Caller>>();
   let count = 0;
   const callersOf = (run: string): Set<Caller> => {
@@ -34,7 +20,11 @@ export function waitingCallers(clock: Clock): WaitingCallers {
   };
 
   return {
-    async wait(run, milliseconds) {
+    /**
+     * Resolves with the run when it has ended or its next attempt has failed; undefined when it still waits for its turn
+     * after so many milliseconds, or at once when as many as are allowed wait already.
+     */
+    async wait(run: string, milliseconds: number): Promise<Run | undefined> {
       if (count >= MAX_WAITING) return undefined;
       count++;
       return new Promise((resolve) => {
@@ -55,11 +45,12 @@ export function waitingCallers(clock: Clock): WaitingCallers {
         callersOf(run).add(caller);
       });
     },
-    awaited: () => [...waiting.keys()],
-    isAwaited: (run) => waiting.has(run),
-    tell(run) {
+    awaited: (): readonly string[] => [...waiting.keys()],
+    isAwaited: (run: string): boolean => waiting.has(run),
+    /** Says what became of a run. */
+    tell(run: Run): void {
       if (run.status === "superseded" && run.supersededBy !== undefined) {
-        this.move(run.id, run.supersededBy);
+        move(run.id, run.supersededBy);
         return;
       }
       for (const caller of [...(waiting.get(run.id) ?? [])]) {
@@ -68,17 +59,82 @@ export function waitingCallers(clock: Clock): WaitingCallers {
         if (!soon) caller.answer(run);
       }
     },
-    move(from, to) {
-      const callers = waiting.get(from);
-      if (!callers) return;
-      waiting.delete(from);
-      for (const caller of callers) {
-        caller.run = to;
-        callersOf(to).add(caller);
-      }
-    },
-    dismiss() {
+    move,
+    /** Lets everybody go, with nothing to say. */
+    dismiss(): void {
       for (const callers of [...waiting.values()]) for (const caller of [...callers]) caller.answer(undefined);
     },
+  };
+
+  /** From now on the callers of one run wait for another, which took its place. */
+  function move(from: string, to: string): void {
+    const callers = waiting.get(from);
+    if (!callers) return;
+    waiting.delete(from);
+    for (const caller of callers) {
+      caller.run = to;
+      callersOf(to).add(caller);
+    }
+  }
+}
+
+/** News of a run is remembered for as long as its acceptance may still be on its way to here. */
+const REMEMBERED_MS = 10_000;
+const MOST_REMEMBERED = 10_000;
+
+/** Follows what other processes do with runs, for the callers who wait for them here. */
+export function followElsewhere({
+  store,
+  callers,
+  clock,
+  wake,
+  freed,
+  report,
+}: {
+  readonly store: Pick<RunStore, "hear" | "get">;
+  readonly callers: WaitingCallers;
+  readonly clock: Clock;
+  /** Something may be due here. */
+  readonly wake: () => void;
+  /** A run has ended, whose group may have a run that waits. */
+  readonly freed: () => void;
+  readonly report: (error: unknown) => void;
+}) {
+  /** When the news came, by the monotonic clock, oldest first. */
+  const heard = new Map<string, number>();
+
+  function remember(id: string): void {
+    const now = clock.monotonic();
+    heard.delete(id);
+    heard.set(id, now);
+    for (const [oldest, at] of heard) {
+      if (heard.size <= MOST_REMEMBERED && at >= now - REMEMBERED_MS) break;
+      heard.delete(oldest);
+    }
+  }
+
+  /** @param ended whether only an end counts: what else is known of it may be an earlier attempt's. */
+  async function look(id: string, ended: boolean): Promise<void> {
+    const run = (await store.get(id))?.run;
+    if (!run || run.status === "running") return;
+    if (run.status === "queued" && (ended || run.kind === undefined)) return;
+    callers.tell(run);
+    if (run.status === "superseded" && run.supersededBy !== undefined) await look(run.supersededBy, true);
+  }
+
+  const stop = store.hear(({ queued, settled = [], missed }: News) => {
+    for (const id of settled) remember(id);
+    const concerned = missed ? callers.awaited() : settled.filter(callers.isAwaited);
+    for (const id of concerned) look(id, missed === true).catch(report);
+    if (queued || missed) wake();
+    else if (settled.length > 0) freed();
+  });
+
+  return {
+    /** Looks at a run for which a caller waits from now on: the news of its end may have come before. */
+    expect(run: string): void {
+      if (heard.has(run)) look(run, false).catch(report);
+    },
+    stop,
   };
 }

@@ -1,21 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** What a workflow has called that has not settled yet: its requests, steps and waits. None of it is left behind. */
-export type Calls = {
-  /** Follows a call until it settles, as one of the step in which it is made. The promise to hand to the workflow. */
-  follow<T>(what: string, call: Promise<T>): Promise<T>;
-  /**
-   * Waits for the calls that have not settled, and for those that follow on them.
-   * @param left gets which those are, if there are any.
-   * @returns those that failed.
-   */
-  rest(left: Left): Promise<readonly FailedCall[]>;
-  /** Does the work of a step, and waits for what it has called. Fails as the work does, or as the first call that failed. */
-  within<T>(work: () => Promise<T> | T, left: Left): Promise<T>;
-};
-
-type Left = (calls: readonly string[]) => void;
 type FailedCall = { readonly what: string; readonly error: unknown };
 
 type Scope = { readonly pending: Set<Promise<unknown>>; readonly attempt: unknown; closed: boolean };
@@ -30,10 +15,32 @@ export function callOf(promise: Promise<unknown>): string | undefined {
 /** The step in which the present code runs. */
 const steps = new AsyncLocalStorage<Scope>();
 
-export function openCalls(): Calls {
+/** What a workflow has called that has not settled yet: its requests, steps and waits. None of it is left behind. */
+export type Calls = ReturnType<typeof openCalls>;
+
+/** @param left gets the calls that have not settled when they should have, if there are any. */
+export function openCalls(left: (calls: readonly string[]) => void) {
   const attempt: Scope = { pending: new Set(), attempt: undefined, closed: false };
+
+  async function restOf(scope: Scope, tell = left): Promise<readonly FailedCall[]> {
+    const { pending } = scope;
+    const failed: FailedCall[] = [];
+    const whatOf = (call: Promise<unknown>) => callOf(call) ?? "";
+    if (pending.size > 0) tell([...pending].map(whatOf));
+    while (pending.size > 0) {
+      const noteFailed = (call: Promise<unknown>) =>
+        call.catch((error) => void failed.push({ what: whatOf(call), error }));
+      await Promise.all([...pending].map(noteFailed));
+      // What the workflow does with a result may be another call.
+      await nextTurn();
+    }
+    scope.closed = true;
+    return failed;
+  }
+
   return {
-    follow(what, call) {
+    /** Follows a call until it settles, as one of the step in which it is made. The promise to hand to the workflow. */
+    follow<T>(what: string, call: Promise<T>): Promise<T> {
       const step = steps.getStore();
       const { pending } = step?.attempt === attempt && !step.closed ? step : attempt;
       // Another promise than the workflow's: a rejection that the workflow does not handle is still noticed.
@@ -42,14 +49,16 @@ export function openCalls(): Calls {
       pending.add(followed);
       return followed;
     },
-    rest: (left) => restOf(attempt, left),
-    async within(work, left) {
+    /** Waits for the calls that have not settled, and for those that follow on them; resolves with those that failed. */
+    rest: (tell = left) => restOf(attempt, tell),
+    /** Does the work of a step, and waits for what it has called. Fails as the work does, or as the first call that failed. */
+    async within<T>(work: () => Promise<T> | T): Promise<T> {
       const step: Scope = { pending: new Set(), attempt, closed: false };
       let failed: readonly FailedCall[] = [];
       const result = await until(
         steps.run(step, async () => work()),
         async () => {
-          failed = await restOf(step, left);
+          failed = await restOf(step);
         },
       );
       if (failed[0]) throw failed[0].error;
@@ -65,20 +74,4 @@ async function until<T>(call: Promise<T>, after: () => unknown): Promise<T> {
   } finally {
     await after();
   }
-}
-
-async function restOf(scope: Scope, left: Left): Promise<readonly FailedCall[]> {
-  const { pending } = scope;
-  const failed: FailedCall[] = [];
-  const whatOf = (call: Promise<unknown>) => callOf(call) ?? "";
-  if (pending.size > 0) left([...pending].map(whatOf));
-  while (pending.size > 0) {
-    const noteFailed = (call: Promise<unknown>) =>
-      call.catch((error) => void failed.push({ what: whatOf(call), error }));
-    await Promise.all([...pending].map(noteFailed));
-    // What the workflow does with a result may be another call.
-    await nextTurn();
-  }
-  scope.closed = true;
-  return failed;
 }

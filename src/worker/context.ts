@@ -8,124 +8,125 @@ import type { Json, Step } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Log } from "../observe/log.ts";
-import type { Attempting } from "./confined.ts";
-import { warningOfCalls } from "./execute.ts";
+import type { Attempting } from "./attempting.ts";
 import { type Keeping, keptJson, keptReason } from "./kept.ts";
 import { boundedLog } from "./run-log.ts";
-import { refuseWhenOver } from "./stopping.ts";
 import type { StoreHealth } from "./store-health.ts";
 import { waitFor } from "./wait-for.ts";
 
-/** What is noticed while an attempt goes on. */
-export type Seen = {
-  requestId: string | undefined;
-  dedupeKey: string | undefined;
-  /** Told the `x-github-request-id` of every answer. */
-  readonly request: (id: string) => void;
-};
+/** What log records of an attempt say about it. */
+export type Facts = Readonly<Record<string, unknown>>;
 
-export type ContextNeeds = {
+export type ContextParts = {
   readonly store: Pick<RunStore, "saveStep" | "findSuccess">;
+  /** The values of the environment variables that a workflow declares. */
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
   readonly keeping: Keeping;
-  /** The token that the run came with. */
-  readonly own: readonly string[];
   readonly log: Log;
-  /** Names the trace that the attempt belongs to, for what its workflow logs. */
-  readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "step">;
+  /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
-  readonly seen: Seen;
   /** For `waitFor`. */
   readonly fetch: Fetch;
+  readonly github: GitHub;
+  /** The token that the run came with. */
+  readonly own: readonly string[];
+  readonly facts: Facts;
   readonly attempting: Attempting;
   readonly lease: Pick<Lease, "holds">;
+  /** Told the key by which the run is known to have been done before. */
+  readonly isRepeatOf: (key: string) => void;
 };
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
-export function contextOf(workflow: Workflow, claim: Claim, github: GitHub, needs: ContextNeeds): Context {
-  const { store, clock, keeping, own, insist, attempting, seen, observe } = needs;
-  const { run, attempt, steps } = claim;
+export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts): Context {
+  const { store, clock, keeping, own, attempting, facts, fetch } = parts;
+  const { run, attempt } = claim;
   const { calls } = attempting;
-  const kept = new Map<string, Step>(steps.map((step) => [step.name, step]));
-  const begun = new Set<string>();
-  const facts = { run: run.id, workflow: run.workflow, attempt, ...needs.traceIds?.() };
-  const left = warningOfCalls(needs.log, facts);
+  const doStep = stepsOf(claim, parts);
   return {
     ...givenOf(workflow, run.input),
-    github: until(needs, github),
+    github: until(attempting, parts.github, keeping),
     runId: run.id,
     attempt,
     get signal() {
       return attempting.signal;
     },
-    env: needs.envOf(workflow),
+    env: parts.envOf(workflow),
     get log() {
-      return boundedLog(attempting, { log: needs.log, brief: keeping.brief }, facts);
+      return boundedLog(attempting, { log: parts.log, brief: keeping.brief }, facts);
     },
     step<Result>(given: string, work: () => Promise<Result> | Result): Promise<Result> {
       const name = keeping.withoutTokens(given, own);
-      return calls.follow(`step ${keeping.brief(name, MAX_SHOWN)}`, stepOf(name, work));
+      return calls.follow(`step ${keeping.brief(name, MAX_SHOWN)}`, doStep(name, work));
     },
-    waitFor: (url, options) =>
-      calls.follow("waitFor", waitFor(url, options, { clock, attempting, fetch: needs.fetch })),
+    waitFor: (url, options) => calls.follow("waitFor", waitFor(url, options, { clock, attempting, fetch })),
     repeatOf: (key, seconds) => calls.follow("repeatOf", repeatOf(key, seconds)),
   };
-
-  async function stepOf<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result> {
-    requireShort(name, keeping);
-    refuseWhenOver(attempting, `the step ${name}`);
-    const earlier = kept.get(name);
-    if (earlier) return earlier.result as Result;
-    requireNew(begun, name);
-    // What it sends to others than GitHub is checked here alone.
-    await needs.lease.holds();
-    refuseWhenOver(attempting, `the step ${name}`);
-    const startedAt = clock.now();
-    const keep = (end: Pick<Step, "result" | "error">) =>
-      insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
-    try {
-      const result = keeping.withoutTokens(asJson(await observe.step(name, () => calls.within(work, left)), name), own);
-      await keep({ result, error: undefined });
-      return result as Result;
-    } catch (error) {
-      await keep({
-        result: undefined,
-        error: keptReason(error instanceof Error ? error.message : String(error), keeping),
-      });
-      throw error;
-    }
-  }
 
   async function repeatOf(key: string, seconds: number): Promise<string | undefined> {
     // Without its token a key would be that of others, too.
     if (keeping.withoutTokens(key, own) !== key) return undefined;
-    seen.dedupeKey = key;
+    parts.isRepeatOf(key);
     return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
   }
 }
 
+/** Enough of a call to find it by. */
+const MAX_SHOWN = 100;
+
 /** GitHub until the attempt is over. */
-function until({ attempting, keeping }: Pick<ContextNeeds, "attempting" | "keeping">, github: GitHub): GitHub {
+function until(attempting: Attempting, github: GitHub, { brief }: Keeping): GitHub {
   const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
     methods.map(([name, method]) => [
       name,
       (...given: unknown[]) => {
         const call = async () => {
-          refuseWhenOver(attempting, `github.${name}`);
+          attempting.begin(`github.${name}`);
           return method(...given);
         };
-        const about = typeof given[0] === "string" ? ` ${keeping.brief(given[0], MAX_SHOWN)}` : "";
+        const about = typeof given[0] === "string" ? ` ${brief(given[0], MAX_SHOWN)}` : "";
         return attempting.calls.follow(`github.${name}${about}`, call());
       },
     ]),
   ) as GitHub;
 }
 
-/** Enough of a call to find it by. */
-const MAX_SHOWN = 100;
+/** Does the steps of an attempt, but for those that an earlier one has done. */
+function stepsOf(
+  claim: Claim,
+  { store, clock, keeping, own, insist, attempting, observe, lease }: ContextParts,
+): <Result>(name: string, work: () => Promise<Result> | Result) => Promise<Result> {
+  const { attempt } = claim;
+  const done = new Map<string, Step>(claim.steps.map((step) => [step.name, step]));
+  const begun = new Set<string>();
+
+  return async <Result>(name: string, work: () => Promise<Result> | Result): Promise<Result> => {
+    requireShort(name, keeping);
+    attempting.begin(`the step ${name}`);
+    const earlier = done.get(name);
+    if (earlier) return earlier.result as Result;
+    requireNew(begun, name);
+    // What it sends to others than GitHub is checked here alone.
+    await lease.holds();
+    attempting.begin(`the step ${name}`);
+    const startedAt = clock.now();
+    const keep = (end: Pick<Step, "result" | "error">) =>
+      insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
+    try {
+      const returned = await observe.step(name, () => attempting.calls.within(work));
+      const result = keeping.withoutTokens(asJson(returned, name), own);
+      await keep({ result, error: undefined });
+      return result as Result;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      await keep({ result: undefined, error: keptReason(reason, keeping) });
+      throw error;
+    }
+  };
+}
 
 /** Two steps of one name: the second would get the result of the first, in later attempts only. */
 function requireNew(begun: Set<string>, name: string): void {

@@ -2,8 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Lease } from "../model/lease.ts";
 import type { Outcome } from "../model/run.ts";
 import type { Claim, RunStore } from "../model/store.ts";
-import type { Attempting } from "./confined.ts";
-import { maySend } from "./stopping.ts";
+import type { Attempting } from "./attempting.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 /** That an attempt has its run, until the claim is lost or the attempt is over. */
@@ -74,7 +73,7 @@ export function openLeases({
     begin(claim, since) {
       const one: Held = { sureUntil: since + SURE_FOR_MS, lost: false, attempting: undefined };
       const onWire = new Set<(reason: Error) => void>();
-      const maySendNow = () => one.attempting !== undefined && maySend(one.attempting);
+      const maySendNow = () => one.attempting?.maySend() === true;
       held.set(claim, one);
       return {
         async holds() {

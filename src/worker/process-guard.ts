@@ -1,9 +1,9 @@
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import type { Log } from "../observe/log.ts";
+import { type Attempting, currentAttempt } from "./attempting.ts";
 import { callOf } from "./calls.ts";
-import { type Attempting, currentAttempt } from "./confined.ts";
-import { failedAside, shown } from "./execute.ts";
 import type { Keeping } from "./kept.ts";
+import { failedAside, shown } from "./outcome.ts";
 import { boundedLog } from "./run-log.ts";
 
 const require = createRequire(import.meta.url);
@@ -95,7 +95,7 @@ function loggingAs(level: (typeof CONSOLE)[number][1], to: Parameters<typeof bou
     (...given: unknown[]) => {
       const attempting = currentAttempt();
       if (!attempting) return original(...given);
-      const { run, workflow } = attempting;
+      const { run, workflow } = attempting.about;
       boundedLog(attempting, to, { run, workflow })[level](given.map(shown).join(" "));
     };
 }
@@ -120,10 +120,10 @@ function stray(
     process.stderr.write(`${scrub(String(error instanceof Error ? error.stack : error))}\n`);
     process.exit(1);
   }
-  if (attempting.fail(failedAside(error, call, attempting.source))) return;
+  if (attempting.fail(failedAside(error, call, attempting.about.source))) return;
   const count = (strays.get(attempting) ?? 0) + 1;
   strays.set(attempting, count);
   if (count > MAX_STRAYS) return;
-  const { run, workflow } = attempting;
+  const { run, workflow } = attempting.about;
   log.warn({ run, workflow, err: error }, "code that a run has left behind threw; the run had ended before");
 }

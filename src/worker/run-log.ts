@@ -1,6 +1,6 @@
 import type { RunLog } from "../model/context.ts";
 import type { Log } from "../observe/log.ts";
-import type { Attempting } from "./confined.ts";
+import type { Attempting } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
 
 /** Enough to follow a run by, little enough that a loop gone wild fills no disk. */

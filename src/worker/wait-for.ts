@@ -3,8 +3,7 @@ import type { WaitForOptions } from "../model/context.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import { PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
-import type { Attempting } from "./confined.ts";
-import { refuseWhenOver } from "./stopping.ts";
+import type { Attempting } from "./attempting.ts";
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
@@ -24,7 +23,7 @@ export async function waitFor(
   const end = clock.monotonic() + millisecondsOf(timeout);
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
     const answer = await ask(fetch, url, attempting.signal);
-    refuseWhenOver(attempting, "another try of waitFor");
+    attempting.begin("another try of waitFor");
     if (typeof answer !== "string" && until(answer)) return;
     if (clock.monotonic() + pause > end) {
       throw new TransientFailure({
@@ -34,7 +33,7 @@ export async function waitFor(
       });
     }
     await pauseUntil(clock.now() + pause, clock, attempting.signal);
-    refuseWhenOver(attempting, "another try of waitFor");
+    attempting.begin("another try of waitFor");
   }
 }
 

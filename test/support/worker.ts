@@ -4,7 +4,7 @@ import { unobserved } from "../../src/model/observer.ts";
 import type { RunStore } from "../../src/model/store.ts";
 import { knownSecrets } from "../../src/observe/secrets.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
-import { startWorker, type WorkerNeeds } from "../../src/worker/worker.ts";
+import { startWorker, type WorkerParts } from "../../src/worker/worker.ts";
 import { type MovedClock, movedClock } from "./clock.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -26,7 +26,7 @@ export function workerWith(
     folder?: string;
     store?: RunStore;
     options?: Partial<Workflow>;
-    needs?: Partial<WorkerNeeds>;
+    needs?: Partial<WorkerParts>;
   } = {},
 ) {
   const workflow: Workflow = { name: "steps", on: { http: { path: "/", body: ANYTHING } }, run, ...options };

@@ -1,0 +1,90 @@
+import type { Observer } from "../model/observer.ts";
+import type { Attempt, Run } from "../model/run.ts";
+import { type Claim, type RunStore, type Settlement, StoreUnavailable } from "../model/store.ts";
+import { type AttemptParts, attemptOf, attemptRun } from "./attempt.ts";
+import { orderlyStop } from "./attempting.ts";
+import { keptReason } from "./kept.ts";
+import type { AttemptLease, Leases } from "./leases.ts";
+import type { StoreHealth } from "./store-health.ts";
+
+export type InFlightParts = Omit<AttemptParts, "insist" | "stopping" | "store" | "observe"> & {
+  readonly store: AttemptParts["store"] & Pick<RunStore, "settle">;
+  readonly observe: AttemptParts["observe"] & Pick<Observer, "attempt">;
+};
+
+/** The runs that this process executes, each from its claim to its settlement. */
+export function runsInFlight(
+  parts: InFlightParts,
+  {
+    health,
+    leases,
+    settled,
+    ended,
+  }: {
+    readonly health: StoreHealth;
+    readonly leases: Leases;
+    /** The run as it is after its attempt was stored. */
+    readonly settled: (run: Run) => void;
+    /** One is not in flight any more. */
+    readonly ended: () => void;
+  },
+) {
+  const { store, clock, log, observe, keeping } = parts;
+  const inFlight = new Map<Claim, Promise<void>>();
+  const stopping = orderlyStop();
+
+  async function perform(claim: Claim, token: string | undefined, lease: AttemptLease): Promise<void> {
+    const { attempt, settlement } = await observe.attempt(claim, () =>
+      attemptRun(claim, token, { ...parts, insist: health.insist, lease, stopping }),
+    );
+    await settle(claim, attempt, settlement);
+  }
+
+  async function settle(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<void> {
+    const run = await health.insist(() => store.settle(claim, attempt, settlement));
+    if (run) settled(run);
+    else log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome does not count: another process has the run");
+  }
+
+  /** An internal error ends the run. When not even that can be stored, the claim is not extended any more, and lapses. */
+  async function giveUp(claim: Claim, token: string | undefined, error: unknown): Promise<void> {
+    if (stopping.begun && error instanceof StoreUnavailable) {
+      log.warn({ run: claim.run.id, err: error }, "the run could not be given back: the store cannot be written");
+      return;
+    }
+    const show = token ? parts.hide(token) : undefined;
+    const note = (err: unknown) =>
+      log.error({ run: claim.run.id, err }, "an attempt met an error of the service's own");
+    note(error);
+    const failure = { http: 500, kind: "permanent", reason: keptReason(internalError(error), keeping) } as const;
+    const endedAt = clock.now();
+    const times = { startedAt: claim.run.startedAt ?? endedAt, endedAt };
+    const attempt = attemptOf(claim, times, { outcome: "failure", kind: failure.kind, reason: failure.reason });
+    await settle(claim, attempt, { status: "failure", ...failure }).catch(note);
+    show?.();
+  }
+
+  return {
+    stopping,
+    size: () => inFlight.size,
+    hasSuspect: () => inFlight.keys().some(({ suspect }) => suspect),
+    /** @param since by the monotonic clock, before the store was asked for the claim. */
+    start(claim: Claim, token: string | undefined, since: number): void {
+      const done = perform(claim, token, leases.begin(claim, since))
+        .catch((error) => giveUp(claim, token, error))
+        .finally(() => {
+          leases.end(claim);
+          inFlight.delete(claim);
+          ended();
+        });
+      inFlight.set(claim, done);
+    },
+    /** Resolves when those that are in flight now have ended. */
+    rest: () => Promise.allSettled(inFlight.values()),
+  };
+}
+
+function internalError(error: unknown): string {
+  const thrown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return `Internal error: ${thrown}. It is unknown what the run had done by then: look, re-run it if that is right, and report the error with the service's log.`;
+}

@@ -1,0 +1,144 @@
+import { fileURLToPath } from "node:url";
+import { isFailure } from "../model/failure.ts";
+import type { Outcome } from "../model/run.ts";
+import { StoreUnavailable } from "../model/store.ts";
+import { skipReason, type WorkflowSource } from "../model/workflow.ts";
+import { keptJson } from "./kept.ts";
+
+/** What an attempt comes to whose workflow has returned this. */
+export function outcomeOf(result: unknown): Outcome {
+  const reason = skipReason(result);
+  return reason === undefined ? success(result) : { status: "skipped", reason };
+}
+
+/**
+ * What an attempt comes to in which this was thrown where the workflow does not await it.
+ * @param call in which it was; undefined for anything else.
+ */
+export function failedAside(error: unknown, call: string | undefined, source: WorkflowSource | undefined): Outcome {
+  const outcome = failedBy(error, source);
+  if (outcome.status !== "failure") return outcome;
+  const remark = call === undefined ? OUTSIDE : `${call}, which was not awaited`;
+  return { ...outcome, reason: `${outcome.reason} (${remark})` };
+}
+
+const OUTSIDE = "outside of what the workflow awaits: in a timer or a forgotten promise";
+
+/** What an attempt comes to that this was thrown in. */
+export function failedBy(error: unknown, source: WorkflowSource | undefined): Outcome {
+  try {
+    return failed(error, source);
+  } catch {
+    const reason = "The workflow threw something that cannot even be shown: throw an Error.";
+    return { status: "failure", reason, http: 500, kind: "permanent" };
+  }
+}
+
+/** As large as the body of a request may be, in characters of JSON: outputs stand in the log and in every list. */
+const MAX_OUTPUTS_CHARACTERS = 65_536;
+
+function success(result: unknown): Outcome {
+  try {
+    return { status: "success", outputs: keptJson(result, MAX_OUTPUTS_CHARACTERS) };
+  } catch (error) {
+    const reason = `The workflow returned what cannot be kept as JSON: ${(error as Error).message}`;
+    return { status: "failure", reason, http: 500, kind: "permanent" };
+  }
+}
+
+function failed(error: unknown, source: WorkflowSource | undefined): Outcome {
+  const trace = traceOf(error, source);
+  if (isFailure(error)) {
+    const { message: reason, kind, http } = error;
+    // It says all, but for which of several calls it was.
+    const stack = trace?.at === undefined || kind === "limit" ? {} : { stack: trace.stack };
+    const base = { status: "failure", reason, http, kind, ...stack } as const;
+    if (error.kind === "limit") return { ...base, notBefore: error.notBefore };
+    return error.kind === "transient" && error.attempts ? { ...base, attempts: error.attempts } : base;
+  }
+  if (error instanceof StoreUnavailable)
+    return { status: "failure", reason: error.message, http: 500, kind: "transient" };
+  const at = trace?.at === undefined ? "" : ` (${trace.at})`;
+  const reason = `The workflow threw ${shown(error)}${at}`;
+  return { status: "failure", reason, http: 500, kind: "permanent", ...(trace && { stack: trace.stack }) };
+}
+
+/** What a workflow prints or throws, in words. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return "[JSON cannot carry it]";
+  }
+}
+
+/** What an exception in a workflow tells besides its message. */
+type Trace = {
+  /** The first frame in the workflow's file, such as `merged-pr.ts:14`; else the first one in its folder. */
+  readonly at: string | undefined;
+  /** The error, its frames and its causes. The frames of the workflow's file come first. */
+  readonly stack: readonly string[];
+};
+
+const MAX_FRAMES = 20;
+const MAX_CAUSES = 3;
+
+/** The trace of what was thrown; undefined when that is no error. Tokens are still in it. */
+function traceOf(thrown: unknown, source: WorkflowSource | undefined): Trace | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const frames = framesOf(thrown, source);
+  const own = frames.find(({ rank }) => rank === 0) ?? frames.find(({ rank }) => rank === 1);
+  const lines = [...linesOf(thrown, frames)];
+  let cause = thrown.cause;
+  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++, cause = cause.cause) {
+    const [first, ...more] = linesOf(cause, framesOf(cause, source));
+    lines.push(`Caused by ${first}`, ...more);
+  }
+  return { at: own?.at, stack: lines };
+}
+
+/** 0: in the workflow's file. 1: in its folder. 2: elsewhere. */
+type Frame = { readonly rank: 0 | 1 | 2; readonly at: string; readonly line: string };
+
+function linesOf({ name, message }: Error, frames: readonly Frame[]): string[] {
+  const inOrder = frames.toSorted((one, other) => one.rank - other.rank).slice(0, MAX_FRAMES);
+  return [`${name}: ${message}`, ...inOrder.map(({ line }) => `    ${line}`)];
+}
+
+/** A file and a place in it, as V8 ends a frame with: `(file:///a/b.ts:14:3)`, or without the brackets. */
+const PLACE = /\(?((?:file:\/\/|\/|[A-Z]:\\)[^()\s]*):(\d+):(\d+)\)?$/;
+
+function framesOf({ stack, message: given }: Error, source: WorkflowSource | undefined): readonly Frame[] {
+  if (typeof stack !== "string") return [];
+  // The message may have lines that look like frames.
+  const message = String(given);
+  const after = stack.indexOf(message);
+  const text = after < 0 ? stack : stack.slice(after + message.length);
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith("at "))
+    .map((line) => {
+      const [place, file = "", row] = PLACE.exec(line) ?? [];
+      if (place === undefined) return { rank: 2, at: "", line };
+      const path = file.startsWith("file:") ? pathOf(file) : file;
+      const isOwn = path === source?.path;
+      const isNear = source !== undefined && path.startsWith(`${source.folder}/`) && !path.includes("/node_modules/");
+      const shown = isOwn ? source.file : isNear ? path.slice(source.folder.length + 1) : path;
+      return {
+        rank: isOwn ? 0 : isNear ? 1 : 2,
+        at: `${shown}:${row}`,
+        line: line.replace(file, () => shown),
+      };
+    });
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    return url;
+  }
+}
