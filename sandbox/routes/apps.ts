@@ -1,20 +1,30 @@
 import { type GitHubApp, grantedTo, type TokenGrant } from "../credentials.ts";
-import { moved, repositoryOf } from "./access.ts";
-import { pageOf } from "./paging.ts";
-import { type Call, failure, type Handler, notFound, parseObject, type Reply, suspended, type World } from "./reply.ts";
-import { userJson } from "./users.ts";
+import {
+  type Call,
+  failure,
+  type Handler,
+  listed,
+  MADE,
+  notFound,
+  parseObject,
+  type Reply,
+  suspended,
+  userJson,
+  type World,
+} from "./reply.ts";
+import { moved, repositoryOf } from "./repositories.ts";
 
-/** For those routes that an App asks with a JWT of its own. */
-export function withApp(
-  then: (app: GitHubApp, call: Call, world: World, parameters: readonly string[]) => Reply,
-): Handler {
+type AppHandler = (app: GitHubApp, call: Call, world: World, parameters: readonly string[]) => Reply;
+
+/** For those routes that an App asks with its JWT. */
+export function withApp(then: AppHandler): Handler {
   return (call, world, parameters) => {
     const app = world.credentials.appOf(call.token);
     return app ? then(app, call, world, parameters) : failure(401, "A JSON web token could not be decoded");
   };
 }
 
-export function showInstallation(app: GitHubApp, call: Call, world: World, parameters: readonly string[]): Reply {
+export const showInstallation: AppHandler = (app, call, world, parameters) => {
   const { repository, asked } = repositoryOf(world, parameters);
   if (!repository) return notFound;
   const owner = repository.fullName.split("/")[0]?.toLowerCase();
@@ -22,9 +32,9 @@ export function showInstallation(app: GitHubApp, call: Call, world: World, param
   if (!installation) return notFound;
   if (asked && asked !== repository.fullName.toLowerCase()) return moved(call, world, repository);
   return { status: 200, json: installationJson(app, installation, world) };
-}
+};
 
-export function issueToken(app: GitHubApp, call: Call, world: World, [id]: readonly string[]): Reply {
+export const issueToken: AppHandler = (app, call, world, [id]) => {
   const installation = app.installations.find((each) => String(each.id) === id);
   if (!installation) return notFound;
   if (installation.suspended) return suspended;
@@ -54,7 +64,7 @@ export function issueToken(app: GitHubApp, call: Call, world: World, [id]: reado
       repository_selection: repositories ? "selected" : "all",
     },
   };
-}
+};
 
 function isListOfNames(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((each) => typeof each === "string");
@@ -69,7 +79,7 @@ function isNarrowing(
   return Object.entries(asked).every(([name, level]) => granted[name] === "write" || granted[name] === level);
 }
 
-export function showApp({ id, installations: [installation] }: GitHubApp): Reply {
+export const showApp: AppHandler = ({ id, installations: [installation] }) => {
   const json = {
     id,
     slug: "gh-runner",
@@ -79,18 +89,15 @@ export function showApp({ id, installations: [installation] }: GitHubApp): Reply
     description: null,
     external_url: "https://example.com",
     html_url: "https://github.com/apps/gh-runner",
-    created_at: "2026-01-01T00:00:00Z",
-    updated_at: "2026-01-01T00:00:00Z",
+    ...MADE,
     permissions: installation ? grantedTo(installation) : {},
     events: [],
   };
   return { status: 200, json };
-}
+};
 
-export function listInstallations(app: GitHubApp, call: Call, world: World): Reply {
-  const { items, headers } = pageOf(app.installations, call, world);
-  return { status: 200, headers, json: items.map((installation) => installationJson(app, installation, world)) };
-}
+export const listInstallations: AppHandler = (app, call, world) =>
+  listed(app.installations, call, world, (installation) => installationJson(app, installation, world));
 
 function installationJson(app: GitHubApp, installation: GitHubApp["installations"][number], { base }: World) {
   const { id, owner, suspended } = installation;
@@ -107,10 +114,9 @@ function installationJson(app: GitHubApp, installation: GitHubApp["installations
     target_type: "Organization",
     permissions: grantedTo(installation),
     events: [],
-    created_at: "2026-01-01T00:00:00Z",
-    updated_at: "2026-01-01T00:00:00Z",
+    ...MADE,
     single_file_name: null,
     suspended_by: suspended ? userJson("admin") : null,
-    suspended_at: suspended ? "2026-01-01T00:00:00Z" : null,
+    suspended_at: suspended ? MADE.created_at : null,
   };
 }

@@ -1,38 +1,133 @@
+import { createHash } from "node:crypto";
+import type { CommitStatus } from "../records.ts";
 import type { Repository } from "../repository.ts";
-import { type Call, failure, type Reply, type World } from "./reply.ts";
-import { userJson } from "./users.ts";
+import { failure, listed, MADE, notFound, parseObject, type RepositoryHandler, userJson } from "./reply.ts";
 
-export function showCommit(repository: Repository, call: Call, { base }: World, [ref = ""]: readonly string[]): Reply {
+export const listBranches: RepositoryHandler = (repository, call, world) =>
+  listed(repository.branches(), call, world, (name) => {
+    const sha = repository.commitOf(name);
+    const url = `${world.base}/repos/${repository.fullName}/commits/${sha}`;
+    return { name, commit: { sha, url }, protected: false };
+  });
+
+/** Of branches only; a reference is written `heads/main`. */
+export const deleteRef: RepositoryHandler = (repository, _call, _world, [ref = ""]) => {
+  const branch = /^heads\/(.+)$/.exec(ref)?.[1];
+  if (branch === undefined || !repository.removeBranch(branch)) return failure(422, "Reference does not exist");
+  return { status: 204 };
+};
+
+export const showCommit: RepositoryHandler = (repository, call, { base }, [ref = ""]) => {
   const sha = repository.commitOf(ref);
   // 422 also for branches that do not exist; 404 is for repositories.
   if (!sha) return failure(422, `No commit found for SHA: ${ref}`);
-  if (call.headers.accept === "application/vnd.github.sha") {
-    return {
-      status: 200,
-      headers: { "content-type": "application/vnd.github.sha; charset=utf-8" },
-      raw: Buffer.from(sha),
-    };
+  const alone = "application/vnd.github.sha";
+  if (call.headers.accept === alone) {
+    return { status: 200, headers: { "content-type": `${alone}; charset=utf-8` }, raw: Buffer.from(sha) };
   }
   const url = `${base}/repos/${repository.fullName}/commits/${sha}`;
   const who = { name: "Octo Cat", email: "octocat@github.com", date: dateOf(repository, ref, sha) };
   const tree = { sha: "0".repeat(40), url: `${base}/repos/${repository.fullName}/git/trees/${"0".repeat(40)}` };
-  return {
-    status: 200,
-    json: {
-      sha,
-      node_id: "C_1",
-      url,
-      html_url: `https://github.com/${repository.fullName}/commit/${sha}`,
-      comments_url: `${url}/comments`,
-      commit: { author: who, committer: who, message: "A commit", tree, url, comment_count: 0 },
-      author: userJson("octocat"),
-      committer: userJson("octocat"),
-      parents: [],
-    },
+  const json = {
+    sha,
+    node_id: "C_1",
+    url,
+    html_url: `https://github.com/${repository.fullName}/commit/${sha}`,
+    comments_url: `${url}/comments`,
+    commit: { author: who, committer: who, message: "A commit", tree, url, comment_count: 0 },
+    author: userJson("octocat"),
+    committer: userJson("octocat"),
+    parents: [],
   };
-}
+  return { status: 200, json };
+};
 
 function dateOf({ committedAt, branches, commitOf }: Repository, ref: string, sha: string): string {
   const branch = branches().find((name) => commitOf(name) === sha);
-  return committedAt.get(ref) ?? committedAt.get(branch ?? sha) ?? "2026-01-01T00:00:00Z";
+  return committedAt.get(ref) ?? committedAt.get(branch ?? sha) ?? MADE.created_at;
+}
+
+const STATES = ["error", "failure", "pending", "success"];
+
+/** https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
+const MAX_DESCRIPTION = 140;
+
+export const createStatus: RepositoryHandler = (repository, call, { base }, [sha = ""]) => {
+  if (repository.commitOf(sha) !== sha) return failure(422, `No commit found for SHA: ${sha}`);
+  const { state, context = "default", description = null, target_url = null } = parseObject(call.body) ?? {};
+  if (!STATES.includes(String(state))) return failure(422, "Validation Failed: state is not included in the list");
+  if (description !== null && String(description).length > MAX_DESCRIPTION) {
+    return failure(422, `Validation Failed: description is too long (maximum is ${MAX_DESCRIPTION} characters)`);
+  }
+  const status: CommitStatus = {
+    id: 1 + repository.statuses.length,
+    sha,
+    state: String(state),
+    context: String(context),
+    description: description === null ? null : String(description),
+    targetUrl: target_url === null ? null : String(target_url),
+  };
+  repository.statuses.push(status);
+  const { sha: _, targetUrl, ...shown } = status;
+  const json = {
+    ...shown,
+    node_id: `SC_${status.id}`,
+    url: `${base}/repos/${repository.fullName}/statuses/${sha}`,
+    avatar_url: "https://avatars.githubusercontent.com/u/1",
+    target_url: targetUrl,
+    creator: userJson("octocat"),
+    ...MADE,
+  };
+  return { status: 201, json };
+};
+
+/** Larger files come in the raw form only: https://docs.github.com/en/rest/repos/contents#get-repository-content */
+const MAX_BASE64_BYTES = 1024 * 1024;
+
+export const showContents: RepositoryHandler = (repository, call, { base }, [path = ""]) => {
+  const ref = call.query.get("ref") ?? repository.defaultBranch;
+  if (!repository.hasRef(ref)) return failure(404, `No commit found for the ref ${ref}`);
+  const file = repository.file(path, ref);
+  if (!file) {
+    const entries = repository.list(path, ref);
+    if (entries.length === 0) return notFound;
+    return { status: 200, json: entries.map((entry) => entryJson(repository, base, ref, entry)) };
+  }
+  const raw = /application\/vnd\.github\.(v3\.)?raw/.test(call.headers.accept ?? "");
+  const etag = `W/"${createHash("sha256").update(`${raw}${file.sha}`).digest("hex")}"`;
+  const headers = { etag, "cache-control": "private, max-age=60, s-maxage=60", vary: "Accept, Authorization" };
+  if (call.headers["if-none-match"] === etag) return { status: 304, headers };
+  if (raw) {
+    const type = "application/vnd.github.raw+json; charset=utf-8";
+    return { status: 200, headers: { ...headers, "content-type": type }, raw: file.bytes };
+  }
+  const name = path.split("/").at(-1) ?? path;
+  const isLarge = file.bytes.byteLength > MAX_BASE64_BYTES;
+  const content = isLarge
+    ? { content: "", encoding: "none" }
+    : { content: file.bytes.toString("base64"), encoding: "base64" };
+  return { status: 200, headers, json: { ...entryJson(repository, base, ref, { path, name, file }), ...content } };
+};
+
+type Entry = ReturnType<Repository["list"]>[number];
+
+function entryJson({ fullName }: Repository, base: string, ref: string, { path, name, file }: Entry) {
+  const url = `${base}/repos/${fullName}/contents/${encodeURI(path)}?ref=${encodeURIComponent(ref)}`;
+  const kind = file ? "blob" : "tree";
+  const sha = file?.sha ?? createHash("sha1").update(path).digest("hex");
+  const git = `${base}/repos/${fullName}/git/${kind}s/${sha}`;
+  const place = encodeURI(`${ref}/${path}`);
+  const html = `https://github.com/${fullName}/${kind}/${place}`;
+  return {
+    type: file ? "file" : "dir",
+    size: file?.bytes.byteLength ?? 0,
+    name,
+    path,
+    sha,
+    url,
+    git_url: git,
+    html_url: html,
+    download_url: file ? `https://raw.githubusercontent.com/${fullName}/${place}` : null,
+    _links: { self: url, git, html },
+  };
 }

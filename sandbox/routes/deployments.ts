@@ -1,20 +1,28 @@
 import type { Deployment, DeploymentStatus } from "../records.ts";
 import type { Repository } from "../repository.ts";
-import { pageOf } from "./paging.ts";
-import { type Call, failure, notFound, parseObject, type Reply, type World } from "./reply.ts";
-import { userJson } from "./users.ts";
+import {
+  type Call,
+  failure,
+  listed,
+  MADE,
+  notFound,
+  parseObject,
+  type Reply,
+  type RepositoryHandler,
+  userJson,
+  type World,
+} from "./reply.ts";
 
-export function listDeployments(repository: Repository, call: Call, world: World): Reply {
+export const listDeployments: RepositoryHandler = (repository, call, world) => {
   const wanted = (["sha", "ref", "environment"] as const).map((name) => [name, call.query.get(name)] as const);
-  const all = repository.deployments
+  const found = repository.deployments
     .filter((deployment) => wanted.every(([name, value]) => value === null || deployment[name] === value))
     .reverse();
-  const { items, headers } = pageOf(all, call, world);
-  return { status: 200, headers, json: items.map((each) => deploymentJson(repository, each, world)) };
-}
+  return listed(found, call, world, (each) => deploymentJson(repository, each, world));
+};
 
 /** Merges nothing and looks at no checks: it behaves as if `auto_merge` were false and `required_contexts` empty. */
-export function createDeployment(repository: Repository, call: Call, world: World): Reply {
+export const createDeployment: RepositoryHandler = (repository, call, world) => {
   const { ref, environment = "production", description = null } = parseObject(call.body) ?? {};
   if (typeof ref !== "string") return failure(422, `Invalid request.\n\n"ref" wasn't supplied.`);
   const sha = repository.commitOf(ref);
@@ -29,32 +37,26 @@ export function createDeployment(repository: Repository, call: Call, world: Worl
   };
   repository.deployments.push(deployment);
   return { status: 201, json: deploymentJson(repository, deployment, world) };
+};
+
+function withDeployment(
+  then: (repository: Repository, deployment: Deployment, call: Call, world: World) => Reply,
+): RepositoryHandler {
+  return (repository, call, world, [id]) => {
+    const deployment = repository.deployments.find((each) => each.id === Number(id));
+    return deployment ? then(repository, deployment, call, world) : notFound;
+  };
 }
 
-export function listDeploymentStatuses(
-  repository: Repository,
-  call: Call,
-  world: World,
-  [id]: readonly string[],
-): Reply {
-  const deployment = repository.deployments.find((each) => each.id === Number(id));
-  if (!deployment) return notFound;
-  const { items, headers } = pageOf(deployment.statuses, call, world);
-  return { status: 200, headers, json: items.map((each) => statusJson(repository, deployment, each, world)) };
-}
+export const listDeploymentStatuses = withDeployment((repository, deployment, call, world) =>
+  listed(deployment.statuses, call, world, (each) => statusJson(repository, deployment, each, world)),
+);
 
 /** https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status */
 const MAX_DESCRIPTION = 140;
 const STATES = ["error", "failure", "inactive", "in_progress", "queued", "pending", "success"];
 
-export function createDeploymentStatus(
-  repository: Repository,
-  call: Call,
-  world: World,
-  [id]: readonly string[],
-): Reply {
-  const deployment = repository.deployments.find((each) => each.id === Number(id));
-  if (!deployment) return notFound;
+export const createDeploymentStatus = withDeployment((repository, deployment, call, world) => {
   const { state, description = "", environment_url = "" } = parseObject(call.body) ?? {};
   if (!STATES.includes(String(state))) return failure(422, "Validation Failed: state is not included in the list");
   if (String(description).length > MAX_DESCRIPTION) {
@@ -68,9 +70,7 @@ export function createDeploymentStatus(
   };
   deployment.statuses.unshift(status);
   return { status: 201, json: statusJson(repository, deployment, status, world) };
-}
-
-const WHEN = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };
+});
 
 function deploymentJson({ fullName }: Repository, { statuses: _, ...deployment }: Deployment, { base }: World) {
   const url = `${base}/repos/${fullName}/deployments/${deployment.id}`;
@@ -84,7 +84,7 @@ function deploymentJson({ fullName }: Repository, { statuses: _, ...deployment }
     creator: userJson("octocat"),
     statuses_url: `${url}/statuses`,
     repository_url: `${base}/repos/${fullName}`,
-    ...WHEN,
+    ...MADE,
   };
 }
 
@@ -108,6 +108,6 @@ function statusJson(
     creator: userJson("octocat"),
     deployment_url: url,
     repository_url: `${base}/repos/${fullName}`,
-    ...WHEN,
+    ...MADE,
   };
 }

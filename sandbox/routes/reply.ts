@@ -24,21 +24,21 @@ export type World = {
   readonly base: string;
   readonly credentials: ReturnType<typeof credentialBook>;
   readonly repositories: ReturnType<typeof repositoryShelf>;
-  /** What is left of a token's primary limit; undefined where none is in force. */
-  quota(token: string): Quota | undefined;
+  /** What is left of a token's primary limit, `reset` in epoch seconds; undefined where none is in force. */
+  quota(token: string): { limit: number; remaining: number; used: number; reset: number } | undefined;
   accept(repository: Repository, eventType: string, payload: Record<string, unknown>, token: string): void;
-};
-
-/** `reset` is in epoch seconds. */
-type Quota = {
-  readonly limit: number;
-  readonly remaining: number;
-  readonly used: number;
-  readonly reset: number;
 };
 
 /** `parameters` are the decoded parts of the path, in the order of the template. */
 export type Handler = (call: Call, world: World, parameters: readonly string[]) => Reply;
+
+/** The same for a route below a repository, whose name is not among the parameters. */
+export type RepositoryHandler = (
+  repository: Repository,
+  call: Call,
+  world: World,
+  parameters: readonly string[],
+) => Reply;
 
 export const DOCS = "https://docs.github.com/rest";
 
@@ -50,6 +50,30 @@ export const suspended: Reply = failure(403, "This installation has been suspend
 
 export function failure(status: number, message: string): Reply {
   return { status, json: { message, documentation_url: DOCS, status: String(status) } };
+}
+
+const DEFAULT_PER_PAGE = 30;
+const MAX_PER_PAGE = 100;
+
+/**
+ * The page of a list that a call asks for, and the headers that name the next one.
+ * @see https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+ */
+export function pageOf<T>(all: readonly T[], { path, query }: Call, { base }: World) {
+  const perPage = Math.min(Number(query.get("per_page")) || DEFAULT_PER_PAGE, MAX_PER_PAGE);
+  const page = Math.max(1, Number(query.get("page")) || 1);
+  const isLast = page * perPage >= all.length;
+  const next = new URLSearchParams({ ...Object.fromEntries(query), page: String(page + 1) });
+  return {
+    items: all.slice((page - 1) * perPage, page * perPage),
+    headers: isLast ? {} : { link: `<${base}${path}?${next}>; rel="next"` },
+  };
+}
+
+/** That page as an answer. */
+export function listed<T>(all: readonly T[], call: Call, world: World, json: (item: T) => unknown): Reply {
+  const { items, headers } = pageOf(all, call, world);
+  return { status: 200, headers, json: items.map(json) };
 }
 
 /** A JSON object, undefined when the text is none. */
@@ -71,4 +95,46 @@ export function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** Everything here was made at the beginning of 2026. */
+export const MADE = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };
+
+/** Fields that all have the same value. */
+export function all(value: unknown, names: string): Record<string, unknown> {
+  return Object.fromEntries(
+    names
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name, value]),
+  );
+}
+
+/** A user or an organisation. */
+export function userJson(login: string) {
+  const url = `https://api.github.com/users/${login}`;
+  return {
+    login,
+    id: 1,
+    node_id: "U_1",
+    avatar_url: "https://avatars.githubusercontent.com/u/1",
+    gravatar_id: "",
+    url,
+    html_url: `https://github.com/${login}`,
+    followers_url: `${url}/followers`,
+    following_url: `${url}/following{/other_user}`,
+    gists_url: `${url}/gists{/gist_id}`,
+    starred_url: `${url}/starred{/owner}{/repo}`,
+    subscriptions_url: `${url}/subscriptions`,
+    organizations_url: `${url}/orgs`,
+    repos_url: `${url}/repos`,
+    events_url: `${url}/events{/privacy}`,
+    received_events_url: `${url}/received_events`,
+    type: "User",
+    site_admin: false,
+    name: login,
+    ...all(null, "company blog location email hireable bio"),
+    ...all(0, "public_repos public_gists followers following"),
+    ...MADE,
+  };
 }

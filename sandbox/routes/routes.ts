@@ -1,19 +1,20 @@
-import { withRepository } from "./access.ts";
+import { dispatch, listWorkflows, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
-import { deleteRef, listBranches } from "./branches.ts";
-import { createComment, listComments, updateComment } from "./comments.ts";
-import { showCommit } from "./commits.ts";
-import { showContents } from "./contents.ts";
+import { createStatus, deleteRef, listBranches, showCommit, showContents } from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
-import { dispatch } from "./dispatches.ts";
-import { addAssignees, addLabels } from "./issues.ts";
-import { listFiles, listPulls, showPull } from "./pulls.ts";
-import { type Call, decoded, type Handler, notFound, type Reply, type World } from "./reply.ts";
-import { showRepository } from "./repositories.ts";
-import { createStatus } from "./statuses.ts";
+import {
+  addAssignees,
+  addLabels,
+  createComment,
+  listComments,
+  listFiles,
+  listPulls,
+  showPull,
+  updateComment,
+} from "./pulls.ts";
+import { type Call, decoded, type Handler, notFound, type Reply, type RepositoryHandler, type World } from "./reply.ts";
+import { type Permission, showRepository, withRepository } from "./repositories.ts";
 import { showRateLimit, showUser } from "./users.ts";
-import { startWorkflow } from "./workflow-dispatch.ts";
-import { listWorkflows } from "./workflows.ts";
 
 /** Finds the route of a call, by GitHub's own template, and what answers it. */
 export function routeOf(method: string, path: string): { route: string; answer(call: Call, world: World): Reply } {
@@ -27,52 +28,35 @@ export function routeOf(method: string, path: string): { route: string; answer(c
   return { route: `${method} ${path}`, answer: () => notFound };
 }
 
+/** Below `/repos/{owner}/{repo}`, each with the permission that it needs. */
+const OF_REPOSITORIES: readonly (readonly [string, Permission, RepositoryHandler])[] = [
+  ["GET", "metadata=read", showRepository],
+  ["GET /contents/{path}", "contents=read", showContents],
+  ["POST /dispatches", "contents=write", dispatch],
+  ["GET /actions/workflows", "actions=read", listWorkflows],
+  ["POST /actions/workflows/{workflow_id}/dispatches", "actions=write", startWorkflow],
+  ["GET /branches", "contents=read", listBranches],
+  ["DELETE /git/refs/{ref}", "contents=write", deleteRef],
+  ["GET /commits/{ref}", "contents=read", showCommit],
+  ["POST /statuses/{sha}", "statuses=write", createStatus],
+  ["GET /pulls", "pull_requests=read", listPulls],
+  ["GET /pulls/{pull_number}", "pull_requests=read", showPull],
+  ["GET /pulls/{pull_number}/files", "pull_requests=read", listFiles],
+  ["GET /issues/{issue_number}/comments", "issues=read; pull_requests=read", listComments],
+  ["POST /issues/{issue_number}/comments", "issues=write; pull_requests=write", createComment],
+  ["PATCH /issues/comments/{comment_id}", "issues=write; pull_requests=write", updateComment],
+  ["POST /issues/{issue_number}/labels", "issues=write; pull_requests=write", addLabels],
+  ["POST /issues/{issue_number}/assignees", "issues=write; pull_requests=write", addAssignees],
+  ["GET /deployments", "deployments=read", listDeployments],
+  ["POST /deployments", "deployments=write", createDeployment],
+  ["GET /deployments/{deployment_id}/statuses", "deployments=read", listDeploymentStatuses],
+  ["POST /deployments/{deployment_id}/statuses", "deployments=write", createDeploymentStatus],
+];
+
 const ROUTES = [
-  route("GET /repos/{owner}/{repo}", withRepository("metadata=read", showRepository)),
-  route("GET /repos/{owner}/{repo}/contents/{path}", withRepository("contents=read", showContents)),
-  route("POST /repos/{owner}/{repo}/dispatches", withRepository("contents=write", dispatch)),
-  route(
-    "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches",
-    withRepository("actions=write", startWorkflow),
+  ...OF_REPOSITORIES.map(([name, permission, handle]) =>
+    route(name.replace(/ |$/, " /repos/{owner}/{repo}"), withRepository(permission, handle)),
   ),
-  route("GET /repos/{owner}/{repo}/branches", withRepository("contents=read", listBranches)),
-  route("DELETE /repos/{owner}/{repo}/git/refs/{ref}", withRepository("contents=write", deleteRef)),
-  route("GET /repos/{owner}/{repo}/pulls", withRepository("pull_requests=read", listPulls)),
-  route("GET /repos/{owner}/{repo}/pulls/{pull_number}", withRepository("pull_requests=read", showPull)),
-  route("GET /repos/{owner}/{repo}/pulls/{pull_number}/files", withRepository("pull_requests=read", listFiles)),
-  route(
-    "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
-    withRepository("issues=read; pull_requests=read", listComments),
-  ),
-  route(
-    "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
-    withRepository("issues=write; pull_requests=write", createComment),
-  ),
-  route(
-    "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
-    withRepository("issues=write; pull_requests=write", updateComment),
-  ),
-  route(
-    "POST /repos/{owner}/{repo}/issues/{issue_number}/labels",
-    withRepository("issues=write; pull_requests=write", addLabels),
-  ),
-  route(
-    "POST /repos/{owner}/{repo}/issues/{issue_number}/assignees",
-    withRepository("issues=write; pull_requests=write", addAssignees),
-  ),
-  route("GET /repos/{owner}/{repo}/deployments", withRepository("deployments=read", listDeployments)),
-  route("POST /repos/{owner}/{repo}/deployments", withRepository("deployments=write", createDeployment)),
-  route(
-    "GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
-    withRepository("deployments=read", listDeploymentStatuses),
-  ),
-  route(
-    "POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
-    withRepository("deployments=write", createDeploymentStatus),
-  ),
-  route("POST /repos/{owner}/{repo}/statuses/{sha}", withRepository("statuses=write", createStatus)),
-  route("GET /repos/{owner}/{repo}/commits/{ref}", withRepository("contents=read", showCommit)),
-  route("GET /repos/{owner}/{repo}/actions/workflows", withRepository("actions=read", listWorkflows)),
   route("GET /repos/{owner}/{repo}/installation", withApp(showInstallation)),
   route("POST /app/installations/{installation_id}/access_tokens", withApp(issueToken)),
   route("GET /app/installations", withApp(listInstallations)),
