@@ -2,7 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Brief } from "./answer.ts";
-import { type Ask, type Asker, asking, type GitHubHost, type Wait } from "./ask.ts";
+import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
 import { appApi } from "./auth/app-api.ts";
 import { appCredentials } from "./auth/app-credentials.ts";
 import { appAccount, installationAccount, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
@@ -46,69 +46,58 @@ export type Inspection = {
   readonly time: Pick<ServerTime, "now" | "skew">;
 };
 
-export type OpenGitHubNeeds = {
+export type GitHubSettings = ProxySettings & {
   readonly apiUrl: string;
-  readonly userAgent: string;
   readonly serviceToken: string | undefined;
-  /** In place of a token. */
+  /** Instead of a token. */
   readonly app: { readonly id: string; readonly privateKey: string } | undefined;
+  readonly limits: LimitsSetting;
+};
+
+type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
+  readonly settings: GitHubSettings;
+  readonly userAgent: string;
   /** Hides a token from all that is logged, until the returned function is called. */
   readonly hide: (secret: string) => () => void;
   readonly brief: Brief;
-  /** `owner/name`: whose token a request uses that names no repository. */
-  readonly targetRepo: string;
-  readonly limits: LimitsSetting;
   readonly limitLog: LimitLog;
   readonly clock: Clock;
-  readonly wait: Wait;
-  /** Delays before the further tries of a request, ms; the usual ones without it. */
-  readonly retriesMs?: readonly number[] | undefined;
   readonly observe: Pick<Observer, "request">;
-  /** Told when GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
+  /** GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
-  /** Told once a day in the last week of a token of the service's, and when it ends (epoch milliseconds). */
+  /** Once a day in the last week of the service's token: when it ends (epoch milliseconds). */
   readonly onExpiry?: (account: string, expiresAt: number) => void;
-  /** Told why the limits that replicas share cannot be asked, once for an account; with undefined that they can be again. */
+  /** Why the limits that replicas share cannot be asked, once per account; undefined when they can be again. */
   readonly onTrouble?: (account: string, trouble: unknown) => void;
-  readonly proxies: ProxySettings;
   readonly timeoutMs?: number | undefined;
   readonly patienceMs?: number | undefined;
 };
 
-export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
-  const { apiUrl, clock, serviceToken, timeoutMs, patienceMs } = needs;
-  const limitLog = ofHost(new URL(apiUrl).host, needs.limitLog);
-  const { limits, about } = limitsInForce(needs.limits, apiUrl);
+export async function openGitHub(options: Options): Promise<OpenGitHub> {
+  const { settings, clock, brief, hide, timeoutMs, patienceMs } = options;
+  const { apiUrl, serviceToken } = settings;
+  const limitLog = ofHost(new URL(apiUrl).host, options.limitLog);
+  const { limits, about } = limitsInForce(settings.limits, apiUrl);
   const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
   const recall = () => limitLog.recall(clock.now() - longestMs);
-  const reminders = expiryReminders(clock, (expiresAt) => needs.onExpiry?.(SERVICE_ACCOUNT, expiresAt));
+  const reminders = expiryReminders(clock, (expiresAt) => options.onExpiry?.(SERVICE_ACCOUNT, expiresAt));
   const gates = openGates({
     limits,
     clock,
     log: limitLog,
     // What other processes spend as well is asked for whenever it matters.
     known: limitLog.shared ? [] : await recall(),
-    onPause: (account, until, { status, message }) => needs.onPause({ account, until, status, message }),
+    onPause: (account, until, { status, message }) => options.onPause({ account, until, status, message }),
     // What callers bring is theirs to renew, and an App's tokens are renewed every hour.
-    onExpiryOf: (account) => (needs.onExpiry && account === SERVICE_ACCOUNT ? reminders.ends : undefined),
-    ...(needs.onTrouble && { onTrouble: needs.onTrouble }),
+    onExpiryOf: (account) => (options.onExpiry && account === SERVICE_ACCOUNT ? reminders.ends : undefined),
+    ...(options.onTrouble && { onTrouble: options.onTrouble }),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
   const stopHearing = limitLog.shared && (await hearOthers(limitLog.shared, { gates, recall, clock }));
-  const {
-    send: sendNow,
-    requestFor,
-    close,
-  } = openGitHubHttp({
-    apiUrl,
-    userAgent: needs.userAgent,
-    proxies: needs.proxies,
-    brief: needs.brief,
-    timeoutMs,
-  });
+  const http = openGitHubHttp({ apiUrl, userAgent: options.userAgent, proxies: settings, brief, timeoutMs });
   const time = serverTime(clock.now);
-  const send: typeof sendNow = async (...request) => {
-    const answer = await needs.observe.request(routeLabel(request[0]), () => sendNow(...request));
+  const send: typeof http.send = async (...request) => {
+    const answer = await options.observe.request(routeLabel(request[0]), () => http.send(...request));
     time.heard(answer);
     return answer;
   };
@@ -117,12 +106,12 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     send,
     gates,
     remembered: rememberedAnswers(),
-    wait: needs.wait,
-    targetRepo: needs.targetRepo,
-    retriesMs: needs.retriesMs,
+    wait: options.wait,
+    targetRepo: options.targetRepo,
+    retriesMs: options.retriesMs,
   };
 
-  const app = needs.app && { ...needs.app, apiUrl, askAs, hide: needs.hide, now: time.now };
+  const app = settings.app && { ...settings.app, apiUrl, askAs, hide, now: time.now };
   const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
 
   function askAs(jwt: string, account: string): Ask {
@@ -133,7 +122,7 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
     attempt({ token, dryRun, ...asker }) {
       const isOwn = token === undefined || token === serviceToken;
       const credentials = isOwn ? service : tokenCredentials(token);
-      const through = dryRun ? { ...host, send: dryRunOf({ send, requestFor }, apiUrl, dryRun) } : host;
+      const through = dryRun ? { ...host, send: dryRunOf({ ...http, send }, apiUrl, dryRun) } : host;
       return gitHubFor(through, { ...asker, credentials });
     },
     inspection: {
@@ -147,14 +136,14 @@ export async function openGitHub(needs: OpenGitHubNeeds): Promise<OpenGitHub> {
       stopHearing?.();
       gates.close();
       reminders.close();
-      await close();
+      await http.close();
     },
   };
 }
 
 /** Of what is remembered, the part that is about the service's own credential at a GitHub. */
 export function ofOwnAccounts<T extends { readonly account: string }>(
-  { apiUrl, app }: Pick<OpenGitHubNeeds, "apiUrl" | "app">,
+  { apiUrl, app }: GitHubSettings,
   remembered: readonly T[],
 ): readonly T[] {
   const isOwn = (account: string) =>

@@ -92,8 +92,7 @@ async function checkStore(config: Config): Promise<Check[]> {
 /** GitHub as the service reaches it, without the service and its store. */
 function gitHubOnly({ github, workflows }: Config, secrets: Secrets): Promise<OpenGitHub> {
   return openGitHub({
-    ...github,
-    proxies: github,
+    settings: github,
     targetRepo: workflows.targetRepo,
     userAgent: `gh-runner/${VERSION}`,
     hide: secrets.guard,

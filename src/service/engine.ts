@@ -52,8 +52,7 @@ export async function openEngine(ground: Ground, drainMs: number): Promise<Engin
   const observe = options.settled ? observedBy([observed.observe, { settled: options.settled }]) : observed.observe;
 
   const gitHub = await openGitHub({
-    ...config.github,
-    proxies: config.github,
+    settings: config.github,
     targetRepo: config.workflows.targetRepo,
     userAgent: `gh-runner/${VERSION}`,
     hide: secrets.guard,
