@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Credential } from "../model/credential.ts";
 import { problem } from "./problem.ts";
@@ -65,4 +66,67 @@ function isOneOf(digests: readonly Buffer[], token: string): boolean {
 
 function digest(token: string): Buffer {
   return createHash("sha256").update(token).digest();
+}
+
+/**
+ * Whether a header such as `sha256=<hex>` is the HMAC of these bytes with one of the keys. Takes as long for a wrong one
+ * as for a right one.
+ * @param algorithms that count, `["sha256"]`.
+ */
+export function isSignedWith(
+  keys: readonly string[],
+  bytes: Uint8Array,
+  header: string | undefined,
+  algorithms: readonly string[],
+): boolean {
+  const [, algorithm = "", signature = ""] = /^(\w+)=([0-9a-f]+)$/i.exec(header ?? "") ?? [];
+  if (!algorithms.includes(algorithm)) return false;
+  const given = Buffer.from(signature.toLowerCase());
+  return keys.reduce((found, key) => {
+    const expected = Buffer.from(createHmac(algorithm, key).update(bytes).digest("hex"));
+    return (given.byteLength === expected.byteLength && timingSafeEqual(given, expected)) || found;
+  }, false);
+}
+
+/**
+ * Rejects what a page of another site makes a browser send: the browser may stand inside the network, or be signed in.
+ * Callers that are no browsers send none of these headers and are let through.
+ * @see https://www.w3.org/TR/fetch-metadata/
+ */
+export function rejectCrossSite(publicOrigin: string | undefined): MiddlewareHandler {
+  return async (c, next) => {
+    if (c.req.method === "GET" || c.req.method === "HEAD" || !isCrossSite(c, publicOrigin)) return next();
+    return problem(
+      403,
+      "A page of another site made a browser send this. Send it from the service's own page, or from a program. If it " +
+        "was the service's own page, a proxy has changed the Host header: set PUBLIC_URL to the address that the browser shows.",
+    );
+  };
+}
+
+function isCrossSite(c: Context, publicOrigin: string | undefined): boolean {
+  const site = c.req.header("sec-fetch-site");
+  if (site !== undefined) return site !== "same-origin" && site !== "none";
+  // Over plain HTTP browsers do not tell the site; with a POST they do tell the origin.
+  const origin = c.req.header("origin");
+  if (origin === undefined) return false;
+  const url = URL.parse(origin);
+  return url === null || (url.origin !== publicOrigin && url.host !== c.req.header("host"));
+}
+
+/** Longer lists of proxies say nothing more in the log. */
+const MAX_FORWARDED_CHARACTERS = 100;
+
+/** For the log: where a request came from, and what it claims to have been forwarded for. Anybody can claim that. */
+export function senderOf(
+  c: Context,
+  scrub: (text: string) => string,
+): { readonly address: string; readonly forwarded_for?: string } {
+  const forwarded = scrub(c.req.header("x-forwarded-for") ?? "").slice(0, MAX_FORWARDED_CHARACTERS);
+  return { address: addressOf(c), ...(forwarded && { forwarded_for: forwarded }) };
+}
+
+/** The address that a request came from: the caller's, or that of the proxy in front. */
+export function addressOf(c: Context): string {
+  return (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress ?? "";
 }

@@ -3,7 +3,6 @@ import * as z from "zod";
 import { STORE_TROUBLES } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { problem } from "./problem.ts";
 import { rerunQuerySchema, runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
 
 export type ServiceFacts = {
@@ -22,9 +21,6 @@ export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: MiddlewareHa
     written ??= JSON.stringify(openApiDocument(facts));
     return c.body(written, 200, { "content-type": "application/json" });
   });
-  app.all("/openapi.json", (c) =>
-    problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }),
-  );
 }
 
 /** @see https://spec.openapis.org/oas/v3.1.1 */

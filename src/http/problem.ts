@@ -27,9 +27,9 @@ export function problemBody(status: number, detail: string, more: Readonly<Recor
   return JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status, detail, ...more });
 }
 
-/** A request that is refused before it becomes a run. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
+/** A request that is rejected before it becomes a run. */
+export class Rejection extends Error {
+  override readonly name = "Rejection";
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Further members of the problem. */

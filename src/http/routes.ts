@@ -1,17 +1,25 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Credential } from "../model/credential.ts";
 import type { RefusedEvent } from "../model/overview.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Log } from "../observe/log.ts";
 import type { Secrets } from "../observe/secrets.ts";
-import { addressOf, senderOf } from "./address.ts";
-import { authorize, credentialIn, type FailedAuthentication, presentedToken, tokenCheck } from "./authorize.ts";
-import { refuseCrossSite } from "./cross-site.ts";
-import { noteRefused } from "./note-refused.ts";
+import {
+  addressOf,
+  authorize,
+  credentialIn,
+  type FailedAuthentication,
+  presentedToken,
+  rejectCrossSite,
+  senderOf,
+  tokenCheck,
+} from "./authorize.ts";
 import { mountOpenApi } from "./openapi.ts";
-import { problem, Refusal } from "./problem.ts";
+import { problem, Rejection } from "./problem.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
+import { noteRejected, reasonIs } from "./rejected-requests.ts";
 import { mountRunsApi, type RunHistory } from "./runs-api.ts";
 import { mountFluxTrigger } from "./triggers/flux.ts";
 import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./triggers/github.ts";
@@ -76,71 +84,44 @@ const neitherGuessedNorKept: MiddlewareHandler = async (c, next) => {
 
 /** Everything that the service answers over HTTP. */
 export function httpApp(needs: HttpNeeds): Hono {
-  const { workflows, accept, checkReady, storeTrouble, authTokens, hasServiceToken, log, secrets } = needs;
+  const { workflows, accept, authTokens, hasServiceToken, log, secrets } = needs;
   const address = publicAddress(needs.publicUrl);
   const app = new Hono({ getPath: address.getPath });
   const pathOf = (c: Context) => secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
   const failed: FailedAuthentication = (c, credential) =>
     needs.failedAuthentication({ credential, path: pathOf(c), ...senderOf(c, secrets.scrub) });
   const guard = authorize(authTokens, failed);
-  if (needs.inbound) app.use(needs.inbound);
-  app.use(neitherGuessedNorKept);
-  app.use(address.underPrefix);
 
-  app.get("/health", (c) => c.json({ status: "healthy" }));
-  app.all("/health", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
-
-  // Everybody may ask, and each look writes to the database: those who ask meanwhile share its answer.
-  let looking: Promise<void> | undefined;
-  app.get("/ready", async (c) => {
-    looking ??= checkReady().finally(() => {
-      looking = undefined;
-    });
-    try {
-      await looking;
-      // On a full disk PostgreSQL takes what needs no new room, such as this look: other replicas are no better off.
-      const trouble = storeTrouble();
-      return c.json({ status: "ready", ...(trouble && { trouble }) });
-    } catch (error) {
-      return problem(503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
-    }
-  });
-  app.all("/ready", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
-
-  app.get("/metrics", guard, async (c) => {
-    const { text, contentType } = await needs.metrics();
-    return c.body(text, 200, { "content-type": contentType });
-  });
-  app.all("/metrics", (c) => problem(405, `${c.req.method} is not allowed here, send GET.`, { allow: "GET, HEAD" }));
-
-  const notingRefused = noteRefused(needs.noteRefused, secrets);
-  const paths = workflows.flatMap(({ on: { http, flux, github } }) => [
-    http?.path ?? flux?.path ?? (github ? GITHUB_WEBHOOK_PATH : []),
-  ]);
-  for (const path of new Set(paths.flat())) app.use(path, notingRefused);
-  app.use(refuseCrossSite(address.origin));
-
+  const api = new Hono();
+  mountStatus(api, needs, guard);
   for (const workflow of workflows) {
     const { http, flux } = workflow.on;
     if (http) {
-      const own = http.token === undefined ? guard : authorize(needs.secretsOf(http.token), failed);
-      mountHttpTrigger(app, workflow, http, { guard: own, accept, hasServiceToken, secrets });
+      const its = http.token === undefined ? guard : authorize(needs.secretsOf(http.token), failed);
+      mountHttpTrigger(api, workflow, http, { guard: its, accept, hasServiceToken, secrets });
     }
     if (flux) {
       const keys = flux.key === undefined ? needs.fluxKeys : needs.secretsOf(flux.key);
-      mountFluxTrigger(app, workflow, flux, { keys, guard, failed, accept });
+      mountFluxTrigger(api, workflow, flux, { keys, guard, failed, accept });
     }
   }
   if (needs.webhookSecrets.length > 0) {
-    mountGitHubWebhooks(app, workflows, { secrets: needs.webhookSecrets, failed, accept });
+    mountGitHubWebhooks(api, workflows, { secrets: needs.webhookSecrets, failed, accept });
   }
-  mountRunsApi(app, { runs: needs.runs, workflows: workflows.map(({ name }) => name), guard });
+  mountRunsApi(api, { runs: needs.runs, workflows: workflows.map(({ name }) => name), guard });
   mountOpenApi(
-    app,
+    api,
     { workflows, version: needs.version, isGuarded: authTokens.length > 0, publicUrl: needs.publicUrl },
     guard,
   );
 
+  if (needs.inbound) app.use(needs.inbound);
+  app.use(neitherGuessedNorKept);
+  app.use(address.underPrefix);
+  for (const path of triggerPaths(workflows)) app.use(path, noteRejected(needs.noteRefused, secrets));
+  app.use(rejectCrossSite(address.origin));
+  app.use(methodNotAllowed({ app: api, onMethodNotAllowed: (c, allowed) => answerMethod(c, allowed, workflows) }));
+  app.route("/", api);
   needs.mountPages?.(app, {
     address,
     addressOf,
@@ -149,7 +130,6 @@ export function httpApp(needs: HttpNeeds): Hono {
     credentialIn,
     failedAuthentication: failed,
   });
-
   app.notFound(() =>
     problem(
       404,
@@ -157,7 +137,7 @@ export function httpApp(needs: HttpNeeds): Hono {
     ),
   );
   app.onError((error, c) => {
-    if (error instanceof Refusal) {
+    if (error instanceof Rejection) {
       const { status, message: reason, headers, more } = error;
       const scrubbed = secrets.scrub(reason);
       if (status !== 401) needs.refused({ path: pathOf(c), status, reason: scrubbed, ...senderOf(c, secrets.scrub) });
@@ -172,4 +152,48 @@ export function httpApp(needs: HttpNeeds): Hono {
     return problem(500, "Internal error. The log of the service names it.");
   });
   return app;
+}
+
+/** Mounts what monitoring asks for. */
+function mountStatus(
+  api: Hono,
+  { checkReady, storeTrouble, metrics }: Pick<HttpNeeds, "checkReady" | "storeTrouble" | "metrics">,
+  guard: MiddlewareHandler,
+): void {
+  api.get("/health", (c) => c.json({ status: "healthy" }));
+
+  // Everybody may ask, and each look writes to the database: those who ask meanwhile share its answer.
+  let looking: Promise<void> | undefined;
+  api.get("/ready", async (c) => {
+    looking ??= checkReady().finally(() => {
+      looking = undefined;
+    });
+    try {
+      await looking;
+      // On a full disk PostgreSQL takes what needs no new room, such as this look: other replicas are no better off.
+      const trouble = storeTrouble();
+      return c.json({ status: "ready", ...(trouble && { trouble }) });
+    } catch (error) {
+      return problem(503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
+    }
+  });
+
+  api.get("/metrics", guard, async (c) => {
+    const { text, contentType } = await metrics();
+    return c.body(text, 200, { "content-type": contentType });
+  });
+}
+
+function triggerPaths(workflows: readonly Workflow[]): ReadonlySet<string> {
+  const paths = workflows.map(({ on }) => on.http?.path ?? on.flux?.path ?? (on.github && GITHUB_WEBHOOK_PATH));
+  return new Set(paths.filter((path) => path !== undefined));
+}
+
+/** Some callers send another method for a known reason, which the workflow names. */
+function answerMethod(c: Context, allowed: readonly string[], workflows: readonly Workflow[]): Response {
+  const hint = workflows.find(({ on }) => on.http?.path === c.req.path)?.on.http?.methodHint;
+  const send = allowed.filter((method) => method !== "HEAD").join(" or ");
+  const detail = [`${c.req.method} is not allowed here, send ${send}.`, hint].filter(Boolean).join(" ");
+  reasonIs(c, detail);
+  return problem(405, detail, { allow: allowed.join(", ") });
 }

@@ -3,7 +3,7 @@ import type { ZodType } from "zod";
 import { problemsIn } from "../model/problems.ts";
 import type { Attempt, ListedRun, Step } from "../model/run.ts";
 import type { Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
-import { problem, Refusal } from "./problem.ts";
+import { Rejection } from "./problem.ts";
 import {
   type RunDetailShown,
   type RunPageShown,
@@ -28,33 +28,30 @@ export function mountRunsApi(
     if (page.runs.length === 0 && filter.workflow !== undefined) await mustExist(filter.workflow);
     return c.json({ runs: page.runs.map(shownRun), next: page.next } satisfies RunPageShown);
   });
-  app.all("/api/runs", (c) => notAllowed(c, "GET, HEAD"));
 
   /** An empty list for a name that is misspelt would say that all is well. */
   async function mustExist(workflow: string): Promise<void> {
     if (workflows.includes(workflow) || (await runs.list({ workflow }, { limit: 1 })).runs.length > 0) return;
     const name = JSON.stringify(workflow);
-    throw new Refusal(404, `There is no workflow ${name}, and no run of one. There is: ${workflows.join(", ")}.`);
+    throw new Rejection(404, `There is no workflow ${name}, and no run of one. There is: ${workflows.join(", ")}.`);
   }
 
   app.get("/api/runs/:id", guard, async (c) => {
     const id = c.req.param("id");
     return c.json(shownDetail((await runs.get(id)) ?? unknown(id)));
   });
-  app.all("/api/runs/:id", (c) => notAllowed(c, "GET, HEAD"));
 
   app.post("/api/runs/:id/rerun", guard, async (c) => {
     const id = c.req.param("id");
     const rerun = await runs.rerun(id, query(c, rerunQuerySchema));
     if (rerun.status === "unknown") return unknown(id);
-    if (rerun.status === "rejected") throw new Refusal(409, rerun.reason);
+    if (rerun.status === "rejected") throw new Rejection(409, rerun.reason);
     if (rerun.status === "notNeeded") {
       const how = rerun.canForce ? ` ${HOW_TO_FORCE}` : "";
-      throw new Refusal(409, rerun.reason + how, {}, { notNeeded: true });
+      throw new Rejection(409, rerun.reason + how, {}, { notNeeded: true });
     }
     return c.json(shownRun(rerun.run), 202, { location: `/api/runs/${rerun.run.id}`, "x-run-id": rerun.run.id });
   });
-  app.all("/api/runs/:id/rerun", (c) => notAllowed(c, "POST"));
 }
 
 const HOW_TO_FORCE = "To re-run it anyway, add ?evenIfOlder=true to the request, or --even-if-older to the command.";
@@ -63,15 +60,11 @@ function query<T>(c: Context, schema: ZodType<T>): T {
   const given = Object.entries(c.req.queries()).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
   const parsed = schema.safeParse(Object.fromEntries(given));
   if (parsed.success) return parsed.data;
-  throw new Refusal(400, `${problemsIn(parsed.error, { whole: "The query" }).join("; ")}.`);
-}
-
-function notAllowed(c: Context, allow: string): Response {
-  return problem(405, `${c.req.method} is not allowed here, send ${allow.split(",")[0]}.`, { allow });
+  throw new Rejection(400, `${problemsIn(parsed.error, { whole: "The query" }).join("; ")}.`);
 }
 
 function unknown(id: string): never {
-  throw new Refusal(404, `There is no run ${id}. GET /api/runs lists them; ended runs are kept for RETAIN_DAYS.`);
+  throw new Rejection(404, `There is no run ${id}. GET /api/runs lists them; ended runs are kept for RETAIN_DAYS.`);
 }
 
 function shownRun(run: ListedRun): RunShown {

@@ -77,7 +77,7 @@ export const runPageSchema = z.object({
 const LIMIT = "must be a whole number from 1 to 100";
 const once = (what: string) => z.string("must be given once").meta({ description: what });
 
-/** The query of `GET /api/runs`. Unknown names are refused: a filter that is misspelt must not be ignored. */
+/** The query of `GET /api/runs`. Unknown names are rejected: a filter that is misspelt must not be ignored. */
 export const runsQuerySchema = z.strictObject(
   {
     id: z

@@ -4,12 +4,10 @@ import { problemsIn } from "../../model/problems.ts";
 import type { Json } from "../../model/run.ts";
 import type { FluxEvent, FluxTrigger } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import type { FailedAuthentication } from "../authorize.ts";
-import { problem, Refusal } from "../problem.ts";
-import { readBytes } from "../read-bytes.ts";
-import { jsonObject } from "../read-json.ts";
+import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
+import { jsonObject, readBytes } from "../body.ts";
+import { Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
-import { isSignedWith } from "./signature.ts";
 
 /**
  * Mounts `POST {path}` for a workflow with the trigger `flux`. An event is answered as soon as it is stored: Flux gives
@@ -38,7 +36,7 @@ export function mountFluxTrigger(
     const signature = c.req.header("x-signature");
     if (keys.length > 0 && !isSignedWith(keys, bytes, signature, ["sha256", "sha512"])) {
       failed(c, signature === undefined ? "none" : "flux_signature");
-      throw new Refusal(
+      throw new Rejection(
         401,
         "X-Signature is not the signature of this body: use Flux's provider generic-hmac, with the key that this " +
           "service has as FLUX_HMAC_KEY or in the workflow's own variable.",
@@ -54,7 +52,6 @@ export function mountFluxTrigger(
     );
     return c.json({ status: "queued", run }, 202, { location: `/api/runs/${run}`, "x-run-id": run });
   });
-  app.all(trigger.path, (c) => problem(405, `${c.req.method} is not allowed here, send POST.`, { allow: "POST" }));
 }
 
 /**
@@ -85,13 +82,13 @@ const schema = z.looseObject({
 
 /**
  * What a workflow is given of an event.
- * @throws Refusal 400 when it is none.
+ * @throws Rejection 400 when it is none.
  */
 export function fluxEvent(json: Record<string, unknown>): FluxEvent {
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const problems = problemsIn(parsed.error, { whole: "The body" }).join("; ");
-    throw new Refusal(400, `This is no event of Flux's notification-controller: ${problems}.`);
+    throw new Rejection(400, `This is no event of Flux's notification-controller: ${problems}.`);
   }
   const entries = Object.entries(parsed.data.metadata ?? {});
   const metadata: Record<string, string> = Object.fromEntries(

@@ -4,12 +4,10 @@ import type { Json } from "../../model/run.ts";
 import { StoreUnavailable } from "../../model/store.ts";
 import type { WebhookEvent } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import type { FailedAuthentication } from "../authorize.ts";
-import { problem, Refusal } from "../problem.ts";
-import { readBytes } from "../read-bytes.ts";
-import { jsonObject } from "../read-json.ts";
+import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
+import { jsonObject, readBytes } from "../body.ts";
+import { Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
-import { isSignedWith } from "./signature.ts";
 
 export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
 
@@ -39,7 +37,7 @@ export function mountGitHubWebhooks(
     const signature = c.req.header("x-hub-signature-256");
     if (!isSignedWith(secrets, bytes, signature, ["sha256"])) {
       failed(c, signature === undefined ? "none" : "github_signature");
-      throw new Refusal(
+      throw new Rejection(
         401,
         "X-Hub-Signature-256 is not the signature of this body: set the webhook's secret at GitHub and " +
           "GITHUB_WEBHOOK_SECRET to the same text.",
@@ -47,9 +45,6 @@ export function mountGitHubWebhooks(
     }
     return bytes.byteLength > LARGE_BYTES ? oneLarge(() => deliver(c, bytes)) : deliver(c, bytes);
   });
-  app.all(GITHUB_WEBHOOK_PATH, (c) =>
-    problem(405, `${c.req.method} is not allowed here, send POST.`, { allow: "POST" }),
-  );
 
   async function deliver(c: Context, bytes: Uint8Array): Promise<Response> {
     const event = receive(c, bytes);
@@ -68,7 +63,7 @@ export function mountGitHubWebhooks(
       }
     }
     if (threw.length > 0) {
-      throw new Refusal(
+      throw new Rejection(
         500,
         `These workflows threw when they were asked about the event: ${threw.join(", ")}. Mend them, then redeliver; workflows that have had it do not get it twice.`,
       );
@@ -90,12 +85,12 @@ const NO_RUN = "no workflow is for this event and action";
 
 function receive(c: Context, bytes: Uint8Array): WebhookEvent {
   if (/urlencoded/i.test(c.req.header("content-type") ?? "")) {
-    throw new Refusal(400, "The payload is a form: set the webhook's content type at GitHub to application/json.");
+    throw new Rejection(400, "The payload is a form: set the webhook's content type at GitHub to application/json.");
   }
   const name = c.req.header("x-github-event");
   const delivery = c.req.header("x-github-delivery");
   if (!name || !delivery) {
-    throw new Refusal(400, "X-GitHub-Event or X-GitHub-Delivery is missing: this is not how GitHub delivers.");
+    throw new Rejection(400, "X-GitHub-Event or X-GitHub-Delivery is missing: this is not how GitHub delivers.");
   }
   return { name, delivery, payload: jsonObject(bytes) } as unknown as WebhookEvent;
 }

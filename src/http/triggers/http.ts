@@ -5,9 +5,9 @@ import type { EventIdentity } from "../../model/store.ts";
 import type { HttpTrigger } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import type { Secrets } from "../../observe/secrets.ts";
-import { hideWhileAnswered } from "../note-refused.ts";
-import { problem, Refusal } from "../problem.ts";
-import { readJsonObject } from "../read-json.ts";
+import { readJsonObject } from "../body.ts";
+import { problem, Rejection } from "../problem.ts";
+import { hideWhileAnswered } from "../rejected-requests.ts";
 
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
 type Received = {
@@ -47,10 +47,6 @@ export function mountHttpTrigger(
     const { run, outcome } = await accept(event, { wait });
     return answer(run, await outcome, trigger);
   });
-  app.all(trigger.path, (c) => {
-    const hint = trigger.methodHint ? ` ${trigger.methodHint}` : "";
-    return problem(405, `${c.req.method} is not allowed here, send POST.${hint}`, { allow: "POST" });
-  });
 }
 
 async function receive(
@@ -62,14 +58,14 @@ async function receive(
   const json = await readJsonObject(c);
   const { token, rest } = takeToken(json, trigger.tokenField, (given) => hideWhileAnswered(c, given));
   const parsed = trigger.body.safeParse(rest);
-  if (!parsed.success) throw new Refusal(400, `${problemsIn(parsed.error, { whole: "body" }).join("; ")}.`);
+  if (!parsed.success) throw new Rejection(400, `${problemsIn(parsed.error, { whole: "body" }).join("; ")}.`);
   const place = secrets.tokenIn(parsed.data, token === undefined ? [] : [token]);
   if (place !== undefined)
-    throw new Refusal(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
+    throw new Rejection(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
   const refusal = trigger.refuse?.(parsed.data, {
     hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
   });
-  if (refusal) throw new Refusal(400, refusal);
+  if (refusal) throw new Rejection(400, refusal);
   return { workflow, input: parsed.data as Json, token };
 }
 
@@ -96,23 +92,23 @@ function takeToken(
 ): { token: string | undefined; rest: Record<string, unknown> } {
   if (!field) return { token: undefined, rest: json };
   const { [field]: given = null, ...rest } = json;
-  if (given !== null && typeof given !== "string") throw new Refusal(400, `${field} must be a string.`);
+  if (given !== null && typeof given !== "string") throw new Rejection(400, `${field} must be a string.`);
   const token = given?.trim();
   if (token) hide(token);
   if (token?.startsWith("$")) {
-    throw new Refusal(400, `${field} is an unresolved secret ($…): add that key to argocd-notifications-secret.`);
+    throw new Rejection(400, `${field} is an unresolved secret ($…): add that key to argocd-notifications-secret.`);
   }
   if (token?.includes("<no value>")) {
-    throw new Refusal(400, `${field} is '<no value>': the notification template names a field that does not exist.`);
+    throw new Rejection(400, `${field} is '<no value>': the notification template names a field that does not exist.`);
   }
   if (token && token.length > MAX_TOKEN_CHARACTERS) {
-    throw new Refusal(
+    throw new Rejection(
       400,
       `${field} has ${token.length} characters, and no token has more than ${MAX_TOKEN_CHARACTERS}: send the token alone.`,
     );
   }
   if (token && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new Refusal(400, `${field} contains characters that no token has (spaces, line breaks, non-ASCII).`);
+    throw new Rejection(400, `${field} contains characters that no token has (spaces, line breaks, non-ASCII).`);
   }
   return { token: token || undefined, rest };
 }

@@ -1,6 +1,51 @@
 import { getHeapStatistics } from "node:v8";
 import type { Context } from "hono";
-import { Refusal } from "./problem.ts";
+import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
+import { Rejection } from "./problem.ts";
+
+/**
+ * The request's body as a JSON object, whatever its content type: ArgoCD sends none, `curl -d` a form's.
+ * @throws Rejection 413 over 64 KiB; 400 when it is no JSON object, or ended early; 503 when too much arrives at once.
+ */
+export async function readJsonObject(c: Context): Promise<Record<string, unknown>> {
+  const json = jsonObject(await readBytes(c));
+  // For whoever asks for it again: a body can be read once.
+  c.req.bodyCache.json = Promise.resolve(json);
+  return json;
+}
+
+/**
+ * The same for bytes that were read already.
+ * @throws Rejection 400 when they are no JSON object; 413 when they hold more values than the heap has room for.
+ */
+export function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+  if (hasTooManyValues(bytes)) {
+    throw new Rejection(
+      413,
+      `The body holds more than ${MAX_VALUES} values, for which this service's heap has no room.`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    const what = bytes.byteLength === 0 ? "it is empty" : whereItBroke(error);
+    throw new Rejection(400, `The body is not valid JSON (${what}). Send ${EXAMPLE}.`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Rejection(400, `The body is valid JSON, but not an object. Send ${EXAMPLE}.`);
+  }
+  return value as Record<string, unknown>;
+}
+
+const EXAMPLE = `a JSON object such as {"application":"pr-1234"}`;
+
+/** V8's own message quotes the text around the fault, which may be half a token: only the position is told. */
+function whereItBroke(error: unknown): string {
+  const position = /at position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
+  if (position) return `it breaks off at character ${position}`;
+  return error instanceof TypeError ? "it is not UTF-8" : "it cannot be read";
+}
 
 /** Far more than any notification needs, little enough that a mistake costs nothing. */
 const MAX_BODY_BYTES = 65_536;
@@ -24,16 +69,16 @@ let taken = 0;
 
 /**
  * The request's body.
- * @throws Refusal 413 over so many bytes; 400 when it ended early; 503 when too much arrives at once.
+ * @throws Rejection 413 over so many bytes; 400 when it ended early; 503 when too much arrives at once.
  */
 export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint8Array> {
   const declared = c.req.header("content-length");
   const read = await readAll().catch(() => {
-    throw new Refusal(400, "The body ended before it was complete.");
+    throw new Rejection(400, "The body ended before it was complete.");
   });
-  if (read === "too large") throw new Refusal(413, `The body is larger than ${most} bytes.`);
+  if (read === "too large") throw new Rejection(413, `The body is larger than ${most} bytes.`);
   if (read === "no room") {
-    throw new Refusal(503, "Too much arrives at once, and nothing of this was stored: send it again.", RETRY_SOON);
+    throw new Rejection(503, "Too much arrives at once, and nothing of this was stored: send it again.", RETRY_SOON);
   }
   return read;
 
@@ -54,21 +99,21 @@ async function gather(
   const piece = new ArrayBuffer(SMALL_BYTES, { maxByteLength: Math.max(most, SMALL_BYTES) });
   const bytes = new Uint8Array(piece);
   let size = 0;
-  let refused: "too large" | "no room" | undefined;
+  let rejected: "too large" | "no room" | undefined;
   // A variable of this function would keep the chunk while the next is waited for.
   const take = ({ value: chunk }: { value?: Uint8Array | undefined }): boolean => {
     if (!chunk) return false;
     const from = size;
     size += chunk.byteLength;
-    if (size > most) refused = "too large";
-    else if (!refused && !makeRoom(piece, size)) refused = "no room";
-    if (refused) empty(piece);
+    if (size > most) rejected = "too large";
+    else if (!rejected && !makeRoom(piece, size)) rejected = "no room";
+    if (rejected) empty(piece);
     else bytes.set(chunk, from);
     return size <= MAX_DROPPED_BYTES;
   };
   try {
     while (await reader.read().then(take));
-    return refused ?? bytes.slice(0, size);
+    return rejected ?? bytes.slice(0, size);
   } finally {
     empty(piece);
   }
