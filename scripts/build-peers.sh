@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../test/peers"
 
 # Go where https://go.dev/doc/install puts it comes before Debian's, which is older.
-export PATH="/usr/local/go/bin:$PATH" GOFLAGS="-mod=readonly -buildvcs=false ${GOFLAGS:-}"
+export PATH="/usr/local/go/bin:$PATH" GOFLAGS="-mod=readonly -buildvcs=false -ldflags=-w ${GOFLAGS:-}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gh-runner-peers
 mkdir -p "$cache"
 # Those whose tests need nothing else come first, those that take minutes last.

@@ -85,7 +85,8 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
     kubeconfig,
     shell(commands, input = "") {
       const running = promisify(execFile)("sh", ["-eu", "-c", commands], { cwd: ROOT, env });
-      running.child.stdin?.end(input);
+      // It may have ended before it has read everything.
+      running.child.stdin?.on("error", () => {}).end(input);
       return running;
     },
   };

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { documentOf } from "../support/documents.ts";
 import { objectsIn } from "../support/kubectl.ts";
 import { type ApiServer, startApiServer } from "./api-server.ts";
+import { peer } from "./peers.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const readme = documentOf("README.md");
@@ -17,26 +18,8 @@ const OURS = Object.keys(objectsIn(readFileSync(ROOT + MANIFEST, "utf8"))[0].dat
 const OTHERS = "template.of-others";
 const ALL = [...OURS, OTHERS].sort();
 
-/** As in ArgoCD's install.yaml: neither has any data. */
-const INSTALLATION = `
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  labels: { app.kubernetes.io/part-of: argocd }
-  name: argocd-notifications-cm
-  namespace: argocd
----
-apiVersion: v1
-kind: Secret
-metadata:
-  labels: { app.kubernetes.io/part-of: argocd }
-  name: argocd-notifications-secret
-  namespace: argocd
-type: Opaque
-`;
-
 /** How ArgoCD is installed and upgraded. The first is its documentation's. */
-const UPGRADES = ["kubectl apply --server-side --force-conflicts -f -", "kubectl apply -f -"];
+const UPGRADES = ["kubectl apply -n argocd --server-side --force-conflicts -f", "kubectl apply -n argocd -f"];
 
 /** The commands of the README's section, which add the keys and the token. */
 const [ADD_KEYS = "", ADD_TOKEN = ""] = (
@@ -46,12 +29,6 @@ const [ADD_KEYS = "", ADD_TOKEN = ""] = (
 
 const keysOf = async ({ shell }: ApiServer, object: string): Promise<string[]> =>
   Object.keys(JSON.parse((await shell(`kubectl -n argocd get ${object} -o json`)).stdout).data ?? {}).sort();
-
-async function installAnew({ shell }: ApiServer, how: string): Promise<void> {
-  await shell("kubectl -n argocd delete --ignore-not-found -f -", INSTALLATION);
-  await shell(how, INSTALLATION);
-  await shell(`kubectl -n argocd patch configmap argocd-notifications-cm -p '{"data":{"${OTHERS}":"x"}}'`);
-}
 
 /** What the table in docs/kubernetes.md says, a row for each way to add the keys and a column for each upgrade. */
 const TABLE = [...kubernetes.text.matchAll(/^\| (.+?) +\| (nothing|our .+?) +\| (nothing|every .+?) +\|$/gm)].map(
@@ -76,22 +53,31 @@ const LEFT: Readonly<Record<string, readonly [readonly string[], readonly string
 
 describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
   it("removes what docs/kubernetes.md says and nothing else", { timeout: 300_000 }, async (t) => {
-    const server = await startApiServer(t);
+    const manifests = peer(t, "crds");
+    const server = manifests && (await startApiServer(t));
     if (!server) return;
     const { shell } = server;
     assert.equal(TABLE.length, 3);
     await shell("kubectl create namespace argocd");
+    /** The ConfigMap and the Secret of ArgoCD's install.yaml: neither has any data. */
+    const apply = (how = "") => shell(`${how} ${manifests}/argocd`);
+    const installAnew = async (how = "") => {
+      await shell("kubectl -n argocd delete --ignore-not-found configmap/argocd-notifications-cm");
+      await shell("kubectl -n argocd delete --ignore-not-found secret/argocd-notifications-secret");
+      await apply(how);
+      await shell(`kubectl -n argocd patch configmap argocd-notifications-cm -p '{"data":{"${OTHERS}":"x"}}'`);
+    };
 
     for (const { way, removed } of TABLE) {
       for (const [at, upgrade] of UPGRADES.entries()) {
         await t.test(`${way}, then ${upgrade}: ${removed[at]}`, async () => {
           for (const [how, install] of UPGRADES.entries()) {
-            await installAnew(server, install);
+            await installAnew(install);
             await shell(commandOf(way));
             await shell(`CALLER_TOKEN=of-the-shell\n${ADD_TOKEN}`);
             assert.deepEqual(await keysOf(server, "configmap/argocd-notifications-cm"), ALL);
-            await shell(upgrade, INSTALLATION);
-            await shell(upgrade, INSTALLATION);
+            await apply(upgrade);
+            await apply(upgrade);
             const left = await keysOf(server, "configmap/argocd-notifications-cm");
             assert.deepEqual(left, LEFT[removed[at] ?? ""]?.[how], `installed by ${install}`);
             assert.deepEqual(await keysOf(server, "secret/argocd-notifications-secret"), ["gh-runner-token"]);
@@ -103,7 +89,7 @@ describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
     await t.test(
       "keeps keys that were added without the field manager and then once with --force-conflicts",
       async () => {
-        await installAnew(server, UPGRADES[0] ?? "");
+        await installAnew(UPGRADES[0]);
         const older = readFileSync(ROOT + MANIFEST, "utf8").replace(
           "app.status?.health?.status",
           "app.status.health.status",
@@ -111,7 +97,7 @@ describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
         await shell("kubectl apply --server-side -f -", older);
         await assert.rejects(shell(ADD_KEYS), /conflict with "kubectl": \.data\.trigger\.on-environment-ready/);
         await shell(ADD_KEYS.replace("apply", "apply --force-conflicts"));
-        await shell(UPGRADES[0] ?? "", INSTALLATION);
+        await apply(UPGRADES[0]);
         assert.deepEqual(
           await keysOf(server, "configmap/argocd-notifications-cm"),
           OURS.concat("template.of-others").sort(),
@@ -120,7 +106,7 @@ describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
     );
 
     await t.test("keeps the keys of every file, since each has its field manager", async () => {
-      await installAnew(server, UPGRADES[0] ?? "");
+      await installAnew(UPGRADES[0]);
       await shell(ADD_KEYS);
       const { text: written = "" } =
         documentOf("docs/first-workflow.md").blocks.find(({ text }) => text.includes("argocd-notifications-cm")) ?? {};
@@ -128,7 +114,7 @@ describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
       const both = [...ALL, ...Object.keys(objectsIn(written)[0].data)].sort();
       await shell(`${command} -f -`, written);
       assert.deepEqual(await keysOf(server, "configmap/argocd-notifications-cm"), both);
-      await shell(UPGRADES[0] ?? "", INSTALLATION);
+      await apply(UPGRADES[0]);
       assert.deepEqual(await keysOf(server, "configmap/argocd-notifications-cm"), both);
       // With one field manager for both, the second file takes the keys of the first away.
       await shell(`${command.replace("-announce-preview", "")} -f -`, written);
