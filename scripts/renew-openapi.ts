@@ -7,8 +7,9 @@ import { DESCRIBED_ROUTES, EDITIONS } from "../sandbox/openapi.ts";
 
 /**
  * Takes from GitHub's OpenAPI descriptions what is read here. `sandbox/github-openapi/` has the routes of the stand-in, for each
- * edition, and every path of all editions; the service has the names of all webhooks. The whole package has 385 MB.
- * `npm run openapi -- VERSION` renews it; then run `npm run docs`.
+ * edition, and every path of all editions; the service has the names of all webhooks, and the words of all paths. The
+ * whole package has 385 MB.
+ * `npm run openapi -- VERSION` renews it.
  */
 const SOURCE = "@octokit/openapi";
 const KEPT = fileURLToPath(new URL("../sandbox/github-openapi/", import.meta.url));
@@ -49,6 +50,10 @@ try {
 noteTypedWebhooks();
 keep("names.json", { paths: [...paths].sort() });
 const names = [...webhooks].sort().map(([event, actions]) => [event, [...actions].sort().join(" ")]);
+const words = new Set([...paths].flatMap((path) => path.match(/[^/{}]+/g) ?? []));
+const byInitial = Map.groupBy([...words].sort(), (word) => word.charAt(0).toLowerCase());
+const lines = [...byInitial].map(([initial, begin]) => [initial, begin.join(" ")]);
+keep("../../src/github/route-words.json", { words: Object.fromEntries(lines) }, 2);
 keep("../../src/workflows/load/webhooks.json", { webhooks: Object.fromEntries(names) }, 2);
 
 function keep(name: string, contents: object, indent = 1): void {

@@ -1,4 +1,7 @@
-import { ROUTE_WORDS } from "./route-words.ts";
+import described from "./route-words.json" with { type: "json" };
+
+/** Every word in the paths of GitHub's REST API, names of parameters too. */
+const WORDS = new Set(Object.values(described.words).flatMap((words) => words.split(" ")));
 
 /**
  * A route as metrics and traces may show it. A workflow writes its routes itself, and may put a name or a token into
@@ -20,5 +23,5 @@ const MAX_SEGMENTS = 16;
 /** `issues`, `{owner}`, `{+path}`, or several of them, as in `{base}...{head}`. */
 function isGitHubs(segment: string): boolean {
   const pieces = segment.match(/[^{}+]+/g) ?? [];
-  return /^(?:[^{}+]+|\{\+?[^{}+]+\})*$/.test(segment) && pieces.every((piece) => ROUTE_WORDS.has(piece));
+  return /^(?:[^{}+]+|\{\+?[^{}+]+\})*$/.test(segment) && pieces.every((piece) => WORDS.has(piece));
 }
