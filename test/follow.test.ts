@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { progress } from "../src/cli/progress.ts";
+import { progress } from "../src/cli/terminal.ts";
 import { movedClock } from "./support/clock.ts";
 import { eventually } from "./support/process.ts";
 import { deploy, notify, startService } from "./support/service.ts";

@@ -32,7 +32,7 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   hono: ["http", "dashboard", "observe"],
   croner: "http",
   "js-yaml": "github",
-  commander: "main.ts",
+  commander: ["main.ts", "cli"],
   "node:sqlite": "store",
   pg: "store",
   pino: "observe",

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
-import { watched } from "../src/cli/move.ts";
+import { watched } from "../src/cli/store.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { readConfig } from "../src/service/config/config.ts";

@@ -1,16 +1,27 @@
+import type { Command } from "commander";
 import type { Run } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { type Config, ConfigError, readConfig } from "../service/config/config.ts";
-import { workflowsOf } from "../service/workflows.ts";
-import { CommandError } from "./command-error.ts";
-import { asMessage, bodyFor, type DryWrite, runHere } from "./run-here.ts";
+import type { Config } from "../service/config/config.ts";
+import { CommandError, JSON_OPTION } from "./command.ts";
+import type { DryWrite } from "./run-here.ts";
 
-export type DispatchOptions = { readonly revision?: string; readonly dryRun?: true; readonly json?: true };
+export function dispatchCommand(program: Command): void {
+  program
+    .command("dispatch <application>")
+    .description("do the job for one application now, without the service, with the same settings")
+    .option("--revision <ref>", "git ref of the deployment repository at which the values file is read")
+    .option("--dry-run", "read, and print what would be sent; nothing is sent")
+    .option(...JSON_OPTION)
+    .action(dispatch);
+}
+
+type Options = { readonly revision?: string; readonly dryRun?: true; readonly json?: true };
 
 /** Does the job for one application, and prints what became of it. Exit code 1 when it failed. */
-export async function dispatch(application: string, { revision, dryRun, json }: DispatchOptions): Promise<void> {
-  const config = settings();
+async function dispatch(application: string, { revision, dryRun, json }: Options): Promise<void> {
+  const { asMessage } = await import("./run-here.ts");
+  const config = await settings();
   const requests: DryWrite[] = [];
   const given = { application, ...(revision === undefined ? {} : { revision }) };
   const run = await runOf(config, given, dryRun && ((request) => void requests.push(request)));
@@ -38,28 +49,24 @@ export async function dispatch(application: string, { revision, dryRun, json }: 
 type Ended = Pick<Run, "status" | "outputs" | "reason" | "kind" | "dueAt">;
 
 /** Of the settings, what is about the built-in workflow. */
-function settings(): Config {
-  try {
-    const config = readConfig();
-    const { workflows, observe } = config;
-    return {
-      ...config,
-      workflows: { ...workflows, dir: undefined },
-      observe: { ...observe, traceEndpoint: undefined, logLevel: "silent" },
-    };
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new CommandError(error.message, { cause: error });
-  }
+async function settings(): Promise<Config> {
+  const { readConfig } = await import("../service/config/config.ts");
+  const config = readConfig();
+  return {
+    ...config,
+    workflows: { ...config.workflows, dir: undefined },
+    observe: { ...config.observe, traceEndpoint: undefined, logLevel: "silent" },
+  };
 }
 
-async function runOf(config: Config, given: object, dryRun: Parameters<typeof runHere>[3]["dryRun"]): Promise<Ended> {
-  const [workflow] = (await workflowsOf(config.workflows, { onClose: () => {}, hasWebhookSecret: false }))
-    .workflows as [Workflow];
+async function runOf(config: Config, given: object, dryRun: ((write: DryWrite) => void) | undefined): Promise<Ended> {
+  const { workflowsOf } = await import("../service/workflows.ts");
+  const { bodyFor, runHere } = await import("./run-here.ts");
+  const { workflows } = await workflowsOf(config.workflows, { onClose: () => {}, hasWebhookSecret: false });
+  const [workflow] = workflows as [Workflow];
   const read = bodyFor(workflow.on.http!.body, given);
   if ("problems" in read) return failure(read.problems);
-  const hasToken = config.github.hasCredential;
-  if (workflow.on.http?.refuse?.(read.body, { hasToken })) {
+  if (workflow.on.http?.refuse?.(read.body, { hasToken: config.github.hasCredential })) {
     return failure("No GitHub token: set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.");
   }
   return (await runHere(config, workflow.name, read.body, { waitForLimits: false, dryRun })).run;

@@ -1,10 +1,20 @@
 import { styleText } from "node:util";
+import type { Command } from "commander";
 import type { Check } from "../model/check.ts";
 import { oneLine } from "../model/visible.ts";
-import { checkSettings } from "../service/doctor.ts";
+import { JSON_OPTION } from "./command.ts";
+
+export function doctorCommand(program: Command): void {
+  program
+    .command("doctor")
+    .description("check the settings and all that they lead to at GitHub; sends nothing to the repositories")
+    .option(...JSON_OPTION)
+    .action(doctor);
+}
 
 /** Checks the settings and prints what it found. Exit code 1 when there is a problem. */
-export async function doctor({ json }: { readonly json?: true }): Promise<void> {
+async function doctor({ json }: { readonly json?: true }): Promise<void> {
+  const { checkSettings } = await import("../service/doctor.ts");
   const checks = await checkSettings();
   process.stdout.write(json ? `${JSON.stringify(checks)}\n` : report(checks));
   if (checks.some(({ status }) => status === "problem")) process.exitCode = 1;

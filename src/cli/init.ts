@@ -1,21 +1,29 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Command } from "commander";
 import type { Workflow } from "../model/workflow.ts";
-import { type Config, readConfig } from "../service/config/config.ts";
-import { workflowsOf } from "../service/workflows.ts";
+import type { Config } from "../service/config/config.ts";
 import { makeFolder } from "../store/make-folder.ts";
-import { CommandError } from "./command-error.ts";
+import { CommandError } from "./command.ts";
 import { nearestPackage, nextCommands } from "./next-commands.ts";
+
+export function initCommand(program: Command): void {
+  program
+    .command("init [name]")
+    .description("write a first workflow, a test for it, and what ArgoCD needs to start it")
+    .action((name) => init(name));
+}
 
 /**
  * Writes a first workflow, a test for it, and what ArgoCD needs to start it; then says how to go on. Overwrites nothing.
  */
-export async function init(name = "announce-preview"): Promise<void> {
+async function init(name = "announce-preview"): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
     throw new CommandError(
       `${JSON.stringify(name)} is no name for a workflow: use lower-case letters, digits and dashes.`,
     );
   }
+  const { readConfig } = await import("../service/config/config.ts");
   const config = readConfig();
   await requireUsable(name, config);
   const folder = config.workflows.dir ?? "workflows";
@@ -54,6 +62,7 @@ export async function init(name = "announce-preview"): Promise<void> {
 async function requireUsable(name: string, config: Config): Promise<void> {
   const body = { safeParse: () => ({ success: true as const, data: undefined }) };
   const workflow: Workflow = { name, on: { http: { path: `/${name}`, body } }, run: async () => {} };
+  const { workflowsOf } = await import("../service/workflows.ts");
   try {
     await workflowsOf(
       { ...config.workflows, dir: undefined },

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { VERSION } from "../service/version.ts";
-import { CommandError } from "./command-error.ts";
+import { CommandError } from "./command.ts";
 
 export type Situation = {
   /** Where the workflow was written. */

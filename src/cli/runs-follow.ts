@@ -1,10 +1,8 @@
 import type { RunDetailShown, RunShown } from "../http/runs-schemas.ts";
 import { oneLine } from "../model/visible.ts";
-import { CommandError } from "./command-error.ts";
-import { poll } from "./poll.ts";
-import { progress } from "./progress.ts";
+import { CommandError } from "./command.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
-import { shortName, shortText } from "./table.ts";
+import { type Progress, progress, shortName, shortText } from "./terminal.ts";
 
 type Query = Readonly<Record<string, string | undefined>>;
 
@@ -132,7 +130,31 @@ function endOnInterrupt(): void {
   });
 }
 
-/** @throws CommandError when an option cannot go with following. */
-export function refuseCursor(cursor: string | undefined): void {
-  if (cursor !== undefined) throw new CommandError("--cursor goes on with an earlier list; --follow has none.");
+/** Often enough for somebody who watches, seldom enough for the service. */
+const POLL_MS = 1000;
+
+/**
+ * Looks again and again until `look` says that it is done. A service that does not answer for a while is waited for,
+ * once it has answered at all; what it refuses is thrown.
+ */
+async function poll(
+  look: () => Promise<"done" | "again">,
+  { waiting, progress }: { waiting: (seconds: number) => string; progress: Progress },
+): Promise<void> {
+  const started = Date.now();
+  let answered = false;
+  for (;;) {
+    let state = waiting(Math.round((Date.now() - started) / 1000));
+    try {
+      if ((await look()) === "done") return;
+      answered = true;
+    } catch (error) {
+      const mayPass = error instanceof CommandError && (error.status === undefined || error.status >= 500);
+      if (!answered || !mayPass) throw error;
+      state = error.message;
+    }
+    progress.show(state);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    progress.clear();
+  }
 }

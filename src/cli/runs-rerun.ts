@@ -1,9 +1,7 @@
 import type { RunShown } from "../http/runs-schemas.ts";
-import { CommandError } from "./command-error.ts";
-import { parseDuration } from "./duration.ts";
-import { progress } from "./progress.ts";
+import { CommandError } from "./command.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
-import { shortName, shortText, table } from "./table.ts";
+import { parseDuration, progress, shortName, shortText, table } from "./terminal.ts";
 
 export type RerunOptions = {
   readonly failed?: true;

@@ -9,9 +9,9 @@ import {
 } from "../http/runs-schemas.ts";
 import { isBeginningOfId } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
-import { ConfigError, readClientConfig } from "../service/config/config.ts";
-import { CommandError } from "./command-error.ts";
-import { shortName } from "./table.ts";
+import { readClientConfig } from "../service/config/config.ts";
+import { CommandError } from "./command.ts";
+import { shortName } from "./terminal.ts";
 
 /** An answer of the API: as it was written, and what it says. */
 type Answer<T> = { readonly text: string; readonly said: T };
@@ -35,7 +35,7 @@ const MAX_MEANT = 5;
 const ANSWER_MS = 30_000;
 
 export function serviceClient(): ServiceClient {
-  const { url, token } = settings();
+  const { url, token } = readClientConfig();
 
   async function ask<T>(method: string, path: string, schema: ZodType<T>): Promise<Answer<T>> {
     const { status, text } = await fetch(url + path, {
@@ -98,15 +98,6 @@ export function serviceClient(): ServiceClient {
     rerun: async (id, { evenIfOlder = false } = {}) =>
       ask("POST", `/api/runs/${segment(id)}/rerun${evenIfOlder ? "?evenIfOlder=true" : ""}`, runSchema),
   };
-}
-
-function settings(): ReturnType<typeof readClientConfig> {
-  try {
-    return readClientConfig();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new CommandError(error.message, { cause: error });
-  }
 }
 
 function segment(id: string): string {

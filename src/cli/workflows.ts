@@ -1,15 +1,24 @@
+import type { Command } from "commander";
 import type { Workflow } from "../model/workflow.ts";
 import { closingStack } from "../service/closing-stack.ts";
-import { readConfig } from "../service/config/config.ts";
-import { workflowsOf } from "../service/workflows.ts";
-import { CommandError } from "./command-error.ts";
-import { table } from "./table.ts";
+import { JSON_OPTION } from "./command.ts";
+import { table } from "./terminal.ts";
+
+export function workflowsCommand(program: Command): void {
+  program
+    .command("workflows")
+    .description("list the workflows of WORKFLOWS_DIR with trigger and file, and say what is wrong with any of them")
+    .option(...JSON_OPTION)
+    .action(listWorkflows);
+}
 
 /**
  * Prints what is loaded, with trigger and file. Variables need not be set: this tells whether the files are right, not
  * whether the service can start.
  */
-export async function listWorkflows({ json }: { readonly json?: true }): Promise<void> {
+async function listWorkflows({ json }: { readonly json?: true }): Promise<void> {
+  const { readConfig } = await import("../service/config/config.ts");
+  const { workflowsOf } = await import("../service/workflows.ts");
   const { onClose, close } = closingStack();
   try {
     const config = readConfig();
@@ -24,8 +33,6 @@ export async function listWorkflows({ json }: { readonly json?: true }): Promise
         ? `${JSON.stringify(rows.map(([name, trigger, file]) => ({ name, trigger, file })))}\n`
         : table(["WORKFLOW", "TRIGGER", "FILE"], rows, process.stdout.columns),
     );
-  } catch (error) {
-    throw new CommandError((error as Error).message, { cause: error });
   } finally {
     await close();
   }

@@ -23,7 +23,7 @@ const CLIENT_SETTINGS = {
 export type Config = ReturnType<typeof inspectConfig>["config"];
 
 /** Settings that cannot be used; the message names all of them and what to do. */
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 

@@ -1,17 +1,26 @@
-import { fluxEvent } from "../http/triggers/flux.ts";
+import type { Command } from "commander";
 import type { Json } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { closingStack } from "../service/closing-stack.ts";
-import { readConfig } from "../service/config/config.ts";
-import { workflowsOf } from "../service/workflows.ts";
-import { CommandError } from "./command-error.ts";
-import { asMessage, bodyFor, runHere } from "./run-here.ts";
+import { CommandError } from "./command.ts";
 
-export type RunOptions = { readonly input?: string; readonly dryRun?: true };
+export function runCommand(program: Command): void {
+  program
+    .command("run <workflow>")
+    .description("execute a workflow here, once; settings come from the environment")
+    .option("--input <json>", "what starts it: the body, or the event")
+    .option("--dry-run", "read from GitHub, but print what would be written to it")
+    .action(run);
+}
+
+type Options = { readonly input?: string; readonly dryRun?: true };
 
 /** Executes one attempt of a workflow here, with the settings of the environment. Exit code 1 when it has not ended well. */
-export async function runWorkflow(name: string, { input, dryRun }: RunOptions): Promise<void> {
+async function run(name: string, { input, dryRun }: Options): Promise<void> {
+  const { readConfig } = await import("../service/config/config.ts");
+  const { workflowsOf } = await import("../service/workflows.ts");
+  const { asMessage, runHere } = await import("./run-here.ts");
   const { onClose, close } = closingStack();
   try {
     const config = readConfig();
@@ -25,7 +34,7 @@ export async function runWorkflow(name: string, { input, dryRun }: RunOptions): 
     const { run, steps } = await runHere(
       { ...config, auth: auth.webhookSecrets.length > 0 ? auth : { ...auth, webhookSecrets: ["of no use here"] } },
       name,
-      inputOf(workflow, input),
+      await inputOf(workflow, input),
       { waitForLimits: true, dryRun: dryRun && ((request) => write(asMessage(request))) },
     );
     for (const step of steps) write(oneLine(`step ${step.name}: ${step.error ?? "done"}`));
@@ -33,9 +42,6 @@ export async function runWorkflow(name: string, { input, dryRun }: RunOptions): 
     const again = run.status === "queued" ? " (the service would attempt it again)" : "";
     write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
     if (run.status !== "success" && run.status !== "skipped") process.exitCode = 1;
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    throw new CommandError((error as Error).message, { cause: error });
   } finally {
     await close();
   }
@@ -46,9 +52,12 @@ function write(line: string): void {
 }
 
 /** What would have been stored, had this come in by the workflow's trigger. */
-function inputOf({ on }: Workflow, text: string | undefined): Json {
+async function inputOf({ on }: Workflow, text: string | undefined): Promise<Json> {
   const given = parsed(text ?? (on.schedule ? JSON.stringify({ scheduledAt: new Date().toISOString() }) : "{}"));
-  if (on.flux) return fluxEvent(given) as unknown as Json;
+  if (on.flux) {
+    const { fluxEvent } = await import("../http/triggers/flux.ts");
+    return fluxEvent(given) as unknown as Json;
+  }
   if (on.github) {
     if (typeof given.name === "string" && typeof given.payload === "object") {
       return { delivery: "by-hand", ...given } as Json;
@@ -58,6 +67,7 @@ function inputOf({ on }: Workflow, text: string | undefined): Json {
     );
   }
   if (!on.http) return given as Json;
+  const { bodyFor } = await import("./run-here.ts");
   const read = bodyFor(on.http.body, given);
   if ("body" in read) return read.body;
   throw new CommandError(`--input cannot be used: ${read.problems}`);

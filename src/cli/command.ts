@@ -15,3 +15,5 @@ export class CommandError extends Error {
     this.notNeeded = notNeeded;
   }
 }
+
+export const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;

@@ -1,4 +1,5 @@
 import { oneLine } from "../model/visible.ts";
+import { CommandError } from "./command.ts";
 
 /**
  * Rows under a heading, in aligned columns. Lines longer than `width` characters are cut, so what may be long goes last.
@@ -39,4 +40,38 @@ function cut(line: string, width: number | undefined): string {
 
 function lengthOf(text: string): number {
   return [...text].length;
+}
+
+/** Says on a terminal how a long wait goes, on one line that replaces itself; in a pipe it says nothing. */
+export type Progress = { show(text: string): void; clear(): void };
+
+export function progress(stream: NodeJS.WriteStream = process.stderr): Progress {
+  if (!stream.isTTY) return { show() {}, clear() {} };
+  const clear = () => void stream.write("\r\u001b[2K");
+  return {
+    show(text) {
+      clear();
+      stream.write([...text].slice(0, (stream.columns || 80) - 1).join(""));
+    },
+    clear,
+  };
+}
+
+const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `30m`, `2h` or `3d` in milliseconds. */
+export function parseDuration(text: string): number {
+  const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (number === undefined) throw new CommandError(`Expected a duration such as 30m, 2h or 3d, got "${text}".`);
+  return Number(number) * UNITS_MS[unit as keyof typeof UNITS_MS];
+}
+
+/** Milliseconds in the largest unit that leaves a readable number: `450ms`, `59s`, `47h`, `12d`. */
+export function shortDuration(milliseconds: number): string {
+  const ms = Math.max(0, milliseconds);
+  if (ms < UNITS_MS.s) return `${Math.round(ms)}ms`;
+  if (ms < UNITS_MS.m) return `${Math.floor(ms / UNITS_MS.s)}s`;
+  if (ms < UNITS_MS.h) return `${Math.floor(ms / UNITS_MS.m)}m`;
+  if (ms < 2 * UNITS_MS.d) return `${Math.floor(ms / UNITS_MS.h)}h`;
+  return `${Math.floor(ms / UNITS_MS.d)}d`;
 }

@@ -2,17 +2,46 @@ import { createWriteStream, existsSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { Command } from "commander";
 import { systemClock } from "../model/clock.ts";
-import { exportStore, importStore } from "../service/open-store.ts";
-import { progress } from "./progress.ts";
-import { stopSignal } from "./stop-signal.ts";
-import { withStore } from "./with-store.ts";
+import { progress } from "./terminal.ts";
+
+export function storeCommands(program: Command): void {
+  program
+    .command("migrate")
+    .description(
+      "bring the schema of DATABASE_URL up to date, with a role that may; the service does so where it may itself",
+    )
+    .action(migrate);
+  program
+    .command("export")
+    .description("write all runs and what waits, from DATABASE_URL or DATA_DIR, as JSON Lines; changes nothing")
+    .option("--output <file>", "to this file instead of the standard output")
+    .action(exportRuns);
+  program
+    .command("import [file]")
+    .description(
+      "fill an empty store, DATABASE_URL or DATA_DIR, with an export; from the standard input without a file",
+    )
+    .action((file) => importRuns(file));
+}
+
+/** The store of the settings, and what can be done with it. */
+async function store() {
+  const { readConfig } = await import("../service/config/config.ts");
+  return { settings: readConfig().store, ...(await import("../service/open-store.ts")) };
+}
+
+/** Brings the schema in PostgreSQL up to date and says what it did. */
+async function migrate(): Promise<void> {
+  const { settings, migrateStore } = await store();
+  for (const sentence of await migrateStore(settings)) process.stdout.write(`${sentence}\n`);
+}
 
 /** Writes all that the store holds to a file that is not there yet, or to the standard output. */
-export async function exportRuns({ output }: { readonly output?: string }): Promise<void> {
-  const { records, running } = await withStore((settings) =>
-    exportStore(settings, output === undefined ? toStandardOutput() : toFile(output)),
-  );
+async function exportRuns({ output }: { readonly output?: string }): Promise<void> {
+  const { settings, exportStore } = await store();
+  const { records, running } = await exportStore(settings, output === undefined ? toStandardOutput() : toFile(output));
   process.stderr.write(`${records} records exported${output === undefined ? "" : ` to ${output}`}.\n`);
   if (running) {
     process.stderr.write(
@@ -21,7 +50,7 @@ export async function exportRuns({ output }: { readonly output?: string }): Prom
   }
 }
 
-type Write = Parameters<typeof exportStore>[1];
+type Write = (lines: AsyncIterable<string>) => Promise<void>;
 
 function toStandardOutput(): Write {
   const signal = stopSignal("export", "What was written lacks its last line, and import refuses it.");
@@ -57,9 +86,10 @@ function cannotExport(where: string, remedy: string, cause: unknown): Error {
 }
 
 /** Fills an empty store with an export, from a file or from the standard input. */
-export async function importRuns(file?: string): Promise<void> {
+async function importRuns(file?: string): Promise<void> {
   const signal = stopSignal("import", "Nothing was imported.");
-  const runs = await withStore((settings) => importStore(settings, readExport(file, signal), { signal }));
+  const { settings, importStore } = await store();
+  const runs = await importStore(settings, readExport(file, signal), { signal });
   process.stdout.write(`${runs} runs imported.\n`);
 }
 
@@ -108,3 +138,19 @@ export async function* watched<T extends { readonly length: number }>(
 }
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * Aborts at the first SIGINT or SIGTERM, with an error that says so and what it means; a second one ends the process at
+ * once.
+ */
+function stopSignal(what: string, outcome: string): AbortSignal {
+  const controller = new AbortController();
+  const stop = (name: NodeJS.Signals) => {
+    for (const each of SIGNALS) process.removeListener(each, stop);
+    controller.abort(new Error(`Cannot ${what}: it was stopped by ${name}. ${outcome}`));
+  };
+  for (const each of SIGNALS) process.on(each, stop);
+  return controller.signal;
+}
