@@ -11,16 +11,6 @@ export type AttemptLease = Lease & {
   follow(attempting: Attempting): void;
 };
 
-/** The claims of this process. How long each holds is measured with a clock that cannot be set. */
-export type Leases = {
-  /** @param since when the store was asked for the claim, by the monotonic clock: its lease began later than that. */
-  begin(claim: Claim, since: number): AttemptLease;
-  /** Its attempt is stored, or given up: it is not extended any more. */
-  end(claim: Claim): void;
-  /** Extends all, unless that was done a moment ago. */
-  extend(): Promise<void>;
-};
-
 /**
  * A claim ends so long after the last sign of life of its process; it is extended three times in between. Another
  * process sees it a third of that later, so that a run is taken over within 30 s.
@@ -32,7 +22,10 @@ export const EXTENDED_EVERY_MS = LEASE_MS / 3;
 /** A claim that was not extended for so long may end before what an attempt does next. */
 const SURE_FOR_MS = (LEASE_MS / 3) * 2;
 
-type Held = { sureUntil: number; lost: boolean; attempting: Attempting | undefined };
+type Claimed = { sureUntil: number; lost: boolean; attempting: Attempting | undefined };
+
+/** The claims of this process. How long each is sure is measured with a clock that cannot be set. */
+export type Leases = ReturnType<typeof openLeases>;
 
 export function openLeases({
   store,
@@ -42,18 +35,18 @@ export function openLeases({
   store: Pick<RunStore, "extend">;
   clock: Pick<Clock, "monotonic">;
   health: StoreHealth;
-}): Leases {
-  const held = new Map<Claim, Held>();
+}) {
+  const claims = new Map<Claim, Claimed>();
   let extendedAt = clock.monotonic();
 
   function renewed(claim: Claim, since: number): void {
-    const one = held.get(claim);
+    const one = claims.get(claim);
     if (one) one.sureUntil = Math.max(one.sureUntil, since + SURE_FOR_MS);
   }
 
   /** Whether the store still has the claim as its owner's; what it has not is lost for good. */
   async function confirm(claim: Claim): Promise<boolean> {
-    const one = held.get(claim);
+    const one = claims.get(claim);
     if (!one || one.lost) return false;
     let since = 0;
     const kept = await health.insist(() => {
@@ -70,11 +63,12 @@ export function openLeases({
   }
 
   return {
-    begin(claim, since) {
-      const one: Held = { sureUntil: since + SURE_FOR_MS, lost: false, attempting: undefined };
+    /** @param since when the store was asked for the claim, by the monotonic clock: its lease began later than that. */
+    begin(claim: Claim, since: number): AttemptLease {
+      const one: Claimed = { sureUntil: since + SURE_FOR_MS, lost: false, attempting: undefined };
       const onWire = new Set<(reason: Error) => void>();
       const maySendNow = () => one.attempting?.maySend() === true;
-      held.set(claim, one);
+      claims.set(claim, one);
       return {
         async holds() {
           // The process may stand still again while the store is asked.
@@ -97,14 +91,16 @@ export function openLeases({
         },
       };
     },
-    end: (claim) => void held.delete(claim),
-    async extend() {
+    /** Its attempt is stored, or given up: it is not extended any more. */
+    end: (claim: Claim) => void claims.delete(claim),
+    /** Extends all, unless that was done a moment ago. */
+    async extend(): Promise<void> {
       const since = clock.monotonic();
-      if (held.size === 0 || since - extendedAt < EXTENDED_EVERY_MS / 2) return;
-      const claims = [...held.keys()];
-      const kept = new Set(await health.watch(store.extend(claims, LEASE_MS), "changes"));
+      if (claims.size === 0 || since - extendedAt < EXTENDED_EVERY_MS / 2) return;
+      const all = [...claims.keys()];
+      const kept = new Set(await health.watch(store.extend(all, LEASE_MS), "changes"));
       extendedAt = since;
-      for (const claim of claims) {
+      for (const claim of all) {
         if (kept.has(claim)) renewed(claim, since);
         // Its end, or one of its steps, may be on its way into the store at this moment.
         else confirm(claim).catch(() => {});

@@ -1,21 +1,11 @@
 import type { Clock } from "../model/clock.ts";
 
-/** Work that is done whenever it is asked for, one round at a time, and again when a round said so. */
-export type Pump = {
-  /** Starts a round now, or another one after the round that is under way. */
-  wake(): void;
-  stop(): void;
-  /** Resolves when no round is under way. */
-  rest(): Promise<void>;
-  /** For how long the round under way has been so, ms; undefined between rounds. */
-  busyForMs(): number | undefined;
-};
-
 /**
- * @param round does the work and resolves with when to wake by itself (epoch milliseconds), if at all.
+ * Work that is done whenever it is asked for, one round at a time, and again when a round said so.
+ * @param round does the work and resolves with when to wake by itself (epoch milliseconds), at the latest.
  * @param failed is told why a round failed, and says when to try again (epoch milliseconds).
  */
-export function pump(clock: Clock, round: () => Promise<number | undefined>, failed: (error: unknown) => number): Pump {
+export function pump(clock: Clock, round: () => Promise<number>, failed: (error: unknown) => number) {
   let busy = false;
   let rounds = Promise.resolve();
   let since = 0;
@@ -25,7 +15,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
 
   async function work(): Promise<void> {
     busy = true;
-    let next: number | undefined;
+    let next: number;
     do {
       again = false;
       since = clock.monotonic();
@@ -37,7 +27,7 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
     } while (again && !stopped);
     busy = false;
     cancel();
-    if (next !== undefined && !stopped) cancel = clock.alarm(next, wake);
+    if (!stopped) cancel = clock.alarm(next, wake);
   }
 
   function wake(): void {
@@ -46,30 +36,15 @@ export function pump(clock: Clock, round: () => Promise<number | undefined>, fai
   }
 
   return {
+    /** Starts a round now, or another one after the round that is under way. */
     wake,
-    stop() {
+    stop(): void {
       stopped = true;
       cancel();
     },
-    rest: () => rounds,
-    busyForMs: () => (busy ? clock.monotonic() - since : undefined),
-  };
-}
-
-/** Does something every so many milliseconds until it is stopped. */
-export function every(clock: Clock, milliseconds: number, work: () => Promise<void>): () => void {
-  let stopped = false;
-  let cancel = () => {};
-  const next = () => {
-    cancel = clock.alarm(clock.now() + milliseconds, () => void round());
-  };
-  const round = async () => {
-    await work();
-    if (!stopped) next();
-  };
-  next();
-  return () => {
-    stopped = true;
-    cancel();
+    /** Resolves when no round is under way. */
+    rest: (): Promise<void> => rounds,
+    /** For how long the round under way has been so, ms; undefined between rounds. */
+    busyForMs: (): number | undefined => (busy ? clock.monotonic() - since : undefined),
   };
 }

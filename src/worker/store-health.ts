@@ -3,19 +3,7 @@ import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 import type { Log } from "../observe/log.ts";
 
 /** Whether the store can be written, said in the log once when it changes. */
-export type StoreHealth = {
-  /** Passes the result of a write on, and learns from it. */
-  watch<T>(write: Promise<T>, kind: WriteKind): Promise<T>;
-  /**
-   * Writes until the store takes it: what has happened at GitHub has happened, and forgetting it would repeat it.
-   * Rejects only with what is not the store's fault.
-   */
-  insist<T>(write: () => Promise<T>, kind?: WriteKind): Promise<T>;
-  /** From now on every write is tried once, and those that are waited for are tried again. */
-  stopInsisting(): void;
-  /** Why the store cannot be written, by its last word; undefined when it can. */
-  trouble(): StoreTrouble | undefined;
-};
+export type StoreHealth = ReturnType<typeof storeHealth>;
 
 /**
  * Whether a write needs room of its own, or changes what is there and perhaps nothing. On a full disk PostgreSQL takes the
@@ -26,7 +14,7 @@ type WriteKind = "adds" | "changes";
 /** How soon a store that could not be written is tried again, ms. */
 export const STORE_RETRY_MS = 1000;
 
-export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHealth {
+export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
   const failing = new Set<WriteKind>();
   let trouble: StoreTrouble | undefined;
   const waiting = new Set<() => void>();
@@ -63,9 +51,15 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHe
   }
 
   return {
+    /** Passes the result of a write on, and learns from it. */
     watch,
-    trouble: () => trouble,
-    async insist(write, kind = "adds") {
+    /** Why the store cannot be written, by its last word; undefined when it can. */
+    trouble: (): StoreTrouble | undefined => trouble,
+    /**
+     * Writes until the store takes it: what has happened at GitHub has happened, and forgetting it would repeat it.
+     * Rejects only with what is not the store's fault.
+     */
+    async insist<T>(write: () => Promise<T>, kind: WriteKind = "adds"): Promise<T> {
       for (;;) {
         try {
           return await watch(write(), kind);
@@ -75,7 +69,8 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }): StoreHe
         }
       }
     },
-    stopInsisting() {
+    /** From now on every write is tried once, and those that are waited for are tried again. */
+    stopInsisting(): void {
       insists = false;
       for (const goOn of waiting) goOn();
     },

@@ -12,7 +12,7 @@ import { followElsewhere, waitingCallers } from "./callers.ts";
 import { type InFlightParts, runsInFlight } from "./in-flight.ts";
 import { keptEvent } from "./kept.ts";
 import { EXTENDED_EVERY_MS, LEASE_MS, openLeases } from "./leases.ts";
-import { every, pump } from "./pump.ts";
+import { pump } from "./pump.ts";
 import { STORE_RETRY_MS, type StoreHealth, storeHealth } from "./store-health.ts";
 
 export type WorkerParts = InFlightParts & {
@@ -72,12 +72,11 @@ export function startWorker(parts: WorkerParts): Worker {
   const health = storeHealth(parts);
   const leases = openLeases({ store, clock, health });
   const inFlight = runsInFlight(parts, { health, leases, settled, ended: freed });
-  const claiming = pump(clock, claimDue, (error) => {
+  const claiming = pump(clock, beat, (error) => {
     report(error);
     return clock.now() + STORE_RETRY_MS;
   });
-  const stopWaking = every(clock, EXTENDED_EVERY_MS, async () => wake());
-  const stopForgetting = every(clock, FORGET_EVERY_MS, forgetting(parts, health, report));
+  const forgetOldRuns = forgetting(parts, health);
   const elsewhere = followElsewhere({ store, callers, clock, wake, freed, report });
   wake();
 
@@ -94,6 +93,13 @@ export function startWorker(parts: WorkerParts): Worker {
     if (run.status === "queued") idle = false;
     callers.tell(run);
     observe.settled(run);
+  }
+
+  /** Keeps the claims, also while nothing is due. */
+  async function beat(): Promise<number> {
+    const next = await claimDue();
+    forgetOldRuns().catch(report);
+    return Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + EXTENDED_EVERY_MS);
   }
 
   /** Starts what is due, and says when to look again. */
@@ -183,8 +189,6 @@ export function startWorker(parts: WorkerParts): Worker {
     async drain(milliseconds, lastMilliseconds = milliseconds / 5) {
       stopped = true;
       claiming.stop();
-      stopWaking();
-      stopForgetting();
       elsewhere.stop();
       await restsWithin(milliseconds - lastMilliseconds);
       inFlight.stopping.begin();
@@ -201,21 +205,17 @@ const FORGET_EVERY_MS = 60_000;
 /** Few enough to be deleted without a pause that anybody notices. */
 const FORGET_AT_ONCE = 100;
 
-/** Deletes runs that ended long ago. */
-function forgetting(
-  { store, clock, retainDays }: WorkerParts,
-  health: StoreHealth,
-  report: (error: unknown) => void,
-): () => Promise<void> {
+/** Deletes runs that ended long ago, once a minute. */
+function forgetting({ store, clock, retainDays }: WorkerParts, health: StoreHealth): () => Promise<void> {
   const began = { now: clock.now(), monotonic: clock.monotonic() };
+  let forgotAt = began.monotonic;
   return async () => {
+    const since = clock.monotonic();
+    if (since < forgotAt + FORGET_EVERY_MS) return;
+    forgotAt = since;
     // Not by the clock alone: one that somebody sets a year ahead would delete the whole history.
-    const now = Math.min(clock.now(), began.now + clock.monotonic() - began.monotonic);
+    const now = Math.min(clock.now(), began.now + since - began.monotonic);
     const before = now - retainDays * 86_400_000;
-    try {
-      while ((await health.watch(store.forget(before, FORGET_AT_ONCE), "changes")) === FORGET_AT_ONCE);
-    } catch (error) {
-      report(error);
-    }
+    while ((await health.watch(store.forget(before, FORGET_AT_ONCE), "changes")) === FORGET_AT_ONCE);
   };
 }
