@@ -19,11 +19,11 @@ export type Authority = {
 export function privateAuthority(): Authority {
   // Found by its name alone: two of one name would be taken for each other.
   const name = `Private authority ${randomBytes(4).toString("hex")}`;
-  const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const authority = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const certify = (subject: string, key: KeyObject, extensions: readonly Buffer[]) =>
-    certificate({ issuer: name, subject, key, signer: own.privateKey, extensions });
+    certificate({ issuer: name, subject, key, signer: authority.privateKey, extensions });
   return {
-    cert: certify(name, own.publicKey, [BASIC_CONSTRAINTS_CA]),
+    cert: certify(name, authority.publicKey, [BASIC_CONSTRAINTS_CA]),
     issue(...names) {
       const server = generateKeyPairSync("ec", { namedCurve: "P-256" });
       return {

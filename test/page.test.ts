@@ -89,7 +89,7 @@ describe("the page", () => {
       };
       mountDashboard(app, entrance, {
         runs: { list: fail, get: fail, rerun: fail },
-        overview: { activity: fail, refused: fail, revision: async () => "1" },
+        overview: { activity: fail, rejected: fail, revision: async () => "1" },
         accounts: () => [],
         live: livePages(async () => "1", systemClock),
         workflows: [],

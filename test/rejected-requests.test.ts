@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { rejectedRequests } from "../src/http/rejected-requests.ts";
-import { MAX_REFUSED, type RefusedEvents } from "../src/model/overview.ts";
+import { MAX_REJECTED, type RejectedKind } from "../src/model/overview.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
@@ -9,7 +9,7 @@ import { temporaryFolder } from "./support/folder.ts";
 import { notify, send, startService } from "./support/service.ts";
 
 const EVENT = { method: "POST", path: "/dispatch", status: 401, application: undefined, reason: "no token" };
-const sum = (events: readonly RefusedEvents[]) => events.reduce((all, { times }) => all + times, 0);
+const sum = (events: readonly RejectedKind[]) => events.reduce((all, { times }) => all + times, 0);
 
 describe("rejected requests", () => {
   it("cost the store one write a second, however many they are, and each is counted", async (t) => {
@@ -21,7 +21,7 @@ describe("rejected requests", () => {
       writes.push(sum(events));
       await store.overview.noteRejected(events);
     }, clock);
-    const stored = async () => sum(await store.overview.refused());
+    const stored = async () => sum(await store.overview.rejected());
     for (let n = 0; n < 1000; n++) rejected.note(EVENT);
     await until("the first are stored", async () => (await stored()) > 0);
     const first = writes[0] ?? 0;
@@ -39,7 +39,7 @@ describe("rejected requests", () => {
 
   it("are counted on while the store is unavailable, and written when it is there again", async () => {
     const clock = movedClock();
-    const written: RefusedEvents[] = [];
+    const written: RejectedKind[] = [];
     let available = false;
     let asked = 0;
     const rejected = rejectedRequests(async (events) => {
@@ -58,12 +58,12 @@ describe("rejected requests", () => {
 
   it("of more kinds than are listed are counted as one", async () => {
     const clock = movedClock();
-    const written: RefusedEvents[] = [];
+    const written: RejectedKind[] = [];
     const rejected = rejectedRequests(async (events) => void written.push(...events), clock);
     for (let n = 0; n < 1000; n++) rejected.note({ ...EVENT, application: `pr-${n}` });
     await rejected.close();
     assert.equal(sum(written), 1000);
-    assert.equal(written.length, MAX_REFUSED + 1);
+    assert.equal(written.length, MAX_REJECTED + 1);
     assert.match(written.at(-1)?.reason ?? "", /More kinds of requests/);
   });
 

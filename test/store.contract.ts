@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
-import { MAX_REFUSED, type RefusedEvents } from "../src/model/overview.ts";
+import { MAX_REJECTED, type RejectedKind } from "../src/model/overview.ts";
 import { afterInterruption } from "../src/model/retry.ts";
 import type { Attempt, Run, Step } from "../src/model/run.ts";
 import type { Claim, NewRun, RunStore, Settlement } from "../src/model/store.ts";
@@ -35,7 +35,7 @@ function again(dueAt: number, counts = true): Settlement {
   return { status: "queued", dueAt, counts, reason: "later", http: 500, kind: "transient" };
 }
 
-function rejected(facts: Partial<RefusedEvents> = {}): RefusedEvents {
+function rejected(facts: Partial<RejectedKind> = {}): RejectedKind {
   const event = { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" };
   return { ...event, firstAt: NOW, lastAt: NOW, times: 1, ...facts };
 }
@@ -78,17 +78,17 @@ export function storeContract(
       await overview.noteRejected([]);
       const odd = { reason: "a\0b \ud83d", lastAt: NOW + 9 };
       await overview.noteRejected([rejected(odd), rejected({ ...odd, reason: "a\u2400b \ufffd", times: 4 })]);
-      assert.deepEqual(await overview.refused(), [
+      assert.deepEqual(await overview.rejected(), [
         rejected({ reason: "a\u2400b \ufffd", lastAt: NOW + 9, times: 5 }),
         rejected({ times: 5, lastAt: NOW + 5 }),
         rejected({ application: undefined }),
       ]);
-      assert.equal((await overview.activity(NOW + 10)).refused, 11);
+      assert.equal((await overview.activity(NOW + 10)).rejected, 11);
 
-      const kinds = Array.from({ length: MAX_REFUSED }, (_, n) => rejected({ path: `/${n}`, lastAt: NOW + 10 + n }));
+      const kinds = Array.from({ length: MAX_REJECTED }, (_, n) => rejected({ path: `/${n}`, lastAt: NOW + 10 + n }));
       await overview.noteRejected(kinds.slice(0, 100));
       await overview.noteRejected(kinds.slice(100));
-      const kept = await overview.refused();
+      const kept = await overview.rejected();
       assert.deepEqual(
         kept.map(({ path }) => path),
         kinds.toReversed().map(({ path }) => path),
@@ -267,7 +267,7 @@ export function storeContract(
       await store.overview.noteRejected([
         rejected({ path: `/${long(10_000)}`, application: long(10_000), reason: long(10_000) }),
       ]);
-      assert.equal((await store.overview.refused()).length, 1);
+      assert.equal((await store.overview.rejected()).length, 1);
     });
 
     promise("may hold a NUL or half a character anywhere, and is then found as before", async (store) => {

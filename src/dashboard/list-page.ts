@@ -86,7 +86,7 @@ ${filters(facts)}
 <div id="list" data-live data-said="${said}">
 ${newest ? html`<ul class="runs">${page.runs.map((run) => row(run, facts))}</ul>` : nothing(facts)}
 ${paging(query, page)}
-${rejectedNote(activity.refused)}
+${rejectedNote(activity.rejected)}
 </div>
 </section>`,
   );

@@ -59,9 +59,9 @@ export function livePages(revision: () => Promise<string>, clock: Clock): Live {
     if (listeners.size < MAX_STREAMS) return true;
     const groups = [...Map.groupBy(listeners, (each) => each.viewer).values()];
     const most = groups.reduce((a, b) => (b.length > a.length ? b : a), []);
-    const own = groups.find(([first]) => first?.viewer === viewer)?.length ?? 0;
+    const theirs = groups.find(([first]) => first?.viewer === viewer)?.length ?? 0;
     const [oldest] = most;
-    if (oldest === undefined || own + 1 >= most.length) return false;
+    if (oldest === undefined || theirs + 1 >= most.length) return false;
     listeners.delete(oldest);
     oldest.end();
     return true;

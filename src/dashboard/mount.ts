@@ -18,7 +18,7 @@ type Shown = {
   readonly runs: Pick<RunStore, "list" | "get"> & {
     rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): Promise<Rerun>;
   };
-  readonly overview: Pick<Overview, "activity" | "refused" | "revision">;
+  readonly overview: Pick<Overview, "activity" | "rejected" | "revision">;
   readonly accounts: () => readonly AccountState[];
   readonly live: Live;
   readonly workflows: readonly string[];
@@ -91,7 +91,7 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
     return c.redirect(`/runs/${encodeURIComponent(scrub(id))}`, 303);
   });
 
-  const rejected = page(async (c, frame) => c.html(rejectedPage(frame, await overview.refused(), clock.now())));
+  const rejected = page(async (c, frame) => c.html(rejectedPage(frame, await overview.rejected(), clock.now())));
 
   mountAssets(app);
   app.get("/", PROTECTED, door.guard, list);

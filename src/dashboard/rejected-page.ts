@@ -1,11 +1,11 @@
 import { html } from "hono/html";
-import { MAX_REFUSED, type RefusedEvents } from "../model/overview.ts";
+import { MAX_REJECTED, type RejectedKind } from "../model/overview.ts";
 import { visible } from "../model/visible.ts";
 import { type Frame, layout } from "./layout.ts";
 import { counted, name, reasonText, time } from "./shown.ts";
 
 /** Requests that started no run, with the reason that their senders were told. */
-export function rejectedPage(frame: Frame, rejected: readonly RefusedEvents[], now: number) {
+export function rejectedPage(frame: Frame, rejected: readonly RejectedKind[], now: number) {
   const [latest] = rejected;
   const said = latest ? `Latest rejected: ${visible(latest.reason)}` : "Nothing was rejected";
   const list = latest
@@ -16,7 +16,7 @@ export function rejectedPage(frame: Frame, rejected: readonly RefusedEvents[], n
     "rejected",
     frame,
     html`<h1>Rejected requests</h1>
-<p class="lead">They started no run. The latest ${MAX_REFUSED} kinds are kept, each with how often it was sent.
+<p class="lead">They started no run. The latest ${MAX_REJECTED} kinds are kept, each with how often it was sent.
 Events that became a run and were <a href="/?status=skipped">skipped</a> or
 <a href="/?status=superseded">superseded</a> are among the runs.</p>
 <div id="refused" data-live data-said="${said}">
@@ -25,7 +25,7 @@ ${list}
   );
 }
 
-function row({ method, path, status, application, reason, firstAt, lastAt, times }: RefusedEvents, now: number) {
+function row({ method, path, status, application, reason, firstAt, lastAt, times }: RejectedKind, now: number) {
   const request = html`<code>${method} ${path}</code>`;
   return html`<li class="run">
 <span class="code">${status}</span>

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Clock } from "../model/clock.ts";
-import { MAX_REFUSED, type RefusedEvent, type RefusedEvents } from "../model/overview.ts";
+import { MAX_REJECTED, type RejectedKind, type RejectedRequest } from "../model/overview.ts";
 import type { Secrets } from "../observe/secrets.ts";
 import { detailOf } from "./problem.ts";
 
@@ -12,7 +12,7 @@ const MAX_CHARACTERS = 300;
  * it notes is what the answer says, and of the request the name of the application alone.
  */
 export function noteRejected(
-  note: (event: RefusedEvent) => void,
+  note: (event: RejectedRequest) => void,
   { hide, brief }: Pick<Secrets, "hide" | "brief">,
 ): MiddlewareHandler {
   return async (c, next) => {
@@ -84,7 +84,7 @@ const FURTHER = {
 
 export type RejectedRequests = {
   /** Counts it in memory, without waiting for the store. */
-  note(event: RefusedEvent): void;
+  note(event: RejectedRequest): void;
   /** Writes what is still counted. */
   close(): Promise<void>;
 };
@@ -94,17 +94,17 @@ export type RejectedRequests = {
  * second after it. One write per request made a flood of them delay honest dispatches on PostgreSQL by seconds.
  */
 export function rejectedRequests(
-  write: (events: readonly RefusedEvents[]) => Promise<void>,
+  write: (events: readonly RejectedKind[]) => Promise<void>,
   clock: Clock,
 ): RejectedRequests {
-  let counted = new Map<string, RefusedEvents>();
+  let counted = new Map<string, RejectedKind>();
   let notBefore = 0;
   let waiting: (() => void) | undefined;
   let writing: Promise<void> | undefined;
 
-  function add(events: RefusedEvents): void {
-    const known = (each: RefusedEvents) => counted.get(keyOf(each));
-    const bounded = known(events) || counted.size < MAX_REFUSED ? events : { ...events, ...FURTHER };
+  function add(events: RejectedKind): void {
+    const known = (each: RejectedKind) => counted.get(keyOf(each));
+    const bounded = known(events) || counted.size < MAX_REJECTED ? events : { ...events, ...FURTHER };
     const before = known(bounded);
     counted.set(keyOf(bounded), before ? sumOf(before, bounded) : bounded);
   }
@@ -141,11 +141,11 @@ export function rejectedRequests(
   };
 }
 
-function keyOf({ method, path, status, application, reason }: RefusedEvent): string {
+function keyOf({ method, path, status, application, reason }: RejectedRequest): string {
   return JSON.stringify([method, path, status, application, reason]);
 }
 
-function sumOf(one: RefusedEvents, other: RefusedEvents): RefusedEvents {
+function sumOf(one: RejectedKind, other: RejectedKind): RejectedKind {
   const [firstAt, lastAt] = [Math.min(one.firstAt, other.firstAt), Math.max(one.lastAt, other.lastAt)];
   return { ...one, firstAt, lastAt, times: one.times + other.times };
 }

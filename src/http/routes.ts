@@ -1,7 +1,7 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Credential } from "../model/credential.ts";
-import type { RefusedEvent } from "../model/overview.ts";
+import type { RejectedRequest } from "../model/overview.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Log } from "../observe/log.ts";
@@ -53,7 +53,7 @@ export type HttpNeeds = {
   /** Told of every other request that was rejected on purpose. */
   readonly refused: (facts: { path: string; status: number; reason: string; address: string }) => void;
   /** Keeps what was sent to a trigger and did not become a run. */
-  readonly noteRefused: (event: RefusedEvent) => void;
+  readonly noteRefused: (event: RejectedRequest) => void;
   /** Mounts the pages; undefined: there are none. */
   readonly mountPages: ((app: Hono, entrance: Entrance) => void) | undefined;
   readonly version: string;

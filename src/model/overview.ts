@@ -13,7 +13,7 @@ export type Activity = {
   /** Runs that were executed to their end, deleted ones included. */
   readonly finished: { readonly thisMonth: number; readonly ever: number };
   /** Requests of the last day that did not become runs. */
-  readonly refused: number;
+  readonly rejected: number;
 };
 
 /** Runs that ended within the hour that begins at `from`. */
@@ -25,7 +25,7 @@ export type HourOfRuns = {
 };
 
 /** A request that should have started a run and did not, or an event that nobody wanted. Never holds a body or a token. */
-export type RefusedEvent = {
+export type RejectedRequest = {
   readonly method: string;
   readonly path: string;
   /** Of the answer. */
@@ -35,22 +35,22 @@ export type RefusedEvent = {
   readonly reason: string;
 };
 
-/** The same event, sent several times, is one entry. */
-export type RefusedEvents = RefusedEvent & {
+/** The same request, sent several times, is one entry. */
+export type RejectedKind = RejectedRequest & {
   readonly firstAt: number;
   readonly lastAt: number;
   readonly times: number;
 };
 
-/** How many entries are kept of what was refused; the oldest give way. */
-export const MAX_REFUSED = 200;
+/** How many entries are kept of what was rejected; the oldest give way. */
+export const MAX_REJECTED = 200;
 
 export type Overview = {
   activity(now: number): Promise<Activity>;
-  /** Adds these counts to what is stored, in one transaction; at most `MAX_REFUSED` kinds are kept. */
-  noteRejected(events: readonly RefusedEvents[]): Promise<void>;
-  /** Latest first, at most `MAX_REFUSED`. */
-  refused(): Promise<readonly RefusedEvents[]>;
+  /** Adds these counts to what is stored, in one transaction; at most `MAX_REJECTED` kinds are kept. */
+  noteRejected(events: readonly RejectedKind[]): Promise<void>;
+  /** Latest first, at most `MAX_REJECTED`. */
+  rejected(): Promise<readonly RejectedKind[]>;
   /** Differs from an earlier one when anything that this store tells may have changed since. */
   revision(): Promise<string>;
 };

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import {
   type Activity,
   type HourOfRuns,
-  MAX_REFUSED,
+  MAX_REJECTED,
   type Overview,
-  type RefusedEvent,
-  type RefusedEvents,
+  type RejectedKind,
+  type RejectedRequest,
 } from "../model/overview.ts";
 import type { Asked } from "./reads.ts";
 import { clean, type Row } from "./rows.ts";
@@ -68,7 +68,7 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
 
   return {
     async activity(now) {
-      const [byHour, times, queued, running, next, limits, thisMonth, ever, refused] = await Promise.all([
+      const [byHour, times, queued, running, next, limits, thisMonth, ever, requests] = await Promise.all([
         hours(now),
         durations(now),
         count(
@@ -82,9 +82,9 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
         finishedSince(0),
         count(`SELECT ${sum("times")} AS runs FROM ${rejected} WHERE last_at >= $1`, now - DAY_MS),
       ]);
-      const finished = { thisMonth, ever };
+      const counts = { queued, running, finished: { thisMonth, ever }, rejected: requests };
       const nextDueAt = (next?.at ?? undefined) as number | undefined;
-      return { hours: byHour, durations: times, queued, running, nextDueAt, limited: limits, finished, refused };
+      return { hours: byHour, durations: times, nextDueAt, limited: limits, ...counts };
     },
     async noteRejected(events) {
       const columns = [...new Set([...rejectedKey, ...REJECTED])];
@@ -99,19 +99,19 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
         [
           `DELETE FROM ${rejected} WHERE (${key}) IN (
              SELECT ${key} FROM ${rejected} ORDER BY last_at DESC LIMIT ${MAX_COUNTED} OFFSET $1)`,
-          [MAX_REFUSED],
+          [MAX_REJECTED],
         ],
       );
     },
-    async refused() {
-      return (await read(`SELECT * FROM ${rejected} ORDER BY last_at DESC LIMIT $1`, [MAX_REFUSED])).map(rejectedOf);
+    async rejected() {
+      return (await read(`SELECT * FROM ${rejected} ORDER BY last_at DESC LIMIT $1`, [MAX_REJECTED])).map(rejectedOf);
     },
     revision,
   };
 }
 
 /** One per key, always in the same order: replicas that write the same rows wait for each other, never in a circle. */
-function rejectedRows(events: readonly RefusedEvents[]): object[] {
+function rejectedRows(events: readonly RejectedKind[]): object[] {
   const rows = new Map<string, { readonly key: string; times: number; last_at: number }>();
   for (const { method, path, status, application = "", reason, firstAt, lastAt, times } of events) {
     const row = {
@@ -129,13 +129,13 @@ function rejectedRows(events: readonly RefusedEvents[]): object[] {
 }
 
 /** Requests of one key are the same one: method, path, application and reason, and the status. */
-export function rejectedKey({ method, path, application = "", reason, status }: RefusedEvent): string {
+export function rejectedKey({ method, path, application = "", reason, status }: RejectedRequest): string {
   return createHash("sha256")
     .update(JSON.stringify([method, path, application, reason, status]))
     .digest("base64url");
 }
 
-function rejectedOf(row: Row): RefusedEvents {
+function rejectedOf(row: Row): RejectedKind {
   return {
     method: row.method as string,
     path: row.path as string,

@@ -86,13 +86,13 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
 export async function toldBy(store: RunStore) {
   const now = Date.now();
   const { runs } = await store.list({}, { limit: 1000 });
-  const { nextDueAt, hours, finished, queued, running, limited, refused } = await store.overview.activity(now);
+  const { nextDueAt, hours, finished, queued, running, limited, rejected } = await store.overview.activity(now);
   return {
     runs,
     details: await Promise.all(runs.map(({ id }) => store.get(id))),
     waiting: (await store.waiting()).toSorted((a, b) => a.reason.localeCompare(b.reason)),
-    activity: { nextDueAt, hours, finished, queued, running, limited, refused },
-    refused: await store.overview.refused(),
+    activity: { nextDueAt, hours, finished, queued, running, limited, rejected },
+    refused: await store.overview.rejected(),
     limits: await store.limits.recall(0),
     schedule: await store.scheduledUntil("nightly", now),
     repeat: await store.findSuccess("w", "pr-1@abc", 0),
