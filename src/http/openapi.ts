@@ -23,169 +23,19 @@ export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: MiddlewareHa
   });
 }
 
-/** @see https://spec.openapis.org/oas/v3.1.1 */
+/**
+ * zod writes all schemas. Generators over it, such as zod-openapi, would take forty of these lines and need the rest: a
+ * workflow may bring a schema that is not zod's, and each path is described by hand.
+ * @see https://spec.openapis.org/oas/v3.1.1
+ */
 function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFacts): Json {
   const { refTo, components } = schemas();
-  const problemRef = refTo(problemSchema, "Problem");
-  const runRef = refTo(runSchema, "Run");
-  const runId = { name: "id", in: "path", required: true, schema: { type: "string" }, description: "Id of the run." };
-
-  const json = (description: string, schema: Json, headers: Json = {}): Json => ({
-    description,
-    ...(Object.keys(headers).length > 0 && { headers }),
-    content: { "application/json": { schema } },
+  const describe = operations(refTo(problemSchema, "Problem"), isGuarded);
+  const triggers = workflows.flatMap((workflow) => {
+    const { http } = workflow.on;
+    return http ? [[http.path, { post: describe(triggerOperation(workflow, http, refTo)) }]] : [];
   });
-  const problems = (descriptions: Readonly<Record<number, string>>): Json =>
-    Object.fromEntries(
-      Object.entries(descriptions).map(([status, description]) => [
-        status,
-        {
-          description,
-          ...(status === "503" && { headers: RETRY_AFTER }),
-          content: { "application/problem+json": { schema: problemRef } },
-        },
-      ]),
-    );
-  const guarded = (operation: Json & { responses: Json }): Json => {
-    if (!isGuarded) return operation;
-    const responses = { ...operation.responses, ...problems({ 401: "None of the service's tokens was sent." }) };
-    return { ...operation, responses, security: [{ bearer: [] }, { basic: [] }] };
-  };
-
-  const triggerPath = ({ name }: Workflow, { body, tokenField }: HttpTrigger<unknown>): Json => {
-    const bodyRef = isZod(body) ? refTo(body, `${name}-body`) : { type: "object" };
-    const headers = { "X-Run-Id": RUN_ID_HEADER };
-    return {
-      post: guarded({
-        operationId: name,
-        tags: ["workflows"],
-        summary: `Start a run of ${name}`,
-        description: "The event is stored before any answer. The run continues when the caller hangs up.",
-        parameters: [
-          {
-            name: "Prefer",
-            in: "header",
-            schema: { type: "string" },
-            description: "`respond-async`: answered 202 at once.",
-          },
-        ],
-        requestBody: {
-          required: true,
-          content: { "application/json": { schema: tokenField ? withToken(bodyRef, tokenField) : bodyRef } },
-        },
-        responses: {
-          200: json("The run ended.", refTo(outcomeSchema, "Outcome"), headers),
-          202: json("The run waits, or was asked not to be waited for.", refTo(acceptedSchema, "Accepted"), {
-            ...headers,
-            Location: LOCATION_HEADER,
-          }),
-          ...problems({
-            400: "The request cannot be used.",
-            404: "The workflow found nothing to work on.",
-            413: "The body is larger than 64 KiB.",
-            500: "The run, or its first attempt, failed.",
-            503: "The event could not be stored: send it again.",
-          }),
-        },
-      }),
-    };
-  };
-
-  const paths: Json = {
-    ...Object.fromEntries(
-      workflows.flatMap((workflow) => {
-        const { http } = workflow.on;
-        return http ? [[http.path, triggerPath(workflow, http)]] : [];
-      }),
-    ),
-    "/api/runs": {
-      get: guarded({
-        operationId: "list-runs",
-        tags: ["runs"],
-        summary: "List runs, newest first",
-        parameters: queryParameters(runsQuerySchema),
-        responses: {
-          200: json("A page of runs.", refTo(runPageSchema, "RunPage")),
-          ...problems({
-            400: "A query value cannot be used.",
-            404: "There is no such workflow, and no run of one.",
-            503: "The runs cannot be read.",
-          }),
-        },
-      }),
-    },
-    "/api/runs/{id}": {
-      get: guarded({
-        operationId: "get-run",
-        tags: ["runs"],
-        summary: "One run, with its attempts and steps",
-        parameters: [runId],
-        responses: {
-          200: json("The run.", refTo(runDetailSchema, "RunDetail")),
-          ...problems({ 404: "There is no such run.", 503: "The runs cannot be read." }),
-        },
-      }),
-    },
-    "/api/runs/{id}/rerun": {
-      post: guarded({
-        operationId: "rerun-run",
-        tags: ["runs"],
-        summary: "Queue an ended run again",
-        description:
-          "As another attempt of the same run, which repeats all of its steps. No older event of a concurrency group is carried out after a newer one: with a newer run in its group the answer is 409, unless evenIfOlder=true says otherwise.",
-        parameters: [runId, ...queryParameters(rerunQuerySchema)],
-        responses: {
-          202: json("The run is queued.", runRef, { Location: LOCATION_HEADER, "X-Run-Id": RUN_ID_HEADER }),
-          ...problems({
-            400: "The query cannot be used.",
-            404: "There is no such run.",
-            409: "It cannot be re-run now, or its group has a newer run; `detail` says which.",
-            503: "It could not be stored: send it again.",
-          }),
-        },
-      }),
-    },
-    "/openapi.json": {
-      get: guarded({
-        operationId: "get-openapi",
-        tags: ["service"],
-        summary: "This document",
-        responses: { 200: json("OpenAPI 3.1.", { type: "object" }) },
-      }),
-    },
-    "/metrics": {
-      get: guarded({
-        operationId: "get-metrics",
-        tags: ["service"],
-        summary: "Counters and gauges for Prometheus",
-        responses: {
-          200: { description: "Prometheus' text format.", content: { "text/plain": { schema: { type: "string" } } } },
-        },
-      }),
-    },
-    "/health": {
-      get: {
-        operationId: "get-health",
-        tags: ["service"],
-        summary: "Whether the process answers",
-        security: [],
-        responses: { 200: json("It does.", refTo(healthSchema, "Health")) },
-      },
-    },
-    "/ready": {
-      get: {
-        operationId: "get-ready",
-        tags: ["service"],
-        summary: "Whether events can be stored and runs be worked on",
-        security: [],
-        responses: {
-          200: json("They can.", refTo(readySchema, "Ready")),
-          ...problems({ 503: "They cannot; `detail` says why." }),
-        },
-      },
-    },
-  };
-
+  const get = (operation: Operation) => ({ get: describe(operation) });
   return {
     openapi: "3.1.1",
     info: {
@@ -196,7 +46,56 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
     },
     servers: [{ url: publicUrl ?? "/" }],
     tags: [{ name: "workflows" }, { name: "runs" }, { name: "service" }],
-    paths,
+    paths: {
+      ...Object.fromEntries(triggers),
+      "/api/runs": get({
+        about: ["list-runs", "runs", "List runs, newest first"],
+        parameters: queryParameters(runsQuerySchema),
+        200: json("A page of runs.", refTo(runPageSchema, "RunPage")),
+        400: "A query value cannot be used.",
+        404: "There is no such workflow, and no run of one.",
+        503: "The runs cannot be read.",
+      }),
+      "/api/runs/{id}": get({
+        about: ["get-run", "runs", "One run, with its attempts and steps"],
+        parameters: [RUN_ID],
+        200: json("The run.", refTo(runDetailSchema, "RunDetail")),
+        404: "There is no such run.",
+        503: "The runs cannot be read.",
+      }),
+      "/api/runs/{id}/rerun": {
+        post: describe({
+          about: ["rerun-run", "runs", "Queue an ended run again"],
+          description:
+            "As another attempt of the same run, which repeats all of its steps. No older event of a concurrency group is carried out after a newer one: with a newer run in its group the answer is 409, unless evenIfOlder=true says otherwise.",
+          parameters: [RUN_ID, ...queryParameters(rerunQuerySchema)],
+          202: json("The run is queued.", refTo(runSchema, "Run"), { Location: LOCATION, "X-Run-Id": X_RUN_ID }),
+          400: "The query cannot be used.",
+          404: "There is no such run.",
+          409: "It cannot be re-run now, or its group has a newer run; `detail` says which.",
+          503: "It could not be stored: send it again.",
+        }),
+      },
+      "/openapi.json": get({
+        about: ["get-openapi", "service", "This document"],
+        200: json("OpenAPI 3.1.", { type: "object" }),
+      }),
+      "/metrics": get({
+        about: ["get-metrics", "service", "Counters and gauges for Prometheus"],
+        200: { description: "Prometheus' text format.", content: { "text/plain": { schema: { type: "string" } } } },
+      }),
+      "/health": get({
+        about: ["get-health", "service", "Whether the process answers"],
+        security: [],
+        200: json("It does.", refTo(healthSchema, "Health")),
+      }),
+      "/ready": get({
+        about: ["get-ready", "service", "Whether events can be stored and runs be worked on"],
+        security: [],
+        200: json("They can.", refTo(readySchema, "Ready")),
+        503: "They cannot; `detail` says why.",
+      }),
+    },
     components: {
       schemas: components(),
       securitySchemes: {
@@ -208,12 +107,64 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
 }
 
 type Json = Record<string, unknown>;
+type RefTo = ReturnType<typeof schemas>["refTo"];
 
-const RUN_ID_HEADER = { description: "Id of the run.", schema: { type: "string" } };
-const LOCATION_HEADER = {
-  description: "Path of the run.",
-  schema: { type: "string", format: "uri-reference" },
+/** Of OpenAPI's fields, and the answers by status: a text describes a problem. */
+type Operation = Json & {
+  readonly about: readonly [id: string, tag: string, summary: string];
+  readonly [status: number]: Json | string;
 };
+
+function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<unknown>, refTo: RefTo): Operation {
+  // A workflow may bring any schema that can parse; only zod's can be described.
+  const bodyRef = "_zod" in body ? refTo(body as unknown as z.ZodType, `${name}-body`) : { type: "object" };
+  const schema = tokenField ? withToken(bodyRef, tokenField) : bodyRef;
+  const description = "`respond-async`: answered 202 at once.";
+  const headers = { "X-Run-Id": X_RUN_ID };
+  const waits = "The run waits, or was asked not to be waited for.";
+  return {
+    about: [name, "workflows", `Start a run of ${name}`],
+    description: "The event is stored before any answer. The run continues when the caller hangs up.",
+    parameters: [{ name: "Prefer", in: "header", schema: { type: "string" }, description }],
+    requestBody: { required: true, content: { "application/json": { schema } } },
+    200: json("The run ended.", refTo(outcomeSchema, "Outcome"), headers),
+    202: json(waits, refTo(acceptedSchema, "Accepted"), { ...headers, Location: LOCATION }),
+    400: "The request cannot be used.",
+    404: "The workflow found nothing to work on.",
+    413: "The body is larger than 64 KiB.",
+    500: "The run, or its first attempt, failed.",
+    503: "The event could not be stored: send it again.",
+  };
+}
+
+function operations(problem: Json, isGuarded: boolean) {
+  const answer = (status: string, described: unknown) =>
+    typeof described !== "string"
+      ? described
+      : {
+          description: described,
+          ...(status === "503" && { headers: RETRY_AFTER }),
+          content: { "application/problem+json": { schema: problem } },
+        };
+  return ({ about: [operationId, tag, summary], ...rest }: Operation): Json => {
+    const needsToken = isGuarded && !("security" in rest);
+    const all = { ...rest, ...(needsToken && { 401: "None of the service's tokens was sent.", security: TOKENS }) };
+    const [answers, fields] = [true, false].map((isAnswer) =>
+      Object.entries(all).filter(([name]) => /^\d+$/.test(name) === isAnswer),
+    ) as [[string, unknown][], [string, unknown][]];
+    const responses = Object.fromEntries(answers.map(([status, described]) => [status, answer(status, described)]));
+    return { operationId, tags: [tag], summary, ...Object.fromEntries(fields), responses };
+  };
+}
+
+function json(description: string, schema: Json, headers?: Json): Json {
+  return { description, ...(headers && { headers }), content: { "application/json": { schema } } };
+}
+
+const TOKENS = [{ bearer: [] }, { basic: [] }];
+const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" }, description: "Id of the run." };
+const X_RUN_ID = { description: "Id of the run.", schema: { type: "string" } };
+const LOCATION = { description: "Path of the run.", schema: { type: "string", format: "uri-reference" } };
 const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
 
 const problemSchema = z
@@ -254,11 +205,6 @@ function schemas() {
       return Object.fromEntries(separate.map(([id, { $schema, $id, ...schema }]) => [id, schema]));
     },
   };
-}
-
-/** A workflow may bring any schema that can parse; only zod's can be described. */
-function isZod(schema: object): schema is z.ZodType {
-  return "_zod" in schema;
 }
 
 function withToken(body: Json, field: string): Json {
