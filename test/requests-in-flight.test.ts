@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
 import type { Answer } from "../src/github/http.ts";
+import type { Kind } from "../src/github/limits/budget.ts";
 import { openGates } from "../src/github/limits/gates.ts";
-import type { Kind } from "../src/github/limits/spending.ts";
-import type { Limit } from "../src/model/limits.ts";
+import { type Limit, type LimitLog, PRESENT_MS } from "../src/model/limits.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
-import { movedClock, until } from "./support/clock.ts";
-import { temporaryFolder } from "./support/folder.ts";
+import { movedClock } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
-import { fixedPort, listening, spawnService } from "./support/process.ts";
 
 const SECOND = 1000;
 
@@ -18,6 +17,9 @@ const ALLOWED = 100;
 
 /** Until what a replica learns about the others is true of all that is in flight. */
 const SETTLED_MS = 45 * SECOND;
+
+/** How long an answer takes here. */
+const ROUND_MS = 15 * SECOND;
 
 /** In force, and never used up. */
 const WIDE: readonly Limit[] = [{ unit: "points", most: 1_000_000, ms: SECOND }];
@@ -37,32 +39,23 @@ async function sql(text: string, values: unknown[] = []) {
   }
 }
 
-/** The connections by which replicas are counted. */
-async function shown(): Promise<number[]> {
-  const found = await sql("SELECT pid FROM pg_locks WHERE mode = 'ShareLock' AND locktype = 'advisory'");
-  return found.map(({ pid }) => pid);
-}
-
 /** A deployment on one clock, whose requests GitHub answers when a test lets it. */
 function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit[] } = {}) {
   const clock = movedClock();
+  const deployment = randomUUID();
   let busy = 0;
   let [inFlight, most] = [0, 0];
 
   async function join() {
     const store = await openPostgresStore({ url: postgres.url, schema, clock, onError: () => {} });
-    const shared = store.limits.shared!;
-    const log = {
+    const log: LimitLog = {
       ...store.limits,
-      shared: {
-        ...shared,
-        admit: async (...admission: Parameters<typeof shared.admit>) => {
-          busy++;
-          await shared.admit(...admission).finally(() => busy--);
-        },
+      async admit(...admission) {
+        busy++;
+        await store.limits.admit(...admission).finally(() => busy--);
       },
     };
-    const gates = openGates({ limits, clock, log, known: [], onPause: () => {} });
+    const gates = await openGates({ host: "github.test", limits, clock, log, onPause: () => {} });
     const waiting: (() => void)[] = [];
     const ended: Promise<unknown>[] = [];
     let closed = false;
@@ -79,7 +72,7 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
             inFlight--;
             return OK;
           };
-          ended.push(gates.of(account).pass(kind, send, { name: `run ${at}` }));
+          ended.push(gates.of(`${account} ${deployment}`).pass(kind, send, { name: `run ${at}` }));
         }
       },
       /** GitHub answers all that it has been asked. */
@@ -90,6 +83,7 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
       async leave() {
         if (closed) return;
         closed = true;
+        gates.close();
         while (busy > 0 || waiting.length > 0) {
           this.answer();
           await settled();
@@ -110,6 +104,18 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
   return {
     clock,
     settled,
+    /** All have more to ask than they may, and get their answers, for so long. */
+    async work(replicas: readonly { answer(): void; ask(count: number): void }[], milliseconds: number) {
+      for (let left = milliseconds; ; left -= ROUND_MS) {
+        for (const { answer, ask } of replicas) {
+          answer();
+          ask(40);
+        }
+        await settled();
+        if (left <= 0) return;
+        clock.move(Math.min(left, ROUND_MS));
+      }
+    },
     async joined(count: number) {
       const replicas: Awaited<ReturnType<typeof join>>[] = [];
       for (let at = 0; at < count; at++) replicas.push(await join());
@@ -161,11 +167,9 @@ describe("the requests that replicas have in flight for an account", () => {
   });
 
   it("stay within 100 while one replica after the other is replaced", async (t) => {
-    const { clock, joined, settled, most } = deployment(t);
+    const { clock, joined, work, most, settled } = deployment(t);
     let replicas = await joined(5);
-    clock.move(SETTLED_MS);
-    for (const { ask } of replicas) ask(60);
-    await settled();
+    await work(replicas, SETTLED_MS);
     assert.deepEqual(shares(replicas), [20, 20, 20, 20, 20]);
     for (let replaced = 0; replaced < 5; replaced++) {
       const [newcomer] = (await joined(1)) as [Replica];
@@ -175,100 +179,46 @@ describe("the requests that replicas have in flight for an account", () => {
       await oldest.leave();
       replicas = [...others, newcomer];
       clock.move(10 * SECOND);
-      for (const { answer, ask } of replicas) {
-        answer();
-        ask(60);
-      }
-      await settled();
+      await work(replicas, 0);
     }
     assert.ok(most() <= ALLOWED + 5, `${most()} in flight`);
-    assert.deepEqual(shares(replicas), [16, 1, 1, 1, 1]);
-    clock.move(SETTLED_MS);
-    for (let round = 0; round < 2; round++) {
-      for (const { answer, ask } of replicas) {
-        answer();
-        ask(60);
-      }
-      await settled();
-      clock.move(SETTLED_MS);
-    }
+    assert.deepEqual(shares(replicas), [10, 1, 1, 1, 1]);
+    await work(replicas, PRESENT_MS);
+    await work(replicas, 0);
     assert.deepEqual(shares(replicas), [20, 20, 20, 20, 20]);
-  });
-
-  it("are shared among the others when a replica is killed, after its own have ended", async (t) => {
-    const { clock, joined, settled } = deployment(t);
-    const four = await joined(4);
-    const port = await fixedPort();
-    const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
-    const command = ["dist/gh-runner.js", "serve"];
-    const githubUrl = "http://127.0.0.1:9";
-    const killed = spawnService(t, { port, dataDir: temporaryFolder(t), githubUrl, settings, command });
-    await listening(killed, port);
-    clock.move(SETTLED_MS);
-    const again = async () => {
-      for (const { answer, ask } of four) {
-        answer();
-        ask(40);
-      }
-      await settled();
-    };
-    await again();
-    assert.deepEqual(shares(four), [20, 20, 20, 20]);
-    await killed.kill();
-    await until("PostgreSQL has noticed", async () => (await shown()).length === 4);
-    await again();
-    assert.deepEqual(shares(four), [20, 20, 20, 20]);
-    clock.move(SETTLED_MS - 1);
-    await again();
-    assert.deepEqual(shares(four), [20, 20, 20, 20]);
-    clock.move(1);
-    await again();
-    assert.deepEqual(shares(four), [25, 25, 25, 25]);
-  });
-
-  it("keep their number while the database cannot be asked, or has ended the connections", async (t) => {
-    const { clock, joined, settled, most } = deployment(t);
-    const five = await joined(5);
-    clock.move(SETTLED_MS);
-    const again = async () => {
-      for (const { answer, ask } of five) {
-        answer();
-        ask(40);
-      }
-      await settled();
-    };
-    await again();
-    await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
-    await again();
-    await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
-    clock.move(SETTLED_MS);
-    await again();
-    assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
-
-    const before = await shown();
-    await sql("SELECT pg_terminate_backend(pid) FROM unnest($1::integer[]) AS lost (pid)", [before]);
-    await again();
-    await until("all are there again", async () => {
-      const now = await shown();
-      return now.length === 5 && now.every((pid) => !before.includes(pid));
-    });
-    await again();
-    assert.deepEqual(shares(five), [1, 1, 1, 1, 1]);
-    clock.move(SETTLED_MS);
-    await again();
-    clock.move(SETTLED_MS);
-    await again();
-    assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
     assert.ok(most() <= ALLOWED, `${most()} in flight`);
   });
 
-  it("are counted for each account by itself", async (t) => {
-    const { clock, joined, settled } = deployment(t);
+  it("are shared among the others when a replica is killed, after its own have ended", async (t) => {
+    const { joined, work } = deployment(t);
+    const [killed, ...four] = (await joined(5)) as [Replica, ...Replica[]];
+    await work([killed, ...four], SETTLED_MS);
+    assert.deepEqual(shares([killed, ...four]), [20, 20, 20, 20, 20]);
+    await work(four, SETTLED_MS);
+    assert.deepEqual(shares(four), [20, 20, 20, 20]);
+    await work(four, ROUND_MS);
+    assert.deepEqual(shares(four), [25, 25, 25, 25]);
+  });
+
+  it("keep their number while the database cannot be asked", async (t) => {
+    const { clock, joined, work } = deployment(t);
     const five = await joined(5);
-    clock.move(SETTLED_MS);
-    for (const account of ["mona", "hubot"]) five[0]!.ask(60, { account });
+    await work(five, SETTLED_MS);
+    await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
+    await work(five, 0);
+    await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
+    clock.move(2 * SECOND);
+    await work(five, 0);
+    assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
+  });
+
+  it("are counted for each account by itself", async (t) => {
+    const { joined, work, settled } = deployment(t);
+    const five = await joined(5);
+    await work(five, SETTLED_MS);
+    five[0]!.ask(60, { account: "hubot" });
     await settled();
-    assert.equal(five[0]!.inFlight(), 2 * 20);
+    assert.equal(five[0]!.inFlight(), 20 + 25);
   });
 
   it("are 50 of each replica where no windows are in force: nobody is asked", async (t) => {

@@ -2,7 +2,8 @@ import { describe, it } from "node:test";
 import type { Credentials } from "../src/github/auth/credentials.ts";
 import { gitHubFor } from "../src/github/client.ts";
 import type { Send } from "../src/github/http.ts";
-import { openGates } from "../src/github/limits/gates.ts";
+import { openGate } from "../src/github/limits/gate.ts";
+import { NOTHING_KEPT } from "../src/model/limits.ts";
 import { movedClock } from "./support/clock.ts";
 import { gitHubHost } from "./support/github.ts";
 
@@ -11,20 +12,18 @@ const DISPATCH = ["acme/shop", "deployed", {}] as const;
 
 /** GitHub that takes everything, in front of it room for two writes a minute. */
 function attempts() {
-  const gates = openGates({
-    limits: [{ unit: "writes", most: WRITES, ms: 60_000 }],
-    known: [],
-    clock: movedClock(),
-    log: { spend: async () => {}, pause: async () => {} },
-    onPause: () => {},
-  });
+  const limits = [{ unit: "writes", most: WRITES, ms: 60_000 }] as const;
+  const gate = openGate({ account: "a", limits, clock: movedClock(), log: NOTHING_KEPT });
   const send: Send = async (route, _parameters, _token, begin) => {
     begin?.(() => {});
     const status = route.startsWith("POST ") ? 204 : 200;
     return { status, headers: {}, bytes: new Uint8Array(), message: "", documentationUrl: "", facts: [] };
   };
   return (credentials: Credentials = async () => ({ token: "t", account: "a" })) =>
-    gitHubFor(gitHubHost({ apiUrl: "https://github.test", send, gates }), { credentials, name: "test" });
+    gitHubFor(gitHubHost({ apiUrl: "https://github.test", send, gates: { of: () => gate } }), {
+      credentials,
+      name: "test",
+    });
 }
 
 const readForWriting = ({ github }: ReturnType<ReturnType<typeof attempts>>) =>

@@ -4,18 +4,18 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import pg from "pg";
 import { limitKeeper } from "../sandbox/limits.ts";
 import type { Answer } from "../src/github/http.ts";
+import type { Kind, NotYet } from "../src/github/limits/budget.ts";
 import type { Gate, Sent } from "../src/github/limits/gate.ts";
 import { openGates } from "../src/github/limits/gates.ts";
-import { hearOthers } from "../src/github/limits/hear-others.ts";
-import type { Kind, Refused } from "../src/github/limits/spending.ts";
 import { systemClock } from "../src/model/clock.ts";
-import type { Limit, LimitLog, SharedLimits } from "../src/model/limits.ts";
+import type { Limit, LimitLog } from "../src/model/limits.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 
 const SECOND = 1000;
+const HOST = "github.test";
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
@@ -60,7 +60,7 @@ type Replica = {
   readonly log: LimitLog;
   /** How often room was asked for. */
   asked(): number;
-  send(kind: Kind, reply?: () => Answer | Promise<Answer>, name?: string): Promise<Sent | Refused>;
+  send(kind: Kind, reply?: () => Answer | Promise<Answer>, name?: string): Promise<Sent | NotYet>;
 };
 
 /** The gates that several processes have for one account, on one database and one clock. */
@@ -76,26 +76,21 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
     };
 
   async function open({ store }: Shared): Promise<Replica> {
-    const stored = store.limits.shared!;
     let asked = 0;
-    const admit = watched(stored.admit);
-    const shared: SharedLimits = {
-      hear: stored.hear,
-      settle: watched(stored.settle),
+    const admit = watched(store.limits.admit);
+    const log: LimitLog = {
+      ...store.limits,
+      settle: watched(store.limits.settle),
       admit: (...args) => {
         asked++;
         return admit(...args);
       },
-    };
-    const log: LimitLog = {
-      ...store.limits,
-      recall: async () => (await store.limits.recall(0)).filter((each) => each.account === account),
-      shared,
+      recall: async () => (await store.limits.recall(0)).filter((each) => each.account === `${HOST} ${account}`),
     };
     const told: unknown[] = [];
     const onTrouble = (of: string, trouble: unknown) => void (of === account && told.push(trouble));
-    const gates = openGates({ limits, clock, log, known: [], onPause: () => {}, onTrouble });
-    t.after(await hearOthers(shared, { gates, recall: () => log.recall(0), clock }));
+    const gates = await openGates({ host: HOST, limits, clock, log, onPause: () => {}, onTrouble });
+    t.after(gates.close);
     const gate = gates.of(account);
     const send: Replica["send"] = (kind, reply = () => OK, name = "run") =>
       gate.pass(
@@ -119,11 +114,11 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
   return { account, replicas: opened, clock, settled };
 }
 
-const isSent = (result: Sent | Refused): result is Sent => "answer" in result;
+const isSent = (result: Sent | NotYet): result is Sent => "answer" in result;
 
-function refusal(result: unknown): Refused {
+function refusal(result: unknown): NotYet {
   assert.ok(typeof result === "object" && result !== null && "why" in result, "it was let through");
-  return result as Refused;
+  return result as NotYet;
 }
 
 /** Moves the clock from alarm to alarm, until all is done. */
@@ -190,7 +185,7 @@ describe("replicas of one deployment", () => {
       let done = 0;
 
       const run = async ({ gate, send }: Replica, name: string): Promise<void> => {
-        const later = ({ notBefore }: Refused) =>
+        const later = ({ notBefore }: NotYet) =>
           void clock.alarm(notBefore, () => void run({ gate, send } as Replica, name));
         const reservation = await gate.reserve(name);
         if ("notBefore" in reservation) return later(reservation);
@@ -198,7 +193,7 @@ describe("replicas of one deployment", () => {
         const refused = read.find((each) => !isSent(each));
         if (refused) {
           reservation.release();
-          return later(refused as Refused);
+          return later(refused as NotYet);
         }
         const sent = await gate.pass(
           "write",
@@ -450,8 +445,8 @@ describe("replicas of one deployment", () => {
       const [told, other] = both as [Replica, Replica];
       await told.send("read", () => silence(70));
       await until("it is stored", async () => (await other.log.recall(0)).length > 0);
-      const gates = openGates({ limits: [], clock, log: other.log, known: [], onPause: () => {} });
-      t.after(await hearOthers(other.log.shared!, { gates, recall: () => other.log.recall(0), clock }));
+      const gates = await openGates({ host: HOST, limits: [], clock, log: other.log, onPause: () => {} });
+      t.after(gates.close);
       assert.equal(
         refusal(await gates.of(account).pass("read", async () => OK, { name: "run" })).notBefore,
         clock.now() + 70 * SECOND,

@@ -298,7 +298,9 @@ export function storeContract(
         assert.equal(await store.scheduledUntil(`cron${odd}`, NOW + 5), NOW);
         const account = `account${odd}`;
         await store.limits.pause(account, { until: NOW + 1000, strikes: 1 });
-        await store.limits.spend(account, { at: NOW, points: 1, writes: 0 }, NOW - 1);
+        await store.limits.admit(account, { now: NOW, since: { points: NOW - 1, writes: NOW - 1 } }, () => [
+          { at: NOW, points: 5, writes: 1 },
+        ]);
         await store.overview.noteRejected([rejected({ path: `/${odd}`, application: odd, reason: odd })]);
       }
     });

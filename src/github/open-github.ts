@@ -11,8 +11,7 @@ import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
 import { dryRunOf, type UnsentWrite } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { openGitHubHttp } from "./http.ts";
-import { type Gates, openGates } from "./limits/gates.ts";
-import { hearOthers } from "./limits/hear-others.ts";
+import { type Gates, ofPrefix, openGates } from "./limits/gates.ts";
 import { type LimitsSetting, limitsInForce } from "./limits/limits.ts";
 import { type ServerTime, serverTime } from "./limits/server-time.ts";
 import type { ProxySettings } from "./proxy.ts";
@@ -76,24 +75,19 @@ type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
 export async function openGitHub(options: Options): Promise<OpenGitHub> {
   const { settings, clock, brief, hide, timeoutMs, patienceMs } = options;
   const { apiUrl, serviceToken } = settings;
-  const limitLog = ofHost(new URL(apiUrl).host, options.limitLog);
   const { limits, about } = limitsInForce(settings.limits, apiUrl);
-  const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
-  const recall = () => limitLog.recall(clock.now() - longestMs);
   const reminders = expiryReminders(clock, (expiresAt) => options.onExpiry?.(SERVICE_ACCOUNT, expiresAt));
-  const gates = openGates({
+  const gates = await openGates({
+    host: new URL(apiUrl).host,
     limits,
     clock,
-    log: limitLog,
-    // What other processes spend as well is asked for whenever it matters.
-    known: limitLog.shared ? [] : await recall(),
+    log: options.limitLog,
     onPause: (account, until, { status, message }) => options.onPause({ account, until, status, message }),
     // What callers bring is theirs to renew, and an App's tokens are renewed every hour.
     onExpiryOf: (account) => (options.onExpiry && account === SERVICE_ACCOUNT ? reminders.ends : undefined),
-    ...(options.onTrouble && { onTrouble: options.onTrouble }),
+    onTrouble: options.onTrouble,
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
-  const stopHearing = limitLog.shared && (await hearOthers(limitLog.shared, { gates, recall, clock }));
   const http = openGitHubHttp({ apiUrl, userAgent: options.userAgent, proxies: settings, brief, timeoutMs });
   const time = serverTime(clock.now);
   const send: typeof http.send = async (...request) => {
@@ -133,7 +127,6 @@ export async function openGitHub(options: Options): Promise<OpenGitHub> {
     gates,
     aboutLimits: about,
     async close() {
-      stopHearing?.();
       gates.close();
       reminders.close();
       await http.close();
@@ -149,33 +142,4 @@ export function ofOwnAccounts<T extends { readonly account: string }>(
   const isOwn = (account: string) =>
     app ? account === appAccount(app.id) || account.startsWith(installationAccount("")) : account === SERVICE_ACCOUNT;
   return ofPrefix(`${new URL(apiUrl).host} `, remembered).filter(({ account }) => isOwn(account));
-}
-
-/** Those whose accounts begin so, without it. */
-function ofPrefix<T extends { readonly account: string }>(prefix: string, remembered: readonly T[]): readonly T[] {
-  return remembered.flatMap((each) =>
-    each.account.startsWith(prefix) ? [{ ...each, account: each.account.slice(prefix.length) }] : [],
-  );
-}
-
-/** The part of what is remembered that is about one host: another GitHub has limits of its own for the same account. */
-function ofHost(host: string, log: LimitLog): LimitLog {
-  const prefix = `${host} `;
-  const { shared } = log;
-  return {
-    recall: async (since) => ofPrefix(prefix, await log.recall(since)),
-    spend: (account, ...spent) => log.spend(prefix + account, ...spent),
-    pause: (account, ...pause) => log.pause(prefix + account, ...pause),
-    shared: shared && {
-      admit: (account, ...admission) => shared.admit(prefix + account, ...admission),
-      settle: shared.settle,
-      hear: (listener) =>
-        shared.hear((news) => {
-          if ("missed" in news) listener(news);
-          else if (news.account.startsWith(prefix)) {
-            listener({ ...news, account: news.account.slice(prefix.length) });
-          }
-        }),
-    },
-  };
 }

@@ -23,55 +23,65 @@ export type AccountLimits = {
   readonly pause: Pause | undefined;
 };
 
-/** Remembers beyond the life of a process what GitHub's limits have left of each account. */
+/** Remembers beyond the life of a process what GitHub's limits have left of each account, for all processes that write it. */
 export type LimitLog = {
   /** What is known of every account; spending from `since` on (epoch milliseconds). */
   recall(since: number): Promise<readonly AccountLimits[]>;
-  /** Notes what is about to be spent; what was spent before `since` is forgotten. */
-  spend(account: string, spending: Spending, since: number): Promise<void>;
+  /**
+   * Spends while no other process can spend for this account. What `decide` returns is stored when this resolves. It is
+   * called again when the transaction has to be repeated, and has to forget then what it decided before. Rejects with
+   * `StoreUnavailable`.
+   * @param decide gets what the other processes have spent; undefined where no other can write this log. What it returns
+   * is then on its way into the store when this resolves.
+   */
+  admit(
+    account: string,
+    at: AdmissionTimes,
+    decide: (others: Others | undefined) => readonly Admitted[],
+  ): Promise<void>;
+  /** What was admitted with an id is spent at a time (epoch milliseconds), or with undefined was not. */
+  settle(id: string, at: number | undefined): Promise<void>;
   /** Notes a pause, or with undefined that one is over. */
   pause(account: string, pause: Pause | undefined, over?: Pause): Promise<void>;
-  /** How the processes that write one log keep the limits together. Undefined where there is only one process. */
-  readonly shared?: SharedLimits | undefined;
-};
-
-export type SharedLimits = {
   /**
-   * Spends while no other process can spend for this account. `decide` is told what the others know, and what it returns
-   * is stored when this resolves. It is called again when the transaction has to be repeated, and has to forget then
-   * what it decided before. Rejects with `StoreUnavailable`.
-   * @param at when, and since when spending matters, for each unit (epoch milliseconds).
-   */
-  admit(account: string, at: AdmissionTimes, decide: (others: Others) => readonly Admitted[]): Promise<void>;
-  /** What was held is spent at a time (epoch milliseconds), or with undefined was not. */
-  settle(id: string, at: number | undefined): Promise<void>;
-  /**
-   * Tells what the others were told by GitHub.
+   * Tells what other processes were told by GitHub.
    * @returns how to end it.
    */
   hear(listener: (news: LimitNews) => void): () => void;
 };
 
+/** When something is admitted, and since when spending matters, for each unit (epoch milliseconds). */
 export type AdmissionTimes = { readonly now: number; readonly since: Readonly<Record<Limit["unit"], number>> };
 
-/** What the other processes have spent, oldest first, what they hold included, and the pause that is stored. */
 export type Others = {
+  /** What they have spent, oldest first, what is admitted and not settled included. */
   readonly spent: readonly Spending[];
+  /** The pause that is stored. */
   readonly pause: Pause | undefined;
-  readonly replicas: Replicas;
+  /** How many of them were admitted something for this account in the last `PRESENT_MS`. */
+  readonly replicas: number;
 };
 
-/** How many processes share the limits, this one included, and for how long the others have counted this one, ms. */
-export type Replicas = { readonly count: number; readonly countedForMs: number };
-
-/** With an id it is held until it is settled: it counts as if it were spent at every moment, for `HELD_MS` at most. */
+/** With an id it is a reservation until it is settled: it counts as if it were spent at every moment, for `RESERVED_MS`. */
 export type Admitted = Spending & { readonly id?: string };
 
-/** What a process holds that has died is free again after so long, unless it still counts as spent when it was held. */
-export const HELD_MS = 60_000;
+/** What a process has reserved that has died is free again after so long, unless it counts as spent when it was reserved. */
+export const RESERVED_MS = 60_000;
+
+/** A process counts as present for so long after it was admitted something. */
+export const PRESENT_MS = 60_000;
 
 export type LimitNews =
   /** GitHub has asked for silence, or has let something pass after it. */
   | { readonly account: string; readonly pause: Pause; readonly isOver: boolean }
   /** Nothing could be heard for a while: what is stored must be recalled. */
   | { readonly missed: true };
+
+/** Keeps nothing, for a process that ends with its work. */
+export const NOTHING_KEPT: LimitLog = {
+  recall: async () => [],
+  admit: async (_account, _at, decide) => void decide(undefined),
+  settle: async () => {},
+  pause: async () => {},
+  hear: () => () => {},
+};

@@ -5,6 +5,7 @@ import { type OpenGitHub, ofOwnAccounts, openGitHub } from "../github/open-githu
 import { proxyFor } from "../github/proxy.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
 import { systemClock } from "../model/clock.ts";
+import { NOTHING_KEPT } from "../model/limits.ts";
 import { unobserved } from "../model/observer.ts";
 import { knownSecrets, type Secrets } from "../observe/secrets.ts";
 import { type Config, inspectConfig } from "./config/config.ts";
@@ -97,7 +98,7 @@ function gitHubOnly({ github, workflows }: Config, secrets: Secrets): Promise<Op
     userAgent: `gh-runner/${VERSION}`,
     hide: secrets.guard,
     brief: secrets.brief,
-    limitLog: { recall: async () => [], spend: async () => {}, pause: async () => {} },
+    limitLog: NOTHING_KEPT,
     clock: systemClock,
     observe: unobserved,
     wait: async (ms) => void (await wait(ms)),

@@ -77,7 +77,8 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   await store.scheduledUntil("nightly", now + 5);
   const rejected = { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" };
   await store.overview.noteRejected([{ ...rejected, firstAt: now, lastAt: now, times: 1 }]);
-  await store.limits.spend("token", { at: now, points: 5, writes: 1 }, now - 1000);
+  const since = { points: now - 1000, writes: now - 1000 };
+  await store.limits.admit("token", { now, since }, () => [{ at: now, points: 5, writes: 1 }]);
   await store.limits.pause("token", { until: now + HOUR_MS, strikes: 2 });
   return { queued, running };
 }

@@ -1,18 +1,14 @@
 import type { GitHubHost } from "../../src/github/ask.ts";
 import { rememberedAnswers } from "../../src/github/etags.ts";
-import { openGates } from "../../src/github/limits/gates.ts";
+import { openGate } from "../../src/github/limits/gate.ts";
 import { systemClock } from "../../src/model/clock.ts";
+import { NOTHING_KEPT } from "../../src/model/limits.ts";
 
 /** A GitHub without windows and without a memory beyond the test. */
 export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<GitHubHost>): GitHubHost {
+  const gate = openGate({ account: "test", limits: [], clock: systemClock, log: NOTHING_KEPT });
   return {
-    gates: openGates({
-      limits: [],
-      known: [],
-      clock: systemClock,
-      log: { spend: async () => {}, pause: async () => {} },
-      onPause: () => {},
-    }),
+    gates: { of: () => gate },
     remembered: rememberedAnswers(),
     wait: async () => {},
     targetRepo: "",

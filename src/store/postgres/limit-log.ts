@@ -1,13 +1,34 @@
-import type { AccountLimits, LimitLog, Pause, Spending } from "../../model/limits.ts";
+import {
+  type AccountLimits,
+  type LimitLog,
+  type Others,
+  type Pause,
+  PRESENT_MS,
+  RESERVED_MS,
+} from "../../model/limits.ts";
 import type { Row } from "../rows.ts";
-import { type SharedLimitsNeeds, sharedLimits } from "./shared-limits.ts";
+import type { Database } from "./connect.ts";
+import { lockKey, type Names } from "./names.ts";
+import type { Newsroom } from "./news.ts";
 
 /** A pause lasts a day at most, so that one that ends so long before another has been over for a day. */
 const FORGOTTEN_MS = 2 * 86_400_000;
 
-/** What GitHub's limits have left of each account, kept by all processes together. */
-export function postgresLimitLog(needs: SharedLimitsNeeds): LimitLog {
-  const { database, names, news, owner } = needs;
+/**
+ * What GitHub's limits have left of each account, kept by all processes together: who spends for an account has its lock.
+ * @param owner tells what this process has spent from what the others have.
+ */
+export function postgresLimitLog({
+  database,
+  names,
+  news,
+  owner,
+}: {
+  database: Database;
+  names: Names;
+  news: Newsroom;
+  owner: string;
+}): LimitLog {
   const { sql, transaction } = database;
   const [spending, pauses] = [`${names.schema}.github_spending`, `${names.schema}.github_pauses`];
   return {
@@ -26,12 +47,37 @@ export function postgresLimitLog(needs: SharedLimitsNeeds): LimitLog {
         }),
       );
     },
-    async spend(account, { at, points, writes }, since) {
-      await sql(
-        `WITH gone AS (DELETE FROM ${spending} WHERE account = $1 AND at < $6)
-         INSERT INTO ${spending} (account, owner, at, points, writes) VALUES ($1, $2, $3, $4, $5)`,
-        [account, owner, at, points, writes, since],
-      );
+    async admit(account, { now, since }, decide) {
+      await transaction(async (each) => {
+        // A statement of its own: what comes after it sees what the one before has stored.
+        await each("SELECT pg_advisory_xact_lock($1)", [lockKey(`limits\n${names.schema}\n${account}`)]);
+        const [known] = await each(
+          `SELECT (SELECT json_build_object('until', until, 'strikes', strikes) FROM ${pauses} WHERE account = $1) AS pause,
+             (SELECT coalesce(json_agg(one ORDER BY one.at), '[]') FROM (
+                SELECT CASE WHEN held_until > $3 THEN greatest(at, $3) ELSE at END AS at, points, writes
+                FROM ${spending} WHERE account = $1 AND owner <> $2
+                  AND (at > $4 OR (writes > 0 AND at > $5) OR held_until > $3)) AS one) AS spent,
+             (SELECT count(DISTINCT owner) FROM ${spending}
+              WHERE account = $1 AND owner <> $2 AND at > $6) AS replicas`,
+          [account, owner, now, since.points, since.writes, now - PRESENT_MS],
+        );
+        const { pause, spent, replicas } = known as Others & Row;
+        const admitted = decide({ spent, pause: pause ?? undefined, replicas });
+        if (admitted.length === 0) return;
+        await each(
+          `WITH gone AS (
+             DELETE FROM ${spending} WHERE account = $1 AND at <= least($4::bigint, $8) AND (writes = 0 OR at <= $5)
+               AND coalesce(held_until, 0) <= $3)
+           INSERT INTO ${spending} (id, account, owner, at, points, writes, held_until)
+           SELECT coalesce(id, gen_random_uuid()), $1, $2, at, points, writes, CASE WHEN id IS NOT NULL THEN at + $6 END
+           FROM json_to_recordset($7) AS new (id uuid, at bigint, points integer, writes integer)`,
+          [account, owner, now, since.points, since.writes, RESERVED_MS, JSON.stringify(admitted), now - PRESENT_MS],
+        );
+      });
+    },
+    async settle(id, at) {
+      if (at === undefined) await sql(`DELETE FROM ${spending} WHERE id = $1`, [id]);
+      else await sql(`UPDATE ${spending} SET at = $2, held_until = NULL WHERE id = $1`, [id, at]);
     },
     async pause(account, pause, over) {
       await transaction(async (each) => {
@@ -52,11 +98,15 @@ export function postgresLimitLog(needs: SharedLimitsNeeds): LimitLog {
         if (told) news.tell(each, { limits: { account, pause: told, isOver: pause === undefined } });
       });
     },
-    shared: sharedLimits(needs),
+    hear: (listener) =>
+      news.hear(({ limits, missed }) => {
+        if (limits) listener(limits);
+        if (missed) listener({ missed });
+      }),
   };
 }
 
-function spendingOf({ at, points, writes }: Row): Spending {
+function spendingOf({ at, points, writes }: Row) {
   return { at: at as number, points: points as number, writes: writes as number };
 }
 

@@ -4,7 +4,6 @@ import type { LimitNews } from "../../model/limits.ts";
 import type { News } from "../../model/store.ts";
 import { atMost, type Connecting, clientOptions, FAREWELL_MS, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
-import type { Presence } from "./presence.ts";
 
 /** What one process tells the others: of runs, or of a pause that GitHub has asked for. */
 type Told = News & { readonly limits?: LimitNews };
@@ -28,14 +27,11 @@ const RECONNECT_MS = 1000;
 /** A connection that was lost in silence is noticed after so long, ms. */
 const PULSE_MS = 5000;
 
-/**
- * @param own tells this process's news from the others', which alone are heard.
- * @param presence is shown by the connection that listens.
- */
+/** @param own tells this process's news from the others', which alone are heard. */
 export function openNewsroom(
   connecting: Connecting,
   { channel }: Names,
-  { own, presence, onError }: { own: string; presence: Presence; onError: (error: Error) => void },
+  { own, onError }: { own: string; onError: (error: Error) => void },
 ): Newsroom {
   const listeners = new Set<(news: Told) => void>();
   const closing = new AbortController();
@@ -72,7 +68,6 @@ export function openNewsroom(
     let pulse: NodeJS.Timeout | undefined;
     try {
       await Promise.race([connection.connect(), lost]);
-      await Promise.race([presence.show(connection), lost]);
       await Promise.race([connection.query(`LISTEN ${channel}`), lost]);
       heard();
       spread({ missed: true });
@@ -80,7 +75,6 @@ export function openNewsroom(
       await lost;
     } finally {
       clearInterval(pulse);
-      presence.end();
       closing.signal.removeEventListener("abort", leave);
       await atMost(
         FAREWELL_MS,

@@ -14,7 +14,6 @@ import { type Migrated, migrate } from "./migrate.ts";
 import type { Migration } from "./migrations.ts";
 import { type Names, namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
-import { presence } from "./presence.ts";
 import { refusedStart } from "./refused.ts";
 import { rerunOne } from "./rerun.ts";
 import { type SettleItem, settleAll } from "./settle.ts";
@@ -56,8 +55,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const asked = asking(database, names);
   const reads = runReads(asked);
   const self = randomUUID();
-  const shown = presence(names, clock);
-  const news = openNewsroom(options, names, { own: self, presence: shown, onError });
+  const news = openNewsroom(options, names, { own: self, onError });
   await atMost(LISTENING_MS, news.hears);
   const needs = { database, names, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
@@ -176,7 +174,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
       return rows.length;
     },
-    limits: postgresLimitLog({ database, names, news, presence: shown, owner: self }),
+    limits: postgresLimitLog({ database, names, news, owner: self }),
     overview: overview(asked, async () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {

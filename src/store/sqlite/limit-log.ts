@@ -13,6 +13,10 @@ const FORGOTTEN_MS = 2 * 86_400_000;
 /** What GitHub's limits have left of each account. No flush: a power failure outlasts the minute that matters most. */
 export function sqliteLimitLog({ all, change }: Sql, write: Write): LimitLog {
   const later = (work: () => void) => write(work, { flush: false });
+  /** The points of reads that the next write of an account notes: a write that is forgotten matters, a read hardly. */
+  const unnoted = new Map<string, number>();
+  /** The rows of what is reserved. */
+  const reserved = new Map<string, number>();
   return {
     async recall(since) {
       const accounts = new Map<string, AccountLimits>();
@@ -36,15 +40,37 @@ export function sqliteLimitLog({ all, change }: Sql, write: Write): LimitLog {
       }
       return [...accounts.values()];
     },
-    spend: (account, { at, points, writes }, since) =>
+    async admit(account, { since }, decide) {
+      for (const { id, at, points, writes } of decide(undefined)) {
+        const sum = (unnoted.get(account) ?? 0) + points;
+        unnoted.set(account, writes === 0 ? sum : 0);
+        if (writes === 0) continue;
+        later(() => {
+          const row = all(
+            "INSERT INTO github_spending VALUES (?, ?, ?, ?) RETURNING rowid",
+            account,
+            at,
+            sum,
+            writes,
+          )[0]!;
+          if (id !== undefined) reserved.set(id, row.rowid as number);
+          change("DELETE FROM github_spending WHERE at < ?", Math.min(since.points, since.writes));
+        }).catch(() => {});
+      }
+    },
+    settle: (id, at) =>
       later(() => {
-        change("INSERT INTO github_spending VALUES (?, ?, ?, ?)", account, at, points, writes);
-        change("DELETE FROM github_spending WHERE at < ?", since);
+        const row = reserved.get(id);
+        reserved.delete(id);
+        if (row === undefined) return;
+        if (at === undefined) change("DELETE FROM github_spending WHERE rowid = ?", row);
+        else change("UPDATE github_spending SET at = ? WHERE rowid = ?", at, row);
       }),
     pause: (account, pause) =>
       later(() => {
         change("DELETE FROM github_pauses WHERE account = ? OR until < ?", account, (pause?.until ?? 0) - FORGOTTEN_MS);
         if (pause) change("INSERT INTO github_pauses VALUES (?, ?, ?)", account, pause.until, pause.strikes);
       }),
+    hear: () => () => {},
   };
 }
