@@ -50,21 +50,13 @@ export type Asker = {
   readonly lease?: Lease | undefined;
 };
 
-export type Asking = {
-  readonly ask: Ask;
-  /** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
-  makeRoom(attempted: Attempted): Promise<void>;
-  /** Looks again after each delay of the quick retries, until there is something. */
-  lookAgain<T>(look: () => Promise<T | undefined>, isNothing: (error: unknown) => boolean): Promise<T | undefined>;
-  /** Gives back the room that was kept and not used. */
-  release(): void;
-};
+export type Asking = ReturnType<typeof asking>;
 
 /** Delays before the second and the third try inside an attempt; longer faults are left to later attempts. */
 const QUICK_RETRIES_MS = [300, 1000];
 
 /** Requests with a token for each, through the gate of its account, tried three times when a fault may pass. */
-export function asking(host: GitHubHost, asker: Asker): Asking {
+export function asking(host: GitHubHost, asker: Asker) {
   const { wait, retriesMs = QUICK_RETRIES_MS } = host;
   const rooms = keptRooms();
   const way = { host, asker, rooms };
@@ -84,14 +76,19 @@ export function asking(host: GitHubHost, asker: Asker): Asking {
 
   return {
     ask,
-    async makeRoom(attempted) {
+    /** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
+    async makeRoom(attempted: Attempted): Promise<void> {
       const { account } = await asker.credentials(attempted);
       if (rooms.has(account)) return;
       const room = await host.gates.of(account).reserve(asker.name);
       if ("notBefore" in room) throw notYet(attempted, room);
       rooms.keep(account, room);
     },
-    async lookAgain(look, isNothing) {
+    /** Looks again after each delay of the quick retries, until there is something. */
+    async lookAgain<T>(
+      look: () => Promise<T | undefined>,
+      isNothing: (error: unknown) => boolean,
+    ): Promise<T | undefined> {
       for (const delay of retriesMs) {
         try {
           const found = await look();
@@ -103,6 +100,7 @@ export function asking(host: GitHubHost, asker: Asker): Asking {
       }
       return look();
     },
+    /** Gives back the room that was kept and not used. */
     release: rooms.release,
   };
 }
@@ -122,7 +120,7 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
   let answer = await askAs(credential, way, request);
   if (answer.status === 401 && credential.renew) {
     answer = await askAs(await credential.renew(), way, request);
-    if (answer.status === 401) throw rejectedAnew(attempted);
+    if (answer.status === 401) throw new TransientFailure({ tried: attempted.tried, ...NOT_KNOWN_YET });
   }
   // A 404 page of some other server says nothing about a file.
   if (expected.includes(answer.status) && !isPage(answer) && !isEncoded(answer)) return answer;
@@ -142,13 +140,14 @@ async function askAs(
         headers: { ...(parameters.headers as object | undefined), "if-none-match": earlier.headers.etag },
       }
     : parameters;
+  const { tried } = attempted;
   const kind = /^(?:GET|HEAD) /.test(route) ? "read" : "write";
   const reservation = kind === "write" ? rooms.take(account) : undefined;
   const sendLeased = async (begin: () => void) => {
     let answered: (() => void) | undefined;
     try {
       return await send(route, sent, token, async (abort) => {
-        if (lease && !(await lease.holds())) throw takenOver(attempted);
+        if (lease && !(await lease.holds())) throw new TransientFailure({ tried, ...TAKEN_OVER });
         begin();
         answered?.();
         answered = lease?.sent(abort);
@@ -204,19 +203,13 @@ function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; w
 }
 
 /** Another process may have begun it anew: what it sends and what this one would send are the same. */
-function takenOver({ tried }: Attempted): TransientFailure {
-  return new TransientFailure({
-    tried,
-    happened: "it was not sent: this process had given no sign of life for so long that another may have taken it over",
-    remedy: "Nothing to do: the run continues there.",
-  });
-}
+const TAKEN_OVER = {
+  happened: "it was not sent: this process had given no sign of life for so long that another may have taken it over",
+  remedy: "Nothing to do: the run continues there.",
+};
 
 /** A token that was issued a moment ago may not be known everywhere at GitHub yet. */
-function rejectedAnew({ tried }: Attempted): TransientFailure {
-  return new TransientFailure({
-    tried,
-    happened: "GitHub answered 401 to a token that it had just issued",
-    remedy: "Nothing to do if it passes; else see https://www.githubstatus.com.",
-  });
-}
+const NOT_KNOWN_YET = {
+  happened: "GitHub answered 401 to a token that it had just issued",
+  remedy: "Nothing to do if it passes; else see https://www.githubstatus.com.",
+};

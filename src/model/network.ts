@@ -45,13 +45,9 @@ const CODES: ReadonlySet<string> = new Set([
     UND_ERR_PRX_TLS UND_ERR_PRX_CONN`),
   // A proxy's answer, as github/proxy.ts names it.
   "PROXY",
-  // Certificates. https://nodejs.org/api/tls.html#x509-certificate-error-codes
-  ...list(`UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_CRL UNABLE_TO_DECRYPT_CERT_SIGNATURE UNABLE_TO_DECRYPT_CRL_SIGNATURE
-    UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY CERT_SIGNATURE_FAILURE CRL_SIGNATURE_FAILURE CERT_NOT_YET_VALID CERT_HAS_EXPIRED
-    CRL_NOT_YET_VALID CRL_HAS_EXPIRED ERROR_IN_CERT_NOT_BEFORE_FIELD ERROR_IN_CERT_NOT_AFTER_FIELD
-    ERROR_IN_CRL_LAST_UPDATE_FIELD ERROR_IN_CRL_NEXT_UPDATE_FIELD OUT_OF_MEM DEPTH_ZERO_SELF_SIGNED_CERT
-    SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE CERT_CHAIN_TOO_LONG
-    CERT_REVOKED INVALID_CA PATH_LENGTH_EXCEEDED INVALID_PURPOSE CERT_UNTRUSTED CERT_REJECTED HOSTNAME_MISMATCH`),
+  // Certificates, beside the families below. https://nodejs.org/api/tls.html#x509-certificate-error-codes
+  ...list(`OUT_OF_MEM DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN INVALID_CA PATH_LENGTH_EXCEEDED
+    INVALID_PURPOSE HOSTNAME_MISMATCH`),
   // TLS. https://nodejs.org/api/errors.html#err_tls_cert_altname_invalid
   ...list("ERR_TLS_CERT_ALTNAME_INVALID ERR_TLS_HANDSHAKE_TIMEOUT"),
   // HTTP/2 streams and sessions that the other side ended. https://nodejs.org/api/errors.html#err_http2_stream_error
@@ -59,8 +55,8 @@ const CODES: ReadonlySet<string> = new Set([
     ERR_HTTP2_GOAWAY_SESSION ERR_HTTP2_INVALID_SESSION ERR_HTTP2_INVALID_STREAM ERR_HTTP2_PING_CANCEL`),
 ]);
 
-/** OpenSSL's reasons; what llhttp cannot read; answers that end within their compression. */
-const FAMILIES = ["ERR_SSL_", "HPE_", "Z_"];
+/** OpenSSL's reasons; what llhttp cannot read; answers that end within their compression; certificates. */
+const FAMILIES = ["ERR_SSL_", "HPE_", "Z_", "UNABLE_TO_", "CERT_", "CRL_", "ERROR_IN_"];
 
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
