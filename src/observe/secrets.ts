@@ -90,7 +90,7 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
     const shows = others.filter(isToken).map(guard);
     // One look at all of it: nearly every value ends here.
     const found =
-      SHAPES_BEGIN.test(text) || known.hasGuarded(text)
+      SHAPES_BEGIN.test(text) || known.without(text, true) !== text
         ? changed(JSON.parse(text), (each) => known.without(each, true).replace(TOKEN_SHAPES, HIDDEN))
         : undefined;
     for (const show of shows) show();

@@ -4,8 +4,6 @@ export type Spellings = {
   add(secret: string, isGuarded: boolean): () => void;
   /** The text with every secret replaced, or every one that is guarded. */
   without(text: string, onlyGuarded?: boolean): string;
-  /** Whether a guarded one is in the text. */
-  hasGuarded(text: string): boolean;
   /** The length of the longest spelling. */
   longest(): number;
 };
@@ -59,27 +57,6 @@ export function openSpellings(): Spellings {
     if (ways?.size === 0) byStart.delete(start);
   }
 
-  /** Where the secrets stand, in order, as their beginnings and ends; those that overlap are one. */
-  function placesIn(text: string, onlyGuarded: boolean): readonly number[] {
-    const places: number[] = [];
-    if (secrets.size === 0) return places;
-    let to = 0;
-    let start = 0;
-    for (let end = 0; end < text.length; end++) {
-      start = (start << 8) | (folded(text.charCodeAt(end)) & 0xff);
-      if (end < 3 || starts[slotOf(start)] === 0) continue;
-      const at = end - 3;
-      for (const way of byStart.get(start) ?? []) {
-        if (onlyGuarded && way.of.guards === 0) continue;
-        if (at + way.text.length <= to || !standsAt(text, at, way)) continue;
-        if (at >= to) places.push(at, 0);
-        to = at + way.text.length;
-        places[places.length - 1] = to;
-      }
-    }
-    return places;
-  }
-
   return {
     add(secret, isGuarded) {
       const known = secrets.get(secret) ?? newSecret(secret);
@@ -101,17 +78,25 @@ export function openSpellings(): Spellings {
       };
     },
     without(text, onlyGuarded = false) {
-      const places = placesIn(text, onlyGuarded);
-      if (places.length === 0) return text;
+      if (secrets.size === 0) return text;
       let clean = "";
-      let done = 0;
-      for (let place = 0; place < places.length; place += 2) {
-        clean += text.slice(done, places[place]) + HIDDEN;
-        done = places[place + 1] ?? 0;
+      /** Where the secret that was found last ends. */
+      let to = 0;
+      let start = 0;
+      for (let end = 0; end < text.length; end++) {
+        start = (start << 8) | (folded(text.charCodeAt(end)) & 0xff);
+        if (end < 3 || starts[slotOf(start)] === 0) continue;
+        const at = end - 3;
+        for (const way of byStart.get(start) ?? []) {
+          if (onlyGuarded && way.of.guards === 0) continue;
+          if (at + way.text.length <= to || !standsAt(text, at, way)) continue;
+          // Those that overlap are one.
+          if (at >= to) clean += text.slice(to, at) + HIDDEN;
+          to = at + way.text.length;
+        }
       }
-      return clean + text.slice(done);
+      return clean + text.slice(to);
     },
-    hasGuarded: (text) => placesIn(text, true).length > 0,
     longest: () => Math.max(0, ...[...secrets.values()].flatMap(({ ways }) => ways.map(({ text }) => text.length))),
   };
 }
