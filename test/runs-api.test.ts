@@ -311,30 +311,17 @@ describe("the runs API and /openapi.json", () => {
   });
 });
 
-function appWith(workflows: readonly Workflow[], needs: Partial<Parameters<typeof httpApp>[0]> = {}) {
+function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<typeof httpApp>[1]> = {}) {
   const never = async () => assert.fail("is not called");
-  return httpApp({
+  const runs = { list: never, get: never, rerun: never };
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  return httpApp(
     workflows,
-    accept: never,
-    runs: { list: never, get: never, rerun: never },
-    checkReady: async () => {},
-    storeTrouble: () => undefined,
-    metrics: never,
-    authTokens: [],
-    publicUrl: undefined,
-    webhookSecrets: [],
-    fluxKeys: [],
-    secretsOf: () => [],
-    failedAuthentication: () => {},
-    refused: () => {},
-    hasServiceToken: true,
-    noteRefused: () => {},
-    mountPages: undefined,
-    version: "1.2.3",
-    log: { debug() {}, info() {}, warn() {}, error() {} },
-    secrets: knownSecrets([]),
-    ...needs,
-  });
+    { accept: never, runs, checkReady: async () => {}, storeTrouble: () => undefined, metrics: never, ...engine },
+    { tokens: [], webhookSecrets: [], fluxKeys: [], secretsOf: () => [], hasServiceToken: true },
+    { failedAuthentication() {}, rejected() {}, noRun() {}, log, secrets: knownSecrets([]) },
+    { version: "1.2.3", publicUrl: undefined },
+  );
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests walk through the document freely

@@ -25,8 +25,8 @@ import { mountFluxTrigger } from "./triggers/flux.ts";
 import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./triggers/github.ts";
 import { type AcceptEvent, mountHttpTrigger } from "./triggers/http.ts";
 
-export type HttpNeeds = {
-  readonly workflows: readonly Workflow[];
+/** What is behind the addresses. */
+type Engine = {
   readonly accept: AcceptEvent;
   readonly runs: RunHistory;
   /** Rejects when events cannot be stored or runs not be worked on. */
@@ -35,11 +35,11 @@ export type HttpNeeds = {
   readonly storeTrouble: () => StoreTrouble | undefined;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
-  /** Passed by every request before anything else. */
-  readonly inbound?: MiddlewareHandler | undefined;
-  /** Where browsers reach the service, if that was set. */
-  readonly publicUrl: string | undefined;
-  readonly authTokens: readonly string[];
+};
+
+/** What callers must bring, and what they need not. */
+type Auth = {
+  readonly tokens: readonly string[];
   /** What GitHub signs its webhooks with, any of them; without one there are no webhooks. */
   readonly webhookSecrets: readonly string[];
   /** What Flux signs with, where a workflow names no key. */
@@ -48,18 +48,32 @@ export type HttpNeeds = {
   readonly secretsOf: (name: string) => readonly string[];
   /** Whether the service has a GitHub token of its own. */
   readonly hasServiceToken: boolean;
-  /** Told of every request that brought no valid credential. */
+};
+
+/** What is noted of requests. */
+type Notes = {
+  /** Every request that brought no valid credential. */
   readonly failedAuthentication: (facts: { credential: Credential; path: string; address: string }) => void;
-  /** Told of every other request that was rejected on purpose. */
-  readonly refused: (facts: { path: string; status: number; reason: string; address: string }) => void;
-  /** Keeps what was sent to a trigger and did not become a run. */
-  readonly noteRefused: (event: RejectedRequest) => void;
-  /** Mounts the pages; undefined: there are none. */
-  readonly mountPages: ((app: Hono, entrance: Entrance) => void) | undefined;
-  readonly version: string;
+  /** Every other request that was rejected on purpose. */
+  readonly rejected: (facts: { path: string; status: number; reason: string; address: string }) => void;
+  /** What was sent to a trigger and did not become a run. */
+  readonly noRun: (request: RejectedRequest) => void;
   readonly log: Log;
   readonly secrets: Secrets;
 };
+
+/** What the service is to those who look at it. */
+type Site = {
+  readonly version: string;
+  /** Where browsers reach the service, if that was set. */
+  readonly publicUrl: string | undefined;
+  /** Passed by every request before anything else. */
+  readonly inbound?: MiddlewareHandler | undefined;
+  /** Mounts the pages; undefined: there are none. */
+  readonly mountPages?: MountPages | undefined;
+};
+
+export type MountPages = (app: Hono, entrance: Entrance) => void;
 
 /** How the pages know an address and a caller: as the API does. */
 type Entrance = {
@@ -83,49 +97,33 @@ const neitherGuessedNorKept: MiddlewareHandler = async (c, next) => {
 };
 
 /** Everything that the service answers over HTTP. */
-export function httpApp(needs: HttpNeeds): Hono {
-  const { workflows, accept, authTokens, hasServiceToken, log, secrets } = needs;
-  const address = publicAddress(needs.publicUrl);
+export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Auth, notes: Notes, site: Site): Hono {
+  const { secrets } = notes;
+  const { publicUrl, version } = site;
+  const address = publicAddress(publicUrl);
   const app = new Hono({ getPath: address.getPath });
-  const pathOf = (c: Context) => secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
   const failed: FailedAuthentication = (c, credential) =>
-    needs.failedAuthentication({ credential, path: pathOf(c), ...senderOf(c, secrets.scrub) });
-  const guard = authorize(authTokens, failed);
+    notes.failedAuthentication({ credential, path: pathOf(c, secrets), ...senderOf(c, secrets.scrub) });
+  const guard = authorize(auth.tokens, failed);
 
   const api = new Hono();
-  mountStatus(api, needs, guard);
-  for (const workflow of workflows) {
-    const { http, flux } = workflow.on;
-    if (http) {
-      const its = http.token === undefined ? guard : authorize(needs.secretsOf(http.token), failed);
-      mountHttpTrigger(api, workflow, http, { guard: its, accept, hasServiceToken, secrets });
-    }
-    if (flux) {
-      const keys = flux.key === undefined ? needs.fluxKeys : needs.secretsOf(flux.key);
-      mountFluxTrigger(api, workflow, flux, { keys, guard, failed, accept });
-    }
-  }
-  if (needs.webhookSecrets.length > 0) {
-    mountGitHubWebhooks(api, workflows, { secrets: needs.webhookSecrets, failed, accept });
-  }
-  mountRunsApi(api, { runs: needs.runs, workflows: workflows.map(({ name }) => name), guard });
-  mountOpenApi(
-    api,
-    { workflows, version: needs.version, isGuarded: authTokens.length > 0, publicUrl: needs.publicUrl },
-    guard,
-  );
+  mountStatus(api, engine, guard);
+  mountTriggers(api, workflows, engine.accept, auth, { guard, failed, secrets });
+  mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
+  mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
 
-  if (needs.inbound) app.use(needs.inbound);
+  if (site.inbound) app.use(site.inbound);
   app.use(neitherGuessedNorKept);
   app.use(address.underPrefix);
-  for (const path of triggerPaths(workflows)) app.use(path, noteRejected(needs.noteRefused, secrets));
+  for (const path of triggerPaths(workflows)) app.use(path, noteRejected(notes.noRun, secrets));
   app.use(rejectCrossSite(address.origin));
   app.use(methodNotAllowed({ app: api, onMethodNotAllowed: (c, allowed) => answerMethod(c, allowed, workflows) }));
   app.route("/", api);
-  needs.mountPages?.(app, {
+  const isToken = tokenCheck(auth.tokens);
+  site.mountPages?.(app, {
     address,
     addressOf,
-    isToken: tokenCheck(authTokens),
+    isToken,
     presentedToken,
     credentialIn,
     failedAuthentication: failed,
@@ -136,30 +134,52 @@ export function httpApp(needs: HttpNeeds): Hono {
       "There is nothing at this path. POST /dispatch starts a run, GET /openapi.json tells what else there is.",
     ),
   );
-  app.onError((error, c) => {
-    if (error instanceof Rejection) {
-      const { status, message: reason, headers, more } = error;
-      const scrubbed = secrets.scrub(reason);
-      if (status !== 401) needs.refused({ path: pathOf(c), status, reason: scrubbed, ...senderOf(c, secrets.scrub) });
-      return problem(status, scrubbed, headers, more);
-    }
-    if (error instanceof StoreUnavailable) {
-      return problem(503, "The database cannot be used at the moment, and nothing was stored: send it again.", {
-        "retry-after": "1",
-      });
-    }
-    log.error({ path: c.req.path, err: error }, "request failed");
-    return problem(500, "Internal error. The log of the service names it.");
-  });
+  app.onError((error, c) => answerError(c, error, notes));
   return app;
 }
 
-/** Mounts what monitoring asks for. */
-function mountStatus(
+function pathOf(c: Context, secrets: Secrets): string {
+  return secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
+}
+
+function answerError(c: Context, error: Error, { rejected, log, secrets }: Notes): Response {
+  if (error instanceof Rejection) {
+    const { status, headers, more } = error;
+    const reason = secrets.scrub(error.message);
+    if (status !== 401) rejected({ path: pathOf(c, secrets), status, reason, ...senderOf(c, secrets.scrub) });
+    return problem(status, reason, headers, more);
+  }
+  if (error instanceof StoreUnavailable) {
+    const detail = "The database cannot be used at the moment, and nothing was stored: send it again.";
+    return problem(503, detail, { "retry-after": "1" });
+  }
+  log.error({ path: c.req.path, err: error }, "request failed");
+  return problem(500, "Internal error. The log of the service names it.");
+}
+
+function mountTriggers(
   api: Hono,
-  { checkReady, storeTrouble, metrics }: Pick<HttpNeeds, "checkReady" | "storeTrouble" | "metrics">,
-  guard: MiddlewareHandler,
+  workflows: readonly Workflow[],
+  accept: AcceptEvent,
+  { webhookSecrets, fluxKeys, secretsOf, hasServiceToken }: Auth,
+  { guard, failed, secrets }: { guard: MiddlewareHandler; failed: FailedAuthentication; secrets: Secrets },
 ): void {
+  for (const workflow of workflows) {
+    const { http, flux } = workflow.on;
+    if (http) {
+      const its = http.token === undefined ? guard : authorize(secretsOf(http.token), failed);
+      mountHttpTrigger(api, workflow, http, { guard: its, accept, hasServiceToken, secrets });
+    }
+    if (flux) {
+      const keys = flux.key === undefined ? fluxKeys : secretsOf(flux.key);
+      mountFluxTrigger(api, workflow, flux, { keys, guard, failed, accept });
+    }
+  }
+  if (webhookSecrets.length > 0) mountGitHubWebhooks(api, workflows, { secrets: webhookSecrets, failed, accept });
+}
+
+/** Mounts what monitoring asks for. */
+function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, guard: MiddlewareHandler): void {
   api.get("/health", (c) => c.json({ status: "healthy" }));
 
   // Everybody may ask, and each look writes to the database: those who ask meanwhile share its answer.

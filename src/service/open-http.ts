@@ -2,7 +2,7 @@ import { webUrlOf } from "../dashboard/github-web.ts";
 import { type Live, livePages } from "../dashboard/live.ts";
 import { mountDashboard } from "../dashboard/mount.ts";
 import { rejectedRequests } from "../http/rejected-requests.ts";
-import { type HttpNeeds, httpApp } from "../http/routes.ts";
+import { httpApp, type MountPages } from "../http/routes.ts";
 import { type ListeningServer, listen, type ServerLimits } from "../http/server.ts";
 import { startSchedules } from "../http/triggers/schedule.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
@@ -62,42 +62,48 @@ type Counted = {
 function routes(ground: Ground, engine: Engine, { repeated, rejected, live }: Counted) {
   const { config, loaded, secrets, log } = ground;
   const { store, metrics, tracing, worker, accept } = engine;
-  return httpApp({
-    workflows: loaded.workflows,
-    accept,
-    webhookSecrets: config.auth.webhookSecrets,
-    fluxKeys: config.auth.fluxKeys,
-    secretsOf: (name) => secretLines(loaded.variables[name] ?? ""),
-    runs: { list: store.list, get: store.get, rerun: engine.rerun },
-    checkReady: worker.check,
-    storeTrouble: worker.storeTrouble,
-    metrics: metrics.expose,
-    inbound: tracing?.inbound,
-    publicUrl: config.http.publicUrl,
-    authTokens: config.auth.tokens,
-    hasServiceToken: config.github.hasCredential,
-    failedAuthentication(facts) {
-      metrics.inbound.failedAuthentication(facts.credential);
-      repeated.note("warn", "a request without a valid credential was rejected", facts, facts.credential);
+  return httpApp(
+    loaded.workflows,
+    {
+      accept,
+      runs: { list: store.list, get: store.get, rerun: engine.rerun },
+      checkReady: worker.check,
+      storeTrouble: worker.storeTrouble,
+      metrics: metrics.expose,
     },
-    refused: (facts) =>
-      repeated.note("info", "request rejected", facts, `${facts.status} ${facts.path} ${facts.reason}`),
-    noteRefused(event) {
-      metrics.inbound.rejected(event.status);
-      rejected.note(event);
+    {
+      ...config.auth,
+      secretsOf: (name) => secretLines(loaded.variables[name] ?? ""),
+      hasServiceToken: config.github.hasCredential,
     },
-    mountPages: config.http.dashboard ? pages(ground, engine, live) : undefined,
-    version: VERSION,
-    log,
-    secrets,
-  });
+    {
+      failedAuthentication(facts) {
+        metrics.inbound.failedAuthentication(facts.credential);
+        repeated.note("warn", "a request without a valid credential was rejected", facts, facts.credential);
+      },
+      rejected: (facts) =>
+        repeated.note("info", "request rejected", facts, `${facts.status} ${facts.path} ${facts.reason}`),
+      noRun(request) {
+        metrics.inbound.rejected(request.status);
+        rejected.note(request);
+      },
+      log,
+      secrets,
+    },
+    {
+      version: VERSION,
+      publicUrl: config.http.publicUrl,
+      inbound: tracing?.inbound,
+      mountPages: config.http.dashboard ? pages(ground, engine, live) : undefined,
+    },
+  );
 }
 
 function pages(
   { config, loaded: { workflows }, secrets, log, clock }: Ground,
   { store, gitHub, rerun }: Engine,
   live: Live,
-): HttpNeeds["mountPages"] {
+): MountPages {
   return (app, entrance) =>
     mountDashboard(app, entrance, {
       runs: { list: store.list, get: store.get, rerun },

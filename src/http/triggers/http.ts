@@ -27,22 +27,21 @@ export type AcceptEvent = (
   options: { wait: boolean },
 ) => Promise<{ readonly run: string; readonly outcome: Promise<Run | undefined> }>;
 
-export type HttpTriggerNeeds = {
-  readonly guard: MiddlewareHandler;
-  readonly accept: AcceptEvent;
-  readonly hasServiceToken: boolean;
-  readonly secrets: Pick<Secrets, "tokenIn" | "brief">;
-};
+type HidingSecrets = Pick<Secrets, "tokenIn" | "brief">;
 
 /** Mounts `POST {path}` for a workflow with an `http` trigger. */
 export function mountHttpTrigger(
   app: Hono,
   workflow: Workflow,
   trigger: HttpTrigger<unknown>,
-  { guard, accept, hasServiceToken, secrets }: HttpTriggerNeeds,
+  {
+    guard,
+    accept,
+    ...service
+  }: { guard: MiddlewareHandler; accept: AcceptEvent; hasServiceToken: boolean; secrets: HidingSecrets },
 ): void {
   app.post(trigger.path, guard, async (c) => {
-    const event = await receive(c, workflow, trigger, { hasServiceToken, secrets });
+    const event = await receive(c, workflow, trigger, service);
     const wait = !/(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
     const { run, outcome } = await accept(event, { wait });
     return answer(run, await outcome, trigger);
@@ -53,7 +52,7 @@ async function receive(
   c: Context,
   workflow: Workflow,
   trigger: HttpTrigger<unknown>,
-  { hasServiceToken, secrets }: Pick<HttpTriggerNeeds, "hasServiceToken" | "secrets">,
+  { hasServiceToken, secrets }: { hasServiceToken: boolean; secrets: HidingSecrets },
 ): Promise<Received> {
   const json = await readJsonObject(c);
   const { token, rest } = takeToken(json, trigger.tokenField, (given) => hideWhileAnswered(c, given));
@@ -62,10 +61,10 @@ async function receive(
   const place = secrets.tokenIn(parsed.data, token === undefined ? [] : [token]);
   if (place !== undefined)
     throw new Rejection(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
-  const refusal = trigger.refuse?.(parsed.data, {
+  const rejection = trigger.refuse?.(parsed.data, {
     hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
   });
-  if (refusal) throw new Rejection(400, refusal);
+  if (rejection) throw new Rejection(400, rejection);
   return { workflow, input: parsed.data as Json, token };
 }
 

@@ -6,12 +6,7 @@ import type { Workflow } from "../../model/workflow.ts";
 import type { Log } from "../../observe/log.ts";
 import type { AcceptEvent } from "./http.ts";
 
-export type ScheduleNeeds = {
-  readonly accept: AcceptEvent;
-  readonly store: Pick<RunStore, "scheduledUntil">;
-  readonly clock: Clock;
-  readonly log: Log;
-};
+type Schedules = { accept: AcceptEvent; store: Pick<RunStore, "scheduledUntil">; clock: Clock; log: Log };
 
 /** A tick that could not be stored is tried again after so long, ms. */
 const STORE_RETRY_MS = 1000;
@@ -22,18 +17,21 @@ const RETRY_MS = 60_000;
  * Makes a run of every tick of every schedule, until it is stopped. Ticks that passed while the service was down make
  * one run, for the last of them. Storing a tick twice is harmless: it is recognised, also by other processes.
  */
-export function startSchedules(workflows: readonly Workflow[], needs: ScheduleNeeds): () => void {
+export function startSchedules(workflows: readonly Workflow[], service: Schedules): () => void {
   const stops = workflows.flatMap((workflow) => {
     const { schedule } = workflow.on;
-    return schedule ? [startSchedule(workflow, schedule, needs)] : [];
+    return schedule ? [startSchedule(workflow, schedule, service)] : [];
   });
   return () => {
     for (const stop of stops) stop();
   };
 }
 
-function startSchedule(workflow: Workflow, trigger: ScheduleTrigger, needs: ScheduleNeeds): () => void {
-  const { accept, store, clock, log } = needs;
+function startSchedule(
+  workflow: Workflow,
+  trigger: ScheduleTrigger,
+  { accept, store, clock, log }: Schedules,
+): () => void {
   const cron = cronOf(trigger);
   let stopped = false;
   let cancel = () => {};
