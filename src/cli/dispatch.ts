@@ -62,7 +62,8 @@ async function settings(): Promise<Config> {
 async function runOf(config: Config, given: object, dryRun: ((write: DryWrite) => void) | undefined): Promise<Ended> {
   const { workflowsOf } = await import("../service/workflows.ts");
   const { bodyFor, runHere } = await import("./run-here.ts");
-  const { workflows } = await workflowsOf(config.workflows, { onClose: () => {}, hasWebhookSecret: false });
+  await using closing = new AsyncDisposableStack();
+  const { workflows } = await workflowsOf(config.workflows, { closing, hasWebhookSecret: false });
   const [workflow] = workflows as [Workflow];
   const read = bodyFor(workflow.on.http!.body, given);
   if ("problems" in read) return failure(read.problems);

@@ -63,11 +63,10 @@ async function requireUsable(name: string, config: Config): Promise<void> {
   const body = { safeParse: () => ({ success: true as const, data: undefined }) };
   const workflow: Workflow = { name, on: { http: { path: `/${name}`, body } }, run: async () => {} };
   const { workflowsOf } = await import("../service/workflows.ts");
+  await using closing = new AsyncDisposableStack();
   try {
-    await workflowsOf(
-      { ...config.workflows, dir: undefined },
-      { onClose: () => {}, more: [{ workflow, file: name }], hasWebhookSecret: true },
-    );
+    const more = [{ workflow, file: name }];
+    await workflowsOf({ ...config.workflows, dir: undefined }, { closing, more, hasWebhookSecret: true });
   } catch (error) {
     const problem = /\n.*?: (.*)/.exec((error as Error).message)?.[1];
     throw new CommandError(`Nothing was written: ${problem ?? (error as Error).message} name.`, { cause: error });

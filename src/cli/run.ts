@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import type { Json } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { closingStack } from "../service/closing-stack.ts";
 import { CommandError } from "./command.ts";
 
 export function runCommand(program: Command): void {
@@ -21,30 +20,26 @@ async function run(name: string, { input, dryRun }: Options): Promise<void> {
   const { readConfig } = await import("../service/config/config.ts");
   const { workflowsOf } = await import("../service/workflows.ts");
   const { asMessage, runHere } = await import("./run-here.ts");
-  const { onClose, close } = closingStack();
-  try {
-    const config = readConfig();
-    const found = await workflowsOf(config.workflows, { onClose, hasWebhookSecret: true });
-    const workflow = found.workflows.find((each) => each.name === name);
-    if (!workflow) {
-      throw new CommandError(`There is no workflow ${name}. There are ${[...found.fileOf.keys()].join(", ")}.`);
-    }
-    // A webhook's secret is for those who send from outside.
-    const { auth } = config;
-    const { run, steps } = await runHere(
-      { ...config, auth: auth.webhookSecrets.length > 0 ? auth : { ...auth, webhookSecrets: ["of no use here"] } },
-      name,
-      await inputOf(workflow, input),
-      { waitForLimits: true, dryRun: dryRun && ((request) => write(asMessage(request))) },
-    );
-    for (const step of steps) write(oneLine(`step ${step.name}: ${step.error ?? "done"}`));
-    const ended = run.status === "success" ? JSON.stringify(run.outputs) : (run.reason ?? "");
-    const again = run.status === "queued" ? " (the service would attempt it again)" : "";
-    write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
-    if (run.status !== "success" && run.status !== "skipped") process.exitCode = 1;
-  } finally {
-    await close();
+  await using closing = new AsyncDisposableStack();
+  const config = readConfig();
+  const found = await workflowsOf(config.workflows, { closing, hasWebhookSecret: true });
+  const workflow = found.workflows.find((each) => each.name === name);
+  if (!workflow) {
+    throw new CommandError(`There is no workflow ${name}. There are ${[...found.fileOf.keys()].join(", ")}.`);
   }
+  // A webhook's secret is for those who send from outside.
+  const { auth } = config;
+  const { run, steps } = await runHere(
+    { ...config, auth: auth.webhookSecrets.length > 0 ? auth : { ...auth, webhookSecrets: ["of no use here"] } },
+    name,
+    await inputOf(workflow, input),
+    { waitForLimits: true, dryRun: dryRun && ((request) => write(asMessage(request))) },
+  );
+  for (const step of steps) write(oneLine(`step ${step.name}: ${step.error ?? "done"}`));
+  const ended = run.status === "success" ? JSON.stringify(run.outputs) : (run.reason ?? "");
+  const again = run.status === "queued" ? " (the service would attempt it again)" : "";
+  write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
+  if (run.status !== "success" && run.status !== "skipped") process.exitCode = 1;
 }
 
 function write(line: string): void {

@@ -1,12 +1,5 @@
 import type { ZodType } from "zod";
-import {
-  type RunDetailShown,
-  type RunPageShown,
-  type RunShown,
-  runDetailSchema,
-  runPageSchema,
-  runSchema,
-} from "../http/runs-schemas.ts";
+import { runDetailSchema, runPageSchema, runSchema } from "../http/runs-schemas.ts";
 import { isBeginningOfId } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
 import { readClientConfig } from "../service/config/config.ts";
@@ -15,15 +8,6 @@ import { shortName } from "./terminal.ts";
 
 /** An answer of the API: as it was written, and what it says. */
 type Answer<T> = { readonly text: string; readonly said: T };
-
-/** The runs API of the service that GH_RUNNER_URL names. Every method throws a `CommandError`. */
-export type ServiceClient = {
-  list(query: Readonly<Record<string, string | undefined>>): Promise<Answer<RunPageShown>>;
-  show(id: string): Promise<Answer<RunDetailShown>>;
-  rerun(id: string, options?: { evenIfOlder?: boolean }): Promise<Answer<RunShown>>;
-  /** The id of the only run whose id begins with this text, such as the eight characters that the page shows. */
-  idOf(beginning: string): Promise<string>;
-};
 
 /** Of a UUID. */
 const ID_CHARACTERS = 36;
@@ -34,7 +18,10 @@ const MAX_MEANT = 5;
 /** Longer than the service takes when all is well, short enough for somebody who waits at a terminal. */
 const ANSWER_MS = 30_000;
 
-export function serviceClient(): ServiceClient {
+export type ServiceClient = ReturnType<typeof serviceClient>;
+
+/** The runs API of the service that GH_RUNNER_URL names. Every method throws a `CommandError`. */
+export function serviceClient() {
   const { url, token } = readClientConfig();
 
   async function ask<T>(method: string, path: string, schema: ZodType<T>): Promise<Answer<T>> {
@@ -71,14 +58,15 @@ export function serviceClient(): ServiceClient {
     return { text, said: read.data };
   }
 
-  const list: ServiceClient["list"] = (query) => {
+  const list = (query: Readonly<Record<string, string | undefined>>) => {
     const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
     return ask("GET", `/api/runs?${new URLSearchParams(given)}`, runPageSchema);
   };
 
   return {
     list,
-    async idOf(beginning) {
+    /** The id of the only run whose id begins with this text, such as the eight characters that the page shows. */
+    async idOf(beginning: string): Promise<string> {
       if (beginning.length >= ID_CHARACTERS || !isBeginningOfId(beginning)) return beginning;
       const { runs, next } = (await list({ id: beginning, limit: String(MAX_MEANT) })).said;
       const [run, ...others] = runs;
@@ -94,8 +82,8 @@ export function serviceClient(): ServiceClient {
         `${beginning} begins the ids of several runs. Give more of it: ${meant.join(", ")}${more}.`,
       );
     },
-    show: async (id) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
-    rerun: async (id, { evenIfOlder = false } = {}) =>
+    show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
+    rerun: async (id: string, { evenIfOlder = false } = {}) =>
       ask("POST", `/api/runs/${segment(id)}/rerun${evenIfOlder ? "?evenIfOlder=true" : ""}`, runSchema),
   };
 }

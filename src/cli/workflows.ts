@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { Workflow } from "../model/workflow.ts";
-import { closingStack } from "../service/closing-stack.ts";
 import { JSON_OPTION } from "./command.ts";
 import { table } from "./terminal.ts";
 
@@ -19,23 +18,18 @@ export function workflowsCommand(program: Command): void {
 async function listWorkflows({ json }: { readonly json?: true }): Promise<void> {
   const { readConfig } = await import("../service/config/config.ts");
   const { workflowsOf } = await import("../service/workflows.ts");
-  const { onClose, close } = closingStack();
-  try {
-    const config = readConfig();
-    const means = { onClose, variable: () => "set", hasWebhookSecret: true };
-    const { workflows, fileOf, warnings } = await workflowsOf(config.workflows, means);
-    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-    const rows = workflows.map(
-      (workflow) => [workflow.name, triggerOf(workflow), fileOf.get(workflow.name) ?? ""] as const,
-    );
-    process.stdout.write(
-      json
-        ? `${JSON.stringify(rows.map(([name, trigger, file]) => ({ name, trigger, file })))}\n`
-        : table(["WORKFLOW", "TRIGGER", "FILE"], rows, process.stdout.columns),
-    );
-  } finally {
-    await close();
-  }
+  await using closing = new AsyncDisposableStack();
+  const checks = { closing, variable: () => "set", hasWebhookSecret: true };
+  const { workflows, fileOf, warnings } = await workflowsOf(readConfig().workflows, checks);
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  const rows = workflows.map(
+    (workflow) => [workflow.name, triggerOf(workflow), fileOf.get(workflow.name) ?? ""] as const,
+  );
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(rows.map(([name, trigger, file]) => ({ name, trigger, file })))}\n`
+      : table(["WORKFLOW", "TRIGGER", "FILE"], rows, process.stdout.columns),
+  );
 }
 
 function triggerOf({ on: { http, schedule, github, flux } }: Workflow): string {

@@ -4,7 +4,6 @@ import { systemClock } from "../model/clock.ts";
 import { openLog } from "../observe/log.ts";
 import { knownSecrets, type Secrets, scrubbed } from "../observe/secrets.ts";
 import { guardProcess } from "../worker/process-guard.ts";
-import { type ClosingStack, closingStack } from "./closing-stack.ts";
 import type { Config } from "./config/config.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import type { AppOptions } from "./ground.ts";
@@ -23,13 +22,13 @@ export type RunningApp = {
 
 /** The composition root: opens everything, wires it together, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
-  const stack = closingStack();
+  const closing = new AsyncDisposableStack();
   const secrets = knownSecrets(config.secrets);
   try {
-    return await openApp(config, options, secrets, stack);
+    return await openApp(config, options, secrets, closing);
   } catch (error) {
     // Runs that wait are taken up before there is an address: they end in an orderly way, too.
-    await stack.close();
+    await closing.disposeAsync();
     throw scrubbed(error, secrets.scrub);
   }
 }
@@ -38,17 +37,18 @@ async function openApp(
   config: Config,
   options: AppOptions,
   secrets: Secrets,
-  { onClose, close }: ClosingStack,
+  closing: AsyncDisposableStack,
 ): Promise<RunningApp> {
   const hasWebhookSecret = config.auth.webhookSecrets.length > 0;
-  const loaded = await workflowsOf(config.workflows, { onClose, more: options.workflows, hasWebhookSecret });
+  const loaded = await workflowsOf(config.workflows, { closing, more: options.workflows, hasWebhookSecret });
   hideVariables(loaded, secrets);
 
   const log = openLog({ level: config.observe.logLevel, secrets, destination: options.logTo });
   for (const warning of loaded.warnings) log.warn(warning);
-  if (hasOthers(loaded)) onClose("the guard of the process", guardProcess(log, secrets));
+  if (hasOthers(loaded)) closing.defer(guardProcess(log, secrets));
 
-  const ground = { config, options, loaded, secrets, log, clock: options.clock ?? systemClock, onClose };
+  const ground = { config, options, loaded, secrets, log, clock: options.clock ?? systemClock, closing };
+  const close = () => closing.disposeAsync();
   const limits = { ...SERVER_LIMITS, ...options.serverLimits };
   const engine = await openEngine(ground, limits.drainMs);
   if (options.closed) return { url: "", start: engine.start, close };

@@ -1,14 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { openFetch } from "../github/connections.ts";
-import { type OpenGitHub, openGitHub } from "../github/open-github.ts";
+import { openGitHub } from "../github/open-github.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
 import { observedBy } from "../model/observer.ts";
 import type { Json } from "../model/run.ts";
-import type { RerunOptions, RunDetail, RunStore } from "../model/store.ts";
+import type { RerunOptions, RunDetail } from "../model/store.ts";
 import { groupOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Tracing } from "../observe/tracing.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
 import type { Ground } from "./ground.ts";
@@ -17,37 +16,22 @@ import { openMemoryStore, openStore } from "./open-store.ts";
 import { VERSION } from "./version.ts";
 
 /** What makes runs of events, and carries them out. */
-export type Engine = {
-  readonly store: RunStore;
-  readonly gitHub: OpenGitHub;
-  readonly metrics: Metrics;
-  readonly tracing: Tracing | undefined;
-  readonly worker: Worker;
-  readonly accept: AcceptEvent;
-  /**
-   * Starts a run of a workflow with this input; resolves when it has ended, or an attempt has failed, or after so many
-   * milliseconds.
-   * @param enough ends the wait earlier.
-   */
-  start(workflow: string, input: Json, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail>;
-  rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): ReturnType<Worker["rerun"]>;
-  readonly stopping: Stopping;
-};
+export type Engine = Awaited<ReturnType<typeof openEngine>>;
 
 /** @param drainMs how long a stop waits for what is in flight. */
-export async function openEngine(ground: Ground, drainMs: number): Promise<Engine> {
-  const { config, options, loaded, secrets, log, clock, onClose } = ground;
+export async function openEngine(ground: Ground, drainMs: number) {
+  const { config, options, loaded, secrets, log, clock, closing } = ground;
   const { workflows, fileOf, variables } = loaded;
 
   const store = options.closed ? await openMemoryStore(clock) : await openStore(config.store, { clock, log });
-  onClose("the store", store.close);
+  closing.defer(store.close);
 
   const { fetch, close: closeFetch } = openFetch(config.github);
-  onClose("the connections to other hosts", closeFetch);
+  closing.defer(closeFetch);
 
   const observers = { ...config.observe, ...(options.closed ? { notifyUrl: undefined } : {}) };
   const names = workflows.map(({ name }) => name);
-  const observed = await openObservers(observers, { workflows: names, store, secrets, log, clock, fetch, onClose });
+  const observed = await openObservers(observers, { workflows: names, store, secrets, log, clock, fetch, closing });
   const { metrics, tracing } = observed;
   const observe = options.settled ? observedBy([observed.observe, { settled: options.settled }]) : observed.observe;
 
@@ -65,7 +49,7 @@ export async function openEngine(ground: Ground, drainMs: number): Promise<Engin
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
   });
-  onClose("the connections to GitHub", gitHub.close);
+  closing.defer(gitHub.close);
 
   const workflowNamed = (name: string) => workflows.find((workflow) => workflow.name === name);
   const worker = startWorker({
@@ -88,8 +72,17 @@ export async function openEngine(ground: Ground, drainMs: number): Promise<Engin
     retainDays: config.store.retainDays,
   });
   const stopping = stoppingOf(worker, drainMs);
-  onClose("the runs in flight", stopping.runs);
+  closing.defer(stopping.runs);
   metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
+
+  const accept: AcceptEvent = async ({ workflow, input, token, event }, { wait }) => {
+    const group = groupOf(workflow, input);
+    const ownToken = token !== undefined;
+    return worker.accept(
+      { id: randomUUID(), workflow: workflow.name, group, input, event, ownToken, trace: tracing?.note() },
+      { token, waitMs: wait ? config.http.waitSeconds * 1000 : 0 },
+    );
+  };
 
   return {
     store,
@@ -97,29 +90,23 @@ export async function openEngine(ground: Ground, drainMs: number): Promise<Engin
     metrics,
     tracing,
     worker,
-    accept: async ({ workflow, input, token, event }, { wait }) =>
-      worker.accept(
-        {
-          id: randomUUID(),
-          workflow: workflow.name,
-          group: groupOf(workflow, input),
-          input,
-          event,
-          ownToken: token !== undefined,
-          trace: tracing?.note(),
-        },
-        { token, waitMs: wait ? config.http.waitSeconds * 1000 : 0 },
-      ),
-    async start(name, input, waitMs, enough) {
+    accept,
+    stopping,
+    rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>
+      worker.rerun(id, { ...options, trace: tracing?.note() }),
+    /**
+     * Starts a run of a workflow with this input; resolves when it has ended, or an attempt has failed, or after so many
+     * milliseconds.
+     * @param enough ends the wait earlier.
+     */
+    async start(name: string, input: Json, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail> {
       const workflow = workflowNamed(name);
       if (!workflow) throw new Error(`There is no workflow ${name}.`);
       const event = { id: randomUUID(), workflow: name, group: groupOf(workflow, input), input, ownToken: false };
       const { run, outcome } = await worker.accept(event, { token: undefined, waitMs });
-      await (enough ? Promise.race([outcome, enough]) : outcome);
+      await (enough === undefined ? outcome : Promise.race([outcome, enough]));
       return (await store.get(run)) as RunDetail;
     },
-    rerun: (id, options) => worker.rerun(id, { ...options, trace: tracing?.note() }),
-    stopping,
   };
 }
 
@@ -151,14 +138,12 @@ function daysLeft(milliseconds: number): string {
 const LAST_PART = 0.2;
 
 /** A stop in two steps with one deadline, for answers and for runs. */
-type Stopping = { answers(closeServer: () => Promise<void>): Promise<void>; runs(): Promise<void> };
-
-function stoppingOf(worker: Pick<Worker, "drain" | "dismissCallers">, drainMs: number): Stopping {
+function stoppingOf(worker: Pick<Worker, "drain" | "dismissCallers">, drainMs: number) {
   const lastMs = drainMs * LAST_PART;
   let deadline: number | undefined;
   return {
     // Callers who would wait beyond the deadline are told so before they are cut off.
-    async answers(closeServer) {
+    async answers(closeServer: () => Promise<void>) {
       deadline = performance.now() + drainMs;
       const dismissal = setTimeout(worker.dismissCallers, drainMs - lastMs);
       await closeServer();

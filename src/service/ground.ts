@@ -8,7 +8,6 @@ import type { Workflow } from "../model/workflow.ts";
 import type { Log } from "../observe/log.ts";
 import type { Secrets } from "../observe/secrets.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
-import type { ClosingStack } from "./closing-stack.ts";
 import type { Config } from "./config/config.ts";
 
 /** What everything else is opened with. */
@@ -19,7 +18,8 @@ export type Ground = {
   readonly secrets: Secrets;
   readonly log: Log;
   readonly clock: Clock;
-  readonly onClose: ClosingStack["onClose"];
+  /** Whoever opens something says here how it is closed, on the next line. */
+  readonly closing: AsyncDisposableStack;
 };
 
 /** What a test or a demo may replace: clocks, chance, patience, and where the log goes. */

@@ -7,7 +7,6 @@ import { type Metrics, openMetrics } from "../observe/metrics.ts";
 import { openNotices } from "../observe/notices.ts";
 import type { Secrets } from "../observe/secrets.ts";
 import type { Tracing } from "../observe/tracing.ts";
-import type { ClosingStack } from "./closing-stack.ts";
 import type { ObserveConfig } from "./config/observe.ts";
 import { VERSION } from "./version.ts";
 
@@ -19,23 +18,23 @@ type ObserversNeeds = {
   readonly log: Log;
   readonly clock: Clock;
   readonly fetch: Fetch;
-  readonly onClose: ClosingStack["onClose"];
+  readonly closing: AsyncDisposableStack;
 };
 
 /** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
 export async function openObservers(
   config: ObserveConfig,
-  { workflows, store, secrets, log, clock, fetch, onClose }: ObserversNeeds,
+  { workflows, store, secrets, log, clock, fetch, closing }: ObserversNeeds,
 ): Promise<{ observe: Observer; metrics: Metrics; tracing: Tracing | undefined }> {
   const { scrub } = secrets;
   const metrics = openMetrics({ workflows, version: VERSION, clock });
-  onClose("the metrics", metrics.close);
+  closing.defer(metrics.close);
   const tracing = await tracingOf(config, { store, clock, scrub, log });
-  if (tracing) onClose("the traces", tracing.close);
+  if (tracing) closing.defer(tracing.close);
   const { notifyUrl: url } = config;
   const notices =
     url === undefined ? undefined : openNotices({ url, fetch, store, scrub, log, clock, noticed: metrics.noticed });
-  if (notices) onClose("the notices", notices.close);
+  if (notices) closing.defer(notices.close);
   const observe = observedBy([metrics, tracing, notices].flatMap((each) => each?.observer ?? []));
   return { observe, metrics, tracing };
 }

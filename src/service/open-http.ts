@@ -6,20 +6,20 @@ import { httpApp, type MountPages } from "../http/routes.ts";
 import { type ListeningServer, listen, type ServerLimits } from "../http/server.ts";
 import { startSchedules } from "../http/triggers/schedule.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
-import { secretLines } from "./config/values.ts";
+import { secretLines } from "./config/setting.ts";
 import type { Engine } from "./engine.ts";
 import type { Ground } from "./ground.ts";
 import { VERSION } from "./version.ts";
 
 /** Opens what events come in by, and what shows the runs: the routes, the pages, the server, and the schedules. */
 export async function openHttp(ground: Ground, engine: Engine, limits: ServerLimits): Promise<ListeningServer> {
-  const { config, loaded, log, clock, onClose } = ground;
+  const { config, loaded, log, clock, closing } = ground;
   const { store, metrics, accept, stopping } = engine;
 
   const repeated = repeatedRecords(log, clock);
-  onClose("what is counted for the log", repeated.close);
+  closing.defer(repeated.close);
   const rejected = rejectedRequests(store.overview.noteRejected, clock);
-  onClose("the counts of rejected requests", rejected.close);
+  closing.defer(rejected.close);
   const live = livePages(store.overview.revision, clock);
 
   const server = await listen(routes(ground, engine, { repeated, rejected, live }), {
@@ -37,12 +37,12 @@ export async function openHttp(ground: Ground, engine: Engine, limits: ServerLim
       if (why !== "idle") repeated.note("warn", CLOSED[why], { address }, why);
     },
   });
-  onClose("the HTTP server", () => stopping.answers(server.close));
+  closing.defer(() => stopping.answers(server.close));
 
   // What starts runs begins last and stops first.
-  onClose("the schedules", startSchedules(loaded.workflows, { accept, store, clock, log }));
+  closing.defer(startSchedules(loaded.workflows, { accept, store, clock, log }));
   // Pages that are open would hold up the server's closing.
-  onClose("the pages that are open", live.close);
+  closing.defer(live.close);
   return server;
 }
 

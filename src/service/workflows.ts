@@ -4,8 +4,7 @@ import type { Secrets } from "../observe/secrets.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
 import { loadWorkflows } from "../workflows/load/load-workflows.ts";
-import type { ClosingStack } from "./closing-stack.ts";
-import { secretLines } from "./config/values.ts";
+import { secretLines } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
 
 const BUILT_IN = "built in";
@@ -17,18 +16,18 @@ const BUILT_IN = "built in";
 export async function workflowsOf(
   config: WorkflowsConfig,
   {
-    onClose,
+    closing,
     more = [],
     variable = config.variable,
     hasWebhookSecret,
   }: {
-    onClose: ClosingStack["onClose"];
+    closing: AsyncDisposableStack;
     more?: readonly { readonly workflow: Workflow; readonly file: string }[] | undefined;
     variable?: WorkflowsConfig["variable"];
     hasWebhookSecret: boolean;
   },
 ): Promise<CheckedWorkflows> {
-  const loaded = config.dir === undefined ? [] : await loadWorkflows(config.dir, onClose);
+  const loaded = config.dir === undefined ? [] : await loadWorkflows(config.dir, closing);
   const builtIn = [{ workflow: environmentReady(config) as Workflow, file: BUILT_IN }];
   const all = [...loaded, ...more.map(({ workflow, file }) => ({ file, exported: workflow }))];
   return checkedWorkflows(builtIn, all, { variable, hasWebhookSecret }, scheduleProblem);

@@ -1,5 +1,4 @@
-import { isQuoted, secret } from "./setting.ts";
-import { secretLines, token } from "./values.ts";
+import { isQuoted, secret, secretLines, token } from "./setting.ts";
 
 /** What callers must bring. */
 export const AUTH_SETTINGS = {

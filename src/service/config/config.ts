@@ -3,9 +3,18 @@ import { AUTH_SETTINGS } from "./auth.ts";
 import { GITHUB_SETTINGS, gitHubConfig } from "./github.ts";
 import { HTTP_SETTINGS } from "./http.ts";
 import { OBSERVE_SETTINGS } from "./observe.ts";
-import { type Environment, readerOf, type Setting, type Settings, secret, setting, textOf } from "./setting.ts";
+import {
+  baseUrl,
+  type Environment,
+  readerOf,
+  type Setting,
+  type Settings,
+  secret,
+  setting,
+  textOf,
+  token,
+} from "./setting.ts";
 import { STORE_SETTINGS, storeConfig } from "./store.ts";
-import { baseUrl, token } from "./values.ts";
 import { WORKFLOWS_SETTINGS, workflowsConfig } from "./workflows.ts";
 
 /** What the commands need that talk to a running service. */

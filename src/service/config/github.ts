@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import { appPrivateKey } from "./private-key.ts";
-import { type Reader, secret, setting } from "./setting.ts";
-import { baseUrl, optional, token } from "./values.ts";
+import { baseUrl, optional, type Reader, secret, setting, token } from "./setting.ts";
 
 /** Where GitHub is, by which way, as whom, and how much may be asked of it. */
 export const GITHUB_SETTINGS = {

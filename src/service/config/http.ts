@@ -1,6 +1,5 @@
 import { urlPrefix } from "../../model/url-prefix.ts";
-import { type Environment, readerOf, setting, type Values } from "./setting.ts";
-import { baseUrl, numberFrom, oneOf, optional } from "./values.ts";
+import { baseUrl, type Environment, numberFrom, oneOf, optional, readerOf, setting, type Values } from "./setting.ts";
 
 export const HTTP_SETTINGS = {
   port: setting("PORT", "9555", "TCP port of the service.", portNumber),

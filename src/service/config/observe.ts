@@ -1,5 +1,4 @@
-import { isQuoted, secret, setting, type Values } from "./setting.ts";
-import { baseUrl, oneOf } from "./values.ts";
+import { baseUrl, isQuoted, oneOf, secret, setting, type Values } from "./setting.ts";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 

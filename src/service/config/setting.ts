@@ -53,23 +53,10 @@ function asTexts(value: unknown): readonly string[] {
   return [value].flat().filter((each) => typeof each === "string");
 }
 
-/** Reads settings out of an environment, and gathers what is wrong with them. */
-export type Reader = {
-  /** Settings that cannot be used have their defaults. */
-  values<S extends Settings>(settings: S): Values<S>;
-  /** Whether a variable is set, or the file of a secret. */
-  isSet(name: string): boolean;
-  /** Notes what is wrong with settings that are right each by itself: `NAME: what`. */
-  problem(text: string): void;
-  /** A variable that is no setting, or what the file holds that `{name}_FILE` names. */
-  variable(name: string): string | undefined;
-  /** All so far, without what may be a secret. */
-  readonly problems: readonly string[];
-  /** What must never be seen of the values. */
-  readonly secrets: readonly string[];
-};
+export type Reader = ReturnType<typeof readerOf>;
 
-export function readerOf(environment: Environment): Reader {
+/** Reads settings out of an environment, and gathers what is wrong with them. */
+export function readerOf(environment: Environment) {
   const problems: string[] = [];
   const secrets: string[] = [];
   const given: string[] = [];
@@ -90,7 +77,8 @@ export function readerOf(environment: Environment): Reader {
   }
 
   return {
-    values<S extends Settings>(settings: S) {
+    /** Settings that cannot be used have their defaults. */
+    values<S extends Settings>(settings: S): Values<S> {
       const entries = Object.entries<Setting<unknown>>(settings).map(([key, each]) => {
         if (each.isSecret) given.push(textOf(environment, each.name) ?? "");
         const value = read(each);
@@ -99,13 +87,18 @@ export function readerOf(environment: Environment): Reader {
       });
       return Object.fromEntries(entries);
     },
-    isSet: (name) => Boolean(textOf(environment, name) || textOf(environment, `${name}_FILE`)),
-    problem: (text) => void problems.push(text),
-    variable: (name) => secretText(environment, name) || undefined,
-    get problems() {
+    /** Whether a variable is set, or the file of a secret. */
+    isSet: (name: string) => Boolean(textOf(environment, name) || textOf(environment, `${name}_FILE`)),
+    /** Notes what is wrong with settings that are right each by itself: `NAME: what`. */
+    problem: (text: string) => void problems.push(text),
+    /** A variable that is no setting, or what the file holds that `{name}_FILE` names. */
+    variable: (name: string) => secretText(environment, name) || undefined,
+    /** All so far, without what may be a secret. */
+    get problems(): readonly string[] {
       return problems.length === 0 ? [] : withoutSecrets(problems, given);
     },
-    secrets,
+    /** What must never be seen of the values. */
+    secrets: secrets as readonly string[],
   };
 }
 
@@ -151,4 +144,49 @@ function secretText(environment: Environment, name: string): string | undefined 
   }
   if (text === "") throw new Error(`the file named by ${name}_FILE is empty: ${file}`);
   return text;
+}
+
+// How texts become values, in more than one part.
+
+export function optional(text: string): string | undefined {
+  return text || undefined;
+}
+
+/** Several secrets, any of which counts, so that one can be replaced without a gap. A secret may hold a comma. */
+export function secretLines(text: string): readonly string[] {
+  const lines = text.split("\n").map((line) => line.trim());
+  if (lines.some(isQuoted)) throw new Error("one of the secrets is in quotation marks: remove them");
+  return lines.filter(Boolean);
+}
+
+export function numberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!(number >= least && number <= most))
+      throw new Error(`expected a number from ${least} to ${most}, got "${text}"`);
+    return number;
+  };
+}
+
+export function oneOf<Word extends string>(words: readonly Word[], expected: string): (text: string) => Word {
+  return (text) => {
+    if (!(words as readonly string[]).includes(text)) throw new Error(`expected ${expected}, got "${text}"`);
+    return text as Word;
+  };
+}
+
+export function baseUrl(example: string, tokenSetting: string): (text: string) => string {
+  return (text) => {
+    const url = URL.parse(text);
+    if (!url || !["http:", "https:"].includes(url.protocol)) throw new Error(`expected a URL such as ${example}`);
+    if (url.username || url.password) throw new Error(`must not contain credentials: use ${tokenSetting}`);
+    if (url.search || url.hash) throw new Error("must not contain a query or a fragment");
+    return (url.origin + url.pathname).replace(/\/+$/, "");
+  };
+}
+
+export function token(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (!/^[\x21-\x7e]*$/.test(trimmed)) throw new Error("contains characters that no token has (spaces, line breaks)");
+  return trimmed || undefined;
 }

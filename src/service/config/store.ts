@@ -1,5 +1,4 @@
-import { type Reader, secret, setting } from "./setting.ts";
-import { numberFrom, optional } from "./values.ts";
+import { numberFrom, optional, type Reader, secret, setting } from "./setting.ts";
 
 export const STORE_SETTINGS = {
   dataDir: setting(

@@ -1,5 +1,4 @@
-import { type Reader, setting } from "./setting.ts";
-import { numberFrom, oneOf, optional } from "./values.ts";
+import { numberFrom, oneOf, optional, type Reader, setting } from "./setting.ts";
 
 export const WORKFLOWS_SETTINGS = {
   targetRepo: setting(

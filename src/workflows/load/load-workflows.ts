@@ -18,15 +18,12 @@ const LOAD_MS = 10_000;
 /**
  * Loads every `*.ts`, `*.mts` and `*.js` directly in a folder, except tests (`*.test.ts`) and declarations (`*.d.ts`).
  * What they share can live in folders below.
- * @param onClose is told how to take back what the files may import until then.
+ * @param closing takes back what the files may import until then.
  * @throws Error whose message begins with "Cannot" when there is no such folder.
  */
-export async function loadWorkflows(
-  folder: string,
-  onClose: (name: string, close: () => unknown) => void,
-): Promise<readonly LoadedFile[]> {
+export async function loadWorkflows(folder: string, closing: AsyncDisposableStack): Promise<readonly LoadedFile[]> {
   const files = workflowFilesIn(folder);
-  onClose("the modules for workflows", offerModules(folder));
+  closing.defer(offerModules(folder));
   const loading = new Set(files);
   const sayWhy = () => exitedWhile(loading);
   process.once("exit", sayWhy);
