@@ -1,29 +1,73 @@
-/** SQL that both databases understand. */
+import { LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
+import type { Row } from "./rows.ts";
+import { GONE, GONE_ALONE } from "./rules.ts";
 
-import { isSuspect } from "./interrupt.ts";
+/** SQL of what a store decides, for both databases. Values are written as `$1`, `$2`. */
 
 /**
- * The runs that are claimed next, as their `seq`: what is due and has its turn in its group, the oldest due first, of
- * those the one that was accepted first. Of suspects the first one alone, and none while their owner has one.
- * @param names the tables, expressions, and a condition that another run is in the slot of `runs`.
+ * Claims what is due and has its turn in its group, the oldest due first, of those the one that was accepted first. Of
+ * suspects the first one alone, and none while their owner has one. Takes the start of the attempts ($1), the owner ($2),
+ * what tells the end of the lease ($3), and how many ($4). Returns rows of `runs`, with `suspect`.
  */
-export function dueRuns(names: {
-  readonly runs: string;
-  readonly attempts: string;
+export function claimDue(names: {
+  readonly schema: string;
+  /** Expressions: the time, and when the lease ends. */
   readonly now: string;
-  readonly owner: string;
-  readonly limit: string;
+  readonly leaseUntil: string;
+  /** That another run is in the slot of `runs`. */
   readonly isInSlot: (other: string) => string;
+  /** Follows a selection of runs that other processes may select as well. */
+  readonly lock?: string;
 }): string {
-  const { runs, attempts, now, owner, limit, isInSlot } = names;
+  const { schema, now, leaseUntil, isInSlot, lock = "" } = names;
+  const runs = `${schema}.runs`;
   const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND (runs.slot IS NULL OR NOT EXISTS (
     SELECT 1 FROM ${runs} AS other WHERE other.status = 'running' AND ${isInSlot("other")}))`;
-  const suspect = isSuspect(attempts, "runs.attempts");
-  const order = "ORDER BY runs.due_at, runs.seq LIMIT";
-  return `SELECT runs.seq FROM ${runs} WHERE ${isDue} AND (NOT ${suspect}
-    OR runs.seq = (SELECT runs.seq FROM ${runs} WHERE ${isDue} AND ${suspect} ${order} 1) AND NOT EXISTS (
-      SELECT 1 FROM ${runs} WHERE runs.status = 'running' AND runs.owner = ${owner}
-      AND ${isSuspect(attempts, "runs.attempts - 1")})) ${order} ${limit}`;
+  const suspect = isSuspect(schema, "runs.attempts");
+  const begunSuspect = isSuspect(schema, "runs.attempts - 1");
+  const inOrder = "ORDER BY runs.due_at, runs.seq LIMIT";
+  return `WITH due AS MATERIALIZED (SELECT runs.seq FROM ${runs} WHERE ${isDue} AND (NOT ${suspect}
+      OR runs.seq = (SELECT runs.seq FROM ${runs} WHERE ${isDue} AND ${suspect} ${inOrder} 1) AND NOT EXISTS (
+        SELECT 1 FROM ${runs} WHERE runs.status = 'running' AND runs.owner = $2 AND ${begunSuspect}))
+      ${inOrder} $4 ${lock})
+    UPDATE ${runs} SET status = 'running', started_at = $1, attempts = attempts + 1, owner = $2, lease_until = ${leaseUntil}
+    WHERE seq IN (SELECT seq FROM due) RETURNING *, ${begunSuspect} AS suspect`;
+}
+
+/** The order in which runs are claimed. */
+export function byDue(a: Row, b: Row): number {
+  return (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
+}
+
+/**
+ * Rights what a clock that was wrong has left: a run that would wait for longer than any delay. No limit, and it is due
+ * now; for a limit it waits as long as the longest.
+ * @param least the function of the database for the least of values.
+ */
+export function rightWrongClocks({ schema, now, least }: { schema: string; now: string; least: string }): string {
+  return `UPDATE ${schema}.runs SET accepted_at = ${least}(accepted_at, ${now}), retries_from = ${least}(retries_from, ${now}),
+      due_at = CASE WHEN kind = 'limit' THEN ${now} + ${LONGEST_LIMIT_MS} ELSE ${now} END
+    WHERE status = 'queued' AND due_at > ${now} + ${LONGEST_DELAY_MS}
+      AND (kind IS DISTINCT FROM 'limit' OR due_at > ${now} + ${LONGEST_LIMIT_MS})`;
+}
+
+const IS_GONE = `reason IN ('${GONE}', '${GONE_ALONE}')`;
+
+/** How many of the latest attempts of a row of `runs` ended with their process, as the columns of `Interrupted`. */
+export function interruptions(schema: string): string {
+  const attempts = `${schema}.attempts`;
+  const latest = `FROM ${attempts} AS a WHERE a.run = runs.seq AND a.number >= runs.steps_from AND a.number > coalesce(
+    (SELECT max(b.number) FROM ${attempts} AS b WHERE b.run = runs.seq AND (b.reason IS NULL OR NOT b.${IS_GONE})), 0)`;
+  return `(SELECT count(*) ${latest}) AS in_a_row, (SELECT count(*) ${latest} AND a.reason = '${GONE_ALONE}') AS alone`;
+}
+
+/**
+ * Whether the two attempts of a row of `runs` up to a number both ended with their process: whether it is a suspect, of
+ * which one at a time is attempted. An expression that costs nothing for a run that was attempted less often.
+ */
+function isSuspect(schema: string, upTo: "runs.attempts" | "runs.attempts - 1"): string {
+  return `(${upTo} >= 2 AND 2 = (SELECT count(*) FROM ${schema}.attempts AS a WHERE a.run = runs.seq AND a.${IS_GONE}
+    AND a.number >= runs.steps_from AND a.number > ${upTo} - 2 AND a.number <= ${upTo}))`;
 }
 
 /** No end of a group is looked for beyond so many of its newest runs: no index knows when they ended. */

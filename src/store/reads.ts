@@ -1,7 +1,6 @@
 import { idsThatBegin, type RunDetail, type RunFilter, type RunPage, type RunStore } from "../model/store.ts";
 import { endBefore } from "./queries.ts";
 import { attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
-import { searchPattern } from "./rules.ts";
 
 /** A database that is asked the same in the same words, whichever it is: for all that is not hot. */
 export type Asked = {
@@ -137,4 +136,19 @@ async function listRuns(
 function pageOf(rows: readonly Row[], limit: number, further: string | undefined): RunPage {
   const page = rows.slice(0, limit);
   return { runs: page.map(listedRunOf), next: rows.length > limit ? String(page.at(-1)?.seq) : further };
+}
+
+/**
+ * A regular expression, for JavaScript (flag `u`) and PostgreSQL alike, that finds a text in any case. Neither database's
+ * lower() will do: SQLite's knows ASCII alone, and PostgreSQL's what the database's locale knows. A letter whose other
+ * case is two letters, such as ß, is found as it is.
+ */
+function searchPattern(text: string): string {
+  return [...text]
+    .map((letter) => {
+      const cases = [...new Set([letter, letter.toLowerCase(), letter.toUpperCase()])];
+      const single = cases.filter((each) => [...each].length === 1);
+      return single.length > 1 ? `[${single.join("")}]` : letter.replace(/[\^$\\.*+?()[\]{}|/]/, "\\$&");
+    })
+    .join("");
 }

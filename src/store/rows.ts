@@ -4,6 +4,52 @@ import type { Waiting } from "../model/store.ts";
 
 export type Row = Record<string, SQLOutputValue>;
 
+/** A row of `runs`. */
+export type RunRow = {
+  /** The order of acceptance; 0 until it is stored. */
+  readonly seq: number;
+  readonly id: string;
+  readonly workflow: string;
+  readonly grp: string | null;
+  /** The place in a concurrency group for which runs wait; null for those that wait for no other. */
+  readonly slot: string | null;
+  readonly input: string;
+  readonly own_token: number;
+  readonly status: RunStatus;
+  readonly accepted_at: number;
+  readonly retries_from: number;
+  /** By the store's clock, like `lease_until`. */
+  readonly due_at: number | null;
+  readonly started_at: number | null;
+  readonly ended_at: number | null;
+  readonly attempts: number;
+  readonly failures: number;
+  /** Attempts from this one on may use the results of steps. */
+  readonly steps_from: number;
+  readonly owner: string | null;
+  readonly lease_until: number | null;
+  readonly outputs: string | null;
+  readonly reason: string | null;
+  readonly http: number | null;
+  readonly kind: string | null;
+  readonly dedupe_key: string | null;
+  readonly superseded_by: string | null;
+  readonly event_source: string | null;
+  readonly event_id: string | null;
+  readonly trace: string | null;
+};
+
+/** What a run keeps, and what a transaction may change. */
+const KEPT = ["id", "workflow", "grp", "slot", "own_token", "accepted_at", "event_source", "event_id"] as const;
+export const CHANGING = [
+  ...(["status", "retries_from", "due_at", "started_at", "ended_at", "attempts", "failures", "steps_from"] as const),
+  ...(["owner", "lease_until", "outputs", "reason", "http", "kind", "dedupe_key", "superseded_by", "trace"] as const),
+];
+export const INSERTED = [...KEPT, "input", ...CHANGING] as const;
+
+/** All columns but `input`, which may be megabytes. */
+export const WITHOUT_INPUT = ["seq", ...KEPT, ...CHANGING].map((column) => `runs.${column}`).join(", ");
+
 /** A row of `runs` as the model speaks of it. */
 export function runOf(row: Row): Run {
   return { ...listedRunOf(row), input: JSON.parse(row.input as string) as Json };

@@ -1,42 +1,232 @@
-import { LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
-import type { RerunRejected } from "../model/store.ts";
-import type { Row } from "./rows.ts";
+import { afterInterruption, MOST_ALONE } from "../model/retry.ts";
+import type { Attempt } from "../model/run.ts";
+import type { Accepted, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
+import { clean, type RunRow, runOf } from "./rows.ts";
 
 /**
- * What each store decides, once for both: a store reads the situation and carries out the decision in one transaction.
+ * What a store decides, once for both databases: each reads a situation and writes the decision, in one transaction.
+ * Which runs are claimed next is decided in SQL, where they are looked for: `claimDue` in queries.ts.
+ *
+ * `now` is the time by the store's clock, by which runs are due and leases end; `at` is the time of the process, which
+ * the history shows. All are epoch milliseconds.
  */
 
+/** Far enough off that a caller's own quick retries bring no attempt forward, near enough for a new deployment. */
+const JOINED_DUE_MS = 30_000;
+
+/** What bears on an event. */
+export type Arrival = {
+  readonly now: number;
+  /** When a lease ends that begins now. */
+  readonly leaseUntil: number;
+  /** The latest run that came of the event's source. */
+  readonly latest: { readonly id: string; readonly event_id: string | null } | undefined;
+  /** How far the schedule of its workflow has been carried out. */
+  readonly carriedOutUntil: number | undefined;
+  /** The run that waits in its slot. */
+  readonly waiting: RunRow | undefined;
+  /** Whether a run of its slot is running. */
+  readonly isBusy: boolean;
+};
+
+export type Acceptance =
+  /** The event has been there before, as this run. */
+  | { readonly does: "nothing"; readonly run: string }
+  | { readonly does: "join"; readonly run: RunRow }
+  | { readonly does: "add"; readonly run: RunRow; readonly superseded: RunRow | undefined };
+
+/**
+ * An event is known already, joins the run that waits, or becomes a run, which replaces the one that waits. It is claimed
+ * as it is stored when its turn has come and the process would take it.
+ */
+export function acceptance(
+  event: NewRun,
+  { owner, now: at, take }: Parameters<RunStore["accept"]>[1],
+  { now, leaseUntil, latest, carriedOutUntil, waiting, isBusy }: Arrival,
+): Acceptance {
+  const { source, id, tick } = event.event ?? {};
+  const isOldTick = tick !== undefined && carriedOutUntil !== undefined && tick <= carriedOutUntil;
+  if (isOldTick || (latest && latest.event_id === clean(id))) return { does: "nothing", run: latest?.id ?? event.id };
+
+  const input = JSON.stringify(event.input);
+  const isLimited = waiting?.kind === "limit";
+  if (waiting && waiting.attempts > 0 && waiting.input === input) {
+    // A limit ends when it ends; any other wait gives way to a caller who asks again.
+    const due_at = isLimited ? waiting.due_at : Math.min(waiting.due_at ?? now, now + JOINED_DUE_MS);
+    return { does: "join", run: { ...waiting, failures: 0, retries_from: Math.min(at, now), due_at } };
+  }
+  const isRunning = event.ownToken || (take && !waiting && !isBusy);
+  const run: RunRow = {
+    seq: 0,
+    id: event.id,
+    workflow: clean(event.workflow),
+    grp: clean(event.group) ?? null,
+    slot: slotOf(event),
+    input,
+    own_token: event.ownToken ? 1 : 0,
+    accepted_at: Math.min(at, now),
+    retries_from: Math.min(at, now),
+    failures: 0,
+    steps_from: 1,
+    status: isRunning ? "running" : "queued",
+    attempts: isRunning ? 1 : 0,
+    started_at: isRunning ? at : null,
+    owner: isRunning ? owner : null,
+    lease_until: isRunning ? leaseUntil : null,
+    due_at: now,
+    // It takes the place of the older one in the line at a limit.
+    ...{ reason: null, http: null, kind: null },
+    ...(isLimited && {
+      due_at: Math.max(now, waiting.due_at ?? now),
+      ...{ reason: waiting.reason, http: waiting.http, kind: waiting.kind },
+    }),
+    ...{ ended_at: null, outputs: null, dedupe_key: null, superseded_by: null },
+    event_source: clean(source) ?? null,
+    event_id: clean(id) ?? null,
+    trace: event.trace ?? null,
+  };
+  return { does: "add", run, superseded: waiting && supersededBy(waiting, run.id, at) };
+}
+
+/** What the caller of `accept` is told. */
+export function acceptedBy(decision: Acceptance, owner: string): Accepted {
+  if (decision.does === "nothing") return { run: decision.run, joined: true, superseded: undefined, claim: undefined };
+  const { run } = decision;
+  if (decision.does === "join") return { run: run.id, joined: true, superseded: undefined, claim: undefined };
+  const claim = run.status === "running" ? { run: runOf(run), attempt: 1, owner, steps: [] } : undefined;
+  return { run: run.id, joined: false, superseded: decision.superseded?.id, claim };
+}
+
+export function slotOf(event: Pick<NewRun, "workflow" | "group" | "ownToken">): string | null {
+  return event.ownToken || event.group === undefined ? null : clean(`${event.workflow}\n${event.group}`);
+}
+
+/** An attempt has ended: so has its run, or it goes back into the queue. */
+export function settled(
+  run: RunRow,
+  { endedAt }: Pick<Attempt, "endedAt">,
+  settlement: Settlement,
+  /** The run that waits in its slot, and how far the store's clock is ahead of the process's, ms. */
+  { waiting, ahead }: { readonly waiting: Pick<RunRow, "id"> | undefined; readonly ahead: number },
+): RunRow {
+  const { outputs, dedupeKey, reason, http, kind } = { ...NOTHING, ...settlement };
+  const next = {
+    ...run,
+    ...FREE,
+    outputs: outputs === undefined ? null : JSON.stringify(outputs),
+    dedupe_key: dedupeKey ?? null,
+    reason: reason ?? null,
+    http: http ?? null,
+    kind: kind ?? null,
+  };
+  if (settlement.status !== "queued") return { ...next, status: settlement.status, ended_at: endedAt };
+  const failures = run.failures + (settlement.counts ? 1 : 0);
+  return queuedAgain({ ...next, failures }, settlement.dueAt + ahead, { at: endedAt, waiting });
+}
+
+/** What a settlement leaves empty when it does not say it. */
+const NOTHING = { outputs: undefined, dedupeKey: undefined, reason: undefined, http: undefined, kind: undefined };
+
+/** No process has it. */
+const FREE = { owner: null, lease_until: null };
+
+/** Puts a run back into the queue; when a newer one waits in its slot, that one replaces it. */
+function queuedAgain(
+  run: RunRow,
+  due_at: number,
+  { at, waiting }: { readonly at: number; readonly waiting: Pick<RunRow, "id"> | undefined },
+): RunRow {
+  return waiting ? supersededBy(run, waiting.id, at) : { ...run, ...FREE, status: "queued", due_at };
+}
+
+function supersededBy(run: RunRow, newer: string, at: number): RunRow {
+  return { ...run, ...FREE, status: "superseded", superseded_by: newer, ended_at: at };
+}
+
+/** The reason of an attempt that ended with its process; an orderly stop has another one. */
+export const GONE = "The process ended before the attempt did.";
+
+/** The same, when the run was all that the process had in flight. */
+export const GONE_ALONE = `${GONE} Nothing else was in flight.`;
+
+/** A run whose process is gone. */
+export type Interrupted = RunRow & {
+  /** How many of its latest attempts ended the same way, and of how many of these nothing else was in flight. */
+  readonly in_a_row: number;
+  readonly alone: number;
+  /** Whether it was all that its process had in flight. */
+  readonly was_alone: boolean | number;
+};
+
+/** What becomes of the runs of processes that are gone: their attempts have ended, and most wait for another one. */
+export function interruptedRuns(
+  rows: readonly Interrupted[],
+  { at, now, waitingIn }: { at: number; now: number; waitingIn: (slot: string) => Pick<RunRow, "id"> | undefined },
+): { readonly runs: readonly RunRow[]; readonly attempts: readonly (Attempt & { readonly run: RunRow })[] } {
+  let ahead = 0;
+  const ended = rows
+    .toSorted((a, b) => a.seq - b.seq)
+    .map(({ in_a_row, alone: before, was_alone, ...run }) => {
+      const isAlone = Boolean(was_alone);
+      const ownToken = run.own_token === 1;
+      const counts = { inARow: in_a_row + 1, alone: before + (isAlone ? 1 : 0) };
+      const next = afterInterruption({ ownToken }, { now, ahead, ...counts });
+      if (!next.end && next.dueAt > now) ahead++;
+      const waiting = run.slot === null ? undefined : waitingIn(run.slot);
+      const over: RunRow = next.end
+        ? { ...run, ...FREE, ...FAILED, ended_at: at, reason: whyGivenUp(ownToken, counts) }
+        : queuedAgain(run, next.dueAt, { at, waiting });
+      return { run, over, reason: isAlone ? GONE_ALONE : GONE };
+    });
+  return {
+    runs: ended.map(({ over }) => over),
+    attempts: ended.map(({ run, reason }) => ({
+      ...{ run, number: run.attempts, startedAt: run.started_at ?? at, endedAt: at, outcome: "interrupted", reason },
+      ...{ kind: undefined, githubRequestId: undefined },
+    })),
+  };
+}
+
+const FAILED = { status: "failure", http: 500, kind: "permanent" } as const;
+
+function whyGivenUp(ownToken: boolean, { inARow, alone }: { inARow: number; alone: number }): string {
+  if (ownToken) return `${GONE} It brought its token, which is not stored: send it again.`;
+  const remedy =
+    "See in its log, or from its platform, what ended it (out of memory: less to read, or a larger heap); when that is " +
+    "fixed, re-run it.";
+  if (alone < MOST_ALONE) {
+    return `The process ended before the attempt did, ${inARow} times in a row. ${remedy}`;
+  }
+  return `The process ended ${alone} times while this run was all that it had in flight, so it is not attempted again. ${remedy}`;
+}
+
 /** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
-export type RerunSituation = {
+export type Rerunning = {
+  readonly now: number;
   /** The run of its group that is queued or running. */
-  readonly busy: Row | undefined;
+  readonly busy: Pick<RunRow, "seq" | "id" | "status"> | undefined;
   /** The newest run of its group that was accepted after it. */
-  readonly newer: Row | undefined;
+  readonly newer: Pick<RunRow, "id" | "status"> | undefined;
 };
 
 /**
- * Whether a run may be run again; undefined when it may. No older event of a group is carried out after a newer one. It
- * does not matter how the newer one ended: if it failed, it is the one to run again.
- * @param evenIfOlder the caller has said that the newer run does not matter.
+ * A run that is queued again, as another attempt that repeats all steps, or why it is not. No older event of a group is
+ * carried out after a newer one. It does not matter how the newer one ended: if it failed, it is the one to run again.
  */
-export function rerunProblem(
-  run: Row,
-  { busy, newer }: RerunSituation,
-  { evenIfOlder }: { evenIfOlder: boolean },
-): RerunRejected | undefined {
-  const isOlderThan = (other: Row) => (run.seq as number) < (other.seq as number);
+export function rerun(
+  run: RunRow,
+  { busy, newer, now }: Rerunning,
+  { evenIfOlder = false, trace, at }: RerunOptions & { readonly at: number },
+): RunRow | RerunRejected {
   if (run.status === "queued" || run.status === "running") {
     return { status: "notNeeded", reason: `The run is still ${run.status}.`, canForce: false };
   }
   if (run.own_token === 1) {
-    return {
-      status: "rejected",
-      reason: "The run brought its token, which is not stored: send it again.",
-    };
+    return { status: "rejected", reason: "The run brought its token, which is not stored: send it again." };
   }
   if (busy) {
     const reason = `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`;
-    return isOlderThan(busy) ? { status: "notNeeded", reason, canForce: false } : { status: "rejected", reason };
+    return run.seq < busy.seq ? { status: "notNeeded", reason, canForce: false } : { status: "rejected", reason };
   }
   if (newer && !evenIfOlder) {
     return {
@@ -45,38 +235,14 @@ export function rerunProblem(
       canForce: true,
     };
   }
-  return undefined;
-}
-
-/**
- * What a clock that was wrong has left: a run that would wait for longer than any delay. No limit, and it is due now; for
- * a limit it waits as long as the longest. In SQL that both databases understand.
- * @param now an expression, epoch milliseconds.
- */
-export function heldByWrongClock(now: string): { where: string; dueAt: string } {
   return {
-    where: `status = 'queued' AND due_at > ${now} + ${LONGEST_DELAY_MS}
-      AND (kind IS DISTINCT FROM 'limit' OR due_at > ${now} + ${LONGEST_LIMIT_MS})`,
-    dueAt: `CASE WHEN kind = 'limit' THEN ${now} + ${LONGEST_LIMIT_MS} ELSE ${now} END`,
+    ...run,
+    status: "queued",
+    due_at: now,
+    retries_from: Math.min(at, now),
+    failures: 0,
+    steps_from: run.attempts + 1,
+    ...{ ended_at: null, outputs: null, dedupe_key: null, reason: null, http: null, kind: null, superseded_by: null },
+    trace: trace ?? null,
   };
-}
-
-/** The order in which runs are claimed: the oldest due first, of those the one that was accepted first. */
-export function byDue(a: Row, b: Row): number {
-  return (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);
-}
-
-/**
- * A regular expression, for JavaScript (flag `u`) and PostgreSQL alike, that finds a text in any case. Neither database's
- * lower() will do: SQLite's knows ASCII alone, and PostgreSQL's what the database's locale knows. A letter whose other
- * case is two letters, such as ß, is found as it is.
- */
-export function searchPattern(text: string): string {
-  return [...text]
-    .map((letter) => {
-      const cases = [...new Set([letter, letter.toLowerCase(), letter.toUpperCase()])];
-      const single = cases.filter((each) => [...each].length === 1);
-      return single.length > 1 ? `[${single.join("")}]` : letter.replace(/[\^$\\.*+?()[\]{}|/]/, "\\$&");
-    })
-    .join("");
 }

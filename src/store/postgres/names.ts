@@ -16,11 +16,6 @@ export function namesFor(schema: string, now = DATABASE_NOW): Names {
   return { schema, now, channel: schema };
 }
 
-/** The place in a concurrency group for which runs wait; null for those that wait for nobody. */
-export function slotOf(event: { workflow: string; group?: string | undefined; ownToken: boolean }): string | null {
-  return event.ownToken || event.group === undefined ? null : `${event.workflow}\n${event.group}`;
-}
-
 /** What singles out a text among all for an advisory lock, as 64 bits. */
 export function lockKey(text: string): string {
   return createHash("sha256").update(text).digest().readBigInt64BE(0).toString();

@@ -1,13 +1,13 @@
 import { randomInt, randomUUID } from "node:crypto";
 import type { Clock } from "../../model/clock.ts";
-import { type Claim, type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
+import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { overview } from "../overview.ts";
 import { runReads } from "../reads.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
-import { claimDue } from "./claim.ts";
-import { asJson, atMost, type Connecting, connect } from "./connect.ts";
+import { claimRuns, extendLeases } from "./claim.ts";
+import { atMost, type Connecting, connect } from "./connect.ts";
 import { knownClaims } from "./known-claims.ts";
 import { postgresLimitLog } from "./limit-log.ts";
 import { type Migrated, migrate } from "./migrate.ts";
@@ -15,8 +15,8 @@ import type { Migration } from "./migrations.ts";
 import { type Names, namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
 import { refusedStart } from "./refused.ts";
-import { rerunOne } from "./rerun.ts";
-import { type SettleItem, settleAll } from "./settle.ts";
+import { rerunOne, type SettleItem, settleAll } from "./settle.ts";
+import type { Replica } from "./write.ts";
 
 export type PostgresOptions = Connecting & {
   readonly schema: string;
@@ -57,7 +57,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
   await atMost(LISTENING_MS, news.hears);
-  const needs = { database, names, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
+  const replica: Replica = { names, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
   let revision = 0;
@@ -68,59 +68,26 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   };
 
   const claims = knownClaims(clock);
-  const renew = async (those: readonly Claim[], leaseMs: number): Promise<readonly Claim[]> => {
-    const held = those.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }));
-    // Of several, one that is locked has its turn alone: waiting for it could be in a circle.
-    const rows = await sql(
-      `UPDATE ${schema}.runs SET lease_until = ${names.now} + $2 WHERE seq IN (
-         SELECT seq FROM ${schema}.runs
-         JOIN json_to_recordset($1) AS held (id uuid, owner text, attempts integer) USING (id, owner, attempts)
-         WHERE status = 'running' FOR NO KEY UPDATE OF runs ${those.length > 1 ? "SKIP LOCKED" : ""})
-       RETURNING id, attempts`,
-      [asJson(held), leaseMs],
-    );
-    const renewed = new Set(rows.map(({ id, attempts }) => `${id} ${attempts}`));
-    return those.filter(({ run, attempt }) => renewed.has(`${run.id} ${attempt}`));
-  };
-
-  const acceptOne = gathered((items: readonly AcceptItem[]) =>
-    transaction(async (each) => {
-      const accepted = await acceptAll(each, names, items);
-      const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
-      const others = items.some(({ lease, event }) => !lease.take && !event.ownToken);
-      if (others || superseded.length > 0) news.tell(each, { queued: others, settled: superseded });
-      return accepted;
-    }),
-  );
-
-  const settleOne = gathered((items: readonly SettleItem[]) =>
-    transaction(async (each) => {
-      const runs = await settleAll(each, needs, items);
-      const settled = runs.flatMap((run) => run?.id ?? []);
-      // What a process that stops gives back is for the others to take.
-      const queued = items.some(({ attempt }) => attempt.outcome === "stopped");
-      if (settled.length > 0) news.tell(each, { queued, settled });
-      return runs;
-    }),
-  );
+  const accept = gathered((items: readonly AcceptItem[]) => transaction((each) => acceptAll(each, replica, items)));
+  const settle = gathered((items: readonly SettleItem[]) => transaction((each) => settleAll(each, replica, items)));
 
   return {
     accept: (event, lease) =>
       claims.accepting(event.id, async () => {
-        const accepted = changed(await claims.brought(lease, acceptOne({ event, lease })));
+        const accepted = changed(await claims.brought(lease, accept({ event, lease })));
         if (accepted.claim) claims.hold([accepted.claim]);
         return accepted;
       }),
     async claim(lease) {
-      const due = await claims.brought(lease, claimDue(needs, lease, claims.lost()));
+      const due = await claims.brought(lease, claimRuns(database, replica, lease, claims.lost()));
       claims.hold(due.claims);
       if (due.changed) revision++;
       return due.claims;
     },
-    extend: renew,
+    extend: (those, leaseMs) => extendLeases(sql, names, those, leaseMs),
     async settle(claim, attempt, settlement) {
       const unsure = claims.isDoubted(claim);
-      return changed(await claims.settling(claim, settleOne({ claim, attempt, settlement, unsure })));
+      return changed(await claims.settling(claim, settle({ claim, attempt, settlement, unsure })));
     },
     async saveStep({ run, owner, attempt }, step) {
       await sql(
@@ -143,7 +110,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       );
     },
     rerun: async (id, at, options) =>
-      changed(await transaction((each) => rerunOne(each, needs, { ...options, id, at }))),
+      changed(await transaction((each) => rerunOne(each, replica, { ...options, id, at }))),
     ...reads,
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     async scheduledUntil(workflow, at) {

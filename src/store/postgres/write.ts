@@ -1,0 +1,93 @@
+import type { Attempt } from "../../model/run.ts";
+import { CHANGING, INSERTED, type RunRow } from "../rows.ts";
+import { asJson, type Sql } from "./connect.ts";
+import { lockKey, type Names } from "./names.ts";
+import type { Newsroom } from "./news.ts";
+
+/** A process among those that share the store. */
+export type Replica = {
+  readonly names: Names;
+  /** In which row of an hour it counts ends, so that replicas seldom wait for each other. */
+  readonly shard: number;
+  readonly now: () => number;
+  /** What it tells the others. */
+  readonly tell: Newsroom["tell"];
+};
+
+/** Locks texts for what follows, until the end of the transaction; always in the same order. */
+export function lock(sql: Sql, texts: readonly string[]): void {
+  if (texts.length === 0) return;
+  const keys = [...new Set(texts)].map(lockKey).toSorted();
+  void sql("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", [keys]);
+}
+
+/** Now by the database's clock. */
+export async function nowIn(sql: Sql, { now }: Names): Promise<number> {
+  const [row] = await sql(`SELECT ${now} AS now`);
+  return row?.now as number;
+}
+
+/** That a run is in one of the slots of `$1`. md5: an index takes 2,700 bytes at most. */
+export const IS_IN_SLOTS = "slot IS NOT NULL AND md5(slot) IN (SELECT md5(slot) FROM unnest($1::text[]) AS slot)";
+
+/** The runs that wait in these slots, which the transaction has locked. */
+export async function waitingIn(
+  sql: Sql,
+  { schema }: Names,
+  slots: readonly (string | null)[],
+): Promise<ReadonlyMap<string, { readonly id: string }>> {
+  const named = slots.filter((slot) => slot !== null);
+  if (named.length === 0) return new Map();
+  const rows = await sql(`SELECT id, slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued'`, [named]);
+  return new Map(rows.map(({ id, slot }) => [slot as string, { id: id as string }]));
+}
+
+/** The order of the rows is the order of their numbers. */
+export function insertRuns(sql: Sql, { schema }: Names, rows: readonly RunRow[]): void {
+  if (rows.length === 0) return;
+  const columns = INSERTED.join(", ");
+  void sql(
+    `INSERT INTO ${schema}.runs (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::${schema}.runs, $1)`,
+    [asJson(rows)],
+  );
+}
+
+export function updateRuns(sql: Sql, { schema }: Names, rows: readonly RunRow[]): void {
+  if (rows.length === 0) return;
+  void sql(
+    `UPDATE ${schema}.runs SET ${CHANGING.map((column) => `${column} = new.${column}`).join(", ")}
+     FROM json_populate_recordset(NULL::${schema}.runs, $1) AS new WHERE runs.seq = new.seq`,
+    [asJson(rows.map(({ input: _, ...row }) => row))],
+  );
+}
+
+/** @param attempts with the owner of those that ended with their process, which alone are looked for by it. */
+export function insertAttempts(
+  sql: Sql,
+  { schema }: Names,
+  attempts: readonly (Attempt & { readonly run: number; readonly owner?: string | null })[],
+): void {
+  if (attempts.length === 0) return;
+  void sql(
+    `INSERT INTO ${schema}.attempts
+     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack, owner
+     FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
+       reason text, kind text, "githubRequestId" text, stack text, owner text) ON CONFLICT DO NOTHING`,
+    [asJson(attempts)],
+  );
+}
+
+/** Counts what has ended. Last of all: the row is everybody's of the shard until the transaction ends. */
+export function countEnds(sql: Sql, { names: { schema }, shard }: Replica, rows: readonly RunRow[]): void {
+  const ended = rows.filter(({ status }) => status === "success" || status === "failure" || status === "skipped");
+  if (ended.length === 0) return;
+  void sql(
+    `INSERT INTO ${schema}.ended_by_hour
+     SELECT ended_at / 3600000, $2::integer, count(*) FILTER (WHERE status = 'success'),
+       count(*) FILTER (WHERE status = 'failure'), count(*) FILTER (WHERE status = 'skipped')
+     FROM json_to_recordset($1) AS run (ended_at bigint, status text) GROUP BY 1 ORDER BY 1
+     ON CONFLICT (hour, shard) DO UPDATE SET success = ended_by_hour.success + excluded.success,
+       failure = ended_by_hour.failure + excluded.failure, skipped = ended_by_hour.skipped + excluded.skipped`,
+    [asJson(ended.map(({ ended_at, status }) => ({ ended_at, status }))), shard],
+  );
+}

@@ -1,0 +1,202 @@
+import type { Attempt, Run, Step } from "../../model/run.ts";
+import {
+  type Accepted,
+  type Claim,
+  type Rerun,
+  type RerunOptions,
+  type RunStore,
+  type Settlement,
+  WRONG_CLOCK_MS,
+} from "../../model/store.ts";
+import { byDue, claimDue, interruptions, rightWrongClocks } from "../queries.ts";
+import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, stepOf, WITHOUT_INPUT } from "../rows.ts";
+import {
+  type Arrival,
+  acceptance,
+  acceptedBy,
+  type Interrupted,
+  interruptedRuns,
+  rerun,
+  settled,
+  slotOf,
+} from "../rules.ts";
+import type { Sql } from "./statements.ts";
+
+/** What is done with runs in a transaction of SQLite: a situation is read, and what the rules decide is written. */
+
+type Accept = Parameters<RunStore["accept"]>;
+
+/** @param leaseUntil when a lease ends that begins now. */
+export function acceptRun(sql: Sql, event: Accept[0], lease: Accept[1], leaseUntil: number): Accepted {
+  const slot = slotOf(event);
+  const { workflow } = event;
+  const { source, tick } = event.event ?? {};
+  const decision = acceptance(event, lease, {
+    now: lease.now,
+    leaseUntil,
+    latest:
+      source === undefined ? undefined : (sql.one(LATEST, workflow, source) as Exclude<Arrival["latest"], undefined>),
+    carriedOutUntil: tick === undefined ? undefined : carriedOutUntil(sql, workflow),
+    waiting: waitingIn(sql, slot),
+    isBusy: slot !== null && sql.one("SELECT 1 FROM runs WHERE slot = ? AND status = 'running'", slot) !== undefined,
+  });
+  if (decision.does === "join") update(sql, decision.run);
+  if (decision.does === "add") {
+    if (tick !== undefined) carryOut(sql, workflow, tick);
+    if (decision.superseded) update(sql, decision.superseded);
+    const { run } = decision;
+    sql.change(INSERT, ...INSERTED.map((column) => run[column]));
+  }
+  return acceptedBy(decision, lease.owner);
+}
+
+const LATEST = "SELECT id, event_id FROM runs WHERE workflow = ? AND event_source = ? ORDER BY seq DESC LIMIT 1";
+const INSERT = `INSERT INTO runs (${INSERTED.join(", ")}) VALUES (${INSERTED.map(() => "?").join(", ")})`;
+
+/** @param monotonic the time by the clock that measures leases. */
+export function claimRuns(
+  sql: Sql,
+  { owner, now: at, leaseMs, limit }: Parameters<RunStore["claim"]>[0],
+  monotonic: number,
+): Claim[] {
+  // This process is not gone: the lease of an attempt that hung has ended.
+  interruptRuns(sql, sql.all(`${RUNNING} AND lease_until <= ?`, monotonic) as Interrupted[], { at, all: false });
+  sql.change(RIGHT_WRONG_CLOCKS, at);
+  const rows = sql.all(CLAIM, at, owner, leaseEnd(monotonic, leaseMs), limit);
+  return rows.toSorted(byDue).map((row) => {
+    const { seq, attempts, steps_from } = row as RunRow;
+    const steps = attempts > 1 ? sql.all(STEPS, seq, steps_from).map(stepOf) : [];
+    return { run: runOf(row), attempt: attempts, owner, steps, suspect: row.suspect === 1 };
+  });
+}
+
+export const leaseEnd = (monotonic: number, leaseMs: number) => Math.ceil(monotonic + leaseMs);
+
+const RUNNING = `SELECT *, ${interruptions("main")} FROM runs WHERE status = 'running'`;
+const RIGHT_WRONG_CLOCKS = rightWrongClocks({ schema: "main", now: "$1", least: "min" });
+const CLAIM = claimDue({
+  schema: "main",
+  now: "$1",
+  leaseUntil: "$3",
+  isInSlot: (other) => `${other}.slot = runs.slot`,
+});
+const STEPS = "SELECT * FROM steps WHERE run = ? AND attempt >= ? AND error IS NULL";
+
+/** Ends the attempts of the process that had the file open before. */
+export function interruptAll(sql: Sql, at: number): void {
+  interruptRuns(sql, sql.all(RUNNING) as Interrupted[], { at, all: true });
+}
+
+/** @param all these are all the runs that a process had in flight when it ended. */
+function interruptRuns(sql: Sql, rows: readonly Interrupted[], { at, all }: { at: number; all: boolean }): void {
+  if (rows.length === 0) return;
+  const { runs, attempts } = interruptedRuns(
+    rows.map((row) => ({ ...row, was_alone: all && rows.length === 1 })),
+    { at, now: at, waitingIn: (slot) => waitingIn(sql, slot) },
+  );
+  for (const run of runs) update(sql, run);
+  for (const { run, ...attempt } of attempts) insertAttempt(sql, run.seq, attempt);
+}
+
+export function extendLeases(sql: Sql, claims: readonly Claim[], leaseUntil: number): readonly Claim[] {
+  return claims.filter((claim) => {
+    const row = rowOf(sql, claim);
+    if (row) sql.change("UPDATE runs SET lease_until = ? WHERE seq = ?", leaseUntil, row.seq);
+    return row !== undefined;
+  });
+}
+
+export function settleRun(sql: Sql, claim: Claim, attempt: Attempt, settlement: Settlement): Run | undefined {
+  const row = rowOf(sql, claim);
+  if (!row) return undefined;
+  const waiting = settlement.status === "queued" ? waitingIn(sql, row.slot) : undefined;
+  const run = settled(row, attempt, settlement, { waiting, ahead: 0 });
+  update(sql, run);
+  insertAttempt(sql, row.seq, attempt);
+  return { ...listedRunOf(run), input: claim.run.input };
+}
+
+export function saveStep(sql: Sql, claim: Claim, step: Step): void {
+  const row = rowOf(sql, claim);
+  if (!row) return;
+  const { name, attempt, startedAt, endedAt, result, error } = step;
+  const json = result === undefined ? null : JSON.stringify(result);
+  sql.change(
+    "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ...[row.seq, name, attempt, startedAt, endedAt, json, error ?? null],
+  );
+}
+
+export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions = {}): Rerun {
+  const row = sql.one("SELECT * FROM runs WHERE id = ?", id) as RunRow | undefined;
+  if (!row) return { status: "unknown" };
+  const { slot, grp, workflow, seq } = row;
+  const busy = slot === null ? undefined : (waitingIn(sql, slot) ?? (sql.one(RUNNING_IN, slot) as RunRow | undefined));
+  const newer = slot === null ? undefined : (sql.one(NEWER, grp, workflow, seq) as RunRow | undefined);
+  const next = rerun(row, { now: at, busy, newer }, { ...options, at });
+  if (!("seq" in next)) return next;
+  update(sql, next);
+  return { status: "queued", run: runOf(next) };
+}
+
+const RUNNING_IN = "SELECT * FROM runs WHERE slot = ? AND status = 'running'";
+const NEWER =
+  "SELECT id, status FROM runs WHERE grp = ? AND workflow = ? AND own_token = 0 AND seq > ? ORDER BY seq DESC LIMIT 1";
+
+/** See `RunStore`. */
+export function scheduledUntil(sql: Sql, workflow: string, now: number): number {
+  const until = carriedOutUntil(sql, workflow);
+  if (until !== undefined && until <= now + WRONG_CLOCK_MS) return until;
+  carryOut(sql, workflow, now);
+  return now;
+}
+
+/** Goes through the oldest runs only, so that it needs no index. */
+export function forgetRuns(sql: Sql, before: number, limit: number): number {
+  const over: number[] = [];
+  for (const row of sql.each("SELECT seq, accepted_at, ended_at FROM runs ORDER BY seq")) {
+    const { seq, accepted_at, ended_at } = row as Pick<RunRow, "seq" | "accepted_at" | "ended_at">;
+    if (over.length === limit || accepted_at >= before) break;
+    if (ended_at !== null && ended_at < before) over.push(seq);
+  }
+  for (const seq of over) sql.change("DELETE FROM runs WHERE seq = ?", seq);
+  sql.change("DELETE FROM refused_events WHERE last_at < ?", before);
+  return over.length;
+}
+
+function carriedOutUntil(sql: Sql, workflow: string): number | undefined {
+  return sql.one("SELECT carried_out_until AS at FROM schedules WHERE workflow = ?", workflow)?.at as
+    | number
+    | undefined;
+}
+
+function carryOut(sql: Sql, workflow: string, until: number): void {
+  sql.change("INSERT OR REPLACE INTO schedules VALUES (?, ?)", workflow, until);
+}
+
+function waitingIn(sql: Sql, slot: string | null): RunRow | undefined {
+  if (slot === null) return undefined;
+  return sql.one("SELECT * FROM runs WHERE slot = ? AND status = 'queued'", slot) as RunRow | undefined;
+}
+
+/** The row of a claim, as long as the claim holds. */
+function rowOf(sql: Sql, { run, attempt, owner }: Claim): RunRow | undefined {
+  return sql.one(CLAIMED, run.id, owner, attempt) as RunRow | undefined;
+}
+
+const CLAIMED = `SELECT ${WITHOUT_INPUT} FROM runs WHERE id = ? AND status = 'running' AND owner = ? AND attempts = ?`;
+
+function update(sql: Sql, run: RunRow): void {
+  sql.change(UPDATE, ...CHANGING.map((column) => run[column]), run.seq);
+}
+
+const UPDATE = `UPDATE runs SET ${CHANGING.map((column) => `${column} = ?`).join(", ")} WHERE seq = ?`;
+
+function insertAttempt(sql: Sql, run: number, attempt: Attempt): void {
+  const { number, startedAt, endedAt, outcome, reason, kind, githubRequestId, stack } = attempt;
+  sql.change(
+    "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ...[run, number, startedAt, endedAt, outcome],
+    ...[reason ?? null, kind ?? null, githubRequestId ?? null, stack ?? null],
+  );
+}
