@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import type { Settlement } from "../src/model/store.ts";
+import type { RunRow } from "../src/store/rows.ts";
+import { type Acceptance, acceptance, interruptedRuns, rerun, settled, slotOf } from "../src/store/rules.ts";
+
+const LEASE_MS = 60_000;
+
+type Step =
+  | {
+      readonly does: "accept";
+      readonly slot: number;
+      readonly input: number;
+      readonly take: boolean;
+      readonly ownToken: boolean;
+      readonly event: number | undefined;
+    }
+  | { readonly does: "claim" }
+  | {
+      readonly does: "settle";
+      readonly which: number;
+      readonly how: "success" | "failure" | "retry" | "limit";
+      readonly delay: number;
+    }
+  | { readonly does: "interrupt"; readonly which: number; readonly alone: boolean }
+  | { readonly does: "rerun"; readonly which: number; readonly evenIfOlder: boolean }
+  | { readonly does: "wait"; readonly ms: number };
+
+const which = fc.nat(30);
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      does: fc.constant("accept" as const),
+      slot: fc.nat(2),
+      input: fc.nat(1),
+      take: fc.boolean(),
+      ownToken: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true)),
+      event: fc.option(fc.nat(3), { nil: undefined }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ does: fc.constant("claim" as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      does: fc.constant("settle" as const),
+      which,
+      how: fc.constantFrom("success", "failure", "retry", "limit"),
+      delay: fc.nat(100_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant("interrupt" as const), which, alone: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant("rerun" as const), which, evenIfOlder: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant("wait" as const), ms: fc.nat(100_000) }) },
+);
+
+/** A store in memory that knows nothing but to read situations and to write decisions. */
+function memory() {
+  const runs: RunRow[] = [];
+  const interruptions = new Map<number, { inARow: number; alone: number }>();
+  let now = 1_000_000;
+  const write = (run: RunRow) => {
+    const before = runs[run.seq - 1] as RunRow;
+    runs[run.seq - 1] = run;
+    return { before, after: run };
+  };
+  const inSlot = (slot: string | null, status: RunRow["status"]) =>
+    slot === null ? undefined : runs.find((run) => run.slot === slot && run.status === status);
+  const running = () => runs.filter((run) => run.status === "running");
+  return {
+    runs,
+    now: () => now,
+    wait(ms: number) {
+      now += ms;
+    },
+    accept({ slot: group, input, take, ownToken, event }: Extract<Step, { does: "accept" }>): Acceptance {
+      const identity = event === undefined ? undefined : { source: "s", id: `e${event}` };
+      const facts = { workflow: "w", group: `g${group}`, input: { input }, ownToken, event: identity };
+      const arriving = { id: `run ${runs.length + 1}`, ...facts };
+      const slot = slotOf(arriving);
+      const decision = acceptance(
+        arriving,
+        { owner: "one", now, leaseMs: LEASE_MS, take },
+        {
+          now,
+          leaseUntil: now + LEASE_MS,
+          latest: identity && runs.findLast((run) => run.event_source === "s"),
+          carriedOutUntil: undefined,
+          waiting: inSlot(slot, "queued"),
+          isBusy: inSlot(slot, "running") !== undefined,
+        },
+      );
+      if (decision.does === "join") write(decision.run);
+      if (decision.does === "add") {
+        if (decision.superseded) write(decision.superseded);
+        runs.push({ ...decision.run, seq: runs.length + 1 });
+      }
+      return decision;
+    },
+    claim() {
+      const due = runs
+        .filter((run) => run.status === "queued" && (run.due_at ?? 0) <= now && !inSlot(run.slot, "running"))
+        .toSorted((a, b) => (a.due_at ?? 0) - (b.due_at ?? 0) || a.seq - b.seq)[0];
+      if (due) write({ ...due, status: "running", attempts: due.attempts + 1, started_at: now, owner: "one" });
+    },
+    settle({ which: nth, how, delay }: Extract<Step, { does: "settle" }>) {
+      const run = running()[nth % Math.max(1, running().length)];
+      if (!run || (run.own_token === 1 && (how === "retry" || how === "limit"))) return undefined;
+      interruptions.delete(run.seq);
+      const kind = how === "limit" ? ("limit" as const) : ("transient" as const);
+      const again = {
+        status: "queued",
+        dueAt: now + delay,
+        counts: how === "retry",
+        reason: "r",
+        http: 500,
+        kind,
+      } as const;
+      const settlement: Settlement =
+        how === "success"
+          ? { status: "success", outputs: {}, dedupeKey: undefined }
+          : how === "failure"
+            ? { status: "failure", reason: "no", http: 500, kind: "permanent" }
+            : again;
+      return write(settled(run, { endedAt: now }, settlement, { waiting: inSlot(run.slot, "queued"), ahead: 0 }));
+    },
+    interrupt({ which: nth, alone }: Extract<Step, { does: "interrupt" }>) {
+      const run = running()[nth % Math.max(1, running().length)];
+      if (!run) return undefined;
+      const { inARow, alone: before } = interruptions.get(run.seq) ?? { inARow: 0, alone: 0 };
+      const rows = [{ ...run, in_a_row: inARow, alone: before, was_alone: alone }];
+      const [next] = interruptedRuns(rows, { at: now, now, waitingIn: (slot) => inSlot(slot, "queued") }).runs;
+      interruptions.set(run.seq, { inARow: inARow + 1, alone: before + (alone ? 1 : 0) });
+      return write(next as RunRow);
+    },
+    rerun({ which: nth, evenIfOlder }: Extract<Step, { does: "rerun" }>) {
+      const run = runs[nth % Math.max(1, runs.length)];
+      if (!run) return undefined;
+      const busy = inSlot(run.slot, "queued") ?? inSlot(run.slot, "running");
+      const newer =
+        run.slot === null ? undefined : runs.findLast((each) => each.slot === run.slot && each.seq > run.seq);
+      const next = rerun(run, { now, busy, newer }, { evenIfOlder, at: now });
+      if (!("seq" in next)) return undefined;
+      interruptions.delete(run.seq);
+      return write(next);
+    },
+  };
+}
+
+type Memory = ReturnType<typeof memory>;
+
+/** What holds after each step, whatever came before. */
+function invariants({ runs, now }: Memory): void {
+  const slots = Map.groupBy(runs, ({ slot }) => slot);
+  for (const [slot, those] of slots) {
+    if (slot === null) continue;
+    const queued = those.filter(({ status }) => status === "queued");
+    const running = those.filter(({ status }) => status === "running");
+    assert.ok(queued.length <= 1, "one run waits in a group at most");
+    assert.ok(running.length <= 1, "one run of a group runs at a time");
+    if (queued[0] && running[0]) assert.ok(queued[0].seq > running[0].seq, "what waits is newer than what runs");
+  }
+  for (const run of runs) {
+    const ended = !["queued", "running"].includes(run.status);
+    assert.equal(run.ended_at !== null, ended, "what has ended has an end");
+    assert.equal(run.owner !== null, run.status === "running", "what runs has an owner, and nothing else");
+    assert.equal(run.superseded_by !== null, run.status === "superseded");
+    if (run.status === "superseded") {
+      const newer = runs.find(({ id }) => id === run.superseded_by) as RunRow;
+      assert.ok(newer.seq > run.seq, "it was replaced by a newer one");
+    }
+    if (run.own_token === 1) assert.notEqual(run.status, "queued", "what cannot be attempted later never waits");
+    if (run.status === "queued" && run.kind === null) assert.ok((run.due_at as number) <= now() + 200_000);
+  }
+}
+
+describe("the rules of the store", () => {
+  it("hold whatever comes, in every order", () => {
+    fc.assert(
+      fc.property(fc.array(steps, { maxLength: 60, size: "max" }), (all) => {
+        const store = memory();
+        for (const step of all) {
+          const ends = store.runs.map(({ status }) => status);
+          if (step.does === "wait") store.wait(step.ms);
+          else if (step.does === "claim") store.claim();
+          else if (step.does === "accept") accepted(store, step);
+          else if (step.does === "settle") store.settle(step);
+          else if (step.does === "interrupt") store.interrupt(step);
+          else store.rerun(step);
+          invariants(store);
+          if (step.does === "rerun") continue;
+          for (const [at, status] of ends.entries()) {
+            if (status !== "queued" && status !== "running")
+              assert.equal(store.runs[at]?.status, status, "an end stays");
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  /** Each event becomes a run, joins one, or is known; none is lost, and no limit ends sooner for it. */
+  function accepted(store: Memory, step: Extract<Step, { does: "accept" }>): void {
+    const before = store.runs.find((run) => run.slot === `w\ng${step.slot}` && run.status === "queued");
+    const decision = store.accept(step);
+    if (decision.does === "nothing") {
+      assert.equal(store.runs.find(({ id }) => id === decision.run)?.event_id, `e${step.event}`);
+      return;
+    }
+    const { run } = decision;
+    if (decision.does === "join") {
+      assert.equal(run.id, before?.id);
+      assert.ok(run.attempts > 0, "only what was attempted before may stand for a newer event");
+      assert.equal(run.input, before?.input);
+      assert.ok(run.kind === "limit" || (run.due_at as number) <= store.now() + 30_000, "it comes soon");
+    } else assert.equal(run.input, JSON.stringify({ input: step.input }));
+    if (before?.kind === "limit" && !step.ownToken) {
+      assert.ok((run.due_at as number) >= (before.due_at as number), "a limit ends when it ends");
+    }
+  }
+
+  it("never queue an older run behind a newer one that has ended, unless somebody says so", () => {
+    const store = memory();
+    const send = (input: number) =>
+      store.accept({ does: "accept", slot: 0, input, take: true, ownToken: false, event: undefined });
+    const end = { does: "settle", which: 0, how: "failure", delay: 0 } as const;
+    send(0);
+    store.settle(end);
+    send(1);
+    store.settle(end);
+    assert.equal(store.rerun({ does: "rerun", which: 0, evenIfOlder: false }), undefined);
+    assert.equal(store.rerun({ does: "rerun", which: 1, evenIfOlder: false })?.after.status, "queued");
+  });
+});
