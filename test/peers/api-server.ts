@@ -17,17 +17,20 @@ const TOKEN = "administrator-of-this-test";
 
 export type ApiServer = {
   readonly kubeconfig: string;
+  /** A folder with the ConfigMap and the Secret of ArgoCD's install.yaml, which have no data. */
+  readonly installation: string;
   /** Runs commands in a shell whose kubectl is led to this server; resolves with what they print. */
   shell(commands: string, input?: string): Promise<{ stdout: string; stderr: string }>;
 };
 
 /**
- * Kubernetes' own API server with an etcd, on loopback, without nodes and controllers; it ends with the test. Undefined
- * where it cannot be built or there is no kubectl, and the test is skipped.
+ * Kubernetes' own API server with an etcd, on loopback, without nodes and controllers; it ends with the test. It has the
+ * CRDs of ArgoCD, Flux and the Prometheus operator, and the namespaces of all of them. Undefined where it cannot be built or
+ * there is no kubectl, and the test is skipped.
  */
 export async function startApiServer(t: TestContext): Promise<ApiServer | undefined> {
-  const program = peer(t, "kubernetes");
-  if (program === undefined || tool(t, "kubectl", ["version", "--client"]) === undefined) return undefined;
+  const [program, manifests] = [peer(t, "kubernetes"), peer(t, "crds")];
+  if (!program || !manifests || tool(t, "kubectl", ["version", "--client"]) === undefined) return undefined;
   const folder = temporaryFolder(t);
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
@@ -81,26 +84,18 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
   };
   const kubeconfig = file("config", JSON.stringify(config));
   const env = { PATH: process.env.PATH, HOME: folder, KUBECONFIG: kubeconfig };
-  return {
-    kubeconfig,
-    shell(commands, input = "") {
-      const running = promisify(execFile)("sh", ["-eu", "-c", commands], { cwd: ROOT, env });
-      // It may have ended before it has read everything.
-      running.child.stdin?.on("error", () => {}).end(input);
-      return running;
-    },
+  const shell: ApiServer["shell"] = (commands, input = "") => {
+    const running = promisify(execFile)("sh", ["-eu", "-c", commands], { cwd: ROOT, env });
+    // It may have ended before it has read everything.
+    running.child.stdin?.on("error", () => {}).end(input);
+    return running;
   };
-}
-
-/** The same, with the CRDs of ArgoCD, Flux and the Prometheus operator. */
-export async function startApiServerWithCrds(t: TestContext): Promise<ApiServer | undefined> {
-  const crds = peer(t, "crds");
-  const server = crds && (await startApiServer(t));
-  if (!server) return undefined;
-  await server.shell(`kubectl apply --server-side -f ${crds}`);
+  await shell(`kubectl apply --server-side -f ${manifests}`);
   // Right after they are made they have no conditions, which is an error of `wait`.
-  await server.shell("until kubectl wait --for=condition=Established crd --all 2>/dev/null; do sleep 0.2; done");
-  return server;
+  await shell("until kubectl wait --for=condition=Established crd --all 2>/dev/null; do sleep 0.2; done");
+  await shell("kubectl apply -f deploy/kubernetes/base/namespace.yaml");
+  for (const namespace of ["argocd", "flux-system"]) await shell(`kubectl create namespace ${namespace}`);
+  return { kubeconfig, installation: `${manifests}/argocd`, shell };
 }
 
 async function isReady(port: number): Promise<boolean> {

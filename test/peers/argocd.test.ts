@@ -12,7 +12,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { type KubernetesObject, objectsIn } from "../support/kubectl.ts";
 import { eventually, fixedPort, listening, spawnService } from "../support/process.ts";
 import { DEPLOYMENT, deploy, TOKEN as GITHUB_TOKEN, send, TARGET } from "../support/service.ts";
-import { startApiServerWithCrds } from "./api-server.ts";
+import { startApiServer } from "./api-server.ts";
 import { APPLICATIONS, REVISION, synced } from "./applications.ts";
 import { askPeer, peer } from "./peers.ts";
 
@@ -77,7 +77,7 @@ async function startBuilt(t: TestContext) {
 describe("ArgoCD's notifications controller, with what deploy/argocd ships", () => {
   it("on Kubernetes' own API server", { timeout: 600_000 }, async (t) => {
     const program = peer(t, "argocd");
-    const server = program && (await startApiServerWithCrds(t));
+    const server = program && (await startApiServer(t));
     if (!server) return;
     const { shell } = server;
     const { github, url: service } = await startBuilt(t);
@@ -124,7 +124,6 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
     };
     t.after(() => stop());
 
-    await shell("kubectl create namespace argocd");
     await configure(configMap);
     await giveToken("gh-runner-token");
 

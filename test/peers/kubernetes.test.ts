@@ -6,7 +6,7 @@ import { load } from "js-yaml";
 import { documentOf } from "../support/documents.ts";
 import { type KubernetesObject, objectsIn } from "../support/kubectl.ts";
 import { withComponents } from "../support/overlay.ts";
-import { startApiServerWithCrds } from "./api-server.ts";
+import { startApiServer } from "./api-server.ts";
 import { peer } from "./peers.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -51,10 +51,8 @@ function shownObjects(): KubernetesObject[] {
 
 describe("on Kubernetes' own API server", () => {
   it("what is shipped and shown is taken", { timeout: 300_000 }, async (t) => {
-    const server = await startApiServerWithCrds(t);
+    const server = await startApiServer(t);
     if (!server) return;
-    await server.shell("kubectl apply -f deploy/kubernetes/base/namespace.yaml");
-    for (const namespace of ["argocd", "flux-system"]) await server.shell(`kubectl create namespace ${namespace}`);
     /** Unknown fields are errors; a pod that breaks the standard of its namespace is a warning on stderr. */
     const take = async (objects: readonly KubernetesObject[], command = "apply --server-side") => {
       const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
