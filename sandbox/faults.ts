@@ -1,3 +1,5 @@
+import type { Reply } from "./routes/reply.ts";
+
 /** Which requests a fault meets. Every condition that is given must hold. */
 export type FaultMatch = {
   /** Method and template as GitHub's documentation writes them: `GET /repos/{owner}/{repo}`. */
@@ -75,5 +77,55 @@ export function faultScript() {
       }
       return undefined;
     },
+  };
+}
+
+/** Answers that have no body, in HTTP itself. */
+const BODILESS = [204, 304];
+
+/** Until when a limit that was planted asks for silence; epoch milliseconds. A minute when it names no time. */
+export function endOf({ retryAfterSeconds, resetAt }: Fault & { kind: "limit" }, now: number): number {
+  if (retryAfterSeconds !== undefined) return now + retryAfterSeconds * 1000;
+  return resetAt === undefined ? now + 60_000 : resetAt * 1000;
+}
+
+export function faultReply(fault: Fault, handled: () => Reply): Reply | "hang" | "reset" {
+  switch (fault.kind) {
+    case "status":
+      return { status: fault.status, headers: fault.headers ?? {}, ...bodyOf(fault) };
+    case "limit":
+      return limitReply(fault);
+    case "hang":
+      return "hang";
+    case "reset":
+      if (fault.afterHandling) handled();
+      return "reset";
+    case "cut":
+    case "delay":
+      return handled();
+  }
+}
+
+function bodyOf({ status, body }: Fault & { kind: "status" }): Pick<Reply, "raw" | "json"> {
+  if (body !== undefined) return { raw: Buffer.from(body) };
+  return BODILESS.includes(status) ? {} : { json: { message: `Fault ${status}` } };
+}
+
+/** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
+export function limitReply(limit: { secondary?: boolean; retryAfterSeconds?: number; resetAt?: number }): Reply {
+  const { secondary = false, retryAfterSeconds, resetAt } = limit;
+  const docs = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api";
+  const status = secondary ? 403 : 429;
+  const message = secondary
+    ? "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    : "API rate limit exceeded for user ID 1.";
+  const told = secondary ? `${docs}#about-secondary-rate-limits` : docs;
+  return {
+    status,
+    headers: {
+      ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
+      ...(resetAt === undefined ? {} : { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(resetAt) }),
+    },
+    json: { message, documentation_url: told, status: String(status) },
   };
 }

@@ -1,12 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { endOf, faultReply, limitReply, write } from "./answers.ts";
 import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.ts";
-import { editionOf } from "./editions.ts";
-import { type Fault, type FaultHandle, type FaultMatch, faultScript } from "./faults.ts";
+import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
-import { type Incoming, listen, type Outgoing, onceGone, reset } from "./listen.ts";
+import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
 import { type Repository, repositoryShelf } from "./repository.ts";
-import { decoded, failure, type World } from "./routes/reply.ts";
+import { decoded, failure, type Reply, type World } from "./routes/reply.ts";
 import { routeOf } from "./routes/routes.ts";
 
 export type GitHubOptions = {
@@ -136,7 +134,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const handled = () => {
       if (!isInside) return edition.outside;
       if (!headers["user-agent"]) return NO_USER_AGENT;
-      return edition.refusal(headers["x-github-api-version"]) ?? found.answer(call, world);
+      return edition.rejection(headers["x-github-api-version"]) ?? found.answer(call, world);
     };
     const reply = limited
       ? limitReply({ secondary: limited.kind === "secondary", ...limited })
@@ -206,6 +204,38 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     close,
   };
 }
+
+/** What github.com, or the Enterprise Server of a version such as "3.19.0", does in its way. */
+function editionOf(enterprise: string | undefined) {
+  const versions = enterprise === undefined ? ["2026-03-10", "2022-11-28"] : ["2022-11-28"];
+  const list = versions.join('", "');
+  return {
+    /** Of every answer of the API. */
+    headers: enterprise === undefined ? {} : { "x-github-enterprise-version": enterprise },
+    /** Whether answers carry `x-ratelimit-*`. On an Enterprise Server limits are off by default, and the headers absent. */
+    showsLimits: enterprise === undefined,
+    /** The answer to a path outside the API. */
+    outside: enterprise === undefined ? failure(404, "Not Found") : PAGE_NOT_FOUND,
+    /** Rejects a version of the API that it does not know; undefined when it knows it. */
+    rejection: (version: string | undefined): Reply | undefined =>
+      version === undefined || versions.includes(version)
+        ? undefined
+        : failure(
+            400,
+            `The version you specified in the "X-GitHub-API-Version" request header, "${version}", is not a supported ` +
+              `version. The following versions are currently supported: "${list}".`,
+          ),
+  };
+}
+
+/** On an Enterprise Server the API lives below /api/v3; everything else is pages for people. */
+const PAGE_NOT_FOUND: Reply = {
+  status: 404,
+  headers: { "content-type": "text/html; charset=utf-8" },
+  raw: Buffer.from(
+    "<!DOCTYPE html>\n<html><head><title>Page not found · GitHub</title></head><body>Page not found</body></html>\n",
+  ),
+};
 
 /** https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api#user-agent */
 const NO_USER_AGENT = failure(

@@ -25,6 +25,7 @@ export type Limited =
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const WRITE_POINTS = 5;
+const NONE = Number.POSITIVE_INFINITY;
 
 type Ledger = {
   inFlight: number;
@@ -93,7 +94,8 @@ export function limitKeeper() {
       now: number,
     ): Limited | undefined {
       const ledger = ledgerOf(credential);
-      const { scale = 1 } = limits;
+      const { scale = 1, primaryPerHour = NONE, concurrent = NONE, pointsPerMinute = NONE } = limits;
+      const { writesPerMinute = NONE, writesPerHour = NONE } = limits;
       const [minute, hour] = [MINUTE_MS / scale, HOUR_MS / scale];
       ledger.points = ledger.points.filter(({ at }) => at > now - minute);
       ledger.writes = ledger.writes.filter((at) => at > now - hour);
@@ -109,21 +111,19 @@ export function limitKeeper() {
       const points = ledger.points.reduce((sum, each) => sum + each.cost, 0);
 
       ledger.inFlight++;
-      if (!isFree && limits.primaryPerHour !== undefined && ledger.primary.used >= limits.primaryPerHour) {
+      if (!isFree && ledger.primary.used >= primaryPerHour) {
         const resetAt = Math.ceil((ledger.primary.from + hour) / 1000);
         silence(ledger, resetAt * 1000, now);
         return { kind: "primary", resetAt };
       }
-      if (limits.concurrent !== undefined && ledger.inFlight > limits.concurrent) return secondary(now + minute);
-      if (limits.pointsPerMinute !== undefined && points + cost > limits.pointsPerMinute) {
-        return secondary(timeOfRoom(ledger.points, points + cost - limits.pointsPerMinute, now) + minute);
+      if (ledger.inFlight > concurrent) return secondary(now + minute);
+      if (points + cost > pointsPerMinute) {
+        return secondary(timeOfRoom(ledger.points, points + cost - pointsPerMinute, now) + minute);
       }
-      if (isWrite && limits.writesPerMinute !== undefined && lastMinuteWrites.length >= limits.writesPerMinute) {
+      if (isWrite && lastMinuteWrites.length >= writesPerMinute) {
         return secondary((lastMinuteWrites[0] ?? now) + minute);
       }
-      if (isWrite && limits.writesPerHour !== undefined && ledger.writes.length >= limits.writesPerHour) {
-        return secondary((ledger.writes[0] ?? now) + hour);
-      }
+      if (isWrite && ledger.writes.length >= writesPerHour) return secondary((ledger.writes[0] ?? now) + hour);
       ledger.points.push({ at: now, cost });
       if (isWrite) ledger.writes.push(now);
       if (!isFree) ledger.primary.used++;

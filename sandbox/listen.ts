@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { Reply } from "./routes/reply.ts";
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
 export type Outgoing = ServerResponse | Http2ServerResponse;
@@ -15,18 +16,22 @@ export type Listening = {
   close(): Promise<void>;
 };
 
+type ListenOptions = {
+  readonly port?: number;
+  readonly host?: string;
+  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly http2?: boolean;
+  /** Answers CONNECT, as a proxy does. */
+  readonly onConnect?: (incoming: IncomingMessage, socket: Socket) => void;
+};
+
 /** Keep-alive longer than any test or bench pauses. */
 const KEEP_ALIVE_MS = 60_000;
 
 /** Listens on 127.0.0.1, or on another address: HTTP/1.1, the same over TLS, or HTTP/2 beside it on the same port, as the client chooses. */
 export async function listen(
   listener: (incoming: Incoming, outgoing: Outgoing) => void,
-  {
-    port = 0,
-    host = "127.0.0.1",
-    tls,
-    http2 = false,
-  }: { port?: number; host?: string; tls?: { key: string; cert: string }; http2?: boolean },
+  { port = 0, host = "127.0.0.1", tls, http2 = false, onConnect }: ListenOptions,
 ): Promise<Listening> {
   if (http2 && !tls) throw new Error("HTTP/2 is spoken over TLS only: give a key and a certificate");
   const server = !tls
@@ -35,6 +40,8 @@ export async function listen(
       ? createSecureServer({ ...tls, allowHTTP1: true }, listener)
       : createTlsServer(tls, listener);
   if ("keepAliveTimeout" in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
+
+  if (onConnect) server.on("connect", onConnect);
 
   const open = new Set<Socket>();
   let connections = 0;
@@ -59,6 +66,22 @@ export async function listen(
         for (const socket of open) socket.destroy();
       }),
   };
+}
+
+/** Writes an answer out, half of its body when it is to be cut. */
+export function write(outgoing: Outgoing, reply: Reply, common: Record<string, string>, cut: boolean): void {
+  const body = reply.raw ?? (reply.json === undefined ? undefined : Buffer.from(JSON.stringify(reply.json)));
+  const type = reply.json === undefined ? {} : { "content-type": "application/json; charset=utf-8" };
+  const length = body ? { "content-length": String(body.byteLength) } : {};
+  // Two kinds of answers, one way to write them: the types of HTTP/1.1 and HTTP/2 do not overlap.
+  const out = outgoing as ServerResponse;
+  out.writeHead(reply.status, { ...common, ...type, ...length, ...reply.headers });
+  if (!cut) {
+    out.end(body);
+    return;
+  }
+  const half = body?.subarray(0, Math.floor(body.byteLength / 2)) ?? "";
+  out.write(half, () => ("stream" in outgoing ? outgoing.stream.destroy() : outgoing.destroy()));
 }
 
 /** Breaks the connection that a request came on: with a reset, under TLS by closing it without a word. */
