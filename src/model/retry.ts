@@ -30,10 +30,10 @@ const LEAST_LIMIT_MS = SECOND;
 
 /**
  * Decides what follows an attempt. Success, a skip and a permanent failure end the run; so does any failure of a run
- * whose token is not stored, and a transient one of a workflow that allows no retry. A limit is waited for as long as it takes. A transient failure is tried again for
- * `retryHours` after the run was accepted, joined or re-run. The clock alone does not end it, since it may be wrong: the
- * delays so far must come to that much as well, or nearly, since chance has stretched them. A failure that allows only so
- * many attempts ends it before.
+ * whose token is not stored, and a transient one of a workflow that allows no retry. A limit is waited for as long as it
+ * takes. A transient failure is tried again for `retryHours` after the run was accepted, joined or re-run. The clock alone
+ * does not end it, since it may be wrong: the delays so far must come to that much as well, or nearly, since chance has
+ * stretched them. A failure that allows only so many attempts ends it before.
  * @param random from 0 to 1.
  */
 export function afterAttempt(
@@ -79,10 +79,17 @@ function delaysUntil(failures: number): number {
 const MOST_INTERRUPTIONS = 10;
 
 /** How often a process may end while a run is all that it has in flight. The run then is the likely cause. */
-export const MOST_ALONE = 2;
+const MOST_ALONE = 2;
 
 /** Before the attempts that follow one interruption, two in a row, and so on, ms; then the last one. */
 const INTERRUPTED_DELAYS_MS = [0, 1 * SECOND, 5 * SECOND, 15 * SECOND, 30 * SECOND] as const;
+
+/** The reason of an attempt that ended with its process; an orderly stop has another one. */
+export const GONE = "The process ended before the attempt did.";
+
+const GONE_REMEDY =
+  "See in its log, or from its platform, what ended it (out of memory: less to read, or a larger heap); when that is " +
+  "fixed, re-run it.";
 
 /** Far enough that a usual run has ended before the next one begins, ms. */
 const APART_MS = SECOND;
@@ -95,12 +102,20 @@ const APART_MS = SECOND;
  * @param inARow this one included, since the run was accepted, re-run, or an attempt of it ended in any other way.
  * @param alone how often of these nothing else was in flight.
  * @param ahead how many runs of the same process wait for their turn already.
+ * @returns with `because` the whole reason of a run that ends.
  */
 export function afterInterruption(
   { ownToken }: Pick<Run, "ownToken">,
   { now, inARow, alone, ahead }: { now: number; inARow: number; alone: number; ahead: number },
 ): Next {
-  if (ownToken || alone >= MOST_ALONE || inARow >= MOST_INTERRUPTIONS) return { end: true };
+  if (ownToken) return ended(`${GONE} It brought its token, which is not stored: send it again.`);
+  if (alone >= MOST_ALONE) {
+    const often = `The process ended ${alone} times while this run was all that it had in flight`;
+    return ended(`${often}, so it is not attempted again. ${GONE_REMEDY}`);
+  }
+  if (inARow >= MOST_INTERRUPTIONS) {
+    return ended(`The process ended before the attempt did, ${inARow} times in a row. ${GONE_REMEDY}`);
+  }
   if (inARow === 1) return { end: false, dueAt: now, counts: false };
   const delay = INTERRUPTED_DELAYS_MS[inARow - 1] ?? INTERRUPTED_DELAYS_MS[4];
   return { end: false, dueAt: now + delay + ahead * APART_MS, counts: false };

@@ -1,6 +1,6 @@
-import { LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
+import { GONE, LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
 import type { Row } from "./rows.ts";
-import { GONE, GONE_ALONE } from "./rules.ts";
+import { GONE_ALONE } from "./rules.ts";
 
 /** SQL of what a store decides, for both databases. Values are written as `$1`, `$2`. */
 

@@ -1,4 +1,4 @@
-import { afterInterruption, MOST_ALONE } from "../model/retry.ts";
+import { afterInterruption, GONE } from "../model/retry.ts";
 import type { Attempt } from "../model/run.ts";
 import type { Accepted, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
 import { clean, type RunRow, runOf } from "./rows.ts";
@@ -143,10 +143,7 @@ function supersededBy(run: RunRow, newer: string, at: number): RunRow {
   return { ...run, ...FREE, status: "superseded", superseded_by: newer, ended_at: at };
 }
 
-/** The reason of an attempt that ended with its process; an orderly stop has another one. */
-export const GONE = "The process ended before the attempt did.";
-
-/** The same, when the run was all that the process had in flight. */
+/** The reason of an attempt that ended with its process, when its run was all that the process had in flight. */
 export const GONE_ALONE = `${GONE} Nothing else was in flight.`;
 
 /** A run whose process is gone. */
@@ -174,7 +171,7 @@ export function interruptedRuns(
       if (!next.end && next.dueAt > now) ahead++;
       const waiting = run.slot === null ? undefined : waitingIn(run.slot);
       const over: RunRow = next.end
-        ? { ...run, ...FREE, ...FAILED, ended_at: at, reason: whyGivenUp(ownToken, counts) }
+        ? { ...run, ...FREE, ...FAILED, ended_at: at, reason: next.because ?? GONE }
         : queuedAgain(run, next.dueAt, { at, waiting });
       return { run, over, reason: isAlone ? GONE_ALONE : GONE };
     });
@@ -188,17 +185,6 @@ export function interruptedRuns(
 }
 
 const FAILED = { status: "failure", http: 500, kind: "permanent" } as const;
-
-function whyGivenUp(ownToken: boolean, { inARow, alone }: { inARow: number; alone: number }): string {
-  if (ownToken) return `${GONE} It brought its token, which is not stored: send it again.`;
-  const remedy =
-    "See in its log, or from its platform, what ended it (out of memory: less to read, or a larger heap); when that is " +
-    "fixed, re-run it.";
-  if (alone < MOST_ALONE) {
-    return `The process ended before the attempt did, ${inARow} times in a row. ${remedy}`;
-  }
-  return `The process ended ${alone} times while this run was all that it had in flight, so it is not attempted again. ${remedy}`;
-}
 
 /** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
 export type Rerunning = {
