@@ -283,15 +283,15 @@ describe("the windows", () => {
   it("keep room that was reserved, until it is given back", async () => {
     const { gate, send } = gateWith({ limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
     const room = await gate.reserve("a");
-    assert.ok("release" in room);
+    assert.ok("settle" in room);
     assert.ok(!isSent(await send("write", () => OK, "b")));
     assert.ok(isSent(await gate.pass("write", sending(), { name: "a", reservation: room })));
-    room.release();
+    room.settle(undefined);
     const second = gateWith({ limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
     const other = await second.gate.reserve("a");
-    assert.ok("release" in other);
-    other.release();
-    other.release();
+    assert.ok("settle" in other);
+    other.settle(undefined);
+    other.settle(undefined);
     assert.ok(isSent(await second.send("write")));
     assert.ok(!isSent(await second.send("write")));
   });
@@ -301,7 +301,7 @@ describe("the windows", () => {
     const start = clock.now();
     const write = async (name: string): Promise<NotYet | undefined> => {
       const room = await gate.reserve(name);
-      if (!("release" in room)) return room;
+      if (!("settle" in room)) return room;
       await gate.pass("write", sending(), { name, reservation: room });
       return undefined;
     };

@@ -192,7 +192,7 @@ describe("replicas of one deployment", () => {
         const read = await Promise.all([send("read", reply("read")), send("read", reply("read"))]);
         const refused = read.find((each) => !isSent(each));
         if (refused) {
-          reservation.release();
+          reservation.settle(undefined);
           return later(refused as NotYet);
         }
         const sent = await gate.pass(
@@ -244,7 +244,7 @@ describe("replicas of one deployment", () => {
       const { replicas: both, clock } = await replicas(t, 2, { limits });
       const [dying, other] = both as [Replica, Replica];
       const start = clock.now();
-      for (const name of ["a", "b"]) assert.ok("release" in (await dying.gate.reserve(name)));
+      for (const name of ["a", "b"]) assert.ok("settle" in (await dying.gate.reserve(name)));
       clock.move(10 * SECOND);
       assert.equal(refusal(await other.gate.reserve("c")).notBefore, clock.now() + MINUTE);
       clock.move(MINUTE);
@@ -257,9 +257,9 @@ describe("replicas of one deployment", () => {
       const { replicas: three, settled } = await replicas(t, 3, { limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
       const [one, two, other] = three as [Replica, Replica, Replica];
       const room = await one.gate.reserve("a");
-      assert.ok("release" in room);
+      assert.ok("settle" in room);
       assert.ok(!isSent(await two.send("write", () => OK, "b")));
-      room.release();
+      room.settle(undefined);
       await settled();
       assert.ok(isSent(await other.send("write", () => OK, "c")));
       await settled();

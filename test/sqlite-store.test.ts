@@ -235,4 +235,25 @@ describe("what the SQLite store keeps of GitHub's limits", () => {
     await second.limits.pause("installation 1", undefined);
     assert.deepEqual((await second.limits.recall(0)).length, 1);
   });
+
+  it("are writes from when they are let through, with the reads before them, unless they were not sent", async (t) => {
+    const store = openSqliteStore(temporaryFolder(t), movedClock(NOW));
+    t.after(() => store.close());
+    const times = { now: NOW, since: { points: NOW, writes: NOW } };
+    const write = (id: string) => ({ id, at: NOW, points: 5, writes: 1 });
+    const read = { at: NOW, points: 1, writes: 0 };
+    for (const each of [[read], [read, write("a")], [write("b")], [write("c")]]) {
+      await store.limits.admit("mona", times, (others) => {
+        assert.equal(others, undefined);
+        return each;
+      });
+    }
+    await store.limits.settle("a", NOW + 7);
+    await store.limits.settle("b", undefined);
+    const [known] = await store.limits.recall(0);
+    assert.deepEqual(known?.spent, [
+      { at: NOW, points: 5, writes: 1 },
+      { at: NOW + 7, points: 7, writes: 1 },
+    ]);
+  });
 });

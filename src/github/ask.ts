@@ -6,7 +6,7 @@ import type { Credential, Credentials } from "./auth/credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
 import { type Attempted, failureOf, noAnswer } from "./failures.ts";
 import type { Send } from "./http.ts";
-import type { Reservation } from "./limits/gate.ts";
+import type { Room } from "./limits/admission.ts";
 import type { Gates } from "./limits/gates.ts";
 
 /** One request: resolves with an answer of an expected status, else throws a `Failure`. */
@@ -174,23 +174,23 @@ async function askAs(
 
 /** Room for one write per account, kept until it is used or the attempt ends. */
 function keptRooms() {
-  const rooms = new Map<string, Reservation>();
+  const rooms = new Map<string, Room>();
   let hasEnded = false;
   return {
     has: (account: string) => rooms.has(account),
-    keep(account: string, room: Reservation): void {
+    keep(account: string, room: Room): void {
       // Others may have asked at the same time, and the attempt may be over by now.
-      if (hasEnded || rooms.has(account)) room.release();
+      if (hasEnded || rooms.has(account)) room.settle(undefined);
       else rooms.set(account, room);
     },
-    take(account: string): Reservation | undefined {
+    take(account: string): Room | undefined {
       const room = rooms.get(account);
       rooms.delete(account);
       return room;
     },
     release(): void {
       hasEnded = true;
-      for (const room of rooms.values()) room.release();
+      for (const room of rooms.values()) room.settle(undefined);
       rooms.clear();
     },
   };

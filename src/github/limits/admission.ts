@@ -1,16 +1,22 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../model/clock.ts";
-import { type Admitted, type LimitLog, type Others, RESERVED_MS } from "../../model/limits.ts";
+import { type Admitted, type LimitLog, RESERVED_MS } from "../../model/limits.ts";
 import { type Budget, COST, type Kind, type NotYet } from "./budget.ts";
 import type { AccountPause } from "./pause.ts";
-import { type ShareInFlight, shareInFlight } from "./share.ts";
+import { shareInFlight } from "./share.ts";
 
-/** Room for one request. */
+/** Room for one request, which the others know of once it is stored as `admitted`. A read is spent with that, a write reserved. */
 export type Room = {
-  /** The request was answered, or nobody knows what became of it (epoch milliseconds); with undefined it was never sent. */
-  settle(at: number | undefined): void;
+  readonly admitted: Admitted;
   /** Until when the request may be sent, epoch milliseconds. */
   readonly usableUntil: number;
+  /**
+   * The request was answered, or nobody knows what became of it (epoch milliseconds); with undefined it was never sent.
+   * The first word counts.
+   */
+  settle(at: number | undefined): void;
+  /** It was not stored. */
+  withdraw(): void;
 };
 
 export type AdmissionNeeds = {
@@ -42,23 +48,18 @@ type Waiter = {
   answer(room: Room | NotYet): void;
 };
 
-/** A waiter for whom there is room, once it is stored. */
-type Granted = { readonly waiter: Waiter; readonly room: Room; readonly admitted: Admitted; undo(): void };
+type Granted = { readonly waiter: Waiter; readonly room: Room; undo(): void };
 
-/**
- * Who may send, and when. Whoever needs room waits for a moment at most, and is admitted together with all who wait then:
- * the log is told of them before any of them is. Where no limits are in force nothing is counted, and nobody is asked.
- */
+/** Who may send, and when. Whoever needs room is admitted once the log knows of it, together with all who wait then. */
 export function openAdmission(
-  budget: Budget,
-  pause: AccountPause,
-  isCounted: boolean,
+  { budget, pause }: { budget: Budget; pause: AccountPause },
   { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionNeeds,
 ) {
-  const share: ShareInFlight = shareInFlight(clock);
+  const share = shareInFlight(clock);
   const waiters = new Set<Waiter>();
   let inFlight = 0;
   let cancelAlarm = () => {};
+  let isAsking = false;
   /** Until then the log is not asked: it could not be. 0 when it can. */
   let awayUntil = 0;
 
@@ -78,12 +79,12 @@ export function openAdmission(
       const mayGo = opening.notBefore <= now;
       if (!mayGo && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
       else if (mayGo && waiter.what !== "reservation" && inFlight >= Math.min(pause.cap(), share.most())) continue;
-      else if (!isInformed && waiter.room === undefined && awayUntil <= now) mustAsk = true;
-      else if (!mayGo) reject(waiter, opening);
-      else granted.push(...grant(waiter, now));
+      else if (!isInformed && !waiter.room && awayUntil <= now) mustAsk = true;
+      else if (mayGo) granted.push(...grant(waiter, now));
+      else reject(waiter, opening);
     }
     cancelAlarm = wakeAt < Number.POSITIVE_INFINITY ? clock.alarm(wakeAt, letThrough) : () => {};
-    if (mustAsk) ask();
+    if (mustAsk && !isAsking) void ask();
     return granted;
   }
 
@@ -98,48 +99,27 @@ export function openAdmission(
     // The clock may be set back in the middle.
     awayUntil = Math.min(awayUntil, now + AWAY_MS);
     if (awayUntil > from) return { notBefore: awayUntil, why: AWAY };
-    const spent = budget.opening(what === "read" ? "read" : "write", name, from, now);
+    const spent = budget.opening(kindOf(what), name, from, now);
     return spent.notBefore > from ? spent : silence;
   }
 
   function grant(waiter: Waiter, now: number): Granted[] {
-    const { what, name, room } = waiter;
+    const { what, name } = waiter;
     waiters.delete(waiter);
     const unredeem = what === "read" ? () => {} : budget.redeem(name, now);
     if (what !== "reservation") inFlight++;
-    if (room) {
-      waiter.answer(room);
+    if (waiter.room) {
+      waiter.answer(waiter.room);
       return [];
     }
-    const { withdraw, ...found } = roomFor(what === "read" ? "read" : "write", now);
+    const room = roomFor(kindOf(what), now);
     const undo = () => {
-      waiters.add(waiter);
-      withdraw();
+      room.withdraw();
       unredeem();
       if (what !== "reservation") inFlight--;
+      waiters.add(waiter);
     };
-    return [{ waiter, ...found, undo }];
-  }
-
-  /** Room, which the others know of once it is stored as `admitted`. A read is spent with that, a write reserved. */
-  function roomFor(kind: Kind, at: number): { room: Room; admitted: Admitted; withdraw: () => void } {
-    const settle = budget.reserve(kind);
-    const spending = { at, ...COST[kind] };
-    const withdraw = () => settle(undefined);
-    if (kind === "read" || !isCounted) {
-      return { room: { settle, usableUntil: Number.POSITIVE_INFINITY }, admitted: spending, withdraw };
-    }
-    const id = randomUUID();
-    const room = {
-      settle(sentAt: number | undefined) {
-        settle(sentAt);
-        // When it cannot be stored, the others count it for longer than they need to.
-        log.settle(id, sentAt).catch(() => {});
-      },
-      // What is sent then is answered before the others take the room back.
-      usableUntil: at + RESERVED_MS / 2,
-    };
-    return { room, admitted: { id, ...spending }, withdraw };
+    return [{ waiter, room, undo }];
   }
 
   function reject(waiter: Waiter, notYet: NotYet): void {
@@ -148,41 +128,55 @@ export function openAdmission(
     waiter.answer(notYet);
   }
 
-  const ask = oneAtATime(async () => {
-    let granted: readonly Granted[] = [];
+  async function ask(): Promise<void> {
+    let granted: Granted[] = [];
     const undo = () => {
-      for (const each of granted) each.undo();
-      granted = [];
+      for (const each of granted.splice(0)) each.undo();
     };
-    const decideWith = (others: Others | undefined): readonly Admitted[] => {
-      undo();
-      if (others) {
-        budget.learn(others.spent);
-        share.learn(others.replicas);
-        if (others.pause) pause.heard(others.pause);
-      }
-      granted = decide(true);
-      return granted.map(({ admitted }) => admitted);
-    };
+    isAsking = true;
     try {
-      if (isCounted) await store(decideWith);
-      else decideWith(undefined);
+      const now = clock.now();
+      await log.admit(account, { now, since: budget.since(now) }, (others) => {
+        undo();
+        if (others) {
+          budget.learn(others.spent);
+          share.learn(others.replicas);
+          if (others.pause) pause.heard(others.pause);
+        }
+        granted = decide(true);
+        return granted.map(({ room }) => room.admitted);
+      });
+      if (awayUntil > 0) onTrouble?.(undefined);
+      awayUntil = 0;
+      if (granted.length > 0) share.noted();
+      for (const { waiter, room } of granted) waiter.answer(room);
     } catch (error) {
       undo();
       if (awayUntil === 0) onTrouble?.(error);
       awayUntil = clock.now() + AWAY_MS;
-      letThrough();
-      return;
     }
-    if (awayUntil > 0) onTrouble?.(undefined);
-    awayUntil = 0;
-    if (granted.length > 0) share.noted();
-    for (const { waiter, room } of granted) waiter.answer(room);
-  });
+    isAsking = false;
+    letThrough();
+  }
 
-  function store(decideWith: Parameters<LimitLog["admit"]>[2]): Promise<void> {
-    const now = clock.now();
-    return log.admit(account, { now, since: budget.since(now) }, decideWith);
+  function roomFor(kind: Kind, at: number): Room {
+    const id = kind === "write" ? { id: randomUUID() } : {};
+    const spend = budget.reserve(kind);
+    let isSettled = false;
+    return {
+      admitted: { ...id, at, ...COST[kind] },
+      // What is sent then is answered before the others take the room back.
+      usableUntil: kind === "write" ? at + RESERVED_MS / 2 : Number.POSITIVE_INFINITY,
+      settle(spentAt) {
+        if (isSettled) return;
+        isSettled = true;
+        spend(spentAt);
+        // When it cannot be stored, the others count it for longer than they need to.
+        if (id.id) log.settle(id.id, spentAt).catch(() => {});
+        if (spentAt === undefined) letThrough();
+      },
+      withdraw: () => spend(undefined),
+    };
   }
 
   return {
@@ -195,8 +189,9 @@ export function openAdmission(
     },
     /** Room for another request that follows on one in flight: a redirect leads there. */
     follow(kind: Kind): Room {
-      const { room, admitted } = roomFor(kind, clock.now());
-      if (isCounted) store(() => [admitted]).catch(() => {});
+      const now = clock.now();
+      const room = roomFor(kind, now);
+      log.admit(account, { now, since: budget.since(now) }, () => [room.admitted]).catch(() => {});
       return room;
     },
     /** A request is not in flight any more. */
@@ -219,20 +214,4 @@ const AWAY = "the database cannot be asked what the other replicas have used of 
 
 const byTurn = (a: Waiter, b: Waiter): number => RANKS[a.what] - RANKS[b.what] || a.deadline - b.deadline;
 
-/** Carries out `work` once for all who ask while nothing is under way, and once more for all who ask meanwhile. */
-function oneAtATime(work: () => Promise<void>): () => void {
-  let isUnderWay = false;
-  let isAskedFor = false;
-  async function go(): Promise<void> {
-    isUnderWay = true;
-    while (isAskedFor) {
-      isAskedFor = false;
-      await work();
-    }
-    isUnderWay = false;
-  }
-  return () => {
-    isAskedFor = true;
-    if (!isUnderWay) void go();
-  };
-}
+const kindOf = (what: Waiter["what"]): Kind => (what === "read" ? "read" : "write");

@@ -9,59 +9,46 @@ export const COST = { read: { points: 1, writes: 0 }, write: { points: 5, writes
 /** Not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
 export type NotYet = { readonly notBefore: number; readonly why: string };
 
-/** What an account may spend by GitHub's limits, what it has spent, and which times are promised to its writes. */
 export type Budget = ReturnType<typeof openBudget>;
 
-/** @param spent before this process began, oldest first. */
-export function openBudget(limits: readonly Limit[], spent: readonly Spending[]) {
+/** What an account may spend by GitHub's limits, what it has spent, and the times that its writes were promised. */
+export function openBudget(limits: readonly Limit[]) {
   const windows = limits.map(slidingWindow);
   const line = waitingLine();
-  learn(spent);
 
-  /** What other processes have spent, oldest first: replaces what was known of them. */
-  function learn(others: readonly Spending[]): void {
-    for (const { limit, learn } of windows) {
-      learn(others.map((one) => ({ at: one.at, cost: one[limit.unit] })).filter(({ cost }) => cost > 0));
-    }
-  }
-
-  /** When one more fits into every window, and the window that it waits for. */
-  function opening(kind: Kind, from: number, promised: readonly number[]): NotYet {
+  function opensAt(kind: Kind, from: number, promised: readonly number[]): NotYet {
     let latest: NotYet = { notBefore: from, why: "" };
     for (const { limit, opensAt } of windows) {
       const { unit, most, ms } = limit;
-      const notBefore = opensAt(COST[kind][unit], from, kind === "read" ? keptForWrites(limit, from) : 0, promised);
-      const why = `the limit of ${most} ${unit} in ${ms / 1000} s is used up`;
-      if (notBefore > latest.notBefore) latest = { notBefore, why };
+      const kept = kind === "read" && unit === "points" ? keptForWrites(limit, from) : 0;
+      const notBefore = opensAt(COST[kind][unit], from, kept, promised);
+      if (notBefore <= latest.notBefore) continue;
+      latest = { notBefore, why: `the limit of ${most} ${unit} in ${ms / 1000} s is used up` };
     }
     return latest;
   }
 
-  /**
-   * Points that the writes of the same span still need, at most half of all: writes whose reads are done never wait for
-   * reads.
-   */
-  function keptForWrites({ unit, most, ms }: Limit, now: number): number {
+  /** Points that the writes of the same span need, at most half of all: a write whose reads are done never waits for reads. */
+  function keptForWrites({ most, ms }: Limit, now: number): number {
     const writes = windows.find(({ limit }) => limit.unit === "writes" && limit.ms === ms);
-    if (!writes || unit === "writes") return 0;
+    if (!writes) return 0;
     const all = Math.min(writes.limit.most, Math.floor(most / 2 / COST.write.points));
     return Math.max(0, all - writes.used(now)) * COST.write.points;
   }
 
   return {
-    learn,
-    /** When this may be sent, not before `from`. `name` is the write's in the line. */
+    /** When this may be sent, not before `from`, and what it waits for. `name` is the write's in the line. */
     opening(kind: Kind, name: string, from: number, now: number): NotYet {
-      if (kind === "read") return opening(kind, from, []);
+      if (kind === "read") return opensAt(kind, from, []);
       const promised = line.timeOf(name, now);
       if (promised !== undefined && promised > now) {
         return { notBefore: Math.max(from, promised), why: "others were promised their turn before" };
       }
       // Whose time has come meets only what is spent; everybody else also what was promised to those ahead.
-      const due = promised === undefined ? undefined : opening(kind, from, []);
-      return due && due.notBefore <= now ? due : opening(kind, from, line.ahead(name));
+      const due = promised === undefined ? undefined : opensAt(kind, from, []);
+      return due && due.notBefore <= now ? due : opensAt(kind, from, line.ahead(name));
     },
-    /** Counts as spent at every moment until it is settled: spent at a time, or with undefined not at all. */
+    /** Counts as spent at every moment until the function is called: spent at a time, or with undefined not at all. */
     reserve(kind: Kind): (at: number | undefined) => void {
       for (const { limit, reserve } of windows) reserve(COST[kind][limit.unit]);
       return (at) => {
@@ -76,10 +63,13 @@ export function openBudget(limits: readonly Limit[], spent: readonly Spending[])
       line.leave(name);
       return () => at !== undefined && line.join(name, at);
     },
+    /** What other processes have spent, oldest first: replaces what was known of them. */
+    learn(others: readonly Spending[]): void {
+      for (const { limit, learn } of windows) learn(others.map((one) => ({ at: one.at, cost: one[limit.unit] })));
+    },
     /** Since when spending matters, for each unit. */
     since(now: number): AdmissionTimes["since"] {
-      const longest = (unit: Limit["unit"]) =>
-        Math.max(0, ...limits.map((limit) => (limit.unit === unit ? limit.ms : 0)));
+      const longest = (unit: Limit["unit"]) => Math.max(0, ...limits.map((each) => (each.unit === unit ? each.ms : 0)));
       return { points: now - longest("points"), writes: now - longest("writes") };
     },
     isEmpty: (now: number): boolean => windows.every(({ used }) => used(now) === 0),
@@ -88,32 +78,22 @@ export function openBudget(limits: readonly Limit[], spent: readonly Spending[])
 
 type Entry = { readonly at: number; readonly cost: number; readonly byOthers?: true };
 
-/** Keeps account of one limit. Windows are counted from the answer: by then GitHub has counted the request. */
+/** Keeps account of one limit, from the answers to the requests: by then GitHub has counted them. */
 function slidingWindow(limit: Limit) {
   const { most, ms } = limit;
-  /** Oldest first. */
+  /** Oldest first; those before `first` have left the window. */
   let spent: Entry[] = [];
-  /** Entries before this one have left the window. */
   let first = 0;
   let sum = 0;
   let reserved = 0;
 
-  /** The clock was set back: what lies ahead of it now was spent at the latest now. */
-  function notAfter(now: number): void {
-    const last = spent.at(-1);
-    if (!last || last.at <= now) return;
-    spent = spent.map((entry) => ({ ...entry, at: Math.min(entry.at, now) }));
-  }
-
-  function forgetBefore(time: number): void {
-    for (let oldest = spent[first]; oldest && oldest.at <= time; oldest = spent[first]) {
-      sum -= oldest.cost;
-      first++;
-    }
-    if (first > spent.length / 2) {
-      spent = spent.slice(first);
-      first = 0;
-    }
+  function moveTo(now: number): void {
+    // The clock was set back: what lies ahead of it now was spent at the latest now.
+    if ((spent.at(-1)?.at ?? 0) > now) spent = spent.map((each) => ({ ...each, at: Math.min(each.at, now) }));
+    for (let oldest = spent[first]; oldest && oldest.at <= now - ms; oldest = spent[++first]) sum -= oldest.cost;
+    if (first <= spent.length / 2) return;
+    spent = spent.slice(first);
+    first = 0;
   }
 
   return {
@@ -124,21 +104,20 @@ function slidingWindow(limit: Limit) {
     settle(cost: number, at: number | undefined): void {
       reserved -= cost;
       if (at === undefined || cost === 0) return;
-      notAfter(at);
+      moveTo(at);
       spent.push({ at, cost });
       sum += cost;
-      forgetBefore(at - ms);
     },
     learn(others: readonly Entry[]): void {
       const ours = spent.slice(first).filter(({ byOthers }) => !byOthers);
-      spent = [...ours, ...others.map((entry) => ({ ...entry, byOthers: true as const }))].sort((a, b) => a.at - b.at);
+      const theirs = others.filter(({ cost }) => cost > 0).map((each) => ({ ...each, byOthers: true as const }));
+      spent = [...ours, ...theirs].sort((a, b) => a.at - b.at);
       first = 0;
       sum = spent.reduce((total, { cost }) => total + cost, 0);
     },
     /** Reserved, or spent within the window. */
     used(now: number): number {
-      notAfter(now);
-      forgetBefore(now - ms);
+      moveTo(now);
       return sum + reserved;
     },
     /**
@@ -148,13 +127,13 @@ function slidingWindow(limit: Limit) {
      */
     opensAt(cost: number, from: number, kept: number, promised: readonly number[]): number {
       if (cost === 0) return from;
-      notAfter(from);
       // More than ever fits is let through when nothing else is there: it would wait for ever.
-      let room = Math.max(most - kept, cost) - cost;
-      const fits = Math.floor(room / cost);
+      const free = Math.max(most - kept, cost) - cost;
+      const fits = Math.floor(free / cost);
       if (promised.length > fits) return Math.max(from, promised.at(-1 - fits) ?? 0) + ms;
-      room -= promised.length * cost + reserved;
+      let room = free - promised.length * cost - reserved;
       if (room < 0) return from + ms;
+      moveTo(from);
       if (sum <= room) return from;
       for (let at = spent.length - 1; at >= first; at--) {
         room -= spent[at]!.cost;

@@ -1,50 +1,23 @@
-import type { AccountLimits, Limit, LimitLog, Pause } from "../../model/limits.ts";
+import { type AccountLimits, type Limit, NOTHING_KEPT, type Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 import { expiryIn } from "../auth/token-expiry.ts";
 import { type AdmissionNeeds, openAdmission, type Room } from "./admission.ts";
 import { type Kind, type NotYet, openBudget } from "./budget.ts";
-import { isOverallQuota, openPause } from "./pause.ts";
+import { isOverallQuota, openPause, type PauseNeeds } from "./pause.ts";
 
-/** Room for one write, kept until the write is sent or it is given back. */
-export type Reservation = {
-  /** Gives the room back, if it was not used. */
-  release(): void;
-  /** Hands the room over, if it is still there. */
-  take(): Room | undefined;
-};
-
-/**
- * Who sends. A write that is rejected gets a place in the line of writes under this name, and is let through at the time
- * that it was told.
- */
-type Writer = { readonly name: string; readonly reservation?: Reservation | undefined };
+export type GateNeeds = AdmissionNeeds &
+  PauseNeeds & {
+    readonly limits: readonly Limit[];
+    /** From before this process began. */
+    readonly known?: AccountLimits | undefined;
+    /** Told when the token ends (epoch milliseconds), whenever GitHub says another time than before. */
+    readonly onExpiry?: ((expiresAt: number) => void) | undefined;
+  };
 
 export type Sent = {
   readonly answer: Answer;
   /** The answer is a limit: nothing may be sent before this time (epoch milliseconds). */
   readonly notBefore: number | undefined;
-};
-
-export type GateState = {
-  readonly inFlight: number;
-  readonly waiting: number;
-  /** Epoch milliseconds; undefined when nothing is paused. */
-  readonly pausedUntil: number | undefined;
-  /** What GitHub last said is left of the hourly quota. */
-  readonly quota: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined;
-  /** When its token ends, as GitHub last said, epoch milliseconds; known only with `onExpiry`. */
-  readonly tokenExpiresAt: number | undefined;
-};
-
-export type GateNeeds = AdmissionNeeds & {
-  readonly limits: readonly Limit[];
-  readonly log: Pick<LimitLog, "admit" | "settle" | "pause">;
-  /** From before this process began. */
-  readonly known?: AccountLimits | undefined;
-  /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
-  readonly onPause?: (until: number, answer: Answer) => void;
-  /** Told when the token ends, whenever GitHub says another time than before. */
-  readonly onExpiry?: ((expiresAt: number) => void) | undefined;
 };
 
 export type Gate = ReturnType<typeof openGate>;
@@ -55,20 +28,22 @@ export type Gate = ReturnType<typeof openGate>;
  * rejected with the time at which it will be let through, so that a store can keep it instead of memory.
  */
 export function openGate(needs: GateNeeds) {
-  const { account, limits, clock, log, known, onExpiry } = needs;
-  const pause = openPause({
-    known: known?.pause,
-    store: (...paused) => log.pause(account, ...paused),
-    clock,
-    onPause: needs.onPause,
-  });
-  const budget = openBudget(limits, known?.spent ?? []);
-  const admission = openAdmission(budget, pause, limits.length > 0, needs);
-  let said: Pick<GateState, "quota" | "tokenExpiresAt"> = { quota: undefined, tokenExpiresAt: undefined };
+  const { limits, clock, known, onExpiry } = needs;
+  const pause = openPause(known?.pause, needs);
+  const budget = openBudget(limits);
+  budget.learn(known?.spent ?? []);
+  // Without windows nothing is counted, and nobody is asked.
+  const log = limits.length > 0 ? needs.log : NOTHING_KEPT;
+  const admission = openAdmission({ budget, pause }, { ...needs, log });
+  /** What GitHub last said is left of the hourly quota, and when the token ends; the latter only with `onExpiry`. */
+  let said: { quota: Quota | undefined; tokenExpiresAt: number | undefined } = {
+    quota: undefined,
+    tokenExpiresAt: undefined,
+  };
   let closed = false;
 
-  async function enter(what: Kind | "reservation", name: string, room?: Room): Promise<Room | NotYet> {
-    return closed ? { notBefore: clock.now(), why: CLOSED } : admission.enter(what, name, room);
+  async function enter(...comer: Parameters<typeof admission.enter>): Promise<Room | NotYet> {
+    return closed ? { notBefore: clock.now(), why: CLOSED } : admission.enter(...comer);
   }
 
   function heard(answer: Answer): void {
@@ -82,22 +57,24 @@ export function openGate(needs: GateNeeds) {
      * Sends when it may. `send` calls `begin` right before each request that it puts on the wire: until then it may have
      * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, or its
      * room has lapsed, and `send` is called again when it may. Rejects with what else `send` rejects with.
+     * @param sender.name under which a write that is rejected gets a place in the line, to be let through at the time
+     * that it was told.
      */
     async pass(
       kind: Kind,
       send: (begin: () => void) => Promise<Answer>,
-      { name, reservation }: Writer,
+      sender: { readonly name: string; readonly reservation?: Room | undefined },
     ): Promise<Sent | NotYet> {
-      let room = reservation?.take();
+      let room = sender.reservation;
+      const giveBack = () => {
+        room?.settle(undefined);
+        room = undefined;
+      };
       for (;;) {
-        if (room && hasLapsed(room, clock.now())) {
-          room.settle(undefined);
-          room = undefined;
-        }
-        const entered = await enter(kind, name, room);
+        if (room && hasLapsed(room, clock.now())) giveBack();
+        const entered = await enter(kind, sender.name, room);
         if ("notBefore" in entered) {
-          room?.settle(undefined);
-          admission.letThrough();
+          giveBack();
           return entered;
         }
         room = entered;
@@ -112,12 +89,12 @@ export function openGate(needs: GateNeeds) {
         };
         try {
           const answer = await send(begin);
-          room?.settle(undefined);
+          giveBack();
           heard(answer);
           return { answer, notBefore: pause.answered(answer, episode) };
         } catch (error) {
           if (error instanceof NotNow) continue;
-          room?.settle(undefined);
+          giveBack();
           throw error;
         } finally {
           // By the time of the answer GitHub has counted it; by the time of sending it has not.
@@ -126,34 +103,18 @@ export function openGate(needs: GateNeeds) {
         }
       }
     },
-    /** Keeps room for a write, so that what must be read for it is not read in vain. */
-    async reserve(name: string): Promise<Reservation | NotYet> {
-      const entered = await enter("reservation", name);
-      if ("notBefore" in entered) return entered;
-      let room: Room | undefined = entered;
-      const take = () => {
-        const taken = room;
-        room = undefined;
-        return taken;
-      };
-      return {
-        take,
-        release() {
-          take()?.settle(undefined);
-          admission.letThrough();
-        },
-      };
-    },
+    /** Keeps room for a write, so that what must be read for it is not read in vain. Settle it if it is not used. */
+    reserve: (name: string): Promise<Room | NotYet> => enter("reservation", name),
     /** Another process of the deployment was told to be silent, or had an ordinary answer after that. */
-    hear(told: Pause, { isOver } = { isOver: false }): void {
-      if (isOver) pause.heardOver(told);
-      else pause.heard(told);
+    hear(told: Pause, isOver = false): void {
+      pause.heard(told, isOver);
       admission.letThrough();
     },
     /** Nothing is in flight, nobody waits, and nothing has to be remembered. */
     isIdle: (): boolean =>
       admission.inFlight() === 0 && admission.waiting() === 0 && !pause.isKnown() && budget.isEmpty(clock.now()),
-    state(): GateState {
+    /** Times are epoch milliseconds; `pausedUntil` is undefined when nothing is paused. */
+    state() {
       const now = clock.now();
       const until = pause.until(now);
       const pausedUntil = until > now ? until : undefined;
@@ -175,10 +136,12 @@ const hasLapsed = ({ usableUntil }: Room, now: number): boolean => usableUntil <
 /** A pause has begun, or room has lapsed, after the request was let through and before it was sent. */
 class NotNow extends Error {}
 
-function quotaIn({ headers }: Answer): GateState["quota"] {
-  const [limit = Number.NaN, remaining = Number.NaN, reset = Number.NaN] = ["limit", "remaining", "reset"].map((name) =>
-    Number(headers[`x-ratelimit-${name}`] ?? Number.NaN),
-  );
-  const known = isOverallQuota(headers) && Number.isFinite(limit + remaining + reset);
-  return known ? { limit, remaining, resetsAt: reset * 1000 } : undefined;
+type Quota = { readonly limit: number; readonly remaining: number; readonly resetsAt: number };
+
+function quotaIn({ headers }: Answer): Quota | undefined {
+  const number = (name: string) => Number(headers[`x-ratelimit-${name}`] ?? Number.NaN);
+  const [limit, remaining, resetsAt] = [number("limit"), number("remaining"), number("reset") * 1000];
+  return isOverallQuota(headers) && Number.isFinite(limit + remaining + resetsAt)
+    ? { limit, remaining, resetsAt }
+    : undefined;
 }

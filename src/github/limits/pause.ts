@@ -1,5 +1,5 @@
 import type { Clock } from "../../model/clock.ts";
-import type { Pause } from "../../model/limits.ts";
+import type { LimitLog, Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 
 /** Silence after a secondary limit that names no time; doubled each time it repeats. */
@@ -23,6 +23,14 @@ const STRIKES_KEPT_MS = 3_600_000;
 /** A pause that could not be stored is stored again after so long, ms. */
 const STORE_AGAIN_MS = 1000;
 
+export type PauseNeeds = {
+  readonly account: string;
+  readonly clock: Clock;
+  readonly log: Pick<LimitLog, "pause">;
+  /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
+  readonly onPause?: (until: number, answer: Answer) => void;
+};
+
 export type AccountPause = ReturnType<typeof openPause>;
 
 /**
@@ -31,20 +39,9 @@ export type AccountPause = ReturnType<typeof openPause>;
  * together, and that is one strike.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  * @param known was stored before.
- * @param onPause is told when GitHub asks for silence, and until when (epoch milliseconds).
  */
-export function openPause({
-  known,
-  store,
-  clock,
-  onPause,
-}: {
-  known: Pause | undefined;
-  store: StorePause;
-  clock: Clock;
-  onPause: ((until: number, answer: Answer) => void) | undefined;
-}) {
-  const keep = untilStored(store, clock);
+export function openPause(known: Pause | undefined, { account, clock, log, onPause }: PauseNeeds) {
+  const stored = storing(log, account, clock);
   /** The latest one, by whichever process it was stored. Over when an ordinary answer has come after it. */
   let latest: Pause & { readonly isOver: boolean } = { until: 0, strikes: 0, ...known, isOver: !known };
   /** By the monotonic clock: the other one may be set back in the middle. */
@@ -60,32 +57,26 @@ export function openPause({
     return Math.max(now, Math.min(latest.until, now + Math.ceil(endsAt - clock.monotonic())));
   }
 
-  function begin(pause: Pause): void {
-    latest = { ...pause, isOver: false };
-    endsAt = endOf(pause);
-  }
-
-  function extend(pause: Pause, now: number): void {
-    if (pause.until <= until(now)) return;
-    begin(pause);
-    keep.store(pause);
-  }
-
-  /** @param named until when GitHub asks for silence, if it says so. */
-  function limited(named: number | undefined, sentIn: number, now: number): void {
-    const strikes = latest.strikes + (sentIn === episode ? 1 : 0);
-    if (sentIn === episode) episode++;
+  /** @returns whether it is longer than what is in force. */
+  function extend(end: number, strikes: number): boolean {
     latest = { ...latest, strikes };
+    if (end <= until(clock.now())) return false;
+    latest = { until: end, strikes, isOver: false };
+    endsAt = endOf(latest);
+    return true;
+  }
+
+  /** When GitHub wants the silence to end that follows a limit. */
+  function endAfter(strikes: number, named: number | undefined, now: number): number {
     const doubled = (first: number) => now + Math.min(LONGEST_DOUBLED_MS, first * 2 ** Math.max(0, strikes - 1));
-    const end = named === undefined ? doubled(UNNAMED_MS) : Math.max(named, doubled(LEAST_MS));
-    extend({ until: end, strikes }, now);
+    return named === undefined ? doubled(UNNAMED_MS) : Math.max(named, doubled(LEAST_MS));
   }
 
   function passed(): void {
     cap++;
     if (latest.isOver) return;
     latest = { ...latest, strikes: 0, isOver: true };
-    keep.end(latest);
+    stored.end(latest);
   }
 
   return {
@@ -102,73 +93,58 @@ export function openPause({
       const now = clock.now();
       const before = until(now);
       const word = limitWord(answer, now);
-      if (word?.rejected) limited(word.until, sentIn, now);
-      else if (word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS)) {
-        episode++;
-        extend({ until: word.until, strikes: latest.strikes }, now);
-      } else {
+      const isForeseen = word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS);
+      if (!word || !(word.rejected || isForeseen)) {
         if (answer.status < 500 && sentIn === episode) passed();
         return undefined;
       }
+      const isStrike = word.rejected && sentIn === episode;
+      if (isStrike || !word.rejected) episode++;
       cap = 1;
+      const strikes = latest.strikes + (isStrike ? 1 : 0);
+      if (extend(word.rejected ? endAfter(strikes, word.until, now) : word.until!, strikes)) stored.begin(latest);
       const end = until(now);
       if (before === now || end > before + SAME_PAUSE_MS) onPause?.(end, answer);
       return word.rejected ? end : undefined;
     },
-    /** Another process was told to be silent. */
-    heard(told: Pause): void {
-      if (told.until === latest.until) return;
-      const strikes = Math.max(latest.strikes, told.strikes);
-      latest = { ...latest, strikes };
-      if (told.until <= until(clock.now())) return;
+    /** Another process was told to be silent, or had an ordinary answer after that. */
+    heard(told: Pause, isOver = false): void {
+      if (isOver && told.until >= latest.until) latest = { ...latest, strikes: 0, isOver };
+      if (isOver || told.until === latest.until) return;
+      if (!extend(told.until, Math.max(latest.strikes, told.strikes))) return;
       // What is under way was sent before it, and says nothing about it.
       episode++;
       cap = 1;
-      begin({ until: told.until, strikes });
     },
-    /** Another process had an ordinary answer after this pause. */
-    heardOver(told: Pause): void {
-      if (told.until >= latest.until) latest = { ...latest, strikes: 0, isOver: true };
-    },
-    close: keep.close,
+    close: stored.close,
   };
 }
 
-type StorePause = (pause: Pause | undefined, over?: Pause) => Promise<void>;
-
 /** Stores pauses, and the latest again while it cannot be stored: other processes have to know of it as soon as they can. */
-function untilStored(store: StorePause, clock: Clock) {
+function storing(log: Pick<LimitLog, "pause">, account: string, clock: Clock) {
   let latest: Pause | undefined;
   let cancelAlarm = () => {};
-  function keep(pause: Pause): void {
+  function begin(pause: Pause): void {
     latest = pause;
-    store(pause).catch(() => {
-      cancelAlarm();
-      const again = () => void (latest === pause && pause.until > clock.now() && keep(pause));
-      if (latest === pause) cancelAlarm = clock.alarm(clock.now() + STORE_AGAIN_MS, again);
+    log.pause(account, pause).catch(() => {
+      if (latest !== pause) return;
+      const again = () => void (pause.until > clock.now() && begin(pause));
+      cancelAlarm = clock.alarm(clock.now() + STORE_AGAIN_MS, again);
     });
   }
   function close(): void {
     latest = undefined;
     cancelAlarm();
   }
-  return {
-    store: keep,
-    end({ until }: Pause): void {
-      close();
-      store(undefined, { until, strikes: 0 }).catch(() => {});
-    },
-    close,
-  };
+  function end({ until, strikes }: Pause): void {
+    close();
+    log.pause(account, undefined, { until, strikes }).catch(() => {});
+  }
+  return { begin, end, close };
 }
 
-/** What an answer says about limits. */
-type LimitWord = {
-  /** GitHub has rejected the request because of a limit. */
-  readonly rejected: boolean;
-  /** Until when it asks for silence, epoch milliseconds by the local clock; undefined when it names no time. */
-  readonly until: number | undefined;
-};
+/** Whether GitHub has rejected a request because of a limit, and until when it asks for silence, if it names a time. */
+type LimitWord = { readonly rejected: boolean; readonly until: number | undefined };
 
 /**
  * Reads what an answer says about limits, undefined when it says nothing. Order of decision: `retry-after`, then

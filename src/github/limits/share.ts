@@ -1,14 +1,10 @@
 import type { Clock } from "../../model/clock.ts";
 import { PRESENT_MS } from "../../model/limits.ts";
 
-/** A process alone: what GitHub allows is shared with others who use the account. */
-const ALONE = 50;
-
-/** What GitHub allows an account: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api */
+/** GitHub allows 100 requests in flight for an account, which a process may share with others that are not known here. */
 const ALLOWED = 100;
-
-/** No replica takes more, however few there are: others may use the account, too. */
-const MOST = 25;
+const ALONE = 50;
+const MOST_OF_SEVERAL = 25;
 
 /**
  * So long after a process was admitted something, nothing of that is in flight: room is usable for 30 s, and a request
@@ -17,26 +13,22 @@ const MOST = 25;
 const SETTLED_MS = 45_000;
 
 /** How many requests of an account a process may have in flight, so that all together stay within what GitHub allows. */
-export type ShareInFlight = ReturnType<typeof shareInFlight>;
-
-export function shareInFlight(clock: Pick<Clock, "monotonic">) {
+export function shareInFlight({ monotonic }: Pick<Clock, "monotonic">) {
   let share = ALONE;
   /** Until then the others count this process. */
   let countedUntil = Number.NEGATIVE_INFINITY;
   /** Until then the others may have all of it in flight, and not know yet of this one. */
   let newUntil = Number.NEGATIVE_INFINITY;
   return {
-    /** @param others replicas use the account now. */
+    /** So many other replicas use the account now. Up to four leave room for each other from the beginning. */
     learn(others: number): void {
-      const now = clock.monotonic();
-      share = Math.max(1, Math.min(MOST, Math.floor(ALLOWED / (others + 1))));
-      // Up to four leave room for each other.
-      if (now >= countedUntil) newUntil = share < MOST ? now + SETTLED_MS : now;
+      share = Math.max(1, Math.min(MOST_OF_SEVERAL, Math.floor(ALLOWED / (others + 1))));
+      if (monotonic() >= countedUntil) newUntil = monotonic() + (share < MOST_OF_SEVERAL ? SETTLED_MS : 0);
     },
     /** The log has noted that this process uses the account. */
     noted(): void {
-      countedUntil = clock.monotonic() + PRESENT_MS;
+      countedUntil = monotonic() + PRESENT_MS;
     },
-    most: (): number => (clock.monotonic() < newUntil ? 1 : share),
+    most: (): number => (monotonic() < newUntil ? 1 : share),
   };
 }
