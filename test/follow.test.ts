@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { progress } from "../src/cli/terminal.ts";
 import { movedClock } from "./support/clock.ts";
+import { BARE_ENVIRONMENT } from "./support/environment.ts";
 import { eventually } from "./support/process.ts";
 import { deploy, notify, startService } from "./support/service.ts";
 
@@ -15,7 +16,7 @@ const ASYNC = { prefer: "respond-async" };
 function following(t: TestContext, url: string, args: readonly string[]) {
   const child = spawn(process.execPath, ["src/main.ts", "runs", ...args], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, GH_RUNNER_URL: url },
+    env: { ...BARE_ENVIRONMENT, GH_RUNNER_URL: url },
     stdio: ["ignore", "pipe", "pipe"],
   });
   t.after(() => void child.kill("SIGKILL"));

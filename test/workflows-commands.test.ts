@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
+import { BARE_ENVIRONMENT } from "./support/environment.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort } from "./support/process.ts";
 import { startReceiver } from "./support/receiver.ts";
@@ -15,7 +16,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
 async function command(args: readonly string[], env: Record<string, string> = {}, cwd = process.cwd()) {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...BARE_ENVIRONMENT, ...env } });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text) => {

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { BARE_ENVIRONMENT } from "./environment.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -35,7 +36,7 @@ export function startCommand(
 function start(args: readonly string[], settings: Record<string, string>): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, ["src/main.ts", ...args], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, ...settings },
+    env: { ...BARE_ENVIRONMENT, ...settings },
   });
   // It may have ended before it has read everything.
   child.stdin.on("error", () => {});

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 
 export { fixedPort } from "./port.ts";
 
+import { BARE_ENVIRONMENT } from "./environment.ts";
 import { DEPLOYMENT, TARGET, TOKEN } from "./service.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -44,7 +45,7 @@ export function spawnService(
   const child = spawn(process.execPath, command, {
     cwd: ROOT,
     env: {
-      PATH: process.env.PATH,
+      ...(command.includes("src/main.ts") ? BARE_ENVIRONMENT : { PATH: process.env.PATH }),
       HOST: "127.0.0.1",
       PORT: String(port),
       DATA_DIR: dataDir,
