@@ -8,7 +8,7 @@ const CONNECTIONS = 50;
 const ROUTE = "GET /repos/{owner}/{repo}";
 
 it("says that a request begins when it goes over the wire: with a connection of its own, and with each redirect", async (t) => {
-  const github = await startGitHub({ latencyMs: 100 });
+  const github = await startGitHub({ latencyMs: 500 });
   t.after(() => github.close());
   github.token("a-token-of-this-test");
   github.repository("acme/shop").rename("acme/store");
