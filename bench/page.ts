@@ -59,7 +59,8 @@ function fill(file: string): void {
       ${from} + i * ${each}, 1, ${from} + i * ${each}, ${from} + i * ${each} + abs(random() % 3000), 1,
       iif(i % 20 = 0, NULL, '{"commitHash":"' || lower(hex(randomblob(20))) || '"}'),
       iif(i % 20 = 0, 'Looking up an application failed: ' || printf('%.*c', 400, 'x'), NULL) FROM n`);
-  db.exec(`INSERT INTO attempts SELECT seq, 1, started_at, ended_at, 'success', NULL, NULL, 'ABCD:1234' FROM runs;
+  db.exec(`INSERT INTO attempts (run, number, started_at, ended_at, outcome, github_request_id)
+    SELECT seq, 1, started_at, ended_at, 'success', 'ABCD:1234' FROM runs;
     INSERT INTO ended_by_hour SELECT ended_at / 3600000, sum(status = 'success'), sum(status = 'failure'), sum(status = 'skipped')
     FROM runs GROUP BY 1; COMMIT`);
   db.close();
