@@ -18,26 +18,19 @@ export type Observer = {
   settled(run: Run): void;
 };
 
-/** One observer for all of these; what none of them wants to know costs nothing. */
+/** One observer for all of these. */
 export function observedBy(observers: readonly Partial<Observer>[]): Observer {
-  const wanting = <K extends keyof Observer>(what: K) =>
-    observers.flatMap((observer) => (observer[what] ? [observer as Pick<Observer, K>] : []));
-  const [accepting, attempting, stepping, requesting, settling] = [
-    wanting("accepted"),
-    wanting("attempt"),
-    wanting("step"),
-    wanting("request"),
-    wanting("settled"),
-  ];
   return {
     accepted: (...facts) => {
-      for (const observer of accepting) observer.accepted(...facts);
+      for (const { accepted } of observers) accepted?.(...facts);
     },
-    attempt: (claim, work) => attempting.reduce((inner, observer) => () => observer.attempt(claim, inner), work)(),
-    step: (name, work) => stepping.reduce((inner, observer) => () => observer.step(name, inner), work)(),
-    request: (route, send) => requesting.reduce((inner, observer) => () => observer.request(route, inner), send)(),
+    attempt: (claim, work) =>
+      observers.reduce((inner, { attempt }) => (attempt ? () => attempt(claim, inner) : inner), work)(),
+    step: (name, work) => observers.reduce((inner, { step }) => (step ? () => step(name, inner) : inner), work)(),
+    request: (route, send) =>
+      observers.reduce((inner, { request }) => (request ? () => request(route, inner) : inner), send)(),
     settled: (run) => {
-      for (const observer of settling) observer.settled(run);
+      for (const { settled } of observers) settled?.(run);
     },
   };
 }
