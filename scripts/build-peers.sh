@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the programs of test/peers/, all or those that are named, and prints the path of each. A program is built once per
 # machine and kept outside the checkout. Each folder pins its versions in go.mod; the file `build`, where there is one, says how
-# it is built. Ends with 3 when WITHOUT_PEERS leaves out what is named.
+# it is built. Ends with 3 when WITHOUT_PEERS leaves out what is named, and with 4 when there is no Go that can build it.
 #
 #   scripts/build-peers.sh kubernetes helm3
 set -euo pipefail
@@ -24,7 +24,10 @@ for peer; do
   fi
   built=$cache/$peer-$(cat "$peer"/* | sha256sum | cut -c1-16)
   if [ ! -e "$built" ]; then
-    command -v go >/dev/null || { echo "Go is missing: https://go.dev/dl" >&2; exit 1; }
+    if ! printf 'go1.26\n%s\n' "$(go env GOVERSION 2>/dev/null || echo go0)" | sort -CV; then
+      echo "Go 1.26 or newer is missing: https://go.dev/dl" >&2
+      exit 4
+    fi
     since=$SECONDS
     # Two may build the same at once. Each puts a whole one there.
     unfinished=$(mktemp -d "$cache/.$peer.XXXXXX")
