@@ -27,30 +27,22 @@ async function rerunOne(id: string, { evenIfOlder = false, json }: RerunOptions)
 
 async function rerunFailed(acceptedSince: number, json: true | undefined): Promise<void> {
   const client = serviceClient();
-  const { queued, notNeeded, refused, failed } = await rerunAll(client, await failedRuns(client, acceptedSince));
+  const reruns = await rerunAll(client, await failedRuns(client, acceptedSince));
+  const of = (result: Rerun["result"]) => reruns.filter((each) => each.result === result);
+  const [queued, notNeeded, refused, failed] = [of("queued"), of("not needed"), of("refused"), of("failed")];
   if (json) {
-    const brief = ({ run, reason }: NotRerun) => ({ id: run.id, reason });
+    const brief = ({ run, reason }: Rerun) => ({ id: run.id, reason });
     const told = {
-      rerun: queued,
+      rerun: queued.map(({ run }) => run),
       notNeeded: notNeeded.map(brief),
       refused: refused.map(brief),
       failed: failed.map(brief),
     };
     process.stdout.write(`${JSON.stringify(told)}\n`);
   } else {
-    const row = (result: string, run: RunShown, reason = "") => [
-      run.id,
-      result,
-      run.workflow,
-      shortName(run.group ?? ""),
-      shortText(reason),
-    ];
-    const rows = [
-      ...queued.map((run) => row("queued", run)),
-      ...notNeeded.map(({ run, reason }) => row("not needed", run, reason)),
-      ...refused.map(({ run, reason }) => row("refused", run, reason)),
-      ...failed.map(({ run, reason }) => row("failed", run, reason)),
-    ];
+    const rows = [queued, notNeeded, refused, failed]
+      .flat()
+      .map(({ run, result, reason }) => [run.id, result, run.workflow, shortName(run.group ?? ""), shortText(reason)]);
     if (rows.length > 0) {
       process.stdout.write(table(["RUN", "RERUN", "WORKFLOW", "GROUP", "REASON"], rows, process.stdout.columns));
     }
@@ -79,28 +71,29 @@ async function failedRuns(client: ServiceClient, acceptedSince: number): Promise
   return found;
 }
 
-type NotRerun = { readonly run: RunShown; readonly reason: string };
+type Rerun = {
+  readonly run: RunShown;
+  readonly result: "queued" | "not needed" | "refused" | "failed";
+  readonly reason: string;
+};
 
 /** Newest first: when only one run of a group can wait, it is the newest one. */
-async function rerunAll(client: ServiceClient, runs: readonly RunShown[]) {
-  const queued: RunShown[] = [];
-  const notNeeded: NotRerun[] = [];
-  const refused: NotRerun[] = [];
-  const failed: NotRerun[] = [];
-  let unreachable: CommandError | undefined;
+async function rerunAll(client: ServiceClient, runs: readonly RunShown[]): Promise<readonly Rerun[]> {
+  const reruns: Rerun[] = [];
   const shown = progress();
+  let unreachable: CommandError | undefined;
   for (const [at, run] of runs.entries()) {
     shown.show(`re-running ${at + 1} of ${runs.length}`);
     try {
       if (unreachable) throw unreachable;
-      queued.push((await client.rerun(run.id)).said);
+      reruns.push({ run: (await client.rerun(run.id)).said, result: "queued", reason: "" });
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.status === undefined) unreachable = error;
-      const list = error.notNeeded ? notNeeded : error.status === 409 ? refused : failed;
-      list.push({ run, reason: error.message });
+      const result = error.notNeeded ? "not needed" : error.status === 409 ? "refused" : "failed";
+      reruns.push({ run, result, reason: error.message });
     }
   }
   shown.clear();
-  return { queued, notNeeded, refused, failed };
+  return reruns;
 }

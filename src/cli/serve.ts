@@ -33,17 +33,13 @@ async function serve(): Promise<void> {
 async function start(): Promise<RunningApp> {
   const { readConfig } = await import("../service/config/config.ts");
   const { startApp } = await import("../service/app.ts");
+  const { terminalDestination } = await import("../observe/log.ts");
   const config = readConfig();
   // Fifty workflows are loaded in a third of the CPU when they were before: 0.17 s instead of 0.51 s (measured).
   if (config.workflows.dir !== undefined) useCompileCache(join(config.store.dataDir, "compiled"));
-  const app = await startApp(config, process.stdout.isTTY ? { logTo: await terminal() } : {});
+  const app = await startApp(config, process.stdout.isTTY ? { logTo: await terminalDestination() } : {});
   flushCompileCache();
   return app;
-}
-
-async function terminal() {
-  const { terminalDestination } = await import("../observe/log.ts");
-  return terminalDestination();
 }
 
 /** In a folder for the owner alone; Node would create it for all to read. */

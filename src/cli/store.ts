@@ -35,7 +35,7 @@ async function store() {
 /** Brings the schema in PostgreSQL up to date and says what it did. */
 async function migrate(): Promise<void> {
   const { settings, migrateStore } = await store();
-  for (const sentence of await migrateStore(settings)) process.stdout.write(`${sentence}\n`);
+  process.stdout.write(`${await migrateStore(settings)}\n`);
 }
 
 /** Writes all that the store holds to a file that is not there yet, or to the standard output. */
@@ -89,7 +89,7 @@ function cannotExport(where: string, remedy: string, cause: unknown): Error {
 async function importRuns(file?: string): Promise<void> {
   const signal = stopSignal("import", "Nothing was imported.");
   const { settings, importStore } = await store();
-  const runs = await importStore(settings, readExport(file, signal), { signal });
+  const runs = await importStore(settings, readExport(file, signal), signal);
   process.stdout.write(`${runs} runs imported.\n`);
 }
 

@@ -29,9 +29,7 @@ export async function openEngine(ground: Ground, drainMs: number) {
   const { fetch, close: closeFetch } = openFetch(config.github);
   closing.defer(closeFetch);
 
-  const observers = { ...config.observe, ...(options.closed ? { notifyUrl: undefined } : {}) };
-  const names = workflows.map(({ name }) => name);
-  const observed = await openObservers(observers, { workflows: names, store, secrets, log, clock, fetch, closing });
+  const observed = await openObservers(ground, store, fetch);
   const { metrics, tracing } = observed;
   const observe = options.settled ? observedBy([observed.observe, { settled: options.settled }]) : observed.observe;
 

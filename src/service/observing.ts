@@ -1,50 +1,34 @@
-import type { Clock } from "../model/clock.ts";
 import type { Fetch } from "../model/network.ts";
 import { type Observer, observedBy } from "../model/observer.ts";
 import type { RunStore } from "../model/store.ts";
-import type { Log } from "../observe/log.ts";
 import { type Metrics, openMetrics } from "../observe/metrics.ts";
 import { openNotices } from "../observe/notices.ts";
-import type { Secrets } from "../observe/secrets.ts";
 import type { Tracing } from "../observe/tracing.ts";
-import type { ObserveConfig } from "./config/observe.ts";
+import type { Ground } from "./ground.ts";
 import { VERSION } from "./version.ts";
-
-type ObserversNeeds = {
-  /** Names of the workflows. */
-  readonly workflows: readonly string[];
-  readonly store: RunStore;
-  readonly secrets: Secrets;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly fetch: Fetch;
-  readonly closing: AsyncDisposableStack;
-};
 
 /** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
 export async function openObservers(
-  config: ObserveConfig,
-  { workflows, store, secrets, log, clock, fetch, closing }: ObserversNeeds,
+  ground: Ground,
+  store: RunStore,
+  fetch: Fetch,
 ): Promise<{ observe: Observer; metrics: Metrics; tracing: Tracing | undefined }> {
-  const { scrub } = secrets;
-  const metrics = openMetrics({ workflows, version: VERSION, clock });
+  const { config, options, loaded, secrets, log, clock, closing } = ground;
+  const metrics = openMetrics({ workflows: loaded.workflows.map(({ name }) => name), version: VERSION, clock });
   closing.defer(metrics.close);
-  const tracing = await tracingOf(config, { store, clock, scrub, log });
+  const tracing = await tracingOf(ground, store);
   if (tracing) closing.defer(tracing.close);
-  const { notifyUrl: url } = config;
-  const notices =
-    url === undefined ? undefined : openNotices({ url, fetch, store, scrub, log, clock, noticed: metrics.noticed });
+  const url = options.closed ? undefined : config.observe.notifyUrl;
+  const { scrub } = secrets;
+  const notices = url && openNotices({ url, fetch, store, scrub, log, clock, noticed: metrics.noticed });
   if (notices) closing.defer(notices.close);
-  const observe = observedBy([metrics, tracing, notices].flatMap((each) => each?.observer ?? []));
-  return { observe, metrics, tracing };
+  const observers = [metrics, tracing, notices || undefined].flatMap((each) => each?.observer ?? []);
+  return { observe: observedBy(observers), metrics, tracing };
 }
 
 /** Traces, where there is a collector; their libraries are loaded only then. */
-async function tracingOf(
-  config: ObserveConfig,
-  { store, clock, scrub, log }: { store: Pick<RunStore, "get">; clock: Clock; scrub: Secrets["scrub"]; log: Log },
-): Promise<Tracing | undefined> {
-  const { traceEndpoint: endpoint, traceHeaders: headers, traceService: serviceName } = config;
+async function tracingOf({ config, secrets, log, clock }: Ground, store: RunStore): Promise<Tracing | undefined> {
+  const { traceEndpoint: endpoint, traceHeaders: headers, traceService: serviceName } = config.observe;
   if (endpoint === undefined) return undefined;
   const { openTracing } = await import("../observe/tracing.ts");
   const onExport = (error: Error | undefined) => {
@@ -52,5 +36,5 @@ async function tracingOf(
     else log.info("traces can be exported again");
   };
   const collector = { endpoint, headers, serviceName, version: VERSION, onExport };
-  return openTracing(collector, { store, scrub, now: clock.now });
+  return openTracing(collector, { store, scrub: secrets.scrub, now: clock.now });
 }

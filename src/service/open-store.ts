@@ -54,10 +54,10 @@ export async function storedPauses({ database, dataDir }: StoreConfig): Promise<
 
 /**
  * Brings the schema in PostgreSQL up to date, as the start of the service does where it may.
- * @returns what was done, a sentence each.
+ * @returns what was done, in a sentence.
  * @throws Error that begins with "Cannot" and says what to do.
  */
-export async function migrateStore({ database }: StoreConfig): Promise<readonly string[]> {
+export async function migrateStore({ database }: StoreConfig): Promise<string> {
   if (!database) {
     throw new Error(
       "Cannot migrate: DATABASE_URL is not set. SQLite in DATA_DIR is brought up to date by the start of the service.",
@@ -67,25 +67,21 @@ export async function migrateStore({ database }: StoreConfig): Promise<readonly 
   const { from, to, names } = await migratePostgres({ ...database, onError: () => {} });
   const steps = to - from === 1 ? "1 step" : `${to - from} steps`;
   return to > from
-    ? [`Brought the schema ${names.schema} from version ${from} to ${to}, in ${steps}.`]
-    : [`Nothing to do: the schema ${names.schema} (version ${to}) is up to date.`];
+    ? `Brought the schema ${names.schema} from version ${from} to ${to}, in ${steps}.`
+    : `Nothing to do: the schema ${names.schema} (version ${to}) is up to date.`;
 }
-
-export type Exported = {
-  readonly records: number;
-  /** Whether a service uses the store and continues: what it accepts from now on is missing. Unknown for PostgreSQL. */
-  readonly running: boolean;
-};
 
 /**
  * Writes all that the store of the settings holds, as it was at one moment.
  * @param write is given the lines, some at a time.
+ * @returns how many records, and whether a service uses the store and continues: what it accepts from now on is missing.
+ *   That is unknown for PostgreSQL.
  * @throws Error that says what to do when it cannot be read.
  */
 export async function exportStore(
   { database, dataDir }: StoreConfig,
   write: (lines: AsyncIterable<string>) => Promise<void>,
-): Promise<Exported> {
+): Promise<{ readonly records: number; readonly running: boolean }> {
   if (database) {
     const { exportPostgres } = await import("../store/postgres/store.ts");
     return { records: await exportPostgres({ ...database, onError: () => {} }, write), running: false };
@@ -103,7 +99,7 @@ export async function exportStore(
 export async function importStore(
   { database, dataDir }: StoreConfig,
   source: AsyncIterable<Uint8Array>,
-  { signal }: { readonly signal: AbortSignal },
+  signal: AbortSignal,
 ): Promise<number> {
   if (database) {
     const { importPostgres } = await import("../store/postgres/store.ts");

@@ -1,7 +1,8 @@
-import { baseUrl, isQuoted, oneOf, secret, setting, type Values } from "./setting.ts";
+import { baseUrl, isQuoted, oneOf, secret, setting } from "./setting.ts";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
+/** Who is told what happens. */
 export const OBSERVE_SETTINGS = {
   notifyUrl: secret(
     "NOTIFY_URL",
@@ -30,9 +31,6 @@ export const OBSERVE_SETTINGS = {
     oneOf(LEVELS, `one of ${LEVELS.join(", ")}`),
   ),
 };
-
-/** Who is told what happens. */
-export type ObserveConfig = Values<typeof OBSERVE_SETTINGS>;
 
 /** A webhook: path and query are part of the secret. */
 function httpUrl(text: string): string | undefined {
