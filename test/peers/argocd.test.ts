@@ -266,7 +266,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
           await set(synced(short, "Succeeded", "b"));
           // Nothing shows from outside that the controller has been told.
           if (processors > 1) await sent(`${short} b`);
-          else await wait(1000);
+          else await wait(3000);
           release();
           await set(synced(last, "Succeeded", "a"));
           await sent(`${last} a`);
