@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { type Context, type GitHub, PermanentFailure, TransientFailure } from "../src/index.ts";
-import type { Log } from "../src/observe/log.ts";
+import type { Log } from "../src/model/log.ts";
 import { until } from "./support/clock.ts";
 import { fixedPort } from "./support/port.ts";
 import { workerWith } from "./support/worker.ts";

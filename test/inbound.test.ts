@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
-import type { Log } from "../src/observe/log.ts";
+import type { Log } from "../src/model/log.ts";
 import { repeatedRecords } from "../src/observe/repeated-records.ts";
 import { movedClock } from "./support/clock.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";

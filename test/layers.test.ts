@@ -44,18 +44,13 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   "@opentelemetry/exporter-trace-otlp-http": "observe",
 };
 
-/** Types may be borrowed from there: they leave nothing behind at run time. */
-const TYPES_FROM = ["src/observe/log.ts", "src/observe/secrets.ts"];
-
 const files = globSync("src/**/*.ts", { cwd: ROOT });
 
-function importsOf(file: string): { from: string; isType: boolean }[] {
+/** Types are no exception. */
+function importsOf(file: string): string[] {
   const text = readFileSync(join(ROOT, file), "utf8");
-  return [...text.matchAll(/^(?:import|export)( type)?\b[^;]*?\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
-    (match) => ({
-      from: match[2] ?? match[3] ?? "",
-      isType: match[1] !== undefined,
-    }),
+  return [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
+    ([, from, imported]) => from ?? imported ?? "",
   );
 }
 
@@ -71,12 +66,9 @@ describe("imports point one way", () => {
   for (const file of files) {
     it(file, () => {
       const room = roomOf(file);
-      for (const { from, isType } of importsOf(file)) {
+      for (const from of importsOf(file)) {
         if (!from.startsWith(".")) {
-          assert.ok(
-            [ONLY_IN[from] ?? room].flat().includes(room) || (isType && from === "pino"),
-            `${from} belongs to ${ONLY_IN[from]}`,
-          );
+          assert.ok([ONLY_IN[from] ?? room].flat().includes(room), `${from} belongs to ${ONLY_IN[from]}`);
           continue;
         }
         const path = join(dirname(file), from);
@@ -84,7 +76,6 @@ describe("imports point one way", () => {
         const allowed =
           target === room ||
           from.endsWith("package.json") ||
-          (isType && TYPES_FROM.includes(path)) ||
           MAY_IMPORT[room]?.includes(target) ||
           MAY_IMPORT[room]?.includes(path);
         assert.ok(allowed, `${room} must not import ${target}`);
@@ -96,7 +87,7 @@ describe("imports point one way", () => {
     const imported = new Map(
       files.map((file) => [
         file,
-        importsOf(file).flatMap(({ from }) => (from.startsWith(".") ? [join(dirname(file), from)] : [])),
+        importsOf(file).flatMap((from) => (from.startsWith(".") ? [join(dirname(file), from)] : [])),
       ]),
     );
     const done = new Set<string>();

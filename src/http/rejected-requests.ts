@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Clock } from "../model/clock.ts";
 import { MAX_REJECTED, type RejectedKind, type RejectedRequest } from "../model/overview.ts";
-import type { Secrets } from "../observe/secrets.ts";
+import type { Secrets } from "../model/secrets.ts";
 import { detailOf } from "./problem.ts";
 
 /** Longer reasons and names say nothing more. */

@@ -1,11 +1,11 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Credential } from "../model/credential.ts";
+import type { Log } from "../model/log.ts";
 import type { RejectedRequest } from "../model/overview.ts";
+import type { Secrets } from "../model/secrets.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
-import type { Log } from "../observe/log.ts";
-import type { Secrets } from "../observe/secrets.ts";
 import {
   addressOf,
   authorize,

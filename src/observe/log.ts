@@ -1,8 +1,7 @@
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
+import { type DestinationStream, pino, stdTimeFunctions } from "pino";
+import type { Log } from "../model/log.ts";
+import type { Secrets } from "../model/secrets.ts";
 import { visible, visibleName } from "../model/visible.ts";
-import type { Secrets } from "./secrets.ts";
-
-export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
 
 /**
  * JSON lines, one object a line. No secret passes: every string of a record goes through `secrets.scrub`.

@@ -1,10 +1,10 @@
 import type { Clock } from "../model/clock.ts";
+import type { Log } from "../model/log.ts";
 import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
-import type { Log } from "./log.ts";
 import { openWebhook } from "./webhook.ts";
 
 /** What is posted, as JSON. `text` is all that Slack reads of it. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../model/clock.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../model/log.ts";
 
 /** How often what was repeated is summed up. */
 const EVERY_MS = 60_000;

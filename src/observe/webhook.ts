@@ -1,6 +1,6 @@
 import type { Clock } from "../model/clock.ts";
+import type { Log } from "../model/log.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
-import type { Log } from "./log.ts";
 
 /** Waits before a notice is tried again, ms. */
 const RETRIES_MS = [1000, 5000];

@@ -1,8 +1,9 @@
 import { proxyFor } from "../github/proxy.ts";
 import { SERVER_LIMITS } from "../http/server.ts";
 import { systemClock } from "../model/clock.ts";
+import type { Secrets } from "../model/secrets.ts";
 import { openLog } from "../observe/log.ts";
-import { knownSecrets, type Secrets, scrubbed } from "../observe/secrets.ts";
+import { knownSecrets, scrubbed } from "../observe/secrets.ts";
 import { guardProcess } from "../worker/process-guard.ts";
 import type { Config } from "./config/config.ts";
 import { type Engine, openEngine } from "./engine.ts";

@@ -1,12 +1,11 @@
-import type { DestinationStream } from "pino";
 import type { Wait } from "../github/ask.ts";
 import type { UnsentWrite } from "../github/dry-run.ts";
 import type { ServerLimits } from "../http/server.ts";
 import type { Clock } from "../model/clock.ts";
+import type { Log } from "../model/log.ts";
 import type { Observer } from "../model/observer.ts";
+import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
-import type { Log } from "../observe/log.ts";
-import type { Secrets } from "../observe/secrets.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 import type { Config } from "./config/config.ts";
 
@@ -24,7 +23,7 @@ export type Ground = {
 
 /** What a test or a demo may replace: clocks, chance, patience, and where the log goes. */
 export type AppOptions = {
-  readonly logTo?: DestinationStream;
+  readonly logTo?: { write(line: string): void };
   readonly clock?: Clock;
   /** From 0 to 1. */
   readonly random?: () => number;

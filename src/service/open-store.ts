@@ -1,7 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { StoredPause } from "../model/limits.ts";
+import type { Log } from "../model/log.ts";
 import type { RunStore } from "../model/store.ts";
-import type { Log } from "../observe/log.ts";
 import type { StoreConfig } from "./config/store.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { scheduleProblem } from "../http/triggers/schedule.ts";
+import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
-import type { Secrets } from "../observe/secrets.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
 import { loadWorkflows } from "../workflows/load/load-workflows.ts";

@@ -1,11 +1,11 @@
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
+import type { Log } from "../model/log.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, Settlement } from "../model/store.ts";
 import { type Context, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
-import type { Log } from "../observe/log.ts";
 import { type Attempting, confined, STOPPED_REASON, type Stopping } from "./attempting.ts";
 import { type ContextParts, contextOf, type Facts } from "./context.ts";
 import { keptOutcome } from "./kept.ts";

@@ -1,6 +1,6 @@
 import type { Json, Outcome } from "../model/run.ts";
+import type { Secrets } from "../model/secrets.ts";
 import type { NewRun } from "../model/store.ts";
-import type { Secrets } from "../observe/secrets.ts";
 
 /** What keeps tokens out of the history. */
 export type Keeping = Pick<Secrets, "scrub" | "brief" | "withoutTokens">;

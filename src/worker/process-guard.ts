@@ -1,5 +1,5 @@
 import { createRequire, syncBuiltinESMExports } from "node:module";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../model/log.ts";
 import { type Attempting, currentAttempt } from "./attempting.ts";
 import { callOf } from "./calls.ts";
 import type { Keeping } from "./kept.ts";

@@ -1,5 +1,5 @@
 import type { RunLog } from "../model/context.ts";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../model/log.ts";
 import type { Attempting } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
 

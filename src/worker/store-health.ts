@@ -1,6 +1,6 @@
 import type { Clock } from "../model/clock.ts";
+import type { Log } from "../model/log.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
-import type { Log } from "../observe/log.ts";
 
 /** Whether the store can be written, said in the log once when it changes. */
 export type StoreHealth = ReturnType<typeof storeHealth>;

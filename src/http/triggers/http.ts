@@ -1,10 +1,10 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { problemsIn } from "../../model/problems.ts";
 import type { Json, Run } from "../../model/run.ts";
+import type { Secrets } from "../../model/secrets.ts";
 import type { EventIdentity } from "../../model/store.ts";
 import type { HttpTrigger } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import type { Secrets } from "../../observe/secrets.ts";
 import { readJsonObject } from "../body.ts";
 import { problem, Rejection } from "../problem.ts";
 import { hideWhileAnswered } from "../rejected-requests.ts";

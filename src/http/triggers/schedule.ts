@@ -1,9 +1,9 @@
 import { Cron } from "croner";
 import type { Clock } from "../../model/clock.ts";
+import type { Log } from "../../model/log.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
 import type { ScheduleTrigger } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import type { Log } from "../../observe/log.ts";
 import type { AcceptEvent } from "./http.ts";
 
 type Schedules = { accept: AcceptEvent; store: Pick<RunStore, "scheduledUntil">; clock: Clock; log: Log };
