@@ -15,6 +15,7 @@ export function authorize(tokens: readonly string[], failed: FailedAuthenticatio
     if (tokens.length === 0 || isToken(presentedToken(header))) return next();
     failed(c, credentialIn(header));
     return problem(
+      c,
       401,
       unresolved(header) ??
         "Send one of the service's AUTH_TOKENS, or this path's token, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
@@ -97,6 +98,7 @@ export function rejectCrossSite(publicOrigin: string | undefined): MiddlewareHan
   return async (c, next) => {
     if (c.req.method === "GET" || c.req.method === "HEAD" || !isCrossSite(c, publicOrigin)) return next();
     return problem(
+      c,
       403,
       "A page of another site made a browser send this. Send it from the service's own page, or from a program. If it " +
         "was the service's own page, a proxy has changed the Host header: set PUBLIC_URL to the address that the browser shows.",

@@ -3,14 +3,16 @@ import type { Context } from "hono";
 import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
 import { Rejection } from "./problem.ts";
 
+/** The body as it was read, for those who note what was rejected. */
+export const BODY = "body";
+
 /**
  * The request's body as a JSON object, whatever its content type: ArgoCD sends none, `curl -d` a form's.
  * @throws Rejection 413 over 64 KiB; 400 when it is no JSON object, or ended early; 503 when too much arrives at once.
  */
 export async function readJsonObject(c: Context): Promise<Record<string, unknown>> {
   const json = jsonObject(await readBytes(c));
-  // For whoever asks for it again: a body can be read once.
-  c.req.bodyCache.json = Promise.resolve(json);
+  c.set(BODY, json);
   return json;
 }
 

@@ -1,26 +1,29 @@
 import { STATUS_CODES } from "node:http";
+import type { Context } from "hono";
 import type { Json } from "../model/run.ts";
+
+/** Why a request came to nothing, for those who note it: to read it out of the answer would cost more than the rest. */
+export const REASON = "reason";
 
 /** An error answer by RFC 9457. `detail` says in one line what happened and what to do. */
 export function problem(
+  c: Context,
   status: number,
   detail: string,
   headers: Readonly<Record<string, string>> = {},
   more: Readonly<Record<string, Json>> = {},
 ): Response {
-  const answer = new Response(problemBody(status, detail, more), {
+  c.set(REASON, detail);
+  return new Response(problemBody(status, detail, more), {
     status,
     headers: { "content-type": "application/problem+json", ...headers },
   });
-  details.set(answer, detail);
-  return answer;
 }
 
-const details = new WeakMap<Response, string>();
-
-/** What an answer of `problem` says: to read its body back would cost more than the rest of a rejected request. */
-export function detailOf(answer: Response): string | undefined {
-  return details.get(answer);
+/** For an event that the service is not asked to do anything with. */
+export function ignored(c: Context, reason: string): Response {
+  c.set(REASON, reason);
+  return c.json({ status: "ignored", reason });
 }
 
 export function problemBody(status: number, detail: string, more: Readonly<Record<string, Json>> = {}): string {

@@ -2,7 +2,8 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { Clock } from "../model/clock.ts";
 import { MAX_REJECTED, type RejectedKind, type RejectedRequest } from "../model/overview.ts";
 import type { Secrets } from "../model/secrets.ts";
-import { detailOf } from "./problem.ts";
+import { BODY } from "./body.ts";
+import { REASON } from "./problem.ts";
 
 /** Longer reasons and names say nothing more. */
 const MAX_CHARACTERS = 300;
@@ -20,55 +21,33 @@ export function noteRejected(
     c.set(HIDE, (token: string) => shown.push(hide(token)));
     try {
       await next();
-      await look(c);
+      look(c);
     } finally {
       for (const show of shown) show();
     }
   };
 
-  async function look(c: Context): Promise<void> {
+  function look(c: Context): void {
     const { status } = c.res;
     if (status >= 500 || c.res.headers.has("x-run-id")) return;
-    const reason = c.get(REASON) ?? detailOf(c.res) ?? (await reasonIn(c.res.clone()));
-    if (typeof reason !== "string") return;
-    const application = status === 400 ? await applicationIn(c) : undefined;
+    const reason: string | undefined = c.get(REASON);
+    if (reason === undefined) return;
+    const application: unknown = status === 400 ? c.get(BODY)?.application : undefined;
     note({
       method: c.req.method,
       path: brief(c.req.path, MAX_CHARACTERS),
       status,
-      application: application === undefined ? undefined : brief(application, MAX_CHARACTERS),
+      application: typeof application === "string" ? brief(application, MAX_CHARACTERS) : undefined,
       reason: brief(reason, MAX_CHARACTERS),
     });
   }
 }
 
 const HIDE = "hide while answered";
-const REASON = "reason of the rejection";
-
-/** For an answer that Hono takes over as another object, of which `detailOf` knows nothing. */
-export function reasonIs(c: Context, reason: string): void {
-  c.set(REASON, reason);
-}
 
 /** Hides the token that a request came with, until it is answered and noted. */
 export function hideWhileAnswered(c: Context, token: string): void {
   (c.get(HIDE) as (token: string) => void)(token);
-}
-
-async function reasonIn(answer: Response): Promise<unknown> {
-  if (!/json/.test(answer.headers.get("content-type") ?? "")) return undefined;
-  const { detail, status, reason } = (await answer.json()) as Record<string, unknown>;
-  return detail ?? (status === "ignored" ? reason : undefined);
-}
-
-/** Only of a body that was read already; nothing more is read for this. */
-async function applicationIn(c: Context): Promise<string | undefined> {
-  try {
-    const { application } = (await c.req.json()) as { application?: unknown };
-    return typeof application === "string" ? application : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The store is written to this often at most, however many requests are rejected. */

@@ -19,7 +19,7 @@ import {
 import { mountOpenApi } from "./openapi.ts";
 import { problem, Rejection } from "./problem.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
-import { noteRejected, reasonIs } from "./rejected-requests.ts";
+import { noteRejected } from "./rejected-requests.ts";
 import { mountRunsApi, type RunHistory } from "./runs-api.ts";
 import { mountFluxTrigger } from "./triggers/flux.ts";
 import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./triggers/github.ts";
@@ -128,8 +128,9 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
     credentialIn,
     failedAuthentication: failed,
   });
-  app.notFound(() =>
+  app.notFound((c) =>
     problem(
+      c,
       404,
       "There is nothing at this path. POST /dispatch starts a run, GET /openapi.json tells what else there is.",
     ),
@@ -147,14 +148,14 @@ function answerError(c: Context, error: Error, { rejected, log, secrets }: Notes
     const { status, headers, more } = error;
     const reason = secrets.scrub(error.message);
     if (status !== 401) rejected({ path: pathOf(c, secrets), status, reason, ...senderOf(c, secrets.scrub) });
-    return problem(status, reason, headers, more);
+    return problem(c, status, reason, headers, more);
   }
   if (error instanceof StoreUnavailable) {
     const detail = "The database cannot be used at the moment, and nothing was stored: send it again.";
-    return problem(503, detail, { "retry-after": "1" });
+    return problem(c, 503, detail, { "retry-after": "1" });
   }
   log.error({ path: c.req.path, err: error }, "request failed");
-  return problem(500, "Internal error. The log of the service names it.");
+  return problem(c, 500, "Internal error. The log of the service names it.");
 }
 
 function mountTriggers(
@@ -194,7 +195,7 @@ function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, g
       const trouble = storeTrouble();
       return c.json({ status: "ready", ...(trouble && { trouble }) });
     } catch (error) {
-      return problem(503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
+      return problem(c, 503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
     }
   });
 
@@ -214,6 +215,5 @@ function answerMethod(c: Context, allowed: readonly string[], workflows: readonl
   const hint = workflows.find(({ on }) => on.http?.path === c.req.path)?.on.http?.methodHint;
   const send = allowed.filter((method) => method !== "HEAD").join(" or ");
   const detail = [`${c.req.method} is not allowed here, send ${send}.`, hint].filter(Boolean).join(" ");
-  reasonIs(c, detail);
-  return problem(405, detail, { allow: allowed.join(", ") });
+  return problem(c, 405, detail, { allow: allowed.join(", ") });
 }

@@ -1,10 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getHeapStatistics } from "node:v8";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
 import { boundConnections, type Closed, type ConnectionLimits } from "./connections.ts";
-import { problem, problemBody } from "./problem.ts";
+import { problemBody } from "./problem.ts";
 
 export type ServerLimits = {
   /** A client must have sent its headers by then, ms. */
@@ -127,40 +127,36 @@ function closeServer(server: Server, drainMs: number): Promise<void> {
 /** What is HTTP/1.1, and names no address that a URL could be made of. */
 function answerUnusable(error: unknown): Response {
   if (!(error instanceof RequestError)) throw error;
-  const headers = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
-  return problem(400, `The request's path or Host header cannot be used: ${error.message}.`, headers);
+  const body = problemBody(400, `The request's path or Host header cannot be used: ${error.message}.`);
+  return new Response(body, { status: 400, headers: HEADERS });
 }
 
 /** `Expect: 100-continue` is for Node; nobody means anything else. */
 function answerExpectation(_incoming: IncomingMessage, outgoing: ServerResponse): void {
   const body = problemBody(417, "Expect can be 100-continue here, or be left out.");
-  const headers = { "content-type": "application/problem+json", "x-content-type-options": "nosniff" };
-  outgoing.writeHead(417, { ...headers, "cache-control": "no-store", connection: "close" }).end(body);
+  outgoing.writeHead(417, { ...HEADERS, connection: "close" }).end(body);
 }
 
 /** What Node's parser refuses, or a client that was too slow: answered, if it still can be, and cut off. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  const [status, title, detail] = BROKEN[error.code ?? ""] ?? [
-    400,
-    "Bad Request",
-    "This is not a valid HTTP/1.1 request.",
-  ];
   if (!socket.writable || socket.bytesWritten > 0) {
     socket.destroy();
     return;
   }
+  const [status, detail] = BROKEN[error.code ?? ""] ?? [400, "This is not a valid HTTP/1.1 request."];
   const body = problemBody(status, detail);
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n${body}`,
-  );
+  const headers = { ...HEADERS, "content-length": Buffer.byteLength(body), connection: "close" };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
 }
 
-const BROKEN: Readonly<Record<string, readonly [number, string, string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    408,
-    "Request Timeout",
-    "The request did not arrive in time: headers within 10 s, all of it within 20 s.",
-  ],
-  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "The request's headers are larger than 16 KiB."],
+const HEADERS = {
+  "content-type": "application/problem+json",
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store",
+};
+
+const BROKEN: Readonly<Record<string, readonly [number, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time: headers within 10 s, all of it within 20 s."],
+  HPE_HEADER_OVERFLOW: [431, "The request's headers are larger than 16 KiB."],
 };

@@ -6,7 +6,7 @@ import type { FluxEvent, FluxTrigger } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
-import { Rejection } from "../problem.ts";
+import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
 /**
@@ -44,7 +44,7 @@ export function mountFluxTrigger(
     }
     const body = fluxEvent(jsonObject(bytes));
     if (!(trigger.filter?.(body) ?? true)) {
-      return c.json({ status: "ignored", reason: "the workflow's filter does not want it" });
+      return ignored(c, "the workflow's filter does not want it");
     }
     const { run } = await accept(
       { workflow, input: body as unknown as Json, event: identityOf(body) },

@@ -6,7 +6,7 @@ import type { WebhookEvent } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
-import { Rejection } from "../problem.ts";
+import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
 export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
@@ -68,7 +68,9 @@ export function mountGitHubWebhooks(
         `These workflows threw when they were asked about the event: ${threw.join(", ")}. Mend them, then redeliver; workflows that have had it do not get it twice.`,
       );
     }
-    return runs.length > 0 ? c.json({ status: "queued", runs }, 202) : c.json({ status: "ignored", reason: NO_RUN });
+    return runs.length > 0
+      ? c.json({ status: "queued", runs }, 202)
+      : ignored(c, "no workflow is for this event and action");
   }
 }
 
@@ -80,8 +82,6 @@ function oneAfterTheOther() {
     return mine;
   };
 }
-
-const NO_RUN = "no workflow is for this event and action";
 
 function receive(c: Context, bytes: Uint8Array): WebhookEvent {
   if (/urlencoded/i.test(c.req.header("content-type") ?? "")) {

@@ -44,7 +44,7 @@ export function mountHttpTrigger(
     const event = await receive(c, workflow, trigger, service);
     const wait = !/(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
     const { run, outcome } = await accept(event, { wait });
-    return answer(run, await outcome, trigger);
+    return answer(c, run, await outcome, trigger);
   });
 }
 
@@ -113,7 +113,7 @@ function takeToken(
 }
 
 /** The one place where what became of a run becomes an HTTP answer. */
-function answer(id: string, run: Run | undefined, trigger: HttpTrigger<unknown>): Response {
+function answer(c: Context, id: string, run: Run | undefined, trigger: HttpTrigger<unknown>): Response {
   const headers = { "x-run-id": run?.id ?? id };
   if (trigger.answer && (run?.status === "success" || run?.status === "skipped")) {
     const { status = 200, body } = trigger.answer(
@@ -129,9 +129,9 @@ function answer(id: string, run: Run | undefined, trigger: HttpTrigger<unknown>)
     case "skipped":
       return json(200, { status: "skipped", reason: run.reason ?? "" }, headers);
     case "failure":
-      return problem(run.http ?? 500, run.reason ?? "The run failed.", headers);
+      return problem(c, run.http ?? 500, run.reason ?? "The run failed.", headers);
     case "queued":
-      if (run.kind === "transient") return problem(run.http ?? 500, `${run.reason} ${nextAttempt(run)}`, headers);
+      if (run.kind === "transient") return problem(c, run.http ?? 500, `${run.reason} ${nextAttempt(run)}`, headers);
   }
   const location = `/api/runs/${run?.id ?? id}`;
   return json(202, { status: "queued", run: run?.id ?? id }, { ...headers, location });
