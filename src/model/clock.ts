@@ -22,3 +22,19 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Waits for so many milliseconds, or until the signal is aborted. */
+export async function pause(
+  clock: Pick<Clock, "now" | "alarm">,
+  milliseconds: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.alarm(clock.now() + milliseconds, resolve);
+  const end = () => resolve();
+  signal?.addEventListener("abort", end);
+  if (signal?.aborted) resolve();
+  await promise;
+  signal?.removeEventListener("abort", end);
+  cancel();
+}

@@ -1,4 +1,4 @@
-import type { Clock } from "../model/clock.ts";
+import { type Clock, pause } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
 
@@ -73,12 +73,4 @@ async function tryOnce(
     // Not its message, which may hold the address.
     return { what: `it could not be sent (${(error as Error).name})`, mayPass: false };
   }
-}
-
-async function pause(clock: Clock, milliseconds: number, closing: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.alarm(clock.now() + milliseconds, resolve);
-  closing.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  cancel();
 }

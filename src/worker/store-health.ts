@@ -1,4 +1,4 @@
-import type { Clock } from "../model/clock.ts";
+import { type Clock, pause } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 
@@ -17,8 +17,7 @@ export const STORE_RETRY_MS = 1000;
 export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
   const failing = new Set<WriteKind>();
   let trouble: StoreTrouble | undefined;
-  const waiting = new Set<() => void>();
-  let insists = true;
+  const insisting = new AbortController();
 
   async function watch<T>(write: Promise<T>, kind: WriteKind): Promise<T> {
     try {
@@ -41,15 +40,6 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
     trouble = undefined;
   }
 
-  async function retryPause(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.alarm(clock.now() + STORE_RETRY_MS, resolve);
-    waiting.add(resolve);
-    await promise;
-    waiting.delete(resolve);
-    cancel();
-  }
-
   return {
     /** Passes the result of a write on, and learns from it. */
     watch,
@@ -64,15 +54,12 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
         try {
           return await watch(write(), kind);
         } catch (error) {
-          if (!(error instanceof StoreUnavailable) || !insists) throw error;
-          await retryPause();
+          if (!(error instanceof StoreUnavailable) || insisting.signal.aborted) throw error;
+          await pause(clock, STORE_RETRY_MS, insisting.signal);
         }
       }
     },
     /** From now on every write is tried once, and those that are waited for are tried again. */
-    stopInsisting(): void {
-      insists = false;
-      for (const goOn of waiting) goOn();
-    },
+    stopInsisting: (): void => insisting.abort(),
   };
 }

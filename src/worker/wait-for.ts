@@ -1,4 +1,4 @@
-import type { Clock } from "../model/clock.ts";
+import { type Clock, pause } from "../model/clock.ts";
 import type { WaitForOptions } from "../model/context.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import { PermanentFailure, TransientFailure } from "../model/failure.ts";
@@ -21,18 +21,18 @@ export async function waitFor(
   { clock, attempting, fetch }: { clock: Clock; attempting: Attempting; fetch: Fetch },
 ): Promise<void> {
   const end = clock.monotonic() + millisecondsOf(timeout);
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(ms * 1.5, LONGEST_PAUSE_MS)) {
     const answer = await ask(fetch, url, attempting.signal);
     attempting.begin("another try of waitFor");
     if (typeof answer !== "string" && until(answer)) return;
-    if (clock.monotonic() + pause > end) {
+    if (clock.monotonic() + ms > end) {
       throw new TransientFailure({
         tried: `waiting ${timeout} for ${shown(url)}`,
         happened: `the last try was answered ${typeof answer === "string" ? `with nothing (${answer})` : answer.status}`,
         remedy: "Nothing to do if it comes up later; else look at what should answer there.",
       });
     }
-    await pauseUntil(clock.now() + pause, clock, attempting.signal);
+    await pause(clock, ms, attempting.signal);
     attempting.begin("another try of waitFor");
   }
 }
@@ -46,16 +46,6 @@ function shown(url: string | URL): string {
   if (!parsed) return "a URL";
   const path = parsed.pathname.split("/").map((part) => (/(?=.*\d)(?=.*[a-z]).{16}/i.test(part) ? "…" : part));
   return parsed.host ? `${parsed.protocol}//${parsed.host}${path.join("/")}` : parsed.protocol;
-}
-
-async function pauseUntil(at: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.alarm(at, resolve);
-  const stop = () => resolve();
-  signal.addEventListener("abort", stop);
-  await promise;
-  signal.removeEventListener("abort", stop);
-  cancel();
 }
 
 /** The answer, or in a word why there was none. */

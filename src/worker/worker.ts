@@ -1,3 +1,4 @@
+import { pause } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
 import {
@@ -136,10 +137,9 @@ export function startWorker(parts: WorkerParts): Worker {
 
   /** The same, or after so many milliseconds. */
   async function restsWithin(milliseconds: number): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.alarm(clock.now() + milliseconds, resolve);
-    await Promise.race([rests(), late]);
-    cancel();
+    const rest = new AbortController();
+    await Promise.race([rests(), pause(clock, milliseconds, rest.signal)]);
+    rest.abort();
   }
 
   /** The store's trouble is logged where it is noticed; anything else is an internal error. */
