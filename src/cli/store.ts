@@ -40,8 +40,9 @@ async function migrate(): Promise<void> {
 
 /** Writes all that the store holds to a file that is not there yet, or to the standard output. */
 async function exportRuns({ output }: { readonly output?: string }): Promise<void> {
-  const { settings, exportStore } = await store();
-  const { records, running } = await exportStore(settings, output === undefined ? toStandardOutput() : toFile(output));
+  const { settings, openMover } = await store();
+  const write = output === undefined ? toStandardOutput() : toFile(output);
+  const { records, running } = await (await openMover(settings)).export(write);
   process.stderr.write(`${records} records exported${output === undefined ? "" : ` to ${output}`}.\n`);
   if (running) {
     process.stderr.write(
@@ -88,8 +89,8 @@ function cannotExport(where: string, remedy: string, cause: unknown): Error {
 /** Fills an empty store with an export, from a file or from the standard input. */
 async function importRuns(file?: string): Promise<void> {
   const signal = stopSignal("import", "Nothing was imported.");
-  const { settings, importStore } = await store();
-  const runs = await importStore(settings, readExport(file, signal), signal);
+  const { settings, openMover } = await store();
+  const runs = await (await openMover(settings)).import(readExport(file, signal), signal);
   process.stdout.write(`${runs} runs imported.\n`);
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { StoredPause } from "../model/limits.ts";
 import type { Log } from "../model/log.ts";
 import type { RunStore } from "../model/store.ts";
+import type { Mover } from "../store/move/tables.ts";
 import type { StoreConfig } from "./config/store.ts";
 
 /**
@@ -71,40 +72,8 @@ export async function migrateStore({ database }: StoreConfig): Promise<string> {
     : `Nothing to do: the schema ${names.schema} (version ${to}) is up to date.`;
 }
 
-/**
- * Writes all that the store of the settings holds, as it was at one moment.
- * @param write is given the lines, some at a time.
- * @returns how many records, and whether a service uses the store and continues: what it accepts from now on is missing.
- *   That is unknown for PostgreSQL.
- * @throws Error that says what to do when it cannot be read.
- */
-export async function exportStore(
-  { database, dataDir }: StoreConfig,
-  write: (lines: AsyncIterable<string>) => Promise<void>,
-): Promise<{ readonly records: number; readonly running: boolean }> {
-  if (database) {
-    const { exportPostgres } = await import("../store/postgres/store.ts");
-    return { records: await exportPostgres({ ...database, onError: () => {} }, write), running: false };
-  }
-  const { exportSqlite } = await import("../store/sqlite/move.ts");
-  return exportSqlite(dataDir, write);
-}
-
-/**
- * Fills the store of the settings with an export, all of it or nothing.
- * @param source fails when the signal is aborted, with its reason.
- * @returns how many runs there are now.
- * @throws Error that says what to do: when the store has runs already, or the export is not whole.
- */
-export async function importStore(
-  { database, dataDir }: StoreConfig,
-  source: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<number> {
-  if (database) {
-    const { importPostgres } = await import("../store/postgres/store.ts");
-    return importPostgres({ ...database, onError: () => {} }, source, { signal });
-  }
-  const { importSqlite } = await import("../store/sqlite/move.ts");
-  return importSqlite(dataDir, source);
+/** A store that all of it is moved from or to; of PostgreSQL's libraries nothing is loaded for SQLite. */
+export async function openMover({ database, dataDir }: StoreConfig): Promise<Mover> {
+  if (!database) return (await import("../store/sqlite/move.ts")).sqliteMover(dataDir);
+  return (await import("../store/postgres/store.ts")).postgresMover({ ...database, onError: () => {} });
 }

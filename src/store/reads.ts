@@ -1,3 +1,4 @@
+import type { AccountLimits, Pause, Spending } from "../model/limits.ts";
 import { idsThatBegin, type RunDetail, type RunFilter, type RunPage, type RunStore } from "../model/store.ts";
 import { endBefore } from "./queries.ts";
 import { attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
@@ -151,4 +152,22 @@ function searchPattern(text: string): string {
       return single.length > 1 ? `[${single.join("")}]` : letter.replace(/[\^$\\.*+?()[\]{}|/]/, "\\$&");
     })
     .join("");
+}
+
+/** What GitHub's limits have left of each account; spending from `since` on (epoch milliseconds). */
+export async function recallLimits(
+  { dialect: { schema }, read }: Asked,
+  since: number,
+): Promise<readonly AccountLimits[]> {
+  const [pauses, rows] = await Promise.all([
+    read(`SELECT account, until, strikes FROM ${schema}.github_pauses`),
+    read(`SELECT account, at, points, writes FROM ${schema}.github_spending WHERE at >= $1 ORDER BY at`, [since]),
+  ]);
+  const pauseOf = new Map(pauses.map(({ account, ...pause }) => [account, pause as Pause]));
+  const spentBy = Map.groupBy(rows, ({ account }) => account);
+  return [...new Set([...spentBy.keys(), ...pauseOf.keys()])].map((account) => ({
+    account: account as string,
+    spent: (spentBy.get(account) ?? []).map(({ account: _, ...spent }) => spent as Spending),
+    pause: pauseOf.get(account),
+  }));
 }

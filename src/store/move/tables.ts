@@ -14,6 +14,26 @@ import {
   step,
 } from "./format.ts";
 
+/** How all that a store holds leaves it, or comes into it. */
+export type Mover = {
+  /**
+   * Writes everything, as it was at one moment. `running` says that a service uses the store and continues: what it
+   * accepts from now on is missing. Unknown for PostgreSQL.
+   * @param write is given the lines, some at a time.
+   * @throws Error that says what to do when it cannot be read.
+   */
+  export(write: Write): Promise<{ readonly records: number; readonly running: boolean }>;
+  /**
+   * Fills the store with an export, all of it or nothing, and brings the schema up to date before.
+   * @param source fails when the signal is aborted, with its reason.
+   * @returns how many runs there are now.
+   * @throws Error that says what to do: when the store has runs already, or the export is not whole.
+   */
+  import(source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>;
+};
+
+export type Write = (lines: AsyncIterable<string>) => Promise<void>;
+
 /** The tables of a store while all of it is moved, in one transaction. */
 export type Tables = {
   readonly schema: string;
@@ -34,10 +54,7 @@ const RUNS_AT_ONCE = 200;
  * Writes all that the tables hold.
  * @returns how many records.
  */
-export async function exportFrom(
-  tables: Tables,
-  write: (lines: AsyncIterable<string>) => Promise<void>,
-): Promise<number> {
+export async function exportFrom(tables: Tables, write: Write): Promise<number> {
   const { schema } = tables;
   let records = 0;
   let failed: { readonly cause: unknown } | undefined;

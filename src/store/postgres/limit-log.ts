@@ -1,11 +1,5 @@
-import {
-  type AccountLimits,
-  type LimitLog,
-  type Others,
-  type Pause,
-  PRESENT_MS,
-  RESERVED_MS,
-} from "../../model/limits.ts";
+import { type LimitLog, type Others, PRESENT_MS, RESERVED_MS } from "../../model/limits.ts";
+import { type Asked, recallLimits } from "../reads.ts";
 import type { Row } from "../rows.ts";
 import type { Database } from "./connect.ts";
 import { lockKey, type Names } from "./names.ts";
@@ -19,11 +13,13 @@ const FORGOTTEN_MS = 2 * 86_400_000;
  * @param owner tells what this process has spent from what the others have.
  */
 export function postgresLimitLog({
+  asked,
   database,
   names,
   news,
   owner,
 }: {
+  asked: Asked;
   database: Database;
   names: Names;
   news: Newsroom;
@@ -32,21 +28,7 @@ export function postgresLimitLog({
   const { sql, transaction } = database;
   const [spending, pauses] = [`${names.schema}.github_spending`, `${names.schema}.github_pauses`];
   return {
-    async recall(since) {
-      const [paused, rows] = await Promise.all([
-        sql(`SELECT * FROM ${pauses}`),
-        sql(`SELECT * FROM ${spending} WHERE at >= $1 ORDER BY at`, [since]),
-      ]);
-      const spent = Map.groupBy(rows, ({ account }) => account as string);
-      const pauseOf = new Map(paused.map((row) => [row.account as string, row]));
-      return [...new Set([...spent.keys(), ...pauseOf.keys()])].map(
-        (account): AccountLimits => ({
-          account,
-          spent: (spent.get(account) ?? []).map(spendingOf),
-          pause: pauseIn(pauseOf.get(account)),
-        }),
-      );
-    },
+    recall: (since) => recallLimits(asked, since),
     async admit(account, { now, since }, decide) {
       await transaction(async (each) => {
         // A statement of its own: what comes after it sees what the one before has stored.
@@ -104,12 +86,4 @@ export function postgresLimitLog({
         if (missed) listener({ missed });
       }),
   };
-}
-
-function spendingOf({ at, points, writes }: Row) {
-  return { at: at as number, points: points as number, writes: writes as number };
-}
-
-function pauseIn(row: Row | undefined): Pause | undefined {
-  return row && { until: row.until as number, strikes: row.strikes as number };
 }

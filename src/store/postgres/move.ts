@@ -1,4 +1,4 @@
-import { exportFrom, importInto, type Tables } from "../move/tables.ts";
+import { exportFrom, importInto, type Mover, type Tables } from "../move/tables.ts";
 import { rejectedKey } from "../overview.ts";
 import type { Row } from "../rows.ts";
 import { type Connecting, connect, type Database, isOutage, type Sql } from "./connect.ts";
@@ -11,50 +11,38 @@ type Moving = Connecting & {
   readonly onError: (error: Error) => void;
 };
 
-/**
- * Writes all that the store holds, as it was at one moment; replicas continue meanwhile. Changes nothing.
- * @returns how many records.
- */
-export async function exportPostgres(options: Moving, write: Parameters<typeof exportFrom>[1]): Promise<number> {
-  return withDatabase(options, async (database, names) => {
-    await requireUsable(database.sql, names);
-    return database.transaction(
-      async (sql) => {
-        await sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-        return exportFrom(tablesIn(sql, names), write);
-      },
-      { tries: 1 },
-    );
-  });
-}
-
-/**
- * Fills the store, all or nothing, and brings the schema up to date before.
- * @returns how many runs there are now.
- */
-export async function importPostgres(
-  options: Moving,
-  source: AsyncIterable<Uint8Array>,
-  { signal }: { readonly signal: AbortSignal },
-): Promise<number> {
-  let filled = false;
-  try {
-    return await withDatabase(options, async (database, names) => {
-      await migrate(database, { connecting: options, names, onError: options.onError });
-      return await database.transaction(
-        async (sql) => {
+/** The store of a schema. Replicas continue during an export, which changes nothing; they wait during an import. */
+export function postgresMover(options: Moving): Mover {
+  return {
+    export: (write) =>
+      withDatabase(options, async ({ sql, transaction }, names) => {
+        await requireUsable(sql, names);
+        const everything = async (each: Sql) => {
+          await each("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+          return exportFrom(tablesIn(each, names), write);
+        };
+        return { records: await transaction(everything, { tries: 1 }), running: false };
+      }),
+    async import(source, signal) {
+      let filled = false;
+      const everything = async (database: Database, names: Names) => {
+        await migrate(database, { connecting: options, names, onError: options.onError });
+        const filling = async (sql: Sql) => {
           const runs = await stoppable(sql, { database, signal }, () => fill(sql, names, source));
           filled = true;
           return runs;
-        },
-        { tries: 1 },
-      );
-    });
-  } catch (cause) {
-    const { message } = cause as Error;
-    if (!message.startsWith("Cannot ") || message.endsWith(NOTHING)) throw cause;
-    throw new Error(`${message} ${filled ? UNKNOWN : NOTHING}`, { cause });
-  }
+        };
+        return database.transaction(filling, { tries: 1 });
+      };
+      try {
+        return await withDatabase(options, everything);
+      } catch (cause) {
+        const { message } = cause as Error;
+        if (!message.startsWith("Cannot ") || message.endsWith(NOTHING)) throw cause;
+        throw new Error(`${message} ${filled ? UNKNOWN : NOTHING}`, { cause });
+      }
+    },
+  };
 }
 
 const NOTHING = "Nothing was imported.";

@@ -141,7 +141,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
       return rows.length;
     },
-    limits: postgresLimitLog({ database, names, news, owner: self }),
+    limits: postgresLimitLog({ asked, database, names, news, owner: self }),
     overview: overview(asked, async () => String(revision)),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {
@@ -176,5 +176,5 @@ export async function migratePostgres(
 }
 
 // The release has one file for all that needs PostgreSQL's libraries.
-export { exportPostgres, importPostgres } from "./move.ts";
+export { postgresMover } from "./move.ts";
 export { storedPausesInSchema } from "./stored-pauses.ts";

@@ -1,20 +1,13 @@
-import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Asked } from "../reads.ts";
-import type { Row } from "../rows.ts";
 import type { Write } from "./batch.ts";
-
-type Sql = {
-  readonly all: (text: string, ...values: SQLInputValue[]) => Row[];
-  readonly change: (text: string, ...values: SQLInputValue[]) => unknown;
-};
+import type { Sql } from "./statements.ts";
 
 /** SQLite, asked in the words that both databases understand. */
 export function asking(
-  { all, change }: Sql,
+  { all, change }: Pick<Sql, "all" | "change">,
   { read, write }: { read: <T>(work: () => T) => Promise<T>; write: Write },
 ): Asked {
-  // SQLite takes `$1` for a name.
-  const numbered = (text: string) => text.replaceAll("$", "?");
   return {
     dialect: {
       schema: "main",
@@ -25,9 +18,9 @@ export function asking(
         `SELECT ${columns.map((column) => `value ->> '${column}'`).join(", ")} FROM json_each(${json}) WHERE true`,
       rejectedKey: ["method", "path", "status", "application", "reason"],
     },
-    read: (text, values = []) => read(() => all(numbered(text), ...values)),
+    read: (text, values = []) => read(() => all(text, ...values)),
     change: (...statements) =>
-      write(() => statements.forEach(([text, values]) => void change(numbered(text), ...values)), { flush: false }),
+      write(() => statements.forEach(([text, values]) => void change(text, ...values)), { flush: false }),
   };
 }
 

@@ -1,45 +1,23 @@
-import type { AccountLimits, LimitLog } from "../../model/limits.ts";
-import type { Row } from "../rows.ts";
+import type { LimitLog } from "../../model/limits.ts";
+import { type Asked, recallLimits } from "../reads.ts";
 import type { Write } from "./batch.ts";
-
-type Sql = {
-  readonly all: (text: string, ...values: (string | number)[]) => Row[];
-  readonly change: (text: string, ...values: (string | number)[]) => unknown;
-};
+import type { Sql } from "./statements.ts";
 
 /** A pause lasts a day at most, so that one that ends so long before another has been over for a day. */
 const FORGOTTEN_MS = 2 * 86_400_000;
 
 /** What GitHub's limits have left of each account. No flush: a power failure outlasts the minute that matters most. */
-export function sqliteLimitLog({ all, change }: Sql, write: Write): LimitLog {
+export function sqliteLimitLog(
+  { all, change }: Pick<Sql, "all" | "change">,
+  { asked, write }: { asked: Asked; write: Write },
+): LimitLog {
   const later = (work: () => void) => write(work, { flush: false });
   /** The points of reads that the next write of an account notes: a write that is forgotten matters, a read hardly. */
   const unnoted = new Map<string, number>();
   /** The rows of what is reserved. */
   const reserved = new Map<string, number>();
   return {
-    async recall(since) {
-      const accounts = new Map<string, AccountLimits>();
-      const of = (row: Row) =>
-        accounts.get(row.account as string) ?? { account: row.account as string, spent: [], pause: undefined };
-      for (const row of all("SELECT * FROM github_pauses")) {
-        const pause = { until: row.until as number, strikes: row.strikes as number };
-        accounts.set(row.account as string, { ...of(row), pause });
-      }
-      const spending = Map.groupBy(
-        all("SELECT * FROM github_spending WHERE at >= ? ORDER BY at", since),
-        (row) => row.account,
-      );
-      for (const rows of spending.values()) {
-        const spent = rows.map(({ at, points, writes }) => ({
-          at: at as number,
-          points: points as number,
-          writes: writes as number,
-        }));
-        accounts.set(rows[0]!.account as string, { ...of(rows[0]!), spent });
-      }
-      return [...accounts.values()];
-    },
+    recall: (since) => recallLimits(asked, since),
     async admit(account, { since }, decide) {
       for (const { id, at, points, writes } of decide(undefined)) {
         const sum = (unnoted.get(account) ?? 0) + points;

@@ -64,7 +64,7 @@ export function openSqliteStore(
       return (due?.at ?? undefined) as number | undefined;
     },
     forget: (before, limit) => write(() => forgetRuns(sql, before, limit), { flush: false }),
-    limits: sqliteLimitLog(sql, write),
+    limits: sqliteLimitLog(sql, { asked, write }),
     // Rows that this connection has changed; nobody else has the file open for writing.
     overview: overview(asked, async () => String((await asked.read("SELECT total_changes() AS changes"))[0]?.changes)),
     hear: () => () => {},
