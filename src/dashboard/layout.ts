@@ -1,12 +1,11 @@
 import { html, raw } from "hono/html";
+import { ASSETS } from "./assets.ts";
 
 export type Html = ReturnType<typeof raw> | Promise<ReturnType<typeof raw>>;
 
 /** What every page knows. */
 export type Frame = {
   readonly version: string;
-  /** Path of an asset with the hash of its content in it. */
-  readonly asset: (name: "style.css" | "script.js" | "icon.svg") => string;
   /** Whether there is a session that can be ended. */
   readonly signedIn: boolean;
   /** What the page shows, as `Overview.revision` tells it; undefined when it is not kept up to date while it is open. */
@@ -16,7 +15,7 @@ export type Frame = {
 type Current = "runs" | "rejected" | undefined;
 
 /** A whole page. `title` is text; everything that `html` is given is escaped by it. */
-export function layout(title: string, current: Current, { version, asset, signedIn, revision }: Frame, main: Html) {
+export function layout(title: string, current: Current, { version, signedIn, revision }: Frame, main: Html) {
   const link = (href: string, page: Current, text: string) =>
     html`<a href="${href}"${current === page ? raw(' aria-current="page"') : ""}>${text}</a>`;
   const links = [link("/", "runs", "Runs"), link("/refused", "rejected", "Rejected")];
@@ -27,9 +26,9 @@ export function layout(title: string, current: Current, { version, asset, signed
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title} · gh-runner</title>
-<link rel="icon" href="${asset("icon.svg")}" type="image/svg+xml">
-<link rel="stylesheet" href="${asset("style.css")}">
-${revision === undefined ? "" : html`<script src="${asset("script.js")}" defer></script>`}
+<link rel="icon" href="${ASSETS.icon.path}" type="image/svg+xml">
+<link rel="stylesheet" href="${ASSETS.style.path}">
+${revision === undefined ? "" : html`<script src="${ASSETS.script.path}" defer></script>`}
 </head>
 <body data-revision="${revision ?? ""}">
 <a class="skip" href="#main">Skip to the content</a>

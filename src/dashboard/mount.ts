@@ -3,7 +3,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../model/clock.ts";
 import type { Overview } from "../model/overview.ts";
 import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
-import { assetPath, mountAssets } from "./assets.ts";
+import { mountAssets } from "./assets.ts";
 import type { AccountState } from "./cards.ts";
 import { type Entrance, openDoor } from "./door.ts";
 import type { GitHubWeb } from "./github-web.ts";
@@ -37,7 +37,7 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   const { runs, overview, accounts, live, workflows, web, version, clock, tokens, scrub, failed } = shown;
   const { address } = entrance;
   const door = openDoor(entrance, { tokens, scrub, clock });
-  const still: Frame = { version, asset: assetPath, signedIn: false, revision: undefined };
+  const still: Frame = { version, signedIn: false, revision: undefined };
 
   const page = (render: (c: Context, frame: Frame) => Promise<Response>) => async (c: Context) => {
     const frame = { ...still, signedIn: door.isSignedIn(c) };
