@@ -14,6 +14,12 @@ export function openInstruments() {
       labelNames: readonly Label[] = [],
       collect?: (counter: Counter<Label>) => void,
     ): Counter<Label> => new Counter({ name, help, labelNames, registers, collect: collecting(collect) }),
+    /** Counts by one label, of which these values are shown at zero from the start. */
+    counted<Value extends string | number>(name: string, help: string, label: string, values: readonly Value[]) {
+      const counter = new Counter({ name, help, labelNames: [label], registers });
+      for (const value of values) counter.inc({ [label]: value }, 0);
+      return (value: Value) => counter.inc({ [label]: value });
+    },
     gauge: <Label extends string = never>(
       name: string,
       help: string,

@@ -18,7 +18,7 @@ const REASONS = ["turn", "retry", "limit"] as const;
 export type Noticed = (typeof NOTICED)[number];
 
 /** Events, runs, attempts and notices, counted as they happen. */
-export function runMetrics({ counter, gauge, histogram }: Instruments, workflows: readonly string[]) {
+export function runMetrics({ counter, counted, gauge, histogram }: Instruments, workflows: readonly string[]) {
   const events = counter(
     "gh_runner_events_total",
     "Events that were stored: accepted as a run of their own, or joined to one that waits.",
@@ -48,12 +48,6 @@ export function runMetrics({ counter, gauge, histogram }: Instruments, workflows
     "Runs that were put back for another attempt, by the kind of failure: transient or limit.",
     ["workflow", "kind"],
   );
-  const notices = counter(
-    "gh_runner_notices_total",
-    "Notices to NOTIFY_URL: sent, failed, or held back to be counted in the next one.",
-    ["result"],
-  );
-
   const named = bounded(MAX_WORKFLOWS);
   for (const each of workflows) {
     const workflow = named(each);
@@ -61,7 +55,6 @@ export function runMetrics({ counter, gauge, histogram }: Instruments, workflows
     for (const kind of ["transient", "limit"]) retries.inc({ workflow, kind }, 0);
     for (const result of ["accepted", "joined"]) events.inc({ workflow, result }, 0);
   }
-  for (const result of NOTICED) notices.inc({ result }, 0);
 
   function ended({ status, retriesFrom, endedAt }: Run, workflow: string): void {
     runs.inc({ workflow, status });
@@ -93,7 +86,13 @@ export function runMetrics({ counter, gauge, histogram }: Instruments, workflows
       else if (run.kind !== undefined) retries.inc({ workflow, kind: run.kind });
     },
   };
-  return { observer, noticed: (result: Noticed) => notices.inc({ result }) };
+  const noticed = counted(
+    "gh_runner_notices_total",
+    "Notices to NOTIFY_URL: sent, failed, or held back to be counted in the next one.",
+    "result",
+    NOTICED,
+  );
+  return { observer, noticed };
 }
 
 export type Queue = {

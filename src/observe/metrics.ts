@@ -97,28 +97,25 @@ function eventLoopLag({ gauge }: Instruments) {
 const CLOSED = ["pipelining", "unread", "idle", "bodies"] as const;
 
 /** Requests that became nothing, and connections that went beyond a bound. */
-function inboundMetrics({ counter }: Instruments) {
-  const rejected = counter(
-    "gh_runner_rejected_requests_total",
-    "Requests to a trigger that did not become a run, by the status of the answer.",
-    ["status"],
-  );
-  const failures = counter(
-    "gh_runner_authentication_failures_total",
-    "Requests without a valid credential, by the kind of credential that they brought.",
-    ["credential"],
-  );
-  const closed = counter(
-    "gh_runner_connections_closed_total",
-    "Connections that were closed: many requests sent ahead, an answer that was not read, or too many idle ones.",
-    ["reason"],
-  );
-  for (const status of ["400", "401", "413"]) rejected.inc({ status }, 0);
-  for (const credential of CREDENTIALS) failures.inc({ credential }, 0);
-  for (const reason of CLOSED) closed.inc({ reason }, 0);
+function inboundMetrics({ counted }: Instruments) {
   return {
-    rejected: (status: number) => rejected.inc({ status: String(status) }),
-    failedAuthentication: (credential: Credential) => failures.inc({ credential }),
-    connectionClosed: (reason: (typeof CLOSED)[number]) => closed.inc({ reason }),
+    rejected: counted<number>(
+      "gh_runner_rejected_requests_total",
+      "Requests to a trigger that did not become a run, by the status of the answer.",
+      "status",
+      [400, 401, 413],
+    ),
+    failedAuthentication: counted<Credential>(
+      "gh_runner_authentication_failures_total",
+      "Requests without a valid credential, by the kind of credential that they brought.",
+      "credential",
+      CREDENTIALS,
+    ),
+    connectionClosed: counted(
+      "gh_runner_connections_closed_total",
+      "Connections that were closed: many requests sent ahead, an answer that was not read, or too many idle ones.",
+      "reason",
+      CLOSED,
+    ),
   };
 }
