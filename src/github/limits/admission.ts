@@ -35,11 +35,8 @@ const PATIENCE_MS = 3000;
 /** While the log cannot be asked, it is asked again after so long, ms. */
 const AWAY_MS = 1000;
 
-/** Writes first, whose reads are done already. */
-const RANKS = { write: 0, read: 1, reservation: 2 };
-
 type Waiter = {
-  readonly what: keyof typeof RANKS;
+  readonly what: Kind | "reservation";
   readonly name: string;
   /** That was reserved for it before. */
   readonly room: Room | undefined;
@@ -56,7 +53,9 @@ export function openAdmission(
   { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionNeeds,
 ) {
   const share = shareInFlight(clock);
-  const waiters = new Set<Waiter>();
+  /** Each in the order in which they came. Writes first, whose reads are done already. */
+  const waiting = { write: new Set<Waiter>(), read: new Set<Waiter>(), reservation: new Set<Waiter>() };
+  const queues = () => [waiting.write, waiting.read, waiting.reservation];
   let inFlight = 0;
   let cancelAlarm = () => {};
   let isAsking = false;
@@ -74,14 +73,16 @@ export function openAdmission(
     const granted: Granted[] = [];
     let wakeAt = Number.POSITIVE_INFINITY;
     let mustAsk = false;
-    for (const waiter of [...waiters].sort(byTurn)) {
-      const opening = openingFor(waiter, now);
-      const mayGo = opening.notBefore <= now;
-      if (!mayGo && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
-      else if (mayGo && waiter.what !== "reservation" && inFlight >= Math.min(pause.cap(), share.most())) continue;
-      else if (!isInformed && !waiter.room && awayUntil <= now) mustAsk = true;
-      else if (mayGo) granted.push(...grant(waiter, now));
-      else reject(waiter, opening);
+    for (const queue of queues()) {
+      for (const waiter of queue) {
+        if (waiter.what !== "reservation" && inFlight >= Math.min(pause.cap(), share.most())) break;
+        const opening = openingFor(waiter, now);
+        const mayGo = opening.notBefore <= now;
+        if (!mayGo && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
+        else if (!isInformed && !waiter.room && awayUntil <= now) mustAsk = true;
+        else if (mayGo) granted.push(...grant(waiter, now));
+        else reject(waiter, opening);
+      }
     }
     cancelAlarm = wakeAt < Number.POSITIVE_INFINITY ? clock.alarm(wakeAt, letThrough) : () => {};
     if (mustAsk && !isAsking) void ask();
@@ -89,7 +90,7 @@ export function openAdmission(
   }
 
   function letThrough(): void {
-    if (waiters.size > 0) decide(false);
+    if (queues().some(({ size }) => size > 0)) decide(false);
   }
 
   function openingFor({ what, name, room }: Waiter, now: number): NotYet {
@@ -105,7 +106,7 @@ export function openAdmission(
 
   function grant(waiter: Waiter, now: number): Granted[] {
     const { what, name } = waiter;
-    waiters.delete(waiter);
+    waiting[what].delete(waiter);
     const unredeem = what === "read" ? () => {} : budget.redeem(name, now);
     if (what !== "reservation") inFlight++;
     if (waiter.room) {
@@ -117,13 +118,13 @@ export function openAdmission(
       room.withdraw();
       unredeem();
       if (what !== "reservation") inFlight--;
-      waiters.add(waiter);
+      waiting[what] = new Set([waiter, ...waiting[what]]);
     };
     return [{ waiter, room, undo }];
   }
 
   function reject(waiter: Waiter, notYet: NotYet): void {
-    waiters.delete(waiter);
+    waiting[waiter.what].delete(waiter);
     if (waiter.what !== "read" && notYet.why !== AWAY) budget.promise(waiter.name, notYet.notBefore);
     waiter.answer(notYet);
   }
@@ -131,7 +132,7 @@ export function openAdmission(
   async function ask(): Promise<void> {
     let granted: Granted[] = [];
     const undo = () => {
-      for (const each of granted.splice(0)) each.undo();
+      for (const each of granted.splice(0).reverse()) each.undo();
     };
     isAsking = true;
     try {
@@ -183,8 +184,9 @@ export function openAdmission(
     /** Resolves with room for one request once it may be sent, in flight from then on, or with when it will be. */
     enter(what: Waiter["what"], name: string, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
-        waiters.add({ what, name, room, deadline: clock.now() + patienceMs, answer });
-        letThrough();
+        waiting[what].add({ what, name, room, deadline: clock.now() + patienceMs, answer });
+        if (room || awayUntil > 0) letThrough();
+        else if (!isAsking) void ask();
       });
     },
     /** Room for another request that follows on one in flight: a redirect leads there. */
@@ -201,17 +203,17 @@ export function openAdmission(
     },
     letThrough,
     inFlight: (): number => inFlight,
-    waiting: (): number => waiters.size,
+    waiting: (): number => queues().reduce((sum, { size }) => sum + size, 0),
     close(notYet: NotYet): void {
       cancelAlarm();
-      for (const waiter of waiters) waiter.answer(notYet);
-      waiters.clear();
+      for (const queue of queues()) {
+        for (const waiter of queue) waiter.answer(notYet);
+        queue.clear();
+      }
     },
   };
 }
 
 const AWAY = "the database cannot be asked what the other replicas have used of the limits";
-
-const byTurn = (a: Waiter, b: Waiter): number => RANKS[a.what] - RANKS[b.what] || a.deadline - b.deadline;
 
 const kindOf = (what: Waiter["what"]): Kind => (what === "read" ? "read" : "write");

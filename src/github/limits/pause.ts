@@ -54,6 +54,7 @@ export function openPause(known: Pause | undefined, { account, clock, log, onPau
   }
 
   function until(now: number): number {
+    if (latest.until <= now) return now;
     return Math.max(now, Math.min(latest.until, now + Math.ceil(endsAt - clock.monotonic())));
   }
 

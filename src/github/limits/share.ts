@@ -29,6 +29,6 @@ export function shareInFlight({ monotonic }: Pick<Clock, "monotonic">) {
     noted(): void {
       countedUntil = monotonic() + PRESENT_MS;
     },
-    most: (): number => (monotonic() < newUntil ? 1 : share),
+    most: (): number => (share < MOST_OF_SEVERAL && monotonic() < newUntil ? 1 : share),
   };
 }
