@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type Limits, limitKeeper } from "../sandbox/limits.ts";
 import type { Answer } from "../src/github/http.ts";
 import type { Kind, NotYet } from "../src/github/limits/budget.ts";
-import { type Gate, type GateNeeds, openGate, type Sent } from "../src/github/limits/gate.ts";
+import { type Gate, type GateOptions, openGate, type Sent } from "../src/github/limits/gate.ts";
 import { type Admitted, type Limit, NOTHING_KEPT, type Pause } from "../src/model/limits.ts";
 import { type MovedClock, movedClock } from "./support/clock.ts";
 
@@ -41,7 +41,7 @@ const sending =
   };
 
 /** A gate on a moved clock, and which writes and pause it has written down. */
-function gateWith(needs: Partial<GateNeeds> = {}) {
+function gateWith(needs: Partial<GateOptions> = {}) {
   const clock = (needs.clock as MovedClock | undefined) ?? movedClock();
   const spent: Admitted[] = [];
   let pause: Pause | undefined;

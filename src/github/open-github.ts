@@ -13,7 +13,6 @@ import { rememberedAnswers } from "./etags.ts";
 import { openGitHubHttp } from "./http.ts";
 import { type Gates, ofPrefix, openGates } from "./limits/gates.ts";
 import { type LimitsSetting, limitsInForce } from "./limits/limits.ts";
-import { type ServerTime, serverTime } from "./limits/server-time.ts";
 import type { ProxySettings } from "./proxy.ts";
 import { routeLabel } from "./route-label.ts";
 
@@ -42,7 +41,8 @@ export type Inspection = {
   readonly ask: Ask;
   /** Undefined without an App. */
   readonly askAsApp: ReturnType<typeof appApi>["ask"] | undefined;
-  readonly time: Pick<ServerTime, "now" | "skew">;
+  /** GitHub's clock: what it shows, and how much it is ahead of this machine's, ms, once an answer has told. */
+  readonly time: { now(): number; skew(): number | undefined };
 };
 
 export type GitHubSettings = ProxySettings & {
@@ -86,13 +86,16 @@ export async function openGitHub(options: Options): Promise<OpenGitHub> {
     // What callers bring is theirs to renew, and an App's tokens are renewed every hour.
     onExpiryOf: (account) => (options.onExpiry && account === SERVICE_ACCOUNT ? reminders.ends : undefined),
     onTrouble: options.onTrouble,
-    ...(patienceMs === undefined ? {} : { patienceMs }),
+    patienceMs,
   });
   const http = openGitHubHttp({ apiUrl, userAgent: options.userAgent, proxies: settings, brief, timeoutMs });
-  const time = serverTime(clock.now);
+  let skew: number | undefined;
+  const time = { now: () => clock.now() + (skew ?? 0), skew: () => skew };
   const send: typeof http.send = async (...request) => {
     const answer = await options.observe.request(routeLabel(request[0]), () => http.send(...request));
-    time.heard(answer);
+    // In whole seconds.
+    const theirs = Date.parse(String(answer.headers.date));
+    if (!Number.isNaN(theirs)) skew = theirs - clock.now();
     return answer;
   };
   const host: GitHubHost = {

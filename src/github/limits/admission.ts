@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { Clock } from "../../model/clock.ts";
 import { type Admitted, type LimitLog, RESERVED_MS } from "../../model/limits.ts";
 import { type Budget, COST, type Kind, type NotYet } from "./budget.ts";
-import type { AccountPause } from "./pause.ts";
+import type { AccountPause, PauseOptions } from "./pause.ts";
 import { shareInFlight } from "./share.ts";
 
 /** Room for one request, which the others know of once it is stored as `admitted`. A read is spent with that, a write reserved. */
@@ -19,14 +18,12 @@ export type Room = {
   withdraw(): void;
 };
 
-export type AdmissionNeeds = {
-  readonly account: string;
-  readonly clock: Clock;
+export type AdmissionOptions = Pick<PauseOptions, "account" | "clock"> & {
   readonly log: Pick<LimitLog, "admit" | "settle">;
   /** Told once why the log cannot be asked, and with undefined that it can be again. */
   readonly onTrouble?: (trouble: unknown) => void;
   /** Whoever would wait longer is rejected, ms. */
-  readonly patienceMs?: number;
+  readonly patienceMs?: number | undefined;
 };
 
 /** Long enough for a window to move on a little, short enough for a caller who waits. */
@@ -50,7 +47,7 @@ type Granted = { readonly waiter: Waiter; readonly room: Room; undo(): void };
 /** Who may send, and when. Whoever needs room is admitted once the log knows of it, together with all who wait then. */
 export function openAdmission(
   { budget, pause }: { budget: Budget; pause: AccountPause },
-  { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionNeeds,
+  { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionOptions,
 ) {
   const share = shareInFlight(clock);
   /** Each in the order in which they came. Writes first, whose reads are done already. */
@@ -161,19 +158,19 @@ export function openAdmission(
   }
 
   function roomFor(kind: Kind, at: number): Room {
-    const id = kind === "write" ? { id: randomUUID() } : {};
+    const id = kind === "write" ? randomUUID() : undefined;
     const spend = budget.reserve(kind);
     let isSettled = false;
     return {
-      admitted: { ...id, at, ...COST[kind] },
+      admitted: { at, ...COST[kind], ...(id !== undefined && { id }) },
       // What is sent then is answered before the others take the room back.
-      usableUntil: kind === "write" ? at + RESERVED_MS / 2 : Number.POSITIVE_INFINITY,
+      usableUntil: id === undefined ? Number.POSITIVE_INFINITY : at + RESERVED_MS / 2,
       settle(spentAt) {
         if (isSettled) return;
         isSettled = true;
         spend(spentAt);
         // When it cannot be stored, the others count it for longer than they need to.
-        if (id.id) log.settle(id.id, spentAt).catch(() => {});
+        if (id !== undefined) log.settle(id, spentAt).catch(() => {});
         if (spentAt === undefined) letThrough();
       },
       withdraw: () => spend(undefined),

@@ -1,15 +1,13 @@
-import { type AccountLimits, type Limit, NOTHING_KEPT, type Pause } from "../../model/limits.ts";
+import { type Limit, NOTHING_KEPT, type Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 import { expiryIn } from "../auth/token-expiry.ts";
-import { type AdmissionNeeds, openAdmission, type Room } from "./admission.ts";
+import { type AdmissionOptions, openAdmission, type Room } from "./admission.ts";
 import { type Kind, type NotYet, openBudget } from "./budget.ts";
-import { isOverallQuota, openPause, type PauseNeeds } from "./pause.ts";
+import { isOverallQuota, openPause, type PauseOptions } from "./pause.ts";
 
-export type GateNeeds = AdmissionNeeds &
-  PauseNeeds & {
+export type GateOptions = PauseOptions &
+  AdmissionOptions & {
     readonly limits: readonly Limit[];
-    /** From before this process began. */
-    readonly known?: AccountLimits | undefined;
     /** Told when the token ends (epoch milliseconds), whenever GitHub says another time than before. */
     readonly onExpiry?: ((expiresAt: number) => void) | undefined;
   };
@@ -27,14 +25,14 @@ export type Gate = ReturnType<typeof openGate>;
  * documented limits, and one pause for everybody. Waits for a few seconds at most; what would have to wait longer is
  * rejected with the time at which it will be let through, so that a store can keep it instead of memory.
  */
-export function openGate(needs: GateNeeds) {
-  const { limits, clock, known, onExpiry } = needs;
-  const pause = openPause(known?.pause, needs);
+export function openGate(options: GateOptions) {
+  const { limits, clock, known, onExpiry } = options;
+  const pause = openPause(options);
   const budget = openBudget(limits);
   budget.learn(known?.spent ?? []);
   // Without windows nothing is counted, and nobody is asked.
-  const log = limits.length > 0 ? needs.log : NOTHING_KEPT;
-  const admission = openAdmission({ budget, pause }, { ...needs, log });
+  const log = limits.length > 0 ? options.log : NOTHING_KEPT;
+  const admission = openAdmission({ budget, pause }, { ...options, log });
   /** What GitHub last said is left of the hourly quota, and when the token ends; the latter only with `onExpiry`. */
   let said: { quota: Quota | undefined; tokenExpiresAt: number | undefined } = {
     quota: undefined,

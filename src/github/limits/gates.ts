@@ -1,6 +1,6 @@
 import type { AccountLimits, LimitLog } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
-import { type Gate, type GateNeeds, openGate } from "./gate.ts";
+import { type Gate, type GateOptions, openGate } from "./gate.ts";
 
 /** Gates that have nothing to remember are closed beyond so many: each token that a request brings opens one. */
 const KEPT_GATES = 100;
@@ -10,13 +10,13 @@ const RECALL_AGAIN_MS = 1000;
 
 export type Gates = Awaited<ReturnType<typeof openGates>>;
 
-type GatesNeeds = Pick<GateNeeds, "limits" | "clock" | "patienceMs"> & {
+type GatesOptions = Pick<GateOptions, "limits" | "clock" | "patienceMs"> & {
   readonly log: LimitLog;
   /** The log has other hosts' accounts, too: another GitHub has limits of its own for the same account. */
   readonly host: string;
   readonly onPause: (account: string, until: number, answer: Answer) => void;
   /** For an account whose token a person renews: gets the time when it ends. */
-  readonly onExpiryOf?: (account: string) => GateNeeds["onExpiry"];
+  readonly onExpiryOf?: (account: string) => GateOptions["onExpiry"];
   readonly onTrouble?: ((account: string, trouble: unknown) => void) | undefined;
 };
 
@@ -24,8 +24,8 @@ type GatesNeeds = Pick<GateNeeds, "limits" | "clock" | "patienceMs"> & {
  * The gates of a host, one for each account, opened when they are first asked for. Resolves once it is known what was
  * spent and told before. When GitHub tells another process of the deployment to be silent, these gates are, too.
  */
-export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...needs }: GatesNeeds) {
-  const { clock, limits } = needs;
+export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...options }: GatesOptions) {
+  const { clock, limits } = options;
   const prefix = `${host} `;
   const gates = new Map<string, Gate>();
   const known = new Map<string, AccountLimits>();
@@ -36,7 +36,7 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
       for (const [name, gate] of gates) if (gate.isIdle()) gates.delete(name);
     }
     const gate = openGate({
-      ...needs,
+      ...options,
       log,
       account: prefix + account,
       known: known.get(account),
@@ -88,6 +88,6 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
 
 /** Those whose accounts begin so, without it. */
 export function ofPrefix<T extends { readonly account: string }>(prefix: string, all: readonly T[]): readonly T[] {
-  const own = all.filter(({ account }) => account.startsWith(prefix));
-  return own.map((each) => ({ ...each, account: each.account.slice(prefix.length) }));
+  const found = all.filter(({ account }) => account.startsWith(prefix));
+  return found.map((each) => ({ ...each, account: each.account.slice(prefix.length) }));
 }

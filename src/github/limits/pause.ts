@@ -1,5 +1,5 @@
 import type { Clock } from "../../model/clock.ts";
-import type { LimitLog, Pause } from "../../model/limits.ts";
+import type { AccountLimits, LimitLog, Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 
 /** Silence after a secondary limit that names no time; doubled each time it repeats. */
@@ -23,10 +23,12 @@ const STRIKES_KEPT_MS = 3_600_000;
 /** A pause that could not be stored is stored again after so long, ms. */
 const STORE_AGAIN_MS = 1000;
 
-export type PauseNeeds = {
+export type PauseOptions = {
   readonly account: string;
   readonly clock: Clock;
   readonly log: Pick<LimitLog, "pause">;
+  /** From before this process began. */
+  readonly known?: AccountLimits | undefined;
   /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
   readonly onPause?: (until: number, answer: Answer) => void;
 };
@@ -38,12 +40,11 @@ export type AccountPause = ReturnType<typeof openPause>;
  * into flight. An episode is the time between two pauses: many requests that were in flight together meet one limit
  * together, and that is one strike.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
- * @param known was stored before.
  */
-export function openPause(known: Pause | undefined, { account, clock, log, onPause }: PauseNeeds) {
+export function openPause({ account, clock, log, known, onPause }: PauseOptions) {
   const stored = storing(log, account, clock);
   /** The latest one, by whichever process it was stored. Over when an ordinary answer has come after it. */
-  let latest: Pause & { readonly isOver: boolean } = { until: 0, strikes: 0, ...known, isOver: !known };
+  let latest: Pause & { readonly isOver: boolean } = { until: 0, strikes: 0, ...known?.pause, isOver: !known?.pause };
   /** By the monotonic clock: the other one may be set back in the middle. */
   let endsAt = endOf(latest);
   let episode = 0;
@@ -121,11 +122,12 @@ export function openPause(known: Pause | undefined, { account, clock, log, onPau
   };
 }
 
-/** Stores pauses, and the latest again while it cannot be stored: other processes have to know of it as soon as they can. */
+/** Stores pauses, the latest until it is stored: other processes have to know of it as soon as they can. */
 function storing(log: Pick<LimitLog, "pause">, account: string, clock: Clock) {
   let latest: Pause | undefined;
   let cancelAlarm = () => {};
   function begin(pause: Pause): void {
+    cancelAlarm();
     latest = pause;
     log.pause(account, pause).catch(() => {
       if (latest !== pause) return;
