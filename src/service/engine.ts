@@ -19,7 +19,7 @@ import { VERSION } from "./version.ts";
 export type Engine = Awaited<ReturnType<typeof openEngine>>;
 
 /** @param drainMs how long a stop waits for what is in flight. */
-export async function openEngine(ground: Ground, drainMs: number) {
+export async function openEngine(ground: Ground, drainMs = 10_000) {
   const { config, options, loaded, secrets, log, clock, closing } = ground;
   const { workflows, fileOf, variables } = loaded;
 

@@ -3,17 +3,17 @@ import { type Live, livePages } from "../dashboard/live.ts";
 import { mountDashboard } from "../dashboard/mount.ts";
 import { rejectedRequests } from "../http/rejected-requests.ts";
 import { httpApp, type MountPages } from "../http/routes.ts";
-import { type ListeningServer, listen, type ServerLimits } from "../http/server.ts";
+import { type ListeningServer, listen, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
 import { startSchedules } from "../http/triggers/schedule.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
 import { secretLines } from "./config/setting.ts";
 import type { Engine } from "./engine.ts";
-import type { Ground } from "./ground.ts";
+import type { AppOptions, Ground } from "./ground.ts";
 import { VERSION } from "./version.ts";
 
 /** Opens what events come in by, and what shows the runs: the routes, the pages, the server, and the schedules. */
-export async function openHttp(ground: Ground, engine: Engine, limits: ServerLimits): Promise<ListeningServer> {
-  const { config, loaded, log, clock, closing } = ground;
+export async function openHttp(ground: Ground, engine: Engine): Promise<ListeningServer> {
+  const { config, options, loaded, log, clock, closing } = ground;
   const { store, metrics, accept, stopping } = engine;
 
   const repeated = repeatedRecords(log, clock);
@@ -26,7 +26,7 @@ export async function openHttp(ground: Ground, engine: Engine, limits: ServerLim
     port: config.http.port,
     host: config.http.host,
     keepAliveMs: config.http.keepAliveSeconds * 1000,
-    limits,
+    limits: limitsOf(options),
     onFull: (connections) =>
       log.warn(
         { connections },
@@ -44,6 +44,10 @@ export async function openHttp(ground: Ground, engine: Engine, limits: ServerLim
   // Pages that are open would hold up the server's closing.
   closing.defer(live.close);
   return server;
+}
+
+export function limitsOf({ serverLimits }: AppOptions): ServerLimits {
+  return { ...SERVER_LIMITS, ...serverLimits };
 }
 
 /** Why connections were closed, for the log. Those that were idle for the longest are too many by design. */
