@@ -65,7 +65,7 @@ export function credentialBook(now: () => number) {
         ...(expiresAt === undefined ? {} : { "github-authentication-token-expiration": inUtc(expiresAt) }),
       };
     },
-    /** Whose limits a token's requests count against: its user's, its installation's, else its own. */
+    /** Whose limits a token's requests count against: its user, its installation, or else the token itself. */
     accountOf(token: string): string {
       const grant = grants.get(token);
       return grant?.installation ? `installation ${grant.installation.id}` : (grant?.login ?? token);
@@ -111,7 +111,7 @@ export function isClassic(token: string): boolean {
   return token.startsWith("ghp_");
 }
 
-/** Whether a grant reaches a repository, under whatever name it was given; `owner/*` reaches all of an owner's. */
+/** Whether a grant reaches a repository, under any name that it was given; `owner/*` reaches all of an owner's. */
 export function reaches(
   grant: TokenGrant,
   { names, isPrivate }: { readonly names: readonly string[]; readonly isPrivate: boolean },

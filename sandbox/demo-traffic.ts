@@ -7,7 +7,7 @@ const BETWEEN_EVENTS_MS = 5000;
 
 /**
  * Sends events, one every few seconds, until it is told to stop: most of them good, some without a values file, some
- * that are none of its business, some refused. Now and then GitHub answers slowly, has a fault, or sets a limit.
+ * that are skipped, some rejected. Now and then GitHub answers slowly, has a fault, or sets a limit.
  */
 export async function sendTraffic(
   url: string,

@@ -62,7 +62,7 @@ type Counts = {
   limited: number;
   /** Requests that came while their account was told, or was about to be told, to be silent. */
   whilePaused: number;
-  /** The longest, in real ms, that any of those came after the refusal had been handed to the socket. */
+  /** The longest, in real ms, that any of those came after the rejection had been handed to the socket. */
   lateness: number;
   maxInFlight: number;
   connections: number;

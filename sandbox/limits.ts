@@ -17,7 +17,7 @@ export type Limits = {
   readonly scale?: number;
 };
 
-/** Why a request is refused, and for how long. */
+/** Why a request is rejected, and for how long. */
 export type Limited =
   | { readonly kind: "secondary"; readonly retryAfterSeconds: number }
   | { readonly kind: "primary"; readonly resetAt: number };
@@ -33,7 +33,7 @@ type Ledger = {
   writes: number[];
   primary: { from: number; used: number };
   pausedUntil: number;
-  /** When the first refusal of the present pause was handed to a socket; see `performance.now`. */
+  /** When the first rejection of the present pause was handed to a socket; see `performance.now`. */
   toldAt: number | undefined;
 };
 
@@ -78,12 +78,12 @@ export function limitKeeper() {
     /** The credential was told by other means (a fault) to be silent. */
     pause: (credential: string, until: number, now: number): void => silence(ledgerOf(credential), until, now),
 
-    /** A refusal was handed to the credential's socket at this time of `performance.now`. */
+    /** A rejection was handed to the credential's socket at this time of `performance.now`. */
     told(credential: string, at: number): void {
       ledgerOf(credential).toldAt ??= at;
     },
 
-    /** When the present pause was told; for ever from now while the first refusal is still on its way. */
+    /** When the present pause was told; for ever from now while the first rejection is still on its way. */
     toldAt: (credential: string): number => ledgerOf(credential).toldAt ?? Number.POSITIVE_INFINITY,
 
     /** Counts a request that begins; says so when it is one too many. */

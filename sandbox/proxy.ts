@@ -28,7 +28,7 @@ export async function startProxy({ credentials, hosts = {}, tls }: ProxyOptions 
   let behaviour: "forward" | "hang" | number = "forward";
   const expected = credentials && `Basic ${Buffer.from(credentials).toString("base64")}`;
 
-  /** Whether a request goes on; if not, it is answered with a status, or not at all. */
+  /** Whether a request continues; if not, it is answered with a status, or not at all. */
   function admits(incoming: IncomingMessage, target: string, reject: (status: number) => void): boolean {
     targets.push(target);
     const isKnown = !expected || incoming.headers["proxy-authorization"] === expected;

@@ -25,7 +25,7 @@ export type TestedRun = {
   /** How it ended. `queued`: an attempt has failed for a passing reason, and the service would make another. */
   readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind">;
   readonly steps: readonly Step[];
-  /** What GitHub was sent besides reads, in order. */
+  /** What GitHub was sent, except reads, in order. */
   readonly sent: readonly { readonly method: string; readonly path: string; readonly body: unknown }[];
   /** The `repository_dispatch` events among it. */
   readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
@@ -35,7 +35,7 @@ export type TestedRun = {
 const WAIT_MS = 300_000;
 
 /**
- * Runs a workflow once, in the real service in front of a stand-in GitHub, and tells what became of it.
+ * Runs a workflow once, in the real service in front of a stand-in GitHub, and returns what became of it.
  * @param given what starts it: `{ body }` of http and flux, `{ event }` of github and schedule. An http body is checked
  *   by the workflow's schema first.
  */

@@ -25,14 +25,14 @@ export type Entrance = {
 export type Door = {
   readonly guard: MiddlewareHandler;
   isSignedIn(c: Context): boolean;
-  /** What tells viewers apart: the session, the credential or the address. */
+  /** Identifies a viewer: the session, the credential or the address. */
   viewerOf(c: Context): string;
   showSignIn(c: Context, frame: Frame): Response | Promise<Response>;
   signIn(c: Context, frame: Frame): Promise<Response>;
   signOut(c: Context): Response;
 };
 
-/** Of a form with one token in it; nobody needs more. */
+/** Enough for a form with one token. */
 const MAX_FORM_BYTES = 16_384;
 
 export function openDoor(
@@ -69,8 +69,8 @@ export function openDoor(
         });
       }
       const path = address.getPath(c.req.raw);
-      const goOn = c.req.method === "GET" ? path + new URL(c.req.url).search : path.replace(/\/rerun$/, "");
-      return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(goOn))}`, 303);
+      const onward = c.req.method === "GET" ? path + new URL(c.req.url).search : path.replace(/\/rerun$/, "");
+      return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(onward))}`, 303);
     },
     showSignIn(c, frame) {
       const next = localPath(scrub(c.req.query("next") ?? "/"));
@@ -97,8 +97,8 @@ export function openDoor(
 }
 
 /**
- * Browsers send a cookie to every port of a host: each of several forwarded ports has a session with its name. A proxy may
- * pass on Host without the port, which PUBLIC_URL then has.
+ * Browsers send a cookie to every port of a host, so the name of a session has its port: several can be forwarded. A
+ * proxy may pass on Host without the port, which PUBLIC_URL then has.
  */
 function cookieName(c: Context, publicOrigin: string | undefined): string {
   const port = new URL(c.req.url).port || new URL(publicOrigin ?? c.req.url).port;
@@ -107,7 +107,7 @@ function cookieName(c: Context, publicOrigin: string | undefined): string {
 
 const BASE = "http://service.invalid";
 
-/** Where to go on after signing in: a page of this service, whatever the link says. */
+/** Where signing in leads: always a page of this service. */
 function localPath(path: string): string {
   const url = URL.parse(path, BASE);
   if (url?.origin !== BASE || !/^\/($|refused$|runs\/)/.test(url.pathname)) return "/";
@@ -116,11 +116,11 @@ function localPath(path: string): string {
 
 async function formOf(c: Context): Promise<URLSearchParams> {
   if (!(Number(c.req.header("content-length") ?? Number.NaN) <= MAX_FORM_BYTES)) return new URLSearchParams();
-  // Whoever hung up in the middle of it has sent no token.
+  // A client that hung up in the middle has sent no token.
   return new URLSearchParams(await c.req.text().catch(() => ""));
 }
 
-/** @param next the path to go on with. */
+/** @param next the path that follows. */
 function signInPage(frame: Frame, next: string, { isWrong = false } = {}) {
   const wrong = html`<p class="error" id="wrong" role="alert">Wrong token.</p>`;
   const marked = html` aria-invalid="true" aria-describedby="wrong"`;

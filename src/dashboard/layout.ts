@@ -8,7 +8,7 @@ export type Frame = {
   readonly version: string;
   /** Whether there is a session that can be ended. */
   readonly signedIn: boolean;
-  /** What the page shows, as `Overview.revision` tells it; undefined when it is not kept up to date while it is open. */
+  /** `Overview.revision` of what the page shows; undefined when an open page is not kept up to date. */
   readonly revision: string | undefined;
 };
 

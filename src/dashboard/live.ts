@@ -19,7 +19,7 @@ const LOOK_EVERY_MS = 1000;
 /** Proxies and browsers take a silent stream for dead. */
 const SIGN_OF_LIFE_MS = 20_000;
 
-/** Each costs a socket and a timer; a browser asks no more when it is refused. */
+/** Each costs a socket and a timer. A browser that is rejected does not ask again. */
 const MAX_STREAMS = 100;
 
 type Listener = { readonly viewer: string; tell(revision: string): void; end(): void };

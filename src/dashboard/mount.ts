@@ -104,7 +104,7 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   app.post("/sign-out", PROTECTED, (c) => door.signOut(c));
 }
 
-/** Nothing is loaded but from the service itself, nothing inline is run, and nobody else may frame or keep a page. */
+/** A page loads only from the service, runs nothing inline, and may not be framed or kept. */
 const PROTECTED: MiddlewareHandler = async (c, next) => {
   await headers(c, next);
   c.header("cache-control", "no-store");
@@ -124,6 +124,6 @@ const headers = secureHeaders({
   xFrameOptions: "DENY",
   // With "no-referrer" browsers would not tell the origin of a POST either.
   referrerPolicy: "same-origin",
-  // Whether a name is to be reached by HTTPS alone is for whoever serves HTTPS to say.
+  // Only the server that speaks HTTPS can say that a name must be reached by HTTPS alone.
   strictTransportSecurity: false,
 });

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 
 /** Sessions of people who have shown one of the tokens. Nothing about them is kept: a session proves itself. */
 export type Sessions = {
-  /** The session of somebody who has this token; undefined when it is none. */
+  /** The session for a valid token; undefined for any other text. */
   open(token: string): string | undefined;
   isOpen(session: string): boolean;
 };
@@ -10,8 +10,8 @@ export type Sessions = {
 export const SESSION_SECONDS = 7 * 86_400;
 
 /**
- * A session is the time at which it ends, signed with a key that is made of the token. So it tells nothing of the token,
- * outlives a restart, and ends with the token when that is taken out of `AUTH_TOKENS`.
+ * A session is the time at which it ends, signed with a key made from the token. It reveals nothing about the token,
+ * outlives a restart, and ends when the token is removed from `AUTH_TOKENS`.
  */
 export function sessions(
   tokens: readonly string[],

@@ -2,11 +2,11 @@ import { html, raw } from "hono/html";
 import type { Attempt, ListedRun, RunStatus } from "../model/run.ts";
 import { visible, visibleName } from "../model/visible.ts";
 
-/** The names that are looked up have at most 253 characters; others, such as those that are skipped, have any number. */
+/** Names that are looked up have up to 253 characters; others, such as those that are skipped, have any number. */
 const MAX_NAME_CHARACTERS = 100;
 const MAX_WHOLE_CHARACTERS = 1000;
 
-/** A name from elsewhere, so that it turns no text around it and takes no room of others; more of it is in its title. */
+/** A name from elsewhere: it cannot turn the text around it, and long ones are cut. More of it is in its title. */
 export function name(text: string) {
   const whole = visibleName(cut(text, MAX_WHOLE_CHARACTERS));
   const shown = nameText(text);
@@ -130,7 +130,7 @@ const RING = '<circle cx="8" cy="8" r="6.25" class="line"/>';
 const DISC = '<circle cx="8" cy="8" r="7" class="fill"/>';
 const PAUSE = `${RING}<path d="M6.25 5.5v5m3.5-5v5" class="line"/>`;
 
-/** Each status has a shape of its own, so that it can be told without its colour. 16 units wide and high. */
+/** Each status has its shape, so that it can be recognised without its colour. 16 units wide and high. */
 const SHAPES: Readonly<Record<Status, string>> = {
   queued: `${RING}<path d="M8 4.5V8l2.5 1.5" class="line"/>`,
   running:

@@ -40,7 +40,7 @@ function leftOut(attempts: number, { id }: Run) {
 GET /api/runs/${id} has them all.</p></li>`;
 }
 
-/** What goes on, or comes next. */
+/** What is under way, or comes next. */
 function lastEntry(run: Run, isFirst: boolean, steps: readonly Step[], now: number) {
   const { status, startedAt, dueAt, endedAt } = run;
   if (status === "running" && startedAt !== undefined) {
@@ -63,7 +63,7 @@ function attemptEntry(
   { steps, waitedMs, isSaid, now }: { steps: readonly Step[]; waitedMs: number; isSaid: boolean; now: number },
 ) {
   const { number, startedAt, endedAt, outcome, kind, reason, githubRequestId, stack } = attempt;
-  // A limit is no failure of anybody's; the run went on after it, unless it had a token of its own.
+  // A limit is not a failure: the run continued after it, unless it brought its token.
   const isLimit = kind === "limit";
   const ended = `${isLimit ? "Met a limit of GitHub" : statusName(outcome)} after ${durationText(endedAt - startedAt)}`;
   const waited = waitedMs >= WORTH_SAYING_MS ? `, after waiting ${durationText(waitedMs)}` : "";

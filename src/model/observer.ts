@@ -6,7 +6,7 @@ import type { Accepted, Claim, NewRun, Settlement } from "./store.ts";
  * throw. Those that are handed work do it exactly once, and pass on what it resolves or rejects with.
  */
 export type Observer = {
-  /** An event was stored: as a run of its own, or joined to one that waits. */
+  /** An event was stored: as a new run, or joined to one that waits. */
   accepted(event: NewRun, accepted: Accepted): void;
   /** Executes a run once. */
   attempt<T extends { attempt: Attempt; settlement: Settlement }>(claim: Claim, work: () => Promise<T>): Promise<T>;

@@ -24,7 +24,7 @@ export type HourOfRuns = {
   readonly skipped: number;
 };
 
-/** A request that should have started a run and did not, or an event that nobody wanted. Never holds a body or a token. */
+/** A request that should have started a run and did not, or an event that no workflow wanted. Never holds a body or a token. */
 export type RejectedRequest = {
   readonly method: string;
   readonly path: string;
@@ -51,6 +51,6 @@ export type Overview = {
   noteRejected(events: readonly RejectedKind[]): Promise<void>;
   /** Latest first, at most `MAX_REJECTED`. */
   rejected(): Promise<readonly RejectedKind[]>;
-  /** Differs from an earlier one when anything that this store tells may have changed since. */
+  /** Differs from an earlier one when anything in this store may have changed since. */
   revision(): Promise<string>;
 };

@@ -1,10 +1,10 @@
-/** The secrets that this process knows, and the means to keep them out of whatever it says and writes down. */
+/** The secrets that this process knows, and how they are kept out of everything it says and writes down. */
 export type Secrets = {
   /** Keeps this value out of what is said, until the returned function is called. */
   hide(secret: string): () => void;
   /** The same, and out of what is written down too: for what is a token for certain. */
   guard(token: string): () => void;
-  /** The text with every value that is kept out, and whatever looks like a token, replaced by `***`. */
+  /** The text with every value that is kept out, and anything that looks like a token, replaced by `***`. */
   scrub(text: string): string;
   /**
    * So many characters of a text, with a sign when there are more. Only this may shorten what others wrote: a token that
@@ -14,7 +14,7 @@ export type Secrets = {
   /** The same for every string and name inside a value for the log; an Error becomes its type, message, stack and cause. */
   scrubAll(value: unknown): unknown;
   /**
-   * A JSON value, at any depth, without the tokens in its strings and names: those that are guarded, whatever looks like
+   * A JSON value, at any depth, without the tokens in its strings and names: those that are guarded, anything that looks like
    * one of GitHub's, and these others. The very same value where there is none.
    */
   withoutTokens<Value>(value: Value, others?: readonly string[]): Value;

@@ -47,10 +47,10 @@ const OF_GATES: readonly (readonly [string, string, (state: GateState, now: numb
   ],
 ];
 
-/** Accounts of tokens that requests bring are left out: anybody can bring one. */
+/** Accounts of tokens that requests bring are left out: any caller can bring one. */
 const isService = (account: string) => !account.startsWith("token ");
 
-/** Requests to GitHub as they are sent, and what its limits leave when somebody asks. */
+/** Requests to GitHub as they are sent, and what its limits leave when the metrics are read. */
 export function gitHubMetrics({ counter, gauge, histogram }: Instruments, clock: Clock) {
   const requests = histogram(
     "gh_runner_github_request_duration_seconds",

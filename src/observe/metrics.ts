@@ -21,7 +21,7 @@ export type Metrics = {
 
 /**
  * Counts what happens, for Prometheus. Labels hold only what is bounded: names of workflows, templates of routes,
- * statuses, accounts of the service. Never the application, which anybody who can send an event may choose.
+ * statuses, accounts of the service. Never the application, which a caller chooses.
  * @param workflows shown at zero from the start: the first failure of a series that begins with it is lost on `increase`.
  */
 export function openMetrics(options: {
@@ -78,7 +78,7 @@ const RESOLUTION_MS = 100;
 /** Percentiles, by the label `stat`. */
 const STATS = { p50: 50, p99: 99, max: 100 };
 
-/** How late the event loop is, since it was last asked: while it is, nobody is answered. */
+/** How late the event loop was since the last look: while it is late, no request is answered. */
 function eventLoopLag({ gauge }: Instruments) {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();

@@ -26,8 +26,8 @@ const QUIET_MS = 10 * 60_000;
 type Quiet = { readonly heldBack: number; readonly latest?: Notice };
 
 /**
- * Tells a webhook when a run has failed for good, and when its group has recovered. Of what happens within ten minutes
- * after a notice, the latest is told at their end, with how many were held back. Nothing here can disturb a run.
+ * Notifies a webhook when a run has failed for good, and when its group has recovered. Of what happens within ten minutes
+ * after a notice, the latest is posted at their end, with the number of those left out. Nothing here can disturb a run.
  */
 export function openNotices({
   url,
@@ -38,7 +38,7 @@ export function openNotices({
   clock,
   noticed,
 }: {
-  /** A secret: whoever knows it can post there. */
+  /** A secret: anyone who knows it can post there. */
   readonly url: string;
   readonly fetch: Fetch;
   readonly store: Pick<RunStore, "endBefore">;
@@ -60,7 +60,7 @@ export function openNotices({
       alarms.delete(cancel);
       const { latest, heldBack: count = 0 } = quiet.get(workflow) ?? {};
       quiet.delete(workflow);
-      // One of those that were held back is told now.
+      // One of those that were held back is posted now.
       if (latest) send(latest, count - 1);
     });
     alarms.add(cancel);

@@ -11,7 +11,7 @@ type Repeated = { level: "info" | "warn"; message: string; latest: object; times
 
 export type RepeatedRecords = {
   /**
-   * @param facts what the record holds besides the message.
+   * @param facts what the record holds beside the message.
    * @param kind records of one message and address are told apart by it.
    */
   note(level: "info" | "warn", message: string, facts: { readonly address: string }, kind: string): void;
@@ -20,7 +20,7 @@ export type RepeatedRecords = {
 };
 
 /**
- * Records of what anybody who reaches the service can cause without end. The first of a message, address and kind is a
+ * Records of what any client can cause without end. The first of a message, address and kind is a
  * record at once, and what follows is one record a minute, with how often it happened.
  */
 export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {

@@ -24,7 +24,7 @@ export type Tracing = {
 
 /**
  * Spans of what happens: request, run, attempt, step, request to GitHub. A run outlasts the process, so its span is
- * written when it ends, with ids that every process can tell from the run's own.
+ * written when it ends, with ids that every process can derive from the run's id.
  */
 export function openTracing(
   collector: Collector,
@@ -130,7 +130,7 @@ export function openTracing(
 
 const METHOD = { "http.request.method": "POST" };
 
-/** `/api/runs/:id/rerun`; undefined where nothing is mounted, since such a path is somebody's invention. */
+/** `/api/runs/:id/rerun`; undefined where nothing is mounted, since a caller can invent any path. */
 function routeOf(c: Context): string | undefined {
   return matchedRoutes(c).findLast(({ path }) => !path.includes("*"))?.path;
 }
