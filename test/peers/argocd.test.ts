@@ -205,21 +205,16 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
     });
 
     const MISTAKES = [
-      { name: "pr-nameless", from: "{{ .app.metadata.name | toJson }}", to: "null", code: 400, says: "application" },
-      {
-        name: "pr-elsewhere",
-        from: "webhook:\n      gh-runner:",
-        to: "webhook:\n      ghrunner:",
-        code: 405,
-        says: "the key under `webhook`",
-      },
-    ];
-    for (const { name, from, to, code, says } of MISTAKES) {
-      await t.test(`it takes ${code} for final, and logs our explanation`, async () => {
+      ["{{ .app.metadata.name | toJson }}", "null", 400, "application"],
+      ["{{ .app.metadata.name | toJson }}", '"{{ .app.metadata.nome }}"', 400, "names a field that this application"],
+      ["webhook:\n      gh-runner:", "webhook:\n      ghrunner:", 405, "the key under `webhook`"],
+    ] as const;
+    for (const [at, [from, to, code, says]] of MISTAKES.entries()) {
+      await t.test(`it takes ${code} for final, and logs our explanation: ${says}`, async () => {
         assert.notEqual(configMap.replace(from, to), configMap);
         await configure(configMap.replace(from, to));
         const { logs } = await controller();
-        await set(synced(name));
+        await set(synced(`pr-mistaken-${at}`));
         await logs(new RegExp(`has failed with error code ${code} : .*${says}`));
       });
     }
