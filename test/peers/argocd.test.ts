@@ -74,6 +74,33 @@ async function startBuilt(t: TestContext) {
   return { github, url: `http://127.0.0.1:${port}` };
 }
 
+/** Starts the controller; one that is started later replaces it, and has read the configuration anew. */
+function controllers(t: TestContext, program: string, KUBECONFIG: string) {
+  let stop = async () => {};
+  t.after(() => stop());
+  return async (processors = 1) => {
+    await stop();
+    const child = spawn(program, ["controller", String(processors)], {
+      env: { KUBECONFIG },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let log = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+    });
+    const ended = once(child, "close");
+    stop = async () => {
+      child.kill("SIGKILL");
+      await ended;
+    };
+    await eventually("it runs", 60_000, () => log.includes("Controller is running"));
+    return {
+      lines: () => log.split("\n"),
+      logs: (pattern: RegExp) => eventually(`it logs ${pattern}, not ${log}`, 90_000, () => pattern.test(log)),
+    };
+  };
+}
+
 describe("ArgoCD's notifications controller, with what deploy/argocd ships", () => {
   it("on Kubernetes' own API server", { timeout: 600_000 }, async (t) => {
     const program = peer(t, "argocd");
@@ -99,30 +126,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
         const { stdout } = await shell(`kubectl -n argocd get application ${name} -o json`);
         return !("notified.notifications.argoproj.io" in JSON.parse(stdout).metadata.annotations);
       });
-    /** Starts the controller, or replaces it by one that has read the configuration anew. */
-    let stop = async () => {};
-    const controller = async (processors = 1) => {
-      await stop();
-      const child = spawn(program, ["controller", String(processors)], {
-        env: { KUBECONFIG: server.kubeconfig },
-        stdio: ["ignore", "ignore", "pipe"],
-      });
-      let log = "";
-      child.stderr.setEncoding("utf8").on("data", (text: string) => {
-        log += text;
-      });
-      const ended = once(child, "close");
-      stop = async () => {
-        child.kill("SIGKILL");
-        await ended;
-      };
-      await eventually("it runs", 60_000, () => log.includes("Controller is running"));
-      return {
-        lines: () => log.split("\n"),
-        logs: (pattern: RegExp) => eventually(`it logs ${pattern}, not ${log}`, 90_000, () => pattern.test(log)),
-      };
-    };
-    t.after(() => stop());
+    const controller = controllers(t, program, server.kubeconfig);
 
     await configure(configMap);
     await giveToken("gh-runner-token");
