@@ -44,15 +44,9 @@ const DEFAULTS = {
   applicationPrefix: "pr-",
   verifyCommit: false,
   dedupeSeconds: 0,
-  payload: ({
-    application,
-    commitHash,
-  }: {
-    application: string;
-    commitHash: string;
-  }): { readonly [key: string]: Json } => ({
-    commitHash,
-    sourceName: application,
+  payload: (found: { application: string; commitHash: string }): { readonly [key: string]: Json } => ({
+    commitHash: found.commitHash,
+    sourceName: found.application,
   }),
 };
 
@@ -172,19 +166,15 @@ const WHERE = {
 const MAX_APPLICATION_CHARACTERS = 253;
 
 function bodySchema(isPreview: (application: string) => boolean, valuesPaths: readonly string[]) {
-  const application = z
-    .string("must be a string")
-    .superRefine((name, problem) => {
-      const message = templateProblem(name) ?? (isPreview(name) ? segmentProblem(name, valuesPaths) : undefined);
-      if (message) problem.addIssue({ code: "custom", message });
-    })
-    .meta({ description: "Name of the deployed application: one path segment", examples: ["pr-1234"] });
-  const revision = z
-    .string("must be a string or null")
-    .superRefine((ref, problem) => {
-      const message = templateProblem(ref) ?? refProblem(ref);
-      if (message) problem.addIssue({ code: "custom", message });
-    })
+  const text = (expected: string, problemWith: (value: string) => string | undefined) =>
+    z.string(expected).superRefine((value, context) => {
+      const message = templateProblem(value) ?? problemWith(value);
+      if (message) context.addIssue(message);
+    });
+  const application = text("must be a string", (name) =>
+    isPreview(name) ? segmentProblem(name, valuesPaths) : undefined,
+  ).meta({ description: "Name of the deployed application: one path segment", examples: ["pr-1234"] });
+  const revision = text("must be a string or null", refProblem)
     .nullish()
     .transform((ref) => ref || undefined)
     .meta({ description: "Git ref of the deployment repository at which the values file is read" });
