@@ -18,19 +18,16 @@ export type AttemptParts = Omit<ContextParts, "github" | "own" | "facts" | "atte
   readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
   /** The GitHub token that a workflow names, instead of the service's. */
   readonly tokenOf: (workflow: Workflow) => string | undefined;
-  /**
-   * GitHub as a run's own token sees it, or the service's, until it is released. `name` is the run's in the line before
-   * a limit; `saw` gets the id of every answered request; nothing is sent unless `lease` holds.
-   */
-  readonly github: (options: {
+  /** GitHub as a run's own token sees it, or the service's, until it is released. */
+  readonly github: (attempt: {
     token: string | undefined;
+    /** The run's in the line before a limit. */
     name: string;
+    /** Gets the id of every answered request. */
     saw: (requestId: string) => void;
+    /** Nothing is sent unless it holds. */
     lease: Lease;
-  }) => {
-    github: GitHub;
-    release(): void;
-  };
+  }) => { github: GitHub; release(): void };
   /** Hides a token from logs and answers until the returned function is called. */
   readonly hide: (token: string) => () => void;
   /** Names the trace that the attempt belongs to, for its log records. */
@@ -101,21 +98,15 @@ function executeConfined(
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT, name, dedupe } = workflow;
   const { log, stopping, lease, seen } = parts;
-  const facts = { run: claim.run.id, workflow: name, attempt: claim.attempt, ...parts.traceIds?.() };
-  const about = {
-    ...{
-      run: claim.run.id,
-      workflow: name,
-      source: parts.sourceOf?.(name),
-      timeout,
-      timeoutMs: millisecondsOf(timeout),
-    },
-    left: (calls: readonly string[]) =>
-      log.warn(
-        { ...facts, calls: calls.slice(0, MAX_CALLS), count: calls.length },
-        "the workflow did not await these calls: the service waits for them, and their failure is the run's",
-      ),
-  };
+  const { id: run, input } = claim.run;
+  const facts = { run, workflow: name, attempt: claim.attempt, ...parts.traceIds?.() };
+  const left = (calls: readonly string[]) =>
+    log.warn(
+      { ...facts, calls: calls.slice(0, MAX_CALLS), count: calls.length },
+      "the workflow did not await these calls: the service waits for them, and their failure is the run's",
+    );
+  const times = { timeout, timeoutMs: millisecondsOf(timeout) };
+  const about = { run, workflow: name, source: parts.sourceOf?.(name), ...times, left };
   return confined(about, parts.clock, async (attempting) => {
     stopping.follow(attempting);
     lease.follow(attempting);
@@ -126,7 +117,7 @@ function executeConfined(
     };
     const context = contextOf(workflow, claim, { ...parts, facts, attempting, isRepeatOf });
     if (dedupe) {
-      const key = dedupe.key(givenOf(workflow, claim.run.input));
+      const key = dedupe.key(givenOf(workflow, input));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
       if (earlier !== undefined) {
         return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
@@ -204,17 +195,12 @@ function concluded(
     requestId,
     dedupeKey,
     ...times
-  }: Times & Seen & { readonly outcome: Outcome; readonly workflow: Workflow | undefined },
+  }: Times & Seen & { outcome: Outcome; workflow: Workflow | undefined },
   { log, keeping, traceIds, random, retryHours }: AttemptParts,
 ): Ended {
   const { run, attempt: number } = claim;
-  const settlement = settlementOf(outcome, {
-    next: afterAttempt(run, outcome, {
-      ...{ now: times.endedAt, random: random(), retryHours },
-      ...(workflow?.retry === undefined ? {} : { retry: workflow.retry }),
-    }),
-    dedupeKey,
-  });
+  const circumstances = { now: times.endedAt, random: random(), retryHours, retry: workflow?.retry ?? true };
+  const settlement = settlementOf(outcome, afterAttempt(run, outcome, circumstances), dedupeKey);
   const { reason, kind, stack } = { reason: undefined, kind: undefined, stack: undefined, ...outcome };
   const githubRequestId = requestId && keeping.brief(requestId, MAX_REQUEST_ID_CHARACTERS);
   const trace = stack === undefined ? {} : { stack: stack.join("\n") };
@@ -229,15 +215,14 @@ function concluded(
     outcome: outcome.status,
     ...(outcome.status === "failure" ? { reason, failure: kind, ...trace } : {}),
   });
-  return {
-    attempt: attemptOf(claim, times, { outcome: outcome.status, reason, kind, githubRequestId, ...trace }),
-    settlement,
-  };
+  const attempt = attemptOf(claim, times, { outcome: outcome.status, reason, kind, githubRequestId, ...trace });
+  return { attempt, settlement };
 }
 
 function settlementOf(
   outcome: Outcome,
-  { next, dedupeKey }: { next: ReturnType<typeof afterAttempt>; dedupeKey: string | undefined },
+  next: ReturnType<typeof afterAttempt>,
+  dedupeKey: string | undefined,
 ): Settlement {
   if (outcome.status === "success") return { ...outcome, dedupeKey };
   if (outcome.status === "skipped") return outcome;

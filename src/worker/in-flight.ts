@@ -15,19 +15,10 @@ export type InFlightParts = Omit<AttemptParts, "insist" | "stopping" | "store" |
 /** The runs that this process executes, each from its claim to its settlement. */
 export function runsInFlight(
   parts: InFlightParts,
-  {
-    health,
-    leases,
-    settled,
-    ended,
-  }: {
-    readonly health: StoreHealth;
-    readonly leases: Leases;
-    /** The run as it is after its attempt was stored. */
-    readonly settled: (run: Run) => void;
-    /** One is not in flight any more. */
-    readonly ended: () => void;
-  },
+  health: StoreHealth,
+  leases: Leases,
+  /** Told of a run as it is after its attempt was stored, and when one is not in flight any more. */
+  { settled, ended }: { readonly settled: (run: Run) => void; readonly ended: () => void },
 ) {
   const { store, clock, log, observe, keeping } = parts;
   const inFlight = new Map<Claim, Promise<void>>();

@@ -72,7 +72,7 @@ export function startWorker(parts: WorkerParts): Worker {
   let suspectAt = Number.NEGATIVE_INFINITY;
   const health = storeHealth(parts);
   const leases = openLeases({ store, clock, health });
-  const inFlight = runsInFlight(parts, { health, leases, settled, ended: freed });
+  const inFlight = runsInFlight(parts, health, leases, { settled, ended: freed });
   const claiming = pump(clock, beat, (error) => {
     report(error);
     return clock.now() + STORE_RETRY_MS;
