@@ -65,11 +65,11 @@ export async function migrateStore({ database }: StoreConfig): Promise<string> {
     );
   }
   const { migratePostgres } = await import("../store/postgres/store.ts");
-  const { from, to, names } = await migratePostgres({ ...database, onError: () => {} });
+  const { from, to } = await migratePostgres({ ...database, onError: () => {} });
   const steps = to - from === 1 ? "1 step" : `${to - from} steps`;
   return to > from
-    ? `Brought the schema ${names.schema} from version ${from} to ${to}, in ${steps}.`
-    : `Nothing to do: the schema ${names.schema} (version ${to}) is up to date.`;
+    ? `Brought the schema ${database.schema} from version ${from} to ${to}, in ${steps}.`
+    : `Nothing to do: the schema ${database.schema} (version ${to}) is up to date.`;
 }
 
 /** A store that all of it is moved from or to; of PostgreSQL's libraries nothing is loaded for SQLite. */

@@ -4,9 +4,8 @@ import { MIGRATIONS, type Migration } from "./migrations.ts";
 import { lockKey, type Names } from "./names.ts";
 import { codeOf } from "./refused.ts";
 
-export type MigrateNeeds = {
-  readonly connecting: Connecting;
-  readonly names: Names;
+export type Migrating = Connecting & {
+  /** Told what goes wrong in the background, such as a connection that is lost. */
   readonly onError: (error: Error) => void;
   /** Those of this version, unless a test is another version. */
   readonly migrations?: readonly Migration[];
@@ -20,16 +19,16 @@ export type Migrated = { readonly from: number; readonly to: number };
  * @param database looks first, so that a start of the service that has nothing to bring up to date costs little.
  * @throws Error whose message begins with "Cannot" and says what to do.
  */
-export async function migrate(database: Database, needs: MigrateNeeds): Promise<Migrated> {
-  const { names, migrations = MIGRATIONS } = needs;
+export async function migrate(database: Database, names: Names, options: Migrating): Promise<Migrated> {
+  const { onError, migrations = MIGRATIONS } = options;
   try {
     const { version, worksSince } = await versionOf(database.sql, names);
     if (worksSince > migrations.length) throw tooNew(names, { version, worksSince, known: migrations.length });
     if (version >= migrations.length) return { from: version, to: version };
     // A step takes as long as it takes, and so does waiting for another process that is at it.
-    const patient = connect({ ...needs.connecting, patient: true }, needs.onError);
+    const patient = connect({ ...options, patient: true }, onError);
     try {
-      return await alone(patient, names, () => bringUpToDate(patient, needs, migrations));
+      return await alone(patient, names, () => bringUpToDate(patient, names, migrations));
     } finally {
       await patient.close();
     }
@@ -60,12 +59,7 @@ function alone<T>(database: Database, { schema }: Names, work: () => Promise<T>)
   });
 }
 
-async function bringUpToDate(
-  database: Database,
-  needs: MigrateNeeds,
-  migrations: readonly Migration[],
-): Promise<Migrated> {
-  const { names } = needs;
+async function bringUpToDate(database: Database, names: Names, migrations: readonly Migration[]): Promise<Migrated> {
   const { version: from } = await versionOf(database.sql, names);
   if (from === 0) {
     const create = !(await hasSchema(database.sql, names.schema));

@@ -69,8 +69,10 @@ function keepJobs({ schema }: Names): string {
       END IF;
       RETURN NULL;
     END $keep$;
-    CREATE CONSTRAINT TRIGGER keep_job AFTER INSERT OR UPDATE OF status ON ${schema}.runs
-      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${schema}.keep_job();
+    CREATE CONSTRAINT TRIGGER add_job AFTER INSERT ON ${schema}.runs DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (NEW.status = 'queued') EXECUTE FUNCTION ${schema}.keep_job();
+    CREATE CONSTRAINT TRIGGER keep_job AFTER UPDATE OF status ON ${schema}.runs DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION ${schema}.keep_job();
   END $step$`;
 }
 

@@ -26,7 +26,7 @@ export function postgresMover(options: Moving): Mover {
     async import(source, signal) {
       let filled = false;
       const everything = async (database: Database, names: Names) => {
-        await migrate(database, { connecting: options, names, onError: options.onError });
+        await migrate(database, names, options);
         const filling = async (sql: Sql) => {
           const runs = await stoppable(sql, { database, signal }, () => fill(sql, names, source));
           filled = true;
@@ -110,7 +110,11 @@ function tablesIn(sql: Sql, { schema }: Names): Tables {
   };
 }
 
-async function withDatabase<T>(options: Moving, work: (database: Database, names: Names) => Promise<T>): Promise<T> {
+/** Opens the database for something that may take long. */
+export async function withDatabase<T>(
+  options: Moving,
+  work: (database: Database, names: Names) => Promise<T>,
+): Promise<T> {
   const database = connect({ ...options, patient: true }, options.onError);
   try {
     return await work(database, namesFor(options.schema));

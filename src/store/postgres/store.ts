@@ -7,25 +7,22 @@ import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
 import { claimRuns, extendLeases } from "./claim.ts";
-import { atMost, type Connecting, connect } from "./connect.ts";
+import { atMost, connect } from "./connect.ts";
 import { knownClaims } from "./known-claims.ts";
 import { postgresLimitLog } from "./limit-log.ts";
-import { type Migrated, migrate } from "./migrate.ts";
-import type { Migration } from "./migrations.ts";
-import { type Names, namesFor } from "./names.ts";
+import { type Migrated, type Migrating, migrate } from "./migrate.ts";
+import { withDatabase } from "./move.ts";
+import { namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
 import { refusedStart } from "./refused.ts";
 import { rerunOne, type SettleItem, settleAll } from "./settle.ts";
 import type { Replica } from "./write.ts";
 
-export type PostgresOptions = Connecting & {
+export type PostgresOptions = Migrating & {
   readonly schema: string;
   readonly clock: Clock;
-  /** Told what goes wrong in the background, such as a connection that is lost. */
-  readonly onError: (error: Error) => void;
   /** What the time is by the database's clock, epoch milliseconds, as an expression; for tests, which move it. */
   readonly databaseNow?: string;
-  readonly migrations?: readonly Migration[];
 };
 
 /** A store that does not hear yet works, and makes up for it later. */
@@ -41,17 +38,15 @@ const SHARDS = 16;
  * @throws Error that says what to do when the database cannot be used.
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<RunStore> {
-  const { clock, onError, databaseNow, migrations } = options;
+  const { clock, onError, databaseNow } = options;
   const names = namesFor(options.schema, databaseNow);
   const { schema } = names;
   const database = connect({ ...options, isCalm: databaseNow !== undefined }, onError);
   const { sql, transaction } = database;
-  await migrate(database, { connecting: options, names, onError, ...(migrations ? { migrations } : {}) }).catch(
-    async (error) => {
-      await database.close();
-      throw refusedStart(options, error);
-    },
-  );
+  await migrate(database, names, options).catch(async (error) => {
+    await database.close();
+    throw refusedStart(options, error);
+  });
   const asked = asking(database, names);
   const reads = runReads(asked);
   const self = randomUUID();
@@ -158,21 +153,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
 /** Only so many of the oldest runs are looked at when old ones are forgotten; few of these still wait. */
 const OLDEST = 10_000;
 
-/** Brings the schemas up to date without opening the store. */
-export async function migratePostgres(
-  options: Connecting & Pick<PostgresOptions, "schema" | "onError" | "migrations">,
-): Promise<Migrated & { readonly names: Names }> {
-  const { onError, migrations } = options;
-  const names = namesFor(options.schema);
-  const database = connect({ ...options, patient: true }, onError);
-  try {
-    const needs = { connecting: options, names, onError, ...(migrations ? { migrations } : {}) };
-    return { ...(await migrate(database, needs)), names };
-  } catch (error) {
-    throw refusedStart(options, error);
-  } finally {
-    await database.close();
-  }
+/** Brings the schema up to date without opening the store. */
+export function migratePostgres(options: Migrating & Pick<PostgresOptions, "schema">): Promise<Migrated> {
+  return withDatabase(options, (database, names) => migrate(database, names, options));
 }
 
 // The release has one file for all that needs PostgreSQL's libraries.
