@@ -19,7 +19,7 @@ export type ApiServer = {
   readonly kubeconfig: string;
   /** A folder with the ConfigMap and the Secret of ArgoCD's install.yaml, which have no data. */
   readonly installation: string;
-  /** Runs commands in a shell whose kubectl is led to this server; resolves with what they print. */
+  /** Runs commands in a shell whose kubectl uses this server; resolves with what they print. */
   shell(commands: string, input?: string): Promise<{ stdout: string; stderr: string }>;
 };
 
@@ -91,7 +91,7 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
     return running;
   };
   await shell(`kubectl apply --server-side -f ${manifests}`);
-  // Right after they are made they have no conditions, which is an error of `wait`.
+  // A CRD has no conditions at first, and `wait` then fails.
   await shell("until kubectl wait --for=condition=Established crd --all 2>/dev/null; do sleep 0.2; done");
   await shell("kubectl apply -f deploy/kubernetes/base/namespace.yaml");
   for (const namespace of ["argocd", "flux-system"]) await shell(`kubectl create namespace ${namespace}`);
@@ -99,7 +99,7 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
 }
 
 async function isReady(port: number): Promise<boolean> {
-  // It signs its own certificate, and makes it as it starts.
+  // It makes and signs its certificate as it starts.
   const asked = request({
     port,
     host: "127.0.0.1",

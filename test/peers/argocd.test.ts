@@ -29,7 +29,7 @@ type Delivery = Pick<IncomingMessage, "method" | "url" | "headers" | "socket"> &
   status?: number;
 };
 
-/** Stands between ArgoCD and the service: keeps what passes, and answers itself what `instead` resolves with. */
+/** A server between ArgoCD and the service. It keeps what passes; where `instead` gives a status, it answers with that itself. */
 async function startBetween(t: TestContext, service: string) {
   const between = {
     url: "",
@@ -74,7 +74,7 @@ async function startBuilt(t: TestContext) {
   return { github, url: `http://127.0.0.1:${port}` };
 }
 
-/** Starts the controller; one that is started later replaces it, and has read the configuration anew. */
+/** Starts the controller. The next call replaces it with one that reads the configuration again. */
 function controllers(t: TestContext, program: string, KUBECONFIG: string) {
   let stop = async () => {};
   t.after(() => stop());
@@ -120,7 +120,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
         "kubectl apply --server-side --force-conflicts --field-manager=argocd -f -",
         apps.map((app) => JSON.stringify(app)).join("\n---\n"),
       );
-    /** Resolves once the controller has seen that an application is not ready, and would notify of it again. */
+    /** Resolves once the controller has seen that an application is not ready; it then notifies again. */
     const unnotified = (name: string) =>
       eventually(`${name} is not notified`, 20_000, async () => {
         const { stdout } = await shell(`kubectl -n argocd get application ${name} -o json`);
@@ -150,7 +150,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       await eventually("all are dispatched", 20_000, () => github.dispatches.length >= expected.length);
       const got = github.dispatches.map(({ payload }) => [payload.sourceName, payload.commitHash]);
       assert.deepEqual(got.toSorted(), expected.toSorted());
-      // ArgoCD writes a condition that cannot be decided into its log, for each application at each look.
+      // ArgoCD logs a condition that it cannot evaluate, for each application at each look.
       assert.deepEqual(
         lines().filter((line) => /level=(error|fatal)/.test(line)),
         [],
@@ -263,7 +263,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
           await set(synced(short, "Running", "a"));
           if (processors > 1) await unnotified(short);
           await set(synced(short, "Succeeded", "b"));
-          // Nothing shows from outside that the controller has been told.
+          // Nothing shows when the controller's watch has brought both changes.
           if (processors > 1) await sent(`${short} b`);
           else await wait(3000);
           release();

@@ -11,14 +11,14 @@ const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 type Call = { readonly program: string; readonly args: readonly string[] };
 
 export type ClusterAfter = {
-  /** Every command that was given, in order. */
+  /** Every command, in order. */
   readonly calls: readonly Call[];
   /** What the cluster holds; the data of Secrets as plain text. */
   readonly objects: readonly KubernetesObject[];
   find(kind: string, namespace: string, name: string): KubernetesObject | undefined;
 };
 
-/** docker, curl and what needs a pod are only written down. */
+/** docker, curl and commands that need a pod are only recorded. */
 const STAND_INS = `
 note() { printf '%s\\037' "$@" >> calls; printf '\\036' >> calls; }
 docker() { note docker "$@"; }

@@ -33,7 +33,7 @@ function podOf(objects: readonly KubernetesObject[]): KubernetesObject {
   return { apiVersion: "v1", kind: "Pod", metadata: named, spec: { ...spec, volumes } };
 }
 
-/** Objects that a document shows whole, and those of docs/moving.md, which belong into the Go service's Deployment. */
+/** The objects in the documents. What docs/moving.md shows goes into the Go service's Deployment. */
 function shownObjects(): KubernetesObject[] {
   const whole = globSync("{*.md,docs/*.md}", { cwd: ROOT })
     .flatMap((file) => documentOf(file).blocks)
@@ -53,7 +53,7 @@ describe("on Kubernetes' own API server", () => {
   it("what is shipped and shown is taken", { timeout: 300_000 }, async (t) => {
     const server = await startApiServer(t);
     if (!server) return;
-    /** Unknown fields are errors; a pod that breaks the standard of its namespace is a warning on stderr. */
+    /** An unknown field is an error. A workload whose pods break the standard of their namespace gets a warning on stderr. */
     const take = async (objects: readonly KubernetesObject[], command = "apply --server-side") => {
       const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
       const { stderr } = await server.shell(`kubectl ${command} --validate=strict -f -`, list);

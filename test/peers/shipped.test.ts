@@ -10,7 +10,7 @@ import { peer } from "./peers.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What a program prints; ends the test with it unless the program is content. */
+/** What a program prints. The test fails with it when the program fails. */
 function run(program: string, args: readonly string[], { input = "", path = "" } = {}): string {
   const env = { ...process.env, PATH: `${path}:${process.env.PATH}`, NODE_TEST_CONTEXT: undefined };
   const { status, stdout, stderr } = spawnSync(program, args, { cwd: ROOT, input, env, encoding: "utf8" });
@@ -46,7 +46,7 @@ describe("actionlint finds nothing in", () => {
   });
 });
 
-/** What kube-score warns of and is as it should be. */
+/** Warnings of kube-score that do not apply here, and why. */
 const NOT_FOR_US = {
   "container-image-pull-policy": "a release's tag never moves, so a node need not ask for it again",
   "container-ephemeral-storage-request-and-limit":
