@@ -61,7 +61,6 @@ export async function testRun<Given extends { body: unknown } | { event: unknown
         ...env,
         GITHUB_API_URL: github.url,
         GITHUB_TOKEN: token,
-        GITHUB_WEBHOOK_SECRET: "of no use here",
         TARGET_REPO: "acme/shop",
         DEPLOYMENT_REPO: "acme/deployment",
         LOG_LEVEL: "silent",

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Run } from "../model/run.ts";
+import type { Json, Run } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Config } from "../service/config/config.ts";
@@ -60,21 +60,19 @@ async function settings(): Promise<Config> {
 }
 
 async function runOf(config: Config, given: object, dryRun: ((write: DryWrite) => void) | undefined): Promise<Ended> {
-  const { workflowsOf } = await import("../service/workflows.ts");
   const { bodyFor, runHere } = await import("./run-here.ts");
-  await using closing = new AsyncDisposableStack();
-  const { workflows } = await workflowsOf(config.workflows, { closing, hasWebhookSecret: false });
-  const [workflow] = workflows as [Workflow];
-  const read = bodyFor(workflow.on.http!.body, given);
-  if ("problems" in read) return failure(read.problems);
-  if (workflow.on.http?.refuse?.(read.body, { hasToken: config.github.hasCredential })) {
-    return failure("No GitHub token: set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.");
+  const inputFor = ({ on: { http } }: Workflow) => {
+    const body = http && bodyFor(http.body, given);
+    const rejection = http?.refuse?.(body, { hasToken: config.github.hasCredential });
+    if (!rejection) return body as Json;
+    throw new CommandError("No GitHub token: set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.");
+  };
+  try {
+    return (await runHere(config, "environment-ready", inputFor, { waitForLimits: false, dryRun })).run;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { status: "failure", kind: "permanent", reason: error.message, outputs: undefined, dueAt: undefined };
   }
-  return (await runHere(config, workflow.name, read.body, { waitForLimits: false, dryRun })).run;
-}
-
-function failure(reason: string): Ended {
-  return { status: "failure", kind: "permanent", reason, outputs: undefined, dueAt: undefined };
 }
 
 function asJson({ status, outputs, reason, kind, dueAt }: Ended, failed: boolean): object {

@@ -3,28 +3,37 @@ import type { Json } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
 import type { Schema } from "../model/triggers.ts";
 import { oneLine, visible } from "../model/visible.ts";
+import type { Workflow } from "../model/workflow.ts";
 import { startApp } from "../service/app.ts";
 import type { Config } from "../service/config/config.ts";
 import type { AppOptions } from "../service/ground.ts";
+import { CommandError } from "./command.ts";
 
 /** Longer than any run should take that somebody waits for at a terminal. */
 const WAIT_MS = 24 * 3_600_000;
 
 /**
  * Executes a workflow once in this process, as the service would. Its history is gone with the process.
+ * @param inputFor what would have been stored, had the event come in by the workflow's trigger.
  * @param options.waitForLimits whether a limit of GitHub is waited for, and the workflow attempted again.
+ * @throws CommandError when there is no such workflow, and what `inputFor` throws.
  */
 export async function runHere(
   config: Config,
-  workflow: string,
-  input: Json,
+  name: string,
+  inputFor: (workflow: Workflow) => Json,
   { waitForLimits, dryRun }: { waitForLimits: boolean; dryRun: AppOptions["dryRun"] },
 ): Promise<RunDetail> {
   const logTo = { write: (line: string) => void process.stderr.write(visible(line)) };
   const first = Promise.withResolvers<unknown>();
   const app = await startApp(config, { closed: true, logTo, settled: first.resolve, ...(dryRun && { dryRun }) });
   try {
-    return await app.start(workflow, input, WAIT_MS, waitForLimits ? undefined : first.promise);
+    const workflow = app.workflows.find((each) => each.name === name);
+    if (!workflow) {
+      const names = app.workflows.map((each) => each.name).join(", ");
+      throw new CommandError(`There is no workflow ${name}. There are ${names}.`);
+    }
+    return await app.start(name, inputFor(workflow), WAIT_MS, waitForLimits ? undefined : first.promise);
   } finally {
     await app.close();
   }
@@ -38,12 +47,12 @@ export function asMessage({ method, url, headers, body }: DryWrite): string {
   return [`${method} ${url}`, ...lines, "", ...(body === null ? [] : [visible(body), ""])].join("\n");
 }
 
-/** The body that a workflow is given, or what its schema does not like about it. */
-export function bodyFor(
-  schema: Schema<unknown>,
-  given: unknown,
-): { readonly body: Json } | { readonly problems: string } {
+/**
+ * The body that a workflow is given.
+ * @throws CommandError that begins with `lead` and says what its schema does not like.
+ */
+export function bodyFor(schema: Schema<unknown>, given: unknown, lead = ""): Json {
   const read = schema.safeParse(given);
-  if (read.success) return { body: read.data as Json };
-  return { problems: `${problemsIn(read.error, { whole: "body" }).join("; ")}.` };
+  if (read.success) return read.data as Json;
+  throw new CommandError(`${lead}${problemsIn(read.error, { whole: "body" }).join("; ")}.`);
 }

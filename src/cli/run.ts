@@ -18,23 +18,18 @@ type Options = { readonly input?: string; readonly dryRun?: true };
 /** Executes one attempt of a workflow here, with the settings of the environment. Exit code 1 when it has not ended well. */
 async function run(name: string, { input, dryRun }: Options): Promise<void> {
   const { readConfig } = await import("../service/config/config.ts");
-  const { workflowsOf } = await import("../service/workflows.ts");
-  const { asMessage, runHere } = await import("./run-here.ts");
-  await using closing = new AsyncDisposableStack();
-  const config = readConfig();
-  const found = await workflowsOf(config.workflows, { closing, hasWebhookSecret: true });
-  const workflow = found.workflows.find((each) => each.name === name);
-  if (!workflow) {
-    throw new CommandError(`There is no workflow ${name}. There are ${[...found.fileOf.keys()].join(", ")}.`);
-  }
-  // A webhook's secret is for those who send from outside.
-  const { auth } = config;
-  const { run, steps } = await runHere(
-    { ...config, auth: auth.webhookSecrets.length > 0 ? auth : { ...auth, webhookSecrets: ["of no use here"] } },
-    name,
-    await inputOf(workflow, input),
-    { waitForLimits: true, dryRun: dryRun && ((request) => write(asMessage(request))) },
-  );
+  const { fluxEvent } = await import("../http/triggers/flux.ts");
+  const { asMessage, bodyFor, runHere } = await import("./run-here.ts");
+  const inputFor = ({ on }: Workflow): Json => {
+    const given = parsed(input ?? (on.schedule ? JSON.stringify({ scheduledAt: new Date().toISOString() }) : "{}"));
+    if (on.flux) return fluxEvent(given) as unknown as Json;
+    if (on.github) return webhook(given);
+    return on.http ? bodyFor(on.http.body, given, "--input cannot be used: ") : (given as Json);
+  };
+  const { run, steps } = await runHere(readConfig(), name, inputFor, {
+    waitForLimits: true,
+    dryRun: dryRun && ((request) => write(asMessage(request))),
+  });
   for (const step of steps) write(oneLine(`step ${step.name}: ${step.error ?? "done"}`));
   const ended = run.status === "success" ? JSON.stringify(run.outputs) : (run.reason ?? "");
   const again = run.status === "queued" ? " (the service would attempt it again)" : "";
@@ -46,26 +41,13 @@ function write(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** What would have been stored, had this come in by the workflow's trigger. */
-async function inputOf({ on }: Workflow, text: string | undefined): Promise<Json> {
-  const given = parsed(text ?? (on.schedule ? JSON.stringify({ scheduledAt: new Date().toISOString() }) : "{}"));
-  if (on.flux) {
-    const { fluxEvent } = await import("../http/triggers/flux.ts");
-    return fluxEvent(given) as unknown as Json;
+function webhook(given: Record<string, unknown>): Json {
+  if (typeof given.name === "string" && typeof given.payload === "object") {
+    return { delivery: "by-hand", ...given } as Json;
   }
-  if (on.github) {
-    if (typeof given.name === "string" && typeof given.payload === "object") {
-      return { delivery: "by-hand", ...given } as Json;
-    }
-    throw new CommandError(
-      `--input must be an event: {"name":"pull_request","payload":{…}}, the payload as GitHub sends it.`,
-    );
-  }
-  if (!on.http) return given as Json;
-  const { bodyFor } = await import("./run-here.ts");
-  const read = bodyFor(on.http.body, given);
-  if ("body" in read) return read.body;
-  throw new CommandError(`--input cannot be used: ${read.problems}`);
+  throw new CommandError(
+    `--input must be an event: {"name":"pull_request","payload":{…}}, the payload as GitHub sends it.`,
+  );
 }
 
 function parsed(text: string): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import { proxyFor } from "../github/proxy.ts";
 import { systemClock } from "../model/clock.ts";
 import type { Secrets } from "../model/secrets.ts";
+import type { Workflow } from "../model/workflow.ts";
 import { openLog } from "../observe/log.ts";
 import { knownSecrets, scrubbed } from "../observe/secrets.ts";
 import { guardProcess } from "../worker/process-guard.ts";
@@ -14,6 +15,7 @@ import { hasOthers, hideVariables, keyVariables, workflowsOf } from "./workflows
 export type RunningApp = {
   /** Where the service answers, such as `http://127.0.0.1:9555`. */
   readonly url: string;
+  readonly workflows: readonly Workflow[];
   readonly start: Engine["start"];
   /** Answers what is in flight, then closes everything, in reverse order of opening. */
   close(): Promise<void>;
@@ -38,7 +40,8 @@ async function openApp(
   secrets: Secrets,
   closing: AsyncDisposableStack,
 ): Promise<RunningApp> {
-  const hasWebhookSecret = config.auth.webhookSecrets.length > 0;
+  // Nothing comes in from outside where it is closed.
+  const hasWebhookSecret = options.closed || config.auth.webhookSecrets.length > 0;
   const loaded = await workflowsOf(config.workflows, { closing, more: options.workflows, hasWebhookSecret });
   hideVariables(loaded, secrets);
 
@@ -47,11 +50,11 @@ async function openApp(
   if (hasOthers(loaded)) closing.defer(guardProcess(log, secrets));
 
   const ground = { config, options, loaded, secrets, log, clock: options.clock ?? systemClock, closing };
-  const close = () => closing.disposeAsync();
   // A command that runs one event does without, and takes 0.20 s of CPU instead of 0.23 (measured).
   const http = options.closed ? undefined : await import("./open-http.ts");
   const engine = await openEngine(ground, http?.limitsOf(options).drainMs);
-  if (!http) return { url: "", start: engine.start, close };
+  const running = { workflows: loaded.workflows, start: engine.start, close: () => closing.disposeAsync() };
+  if (!http) return { url: "", ...running };
   const server = await http.openHttp(ground, engine);
 
   for (const warning of startWarnings(config, loaded.variables, keyVariables(loaded.workflows))) log.warn(warning);
@@ -69,5 +72,5 @@ async function openApp(
     },
     "gh-runner is ready",
   );
-  return { url: server.url, start: engine.start, close };
+  return { url: server.url, ...running };
 }
