@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { problemsIn } from "../../model/problems.ts";
 import { type Json, RUN_STATUSES } from "../../model/run.ts";
 
 /**
@@ -124,8 +125,7 @@ function checked(value: unknown, line: number): Entry["record"] {
   }
   const { data, error } = record.safeParse(value);
   if (data) return data as Entry["record"];
-  const [issue] = error.issues;
-  throw broken(line, `${issue?.path.join(".")}: ${issue?.message}`);
+  throw broken(line, problemsIn(error, { whole: "it", separator: ": " }).join("; "));
 }
 
 export function broken(line: number | string, what: string, cause?: unknown): Error {
