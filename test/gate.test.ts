@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Limits, limitKeeper } from "../sandbox/limits.ts";
-import type { Answer } from "../src/github/http.ts";
+import type { Answer } from "../src/github/answer.ts";
 import type { Kind, NotYet } from "../src/github/limits/budget.ts";
 import { type Gate, type GateOptions, openGate, type Sent } from "../src/github/limits/gate.ts";
 import { type Admitted, type Limit, NOTHING_KEPT, type Pause } from "../src/model/limits.ts";

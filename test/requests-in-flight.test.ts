@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
-import type { Answer } from "../src/github/http.ts";
+import type { Answer } from "../src/github/answer.ts";
 import type { Kind } from "../src/github/limits/budget.ts";
 import { openGates } from "../src/github/limits/gates.ts";
 import { type Limit, type LimitLog, PRESENT_MS } from "../src/model/limits.ts";

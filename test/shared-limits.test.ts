@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it, type TestContext } from "node:test";
 import pg from "pg";
 import { limitKeeper } from "../sandbox/limits.ts";
-import type { Answer } from "../src/github/http.ts";
+import type { Answer } from "../src/github/answer.ts";
 import type { Kind, NotYet } from "../src/github/limits/budget.ts";
 import type { Gate, Sent } from "../src/github/limits/gate.ts";
 import { openGates } from "../src/github/limits/gates.ts";

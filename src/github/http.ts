@@ -6,8 +6,6 @@ import { type Begin, exchange } from "./exchange.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 import { movedRepositories, redirectPath } from "./redirects.ts";
 
-export type { Answer } from "./answer.ts";
-
 type Parameters = Readonly<Record<string, unknown>>;
 
 /** @param begin called before each request that goes over the wire, redirects included. */

@@ -2,48 +2,24 @@ import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Brief } from "./answer.ts";
-import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
+import { type Asker, asking, type GitHubHost } from "./ask.ts";
 import { appApi } from "./auth/app-api.ts";
 import { appCredentials } from "./auth/app-credentials.ts";
-import { appAccount, installationAccount, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
+import { SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
 import { dryRunOf, type UnsentWrite } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { openGitHubHttp } from "./http.ts";
-import { type Gates, ofPrefix, openGates } from "./limits/gates.ts";
+import { openGates } from "./limits/gates.ts";
 import { type LimitsSetting, limitsInForce } from "./limits/limits.ts";
 import type { ProxySettings } from "./proxy.ts";
 import { routeLabel } from "./route-label.ts";
 
-/** GitHub for the whole service: one host, its connections, and a gate for each account. */
-export type OpenGitHub = {
-  /**
-   * GitHub for one attempt of a run.
-   * @param options.token the run's own token; the service's credentials without it.
-   * @param options.dryRun makes it a dry run: reads are sent, and each write is shown instead.
-   */
-  attempt(
-    options: { token: string | undefined; dryRun?: ((write: UnsentWrite) => void) | undefined } & Omit<
-      Asker,
-      "credentials"
-    >,
-  ): GitHubOfAttempt;
-  /** For checks of the settings: asks with the service's credentials, or as its App itself. */
-  readonly inspection: Inspection;
-  readonly gates: Gates;
-  /** One line that says which limits are in force. */
-  readonly aboutLimits: string;
-  close(): Promise<void>;
-};
+export type OpenGitHub = Awaited<ReturnType<typeof openGitHub>>;
 
-export type Inspection = {
-  readonly ask: Ask;
-  /** Undefined without an App. */
-  readonly askAsApp: ReturnType<typeof appApi>["ask"] | undefined;
-  /** GitHub's clock: what it shows, and how much it is ahead of this machine's, ms, once an answer has told. */
-  readonly time: { now(): number; skew(): number | undefined };
-};
+/** For checks of the settings: asks with the service's credentials, or as its App itself. */
+export type Inspection = OpenGitHub["inspection"];
 
 export type GitHubSettings = ProxySettings & {
   readonly apiUrl: string;
@@ -72,7 +48,15 @@ type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
   readonly patienceMs?: number | undefined;
 };
 
-export async function openGitHub(options: Options): Promise<OpenGitHub> {
+type Attempt = Omit<Asker, "credentials"> & {
+  /** The run's own; the service's credentials without it. */
+  readonly token: string | undefined;
+  /** Makes it a dry run: reads are sent, and each write is shown instead. */
+  readonly dryRun?: ((write: UnsentWrite) => void) | undefined;
+};
+
+/** GitHub for the whole service: one host, its connections, and a gate for each account. */
+export async function openGitHub(options: Options) {
   const { settings, clock, brief, hide, timeoutMs, patienceMs } = options;
   const { apiUrl, serviceToken } = settings;
   const { limits, about } = limitsInForce(settings.limits, apiUrl);
@@ -89,6 +73,7 @@ export async function openGitHub(options: Options): Promise<OpenGitHub> {
     patienceMs,
   });
   const http = openGitHubHttp({ apiUrl, userAgent: options.userAgent, proxies: settings, brief, timeoutMs });
+  /** How much GitHub's clock is ahead of this machine's, ms, once an answer has told. */
   let skew: number | undefined;
   const time = { now: () => clock.now() + (skew ?? 0), skew: () => skew };
   const send: typeof http.send = async (...request) => {
@@ -108,15 +93,14 @@ export async function openGitHub(options: Options): Promise<OpenGitHub> {
     retriesMs: options.retriesMs,
   };
 
+  const askAs = (jwt: string, account: string) =>
+    asking(host, { credentials: tokenCredentials(jwt, account), name: account }).ask;
   const app = settings.app && { ...settings.app, apiUrl, askAs, hide, now: time.now };
   const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
 
-  function askAs(jwt: string, account: string): Ask {
-    return asking(host, { credentials: tokenCredentials(jwt, account), name: account }).ask;
-  }
-
   return {
-    attempt({ token, dryRun, ...asker }) {
+    /** GitHub for one attempt of a run. */
+    attempt({ token, dryRun, ...asker }: Attempt): GitHubOfAttempt {
       const isOwn = token === undefined || token === serviceToken;
       const credentials = isOwn ? service : tokenCredentials(token);
       const through = dryRun ? { ...host, send: dryRunOf({ ...http, send }, apiUrl, dryRun) } : host;
@@ -124,25 +108,17 @@ export async function openGitHub(options: Options): Promise<OpenGitHub> {
     },
     inspection: {
       ask: asking(host, { credentials: service, name: "inspection" }).ask,
+      /** Undefined without an App. */
       askAsApp: app && appApi(app).ask,
       time,
     },
     gates,
+    /** One line that says which limits are in force. */
     aboutLimits: about,
-    async close() {
+    async close(): Promise<void> {
       gates.close();
       reminders.close();
       await http.close();
     },
   };
-}
-
-/** Of what is remembered, the part that is about the service's own credential at a GitHub. */
-export function ofOwnAccounts<T extends { readonly account: string }>(
-  { apiUrl, app }: GitHubSettings,
-  remembered: readonly T[],
-): readonly T[] {
-  const isOwn = (account: string) =>
-    app ? account === appAccount(app.id) || account.startsWith(installationAccount("")) : account === SERVICE_ACCOUNT;
-  return ofPrefix(`${new URL(apiUrl).host} `, remembered).filter(({ account }) => isOwn(account));
 }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { checkGitHub } from "../github/checks/check-github.ts";
 import { checkPauses } from "../github/checks/limits.ts";
-import { type OpenGitHub, ofOwnAccounts, openGitHub } from "../github/open-github.ts";
+import { type OpenGitHub, openGitHub } from "../github/open-github.ts";
 import { proxyFor } from "../github/proxy.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
 import { systemClock } from "../model/clock.ts";
@@ -79,7 +79,7 @@ const STORE = ["DATA_DIR", "DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_SCHEMA
 /** What the service has written down of GitHub's limits, whether it runs or not. */
 async function checkStore(config: Config): Promise<Check[]> {
   try {
-    return checkPauses(ofOwnAccounts(config.github, await storedPauses(config.store)), Date.now());
+    return checkPauses(config.github, await storedPauses(config.store), Date.now());
   } catch (error) {
     return [
       warning(

@@ -1,8 +1,10 @@
 import { type Check, ok, warning } from "../../model/check.ts";
 import type { StoredPause } from "../../model/limits.ts";
 import { jsonOf } from "../answer.ts";
+import { appAccount, installationAccount, SERVICE_ACCOUNT } from "../auth/credentials.ts";
 import { ownerAndName } from "../files.ts";
-import type { Inspection } from "../open-github.ts";
+import { ofPrefix } from "../limits/gates.ts";
+import type { GitHubSettings, Inspection } from "../open-github.ts";
 import { type Checked, found } from "./checked.ts";
 
 /** Below this part of the quota, tell what is left as a warning. */
@@ -42,10 +44,15 @@ function quotaFor(
   });
 }
 
-/** Pauses of the service's own accounts that are in force: they keep it from asking GitHub anything. */
-export function checkPauses(pauses: readonly StoredPause[], now: number): Check[] {
-  return pauses
-    .filter(({ until }) => until > now)
+/**
+ * Pauses that are in force for the service's credential: they keep it from asking GitHub anything.
+ * @param stored those of every account at every GitHub that the store knows.
+ */
+export function checkPauses({ apiUrl, app }: GitHubSettings, stored: readonly StoredPause[], now: number): Check[] {
+  const isOwn = (account: string) =>
+    app ? account === appAccount(app.id) || account.startsWith(installationAccount("")) : account === SERVICE_ACCOUNT;
+  return ofPrefix(`${new URL(apiUrl).host} `, stored)
+    .filter(({ account, until }) => isOwn(account) && until > now)
     .map(({ account, until, strikes }) => {
       const why =
         strikes === 0
