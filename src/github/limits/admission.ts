@@ -59,6 +59,8 @@ export function openAdmission(
   /** Until then the log is not asked: it could not be. 0 when it can. */
   let awayUntil = 0;
 
+  const isFull = (what: Waiter["what"]) => what !== "reservation" && inFlight >= Math.min(pause.cap(), share.most());
+
   /**
    * Admits who may go, rejects who would wait too long, and wakes when the next may go. Answers all but those for whom it
    * finds new room.
@@ -72,7 +74,7 @@ export function openAdmission(
     let mustAsk = false;
     for (const queue of queues()) {
       for (const waiter of queue) {
-        if (waiter.what !== "reservation" && inFlight >= Math.min(pause.cap(), share.most())) break;
+        if (isFull(waiter.what)) break;
         const opening = openingFor(waiter, now);
         const mayGo = opening.notBefore <= now;
         if (!mayGo && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
@@ -182,7 +184,7 @@ export function openAdmission(
     enter(what: Waiter["what"], name: string, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
         waiting[what].add({ what, name, room, deadline: clock.now() + patienceMs, answer });
-        if (room || awayUntil > 0) letThrough();
+        if (room || awayUntil > 0 || isFull(what)) letThrough();
         else if (!isAsking) void ask();
       });
     },

@@ -33,11 +33,10 @@ export function openGate(options: GateOptions) {
   // Without windows nothing is counted, and nobody is asked.
   const log = limits.length > 0 ? options.log : NOTHING_KEPT;
   const admission = openAdmission({ budget, pause }, { ...options, log });
-  /** What GitHub last said is left of the hourly quota, and when the token ends; the latter only with `onExpiry`. */
-  let said: { quota: Quota | undefined; tokenExpiresAt: number | undefined } = {
-    quota: undefined,
-    tokenExpiresAt: undefined,
-  };
+  /** What GitHub last said is left of the hourly quota. */
+  let quota: Quota | undefined;
+  /** When the token ends, as GitHub last said; known only with `onExpiry`. */
+  let tokenExpiresAt: number | undefined;
   let closed = false;
 
   async function enter(...comer: Parameters<typeof admission.enter>): Promise<Room | NotYet> {
@@ -45,9 +44,11 @@ export function openGate(options: GateOptions) {
   }
 
   function heard(answer: Answer): void {
-    const tokenExpiresAt = (onExpiry && expiryIn(answer)) ?? said.tokenExpiresAt;
-    if (tokenExpiresAt !== undefined && tokenExpiresAt !== said.tokenExpiresAt) onExpiry?.(tokenExpiresAt);
-    said = { quota: quotaIn(answer) ?? said.quota, tokenExpiresAt };
+    quota = quotaIn(answer) ?? quota;
+    const end = onExpiry && expiryIn(answer);
+    if (end === undefined || end === tokenExpiresAt) return;
+    tokenExpiresAt = end;
+    onExpiry?.(end);
   }
 
   return {
@@ -116,7 +117,7 @@ export function openGate(options: GateOptions) {
       const now = clock.now();
       const until = pause.until(now);
       const pausedUntil = until > now ? until : undefined;
-      return { inFlight: admission.inFlight(), waiting: admission.waiting(), pausedUntil, ...said };
+      return { inFlight: admission.inFlight(), waiting: admission.waiting(), pausedUntil, quota, tokenExpiresAt };
     },
     /** Lets nothing through any more. */
     close(): void {
