@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Admitted, type LimitLog, RESERVED_MS } from "../../model/limits.ts";
 import { type Budget, COST, type Kind, type NotYet } from "./budget.ts";
+import { requestsInFlight } from "./in-flight.ts";
 import type { AccountPause, PauseOptions } from "./pause.ts";
-import { shareInFlight } from "./share.ts";
 
 /** Room for one request, which the others know of once it is stored as `admitted`. A read is spent with that, a write reserved. */
 export type Room = {
@@ -49,17 +49,16 @@ export function openAdmission(
   { budget, pause }: { budget: Budget; pause: AccountPause },
   { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionOptions,
 ) {
-  const share = shareInFlight(clock);
+  const inFlight = requestsInFlight(clock, pause);
   /** Each in the order in which they came. Writes first, whose reads are done already. */
   const waiting = { write: new Set<Waiter>(), read: new Set<Waiter>(), reservation: new Set<Waiter>() };
   const queues = () => [waiting.write, waiting.read, waiting.reservation];
-  let inFlight = 0;
   let cancelAlarm = () => {};
   let isAsking = false;
   /** Until then the log is not asked: it could not be. 0 when it can. */
   let awayUntil = 0;
 
-  const isFull = (what: Waiter["what"]) => what !== "reservation" && inFlight >= Math.min(pause.cap(), share.most());
+  const mustStay = (what: Waiter["what"]) => what !== "reservation" && inFlight.isFull();
 
   /**
    * Admits who may go, rejects who would wait too long, and wakes when the next may go. Answers all but those for whom it
@@ -74,7 +73,7 @@ export function openAdmission(
     let mustAsk = false;
     for (const queue of queues()) {
       for (const waiter of queue) {
-        if (isFull(waiter.what)) break;
+        if (mustStay(waiter.what)) break;
         const opening = openingFor(waiter, now);
         const mayGo = opening.notBefore <= now;
         if (!mayGo && opening.notBefore <= waiter.deadline) wakeAt = Math.min(wakeAt, opening.notBefore);
@@ -107,7 +106,7 @@ export function openAdmission(
     const { what, name } = waiter;
     waiting[what].delete(waiter);
     const unredeem = what === "read" ? () => {} : budget.redeem(name, now);
-    if (what !== "reservation") inFlight++;
+    if (what !== "reservation") inFlight.change(1);
     if (waiter.room) {
       waiter.answer(waiter.room);
       return [];
@@ -116,7 +115,7 @@ export function openAdmission(
     const undo = () => {
       room.withdraw();
       unredeem();
-      if (what !== "reservation") inFlight--;
+      if (what !== "reservation") inFlight.change(-1);
       waiting[what] = new Set([waiter, ...waiting[what]]);
     };
     return [{ waiter, room, undo }];
@@ -140,7 +139,7 @@ export function openAdmission(
         undo();
         if (others) {
           budget.learn(others.spent);
-          share.learn(others.replicas);
+          inFlight.learn(others.replicas);
           if (others.pause) pause.heard(others.pause);
         }
         granted = decide(true);
@@ -148,7 +147,7 @@ export function openAdmission(
       });
       if (awayUntil > 0) onTrouble?.(undefined);
       awayUntil = 0;
-      if (granted.length > 0) share.noted();
+      if (granted.length > 0) inFlight.noted();
       for (const { waiter, room } of granted) waiter.answer(room);
     } catch (error) {
       undo();
@@ -184,7 +183,7 @@ export function openAdmission(
     enter(what: Waiter["what"], name: string, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
         waiting[what].add({ what, name, room, deadline: clock.now() + patienceMs, answer });
-        if (room || awayUntil > 0 || isFull(what)) letThrough();
+        if (room || awayUntil > 0 || mustStay(what)) letThrough();
         else if (!isAsking) void ask();
       });
     },
@@ -197,11 +196,11 @@ export function openAdmission(
     },
     /** A request is not in flight any more. */
     leave(): void {
-      inFlight--;
+      inFlight.change(-1);
       letThrough();
     },
     letThrough,
-    inFlight: (): number => inFlight,
+    inFlight: inFlight.count,
     waiting: (): number => queues().reduce((sum, { size }) => sum + size, 0),
     close(notYet: NotYet): void {
       cancelAlarm();

@@ -1,5 +1,6 @@
 import type { Clock } from "../../model/clock.ts";
 import { PRESENT_MS } from "../../model/limits.ts";
+import type { AccountPause } from "./pause.ts";
 
 /** GitHub allows 100 requests in flight for an account, which a process may share with others that are not known here. */
 const ALLOWED = 100;
@@ -12,14 +13,27 @@ const MOST_OF_SEVERAL = 25;
  */
 const SETTLED_MS = 45_000;
 
-/** How many requests of an account a process may have in flight, so that all together stay within what GitHub allows. */
-export function shareInFlight({ monotonic }: Pick<Clock, "monotonic">) {
+/**
+ * The requests of an account that are in flight, so few that those of all processes together stay within what GitHub
+ * allows, and that it is slow to begin again after a pause.
+ */
+export function requestsInFlight(clock: Pick<Clock, "monotonic">, pause: Pick<AccountPause, "cap">) {
+  const { monotonic } = clock;
+  let count = 0;
   let share = ALONE;
   /** Until then the others count this process. */
   let countedUntil = Number.NEGATIVE_INFINITY;
   /** Until then the others may have all of it in flight, and not know yet of this one. */
   let newUntil = Number.NEGATIVE_INFINITY;
   return {
+    count: (): number => count,
+    isFull(): boolean {
+      const most = share < MOST_OF_SEVERAL && monotonic() < newUntil ? 1 : share;
+      return count >= Math.min(pause.cap(), most);
+    },
+    change(by: 1 | -1): void {
+      count += by;
+    },
     /** So many other replicas use the account now. Up to four leave room for each other from the beginning. */
     learn(others: number): void {
       share = Math.max(1, Math.min(MOST_OF_SEVERAL, Math.floor(ALLOWED / (others + 1))));
@@ -29,6 +43,5 @@ export function shareInFlight({ monotonic }: Pick<Clock, "monotonic">) {
     noted(): void {
       countedUntil = monotonic() + PRESENT_MS;
     },
-    most: (): number => (share < MOST_OF_SEVERAL && monotonic() < newUntil ? 1 : share),
   };
 }
