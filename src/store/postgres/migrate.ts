@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type Connecting, connect, type Database, type Sql } from "./connect.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
 import { lockKey, type Names } from "./names.ts";
-import { codeOf } from "./refused.ts";
+import { codeOf } from "./start-error.ts";
 
 export type Migrating = Connecting & {
   /** Told what goes wrong in the background, such as a connection that is lost. */

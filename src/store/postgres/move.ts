@@ -1,10 +1,10 @@
 import { exportFrom, importInto, type Mover, type Tables } from "../move/tables.ts";
 import { rejectedKey } from "../overview.ts";
 import type { Row } from "../rows.ts";
-import { type Connecting, connect, type Database, isOutage, type Sql } from "./connect.ts";
+import { type Connecting, type Database, isOutage, type Sql } from "./connect.ts";
 import { migrate, requireUsable } from "./migrate.ts";
-import { type Names, namesFor } from "./names.ts";
-import { refusedStart } from "./refused.ts";
+import type { Names } from "./names.ts";
+import { withDatabase } from "./start-error.ts";
 
 type Moving = Connecting & {
   readonly schema: string;
@@ -12,7 +12,8 @@ type Moving = Connecting & {
 };
 
 /** The store of a schema. Replicas continue during an export, which changes nothing; they wait during an import. */
-export function postgresMover(options: Moving): Mover {
+export function postgresMover(moving: Moving): Mover {
+  const options = { ...moving, patient: true };
   return {
     export: (write) =>
       withDatabase(options, async ({ sql, transaction }, names) => {
@@ -108,19 +109,4 @@ function tablesIn(sql: Sql, { schema }: Names): Tables {
     isOutage,
     place: { name: `the schema ${schema}`, remedy: "Set DATABASE_SCHEMA to another one." },
   };
-}
-
-/** Opens the database for something that may take long. */
-export async function withDatabase<T>(
-  options: Moving,
-  work: (database: Database, names: Names) => Promise<T>,
-): Promise<T> {
-  const database = connect({ ...options, patient: true }, options.onError);
-  try {
-    return await work(database, namesFor(options.schema));
-  } catch (error) {
-    throw refusedStart(options, error);
-  } finally {
-    await database.close();
-  }
 }

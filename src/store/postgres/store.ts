@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from "node:crypto";
 import type { Clock } from "../../model/clock.ts";
+import type { StoredPause } from "../../model/limits.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { overview } from "../overview.ts";
 import { runReads } from "../reads.ts";
@@ -7,15 +8,14 @@ import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
 import { claimRuns, extendLeases } from "./claim.ts";
-import { atMost, connect } from "./connect.ts";
+import { atMost, type Connecting, connect } from "./connect.ts";
 import { knownClaims } from "./known-claims.ts";
 import { postgresLimitLog } from "./limit-log.ts";
 import { type Migrated, type Migrating, migrate } from "./migrate.ts";
-import { withDatabase } from "./move.ts";
 import { namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
-import { refusedStart } from "./refused.ts";
 import { rerunOne, type SettleItem, settleAll } from "./settle.ts";
+import { codeOf, startError, withDatabase } from "./start-error.ts";
 import type { Replica } from "./write.ts";
 
 export type PostgresOptions = Migrating & {
@@ -45,7 +45,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const { sql, transaction } = database;
   await migrate(database, names, options).catch(async (error) => {
     await database.close();
-    throw refusedStart(options, error);
+    throw startError(options, error);
   });
   const asked = asking(database, names);
   const reads = runReads(asked);
@@ -155,9 +155,22 @@ const OLDEST = 10_000;
 
 /** Brings the schema up to date without opening the store. */
 export function migratePostgres(options: Migrating & Pick<PostgresOptions, "schema">): Promise<Migrated> {
-  return withDatabase(options, (database, names) => migrate(database, names, options));
+  return withDatabase({ ...options, patient: true }, (database, names) => migrate(database, names, options));
+}
+
+/** The table or the schema of it is not there. */
+const ABSENT = ["42P01", "3F000"];
+
+/** The pauses that the store of a schema holds; none without a store. Only reads. */
+export function storedPausesInSchema(options: Connecting & { schema: string }): Promise<readonly StoredPause[]> {
+  return withDatabase(options, async ({ sql }, { schema }) => {
+    const found = sql(`SELECT account, until, strikes FROM ${schema}.github_pauses`).catch((error) => {
+      if (ABSENT.includes(codeOf(error))) return [];
+      throw error;
+    });
+    return (await found) as StoredPause[];
+  });
 }
 
 // The release has one file for all that needs PostgreSQL's libraries.
 export { postgresMover } from "./move.ts";
-export { storedPausesInSchema } from "./stored-pauses.ts";

@@ -1,5 +1,24 @@
 import { StoreUnavailable } from "../../model/store.ts";
-import type { Connecting } from "./connect.ts";
+import { type Connecting, connect, type Database } from "./connect.ts";
+import { type Names, namesFor } from "./names.ts";
+
+/**
+ * Does something with the database without opening the store.
+ * @throws Error that says what to do when the database cannot be used.
+ */
+export async function withDatabase<T>(
+  options: Connecting & { readonly schema: string; readonly onError?: (error: Error) => void },
+  work: (database: Database, names: Names) => Promise<T>,
+): Promise<T> {
+  const database = connect(options, options.onError ?? (() => {}));
+  try {
+    return await work(database, namesFor(options.schema));
+  } catch (error) {
+    throw startError(options, error);
+  } finally {
+    await database.close();
+  }
+}
 
 /** What PostgreSQL, the system or TLS calls what went wrong; empty when they have no name for it. */
 export function codeOf(error: unknown): string {
@@ -12,7 +31,7 @@ export function codeOf(error: unknown): string {
  * An error at the start as whoever starts the service needs it: where, as whom, what happened and what to do, without
  * the password. What says so already, and what did not come from the connection, stays as it is.
  */
-export function refusedStart({ url }: Connecting, error: unknown): unknown {
+export function startError({ url }: Connecting, error: unknown): unknown {
   const { message, cause } = error as Error;
   if (message.startsWith("Cannot ")) return error;
   // A transaction takes whatever ended it for trouble with the connection.
