@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context, Next } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { html } from "hono/html";
 import type { Credential } from "../model/credential.ts";
@@ -21,24 +21,14 @@ export type Entrance = {
   readonly failedAuthentication: (c: Context, credential: Credential) => void;
 };
 
-/** Who may see the pages, and how they come in and go out. */
-export type Door = {
-  readonly guard: MiddlewareHandler;
-  isSignedIn(c: Context): boolean;
-  /** Identifies a viewer: the session, the credential or the address. */
-  viewerOf(c: Context): string;
-  showSignIn(c: Context, frame: Frame): Response | Promise<Response>;
-  signIn(c: Context, frame: Frame): Promise<Response>;
-  signOut(c: Context): Response;
-};
-
 /** Enough for a form with one token. */
 const MAX_FORM_BYTES = 16_384;
 
+/** Who may see the pages, and how they come in and go out. */
 export function openDoor(
   { address, addressOf, isToken, presentedToken, credentialIn, failedAuthentication }: Entrance,
   { tokens, scrub, clock }: { tokens: readonly string[]; scrub: (text: string) => string; clock: { now(): number } },
-): Door {
+) {
   const { open, isOpen } = sessions(tokens, { isToken, now: clock.now });
   const nameOf = (c: Context) => cookieName(c, address.origin);
   const sessionOf = (c: Context) => getCookie(c, nameOf(c));
@@ -51,11 +41,12 @@ export function openDoor(
 
   return {
     isSignedIn,
-    viewerOf(c) {
+    /** Identifies a viewer: the session, the credential or the address. */
+    viewerOf(c: Context): string {
       if (tokens.length === 0) return addressOf(c);
       return isSignedIn(c) ? (sessionOf(c) ?? "") : presentedToken(c.req.header("authorization"));
     },
-    async guard(c, next) {
+    async guard(c: Context, next: Next) {
       const authorization = c.req.header("authorization");
       if (tokens.length === 0 || isSignedIn(c) || isToken(presentedToken(authorization))) return next();
       const brought = sessionOf(c) === undefined ? credentialIn(authorization) : "cookie";
@@ -72,13 +63,13 @@ export function openDoor(
       const onward = c.req.method === "GET" ? path + new URL(c.req.url).search : path.replace(/\/rerun$/, "");
       return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(onward))}`, 303);
     },
-    showSignIn(c, frame) {
+    showSignIn(c: Context, frame: Frame) {
       const next = localPath(scrub(c.req.query("next") ?? "/"));
       if (tokens.length === 0 || isSignedIn(c)) return c.redirect(next, 303);
       if (c.req.header("sec-fetch-site") === "cross-site") return c.html(askAgainPage(next));
       return c.html(signInPage(frame, next));
     },
-    async signIn(c, frame) {
+    async signIn(c: Context, frame: Frame) {
       const form = await formOf(c);
       const next = localPath(scrub(form.get("next") ?? "/"));
       const session = open((form.get("token") ?? "").trim());
@@ -89,7 +80,7 @@ export function openDoor(
       setCookie(c, nameOf(c), session, { ...attributes(c), maxAge: SESSION_SECONDS });
       return c.redirect(next, 303);
     },
-    signOut(c) {
+    signOut(c: Context) {
       deleteCookie(c, nameOf(c), attributes(c));
       return c.redirect("/sign-in", 303);
     },

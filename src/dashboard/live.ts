@@ -2,17 +2,7 @@ import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { Clock } from "../model/clock.ts";
 
-/** Tells open pages which revision there is to see. */
-export type Live = {
-  /**
-   * Answers with server-sent events, each the present revision. When too many pages are open, the oldest of the viewer
-   * with most of them gives way; that viewer gets 503.
-   * @param viewer whose page it is: the session, the credential or the address.
-   */
-  stream(c: Context, viewer: string): Response;
-  /** Ends all streams, and begins no more. */
-  close(): void;
-};
+export type Live = ReturnType<typeof livePages>;
 
 const LOOK_EVERY_MS = 1000;
 
@@ -24,8 +14,11 @@ const MAX_STREAMS = 100;
 
 type Listener = { readonly viewer: string; tell(revision: string): void; end(): void };
 
-/** @param revision is asked for while a page is open, and told when it differs from the last one. */
-export function livePages(revision: () => Promise<string>, clock: Clock): Live {
+/**
+ * Tells open pages which revision there is to see.
+ * @param revision is asked for while a page is open, and sent when it differs from the last one.
+ */
+export function livePages(revision: () => Promise<string>, clock: Clock) {
   const listeners = new Set<Listener>();
   let told: string | undefined;
   let closed = false;
@@ -68,7 +61,12 @@ export function livePages(revision: () => Promise<string>, clock: Clock): Live {
   }
 
   return {
-    stream(c, viewer) {
+    /**
+     * Answers with server-sent events, each the present revision. When too many pages are open, the oldest of the viewer
+     * with most of them gives way; that viewer gets 503.
+     * @param viewer whose page it is: the session, the credential or the address.
+     */
+    stream(c: Context, viewer: string): Response {
       if (closed || !makeRoom(viewer)) return c.body(null, 503, { "retry-after": "30" });
       // Proxies such as nginx would keep the events back until a buffer is full.
       c.header("x-accel-buffering", "no");
@@ -84,7 +82,8 @@ export function livePages(revision: () => Promise<string>, clock: Clock): Live {
         listeners.delete(listener);
       });
     },
-    close() {
+    /** Ends all streams, and begins no more. */
+    close(): void {
       closed = true;
       cancel();
       for (const { end } of listeners) end();

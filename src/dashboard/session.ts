@@ -1,30 +1,25 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-/** Sessions of people who have shown one of the tokens. Nothing about them is kept: a session proves itself. */
-export type Sessions = {
-  /** The session for a valid token; undefined for any other text. */
-  open(token: string): string | undefined;
-  isOpen(session: string): boolean;
-};
-
 export const SESSION_SECONDS = 7 * 86_400;
 
 /**
- * A session is the time at which it ends, signed with a key made from the token. It reveals nothing about the token,
+ * Sessions of people who have shown one of the tokens. Nothing about them is kept: a session proves itself.
+ * It is the time at which it ends, signed with a key made from the token. It reveals nothing about the token,
  * outlives a restart, and ends when the token is removed from `AUTH_TOKENS`.
  */
 export function sessions(
   tokens: readonly string[],
   { isToken, now }: { isToken: (text: string) => boolean; now: () => number },
-): Sessions {
+) {
   const keys = tokens.map(keyOf);
   return {
-    open(token) {
+    /** The session for a valid token; undefined for any other text. */
+    open(token: string): string | undefined {
       if (!isToken(token)) return undefined;
       const ends = String(now() + SESSION_SECONDS * 1000);
       return `${ends}.${sign(keyOf(token), ends).toString("base64url")}`;
     },
-    isOpen(session) {
+    isOpen(session: string): boolean {
       const [, ends = "", signature = ""] = /^(\d{1,16})\.([\w-]{43})$/.exec(session) ?? [];
       const given = Buffer.from(signature, "base64url");
       if (given.length !== SIGNATURE_BYTES || Number(ends) <= now()) return false;

@@ -15,8 +15,6 @@ const ENDS = ["success", "skipped", "failure", "superseded"] as const;
 const NOTICED = ["sent", "held_back", "failed"] as const;
 const REASONS = ["turn", "retry", "limit"] as const;
 
-export type Noticed = (typeof NOTICED)[number];
-
 /** Events, runs, attempts and notices, counted as they happen. */
 export function runMetrics({ counter, counted, gauge, histogram }: Instruments, workflows: readonly string[]) {
   const events = counter(

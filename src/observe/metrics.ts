@@ -1,23 +1,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "../model/clock.ts";
 import { CREDENTIALS, type Credential } from "../model/credential.ts";
-import type { Observer } from "../model/observer.ts";
 import { type Instruments, openInstruments } from "./instruments.ts";
 import { type Gates, gitHubMetrics } from "./metrics-github.ts";
-import { type Noticed, type Queue, queueMetrics, runMetrics } from "./metrics-runs.ts";
+import { type Queue, queueMetrics, runMetrics } from "./metrics-runs.ts";
 
-export type Metrics = {
-  readonly observer: Partial<Observer>;
-  /** GitHub has asked this account for silence until then, epoch milliseconds. */
-  paused(account: string, until: number): void;
-  noticed(result: Noticed): void;
-  readonly inbound: ReturnType<typeof inboundMetrics>;
-  /** From now on these are read, too, whenever the metrics are. */
-  read(sources: Queue & { readonly gates: Gates }): void;
-  /** In Prometheus' text format. */
-  expose(): Promise<{ readonly text: string; readonly contentType: string }>;
-  close(): void;
-};
+export type Metrics = ReturnType<typeof openMetrics>;
 
 /**
  * Counts what happens, for Prometheus. Labels hold only what is bounded: names of workflows, templates of routes,
@@ -28,7 +16,7 @@ export function openMetrics(options: {
   readonly workflows: readonly string[];
   readonly version: string;
   readonly clock: Clock;
-}): Metrics {
+}) {
   const instruments = openInstruments();
   const { registry } = instruments;
   const runs = runMetrics(instruments, options.workflows);
@@ -38,14 +26,17 @@ export function openMetrics(options: {
   let refresh = async () => {};
   return {
     observer: { ...runs.observer, request: github.request },
+    /** GitHub has asked this account for silence until then, epoch milliseconds. */
     paused: github.paused,
     noticed: runs.noticed,
     inbound: inboundMetrics(instruments),
-    read({ gates, ...queue }) {
+    /** From now on these are read, too, whenever the metrics are. */
+    read({ gates, ...queue }: Queue & { readonly gates: Gates }): void {
       github.read(gates);
       refresh = queueMetrics(instruments, queue, options.clock);
     },
-    async expose() {
+    /** In Prometheus' text format. */
+    async expose(): Promise<{ readonly text: string; readonly contentType: string }> {
       await refresh();
       return { text: await registry.metrics(), contentType: registry.contentType };
     },

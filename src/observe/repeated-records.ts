@@ -9,21 +9,11 @@ const MAX_SENDERS = 100;
 
 type Repeated = { level: "info" | "warn"; message: string; latest: object; times: number };
 
-export type RepeatedRecords = {
-  /**
-   * @param facts what the record holds beside the message.
-   * @param kind records of one message and address are told apart by it.
-   */
-  note(level: "info" | "warn", message: string, facts: { readonly address: string }, kind: string): void;
-  /** Writes what is still counted. */
-  close(): void;
-};
-
 /**
  * Records of what any client can cause without end. The first of a message, address and kind is a
  * record at once, and what follows is one record a minute, with how often it happened.
  */
-export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {
+export function repeatedRecords(log: Log, clock: Clock) {
   const seen = new Map<string, Repeated>();
   let cancel: (() => void) | undefined;
 
@@ -44,7 +34,11 @@ export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {
   }
 
   return {
-    note(level, message, facts, kind) {
+    /**
+     * @param facts what the record holds beside the message.
+     * @param kind records of one message and address are told apart by it.
+     */
+    note(level: Repeated["level"], message: string, facts: { readonly address: string }, kind: string): void {
       const keyOf = (address: string) => [message, address, kind].join("\n");
       const isOther = !seen.has(keyOf(facts.address)) && seen.size >= MAX_SENDERS;
       const latest = isOther ? { ...facts, address: "other" } : facts;
@@ -59,7 +53,8 @@ export function repeatedRecords(log: Log, clock: Clock): RepeatedRecords {
       seen.set(key, { level, message, latest, times: 0 });
       if (!cancel) sumUpLater();
     },
-    close() {
+    /** Writes what is still counted. */
+    close(): void {
       cancel?.();
       sumUp();
     },

@@ -1,26 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { ROOT_CONTEXT, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context, Next } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Collector, openExporter } from "./trace-exporter.ts";
 
-export type Tracing = {
-  readonly observer: Partial<Observer>;
-  /** Gives every POST a span, below the caller's if it sent a `traceparent`. */
-  readonly inbound: MiddlewareHandler;
-  /** What is kept with a run that comes of the request under way; undefined outside of one. */
-  note(): string | undefined;
-  /**
-   * What names the span under way in a log record; undefined outside of one.
-   * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
-   */
-  ids(): { trace_id: string; span_id: string } | undefined;
-  close(): Promise<void>;
-};
+export type Tracing = ReturnType<typeof openTracing>;
 
 /**
  * Spans of what happens: request, run, attempt, step, request to GitHub. A run outlasts the process, so its span is
@@ -30,7 +18,7 @@ export function openTracing(
   collector: Collector,
   /** `now` in epoch milliseconds. */
   { store, scrub, now }: { store: Pick<RunStore, "get">; scrub: (text: string) => string; now: () => number },
-): Tracing {
+) {
   const { tracer, nextIs, close } = openExporter(collector);
   const current = new AsyncLocalStorage<Span>();
   const below = (parent: SpanContext | undefined) =>
@@ -66,45 +54,48 @@ export function openTracing(
     span.end(run.endedAt ?? now());
   }
 
-  return {
-    observer: {
-      accepted(_event, { run, joined, superseded }) {
-        current.getStore()?.setAttributes({ "gh_runner.run": run, "gh_runner.joined": joined });
-        if (superseded === undefined) return;
-        store.get(superseded).then(
-          (found) => found && writeRun(found.run),
-          () => {},
-        );
-      },
-      attempt({ run, attempt }, work) {
-        const attributes = { "gh_runner.run": run.id, "gh_runner.attempt": attempt };
-        const span = tracer.startSpan("attempt", { attributes }, below(traceOf(run).span));
-        return within(span, async () => {
-          const result = await work();
-          const { outcome, reason, kind } = result.attempt;
-          span.setAttribute("gh_runner.outcome", kind ?? outcome);
-          if (outcome === "failure") failed(span, reason ?? "");
-          return result;
-        });
-      },
-      step: (name, work) => within(tracer.startSpan(`step ${scrub(name)}`, {}, here()), work),
-      request(route, send) {
-        const [method = "", template = ""] = route.split(" ");
-        const attributes = { "http.request.method": method, "url.template": template };
-        const span = tracer.startSpan(route, { kind: SpanKind.CLIENT, attributes }, here());
-        return within(span, async () => {
-          const answer = await send();
-          span.setAttribute("http.response.status_code", answer.status);
-          // That a file is not there is an answer as good as any other.
-          if (answer.status >= 400 && answer.status !== 404) failed(span, `GitHub answered ${answer.status}`);
-          return answer;
-        });
-      },
-      settled(run) {
-        if (run.status !== "queued" && run.status !== "running") writeRun(run);
-      },
+  const observer: Observer = {
+    accepted(_event, { run, joined, superseded }) {
+      current.getStore()?.setAttributes({ "gh_runner.run": run, "gh_runner.joined": joined });
+      if (superseded === undefined) return;
+      store.get(superseded).then(
+        (found) => found && writeRun(found.run),
+        () => {},
+      );
     },
-    async inbound(c, next) {
+    attempt({ run, attempt }, work) {
+      const attributes = { "gh_runner.run": run.id, "gh_runner.attempt": attempt };
+      const span = tracer.startSpan("attempt", { attributes }, below(traceOf(run).span));
+      return within(span, async () => {
+        const result = await work();
+        const { outcome, reason, kind } = result.attempt;
+        span.setAttribute("gh_runner.outcome", kind ?? outcome);
+        if (outcome === "failure") failed(span, reason ?? "");
+        return result;
+      });
+    },
+    step: (name, work) => within(tracer.startSpan(`step ${scrub(name)}`, {}, here()), work),
+    request(route, send) {
+      const [method = "", template = ""] = route.split(" ");
+      const attributes = { "http.request.method": method, "url.template": template };
+      const span = tracer.startSpan(route, { kind: SpanKind.CLIENT, attributes }, here());
+      return within(span, async () => {
+        const answer = await send();
+        span.setAttribute("http.response.status_code", answer.status);
+        // That a file is not there is an answer as good as any other.
+        if (answer.status >= 400 && answer.status !== 404) failed(span, `GitHub answered ${answer.status}`);
+        return answer;
+      });
+    },
+    settled(run) {
+      if (run.status !== "queued" && run.status !== "running") writeRun(run);
+    },
+  };
+
+  return {
+    observer,
+    /** Gives every POST a span, below the caller's if it sent a `traceparent`. */
+    async inbound(c: Context, next: Next) {
       if (c.req.method !== "POST") return next();
       const parent = parseTraceparent(c.req.header("traceparent"));
       const span = tracer.startSpan("POST", { kind: SpanKind.SERVER, attributes: METHOD }, below(parent));
@@ -116,11 +107,16 @@ export function openTracing(
         if (c.res.status >= 500) failed(span, `answered ${c.res.status}`);
       });
     },
-    note() {
+    /** What is kept with a run that comes of the request under way; undefined outside of one. */
+    note(): string | undefined {
       const span = current.getStore();
       return span && traceNote(span.spanContext(), now());
     },
-    ids() {
+    /**
+     * What names the span under way in a log record; undefined outside of one.
+     * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+     */
+    ids(): { trace_id: string; span_id: string } | undefined {
       const { traceId, spanId } = current.getStore()?.spanContext() ?? {};
       return traceId === undefined || spanId === undefined ? undefined : { trace_id: traceId, span_id: spanId };
     },
