@@ -43,7 +43,7 @@ async function init(name = "announce-preview"): Promise<void> {
     writeFileSync(path, text, { flag: "wx" });
     process.stdout.write(`wrote ${path}\n`);
   }
-  const next = nextCommands({ folder, program: process.argv[1] ?? "", cwd: process.cwd() });
+  const next = nextCommands(folder, process.argv[1] ?? "");
   const settings = `WORKFLOWS_DIR=${next.folder}`;
   const caller = config.auth.tokens.length > 0 ? ' -H "Authorization: Bearer one-of-AUTH_TOKENS"' : "";
   const lines = [

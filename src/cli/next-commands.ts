@@ -4,39 +4,30 @@ import { dirname, join, relative, resolve } from "node:path";
 import { VERSION } from "../service/version.ts";
 import { CommandError } from "./command.ts";
 
-export type Situation = {
-  /** Where the workflow was written. */
-  readonly folder: string;
-  /** The file that this process runs. */
-  readonly program: string;
-  /** In what the commands are given. */
-  readonly cwd: string;
-};
-
-export type NextCommands = {
-  /** What the folder lacks to import `gh-runner` outside of the service. */
-  readonly install: readonly string[];
-  /** How `gh-runner` is called where these have run. */
-  readonly ghRunner: string;
-  /** The folder, as it is named there. */
-  readonly folder: string;
-};
-
-/** How to go on with a folder of workflows: true with and without a package.json, in a checkout and outside of one. */
-export function nextCommands({ folder, program, cwd }: Situation): NextCommands {
-  const isBelow = !relative(cwd, resolve(cwd, folder)).startsWith("..");
-  const base = isBelow ? cwd : resolve(cwd, folder);
+/**
+ * How to go on with a folder of workflows: true with and without a package.json, in a checkout and outside of one.
+ * @param program the file that this process runs.
+ * @returns what the folder lacks to import `gh-runner` outside of the service, how `gh-runner` is called where these
+ *   commands have run, and the folder as it is named there.
+ */
+export function nextCommands(
+  written: string,
+  program: string,
+): { readonly install: readonly string[]; readonly ghRunner: string; readonly folder: string } {
+  const target = resolve(written);
+  const isBelow = !relative(process.cwd(), target).startsWith("..");
+  const base = isBelow ? process.cwd() : target;
   const go = isBelow ? [] : [`cd ${quoted(base)}`];
-  const named = quoted(relative(base, resolve(cwd, folder)) || ".");
-  const found = testingOf(resolve(cwd, folder));
+  const folder = quoted(relative(base, target) || ".");
+  const found = testingOf(target);
   if (found === undefined) {
     // The package.json that npm then makes says nothing of modules, of which Node would warn with each file.
-    const modules = nearestPackage(resolve(cwd, folder)) === undefined ? ["npm pkg set type=module"] : [];
-    return { install: [...go, ...installOf(program), ...modules], ghRunner: "npx gh-runner", folder: named };
+    const modules = nearestPackage(target) === undefined ? ["npm pkg set type=module"] : [];
+    return { install: [...go, ...installOf(program), ...modules], ghRunner: "npx gh-runner", folder };
   }
   const isInstalled = found.includes("/node_modules/");
   const own = `node ${quoted(relative(base, realpathSync(program)))}`;
-  return { install: go, ghRunner: isInstalled ? "npx gh-runner" : own, folder: named };
+  return { install: go, ghRunner: isInstalled ? "npx gh-runner" : own, folder };
 }
 
 /** Where the folder's tests find `gh-runner/testing`. */

@@ -4,15 +4,9 @@ import { CommandError } from "./command.ts";
 import { serviceClient } from "./service-client.ts";
 import { shortDuration, shortName, shortText, table } from "./terminal.ts";
 
-export type ListOptions = {
-  readonly status?: string;
-  readonly workflow?: string;
-  readonly group?: string;
-  readonly limit?: string;
-  readonly cursor?: string;
-  readonly json?: true;
-  readonly follow?: true;
-};
+type ListOptions = { json?: true; follow?: true } & Partial<
+  Record<"status" | "workflow" | "group" | "limit" | "cursor", string>
+>;
 
 /** Prints runs, newest first. */
 export async function listRuns({ json, follow, ...query }: ListOptions): Promise<void> {

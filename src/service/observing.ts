@@ -1,18 +1,14 @@
 import type { Fetch } from "../model/network.ts";
-import { type Observer, observedBy } from "../model/observer.ts";
+import { observedBy } from "../model/observer.ts";
 import type { RunStore } from "../model/store.ts";
-import { type Metrics, openMetrics } from "../observe/metrics.ts";
+import { openMetrics } from "../observe/metrics.ts";
 import { openNotices } from "../observe/notices.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { Ground } from "./ground.ts";
 import { VERSION } from "./version.ts";
 
 /** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
-export async function openObservers(
-  ground: Ground,
-  store: RunStore,
-  fetch: Fetch,
-): Promise<{ observe: Observer; metrics: Metrics; tracing: Tracing | undefined }> {
+export async function openObservers(ground: Ground, store: RunStore, fetch: Fetch) {
   const { config, options, loaded, secrets, log, clock, closing } = ground;
   const metrics = openMetrics({ workflows: loaded.workflows.map(({ name }) => name), version: VERSION, clock });
   closing.defer(metrics.close);

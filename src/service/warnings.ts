@@ -1,10 +1,7 @@
 import type { Config } from "./config/config.ts";
 
 /** The two repositories, for the ready line and doctor; a default is called one. */
-export function repositories({ targetRepo, deploymentRepo, defaults }: Config["workflows"]): {
-  readonly target: string;
-  readonly deployment: string;
-} {
+export function repositories({ targetRepo, deploymentRepo, defaults }: Config["workflows"]) {
   const named = (repository: string, isDefault: boolean) => repository + (isDefault ? " (only the default)" : "");
   return { target: named(targetRepo, defaults.targetRepo), deployment: named(deploymentRepo, defaults.deploymentRepo) };
 }
