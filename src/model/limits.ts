@@ -1,4 +1,4 @@
-/** At most so many units within any so many milliseconds. A read costs 1 point; a write costs 5 points and is 1 write. */
+/** Up to `most` units within any `ms` milliseconds. A read costs 1 point; a write costs 5 points and is 1 write. */
 export type Limit = { readonly unit: "points" | "writes"; readonly most: number; readonly ms: number };
 
 /** What an account has used of GitHub's limits at a time (epoch milliseconds). */
@@ -62,13 +62,13 @@ export type Others = {
   readonly replicas: number;
 };
 
-/** With an id it is a reservation until it is settled: it counts as if it were spent at every moment, for `RESERVED_MS`. */
+/** With an id it is a reservation until it is settled: it counts as if it were spent now, for `RESERVED_MS`. */
 export type Admitted = Spending & { readonly id?: string };
 
-/** What a process has reserved that has died is free again after so long, unless it counts as spent when it was reserved. */
+/** What a process that died has reserved is free again after this time, unless it counts as spent when it was reserved. */
 export const RESERVED_MS = 60_000;
 
-/** A process counts as present for so long after it was admitted something. */
+/** A process counts as present for this time after it was admitted something. */
 export const PRESENT_MS = 60_000;
 
 export type LimitNews =

@@ -9,10 +9,7 @@ export type Room = {
   readonly admitted: Admitted;
   /** Until when the request may be sent, epoch milliseconds. */
   readonly usableUntil: number;
-  /**
-   * The request was answered, or nobody knows what became of it (epoch milliseconds); with undefined it was never sent.
-   * The first word counts.
-   */
+  /** The request was answered or lost at this time (epoch milliseconds), or with undefined never sent. Only the first call counts. */
   settle(at: number | undefined): void;
   /** It was not stored. */
   withdraw(): void;
@@ -22,14 +19,14 @@ export type AdmissionOptions = Pick<PauseOptions, "account" | "clock"> & {
   readonly log: Pick<LimitLog, "admit" | "settle">;
   /** Told once why the log cannot be asked, and with undefined that it can be again. */
   readonly onTrouble?: (trouble: unknown) => void;
-  /** Whoever would wait longer is rejected, ms. */
+  /** A request that would wait longer is rejected, ms. */
   readonly patienceMs?: number | undefined;
 };
 
 /** Long enough for a window to move on a little, short enough for a caller who waits. */
 const PATIENCE_MS = 3000;
 
-/** While the log cannot be asked, it is asked again after so long, ms. */
+/** A log that cannot be asked is asked again after this time, ms. */
 const AWAY_MS = 1000;
 
 type Waiter = {
@@ -44,7 +41,7 @@ type Waiter = {
 
 type Granted = { readonly waiter: Waiter; readonly room: Room; undo(): void };
 
-/** Who may send, and when. Whoever needs room is admitted once the log knows of it, together with all who wait then. */
+/** What may be sent, and when. All that need room are admitted together, once the log knows of it. */
 export function openAdmission(
   { budget, pause }: { budget: Budget; pause: AccountPause },
   { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionOptions,
@@ -61,9 +58,9 @@ export function openAdmission(
   const mustStay = (what: Waiter["what"]) => what !== "reservation" && inFlight.isFull();
 
   /**
-   * Admits who may go, rejects who would wait too long, and wakes when the next may go. Answers all but those for whom it
-   * finds new room.
-   * @param isInformed about the others. Else they are asked about whoever needs new room and might get it.
+   * Admits all that may go, rejects those that would wait too long, and wakes when the next may go. Answers all but those
+   * for which it finds new room.
+   * @param isInformed about other processes. Without it the log is asked about those that might get new room.
    */
   function decide(isInformed: boolean): Granted[] {
     cancelAlarm();

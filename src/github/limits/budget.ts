@@ -44,11 +44,11 @@ export function openBudget(limits: readonly Limit[]) {
       if (promised !== undefined && promised > now) {
         return { notBefore: Math.max(from, promised), why: "others were promised their turn before" };
       }
-      // Whose time has come meets only what is spent; everybody else also what was promised to those ahead.
+      // A write whose time has come meets only what is spent; any other also what was promised to those ahead.
       const due = promised === undefined ? undefined : opensAt(kind, from, []);
       return due && due.notBefore <= now ? due : opensAt(kind, from, line.ahead(name));
     },
-    /** Counts as spent at every moment until the function is called: spent at a time, or with undefined not at all. */
+    /** Counts as spent now until the function is called: spent at a time, or with undefined not at all. */
     reserve(kind: Kind): (at: number | undefined) => void {
       for (const { limit, reserve } of windows) reserve(COST[kind][limit.unit]);
       return (at) => {
@@ -144,13 +144,12 @@ function slidingWindow(limit: Limit) {
   };
 }
 
-/** A promise that is not taken up for so long after its time is given to others. */
+/** A promise that is not taken up within this time is given to others. */
 const GRACE_MS = 30_000;
 
 /**
- * The line of writes that were rejected for now, each with the time that it was promised. Without it everybody would be
- * told the same time, and all but a few be rejected again and again. Whoever has to be told a later time keeps the place:
- * nobody who came after gets ahead.
+ * The line of writes that were rejected for now, each with the time that it was promised. Without it all would be told
+ * the same time, and all but a few be rejected again and again. A write that is told a later time keeps its place.
  */
 function waitingLine() {
   /** In the order in which they came. */

@@ -22,7 +22,7 @@ export type Gate = ReturnType<typeof openGate>;
 
 /**
  * What stands between the service and GitHub for one account: a cap on what is in flight, the windows of GitHub's
- * documented limits, and one pause for everybody. Waits for a few seconds at most; what would have to wait longer is
+ * documented limits, and one pause. Waits for a few seconds at most; what would have to wait longer is
  * rejected with the time at which it will be let through, so that a store can keep it instead of memory.
  */
 export function openGate(options: GateOptions) {
@@ -30,7 +30,7 @@ export function openGate(options: GateOptions) {
   const pause = openPause(options);
   const budget = openBudget(limits);
   budget.learn(known?.spent ?? []);
-  // Without windows nothing is counted, and nobody is asked.
+  // Without windows nothing is counted, and the log is not asked.
   const log = limits.length > 0 ? options.log : NOTHING_KEPT;
   const admission = openAdmission({ budget, pause }, { ...options, log });
   /** What GitHub last said is left of the hourly quota. */
@@ -109,7 +109,7 @@ export function openGate(options: GateOptions) {
       pause.heard(told, isOver);
       admission.letThrough();
     },
-    /** Nothing is in flight, nobody waits, and nothing has to be remembered. */
+    /** Nothing is in flight, nothing waits, and nothing has to be remembered. */
     isIdle: (): boolean =>
       admission.inFlight() === 0 && admission.waiting() === 0 && !pause.isKnown() && budget.isEmpty(clock.now()),
     /** Times are epoch milliseconds; `pausedUntil` is undefined when nothing is paused. */

@@ -2,10 +2,10 @@ import type { AccountLimits, LimitLog } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 import { type Gate, type GateOptions, openGate } from "./gate.ts";
 
-/** Gates that have nothing to remember are closed beyond so many: each token that a request brings opens one. */
+/** Beyond this number, gates that have nothing to remember are closed: each token that a request brings opens one. */
 const KEPT_GATES = 100;
 
-/** What could not be recalled is recalled again after so long, ms. */
+/** What could not be recalled is recalled again after this time, ms. */
 const RECALL_AGAIN_MS = 1000;
 
 export type Gates = Awaited<ReturnType<typeof openGates>>;

@@ -8,8 +8,8 @@ const ALONE = 50;
 const MOST_OF_SEVERAL = 25;
 
 /**
- * So long after a process was admitted something, nothing of that is in flight: room is usable for 30 s, and a request
- * takes 15 s at most.
+ * Nothing is in flight any more that a process was admitted this long ago: room is usable for 30 s, and a request takes up
+ * to 15 s.
  */
 const SETTLED_MS = 45_000;
 
@@ -34,7 +34,7 @@ export function requestsInFlight(clock: Pick<Clock, "monotonic">, pause: Pick<Ac
     change(by: 1 | -1): void {
       count += by;
     },
-    /** So many other replicas use the account now. Up to four leave room for each other from the beginning. */
+    /** This many other replicas use the account now. Up to four leave room for each other from the beginning. */
     learn(others: number): void {
       share = Math.max(1, Math.min(MOST_OF_SEVERAL, Math.floor(ALLOWED / (others + 1))));
       if (monotonic() >= countedUntil) newUntil = monotonic() + (share < MOST_OF_SEVERAL ? SETTLED_MS : 0);

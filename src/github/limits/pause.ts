@@ -11,7 +11,7 @@ const LEAST_MS = 1000;
 /** What doubling ends at. */
 const LONGEST_DOUBLED_MS = 15 * 60_000;
 
-/** Nothing waits longer than this for a limit, whatever a header says; GitHub's longest window is an hour. */
+/** Nothing waits longer than this for a limit, even if a header says so; GitHub's longest window is an hour. */
 const LONGEST_MS = 24 * 3_600_000;
 
 /** A pause that grows by less is the same pause, told by another answer. */
@@ -20,7 +20,7 @@ const SAME_PAUSE_MS = 1000;
 /** An account that sends nothing any more, such as a token that was seen once, is not remembered for ever. */
 const STRIKES_KEPT_MS = 3_600_000;
 
-/** A pause that could not be stored is stored again after so long, ms. */
+/** A pause that could not be stored is stored again after this time, ms. */
 const STORE_AGAIN_MS = 1000;
 
 export type PauseOptions = {
