@@ -149,11 +149,13 @@ function operations(problem: Json, isGuarded: boolean) {
   return ({ about: [operationId, tag, summary], ...rest }: Operation): Json => {
     const needsToken = isGuarded && !("security" in rest);
     const all = { ...rest, ...(needsToken && { 401: "None of the service's tokens was sent.", security: TOKENS }) };
-    const [answers, fields] = [true, false].map((isAnswer) =>
-      Object.entries(all).filter(([name]) => /^\d+$/.test(name) === isAnswer),
-    ) as [[string, unknown][], [string, unknown][]];
-    const responses = Object.fromEntries(answers.map(([status, described]) => [status, answer(status, described)]));
-    return { operationId, tags: [tag], summary, ...Object.fromEntries(fields), responses };
+    const responses: Json = {};
+    const fields: Json = {};
+    for (const [name, value] of Object.entries(all)) {
+      if (/^\d+$/.test(name)) responses[name] = answer(name, value);
+      else fields[name] = value;
+    }
+    return { operationId, tags: [tag], summary, ...fields, responses };
   };
 }
 

@@ -78,37 +78,28 @@ export async function listen(
   server.once("drop", () => onFull(MOST_CONNECTIONS));
   const lookAway = boundConnections(server, { limits, onClosed });
   await bind(server, port, host);
+  const { address, family, port: taken } = server.address() as AddressInfo;
+  const name = family === "IPv6" ? `[${address}]` : address;
+  const isEverywhere = address === "::" || address === "0.0.0.0";
   return {
-    url: urlOf(server),
-    address: addressOf(server),
+    url: `http://${isEverywhere ? "127.0.0.1" : name}:${taken}`,
+    address: `${name}:${taken}`,
     close: () => closeServer(server, limits.drainMs).finally(lookAway),
   };
 }
 
 function bind(server: Server, port: number, host: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
       const where = `${host ?? ""}:${port}`;
-      if (error.code === "EADDRINUSE") {
-        reject(
-          new Error(`Cannot listen on ${where}: it is in use. Stop the other process or set PORT.`, { cause: error }),
-        );
-      } else reject(new Error(`Cannot listen on ${where} (${error.message}): check PORT and HOST.`, { cause: error }));
+      const what =
+        cause.code === "EADDRINUSE"
+          ? `${where}: it is in use. Stop the other process or set PORT.`
+          : `${where} (${cause.message}): check PORT and HOST.`;
+      reject(new Error(`Cannot listen on ${what}`, { cause }));
     });
     server.listen({ port, ...(host ? { host } : {}) }, resolve);
   });
-}
-
-function urlOf(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  const everywhere = address === "::" || address === "0.0.0.0";
-  return `http://${everywhere ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address}:${port}`;
-}
-
-/** `[::]:9555` */
-function addressOf(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  return `${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
 function closeServer(server: Server, drainMs: number): Promise<void> {
