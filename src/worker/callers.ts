@@ -83,23 +83,13 @@ const REMEMBERED_MS = 10_000;
 const MOST_REMEMBERED = 10_000;
 
 /** Follows what other processes do with runs, for the callers who wait for them here. */
-export function followElsewhere({
-  store,
-  callers,
-  clock,
-  wake,
-  freed,
-  report,
-}: {
-  readonly store: Pick<RunStore, "hear" | "get">;
-  readonly callers: WaitingCallers;
-  readonly clock: Clock;
-  /** Something may be due here. */
-  readonly wake: () => void;
-  /** A run has ended, whose group may have a run that waits. */
-  readonly freed: () => void;
-  readonly report: (error: unknown) => void;
-}) {
+export function followElsewhere(
+  store: Pick<RunStore, "hear" | "get">,
+  clock: Clock,
+  callers: WaitingCallers,
+  /** `wake`: something may be due here. `freed`: a run has ended, whose group may have a run that waits. */
+  { wake, freed, report }: Readonly<Record<"wake" | "freed", () => void>> & { report: (error: unknown) => void },
+) {
   /** When the news came, by the monotonic clock, oldest first. */
   const heard = new Map<string, number>();
 

@@ -26,9 +26,9 @@ export function guardProcess(log: Log, { brief, scrub }: Pick<Keeping, "brief" |
   syncBuiltinESMExports();
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = STACK_FRAMES;
-  const uncaught = (error: unknown) => stray({ error, event: "uncaughtException" }, { log, scrub });
+  const uncaught = (error: unknown) => stray(error, "uncaughtException", undefined, { log, scrub });
   const unhandled = (error: unknown, promise: Promise<unknown>) =>
-    stray({ error, event: "unhandledRejection", call: callOf(promise) }, { log, scrub });
+    stray(error, "unhandledRejection", callOf(promise), { log, scrub });
   process.on("uncaughtException", uncaught);
   process.on("unhandledRejection", unhandled);
   return () => {
@@ -106,11 +106,9 @@ const strays = new WeakMap<Attempting, number>();
 
 /** An error that nobody caught. One of the service's own ends the process, as it does without this guard. */
 function stray(
-  {
-    error,
-    event,
-    call,
-  }: { error: unknown; event: "uncaughtException" | "unhandledRejection"; call?: string | undefined },
+  error: unknown,
+  event: "uncaughtException" | "unhandledRejection",
+  call: string | undefined,
   { log, scrub }: { readonly log: Log } & Pick<Keeping, "scrub">,
 ): void {
   const attempting = currentAttempt();

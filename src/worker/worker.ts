@@ -1,14 +1,7 @@
 import { pause } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import {
-  type NewRun,
-  type Rerun,
-  type RerunOptions,
-  type RunStore,
-  type StoreTrouble,
-  StoreUnavailable,
-} from "../model/store.ts";
+import { type NewRun, type Rerun, type RerunOptions, type RunStore, StoreUnavailable } from "../model/store.ts";
 import { followElsewhere, waitingCallers } from "./callers.ts";
 import { type InFlightParts, runsInFlight } from "./in-flight.ts";
 import { keptEvent } from "./kept.ts";
@@ -24,29 +17,7 @@ export type WorkerParts = InFlightParts & {
   readonly retainDays: number;
 };
 
-export type Worker = {
-  /**
-   * Stores an event and resolves once it is on disk; its run starts as soon as its turn comes. `outcome` resolves when
-   * the run has ended or an attempt has failed, with undefined when it still waits after `waitMs`.
-   * @throws StoreUnavailable
-   */
-  accept(
-    event: NewRun,
-    options: { token: string | undefined; waitMs: number },
-  ): Promise<{ run: string; outcome: Promise<Run | undefined> }>;
-  rerun(id: string, options: RerunOptions): Promise<Rerun>;
-  /** Rejects when runs cannot be claimed or settled. */
-  check(): Promise<void>;
-  /** Why the store cannot be written; undefined when it can, as far as is known. */
-  storeTrouble(): StoreTrouble | undefined;
-  /** Lets the callers who still wait go, with nothing to say. */
-  dismissCallers(): void;
-  /**
-   * Takes no more runs and lets those in flight go on. For the last part of the time their signals are aborted and they
-   * begin nothing new, but what they have on the wire may be answered. Then they end, and are given back to the store.
-   */
-  drain(milliseconds: number, lastMilliseconds?: number): Promise<void>;
-};
+type Accepting = { readonly token: string | undefined; readonly waitMs: number };
 
 /** Bounds the memory that runs in flight take; GitHub's connections have a bound of their own. */
 const MAX_RUNNING = 64;
@@ -60,7 +31,9 @@ const SUSPECT_ALONE_MS = 3000;
 /** Longer rounds of claiming are a worker that hangs. */
 const STUCK_MS = 60_000;
 
-export function startWorker(parts: WorkerParts): Worker {
+export type Worker = ReturnType<typeof startWorker>;
+
+export function startWorker(parts: WorkerParts) {
   const { store, clock, log, owner, observe, keeping } = parts;
   const callers = waitingCallers(clock);
   /** Events on their way into the store, which may come back claimed. */
@@ -78,7 +51,7 @@ export function startWorker(parts: WorkerParts): Worker {
     return clock.now() + STORE_RETRY_MS;
   });
   const forgetOldRuns = forgetting(parts, health);
-  const elsewhere = followElsewhere({ store, callers, clock, wake, freed, report });
+  const elsewhere = followElsewhere(store, clock, callers, { wake, freed, report });
   wake();
 
   function wake(): void {
@@ -149,8 +122,8 @@ export function startWorker(parts: WorkerParts): Worker {
 
   async function accept(
     given: NewRun,
-    { token, waitMs }: Parameters<Worker["accept"]>[1],
-  ): ReturnType<Worker["accept"]> {
+    { token, waitMs }: Accepting,
+  ): Promise<{ run: string; outcome: Promise<Run | undefined> }> {
     const event = keptEvent(given, keeping, token === undefined ? [] : [token]);
     const now = clock.now();
     const since = clock.monotonic();
@@ -169,24 +142,36 @@ export function startWorker(parts: WorkerParts): Worker {
   }
 
   return {
-    async accept(event, options) {
+    /**
+     * Stores an event and resolves once it is on disk; its run starts as soon as its turn comes. `outcome` resolves when
+     * the run has ended or an attempt has failed, with undefined when it still waits after `waitMs`.
+     * @throws StoreUnavailable
+     */
+    async accept(event: NewRun, options: Accepting): ReturnType<typeof accept> {
       const accepted = accept(event, options);
       accepting.add(accepted);
       return accepted.finally(() => accepting.delete(accepted));
     },
-    async rerun(id, options) {
+    async rerun(id: string, options: RerunOptions): Promise<Rerun> {
       const rerun = await health.watch(store.rerun(id, clock.now(), options), "adds");
       if (rerun.status === "queued") wake();
       return rerun;
     },
-    async check() {
+    /** Rejects when runs cannot be claimed or settled. */
+    async check(): Promise<void> {
       await health.watch(store.check(), "changes");
       if ((claiming.busyForMs() ?? 0) > STUCK_MS) throw new Error("the worker has claimed nothing for a minute");
       if (stopped) throw new Error("the worker is stopping");
     },
+    /** Why the store cannot be written; undefined when it can, as far as is known. */
     storeTrouble: health.trouble,
+    /** Lets the callers who still wait go, with nothing to say. */
     dismissCallers: callers.dismiss,
-    async drain(milliseconds, lastMilliseconds = milliseconds / 5) {
+    /**
+     * Takes no more runs and lets those in flight go on. For the last part of the time their signals are aborted and they
+     * begin nothing new, but what they have on the wire may be answered. Then they end, and are given back to the store.
+     */
+    async drain(milliseconds: number, lastMilliseconds = milliseconds / 5): Promise<void> {
       stopped = true;
       claiming.stop();
       elsewhere.stop();
