@@ -1,30 +1,22 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { isIPv4 } from "node:net";
 
-/** PEM texts. */
-type Certificate = { readonly key: string; readonly cert: string };
-
-export type Authority = {
-  /** PEM of the authority's own certificate: what NODE_EXTRA_CA_CERTS points to. */
-  readonly cert: string;
-  /** A certificate for a server of these names or IPv4 addresses, valid for a day. */
-  issue(...names: readonly string[]): Certificate;
-};
-
 /**
  * A private certificate authority, as companies have them. Node can read certificates and not make them; these few
  * fields of X.509 are written by hand, so that neither a program nor a package is needed for it.
  * @see https://www.rfc-editor.org/rfc/rfc5280#section-4.1
  */
-export function privateAuthority(): Authority {
+export function privateAuthority() {
   // Found by its name alone: two of one name would be taken for each other.
   const name = `Private authority ${randomBytes(4).toString("hex")}`;
   const authority = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const certify = (subject: string, key: KeyObject, extensions: readonly Buffer[]) =>
     certificate({ issuer: name, subject, key, signer: authority.privateKey, extensions });
   return {
+    /** PEM of the authority's certificate: what NODE_EXTRA_CA_CERTS points to. */
     cert: certify(name, authority.publicKey, [BASIC_CONSTRAINTS_CA]),
-    issue(...names) {
+    /** A key and a certificate, as PEM, for a server of these names or IPv4 addresses; valid for a day. */
+    issue(...names: readonly string[]) {
       const server = generateKeyPairSync("ec", { namedCurve: "P-256" });
       return {
         key: server.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

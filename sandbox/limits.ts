@@ -41,18 +41,11 @@ type Ledger = {
 export function limitKeeper() {
   const ledgers = new Map<string, Ledger>();
   const ledgerOf = (credential: string): Ledger => {
+    const primary = { from: 0, used: 0 };
     const known = ledgers.get(credential);
-    if (known) return known;
-    const fresh = {
-      inFlight: 0,
-      points: [],
-      writes: [],
-      primary: { from: 0, used: 0 },
-      pausedUntil: 0,
-      toldAt: undefined,
-    };
-    ledgers.set(credential, fresh);
-    return fresh;
+    const ledger = known ?? { inFlight: 0, points: [], writes: [], primary, pausedUntil: 0, toldAt: undefined };
+    if (!known) ledgers.set(credential, ledger);
+    return ledger;
   };
 
   const silence = (ledger: Ledger, until: number, now: number): void => {

@@ -8,14 +8,6 @@ import type { Reply } from "./routes/reply.ts";
 export type Incoming = IncomingMessage | Http2ServerRequest;
 export type Outgoing = ServerResponse | Http2ServerResponse;
 
-export type Listening = {
-  readonly port: number;
-  /** How many connections have been opened so far. */
-  readonly connections: () => number;
-  /** Ends every connection, whatever is in flight on it. */
-  close(): Promise<void>;
-};
-
 type ListenOptions = {
   readonly port?: number;
   readonly host?: string;
@@ -32,7 +24,7 @@ const KEEP_ALIVE_MS = 60_000;
 export async function listen(
   listener: (incoming: Incoming, outgoing: Outgoing) => void,
   { port = 0, host = "127.0.0.1", tls, http2 = false, onConnect }: ListenOptions,
-): Promise<Listening> {
+) {
   if (http2 && !tls) throw new Error("HTTP/2 is spoken over TLS only: give a key and a certificate");
   const server = !tls
     ? createServer(listener)
@@ -58,9 +50,11 @@ export async function listen(
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
+    /** How many connections have been opened so far. */
     connections: () => connections,
+    /** Ends every connection, whatever is in flight on it. */
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         if (!server.listening) return resolve();
         server.close(() => resolve());
         for (const socket of open) socket.destroy();

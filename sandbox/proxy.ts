@@ -11,18 +11,8 @@ export type ProxyOptions = {
   readonly tls?: { readonly key: string; readonly cert: string };
 };
 
-export type ForwardProxy = {
-  readonly url: string;
-  readonly counts: { tunnels: number; forwarded: number; rejected: number };
-  /** Every `host:port` that was asked for, in order. */
-  readonly targets: string[];
-  /** What it does with requests from now on: lets them through, answers with a status, or says nothing at all. */
-  behave(how: "forward" | "hang" | number): void;
-  close(): Promise<void>;
-};
-
 /** A forward proxy on loopback, as companies have them: CONNECT for https, absolute addresses for http. */
-export async function startProxy({ credentials, hosts = {}, tls }: ProxyOptions = {}): Promise<ForwardProxy> {
+export async function startProxy({ credentials, hosts = {}, tls }: ProxyOptions = {}) {
   const counts = { tunnels: 0, forwarded: 0, rejected: 0 };
   const targets: string[] = [];
   let behaviour: "forward" | "hang" | number = "forward";
@@ -89,8 +79,10 @@ export async function startProxy({ credentials, hosts = {}, tls }: ProxyOptions 
   return {
     url: `${tls ? "https" : "http"}://127.0.0.1:${port}`,
     counts,
+    /** Every `host:port` that was asked for, in order. */
     targets,
-    behave: (how) => {
+    /** What it does with requests from now on: lets them through, answers with a status, or says nothing at all. */
+    behave: (how: typeof behaviour) => {
       behaviour = how;
     },
     close,
