@@ -255,10 +255,10 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
   }
 
   /** Opened without the wait for replicas that had trouble with the database. */
-  async function upgraded(t: TestContext, schema: string): Promise<RunStore> {
+  async function upgraded(t: TestContext, schema: string, url = postgres.url): Promise<RunStore> {
     const databaseNow = "floor(extract(epoch FROM now()) * 1000)::bigint";
     const store = await openPostgresStore({
-      url: postgres.url,
+      url,
       schema,
       clock: systemClock,
       onError: () => {},
@@ -356,6 +356,22 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
       { status: "queued", dueAt: now, counts: false, ...nothing },
     );
     assert.deepEqual(await old.begin(await old.take()), [run]);
+  });
+
+  it("asks of the role of the service no rights on pg-boss's schema", async (t) => {
+    const old = await versionThree(t);
+    const role = `role_${old.schema}`;
+    await migratePostgres({ url: postgres.url, schema: old.schema, onError: () => {} });
+    await old.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'change-me'; GRANT USAGE ON SCHEMA ${old.schema} TO ${role};
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${old.schema} TO ${role};
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${old.schema} TO ${role}`);
+    t.after(() => asOwner((client) => client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)));
+    const url = Object.assign(new URL(postgres.url), { username: role, password: "change-me" }).href;
+    const store = await upgraded(t, old.schema, url);
+    await carryOutAll(store);
+    const run = await acceptOne(store);
+    assert.deepEqual(await old.jobs(), [run]);
+    assert.equal(await carryOut(store), run);
   });
 
   it("refuses the version before on a database that this version has made: it would miss runs", async () => {
