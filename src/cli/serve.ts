@@ -1,5 +1,6 @@
 import { enableCompileCache, flushCompileCache } from "node:module";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import type { Command } from "commander";
 import { withoutShapes } from "../observe/secrets.ts";
 import type { RunningApp } from "../service/app.ts";
@@ -69,7 +70,7 @@ function onSignal(close: () => Promise<void>): { forget(): void; alsoWithoutPare
       await close();
       process.exit(0);
     } catch (error) {
-      process.stderr.write(`${withoutShapes(String((error as Error).stack))}\n`);
+      process.stderr.write(`${withoutShapes(inspect(error))}\n`);
       process.exit(1);
     }
   }
