@@ -1,6 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
-import { ROOT_CONTEXT, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import type { Context, Next } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Observer } from "../model/observer.ts";
@@ -10,20 +18,59 @@ import { type Collector, openExporter } from "./trace-exporter.ts";
 
 export type Tracing = ReturnType<typeof openTracing>;
 
+type Sources = {
+  readonly store: Pick<RunStore, "get">;
+  readonly scrub: (text: string) => string;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+};
+
 /**
  * Spans of what happens: request, run, attempt, step, request to GitHub. A run outlasts the process, so its span is
  * written when it ends, with ids that every process can derive from the run's id.
  */
-export function openTracing(
-  collector: Collector,
-  /** `now` in epoch milliseconds. */
-  { store, scrub, now }: { store: Pick<RunStore, "get">; scrub: (text: string) => string; now: () => number },
-) {
+export function openTracing(collector: Collector, sources: Sources) {
+  const spans = openSpans(collector, sources.scrub);
+  const { start, current, failed, within } = spans;
+  return {
+    observer: observerOf(spans, sources),
+    /** Gives every POST a span, below the caller's if it sent a `traceparent`. */
+    async inbound(c: Context, next: Next) {
+      if (c.req.method !== "POST") return next();
+      const parent = parseTraceparent(c.req.header("traceparent"));
+      const span = start("POST", { kind: SpanKind.SERVER, attributes: METHOD }, parent);
+      await within(span, async () => {
+        await next();
+        const route = routeOf(c);
+        if (route) span.updateName(`POST ${route}`).setAttribute("http.route", route);
+        span.setAttribute("http.response.status_code", c.res.status);
+        if (c.res.status >= 500) failed(span, `answered ${c.res.status}`);
+      });
+    },
+    /** What is kept with a run that comes of the request under way; undefined outside of one. */
+    note(): string | undefined {
+      const span = current.getStore();
+      return span && traceNote(span.spanContext(), sources.now());
+    },
+    /**
+     * What names the span under way in a log record; undefined outside of one.
+     * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+     */
+    ids(): { trace_id: string; span_id: string } | undefined {
+      const { traceId, spanId } = current.getStore()?.spanContext() ?? {};
+      return traceId === undefined || spanId === undefined ? undefined : { trace_id: traceId, span_id: spanId };
+    },
+    close: spans.close,
+  };
+}
+
+type Spans = ReturnType<typeof openSpans>;
+
+function openSpans(collector: Collector, scrub: (text: string) => string) {
   const { tracer, nextIs, close } = openExporter(collector);
   const current = new AsyncLocalStorage<Span>();
-  const below = (parent: SpanContext | undefined) =>
-    parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
-  const here = () => below(current.getStore()?.spanContext());
+  const start = (name: string, options: SpanOptions, parent: SpanContext | undefined) =>
+    tracer.startSpan(name, options, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
   const failed = (span: Span, message: string) =>
     span.setStatus({ code: SpanStatusCode.ERROR, message: scrub(message) });
 
@@ -37,6 +84,11 @@ export function openTracing(
       span.end();
     }
   }
+  return { start, nextIs, current, failed, within, close };
+}
+
+function observerOf({ start, nextIs, current, failed, within }: Spans, { store, scrub, now }: Sources): Observer {
+  const here = () => current.getStore()?.spanContext();
 
   function writeRun(run: Run): void {
     const { parent, span: ids, since } = traceOf(run);
@@ -49,12 +101,12 @@ export function openTracing(
       ...(run.group === undefined ? {} : { "gh_runner.group": scrub(run.group) }),
       ...(run.supersededBy === undefined ? {} : { "gh_runner.superseded_by": run.supersededBy }),
     };
-    const span = tracer.startSpan(`run ${run.workflow}`, { startTime: since, attributes }, below(parent));
+    const span = start(`run ${run.workflow}`, { startTime: since, attributes }, parent);
     if (run.status === "failure") failed(span, run.reason ?? "");
     span.end(run.endedAt ?? now());
   }
 
-  const observer: Observer = {
+  return {
     accepted(_event, { run, joined, superseded }) {
       current.getStore()?.setAttributes({ "gh_runner.run": run, "gh_runner.joined": joined });
       if (superseded === undefined) return;
@@ -65,7 +117,7 @@ export function openTracing(
     },
     attempt({ run, attempt }, work) {
       const attributes = { "gh_runner.run": run.id, "gh_runner.attempt": attempt };
-      const span = tracer.startSpan("attempt", { attributes }, below(traceOf(run).span));
+      const span = start("attempt", { attributes }, traceOf(run).span);
       return within(span, async () => {
         const result = await work();
         const { outcome, reason, kind } = result.attempt;
@@ -74,11 +126,11 @@ export function openTracing(
         return result;
       });
     },
-    step: (name, work) => within(tracer.startSpan(`step ${scrub(name)}`, {}, here()), work),
+    step: (name, work) => within(start(`step ${scrub(name)}`, {}, here()), work),
     request(route, send) {
       const [method = "", template = ""] = route.split(" ");
       const attributes = { "http.request.method": method, "url.template": template };
-      const span = tracer.startSpan(route, { kind: SpanKind.CLIENT, attributes }, here());
+      const span = start(route, { kind: SpanKind.CLIENT, attributes }, here());
       return within(span, async () => {
         const answer = await send();
         span.setAttribute("http.response.status_code", answer.status);
@@ -90,37 +142,6 @@ export function openTracing(
     settled(run) {
       if (run.status !== "queued" && run.status !== "running") writeRun(run);
     },
-  };
-
-  return {
-    observer,
-    /** Gives every POST a span, below the caller's if it sent a `traceparent`. */
-    async inbound(c: Context, next: Next) {
-      if (c.req.method !== "POST") return next();
-      const parent = parseTraceparent(c.req.header("traceparent"));
-      const span = tracer.startSpan("POST", { kind: SpanKind.SERVER, attributes: METHOD }, below(parent));
-      await within(span, async () => {
-        await next();
-        const route = routeOf(c);
-        if (route) span.updateName(`POST ${route}`).setAttribute("http.route", route);
-        span.setAttribute("http.response.status_code", c.res.status);
-        if (c.res.status >= 500) failed(span, `answered ${c.res.status}`);
-      });
-    },
-    /** What is kept with a run that comes of the request under way; undefined outside of one. */
-    note(): string | undefined {
-      const span = current.getStore();
-      return span && traceNote(span.spanContext(), now());
-    },
-    /**
-     * What names the span under way in a log record; undefined outside of one.
-     * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
-     */
-    ids(): { trace_id: string; span_id: string } | undefined {
-      const { traceId, spanId } = current.getStore()?.spanContext() ?? {};
-      return traceId === undefined || spanId === undefined ? undefined : { trace_id: traceId, span_id: spanId };
-    },
-    close,
   };
 }
 
