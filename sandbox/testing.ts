@@ -1,4 +1,5 @@
-import type { Json } from "../src/index.ts";
+import type { Json, WebhookEvent, WebhookName } from "../src/index.ts";
+import { problemsIn } from "../src/model/problems.ts";
 import type { Run, Step } from "../src/model/run.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { startApp } from "../src/service/app.ts";
@@ -41,7 +42,7 @@ const WAIT_MS = 300_000;
  */
 export async function testRun<Given extends { body: unknown } | { event: unknown }, EnvName extends string>(
   workflow: Workflow<Given, unknown, EnvName>,
-  given: Given,
+  given: OfAnyAction<Given>,
   { prepare, answers = {}, env = {} }: TestOptions = {},
 ): Promise<TestedRun> {
   const token = "token-of-the-test-kit";
@@ -78,6 +79,11 @@ export async function testRun<Given extends { body: unknown } | { event: unknown
   }
 }
 
+/** `actions` of a trigger are not asked. */
+type OfAnyAction<Given> = Given extends { event: { name: infer Name extends WebhookName } }
+  ? { readonly event: WebhookEvent<Name> }
+  : Given;
+
 /** The built-in one is there as well, under its own name and path. */
 function renamed(workflow: Workflow): Workflow {
   const { http } = workflow.on;
@@ -94,8 +100,8 @@ function inputOf({ on }: Workflow, given: { body: unknown } | { event: unknown }
   if (!on.http) return given.body as Json;
   const body = on.http.body.safeParse(given.body);
   if (body.success) return body.data as Json;
-  const problems = body.error.issues.map(({ path, message }) => `${path.join(".") || "body"} ${message}`);
-  throw new Error(`The workflow would not take this body: ${problems.join("; ")}`);
+  const problems = problemsIn(body.error, { whole: "body" }).join("; ");
+  throw new Error(`The workflow would not take this body: ${problems}`);
 }
 
 function plant(github: StandInGitHub, route: string, { status, body = {} }: Answer): void {
