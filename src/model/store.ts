@@ -10,7 +10,7 @@ export type NewRun = {
   readonly input: Json;
   /** What tells the event from others, where its sender delivers events more than once. */
   readonly event?: EventIdentity | undefined;
-  /** Stored as running already, outside its concurrency group: nobody else could execute it. */
+  /** Stored as running already, outside its concurrency group: no other process could execute it. */
   readonly ownToken: boolean;
   /** See `Run`. */
   readonly trace?: string | undefined;

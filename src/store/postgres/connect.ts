@@ -25,8 +25,8 @@ export type Database = {
    * When it rejects with `StoreUnavailable`, the connection may have been lost after the database had stored it.
    * One that a deadlock or another transaction ended is run again, `tries` times in all.
    *
-   * Statements are sent at once, in the order in which they are asked for, and nobody waits for an answer who does not
-   * await it: one that nobody awaits makes the transaction fail all the same when it fails.
+   * Statements are sent at once, in the order in which they are asked for, without waiting for the answers before. One
+   * whose answer is not awaited makes the transaction fail, too, when it fails.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
   /** How long this process has seen the database answer in time, ms. */
@@ -40,7 +40,7 @@ const MAX_CONNECTIONS = 10;
 /** A caller who waits for a 503 should have it before the caller's own patience ends. */
 const TIMEOUT_MS = 5000;
 
-/** Whoever freezes with a transaction open must not hold up the others for longer than these wait for a lock. */
+/** A process that freezes with a transaction open must not delay the others for longer than these wait for a lock. */
 const IDLE_MS = 3000;
 
 const SESSION = `-c idle_in_transaction_session_timeout=${IDLE_MS} -c statement_timeout=${TIMEOUT_MS} -c lock_timeout=${TIMEOUT_MS}`;
@@ -96,7 +96,7 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       : { query_timeout: TIMEOUT_MS + 1000 }),
     max: MAX_CONNECTIONS,
   });
-  /** When the latest trouble ended; the start counts, since nobody knows what was before. */
+  /** When the latest trouble ended; the start counts, since what was before is unknown. */
   let troubleAt = isCalm ? Number.NEGATIVE_INFINITY : performance.now();
   pool.on("error", (error) => {
     troubleAt = performance.now();
@@ -197,11 +197,11 @@ function prepared(text: string, values: readonly unknown[] | undefined): pg.Quer
     name = `s${names.size}`;
     names.set(text, name);
   }
-  return { text, values: values.map(held), ...(name === undefined ? {} : { name }) };
+  return { text, values: values.map(stored), ...(name === undefined ? {} : { name }) };
 }
 
-function held(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(held);
+function stored(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(stored);
   return typeof value === "string" ? clean(value) : value;
 }
 

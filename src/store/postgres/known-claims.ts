@@ -6,23 +6,8 @@ import type { Lost } from "./claim.ts";
  * The claims of this process as far as it knows. The database may have stored what the process never heard of, when the
  * connection was lost with the answer: for a while claims are then looked for that it does not know.
  */
-export type KnownClaims = {
-  /** They are this process's. */
-  hold(claims: readonly Claim[]): void;
-  /** Passes on an answer that may bring claims for the time of this lease, and notices its loss. */
-  brought<T>(lease: { readonly leaseMs: number }, answer: Promise<T>): Promise<T>;
-  /** Takes an event into the store, which may come back claimed. */
-  accepting<T>(id: string, accept: () => Promise<T>): Promise<T>;
-  /** What to look for while claims may hold that were lost with an answer. */
-  lost(): Lost | undefined;
-  /** Lets a claim go when its attempt is stored. */
-  settling<T>(claim: Claim, stored: Promise<T>): Promise<T>;
-  /** Whether a claim's settling failed once, perhaps after it was stored. */
-  isDoubted(claim: Claim): boolean;
-};
-
-export function knownClaims(clock: Clock): KnownClaims {
-  const held = new Map<string, Claim>();
+export function knownClaims(clock: Clock) {
+  const claims = new Map<string, Claim>();
   /** Ids of events on their way into the store. */
   const arriving = new Set<string>();
   const doubted = new WeakSet<Claim>();
@@ -30,10 +15,12 @@ export function knownClaims(clock: Clock): KnownClaims {
   let lostAt = 0;
   let lostUntil = Number.NEGATIVE_INFINITY;
   return {
-    hold(claims) {
-      for (const claim of claims) held.set(claim.run.id, claim);
+    /** They are this process's. */
+    add(claimed: readonly Claim[]): void {
+      for (const claim of claimed) claims.set(claim.run.id, claim);
     },
-    async brought({ leaseMs }, answer) {
+    /** Passes on an answer that may bring claims for the time of this lease, and notices its loss. */
+    async brought<T>({ leaseMs }: { readonly leaseMs: number }, answer: Promise<T>): Promise<T> {
       try {
         return await answer;
       } catch (error) {
@@ -42,7 +29,8 @@ export function knownClaims(clock: Clock): KnownClaims {
         throw error;
       }
     },
-    async accepting(id, accept) {
+    /** Takes an event into the store, which may come back claimed. */
+    async accepting<T>(id: string, accept: () => Promise<T>): Promise<T> {
       arriving.add(id);
       try {
         return await accept();
@@ -50,20 +38,23 @@ export function knownClaims(clock: Clock): KnownClaims {
         arriving.delete(id);
       }
     },
-    lost() {
+    /** What to look for while claims may hold that were lost with an answer. */
+    lost(): Lost | undefined {
       if (performance.now() >= lostUntil) return undefined;
-      return { known: [...held.keys(), ...arriving], before: lostAt };
+      return { known: [...claims.keys(), ...arriving], before: lostAt };
     },
-    async settling(claim, stored) {
+    /** Lets a claim go when its attempt is stored. */
+    async settling<T>(claim: Claim, stored: Promise<T>): Promise<T> {
       try {
         const result = await stored;
-        if (held.get(claim.run.id) === claim) held.delete(claim.run.id);
+        if (claims.get(claim.run.id) === claim) claims.delete(claim.run.id);
         return result;
       } catch (error) {
         doubted.add(claim);
         throw error;
       }
     },
-    isDoubted: (claim) => doubted.has(claim),
+    /** Whether a claim's settling failed once, perhaps after it was stored. */
+    isDoubted: (claim: Claim): boolean => doubted.has(claim),
   };
 }

@@ -11,7 +11,7 @@ export type SettleItem = {
   readonly claim: Parameters<RunStore["settle"]>[0];
   readonly attempt: Parameters<RunStore["settle"]>[1];
   readonly settlement: Parameters<RunStore["settle"]>[2];
-  /** It was tried before, and nobody knows whether the database stored it before the connection was lost. */
+  /** It was tried before, and may have been stored before the connection was lost. */
   readonly unsure: boolean;
 };
 

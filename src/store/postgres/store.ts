@@ -70,12 +70,12 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     accept: (event, lease) =>
       claims.accepting(event.id, async () => {
         const accepted = changed(await claims.brought(lease, accept({ event, lease })));
-        if (accepted.claim) claims.hold([accepted.claim]);
+        if (accepted.claim) claims.add([accepted.claim]);
         return accepted;
       }),
     async claim(lease) {
       const due = await claims.brought(lease, claimRuns(database, replica, lease, claims.lost()));
-      claims.hold(due.claims);
+      claims.add(due.claims);
       if (due.changed) revision++;
       return due.claims;
     },

@@ -2,9 +2,8 @@ import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makeFolder } from "../make-folder.ts";
-import { createPrivately, openToAll, PRIVATE_FOLDER, watchFiles } from "./files.ts";
+import { createPrivately, notWritable, openToAll, PRIVATE_FOLDER, watchFiles } from "./files.ts";
 import { MIGRATIONS } from "./migrations.ts";
-import { notWritable } from "./not-writable.ts";
 
 /**
  * Opens the database in a folder, alone: a second process is refused. Brings an older schema up to date.
