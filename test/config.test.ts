@@ -10,10 +10,15 @@ import { command } from "./support/command.ts";
 import { type LogRecord, startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-const PEM = generateKeyPairSync("rsa", { modulusLength: 2048 })
-  .privateKey.export({ type: "pkcs1", format: "pem" })
-  .toString()
-  .trim();
+const newKey = () =>
+  generateKeyPairSync("rsa", { modulusLength: 2048 })
+    .privateKey.export({ type: "pkcs1", format: "pem" })
+    .toString()
+    .trim();
+
+/** One line in twenty is, by chance, written like `owner/name`. */
+let PEM = newKey();
+while (!PEM.split("\n")[1]?.includes("+")) PEM = newKey();
 
 const secretFile = (text: string) => {
   const file = join(mkdtempSync(join(tmpdir(), "gh-runner-")), "secret");

@@ -27,7 +27,8 @@ describe("a workflow whose process is killed between two steps", () => {
     github.token(TOKEN);
     github.repository("acme/shop");
     const port = await fixedPort();
-    const settings = { WORKFLOWS_DIR: workflowsFolder(t, { "two-steps.ts": TWO_STEPS }) };
+    // Where Node is told where to keep compiled files, the service does not decide it.
+    const settings = { WORKFLOWS_DIR: workflowsFolder(t, { "two-steps.ts": TWO_STEPS }), NODE_COMPILE_CACHE: "" };
     const facts = { port, dataDir: temporaryFolder(t), githubUrl: github.url, settings };
     const url = `http://127.0.0.1:${port}`;
 
