@@ -2,43 +2,19 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import type { RunStore } from "../src/model/store.ts";
-import { openPostgresStore } from "../src/store/postgres/store.ts";
-import { openSqliteStore } from "../src/store/sqlite/store.ts";
-import { type MovedClock, movedClock, until } from "./support/clock.ts";
-import { databaseClock } from "./support/database-clock.ts";
-import { temporaryFolder } from "./support/folder.ts";
+import { movedClock, until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
+import { bothStores, type OpenStore } from "./support/stores.ts";
 import { workerWith } from "./support/worker.ts";
 
 const SECOND = 1000;
 
 const postgres = postgresForTests();
 
-type Opened = { readonly store: RunStore; pass(milliseconds: number): Promise<void> };
-
-async function inSqlite(t: TestContext, clock: MovedClock): Promise<Opened> {
-  const store = openSqliteStore(temporaryFolder(t), clock);
-  return { store, pass: async (milliseconds) => clock.move(milliseconds) };
-}
-
-async function inPostgres(_t: TestContext, clock: MovedClock): Promise<Opened> {
-  const schema = postgres.schema();
-  const time = await databaseClock(postgres.url, schema, clock.now());
-  const { databaseNow } = time;
-  const store = await openPostgresStore({ url: postgres.url, schema, clock, databaseNow, onError: () => {} });
-  return {
-    store,
-    async pass(milliseconds) {
-      await time.setTime(clock.now() + milliseconds);
-      clock.move(milliseconds);
-    },
-  };
-}
-
 /** A worker with one run in flight that does not end, for whose sake claims are extended. */
 async function busyWorker(
   t: TestContext,
-  open: typeof inSqlite,
+  open: OpenStore,
   { github, breaking = () => false }: { github?: () => never; breaking?: (run: string) => boolean },
 ) {
   const clock = movedClock();
@@ -92,10 +68,7 @@ async function busyWorker(
   };
 }
 
-for (const [name, open] of [
-  ["SQLite", inSqlite],
-  ["PostgreSQL", inPostgres],
-] as const) {
+for (const [name, open] of bothStores(postgres)) {
   describe(`a mistake of the service's own, in ${name}`, () => {
     it("fails the run in which it is made, and says so", async (t) => {
       const worker = await busyWorker(t, open, {

@@ -1,4 +1,4 @@
-/** Time as an argument: the real one is in app.ts, tests move their own. */
+/** Time as an argument: the service takes the system's, tests move their own. */
 export type Clock = {
   /** Epoch milliseconds. */
   now(): number;

@@ -46,9 +46,9 @@ export type Run = {
   readonly endedAt: number | undefined;
   /** Attempts begun so far. */
   readonly attempts: number;
-  /** Failed attempts since it was accepted or last re-run; limits do not count. */
+  /** Failed attempts since `retriesFrom`; limits do not count. */
   readonly failures: number;
-  /** When it was accepted or last re-run: retries end so many hours after this. */
+  /** When it was accepted, last joined by the same event, or last re-run: retries end so many hours after this. */
   readonly retriesFrom: number;
   readonly outputs: Json | undefined;
   /** Why it was skipped, failed, or waits for another attempt. */

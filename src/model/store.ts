@@ -113,7 +113,7 @@ export type RunDetail = {
 export type Waiting = {
   readonly reason: "turn" | "retry" | "limit";
   readonly count: number;
-  /** When the oldest of them was accepted or last re-run, epoch milliseconds. */
+  /** The earliest `retriesFrom` of them, epoch milliseconds. */
   readonly since: number;
 };
 

@@ -110,7 +110,7 @@ export function queueMetrics({ gauge }: Instruments, { store, checkReady, storeT
   );
   const ages = gauge(
     "gh_runner_oldest_queued_run_age_seconds",
-    "How long the oldest of these runs has waited since it was accepted or re-run; 0 without any.",
+    "How long the oldest of these runs has waited since it was accepted, joined or re-run; 0 without any.",
     ["reason"],
   );
   const ready = gauge("gh_runner_ready", "1 when events can be stored and runs be worked on, as /ready says; else 0.");
