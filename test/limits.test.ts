@@ -9,8 +9,8 @@ import { DEPLOYMENT, deploy, notify, type Service, startService, TARGET, TOKEN }
 
 const BURST = 500;
 
-/** GitHub's documented limits with a minute that lasts five seconds. */
-const SCALE = 12;
+/** GitHub's documented limits with a minute that lasts two and a half seconds. */
+const SCALE = 24;
 const MINUTE_MS = 60_000 / SCALE;
 const ENFORCED: Limits = {
   concurrent: 100,
