@@ -80,6 +80,8 @@ describe("settings", () => {
       secrets: [],
       nearSettings: [],
     });
+    const url = "postgres://db/x";
+    assert.deepEqual(settings({ DATABASE_URL: url }).store.database, { url, password: undefined, schema: "gh_runner" });
   });
 
   it("spell out GitHub's limits, or refuse them", () => {

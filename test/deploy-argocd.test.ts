@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
+import { readConfig } from "../src/service/config/config.ts";
 import { objectsIn } from "./support/kubectl.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -43,6 +44,16 @@ describe("what ArgoCD is configured with", () => {
       { name: "Authorization", value: "Bearer $gh-runner-token" },
       { name: "Prefer", value: "respond-async" },
     ]);
+  });
+
+  it("makes applications of the folders in which the service looks for values files, and fails where a name is missing", () => {
+    const { goTemplate, goTemplateOptions, generators } = applicationSet.spec;
+    assert.deepEqual([goTemplate, goTemplateOptions], [true, ["missingkey=error"]]);
+    const { valuesPaths } = readConfig({}).workflows;
+    assert.deepEqual(
+      generators[0].git.directories,
+      valuesPaths.map((path) => ({ path: path.replace("{application}/values.yaml", "*") })),
+    );
   });
 
   it("sends to the Service that the manifests make", () => {

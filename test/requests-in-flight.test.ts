@@ -201,15 +201,24 @@ describe("the requests that replicas have in flight for an account", () => {
   });
 
   it("keep their number while the database cannot be asked", async (t) => {
-    const { clock, joined, work } = deployment(t);
+    const { clock, joined, work, most } = deployment(t);
     const five = await joined(5);
     await work(five, SETTLED_MS);
-    await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
-    await work(five, 0);
-    await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
-    clock.move(2 * SECOND);
-    await work(five, 0);
-    assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
+    most();
+    const away = async (milliseconds: number) => {
+      await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
+      await work(five, milliseconds);
+      await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
+      clock.move(2 * SECOND);
+      await work(five, 0);
+      return most();
+    };
+    for (const milliseconds of [0, SETTLED_MS]) {
+      assert.equal(await away(milliseconds), ALLOWED);
+      assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
+    }
+    // Nothing is in flight any more, and they are counted anew: the last has one.
+    assert.equal(await away(PRESENT_MS), ALLOWED + 1);
   });
 
   it("are counted for each account by itself", async (t) => {
