@@ -8,6 +8,7 @@ import { openGates } from "../src/github/limits/gates.ts";
 import { type Limit, type LimitLog, PRESENT_MS } from "../src/model/limits.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { movedClock } from "./support/clock.ts";
+import { type DatabaseClock, databaseClock } from "./support/database-clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 
 const SECOND = 1000;
@@ -20,6 +21,7 @@ const SETTLED_MS = 45 * SECOND;
 
 /** How long an answer takes here. */
 const ROUND_MS = 15 * SECOND;
+const HOUR = 3600 * SECOND;
 
 /** In force, and never used up. */
 const WIDE: readonly Limit[] = [{ unit: "points", most: 1_000_000, ms: SECOND }];
@@ -28,6 +30,9 @@ const OK: Answer = { status: 204, headers: {}, message: "", bytes: new Uint8Arra
 
 const postgres = postgresForTests();
 const schema = postgres.schema();
+
+let moved: Promise<DatabaseClock> | undefined;
+const time = () => (moved ??= databaseClock(postgres.url, schema, movedClock().now()));
 
 async function sql(text: string, values: unknown[] = []) {
   const client = new pg.Client({ connectionString: postgres.url });
@@ -42,12 +47,18 @@ async function sql(text: string, values: unknown[] = []) {
 /** A deployment on one clock, whose requests GitHub answers when a test lets it. */
 function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit[] } = {}) {
   const clock = movedClock();
+  const clocks = [clock];
   const deployment = randomUUID();
   let busy = 0;
   let [inFlight, most] = [0, 0];
 
-  async function join() {
-    const store = await openPostgresStore({ url: postgres.url, schema, clock, onError: () => {} });
+  /** @param ahead how far the replica's clock is wrong, ms. */
+  async function join(ahead = 0) {
+    const { databaseNow, setTime } = await time();
+    await setTime(clock.now());
+    const own = ahead === 0 ? clock : movedClock(clock.now() + ahead);
+    if (own !== clock) clocks.push(own);
+    const store = await openPostgresStore({ url: postgres.url, schema, clock: own, databaseNow, onError: () => {} });
     const log: LimitLog = {
       ...store.limits,
       async admit(...admission) {
@@ -55,7 +66,7 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
         await store.limits.admit(...admission).finally(() => busy--);
       },
     };
-    const gates = await openGates({ host: "github.test", limits, clock, log, onPause: () => {} });
+    const gates = await openGates({ host: "github.test", limits, clock: own, log, onPause: () => {} });
     const waiting: (() => void)[] = [];
     const ended: Promise<unknown>[] = [];
     let closed = false;
@@ -101,8 +112,15 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
     for (let calm = 0; calm < 5; calm = busy > 0 ? 0 : calm + 1) await new Promise((resolve) => setImmediate(resolve));
   }
 
+  /** Lets so much time pass everywhere. */
+  async function pass(milliseconds: number): Promise<void> {
+    await (await time()).setTime(clock.now() + milliseconds);
+    for (const each of clocks) each.move(milliseconds);
+  }
+
   return {
-    clock,
+    join,
+    pass,
     settled,
     /** All have more to ask than they may, and get their answers, for so long. */
     async work(replicas: readonly { answer(): void; ask(count: number): void }[], milliseconds: number) {
@@ -113,7 +131,7 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
         }
         await settled();
         if (left <= 0) return;
-        clock.move(Math.min(left, ROUND_MS));
+        await pass(Math.min(left, ROUND_MS));
       }
     },
     async joined(count: number) {
@@ -144,9 +162,9 @@ describe("the requests that replicas have in flight for an account", () => {
   });
 
   it("stay within 100 when more replicas join: these begin with one, and the others make room", async (t) => {
-    const { clock, joined, settled, most } = deployment(t);
+    const { pass, joined, settled, most } = deployment(t);
     const four = await joined(4);
-    clock.move(SETTLED_MS);
+    await pass(SETTLED_MS);
     for (const { ask } of four) ask(200);
     await settled();
     assert.equal(most(), ALLOWED);
@@ -159,7 +177,7 @@ describe("the requests that replicas have in flight for an account", () => {
     await settled();
     assert.deepEqual(shares([...four, ...newcomers]), [16, 16, 16, 16, 1, 1]);
     most();
-    clock.move(SETTLED_MS);
+    await pass(SETTLED_MS);
     for (const { answer } of newcomers) answer();
     await settled();
     assert.deepEqual(shares([...four, ...newcomers]), [16, 16, 16, 16, 16, 16]);
@@ -167,7 +185,7 @@ describe("the requests that replicas have in flight for an account", () => {
   });
 
   it("stay within 100 while one replica after the other is replaced", async (t) => {
-    const { clock, joined, work, most, settled } = deployment(t);
+    const { pass, joined, work, most, settled } = deployment(t);
     let replicas = await joined(5);
     await work(replicas, SETTLED_MS);
     assert.deepEqual(shares(replicas), [20, 20, 20, 20, 20]);
@@ -178,7 +196,7 @@ describe("the requests that replicas have in flight for an account", () => {
       await settled();
       await oldest.leave();
       replicas = [...others, newcomer];
-      clock.move(10 * SECOND);
+      await pass(10 * SECOND);
       await work(replicas, 0);
     }
     assert.ok(most() <= ALLOWED + 5, `${most()} in flight`);
@@ -201,7 +219,7 @@ describe("the requests that replicas have in flight for an account", () => {
   });
 
   it("keep their number while the database cannot be asked", async (t) => {
-    const { clock, joined, work, most } = deployment(t);
+    const { pass, joined, work, most } = deployment(t);
     const five = await joined(5);
     await work(five, SETTLED_MS);
     most();
@@ -209,7 +227,7 @@ describe("the requests that replicas have in flight for an account", () => {
       await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
       await work(five, milliseconds);
       await sql(`ALTER TABLE ${schema}.away RENAME TO github_spending`);
-      clock.move(2 * SECOND);
+      await pass(2 * SECOND);
       await work(five, 0);
       return most();
     };
@@ -219,6 +237,19 @@ describe("the requests that replicas have in flight for an account", () => {
     }
     // Nothing is in flight any more, and they are counted anew: the last has one.
     assert.equal(await away(PRESENT_MS), ALLOWED + 1);
+  });
+
+  it("stay within 100 when the clock of one is an hour ahead, or behind", async (t) => {
+    for (const ahead of [HOUR, -HOUR]) {
+      const { join, joined, work, most } = deployment(t);
+      const five = [...(await joined(4)), await join(ahead)];
+      await work(five, SETTLED_MS);
+      await work(five, SETTLED_MS);
+      most();
+      await work(five, ROUND_MS);
+      assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
+      assert.equal(most(), ALLOWED);
+    }
   });
 
   it("are counted for each account by itself", async (t) => {

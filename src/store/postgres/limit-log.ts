@@ -27,6 +27,8 @@ export function postgresLimitLog({
 }): LimitLog {
   const { sql, transaction } = database;
   const [spending, pauses] = [`${names.schema}.github_spending`, `${names.schema}.github_pauses`];
+  /** A replica that has written since then is present, by the database's clock: theirs differ. */
+  const present = `${names.now} - ${PRESENT_MS}`;
   return {
     recall: (since) => recallLimits(asked, since),
     async admit(account, { now, since }, decide) {
@@ -40,20 +42,21 @@ export function postgresLimitLog({
                 FROM ${spending} WHERE account = $1 AND owner <> $2
                   AND (at > $4 OR (writes > 0 AND at > $5) OR held_until > $3)) AS one) AS spent,
              (SELECT count(DISTINCT owner) FROM ${spending}
-              WHERE account = $1 AND owner <> $2 AND at > $6) AS replicas`,
-          [account, owner, now, since.points, since.writes, now - PRESENT_MS],
+              WHERE account = $1 AND owner <> $2 AND written_at > ${present}) AS replicas`,
+          [account, owner, now, since.points, since.writes],
         );
         const { pause, spent, replicas } = known as Others & Row;
         const admitted = decide({ spent, pause: pause ?? undefined, replicas });
         if (admitted.length === 0) return;
         await each(
           `WITH gone AS (
-             DELETE FROM ${spending} WHERE account = $1 AND at <= least($4::bigint, $8) AND (writes = 0 OR at <= $5)
-               AND coalesce(held_until, 0) <= $3)
-           INSERT INTO ${spending} (id, account, owner, at, points, writes, held_until)
-           SELECT coalesce(id, gen_random_uuid()), $1, $2, at, points, writes, CASE WHEN id IS NOT NULL THEN at + $6 END
+             DELETE FROM ${spending} WHERE account = $1 AND at <= $4 AND (writes = 0 OR at <= $5)
+               AND coalesce(held_until, 0) <= $3 AND written_at <= ${present})
+           INSERT INTO ${spending} (id, account, owner, at, points, writes, held_until, written_at)
+           SELECT coalesce(id, gen_random_uuid()), $1, $2, at, points, writes,
+             CASE WHEN id IS NOT NULL THEN at + $6 END, ${names.now}
            FROM json_to_recordset($7) AS new (id uuid, at bigint, points integer, writes integer)`,
-          [account, owner, now, since.points, since.writes, RESERVED_MS, JSON.stringify(admitted), now - PRESENT_MS],
+          [account, owner, now, since.points, since.writes, RESERVED_MS, JSON.stringify(admitted)],
         );
       });
     },

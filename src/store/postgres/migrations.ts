@@ -23,7 +23,13 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX interrupted ON ${schema}.attempts (owner) WHERE outcome = 'interrupted';`,
   },
   // A run that is queued is its own job. Only where replicas of a version may be left that claims jobs of pg-boss's.
-  { worksSince: 3, sql: keepJobs },
+  // When a replica was last there, by the database's clock.
+  {
+    worksSince: 3,
+    sql: (names) => `${keepJobs(names)};
+      ALTER TABLE ${names.schema}.github_spending
+        ADD COLUMN written_at bigint NOT NULL DEFAULT floor(extract(epoch FROM now()) * 1000)::bigint;`,
+  },
 ];
 
 /**
