@@ -36,7 +36,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   const { name, message, stack } = error as Error;
-  const isForUsers = error instanceof CommandError || name === "ConfigError" || message.startsWith("Cannot ");
+  // Our own words begin with "Cannot ", and so do those of a TypeError, which is a bug of ours.
+  const isToldUsers = name === "Error" && message.startsWith("Cannot ");
+  const isForUsers = error instanceof CommandError || name === "ConfigError" || isToldUsers;
   process.stderr.write(`${visible(withoutShapes(isForUsers ? message : (stack ?? String(error))))}\n`);
   process.exitCode = 1;
 }

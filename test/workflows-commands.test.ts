@@ -211,6 +211,18 @@ describe("gh-runner run", () => {
       assert.equal(stderr.trim().split("\n").length, 1, stderr);
     });
   }
+
+  it("refuses what is no event of Flux's in one line", async (t) => {
+    const flux = `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "deployed", on: { flux: { path: "/deployed" } }, async run() {} });`;
+    const { env } = await scene(t);
+    const { code, stderr } = await command(["run", "deployed"], {
+      ...env,
+      WORKFLOWS_DIR: workflowsFolder(t, { "deployed.ts": flux }),
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /^This is no event of Flux's notification-controller: involvedObject [^\n]*\n$/);
+  });
 });
 
 describe("gh-runner init", () => {

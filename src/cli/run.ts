@@ -22,7 +22,7 @@ async function run(name: string, { input, dryRun }: Options): Promise<void> {
   const { asMessage, bodyFor, runHere } = await import("./run-here.ts");
   const inputFor = ({ on }: Workflow): Json => {
     const given = parsed(input ?? (on.schedule ? JSON.stringify({ scheduledAt: new Date().toISOString() }) : "{}"));
-    if (on.flux) return fluxEvent(given) as unknown as Json;
+    if (on.flux) return orSayWhy(() => fluxEvent(given)) as unknown as Json;
     if (on.github) return webhook(given);
     return on.http ? bodyFor(on.http.body, given, "--input cannot be used: ") : (given as Json);
   };
@@ -39,6 +39,15 @@ async function run(name: string, { input, dryRun }: Options): Promise<void> {
 
 function write(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** What the service would answer 400 with is told in one line here. */
+function orSayWhy<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new CommandError((cause as Error).message, { cause });
+  }
 }
 
 function webhook(given: Record<string, unknown>): Json {
