@@ -374,7 +374,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     assert.equal(await carryOut(store), run);
   });
 
-  it("refuses the version before on a database that this version has made: it would miss runs", async () => {
+  it("rejects the version before on a database that this version has made: it would miss runs", async () => {
     const schema = postgres.schema();
     await migratePostgres({ url: postgres.url, schema, onError: () => {} });
     await assert.rejects(

@@ -235,7 +235,7 @@ describe("the requests that replicas have in flight for an account", () => {
       assert.equal(await away(milliseconds), ALLOWED);
       assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
     }
-    // Nothing is in flight any more, and they are counted anew: the last has one.
+    // Nothing is in flight any more, and they are counted again: the last has one.
     assert.equal(await away(PRESENT_MS), ALLOWED + 1);
   });
 

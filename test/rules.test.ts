@@ -150,7 +150,7 @@ function memory() {
 
 type Memory = ReturnType<typeof memory>;
 
-/** What holds after each step, whatever came before. */
+/** What holds after each step. */
 function invariants({ runs, now }: Memory): void {
   const slots = Map.groupBy(runs, ({ slot }) => slot);
   for (const [slot, those] of slots) {
@@ -176,7 +176,7 @@ function invariants({ runs, now }: Memory): void {
 }
 
 describe("the rules of the store", () => {
-  it("hold whatever comes, in every order", () => {
+  it("hold for all events, in every order", () => {
     fc.assert(
       fc.property(fc.array(steps, { maxLength: 60, size: "max" }), (all) => {
         const store = memory();
@@ -220,7 +220,7 @@ describe("the rules of the store", () => {
     }
   }
 
-  it("never queue an older run behind a newer one that has ended, unless somebody says so", () => {
+  it("never queue an older run behind a newer one that has ended, unless its caller asks for it", () => {
     const store = memory();
     const send = (input: number) =>
       store.accept({ does: "accept", slot: 0, input, take: true, ownToken: false, event: undefined });

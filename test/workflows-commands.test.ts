@@ -212,7 +212,7 @@ describe("gh-runner run", () => {
     });
   }
 
-  it("refuses what is no event of Flux's in one line", async (t) => {
+  it("rejects what is no event of Flux's in one line", async (t) => {
     const flux = `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "deployed", on: { flux: { path: "/deployed" } }, async run() {} });`;
     const { env } = await scene(t);

@@ -27,7 +27,7 @@ describe("a workflow whose process is killed between two steps", () => {
     github.token(TOKEN);
     github.repository("acme/shop");
     const port = await fixedPort();
-    // Where Node is told where to keep compiled files, the service does not decide it.
+    // With NODE_COMPILE_CACHE set, the service would not choose where compiled files go.
     const settings = { WORKFLOWS_DIR: workflowsFolder(t, { "two-steps.ts": TWO_STEPS }), NODE_COMPILE_CACHE: "" };
     const facts = { port, dataDir: temporaryFolder(t), githubUrl: github.url, settings };
     const url = `http://127.0.0.1:${port}`;

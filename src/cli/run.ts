@@ -41,7 +41,7 @@ function write(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** What the service would answer 400 with is told in one line here. */
+/** What the service would answer with 400 is one line here. */
 function orSayWhy<T>(read: () => T): T {
   try {
     return read();

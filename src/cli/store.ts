@@ -55,7 +55,7 @@ type Write = (lines: AsyncIterable<string>) => Promise<void>;
 
 function toStandardOutput(): Write {
   const signal = stopSignal("export", "What was written lacks its last line, and import refuses it.");
-  // The write that meets an error fails. One that comes after the last write is nobody's.
+  // The write that meets an error fails. No write is left to report one that comes after the last.
   process.stdout.on("error", () => {});
   return (lines) =>
     pipeline(lines, process.stdout, { signal, end: false }).catch((cause) => {

@@ -9,7 +9,7 @@ import { REASON } from "./problem.ts";
 const MAX_CHARACTERS = 300;
 
 /**
- * Notes each request to a trigger that did not become a run: rejected with a 4xx, or an event that nobody wanted. What
+ * Notes each request to a trigger that did not become a run: rejected with a 4xx, or an event that no workflow wanted. What
  * it notes is what the answer says, and of the request the name of the application alone.
  */
 export function noteRejected(

@@ -17,7 +17,7 @@ export type Ground = {
   readonly secrets: Secrets;
   readonly log: Log;
   readonly clock: Clock;
-  /** Whoever opens something says here how it is closed, on the next line. */
+  /** What is opened is registered here, on the next line, with how it is closed. */
   readonly closing: AsyncDisposableStack;
 };
 

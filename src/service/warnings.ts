@@ -72,7 +72,7 @@ export function startWarnings(
 /** Below this a secret that callers choose freely can be guessed: tries are not counted. */
 const MIN_SECRET_CHARACTERS = 16;
 
-/** What to warn of in secrets that let somebody in; none of them is shown. */
+/** What to warn of in secrets that let callers in; none of them is shown. */
 function shortSecrets(secrets: Readonly<Record<string, readonly string[]>>): readonly string[] {
   return Object.entries(secrets)
     .filter(([, values]) => values.some(({ length }) => length < MIN_SECRET_CHARACTERS))

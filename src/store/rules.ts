@@ -74,7 +74,7 @@ export function acceptance(
     owner: isRunning ? owner : null,
     lease_until: isRunning ? leaseUntil : null,
     due_at: now,
-    // It takes the place of the older one in the line at a limit.
+    // It replaces the older one in the line at a limit.
     ...{ reason: null, http: null, kind: null },
     ...(isLimited && {
       due_at: Math.max(now, waiting.due_at ?? now),
@@ -88,7 +88,7 @@ export function acceptance(
   return { does: "add", run, superseded: waiting && supersededBy(waiting, run.id, at) };
 }
 
-/** What the caller of `accept` is told. */
+/** What `accept` returns. */
 export function acceptedBy(decision: Acceptance, owner: string): Accepted {
   if (decision.does === "nothing") return { run: decision.run, joined: true, superseded: undefined, claim: undefined };
   const { run } = decision;

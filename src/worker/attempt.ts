@@ -134,7 +134,7 @@ const MAX_CALLS = 10;
 /**
  * Carries one event through a workflow, and waits for what it has called and not awaited. Never throws: what the workflow
  * throws becomes an outcome.
- * @param alsoFailed is told of calls that failed besides the one that is the outcome.
+ * @param alsoFailed gets the calls that failed, except the one that is the outcome.
  */
 async function execute(
   workflow: Pick<Workflow, "run">,

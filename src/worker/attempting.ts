@@ -27,7 +27,7 @@ export function currentAttempt(): Attempting | undefined {
 
 /**
  * Does the work of an attempt, which ends when the work does, when its time is up, or when it is ended from outside:
- * never later, whatever the work is up to.
+ * never later, even if the work continues.
  */
 export function confined(
   about: About,

@@ -157,7 +157,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       );
     });
 
-    await t.test("it sends a POST with our headers, no content type, and on a connection of its own", () => {
+    await t.test("it sends a POST with our headers, no content type, and opens a connection for it", () => {
       const [first, second] = between.deliveries;
       assert.deepEqual([first?.method, first?.url, first?.status], ["POST", "/dispatch", 202]);
       const [one] = between.of(nameOf(APPLICATIONS["with one source"].app));

@@ -53,7 +53,7 @@ describe("on Kubernetes' own API server", () => {
     const after = (script: string) => follow(t, server, script);
     const cluster = await after(TEN_MINUTES);
 
-    await t.test("the ten minutes of the README leave nothing out: whatever is named is made", () => {
+    await t.test("the ten minutes of the README leave nothing out: all that is named is made", () => {
       nothingIsMissing(cluster);
       const kinds = new Set(cluster.objects.map(({ kind }) => kind));
       for (const kind of ["StatefulSet", "Secret", "ConfigMap", "Provider", "Alert"]) assert.ok(kinds.has(kind), kind);

@@ -51,7 +51,7 @@ const NOT_FOR_US = {
   "container-image-pull-policy": "a release's tag never moves, so a node need not ask for it again",
   "container-ephemeral-storage-request-and-limit":
     "the root is read-only, and the one volume on the node has a sizeLimit",
-  "statefulset-has-servicename": "callers need the address of the service; nobody asks for that of its one pod",
+  "statefulset-has-servicename": "callers need the address of the service; no caller asks for that of its one pod",
   "deployment-has-host-podantiaffinity": "topologySpreadConstraints spread the pods",
 };
 

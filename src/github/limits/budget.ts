@@ -55,7 +55,7 @@ export function openBudget(limits: readonly Limit[]) {
         for (const { limit, settle } of windows) settle(COST[kind][limit.unit], at);
       };
     },
-    /** A write is told that it will be let through at this time. */
+    /** A write may pass at this time. */
     promise: line.join,
     /** A write is let through. @returns how to give it back the time that it was promised. */
     redeem(name: string, now: number): () => void {
@@ -149,7 +149,7 @@ const GRACE_MS = 30_000;
 
 /**
  * The line of writes that were rejected for now, each with the time that it was promised. Without it all would be told
- * the same time, and all but a few be rejected again and again. A write that is told a later time keeps its place.
+ * the same time, and all but a few be rejected again and again. A write that gets a later time keeps its place.
  */
 function waitingLine() {
   /** In the order in which they came. */

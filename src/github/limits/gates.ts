@@ -12,7 +12,7 @@ export type Gates = Awaited<ReturnType<typeof openGates>>;
 
 type GatesOptions = Pick<GateOptions, "limits" | "clock" | "patienceMs"> & {
   readonly log: LimitLog;
-  /** The log has other hosts' accounts, too: another GitHub has limits of its own for the same account. */
+  /** The log also has other hosts' accounts: each GitHub has its limits for the same account. */
   readonly host: string;
   readonly onPause: (account: string, until: number, answer: Answer) => void;
   /** For an account whose token a person renews: gets the time when it ends. */

@@ -35,7 +35,7 @@ export const HTTP_SETTINGS = {
 /** Where the service listens, and what it answers. */
 export type HttpConfig = Values<typeof HTTP_SETTINGS>;
 
-/** This part alone, whatever is wrong with others. */
+/** This part alone, even if others are wrong. */
 export function readHttpConfig(environment: Environment = process.env): HttpConfig {
   return readerOf(environment).values(HTTP_SETTINGS);
 }

@@ -2,7 +2,7 @@ import { baseUrl, isQuoted, oneOf, secret, setting } from "./setting.ts";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
-/** Who is told what happens. */
+/** Where logs, metrics, traces and notices go. */
 export const OBSERVE_SETTINGS = {
   notifyUrl: secret(
     "NOTIFY_URL",

@@ -100,14 +100,14 @@ export async function exportFrom(tables: Tables, write: Write): Promise<number> 
   return records;
 }
 
-/** Replicas count the ends of an hour each in a row of its own. */
+/** Replicas count the ends of an hour in separate rows. */
 function tableToRead(schema: string, table: string): string {
   if (table !== "ended_by_hour") return `${schema}.${table}`;
   const sums = ["success", "failure", "skipped"].map((each) => `CAST(sum(${each}) AS bigint) AS ${each}`);
   return `(SELECT hour, ${sums.join(", ")} FROM ${schema}.ended_by_hour GROUP BY hour) AS hours`;
 }
 
-/** The same order from each database, whatever its locale. */
+/** The same order from each database, in any locale. */
 function inOrder(rows: readonly Row[], by: readonly string[]): Row[] {
   return rows.toSorted((a, b) => {
     const name = by.find((each) => a[each] !== b[each]);

@@ -65,7 +65,7 @@ export async function extendLeases(
   return claims.filter(({ run, attempt }) => extended.has(`${run.id} ${attempt}`));
 }
 
-/** No process has begun these. One with a token of its own none can: its token is gone. */
+/** No process has begun these. A run that brought its token cannot begin: the token is gone. */
 async function findAgain(sql: Sql, names: Names, lease: Lease, { known, before }: Lost): Promise<readonly Claim[]> {
   const { schema, now } = names;
   const rows = await sql(

@@ -84,7 +84,7 @@ async function fill(sql: Sql, names: Names, source: AsyncIterable<Uint8Array>): 
   return runs;
 }
 
-/** What tables that replicas share have besides. */
+/** Further columns of tables that replicas share. */
 const REPLICAS: Readonly<Record<string, (row: Row) => Row>> = {
   ended_by_hour: () => ({ shard: 0 }),
   github_spending: () => ({ owner: "exported" }),

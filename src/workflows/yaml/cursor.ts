@@ -51,7 +51,7 @@ export class Cursor {
     throw new YamlError(problem, line);
   }
 
-  /** Goes on over what a sticky pattern matches here, which must not hold line breaks. */
+  /** Moves past what a sticky pattern matches here, which must not hold line breaks. */
   skip(pattern: RegExp): void {
     pattern.lastIndex = this.at;
     if (pattern.test(this.text)) this.at = pattern.lastIndex;

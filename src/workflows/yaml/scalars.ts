@@ -123,7 +123,7 @@ function unescaped(c: Cursor, line: number): string {
 }
 
 /**
- * A scalar in lines of its own, after `|` or `>`.
+ * A scalar in the lines after `|` or `>`.
  * @param least that its lines are indented.
  */
 export function blockScalar(c: Cursor, least: number): string {
