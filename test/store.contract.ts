@@ -119,7 +119,7 @@ export function storeContract(
       };
       const settled = await store.settle(claim, attempt, SUCCESS);
       const detail = await store.get(run);
-      assert.deepEqual(detail, { run: settled, attempts: [attempt], steps: [], superseded: [] });
+      assert.deepEqual(detail, { run: settled, attempts: [attempt], steps: [], superseded: [], actions: [] });
       assert.deepEqual(
         [settled?.status, settled?.startedAt, settled?.endedAt, settled?.outputs, settled?.failures],
         ["success", NOW + 5, NOW + 9, { ok: true }, 0],
@@ -247,6 +247,7 @@ export function storeContract(
       assert.ok((await store.accept(event({ group, event: { source, id } }), lease())).joined);
       const claim = await claimOne(store);
       await store.saveStep(claim, {
+        kind: "step",
         name: randomBytes(400).toString("hex").slice(0, 200).replaceAll("a", "\u4e00"),
         attempt: 1,
         startedAt: NOW,
@@ -1244,7 +1245,7 @@ export function atItsTime(store: RunStore, setTo: (now: number) => Promise<void>
 }
 
 function stepOf({ attempt }: Claim, name: string, end: Partial<Step> = { result: 1 }): Step {
-  return { name, attempt, startedAt: NOW, endedAt: NOW, result: undefined, error: undefined, ...end };
+  return { name, kind: "step", attempt, startedAt: NOW, endedAt: NOW, result: undefined, error: undefined, ...end };
 }
 
 function refusal(rerun: Awaited<ReturnType<RunStore["rerun"]>>): string {

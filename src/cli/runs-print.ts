@@ -107,6 +107,7 @@ function steps(run: RunDetailShown): string {
   return table(["STEP", "ATTEMPT", "STARTED", "TOOK", "RESULT OR ERROR"], rows, process.stdout.columns);
 }
 
-function took({ startedAt, endedAt }: { startedAt: string; endedAt: string }): string {
+function took({ startedAt, endedAt }: { startedAt: string; endedAt?: string | undefined }): string {
+  if (endedAt === undefined) return "";
   return shortDuration(Date.parse(endedAt) - Date.parse(startedAt));
 }

@@ -138,6 +138,8 @@ const SHAPES: Readonly<Record<Status, string>> = {
   success: `${DISC}<path d="M4.75 8.25 7 10.5l4.25-4.75" class="cut"/>`,
   failure: `${DISC}<path d="m5.5 5.5 5 5m0-5-5 5" class="cut"/>`,
   skipped: `${RING}<path d="m4 12 8-8" class="line"/>`,
+  waiting: `${RING}<path d="M5.5 4.5h5L8 8l2.5 3.5h-5L8 8Z" class="line"/>`,
+  cancelled: `${RING}<path d="M5.5 5.5h5v5h-5Z" class="line"/>`,
   superseded: `${RING}<path d="M4.75 8h6m-2.5-2.75L11 8l-2.75 2.75" class="line"/>`,
   interrupted: PAUSE,
   stopped: PAUSE,

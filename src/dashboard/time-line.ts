@@ -89,7 +89,8 @@ ${steps.length > shown.length ? html`<p class="note">And ${steps.length - shown.
 }
 
 /** The bar stands where the step lies within its attempt; it repeats what the text says. */
-function stepEntry({ name, startedAt, endedAt, error }: Step, from: number, to: number) {
+function stepEntry({ name, startedAt, endedAt: ended, error }: Step, from: number, to: number) {
+  const endedAt = ended ?? to;
   const span = Math.max(1, to - from);
   const percent = (ms: number) => Math.min(100, Math.max(0, Math.round((ms / span) * 1000) / 10));
   const x = Math.min(percent(startedAt - from), 99);

@@ -68,11 +68,29 @@ function unknown(id: string): never {
 }
 
 function shownRun(run: ListedRun): RunShown {
-  const { id, workflow, group, status, ownToken, attempts, outputs, reason, http, kind, supersededBy } = run;
+  const {
+    id,
+    workflow,
+    group,
+    trigger,
+    actor,
+    rerunOf,
+    status,
+    ownToken,
+    attempts,
+    outputs,
+    reason,
+    http,
+    kind,
+    supersededBy,
+  } = run;
   return {
     id,
     workflow,
     group,
+    trigger,
+    actor,
+    rerunOf,
     status,
     ownToken,
     acceptedAt: time(run.acceptedAt),
@@ -93,13 +111,17 @@ function shownDetail({ run, attempts, steps, superseded }: RunDetail): RunDetail
     ...shownRun(run),
     input: run.input,
     attempts: attempts.map(withTimes),
-    steps: steps.map(withTimes),
+    steps: steps.map(shownStep),
     superseded: [...superseded],
   };
 }
 
-function withTimes<T extends Attempt | Step>(each: T) {
+function withTimes(each: Attempt) {
   return { ...each, startedAt: time(each.startedAt), endedAt: time(each.endedAt) };
+}
+
+function shownStep({ until: _, ...step }: Step) {
+  return { ...step, startedAt: time(step.startedAt), endedAt: optionalTime(step.endedAt) };
 }
 
 /** RFC 3339, with milliseconds. */

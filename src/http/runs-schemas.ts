@@ -16,6 +16,12 @@ const runFields = {
   id: text("Stays the same when the run is attempted again or re-run."),
   workflow: text("Name of the workflow."),
   group: text("Concurrency group; runs of one group never overlap.").optional(),
+  trigger: z
+    .enum(["http", "schedule", "github", "flux", "manual"])
+    .meta({ description: "What started it." })
+    .optional(),
+  actor: text("Who started it, such as `token argocd`.").optional(),
+  rerunOf: text("Id of the run that this one re-runs with another input.").optional(),
   status: z.enum(RUN_STATUSES),
   ownToken: z.boolean().meta({
     description: "It brought its GitHub token, which is not stored: it is attempted once and not re-run.",
@@ -36,9 +42,10 @@ const attempt = z.object({
   number: z.int().min(1),
   startedAt: time("When it began."),
   endedAt: time("When it ended."),
-  outcome: z.enum(["success", "skipped", "failure", "interrupted", "stopped"]).meta({
+  outcome: z.enum(["success", "skipped", "failure", "waiting", "cancelled", "interrupted", "stopped"]).meta({
     description:
-      "interrupted: the process ended before the attempt did. stopped: the service was stopped and gave the run back.",
+      "waiting: it ended since the run must wait. interrupted: the process ended before the attempt did. stopped: the " +
+      "service was stopped and gave the run back.",
   }),
   reason: text("Why it was skipped, failed, interrupted or stopped.").optional(),
   kind: kind.optional(),
@@ -46,13 +53,16 @@ const attempt = z.object({
   stack: text(
     "Where in the workflow it threw: the error, then its frames, those of the workflow's file first.",
   ).optional(),
+  code: text("Version of the workflow's code: the first 12 characters of the SHA-256 of its file.").optional(),
+  handler: z.boolean().meta({ description: "It was the workflow's `cancelled`, not its `run`." }).optional(),
 });
 
 const step = z.object({
   name: text("As the workflow names it."),
+  kind: z.enum(["step", "sleep", "waitUntil", "callback"]).meta({ description: "A step, or the kind of wait." }),
   attempt: z.int().min(1).meta({ description: "Number of the attempt that did it." }),
   startedAt: time("When it began."),
-  endedAt: time("When it ended."),
+  endedAt: time("When it ended; absent while it is under way.").optional(),
   result: json("What it gave; later attempts use it.").optional(),
   error: text("Why it failed.").optional(),
 });

@@ -22,11 +22,25 @@ export type Outcome =
       readonly stack?: readonly string[];
       /** The failed attempt after which the run ends; only with `transient`. */
       readonly attempts?: number;
-    };
+    }
+  /** It must wait, and the attempt is over: the next one begins when one of the waits may be over. */
+  | {
+      readonly status: "waiting";
+      readonly reason: string;
+      readonly waits: readonly BegunWait[];
+      readonly wakeKeys: readonly string[];
+    }
+  | { readonly status: "cancelled"; readonly reason: string };
 
-export const RUN_STATUSES = ["queued", "running", "success", "skipped", "failure", "superseded"] as const;
+export const RUN_STATUSES = [
+  ...(["queued", "running", "waiting"] as const),
+  ...(["success", "skipped", "failure", "cancelled", "superseded"] as const),
+] as const;
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
+
+/** What started a run. */
+export type Trigger = "http" | "schedule" | "github" | "flux" | "manual";
 
 /** One event on its way through a workflow. All times are epoch milliseconds. */
 export type Run = {
@@ -34,12 +48,18 @@ export type Run = {
   readonly workflow: string;
   /** Concurrency group; runs without one never wait for each other. */
   readonly group: string | undefined;
+  /** Undefined for runs that were accepted before triggers were noted. */
+  readonly trigger: Trigger | undefined;
+  /** Who started it, as far as is known: `token argocd`, `schedule`. */
+  readonly actor: string | undefined;
+  /** The run that this one re-runs with another input. */
+  readonly rerunOf: string | undefined;
   readonly input: Json;
   /** It brought its GitHub token, which is not stored: it is attempted once. */
   readonly ownToken: boolean;
   readonly status: RunStatus;
   readonly acceptedAt: number;
-  /** When the next attempt is due, while it is queued. */
+  /** When the next attempt is due, while it is queued or waiting. */
   readonly dueAt: number | undefined;
   /** Start of the latest attempt. */
   readonly startedAt: number | undefined;
@@ -51,7 +71,7 @@ export type Run = {
   /** When it was accepted, last joined by the same event, or last re-run: retries end so many hours after this. */
   readonly retriesFrom: number;
   readonly outputs: Json | undefined;
-  /** Why it was skipped, failed, or waits for another attempt. */
+  /** Why it was skipped, failed or cancelled, or what it waits for. */
   readonly reason: string | undefined;
   readonly http: FailureStatus | undefined;
   readonly kind: FailureKind | undefined;
@@ -70,21 +90,67 @@ export type Attempt = {
   readonly startedAt: number;
   readonly endedAt: number;
   /** `interrupted`: the process ended before the attempt did. `stopped`: given back when the service was stopped. */
-  readonly outcome: "success" | "skipped" | "failure" | "interrupted" | "stopped";
+  readonly outcome: "success" | "skipped" | "failure" | "waiting" | "cancelled" | "interrupted" | "stopped";
   readonly reason: string | undefined;
   readonly kind: FailureKind | undefined;
   /** `x-github-request-id` of GitHub's last answer. */
   readonly githubRequestId: string | undefined;
   /** Where in the workflow it threw: the error with its frames, those of the workflow's file first. */
   readonly stack?: string | undefined;
+  /** Version of the workflow's code: the first 12 characters of the SHA-256 of its file. */
+  readonly code?: string | undefined;
+  /** It was the workflow's `cancelled`, not its `run`. */
+  readonly handler?: boolean;
 };
 
-/** One `step` of a run. Its result is kept, so that a later attempt does not repeat it. */
+/** A wait is a step that outlives its attempt. */
+export type WaitKind = "sleep" | "waitUntil" | "callback";
+
+/** One step or wait of a run. Its result is kept, so that a later attempt does not repeat it. */
 export type Step = {
   readonly name: string;
+  readonly kind: "step" | WaitKind;
+  /** In which it began. */
   readonly attempt: number;
   readonly startedAt: number;
-  readonly endedAt: number;
+  /** Undefined: it has begun, or the wait is under way. */
+  readonly endedAt: number | undefined;
+  /** When a wait ends at the latest, by the store's clock. */
+  readonly until?: number | undefined;
   readonly result: Json | undefined;
   readonly error: string | undefined;
+};
+
+/** A wait that is not over, as an attempt leaves it. */
+export type BegunWait = {
+  readonly name: string;
+  readonly kind: WaitKind;
+  /** The attempt in which it began. */
+  readonly attempt: number;
+  readonly startedAt: number;
+  /**
+   * When it ends at the latest: so many milliseconds from now, or at a time of the wall clock (epoch milliseconds).
+   * Ignored where the store knows the wait already.
+   */
+  readonly until: { readonly inMs: number } | { readonly at: number };
+  /** The run is to look again after so many milliseconds. */
+  readonly againInMs?: number;
+};
+
+/** A line that a workflow has written, as the history keeps it. */
+export type LogLine = {
+  /** From 1 within the attempt. */
+  readonly number: number;
+  readonly at: number;
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly facts?: { readonly [key: string]: Json } | undefined;
+};
+
+/** What an actor did with a run or a workflow. */
+export type Action = {
+  readonly at: number;
+  readonly actor: string;
+  readonly action: "started" | "re-run" | "cancelled" | "paused" | "resumed" | "answered";
+  readonly details?: string | undefined;
 };

@@ -1,6 +1,20 @@
 import type { LimitLog } from "./limits.ts";
 import type { Overview } from "./overview.ts";
-import type { Attempt, FailureKind, FailureStatus, Json, ListedRun, Run, RunStatus, Step } from "./run.ts";
+import type {
+  Action,
+  Attempt,
+  BegunWait,
+  FailureKind,
+  FailureStatus,
+  Json,
+  ListedRun,
+  LogLine,
+  Run,
+  RunStatus,
+  Step,
+  Trigger,
+  WaitKind,
+} from "./run.ts";
 
 /** An event that is about to become a run. */
 export type NewRun = {
@@ -8,12 +22,31 @@ export type NewRun = {
   readonly workflow: string;
   readonly group: string | undefined;
   readonly input: Json;
+  readonly trigger?: Trigger | undefined;
+  /** Who started it, see `Run`. */
+  readonly actor?: string | undefined;
+  readonly rerunOf?: string | undefined;
+  readonly order?: Order | undefined;
   /** What tells the event from others, where its sender delivers events more than once. */
   readonly event?: EventIdentity | undefined;
   /** Stored as running already, outside its concurrency group: no other process could execute it. */
   readonly ownToken: boolean;
   /** See `Run`. */
   readonly trace?: string | undefined;
+};
+
+/** How a workflow's runs take their turns; without it each group has one queued run, the newest. */
+export type Order = {
+  /** `all`: every event of a group runs, in order of acceptance. */
+  readonly queue?: "latest" | "all";
+  /** A newer event of a group cancels the run that is running or waits there. */
+  readonly cancelRunning?: boolean;
+  /** The workflow has a `cancelled`, which is called for runs that are cancelled so. */
+  readonly hasHandler?: boolean;
+  /** A run is due when its group has had no newer event for so long, ms. */
+  readonly debounceMs?: number;
+  /** At most so many runs of a group, or of a workflow without groups, begin within so many milliseconds. */
+  readonly throttle?: { readonly limit: number; readonly perMs: number };
 };
 
 /** Two events in a row of one source with one id are the same event. After another one of that source it is a new one. */
@@ -36,6 +69,8 @@ export type Accepted = {
   readonly joined: boolean;
   /** The waiting run that this one replaced. */
   readonly superseded: string | undefined;
+  /** Runs that this one cancels and that are running now. */
+  readonly cancels?: readonly string[];
   /** When it is claimed already: with a token of its own always, else if `take` was given and its turn has come. */
   readonly claim: Claim | undefined;
 };
@@ -54,8 +89,24 @@ export type Claim = {
   readonly owner: string;
   /** Completed steps whose results stand. */
   readonly steps: readonly Step[];
+  /** Waits under way. */
+  readonly waits?: readonly ClaimedWait[];
+  /** The run is cancelled: this is for the workflow's `cancelled`, not its `run`. */
+  readonly handler?: boolean;
   /** Its two latest attempts ended with their processes: it may be the cause. */
   readonly suspect?: boolean;
+};
+
+/** A wait under way, as the next attempt finds it. */
+export type ClaimedWait = {
+  readonly name: string;
+  readonly kind: WaitKind;
+  readonly attempt: number;
+  readonly startedAt: number;
+  /** Its last moment has passed, by the store's clock. */
+  readonly isOver: boolean;
+  /** What a callback was answered with. */
+  readonly answer?: { readonly body: Json; readonly actor: string; readonly at: number } | undefined;
 };
 
 /** What an attempt led to. */
@@ -71,7 +122,15 @@ export type Settlement =
       readonly reason: string | undefined;
       readonly http: FailureStatus | undefined;
       readonly kind: FailureKind | undefined;
-    };
+    }
+  | {
+      readonly status: "waiting";
+      readonly reason: string;
+      readonly waits: readonly BegunWait[];
+      /** Events that wake it, as `wakeKeys` in model/waits.ts writes them. */
+      readonly wakeKeys: readonly string[];
+    }
+  | { readonly status: "cancelled"; readonly reason: string };
 
 export type RunFilter = {
   /** The beginning of an id; `isBeginningOfId` says which texts can be one. */
@@ -107,6 +166,8 @@ export type RunDetail = {
   readonly steps: readonly Step[];
   /** Ids of the runs whose place it took, newest first. */
   readonly superseded: readonly string[];
+  /** What was done with it and by whom, oldest first. */
+  readonly actions: readonly Action[];
 };
 
 /** Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end. */
@@ -128,8 +189,46 @@ export type RerunRejected =
 export type RerunOptions = {
   /** Queues a run although its group has a newer one. */
   readonly evenIfOlder?: boolean | undefined;
+  /** `failure`: what steps and finished waits led to stands. `start`, and without it: they are repeated. */
+  readonly from?: "start" | "failure" | undefined;
+  readonly actor?: string | undefined;
   /** See `Run`. */
   readonly trace?: string | undefined;
+};
+
+/** Who does something, and when by the process's clock. */
+export type By = { readonly actor: string; readonly at: number };
+
+export type Cancel =
+  /** It had not begun or it waited: it has ended. */
+  | { readonly status: "cancelled"; readonly run: Run }
+  /** It is running: its process is told, and ends the attempt. */
+  | { readonly status: "cancelling"; readonly run: Run }
+  | { readonly status: "ended"; readonly run: Run }
+  | { readonly status: "unknown" };
+
+/** A workflow whose runs are not begun for now; `*` is all of them. */
+export type Paused = By & { readonly workflow: string };
+
+export const ALL_WORKFLOWS = "*";
+
+/** A URL that was handed out, and what it asks for. */
+export type Callback = {
+  readonly run: string;
+  readonly workflow: string;
+  readonly name: string;
+  /** JSON Schema of the body; undefined: any. */
+  readonly schema: Json | undefined;
+  /** `over`: the wait is over, or the run has ended. */
+  readonly state: "open" | "answered" | "over";
+  /** Epoch milliseconds. */
+  readonly answeredAt: number | undefined;
+};
+
+export type LinesPage = {
+  readonly lines: readonly (LogLine & { readonly attempt: number })[];
+  /** Give it as `after` to get what comes next, also of a run that has not ended. */
+  readonly next: string;
 };
 
 /** What another process has stored. */
@@ -138,6 +237,8 @@ export type News = {
   readonly queued?: boolean;
   /** Ids of runs whose attempt has ended, or that were superseded. */
   readonly settled?: readonly string[];
+  /** Ids of running runs that are cancelled: their process ends the attempts. */
+  readonly cancel?: readonly string[];
   /** Nothing could be heard for a while: anything may have happened. */
   readonly missed?: boolean;
 };
@@ -172,7 +273,7 @@ export type RunStore = {
    * Resolves with the run as it is now; undefined when the claim is no longer this owner's.
    */
   settle(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<Run | undefined>;
-  /** Keeps a completed or failed step. */
+  /** Keeps a step or wait that has begun, or has ended. */
   saveStep(claim: Claim, step: Step): Promise<void>;
   /**
    * Queues an ended run again, as another attempt that repeats all steps. Rejected while its group has a run that is
@@ -180,6 +281,28 @@ export type RunStore = {
    * newer run, unless `evenIfOlder` is set.
    */
   rerun(id: string, now: number, options?: RerunOptions): Promise<Rerun>;
+  /** Every run that waits for one of these events is due now, on any replica. Resolves with how many there are. */
+  wake(keys: readonly string[]): Promise<number>;
+  /** Cancels a run. `hasHandler`: whether a workflow has a `cancelled`, which is due when a run that had started ends so. */
+  cancel(id: string, by: By, hasHandler: (workflow: string) => boolean): Promise<Cancel>;
+  /**
+   * Opens a callback of a run, or finds it open already.
+   * @returns the secret part of its URL.
+   */
+  openCallback(claim: Claim, callback: { name: string; schema: Json | undefined }): Promise<string>;
+  /** The callback with this secret; undefined when there is none. */
+  callback(secret: string): Promise<Callback | undefined>;
+  /** Answers a callback once; resolves with what it was before. */
+  answerCallback(secret: string, body: Json, by: By): Promise<Callback | undefined>;
+  /** Begins no more runs of a workflow; what runs continues. False: it is paused already. */
+  pause(workflow: string, by: By): Promise<boolean>;
+  /** False: it is not paused. */
+  resume(workflow: string, by: By): Promise<boolean>;
+  paused(): Promise<readonly Paused[]>;
+  /** Keeps lines that a workflow has written. */
+  saveLines(claim: Claim, lines: readonly LogLine[]): Promise<void>;
+  /** The lines of a run, oldest first. */
+  lines(run: string, page: { after?: string | undefined; limit: number }): Promise<LinesPage>;
   get(id: string): Promise<RunDetail | undefined>;
   /**
    * Newest first; `cursor` is the `next` of an earlier page. With `text` only so many runs are looked through at once:

@@ -78,6 +78,7 @@ async function getRun({ dialect: { schema }, read }: Asked, id: string): Promise
     attempts: attempts.map(attemptOf),
     steps: steps.map(stepOf),
     superseded: superseded.map((each) => each.id as string),
+    actions: [],
   };
 }
 
@@ -88,8 +89,15 @@ const SEARCHED =
   "(CAST(id AS text) || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
 
 /** How few runs end. SQLite finds their indexes by the words of their condition alone. */
-const RARE_ENDS: readonly unknown[] = ["failure", "skipped", "superseded"];
-const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded')";
+const RARE_ENDS: readonly unknown[] = ["failure", "skipped", "superseded", "cancelled"];
+const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded' OR status = 'cancelled')";
+
+/** The indexes of runs that have not ended. */
+const OPEN_INDEXES = new Map<unknown, string>([
+  ["queued", "due"],
+  ["running", "leased"],
+  ["waiting", "waking"],
+]);
 
 /** One page of runs, newest first. */
 async function listRuns(
@@ -112,7 +120,8 @@ async function listRuns(
   if (cursor !== undefined) conditions.push(`seq < ${place(Number(cursor))}`);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
   // Without a hint SQLite's planner takes the newest runs and goes through all that have ended.
-  const hint = status === "queued" ? dialect.hint("due") : status === "running" ? dialect.hint("leased") : "";
+  const index = OPEN_INDEXES.get(status);
+  const hint = index === undefined ? "" : dialect.hint(index);
   const source = `FROM ${dialect.schema}.runs ${hint} ${where} ORDER BY seq DESC LIMIT`;
 
   if (text === undefined) {

@@ -1,5 +1,15 @@
 import type { SQLOutputValue } from "node:sqlite";
-import type { Attempt, FailureKind, FailureStatus, Json, ListedRun, Run, RunStatus, Step } from "../model/run.ts";
+import type {
+  Attempt,
+  FailureKind,
+  FailureStatus,
+  Json,
+  ListedRun,
+  Run,
+  RunStatus,
+  Step,
+  Trigger,
+} from "../model/run.ts";
 import type { Waiting } from "../model/store.ts";
 
 export type Row = Record<string, SQLOutputValue>;
@@ -37,13 +47,39 @@ export type RunRow = {
   readonly event_source: string | null;
   readonly event_id: string | null;
   readonly trace: string | null;
+  readonly trigger_kind: string | null;
+  readonly actor: string | null;
+  readonly rerun_of: string | null;
+  /** 1: every event of its group runs, in order. */
+  readonly in_order: number;
+  /** Who has cancelled it while it ran, and when by the clock of that process. */
+  readonly cancel_actor: string | null;
+  readonly cancel_at: number | null;
+  /** Where the workflow's `cancelled` is; null: it is not to be called. `wanted`: it is due when the run ends cancelled. */
+  readonly handler: "wanted" | "due" | "running" | "done" | null;
+  /** 1: an event that it may wait for came while it ran. */
+  readonly woken: number;
 };
 
 /** What a run keeps, and what a transaction may change. */
-const KEPT = ["id", "workflow", "grp", "slot", "own_token", "accepted_at", "event_source", "event_id"] as const;
+const KEPT = [
+  "id",
+  "workflow",
+  "grp",
+  "slot",
+  "own_token",
+  "accepted_at",
+  "event_source",
+  "event_id",
+  "trigger_kind",
+  "actor",
+  "rerun_of",
+  "in_order",
+] as const;
 export const CHANGING = [
   ...(["status", "retries_from", "due_at", "started_at", "ended_at", "attempts", "failures", "steps_from"] as const),
   ...(["owner", "lease_until", "outputs", "reason", "http", "kind", "dedupe_key", "superseded_by", "trace"] as const),
+  ...(["cancel_actor", "cancel_at", "handler", "woken"] as const),
 ];
 export const INSERTED = [...KEPT, "input", ...CHANGING] as const;
 
@@ -57,17 +93,20 @@ export function runOf(row: Row): Run {
 
 /** The columns that `listedRunOf` reads. */
 export const LISTED = `seq, id, workflow, grp, own_token, status, accepted_at, due_at, started_at, ended_at, attempts,
-  failures, retries_from, outputs, reason, http, kind, superseded_by`;
+  failures, retries_from, outputs, reason, http, kind, superseded_by, trigger_kind, actor, rerun_of`;
 
 export function listedRunOf(row: Row): ListedRun {
   return {
     id: row.id as string,
     workflow: row.workflow as string,
     group: text(row.grp),
+    trigger: text(row.trigger_kind) as Trigger | undefined,
+    actor: text(row.actor),
+    rerunOf: text(row.rerun_of),
     ownToken: row.own_token === 1,
     status: row.status as RunStatus,
     acceptedAt: row.accepted_at as number,
-    dueAt: row.status === "queued" ? number(row.due_at) : undefined,
+    dueAt: row.status === "queued" || row.status === "waiting" ? number(row.due_at) : undefined,
     startedAt: number(row.started_at),
     endedAt: number(row.ended_at),
     attempts: row.attempts as number,
@@ -98,15 +137,19 @@ export function attemptOf(row: Row): Attempt {
     kind: text(row.kind) as FailureKind | undefined,
     githubRequestId: text(row.github_request_id),
     ...(row.stack === null ? {} : { stack: row.stack as string }),
+    ...(row.code === null ? {} : { code: row.code as string }),
+    ...(row.handler === 1 ? { handler: true } : {}),
   };
 }
 
 export function stepOf(row: Row): Step {
   return {
     name: row.name as string,
+    kind: row.kind as Step["kind"],
     attempt: row.attempt as number,
     startedAt: row.started_at as number,
-    endedAt: row.ended_at as number,
+    endedAt: number(row.ended_at),
+    until: number(row.until),
     result: json(row.result),
     error: text(row.error),
   };

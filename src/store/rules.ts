@@ -84,6 +84,11 @@ export function acceptance(
     event_source: clean(source) ?? null,
     event_id: clean(id) ?? null,
     trace: event.trace ?? null,
+    trigger_kind: event.trigger ?? null,
+    actor: clean(event.actor) ?? null,
+    rerun_of: event.rerunOf ?? null,
+    in_order: event.order?.queue === "all" ? 1 : 0,
+    ...{ cancel_actor: null, cancel_at: null, handler: null, woken: 0 },
   };
   return { does: "add", run, superseded: waiting && supersededBy(waiting, run.id, at) };
 }

@@ -226,6 +226,7 @@ function settlementOf(
 ): Settlement {
   if (outcome.status === "success") return { ...outcome, dedupeKey };
   if (outcome.status === "skipped") return outcome;
+  if (outcome.status !== "failure") return outcome;
   const { reason, http, kind } = outcome;
   if (!next.end) return { status: "queued", dueAt: next.dueAt, counts: next.counts, reason, http, kind };
   return { status: "failure", reason: next.because ? `${reason} ${next.because}` : reason, http, kind };
@@ -243,6 +244,8 @@ function labelsOf(workflow: Workflow, { input }: Run): Readonly<Record<string, s
 function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Facts): void {
   if (outcome.status === "success") log.info({ ...facts, outputs: outcome.outputs }, "run succeeded");
   else if (outcome.status === "skipped") log.info({ ...facts, reason: outcome.reason }, "run skipped");
+  else if (outcome.status === "waiting") log.info({ ...facts, reason: outcome.reason }, "run waits");
+  else if (outcome.status === "cancelled") log.info({ ...facts, reason: outcome.reason }, "run cancelled");
   else if (settlement.status !== "queued") log.error(facts, "run failed");
   else {
     const next = { ...facts, next_attempt: new Date(settlement.dueAt).toISOString() };

@@ -114,7 +114,7 @@ function stepsOf(
     attempting.begin(`the step ${name}`);
     const startedAt = clock.now();
     const keep = (end: Pick<Step, "result" | "error">) =>
-      insist(() => store.saveStep(claim, { name, attempt, startedAt, endedAt: clock.now(), ...end }));
+      insist(() => store.saveStep(claim, { name, kind: "step", attempt, startedAt, endedAt: clock.now(), ...end }));
     try {
       const returned = await observe.step(name, () => attempting.calls.within(work));
       const result = keeping.withoutTokens(asJson(returned, name), own);

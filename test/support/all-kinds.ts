@@ -41,7 +41,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
 
   const success = await accept({ group: "pr-1", trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" });
   const held = await claim(success);
-  const step = { attempt: 1, startedAt: now, endedAt: now + 1, error: undefined };
+  const step = { kind: "step", attempt: 1, startedAt: now, endedAt: now + 1, error: undefined } as const;
   await store.saveStep(held, { ...step, name: "read", result: { tag: "0012" } });
   await store.saveStep(held, { ...step, name: "send", result: undefined, error: "refused" });
   await settle(held, { status: "success", outputs: { commitHash: "abc" }, dedupeKey: "pr-1@abc" });

@@ -4,6 +4,7 @@ import type { StoredPause } from "../../model/limits.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { overview } from "../overview.ts";
 import { runReads } from "../reads.ts";
+import { unbuilt } from "../unbuilt.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
@@ -86,11 +87,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
     async saveStep({ run, owner, attempt }, step) {
       await sql(
-        `INSERT INTO ${schema}.steps
-         SELECT seq, $4, $5, $6, $7, $8, $9 FROM ${schema}.runs
+        `INSERT INTO ${schema}.steps (run, name, attempt, started_at, ended_at, result, error, kind)
+         SELECT seq, $4, $5, $6, $7, $8, $9, $10 FROM ${schema}.runs
          WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 FOR SHARE
          ON CONFLICT (run, attempt, name) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
-           result = excluded.result, error = excluded.error`,
+           result = excluded.result, error = excluded.error, kind = excluded.kind`,
         [
           run.id,
           owner,
@@ -98,15 +99,28 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
           step.name,
           step.attempt,
           step.startedAt,
-          step.endedAt,
+          step.endedAt ?? null,
           step.result === undefined ? null : JSON.stringify(step.result),
           step.error ?? null,
+          step.kind,
         ],
       );
     },
     rerun: async (id, at, options) =>
       changed(await transaction((each) => rerunOne(each, replica, { ...options, id, at }))),
     ...reads,
+    ...unbuilt(
+      "wake",
+      "cancel",
+      "openCallback",
+      "callback",
+      "answerCallback",
+      "pause",
+      "resume",
+      "paused",
+      "saveLines",
+      "lines",
+    ),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     async scheduledUntil(workflow, at) {
       // By the database's clock: a replica whose own is wrong does not set back those of others.

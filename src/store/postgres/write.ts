@@ -70,9 +70,11 @@ export function insertAttempts(
   if (attempts.length === 0) return;
   void sql(
     `INSERT INTO ${schema}.attempts
-     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack, owner
+       (run, number, started_at, ended_at, outcome, reason, kind, github_request_id, stack, owner, code, handler)
+     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack, owner, code,
+       CASE WHEN handler THEN 1 END
      FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
-       reason text, kind text, "githubRequestId" text, stack text, owner text) ON CONFLICT DO NOTHING`,
+       reason text, kind text, "githubRequestId" text, stack text, owner text, code text, handler boolean) ON CONFLICT DO NOTHING`,
     [asJson(attempts)],
   );
 }

@@ -136,4 +136,97 @@ export const MIGRATIONS: readonly string[] = [
   -- Where in the workflow an attempt threw.
   ALTER TABLE attempts ADD COLUMN stack TEXT;
   `,
+  `
+  -- Which statuses there are is for the program to say, and a step that has begun has no end yet. Neither is in the
+  -- rows, so that only the text of the schema changes: https://www.sqlite.org/lang_altertable.html#otheralter
+  PRAGMA writable_schema = ON;
+  UPDATE sqlite_schema SET sql = replace(sql,
+    ' CHECK (status IN (''queued'',''running'',''success'',''skipped'',''failure'',''superseded''))', '')
+    WHERE type = 'table' AND name = 'runs';
+  UPDATE sqlite_schema SET sql = replace(sql, 'ended_at   INTEGER NOT NULL', 'ended_at   INTEGER')
+    WHERE type = 'table' AND name = 'steps';
+  PRAGMA writable_schema = RESET;
+
+  ALTER TABLE runs ADD COLUMN trigger_kind TEXT;
+  ALTER TABLE runs ADD COLUMN actor TEXT;
+  ALTER TABLE runs ADD COLUMN rerun_of TEXT;
+  -- 1: every event of its group runs, in order.
+  ALTER TABLE runs ADD COLUMN in_order INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN cancel_actor TEXT;
+  ALTER TABLE runs ADD COLUMN cancel_at INTEGER;
+  ALTER TABLE runs ADD COLUMN handler TEXT;
+  ALTER TABLE runs ADD COLUMN woken INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE attempts ADD COLUMN code TEXT;
+  ALTER TABLE attempts ADD COLUMN handler INTEGER;
+  ALTER TABLE steps ADD COLUMN kind TEXT NOT NULL DEFAULT 'step';
+  ALTER TABLE steps ADD COLUMN until INTEGER;
+  -- 1: a time of the wall clock, which stays when the clock is set.
+  ALTER TABLE steps ADD COLUMN until_date INTEGER NOT NULL DEFAULT 0;
+
+  -- A run that waits keeps its place in its group.
+  DROP INDEX one_running;
+  CREATE UNIQUE INDEX one_running ON runs (slot) WHERE (status = 'running' OR status = 'waiting') AND slot IS NOT NULL;
+  DROP INDEX one_waiting;
+  CREATE UNIQUE INDEX one_waiting ON runs (slot) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 0;
+  CREATE INDEX in_line ON runs (slot, seq) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 1;
+  CREATE INDEX waking ON runs (due_at) WHERE status = 'waiting';
+  CREATE INDEX handlers ON runs (seq) WHERE handler = 'due' OR handler = 'running';
+  DROP INDEX rare_ends;
+  DROP INDEX rare_ends_by_workflow;
+  DROP INDEX rare_ends_by_group;
+  CREATE INDEX rare_ends ON runs (status, seq)
+    WHERE status = 'failure' OR status = 'skipped' OR status = 'superseded' OR status = 'cancelled';
+  CREATE INDEX rare_ends_by_workflow ON runs (status, workflow, seq)
+    WHERE status = 'failure' OR status = 'skipped' OR status = 'superseded' OR status = 'cancelled';
+  CREATE INDEX rare_ends_by_group ON runs (status, grp, seq)
+    WHERE status = 'failure' OR status = 'skipped' OR status = 'superseded' OR status = 'cancelled';
+
+  -- The events that wake a run.
+  CREATE TABLE wake_keys (
+    key TEXT NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
+    PRIMARY KEY (key, run)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX wake_keys_of ON wake_keys (run);
+
+  -- Callbacks by the SHA-256 of the secret in their URL.
+  CREATE TABLE callbacks (
+    hash        TEXT PRIMARY KEY,
+    run         INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
+    name        TEXT NOT NULL,
+    schema      TEXT,
+    answered_at INTEGER,
+    body        TEXT,
+    actor       TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX callbacks_of ON callbacks (run);
+
+  -- Random keys of this store, such as the one from which the secrets of callbacks are derived.
+  CREATE TABLE store_keys (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE log_lines (
+    run     INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
+    attempt INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    level   TEXT NOT NULL,
+    message TEXT NOT NULL,
+    facts   TEXT,
+    PRIMARY KEY (run, attempt, number)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What was done and by whom; run is the id, since actions outlive runs.
+  CREATE TABLE actions (
+    seq      INTEGER PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    actor    TEXT NOT NULL,
+    action   TEXT NOT NULL,
+    run      TEXT,
+    workflow TEXT,
+    details  TEXT
+  ) STRICT;
+  CREATE INDEX actions_of ON actions (run) WHERE run IS NOT NULL;
+
+  CREATE TABLE paused_workflows (workflow TEXT PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

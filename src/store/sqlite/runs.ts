@@ -122,8 +122,8 @@ export function saveStep(sql: Sql, claim: Claim, step: Step): void {
   const { name, attempt, startedAt, endedAt, result, error } = step;
   const json = result === undefined ? null : JSON.stringify(result);
   sql.change(
-    "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ...[row.seq, name, attempt, startedAt, endedAt, json, error ?? null],
+    "INSERT OR REPLACE INTO steps (run, name, attempt, started_at, ended_at, result, error, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    ...[row.seq, name, attempt, startedAt, endedAt ?? null, json, error ?? null, step.kind],
   );
 }
 
@@ -193,10 +193,10 @@ function update(sql: Sql, run: RunRow): void {
 const UPDATE = `UPDATE runs SET ${CHANGING.map((column) => `${column} = ?`).join(", ")} WHERE seq = ?`;
 
 function insertAttempt(sql: Sql, run: number, attempt: Attempt): void {
-  const { number, startedAt, endedAt, outcome, reason, kind, githubRequestId, stack } = attempt;
+  const { number, startedAt, endedAt, outcome, reason, kind, githubRequestId, stack, code, handler } = attempt;
   sql.change(
-    "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ...[run, number, startedAt, endedAt, outcome],
-    ...[reason ?? null, kind ?? null, githubRequestId ?? null, stack ?? null],
+    ...[reason ?? null, kind ?? null, githubRequestId ?? null, stack ?? null, code ?? null, handler ? 1 : null],
   );
 }

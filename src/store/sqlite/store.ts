@@ -3,6 +3,7 @@ import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
 import { overview } from "../overview.ts";
 import { runReads } from "../reads.ts";
+import { unbuilt } from "../unbuilt.ts";
 import { addFinds, asking } from "./asking.ts";
 import { batchedWrites, isOutage, type Write } from "./batch.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
@@ -58,6 +59,18 @@ export function openSqliteStore(
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
     rerun: (id, at, options) => write(() => rerunRun(sql, id, at, options)),
     ...runReads(asked),
+    ...unbuilt(
+      "wake",
+      "cancel",
+      "openCallback",
+      "callback",
+      "answerCallback",
+      "pause",
+      "resume",
+      "paused",
+      "saveLines",
+      "lines",
+    ),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue() {
       const [due] = await asked.read("SELECT min(due_at) AS at FROM runs WHERE status = 'queued'");
