@@ -65,6 +65,7 @@ describe("settings", () => {
         applicationPrefix: "pr-",
         dedupeSeconds: 0,
         dir: undefined,
+        strict: true,
         retryHours: 24,
         defaults: { targetRepo: true, deploymentRepo: true },
       },

@@ -93,6 +93,7 @@ describe("the page", () => {
         accounts: () => [],
         live: livePages(async () => "1", systemClock),
         workflows: [],
+        broken: [],
         web: { url: "https://github.com", repositoryOf: () => "acme/shop" },
         version: "1.2.3",
         clock: systemClock,

@@ -62,11 +62,11 @@ async function init(name = "announce-preview"): Promise<void> {
 async function requireUsable(name: string, config: Config): Promise<void> {
   const body = { safeParse: () => ({ success: true as const, data: undefined }) };
   const workflow: Workflow = { name, on: { http: { path: `/${name}`, body } }, run: async () => {} };
-  const { workflowsOf } = await import("../service/workflows.ts");
+  const { openWorkflows } = await import("../service/workflows.ts");
   await using closing = new AsyncDisposableStack();
   try {
     const more = [{ workflow, file: name }];
-    await workflowsOf({ ...config.workflows, dir: undefined }, { closing, more, hasWebhookSecret: true });
+    await openWorkflows({ ...config.workflows, dir: undefined }, { closing, more, hasWebhookSecret: true });
   } catch (error) {
     const problem = /\n.*?: (.*)/.exec((error as Error).message)?.[1];
     throw new CommandError(`Nothing was written: ${problem ?? (error as Error).message} name.`, { cause: error });

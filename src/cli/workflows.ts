@@ -17,10 +17,11 @@ export function workflowsCommand(program: Command): void {
  */
 async function listWorkflows({ json }: { readonly json?: true }): Promise<void> {
   const { readConfig } = await import("../service/config/config.ts");
-  const { workflowsOf } = await import("../service/workflows.ts");
+  const { openWorkflows } = await import("../service/workflows.ts");
   await using closing = new AsyncDisposableStack();
   const checks = { closing, variable: () => "set", hasWebhookSecret: true };
-  const { workflows, fileOf, warnings } = await workflowsOf(readConfig().workflows, checks);
+  const { current } = await openWorkflows(readConfig().workflows, checks);
+  const { workflows, fileOf, warnings } = current;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const rows = workflows.map(
     (workflow) => [workflow.name, triggerOf(workflow), fileOf.get(workflow.name) ?? ""] as const,

@@ -2,6 +2,8 @@ import { html, raw } from "hono/html";
 import type { Activity } from "../model/overview.ts";
 import { type ListedRun, RUN_STATUSES, type RunStatus } from "../model/run.ts";
 import type { RunPage } from "../model/store.ts";
+import type { BrokenFile } from "../model/workflow.ts";
+import { brokenBanner } from "./broken-banner.ts";
 import { type AccountState, cards, limitBanner } from "./cards.ts";
 import { commitLink, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
@@ -60,6 +62,7 @@ type ListFacts = {
   readonly accounts: readonly AccountState[];
   /** Names of the workflows that there are. */
   readonly workflows: readonly string[];
+  readonly broken: readonly BrokenFile[];
   readonly web: GitHubWeb;
   /** Where this page was asked for, such as `http://localhost:9555`. */
   readonly origin: string;
@@ -69,7 +72,7 @@ type ListFacts = {
 };
 
 export function listPage(frame: Frame, facts: ListFacts) {
-  const { query, page, activity, accounts, now } = facts;
+  const { query, page, activity, accounts, broken, now } = facts;
   const [newest] = page.runs;
   const said = newest ? `Newest run: ${nameText(subjectOf(newest))}, ${statusName(newest.status)}` : "No runs";
   return layout(
@@ -78,6 +81,7 @@ export function listPage(frame: Frame, facts: ListFacts) {
     frame,
     html`<h1 class="unseen">Runs</h1>
 <div id="state" data-live>
+${brokenBanner(broken)}
 ${limitBanner(activity, accounts, now)}
 ${cards(activity, accounts, now)}
 </div>

@@ -3,6 +3,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../model/clock.ts";
 import type { Overview } from "../model/overview.ts";
 import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
+import type { BrokenFile } from "../model/workflow.ts";
 import { mountAssets } from "./assets.ts";
 import type { AccountState } from "./cards.ts";
 import { type Entrance, openDoor } from "./door.ts";
@@ -22,6 +23,7 @@ type Shown = {
   readonly accounts: () => readonly AccountState[];
   readonly live: Live;
   readonly workflows: readonly string[];
+  readonly broken: readonly BrokenFile[];
   readonly web: GitHubWeb;
   readonly version: string;
   readonly clock: Clock;
@@ -34,7 +36,7 @@ type Shown = {
 
 /** Mounts the pages: the list of runs at `/`, a run at `/runs/{id}`, what was rejected, and the way in and out. */
 export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): void {
-  const { runs, overview, accounts, live, workflows, web, version, clock, tokens, scrub, failed } = shown;
+  const { runs, overview, accounts, live, workflows, broken, web, version, clock, tokens, scrub, failed } = shown;
   const { address } = entrance;
   const door = openDoor(entrance, { tokens, scrub, clock });
   const still: Frame = { version, signedIn: false, revision: undefined };
@@ -70,7 +72,7 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
     ]);
     const origin = (address.origin ?? new URL(c.req.url).origin) + address.prefixOf(c);
     const guarded = tokens.length > 0;
-    const facts = { query, page: found, activity, accounts: accounts(), workflows, web, origin, guarded, now };
+    const facts = { query, page: found, activity, accounts: accounts(), workflows, broken, web, origin, guarded, now };
     return c.html(listPage(frame, facts));
   });
 

@@ -40,7 +40,7 @@ export type ListeningServer = {
 
 /** Serves the app over HTTP/1.1. Rejects with what to do when the address cannot be had. */
 export async function listen(
-  app: Hono,
+  app: Pick<Hono, "fetch">,
   {
     port,
     host,

@@ -53,6 +53,13 @@ type GivenBy<Kind extends TriggerKind, Body, Name extends WebhookName, Action ex
   schedule: { readonly event: Tick };
 }[Kind];
 
+/** A file of WORKFLOWS_DIR that brings no workflow. */
+export type BrokenFile = {
+  readonly file: string;
+  /** Everything that is wrong with it: the field and what to write there, or why it could not be loaded and where. */
+  readonly problems: readonly string[];
+};
+
 /** The file of a workflow, to find it in a stack. */
 export type WorkflowSource = {
   /** Its name in WORKFLOWS_DIR. */

@@ -5,18 +5,25 @@ import type { Workflow } from "../model/workflow.ts";
 import { openLog } from "../observe/log.ts";
 import { knownSecrets, scrubbed } from "../observe/secrets.ts";
 import { guardProcess } from "../worker/process-guard.ts";
+import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 import type { Config } from "./config/config.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import type { AppOptions } from "./ground.ts";
 import { VERSION } from "./version.ts";
 import { repositories, startWarnings } from "./warnings.ts";
-import { hasOthers, hideVariables, keyVariables, workflowsOf } from "./workflows.ts";
+import { hideVariables, keyVariables, openWorkflows } from "./workflows.ts";
 
 export type RunningApp = {
   /** Where the service answers, such as `http://127.0.0.1:9555`. */
   readonly url: string;
   readonly workflows: readonly Workflow[];
   readonly start: Engine["start"];
+  /**
+   * Loads the files of WORKFLOWS_DIR anew. Attempts that are under way end with the code that they began with; everything
+   * that begins afterwards uses the new one.
+   * @returns what there is now, with the files that are broken. Throws when the folder cannot be read: then all stays.
+   */
+  reload(): Promise<CheckedWorkflows>;
   /** Answers what is in flight, then closes everything, in reverse order of opening. */
   close(): Promise<void>;
 };
@@ -42,22 +49,35 @@ async function openApp(
 ): Promise<RunningApp> {
   // Nothing comes in from outside where it is closed.
   const hasWebhookSecret = options.closed || config.auth.webhookSecrets.length > 0;
-  const loaded = await workflowsOf(config.workflows, { closing, more: options.workflows, hasWebhookSecret });
-  hideVariables(loaded, secrets);
-
+  const { dir, strict } = config.workflows;
+  const more = options.workflows;
+  const loaded = await openWorkflows(config.workflows, { closing, more, hasWebhookSecret, strict });
   const log = openLog({ level: config.observe.logLevel, secrets, destination: options.logTo });
-  for (const warning of loaded.warnings) log.warn(warning);
-  if (hasOthers(loaded)) closing.defer(guardProcess(log, secrets));
+  const take = () => {
+    hideVariables(loaded.current, secrets);
+    for (const warning of loaded.current.warnings) log.warn(warning);
+    for (const broken of loaded.current.broken)
+      log.warn(broken, "a workflow's file is broken: the others run without it");
+  };
+  take();
+  if (dir !== undefined || more) closing.defer(guardProcess(log, secrets));
 
   const ground = { config, options, loaded, secrets, log, clock: options.clock ?? systemClock, closing };
   // A command that runs one event does without, and takes 0.20 s of CPU instead of 0.23 (measured).
-  const http = options.closed ? undefined : await import("./open-http.ts");
-  const engine = await openEngine(ground, http?.limitsOf(options).drainMs);
-  const running = { workflows: loaded.workflows, start: engine.start, close: () => closing.disposeAsync() };
-  if (!http) return { url: "", ...running };
-  const server = await http.openHttp(ground, engine);
+  const open = options.closed ? undefined : await import("./open-http.ts");
+  const engine = await openEngine(ground, open?.limitsOf(options).drainMs);
+  const running = {
+    get workflows() {
+      return loaded.current.workflows;
+    },
+    start: engine.start,
+    close: () => closing.disposeAsync(),
+  };
+  if (!open) return { url: "", ...running, reload: async () => loaded.current };
+  const { server, follow } = await open.openHttp(ground, engine);
 
-  for (const warning of startWarnings(config, loaded.variables, keyVariables(loaded.workflows))) log.warn(warning);
+  const { variables, workflows } = loaded.current;
+  for (const warning of startWarnings(config, variables, keyVariables(workflows))) log.warn(warning);
   log.info(engine.gitHub.aboutLimits);
   const { apiUrl } = config.github;
   const proxy = proxyFor(apiUrl, config.github);
@@ -72,5 +92,14 @@ async function openApp(
     },
     "gh-runner is ready",
   );
-  return { url: server.url, ...running };
+  return {
+    url: server.url,
+    ...running,
+    async reload() {
+      await loaded.reload();
+      take();
+      follow();
+      return loaded.current;
+    },
+  };
 }

@@ -21,7 +21,6 @@ export type Engine = Awaited<ReturnType<typeof openEngine>>;
 /** @param drainMs how long a stop waits for what is in flight. */
 export async function openEngine(ground: Ground, drainMs = 10_000) {
   const { config, options, loaded, secrets, log, clock, closing } = ground;
-  const { workflows, fileOf, variables } = loaded;
 
   const store = options.closed ? await openMemoryStore(clock) : await openStore(config.store, { clock, log });
   closing.defer(store.close);
@@ -49,14 +48,14 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   });
   closing.defer(gitHub.close);
 
-  const workflowNamed = (name: string) => workflows.find((workflow) => workflow.name === name);
+  const workflowNamed = (name: string) => loaded.current.workflows.find((workflow) => workflow.name === name);
   const worker = startWorker({
     store,
     workflowNamed,
     github: (attempt) => gitHub.attempt({ ...attempt, dryRun: options.dryRun }),
-    sourceOf: (name) => sourceIn(config.workflows.dir, fileOf.get(name)),
-    envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, variables[name] ?? ""])),
-    tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : variables[githubToken]),
+    sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),
+    envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
+    tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : loaded.current.variables[githubToken]),
     hide: secrets.hide,
     keeping: secrets,
     log,

@@ -6,14 +6,14 @@ import type { Log } from "../model/log.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
-import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 import type { Config } from "./config/config.ts";
+import type { LoadedWorkflows } from "./workflows.ts";
 
 /** What everything else is opened with. */
 export type Ground = {
   readonly config: Config;
   readonly options: AppOptions;
-  readonly loaded: CheckedWorkflows;
+  readonly loaded: LoadedWorkflows;
   readonly secrets: Secrets;
   readonly log: Log;
   readonly clock: Clock;

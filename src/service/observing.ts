@@ -10,7 +10,8 @@ import { VERSION } from "./version.ts";
 /** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
 export async function openObservers(ground: Ground, store: RunStore, fetch: Fetch) {
   const { config, options, loaded, secrets, log, clock, closing } = ground;
-  const metrics = openMetrics({ workflows: loaded.workflows.map(({ name }) => name), version: VERSION, clock });
+  const workflows = loaded.current.workflows.map(({ name }) => name);
+  const metrics = openMetrics({ workflows, version: VERSION, clock });
   closing.defer(metrics.close);
   const tracing = await tracingOf(ground, store);
   if (tracing) closing.defer(tracing.close);

@@ -11,8 +11,14 @@ import type { Engine } from "./engine.ts";
 import type { AppOptions, Ground } from "./ground.ts";
 import { VERSION } from "./version.ts";
 
-/** Opens what events come in by, and what shows the runs: the routes, the pages, the server, and the schedules. */
-export async function openHttp(ground: Ground, engine: Engine): Promise<ListeningServer> {
+/**
+ * Opens what events come in by, and what shows the runs: the routes, the pages, the server, and the schedules.
+ * @returns with the server how to have all of it follow the workflows that are current now.
+ */
+export async function openHttp(
+  ground: Ground,
+  engine: Engine,
+): Promise<{ readonly server: ListeningServer; follow(): void }> {
   const { config, options, loaded, log, clock, closing } = ground;
   const { store, metrics, accept, stopping } = engine;
 
@@ -20,9 +26,14 @@ export async function openHttp(ground: Ground, engine: Engine): Promise<Listenin
   closing.defer(repeated.close);
   const rejected = rejectedRequests(store.overview.noteRejected, clock);
   closing.defer(rejected.close);
-  const live = livePages(store.overview.revision, clock);
+  let reloads = 0;
+  const revision = async () => `${await store.overview.revision()}${reloads === 0 ? "" : `-${reloads}`}`;
+  const live = livePages(revision, clock);
+  const shared = { repeated, rejected, live, revision };
 
-  const server = await listen(routes(ground, engine, { repeated, rejected, live }), {
+  let app = routes(ground, engine, shared);
+  const current: Pick<typeof app, "fetch"> = { fetch: (request, env) => app.fetch(request, env) };
+  const server = await listen(current, {
     port: config.http.port,
     host: config.http.host,
     keepAliveMs: config.http.keepAliveSeconds * 1000,
@@ -40,10 +51,20 @@ export async function openHttp(ground: Ground, engine: Engine): Promise<Listenin
   closing.defer(() => stopping.answers(server.close));
 
   // What starts runs begins last and stops first.
-  closing.defer(startSchedules(loaded.workflows, { accept, store, clock, log }));
+  const schedule = () => startSchedules(loaded.current.workflows, { accept, store, clock, log });
+  let stopSchedules = schedule();
+  closing.defer(() => stopSchedules());
   // Pages that are open would hold up the server's closing.
   closing.defer(live.close);
-  return server;
+  return {
+    server,
+    follow() {
+      reloads++;
+      app = routes(ground, engine, shared);
+      stopSchedules();
+      stopSchedules = schedule();
+    },
+  };
 }
 
 export function limitsOf({ serverLimits }: AppOptions): ServerLimits {
@@ -57,17 +78,22 @@ const CLOSED = {
   bodies: "more bodies were on their way than are read in turns, and a connection was closed",
 } as const;
 
-type Counted = {
+/** What stays when the routes are made anew. */
+type Shared = {
   readonly repeated: ReturnType<typeof repeatedRecords>;
   readonly rejected: ReturnType<typeof rejectedRequests>;
   readonly live: Live;
+  /** Differs when the pages may show anything else. */
+  readonly revision: () => Promise<string>;
 };
 
-function routes(ground: Ground, engine: Engine, { repeated, rejected, live }: Counted) {
-  const { config, loaded, secrets, log } = ground;
+/** All that is answered, for the workflows that are current now. */
+function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revision }: Shared) {
+  const { config, secrets, log } = ground;
+  const { workflows, variables } = ground.loaded.current;
   const { store, metrics, tracing, worker, accept } = engine;
   return httpApp(
-    loaded.workflows,
+    workflows,
     {
       accept,
       runs: { list: store.list, get: store.get, rerun: engine.rerun },
@@ -77,7 +103,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live }: Co
     },
     {
       ...config.auth,
-      secretsOf: (name) => secretLines(loaded.variables[name] ?? ""),
+      secretsOf: (name) => secretLines(variables[name] ?? ""),
       hasServiceToken: config.github.hasCredential,
     },
     {
@@ -98,23 +124,25 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live }: Co
       version: VERSION,
       publicUrl: config.http.publicUrl,
       inbound: tracing?.inbound,
-      mountPages: config.http.dashboard ? pages(ground, engine, live) : undefined,
+      mountPages: config.http.dashboard ? pages(ground, engine, { live, revision }) : undefined,
     },
   );
 }
 
 function pages(
-  { config, loaded: { workflows }, secrets, log, clock }: Ground,
+  { config, loaded, secrets, log, clock }: Ground,
   { store, gitHub, rerun }: Engine,
-  live: Live,
+  { live, revision }: Pick<Shared, "live" | "revision">,
 ): MountPages {
+  const { workflows, broken } = loaded.current;
   return (app, entrance) =>
     mountDashboard(app, entrance, {
       runs: { list: store.list, get: store.get, rerun },
-      overview: store.overview,
+      overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,
       workflows: workflows.map(({ name }) => name),
+      broken: broken.map(({ file, problems }) => ({ file, problems: problems.map(secrets.scrub) })),
       web: {
         url: webUrlOf(config.github.apiUrl),
         repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,

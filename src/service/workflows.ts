@@ -1,41 +1,59 @@
 import { scheduleProblem } from "../http/triggers/schedule.ts";
 import type { Secrets } from "../model/secrets.ts";
-import type { Workflow } from "../model/workflow.ts";
+import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
-import { loadWorkflows } from "../workflows/load/load-workflows.ts";
+import { type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { secretLines } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
 
 const BUILT_IN = "built in";
 
+type Options = {
+  closing: AsyncDisposableStack;
+  more?: readonly { readonly workflow: Workflow; readonly file: string }[] | undefined;
+  variable?: WorkflowsConfig["variable"];
+  hasWebhookSecret: boolean;
+  /** Whether a broken file stops everything. */
+  strict?: boolean;
+};
+
+/** The workflows of a service, which a reload replaces as a whole. */
+export type LoadedWorkflows = {
+  readonly current: CheckedWorkflows;
+  /** Loads the files anew. Those that are broken are left out. Throws when the folder cannot be read. */
+  reload(): Promise<void>;
+};
+
 /**
  * All workflows of a service: the built-in one, those of WORKFLOWS_DIR, and more.
- * @throws Error that begins with "Cannot" and names everything that is wrong with any of them.
+ * @throws Error that begins with "Cannot": with `strict` it names everything that is wrong with any file.
  */
-export async function workflowsOf(
+export async function openWorkflows(
   config: WorkflowsConfig,
-  {
-    closing,
-    more = [],
-    variable = config.variable,
-    hasWebhookSecret,
-  }: {
-    closing: AsyncDisposableStack;
-    more?: readonly { readonly workflow: Workflow; readonly file: string }[] | undefined;
-    variable?: WorkflowsConfig["variable"];
-    hasWebhookSecret: boolean;
-  },
-): Promise<CheckedWorkflows> {
-  const loaded = config.dir === undefined ? [] : await loadWorkflows(config.dir, closing);
+  { closing, more = [], variable = config.variable, hasWebhookSecret, strict = true }: Options,
+): Promise<LoadedWorkflows> {
+  const load = config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing);
   const builtIn = [{ workflow: environmentReady(config) as Workflow, file: BUILT_IN }];
-  const all = [...loaded, ...more.map(({ workflow, file }) => ({ file, exported: workflow }))];
-  return checkedWorkflows(builtIn, all, { variable, hasWebhookSecret }, scheduleProblem);
+  const others = more.map(({ workflow, file }) => ({ file, exported: workflow }));
+  const check = (files: readonly LoadedFile[]) =>
+    checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem);
+  let current = check(await load());
+  if (strict) requireSound(current.broken);
+  return {
+    get current() {
+      return current;
+    },
+    async reload() {
+      current = check(await load());
+    },
+  };
 }
 
-/** Whether there is a workflow beside the built-in one. */
-export function hasOthers({ fileOf }: CheckedWorkflows): boolean {
-  return [...fileOf.values()].some((file) => file !== BUILT_IN);
+function requireSound(broken: readonly BrokenFile[]): void {
+  if (broken.length === 0) return;
+  const lines = broken.flatMap(({ file, problems }) => problems.map((each) => `\n  ${file}: ${each}`));
+  throw new Error(`Cannot start. Fix these workflows (docs/workflows.md):${lines.join("")}`);
 }
 
 /** Has the variables of workflows never be seen: those that hold a token for certain, and those that may. */

@@ -59,6 +59,13 @@ export const WORKFLOWS_SETTINGS = {
     "Folder of your own workflows: each `*.ts`, `*.mts` or `*.js` in it is one (docs/workflows.md). Empty: none.",
     optional,
   ),
+  strict: setting(
+    "WORKFLOWS_STRICT",
+    "true",
+    "`false`: the service also starts when a file of WORKFLOWS_DIR is broken. The log and the page name it with its " +
+      "problems, and the other workflows run. `true`: nothing starts until all files are right.",
+    (text) => oneOf(["true", "false"], "true or false")(text) === "true",
+  ),
   retryHours: setting(
     "RETRY_HOURS",
     "24",

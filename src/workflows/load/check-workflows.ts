@@ -1,12 +1,13 @@
 import { nearestName } from "../../model/nearest-name.ts";
 import { shown } from "../../model/problems.ts";
-import type { Workflow } from "../../model/workflow.ts";
+import type { BrokenFile, Workflow } from "../../model/workflow.ts";
 import { fieldProblems, type ScheduleProblem } from "./field-problems.ts";
 import type { LoadedFile } from "./load-workflows.ts";
 import described from "./webhooks.json" with { type: "json" };
 
 export type CheckedWorkflows = {
   readonly workflows: readonly Workflow[];
+  readonly broken: readonly BrokenFile[];
   /** From which file each comes. */
   readonly fileOf: ReadonlyMap<string, string>;
   /** The values of all variables that they declare. */
@@ -18,7 +19,6 @@ export type CheckedWorkflows = {
 /**
  * Takes what was loaded for workflows, together with the built-in ones.
  * @param service what of it counts: the value of a variable (throws when its file cannot be read), and its webhook secret.
- * @throws Error that begins with "Cannot" and names every problem: file, field and what to write there.
  */
 export function checkedWorkflows(
   builtIn: readonly { workflow: Workflow; file: string }[],
@@ -26,11 +26,11 @@ export function checkedWorkflows(
   service: { variable: (name: string) => string | undefined; hasWebhookSecret: boolean },
   scheduleProblem: ScheduleProblem,
 ): CheckedWorkflows {
-  const problems: string[] = [];
+  const problems: (readonly [file: string, problem: string])[] = [];
   const found = [...builtIn];
   for (const { file, exported, problem } of loaded) {
     const its = problem === undefined ? fieldProblems(exported, scheduleProblem) : [problem];
-    problems.push(...its.map((each) => `${file}: ${each}`));
+    problems.push(...its.map((each) => [file, each] as const));
     if (its.length === 0) found.push({ workflow: exported as Workflow, file });
   }
   problems.push(
@@ -42,27 +42,25 @@ export function checkedWorkflows(
     for (const [field, name] of variablesOf(workflow)) {
       try {
         const value = service.variable(name);
-        if (value === undefined) problems.push(`${file}: ${field}: ${name} is not set: set it, or ${name}_FILE`);
+        if (value === undefined) problems.push([file, `${field}: ${name} is not set: set it, or ${name}_FILE`]);
         else variables[name] = value;
       } catch (error) {
-        problems.push(`${file}: ${field}: ${(error as Error).message}`);
+        problems.push([file, `${field}: ${(error as Error).message}`]);
       }
     }
     if (workflow.on.github && !service.hasWebhookSecret) {
-      problems.push(
-        `${file}: on.github: GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook at GitHub`,
-      );
+      const what = "GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook at GitHub";
+      problems.push([file, `on.github: ${what}`]);
     }
   }
-  if (problems.length > 0) {
-    const lines = problems.map((problem) => `\n  ${problem}`).join("");
-    throw new Error(`Cannot start. Fix these workflows (docs/workflows.md):${lines}`);
-  }
+  const byFile = Map.groupBy(problems, ([file]) => file);
+  const sound = found.filter(({ file }) => !byFile.has(file));
   return {
-    workflows: found.map(({ workflow }) => workflow),
-    fileOf: new Map(found.map(({ workflow, file }) => [workflow.name, file])),
+    workflows: sound.map(({ workflow }) => workflow),
+    broken: [...byFile].map(([file, its]) => ({ file, problems: its.map(([, problem]) => problem) })),
+    fileOf: new Map(sound.map(({ workflow, file }) => [workflow.name, file])),
     variables,
-    warnings: found.flatMap(({ workflow: { on }, file }) =>
+    warnings: sound.flatMap(({ workflow: { on }, file }) =>
       on.github ? webhookNameWarnings(on.github).map((warning) => `${file}: ${warning}`) : [],
     ),
   };
@@ -73,13 +71,14 @@ function clashes(
   field: string,
   what: string,
   valueIn: (workflow: Workflow) => string | undefined,
-): string[] {
+): (readonly [file: string, problem: string])[] {
   const first = new Map<string, string>();
   return found.flatMap(({ workflow, file }) => {
     const value = valueIn(workflow);
     const other = value === undefined ? undefined : first.get(value);
     if (value !== undefined && other === undefined) first.set(value, file);
-    return other === undefined ? [] : [`${file}: ${field}: ${what} ${value} is taken by ${other}: choose another`];
+    if (other === undefined) return [];
+    return [[file, `${field}: ${what} ${value} is taken by ${other}: choose another`]];
   });
 }
 

@@ -1,8 +1,8 @@
 import { readdirSync, realpathSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { createRequire } from "node:module";
+import { dirname, join, resolve, sep } from "node:path";
 import type { WorkflowSource } from "../../model/workflow.ts";
-import { offerModules } from "./offer-modules.ts";
+import { addressOf, offerModules, withoutVersion } from "./offer-modules.ts";
 
 /** What a file holds as its default export, not looked at yet; or why it could not be loaded. */
 export type LoadedFile = {
@@ -15,22 +15,49 @@ export type LoadedFile = {
 /** A file that takes longer waits for something that does not come. */
 const LOAD_MS = 10_000;
 
+/** How often files were loaded again in this process. Modules are kept for as long as it lives. */
+let versions = 0;
+
 /**
- * Loads every `*.ts`, `*.mts` and `*.js` directly in a folder, except tests (`*.test.ts`) and declarations (`*.d.ts`).
- * What they share can live in folders below.
+ * A folder of workflows: every `*.ts`, `*.mts` and `*.js` directly in it, except tests (`*.test.ts`) and declarations
+ * (`*.d.ts`). What they share can live in folders below.
  * @param closing takes back what the files may import until then.
- * @throws Error whose message begins with "Cannot" when there is no such folder.
+ * @returns how to load them: the first time as they are known to the process, then anew, with all that they import from
+ *   the folder. What was loaded before stays as it is for those that use it. It throws an Error whose message begins with
+ *   "Cannot" when there is no such folder.
  */
-export async function loadWorkflows(folder: string, closing: AsyncDisposableStack): Promise<readonly LoadedFile[]> {
-  const files = workflowFilesIn(folder);
+export function workflowsIn(folder: string, closing: AsyncDisposableStack): () => Promise<readonly LoadedFile[]> {
   closing.defer(offerModules(folder));
+  let isLoaded = false;
+  return () => {
+    const files = workflowFilesIn(folder);
+    const version = isLoaded ? ++versions : undefined;
+    if (isLoaded) forgetCommonJs(resolve(folder));
+    isLoaded = true;
+    return loadAll(resolve(folder), files, version);
+  };
+}
+
+async function loadAll(
+  folder: string,
+  files: readonly string[],
+  version: number | undefined,
+): Promise<readonly LoadedFile[]> {
   const loading = new Set(files);
   const sayWhy = () => exitedWhile(loading);
   process.once("exit", sayWhy);
   try {
-    return await Promise.all(files.map((file) => load(resolve(folder), file).finally(() => loading.delete(file))));
+    return await Promise.all(files.map((file) => load(folder, file, version).finally(() => loading.delete(file))));
   } finally {
     process.off("exit", sayWhy);
+  }
+}
+
+/** Those are kept by their path. */
+function forgetCommonJs(folder: string): void {
+  const { cache } = createRequire(import.meta.url);
+  for (const path of Object.keys(cache)) {
+    if (path.startsWith(folder + sep) && !path.includes("/node_modules/")) delete cache[path];
   }
 }
 
@@ -70,7 +97,7 @@ function workflowFilesIn(folder: string): readonly string[] {
   }
 }
 
-async function load(folder: string, file: string): Promise<LoadedFile> {
+async function load(folder: string, file: string, version: number | undefined): Promise<LoadedFile> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -79,7 +106,7 @@ async function load(folder: string, file: string): Promise<LoadedFile> {
     );
   });
   try {
-    const module = await Promise.race([import(pathToFileURL(join(folder, file)).href), late]);
+    const module = await Promise.race([import(addressOf(join(folder, file), version)), late]);
     if (!("default" in module))
       return { file, problem: 'no default export: write "export default defineWorkflow({ ... })"' };
     return { file, exported: module.default };
@@ -92,8 +119,10 @@ async function load(folder: string, file: string): Promise<LoadedFile> {
 
 function explained(error: unknown): string {
   if (!(error instanceof Error)) return `throws ${String(error)} when it is loaded`;
-  const place = /\n\s+at .*?([^/\\(\s]+:\d+:\d+)\)?/.exec(error.stack ?? "")?.[1];
-  const syntax = /^(?:file:\/\/)?\S*?([^/\\]+:\d+)\n/.exec(error.stack ?? "")?.[1];
+  const stack = withoutVersion(error.stack ?? "");
+  const place = /\n\s+at .*?([^/\\(\s]+:\d+:\d+)\)?/.exec(stack)?.[1];
+  const syntax = /^(?:file:\/\/)?\S*?([^/\\]+:\d+)\n/.exec(stack)?.[1];
   const where = syntax ?? place;
-  return `${error.name}: ${error.message.split("\n", 1)[0]}${where ? ` (${where})` : ""}`;
+  const message = withoutVersion(error.message).split("\n", 1)[0];
+  return `${error.name}: ${message}${where ? ` (${where})` : ""}`;
 }

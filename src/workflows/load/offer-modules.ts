@@ -22,6 +22,20 @@ const SCHEME = "gh-runner-module:";
 /** Where the modules that are made below find what they export. */
 const SHELF = Symbol.for("gh-runner.modules");
 
+/** Loaded files are kept by their address, so one that is loaded again has this in it, and hands it to what it imports. */
+const VERSION = /\?gh-runner-version=\d+/;
+
+/** @param version undefined: as it was loaded first. */
+export function addressOf(path: string, version: number | undefined): string {
+  const { href } = pathToFileURL(path);
+  return version === undefined ? href : `${href}?gh-runner-version=${version}`;
+}
+
+/** What is said of a file, as if it had been loaded but once. */
+export function withoutVersion(text: string): string {
+  return text.replace(new RegExp(VERSION, "g"), "");
+}
+
 /**
  * Lets files below a folder import `gh-runner`, the very one that runs them, and `zod`, unless the folder has one of its
  * own; and takes their TypeScript and JavaScript for modules without a package.json that says so.
@@ -36,7 +50,8 @@ export function offerModules(folder: string): () => void {
       if (asks && Object.hasOwn(OFFERED, specifier)) return ours(specifier);
       try {
         const found = next(specifier, context);
-        return found.url.startsWith(below) && !found.url.includes("/node_modules/") ? asModule(found) : found;
+        const isOurs = found.url.startsWith(below) && !found.url.includes("/node_modules/");
+        return isOurs ? asModule(found, VERSION.exec(context.parentURL ?? "")?.[0] ?? "") : found;
       } catch (error) {
         if (!asks || specifier !== "zod" || (error as { code?: string }).code !== "ERR_MODULE_NOT_FOUND") throw error;
         return { url: zodUrl(), format: "module", shortCircuit: true };
@@ -52,10 +67,12 @@ export function offerModules(folder: string): () => void {
 
 const ours = (specifier: string) => ({ url: SCHEME + specifier, format: "module", shortCircuit: true });
 
-function asModule<Found extends { url: string }>(found: Found): Found & { format?: string } {
-  if (/\.m?ts$/.test(found.url)) return { ...found, format: "module-typescript" };
-  if (/\.js$/.test(found.url)) return { ...found, format: "module" };
-  return found;
+function asModule<Found extends { url: string }>(found: Found, version: string): Found & { format?: string } {
+  const path = withoutVersion(found.url);
+  const same = { ...found, url: path === found.url && !path.includes("?") ? path + version : found.url };
+  if (/\.m?ts$/.test(path)) return { ...same, format: "module-typescript" };
+  if (/\.js$/.test(path)) return { ...same, format: "module" };
+  return same;
 }
 
 function sourceOf(specifier: string): string {

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { send, startService } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+const call = (url: string, path: string) => send(url, { method: "POST", path, body: "{}" });
+
+/** A service that starts with what it has. */
+function lenient(t: TestContext, folder: string, settings: Record<string, string> = {}) {
+  return startService(t, { settings: { WORKFLOWS_DIR: folder, WORKFLOWS_STRICT: "false", ...settings } });
+}
+
+const BROKEN = "a workflow's file is broken: the others run without it";
+
+describe("with WORKFLOWS_STRICT=false", () => {
+  it("a broken file takes no other down, and log and page name it with what is wrong", async (t) => {
+    const folder = workflowsFolder(t, {
+      "a-sound.ts": httpWorkflow("sound", "return { n: 1 };"),
+      "b-clash.ts": httpWorkflow("sound", "return { n: 2 };"),
+      "env.ts": httpWorkflow("env", "return {};", 'env: ["NOT_SET_ANYWHERE"],'),
+      "hook.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }, async run() {} });`,
+      "misspelt.js": 'export default { name: "misspelt", on: { http: { path: "/m", body: {} } }, run() {} };',
+      "syntax.ts": "const a = 1;\nexport default {",
+      "throws.ts": "const settings: undefined = undefined;\nsettings.name;\nexport default {};",
+    });
+    const { url, log } = await lenient(t, folder);
+    assert.deepEqual((await call(url, "/sound")).json, { status: "success", n: 1 });
+    assert.equal((await call(url, "/env")).status, 404);
+    const records = log().filter(({ msg }) => msg === BROKEN);
+    assert.deepEqual(records.map(({ level, file }) => [level, file]).sort(), [
+      ["warn", "b-clash.ts"],
+      ["warn", "env.ts"],
+      ["warn", "hook.ts"],
+      ["warn", "misspelt.js"],
+      ["warn", "syntax.ts"],
+      ["warn", "throws.ts"],
+    ]);
+    const page = (await send(url, {})).text;
+    assert.match(page, /6 workflow files are broken/);
+    for (const [file, problem] of [
+      ["b-clash.ts", /name: the name sound is taken by a-sound\.ts: choose another/],
+      ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
+      ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set/],
+      ["misspelt.js", /on\.http\.body: expected a schema/],
+      ["syntax.ts", /SyntaxError: .*\(syntax\.ts:2\)/],
+      ["throws.ts", /TypeError: .*\(throws\.ts:2:10\)/],
+    ] as const) {
+      assert.match(String(records.find((each) => each.file === file)?.problems), problem);
+      assert.match(page, new RegExp(`<bdi>${file}</bdi>`));
+    }
+  });
+
+  it("no banner is on the page when all files are right", async (t) => {
+    const folder = workflowsFolder(t, { "sound.ts": httpWorkflow("sound", "return {};") });
+    const { url } = await lenient(t, folder);
+    assert.doesNotMatch((await send(url, {})).text, /broken/);
+  });
+
+  it("a folder that is missing still stops the start", async (t) => {
+    await assert.rejects(lenient(t, "/nowhere/at/all"), /^Error: Cannot read the folder \/nowhere\/at\/all/);
+  });
+});
+
+describe("a reload", () => {
+  it("takes the new code of a file and of what it shares, and the routes follow", async (t) => {
+    const folder = workflowsFolder(t, {
+      "shared/deeper/text.ts": 'export const text: string = "old";',
+      "shared/more.cjs": "module.exports = { number: 1 };",
+      "shared/data.json": '{"datum":"old"}',
+      "shared/all.ts": `import more from "./more.cjs";
+import data from "./data.json" with { type: "json" };
+export { text } from "./deeper/text.ts";
+export const { number } = more;
+export const { datum } = data;`,
+      "one.ts": `import { datum, number, text } from "./shared/all.ts";\n${httpWorkflow("one", "return { text, number, datum };")}`,
+      "two.ts": `import { text } from "./shared/deeper/text.ts";\n${httpWorkflow("two", "return { text };")}`,
+      "gone.ts": httpWorkflow("gone", "return {};"),
+    });
+    const { app, url } = await lenient(t, folder);
+    assert.deepEqual((await call(url, "/one")).json, { status: "success", text: "old", number: 1, datum: "old" });
+
+    writeFileSync(join(folder, "shared/deeper/text.ts"), 'export const text: string = "new";');
+    writeFileSync(join(folder, "shared/more.cjs"), "module.exports = { number: 2 };");
+    writeFileSync(join(folder, "shared/data.json"), '{"datum":"new"}');
+    writeFileSync(join(folder, "new.ts"), httpWorkflow("new", "return { attempt };"));
+    rmSync(join(folder, "gone.ts"));
+    const { workflows, broken } = await app.reload();
+    assert.deepEqual(workflows.map(({ name }) => name).sort(), ["environment-ready", "new", "one", "two"]);
+    assert.deepEqual(broken, []);
+    assert.deepEqual((await call(url, "/one")).json, { status: "success", text: "new", number: 2, datum: "new" });
+    assert.deepEqual((await call(url, "/two")).json, { status: "success", text: "new" });
+    assert.equal((await call(url, "/new")).json.status, "success");
+    assert.equal((await call(url, "/gone")).status, 404);
+    assert.ok("/new" in (await send(url, { path: "/openapi.json" })).json.paths);
+  });
+
+  it("lets a run in flight end with the code that it began with", async (t) => {
+    const slow = (text: string) =>
+      httpWorkflow(
+        "slow",
+        `await new Promise((resolve) => signal.addEventListener("abort", resolve) ?? setTimeout(resolve, body.n)); return { text: "${text}" };`,
+      );
+    const folder = workflowsFolder(t, { "slow.ts": slow("old") });
+    const { app, url } = await lenient(t, folder);
+    const before = send(url, { method: "POST", path: "/slow", body: '{"n":1500}' });
+    for (;;) {
+      const { runs } = (await send(url, { path: "/api/runs?status=running" })).json;
+      if (runs.length === 1) break;
+    }
+    writeFileSync(join(folder, "slow.ts"), slow("new"));
+    await app.reload();
+    assert.deepEqual((await send(url, { method: "POST", path: "/slow", body: '{"n":1}' })).json.text, "new");
+    assert.deepEqual((await before).json, { status: "success", text: "old" });
+  });
+
+  it("shows a file that is broken now, keeps the others, and recovers when it is fixed", async (t) => {
+    const folder = workflowsFolder(t, {
+      "first.ts": httpWorkflow("first", "return {};"),
+      "second.ts": httpWorkflow("second", "return {};"),
+    });
+    const { app, url, log } = await lenient(t, folder);
+    writeFileSync(join(folder, "second.ts"), "export default {\n  name: 'second'\n  on: {} };");
+    const { broken } = await app.reload();
+    assert.match(broken[0]?.problems[0] ?? "", /^SyntaxError: .*\(second\.ts:3\)$/);
+    assert.equal(log().filter(({ msg, file }) => msg === BROKEN && file === "second.ts").length, 1);
+    assert.match((await send(url, {})).text, /1 workflow file is broken.*second\.ts/s);
+    assert.equal((await call(url, "/first")).json.status, "success");
+    assert.equal((await call(url, "/second")).status, 404);
+
+    writeFileSync(join(folder, "second.ts"), httpWorkflow("second", "return { fixed: true };"));
+    assert.deepEqual((await app.reload()).broken, []);
+    assert.doesNotMatch((await send(url, {})).text, /broken/);
+    assert.deepEqual((await call(url, "/second")).json, { status: "success", fixed: true });
+  });
+
+  it("tells pages that are open, and says where a new version throws", async (t) => {
+    const folder = workflowsFolder(t, { "first.ts": httpWorkflow("first", "return {};") });
+    const { app, url } = await lenient(t, folder);
+    const answer = await fetch(`${url}/live`);
+    const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const seen = (await reader.read()).value;
+    writeFileSync(join(folder, "first.ts"), httpWorkflow("first", 'throw new Error("it is new");'));
+    await app.reload();
+    assert.notEqual((await reader.read()).value, seen);
+    await reader.cancel();
+    assert.match((await call(url, "/first")).json.detail, /^The workflow threw Error: it is new \(first\.ts:9\)/);
+  });
+
+  it("moves schedules and webhooks to the new set", async (t) => {
+    const on = (name: string, trigger: string) => `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "${name}", on: ${trigger}, async run() {} });`;
+    const folder = workflowsFolder(t, { "hook.ts": on("hook", '{ github: { events: "push" } }') });
+    const secret = "hook-secret-of-the-test";
+    const { app, url } = await lenient(t, folder, { GITHUB_WEBHOOK_SECRET: secret });
+    const deliver = async (event: string) => {
+      const { createHmac } = await import("node:crypto");
+      const headers = {
+        "content-type": "application/json",
+        "x-github-event": event,
+        "x-github-delivery": `of-${event}`,
+        "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update("{}").digest("hex")}`,
+      };
+      return (await send(url, { method: "POST", path: "/webhooks/github", headers, body: "{}" })).status;
+    };
+    assert.deepEqual([await deliver("push"), await deliver("release")], [202, 200]);
+    writeFileSync(join(folder, "hook.ts"), on("hook", '{ github: { events: "release" } }'));
+    writeFileSync(join(folder, "ticks.ts"), on("ticks", '{ schedule: { cron: "* * * * * *" } }'));
+    await app.reload();
+    assert.equal(await deliver("push"), 200);
+    for (;;) {
+      const { runs } = (await send(url, { path: "/api/runs?workflow=ticks" })).json;
+      if (runs.length > 0) break;
+    }
+  });
+});
