@@ -1,0 +1,108 @@
+import { PermanentFailure } from "./failure.ts";
+
+/**
+ * What an event at GitHub must be about to wake a run that waits: a workflow run (any of the repository without `id`), a
+ * pull request, a deployment, or the checks and statuses of a commit. Repositories are written `owner/name`.
+ */
+export type WakeOn = WakeSubject | readonly WakeSubject[];
+
+type WakeSubject =
+  | { readonly workflowRun: { readonly repository: string; readonly id?: number } }
+  | { readonly pullRequest: { readonly repository: string; readonly number: number } }
+  | { readonly deployment: { readonly repository: string; readonly id: number } }
+  | { readonly check: { readonly repository: string; readonly sha: string } };
+
+/**
+ * The keys under which a waiting run is found by the events that wake it.
+ * @throws PermanentFailure when a name is such that no event could ever match it.
+ */
+export function wakeKeys(wakeOn: WakeOn): readonly string[] {
+  const subjects = (Array.isArray(wakeOn) ? wakeOn : [wakeOn]) as readonly WakeSubject[];
+  return [...new Set(subjects.map(keyOf))];
+}
+
+function keyOf(subject: WakeSubject): string {
+  if ("workflowRun" in subject) {
+    const { repository, id } = subject.workflowRun;
+    return key("workflow_run", named(repository), id === undefined ? ANY : numbered("id", id));
+  }
+  if ("pullRequest" in subject) {
+    const { repository, number } = subject.pullRequest;
+    return key("pull_request", named(repository), numbered("number", number));
+  }
+  if ("deployment" in subject) {
+    const { repository, id } = subject.deployment;
+    return key("deployment", named(repository), numbered("id", id));
+  }
+  if ("check" in subject) {
+    const { repository, sha } = subject.check;
+    return key("check", named(repository), COMMIT.test(sha) ? sha : mistaken("sha", "the full SHA of a commit", sha));
+  }
+  return mistaken("wakeOn", "workflowRun, pullRequest, deployment or check", JSON.stringify(subject));
+}
+
+/** Stands for all workflow runs of a repository. */
+const ANY = "*";
+
+const key = (what: string, repository: string, which: string | number) =>
+  `${what} ${repository} ${which}`.toLowerCase();
+
+const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
+
+function named(repository: string): string {
+  return /^[\w.-]+\/[\w.-]+$/.test(repository) ? repository : mistaken("repository", "owner/name", repository);
+}
+
+function numbered(name: string, value: number): number {
+  return Number.isSafeInteger(value) && value > 0 ? value : mistaken(name, "a number of GitHub's", value);
+}
+
+function mistaken(name: string, expected: string, got: unknown): never {
+  throw new PermanentFailure({
+    tried: "waiting for an event (wakeOn)",
+    happened: `${name}: expected ${expected}, got ${String(got).slice(0, 100)}`,
+    remedy: "Fix it in the workflow.",
+  });
+}
+
+/** The keys of the runs that a webhook delivery wakes; none for most events. The payload is as its sender made it. */
+export function wakeKeysOf({ name, payload }: { readonly name: string; readonly payload: unknown }): readonly string[] {
+  const repository = at(payload, "repository", "full_name");
+  if (typeof repository !== "string") return [];
+  const about = (what: string, which: unknown) =>
+    typeof which === "string" || typeof which === "number" ? [key(what, repository, which)] : [];
+  const workflowRun = (id: unknown) =>
+    id === undefined ? [] : [...about("workflow_run", id), ...about("workflow_run", ANY)];
+  switch (name) {
+    case "workflow_run":
+      return workflowRun(at(payload, "workflow_run", "id"));
+    case "workflow_job":
+      return workflowRun(at(payload, "workflow_job", "run_id"));
+    case "pull_request":
+    case "pull_request_review":
+    case "pull_request_review_comment":
+    case "pull_request_review_thread":
+      return about("pull_request", at(payload, "pull_request", "number"));
+    case "issue_comment":
+      return at(payload, "issue", "pull_request") ? about("pull_request", at(payload, "issue", "number")) : [];
+    case "deployment":
+    case "deployment_status":
+      return about("deployment", at(payload, "deployment", "id"));
+    case "check_run":
+      return about("check", at(payload, "check_run", "head_sha"));
+    case "check_suite":
+      return about("check", at(payload, "check_suite", "head_sha"));
+    case "status":
+      return about("check", at(payload, "sha"));
+    default:
+      return [];
+  }
+}
+
+function at(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (inner, name) =>
+      typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>)[name] : undefined,
+    value,
+  );
+}

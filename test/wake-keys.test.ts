@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { wakeKeys, wakeKeysOf } from "../src/model/waits.ts";
+
+const repository = { full_name: "Acme/Shop" };
+const sha = "0123456789abcdef0123456789abcdef01234567";
+
+describe("the keys by which an event finds the runs that wait for it", () => {
+  for (const [wakeOn, name, payload] of [
+    [{ workflowRun: { repository: "acme/shop", id: 7 } }, "workflow_run", { workflow_run: { id: 7 } }],
+    [{ workflowRun: { repository: "ACME/shop" } }, "workflow_run", { workflow_run: { id: 8 } }],
+    [{ workflowRun: { repository: "acme/shop", id: 7 } }, "workflow_job", { workflow_job: { run_id: 7 } }],
+    [{ pullRequest: { repository: "acme/shop", number: 3 } }, "pull_request", { pull_request: { number: 3 } }],
+    [{ pullRequest: { repository: "acme/shop", number: 3 } }, "pull_request_review", { pull_request: { number: 3 } }],
+    [
+      { pullRequest: { repository: "acme/shop", number: 3 } },
+      "issue_comment",
+      { issue: { number: 3, pull_request: { url: "" } } },
+    ],
+    [{ deployment: { repository: "acme/shop", id: 5 } }, "deployment", { deployment: { id: 5 } }],
+    [{ deployment: { repository: "acme/shop", id: 5 } }, "deployment_status", { deployment: { id: 5 } }],
+    [{ check: { repository: "acme/shop", sha } }, "check_run", { check_run: { head_sha: sha } }],
+    [{ check: { repository: "acme/shop", sha } }, "check_suite", { check_suite: { head_sha: sha } }],
+    [{ check: { repository: "acme/shop", sha: sha.toUpperCase() } }, "status", { sha }],
+  ] as const) {
+    it(`are the same for ${JSON.stringify(wakeOn)} and its event ${name}`, () => {
+      const [expected] = wakeKeys(wakeOn);
+      assert.ok(wakeKeysOf({ name, payload: { ...payload, repository } }).includes(expected ?? ""));
+    });
+  }
+
+  it("differ for another repository, number, or an issue that is no pull request", () => {
+    const [expected = ""] = wakeKeys({ pullRequest: { repository: "acme/shop", number: 3 } });
+    const elsewhere = { full_name: "acme/deployment" };
+    for (const [name, payload] of [
+      ["pull_request", { pull_request: { number: 4 }, repository }],
+      ["pull_request", { pull_request: { number: 3 }, repository: elsewhere }],
+      ["issue_comment", { issue: { number: 3 }, repository }],
+      ["push", { repository }],
+    ] as const) {
+      assert.ok(!wakeKeysOf({ name, payload }).includes(expected), JSON.stringify(payload));
+    }
+  });
+
+  it("are of several subjects where several are named", () => {
+    const check = { check: { repository: "acme/shop", sha } };
+    const pull = { pullRequest: { repository: "acme/shop", number: 3 } };
+    assert.deepEqual(wakeKeys([check, pull, check]), [`check acme/shop ${sha}`, "pull_request acme/shop 3"]);
+  });
+
+  it("do not come of what has not the form of a delivery", () => {
+    for (const payload of [null, "text", {}, { repository: null }, { repository, workflow_run: null, status: [] }]) {
+      for (const name of ["workflow_run", "workflow_job", "pull_request", "issue_comment", "deployment", "status"]) {
+        assert.deepEqual(wakeKeysOf({ name, payload }), []);
+      }
+    }
+  });
+
+  it("are refused where no event could ever match", () => {
+    for (const [wakeOn, expected] of [
+      [{ check: { repository: "acme/shop", sha: "0123456" } }, /sha: expected the full SHA of a commit, got 0123456/],
+      [{ pullRequest: { repository: "shop", number: 3 } }, /repository: expected owner\/name, got shop/],
+      [{ pullRequest: { repository: "acme/shop", number: 0 } }, /number: expected a number of GitHub's, got 0/],
+      [{ pull: {} } as never, /expected workflowRun, pullRequest, deployment or check/],
+    ] as const) {
+      assert.throws(() => wakeKeys(wakeOn), expected);
+    }
+  });
+});
