@@ -1,6 +1,7 @@
 import type { Json, WebhookEvent, WebhookName } from "../src/index.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import type { Run, Step } from "../src/model/run.ts";
+import { GIVEN_AS, inputsSchemaOf, kindsOf, type TriggerKind } from "../src/model/triggers.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
@@ -37,15 +38,16 @@ const WAIT_MS = 300_000;
 
 /**
  * Runs a workflow once, in the real service in front of a stand-in GitHub, and returns what became of it.
- * @param given what starts it: `{ body }` of http and flux, `{ event }` of github and schedule. An http body is checked
- *   by the workflow's schema first.
+ * @param given what starts it: `{ body }` of http and flux, `{ event }` of github and schedule, `{ inputs }` of manual; with
+ *   `trigger` where several bring the same. A body of http and inputs are checked by the workflow's schema first.
  */
-export async function testRun<Given extends { body: unknown } | { event: unknown }, EnvName extends string>(
+export async function testRun<Given extends { trigger: TriggerKind }, EnvName extends string>(
   workflow: Workflow<Given, unknown, EnvName>,
-  given: OfAnyAction<Given>,
+  given: Starting<Given>,
   { prepare, answers = {}, env = {} }: TestOptions = {},
 ): Promise<TestedRun> {
   const token = "token-of-the-test-kit";
+  const under = renamed(workflow);
   const github = await startGitHub();
   try {
     github.token(token);
@@ -66,10 +68,13 @@ export async function testRun<Given extends { body: unknown } | { event: unknown
         DEPLOYMENT_REPO: "acme/deployment",
         LOG_LEVEL: "silent",
       }),
-      { closed: true, workflows: [{ workflow: renamed(workflow), file: "the workflow under test" }] },
+      { closed: true, workflows: [{ workflow: under, file: "the workflow under test" }] },
     );
     try {
-      const { run, steps } = await app.start(renamed(workflow).name, inputOf(workflow, given), WAIT_MS);
+      const { run, steps } = await app.start(
+        { workflow: under, actor: "test", ...startedBy(workflow, given) },
+        WAIT_MS,
+      );
       return { run, steps, ...told(github) };
     } finally {
       await app.close();
@@ -79,10 +84,12 @@ export async function testRun<Given extends { body: unknown } | { event: unknown
   }
 }
 
-/** `actions` of a trigger are not asked. */
-type OfAnyAction<Given> = Given extends { event: { name: infer Name extends WebhookName } }
-  ? { readonly event: WebhookEvent<Name> }
-  : Given;
+/** What starts a run, each kind. `actions` of a trigger are not asked. */
+type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
+  ? { readonly trigger?: Kind } & (Given extends { event: { name: infer Name extends WebhookName } }
+      ? { readonly event: WebhookEvent<Name> }
+      : Omit<Given, "trigger">)
+  : never;
 
 /** The built-in one is there as well, under its own name and path. */
 function renamed(workflow: Workflow): Workflow {
@@ -91,17 +98,31 @@ function renamed(workflow: Workflow): Workflow {
   return { ...workflow, name: `${workflow.name}-under-test`, on };
 }
 
-function named({ on }: Workflow): string[] {
+function named({ on }: Workflow): readonly string[] {
   return [on.http?.token ?? [], on.flux?.key ?? []].flat();
 }
 
-function inputOf({ on }: Workflow, given: { body: unknown } | { event: unknown }): Json {
-  if (!("body" in given)) return given.event as Json;
-  if (!on.http) return given.body as Json;
-  const body = on.http.body.safeParse(given.body);
-  if (body.success) return body.data as Json;
-  const problems = problemsIn(body.error, { whole: "body" }).join("; ");
-  throw new Error(`The workflow would not take this body: ${problems}`);
+type AnyStart = { trigger?: TriggerKind; body?: unknown; event?: unknown; inputs?: unknown };
+
+function startedBy({ name, on }: Workflow, given: AnyStart): { trigger: TriggerKind; input: Json } {
+  const trigger = triggerIn(name, kindsOf(on), given);
+  const input = given[GIVEN_AS[trigger]];
+  const schema = trigger === "http" ? on.http?.body : trigger === "manual" ? inputsSchemaOf(on) : undefined;
+  if (!schema) return { trigger, input: input as Json };
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return { trigger, input: parsed.data as Json };
+  const whole = GIVEN_AS[trigger];
+  throw new Error(`The workflow would not take this ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`);
+}
+
+/** The trigger that is named, or the only one that brings what is given. */
+function triggerIn(name: string, kinds: readonly TriggerKind[], given: AnyStart): TriggerKind {
+  const possible = kinds.filter((kind) => GIVEN_AS[kind] in given && (given.trigger ?? kind) === kind);
+  const [only, ...others] = possible;
+  if (only !== undefined && others.length === 0) return only;
+  const remedy =
+    others.length > 0 ? `say which with \`trigger\`: ${possible.join(", ")}` : "give what one of them brings";
+  throw new Error(`${name} is started by ${kinds.join(", ")}: ${remedy}.`);
 }
 
 function plant(github: StandInGitHub, route: string, { status, body = {} }: Answer): void {

@@ -10,6 +10,7 @@ export type {
   GitHubTrigger,
   HttpAnswer,
   HttpTrigger,
+  ManualTrigger,
   ScheduleTrigger,
   Schema,
   Tick,
@@ -18,5 +19,5 @@ export type {
   WebhookEvent,
   WebhookName,
 } from "./model/triggers.ts";
-export type { Context, Skip, Workflow } from "./model/workflow.ts";
+export type { Concurrency, Context, Skip, Workflow } from "./model/workflow.ts";
 export { defineWorkflow, skip } from "./model/workflow.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import type { Workflow } from "../src/model/workflow.ts";
+import type { GitHubTrigger } from "../src/model/triggers.ts";
 import { webhookNameWarnings } from "../src/workflows/load/check-workflows.ts";
 import { startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
@@ -17,8 +17,7 @@ describe("the names of GitHub's webhooks", () => {
     }
   });
 
-  const on = (events: unknown, actions?: unknown) =>
-    webhookNameWarnings({ events, actions } as NonNullable<Workflow["on"]["github"]>);
+  const on = (events: unknown, actions?: unknown) => webhookNameWarnings({ events, actions } as GitHubTrigger);
 
   it("are taken as they are", () => {
     assert.deepEqual(on("push"), []);

@@ -115,6 +115,111 @@ export const flux = defineWorkflow({
   },
 });
 
+export const byHand = defineWorkflow({
+  name: "by-hand",
+  on: { manual: { inputs: z.object({ ref: z.string(), force: z.boolean().default(false) }), description: "Deploys." } },
+  throttle: { limit: 3, per: "1m" },
+  debounce: "30s",
+  labels: ({ inputs, trigger }) => ({ ref: inputs.ref, trigger }),
+  async run({ inputs, trigger }) {
+    const ref: string = inputs.ref;
+    const force: boolean = inputs.force;
+    // @ts-expect-error: the schema has no such field
+    inputs.rev;
+    return { ref, force, trigger };
+  },
+  async cancelled({ inputs, github }) {
+    await github.dispatch("acme/shop", "gone", { ref: inputs.ref });
+  },
+});
+
+export const withoutInputs = defineWorkflow({
+  name: "without-inputs",
+  on: { manual: true },
+  async run({ inputs }) {
+    // @ts-expect-error: it has no inputs
+    const ref: string = inputs.ref;
+    return Object.keys(inputs).length + ref;
+  },
+});
+
+export const manyTriggers = defineWorkflow({
+  name: "many-triggers",
+  on: {
+    http: { path: "/deploy", body: z.object({ ref: z.string() }), refuse: (body) => (body.ref ? undefined : "no ref") },
+    github: [
+      { events: "pull_request", actions: ["closed"], filter: ({ payload }) => payload.pull_request.merged === true },
+      { events: ["push"], filter: ({ payload }) => payload.ref === "refs/heads/main" },
+    ],
+    schedule: { cron: "0 3 * * *" },
+    manual: { inputs: z.object({ ref: z.string(), number: z.int() }) },
+  },
+  concurrency: {
+    group: ({ trigger, inputs }) => (trigger === "manual" ? inputs.ref : undefined),
+    cancelRunning: true,
+  },
+  dedupe: { key: (given) => (given.trigger === "http" ? given.body.ref : given.trigger), within: "1h" },
+  async run({ trigger, body, event, inputs }) {
+    // @ts-expect-error: there is no body unless http started it
+    body.ref;
+    if (trigger === "http") return body.ref;
+    if (trigger === "manual") {
+      // @ts-expect-error: number is a number
+      const wrong: string = inputs.number;
+      return inputs.ref + wrong;
+    }
+    if (trigger === "schedule") return event.scheduledAt;
+    // @ts-expect-error: flux does not start it
+    if (trigger === "flux") return "flux";
+    if (event.name === "push") return event.payload.ref;
+    // @ts-expect-error: no entry is for this event
+    event.name === "issues";
+    // @ts-expect-error: the entry is not for this action
+    event.payload.action === "opened";
+    return event.payload.pull_request.number;
+  },
+});
+
+export const entries = defineWorkflow({
+  name: "entries",
+  on: {
+    github: [
+      { events: "issues", actions: ["opened", "edited"] },
+      { events: "label", actions: ["created"] },
+      { events: "release" },
+      { events: "fork" },
+      { events: "watch" },
+    ],
+  },
+  async run({ event }) {
+    if (event.name === "issues") return event.payload.issue.number;
+    if (event.name === "label") return event.payload.label.name;
+    if (event.name === "release") return event.payload.release.tag_name;
+    if (event.name === "fork") return event.payload.forkee.full_name;
+    return event.payload.action;
+  },
+});
+
+defineWorkflow({
+  name: "unknown-action-in-a-list",
+  on: {
+    github: [
+      { events: "push" },
+      // @ts-expect-error: pull_request has no such action
+      { events: "pull_request", actions: ["open"] },
+    ],
+  },
+  async run() {},
+});
+
+defineWorkflow({
+  name: "queue",
+  on: { manual: true },
+  // @ts-expect-error: there is no such queue
+  concurrency: { group: "queue", queue: "max" },
+  async run() {},
+});
+
 defineWorkflow({
   name: "unknown-trigger",
   // @ts-expect-error: there is no such trigger

@@ -140,7 +140,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       "reserved.ts": httpWorkflow("api", "return {};").replace('"/api"', '"/api/mine"'),
       "syntax.ts": "export default {",
       "throws.ts": `const settings: undefined = undefined;\nsettings.name;\nexport default {};`,
-      "two.ts": `export default { name: "two", on: { schedule: { cron: "0 3 * * *" }, flux: { path: "/f" } }, run() {} };`,
+      "two.ts": `export default { name: "two", on: { manual: undefined }, run() {} };`,
       "zone.ts": `export default { name: "zone", on: { schedule: { cron: "0 3 * * *", timeZone: "Mars/Olympus" } }, run() {} };`,
     });
     const message = await refusal(t, folder);
@@ -165,7 +165,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["reserved.ts", /on\.http\.path: \/api\/mine is the service's own: choose another/],
       ["syntax.ts", /SyntaxError/],
       ["throws.ts", /TypeError: Cannot read properties of undefined \(reading 'name'\) \(throws\.ts:2:10\)/],
-      ["two.ts", /on: expected exactly one trigger, got schedule and flux: write one of http, schedule, github, flux/],
+      ["two.ts", /on: expected one or more triggers, got none: write some of http, flux, github, schedule, manual$/],
       ["zone.ts", /on\.schedule: .*Mars\/Olympus.* a time zone such as "Europe\/Zagreb"/],
     ] as const) {
       assert.ok(
@@ -174,6 +174,82 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       );
     }
     assert.equal(lines.length, 20, message);
+  });
+
+  it("does not start with triggers and options of a wrong shape, and says what is right", async (t) => {
+    const workflow = (name: string, on: string, options = "") =>
+      `export default { name: "${name}", on: ${on}, ${options} run() {} };`;
+    const problems: Record<string, [text: string, ...expected: RegExp[]]> = {
+      "entries.ts": [
+        workflow("entries", '{ github: [{ events: "push" }, { event: "push" }, { events: [], actions: "opened" }] }'),
+        /on\.github\.1\.events: expected \["pull_request"\], got nothing$/,
+        /on\.github\.1: there is no field event: is events meant\?$/,
+        /on\.github\.2\.events: expected \["pull_request"\], got \[\]$/,
+        /on\.github\.2\.actions: expected \["opened", "reopened"\], got "opened"$/,
+      ],
+      "no-entries.ts": [
+        workflow("no-entries", "{ github: [] }"),
+        /on\.github: expected a list of entries such as \{ events/,
+      ],
+      "text.ts": [
+        workflow("text", '{ github: "push" }'),
+        /on\.github: expected \{ events: .* or a list of these, got "push"$/,
+      ],
+      "manual.ts": [
+        workflow("manual", '{ manual: { inputs: {}, describe: "x", description: 5 } }'),
+        /on\.manual\.inputs: expected a schema, such as z\.object\(\{ ref: z\.string\(\) \}\), got \{\}$/,
+        /on\.manual\.description: expected text, .*, got 5$/,
+        /on\.manual: there is no field describe: known are inputs, description$/,
+      ],
+      "off.ts": [workflow("off", "{ manual: false }"), /on\.manual: expected true or \{ inputs: .*\}, got false$/],
+      "paths.ts": [
+        workflow("paths", '{ flux: { path: "/paths" }, http: { path: "/paths", body: { safeParse() {} } } }'),
+        /on: the path \/paths is taken by another trigger of it: choose another$/,
+      ],
+      "both.ts": [
+        workflow(
+          "both",
+          "{ manual: true }",
+          'concurrency: { group: "a", cancelRunning: true, queue: "all" }, debounce: "1s",',
+        ),
+        /concurrency: cancelRunning and the queue "all" contradict each other: /,
+        /debounce: cannot be used with the queue "all": /,
+      ],
+      "group.ts": [
+        workflow("group", "{ manual: true }", 'concurrency: { queue: "max", cancelrunning: 1 },'),
+        /concurrency\.group: expected text or a function, got nothing$/,
+        /concurrency\.queue: expected "latest" or "all", got "max"$/,
+        /concurrency: there is no field cancelrunning: is cancelRunning meant\?$/,
+      ],
+      "number.ts": [
+        workflow("number", "{ manual: true }", "concurrency: 5, cancelled: true,"),
+        /concurrency: expected text, a function, or \{ group, cancelRunning, queue \}, got 5$/,
+        /cancelled: expected a function, got true$/,
+      ],
+      "rate.ts": [
+        workflow("rate", "{ manual: true }", 'throttle: { limit: 0, per: "1 minute" }, debounce: 30,'),
+        /throttle\.limit: expected 1 or more, got 0$/,
+        /throttle\.per: expected a length of time such as .*got "1 minute"/,
+        /debounce: expected a length of time such as .*got 30/,
+      ],
+      "half.ts": [
+        workflow("half", "{ manual: true }", "throttle: { limit: 2.5 },"),
+        /throttle\.limit: expected a whole number, got 2\.5$/,
+        /throttle\.per: expected a length of time/,
+      ],
+    };
+    const files = Object.fromEntries(Object.entries(problems).map(([file, [text]]) => [file, text]));
+    const message = await refusal(t, workflowsFolder(t, files), { GITHUB_WEBHOOK_SECRET: "x" });
+    const lines = message.split("\n").slice(1);
+    for (const [file, [, ...expected]] of Object.entries(problems)) {
+      const its = lines.filter((line) => line.startsWith(`  ${file}: `));
+      for (const each of expected)
+        assert.ok(
+          its.some((line) => each.test(line)),
+          `${file} ${each}\n${message}`,
+        );
+      assert.equal(its.length, expected.length, `${file}\n${message}`);
+    }
   });
 
   it("does not start without the folder", async (t) => {

@@ -1,42 +1,9 @@
 import assert from "node:assert/strict";
-import { createHmac, randomUUID } from "node:crypto";
-import { createRequire } from "node:module";
+import { createHmac } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import { send, startService } from "./support/service.ts";
+import { deliver, EXAMPLES, payloadOf, WEBHOOK_SECRET as SECRET } from "./support/webhooks.ts";
 import { workflowsFolder } from "./support/workflows.ts";
-
-const SECRET = "what GitHub signs with";
-
-type Example = { readonly name: string; readonly examples: readonly Record<string, unknown>[] };
-const EXAMPLES: readonly Example[] = createRequire(import.meta.url)("@octokit/webhooks-examples");
-
-/** A real payload of GitHub's: the first of this event that has this action. */
-function payloadOf(name: string, action?: string): Record<string, unknown> {
-  const examples = EXAMPLES.find((each) => each.name === name)?.examples ?? [];
-  return examples.find((each) => action === undefined || each.action === action) ?? assert.fail(`${name} ${action}`);
-}
-
-function deliver(
-  url: string,
-  name: string,
-  payload: unknown,
-  { delivery = randomUUID() as string, secret = SECRET, headers = {} as Record<string, string> } = {},
-) {
-  const body = typeof payload === "string" ? payload : JSON.stringify(payload);
-  return send(url, {
-    method: "POST",
-    path: "/webhooks/github",
-    body,
-    headers: {
-      "content-type": "application/json",
-      "user-agent": "GitHub-Hookshot/044aadd",
-      "x-github-event": name,
-      "x-github-delivery": delivery,
-      "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
-      ...headers,
-    },
-  });
-}
 
 const workflow = (name: string, trigger: string, body: string) => `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "${name}", on: { github: ${trigger} }, async run({ event, github }) { ${body} } });`;

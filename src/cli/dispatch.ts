@@ -61,14 +61,14 @@ async function settings(): Promise<Config> {
 
 async function runOf(config: Config, given: object, dryRun: ((write: DryWrite) => void) | undefined): Promise<Ended> {
   const { bodyFor, runHere } = await import("./run-here.ts");
-  const inputFor = ({ on: { http } }: Workflow) => {
+  const startedBy = ({ on: { http } }: Workflow) => {
     const body = http && bodyFor(http.body, given);
     const rejection = http?.refuse?.(body, { hasToken: config.github.hasCredential });
-    if (!rejection) return body as Json;
+    if (!rejection) return { trigger: "http", input: body as Json } as const;
     throw new CommandError("No GitHub token: set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.");
   };
   try {
-    return (await runHere(config, "environment-ready", inputFor, { waitForLimits: false, dryRun })).run;
+    return (await runHere(config, "environment-ready", startedBy, { waitForLimits: false, dryRun })).run;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     return { status: "failure", kind: "permanent", reason: error.message, outputs: undefined, dueAt: undefined };

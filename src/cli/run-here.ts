@@ -1,7 +1,7 @@
 import { problemsIn } from "../model/problems.ts";
 import type { Json } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
-import type { Schema } from "../model/triggers.ts";
+import type { Schema, TriggerKind } from "../model/triggers.ts";
 import { oneLine, visible } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { startApp } from "../service/app.ts";
@@ -14,14 +14,14 @@ const WAIT_MS = 24 * 3_600_000;
 
 /**
  * Executes a workflow once in this process, as the service would. Its history is gone with the process.
- * @param inputFor what would have been stored, had the event come in by the workflow's trigger.
+ * @param startedBy the trigger, and what would have been stored, had the event come in by it.
  * @param options.waitForLimits whether a limit of GitHub is waited for, and the workflow attempted again.
- * @throws CommandError when there is no such workflow, and what `inputFor` throws.
+ * @throws CommandError when there is no such workflow, and what `startedBy` throws.
  */
 export async function runHere(
   config: Config,
   name: string,
-  inputFor: (workflow: Workflow) => Json,
+  startedBy: (workflow: Workflow) => { readonly trigger: TriggerKind; readonly input: Json },
   { waitForLimits, dryRun }: { waitForLimits: boolean; dryRun: AppOptions["dryRun"] },
 ): Promise<RunDetail> {
   const logTo = { write: (line: string) => void process.stderr.write(visible(line)) };
@@ -33,7 +33,8 @@ export async function runHere(
       const names = app.workflows.map((each) => each.name).join(", ");
       throw new CommandError(`There is no workflow ${name}. There are ${names}.`);
     }
-    return await app.start(name, inputFor(workflow), WAIT_MS, waitForLimits ? undefined : first.promise);
+    const started = { workflow, actor: "command line", ...startedBy(workflow) };
+    return await app.start(started, WAIT_MS, waitForLimits ? undefined : first.promise);
   } finally {
     await app.close();
   }
@@ -48,11 +49,11 @@ export function asMessage({ method, url, headers, body }: DryWrite): string {
 }
 
 /**
- * The body that a workflow is given.
+ * The body, or the inputs, that a workflow is given.
  * @throws CommandError that begins with `lead` and says what its schema does not like.
  */
-export function bodyFor(schema: Schema<unknown>, given: unknown, lead = ""): Json {
+export function bodyFor(schema: Schema<unknown>, given: unknown, lead = "", whole = "body"): Json {
   const read = schema.safeParse(given);
   if (read.success) return read.data as Json;
-  throw new CommandError(`${lead}${problemsIn(read.error, { whole: "body" }).join("; ")}.`);
+  throw new CommandError(`${lead}${problemsIn(read.error, { whole }).join("; ")}.`);
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Json } from "../model/run.ts";
+import { inputsSchemaOf, kindsOf, type TriggerKind, type Triggers } from "../model/triggers.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { CommandError } from "./command.ts";
@@ -8,25 +9,33 @@ export function runCommand(program: Command): void {
   program
     .command("run <workflow>")
     .description("execute a workflow here, once; settings come from the environment")
-    .option("--input <json>", "what starts it: the body, or the event")
+    .option("--input <json>", "what starts it: the body, the event, or the inputs")
+    .option("--trigger <kind>", "which of its triggers starts it, where it has several: http, github, manual, …")
     .option("--dry-run", "read from GitHub, but print what would be written to it")
     .action(run);
 }
 
-type Options = { readonly input?: string; readonly dryRun?: true };
+type Options = { readonly input?: string; readonly trigger?: string; readonly dryRun?: true };
 
 /** Executes one attempt of a workflow here, with the settings of the environment. Exit code 1 when it has not ended well. */
-async function run(name: string, { input, dryRun }: Options): Promise<void> {
+async function run(name: string, { input, trigger: wanted, dryRun }: Options): Promise<void> {
   const { readConfig } = await import("../service/config/config.ts");
   const { fluxEvent } = await import("../http/triggers/flux.ts");
   const { asMessage, bodyFor, runHere } = await import("./run-here.ts");
-  const inputFor = ({ on }: Workflow): Json => {
-    const given = parsed(input ?? (on.schedule ? JSON.stringify({ scheduledAt: new Date().toISOString() }) : "{}"));
-    if (on.flux) return orSayWhy(() => fluxEvent(given)) as unknown as Json;
-    if (on.github) return webhook(given);
-    return on.http ? bodyFor(on.http.body, given, "--input cannot be used: ") : (given as Json);
+  const inputFor = (on: Triggers, trigger: TriggerKind): Json => {
+    const isTick = trigger === "schedule";
+    const given = parsed(input ?? (isTick ? JSON.stringify({ scheduledAt: new Date().toISOString() }) : "{}"));
+    if (trigger === "flux") return orSayWhy(() => fluxEvent(given)) as unknown as Json;
+    if (trigger === "github") return webhook(given);
+    const schema = trigger === "http" ? on.http?.body : inputsSchemaOf(on);
+    if (isTick || !schema) return given as Json;
+    return bodyFor(schema, given, "--input cannot be used: ", trigger === "http" ? "body" : "inputs");
   };
-  const { run, steps } = await runHere(readConfig(), name, inputFor, {
+  const startedBy = ({ name, on }: Workflow) => {
+    const trigger = oneOf(kindsOf(on), wanted, name);
+    return { trigger, input: inputFor(on, trigger) };
+  };
+  const { run, steps } = await runHere(readConfig(), name, startedBy, {
     waitForLimits: true,
     dryRun: dryRun && ((request) => write(asMessage(request))),
   });
@@ -35,6 +44,13 @@ async function run(name: string, { input, dryRun }: Options): Promise<void> {
   const again = run.status === "queued" ? " (the service would attempt it again)" : "";
   write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
   if (run.status !== "success" && run.status !== "skipped") process.exitCode = 1;
+}
+
+/** @throws CommandError when it is not clear which trigger is meant. */
+function oneOf(kinds: readonly TriggerKind[], wanted: string | undefined, name: string): TriggerKind {
+  const [first, ...others] = kinds.filter((kind) => wanted === undefined || kind === wanted);
+  if (first !== undefined && others.length === 0) return first;
+  throw new CommandError(`${name} is started by ${kinds.join(", ")}: name one of them with --trigger.`);
 }
 
 function write(line: string): void {

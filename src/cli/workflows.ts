@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Workflow } from "../model/workflow.ts";
+import { gitHubEntries, type Triggers } from "../model/triggers.ts";
 import { JSON_OPTION } from "./command.ts";
 import { table } from "./terminal.ts";
 
@@ -23,20 +23,34 @@ async function listWorkflows({ json }: { readonly json?: true }): Promise<void> 
   const { current } = await openWorkflows(readConfig().workflows, checks);
   const { workflows, fileOf, warnings } = current;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  const rows = workflows.map(
-    (workflow) => [workflow.name, triggerOf(workflow), fileOf.get(workflow.name) ?? ""] as const,
-  );
+  const listed = workflows.map(({ name, on }) => {
+    const triggers = triggersIn(on);
+    return { name, trigger: triggers.join("; "), file: fileOf.get(name) ?? "", triggers };
+  });
   process.stdout.write(
     json
-      ? `${JSON.stringify(rows.map(([name, trigger, file]) => ({ name, trigger, file })))}\n`
-      : table(["WORKFLOW", "TRIGGER", "FILE"], rows, process.stdout.columns),
+      ? `${JSON.stringify(listed)}\n`
+      : table(
+          ["WORKFLOW", "TRIGGER", "FILE"],
+          listed.flatMap(({ name, file, triggers }) =>
+            triggers.map((trigger, at) => (at === 0 ? [name, trigger, file] : ["", trigger, ""])),
+          ),
+          process.stdout.columns,
+        ),
   );
 }
 
-function triggerOf({ on: { http, schedule, github, flux } }: Workflow): string {
-  if (http) return `http POST ${http.path}`;
-  if (schedule) return `schedule ${schedule.cron} ${schedule.timeZone ?? "UTC"}`;
-  if (flux) return `flux POST ${flux.path}`;
-  const events = ([] as string[]).concat(github?.events ?? []).join(", ");
-  return `github ${events}${github?.actions ? ` (${github.actions.join(", ")})` : ""}`;
+/** A line for each trigger, and for each entry of `github`. */
+function triggersIn(on: Triggers): readonly string[] {
+  const { http, schedule, flux, manual } = on;
+  return [
+    ...(http ? [`http POST ${http.path}`] : []),
+    ...(flux ? [`flux POST ${flux.path}`] : []),
+    ...gitHubEntries(on).map(({ events, actions }) => {
+      const names = ([] as string[]).concat(events).join(", ");
+      return `github ${names}${actions ? ` (${actions.join(", ")})` : ""}`;
+    }),
+    ...(schedule ? [`schedule ${schedule.cron} ${schedule.timeZone ?? "UTC"}`] : []),
+    ...(manual ? ["manual"] : []),
+  ];
 }

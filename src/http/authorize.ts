@@ -24,6 +24,11 @@ export function authorize(tokens: readonly string[], failed: FailedAuthenticatio
   };
 }
 
+/** Who sent a request, as far as its token says: for the history of what was done. */
+export function actorOf(c: Context): string {
+  return (c.get("actor") as string | undefined) ?? "anonymous";
+}
+
 /** Told of each request that brought no valid credential. */
 export type FailedAuthentication = (c: Context, credential: Credential) => void;
 

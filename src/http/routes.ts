@@ -5,6 +5,7 @@ import type { Log } from "../model/log.ts";
 import type { RejectedRequest } from "../model/overview.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
+import { pathsOf } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import {
   addressOf,
@@ -206,8 +207,9 @@ function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, g
 }
 
 function triggerPaths(workflows: readonly Workflow[]): ReadonlySet<string> {
-  const paths = workflows.map(({ on }) => on.http?.path ?? on.flux?.path ?? (on.github && GITHUB_WEBHOOK_PATH));
-  return new Set(paths.filter((path) => path !== undefined));
+  return new Set(
+    workflows.flatMap(({ on }) => [...pathsOf(on).map(([path]) => path), ...(on.github ? [GITHUB_WEBHOOK_PATH] : [])]),
+  );
 }
 
 /** Some callers send another method for a known reason, which the workflow names. */

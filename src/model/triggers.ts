@@ -1,19 +1,74 @@
 import type { operations } from "@octokit/openapi-webhooks-types";
-import type { Json } from "./run.ts";
+import type { Json, Trigger } from "./run.ts";
 
-/** What starts a workflow: exactly one of these. */
-export type Triggers<
-  Body = unknown,
-  Name extends WebhookName = WebhookName,
-  Action extends ActionOf<Name> = ActionOf<Name>,
-> = {
+/** What starts a workflow: one of these, or several. `trigger` in its context says which one started a run. */
+export type Triggers<Body = unknown, GitHub = GitHubTrigger | readonly GitHubTrigger[], Inputs = unknown> = {
   readonly http?: HttpTrigger<Body>;
   readonly schedule?: ScheduleTrigger;
-  readonly github?: GitHubTrigger<Name, Action>;
+  /** One entry, or a list of entries with different events, actions and filters. A delivery makes one run. */
+  readonly github?: GitHub;
   readonly flux?: FluxTrigger;
+  /** A person may start it; `true` when they need to say nothing. */
+  readonly manual?: true | ManualTrigger<Inputs>;
 };
 
-export type TriggerKind = keyof Triggers;
+/** As `trigger` in the context, and in the history of a run. */
+export type TriggerKind = Trigger;
+
+export const TRIGGER_KINDS = ["http", "flux", "github", "schedule", "manual"] as const satisfies TriggerKind[];
+
+/** What a run of each kind is given, by the name that it has in the context. */
+export const GIVEN_AS = {
+  http: "body",
+  flux: "body",
+  github: "event",
+  schedule: "event",
+  manual: "inputs",
+} as const satisfies Record<TriggerKind, string>;
+
+/** The kinds of triggers that start a workflow. */
+export function kindsOf(on: Triggers): readonly TriggerKind[] {
+  return TRIGGER_KINDS.filter((kind) => on[kind] !== undefined);
+}
+
+/** The entries of the trigger `github`; none without it. */
+export function gitHubEntries({ github = [] }: Triggers): readonly GitHubTrigger[] {
+  return [github].flat();
+}
+
+/** The paths that a workflow is started by, each with the trigger that takes it. */
+export function pathsOf({ http, flux }: Triggers): readonly (readonly [path: string, kind: "http" | "flux"])[] {
+  return [...(http ? [[http.path, "http"] as const] : []), ...(flux ? [[flux.path, "flux"] as const] : [])];
+}
+
+/** What turns what a person gives into inputs: the schema of `manual`, or one that takes no inputs. */
+export function inputsSchemaOf({ manual }: Triggers): Schema<unknown> {
+  return (manual !== true && manual?.inputs) || NO_INPUTS;
+}
+
+const NO_INPUTS: Schema<NoInputs> = {
+  safeParse(given) {
+    const names = typeof given === "object" && given !== null ? Object.keys(given) : [];
+    const issues = names.map((name) => ({ path: [name], message: "is not taken: this workflow has no inputs" }));
+    return issues.length === 0 ? { success: true, data: {} } : { success: false, error: { issues } };
+  },
+};
+
+/**
+ * A person starts the workflow: on the page, with `gh-runner start`, or with `POST /api/workflows/{name}/runs`.
+ */
+export type ManualTrigger<Inputs> = {
+  /**
+   * Turns what the person gives, a JSON object, into the inputs that `run` gets, or names every problem with it. The
+   * page shows a form for a zod schema. Without one there are no inputs.
+   */
+  readonly inputs?: Schema<Inputs>;
+  /** What starting it does, in a sentence: shown beside the button. */
+  readonly description?: string;
+};
+
+/** What a workflow without a schema for its inputs gets: an empty object. */
+export type NoInputs = Readonly<Record<string, never>>;
 
 /** `POST {path}` starts the workflow and is answered with its outcome. */
 export type HttpTrigger<Body> = {
@@ -74,7 +129,7 @@ export type Tick = {
 };
 
 /** GitHub's webhook `POST /webhooks/github`, signed with GITHUB_WEBHOOK_SECRET, starts the workflow. */
-export type GitHubTrigger<Name extends WebhookName, Action extends ActionOf<Name> = ActionOf<Name>> = {
+export type GitHubTrigger<Name extends WebhookName = WebhookName, Action extends ActionOf<Name> = ActionOf<Name>> = {
   /** GitHub's names: `"pull_request"`, `"workflow_run"`. */
   readonly events: Name | readonly Name[];
   /** Only these actions, `["opened", "reopened"]`; all without it. */
@@ -95,6 +150,25 @@ export type WebhookEvent<
       readonly payload: WithAction<Payloads[Name], Action>;
     }
   : never;
+
+/** The deliveries that up to five entries are for. */
+export type WebhookEvents<
+  Name extends WebhookName,
+  Action extends ActionOf<Name>,
+  Name2 extends WebhookName,
+  Action2 extends ActionOf<Name2>,
+  Name3 extends WebhookName,
+  Action3 extends ActionOf<Name3>,
+  Name4 extends WebhookName,
+  Action4 extends ActionOf<Name4>,
+  Name5 extends WebhookName,
+  Action5 extends ActionOf<Name5>,
+> =
+  | WebhookEvent<Name, Action>
+  | WebhookEvent<Name2, Action2>
+  | WebhookEvent<Name3, Action3>
+  | WebhookEvent<Name4, Action4>
+  | WebhookEvent<Name5, Action5>;
 
 export type WebhookName = keyof Payloads;
 

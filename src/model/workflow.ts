@@ -1,7 +1,20 @@
 import type { RunContext } from "./context.ts";
-import type { Duration } from "./duration.ts";
+import { type Duration, millisecondsOf } from "./duration.ts";
 import type { Json } from "./run.ts";
-import type { ActionOf, FluxEvent, Tick, TriggerKind, Triggers, WebhookEvent, WebhookName } from "./triggers.ts";
+import type { Order } from "./store.ts";
+import {
+  type ActionOf,
+  type FluxEvent,
+  GIVEN_AS,
+  type GitHubTrigger,
+  kindsOf,
+  type NoInputs,
+  type Tick,
+  type TriggerKind,
+  type Triggers,
+  type WebhookEvents,
+  type WebhookName,
+} from "./triggers.ts";
 
 /** One workflow: data that says when it runs, and the function that does. Write it with `defineWorkflow`. */
 export type Workflow<Given = AnyGiven, Outputs = unknown, EnvName extends string = string> = {
@@ -13,12 +26,23 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   /** Unique in a service; letters, digits and dashes. */
   readonly name: string;
   /**
-   * Runs of one workflow with the same group never overlap, and the newest waiting one wins. Undefined, or no
-   * `concurrency` at all: runs wait for nobody.
+   * The group of a run: runs of one workflow with the same group never overlap, and the newest queued one replaces
+   * older ones. Undefined, or no `concurrency` at all: runs do not wait for each other. The long form changes what a
+   * newer event does.
    */
-  readonly concurrency?: string | ((given: Given) => string | undefined);
+  readonly concurrency?: Group<Given> | Concurrency<Given>;
   /** Absorbs repeats: a run is skipped when one with the same key has succeeded within that time. */
   readonly dedupe?: { readonly key: (given: Given) => string; readonly within: Duration };
+  /**
+   * How many runs of a group, or of a workflow without groups, begin within a time. What is beyond waits for its turn;
+   * nothing is dropped.
+   */
+  readonly throttle?: { readonly limit: number; readonly per: Duration };
+  /**
+   * A run begins when no newer event of its group, or of a workflow without groups, has come for this long. The newer
+   * event replaces it.
+   */
+  readonly debounce?: Duration;
   /** How long one attempt may take; 5 minutes without it. Then it has failed, and later attempts are made as usual. */
   readonly timeout?: Duration;
   /** The run is attempted once: any failure ends it, except a limit of GitHub, which is waited for as always. */
@@ -40,18 +64,47 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
    * outputs. Throwing ends the attempt as failed: a `TransientFailure` is attempted again, anything else is not.
    */
   run(context: Context<Given, EnvName>): Promise<Outputs>;
+  /**
+   * Cleans up: called once when a run that had started was cancelled. It gets what `run` gets, and one minute. What it
+   * throws is in the run's record, and is not attempted again.
+   */
+  cancelled?(context: Context<Given, EnvName>): Promise<unknown> | unknown;
+};
+
+/** The concurrency group of a run; undefined: it does not wait for others. */
+type Group<Given> = string | ((given: Given) => string | undefined);
+
+/** What a newer event does to the older ones of its group. */
+export type Concurrency<Given> = {
+  readonly group: Group<Given>;
+  /** A newer event cancels the run that runs or waits, and begins when that has ended. Like `cancel-in-progress`. */
+  readonly cancelRunning?: boolean;
+  /** `"latest"`, as without it: a newer event replaces a queued one. `"all"`: every event runs, in their order. */
+  readonly queue?: "latest" | "all";
 };
 
 /** What `run` gets: what started it, and the means to work with. */
 export type Context<Given = unknown, EnvName extends string = string> = RunContext<EnvName> & Given;
 
-/** What starts a run: `{ body }` of http and flux, `{ event }` of github and schedule. */
-type GivenBy<Kind extends TriggerKind, Body, Name extends WebhookName, Action extends ActionOf<Name>> = {
-  http: { readonly body: Body };
-  flux: { readonly body: FluxEvent };
-  github: { readonly event: WebhookEvent<Name, Action> };
-  schedule: { readonly event: Tick };
-}[Kind];
+/**
+ * What starts a run: `{ trigger, body }` of http and flux, `{ trigger, event }` of github and schedule, `{ trigger, inputs }`
+ * of manual. With several triggers it is a union of these, in which each has the fields of the others as undefined: so a
+ * workflow can take `{ trigger, body, inputs }` apart, and with `if (trigger === "manual")` it has the inputs. With one
+ * trigger it may be any kind: a workflow may call the `run` of another one.
+ */
+type GivenBy<All extends TriggerKind, Body, Event, Inputs> = {
+  readonly [Kind in All]: { readonly trigger: [All] extends [Kind] ? TriggerKind : Kind } & {
+    readonly [Field in GivenAs<Kind>]: {
+      http: Body;
+      flux: FluxEvent;
+      github: Event;
+      schedule: Tick;
+      manual: Inputs;
+    }[Kind];
+  } & { readonly [Field in Exclude<GivenAs<All>, GivenAs<Kind>>]?: undefined };
+}[All];
+
+type GivenAs<Kind extends TriggerKind> = (typeof GIVEN_AS)[Kind];
 
 /** A file of WORKFLOWS_DIR that brings no workflow. */
 export type BrokenFile = {
@@ -93,7 +146,10 @@ export function skipReason(value: unknown): string | undefined {
   return typeof value === "object" && value !== null && SKIP in value ? (value as Skip)[SKIP] : undefined;
 }
 
-/** Gives a workflow its types. It returns exactly what it was given, so a workflow is tested by calling `run`. */
+/**
+ * Gives a workflow its types. It returns exactly what it was given, so a workflow is tested by calling `run`.
+ * Of a list of entries of `github`, up to five have types.
+ */
 export function defineWorkflow<
   Kind extends TriggerKind,
   Body,
@@ -102,22 +158,88 @@ export function defineWorkflow<
   // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement resolves with void
   Outputs extends Returned | void,
   const EnvName extends string = never,
+  Inputs = NoInputs,
+  Name2 extends WebhookName = never,
+  Action2 extends ActionOf<Name2> = ActionOf<Name2>,
+  Name3 extends WebhookName = never,
+  Action3 extends ActionOf<Name3> = ActionOf<Name3>,
+  Name4 extends WebhookName = never,
+  Action4 extends ActionOf<Name4> = ActionOf<Name4>,
+  Name5 extends WebhookName = never,
+  Action5 extends ActionOf<Name5> = ActionOf<Name5>,
 >(
   workflow: {
-    /** What starts it: exactly one of `http`, `schedule`, `github`, `flux`. */
-    readonly on: Readonly<Record<Kind, unknown>> & Triggers<Body, Name, Action>;
-  } & WorkflowOptions<GivenBy<Kind, Body, Name, Action>, Outputs, EnvName>,
-): Workflow<GivenBy<Kind, Body, Name, Action>, Outputs, EnvName> {
-  return workflow as unknown as Workflow<GivenBy<Kind, Body, Name, Action>, Outputs, EnvName>;
+    /** What starts it: one or more of `http`, `schedule`, `github`, `flux`, `manual`. */
+    readonly on: Readonly<Record<Kind, unknown>> &
+      Triggers<
+        Body,
+        | GitHubTrigger<Name, Action>
+        | readonly [
+            GitHubTrigger<Name, Action>,
+            GitHubTrigger<Name2, Action2>?,
+            GitHubTrigger<Name3, Action3>?,
+            GitHubTrigger<Name4, Action4>?,
+            GitHubTrigger<Name5, Action5>?,
+          ],
+        Inputs
+      >;
+  } & WorkflowOptions<
+    GivenBy<
+      Kind,
+      Body,
+      WebhookEvents<Name, Action, Name2, Action2, Name3, Action3, Name4, Action4, Name5, Action5>,
+      Inputs
+    >,
+    Outputs,
+    EnvName
+  >,
+): Workflow<
+  GivenBy<
+    Kind,
+    Body,
+    WebhookEvents<Name, Action, Name2, Action2, Name3, Action3, Name4, Action4, Name5, Action5>,
+    Inputs
+  >,
+  Outputs,
+  EnvName
+> {
+  return workflow as never;
 }
 
-/** The input of a run as its workflow is given it. */
-export function givenOf({ on }: Pick<Workflow, "on">, input: unknown): { body: unknown } | { event: unknown } {
-  return on.http || on.flux ? { body: input } : { event: input };
+type AnyStart = GivenBy<TriggerKind, unknown, unknown, unknown>;
+
+/** What started a run: the kind of its trigger, and what that brought. Old runs do not have the kind. */
+type Started = { readonly trigger?: TriggerKind | undefined; readonly input: unknown };
+
+/** The kind of trigger that started a run. A run without it is from a time when a workflow had one trigger. */
+function triggerOf({ on }: Pick<Workflow, "on">, { trigger }: Started): TriggerKind {
+  return trigger ?? kindsOf(on)[0] ?? "manual";
+}
+
+/** What started a run, as its workflow is given it. */
+export function givenOf(workflow: Pick<Workflow, "on">, run: Started): AnyStart {
+  const trigger = triggerOf(workflow, run);
+  return { trigger, [GIVEN_AS[trigger]]: run.input } as AnyStart;
+}
+
+/** How the runs of a workflow take their turns, as the store does it; undefined: as without any option. */
+export function orderOf(
+  workflow: Pick<Workflow, "concurrency" | "throttle" | "debounce" | "cancelled">,
+): Order | undefined {
+  const { concurrency, throttle, debounce } = workflow;
+  const { cancelRunning = false, queue = "latest" } = typeof concurrency === "object" ? concurrency : {};
+  if (!cancelRunning && queue === "latest" && throttle === undefined && debounce === undefined) return undefined;
+  return {
+    queue,
+    ...(cancelRunning && { cancelRunning, hasHandler: workflow.cancelled !== undefined }),
+    ...(throttle && { throttle: { limit: throttle.limit, perMs: millisecondsOf(throttle.per) } }),
+    ...(debounce !== undefined && { debounceMs: millisecondsOf(debounce) }),
+  };
 }
 
 /** The concurrency group of an event. */
-export function groupOf(workflow: Pick<Workflow, "on" | "concurrency">, input: unknown): string | undefined {
+export function groupOf(workflow: Pick<Workflow, "on" | "concurrency">, event: Started): string | undefined {
   const { concurrency } = workflow;
-  return typeof concurrency === "function" ? concurrency(givenOf(workflow, input)) : concurrency;
+  const group = typeof concurrency === "object" ? concurrency.group : concurrency;
+  return typeof group === "function" ? group(givenOf(workflow, event)) : group;
 }

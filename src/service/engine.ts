@@ -4,9 +4,8 @@ import { openFetch } from "../github/connections.ts";
 import { openGitHub } from "../github/open-github.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
 import { observedBy } from "../model/observer.ts";
-import type { Json } from "../model/run.ts";
 import type { RerunOptions, RunDetail } from "../model/store.ts";
-import { groupOf } from "../model/workflow.ts";
+import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
@@ -72,14 +71,18 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   closing.defer(stopping.runs);
   metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
 
-  const accept: AcceptEvent = async ({ workflow, input, token, event }, { wait }) => {
-    const group = groupOf(workflow, input);
-    const ownToken = token !== undefined;
-    return worker.accept(
-      { id: randomUUID(), workflow: workflow.name, group, input, event, ownToken, trace: tracing?.note() },
+  const newRun = ({ workflow, input, trigger, actor }: Started) => ({
+    id: randomUUID(),
+    workflow: workflow.name,
+    group: groupOf(workflow, { trigger, input }),
+    order: orderOf(workflow),
+    ...{ input, trigger, actor, trace: tracing?.note() },
+  });
+  const accept: AcceptEvent = async ({ token, event, ...started }, { wait }) =>
+    worker.accept(
+      { ...newRun(started), event, ownToken: token !== undefined },
       { token, waitMs: wait ? config.http.waitSeconds * 1000 : 0 },
     );
-  };
 
   return {
     store,
@@ -92,20 +95,22 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>
       worker.rerun(id, { ...options, trace: tracing?.note() }),
     /**
-     * Starts a run of a workflow with this input; resolves when it has ended, or an attempt has failed, or after so many
-     * milliseconds.
+     * Starts a run; resolves when it has ended, or an attempt has failed, or after so many milliseconds.
      * @param enough ends the wait earlier.
      */
-    async start(name: string, input: Json, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail> {
-      const workflow = workflowNamed(name);
-      if (!workflow) throw new Error(`There is no workflow ${name}.`);
-      const event = { id: randomUUID(), workflow: name, group: groupOf(workflow, input), input, ownToken: false };
-      const { run, outcome } = await worker.accept(event, { token: undefined, waitMs });
+    async start(started: Started, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail> {
+      const { run, outcome } = await worker.accept(
+        { ...newRun(started), ownToken: false },
+        { token: undefined, waitMs },
+      );
       await (enough === undefined ? outcome : Promise.race([outcome, enough]));
       return (await store.get(run)) as RunDetail;
     },
   };
 }
+
+/** What starts a run of a workflow, what it brings, and who started it. */
+type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor">;
 
 /** What is said of GitHub's limits and of the service's token when something is to be said. */
 function newsOfGitHub({ log, clock }: Pick<Ground, "log" | "clock">, metrics: Metrics) {

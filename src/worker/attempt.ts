@@ -98,7 +98,7 @@ function executeConfined(
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT, name, dedupe } = workflow;
   const { log, stopping, lease, seen } = parts;
-  const { id: run, input } = claim.run;
+  const { id: run } = claim.run;
   const facts = { run, workflow: name, attempt: claim.attempt, ...parts.traceIds?.() };
   const left = (calls: readonly string[]) =>
     log.warn(
@@ -117,7 +117,7 @@ function executeConfined(
     };
     const context = contextOf(workflow, claim, { ...parts, facts, attempting, isRepeatOf });
     if (dedupe) {
-      const key = dedupe.key(givenOf(workflow, input));
+      const key = dedupe.key(givenOf(workflow, claim.run));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
       if (earlier !== undefined) {
         return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
@@ -233,9 +233,9 @@ function settlementOf(
 }
 
 /** Labels are a courtesy of the log: one that cannot be had says so and disturbs nothing. */
-function labelsOf(workflow: Workflow, { input }: Run): Readonly<Record<string, string | undefined>> {
+function labelsOf(workflow: Workflow, run: Run): Readonly<Record<string, string | undefined>> {
   try {
-    return workflow.labels?.(givenOf(workflow, input)) ?? {};
+    return workflow.labels?.(givenOf(workflow, run)) ?? {};
   } catch (error) {
     return { labels: `could not be had: ${error instanceof Error ? error.message : "an error"}` };
   }

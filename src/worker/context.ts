@@ -46,7 +46,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   const { calls } = attempting;
   const doStep = stepsOf(claim, parts);
   return {
-    ...givenOf(workflow, run.input),
+    ...givenOf(workflow, run),
     github: until(attempting, parts.github, keeping),
     runId: run.id,
     attempt,

@@ -46,10 +46,8 @@ export function mountFluxTrigger(
     if (!(trigger.filter?.(body) ?? true)) {
       return ignored(c, "the workflow's filter does not want it");
     }
-    const { run } = await accept(
-      { workflow, input: body as unknown as Json, event: identityOf(body) },
-      { wait: false },
-    );
+    const started = { trigger: "flux", actor: "Flux", input: body as unknown as Json } as const;
+    const { run } = await accept({ workflow, ...started, event: identityOf(body) }, { wait: false });
     return c.json({ status: "queued", run }, 202, { location: `/api/runs/${run}`, "x-run-id": run });
   });
 }

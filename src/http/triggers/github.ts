@@ -2,7 +2,7 @@ import { getHeapStatistics } from "node:v8";
 import type { Context, Hono } from "hono";
 import type { Json } from "../../model/run.ts";
 import { StoreUnavailable } from "../../model/store.ts";
-import type { WebhookEvent } from "../../model/triggers.ts";
+import { type GitHubTrigger, gitHubEntries, type WebhookEvent } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
@@ -50,12 +50,13 @@ export function mountGitHubWebhooks(
     const event = receive(c, bytes);
     if (event.name === ("ping" as string)) return c.json({ status: "pong" });
     const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
+    const started = { trigger: "github", actor: "GitHub webhook", input: event as unknown as Json } as const;
     const runs: { workflow: string; run: string }[] = [];
     const threw: string[] = [];
     for (const workflow of workflows) {
       try {
-        if (!isFor(workflow, event)) continue;
-        const { run } = await accept({ workflow, input: event as unknown as Json, event: identity }, { wait: false });
+        if (!gitHubEntries(workflow.on).some((entry) => isFor(entry, event))) continue;
+        const { run } = await accept({ workflow, ...started, event: identity }, { wait: false });
         runs.push({ workflow: workflow.name, run });
       } catch (error) {
         if (error instanceof StoreUnavailable) throw error;
@@ -95,10 +96,10 @@ function receive(c: Context, bytes: Uint8Array): WebhookEvent {
   return { name, delivery, payload: jsonObject(bytes) } as unknown as WebhookEvent;
 }
 
-function isFor({ on }: Workflow, event: WebhookEvent): boolean {
-  const { github } = on;
-  if (!github || !([] as string[]).concat(github.events).includes(event.name)) return false;
+function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
+  const { events, actions } = entry;
+  if (!([] as string[]).concat(events).includes(event.name)) return false;
   const { action } = event.payload as { action?: string };
-  if (github.actions && !(github.actions as readonly unknown[]).includes(action)) return false;
-  return github.filter?.(event) ?? true;
+  if (actions && !(actions as readonly unknown[]).includes(action)) return false;
+  return entry.filter?.(event) ?? true;
 }

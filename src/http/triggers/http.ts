@@ -3,8 +3,9 @@ import { problemsIn } from "../../model/problems.ts";
 import type { Json, Run } from "../../model/run.ts";
 import type { Secrets } from "../../model/secrets.ts";
 import type { EventIdentity } from "../../model/store.ts";
-import type { HttpTrigger } from "../../model/triggers.ts";
+import type { HttpTrigger, TriggerKind } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
+import { actorOf } from "../authorize.ts";
 import { readJsonObject } from "../body.ts";
 import { problem, Rejection } from "../problem.ts";
 import { hideWhileAnswered } from "../rejected-requests.ts";
@@ -12,6 +13,9 @@ import { hideWhileAnswered } from "../rejected-requests.ts";
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
 type Received = {
   readonly workflow: Workflow;
+  readonly trigger: TriggerKind;
+  /** Who started it: `token argocd`, `GitHub webhook`. */
+  readonly actor: string;
   readonly input: Json;
   readonly token?: string | undefined;
   /** What tells it from others, where its sender delivers events more than once. */
@@ -65,7 +69,7 @@ async function receive(
     hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
   });
   if (rejection) throw new Rejection(400, rejection);
-  return { workflow, input: parsed.data as Json, token };
+  return { workflow, trigger: "http", actor: actorOf(c), input: parsed.data as Json, token };
 }
 
 /** Names in a body can be as long as the body. */

@@ -43,7 +43,8 @@ function startSchedule(
     if (tick !== undefined && tick > since) {
       const scheduledAt = new Date(tick).toISOString();
       const identity = { source: "schedule", id: scheduledAt, tick };
-      const { run } = await accept({ workflow, input: { scheduledAt }, event: identity }, { wait: false });
+      const started = { trigger: "schedule", actor: "schedule", input: { scheduledAt } } as const;
+      const { run } = await accept({ workflow, ...started, event: identity }, { wait: false });
       log.info({ workflow: workflow.name, run, scheduled_at: scheduledAt, late_ms: now - tick }, "schedule is due");
     }
     return cron.nextRun(new Date(now))?.getTime();

@@ -1,5 +1,6 @@
 import { nearestName } from "../../model/nearest-name.ts";
 import { shown } from "../../model/problems.ts";
+import { type GitHubTrigger, gitHubEntries, pathsOf } from "../../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../../model/workflow.ts";
 import { fieldProblems, type ScheduleProblem } from "./field-problems.ts";
 import type { LoadedFile } from "./load-workflows.ts";
@@ -34,8 +35,8 @@ export function checkedWorkflows(
     if (its.length === 0) found.push({ workflow: exported as Workflow, file });
   }
   problems.push(
-    ...clashes(found, "name", "the name", ({ name }) => name),
-    ...clashes(found, "on", "the path", ({ on }) => on.http?.path ?? on.flux?.path),
+    ...clashes(found, "name", "the name", ({ name }) => [name]),
+    ...clashes(found, "on", "the path", ({ on }) => pathsOf(on).map(([path]) => path)),
   );
   const variables: Record<string, string> = {};
   for (const { workflow, file } of found) {
@@ -61,7 +62,9 @@ export function checkedWorkflows(
     fileOf: new Map(sound.map(({ workflow, file }) => [workflow.name, file])),
     variables,
     warnings: sound.flatMap(({ workflow: { on }, file }) =>
-      on.github ? webhookNameWarnings(on.github).map((warning) => `${file}: ${warning}`) : [],
+      gitHubEntries(on)
+        .flatMap((entry, at) => webhookNameWarnings(entry, Array.isArray(on.github) ? `on.github.${at}` : "on.github"))
+        .map((warning) => `${file}: ${warning}`),
     ),
   };
 }
@@ -70,16 +73,17 @@ function clashes(
   found: readonly { workflow: Workflow; file: string }[],
   field: string,
   what: string,
-  valueIn: (workflow: Workflow) => string | undefined,
+  valuesIn: (workflow: Workflow) => readonly string[],
 ): (readonly [file: string, problem: string])[] {
   const first = new Map<string, string>();
-  return found.flatMap(({ workflow, file }) => {
-    const value = valueIn(workflow);
-    const other = value === undefined ? undefined : first.get(value);
-    if (value !== undefined && other === undefined) first.set(value, file);
-    if (other === undefined) return [];
-    return [[file, `${field}: ${what} ${value} is taken by ${other}: choose another`]];
-  });
+  return found.flatMap(({ workflow, file }) =>
+    valuesIn(workflow).flatMap((value) => {
+      const other = first.get(value);
+      if (other === undefined) first.set(value, file);
+      const taken = other === file ? "another trigger of it" : other;
+      return other === undefined ? [] : [[file, `${field}: ${what} ${value} is taken by ${taken}: choose another`]];
+    }),
+  );
 }
 
 function variablesOf({ env = [], githubToken, on }: Workflow): (readonly [string, string])[] {
@@ -95,14 +99,14 @@ function variablesOf({ env = [], githubToken, on }: Workflow): (readonly [string
 const ACTIONS = new Map(Object.entries(described.webhooks));
 
 /** Events and actions that GitHub does not describe: probably misspelt, unless GitHub is newer than this version. */
-export function webhookNameWarnings({ events, actions = [] }: NonNullable<Workflow["on"]["github"]>): string[] {
+export function webhookNameWarnings({ events, actions = [] }: GitHubTrigger, field = "on.github"): string[] {
   const meant: string[] = [];
   const warnings: string[] = [];
   for (const event of ([] as string[]).concat(events)) {
     const near = ACTIONS.has(event) ? event : nearestName(event, [...ACTIONS.keys()]);
     if (near !== undefined) meant.push(near);
     if (near === event) continue;
-    warnings.push(`on.github.events: no event ${shown(event)} of GitHub is known: ${instead(near, SEE)}`);
+    warnings.push(`${field}.events: no event ${shown(event)} of GitHub is known: ${instead(near, SEE)}`);
   }
   // The sender of a repository_dispatch makes its action up.
   if (meant.length === 0 || meant.includes("repository_dispatch")) return warnings;
@@ -112,7 +116,7 @@ export function webhookNameWarnings({ events, actions = [] }: NonNullable<Workfl
     if (known.includes(action)) continue;
     const near = nearestName(action, known);
     const of = meant.join(" or ");
-    warnings.push(`on.github.actions: no action ${shown(action)} of ${of} is known: ${instead(near, all)}`);
+    warnings.push(`${field}.actions: no action ${shown(action)} of ${of} is known: ${instead(near, all)}`);
   }
   return warnings;
 }

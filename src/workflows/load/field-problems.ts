@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { millisecondsOf } from "../../model/duration.ts";
 import { problemsIn, shown, unknownNames } from "../../model/problems.ts";
-import type { ScheduleTrigger } from "../../model/triggers.ts";
+import { kindsOf, type ScheduleTrigger, TRIGGER_KINDS, type TriggerKind, type Triggers } from "../../model/triggers.ts";
+import type { Concurrency } from "../../model/workflow.ts";
 
 /** Why a schedule cannot be used; undefined when it can. */
 export type ScheduleProblem = (trigger: ScheduleTrigger) => string | undefined;
@@ -18,7 +19,10 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     name: text('letters, digits and dashes, such as "comment-preview-url"', /^[a-z0-9][a-z0-9-]{0,99}$/i),
     on: triggers(scheduleProblem),
     run: aFunction(),
-    concurrency: z.union([z.string(), aFunction()], expected("text or a function")).optional(),
+    concurrency: concurrency().optional(),
+    throttle: fields({ limit: wholeNumber(), per: duration() }, '{ limit: 10, per: "1m" }').optional(),
+    debounce: duration().optional(),
+    cancelled: aFunction().optional(),
     githubToken: variable().optional(),
     repository: text('a repository, such as "acme/shop"', /^[\w.-]+\/[\w.-]+$/).optional(),
     labels: aFunction().optional(),
@@ -30,7 +34,14 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     retry: z.literal(false, expected("false or nothing at all")).optional(),
     env: z.array(variable(), expected('names of environment variables, such as ["SLACK_URL"]')).optional(),
   };
-  return fields(shape, "a workflow", { remedy: ': write "export default defineWorkflow({ ... })"' });
+  return fields(shape, "a workflow", { remedy: ': write "export default defineWorkflow({ ... })"' }).superRefine(
+    ({ debounce, concurrency }, context) => {
+      if (debounce === undefined || (concurrency as Partial<Concurrency<unknown>> | undefined)?.queue !== "all") return;
+      const message =
+        'cannot be used with the queue "all": the one lets a newer event replace an older one, the other runs all of them';
+      context.addIssue({ code: "custom", path: ["debounce"], message });
+    },
+  );
 }
 
 function triggers(scheduleProblem: ScheduleProblem) {
@@ -56,24 +67,69 @@ function triggers(scheduleProblem: ScheduleProblem) {
         context.addIssue(`"${trigger.cron}"${zone} cannot be used (${why}): ${remedy}`);
       })
       .optional(),
-    github: fields({
-      events: z.union([text(""), names("")], expected('["pull_request"]')),
-      actions: names('["opened", "reopened"]').optional(),
-      filter: aFunction().optional(),
-    }).optional(),
+    github: gitHubTrigger().optional(),
     flux: fields({
       path: path(),
       key: variable().optional(),
       filter: aFunction().optional(),
     }).optional(),
-  };
-  const given = (on: object) => Object.entries(on).flatMap(([kind, trigger]) => (trigger === undefined ? [] : kind));
+    manual: manualTrigger().optional(),
+  } satisfies Record<TriggerKind, unknown>;
   const what = 'a trigger, such as { schedule: { cron: "0 3 * * *" } }';
   return fields(kinds, what, { kind: "trigger" }).superRefine((on, context) => {
-    const its = given(on);
-    if (its.length === 1 || context.issues.some(({ code }) => code === "unrecognized_keys")) return;
-    const got = its.join(" and ") || "none";
-    context.addIssue(`expected exactly one trigger, got ${got}: write one of ${Object.keys(kinds).join(", ")}`);
+    if (kindsOf(on as Triggers).length > 0 || context.issues.some(({ code }) => code === "unrecognized_keys")) return;
+    context.addIssue(`expected one or more triggers, got none: write some of ${TRIGGER_KINDS.join(", ")}`);
+  });
+}
+
+/** One entry or a list of them. Each is looked at for what it is: a union would say of either that it is not the other. */
+function gitHubTrigger() {
+  const example = '{ events: "pull_request", actions: ["opened"] }';
+  const entry = fields(
+    {
+      events: z.union([text(""), names("")], expected('["pull_request"]')),
+      actions: names('["opened", "reopened"]').optional(),
+      filter: aFunction().optional(),
+    },
+    `${example}, or a list of these`,
+  );
+  return either(Array.isArray, z.array(entry).min(1, expected(`a list of entries such as ${example}`)), entry);
+}
+
+function manualTrigger() {
+  const long = fields(
+    {
+      inputs: z.custom(isSchema, expected("a schema, such as z.object({ ref: z.string() })")).optional(),
+      description: text('text, such as "Deletes previews of closed pull requests"').optional(),
+    },
+    "true or { inputs: z.object({ ref: z.string() }) }",
+  );
+  return either((value) => value === true, z.literal(true), long);
+}
+
+function concurrency() {
+  const group = z.union([z.string(), aFunction()], expected("text or a function"));
+  const long = fields(
+    {
+      group,
+      cancelRunning: z.boolean(expected("true or false")).optional(),
+      queue: z.enum(["latest", "all"], expected('"latest" or "all"')).optional(),
+    },
+    "text, a function, or { group, cancelRunning, queue }",
+  ).superRefine(({ cancelRunning, queue }, context) => {
+    if (!cancelRunning || queue !== "all") return;
+    context.addIssue(
+      'cancelRunning and the queue "all" contradict each other: the one ends a run for a newer event, the other lets all of them run',
+    );
+  });
+  return either((value) => typeof value === "string" || typeof value === "function", group, long);
+}
+
+/** The one schema for what looks like it, the other for everything else. */
+function either(isFirst: (value: unknown) => boolean, first: z.ZodType, second: z.ZodType) {
+  return z.unknown().superRefine((value, context) => {
+    const parsed = (isFirst(value) ? first : second).safeParse(value);
+    for (const { path, message } of parsed.error?.issues ?? []) context.addIssue({ code: "custom", path, message });
   });
 }
 
@@ -98,6 +154,7 @@ function expected(what: string) {
 
 const text = (what: string, pattern = /./) => z.string(expected(what)).regex(pattern, expected(what));
 const names = (what: string) => z.array(z.string(expected(what)), expected(what)).min(1, expected(what));
+const wholeNumber = () => z.int(expected("a whole number")).min(1, expected("1 or more"));
 const aFunction = () => z.custom((value) => typeof value === "function", expected("a function"));
 
 /** Each of the service's own paths, and what lies below. */
