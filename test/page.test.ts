@@ -82,7 +82,7 @@ describe("the page", () => {
       const entrance = {
         address: publicAddress(undefined),
         addressOf: () => "",
-        isToken: () => false,
+        actorWith: () => undefined,
         presentedToken: () => "",
         credentialIn: () => "none" as const,
         failedAuthentication: () => {},

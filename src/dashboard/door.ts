@@ -1,7 +1,7 @@
 import type { Context, Next } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { html } from "hono/html";
-import type { Credential } from "../model/credential.ts";
+import { ANONYMOUS, type CallerToken, type Credential } from "../model/credential.ts";
 import { type Frame, layout } from "./layout.ts";
 import { SESSION_SECONDS, sessions } from "./session.ts";
 
@@ -13,7 +13,8 @@ export type Entrance = {
     readonly getPath: (request: Request) => string;
   };
   readonly addressOf: (c: Context) => string;
-  readonly isToken: (text: string) => boolean;
+  /** Whose token a text is; undefined when it is none. */
+  readonly actorWith: (token: string) => string | undefined;
   /** The token in an `Authorization` header. */
   readonly presentedToken: (header: string | undefined) => string;
   readonly credentialIn: (header: string | undefined) => Credential;
@@ -26,13 +27,20 @@ const MAX_FORM_BYTES = 16_384;
 
 /** Who may see the pages, and how they come in and go out. */
 export function openDoor(
-  { address, addressOf, isToken, presentedToken, credentialIn, failedAuthentication }: Entrance,
-  { tokens, scrub, clock }: { tokens: readonly string[]; scrub: (text: string) => string; clock: { now(): number } },
+  { address, addressOf, actorWith, presentedToken, credentialIn, failedAuthentication }: Entrance,
+  {
+    tokens,
+    scrub,
+    clock,
+  }: { tokens: readonly CallerToken[]; scrub: (text: string) => string; clock: { now(): number } },
 ) {
-  const { open, isOpen } = sessions(tokens, { isToken, now: clock.now });
+  const isToken = (text: string) => actorWith(text) !== undefined;
+  const { open, actorIn } = sessions(tokens, { isToken, now: clock.now });
   const nameOf = (c: Context) => cookieName(c, address.origin);
   const sessionOf = (c: Context) => getCookie(c, nameOf(c));
-  const isSignedIn = (c: Context) => tokens.length > 0 && isOpen(sessionOf(c) ?? "");
+  const signedIn = (c: Context) => (tokens.length === 0 ? undefined : actorIn(sessionOf(c) ?? ""));
+  const isSignedIn = (c: Context) => signedIn(c) !== undefined;
+  const visitor = (c: Context) => signedIn(c) ?? actorWith(presentedToken(c.req.header("authorization")));
   const attributes = (c: Context) => {
     const forwarded = c.req.header("x-forwarded-proto")?.split(",")[0]?.trim();
     const secure = forwarded === "https" || (address.origin ?? c.req.url).startsWith("https:");
@@ -41,6 +49,8 @@ export function openDoor(
 
   return {
     isSignedIn,
+    /** Who sends a request that the guard has let in: `token argocd`, or `anonymous` where no tokens are set. */
+    actorOf: (c: Context): string => visitor(c) ?? ANONYMOUS,
     /** Identifies a viewer: the session, the credential or the address. */
     viewerOf(c: Context): string {
       if (tokens.length === 0) return addressOf(c);
@@ -48,7 +58,7 @@ export function openDoor(
     },
     async guard(c: Context, next: Next) {
       const authorization = c.req.header("authorization");
-      if (tokens.length === 0 || isSignedIn(c) || isToken(presentedToken(authorization))) return next();
+      if (tokens.length === 0 || visitor(c) !== undefined) return next();
       const brought = sessionOf(c) === undefined ? credentialIn(authorization) : "cookie";
       if (brought !== "none") failedAuthentication(c, brought);
       // A browser may bring what a proxy in front has asked for. To be asked for a password here too would lock it out.

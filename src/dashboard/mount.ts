@@ -1,6 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import type { Clock } from "../model/clock.ts";
+import type { CallerToken } from "../model/credential.ts";
 import type { Overview } from "../model/overview.ts";
 import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
 import type { BrokenFile } from "../model/workflow.ts";
@@ -27,7 +28,7 @@ type Shown = {
   readonly web: GitHubWeb;
   readonly version: string;
   readonly clock: Clock;
-  readonly tokens: readonly string[];
+  readonly tokens: readonly CallerToken[];
   /** A text without tokens. */
   readonly scrub: (text: string) => string;
   /** Told of internal errors. */

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import type { CallerToken } from "../model/credential.ts";
 
 export const SESSION_SECONDS = 7 * 86_400;
 
@@ -8,10 +9,10 @@ export const SESSION_SECONDS = 7 * 86_400;
  * outlives a restart, and ends when the token is removed from `AUTH_TOKENS`.
  */
 export function sessions(
-  tokens: readonly string[],
+  tokens: readonly CallerToken[],
   { isToken, now }: { isToken: (text: string) => boolean; now: () => number },
 ) {
-  const keys = tokens.map(keyOf);
+  const keys = tokens.map(({ text, actor }) => ({ key: keyOf(text), actor }));
   return {
     /** The session for a valid token; undefined for any other text. */
     open(token: string): string | undefined {
@@ -19,11 +20,15 @@ export function sessions(
       const ends = String(now() + SESSION_SECONDS * 1000);
       return `${ends}.${sign(keyOf(token), ends).toString("base64url")}`;
     },
-    isOpen(session: string): boolean {
+    /** Who has an open session: `token argocd`; undefined for any other text. */
+    actorIn(session: string): string | undefined {
       const [, ends = "", signature = ""] = /^(\d{1,16})\.([\w-]{43})$/.exec(session) ?? [];
       const given = Buffer.from(signature, "base64url");
-      if (given.length !== SIGNATURE_BYTES || Number(ends) <= now()) return false;
-      return keys.reduce((found, key) => timingSafeEqual(sign(key, ends), given) || found, false);
+      if (given.length !== SIGNATURE_BYTES || Number(ends) <= now()) return undefined;
+      return keys.reduce<string | undefined>(
+        (found, { key, actor }) => (timingSafeEqual(sign(key, ends), given) ? (found ?? actor) : found),
+        undefined,
+      );
     },
   };
 }

@@ -1,18 +1,22 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Context, MiddlewareHandler } from "hono";
-import type { Credential } from "../model/credential.ts";
+import { ANONYMOUS, type CallerToken, type Credential } from "../model/credential.ts";
 import { problem } from "./problem.ts";
 
 /**
  * Lets a request pass that brings one of the tokens, as `Authorization: Bearer TOKEN` or as the password of basic
- * authentication; ArgoCD can send either. Without tokens everything passes.
+ * authentication; ArgoCD can send either. Without tokens everything passes. Who it was, `actorOf` says from then on.
  */
-export function authorize(tokens: readonly string[], failed: FailedAuthentication): MiddlewareHandler {
-  const isToken = tokenCheck(tokens);
+export function authorize(tokens: readonly CallerToken[], failed: FailedAuthentication): MiddlewareHandler {
+  const actorWith = tokenCheck(tokens);
   return async (c, next) => {
     const header = c.req.header("authorization");
-    if (tokens.length === 0 || isToken(presentedToken(header))) return next();
+    const actor = tokens.length === 0 ? ANONYMOUS : actorWith(presentedToken(header));
+    if (actor !== undefined) {
+      c.set("actor", actor);
+      return next();
+    }
     failed(c, credentialIn(header));
     return problem(
       c,
@@ -24,9 +28,16 @@ export function authorize(tokens: readonly string[], failed: FailedAuthenticatio
   };
 }
 
-/** Who sent a request, as far as its token says: for the history of what was done. */
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Who sends a request that was let in. */
+    actor: string;
+  }
+}
+
+/** Who sends a request that was let in: `token argocd`, or `anonymous` where no tokens are set. */
 export function actorOf(c: Context): string {
-  return (c.get("actor") as string | undefined) ?? "anonymous";
+  return c.get("actor") ?? ANONYMOUS;
 }
 
 /** Told of each request that brought no valid credential. */
@@ -50,10 +61,16 @@ function unresolved(header = ""): string | undefined {
   return undefined;
 }
 
-/** Tells whether a text is one of the tokens, in the same time whatever it is. */
-export function tokenCheck(tokens: readonly string[]): (text: string) => boolean {
-  const digests = tokens.map(digest);
-  return (text) => isOneOf(digests, digest(text));
+/** Says whose token a text is, in the same time whatever it is; undefined when it is none. */
+export function tokenCheck(tokens: readonly CallerToken[]): (text: string) => string | undefined {
+  const known = tokens.map(({ text, actor }) => ({ digest: digest(text), actor }));
+  return (text) => {
+    const given = digest(text);
+    return known.reduce<string | undefined>(
+      (found, each) => (timingSafeEqual(each.digest, given) ? (found ?? each.actor) : found),
+      undefined,
+    );
+  };
 }
 
 /** The token in an `Authorization` header; empty without one. */

@@ -1,6 +1,6 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import type { Credential } from "../model/credential.ts";
+import type { CallerToken, Credential } from "../model/credential.ts";
 import type { Log } from "../model/log.ts";
 import type { RejectedRequest } from "../model/overview.ts";
 import type { Secrets } from "../model/secrets.ts";
@@ -40,7 +40,7 @@ type Engine = {
 
 /** What callers must bring, and what they need not. */
 type Auth = {
-  readonly tokens: readonly string[];
+  readonly tokens: readonly CallerToken[];
   /** What GitHub signs its webhooks with, any of them; without one there are no webhooks. */
   readonly webhookSecrets: readonly string[];
   /** What Flux signs with, where a workflow names no key. */
@@ -80,7 +80,8 @@ export type MountPages = (app: Hono, entrance: Entrance) => void;
 type Entrance = {
   readonly address: PublicAddress;
   readonly addressOf: typeof addressOf;
-  readonly isToken: (text: string) => boolean;
+  /** Whose token a text is; undefined when it is none. */
+  readonly actorWith: (token: string) => string | undefined;
   readonly presentedToken: typeof presentedToken;
   readonly credentialIn: typeof credentialIn;
   readonly failedAuthentication: FailedAuthentication;
@@ -120,11 +121,10 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   app.use(rejectCrossSite(address.origin));
   app.use(methodNotAllowed({ app: api, onMethodNotAllowed: (c, allowed) => answerMethod(c, allowed, workflows) }));
   app.route("/", api);
-  const isToken = tokenCheck(auth.tokens);
   site.mountPages?.(app, {
     address,
     addressOf,
-    isToken,
+    actorWith: tokenCheck(auth.tokens),
     presentedToken,
     credentialIn,
     failedAuthentication: failed,
@@ -169,7 +169,7 @@ function mountTriggers(
   for (const workflow of workflows) {
     const { http, flux } = workflow.on;
     if (http) {
-      const its = http.token === undefined ? guard : authorize(secretsOf(http.token), failed);
+      const its = http.token === undefined ? guard : authorize(tokensOf(http.token, secretsOf), failed);
       mountHttpTrigger(api, workflow, http, { guard: its, accept, hasServiceToken, secrets });
     }
     if (flux) {
@@ -178,6 +178,11 @@ function mountTriggers(
     }
   }
   if (webhookSecrets.length > 0) mountGitHubWebhooks(api, workflows, { secrets: webhookSecrets, failed, accept });
+}
+
+/** What the callers of a workflow bring, which has a variable of its own for that. */
+function tokensOf(variable: string, secretsOf: Auth["secretsOf"]): readonly CallerToken[] {
+  return secretsOf(variable).map((text) => ({ text, actor: `token of ${variable}` }));
 }
 
 /** Mounts what monitoring asks for. */

@@ -11,3 +11,9 @@ export const CREDENTIALS = [
 ] as const;
 
 export type Credential = (typeof CREDENTIALS)[number];
+
+/** A token that lets a caller in, and how the history names who brings it: `token argocd`. */
+export type CallerToken = { readonly text: string; readonly actor: string };
+
+/** The actor where no tokens are set. */
+export const ANONYMOUS = "anonymous";

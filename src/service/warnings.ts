@@ -50,7 +50,7 @@ export function startWarnings(
 ): readonly string[] {
   const { auth, github, nearSettings, workflows } = config;
   const secrets: Readonly<Record<string, readonly string[]>> = {
-    AUTH_TOKENS: auth.tokens,
+    AUTH_TOKENS: auth.tokens.map(({ text }) => text),
     GITHUB_WEBHOOK_SECRET: auth.webhookSecrets,
     FLUX_HMAC_KEY: auth.fluxKeys,
     ...Object.fromEntries(keys.map((name) => [name, [variables[name] ?? ""]])),

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, it, type TestContext } from "node:test";
+import { readConfig } from "../src/service/config/config.ts";
+import { deploy, type HttpAnswer, notify, send, startService } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+const ARGOCD = "of-argocd-0123456789abcdef";
+const ALICE = "of-alice:with-a-colon-0123456789";
+const OLD = "old:0123456789abcdef01234567";
+const PLAIN = "9a8b7c6d5e4f30211202";
+const AUTH_TOKENS = [`argocd:${ARGOCD}`, `alice.smith:operator:${ALICE}`, OLD, PLAIN].join(",");
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+async function started(t: TestContext, settings: Record<string, string> = {}, files: Record<string, string> = {}) {
+  const WORKFLOWS_DIR = workflowsFolder(t, files);
+  const service = await startService(t, { settings: { AUTH_TOKENS, WORKFLOWS_DIR, ...settings } });
+  deploy(service.github, "pr-1", "abc");
+  const { url } = service;
+  const runOf = async (answer: HttpAnswer) =>
+    (await send(url, { path: `/api/runs/${answer.headers["x-run-id"]}`, headers: bearer(PLAIN) })).json;
+  return { ...service, runOf };
+}
+
+describe("A token", () => {
+  it("has a name, by which the run says who started it", async (t) => {
+    const { url, runOf } = await started(t);
+    const actorWith = async (headers: Record<string, string>) =>
+      (await runOf(await notify(url, { application: "pr-1" }, headers))).actor;
+    assert.equal(await actorWith(bearer(ARGOCD)), "token argocd");
+    assert.equal(await actorWith(bearer(ALICE)), "token alice.smith");
+    const basic = Buffer.from(`argocd:${ARGOCD}`).toString("base64");
+    assert.equal(await actorWith({ authorization: `Basic ${basic}` }), "token argocd");
+  });
+
+  it("without a name is told by eight digits of its SHA-256", async (t) => {
+    const { url, runOf } = await started(t);
+    const { actor } = await runOf(await notify(url, { application: "pr-1" }, bearer(PLAIN)));
+    assert.equal(actor, `token ${createHash("sha256").update(PLAIN).digest("hex").slice(0, 8)}`);
+  });
+
+  it("with a colon in it stays valid as it is", async (t) => {
+    const { url } = await started(t);
+    assert.equal((await notify(url, { application: "pr-1" }, bearer(OLD))).status, 200);
+  });
+
+  it("is valid neither without its beginning, nor with another name, nor with its role", async (t) => {
+    const { url } = await started(t);
+    const wrong = [
+      "argocd",
+      "alice.smith",
+      `alice:${ARGOCD}`,
+      `operator:${ALICE}`,
+      "with-a-colon-0123456789",
+      PLAIN.slice(1),
+    ];
+    for (const token of wrong) {
+      assert.equal((await notify(url, { application: "pr-1" }, bearer(token))).status, 401, token);
+    }
+  });
+
+  it("of a workflow's own variable is named by the variable", async (t) => {
+    const files = {
+      "own.ts": httpWorkflow("own", "return {};").replace('path: "/own",', 'path: "/own", token: "DOOR_TOKEN",'),
+    };
+    const { url, runOf } = await started(t, { DOOR_TOKEN: "of-the-door-0123456789" }, files);
+    const answer = await send(url, {
+      ...{ method: "POST", path: "/own", body: "{}" },
+      headers: { "content-type": "application/json", ...bearer("of-the-door-0123456789") },
+    });
+    assert.equal((await runOf(answer)).actor, "token of DOOR_TOKEN");
+  });
+
+  it("is not set: a caller is anonymous", async (t) => {
+    const { url, runOf } = await started(t, { AUTH_TOKENS: "" });
+    assert.equal((await runOf(await notify(url, { application: "pr-1" }))).actor, "anonymous");
+  });
+
+  it("shows nowhere, named or not", async (t) => {
+    const { url, logLines, runOf } = await started(t, { LOG_LEVEL: "debug" });
+    for (const token of [ARGOCD, ALICE, OLD, PLAIN]) {
+      const run = await runOf(await notify(url, { application: "pr-1" }, bearer(token)));
+      assert.ok(!JSON.stringify(run).includes(token));
+      assert.ok(!logLines.join("").includes(token));
+    }
+  });
+});
+
+describe("AUTH_TOKENS", () => {
+  const textsOf = (text: string) => readConfig({ AUTH_TOKENS: text }).auth.tokens.map((each) => each.text);
+
+  it("names the roles that are known, and repeats nothing of a token", () => {
+    assert.throws(
+      () => readConfig({ AUTH_TOKENS: `plain-0123456789,argocd:caller:${ARGOCD}` }),
+      (error: Error) => {
+        assert.match(error.message, /AUTH_TOKENS: entry 2 .*; known is: operator\. .*my-name:operator:TOKEN/);
+        assert.ok(!/argocd|caller/.test(error.message));
+        return true;
+      },
+    );
+  });
+
+  it("takes what begins like no name for a token, and digits in hex for no role", () => {
+    for (const token of ["1abc:secret", ":secret", "a/b:secret", `${"n".repeat(41)}:secret`]) {
+      assert.deepEqual(textsOf(token), [token]);
+    }
+    assert.deepEqual(textsOf("ab:cd:ef:01"), ["cd:ef:01", "ab:cd:ef:01"]);
+  });
+});
