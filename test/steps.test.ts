@@ -113,4 +113,65 @@ describe("a step", () => {
     assert.match(run?.reason ?? "", /^Beginning the step x{100}… failed: its name has 3000 characters, at most 200 /);
     assert.equal((await store.get("r1"))?.steps.length, 1);
   });
+
+  it("that takes more than a moment is shown from its beginning, and a quick one is written once", async (t) => {
+    let isSlow = false;
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const { clock, store, accept } = workerWith(t, async ({ step }) => {
+      await step("quick", () => 1);
+      await step("slow", () => {
+        isSlow = true;
+        return answered;
+      });
+      return null;
+    });
+    const saved: string[] = [];
+    const { saveStep } = store;
+    store.saveStep = async (claim, step) => {
+      saved.push(`${step.name} ${step.endedAt === undefined ? "begun" : "ended"}`);
+      return saveStep(claim, step);
+    };
+    const { outcome } = await accept();
+    await until("the second step has begun", () => isSlow);
+    const startedAt = clock.now();
+    clock.move(99);
+    assert.deepEqual(saved, ["quick ended"]);
+    clock.move(1);
+    await until("the second step is shown", async () => (await store.get("r1"))?.steps.length === 2);
+    const begun = (await store.get("r1"))?.steps[1];
+    assert.deepEqual([begun?.name, begun?.startedAt, begun?.endedAt], ["slow", startedAt, undefined]);
+    answer();
+    await outcome;
+    assert.equal((await store.get("r1"))?.steps[1]?.endedAt, startedAt + 100);
+    assert.deepEqual(saved, ["quick ended", "slow begun", "slow ended"]);
+  });
+
+  it("that was cut off is left as begun, and done again by the next attempt", async (t) => {
+    const done: number[] = [];
+    const never = new Promise<never>(() => {});
+    const { clock, store, accept } = workerWith(
+      t,
+      async ({ step, attempt }) => {
+        await step("slow", () => (done.push(attempt), attempt === 1 ? never : null));
+        return null;
+      },
+      { options: { timeout: "1s" } },
+    );
+    const { outcome } = await accept();
+    await until("the step is done", () => done.length === 1);
+    clock.move(100);
+    await until("the step is shown", async () => (await store.get("r1"))?.steps.length === 1);
+    clock.move(1000);
+    await outcome;
+    clock.move(5000);
+    await until("the run has ended", async () => (await store.get("r1"))?.run.status === "success");
+    assert.deepEqual(done, [1, 2]);
+    assert.deepEqual(
+      (await store.get("r1"))?.steps.map(({ attempt, endedAt }) => [attempt, endedAt !== undefined]),
+      [
+        [1, false],
+        [2, true],
+      ],
+    );
+  });
 });

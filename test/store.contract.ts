@@ -834,6 +834,24 @@ export function storeContract(
       ]);
     });
 
+    promise("that have begun are shown, and done again by the next attempt unless they have ended", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      const begun = { endedAt: undefined, result: undefined };
+      for (const name of ["read", "send"]) await store.saveStep(first, stepOf(first, name, begun));
+      await store.saveStep(first, stepOf(first, "read", { endedAt: NOW + 1 }));
+      const ends = (await store.get(run))?.steps.map((step) => [step.name, step.endedAt]);
+      assert.deepEqual(ends?.toSorted(), [
+        ["read", NOW + 1],
+        ["send", undefined],
+      ]);
+      const second = await claimOne(store, NOW + LEASE_MS);
+      assert.deepEqual(
+        second.steps.map(({ name }) => name),
+        ["read"],
+      );
+    });
+
     promise("stand when an event joins the run: it is the same event, told again", async (store) => {
       const { run } = await store.accept(event({ group: "g" }), lease());
       const first = await claimOne(store);

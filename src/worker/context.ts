@@ -101,20 +101,40 @@ function stepsOf(
 ): <Result>(name: string, work: () => Promise<Result> | Result) => Promise<Result> {
   const { attempt } = claim;
   const done = new Map<string, Step>(claim.steps.map((step) => [step.name, step]));
-  const begun = new Set<string>();
+  const names = new Set<string>();
+
+  /** Keeps that a step has begun, if it takes a while. A store that does not take it loses nothing but that sight. */
+  function beginningOf(step: Step): { noted(): Promise<void> } {
+    let writing = Promise.resolve();
+    const cancel = clock.alarm(step.startedAt + SHOWN_AFTER_MS, () => {
+      if (!attempting.over) writing = store.saveStep(claim, step).catch(() => {});
+    });
+    return {
+      // Its end is never written before it.
+      async noted() {
+        cancel();
+        await writing;
+      },
+    };
+  }
 
   return async <Result>(name: string, work: () => Promise<Result> | Result): Promise<Result> => {
     requireShort(name, keeping);
     attempting.begin(`the step ${name}`);
     const earlier = done.get(name);
     if (earlier) return earlier.result as Result;
-    requireNew(begun, name);
+    requireNew(names, name);
     // What it sends to others than GitHub is checked here alone.
     await lease.holds();
     attempting.begin(`the step ${name}`);
     const startedAt = clock.now();
-    const keep = (end: Pick<Step, "result" | "error">) =>
-      insist(() => store.saveStep(claim, { name, kind: "step", attempt, startedAt, endedAt: clock.now(), ...end }));
+    const step = { name, kind: "step", attempt, startedAt } as const;
+    const begun = beginningOf({ ...step, endedAt: undefined, result: undefined, error: undefined });
+    const keep = async (end: Pick<Step, "result" | "error">) => {
+      const endedAt = clock.now();
+      await begun.noted();
+      await insist(() => store.saveStep(claim, { ...step, endedAt, ...end }));
+    };
     try {
       const returned = await observe.step(name, () => attempting.calls.within(work));
       const result = keeping.withoutTokens(asJson(returned, name), own);
@@ -128,16 +148,19 @@ function stepsOf(
   };
 }
 
+/** Quick steps cost no second write. */
+const SHOWN_AFTER_MS = 100;
+
 /** Two steps of one name: the second would get the result of the first, in later attempts only. */
-function requireNew(begun: Set<string>, name: string): void {
-  if (begun.has(name)) {
+function requireNew(names: Set<string>, name: string): void {
+  if (names.has(name)) {
     throw new PermanentFailure({
       tried: `beginning the step ${name}`,
       happened: "this attempt has had a step of that name",
       remedy: "Give each step another name; in a loop, put what differs into the name.",
     });
   }
-  begun.add(name);
+  names.add(name);
 }
 
 /** An index of PostgreSQL takes 2,704 bytes at most. */

@@ -93,7 +93,8 @@ async function completedSteps(sql: Sql, { schema }: Names, rows: readonly Row[])
   if (rows.length === 0) return new Map();
   const steps = await sql(
     `SELECT steps.* FROM ${schema}.steps JOIN ${schema}.runs ON runs.seq = steps.run
-     WHERE run = ANY ($1::bigint[]) AND attempt >= runs.steps_from AND error IS NULL ORDER BY steps.started_at`,
+     WHERE run = ANY ($1::bigint[]) AND attempt >= runs.steps_from AND error IS NULL AND steps.ended_at IS NOT NULL
+     ORDER BY steps.started_at`,
     [rows.map(({ seq }) => seq)],
   );
   return Map.groupBy(steps, ({ run }) => run as number);

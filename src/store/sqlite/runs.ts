@@ -80,7 +80,7 @@ const CLAIM = claimDue({
   leaseUntil: "$3",
   isInSlot: (other) => `${other}.slot = runs.slot`,
 });
-const STEPS = "SELECT * FROM steps WHERE run = ? AND attempt >= ? AND error IS NULL";
+const STEPS = "SELECT * FROM steps WHERE run = ? AND attempt >= ? AND error IS NULL AND ended_at IS NOT NULL";
 
 /** Ends the attempts of the process that had the file open before. */
 export function interruptAll(sql: Sql, at: number): void {
