@@ -3,6 +3,7 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { html } from "hono/html";
 import { ANONYMOUS, type CallerToken, type Credential } from "../model/credential.ts";
 import { type Frame, layout } from "./layout.ts";
+import { sentForm } from "./sent-form.ts";
 import { SESSION_SECONDS, sessions } from "./session.ts";
 
 /** How the pages know an address and a caller: as the API does. */
@@ -49,6 +50,8 @@ export function openDoor(
 
   return {
     isSignedIn,
+    /** Who has a session; undefined without one. */
+    signedIn,
     /** Who sends a request that the guard has let in: `token argocd`, or `anonymous` where no tokens are set. */
     actorOf: (c: Context): string => visitor(c) ?? ANONYMOUS,
     /** Identifies a viewer: the session, the credential or the address. */
@@ -80,7 +83,7 @@ export function openDoor(
       return c.html(signInPage(frame, next));
     },
     async signIn(c: Context, frame: Frame) {
-      const form = await formOf(c);
+      const form = await sentForm(c, MAX_FORM_BYTES);
       const next = localPath(scrub(form.get("next") ?? "/"));
       const session = open((form.get("token") ?? "").trim());
       if (session === undefined) {
@@ -113,12 +116,6 @@ function localPath(path: string): string {
   const url = URL.parse(path, BASE);
   if (url?.origin !== BASE || !/^\/($|refused$|runs\/)/.test(url.pathname)) return "/";
   return url.pathname + url.search;
-}
-
-async function formOf(c: Context): Promise<URLSearchParams> {
-  if (!(Number(c.req.header("content-length") ?? Number.NaN) <= MAX_FORM_BYTES)) return new URLSearchParams();
-  // A client that hung up in the middle has sent no token.
-  return new URLSearchParams(await c.req.text().catch(() => ""));
 }
 
 /** @param next the path that follows. */

@@ -51,8 +51,7 @@ const MARK = `<svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true"
 <rect width="16" height="16" rx="4" class="mark"/><path d="m6 4.5 5 3.5-5 3.5z" fill="#fff"/></svg>`;
 
 /** A page that says one thing, such as an error, and where to go from there. */
-export function messagePage(frame: Frame, title: string, text: string, link: { href: string; text: string }) {
-  const message = html`<div class="message"><h1>${title}</h1><p>${text}</p>
-<p><a class="button" href="${link.href}">${link.text}</a></p></div>`;
-  return layout(title, undefined, frame, message);
+export function messagePage(frame: Frame, title: string, text: string | Html, link?: { href: string; text: string }) {
+  const onward = link ? html`<p><a class="button" href="${link.href}">${link.text}</a></p>` : "";
+  return layout(title, undefined, frame, html`<div class="message"><h1>${title}</h1><p>${text}</p>${onward}</div>`);
 }

@@ -1,22 +1,26 @@
-import type { Context, Hono, MiddlewareHandler } from "hono";
-import { secureHeaders } from "hono/secure-headers";
+import type { Context, Hono } from "hono";
 import type { Clock } from "../model/clock.ts";
 import type { CallerToken } from "../model/credential.ts";
 import type { Overview } from "../model/overview.ts";
 import { type Rerun, type RerunOptions, type RerunRejected, type RunStore, StoreUnavailable } from "../model/store.ts";
 import type { BrokenFile } from "../model/workflow.ts";
 import { mountAssets } from "./assets.ts";
+import { type Callbacks, mountCallbackPages } from "./callback-pages.ts";
 import type { AccountState } from "./cards.ts";
 import { type Entrance, openDoor } from "./door.ts";
 import type { GitHubWeb } from "./github-web.ts";
 import { type Frame, messagePage } from "./layout.ts";
 import { listPage, listQuery, PAGE_RUNS } from "./list-page.ts";
 import type { Live } from "./live.ts";
+import { PROTECTED } from "./protected.ts";
 import { rejectedPage } from "./rejected-page.ts";
 import { runPage } from "./run-page.ts";
 
 /** What the pages show, and change. */
 type Shown = {
+  /** False: there are the pages of callbacks alone, which are for people who may see nothing else. */
+  readonly dashboard: boolean;
+  readonly callbacks: Callbacks;
   readonly runs: Pick<RunStore, "list" | "get"> & {
     rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): Promise<Rerun>;
   };
@@ -41,6 +45,10 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   const { address } = entrance;
   const door = openDoor(entrance, { tokens, scrub, clock });
   const still: Frame = { version, signedIn: false, revision: undefined };
+
+  mountAssets(app);
+  mountCallbackPages(app, { callbacks: shown.callbacks, version, now: clock.now, actorOf: door.signedIn, failed });
+  if (!shown.dashboard) return;
 
   const page = (render: (c: Context, frame: Frame) => Promise<Response>) => async (c: Context) => {
     const frame = { ...still, signedIn: door.isSignedIn(c) };
@@ -96,7 +104,6 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
 
   const rejected = page(async (c, frame) => c.html(rejectedPage(frame, await overview.rejected(), clock.now())));
 
-  mountAssets(app);
   app.get("/", PROTECTED, door.guard, list);
   app.get("/runs/:id", PROTECTED, door.guard, run());
   app.post("/runs/:id/rerun", PROTECTED, door.guard, rerun);
@@ -106,27 +113,3 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   app.post("/sign-in", PROTECTED, (c) => door.signIn(c, still));
   app.post("/sign-out", PROTECTED, (c) => door.signOut(c));
 }
-
-/** A page loads only from the service, runs nothing inline, and may not be framed or kept. */
-const PROTECTED: MiddlewareHandler = async (c, next) => {
-  await headers(c, next);
-  c.header("cache-control", "no-store");
-};
-
-const headers = secureHeaders({
-  contentSecurityPolicy: {
-    defaultSrc: ["'none'"],
-    styleSrc: ["'self'"],
-    scriptSrc: ["'self'"],
-    imgSrc: ["'self'"],
-    connectSrc: ["'self'"],
-    formAction: ["'self'"],
-    frameAncestors: ["'none'"],
-    baseUri: ["'none'"],
-  },
-  xFrameOptions: "DENY",
-  // With "no-referrer" browsers would not tell the origin of a POST either.
-  referrerPolicy: "same-origin",
-  // Only the server that speaks HTTPS can say that a name must be reached by HTTPS alone.
-  strictTransportSecurity: false,
-});

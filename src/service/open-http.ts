@@ -6,6 +6,7 @@ import { httpApp, type MountPages } from "../http/routes.ts";
 import { type ListeningServer, listen, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
 import { startSchedules } from "../http/triggers/schedule.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
+import { callbacksOf } from "./callbacks.ts";
 import { secretLines } from "./config/setting.ts";
 import type { Engine } from "./engine.ts";
 import type { AppOptions, Ground } from "./ground.ts";
@@ -124,7 +125,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       version: VERSION,
       publicUrl: config.http.publicUrl,
       inbound: tracing?.inbound,
-      mountPages: config.http.dashboard ? pages(ground, engine, { live, revision }) : undefined,
+      mountPages: pages(ground, engine, { live, revision }),
     },
   );
 }
@@ -137,6 +138,8 @@ function pages(
   const { workflows, broken } = loaded.current;
   return (app, entrance) =>
     mountDashboard(app, entrance, {
+      dashboard: config.http.dashboard,
+      callbacks: callbacksOf(store, clock),
       runs: { list: store.list, get: store.get, rerun },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),

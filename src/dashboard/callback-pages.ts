@@ -1,0 +1,115 @@
+import type { Context, Hono } from "hono";
+import { html } from "hono/html";
+import type { Json } from "../model/run.ts";
+import { type Callback, StoreUnavailable } from "../model/store.ts";
+import { visible } from "../model/visible.ts";
+import { schemaForm, type Tried } from "./form.ts";
+import { type Frame, layout, messagePage } from "./layout.ts";
+import { PROTECTED } from "./protected.ts";
+import { type Entered, fieldsOf, filledIn, type Problem } from "./schema-fields.ts";
+import { sentForm } from "./sent-form.ts";
+import { name, time } from "./shown.ts";
+
+/** The URLs that runs hand out. */
+export type Callbacks = {
+  /** What a URL asks for; undefined when there is no such URL. */
+  find(secret: string): Promise<Callback | undefined>;
+  /** Answers it, once: a URL that was answered before, or is over, stays as it is. */
+  answer(
+    secret: string,
+    body: Json,
+    actor: string,
+  ): Promise<
+    { readonly status: "taken" | "closed" } | { readonly status: "invalid"; readonly problems: readonly Problem[] }
+  >;
+};
+
+type Parts = {
+  readonly callbacks: Callbacks;
+  readonly version: string;
+  readonly now: () => number;
+  /** The person, where they have signed in. */
+  readonly actorOf: (c: Context) => string | undefined;
+  readonly failed: (path: string, error: unknown) => void;
+};
+
+/** The actor when it is not known who had the URL. */
+const ANY_BEARER = "callback";
+
+const MAX_FORM_BYTES = 65_536;
+
+/** Mounts the page of a callback: a form for a person whom the URL was sent to. The URL is all that they need. */
+export function mountCallbackPages(app: Hono, { callbacks, version, now, actorOf, failed }: Parts): void {
+  const frame: Frame = { version, signedIn: false, revision: undefined };
+
+  const page =
+    (render: (c: Context, secret: string, callback: Callback) => Promise<Response> | Response) =>
+    async (c: Context): Promise<Response> => {
+      const secret = c.req.param("secret") ?? "";
+      try {
+        const callback = await callbacks.find(secret);
+        if (callback) return await render(c, secret, callback);
+        return c.html(messagePage(frame, "No such page", "This link is wrong, or too old. Ask for a new one."), 404);
+      } catch (error) {
+        if (error instanceof StoreUnavailable) {
+          c.header("retry-after", "5");
+          return c.html(messagePage(frame, "Try again soon", "Your answer was not stored. Send it again."), 503);
+        }
+        // Whoever knows the URL can answer, so it is not logged.
+        failed("/callbacks/…", error);
+        return c.html(messagePage(frame, "Something went wrong", "Your answer was not stored. Send it again."), 500);
+      }
+    };
+
+  app.get(
+    "/callbacks/:secret",
+    PROTECTED,
+    page((c, secret, callback) => c.html(callbackPage(frame, { secret, callback, now: now() }))),
+  );
+
+  app.post(
+    "/callbacks/:secret/form",
+    PROTECTED,
+    page(async (c, secret, callback) => {
+      const form = await sentForm(c, MAX_FORM_BYTES);
+      const entered: Entered = (field) => form.get(field) ?? undefined;
+      const again = (problems: readonly Problem[]) =>
+        c.html(callbackPage(frame, { secret, callback, now: now(), tried: { entered, problems } }), 422);
+      if (callback.state === "open") {
+        const { value, problems } = filledIn(fieldsOf(callback.schema, WHOLE), entered);
+        if (problems.length > 0) return again(problems);
+        const answered = await callbacks.answer(secret, value, actorOf(c) ?? ANY_BEARER);
+        if (answered.status === "invalid") return again(answered.problems);
+      }
+      return c.redirect(`/callbacks/${encodeURIComponent(secret)}`, 303);
+    }),
+  );
+}
+
+const WHOLE = "Answer";
+
+type CallbackFacts = { secret: string; callback: Callback; now: number; tried?: Tried };
+
+function callbackPage(frame: Frame, { secret, callback, now, tried }: CallbackFacts) {
+  const title = visible(callback.name);
+  if (callback.state === "over") {
+    return messagePage(frame, title, "The run does not wait for this answer any more. You need to do nothing.");
+  }
+  if (callback.state === "answered") {
+    const at = callback.answeredAt === undefined ? "" : html` ${time(callback.answeredAt, "full", now)}`;
+    return messagePage(frame, title, html`Answered${at}. The run continues. You need to do nothing more.`);
+  }
+  return layout(
+    title,
+    undefined,
+    frame,
+    html`<div class="message form"><h1>${name(callback.name)}</h1>
+<p class="note">A run of the workflow ${name(callback.workflow)} waits for your answer. You can answer once.</p>
+${schemaForm({
+  action: `/callbacks/${encodeURIComponent(secret)}/form`,
+  fields: fieldsOf(callback.schema, WHOLE),
+  tried,
+  submit: "Send the answer",
+})}</div>`,
+  );
+}

@@ -1,0 +1,26 @@
+import type { MiddlewareHandler } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+
+/** A page loads only from the service, runs nothing inline, and may not be framed or kept. */
+export const PROTECTED: MiddlewareHandler = async (c, next) => {
+  await headers(c, next);
+  c.header("cache-control", "no-store");
+};
+
+const headers = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    styleSrc: ["'self'"],
+    scriptSrc: ["'self'"],
+    imgSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    formAction: ["'self'"],
+    frameAncestors: ["'none'"],
+    baseUri: ["'none'"],
+  },
+  xFrameOptions: "DENY",
+  // With "no-referrer" browsers would not tell the origin of a POST either.
+  referrerPolicy: "same-origin",
+  // Only the server that speaks HTTPS can say that a name must be reached by HTTPS alone.
+  strictTransportSecurity: false,
+});
