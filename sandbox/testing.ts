@@ -1,7 +1,7 @@
 import type { Json, WebhookEvent, WebhookName } from "../src/index.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import type { Run, Step } from "../src/model/run.ts";
-import { GIVEN_AS, inputsSchemaOf, kindsOf, type TriggerKind } from "../src/model/triggers.ts";
+import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
@@ -107,7 +107,7 @@ type AnyStart = { trigger?: TriggerKind; body?: unknown; event?: unknown; inputs
 function startedBy({ name, on }: Workflow, given: AnyStart): { trigger: TriggerKind; input: Json } {
   const trigger = triggerIn(name, kindsOf(on), given);
   const input = given[GIVEN_AS[trigger]];
-  const schema = trigger === "http" ? on.http?.body : trigger === "manual" ? inputsSchemaOf(on) : undefined;
+  const schema = schemaFor(on, trigger);
   if (!schema) return { trigger, input: input as Json };
   const parsed = schema.safeParse(input);
   if (parsed.success) return { trigger, input: parsed.data as Json };

@@ -8,6 +8,7 @@ import { initCommand } from "./cli/init.ts";
 import { runCommand } from "./cli/run.ts";
 import { runsCommand } from "./cli/runs.ts";
 import { serveCommand } from "./cli/serve.ts";
+import { startCommand } from "./cli/start.ts";
 import { storeCommands } from "./cli/store.ts";
 import { workflowsCommand } from "./cli/workflows.ts";
 import { visible } from "./model/visible.ts";
@@ -24,6 +25,7 @@ const COMMANDS = [
   dispatchCommand,
   storeCommands,
   runsCommand,
+  startCommand,
 ];
 
 const program = new Command("gh-runner")

@@ -62,6 +62,8 @@ describe("GET /api/runs", () => {
       id: success,
       workflow: "environment-ready",
       group: "pr-good",
+      trigger: "http",
+      actor: "anonymous",
       status: "success",
       ownToken: false,
       attemptCount: 1,
@@ -317,7 +319,16 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   return httpApp(
     workflows,
-    { accept: never, runs, checkReady: async () => {}, storeTrouble: () => undefined, metrics: never, ...engine },
+    {
+      accept: never,
+      fileOf: new Map(),
+      startByHand: never,
+      runs,
+      checkReady: async () => {},
+      storeTrouble: () => undefined,
+      metrics: never,
+      ...engine,
+    },
     { tokens: [], webhookSecrets: [], fluxKeys: [], secretsOf: () => [], hasServiceToken: true },
     { failedAuthentication() {}, rejected() {}, noRun() {}, log, secrets: knownSecrets([]) },
     { version: "1.2.3", publicUrl: undefined },

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Json } from "../model/run.ts";
-import { inputsSchemaOf, kindsOf, type TriggerKind, type Triggers } from "../model/triggers.ts";
+import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind, type Triggers } from "../model/triggers.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { CommandError } from "./command.ts";
@@ -27,9 +27,8 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
     const given = parsed(input ?? (isTick ? JSON.stringify({ scheduledAt: new Date().toISOString() }) : "{}"));
     if (trigger === "flux") return orSayWhy(() => fluxEvent(given)) as unknown as Json;
     if (trigger === "github") return webhook(given);
-    const schema = trigger === "http" ? on.http?.body : inputsSchemaOf(on);
-    if (isTick || !schema) return given as Json;
-    return bodyFor(schema, given, "--input cannot be used: ", trigger === "http" ? "body" : "inputs");
+    const schema = schemaFor(on, trigger);
+    return schema ? bodyFor(schema, given, "--input cannot be used: ", GIVEN_AS[trigger]) : (given as Json);
   };
   const startedBy = ({ name, on }: Workflow) => {
     const trigger = oneOf(kindsOf(on), wanted, name);

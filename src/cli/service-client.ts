@@ -24,10 +24,14 @@ export type ServiceClient = ReturnType<typeof serviceClient>;
 export function serviceClient() {
   const { url, token } = readClientConfig();
 
-  async function ask<T>(method: string, path: string, schema: ZodType<T>): Promise<Answer<T>> {
+  async function ask<T>(method: string, path: string, schema: ZodType<T>, body?: object): Promise<Answer<T>> {
     const { status, text } = await fetch(url + path, {
       method,
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body && { "content-type": "application/json" }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
       // The token is for this service, and for none that it may point to.
       redirect: "manual",
       signal: AbortSignal.timeout(ANSWER_MS),
@@ -46,12 +50,17 @@ export function serviceClient() {
         { status },
       );
     }
-    const body = parsed(text);
-    const { detail, notNeeded } = (body ?? {}) as { detail?: unknown; notNeeded?: unknown };
+    const answered = parsed(text);
+    const { detail, notNeeded, problems } = (answered ?? {}) as {
+      detail?: unknown;
+      notNeeded?: unknown;
+      problems?: unknown;
+    };
     if (status >= 400 && typeof detail === "string") {
-      throw new CommandError(detail, { status, notNeeded: notNeeded === true });
+      const message = Array.isArray(problems) ? problems.join("\n") : detail;
+      throw new CommandError(message, { status, notNeeded: notNeeded === true });
     }
-    const read = schema.safeParse(body);
+    const read = schema.safeParse(answered);
     if (status >= 300 || !read.success) {
       throw new CommandError(`${url} answered ${status}, but not as gh-runner does: check GH_RUNNER_URL.`, { status });
     }
@@ -83,6 +92,8 @@ export function serviceClient() {
       );
     },
     show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
+    start: async (workflow: string, inputs: object) =>
+      ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema, { inputs }),
     rerun: async (id: string, { evenIfOlder = false } = {}) =>
       ask("POST", `/api/runs/${segment(id)}/rerun${evenIfOlder ? "?evenIfOlder=true" : ""}`, runSchema),
   };

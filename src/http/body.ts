@@ -18,9 +18,10 @@ export async function readJsonObject(c: Context): Promise<Record<string, unknown
 
 /**
  * The same for bytes that were read already.
+ * @param example what could be sent instead of a body that cannot be used.
  * @throws Rejection 400 when they are no JSON object; 413 when they hold more values than the heap has room for.
  */
-export function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+export function jsonObject(bytes: Uint8Array, example = EXAMPLE): Record<string, unknown> {
   if (hasTooManyValues(bytes)) {
     throw new Rejection(
       413,
@@ -32,15 +33,15 @@ export function jsonObject(bytes: Uint8Array): Record<string, unknown> {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     const what = bytes.byteLength === 0 ? "it is empty" : whereItBroke(error);
-    throw new Rejection(400, `The body is not valid JSON (${what}). Send ${EXAMPLE}.`);
+    throw new Rejection(400, `The body is not valid JSON (${what}). Send a JSON object such as ${example}.`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Rejection(400, `The body is valid JSON, but not an object. Send ${EXAMPLE}.`);
+    throw new Rejection(400, `The body is valid JSON, but not an object. Send a JSON object such as ${example}.`);
   }
   return value as Record<string, unknown>;
 }
 
-const EXAMPLE = `a JSON object such as {"application":"pr-1234"}`;
+const EXAMPLE = '{"application":"pr-1234"}';
 
 /** V8's own message quotes the text around the fault, which may be half a token: only the position is told. */
 function whereItBroke(error: unknown): string {

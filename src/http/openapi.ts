@@ -4,6 +4,7 @@ import { STORE_TROUBLES } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { rerunQuerySchema, runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
+import { startSchema, workflowListSchema } from "./workflows-schemas.ts";
 
 export type ServiceFacts = {
   readonly workflows: readonly Workflow[];
@@ -48,6 +49,25 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
     tags: [{ name: "workflows" }, { name: "runs" }, { name: "service" }],
     paths: {
       ...Object.fromEntries(triggers),
+      "/api/workflows": get({
+        about: ["list-workflows", "workflows", "List workflows, with what starts each"],
+        200: json("All of the service.", refTo(workflowListSchema, "WorkflowList")),
+      }),
+      "/api/workflows/{name}/runs": {
+        post: describe({
+          about: ["start-run", "workflows", "Start a run by hand"],
+          description:
+            "For a workflow with the trigger `manual`. The inputs are checked by its schema, and the run is stored before the answer.",
+          parameters: [WORKFLOW_NAME],
+          requestBody: { content: { "application/json": { schema: refTo(startSchema, "Start") } } },
+          202: json("The run is stored.", refTo(runSchema, "Run"), { Location: LOCATION, "X-Run-Id": X_RUN_ID }),
+          400: "The inputs cannot be used; `detail` names every problem.",
+          404: "There is no such workflow; `detail` names those that can be started.",
+          409: "The workflow is not started by hand.",
+          413: "The body is larger than 64 KiB.",
+          503: "It could not be stored: send it again.",
+        }),
+      },
       "/api/runs": get({
         about: ["list-runs", "runs", "List runs, newest first"],
         parameters: queryParameters(runsQuerySchema),
@@ -165,6 +185,13 @@ function json(description: string, schema: Json, headers?: Json): Json {
 
 const TOKENS = [{ bearer: [] }, { basic: [] }];
 const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" }, description: "Id of the run." };
+const WORKFLOW_NAME = {
+  name: "name",
+  in: "path",
+  required: true,
+  schema: { type: "string" },
+  description: "Its name.",
+};
 const X_RUN_ID = { description: "Id of the run.", schema: { type: "string" } };
 const LOCATION = { description: "Path of the run.", schema: { type: "string", format: "uri-reference" } };
 const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
@@ -175,6 +202,7 @@ const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string().meta({ description: "What happened and what to do." }),
+    problems: z.array(z.string()).meta({ description: "Of inputs: every problem with them." }).optional(),
     notNeeded: z
       .literal(true)
       .meta({ description: "Of a re-run: the run is under way, or its group has a newer one." })

@@ -25,11 +25,15 @@ import { mountRunsApi, type RunHistory } from "./runs-api.ts";
 import { mountFluxTrigger } from "./triggers/flux.ts";
 import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./triggers/github.ts";
 import { type AcceptEvent, mountHttpTrigger } from "./triggers/http.ts";
+import { mountWorkflowsApi, type StartByHand } from "./workflows-api.ts";
 
 /** What is behind the addresses. */
 type Engine = {
   readonly accept: AcceptEvent;
   readonly runs: RunHistory;
+  readonly startByHand: StartByHand;
+  /** From which file a workflow comes. */
+  readonly fileOf: ReadonlyMap<string, string>;
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
   /** Why events cannot be stored, by the last that could not; undefined when they can. */
@@ -111,6 +115,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   const api = new Hono();
   mountStatus(api, engine, guard);
   mountTriggers(api, workflows, engine.accept, auth, { guard, failed, secrets });
+  mountWorkflowsApi(api, { workflows, fileOf: engine.fileOf, startByHand: engine.startByHand, guard });
   mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
 

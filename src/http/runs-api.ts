@@ -67,7 +67,7 @@ function unknown(id: string): never {
   throw new Rejection(404, `There is no run ${id}. GET /api/runs lists them; ended runs are kept for RETAIN_DAYS.`);
 }
 
-function shownRun(run: ListedRun): RunShown {
+export function shownRun(run: ListedRun): RunShown {
   const {
     id,
     workflow,

@@ -46,6 +46,11 @@ export function inputsSchemaOf({ manual }: Triggers): Schema<unknown> {
   return (manual !== true && manual?.inputs) || NO_INPUTS;
 }
 
+/** What turns what a caller or a person gives into what is stored; undefined where GitHub or Flux says what it is. */
+export function schemaFor(on: Triggers, trigger: TriggerKind): Schema<unknown> | undefined {
+  return trigger === "http" ? on.http?.body : trigger === "manual" ? inputsSchemaOf(on) : undefined;
+}
+
 const NO_INPUTS: Schema<NoInputs> = {
   safeParse(given) {
     const names = typeof given === "object" && given !== null ? Object.keys(given) : [];

@@ -9,6 +9,7 @@ import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
+import { startingByHand } from "./by-hand.ts";
 import type { Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
@@ -91,6 +92,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     tracing,
     worker,
     accept,
+    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets }),
     stopping,
     rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>
       worker.rerun(id, { ...options, trace: tracing?.note() }),

@@ -91,12 +91,14 @@ type Shared = {
 /** All that is answered, for the workflows that are current now. */
 function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revision }: Shared) {
   const { config, secrets, log } = ground;
-  const { workflows, variables } = ground.loaded.current;
+  const { workflows, variables, fileOf } = ground.loaded.current;
   const { store, metrics, tracing, worker, accept } = engine;
   return httpApp(
     workflows,
     {
       accept,
+      fileOf,
+      startByHand: engine.startByHand,
       runs: { list: store.list, get: store.get, rerun: engine.rerun },
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,

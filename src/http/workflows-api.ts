@@ -1,0 +1,67 @@
+import type { Hono, MiddlewareHandler } from "hono";
+import { inputsJsonSchemaOf } from "../model/json-schema.ts";
+import { problemsIn } from "../model/problems.ts";
+import type { Start } from "../model/start.ts";
+import { gitHubEntries, type Triggers } from "../model/triggers.ts";
+import type { Workflow } from "../model/workflow.ts";
+import { actorOf } from "./authorize.ts";
+import { jsonObject, readBytes } from "./body.ts";
+import { Rejection } from "./problem.ts";
+import { shownRun } from "./runs-api.ts";
+import type { RunShown } from "./runs-schemas.ts";
+import { startSchema, type TriggerShown, type WorkflowShown } from "./workflows-schemas.ts";
+
+type Parts = {
+  readonly workflows: readonly Workflow[];
+  /** From which file each comes. */
+  readonly fileOf: ReadonlyMap<string, string>;
+  readonly startByHand: StartByHand;
+  readonly guard: MiddlewareHandler;
+};
+
+export type StartByHand = (workflow: string, inputs: unknown, actor: string) => Promise<Start>;
+
+/** Mounts `GET /api/workflows` and `POST /api/workflows/{name}/runs`. */
+export function mountWorkflowsApi(app: Hono, { workflows, fileOf, startByHand, guard }: Parts): void {
+  let shown: readonly WorkflowShown[] | undefined;
+  app.get("/api/workflows", guard, (c) => {
+    shown ??= workflows.map((workflow) => shownWorkflow(workflow, fileOf.get(workflow.name) ?? ""));
+    return c.json({ workflows: shown });
+  });
+
+  app.post("/api/workflows/:name/runs", guard, async (c) => {
+    const bytes = await readBytes(c);
+    const json = bytes.byteLength === 0 ? {} : jsonObject(bytes, '{"inputs":{"ref":"main"}}');
+    const given = startSchema.safeParse(json);
+    if (!given.success) throw new Rejection(400, `${problemsIn(given.error, { whole: "The body" }).join("; ")}.`);
+    const start = await startByHand(c.req.param("name"), given.data.inputs ?? {}, actorOf(c));
+    if (start.status === "started") {
+      const { id } = start.run;
+      return c.json(shownRun(start.run) satisfies RunShown, 202, { location: `/api/runs/${id}`, "x-run-id": id });
+    }
+    if (start.status === "unknown") throw new Rejection(404, start.reason);
+    if (start.status === "notManual") throw new Rejection(409, start.reason);
+    const problems = start.problems.map(({ field, message }) => `${field || "inputs"} ${message}`);
+    throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
+  });
+}
+
+function shownWorkflow({ name, on, repository }: Workflow, file: string): WorkflowShown {
+  return { name, file, repository, triggers: triggersIn(on) };
+}
+
+function triggersIn(on: Triggers): TriggerShown[] {
+  const { http, flux, schedule, manual } = on;
+  const description = manual === true ? undefined : manual?.description;
+  return [
+    ...(http ? [{ trigger: "http", path: http.path } as const] : []),
+    ...(flux ? [{ trigger: "flux", path: flux.path } as const] : []),
+    ...gitHubEntries(on).map(({ events, actions }) => ({
+      trigger: "github" as const,
+      events: ([] as string[]).concat(events),
+      actions: actions && [...actions],
+    })),
+    ...(schedule ? [{ trigger: "schedule", cron: schedule.cron, timeZone: schedule.timeZone ?? "UTC" } as const] : []),
+    ...(manual ? [{ trigger: "manual", description, inputs: inputsJsonSchemaOf(on) } as const] : []),
+  ];
+}

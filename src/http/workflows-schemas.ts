@@ -1,0 +1,56 @@
+import * as z from "zod";
+import { unknownNames } from "../model/problems.ts";
+
+const text = (description: string) => z.string().meta({ description });
+
+const trigger = z.discriminatedUnion("trigger", [
+  z.object({ trigger: z.literal("http"), path: text("`POST` to it starts a run.") }),
+  z.object({ trigger: z.literal("flux"), path: text("Where Flux's notification-controller sends to.") }),
+  z.object({
+    trigger: z.literal("github"),
+    events: z.array(z.string()).meta({ description: "Events of GitHub's webhook." }),
+    actions: z.array(z.string()).meta({ description: "Only these actions; absent: all." }).optional(),
+  }),
+  z.object({
+    trigger: z.literal("schedule"),
+    cron: text("Five fields, or six with seconds first."),
+    timeZone: text("An IANA name."),
+  }),
+  z.object({
+    trigger: z.literal("manual"),
+    description: text("What starting it does.").optional(),
+    inputs: z
+      .record(z.string(), z.unknown())
+      .meta({
+        description: "JSON Schema of the inputs; absent where the workflow's own schema cannot be written as one.",
+      })
+      .optional(),
+  }),
+]);
+
+const workflow = z.object({
+  name: text("Unique in the service."),
+  file: text("Its file in WORKFLOWS_DIR, or `built in`."),
+  repository: text("The GitHub repository that its runs are about, `owner/name`.").optional(),
+  triggers: z.array(trigger).meta({ description: "What starts it." }),
+});
+
+export const workflowListSchema = z.object({
+  workflows: z.array(workflow).meta({ description: "In the order in which they were loaded." }),
+});
+
+/** The body of `POST /api/workflows/{name}/runs`. */
+export const startSchema = z.strictObject(
+  {
+    inputs: z
+      .record(z.string(), z.unknown(), "must be an object")
+      .meta({ description: "As the workflow's schema wants them; `GET /api/workflows` has it." })
+      .optional(),
+  },
+  {
+    error: (issue) => (issue.code === "unrecognized_keys" ? unknownNames("field", issue.keys, ["inputs"]) : undefined),
+  },
+);
+
+export type TriggerShown = z.infer<typeof trigger>;
+export type WorkflowShown = z.infer<typeof workflow>;

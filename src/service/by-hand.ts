@@ -1,0 +1,58 @@
+import type { AcceptEvent } from "../http/triggers/http.ts";
+import { nearestName } from "../model/nearest-name.ts";
+import type { Json } from "../model/run.ts";
+import type { Secrets } from "../model/secrets.ts";
+import type { Start } from "../model/start.ts";
+import type { RunStore } from "../model/store.ts";
+import { inputsSchemaOf } from "../model/triggers.ts";
+import type { Workflow } from "../model/workflow.ts";
+
+type Parts = {
+  /** The workflows that are current now. */
+  readonly workflows: () => readonly Workflow[];
+  readonly accept: AcceptEvent;
+  readonly store: Pick<RunStore, "get">;
+  readonly secrets: Pick<Secrets, "tokenIn" | "brief">;
+};
+
+/** Longer places in the inputs say nothing more. */
+const MAX_PLACE_CHARACTERS = 200;
+
+/** Starts runs for people: of workflows with the trigger `manual`, with inputs that their schema takes. */
+export function startingByHand({ workflows, accept, store, secrets }: Parts) {
+  return async (name: string, inputs: unknown, actor: string): Promise<Start> => {
+    const workflow = workflows().find((each) => each.name === name);
+    if (!workflow?.on.manual) return cannotBeStarted(name, workflow !== undefined, workflows());
+    const parsed = inputsSchemaOf(workflow.on).safeParse(inputs);
+    if (!parsed.success) {
+      const { issues } = parsed.error;
+      return { status: "rejected", problems: issues.map(({ path, message }) => ({ field: path.join("."), message })) };
+    }
+    const place = secrets.tokenIn(parsed.data);
+    if (place !== undefined) {
+      const field = secrets.brief(place, MAX_PLACE_CHARACTERS);
+      const message = `holds a token, and what starts a run is written down: ${name} gets its tokens as variables of the service (its \`env\` and \`githubToken\`)`;
+      return { status: "rejected", problems: [{ field, message }] };
+    }
+    const { run } = await accept({ workflow, trigger: "manual", actor, input: parsed.data as Json }, { wait: false });
+    const detail = await store.get(run);
+    if (!detail) throw new Error(`the run ${run} is gone as soon as it was stored`);
+    return { status: "started", run: detail.run };
+  };
+}
+
+function cannotBeStarted(name: string, isKnown: boolean, workflows: readonly Workflow[]): Start {
+  const names = workflows.flatMap(({ name, on }) => (on.manual ? name : []));
+  const others = names.length > 0 ? ` These can be: ${names.join(", ")}.` : "";
+  if (isKnown) {
+    const reason = `${name} cannot be started by hand: add \`manual: true\` to its \`on\`.${others}`;
+    return { status: "notManual", reason };
+  }
+  const near = nearestName(name, names);
+  const meant = near === undefined ? "" : ` Is ${near} meant?`;
+  const none = names.length === 0 ? " None of this service can be started by hand." : "";
+  return {
+    status: "unknown",
+    reason: `There is no workflow ${JSON.stringify(name)} to start.${meant}${others}${none}`,
+  };
+}
