@@ -29,6 +29,10 @@ export type GitHubOptions = {
   readonly latencyMs?: number;
   /** False keeps only the counters, for long loads. */
   readonly record?: boolean;
+  /** Every token is good, and every repository and pull request that is asked for is there: `gh-runner dev`. */
+  readonly hasEverything?: boolean;
+  /** Told of each request when its answer is known. */
+  readonly answered?: (request: ReceivedRequest) => void;
 };
 
 type ReceivedRequest = {
@@ -117,6 +121,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const found = routeOf(method, path);
     const route = isInside ? found.route : `${method} ${pathname}`;
     const seen = { method, path, query: search ?? "", route, headers, body, httpVersion, at: now(), status: 0 };
+    if (options.hasEverything && isInside) provide(decoded(path), token);
     const account = credentials.accountOf(token);
     if (record) requests.push(seen);
     counts.requests++;
@@ -147,6 +152,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
 
     const status = typeof reply === "string" ? 0 : reply.status;
     seen.status = status;
+    options.answered?.(seen);
     const leave = () => {
       inFlight--;
       keeper.leave(account, status);
@@ -167,6 +173,15 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     };
     write(outgoing, reply, common, fault?.kind === "cut");
     if (limited || fault?.kind === "limit") keeper.told(account, performance.now());
+  }
+
+  /** Makes what a request needs, and leaves what is there as it is. */
+  function provide(path: string, token: string): void {
+    if (!credentials.grantOf(token)) credentials.add(token);
+    const [, name, number] = /^\/repos\/([^/]+\/[^/]+)(?:\/(?:pulls|issues)\/(\d+))?/.exec(path) ?? [];
+    const repository = name === undefined ? undefined : repositories.open(name);
+    if (number !== undefined && !repository?.pulls.has(Number(number)))
+      repository?.openPull({ number: Number(number) });
   }
 
   const { port, connections, close } = await listen((incoming, outgoing) => void serve(incoming, outgoing), options);

@@ -42,6 +42,13 @@ const postgresBeside: Plugin = {
     ),
 };
 
+/** `gh-runner dev` says so where it is missing: the release is for servers. The npm package has it. */
+const withoutStandIn: Plugin = {
+  name: "without the stand-in GitHub",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/sandbox\/dev-github\.ts$/ }, () => ({ path: "./dev-github.js", external: true })),
+};
+
 /** What a file imports is looked up before its first line runs, and so before it could say that Node is too old. */
 const nodeWhenItRuns: Plugin = {
   name: "Node's modules when it runs",
@@ -63,7 +70,7 @@ const BANNER = {
 const service = await build({
   ...COMMON,
   entryPoints: { "gh-runner": "src/main.ts" },
-  plugins: [zodBeside, postgresBeside, nodeWhenItRuns, pageAssetsAsTexts],
+  plugins: [zodBeside, postgresBeside, withoutStandIn, nodeWhenItRuns, pageAssetsAsTexts],
   banner: BANNER,
 });
 const postgres = await build({

@@ -2,6 +2,7 @@
 import "./cli/oldest-node.ts";
 import { Command } from "commander";
 import { CommandError } from "./cli/command.ts";
+import { devCommand } from "./cli/dev.ts";
 import { dispatchCommand } from "./cli/dispatch.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { initCommand } from "./cli/init.ts";
@@ -21,6 +22,7 @@ const COMMANDS = [
   workflowsCommand,
   runCommand,
   initCommand,
+  devCommand,
   doctorCommand,
   dispatchCommand,
   storeCommands,

@@ -8,14 +8,15 @@ import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { fixedPort, listening } from "./support/process.ts";
+import { eventually, fixedPort, listening } from "./support/process.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 it("docs/first-workflow.md works as it stands, block by block", { timeout: 110_000 }, async (t) => {
   const { blocks } = documentOf("docs/first-workflow.md");
-  const [init, workflow, test, runTest, dryRun, printed, serve, curl, answered, list, argocd, ...more] = blocks;
-  assert.ok(init && workflow && test && runTest && dryRun && printed && serve && curl && answered && list && argocd);
+  const [init, dev, workflow, curl, answered, test, runTest, dryRun, printed, serve, list, argocd, ...more] = blocks;
+  assert.ok(init && dev && workflow && curl && answered && test && runTest);
+  assert.ok(dryRun && printed && serve && list && argocd);
   assert.deepEqual(more, []);
 
   const github = await startGitHub();
@@ -51,11 +52,38 @@ it("docs/first-workflow.md works as it stands, block by block", { timeout: 110_0
     return { code, output };
   }
 
-  assert.equal((await shell(init, { WORKFLOWS_DIR: folder })).code, 0);
-  for (const { file = "", text } of [workflow, test]) {
+  function start({ text }: { text: string }, more: Record<string, string> = {}) {
+    const child = spawn("sh", ["-c", ours(text).replace("node ", "exec node ")], {
+      cwd: ROOT,
+      env: { ...env, ...more },
+    });
+    t.after(() => void child.kill("SIGKILL"));
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (each) => {
+      output += each;
+    });
+    const ended = once(child, "close");
+    return { child, output: () => output, ended };
+  }
+  const replace = ({ file = "", text }: { file?: string | undefined; text: string }) => {
     readFileSync(join(folder, file));
     writeFileSync(join(folder, file), text);
-  }
+  };
+  const call = () => shell({ text: curl.text.replace("curl", "curl -s") });
+
+  assert.equal((await shell(init, { WORKFLOWS_DIR: folder })).code, 0);
+  const development = start(dev, { WORKFLOWS_DIR: folder });
+  await eventually("it has started", 20_000, () => development.output().includes("Ctrl-C ends it."));
+  assert.match(development.output(), /announce-preview \(announce-preview\.ts\)/);
+  replace(workflow);
+  await eventually("it is loaded again", 20_000, () => development.output().includes("Loaded again"));
+  assert.equal(`${(await call()).output}\n`, answered.text);
+  assert.match(development.output(), /GitHub got POST \/repos\/acme\/shop\/dispatches .*"preview_ready"/);
+  development.child.kill("SIGINT");
+  await development.ended;
+  assert.equal(github.dispatches.length, 0);
+
+  replace(test);
   const tested = await shell(runTest);
   assert.equal(tested.code, 0, tested.output);
   assert.match(tested.output, /pass 2/);
@@ -64,19 +92,16 @@ it("docs/first-workflow.md works as it stands, block by block", { timeout: 110_0
   assert.equal(dry.output.replace(github.url, "https://api.github.com"), printed.text);
   assert.equal(github.dispatches.length, 0);
 
-  const service = spawn("sh", ["-c", ours(serve.text).replace("node ", "exec node ")], { cwd: ROOT, env });
-  t.after(() => void service.kill("SIGKILL"));
-  const ended = once(service, "close");
-  await listening({ child: service, output: () => "" }, Number(port));
-  const answer = await shell({ text: curl.text.replace("curl", "curl -s") });
-  assert.equal(`${answer.output}\n`, answered.text);
+  const service = start(serve);
+  await listening(service, Number(port));
+  assert.equal(`${(await call()).output}\n`, answered.text);
   assert.deepEqual(
     github.dispatches.map(({ eventType, payload }) => [eventType, payload.application]),
     [["preview_ready", "pr-7"]],
   );
   assert.match((await shell(list)).output, /announce-preview/);
-  service.kill("SIGTERM");
-  await ended;
+  service.child.kill("SIGTERM");
+  await service.ended;
 
   assert.equal(readFileSync(join(folder, "announce-preview.argocd.yaml"), "utf8"), argocd.text);
 });

@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   workflows: ["index.ts", "src/model/visible.ts"],
   "workflows/load": ["model", "index.ts", "workflows"],
   service: ["http", "dashboard", "store", "worker", "github", "workflows", "workflows/load", "observe", "model"],
-  cli: ["service", "http", "store", "observe", "model"],
+  cli: ["service", "http", "store", "observe", "model", "sandbox/dev-github.ts"],
   "index.ts": ["model"],
   "main.ts": ["cli", "service", "observe", "model"],
 };

@@ -240,25 +240,33 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
   /** Does all of it, line by line. */
   async function follow(t: TestContext, { cwd, env, shell }: Scene, told: string): Promise<readonly string[]> {
     const lines = [...told.matchAll(/^ {2}(.*)$/gm)].map(([, line = ""]) => line);
-    const [test = "", dryRun = "", serve = "", curl = ""] = lines.slice(-4);
-    const install = lines.slice(0, -4);
+    const [test = "", dev = "", dryRun = "", serve = "", curl = ""] = lines.slice(-5);
+    const install = lines.slice(0, -5);
+    async function whileRunning(line: string, work: () => Promise<void>): Promise<void> {
+      // A group of its own, so that the signal reaches what npx has started.
+      const service = spawn("sh", ["-c", line], { cwd, env, detached: true });
+      const ended = once(service, "close");
+      let running = true;
+      ended.then(() => {
+        running = false;
+      });
+      t.after(() => running && process.kill(-Number(service.pid), "SIGKILL"));
+      await listening({ child: service, output: toldBy(service) }, Number(env.PORT));
+      await work();
+      process.kill(-Number(service.pid), "SIGTERM");
+      await ended;
+    }
     for (const line of install) await shell(line);
     const tested = await shell(test);
     assert.match(tested, /pass 2/);
     assert.doesNotMatch(tested, /MODULE_TYPELESS_PACKAGE_JSON/);
-    assert.match(await shell(dryRun), /"event_type":"preview_ready"[\s\S]*^success: \{"application":"pr-1234"\}$/m);
-    // A group of its own, so that the signal reaches what npx has started.
-    const service = spawn("sh", ["-c", serve], { cwd, env, detached: true });
-    const ended = once(service, "close");
-    let running = true;
-    ended.then(() => {
-      running = false;
+    await whileRunning(dev, async () => {
+      assert.match(await shell(`${curl} -s`), /\{"status":"success","application":"pr-1234"\}/);
     });
-    t.after(() => running && process.kill(-Number(service.pid), "SIGKILL"));
-    await listening({ child: service, output: toldBy(service) }, Number(env.PORT));
-    assert.match(await shell(`${curl} -s`), /\{"status":"success","application":"pr-1234"\}/);
-    process.kill(-Number(service.pid), "SIGTERM");
-    await ended;
+    assert.match(await shell(dryRun), /"event_type":"preview_ready"[\s\S]*^success: \{"application":"pr-1234"\}$/m);
+    await whileRunning(serve, async () => {
+      assert.match(await shell(`${curl} -s`), /\{"status":"success","application":"pr-1234"\}/);
+    });
     return install;
   }
 

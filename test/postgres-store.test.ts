@@ -3,7 +3,6 @@ import pg from "pg";
 import type { Clock } from "../src/model/clock.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
-import { waitsContract } from "./store-waits.contract.ts";
 import { type DatabaseClock, databaseClock } from "./support/database-clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 
@@ -32,7 +31,6 @@ const inPostgres = async (t: TestContext) => {
 };
 
 storeContract("PostgreSQL", inPostgres, { propertyRuns: 12, takesOver: true });
-waitsContract("PostgreSQL", inPostgres);
 
 const schema = postgres.schema();
 let time: DatabaseClock | undefined;

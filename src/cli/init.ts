@@ -50,6 +50,7 @@ async function init(name = "announce-preview"): Promise<void> {
     "Next:",
     ...next.install.map((command) => `  ${command}`),
     `  node --test ${next.folder}/${name}.test.${ending}`,
+    `  ${next.ghRunner} dev ${next.folder}`,
     `  ${settings} ${next.ghRunner} run ${name} --dry-run --input '${EXAMPLE}'`,
     `  ${settings}${!config.github.hasCredential ? " GITHUB_TOKEN=github_pat_yours" : ""} ${next.ghRunner} serve`,
     "And while that runs, from another terminal:",

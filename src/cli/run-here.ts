@@ -28,9 +28,9 @@ export async function runHere(
   const first = Promise.withResolvers<unknown>();
   const app = await startApp(config, { closed: true, logTo, settled: first.resolve, ...(dryRun && { dryRun }) });
   try {
-    const workflow = app.workflows.find((each) => each.name === name);
+    const workflow = app.loaded.workflows.find((each) => each.name === name);
     if (!workflow) {
-      const names = app.workflows.map((each) => each.name).join(", ");
+      const names = app.loaded.workflows.map((each) => each.name).join(", ");
       throw new CommandError(`There is no workflow ${name}. There are ${names}.`);
     }
     const started = { workflow, actor: "command line", ...startedBy(workflow) };

@@ -1,10 +1,9 @@
 import { enableCompileCache, flushCompileCache } from "node:module";
 import { join } from "node:path";
-import { inspect } from "node:util";
 import type { Command } from "commander";
-import { withoutShapes } from "../observe/secrets.ts";
 import type { RunningApp } from "../service/app.ts";
 import { makeFolder } from "../store/make-folder.ts";
+import { onSignal } from "./on-signal.ts";
 
 export function serveCommand(program: Command): void {
   program
@@ -51,42 +50,4 @@ function useCompileCache(folder: string): void {
   } catch {
     // It continues without; the store reports that DATA_DIR cannot be written.
   }
-}
-
-/** How soon the end of the parent is noticed, ms. */
-const LOOK_EVERY_MS = 500;
-
-/** Closes once, at the first signal, and exits: with 0, or with 1 when closing failed. */
-function onSignal(close: () => Promise<void>): { forget(): void; alsoWithoutParent(): void } {
-  const signals = ["SIGTERM", "SIGINT"] as const;
-  const forget = () => {
-    for (const signal of signals) process.removeListener(signal, stop);
-  };
-  let stopping = false;
-  async function stop(): Promise<void> {
-    if (stopping) return;
-    stopping = true;
-    try {
-      await close();
-      process.exit(0);
-    } catch (error) {
-      process.stderr.write(`${withoutShapes(inspect(error))}\n`);
-      process.exit(1);
-    }
-  }
-  for (const signal of signals) process.on(signal, stop);
-  return {
-    forget,
-    // `npx` runs a program in a shell, and hands a signal to the shell alone, which ends without it.
-    alsoWithoutParent() {
-      const parent = process.ppid;
-      const looking = setInterval(() => {
-        if (process.ppid === parent) return;
-        clearInterval(looking);
-        void stop();
-      }, LOOK_EVERY_MS);
-      // Only what waits for something keeps the process up.
-      looking.unref();
-    },
-  };
 }

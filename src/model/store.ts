@@ -170,12 +170,9 @@ export type RunDetail = {
   readonly actions: readonly Action[];
 };
 
-/**
- * Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end; and
- * those whose workflow waits (`wait`), which are not queued.
- */
+/** Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end. */
 export type Waiting = {
-  readonly reason: "turn" | "retry" | "limit" | "wait";
+  readonly reason: "turn" | "retry" | "limit";
   readonly count: number;
   /** The earliest `retriesFrom` of them, epoch milliseconds. */
   readonly since: number;
@@ -324,9 +321,9 @@ export type RunStore = {
    * `now`, which is then remembered; so does one whose last tick is more than `WRONG_CLOCK_MS` ahead.
    */
   scheduledUntil(workflow: string, now: number): Promise<number>;
-  /** What is queued or waits now. A reason that no run waits for is left out. */
+  /** What is queued now. A reason that no run waits for is left out. */
   waiting(): Promise<readonly Waiting[]>;
-  /** When the first queued or waiting run is due, be it in the past; undefined when there is none. */
+  /** When the first queued run is due, be it in the past; undefined when none is queued. */
   nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;

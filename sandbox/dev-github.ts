@@ -1,0 +1,24 @@
+import { type StandInGitHub, startGitHub } from "./github.ts";
+import { seedEnvironments } from "./seed.ts";
+
+/** Longer bodies are cut. */
+const MAX_BODY_CHARACTERS = 500;
+
+/**
+ * The stand-in for `gh-runner dev`: every repository and pull request is there when it is first asked for, and
+ * acme/deployment has the values files of three preview environments.
+ * @param told gets a line for everything that is written to it.
+ */
+export async function startDevGitHub(told: (line: string) => void): Promise<StandInGitHub> {
+  const github = await startGitHub({
+    record: false,
+    hasEverything: true,
+    answered({ method, path, body, status }) {
+      if (method === "GET" || method === "HEAD") return;
+      const shown = body.length > MAX_BODY_CHARACTERS ? `${body.slice(0, MAX_BODY_CHARACTERS)}…` : body;
+      told(`GitHub got ${method} ${path} ${shown} and answered ${status}`);
+    },
+  });
+  seedEnvironments(github, { deploymentRepo: "acme/deployment", targetRepo: "acme/shop" });
+  return github;
+}

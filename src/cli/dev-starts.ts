@@ -1,0 +1,125 @@
+import * as z from "zod";
+import type { Json } from "../model/run.ts";
+import { gitHubEntries, type HttpTrigger, inputsSchemaOf, type Schema } from "../model/triggers.ts";
+import type { Workflow } from "../model/workflow.ts";
+import { madeUp } from "../service/config/dev.ts";
+
+/** Where `gh-runner dev` answers. */
+export type DevAddresses = {
+  /** The service. */
+  readonly url: string;
+  /** Of `openSender`. */
+  readonly senderUrl: string;
+  /** Variables that are not set, and have made-up values. */
+  readonly missing: ReadonlySet<string>;
+};
+
+/** How to start a workflow: for each of its triggers what it is, and a command. */
+export function startsOf({ name, on }: Workflow, { url, senderUrl, missing }: DevAddresses): readonly string[] {
+  const send = (how: string, body: Json) => `  ${curl(body, `${senderUrl}/${name}/${how}`)}`;
+  return [
+    ...(on.http ? [`http POST ${on.http.path}`, `  ${callOf(on.http, url, missing)}`] : []),
+    ...(on.flux ? [`flux POST ${on.flux.path}`, send("flux", FLUX_EVENT)] : []),
+    ...gitHubEntries(on).flatMap(({ events, actions = [] }) => {
+      const names = ([] as string[]).concat(events);
+      const about = `github ${names.join(", ")}${actions.length > 0 ? ` (${actions.join(", ")})` : ""}`;
+      const [event = ""] = names;
+      return [about, send(`github/${event}`, payloadOf(event, actions[0]))];
+    }),
+    ...(on.schedule
+      ? [`schedule ${on.schedule.cron} ${on.schedule.timeZone ?? "UTC"}, or now:`, send("schedule", {})]
+      : []),
+    ...(on.manual
+      ? ["manual", `  ${curl({ inputs: exampleOf(inputsSchemaOf(on)) }, `${url}/api/workflows/${name}/runs`)}`]
+      : []),
+  ];
+}
+
+function callOf({ path, body, token }: HttpTrigger<unknown>, url: string, missing: ReadonlySet<string>): string {
+  // What the environment holds is a secret: the shell fills it in.
+  const value = token !== undefined && missing.has(token) ? madeUp(token) : `$${token}`;
+  const header = token === undefined ? "" : ` -H "Authorization: Bearer ${value}"`;
+  return curl(exampleOf(body), `${url}${path}`, header);
+}
+
+function curl(body: Json, url: string, header = ""): string {
+  const quoted = JSON.stringify(body).replaceAll("'", "'\\''");
+  return `curl -d '${quoted}'${header} ${url}`;
+}
+
+/** As little as a body needs to have. */
+const FLUX_EVENT: Json = {
+  involvedObject: { kind: "Kustomization", namespace: "flux-system", name: "apps" },
+  reason: "ReconciliationSucceeded",
+  metadata: { revision: `main@sha1:${"5b7c9e1f".repeat(5)}` },
+};
+
+/** The part of a payload that most workflows read. */
+function payloadOf(event: string, action: string | undefined): Json {
+  const repository = { full_name: "acme/shop", name: "shop", owner: { login: "acme" } };
+  const number = 7;
+  const pull = { number, state: "open", title: "Change 7", head: { ref: "change-7", sha: "c".repeat(40) } };
+  return {
+    ...(action === undefined ? {} : { action }),
+    ...(event.startsWith("pull_request") ? { number, pull_request: pull } : {}),
+    ...(event === "push" ? { ref: "refs/heads/main", after: "c".repeat(40) } : {}),
+    repository,
+  };
+}
+
+/** A body that a schema of zod probably takes; of another library's nothing is known. */
+function exampleOf(schema: Schema<unknown>): Json {
+  try {
+    return example(
+      z.toJSONSchema(schema as unknown as z.ZodType, { io: "input", unrepresentable: "any" }) as JsonSchema,
+    );
+  } catch {
+    return {};
+  }
+}
+
+type JsonSchema = {
+  readonly type?: string;
+  readonly format?: string;
+  readonly const?: Json;
+  readonly enum?: readonly Json[];
+  readonly default?: Json;
+  readonly examples?: readonly Json[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly minimum?: number;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+};
+
+function example(schema: JsonSchema, name = ""): Json {
+  const given = schema.const ?? schema.default ?? schema.examples?.[0] ?? schema.enum?.[0];
+  if (given !== undefined) return given;
+  const [choice] = schema.anyOf ?? schema.oneOf ?? [];
+  if (choice) return example(choice, name);
+  switch (schema.type) {
+    case "object": {
+      const { properties = {}, required = [] } = schema;
+      return Object.fromEntries(required.map((each) => [each, example(properties[each] ?? {}, each)]));
+    }
+    case "array":
+      return [];
+    case "boolean":
+      return true;
+    case "number":
+    case "integer":
+      return Math.max(1, schema.minimum ?? 1);
+    case "string":
+      return text(schema.format, name);
+    default:
+      return "text";
+  }
+}
+
+function text(format: string | undefined, name: string): string {
+  if (name === "application") return "pr-1234";
+  if (format === "uri") return "https://example.com/";
+  if (format === "date-time") return "2026-01-01T00:00:00Z";
+  if (format === "email") return "octocat@example.com";
+  return name === "" ? "text" : name;
+}

@@ -1,0 +1,57 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { CommandError } from "./command.ts";
+import { onSignal } from "./on-signal.ts";
+
+export function devCommand(program: Command): void {
+  program
+    .command("dev [folder]")
+    .description(
+      "try workflows: the service in front of a stand-in GitHub, with every file loaded again when it is saved",
+    )
+    .option("--no-open", "do not open the page in a browser")
+    .action(dev);
+}
+
+/** Until a signal. Exit code 1 when it cannot start; a broken file is no reason. */
+async function dev(given: string | undefined, { open }: { readonly open: boolean }): Promise<void> {
+  const { devDefaults } = await import("../service/config/dev.ts");
+  const { isRunByNpm } = await import("../service/config/config.ts");
+  const { startDev } = await import("./dev-session.ts");
+  const defaults = devDefaults();
+  const folder = given ?? defaults.folder;
+  if (!existsSync(folder)) {
+    throw new CommandError(
+      `There is no folder ${folder}: write a first workflow with gh-runner init, or name another.`,
+    );
+  }
+  const closing = new AsyncDisposableStack();
+  const starting = startDev(folder, defaults.port, closing);
+  const stop = onSignal(async () => {
+    await starting.catch(() => {});
+    await closing.disposeAsync();
+  });
+  if (isRunByNpm()) stop.alsoWithoutParent();
+  try {
+    const url = await starting;
+    if (open && defaults.isAttended && process.stdout.isTTY) await openPage(url);
+  } catch (error) {
+    stop.forget();
+    await closing.disposeAsync();
+    throw error;
+  }
+}
+
+const OPENERS: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  darwin: ["open"],
+  win32: ["cmd", "/c", "start", ""],
+};
+
+/** With the platform's own command; where there is none, the address has been printed. */
+async function openPage(url: string): Promise<void> {
+  const { spawn } = await import("node:child_process");
+  const [program, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
+  const child = spawn(program, [...args, url], { detached: true, stdio: "ignore" });
+  child.on("error", () => {});
+  child.unref();
+}
