@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { until } from "./support/clock.ts";
 import { documentOf } from "./support/documents.ts";
 import { payloadOf, startExample } from "./support/example.ts";
-import { TOKEN } from "./support/service.ts";
+import { send, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -21,8 +21,8 @@ const files = (language: string) =>
   );
 const workflows = files("ts");
 
-/** The service with every workflow of the document, and a Slack that listens. */
-async function scene(t: TestContext) {
+/** The service with one workflow of the document, and a Slack that listens. */
+async function scene(t: TestContext, name: string) {
   const heard: string[] = [];
   const slack = createServer(async (request, answer) => {
     for await (const chunk of request) heard.push(String(chunk));
@@ -31,11 +31,15 @@ async function scene(t: TestContext) {
   await once(slack, "listening");
   t.after(() => void slack.close());
   const SLACK_URL = `http://127.0.0.1:${(slack.address() as AddressInfo).port}/hook`;
-  const settings = { WORKFLOWS_DIR: workflowsFolder(t, workflows), SLACK_URL, SMOKE_TOKEN: TOKEN };
+  const settings = {
+    WORKFLOWS_DIR: workflowsFolder(t, { [name]: workflows[name] ?? "" }),
+    SLACK_URL,
+    SMOKE_TOKEN: TOKEN,
+  };
   const example = await startExample(t, "label-pull-request", { settings });
   const shop = example.github.repository("acme/shop");
-  for (const name of ["smoke-tests", "api", "web"])
-    shop.put(`.github/workflows/${name}.yml`, "on: workflow_dispatch\n");
+  for (const file of ["smoke-tests", "api", "web"])
+    shop.put(`.github/workflows/${file}.yml`, "on: workflow_dispatch\n");
   shop.put("a.txt", "a", "pr-7");
   return { ...example, shop, heard };
 }
@@ -89,7 +93,7 @@ describe("docs/converting.md", () => {
   });
 
   it("has a smoke that does what its original did", async (t) => {
-    const { argocd, heard, github } = await scene(t);
+    const { argocd, heard, github } = await scene(t, "smoke.ts");
     const { json } = await argocd("/smoke", { application: "pr-7" });
     assert.match(json.tests, /^https:\/\/github\.com\/acme\/shop\/actions\/runs\/\d+$/);
     const started = github.requests.find(({ route }) => route.endsWith("/{workflow_id}/dispatches"));
@@ -99,8 +103,46 @@ describe("docs/converting.md", () => {
     assert.equal((await argocd("/smoke", { application: "pr-7", suite: "half" })).status, 400);
   });
 
+  it("has a smoke that is started by hand, too", async (t) => {
+    const { url, lastRun, github } = await scene(t, "smoke.ts");
+    const headers = { authorization: "Bearer argocd-token", "content-type": "application/json" };
+    const body = JSON.stringify({ inputs: { application: "pr-7", suite: "full" } });
+    const started = await send(url, { method: "POST", path: "/api/workflows/smoke/runs", headers, body });
+    assert.equal(started.status, 202, started.text);
+    assert.equal((await lastRun()).trigger, "manual");
+    const smoke = github.requests.find(({ route }) => route.endsWith("/{workflow_id}/dispatches"));
+    assert.equal(JSON.parse(smoke?.body ?? "").inputs.suite, "full");
+  });
+
+  it("has a title that is checked for a change of the pull request and for a comment", async (t) => {
+    const { webhook, lastRun, github } = await scene(t, "title.ts");
+    const edited = payloadOf("pull_request", ({ action }) => action === "opened");
+    const hello = github.repository("Codertocat/Hello-World");
+    const pull = hello.openPull({ number: edited.number, title: "Update the README" });
+    hello.addCommit(pull.head.sha);
+    await webhook("pull_request", edited);
+    assert.deepEqual((await lastRun()).outputs, { state: "failure" });
+    pull.title = "docs: update the README";
+    const comment = payloadOf("issue_comment", ({ action }) => action === "created");
+    const commentOn = (body: string) => ({
+      ...comment,
+      issue: { ...comment.issue, number: edited.number, pull_request: { url: "https://api.github.com" } },
+      comment: { ...comment.comment, body },
+    });
+    assert.equal((await webhook("issue_comment", commentOn("Thanks"))).json.status, "ignored");
+    await webhook("issue_comment", commentOn("/recheck, please"));
+    assert.deepEqual((await lastRun()).outputs, { state: "success" });
+    assert.deepEqual(
+      hello.statuses.map(({ context, state }) => [context, state]),
+      [
+        ["title", "failure"],
+        ["title", "success"],
+      ],
+    );
+  });
+
   it("has a welcome for those who come for the first time", async (t) => {
-    const { webhook, lastRun, github } = await scene(t);
+    const { webhook, lastRun, github } = await scene(t, "welcome.ts");
     const opened = payloadOf("pull_request", ({ action }) => action === "opened");
     const hello = github.repository("Codertocat/Hello-World");
     hello.openPull({ number: opened.number, files: ["docs/a.md", "src/a.ts"] });
@@ -123,7 +165,7 @@ describe("docs/converting.md", () => {
   });
 
   it("has a nightly that starts both, then tells", async (t) => {
-    const { clock, lastRun, runs, github } = await scene(t);
+    const { clock, lastRun, runs, github } = await scene(t, "nightly.ts");
     await until("the schedule is set", () => clock.next() !== undefined);
     clock.move(24 * 3_600_000);
     await until("the night's run is there", async () => (await runs()).length > 0);

@@ -2,19 +2,20 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { RUN_STATUSES } from "../src/model/run.ts";
 import type { NewRun, RunStore } from "../src/model/store.ts";
 import { LISTED } from "../src/store/rows.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
+import { waitsContract } from "./store-waits.contract.ts";
 import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const LEASE = { owner: "one", now: NOW, leaseMs: 60_000, take: false };
 
-storeContract("SQLite", async (t) => {
+const inSqlite = async (t: TestContext) => {
   const folder = temporaryFolder(t);
   const clock = movedClock(NOW);
   const setTo = (now: number) => clock.move(now - clock.now());
@@ -28,7 +29,10 @@ storeContract("SQLite", async (t) => {
       return atItsTime(store, setTo);
     },
   };
-});
+};
+
+storeContract("SQLite", inSqlite);
+waitsContract("SQLite", inSqlite);
 
 function event(id: string, facts: Partial<NewRun> = {}): NewRun {
   return { id, workflow: "deploy", group: undefined, input: { text: "x".repeat(200) }, ownToken: false, ...facts };

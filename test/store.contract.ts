@@ -13,25 +13,29 @@ export type OpenedStore = { store: TimedStore; reopen?(): Promise<TimedStore> };
 /** A store whose clocks are moved. */
 export type TimedStore = RunStore & { at(now: number): Promise<void> };
 
-const NOW = Date.parse("2026-11-24T12:00:00Z");
-const LEASE_MS = 60_000;
+export const NOW = Date.parse("2026-11-24T12:00:00Z");
+export const LEASE_MS = 60_000;
 
-const lease = (now = NOW, owner = "one") => ({ owner, now, leaseMs: LEASE_MS, take: false });
-const claimAt = (now = NOW, limit = 10) => ({ ...lease(now), limit });
+export const lease = (now = NOW, owner = "one") => ({ owner, now, leaseMs: LEASE_MS, take: false });
+export const claimAt = (now = NOW, limit = 10) => ({ ...lease(now), limit });
 
-function event(facts: Partial<NewRun> = {}): NewRun {
+export function event(facts: Partial<NewRun> = {}): NewRun {
   return { id: randomUUID(), workflow: "deploy", group: undefined, input: { n: 1 }, ownToken: false, ...facts };
 }
 
-function attemptOf({ attempt, run }: Claim, outcome: Attempt["outcome"] = "success", endedAt = NOW + 1): Attempt {
+export function attemptOf(
+  { attempt, run }: Claim,
+  outcome: Attempt["outcome"] = "success",
+  endedAt = NOW + 1,
+): Attempt {
   const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
   return { number: attempt, startedAt: run.startedAt!, endedAt, outcome, ...nothing };
 }
 
-const SUCCESS: Settlement = { status: "success", outputs: { ok: true }, dedupeKey: undefined };
-const FAILURE: Settlement = { status: "failure", reason: "no", http: 500, kind: "permanent" };
+export const SUCCESS: Settlement = { status: "success", outputs: { ok: true }, dedupeKey: undefined };
+export const FAILURE: Settlement = { status: "failure", reason: "no", http: 500, kind: "permanent" };
 
-function again(dueAt: number, counts = true): Settlement {
+export function again(dueAt: number, counts = true): Settlement {
   return { status: "queued", dueAt, counts, reason: "later", http: 500, kind: "transient" };
 }
 
@@ -48,14 +52,14 @@ async function ended(store: RunStore, facts: Partial<NewRun>, settlement = SUCCE
   return run;
 }
 
-async function claimOne(store: RunStore, now = NOW): Promise<Claim> {
+export async function claimOne(store: RunStore, now = NOW): Promise<Claim> {
   const [claim, ...others] = await store.claim(claimAt(now));
   assert.ok(claim && others.length === 0, "exactly one run is due");
   return claim;
 }
 
-const statusOf = async (store: RunStore, id: string) => (await store.get(id))?.run.status;
-const ids = (all: readonly Claim[]) => all.map(({ run }) => run.id);
+export const statusOf = async (store: RunStore, id: string) => (await store.get(id))?.run.status;
+export const ids = (all: readonly Claim[]) => all.map(({ run }) => run.id);
 
 /**
  * What every store promises; run by the tests of each.

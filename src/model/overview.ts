@@ -6,6 +6,8 @@ export type Activity = {
   readonly durations: { readonly p50: number; readonly p95: number; readonly runs: number } | undefined;
   readonly queued: number;
   readonly running: number;
+  /** Runs whose workflow waits, for a time or an event. */
+  readonly waiting: number;
   /** When the first queued run is due, be it in the past. */
   readonly nextDueAt: number | undefined;
   /** Of the queued runs, those that wait for a limit of GitHub. */

@@ -170,9 +170,12 @@ export type RunDetail = {
   readonly actions: readonly Action[];
 };
 
-/** Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end. */
+/**
+ * Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end; and
+ * those whose workflow waits (`wait`), which are not queued.
+ */
 export type Waiting = {
-  readonly reason: "turn" | "retry" | "limit";
+  readonly reason: "turn" | "retry" | "limit" | "wait";
   readonly count: number;
   /** The earliest `retriesFrom` of them, epoch milliseconds. */
   readonly since: number;
@@ -321,9 +324,9 @@ export type RunStore = {
    * `now`, which is then remembered; so does one whose last tick is more than `WRONG_CLOCK_MS` ahead.
    */
   scheduledUntil(workflow: string, now: number): Promise<number>;
-  /** What is queued now. A reason that no run waits for is left out. */
+  /** What is queued or waits now. A reason that no run waits for is left out. */
   waiting(): Promise<readonly Waiting[]>;
-  /** When the first queued run is due, be it in the past; undefined when none is queued. */
+  /** When the first queued or waiting run is due, be it in the past; undefined when there is none. */
   nextDue(): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;

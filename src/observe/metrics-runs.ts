@@ -11,7 +11,7 @@ const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 720
 /** An attempt has its own retries, each with a time-out of 15 s, s. */
 const ATTEMPT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-const ENDS = ["success", "skipped", "failure", "superseded"] as const;
+const ENDS = ["success", "skipped", "failure", "cancelled", "superseded"] as const;
 const NOTICED = ["sent", "held_back", "failed"] as const;
 const REASONS = ["turn", "retry", "limit"] as const;
 
@@ -80,6 +80,7 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
     },
     settled(run) {
       const workflow = named(run.workflow);
+      if (run.status === "waiting") return;
       if (run.status !== "queued") ended(run, workflow);
       else if (run.kind !== undefined) retries.inc({ workflow, kind: run.kind });
     },
@@ -108,6 +109,10 @@ export function queueMetrics({ gauge }: Instruments, { store, checkReady, storeT
     "Runs that wait: for their turn, to be tried again after a passing fault, or for the end of a limit.",
     ["reason"],
   );
+  const asleep = gauge(
+    "gh_runner_runs_waiting",
+    "Runs whose workflow waits: for a time, an event or a callback. They use no memory and no worker.",
+  );
   const ages = gauge(
     "gh_runner_oldest_queued_run_age_seconds",
     "How long the oldest of these runs has waited since it was accepted, joined or re-run; 0 without any.",
@@ -131,7 +136,9 @@ export function queueMetrics({ gauge }: Instruments, { store, checkReady, storeT
     for (const reason of STORE_TROUBLES) unavailable.set({ reason }, reason === trouble ? 1 : 0);
     queued.reset();
     ages.reset();
+    asleep.reset();
     if (!waiting) return;
+    asleep.set(waiting.find(({ reason }) => reason === "wait")?.count ?? 0);
     for (const reason of REASONS) {
       const these = waiting.find((each) => each.reason === reason);
       queued.set({ reason }, these?.count ?? 0);

@@ -140,7 +140,7 @@ function observerOf({ start, nextIs, current, failed, within }: Spans, { store, 
       });
     },
     settled(run) {
-      if (run.status !== "queued" && run.status !== "running") writeRun(run);
+      if (run.endedAt !== undefined) writeRun(run);
     },
   };
 }

@@ -50,7 +50,7 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
     const rows = await read(
       `SELECT ms FROM (
          SELECT ended_at - started_at AS ms, accepted_at, status FROM ${runs} ORDER BY seq DESC LIMIT $1) AS newest
-       WHERE ms IS NOT NULL AND status <> 'superseded' AND accepted_at >= $2`,
+       WHERE ms IS NOT NULL AND status <> 'superseded' AND status <> 'cancelled' AND accepted_at >= $2`,
       [MEASURED_RUNS, now - DAY_MS],
     );
     return durationsOf(rows.map(({ ms }) => ms as number));
@@ -68,7 +68,7 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
 
   return {
     async activity(now) {
-      const [byHour, times, queued, running, next, limits, thisMonth, ever, requests] = await Promise.all([
+      const [byHour, times, queued, running, waiting, next, limits, thisMonth, ever, requests] = await Promise.all([
         hours(now),
         durations(now),
         count(
@@ -76,13 +76,17 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
           MAX_COUNTED,
         ),
         count(`SELECT count(*) AS runs FROM ${runs} WHERE status = 'running'`),
+        count(
+          `SELECT count(*) AS runs FROM (SELECT 1 FROM ${runs} WHERE status = 'waiting' LIMIT $1) AS w`,
+          MAX_COUNTED,
+        ),
         one(`SELECT min(due_at) AS at FROM ${runs} WHERE status = 'queued'`),
         limited(),
         finishedSince(startOfMonth(now)),
         finishedSince(0),
         count(`SELECT ${sum("times")} AS runs FROM ${rejected} WHERE last_at >= $1`, now - DAY_MS),
       ]);
-      const counts = { queued, running, finished: { thisMonth, ever }, rejected: requests };
+      const counts = { queued, running, waiting, finished: { thisMonth, ever }, rejected: requests };
       const nextDueAt = (next?.at ?? undefined) as number | undefined;
       return { hours: byHour, durations: times, nextDueAt, limited: limits, ...counts };
     },

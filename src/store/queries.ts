@@ -5,7 +5,8 @@ import { GONE_ALONE } from "./rules.ts";
 /** SQL of what a store decides, for both databases. Values are written as `$1`, `$2`. */
 
 /**
- * Claims what is due and has its turn in its group, the oldest due first, of those the one that was accepted first. Of
+ * Claims what is due and has its turn in its group, the oldest due first, of those the one that was accepted first. A run
+ * that waits holds its group's place itself. Of
  * suspects the first one alone, and none while their owner has one. Takes the start of the attempts ($1), the owner ($2),
  * what tells the end of the lease ($3), and how many ($4). Returns rows of `runs`, with `suspect`.
  */
@@ -22,16 +23,25 @@ export function claimDue(names: {
   const { schema, now, leaseUntil, isInSlot, lock = "" } = names;
   const runs = `${schema}.runs`;
   const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND (runs.slot IS NULL OR NOT EXISTS (
-    SELECT 1 FROM ${runs} AS other WHERE other.status = 'running' AND ${isInSlot("other")}))`;
+    SELECT 1 FROM ${runs} AS other WHERE ${hasSlot("other")} AND ${isInSlot("other")}))`;
   const suspect = isSuspect(schema, "runs.attempts");
   const begunSuspect = isSuspect(schema, "runs.attempts - 1");
   const inOrder = "ORDER BY runs.due_at, runs.seq LIMIT";
-  return `WITH due AS MATERIALIZED (SELECT runs.seq FROM ${runs} WHERE ${isDue} AND (NOT ${suspect}
+  return `WITH due AS MATERIALIZED (SELECT runs.seq, runs.due_at FROM ${runs} WHERE ${isDue} AND (NOT ${suspect}
       OR runs.seq = (SELECT runs.seq FROM ${runs} WHERE ${isDue} AND ${suspect} ${inOrder} 1) AND NOT EXISTS (
         SELECT 1 FROM ${runs} WHERE runs.status = 'running' AND runs.owner = $2 AND ${begunSuspect}))
+      ${inOrder} $4 ${lock}),
+    woken AS MATERIALIZED (SELECT runs.seq, runs.due_at FROM ${runs} WHERE runs.status = 'waiting' AND runs.due_at <= ${now}
       ${inOrder} $4 ${lock})
-    UPDATE ${runs} SET status = 'running', started_at = $1, attempts = attempts + 1, owner = $2, lease_until = ${leaseUntil}
-    WHERE seq IN (SELECT seq FROM due) RETURNING *, ${begunSuspect} AS suspect`;
+    UPDATE ${runs} SET status = 'running', started_at = $1, attempts = attempts + 1, owner = $2,
+      lease_until = ${leaseUntil}, woken = 0
+    WHERE seq IN (SELECT seq FROM (SELECT * FROM due UNION ALL SELECT * FROM woken) AS runs ${inOrder} $4)
+    RETURNING *, ${begunSuspect} AS suspect`;
+}
+
+/** That a run holds its group's place: it runs, or it waits. Written as the index says it. */
+export function hasSlot(run: string): string {
+  return `(${run}.status = 'running' OR ${run}.status = 'waiting')`;
 }
 
 /** The order in which runs are claimed. */

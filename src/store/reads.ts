@@ -56,8 +56,10 @@ export function runReads(asked: Asked): Pick<RunStore, "get" | "list" | "endBefo
     },
     async waiting() {
       const rows = await read(
-        `SELECT kind, count(*) AS count, min(retries_from) AS since FROM ${runs} ${dialect.hint("due")}
-         WHERE status = 'queued' GROUP BY kind`,
+        `SELECT 'queued' AS status, kind, count(*) AS count, min(retries_from) AS since FROM ${runs} ${dialect.hint("due")}
+         WHERE status = 'queued' GROUP BY kind
+         UNION ALL SELECT 'waiting', NULL, count(*), min(retries_from) FROM ${runs} ${dialect.hint("waking")}
+         WHERE status = 'waiting' HAVING count(*) > 0`,
       );
       return rows.map(waitingOf);
     },

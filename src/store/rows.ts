@@ -10,7 +10,7 @@ import type {
   Step,
   Trigger,
 } from "../model/run.ts";
-import type { Waiting } from "../model/store.ts";
+import type { ClaimedWait, Waiting } from "../model/store.ts";
 
 export type Row = Record<string, SQLOutputValue>;
 
@@ -121,9 +121,10 @@ export function listedRunOf(row: Row): ListedRun {
   };
 }
 
-/** A row of queued runs, counted by the kind of failure that they wait for. */
+/** A row of queued runs, counted by the kind of failure that they wait for, or of those that wait for an event or a time. */
 export function waitingOf(row: Row): Waiting {
-  const reason = row.kind === "limit" ? "limit" : row.kind === null ? "turn" : "retry";
+  const reason =
+    row.status === "waiting" ? "wait" : row.kind === "limit" ? "limit" : row.kind === null ? "turn" : "retry";
   return { reason, count: row.count as number, since: row.since as number };
 }
 
@@ -152,6 +153,23 @@ export function stepOf(row: Row): Step {
     until: number(row.until),
     result: json(row.result),
     error: text(row.error),
+  };
+}
+
+/** @param row of `steps`, with `is_over`. @param answers rows of the run's callbacks that are answered. */
+export function claimedWait(row: Row, answers: readonly Row[]): ClaimedWait {
+  const answer = row.kind === "callback" ? answers.find(({ name }) => name === row.name) : undefined;
+  return {
+    name: row.name as string,
+    kind: row.kind as ClaimedWait["kind"],
+    attempt: row.attempt as number,
+    startedAt: row.started_at as number,
+    isOver: Boolean(row.is_over),
+    answer: answer && {
+      body: json(answer.body) ?? null,
+      actor: answer.actor as string,
+      at: answer.answered_at as number,
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { afterInterruption, GONE } from "../model/retry.ts";
 import type { Attempt } from "../model/run.ts";
-import type { Accepted, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
+import type { Accepted, Claim, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
 import { clean, type RunRow, runOf } from "./rows.ts";
 
 /**
@@ -25,7 +25,7 @@ export type Arrival = {
   readonly carriedOutUntil: number | undefined;
   /** The run that waits in its slot. */
   readonly waiting: RunRow | undefined;
-  /** Whether a run of its slot is running. */
+  /** Whether a run of its slot is running, or has begun and waits. */
   readonly isBusy: boolean;
 };
 
@@ -110,7 +110,7 @@ export function slotOf(event: Pick<NewRun, "workflow" | "group" | "ownToken">): 
 export function settled(
   run: RunRow,
   { endedAt }: Pick<Attempt, "endedAt">,
-  settlement: Settlement,
+  settlement: Exclude<Settlement, { status: "waiting" }>,
   /** The run that waits in its slot, and how far the store's clock is ahead of the process's, ms. */
   { waiting, ahead }: { readonly waiting: Pick<RunRow, "id"> | undefined; readonly ahead: number },
 ): RunRow {
@@ -127,6 +127,11 @@ export function settled(
   if (settlement.status !== "queued") return { ...next, status: settlement.status, ended_at: endedAt };
   const failures = run.failures + (settlement.counts ? 1 : 0);
   return queuedAgain({ ...next, failures }, settlement.dueAt + ahead, { at: endedAt, waiting });
+}
+
+/** Whether a run of which this is a claim has waited before. */
+export function hasWaited({ waits = [], steps }: Pick<Claim, "waits" | "steps">): boolean {
+  return waits.length > 0 || steps.some(({ kind }) => kind !== "step");
 }
 
 /** What a settlement leaves empty when it does not say it. */
@@ -194,7 +199,7 @@ const FAILED = { status: "failure", http: 500, kind: "permanent" } as const;
 /** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
 export type Rerunning = {
   readonly now: number;
-  /** The run of its group that is queued or running. */
+  /** The run of its group that is queued or running, or waits. */
   readonly busy: Pick<RunRow, "seq" | "id" | "status"> | undefined;
   /** The newest run of its group that was accepted after it. */
   readonly newer: Pick<RunRow, "id" | "status"> | undefined;
@@ -209,7 +214,7 @@ export function rerun(
   { busy, newer, now }: Rerunning,
   { evenIfOlder = false, trace, at }: RerunOptions & { readonly at: number },
 ): RunRow | RerunRejected {
-  if (run.status === "queued" || run.status === "running") {
+  if (run.status === "queued" || run.status === "running" || run.status === "waiting") {
     return { status: "notNeeded", reason: `The run is still ${run.status}.`, canForce: false };
   }
   if (run.own_token === 1) {

@@ -1,4 +1,5 @@
 import type { Accepted, RunStore } from "../../model/store.ts";
+import { hasSlot } from "../queries.ts";
 import { clean, type RunRow } from "../rows.ts";
 import { type Arrival, acceptance, acceptedBy, slotOf } from "../rules.ts";
 import type { Sql } from "./connect.ts";
@@ -115,7 +116,7 @@ function carryOut(sql: Sql, { schema }: Names, ticks: ReadonlyMap<string, number
   );
 }
 
-/** What waits in slots, which no process claims before the transaction ends; and the slots in which something runs. */
+/** What waits in slots, which no process claims before the transaction ends; and the slots whose place is taken. */
 async function lookInto(
   sql: Sql,
   { schema }: Names,
@@ -125,7 +126,7 @@ async function lookInto(
   // In this order: what is claimed while the first one waits for it is seen by the second one.
   const [queued, running] = await Promise.all([
     sql(`SELECT * FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued' FOR NO KEY UPDATE`, [slots]),
-    sql(`SELECT slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'running'`, [slots]),
+    sql(`SELECT slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasSlot("runs")}`, [slots]),
   ]);
   return {
     waiting: new Map(queued.map((row) => [row.slot as string, row as RunRow])),

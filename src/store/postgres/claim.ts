@@ -1,9 +1,10 @@
 import type { Claim, RunStore } from "../../model/store.ts";
 import { byDue, claimDue, interruptions, rightWrongClocks } from "../queries.ts";
-import { type Row, runOf, stepOf } from "../rows.ts";
+import { type Row, type RunRow, runOf } from "../rows.ts";
 import { type Interrupted, interruptedRuns } from "../rules.ts";
 import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
+import { forgetKeys, stepsOf } from "./waits.ts";
 import { countEnds, insertAttempts, lock, nowIn, type Replica, updateRuns, waitingIn } from "./write.ts";
 
 type Lease = Parameters<RunStore["claim"]>[0];
@@ -79,25 +80,14 @@ async function findAgain(sql: Sql, names: Names, lease: Lease, { known, before }
 
 async function claimsOf(sql: Sql, names: Names, rows: readonly Row[], { owner }: Lease): Promise<readonly Claim[]> {
   const begun = rows.filter(({ attempts }) => (attempts as number) > 1);
-  const steps = await completedSteps(sql, names, begun);
+  const steps = await stepsOf(sql, names, begun);
   return rows.toSorted(byDue).map((row) => ({
     run: runOf(row),
     attempt: row.attempts as number,
     owner,
-    steps: (steps.get(row.seq as number) ?? []).map(stepOf),
+    ...steps(row.seq as number),
     suspect: Boolean(row.suspect),
   }));
-}
-
-async function completedSteps(sql: Sql, { schema }: Names, rows: readonly Row[]): Promise<Map<number, Row[]>> {
-  if (rows.length === 0) return new Map();
-  const steps = await sql(
-    `SELECT steps.* FROM ${schema}.steps JOIN ${schema}.runs ON runs.seq = steps.run
-     WHERE run = ANY ($1::bigint[]) AND attempt >= runs.steps_from AND error IS NULL AND steps.ended_at IS NOT NULL
-     ORDER BY steps.started_at`,
-    [rows.map(({ seq }) => seq)],
-  );
-  return Map.groupBy(steps, ({ run }) => run as number);
 }
 
 /**
@@ -129,6 +119,7 @@ async function takeOver(database: Database, replica: Replica, { owner, now: at }
     ]);
     const { runs, attempts } = interruptedRuns(rows, { at, now, waitingIn: (slot) => waiting.get(slot) });
     updateRuns(sql, names, runs);
+    forgetKeys(sql, names.schema, overOf(runs));
     insertAttempts(
       sql,
       names,
@@ -138,6 +129,11 @@ async function takeOver(database: Database, replica: Replica, { owner, now: at }
     replica.tell(sql, { queued: true, settled: runs.map(({ id }) => id) });
     return runs.length;
   });
+}
+
+/** Numbers of those that have ended and may have waited. */
+function overOf(runs: readonly RunRow[]): readonly number[] {
+  return runs.filter(({ ended_at, attempts }) => ended_at !== null && attempts > 1).map(({ seq }) => seq);
 }
 
 /**

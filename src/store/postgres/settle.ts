@@ -1,10 +1,11 @@
 import type { Run } from "../../model/run.ts";
 import type { Rerun, RerunOptions, RunStore } from "../../model/store.ts";
 import { listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
-import { rerun, settled, slotOf } from "../rules.ts";
+import { hasWaited, rerun, settled, slotOf } from "../rules.ts";
 import { isRunId } from "./asking.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
+import { forgetKeys, type Suspending, suspendAll } from "./waits.ts";
 import { countEnds, insertAttempts, lock, nowIn, type Replica, updateRuns, waitingIn } from "./write.ts";
 
 export type SettleItem = {
@@ -23,23 +24,33 @@ export async function settleAll(
 ): Promise<readonly (Run | undefined)[]> {
   const { names } = replica;
   const again = items.filter(({ settlement }) => settlement.status === "queued");
+  const isTimed = again.length > 0 || items.some(({ settlement }) => settlement.status === "waiting");
   const slots = again.map(({ claim }) => slotOf(claim.run)).filter((slot) => slot !== null);
   lock(sql, slots);
   const [rows, waiting, now] = await Promise.all([
     rowsOf(sql, names, items),
     waitingIn(sql, names, slots),
-    again.length > 0 ? nowIn(sql, names) : 0,
+    isTimed ? nowIn(sql, names) : 0,
   ]);
   const ahead = now - replica.now();
 
   const before = new Map(rows.map((row) => [row.id, row]));
   const after = new Map<string, RunRow>();
+  const suspending: Suspending[] = [];
+  const overAfterWaits: number[] = [];
   const ended = items.flatMap(({ claim, attempt, settlement }) => {
     const row = before.get(claim.run.id);
     if (!row) return [];
-    after.set(row.id, settled(row, attempt, settlement, { waiting: waiting.get(row.slot ?? ""), ahead }));
+    if (settlement.status === "waiting") suspending.push({ row, attempt, settlement });
+    else {
+      const run = settled(row, attempt, settlement, { waiting: waiting.get(row.slot ?? ""), ahead });
+      after.set(row.id, run);
+      if (run.ended_at !== null && hasWaited(claim)) overAfterWaits.push(row.seq);
+    }
     return [{ ...attempt, run: row.seq }];
   });
+  for (const run of await suspendAll(sql, names, suspending, now)) after.set(run.id, run);
+  forgetKeys(sql, names.schema, overAfterWaits);
   updateRuns(sql, names, [...after.values()]);
   insertAttempts(sql, names, ended);
   countEnds(sql, replica, [...after.values()]);
@@ -99,7 +110,7 @@ export async function rerunOne(
     sql(`SELECT * FROM ${schema}.runs WHERE id = $1 FOR UPDATE`, [id]),
     sql(
       `SELECT seq, id, status FROM ${schema}.runs WHERE slot IS NOT NULL AND md5(slot) = md5($1)
-       AND status IN ('queued', 'running') ORDER BY status LIMIT 1`,
+       AND status IN ('queued', 'running', 'waiting') ORDER BY status LIMIT 1`,
       [found.slot],
     ),
     sql(

@@ -135,7 +135,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return row?.at as number;
     },
     async nextDue() {
-      const [row] = await sql(`SELECT min(due_at) - ${names.now} AS ms FROM ${schema}.runs WHERE status = 'queued'`);
+      const [row] = await sql(
+        `SELECT least((SELECT min(due_at) FROM ${schema}.runs WHERE status = 'queued'),
+           (SELECT min(due_at) FROM ${schema}.runs WHERE status = 'waiting')) - ${names.now} AS ms`,
+      );
       return row?.ms == null ? undefined : clock.now() + (row.ms as number);
     },
     async forget(before, limit) {

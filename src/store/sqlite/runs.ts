@@ -8,12 +8,13 @@ import {
   type Settlement,
   WRONG_CLOCK_MS,
 } from "../../model/store.ts";
-import { byDue, claimDue, interruptions, rightWrongClocks } from "../queries.ts";
-import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, stepOf, WITHOUT_INPUT } from "../rows.ts";
+import { byDue, claimDue, hasSlot, interruptions, rightWrongClocks } from "../queries.ts";
+import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
 import {
   type Arrival,
   acceptance,
   acceptedBy,
+  hasWaited,
   type Interrupted,
   interruptedRuns,
   rerun,
@@ -21,6 +22,7 @@ import {
   slotOf,
 } from "../rules.ts";
 import type { Sql } from "./statements.ts";
+import { forgetKeys, stepsOf, suspend } from "./waits.ts";
 
 /** What is done with runs in a transaction of SQLite: a situation is read, and what the rules decide is written. */
 
@@ -38,7 +40,7 @@ export function acceptRun(sql: Sql, event: Accept[0], lease: Accept[1], leaseUnt
       source === undefined ? undefined : (sql.one(LATEST, workflow, source) as Exclude<Arrival["latest"], undefined>),
     carriedOutUntil: tick === undefined ? undefined : carriedOutUntil(sql, workflow),
     waiting: waitingIn(sql, slot),
-    isBusy: slot !== null && sql.one("SELECT 1 FROM runs WHERE slot = ? AND status = 'running'", slot) !== undefined,
+    isBusy: slot !== null && sql.one(IN_SLOT, slot) !== undefined,
   });
   if (decision.does === "join") update(sql, decision.run);
   if (decision.does === "add") {
@@ -64,9 +66,9 @@ export function claimRuns(
   sql.change(RIGHT_WRONG_CLOCKS, at);
   const rows = sql.all(CLAIM, at, owner, leaseEnd(monotonic, leaseMs), limit);
   return rows.toSorted(byDue).map((row) => {
-    const { seq, attempts, steps_from } = row as RunRow;
-    const steps = attempts > 1 ? sql.all(STEPS, seq, steps_from).map(stepOf) : [];
-    return { run: runOf(row), attempt: attempts, owner, steps, suspect: row.suspect === 1 };
+    const { attempts } = row as RunRow;
+    const begun = attempts > 1 ? stepsOf(sql, row as RunRow, at) : { steps: [], waits: [] };
+    return { run: runOf(row), attempt: attempts, owner, ...begun, suspect: row.suspect === 1 };
   });
 }
 
@@ -80,7 +82,6 @@ const CLAIM = claimDue({
   leaseUntil: "$3",
   isInSlot: (other) => `${other}.slot = runs.slot`,
 });
-const STEPS = "SELECT * FROM steps WHERE run = ? AND attempt >= ? AND error IS NULL AND ended_at IS NOT NULL";
 
 /** Ends the attempts of the process that had the file open before. */
 export function interruptAll(sql: Sql, at: number): void {
@@ -94,7 +95,10 @@ function interruptRuns(sql: Sql, rows: readonly Interrupted[], { at, all }: { at
     rows.map((row) => ({ ...row, was_alone: all && rows.length === 1 })),
     { at, now: at, waitingIn: (slot) => waitingIn(sql, slot) },
   );
-  for (const run of runs) update(sql, run);
+  for (const run of runs) {
+    update(sql, run);
+    if (run.ended_at !== null && run.attempts > 1) forgetKeys(sql, run.seq);
+  }
   for (const { run, ...attempt } of attempts) insertAttempt(sql, run.seq, attempt);
 }
 
@@ -106,11 +110,22 @@ export function extendLeases(sql: Sql, claims: readonly Claim[], leaseUntil: num
   });
 }
 
-export function settleRun(sql: Sql, claim: Claim, attempt: Attempt, settlement: Settlement): Run | undefined {
+export function settleRun(
+  sql: Sql,
+  claim: Claim,
+  attempt: Attempt,
+  settlement: Settlement,
+  now: number,
+): Run | undefined {
   const row = rowOf(sql, claim);
   if (!row) return undefined;
-  const waiting = settlement.status === "queued" ? waitingIn(sql, row.slot) : undefined;
-  const run = settled(row, attempt, settlement, { waiting, ahead: 0 });
+  let run: RunRow;
+  if (settlement.status === "waiting") run = suspend(sql, row, attempt, settlement, now);
+  else {
+    const waiting = settlement.status === "queued" ? waitingIn(sql, row.slot) : undefined;
+    run = settled(row, attempt, settlement, { waiting, ahead: 0 });
+    if (run.ended_at !== null && hasWaited(claim)) forgetKeys(sql, row.seq);
+  }
   update(sql, run);
   insertAttempt(sql, row.seq, attempt);
   return { ...listedRunOf(run), input: claim.run.input };
@@ -121,17 +136,18 @@ export function saveStep(sql: Sql, claim: Claim, step: Step): void {
   if (!row) return;
   const { name, attempt, startedAt, endedAt, result, error } = step;
   const json = result === undefined ? null : JSON.stringify(result);
-  sql.change(
-    "INSERT OR REPLACE INTO steps (run, name, attempt, started_at, ended_at, result, error, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    ...[row.seq, name, attempt, startedAt, endedAt ?? null, json, error ?? null, step.kind],
-  );
+  sql.change(KEEP_STEP, ...[row.seq, name, attempt, startedAt, endedAt ?? null, json, error ?? null, step.kind]);
 }
+
+const KEEP_STEP = `INSERT INTO steps (run, name, attempt, started_at, ended_at, result, error, kind)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET started_at = excluded.started_at,
+    ended_at = excluded.ended_at, result = excluded.result, error = excluded.error, kind = excluded.kind`;
 
 export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions = {}): Rerun {
   const row = sql.one("SELECT * FROM runs WHERE id = ?", id) as RunRow | undefined;
   if (!row) return { status: "unknown" };
   const { slot, grp, workflow, seq } = row;
-  const busy = slot === null ? undefined : (waitingIn(sql, slot) ?? (sql.one(RUNNING_IN, slot) as RunRow | undefined));
+  const busy = slot === null ? undefined : (waitingIn(sql, slot) ?? (sql.one(IN_SLOT, slot) as RunRow | undefined));
   const newer = slot === null ? undefined : (sql.one(NEWER, grp, workflow, seq) as RunRow | undefined);
   const next = rerun(row, { now: at, busy, newer }, { ...options, at });
   if (!("seq" in next)) return next;
@@ -139,7 +155,7 @@ export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions
   return { status: "queued", run: runOf(next) };
 }
 
-const RUNNING_IN = "SELECT * FROM runs WHERE slot = ? AND status = 'running'";
+const IN_SLOT = `SELECT seq, id, status FROM runs WHERE slot = ? AND ${hasSlot("runs")}`;
 const NEWER =
   "SELECT id, status FROM runs WHERE grp = ? AND workflow = ? AND own_token = 0 AND seq > ? ORDER BY seq DESC LIMIT 1";
 

@@ -21,6 +21,7 @@ import {
   settleRun,
 } from "./runs.ts";
 import { type Sql, statements } from "./statements.ts";
+import { FOLLOW_CLOCK } from "./waits.ts";
 
 type Clocks = Pick<Clock, "now" | "monotonic">;
 
@@ -55,7 +56,7 @@ export function openSqliteStore(
     accept: (event, lease) => write(() => acceptRun(sql, event, lease, leaseUntil(lease.leaseMs))),
     claim: (lease) => write(() => claimRuns(sql, lease, clock.monotonic()), { flush: false }),
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
-    settle: (claim, attempt, settlement) => write(() => settleRun(sql, claim, attempt, settlement)),
+    settle: (claim, attempt, settlement) => write(() => settleRun(sql, claim, attempt, settlement, clock.now())),
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
     rerun: (id, at, options) => write(() => rerunRun(sql, id, at, options)),
     ...runReads(asked),
@@ -73,7 +74,7 @@ export function openSqliteStore(
     ),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue() {
-      const [due] = await asked.read("SELECT min(due_at) AS at FROM runs WHERE status = 'queued'");
+      const [due] = await asked.read(NEXT_DUE);
       return (due?.at ?? undefined) as number | undefined;
     },
     forget: (before, limit) => write(() => forgetRuns(sql, before, limit), { flush: false }),
@@ -90,6 +91,9 @@ export function openSqliteStore(
   };
 }
 
+const NEXT_DUE = `SELECT min(at) AS at FROM (SELECT min(due_at) AS at FROM runs WHERE status = 'queued'
+  UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting')`;
+
 /** Clocks that are kept right by small steps differ by less, ms. */
 const CLOCK_SET_MS = 1000;
 
@@ -101,11 +105,7 @@ function followingClock(write: Write, { change }: Sql, clock: Clocks): Write {
     const by = offset() - followed;
     if (Math.abs(by) >= CLOCK_SET_MS) {
       followed += by;
-      write(
-        () =>
-          change("UPDATE runs SET due_at = due_at + $1, retries_from = retries_from + $1 WHERE status = 'queued'", by),
-        { flush: false },
-      ).catch(() => {
+      write(() => FOLLOW_CLOCK.forEach((text) => void change(text, by)), { flush: false }).catch(() => {
         followed -= by;
       });
     }

@@ -1,0 +1,81 @@
+import type { Attempt } from "../../model/run.ts";
+import type { Claim, Settlement } from "../../model/store.ts";
+import { claimedWait, type RunRow, stepOf } from "../rows.ts";
+import { suspended, type Waited, type WaitRow } from "../wait-rules.ts";
+import type { Sql } from "./statements.ts";
+
+/** What is done with waits in a transaction of SQLite. */
+
+/** What an attempt may go on from: steps and waits that are done, and waits under way. */
+export function stepsOf(sql: Sql, { seq, steps_from }: RunRow, now: number): Required<Pick<Claim, "steps" | "waits">> {
+  const rows = sql.all(STEPS, now, seq, steps_from);
+  const waits = rows.filter((row) => row.ended_at === null && row.kind !== "step");
+  const answers = waits.some((row) => row.kind === "callback") ? sql.all(ANSWERS, seq) : [];
+  return {
+    steps: rows.filter((row) => row.ended_at !== null).map(stepOf),
+    waits: waits.map((row) => claimedWait(row, answers)),
+  };
+}
+
+const STEPS = "SELECT *, until <= ? AS is_over FROM steps WHERE run = ? AND attempt >= ? AND error IS NULL";
+const ANSWERS = "SELECT name, body, actor, answered_at FROM callbacks WHERE run = ? AND answered_at IS NOT NULL";
+
+/** Stores what a run waits for, and resolves with the run as it waits. */
+export function suspend(
+  sql: Sql,
+  row: RunRow,
+  attempt: Attempt,
+  settlement: Extract<Settlement, { status: "waiting" }>,
+  now: number,
+): RunRow {
+  const { seq } = row;
+  const known = sql.all(UNDER_WAY, seq, row.steps_from) as WaitRow[];
+  const answered = sql.all(ANSWERS, seq).map(({ name }) => name as string);
+  const latest = sql.all(LATEST, seq) as unknown as Waited["latest"];
+  const { run, waits, replaces } = suspended(row, attempt, settlement, { now, known, answered, latest });
+  for (const { name, attempt: number, kind, started_at, until, until_date } of waits) {
+    sql.change(BEGIN, seq, name, number, kind, started_at, until, until_date);
+  }
+  forgetKeys(sql, seq);
+  for (const key of new Set(settlement.wakeKeys))
+    sql.change("INSERT INTO wake_keys (key, run) VALUES (?, ?)", key, seq);
+  if (replaces !== undefined) {
+    sql.change("DELETE FROM attempts WHERE run = ? AND number = ?", seq, replaces);
+    sql.change("DELETE FROM log_lines WHERE run = ? AND attempt = ?", seq, replaces);
+  }
+  return run;
+}
+
+const UNDER_WAY = `SELECT name, attempt, kind, started_at, until, until_date FROM steps
+  WHERE run = ? AND attempt >= ? AND ended_at IS NULL AND kind <> 'step' AND until IS NOT NULL`;
+const LATEST = `SELECT number, outcome, reason, code,
+    EXISTS (SELECT 1 FROM steps WHERE steps.run = attempts.run AND steps.attempt = attempts.number) AS has_steps
+  FROM attempts WHERE run = ? ORDER BY number DESC LIMIT 2`;
+const BEGIN = `INSERT INTO steps (run, name, attempt, kind, started_at, until, until_date) VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET kind = excluded.kind, started_at = excluded.started_at, ended_at = NULL, result = NULL,
+    error = NULL, until = excluded.until, until_date = excluded.until_date`;
+
+/** No event wakes a run any more. */
+export function forgetKeys(sql: Sql, run: number): void {
+  sql.change("DELETE FROM wake_keys WHERE run = ?", run);
+}
+
+/**
+ * When the clock is set, what waits for a duration waits for as long as it was to; what waits until a date, until then.
+ * First the runs: their times come from their waits'.
+ */
+export const FOLLOW_CLOCK = [
+  `UPDATE runs SET due_at = due_at + $1, retries_from = retries_from + $1 WHERE status = 'queued'`,
+  `UPDATE runs SET retries_from = retries_from + $1, due_at = min(
+      CASE WHEN due_at = ${earliest("until_date = 1")} THEN due_at ELSE due_at + $1 END,
+      coalesce(${earliest("until_date = 1")}, ${Number.MAX_SAFE_INTEGER}),
+      coalesce(${earliest("until_date = 0")} + $1, ${Number.MAX_SAFE_INTEGER}))
+    WHERE status = 'waiting'`,
+  `UPDATE steps SET until = until + $1 WHERE ended_at IS NULL AND until_date = 0
+    AND run IN (SELECT seq FROM runs WHERE status = 'queued' UNION ALL SELECT seq FROM runs WHERE status = 'running'
+      UNION ALL SELECT seq FROM runs WHERE status = 'waiting')`,
+];
+
+function earliest(which: string): string {
+  return `(SELECT min(until) FROM steps WHERE run = runs.seq AND ended_at IS NULL AND ${which})`;
+}

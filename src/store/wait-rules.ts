@@ -1,0 +1,86 @@
+import type { Attempt, BegunWait, WaitKind } from "../model/run.ts";
+import type { Settlement } from "../model/store.ts";
+import type { RunRow } from "./rows.ts";
+
+/** What a store decides of runs that wait, once for both databases; see rules.ts. */
+
+type Suspension = Extract<Settlement, { status: "waiting" }>;
+
+/** A wait under way: a row of `steps` that has no end. */
+export type WaitRow = {
+  readonly name: string;
+  readonly attempt: number;
+  readonly kind: WaitKind;
+  readonly started_at: number;
+  /** When it ends at the latest, by the store's clock. */
+  readonly until: number;
+  /** 1: a time of the wall clock, which stays when the clock is set. */
+  readonly until_date: number;
+};
+
+/** What a store knows of a run whose attempt has ended with waits. */
+export type Waited = {
+  /** By the store's clock. */
+  readonly now: number;
+  /** Its waits under way. */
+  readonly known: readonly WaitRow[];
+  /** Names of its callbacks that have an answer. */
+  readonly answered: readonly string[];
+  /** Its two latest attempts that have ended, newest first. */
+  readonly latest: readonly EndedAttempt[];
+};
+
+type EndedAttempt = Pick<Attempt, "number" | "outcome"> & {
+  readonly reason: string | null;
+  readonly code: string | null;
+  /** Whether steps or waits began in it. */
+  readonly has_steps: boolean | number;
+};
+
+/**
+ * An attempt has ended, and its run waits: until the first of its waits may be over. It is due at once when what it waits
+ * for came during the attempt. The time for retries begins anew.
+ */
+export function suspended(
+  run: RunRow,
+  attempt: Pick<Attempt, "endedAt" | "reason" | "code">,
+  { waits, reason }: Suspension,
+  { now, known, answered, latest }: Waited,
+): { readonly run: RunRow; readonly waits: readonly WaitRow[]; readonly replaces: number | undefined } {
+  const rows = waits.map((wait) => known.find((row) => isSame(row, wait)) ?? begun(wait, now));
+  const times = rows.map(({ until }, at) => Math.min(until, now + (waits[at]?.againInMs ?? Number.POSITIVE_INFINITY)));
+  const isDue = run.woken === 1 || waits.some(({ kind, name }) => kind === "callback" && answered.includes(name));
+  return {
+    run: {
+      ...run,
+      ...{ status: "waiting", owner: null, lease_until: null, woken: 0 },
+      ...{ outputs: null, dedupe_key: null, http: null, kind: null, reason },
+      due_at: isDue ? now : Math.min(...times),
+      ...{ failures: 0, retries_from: Math.min(attempt.endedAt, now) },
+    },
+    waits: rows,
+    replaces: replaced(attempt, latest),
+  };
+}
+
+const isSame = (row: WaitRow, wait: BegunWait) =>
+  row.name === wait.name && row.attempt === wait.attempt && row.kind === wait.kind;
+
+function begun({ name, attempt, kind, startedAt, until }: BegunWait, now: number): WaitRow {
+  const end =
+    "at" in until ? { until: until.at, until_date: 1 } : { until: Math.ceil(now + until.inMs), until_date: 0 };
+  return { name, attempt, kind, started_at: startedAt, ...end };
+}
+
+/**
+ * Number of the attempt whose place in the history a further one takes. Of many that look for the same and do nothing else,
+ * the first and the latest are kept.
+ */
+function replaced(
+  { reason, code }: Pick<Attempt, "reason" | "code">,
+  [last, before]: readonly EndedAttempt[],
+): number | undefined {
+  const isSame = (other: EndedAttempt | undefined) =>
+    other?.outcome === "waiting" && (other.reason ?? undefined) === reason && (other.code ?? undefined) === code;
+  return last && isSame(last) && isSame(before) && !last.has_steps ? last.number : undefined;
+}

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import type { Attempt, BegunWait, Step } from "../src/model/run.ts";
+import type { Claim, RunStore, Settlement } from "../src/model/store.ts";
+import type { OpenedStore, TimedStore } from "./store.contract.ts";
+import { again, attemptOf, claimAt, claimOne, event, ids, lease, NOW, SUCCESS, statusOf } from "./store.contract.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+function sleep(claim: Claim, name: string, inMs: number, facts: Partial<BegunWait> = {}): BegunWait {
+  return { name, kind: "sleep", attempt: claim.attempt, startedAt: NOW, until: { inMs }, ...facts };
+}
+
+function waiting(waits: readonly BegunWait[], wakeKeys: readonly string[] = [], reason = "waits"): Settlement {
+  return { status: "waiting", reason, waits, wakeKeys };
+}
+
+/** Ends an attempt with waits. */
+async function wait(store: RunStore, claim: Claim, settlement: Settlement, at = NOW, facts: Partial<Attempt> = {}) {
+  const reason = "reason" in settlement ? settlement.reason : undefined;
+  return store.settle(claim, { ...attemptOf(claim, "waiting", at), startedAt: at, reason, ...facts }, settlement);
+}
+
+function done({ name, kind, attempt, startedAt }: BegunWait, at: number, result: Step["result"] = "over"): Step {
+  return { name, kind, attempt, startedAt, endedAt: at, result, error: undefined };
+}
+
+/** What every store promises of runs that wait; run by the tests of each. */
+export function waitsContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
+  const promise = (text: string, keep: (store: TimedStore) => Promise<void>) =>
+    it(text, async (t) => keep((await open(t)).store));
+
+  describe(`${name}: a run that waits`, () => {
+    promise("is due when the first of its waits may be over, and knows then which one is", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      assert.deepEqual([first.steps, first.waits ?? []], [[], []]);
+      const waits = [sleep(first, "short", MINUTE), sleep(first, "long", HOUR)];
+      const settled = await wait(store, first, waiting(waits, [], "until short"));
+      assert.deepEqual(
+        [settled?.status, settled?.dueAt, settled?.reason, settled?.kind, settled?.endedAt],
+        ["waiting", NOW + MINUTE, "until short", undefined, undefined],
+      );
+      assert.equal(await store.nextDue(), NOW + MINUTE);
+      assert.deepEqual(await store.claim(claimAt(NOW + MINUTE - 1)), []);
+
+      const second = await claimOne(store, NOW + MINUTE);
+      assert.equal(second.attempt, 2);
+      const known = { kind: "sleep", attempt: 1, startedAt: NOW, answer: undefined } as const;
+      const byName = (second.waits ?? []).toSorted((a, b) => b.name.localeCompare(a.name));
+      assert.deepEqual(byName, [
+        { ...known, name: "short", isOver: true },
+        { ...known, name: "long", isOver: false },
+      ]);
+      await store.saveStep(second, done(waits[0]!, NOW + MINUTE));
+      // A wait under way ends when it was to, whatever a later attempt says.
+      await wait(store, second, waiting([sleep(first, "long", 5 * HOUR)]), NOW + MINUTE);
+      const { run: asleep, steps, attempts } = (await store.get(run))!;
+      assert.deepEqual([asleep.dueAt, asleep.attempts], [NOW + HOUR, 2]);
+      assert.deepEqual(
+        steps.map(({ name, endedAt, until, result }) => [name, endedAt, until, result]).toSorted(),
+        [
+          ["long", undefined, NOW + HOUR, undefined],
+          ["short", NOW + MINUTE, NOW + MINUTE, "over"],
+        ].toSorted(),
+      );
+      assert.deepEqual(
+        attempts.map(({ outcome }) => outcome),
+        ["waiting", "waiting"],
+      );
+      const third = await claimOne(store, NOW + HOUR);
+      assert.deepEqual(
+        [third.steps.map(({ name }) => name), third.waits?.map(({ name }) => name)],
+        [["short"], ["long"]],
+      );
+      assert.equal((await store.settle(third, attemptOf(third), SUCCESS))?.status, "success");
+      assert.equal(await store.nextDue(), undefined);
+    });
+
+    promise("looks again after a time, or until a date, and never ends a wait early", async (store) => {
+      await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      const poll = sleep(claim, "merged", HOUR, { kind: "waitUntil", againInMs: 5000 });
+      const date = sleep(claim, "date", 0, { until: { at: NOW + 8000 } });
+      assert.equal((await wait(store, claim, waiting([poll, date])))?.dueAt, NOW + 5000);
+      const second = await claimOne(store, NOW + 5000);
+      assert.deepEqual(
+        second.waits?.map(({ isOver }) => isOver),
+        [false, false],
+      );
+      assert.equal((await wait(store, second, waiting([poll, date]), NOW + 5000))?.dueAt, NOW + 8000);
+      const third = await claimOne(store, NOW + 8000);
+      assert.deepEqual(
+        new Map(third.waits?.map(({ name, isOver }) => [name, isOver])),
+        new Map([
+          ["merged", false],
+          ["date", true],
+        ]),
+      );
+    });
+
+    promise("may wait for a month: no clock was wrong", async (store) => {
+      await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      const month = 30 * 24 * HOUR;
+      await wait(store, claim, waiting([sleep(claim, "month", month)]));
+      assert.deepEqual(await store.claim(claimAt(NOW + month - 1)), []);
+      assert.deepEqual((await claimOne(store, NOW + month)).waits?.[0]?.isOver, true);
+    });
+
+    promise("keeps its place in its group: what comes later is queued until it has ended", async (store) => {
+      const first = await store.accept(event({ group: "g" }), lease());
+      const claim = await claimOne(store);
+      await wait(store, claim, waiting([sleep(claim, "s", MINUTE)]));
+      const second = await store.accept(event({ group: "g", input: 2 }), { ...lease(), take: true });
+      assert.deepEqual([second.claim, second.superseded], [undefined, undefined]);
+      assert.deepEqual(await store.claim(claimAt(NOW + 1000)), []);
+      assert.equal((await store.rerun(first.run, NOW + 1000)).status, "notNeeded");
+      const woken = await store.claim(claimAt(NOW + MINUTE));
+      assert.deepEqual(ids(woken), [first.run]);
+      await store.settle(woken[0]!, attemptOf(woken[0]!, "success", NOW + MINUTE), SUCCESS);
+      assert.deepEqual(ids(await store.claim(claimAt(NOW + MINUTE))), [second.run]);
+    });
+
+    promise("takes its place in the order of what is due", async (store) => {
+      const early = await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      await wait(store, claim, waiting([sleep(claim, "s", 5)]));
+      const before = await store.accept(event(), lease(NOW + 4));
+      const after = await store.accept(event(), lease(NOW + 6));
+      const taken = [];
+      for (let at = 0; at < 3; at++) taken.push(...ids(await store.claim({ ...claimAt(NOW + 10), limit: 1 })));
+      assert.deepEqual(taken, [before.run, early.run, after.run]);
+    });
+
+    promise("begins its retries anew, and is retried like any other with its waits under way", async (store) => {
+      await store.accept(event({ group: "g" }), lease());
+      const first = await claimOne(store);
+      await store.settle(first, attemptOf(first, "failure"), again(NOW + 10));
+      const second = await claimOne(store, NOW + 10);
+      assert.equal(second.run.failures, 1);
+      const asleep = await wait(store, second, waiting([sleep(second, "s", HOUR, { againInMs: 1000 })]), NOW + 20);
+      assert.deepEqual([asleep?.failures, asleep?.retriesFrom], [0, NOW + 20]);
+      const third = await claimOne(store, NOW + 1020);
+      await store.settle(third, attemptOf(third, "failure", NOW + 1020), again(NOW + 2000));
+      const fourth = await claimOne(store, NOW + 2000);
+      assert.deepEqual(
+        fourth.waits?.map(({ name, attempt }) => [name, attempt]),
+        [["s", 2]],
+      );
+      assert.equal(fourth.run.failures, 1);
+    });
+
+    promise("keeps its waits when an attempt is interrupted", async (store) => {
+      await store.accept(event(), lease());
+      const first = await claimOne(store);
+      await wait(store, first, waiting([sleep(first, "s", MINUTE)]));
+      await claimOne(store, NOW + MINUTE);
+      const again = await claimOne(store, NOW + 2 * MINUTE);
+      assert.deepEqual([again.attempt, again.waits?.map(({ name, isOver }) => [name, isOver])], [3, [["s", true]]]);
+    });
+
+    promise("of a re-run begins its waits anew", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      await wait(store, first, waiting([sleep(first, "s", MINUTE)]));
+      const second = await claimOne(store, NOW + MINUTE);
+      await store.settle(second, attemptOf(second), SUCCESS);
+      assert.equal((await store.rerun(run, NOW + MINUTE)).status, "queued");
+      const third = await claimOne(store, NOW + MINUTE);
+      assert.deepEqual([third.steps, third.waits], [[], []]);
+      await wait(store, third, waiting([sleep(third, "s", HOUR)]), NOW + MINUTE);
+      assert.equal((await store.get(run))?.run.dueAt, NOW + MINUTE + HOUR);
+    });
+
+    promise("leaves few attempts in its history, however often it looks for the same", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      let at = NOW;
+      const poll = (claim: Claim) => sleep(claim, "merged", HOUR, { kind: "waitUntil", attempt: 1, againInMs: 1000 });
+      for (let look = 1; look <= 6; look++, at += 1000) {
+        const claim = await claimOne(store, at);
+        // The fourth does something.
+        if (look === 4)
+          await store.saveStep(claim, { ...done(poll(claim), at), name: "told", kind: "step", attempt: 4 });
+        await wait(store, claim, waiting([poll(claim)], [], look < 6 ? "a" : "b"), at);
+      }
+      assert.deepEqual(
+        (await store.get(run))?.attempts.map(({ number, reason }) => [number, reason]),
+        [
+          [1, "a"],
+          [4, "a"],
+          [5, "a"],
+          [6, "b"],
+        ],
+      );
+    });
+
+    promise("shows what has begun and not ended, and hands only what is done to the next attempt", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      const begun = {
+        ...done(sleep(claim, "send", 0), NOW),
+        kind: "step",
+        endedAt: undefined,
+        result: undefined,
+      } as const;
+      await store.saveStep(claim, begun);
+      assert.deepEqual(
+        (await store.get(run))?.steps.map(({ name, kind, endedAt }) => [name, kind, endedAt]),
+        [["send", "step", undefined]],
+      );
+      await store.settle(claim, attemptOf(claim, "failure"), again(NOW + 1));
+      const second = await claimOne(store, NOW + 1);
+      assert.deepEqual([second.steps, second.waits], [[], []]);
+      await store.saveStep(second, { ...begun, attempt: 2, endedAt: NOW + 2, result: 7 });
+      await store.settle(second, attemptOf(second, "failure"), again(NOW + 3));
+      const third = await claimOne(store, NOW + 3);
+      assert.deepEqual(
+        third.steps.map(({ attempt, result }) => [attempt, result]),
+        [[2, 7]],
+      );
+    });
+
+    promise("is counted apart from what is queued or running, and is listed", async (store) => {
+      const { run } = await store.accept(event({ group: "g" }), lease());
+      const claim = await claimOne(store);
+      await wait(store, claim, waiting([sleep(claim, "s", HOUR)]));
+      await store.accept(event({ group: "g", input: 2 }), lease());
+      const { queued, running, waiting: asleep } = await store.overview.activity(NOW);
+      assert.deepEqual([queued, running, asleep], [1, 0, 1]);
+      assert.deepEqual(
+        (await store.waiting()).map(({ reason, count }) => [reason, count]).toSorted(),
+        [
+          ["turn", 1],
+          ["wait", 1],
+        ].toSorted(),
+      );
+      assert.deepEqual(
+        (await store.list({ status: "waiting" }, { limit: 10 })).runs.map(({ id }) => id),
+        [run],
+      );
+      assert.equal(await store.forget(NOW + 1000 * HOUR, 10), 0);
+      assert.equal(await statusOf(store, run), "waiting");
+    });
+  });
+}
