@@ -45,6 +45,18 @@ export default defineWorkflow({ name: "label", on: { github: { events: "pull_req
   async run({ event }) { return { number: event.payload.number }; } });`,
 };
 
+const SEVERAL = `import { defineWorkflow } from "gh-runner";
+import * as z from "zod";
+export default defineWorkflow({
+  name: "several",
+  on: {
+    http: { path: "/several", body: z.object({ n: z.number() }) },
+    github: [{ events: ["push", "workflow_run"] }, { events: "pull_request", actions: ["opened"] }],
+    manual: { inputs: z.object({ ref: z.string(), times: z.int().default(1) }) },
+  },
+  async run({ trigger, inputs }) { return trigger === "manual" ? { trigger, ...inputs } : { trigger }; },
+});`;
+
 async function scene(t: TestContext) {
   const github = await startGitHub();
   t.after(() => github.close());
@@ -83,6 +95,31 @@ describe("gh-runner workflows", () => {
     assert.equal(json.stderr, "");
   });
 
+  it("lists all triggers of a workflow below each other", async (t) => {
+    const { env } = await scene(t);
+    const WORKFLOWS_DIR = workflowsFolder(t, { "several.ts": SEVERAL });
+    const { stdout } = await command(["workflows"], { ...env, WORKFLOWS_DIR });
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .slice(2)
+      .map((line) => line.split(/ {2,}/).filter(Boolean));
+    assert.deepEqual(lines, [
+      ["several", "http POST /several", "several.ts"],
+      ["github push, workflow_run"],
+      ["github pull_request (opened)"],
+      ["manual"],
+    ]);
+    const [, json] = JSON.parse((await command(["workflows", "--json"], { ...env, WORKFLOWS_DIR })).stdout);
+    assert.deepEqual(json.triggers, [
+      "http POST /several",
+      "github push, workflow_run",
+      "github pull_request (opened)",
+      "manual",
+    ]);
+    assert.equal(json.trigger, json.triggers.join("; "));
+  });
+
   it("warns of names that GitHub does not know, beside the list", async (t) => {
     const { env } = await scene(t);
     writeFileSync(join(env.WORKFLOWS_DIR, "label.ts"), FILES["label.ts"].replace('"opened"', '"openend"'));
@@ -111,6 +148,23 @@ describe("gh-runner workflows", () => {
 });
 
 describe("gh-runner run", () => {
+  it("executes a workflow as the trigger that is named starts it", async (t) => {
+    const { env } = await scene(t);
+    const WORKFLOWS_DIR = workflowsFolder(t, { "several.ts": SEVERAL });
+    const run = (...args: string[]) => command(["run", "several", ...args], { ...env, WORKFLOWS_DIR });
+    for (const args of [[], ["--trigger", "flux"]]) {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 1);
+      assert.equal(stderr, "several is started by http, github, manual: name one of them with --trigger.\n");
+    }
+    const manual = await run("--trigger", "manual", "--input", '{"ref":"main"}');
+    assert.match(manual.stdout, /success: \{"trigger":"manual","ref":"main","times":1\}/, manual.stderr);
+    const http = await run("--trigger", "http", "--input", '{"n":1}');
+    assert.match(http.stdout, /success: \{"trigger":"http"\}/);
+    const wrong = await run("--trigger", "manual", "--input", '{"ref":1}');
+    assert.match(wrong.stderr, /^--input cannot be used: ref [^\n]*\n$/);
+  });
+
   it("executes a workflow, with real reads and writes that are only printed in a dry run", async (t) => {
     const { github, env } = await scene(t);
     const { code, stdout, stderr } = await command(["run", "deploy", "--dry-run", "--input", '{"n":3}'], env);
