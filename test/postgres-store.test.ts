@@ -3,6 +3,7 @@ import pg from "pg";
 import type { Clock } from "../src/model/clock.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
+import { pausesContract } from "./store-pauses.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
 import { type DatabaseClock, databaseClock } from "./support/database-clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
@@ -33,6 +34,7 @@ const inPostgres = async (t: TestContext) => {
 
 storeContract("PostgreSQL", inPostgres, { propertyRuns: 12, takesOver: true });
 waitsContract("PostgreSQL", inPostgres);
+pausesContract("PostgreSQL", inPostgres);
 
 const schema = postgres.schema();
 let time: DatabaseClock | undefined;
@@ -43,7 +45,16 @@ async function emptySchema(): Promise<DatabaseClock> {
   await client.connect();
   if (time) {
     await time.setTime(NOW);
-    const tables = ["runs", "schedules", "ended_by_hour", "refused_events", "github_spending", "github_pauses"];
+    const tables = [
+      "runs",
+      "schedules",
+      "ended_by_hour",
+      "refused_events",
+      "github_spending",
+      "github_pauses",
+      "actions",
+      "paused_workflows",
+    ];
     await client.query(`TRUNCATE ${tables.map((table) => `${schema}.${table}`).join(", ")} RESTART IDENTITY CASCADE`);
   }
   await client.end();

@@ -89,6 +89,7 @@ function memory() {
           carriedOutUntil: undefined,
           waiting: inSlot(slot, "queued"),
           isBusy: inSlot(slot, "running") !== undefined,
+          isPaused: false,
         },
       );
       if (decision.does === "join") write(decision.run);
@@ -204,7 +205,8 @@ describe("the rules of the store", () => {
   function accepted(store: Memory, step: Extract<Step, { does: "accept" }>): void {
     const before = store.runs.find((run) => run.slot === `w\ng${step.slot}` && run.status === "queued");
     const decision = store.accept(step);
-    if (decision.does === "nothing") {
+    assert.notEqual(decision.does, "reject");
+    if (decision.does === "nothing" || decision.does === "reject") {
       assert.equal(store.runs.find(({ id }) => id === decision.run)?.event_id, `e${step.event}`);
       return;
     }

@@ -45,7 +45,7 @@ function rejected(facts: Partial<RejectedKind> = {}): RejectedKind {
 }
 
 /** Accepts, claims and settles one run. */
-async function ended(store: RunStore, facts: Partial<NewRun>, settlement = SUCCESS, at = NOW): Promise<string> {
+export async function ended(store: RunStore, facts: Partial<NewRun>, settlement = SUCCESS, at = NOW): Promise<string> {
   const { run } = await store.accept(event(facts), lease(at));
   const claim = (await store.claim(claimAt(at, 1000))).find((each) => each.run.id === run)!;
   await store.settle(claim, attemptOf(claim, settlement.status === "success" ? "success" : "failure", at), settlement);

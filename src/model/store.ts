@@ -71,6 +71,8 @@ export type Accepted = {
   readonly superseded: string | undefined;
   /** Runs that this one cancels and that are running now. */
   readonly cancels?: readonly string[];
+  /** Its workflow is paused: the run waits until it is resumed. An event with a token of its own was not stored. */
+  readonly paused?: true;
   /** When it is claimed already: with a token of its own always, else if `take` was given and its turn has come. */
   readonly claim: Claim | undefined;
 };
@@ -171,11 +173,11 @@ export type RunDetail = {
 };
 
 /**
- * Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, or a limit's end; and
- * those whose workflow waits (`wait`), which are not queued.
+ * Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, a limit's end, or that
+ * their workflow is resumed; and those whose workflow waits (`wait`), which are not queued.
  */
 export type Waiting = {
-  readonly reason: "turn" | "retry" | "limit" | "wait";
+  readonly reason: "turn" | "retry" | "limit" | "paused" | "wait";
   readonly count: number;
   /** The earliest `retriesFrom` of them, epoch milliseconds. */
   readonly since: number;
@@ -214,6 +216,19 @@ export type Cancel =
 export type Paused = By & { readonly workflow: string };
 
 export const ALL_WORKFLOWS = "*";
+
+/** Whether one of these pauses is for a workflow. */
+export function pauseOf<Pause extends { readonly workflow: string }>(
+  workflow: string,
+  paused: readonly Pause[],
+): Pause | undefined {
+  return paused.find((each) => each.workflow === workflow) ?? paused.find((each) => each.workflow === ALL_WORKFLOWS);
+}
+
+/** An event brought its token to a paused workflow: it cannot wait, since the token is not stored. */
+export class WorkflowPaused extends Error {
+  override readonly name = "WorkflowPaused";
+}
 
 /** A URL that was handed out, and what it asks for. */
 export type Callback = {

@@ -1,4 +1,5 @@
 import { GONE, LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
+import { ALL_WORKFLOWS } from "../model/store.ts";
 import type { Row } from "./rows.ts";
 import { GONE_ALONE } from "./rules.ts";
 
@@ -22,7 +23,7 @@ export function claimDue(names: {
 }): string {
   const { schema, now, leaseUntil, isInSlot, lock = "" } = names;
   const runs = `${schema}.runs`;
-  const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND (runs.slot IS NULL OR NOT EXISTS (
+  const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND NOT ${isPaused(schema)} AND (runs.slot IS NULL OR NOT EXISTS (
     SELECT 1 FROM ${runs} AS other WHERE ${hasSlot("other")} AND ${isInSlot("other")}))`;
   const suspect = isSuspect(schema, "runs.attempts");
   const begunSuspect = isSuspect(schema, "runs.attempts - 1");
@@ -32,7 +33,7 @@ export function claimDue(names: {
         SELECT 1 FROM ${runs} WHERE runs.status = 'running' AND runs.owner = $2 AND ${begunSuspect}))
       ${inOrder} $4 ${lock}),
     woken AS MATERIALIZED (SELECT runs.seq, runs.due_at FROM ${runs} WHERE runs.status = 'waiting' AND runs.due_at <= ${now}
-      ${inOrder} $4 ${lock})
+        AND NOT ${isPaused(schema)} ${inOrder} $4 ${lock})
     UPDATE ${runs} SET status = 'running', started_at = $1, attempts = attempts + 1, owner = $2,
       lease_until = ${leaseUntil}, woken = 0
     WHERE seq IN (SELECT seq FROM (SELECT * FROM due UNION ALL SELECT * FROM woken) AS runs ${inOrder} $4)
@@ -42,6 +43,33 @@ export function claimDue(names: {
 /** That a run holds its group's place: it runs, or it waits. Written as the index says it. */
 export function hasSlot(run: string): string {
   return `(${run}.status = 'running' OR ${run}.status = 'waiting')`;
+}
+
+/** Whether the workflow of a row of `runs` is paused. Asked once for all rows, while none is. */
+export function isPaused(schema: string): string {
+  const paused = `SELECT workflow FROM ${schema}.paused_workflows`;
+  return `(runs.workflow IN (${paused}) OR EXISTS (${paused} WHERE workflow = '${ALL_WORKFLOWS}'))`;
+}
+
+/** Takes what an action is: when, who, what, of which run and workflow, and the details. */
+export function insertAction(schema: string): string {
+  return `INSERT INTO ${schema}.actions (at, actor, action, run, workflow, details) VALUES ($1, $2, $3, $4, $5, $6)`;
+}
+
+/** Takes the workflow, when and who. Returns a row if that is new. */
+export function pause(schema: string): string {
+  return `INSERT INTO ${schema}.paused_workflows (workflow, at, actor) VALUES ($1, $2, $3)
+    ON CONFLICT (workflow) DO NOTHING RETURNING workflow`;
+}
+
+/** Takes the workflow. Returns a row if it was paused. */
+export function resume(schema: string): string {
+  return `DELETE FROM ${schema}.paused_workflows WHERE workflow = $1 RETURNING workflow`;
+}
+
+/** Takes the time before which actions are forgotten ($1), and of how many of the oldest ($2). */
+export function forgetActions(schema: string): string {
+  return `DELETE FROM ${schema}.actions WHERE at < $1 AND seq IN (SELECT seq FROM ${schema}.actions ORDER BY seq LIMIT $2)`;
 }
 
 /** The order in which runs are claimed. */

@@ -1,7 +1,15 @@
 import type { AccountLimits, Pause, Spending } from "../model/limits.ts";
-import { idsThatBegin, type RunDetail, type RunFilter, type RunPage, type RunStore } from "../model/store.ts";
-import { endBefore } from "./queries.ts";
-import { attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
+import {
+  idsThatBegin,
+  type Paused,
+  type RunDetail,
+  type RunFilter,
+  type RunPage,
+  type RunStore,
+  type Waiting,
+} from "../model/store.ts";
+import { endBefore, isPaused } from "./queries.ts";
+import { actionOf, attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 
 /** A database that is asked the same in the same words, whichever it is: for all that is not hot. */
 export type Asked = {
@@ -30,7 +38,9 @@ type Dialect = {
 };
 
 /** What a store is asked about its runs. */
-export function runReads(asked: Asked): Pick<RunStore, "get" | "list" | "endBefore" | "findSuccess" | "waiting"> {
+export function runReads(
+  asked: Asked,
+): Pick<RunStore, "get" | "list" | "endBefore" | "findSuccess" | "waiting" | "paused"> {
   const { dialect, read } = asked;
   const { schema, isText } = dialect;
   const runs = `${schema}.runs`;
@@ -54,33 +64,48 @@ export function runReads(asked: Asked): Pick<RunStore, "get" | "list" | "endBefo
       );
       return found?.id as string | undefined;
     },
+    async paused() {
+      const rows = await read(`SELECT workflow, at, actor FROM ${schema}.paused_workflows ORDER BY at, workflow`);
+      return rows.map((row) => ({ ...row }) as Paused);
+    },
     async waiting() {
       const rows = await read(
-        `SELECT 'queued' AS status, kind, count(*) AS count, min(retries_from) AS since FROM ${runs} ${dialect.hint("due")}
-         WHERE status = 'queued' GROUP BY kind
-         UNION ALL SELECT 'waiting', NULL, count(*), min(retries_from) FROM ${runs} ${dialect.hint("waking")}
-         WHERE status = 'waiting' HAVING count(*) > 0`,
+        `SELECT 'queued' AS status, kind, ${isPaused(schema)} AS is_paused, count(*) AS count, min(retries_from) AS since
+         FROM ${runs} ${dialect.hint("due")} WHERE status = 'queued' GROUP BY 2, 3
+         UNION ALL SELECT 'waiting', NULL, ${isPaused(schema)}, count(*), min(retries_from)
+         FROM ${runs} ${dialect.hint("waking")} WHERE status = 'waiting' GROUP BY 3`,
       );
-      return rows.map(waitingOf);
+      return summed(rows.map(waitingOf));
     },
   };
+}
+
+/** One for each reason. */
+function summed(all: readonly Waiting[]): readonly Waiting[] {
+  const byReason = Map.groupBy(all, ({ reason }) => reason);
+  return [...byReason].map(([reason, those]) => ({
+    reason,
+    count: those.reduce((sum, { count }) => sum + count, 0),
+    since: Math.min(...those.map(({ since }) => since)),
+  }));
 }
 
 async function getRun({ dialect: { schema }, read }: Asked, id: string): Promise<RunDetail | undefined> {
   const [row] = await read(`SELECT * FROM ${schema}.runs WHERE id = $1`, [id]);
   if (!row) return undefined;
   const seq = [row.seq as number];
-  const [attempts, steps, superseded] = await Promise.all([
+  const [attempts, steps, superseded, actions] = await Promise.all([
     read(`SELECT * FROM ${schema}.attempts WHERE run = $1 ORDER BY number`, seq),
     read(`SELECT * FROM ${schema}.steps WHERE run = $1 ORDER BY started_at`, seq),
     read(`SELECT id FROM ${schema}.runs WHERE superseded_by = $1 ORDER BY seq DESC LIMIT 100`, [id]),
+    read(`SELECT * FROM ${schema}.actions WHERE run = $1 ORDER BY seq`, [id]),
   ]);
   return {
     run: runOf(row),
     attempts: attempts.map(attemptOf),
     steps: steps.map(stepOf),
     superseded: superseded.map((each) => each.id as string),
-    actions: [],
+    actions: actions.map(actionOf),
   };
 }
 

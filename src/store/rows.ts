@@ -1,5 +1,6 @@
 import type { SQLOutputValue } from "node:sqlite";
 import type {
+  Action,
   Attempt,
   FailureKind,
   FailureStatus,
@@ -121,10 +122,13 @@ export function listedRunOf(row: Row): ListedRun {
   };
 }
 
-/** A row of queued runs, counted by the kind of failure that they wait for, or of those that wait for an event or a time. */
+/**
+ * A row of queued runs, counted by the kind of failure that they wait for and by whether their workflow is paused, or of
+ * those that wait for an event or a time.
+ */
 export function waitingOf(row: Row): Waiting {
-  const reason =
-    row.status === "waiting" ? "wait" : row.kind === "limit" ? "limit" : row.kind === null ? "turn" : "retry";
+  const queuedFor = row.kind === "limit" ? "limit" : row.kind === null ? "turn" : "retry";
+  const reason = row.is_paused ? "paused" : row.status === "waiting" ? "wait" : queuedFor;
   return { reason, count: row.count as number, since: row.since as number };
 }
 
@@ -140,6 +144,15 @@ export function attemptOf(row: Row): Attempt {
     ...(row.stack === null ? {} : { stack: row.stack as string }),
     ...(row.code === null ? {} : { code: row.code as string }),
     ...(row.handler === 1 ? { handler: true } : {}),
+  };
+}
+
+export function actionOf(row: Row): Action {
+  return {
+    at: row.at as number,
+    actor: row.actor as string,
+    action: row.action as Action["action"],
+    ...(row.details === null ? {} : { details: row.details as string }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { afterInterruption, GONE } from "../model/retry.ts";
-import type { Attempt } from "../model/run.ts";
-import type { Accepted, Claim, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
+import type { Action, Attempt } from "../model/run.ts";
+import type { Accepted, By, Claim, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
 import { clean, type RunRow, runOf } from "./rows.ts";
 
 /**
@@ -27,13 +27,25 @@ export type Arrival = {
   readonly waiting: RunRow | undefined;
   /** Whether a run of its slot is running, or has begun and waits. */
   readonly isBusy: boolean;
+  /** Its workflow is paused. */
+  readonly isPaused: boolean;
 };
 
 export type Acceptance =
   /** The event has been there before, as this run. */
   | { readonly does: "nothing"; readonly run: string }
+  /** It brings its token, which cannot wait, to a paused workflow. */
+  | { readonly does: "reject"; readonly run: string }
   | { readonly does: "join"; readonly run: RunRow }
-  | { readonly does: "add"; readonly run: RunRow; readonly superseded: RunRow | undefined };
+  | {
+      readonly does: "add";
+      readonly run: RunRow;
+      readonly superseded: RunRow | undefined;
+      readonly action: NewAction | undefined;
+    };
+
+/** An action that is about to be written down. */
+export type NewAction = Action & { readonly run: string | undefined; readonly workflow: string };
 
 /**
  * An event is known already, joins the run that waits, or becomes a run, which replaces the one that waits. It is claimed
@@ -42,11 +54,13 @@ export type Acceptance =
 export function acceptance(
   event: NewRun,
   { owner, now: at, take }: Parameters<RunStore["accept"]>[1],
-  { now, leaseUntil, latest, carriedOutUntil, waiting, isBusy }: Arrival,
+  { now, leaseUntil, latest, carriedOutUntil, waiting, isBusy, isPaused }: Arrival,
 ): Acceptance {
   const { source, id, tick } = event.event ?? {};
   const isOldTick = tick !== undefined && carriedOutUntil !== undefined && tick <= carriedOutUntil;
   if (isOldTick || (latest && latest.event_id === clean(id))) return { does: "nothing", run: latest?.id ?? event.id };
+
+  if (event.ownToken && isPaused) return { does: "reject", run: event.id };
 
   const input = JSON.stringify(event.input);
   const isLimited = waiting?.kind === "limit";
@@ -55,7 +69,7 @@ export function acceptance(
     const due_at = isLimited ? waiting.due_at : Math.min(waiting.due_at ?? now, now + JOINED_DUE_MS);
     return { does: "join", run: { ...waiting, failures: 0, retries_from: Math.min(at, now), due_at } };
   }
-  const isRunning = event.ownToken || (take && !waiting && !isBusy);
+  const isRunning = event.ownToken || (take && !waiting && !isBusy && !isPaused);
   const run: RunRow = {
     seq: 0,
     id: event.id,
@@ -90,16 +104,26 @@ export function acceptance(
     in_order: event.order?.queue === "all" ? 1 : 0,
     ...{ cancel_actor: null, cancel_at: null, handler: null, woken: 0 },
   };
-  return { does: "add", run, superseded: waiting && supersededBy(waiting, run.id, at) };
+  return { does: "add", run, superseded: waiting && supersededBy(waiting, run.id, at), action: started(event, run) };
+}
+
+/** A person has started it. What starts runs by the thousand is named by the run alone. */
+function started({ trigger, rerunOf, actor }: NewRun, run: RunRow): NewAction | undefined {
+  if (actor === undefined || (trigger !== "manual" && rerunOf === undefined)) return undefined;
+  const details = rerunOf === undefined ? undefined : `re-runs ${rerunOf} with another input`;
+  return { at: run.accepted_at, actor: clean(actor), action: "started", run: run.id, workflow: run.workflow, details };
 }
 
 /** What `accept` returns. */
-export function acceptedBy(decision: Acceptance, owner: string): Accepted {
-  if (decision.does === "nothing") return { run: decision.run, joined: true, superseded: undefined, claim: undefined };
+export function acceptedBy(decision: Acceptance, owner: string, isPaused: boolean): Accepted {
+  const paused = isPaused ? ({ paused: true } as const) : {};
+  const nothing = { superseded: undefined, claim: undefined, ...paused };
+  if (decision.does === "nothing") return { run: decision.run, joined: true, ...nothing };
+  if (decision.does === "reject") return { run: decision.run, joined: false, ...nothing };
   const { run } = decision;
-  if (decision.does === "join") return { run: run.id, joined: true, superseded: undefined, claim: undefined };
+  if (decision.does === "join") return { run: run.id, joined: true, ...nothing };
   const claim = run.status === "running" ? { run: runOf(run), attempt: 1, owner, steps: [] } : undefined;
-  return { run: run.id, joined: false, superseded: decision.superseded?.id, claim };
+  return { run: run.id, joined: false, superseded: decision.superseded?.id, claim, ...paused };
 }
 
 export function slotOf(event: Pick<NewRun, "workflow" | "group" | "ownToken">): string | null {
@@ -194,6 +218,11 @@ export function interruptedRuns(
   };
 }
 
+/** @param workflow `*` is all of them. */
+export function pauseAction(action: "paused" | "resumed", workflow: string, { actor, at }: By): NewAction {
+  return { at, actor: clean(actor), action, run: undefined, workflow: clean(workflow) };
+}
+
 const FAILED = { status: "failure", http: 500, kind: "permanent" } as const;
 
 /** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
@@ -242,3 +271,13 @@ export function rerun(
     trace: trace ?? null,
   };
 }
+
+export function rerunAction(
+  { id, workflow }: Pick<RunRow, "id" | "workflow">,
+  { actor = UNKNOWN, from = "start", at }: RerunOptions & { readonly at: number },
+): NewAction {
+  return { at, actor: clean(actor), action: "re-run", run: id, workflow, details: `from the ${from}` };
+}
+
+/** An actor of before actors were noted. */
+const UNKNOWN = "unknown";

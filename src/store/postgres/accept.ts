@@ -1,10 +1,11 @@
-import type { Accepted, RunStore } from "../../model/store.ts";
+import { type Accepted, type Paused, pauseOf, type RunStore } from "../../model/store.ts";
 import { hasSlot } from "../queries.ts";
 import { clean, type RunRow } from "../rows.ts";
-import { type Arrival, acceptance, acceptedBy, slotOf } from "../rules.ts";
+import { type Arrival, acceptance, acceptedBy, type NewAction, slotOf } from "../rules.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
-import { IS_IN_SLOTS, insertRuns, lock, nowIn, type Replica, updateRuns } from "./write.ts";
+import { act } from "./pauses.ts";
+import { IS_IN_SLOTS, insertRuns, lock, type Replica, updateRuns } from "./write.ts";
 
 export type AcceptItem = {
   readonly event: Parameters<RunStore["accept"]>[0];
@@ -24,8 +25,8 @@ export async function acceptAll(
   const sources = [...new Set(items.flatMap(({ event }) => (event.event ? [sourceOf(event)] : [])))];
   const scheduled = items.flatMap(({ event }) => (event.event?.tick === undefined ? [] : [event.workflow]));
   lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
-  const [now, latest, carriedOut, { waiting, busy }] = await Promise.all([
-    nowIn(sql, names),
+  const [{ now, paused }, latest, carriedOut, { waiting, busy }] = await Promise.all([
+    situationIn(sql, names),
     latestOf(sql, names, sources),
     carriedOutUntil(sql, names, scheduled),
     lookInto(sql, names, slots),
@@ -34,6 +35,7 @@ export async function acceptAll(
   const added: RunRow[] = [];
   const changed = new Map<string, RunRow>();
   const ticks = new Map<string, number>();
+  const actions: NewAction[] = [];
   const put = (run: RunRow) => {
     const at = added.findIndex(({ id }) => id === run.id);
     if (at === -1) changed.set(run.id, run);
@@ -41,6 +43,7 @@ export async function acceptAll(
   };
   const accepted = items.map(({ event, lease }) => {
     const slot = slotOf(event);
+    const isPaused = pauseOf(clean(event.workflow), paused) !== undefined;
     const decision = acceptance(event, lease, {
       now,
       leaseUntil: now + lease.leaseMs,
@@ -48,13 +51,15 @@ export async function acceptAll(
       carriedOutUntil: event.event?.tick === undefined ? undefined : carriedOut.get(event.workflow),
       waiting: slot === null ? undefined : waiting.get(slot),
       isBusy: slot !== null && busy.has(slot),
+      isPaused,
     });
-    if (decision.does !== "nothing") {
+    if (decision.does === "join" || decision.does === "add") {
       const { run } = decision;
       if (decision.does === "join") put(run);
       else {
         if (decision.superseded) put(decision.superseded);
         added.push(run);
+        if (decision.action) actions.push(decision.action);
         if (event.event) latest.set(sourceOf(event), run);
         const { tick } = event.event ?? {};
         if (tick !== undefined) for (const known of [ticks, carriedOut]) known.set(event.workflow, tick);
@@ -62,16 +67,27 @@ export async function acceptAll(
       if (slot !== null && run.status === "running") busy.add(slot);
       else if (slot !== null) waiting.set(slot, run);
     }
-    return acceptedBy(decision, lease.owner);
+    return acceptedBy(decision, lease.owner, isPaused);
   });
 
   updateRuns(sql, names, [...changed.values()]);
   insertRuns(sql, names, added);
   carryOut(sql, names, ticks);
+  for (const action of actions) act(sql, names, action);
   const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
   const queued = items.some(({ lease, event }) => !lease.take && !event.ownToken);
   if (queued || superseded.length > 0) tell(sql, { queued, settled: superseded });
   return accepted;
+}
+
+/** Now by the database's clock, and what is paused. */
+async function situationIn(
+  sql: Sql,
+  { schema, now }: Names,
+): Promise<{ now: number; paused: readonly Pick<Paused, "workflow">[] }> {
+  const [row] = await sql(`SELECT ${now} AS now, ARRAY(SELECT workflow FROM ${schema}.paused_workflows) AS paused`);
+  const paused = row?.paused as unknown as readonly string[];
+  return { now: row?.now as number, paused: paused.map((workflow) => ({ workflow })) };
 }
 
 /** Empty for an event without an identity. */

@@ -1,10 +1,11 @@
 import type { Run } from "../../model/run.ts";
 import type { Rerun, RerunOptions, RunStore } from "../../model/store.ts";
 import { listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
-import { hasWaited, rerun, settled, slotOf } from "../rules.ts";
+import { hasWaited, rerun, rerunAction, settled, slotOf } from "../rules.ts";
 import { isRunId } from "./asking.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
+import { act } from "./pauses.ts";
 import { forgetKeys, type Suspending, suspendAll } from "./waits.ts";
 import { countEnds, insertAttempts, lock, nowIn, type Replica, updateRuns, waitingIn } from "./write.ts";
 
@@ -124,6 +125,7 @@ export async function rerunOne(
   const next = rerun(row as RunRow, { now, busy: busy as RunRow, newer: newer as RunRow }, options);
   if (!("seq" in next)) return next;
   updateRuns(sql, names, [next]);
+  act(sql, names, rerunAction(next, options));
   tell(sql, { queued: true });
   return { status: "queued", run: runOf(next) };
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { StoredPause } from "../../model/limits.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { overview } from "../overview.ts";
+import { forgetActions, isPaused } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { unbuilt } from "../unbuilt.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
@@ -15,6 +16,7 @@ import { postgresLimitLog } from "./limit-log.ts";
 import { type Migrated, type Migrating, migrate } from "./migrate.ts";
 import { namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
+import { pauseWorkflow, resumeWorkflow } from "./pauses.ts";
 import { rerunOne, type SettleItem, settleAll } from "./settle.ts";
 import { codeOf, startError, withDatabase } from "./start-error.ts";
 import type { Replica } from "./write.ts";
@@ -108,19 +110,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
     rerun: async (id, at, options) =>
       changed(await transaction((each) => rerunOne(each, replica, { ...options, id, at }))),
+    pause: async (workflow, by) => changed(await transaction((each) => pauseWorkflow(each, replica, workflow, by))),
+    resume: async (workflow, by) => changed(await transaction((each) => resumeWorkflow(each, replica, workflow, by))),
     ...reads,
-    ...unbuilt(
-      "wake",
-      "cancel",
-      "openCallback",
-      "callback",
-      "answerCallback",
-      "pause",
-      "resume",
-      "paused",
-      "saveLines",
-      "lines",
-    ),
+    ...unbuilt("wake", "cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     async scheduledUntil(workflow, at) {
       // By the database's clock: a replica whose own is wrong does not set back those of others.
@@ -136,8 +129,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
     async nextDue() {
       const [row] = await sql(
-        `SELECT least((SELECT min(due_at) FROM ${schema}.runs WHERE status = 'queued'),
-           (SELECT min(due_at) FROM ${schema}.runs WHERE status = 'waiting')) - ${names.now} AS ms`,
+        `SELECT least((SELECT min(due_at) FROM ${schema}.runs WHERE status = 'queued' AND NOT ${isPaused(schema)}),
+           (SELECT min(due_at) FROM ${schema}.runs WHERE status = 'waiting' AND NOT ${isPaused(schema)})) - ${names.now} AS ms`,
       );
       return row?.ms == null ? undefined : clock.now() + (row.ms as number);
     },
@@ -149,6 +142,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         [before, limit, OLDEST],
       );
       await sql(`DELETE FROM ${schema}.refused_events WHERE last_at < $1`, [before]);
+      await sql(forgetActions(schema), [before, limit]);
       // An account that is spent from deletes its own; this is for those that never come again.
       await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
       return rows.length;

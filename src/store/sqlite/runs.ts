@@ -8,7 +8,7 @@ import {
   type Settlement,
   WRONG_CLOCK_MS,
 } from "../../model/store.ts";
-import { byDue, claimDue, hasSlot, interruptions, rightWrongClocks } from "../queries.ts";
+import { byDue, claimDue, forgetActions, hasSlot, interruptions, rightWrongClocks } from "../queries.ts";
 import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
 import {
   type Arrival,
@@ -18,9 +18,11 @@ import {
   type Interrupted,
   interruptedRuns,
   rerun,
+  rerunAction,
   settled,
   slotOf,
 } from "../rules.ts";
+import { act } from "./pauses.ts";
 import type { Sql } from "./statements.ts";
 import { forgetKeys, stepsOf, suspend } from "./waits.ts";
 
@@ -29,7 +31,12 @@ import { forgetKeys, stepsOf, suspend } from "./waits.ts";
 type Accept = Parameters<RunStore["accept"]>;
 
 /** @param leaseUntil when a lease ends that begins now. */
-export function acceptRun(sql: Sql, event: Accept[0], lease: Accept[1], leaseUntil: number): Accepted {
+export function acceptRun(
+  sql: Sql,
+  event: Accept[0],
+  lease: Accept[1],
+  { leaseUntil, isPaused }: Pick<Arrival, "leaseUntil" | "isPaused">,
+): Accepted {
   const slot = slotOf(event);
   const { workflow } = event;
   const { source, tick } = event.event ?? {};
@@ -41,6 +48,7 @@ export function acceptRun(sql: Sql, event: Accept[0], lease: Accept[1], leaseUnt
     carriedOutUntil: tick === undefined ? undefined : carriedOutUntil(sql, workflow),
     waiting: waitingIn(sql, slot),
     isBusy: slot !== null && sql.one(IN_SLOT, slot) !== undefined,
+    isPaused,
   });
   if (decision.does === "join") update(sql, decision.run);
   if (decision.does === "add") {
@@ -48,8 +56,9 @@ export function acceptRun(sql: Sql, event: Accept[0], lease: Accept[1], leaseUnt
     if (decision.superseded) update(sql, decision.superseded);
     const { run } = decision;
     sql.change(INSERT, ...INSERTED.map((column) => run[column]));
+    if (decision.action) act(sql, decision.action);
   }
-  return acceptedBy(decision, lease.owner);
+  return acceptedBy(decision, lease.owner, isPaused);
 }
 
 const LATEST = "SELECT id, event_id FROM runs WHERE workflow = ? AND event_source = ? ORDER BY seq DESC LIMIT 1";
@@ -152,6 +161,7 @@ export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions
   const next = rerun(row, { now: at, busy, newer }, { ...options, at });
   if (!("seq" in next)) return next;
   update(sql, next);
+  act(sql, rerunAction(next, { ...options, at }));
   return { status: "queued", run: runOf(next) };
 }
 
@@ -177,8 +187,11 @@ export function forgetRuns(sql: Sql, before: number, limit: number): number {
   }
   for (const seq of over) sql.change("DELETE FROM runs WHERE seq = ?", seq);
   sql.change("DELETE FROM refused_events WHERE last_at < ?", before);
+  sql.change(FORGET_ACTIONS, before, limit);
   return over.length;
 }
+
+const FORGET_ACTIONS = forgetActions("main");
 
 function carriedOutUntil(sql: Sql, workflow: string): number | undefined {
   return sql.one("SELECT carried_out_until AS at FROM schedules WHERE workflow = ?", workflow)?.at as

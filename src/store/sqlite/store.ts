@@ -2,12 +2,14 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
 import { overview } from "../overview.ts";
+import { isPaused } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { unbuilt } from "../unbuilt.ts";
 import { addFinds, asking } from "./asking.ts";
 import { batchedWrites, isOutage, type Write } from "./batch.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
 import { cannot, openSqlite } from "./open.ts";
+import { knownPauses, pauseWorkflow, resumeWorkflow } from "./pauses.ts";
 import {
   acceptRun,
   claimRuns,
@@ -43,6 +45,7 @@ export function openSqliteStore(
   const write = followingClock(batchedWrites(db, missing), sql, clock);
   const read = <T>(work: () => T) => reading(db, work);
   const asked = asking(sql, { read, write });
+  const pauses = knownPauses(sql);
   const leaseUntil = (leaseMs: number) => leaseEnd(clock.monotonic(), leaseMs);
   try {
     db.exec("BEGIN IMMEDIATE");
@@ -53,25 +56,19 @@ export function openSqliteStore(
     throw cannot(`go on with the runs in ${folder}`, "See that the disk has room, or restore a backup.", cause);
   }
   return {
-    accept: (event, lease) => write(() => acceptRun(sql, event, lease, leaseUntil(lease.leaseMs))),
+    accept: (event, lease) =>
+      write(() =>
+        acceptRun(sql, event, lease, { leaseUntil: leaseUntil(lease.leaseMs), isPaused: pauses.has(event.workflow) }),
+      ),
     claim: (lease) => write(() => claimRuns(sql, lease, clock.monotonic()), { flush: false }),
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
     settle: (claim, attempt, settlement) => write(() => settleRun(sql, claim, attempt, settlement, clock.now())),
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
     rerun: (id, at, options) => write(() => rerunRun(sql, id, at, options)),
+    pause: (workflow, by) => write(() => pauseWorkflow(sql, workflow, by)).finally(pauses.look),
+    resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
     ...runReads(asked),
-    ...unbuilt(
-      "wake",
-      "cancel",
-      "openCallback",
-      "callback",
-      "answerCallback",
-      "pause",
-      "resume",
-      "paused",
-      "saveLines",
-      "lines",
-    ),
+    ...unbuilt("wake", "cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue() {
       const [due] = await asked.read(NEXT_DUE);
@@ -91,8 +88,9 @@ export function openSqliteStore(
   };
 }
 
-const NEXT_DUE = `SELECT min(at) AS at FROM (SELECT min(due_at) AS at FROM runs WHERE status = 'queued'
-  UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting')`;
+const NEXT_DUE = `SELECT min(at) AS at FROM (
+  SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND NOT ${isPaused("main")}
+  UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND NOT ${isPaused("main")})`;
 
 /** Clocks that are kept right by small steps differ by less, ms. */
 const CLOCK_SET_MS = 1000;
