@@ -103,6 +103,11 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
       "ticks.ts": on("ticks", '{ schedule: { cron: "0 3 1 1 *" } }'),
       "hook.ts": on("hook", '{ github: { events: ["pull_request"], actions: ["opened"] } }', 'env: ["SLACK_URL"],'),
       "flux.ts": on("flux", '{ flux: { path: "/flux", key: "FLUX_KEY" } }'),
+      "hand.ts": on(
+        "hand",
+        "{ manual: { inputs: z.object({ ref: z.string(), dry: z.boolean() }) } }",
+        "repository: 'acme/shop',",
+      ),
       "given.ts": on(
         "given",
         `{ http: { path: "/given", token: "GIVEN_TOKEN", body: z.object({ pr: z.int().min(5), kind: z.enum(["a", "b"]),
@@ -117,8 +122,8 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
       DATABASE_URL: "postgres://127.0.0.1:1/real",
       NOTIFY_URL: "http://127.0.0.1:1/real",
     });
-    const runOf = async (answer: { run?: string; runs?: { run: string }[] }) => {
-      const id = answer.run ?? answer.runs?.[0]?.run;
+    const runOf = async (answer: { id?: string; run?: string; runs?: { run: string }[] }) => {
+      const id = answer.id ?? answer.run ?? answer.runs?.[0]?.run;
       let run = { status: "", outputs: {} as Record<string, unknown> };
       await eventually("the run ends", SOON_MS, async () => {
         run = (await (await fetch(`${dev.url}/api/runs/${id}`)).json()) as typeof run;
@@ -131,6 +136,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     assert.deepEqual(hooked, { env: { SLACK_URL: "***" }, name: "pull_request" });
     assert.notDeepEqual(await dev.follow("hook (hook.ts)"), await dev.follow("hook (hook.ts)"));
     assert.equal((await runOf(await dev.follow("flux (flux.ts)"))).commit, "5b7c9e1f".repeat(5));
+    assert.equal((await runOf(await dev.follow("hand (hand.ts)"))).name, undefined);
     const given = await dev.follow("given (given.ts)");
     assert.deepEqual(given, {
       ...{ status: "success", env: {}, pr: 5, kind: "a", url: "https://example.com/", deep: { on: true }, list: [] },

@@ -322,6 +322,7 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
     {
       accept: never,
       fileOf: new Map(),
+      broken: [],
       startByHand: never,
       runs,
       checkReady: async () => {},

@@ -51,12 +51,22 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       assert.match(String(records.find((each) => each.file === file)?.problems), problem);
       assert.match(page, new RegExp(`<bdi>${file}</bdi>`));
     }
+    const { workflows, broken } = (await send(url, { path: "/api/workflows" })).json;
+    assert.deepEqual(
+      workflows.map(({ name }: { name: string }) => name),
+      ["environment-ready", "sound"],
+    );
+    assert.deepEqual(
+      broken,
+      records.map(({ file, problems }) => ({ file, problems })),
+    );
   });
 
   it("no banner is on the page when all files are right", async (t) => {
     const folder = workflowsFolder(t, { "sound.ts": httpWorkflow("sound", "return {};") });
     const { url } = await lenient(t, folder);
     assert.doesNotMatch((await send(url, {})).text, /broken/);
+    assert.deepEqual((await send(url, { path: "/api/workflows" })).json.broken, []);
   });
 
   it("a folder that is missing still stops the start", async (t) => {

@@ -6,7 +6,7 @@ import type { RejectedRequest } from "../model/overview.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 import { pathsOf } from "../model/triggers.ts";
-import type { Workflow } from "../model/workflow.ts";
+import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import {
   addressOf,
   authorize,
@@ -34,6 +34,8 @@ type Engine = {
   readonly startByHand: StartByHand;
   /** From which file a workflow comes. */
   readonly fileOf: ReadonlyMap<string, string>;
+  /** Files that bring no workflow. */
+  readonly broken: readonly BrokenFile[];
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
   /** Why events cannot be stored, by the last that could not; undefined when they can. */
@@ -115,7 +117,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   const api = new Hono();
   mountStatus(api, engine, guard);
   mountTriggers(api, workflows, engine.accept, auth, { guard, failed, secrets });
-  mountWorkflowsApi(api, { workflows, fileOf: engine.fileOf, startByHand: engine.startByHand, guard });
+  mountWorkflowsApi(api, { workflows, ...engine, guard });
   mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
 

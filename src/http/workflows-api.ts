@@ -3,7 +3,7 @@ import { inputsJsonSchemaOf } from "../model/json-schema.ts";
 import { problemsIn } from "../model/problems.ts";
 import type { Start } from "../model/start.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
-import type { Workflow } from "../model/workflow.ts";
+import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { actorOf } from "./authorize.ts";
 import { jsonObject, readBytes } from "./body.ts";
 import { Rejection } from "./problem.ts";
@@ -15,6 +15,7 @@ type Parts = {
   readonly workflows: readonly Workflow[];
   /** From which file each comes. */
   readonly fileOf: ReadonlyMap<string, string>;
+  readonly broken: readonly BrokenFile[];
   readonly startByHand: StartByHand;
   readonly guard: MiddlewareHandler;
 };
@@ -22,11 +23,11 @@ type Parts = {
 export type StartByHand = (workflow: string, inputs: unknown, actor: string) => Promise<Start>;
 
 /** Mounts `GET /api/workflows` and `POST /api/workflows/{name}/runs`. */
-export function mountWorkflowsApi(app: Hono, { workflows, fileOf, startByHand, guard }: Parts): void {
+export function mountWorkflowsApi(app: Hono, { workflows, fileOf, broken, startByHand, guard }: Parts): void {
   let shown: readonly WorkflowShown[] | undefined;
   app.get("/api/workflows", guard, (c) => {
     shown ??= workflows.map((workflow) => shownWorkflow(workflow, fileOf.get(workflow.name) ?? ""));
-    return c.json({ workflows: shown });
+    return c.json({ workflows: shown, broken });
   });
 
   app.post("/api/workflows/:name/runs", guard, async (c) => {

@@ -37,6 +37,9 @@ const workflow = z.object({
 
 export const workflowListSchema = z.object({
   workflows: z.array(workflow).meta({ description: "In the order in which they were loaded." }),
+  broken: z
+    .array(z.object({ file: z.string(), problems: z.array(z.string()) }))
+    .meta({ description: "Files that bring no workflow, and why, with `WORKFLOWS_STRICT=false`." }),
 });
 
 /** The body of `POST /api/workflows/{name}/runs`. */

@@ -5,6 +5,7 @@ import { rejectedRequests } from "../http/rejected-requests.ts";
 import { httpApp, type MountPages } from "../http/routes.ts";
 import { type ListeningServer, listen, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
 import { startSchedules } from "../http/triggers/schedule.ts";
+import type { BrokenFile } from "../model/workflow.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
 import { callbacksOf } from "./callbacks.ts";
 import { secretLines } from "./config/setting.ts";
@@ -92,12 +93,17 @@ type Shared = {
 function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revision }: Shared) {
   const { config, secrets, log } = ground;
   const { workflows, variables, fileOf } = ground.loaded.current;
+  const broken = ground.loaded.current.broken.map(({ file, problems }) => ({
+    file,
+    problems: problems.map(secrets.scrub),
+  }));
   const { store, metrics, tracing, worker, accept } = engine;
   return httpApp(
     workflows,
     {
       accept,
       fileOf,
+      broken,
       startByHand: engine.startByHand,
       runs: { list: store.list, get: store.get, rerun: engine.rerun },
       checkReady: worker.check,
@@ -127,7 +133,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       version: VERSION,
       publicUrl: config.http.publicUrl,
       inbound: tracing?.inbound,
-      mountPages: pages(ground, engine, { live, revision }),
+      mountPages: pages(ground, engine, { live, revision, broken }),
     },
   );
 }
@@ -135,9 +141,9 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
   { store, gitHub, rerun }: Engine,
-  { live, revision }: Pick<Shared, "live" | "revision">,
+  { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
-  const { workflows, broken } = loaded.current;
+  const { workflows } = loaded.current;
   return (app, entrance) =>
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
@@ -147,7 +153,7 @@ function pages(
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,
       workflows: workflows.map(({ name }) => name),
-      broken: broken.map(({ file, problems }) => ({ file, problems: problems.map(secrets.scrub) })),
+      broken,
       web: {
         url: webUrlOf(config.github.apiUrl),
         repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,
