@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import type { Attempt, BegunWait, Step } from "../src/model/run.ts";
 import type { Claim, RunStore, Settlement } from "../src/model/store.ts";
@@ -242,6 +243,70 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       );
       assert.equal(await store.forget(NOW + 1000 * HOUR, 10), 0);
       assert.equal(await statusOf(store, run), "waiting");
+    });
+  });
+
+  describe(`${name}: an event that a run waits for`, () => {
+    const key = "pull_request mona/app 7";
+    const poll = (claim: Claim) => sleep(claim, "merged", HOUR, { kind: "waitUntil", attempt: 1 });
+
+    promise("wakes every run that waits for it, and no other", async (store) => {
+      for (const keys of [[key, "check mona/app abc"], [key], ["pull_request mona/app 70"]]) {
+        await store.accept(event({ input: keys }), lease());
+        const claim = await claimOne(store);
+        await wait(store, claim, waiting([poll(claim)], keys));
+      }
+      assert.equal(await store.wake(["pull_request mona/app 8"]), 0);
+      assert.equal(await store.wake([]), 0);
+      assert.deepEqual(await store.claim(claimAt(NOW + 1)), []);
+      assert.equal(await store.wake(["pull_request mona/app 8", key, key]), 2);
+      assert.equal(await store.nextDue(), NOW + 1);
+      const claims = await store.claim(claimAt(NOW + 1));
+      assert.deepEqual(
+        claims.map(({ run, waits }) => [run.input, waits?.[0]?.isOver]),
+        [
+          [[key, "check mona/app abc"], false],
+          [[key], false],
+        ],
+      );
+    });
+
+    promise("is not missed by one whose attempt is under way: it looks again at once, and once", async (store) => {
+      await store.accept(event(), lease());
+      const first = await claimOne(store);
+      assert.equal(await store.wake([key]), 0, "nothing is known of it yet");
+      await wait(store, first, waiting([poll(first)], [key]));
+      await store.at(NOW + 10);
+      await store.wake([key]);
+      const second = await claimOne(store, NOW + 10);
+      assert.equal(await store.wake([key]), 1);
+      assert.equal((await wait(store, second, waiting([poll(first)], [key]), NOW + 20))?.dueAt, NOW + 20);
+      const third = await claimOne(store, NOW + 20);
+      assert.equal((await wait(store, third, waiting([poll(first)], [key]), NOW + 30))?.dueAt, NOW + HOUR);
+    });
+
+    promise("wakes for what it waits for now, not for what it has waited for", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      await wait(store, first, waiting([poll(first)], [key, key]));
+      await store.wake([key]);
+      const second = await claimOne(store);
+      await wait(store, second, waiting([poll(first)], ["check mona/app abc"]));
+      assert.equal(await store.wake([key]), 0);
+      assert.equal(await store.wake(["check mona/app abc"]), 1);
+      const third = await claimOne(store);
+      await store.settle(third, attemptOf(third), SUCCESS);
+      assert.equal(await store.wake(["check mona/app abc"]), 0);
+      assert.equal(await statusOf(store, run), "success");
+    });
+
+    promise("has a key of any length, and never holds up the end of an attempt", async (store) => {
+      await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      const long = `check mona/${randomBytes(5000).toString("base64")} abc`;
+      assert.equal((await wait(store, claim, waiting([poll(claim)], [long, key])))?.status, "waiting");
+      assert.equal(await store.wake([long]), 0);
+      assert.equal(await store.wake([key]), 1);
     });
   });
 }

@@ -72,6 +72,15 @@ export function forgetActions(schema: string): string {
   return `DELETE FROM ${schema}.actions WHERE at < $1 AND seq IN (SELECT seq FROM ${schema}.actions ORDER BY seq LIMIT $2)`;
 }
 
+/**
+ * What an event makes of the runs that wait for it: those are due now. One that is under way looks again when its attempt
+ * has ended, since it may have looked before the event. An assignment, for both databases.
+ */
+export function wokenAt(now: string, least: string): string {
+  return `woken = CASE WHEN status = 'running' THEN 1 ELSE 0 END,
+    due_at = CASE WHEN status = 'waiting' THEN ${least}(due_at, ${now}) ELSE due_at END`;
+}
+
 /** The order in which runs are claimed. */
 export function byDue(a: Row, b: Row): number {
   return (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);

@@ -63,6 +63,14 @@ export function suspended(
   };
 }
 
+/** The longest key of an event at GitHub is shorter. */
+const LONGEST_KEY = 500;
+
+/** The keys of events that wake a run; none that no event can have. */
+export function wakingKeys({ wakeKeys }: Suspension): readonly string[] {
+  return [...new Set(wakeKeys)].filter(({ length }) => length <= LONGEST_KEY);
+}
+
 const isSame = (row: WaitRow, wait: BegunWait) =>
   row.name === wait.name && row.attempt === wait.attempt && row.kind === wait.kind;
 

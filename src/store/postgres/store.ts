@@ -19,6 +19,7 @@ import { openNewsroom } from "./news.ts";
 import { pauseWorkflow, resumeWorkflow } from "./pauses.ts";
 import { rerunOne, type SettleItem, settleAll } from "./settle.ts";
 import { codeOf, startError, withDatabase } from "./start-error.ts";
+import { wakeRuns } from "./waits.ts";
 import type { Replica } from "./write.ts";
 
 export type PostgresOptions = Migrating & {
@@ -108,12 +109,18 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         ],
       );
     },
+    wake: (keys) =>
+      transaction(async (each) => {
+        const woken = await wakeRuns(each, names, keys);
+        if (woken.includes("waiting")) news.tell(each, { queued: true });
+        return woken.length;
+      }),
     rerun: async (id, at, options) =>
       changed(await transaction((each) => rerunOne(each, replica, { ...options, id, at }))),
     pause: async (workflow, by) => changed(await transaction((each) => pauseWorkflow(each, replica, workflow, by))),
     resume: async (workflow, by) => changed(await transaction((each) => resumeWorkflow(each, replica, workflow, by))),
     ...reads,
-    ...unbuilt("wake", "cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
+    ...unbuilt("cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     async scheduledUntil(workflow, at) {
       // By the database's clock: a replica whose own is wrong does not set back those of others.

@@ -1,7 +1,8 @@
 import type { Attempt } from "../../model/run.ts";
 import type { Claim, Settlement } from "../../model/store.ts";
+import { wokenAt } from "../queries.ts";
 import { claimedWait, type Row, type RunRow, stepOf } from "../rows.ts";
-import { suspended, type Waited, type WaitRow } from "../wait-rules.ts";
+import { suspended, type Waited, type WaitRow, wakingKeys } from "../wait-rules.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
@@ -91,7 +92,7 @@ export async function suspendAll(
   replaceKeys(
     sql,
     schema,
-    items.flatMap(({ row, settlement }) => [...new Set(settlement.wakeKeys)].map((key) => ({ key, run: row.seq }))),
+    items.flatMap(({ row, settlement }) => wakingKeys(settlement).map((key) => ({ key, run: row.seq }))),
     seqs,
   );
   const replaced = decided.flatMap(({ run, replaces }) => (replaces === undefined ? [] : [[run.seq, replaces]]));
@@ -122,6 +123,17 @@ function replaceKeys(sql: Sql, schema: string, keys: readonly object[], runs: re
      SELECT key, run FROM json_populate_recordset(NULL::${schema}.wake_keys, $1)`,
     [asJson(keys)],
   );
+}
+
+/** Every run that waits for one of these events is due now. Resolves with their statuses. */
+export async function wakeRuns(sql: Sql, { schema, now }: Names, keys: readonly string[]): Promise<readonly unknown[]> {
+  const rows = await sql(
+    `UPDATE ${schema}.runs SET ${wokenAt(now, "least")} WHERE seq IN (
+       SELECT seq FROM ${schema}.runs WHERE seq IN (SELECT run FROM ${schema}.wake_keys WHERE key = ANY ($1::text[]))
+         AND status IN ('running', 'waiting') ORDER BY seq FOR NO KEY UPDATE) RETURNING status`,
+    [keys],
+  );
+  return rows.map(({ status }) => status);
 }
 
 /** No event wakes these runs any more. */

@@ -23,7 +23,7 @@ import {
   settleRun,
 } from "./runs.ts";
 import { type Sql, statements } from "./statements.ts";
-import { FOLLOW_CLOCK } from "./waits.ts";
+import { FOLLOW_CLOCK, wakeRuns } from "./waits.ts";
 
 type Clocks = Pick<Clock, "now" | "monotonic">;
 
@@ -64,11 +64,13 @@ export function openSqliteStore(
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
     settle: (claim, attempt, settlement) => write(() => settleRun(sql, claim, attempt, settlement, clock.now())),
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
+    // A power failure that takes it costs time: the run looks by itself.
+    wake: (keys) => write(() => wakeRuns(sql, keys, clock.now()), { flush: false }),
     rerun: (id, at, options) => write(() => rerunRun(sql, id, at, options)),
     pause: (workflow, by) => write(() => pauseWorkflow(sql, workflow, by)).finally(pauses.look),
     resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
     ...runReads(asked),
-    ...unbuilt("wake", "cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
+    ...unbuilt("cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue() {
       const [due] = await asked.read(NEXT_DUE);

@@ -1,7 +1,8 @@
 import type { Attempt } from "../../model/run.ts";
 import type { Claim, Settlement } from "../../model/store.ts";
+import { wokenAt } from "../queries.ts";
 import { claimedWait, type RunRow, stepOf } from "../rows.ts";
-import { suspended, type Waited, type WaitRow } from "../wait-rules.ts";
+import { suspended, type Waited, type WaitRow, wakingKeys } from "../wait-rules.ts";
 import type { Sql } from "./statements.ts";
 
 /** What is done with waits in a transaction of SQLite. */
@@ -37,8 +38,7 @@ export function suspend(
     sql.change(BEGIN, seq, name, number, kind, started_at, until, until_date);
   }
   forgetKeys(sql, seq);
-  for (const key of new Set(settlement.wakeKeys))
-    sql.change("INSERT INTO wake_keys (key, run) VALUES (?, ?)", key, seq);
+  for (const key of wakingKeys(settlement)) sql.change("INSERT INTO wake_keys (key, run) VALUES (?, ?)", key, seq);
   if (replaces !== undefined) {
     sql.change("DELETE FROM attempts WHERE run = ? AND number = ?", seq, replaces);
     sql.change("DELETE FROM log_lines WHERE run = ? AND attempt = ?", seq, replaces);
@@ -54,6 +54,15 @@ const LATEST = `SELECT number, outcome, reason, code,
 const BEGIN = `INSERT INTO steps (run, name, attempt, kind, started_at, until, until_date) VALUES (?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET kind = excluded.kind, started_at = excluded.started_at, ended_at = NULL, result = NULL,
     error = NULL, until = excluded.until, until_date = excluded.until_date`;
+
+/** Every run that waits for one of these events is due now. */
+export function wakeRuns(sql: Sql, keys: readonly string[], now: number): number {
+  return sql.all(WAKE, now, JSON.stringify(keys)).length;
+}
+
+const WAKE = `UPDATE runs SET ${wokenAt("$1", "min")}
+  WHERE seq IN (SELECT run FROM wake_keys WHERE key IN (SELECT value FROM json_each($2)))
+    AND (status = 'running' OR status = 'waiting') RETURNING seq`;
 
 /** No event wakes a run any more. */
 export function forgetKeys(sql: Sql, run: number): void {
