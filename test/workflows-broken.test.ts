@@ -19,6 +19,7 @@ describe("with WORKFLOWS_STRICT=false", () => {
     const folder = workflowsFolder(t, {
       "a-sound.ts": httpWorkflow("sound", "return { n: 1 };"),
       "b-clash.ts": httpWorkflow("sound", "return { n: 2 };"),
+      "ends.ts": 'import { exit } from "node:process";\nawait null;\nexit(3);',
       "env.ts": httpWorkflow("env", "return {};", 'env: ["NOT_SET_ANYWHERE"],'),
       "hook.ts": `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }, async run() {} });`,
@@ -32,6 +33,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
     const records = log().filter(({ msg }) => msg === BROKEN);
     assert.deepEqual(records.map(({ level, file }) => [level, file]).sort(), [
       ["warn", "b-clash.ts"],
+      ["warn", "ends.ts"],
       ["warn", "env.ts"],
       ["warn", "hook.ts"],
       ["warn", "misspelt.js"],
@@ -39,9 +41,10 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["warn", "throws.ts"],
     ]);
     const page = (await send(url, {})).text;
-    assert.match(page, /6 workflow files are broken/);
+    assert.match(page, /7 workflow files are broken/);
     for (const [file, problem] of [
       ["b-clash.ts", /name: the name sound is taken by a-sound\.ts: choose another/],
+      ["ends.ts", /process\.exit is called outside of `run`: take it out \(ends\.ts:3:1\)/],
       ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
       ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set/],
       ["misspelt.js", /on\.http\.body: expected a schema/],

@@ -135,7 +135,10 @@ describe("gh-runner workflows", () => {
   it("fails, and says why, when a file ends the process while it is loaded", async (t) => {
     const folder = workflowsFolder(t, { "ends.ts": "process.exit(0);" });
     const { code, stderr } = await command(["workflows"], { WORKFLOWS_DIR: folder });
-    assert.match(stderr, /^Cannot start\. The process was ended while ends\.ts was loaded: take process\.exit out/);
+    assert.match(
+      stderr,
+      /^ {2}ends\.ts: Error: process\.exit is called outside of `run`: take it out \(ends\.ts:1:9\)$/m,
+    );
     assert.equal(code, 1);
   });
 

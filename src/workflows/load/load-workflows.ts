@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { readdirSync, realpathSync } from "node:fs";
-import { createRequire } from "node:module";
+import { createRequire, syncBuiltinESMExports } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import type { WorkflowSource } from "../../model/workflow.ts";
 import { addressOf, offerModules, withoutVersion } from "./offer-modules.ts";
@@ -28,29 +29,20 @@ let versions = 0;
  */
 export function workflowsIn(folder: string, closing: AsyncDisposableStack): () => Promise<readonly LoadedFile[]> {
   closing.defer(offerModules(folder));
+  closing.defer(refuseExit());
   let isLoaded = false;
   return () => {
     const files = workflowFilesIn(folder);
     const version = isLoaded ? ++versions : undefined;
     if (isLoaded) forgetCommonJs(resolve(folder));
     isLoaded = true;
-    return loadAll(resolve(folder), files, version);
+    const state = { isOver: false };
+    return loading
+      .run(state, () => Promise.all(files.map((file) => load(resolve(folder), file, version))))
+      .finally(() => {
+        state.isOver = true;
+      });
   };
-}
-
-async function loadAll(
-  folder: string,
-  files: readonly string[],
-  version: number | undefined,
-): Promise<readonly LoadedFile[]> {
-  const loading = new Set(files);
-  const sayWhy = () => exitedWhile(loading);
-  process.once("exit", sayWhy);
-  try {
-    return await Promise.all(files.map((file) => load(folder, file, version).finally(() => loading.delete(file))));
-  } finally {
-    process.off("exit", sayWhy);
-  }
 }
 
 /** Those are kept by their path. */
@@ -72,14 +64,24 @@ export function sourceIn(folder: string | undefined, file: string | undefined): 
   }
 }
 
-/** A file that ends the process while it is loaded would do so in silence, and with 0 CI would take it for right. */
-function exitedWhile(loading: ReadonlySet<string>): void {
-  const files = [...loading].join(", ");
-  process.stderr.write(
-    `Cannot start. The process was ended while ${files} ${loading.size === 1 ? "was" : "were"} loaded: ` +
-      "take process.exit out of what is done outside of `run`.\n",
-  );
-  process.exitCode ||= 1;
+/** What files do while they are loaded is done in its name; timers that they leave keep it. */
+const loading = new AsyncLocalStorage<{ isOver: boolean }>();
+
+/** A file that ends the process while it is loaded is broken like any other. @returns how to undo it. */
+function refuseExit(): () => void {
+  const original = process.exit;
+  const refuse = (code?: string | number | null) => {
+    if (loading.getStore()?.isOver ?? true) return original(code);
+    const error = new Error("process.exit is called outside of `run`: take it out");
+    Error.captureStackTrace(error, refuse);
+    throw error;
+  };
+  process.exit = refuse;
+  syncBuiltinESMExports();
+  return () => {
+    if (process.exit === refuse) process.exit = original;
+    syncBuiltinESMExports();
+  };
 }
 
 function workflowFilesIn(folder: string): readonly string[] {
