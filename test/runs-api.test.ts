@@ -324,6 +324,8 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
       fileOf: new Map(),
       broken: [],
       startByHand: never,
+      wake: never,
+      answerCallback: never,
       runs,
       checkReady: async () => {},
       storeTrouble: () => undefined,

@@ -20,7 +20,8 @@ export type Callbacks = {
     body: Json,
     actor: string,
   ): Promise<
-    { readonly status: "taken" | "closed" } | { readonly status: "invalid"; readonly problems: readonly Problem[] }
+    | { readonly status: "taken" | "closed" | "unknown" }
+    | { readonly status: "invalid"; readonly problems: readonly Problem[] }
   >;
 };
 

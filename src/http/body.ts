@@ -22,23 +22,30 @@ export async function readJsonObject(c: Context): Promise<Record<string, unknown
  * @throws Rejection 400 when they are no JSON object; 413 when they hold more values than the heap has room for.
  */
 export function jsonObject(bytes: Uint8Array, example = EXAMPLE): Record<string, unknown> {
+  const value = jsonValue(bytes, example);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Rejection(400, `The body is valid JSON, but not an object. Send a JSON object such as ${example}.`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/**
+ * The same for JSON of any kind.
+ * @throws Rejection 400 when they are no JSON; 413 when they hold more values than the heap has room for.
+ */
+export function jsonValue(bytes: Uint8Array, example: string): unknown {
   if (hasTooManyValues(bytes)) {
     throw new Rejection(
       413,
       `The body holds more than ${MAX_VALUES} values, for which this service's heap has no room.`,
     );
   }
-  let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     const what = bytes.byteLength === 0 ? "it is empty" : whereItBroke(error);
     throw new Rejection(400, `The body is not valid JSON (${what}). Send a JSON object such as ${example}.`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Rejection(400, `The body is valid JSON, but not an object. Send a JSON object such as ${example}.`);
-  }
-  return value as Record<string, unknown>;
 }
 
 const EXAMPLE = '{"application":"pr-1234"}';

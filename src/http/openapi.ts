@@ -96,6 +96,22 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
           503: "It could not be stored: send it again.",
         }),
       },
+      "/callbacks/{secret}": {
+        post: describe({
+          about: ["answer-callback", "runs", "Answer a callback, once"],
+          description: "A run has handed out this URL. Its schema is the workflow's.",
+          security: [],
+          parameters: [CALLBACK_SECRET],
+          requestBody: { content: { "application/json": { schema: {} } } },
+          202: json("The run has its answer.", refTo(answeredSchema, "Answered")),
+          400: "The body cannot be used; `detail` names every problem.",
+          404: "There is no such callback.",
+          409: "It was answered before; `detail` says when.",
+          410: "The wait is over, or the run has ended.",
+          413: "The body is larger than 64 KiB.",
+          503: "It could not be stored: send it again.",
+        }),
+      },
       "/openapi.json": get({
         about: ["get-openapi", "service", "This document"],
         200: json("OpenAPI 3.1.", { type: "object" }),
@@ -192,6 +208,13 @@ const WORKFLOW_NAME = {
   schema: { type: "string" },
   description: "Its name.",
 };
+const CALLBACK_SECRET = {
+  name: "secret",
+  in: "path",
+  required: true,
+  schema: { type: "string" },
+  description: "Of the URL.",
+};
 const X_RUN_ID = { description: "Id of the run.", schema: { type: "string" } };
 const LOCATION = { description: "Path of the run.", schema: { type: "string", format: "uri-reference" } };
 const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
@@ -202,7 +225,10 @@ const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string().meta({ description: "What happened and what to do." }),
-    problems: z.array(z.string()).meta({ description: "Of inputs: every problem with them." }).optional(),
+    problems: z
+      .array(z.string())
+      .meta({ description: "Of inputs, or of the answer to a callback: every problem." })
+      .optional(),
     notNeeded: z
       .literal(true)
       .meta({ description: "Of a re-run: the run is under way, or its group has a newer one." })
@@ -214,6 +240,10 @@ const outcomeSchema = z.union([
   z.object({ status: z.literal("skipped"), reason: z.string() }),
 ]);
 const acceptedSchema = z.object({ status: z.literal("queued"), run: z.string().meta({ description: "Its id." }) });
+const answeredSchema = z.object({
+  status: z.literal("answered"),
+  run: z.string().meta({ description: "Id of the run." }),
+});
 const healthSchema = z.object({ status: z.literal("healthy") });
 const readySchema = z.object({ status: z.literal("ready"), trouble: z.enum(STORE_TROUBLES).optional() });
 

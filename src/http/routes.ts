@@ -17,21 +17,24 @@ import {
   senderOf,
   tokenCheck,
 } from "./authorize.ts";
+import { type AnswerCallback, mountCallbacks, withoutSecret } from "./callbacks.ts";
 import { mountOpenApi } from "./openapi.ts";
 import { problem, Rejection } from "./problem.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
 import { noteRejected } from "./rejected-requests.ts";
 import { mountRunsApi, type RunHistory } from "./runs-api.ts";
 import { mountFluxTrigger } from "./triggers/flux.ts";
-import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks } from "./triggers/github.ts";
+import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks, type WakeRuns } from "./triggers/github.ts";
 import { type AcceptEvent, mountHttpTrigger } from "./triggers/http.ts";
 import { mountWorkflowsApi, type StartByHand } from "./workflows-api.ts";
 
 /** What is behind the addresses. */
 type Engine = {
   readonly accept: AcceptEvent;
+  readonly wake: WakeRuns;
   readonly runs: RunHistory;
   readonly startByHand: StartByHand;
+  readonly answerCallback: AnswerCallback;
   /** From which file a workflow comes. */
   readonly fileOf: ReadonlyMap<string, string>;
   /** Files that bring no workflow. */
@@ -116,7 +119,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
 
   const api = new Hono();
   mountStatus(api, engine, guard);
-  mountTriggers(api, workflows, engine.accept, auth, { guard, failed, secrets });
+  mountTriggers(api, workflows, engine, auth, { guard, failed, secrets });
   mountWorkflowsApi(api, { workflows, ...engine, guard });
   mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
@@ -124,10 +127,12 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   if (site.inbound) app.use(site.inbound);
   app.use(neitherGuessedNorKept);
   app.use(address.underPrefix);
-  for (const path of triggerPaths(workflows)) app.use(path, noteRejected(notes.noRun, secrets));
+  for (const path of triggerPaths(workflows, auth.webhookSecrets.length > 0))
+    app.use(path, noteRejected(notes.noRun, secrets));
   app.use(rejectCrossSite(address.origin));
   app.use(methodNotAllowed({ app: api, onMethodNotAllowed: (c, allowed) => answerMethod(c, allowed, workflows) }));
   app.route("/", api);
+  mountCallbacks(app, engine.answerCallback);
   site.mountPages?.(app, {
     address,
     addressOf,
@@ -148,7 +153,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
 }
 
 function pathOf(c: Context, secrets: Secrets): string {
-  return secrets.scrub(c.req.path).slice(0, MAX_PATH_CHARACTERS);
+  return secrets.scrub(withoutSecret(c.req.path)).slice(0, MAX_PATH_CHARACTERS);
 }
 
 function answerError(c: Context, error: Error, { rejected, log, secrets }: Notes): Response {
@@ -162,14 +167,14 @@ function answerError(c: Context, error: Error, { rejected, log, secrets }: Notes
     const detail = "The database cannot be used at the moment, and nothing was stored: send it again.";
     return problem(c, 503, detail, { "retry-after": "1" });
   }
-  log.error({ path: c.req.path, err: error }, "request failed");
+  log.error({ path: pathOf(c, secrets), err: error }, "request failed");
   return problem(c, 500, "Internal error. The log of the service names it.");
 }
 
 function mountTriggers(
   api: Hono,
   workflows: readonly Workflow[],
-  accept: AcceptEvent,
+  { accept, wake }: Pick<Engine, "accept" | "wake">,
   { webhookSecrets, fluxKeys, secretsOf, hasServiceToken }: Auth,
   { guard, failed, secrets }: { guard: MiddlewareHandler; failed: FailedAuthentication; secrets: Secrets },
 ): void {
@@ -184,7 +189,7 @@ function mountTriggers(
       mountFluxTrigger(api, workflow, flux, { keys, guard, failed, accept });
     }
   }
-  if (webhookSecrets.length > 0) mountGitHubWebhooks(api, workflows, { secrets: webhookSecrets, failed, accept });
+  if (webhookSecrets.length > 0) mountGitHubWebhooks(api, workflows, { secrets: webhookSecrets, failed, accept, wake });
 }
 
 /** What the callers of a workflow bring, which has a variable of its own for that. */
@@ -218,10 +223,9 @@ function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, g
   });
 }
 
-function triggerPaths(workflows: readonly Workflow[]): ReadonlySet<string> {
-  return new Set(
-    workflows.flatMap(({ on }) => [...pathsOf(on).map(([path]) => path), ...(on.github ? [GITHUB_WEBHOOK_PATH] : [])]),
-  );
+function triggerPaths(workflows: readonly Workflow[], hasWebhooks: boolean): ReadonlySet<string> {
+  const paths = workflows.flatMap(({ on }) => pathsOf(on).map(([path]) => path));
+  return new Set([...paths, ...(hasWebhooks ? [GITHUB_WEBHOOK_PATH] : [])]);
 }
 
 /** Some callers send another method for a known reason, which the workflow names. */

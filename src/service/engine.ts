@@ -10,6 +10,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
 import { startingByHand } from "./by-hand.ts";
+import { callbacksOf } from "./callbacks.ts";
 import type { Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
@@ -92,6 +93,12 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     tracing,
     worker,
     accept,
+    async wake(keys: readonly string[]): Promise<number> {
+      const woken = keys.length === 0 ? 0 : await store.wake(keys);
+      if (woken > 0) worker.look();
+      return woken;
+    },
+    callbacks: callbacksOf({ store, clock, secrets, due: worker.look }),
     startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets }),
     stopping,
     rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>

@@ -7,7 +7,6 @@ import { type ListeningServer, listen, SERVER_LIMITS, type ServerLimits } from "
 import { startSchedules } from "../http/triggers/schedule.ts";
 import type { BrokenFile } from "../model/workflow.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
-import { callbacksOf } from "./callbacks.ts";
 import { secretLines } from "./config/setting.ts";
 import type { Engine } from "./engine.ts";
 import type { AppOptions, Ground } from "./ground.ts";
@@ -102,9 +101,11 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
     workflows,
     {
       accept,
+      wake: engine.wake,
       fileOf,
       broken,
       startByHand: engine.startByHand,
+      answerCallback: engine.callbacks.answer,
       runs: { list: store.list, get: store.get, rerun: engine.rerun },
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,
@@ -140,14 +141,14 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, rerun }: Engine,
+  { store, gitHub, rerun, callbacks }: Engine,
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
   return (app, entrance) =>
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
-      callbacks: callbacksOf(store, clock),
+      callbacks,
       runs: { list: store.list, get: store.get, rerun },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),

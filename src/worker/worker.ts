@@ -152,6 +152,8 @@ export function startWorker(parts: WorkerParts) {
       accepting.add(accepted);
       return accepted.finally(() => accepting.delete(accepted));
     },
+    /** Looks for runs that are due: one may be that was not before. */
+    look: wake,
     async rerun(id: string, options: RerunOptions): Promise<Rerun> {
       const rerun = await health.watch(store.rerun(id, clock.now(), options), "adds");
       if (rerun.status === "queued") wake();

@@ -3,6 +3,7 @@ import type { Context, Hono } from "hono";
 import type { Json } from "../../model/run.ts";
 import { StoreUnavailable } from "../../model/store.ts";
 import { type GitHubTrigger, gitHubEntries, type WebhookEvent } from "../../model/triggers.ts";
+import { wakeKeysOf } from "../../model/waits.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
@@ -22,14 +23,19 @@ const MAX_PAYLOAD_BYTES = Math.min(5_000_000, Math.floor(getHeapStatistics().hea
 const LARGE_BYTES = 250_000;
 
 /**
- * Mounts `POST /webhooks/github` for all workflows with the trigger `github`. A delivery is answered as soon as it is
+ * Mounts `POST /webhooks/github` for all workflows with the trigger `github`, and for runs that wait for an event. A delivery is answered as soon as it is
  * stored: GitHub waits 10 s, and never delivers again by itself.
  * @see https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
  */
 export function mountGitHubWebhooks(
   app: Hono,
   workflows: readonly Workflow[],
-  { secrets, failed, accept }: { secrets: readonly string[]; failed: FailedAuthentication; accept: AcceptEvent },
+  {
+    secrets,
+    failed,
+    accept,
+    wake,
+  }: { secrets: readonly string[]; failed: FailedAuthentication; accept: AcceptEvent; wake: WakeRuns },
 ): void {
   const oneLarge = oneAfterTheOther();
   app.post(GITHUB_WEBHOOK_PATH, async (c) => {
@@ -51,6 +57,7 @@ export function mountGitHubWebhooks(
     if (event.name === ("ping" as string)) return c.json({ status: "pong" });
     const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
     const started = { trigger: "github", actor: "GitHub webhook", input: event as unknown as Json } as const;
+    const woken = await wake(wakeKeysOf(event));
     const runs: { workflow: string; run: string }[] = [];
     const threw: string[] = [];
     for (const workflow of workflows) {
@@ -69,11 +76,14 @@ export function mountGitHubWebhooks(
         `These workflows threw when they were asked about the event: ${threw.join(", ")}. Mend them, then redeliver; workflows that have had it do not get it twice.`,
       );
     }
-    return runs.length > 0
-      ? c.json({ status: "queued", runs }, 202)
-      : ignored(c, "no workflow is for this event and action");
+    if (runs.length > 0) return c.json({ status: "queued", runs, ...(woken > 0 && { woken }) }, 202);
+    if (woken > 0) return c.json({ status: "woken", woken }, 202);
+    return ignored(c, "no workflow is for this event and action, and no run waits for it");
   }
 }
+
+/** Has every run look again that waits for one of these events, on any replica; resolves with how many there are. */
+export type WakeRuns = (keys: readonly string[]) => Promise<number>;
 
 function oneAfterTheOther() {
   let last: Promise<unknown> = Promise.resolve();

@@ -15,8 +15,8 @@ export const AUTH_SETTINGS = {
   ),
   webhookSecrets: secret(
     "GITHUB_WEBHOOK_SECRET",
-    "What GitHub signs its webhooks with. Needed by workflows with the trigger `github`. To change it without a gap, give " +
-      "the old and the new one, each on a line.",
+    "What GitHub signs its webhooks with. Needed by workflows with the trigger `github`; runs that wait for an event of " +
+      "GitHub are woken by its webhook. To change it without a gap, give the old and the new one, each on a line.",
     secretLines,
   ),
   fluxKeys: secret(

@@ -1,0 +1,43 @@
+import type { Hono } from "hono";
+import { problemsIn } from "../model/problems.ts";
+import type { Json } from "../model/run.ts";
+import type { Callback } from "../model/store.ts";
+import { jsonValue, readBytes } from "./body.ts";
+import { Rejection } from "./problem.ts";
+
+/** Answers a callback, once, with a body that its schema takes. The URL is all that a caller needs. */
+export type AnswerCallback = (secret: string, body: Json, actor: string) => Promise<CallbackAnswer>;
+
+type CallbackAnswer =
+  | { readonly status: "taken"; readonly callback: Callback }
+  /** It was answered before, or its wait is over. */
+  | { readonly status: "closed"; readonly callback: Callback }
+  | { readonly status: "unknown" }
+  | { readonly status: "invalid"; readonly problems: Parameters<typeof problemsIn>[0]["issues"] };
+
+/** It is not known who had the URL. */
+const ANY_BEARER = "callback";
+
+/** Mounts `POST /callbacks/{secret}`, for programs. The page that people see there is the dashboard's. */
+export function mountCallbacks(app: Hono, answer: AnswerCallback): void {
+  app.post("/callbacks/:secret", async (c) => {
+    const bytes = await readBytes(c);
+    const body = bytes.byteLength === 0 ? {} : jsonValue(bytes, '{"approved":true}');
+    const answered = await answer(c.req.param("secret"), body as Json, ANY_BEARER);
+    if (answered.status === "taken") return c.json({ status: "answered", run: answered.callback.run }, 202);
+    if (answered.status === "unknown") throw new Rejection(404, "There is no such callback: check the URL.");
+    if (answered.status === "invalid") {
+      const problems = problemsIn({ issues: answered.problems }, { whole: "The body" });
+      throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
+    }
+    const { state, answeredAt } = answered.callback;
+    if (state !== "answered") throw new Rejection(410, "The run does not wait for this callback any more.");
+    const when = answeredAt === undefined ? "" : ` at ${new Date(answeredAt).toISOString()}`;
+    throw new Rejection(409, `This callback was answered${when}, and is answered once.`);
+  });
+}
+
+/** A path for logs: who knows the URL of a callback can answer it. */
+export function withoutSecret(path: string): string {
+  return path.replace(/(\/callbacks\/)[^/]+/, "$1…");
+}
