@@ -161,6 +161,8 @@ describe("an orderly stop", () => {
       return {};
     });
     await until("it is on the wire", () => github.requests.length === 1);
+    // After that a step is shown as begun.
+    clock.move(100);
     const { closed } = await stop();
     clock.move(GO_ON_MS);
     await lastPart(clock);

@@ -152,7 +152,10 @@ describe("a step", () => {
     const { clock, store, accept } = workerWith(
       t,
       async ({ step, attempt }) => {
-        await step("slow", () => (done.push(attempt), attempt === 1 ? never : null));
+        await step("slow", () => {
+          done.push(attempt);
+          return attempt === 1 ? never : null;
+        });
         return null;
       },
       { options: { timeout: "1s" } },

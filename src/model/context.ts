@@ -12,7 +12,7 @@ export type RunContext<EnvName extends string = string> = {
   readonly signal: AbortSignal;
   /** The environment variables that the workflow declares in its own `env`; each has a value. */
   readonly env: { readonly [Name in EnvName]: string };
-  /** Lines in the service's log, marked with the run. At most 200 an attempt; what is beyond is counted, not written. */
+  /** Lines of the run's log, and of the service's. Up to 200 lines and 64 KB an attempt; what is beyond is counted. */
   readonly log: RunLog;
   /**
    * Does something once: its result is kept with the run, and a later attempt gets the result without doing it again.

@@ -317,10 +317,10 @@ export type RunStore = {
   /** False: it is not paused. */
   resume(workflow: string, by: By): Promise<boolean>;
   paused(): Promise<readonly Paused[]>;
-  /** Keeps lines that a workflow has written. */
+  /** Keeps lines that a workflow has written, once each. Does not wait for the disk. */
   saveLines(claim: Claim, lines: readonly LogLine[]): Promise<void>;
-  /** The lines of a run, oldest first. */
-  lines(run: string, page: { after?: string | undefined; limit: number }): Promise<LinesPage>;
+  /** Lines of a run, the first attempt's first; undefined when there is no such run. */
+  lines(run: string, page: { after?: string | undefined; limit: number }): Promise<LinesPage | undefined>;
   get(id: string): Promise<RunDetail | undefined>;
   /**
    * Newest first; `cursor` is the `next` of an earlier page. With `text` only so many runs are looked through at once:

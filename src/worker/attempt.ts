@@ -4,15 +4,20 @@ import type { Lease } from "../model/lease.ts";
 import type { Log } from "../model/log.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
-import type { Claim, Settlement } from "../model/store.ts";
+import type { Claim, RunStore, Settlement } from "../model/store.ts";
 import { type Context, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
 import { type Attempting, confined, STOPPED_REASON, type Stopping } from "./attempting.ts";
 import { type ContextParts, contextOf, type Facts } from "./context.ts";
 import { keptOutcome } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
 import { failedAside, failedBy, outcomeOf } from "./outcome.ts";
+import { type AttemptLog, openRunLog } from "./run-log.ts";
 
-export type AttemptParts = Omit<ContextParts, "github" | "own" | "facts" | "attempting" | "lease" | "isRepeatOf"> & {
+type OfOneAttempt = "github" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog";
+
+export type AttemptParts = Omit<ContextParts, OfOneAttempt> & {
+  readonly store: Pick<RunStore, "saveLines">;
+  readonly log: Log;
   readonly workflowNamed: (name: string) => Workflow | undefined;
   /** The file of a workflow, where it has one. */
   readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
@@ -38,7 +43,7 @@ export type AttemptParts = Omit<ContextParts, "github" | "own" | "facts" | "atte
   readonly retryHours: number;
 };
 
-type Ended = { readonly attempt: Attempt; readonly settlement: Settlement };
+type Ended = { readonly attempt: Attempt; readonly settlement: Settlement; readonly runLog: AttemptLog };
 
 /** Executes a claimed run once, decides what follows, and writes the attempt's one log record. */
 export async function attemptRun(
@@ -53,6 +58,7 @@ export async function attemptRun(
   const show = token ? parts.hide(token) : undefined;
   const workflow = parts.workflowNamed(run.workflow);
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
+  const runLog = openRunLog(claim, parts);
   const { github, release } = parts.github({
     token: token ?? (workflow && parts.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
@@ -65,12 +71,15 @@ export async function attemptRun(
   try {
     const secrets = workflow ? [...own, ...Object.values(parts.envOf(workflow))] : own;
     const outcome = workflow
-      ? keptOutcome(await executeConfined(workflow, claim, { ...parts, github, own, seen }), keeping, secrets)
+      ? keptOutcome(await executeConfined(workflow, claim, { ...parts, github, own, seen, runLog }), keeping, secrets)
       : unknownWorkflow(run);
     const times = { startedAt, endedAt: clock.now() };
-    return parts.stopping.begun && outcome.status === "failure"
+    const isGivenBack = parts.stopping.begun && outcome.status === "failure";
+    runLog.end(isGivenBack ? undefined : outcome);
+    const ended = isGivenBack
       ? givenBack(claim, times, parts.log)
       : concluded(claim, { ...times, outcome, workflow, ...seen }, parts);
+    return { ...ended, runLog };
   } finally {
     release();
     show?.();
@@ -94,28 +103,29 @@ function executeConfined(
     readonly lease: AttemptLease;
     readonly own: readonly string[];
     readonly seen: Seen;
+    readonly runLog: AttemptLog;
   },
 ): Promise<Outcome> {
   const { timeout = DEFAULT_TIMEOUT, name, dedupe } = workflow;
-  const { log, stopping, lease, seen } = parts;
+  const { stopping, lease, seen, runLog } = parts;
   const { id: run } = claim.run;
-  const facts = { run, workflow: name, attempt: claim.attempt, ...parts.traceIds?.() };
   const left = (calls: readonly string[]) =>
-    log.warn(
-      { ...facts, calls: calls.slice(0, MAX_CALLS), count: calls.length },
-      "the workflow did not await these calls: the service waits for them, and their failure is the run's",
-    );
+    runLog.warn("the workflow did not await these calls: the service waits for them, and their failure is the run's", {
+      calls: calls.slice(0, MAX_CALLS),
+      count: calls.length,
+    });
   const times = { timeout, timeoutMs: millisecondsOf(timeout) };
   const about = { run, workflow: name, source: parts.sourceOf?.(name), ...times, left };
   return confined(about, parts.clock, async (attempting) => {
     stopping.follow(attempting);
     lease.follow(attempting);
+    runLog.follow(attempting);
     // The service stops, or another process has the run: none of the workflow's code is run.
     if (attempting.over) return LOST;
     const isRepeatOf = (key: string) => {
       seen.dedupeKey = key;
     };
-    const context = contextOf(workflow, claim, { ...parts, facts, attempting, isRepeatOf });
+    const context = contextOf(workflow, claim, { ...parts, attempting, isRepeatOf });
     if (dedupe) {
       const key = dedupe.key(givenOf(workflow, claim.run));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
@@ -124,7 +134,7 @@ function executeConfined(
       }
     }
     return execute(workflow, context, attempting, ({ what, error }) =>
-      log.warn({ ...facts, call: what, err: error }, "a call that the workflow did not await has failed, too"),
+      runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error }),
     );
   });
 }
@@ -175,7 +185,7 @@ export function attemptOf(
  * What becomes of an attempt that has not ended well while the service is stopping: its failure is the stop's more often
  * than not. It does not count; the run is due again at once.
  */
-function givenBack(claim: Claim, times: Times, log: Log): Ended {
+function givenBack(claim: Claim, times: Times, log: Log): Omit<Ended, "runLog"> {
   const { run, attempt: number } = claim;
   const reason = STOPPED_REASON;
   const attempt = attemptOf(claim, times, { outcome: "stopped", reason });
@@ -197,7 +207,7 @@ function concluded(
     ...times
   }: Times & Seen & { outcome: Outcome; workflow: Workflow | undefined },
   { log, keeping, traceIds, random, retryHours }: AttemptParts,
-): Ended {
+): Omit<Ended, "runLog"> {
   const { run, attempt: number } = claim;
   const circumstances = { now: times.endedAt, random: random(), retryHours, retry: workflow?.retry ?? true };
   const settlement = settlementOf(outcome, afterAttempt(run, outcome, circumstances), dedupeKey);

@@ -2,7 +2,6 @@ import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
-import type { Log } from "../model/log.ts";
 import type { Fetch } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Json, Step } from "../model/run.ts";
@@ -10,7 +9,7 @@ import type { Claim, RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
 import { type Keeping, keptJson, keptReason } from "./kept.ts";
-import { boundedLog } from "./run-log.ts";
+import type { AttemptLog } from "./run-log.ts";
 import type { StoreHealth } from "./store-health.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -22,7 +21,7 @@ export type ContextParts = {
   /** The values of the environment variables that a workflow declares. */
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
   readonly keeping: Keeping;
-  readonly log: Log;
+  readonly runLog: Pick<AttemptLog, "log" | "failed">;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "step">;
   /** Writes until the store takes it. */
@@ -32,7 +31,6 @@ export type ContextParts = {
   readonly github: GitHub;
   /** The token that the run came with. */
   readonly own: readonly string[];
-  readonly facts: Facts;
   readonly attempting: Attempting;
   readonly lease: Pick<Lease, "holds">;
   /** Told the key by which the run is known to have been done before. */
@@ -41,7 +39,7 @@ export type ContextParts = {
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
 export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts): Context {
-  const { store, clock, keeping, own, attempting, facts, fetch } = parts;
+  const { store, clock, keeping, own, attempting, fetch } = parts;
   const { run, attempt } = claim;
   const { calls } = attempting;
   const doStep = stepsOf(claim, parts);
@@ -55,7 +53,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     },
     env: parts.envOf(workflow),
     get log() {
-      return boundedLog(attempting, { log: parts.log, brief: keeping.brief }, facts);
+      return parts.runLog.log;
     },
     step<Result>(given: string, work: () => Promise<Result> | Result): Promise<Result> {
       const name = keeping.withoutTokens(given, own);
@@ -97,7 +95,7 @@ function until(attempting: Attempting, github: GitHub, { brief }: Keeping): GitH
 /** Does the steps of an attempt, but for those that an earlier one has done. */
 function stepsOf(
   claim: Claim,
-  { store, clock, keeping, own, insist, attempting, observe, lease }: ContextParts,
+  { store, clock, keeping, own, insist, attempting, observe, lease, runLog }: ContextParts,
 ): <Result>(name: string, work: () => Promise<Result> | Result) => Promise<Result> {
   const { attempt } = claim;
   const done = new Map<string, Step>(claim.steps.map((step) => [step.name, step]));
@@ -142,6 +140,7 @@ function stepsOf(
       return result as Result;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      runLog.failed(`step ${name}`, error);
       await keep({ result: undefined, error: keptReason(reason, keeping) });
       throw error;
     }

@@ -5,6 +5,7 @@ import { type AttemptParts, attemptOf, attemptRun } from "./attempt.ts";
 import { orderlyStop } from "./attempting.ts";
 import { keptReason } from "./kept.ts";
 import type { AttemptLease, Leases } from "./leases.ts";
+import type { AttemptLog } from "./run-log.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 export type InFlightParts = Omit<AttemptParts, "insist" | "stopping" | "store" | "observe"> & {
@@ -25,14 +26,24 @@ export function runsInFlight(
   const stopping = orderlyStop();
 
   async function perform(claim: Claim, token: string | undefined, lease: AttemptLease): Promise<void> {
-    const { attempt, settlement } = await observe.attempt(claim, () =>
+    const { attempt, settlement, runLog } = await observe.attempt(claim, () =>
       attemptRun(claim, token, { ...parts, insist: health.insist, lease, stopping }),
     );
-    await settle(claim, attempt, settlement);
+    await settle(claim, attempt, settlement, runLog);
+    runLog.giveUp();
   }
 
-  async function settle(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<void> {
-    const run = await health.insist(() => store.settle(claim, attempt, settlement));
+  async function settle(
+    claim: Claim,
+    attempt: Attempt,
+    settlement: Settlement,
+    lines?: Pick<AttemptLog, "save">,
+  ): Promise<void> {
+    const run = await health.insist(async () => {
+      // A run that has ended has all of its lines.
+      await lines?.save();
+      return store.settle(claim, attempt, settlement);
+    });
     if (run) settled(run);
     else log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome does not count: another process has the run");
   }

@@ -3,7 +3,7 @@ import type { Secrets } from "../model/secrets.ts";
 import type { NewRun } from "../model/store.ts";
 
 /** What keeps tokens out of the history. */
-export type Keeping = Pick<Secrets, "scrub" | "brief" | "withoutTokens">;
+export type Keeping = Pick<Secrets, "scrub" | "scrubAll" | "brief" | "withoutTokens">;
 
 /**
  * What the history keeps of an event, which is also what its workflow is given, in every attempt. One that was told from
@@ -34,19 +34,23 @@ export function keptOutcome(outcome: Outcome, keeping: Keeping, known: readonly 
 const MAX_STACK_CHARACTERS = 4000;
 const MAX_LINE_CHARACTERS = 500;
 
-function keptStack(outcome: Outcome, { scrub }: Pick<Keeping, "scrub">): { stack?: readonly string[] } {
+function keptStack(outcome: Outcome, keeping: Pick<Keeping, "scrub">): { stack?: readonly string[] } {
   if (outcome.status !== "failure" || outcome.stack === undefined) return {};
+  return { stack: keptFrames(outcome.stack, keeping) };
+}
+
+/** What the history keeps of the lines of a stack. */
+export function keptFrames(stack: readonly string[], { scrub }: Pick<Keeping, "scrub">): readonly string[] {
   let length = 0;
-  const lines = outcome.stack.map((text) => {
+  const lines = stack.map((text) => {
     // A secret may have line breaks.
     const line = scrub(text).replace(/\s*[\r\n]\s*/g, " ");
     return line.length > MAX_LINE_CHARACTERS ? `${line.slice(0, MAX_LINE_CHARACTERS).toWellFormed()}…` : line;
   });
-  const kept = lines.filter((line) => {
+  return lines.filter((line) => {
     length += line.length + 1;
     return length <= MAX_STACK_CHARACTERS;
   });
-  return { stack: kept };
 }
 
 /**

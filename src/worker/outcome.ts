@@ -86,7 +86,7 @@ const MAX_FRAMES = 20;
 const MAX_CAUSES = 3;
 
 /** The trace of what was thrown; undefined when that is no error. Tokens are still in it. */
-function traceOf(thrown: unknown, source: WorkflowSource | undefined): Trace | undefined {
+export function traceOf(thrown: unknown, source: WorkflowSource | undefined): Trace | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const frames = framesOf(thrown, source);
   const own = frames.find(({ rank }) => rank === 0) ?? frames.find(({ rank }) => rank === 1);

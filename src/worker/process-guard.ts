@@ -3,8 +3,8 @@ import type { Log } from "../model/log.ts";
 import { type Attempting, currentAttempt } from "./attempting.ts";
 import { callOf } from "./calls.ts";
 import type { Keeping } from "./kept.ts";
-import { failedAside, shown } from "./outcome.ts";
-import { boundedLog } from "./run-log.ts";
+import { failedAside } from "./outcome.ts";
+import { currentRunLog } from "./run-log.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -15,13 +15,13 @@ const require = createRequire(import.meta.url);
  * Not held: a loop that never yields, memory without end, native code, child processes.
  * @returns how to undo it.
  */
-export function guardProcess(log: Log, { brief, scrub }: Pick<Keeping, "brief" | "scrub">): () => void {
+export function guardProcess(log: Log, { scrub }: Pick<Keeping, "scrub">): () => void {
   const undo = [
     ...["exit", "reallyExit", "abort"].map((name) => replaced(process, name, refusing(`process.${name}`))),
     replaced(process, "kill", refusing("process.kill", isOurs)),
     replaced(globalThis, "setInterval", remembering),
     replaced(require("node:timers"), "setInterval", remembering),
-    ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level, { log, brief }))),
+    ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level))),
   ];
   syncBuiltinESMExports();
   const { stackTraceLimit } = Error;
@@ -90,13 +90,12 @@ const CONSOLE = [
   ["error", "error"],
 ] as const;
 
-function loggingAs(level: (typeof CONSOLE)[number][1], to: Parameters<typeof boundedLog>[1]) {
+function loggingAs(level: (typeof CONSOLE)[number][1]) {
   return (original: Any): Any =>
     (...given: unknown[]) => {
-      const attempting = currentAttempt();
-      if (!attempting) return original(...given);
-      const { run, workflow } = attempting.about;
-      boundedLog(attempting, to, { run, workflow })[level](given.map(shown).join(" "));
+      const log = currentRunLog();
+      if (log) log.print(level, given);
+      else original(...given);
     };
 }
 

@@ -56,10 +56,10 @@ export function workerWith(
     await store.close();
   };
   t.after(close);
-  const accept = (input: Json = {}, id = "r1") =>
+  const accept = (input: Json = {}, id = "r1", token?: string) =>
     worker.accept(
-      { id, workflow: "steps", group: undefined, input, ownToken: false },
-      { token: undefined, waitMs: 3_600_000 },
+      { id, workflow: "steps", group: undefined, input, ownToken: token !== undefined },
+      { token, waitMs: 3_600_000 },
     );
   return { clock, store, accept, close };
 }

@@ -18,6 +18,7 @@ export function asking({ sql, transaction }: Pick<Database, "sql" | "transaction
     read: sql,
     change: (...statements) =>
       transaction(async (each) => {
+        void each("SET LOCAL synchronous_commit = off");
         for (const [text, values] of statements) void each(text, values);
       }),
   };

@@ -100,6 +100,8 @@ function waits({ schema }: Names): string {
     facts   text,
     PRIMARY KEY (run, attempt, number)
   );
+  -- Moves with every write of lines: replicas notice those of others without being notified of each.
+  CREATE SEQUENCE ${schema}.log_revision;
 
   -- What was done and by whom; run is the id, since actions outlive runs.
   CREATE TABLE ${schema}.actions (

@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import type { Clock } from "../../model/clock.ts";
 import type { StoredPause } from "../../model/limits.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
+import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
 import { forgetActions, isPaused } from "../queries.ts";
 import { runReads } from "../reads.ts";
@@ -53,6 +54,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   });
   const asked = asking(database, names);
   const reads = runReads(asked);
+  const lines = runLines(asked);
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
   await atMost(LISTENING_MS, news.hears);
@@ -120,8 +122,14 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     pause: async (workflow, by) => changed(await transaction((each) => pauseWorkflow(each, replica, workflow, by))),
     resume: async (workflow, by) => changed(await transaction((each) => resumeWorkflow(each, replica, workflow, by))),
     ...reads,
-    ...unbuilt("cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
+    async saveLines(claim, those) {
+      changed(await lines.saveLines(claim, those));
+      // Behind the transaction: one who looks then finds them.
+      sql(`SELECT nextval('${schema}.log_revision')`).catch(() => {});
+    },
+    ...unbuilt("cancel", "openCallback", "callback", "answerCallback"),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
+    lines: async (id, page) => (isRunId(id) ? lines.lines(id, page) : undefined),
     async scheduledUntil(workflow, at) {
       // By the database's clock: a replica whose own is wrong does not set back those of others.
       await sql(
@@ -155,7 +163,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return rows.length;
     },
     limits: postgresLimitLog({ asked, database, names, news, owner: self }),
-    overview: overview(asked, async () => String(revision)),
+    overview: overview(asked, async () => {
+      const [row] = await sql(`SELECT pg_sequence_last_value('${schema}.log_revision') AS lines`);
+      return `${revision}.${row?.lines ?? 0}`;
+    }),
     hear: (listener: (heard: News) => void) => news.hear(listener),
     async check() {
       await sql(`UPDATE ${schema}.heartbeat SET at = at + 1`);

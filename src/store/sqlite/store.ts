@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
+import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
 import { isPaused } from "../queries.ts";
 import { runReads } from "../reads.ts";
@@ -70,7 +71,8 @@ export function openSqliteStore(
     pause: (workflow, by) => write(() => pauseWorkflow(sql, workflow, by)).finally(pauses.look),
     resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
     ...runReads(asked),
-    ...unbuilt("cancel", "openCallback", "callback", "answerCallback", "saveLines", "lines"),
+    ...runLines(asked),
+    ...unbuilt("cancel", "openCallback", "callback", "answerCallback"),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue() {
       const [due] = await asked.read(NEXT_DUE);
