@@ -98,8 +98,8 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
       if (woken > 0) worker.look();
       return woken;
     },
-    callbacks: callbacksOf({ store, clock, secrets, due: worker.look }),
-    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets }),
+    callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
+    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets, log }),
     stopping,
     rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>
       worker.rerun(id, { ...options, trace: tracing?.note() }),
