@@ -1,4 +1,11 @@
-export type { RunContext, RunLog, WaitForOptions } from "./model/context.ts";
+export type {
+  CallbackOptions,
+  OpenCallback,
+  RunContext,
+  RunLog,
+  WaitForOptions,
+  WaitUntilOptions,
+} from "./model/context.ts";
 export type { Duration } from "./model/duration.ts";
 export { LimitReached, PermanentFailure, TransientFailure } from "./model/failure.ts";
 export type { GitHub, GitHubAnswer, RequestOptions, RequestParameters, StartedWorkflow } from "./model/github.ts";
@@ -19,5 +26,6 @@ export type {
   WebhookEvent,
   WebhookName,
 } from "./model/triggers.ts";
+export type { WakeOn } from "./model/waits.ts";
 export type { Concurrency, Context, Skip, Workflow } from "./model/workflow.ts";
 export { defineWorkflow, skip } from "./model/workflow.ts";

@@ -163,7 +163,7 @@ describe("GET /metrics", () => {
     const away = () => Promise.reject(new Error("the disk is full"));
     metrics.read({
       gates: { all: () => new Map() },
-      store: { paused: async () => [], waiting: away },
+      store: { waiting: away },
       checkReady: away,
       storeTrouble: () => undefined,
     });

@@ -1,5 +1,8 @@
 import type { Duration } from "./duration.ts";
 import type { GitHub } from "./github.ts";
+import type { Json } from "./run.ts";
+import type { Schema } from "./triggers.ts";
+import type { WakeOn } from "./waits.ts";
 
 /** What a running workflow is given besides the event that started it. */
 export type RunContext<EnvName extends string = string> = {
@@ -21,13 +24,35 @@ export type RunContext<EnvName extends string = string> = {
    */
   step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result>;
   /**
+   * Waits for a length of time, or until a time of the wall clock. Like every wait it has a name, unique among the run's
+   * steps and waits. The attempt ends meanwhile, and a later one goes on from here: what stands before it runs again,
+   * except steps and waits that are done. `finally` blocks do not run when an attempt ends so.
+   */
+  sleep(name: string, length: Duration | Date): Promise<void>;
+  /**
+   * Waits until `check` gives a result other than undefined, and resolves with it, as JSON. `check` is called at once, at
+   * each interval, and whenever an event comes for what `wakeOn` names: an event that is lost, early or late costs time,
+   * never the result. What it throws fails the attempt as usual.
+   * @throws PermanentFailure when it gave none in time.
+   */
+  waitUntil<Result>(
+    name: string,
+    check: () => Promise<Result | undefined> | Result | undefined,
+    options?: WaitUntilOptions,
+  ): Promise<Result>;
+  /**
    * Resolves once a GET of the URL is answered as wanted: previews are often announced before they answer. Asks once a
-   * second at first, later every ten.
-   * @param options.until which answer is wanted; without it any 2xx. Redirects are not followed.
-   * @param options.timeout how long to go on, 2 minutes without it.
+   * second at first; after ten seconds it is a wait like `waitUntil`, which asks every ten. Within a step, and in a run
+   * that brought its token, all of it happens within the attempt.
    * @throws TransientFailure when it never was: the run is attempted again later.
    */
   waitFor(url: string | URL, options?: WaitForOptions): Promise<void>;
+  /**
+   * Makes a URL that another system, or a person, can answer once. Hand it on, then `await result()`, which resolves with
+   * the body that was sent. Needs PUBLIC_URL. Who has the URL can answer: treat it as a secret.
+   * `result` throws PermanentFailure when no answer came in time.
+   */
+  callback<Body = Json>(name: string, options?: CallbackOptions<Body>): Promise<OpenCallback<Body>>;
   /**
    * Marks this run with a key, and tells the id of a run of the same workflow that succeeded with the same key within
    * the last so many seconds: the way to absorb repeats. When the key is known from the event alone, the option
@@ -36,9 +61,37 @@ export type RunContext<EnvName extends string = string> = {
   repeatOf(key: string, seconds: number): Promise<string | undefined>;
 };
 
-export type WaitForOptions = {
-  readonly until?: (answer: { readonly status: number; readonly text: string }) => boolean;
+export type WaitUntilOptions = {
+  /** How often `check` is called when no event comes; 1 minute without it, at least 1 second. */
+  readonly every?: Duration;
+  /** For how long; 1 day without it. */
   readonly timeout?: Duration;
+  /** Events at GitHub upon which it is called, too. Needs the webhook of the repository. */
+  readonly wakeOn?: WakeOn;
+};
+
+export type WaitForOptions = {
+  /** Which answer is wanted; without it any 2xx. Redirects are not followed. */
+  readonly until?: (answer: { readonly status: number; readonly text: string }) => boolean;
+  /** How long to go on; 2 minutes without it. */
+  readonly timeout?: Duration;
+  /** How often it is asked after the first ten seconds; every 10 seconds without it. */
+  readonly every?: Duration;
+  /** The name of the wait; without it the URL. */
+  readonly name?: string;
+};
+
+export type CallbackOptions<Body> = {
+  /** What the answer must be: a schema of zod 4. Without it any JSON is. */
+  readonly body?: Schema<Body>;
+  /** How long `result` waits; 7 days without it. */
+  readonly timeout?: Duration;
+};
+
+export type OpenCallback<Body> = {
+  /** Takes one `POST` with the body as JSON; a person who opens it in a browser gets a form. */
+  readonly url: string;
+  result(): Promise<Body>;
 };
 
 export type RunLog = {

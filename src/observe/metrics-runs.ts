@@ -1,7 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import { pauseOf, type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
+import { type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
 import { bounded, type Instruments } from "./instruments.ts";
 
 const MAX_WORKFLOWS = 100;
@@ -13,7 +13,7 @@ const ATTEMPT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const ENDS = ["success", "skipped", "failure", "cancelled", "superseded"] as const;
 const NOTICED = ["sent", "held_back", "failed"] as const;
-const REASONS = ["turn", "retry", "limit", "paused"] as const;
+const REASONS = ["turn", "retry", "limit"] as const;
 
 /** Events, runs, attempts and notices, counted as they happen. */
 export function runMetrics({ counter, counted, gauge, histogram }: Instruments, workflows: readonly string[]) {
@@ -25,13 +25,13 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
   const runs = counter("gh_runner_runs_total", "Runs that ended, by how.", ["workflow", "status"]);
   const runSeconds = histogram(
     "gh_runner_run_duration_seconds",
-    "From the acceptance of an event, or its re-run, to the end of its run. Superseded runs are left out.",
+    "From the acceptance of an event, its re-run or the beginning of its latest wait, to the end of its run. Superseded runs are left out.",
     ["workflow", "status"],
     RUN_BUCKETS,
   );
   const attempts = counter(
     "gh_runner_attempts_total",
-    "Attempts that ended: success, skipped, stopped, or the kind of failure.",
+    "Attempts that ended: success, skipped, waiting, cancelled, stopped, or the kind of failure.",
     ["workflow", "outcome"],
   );
   const attemptSeconds = histogram(
@@ -95,7 +95,7 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
 }
 
 export type Queue = {
-  readonly store: Pick<RunStore, "waiting" | "paused">;
+  readonly store: Pick<RunStore, "waiting">;
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
   /** Why the store cannot be written; undefined when it can. */
@@ -103,18 +103,10 @@ export type Queue = {
 };
 
 /** @returns what brings the queue and the readiness up to date. While the store cannot be read the queue is left out. */
-export function queueMetrics(
-  { gauge }: Instruments,
-  { store, checkReady, storeTrouble }: Queue,
-  { workflows, clock }: { readonly workflows: readonly string[]; readonly clock: Clock },
-) {
-  const named = bounded(MAX_WORKFLOWS);
-  const paused = gauge("gh_runner_workflow_paused", "1 when the workflow is paused, by name or with all; else 0.", [
-    "workflow",
-  ]);
+export function queueMetrics({ gauge }: Instruments, { store, checkReady, storeTrouble }: Queue, clock: Clock) {
   const queued = gauge(
     "gh_runner_runs_queued",
-    "Runs that wait: for their turn, to be tried again after a passing fault, for the end of a limit, or until their workflow is resumed.",
+    "Runs that wait: for their turn, to be tried again after a passing fault, or for the end of a limit.",
     ["reason"],
   );
   const asleep = gauge(
@@ -138,16 +130,14 @@ export function queueMetrics(
       () => 1,
       () => 0,
     );
-    const [waiting, pauses] = await Promise.all([store.waiting(), store.paused()]).catch(() => []);
+    const waiting = await store.waiting().catch(() => undefined);
     ready.set(isReady);
     const trouble = storeTrouble();
     for (const reason of STORE_TROUBLES) unavailable.set({ reason }, reason === trouble ? 1 : 0);
     queued.reset();
     ages.reset();
     asleep.reset();
-    paused.reset();
-    if (!waiting || !pauses) return;
-    for (const each of workflows) paused.set({ workflow: named(each) }, pauseOf(each, pauses) ? 1 : 0);
+    if (!waiting) return;
     asleep.set(waiting.find(({ reason }) => reason === "wait")?.count ?? 0);
     for (const reason of REASONS) {
       const these = waiting.find((each) => each.reason === reason);

@@ -4,7 +4,7 @@ import { openFetch } from "../github/connections.ts";
 import { openGitHub } from "../github/open-github.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
 import { observedBy } from "../model/observer.ts";
-import type { RunDetail } from "../model/store.ts";
+import type { RerunOptions, RunDetail } from "../model/store.ts";
 import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
@@ -14,7 +14,6 @@ import { callbacksOf } from "./callbacks.ts";
 import type { Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
-import { pausedSince, runActions } from "./run-actions.ts";
 import { VERSION } from "./version.ts";
 
 /** What makes runs of events, and carries them out. */
@@ -58,6 +57,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : loaded.current.variables[githubToken]),
+    callbackUrl: callbacksAt(config.http.publicUrl),
     hide: secrets.hide,
     keeping: secrets,
     log,
@@ -73,8 +73,6 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   const stopping = stoppingOf(worker, drainMs);
   closing.defer(stopping.runs);
   metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
-
-  for (const text of pausedSince(await store.paused())) log.warn(text);
 
   const newRun = ({ workflow, input, trigger, actor }: Started) => ({
     id: randomUUID(),
@@ -101,10 +99,11 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
       if (woken > 0) worker.look();
       return woken;
     },
-    callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
-    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets, log }),
+    callbacks: callbacksOf({ store, clock, secrets, due: worker.look }),
+    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets }),
     stopping,
-    actions: runActions(ground, { worker, note: () => tracing?.note() }),
+    rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>
+      worker.rerun(id, { ...options, trace: tracing?.note() }),
     /**
      * Starts a run; resolves when it has ended, or an attempt has failed, or after so many milliseconds.
      * @param enough ends the wait earlier.
@@ -122,6 +121,11 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
 
 /** What starts a run of a workflow, what it brings, and who started it. */
 type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor">;
+
+/** Where callbacks are answered; undefined when the service does not know how others reach it. */
+function callbacksAt(publicUrl: string | undefined): ((secret: string) => string) | undefined {
+  return publicUrl === undefined ? undefined : (secret) => `${publicUrl}/callbacks/${secret}`;
+}
 
 /** What is said of GitHub's limits and of the service's token when something is to be said. */
 function newsOfGitHub({ log, clock }: Pick<Ground, "log" | "clock">, metrics: Metrics) {

@@ -106,8 +106,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       broken,
       startByHand: engine.startByHand,
       answerCallback: engine.callbacks.answer,
-      runs: { list: store.list, get: store.get, ...engine.actions },
-      pauses: { paused: store.paused, ...engine.actions },
+      runs: { list: store.list, get: store.get, rerun: engine.rerun },
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,
       metrics: metrics.expose,
@@ -142,7 +141,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, actions, callbacks }: Engine,
+  { store, gitHub, rerun, callbacks }: Engine,
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
@@ -150,7 +149,7 @@ function pages(
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
       callbacks,
-      runs: { list: store.list, get: store.get, ...actions },
+      runs: { list: store.list, get: store.get, rerun },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,

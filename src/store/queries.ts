@@ -81,6 +81,12 @@ export function wokenAt(now: string, least: string): string {
     due_at = CASE WHEN status = 'waiting' THEN ${least}(due_at, ${now}) ELSE due_at END`;
 }
 
+/**
+ * That the end of a row of `steps` stands in later attempts. So does a wait whose time was over and after whose failure the
+ * workflow went on: it has a result, too.
+ */
+export const STANDS = "(error IS NULL OR result IS NOT NULL)";
+
 /** The order in which runs are claimed. */
 export function byDue(a: Row, b: Row): number {
   return (a.due_at as number) - (b.due_at as number) || (a.seq as number) - (b.seq as number);

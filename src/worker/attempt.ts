@@ -10,10 +10,14 @@ import { type Attempting, confined, STOPPED_REASON, type Stopping } from "./atte
 import { type ContextParts, contextOf, type Facts } from "./context.ts";
 import { keptOutcome } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
+import { openNames } from "./names.ts";
 import { failedAside, failedBy, outcomeOf } from "./outcome.ts";
 import { type AttemptLog, openRunLog } from "./run-log.ts";
+import { openSuspending } from "./suspending.ts";
 
-type OfOneAttempt = "github" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog";
+type OfOneAttempt =
+  | ("github" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
+  | ("names" | "suspending" | "hide");
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> & {
   readonly store: Pick<RunStore, "saveLines">;
@@ -55,7 +59,8 @@ export async function attemptRun(
   const { run } = claim;
   const startedAt = clock.now();
   const own = token === undefined ? [] : [token];
-  const show = token ? parts.hide(token) : undefined;
+  const hidden = token ? [parts.hide(token)] : [];
+  const hide = (secret: string) => void hidden.push(parts.hide(secret));
   const workflow = parts.workflowNamed(run.workflow);
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
   const runLog = openRunLog(claim, parts);
@@ -71,7 +76,11 @@ export async function attemptRun(
   try {
     const secrets = workflow ? [...own, ...Object.values(parts.envOf(workflow))] : own;
     const outcome = workflow
-      ? keptOutcome(await executeConfined(workflow, claim, { ...parts, github, own, seen, runLog }), keeping, secrets)
+      ? keptOutcome(
+          await executeConfined(workflow, claim, { ...parts, github, own, hide, seen, runLog }),
+          keeping,
+          secrets,
+        )
       : unknownWorkflow(run);
     const times = { startedAt, endedAt: clock.now() };
     const isGivenBack = parts.stopping.begun && outcome.status === "failure";
@@ -82,7 +91,7 @@ export async function attemptRun(
     return { ...ended, runLog };
   } finally {
     release();
-    show?.();
+    for (const show of hidden) show();
   }
 }
 
@@ -98,8 +107,9 @@ const DEFAULT_TIMEOUT = "5m";
 function executeConfined(
   workflow: Workflow,
   claim: Claim,
-  parts: Omit<AttemptParts, "github"> & {
+  parts: Omit<AttemptParts, "github" | "hide"> & {
     readonly github: GitHub;
+    readonly hide: (secret: string) => void;
     readonly lease: AttemptLease;
     readonly own: readonly string[];
     readonly seen: Seen;
@@ -125,7 +135,9 @@ function executeConfined(
     const isRepeatOf = (key: string) => {
       seen.dedupeKey = key;
     };
-    const context = contextOf(workflow, claim, { ...parts, attempting, isRepeatOf });
+    const names = openNames(claim, parts.keeping);
+    const suspending = openSuspending(claim, { ...parts, attempting, names });
+    const context = contextOf(workflow, claim, { ...parts, attempting, isRepeatOf, names, suspending });
     if (dedupe) {
       const key = dedupe.key(givenOf(workflow, claim.run));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
@@ -133,9 +145,9 @@ function executeConfined(
         return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
       }
     }
-    return execute(workflow, context, attempting, ({ what, error }) =>
-      runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error }),
-    );
+    const alsoFailed = ({ what, error }: { what: string; error: unknown }) =>
+      runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error });
+    return execute(workflow, context, attempting, { alsoFailed, failedBy: suspending.failedBy });
   });
 }
 
@@ -144,23 +156,32 @@ const MAX_CALLS = 10;
 /**
  * Carries one event through a workflow, and waits for what it has called and not awaited. Never throws: what the workflow
  * throws becomes an outcome.
- * @param alsoFailed gets the calls that failed, except the one that is the outcome.
  */
 async function execute(
   workflow: Pick<Workflow, "run">,
   context: Context,
   { calls, about: { source } }: Attempting,
-  alsoFailed: (call: { readonly what: string; readonly error: unknown }) => void,
+  {
+    alsoFailed,
+    failedBy: noteFailure,
+  }: {
+    /** Gets the calls that failed, except the one that is the outcome. */
+    readonly alsoFailed: (call: { readonly what: string; readonly error: unknown }) => void;
+    /** Gets what the outcome comes from. */
+    readonly failedBy: (error: unknown) => Promise<void>;
+  },
 ): Promise<Outcome> {
   let outcome: Outcome;
   try {
     outcome = outcomeOf(await workflow.run(context));
   } catch (error) {
     outcome = failedBy(error, source);
+    await noteFailure(error);
   }
   const failed = await calls.rest();
   const first = outcome.status === "failure" ? undefined : failed[0];
   (first ? failed.slice(1) : failed).forEach(alsoFailed);
+  if (first) await noteFailure(first.error);
   return first ? failedAside(first.error, first.what, source) : outcome;
 }
 

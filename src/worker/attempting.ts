@@ -5,6 +5,7 @@ import type { Outcome } from "../model/run.ts";
 import type { WorkflowSource } from "../model/workflow.ts";
 import { type Calls, openCalls } from "./calls.ts";
 import { failedBy } from "./outcome.ts";
+import { type SuspendedWait, waitingFor } from "./waiting-for.ts";
 
 /** What an attempt is about, and its bounds. */
 type About = {
@@ -47,7 +48,7 @@ export function confined(
 /** One attempt, as everything that happens in its name finds it: its own code, its timers, its forgotten promises. */
 export class Attempting {
   readonly about: About;
-  readonly calls: Calls;
+  readonly calls: Calls<SuspendedWait>;
   readonly outcome: Promise<Outcome>;
   /** The attempt has ended; whatever still happens in its name has no effect. */
   over = false;
@@ -62,7 +63,7 @@ export class Attempting {
 
   constructor(about: About) {
     this.about = about;
-    this.calls = openCalls(about.left);
+    this.calls = openCalls<SuspendedWait>(about.left, (waits) => void this.end(waitingFor(waits)));
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.outcome = promise;
     this.#resolve = resolve;
@@ -109,7 +110,7 @@ export class Attempting {
     for (const ending of this.#endings) ending(!this.#returned);
     const left = this.#intervals.filter(isRunning);
     left.forEach(clearInterval);
-    const isLeft = left.length > 0 && outcome.status !== "failure";
+    const isLeft = left.length > 0 && this.#returned && outcome.status !== "failure";
     this.#resolve(isLeft ? leftRunning(this.about.workflow, left.length) : outcome);
     this.#abort?.abort(OVER);
     return true;

@@ -3,7 +3,17 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 type FailedCall = { readonly what: string; readonly error: unknown };
 
-type Scope = { readonly pending: Set<Promise<unknown>>; readonly attempt: unknown; closed: boolean };
+/** @param pending calls that have not settled, each with the promise that the workflow was given for it. */
+type Scope = { readonly pending: Map<Promise<unknown>, Promise<unknown>>; readonly attempt: unknown; closed: boolean };
+
+/** What a call comes to that waits for longer than the attempt lasts. */
+export class Suspended<Wait> {
+  readonly wait: Wait;
+
+  constructor(wait: Wait) {
+    this.wait = wait;
+  }
+}
 
 const names = new WeakMap<Promise<unknown>, string>();
 
@@ -16,20 +26,28 @@ export function callOf(promise: Promise<unknown>): string | undefined {
 const steps = new AsyncLocalStorage<Scope>();
 
 /** What a workflow has called that has not settled yet: its requests, steps and waits. None of it is left behind. */
-export type Calls = ReturnType<typeof openCalls>;
+export type Calls<Wait> = ReturnType<typeof openCalls<Wait>>;
 
-/** @param left gets the calls that have not settled when they should have, if there are any. */
-export function openCalls(left: (calls: readonly string[]) => void) {
-  const attempt: Scope = { pending: new Set(), attempt: undefined, closed: false };
+/**
+ * @param left gets the calls that have not settled when they should have, if there are any.
+ * @param suspended gets the waits for which the workflow waits, once nothing else is under way.
+ */
+export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspended: (waits: readonly Wait[]) => void) {
+  const attempt: Scope = { pending: new Map(), attempt: undefined, closed: false };
+  const waits: Wait[] = [];
+  /** The workflow has returned: nothing is waited for but what is under way. */
+  let ending = false;
 
   async function restOf(scope: Scope, tell = left): Promise<readonly FailedCall[]> {
     const { pending } = scope;
     const failed: FailedCall[] = [];
-    const whatOf = (call: Promise<unknown>) => callOf(call) ?? "";
-    if (pending.size > 0) tell([...pending].map(whatOf));
+    const whatOf = (given: Promise<unknown>) => callOf(given) ?? "";
+    if (pending.size > 0) tell([...pending.values()].map(whatOf));
     while (pending.size > 0) {
-      const noteFailed = (call: Promise<unknown>) =>
-        call.catch((error) => void failed.push({ what: whatOf(call), error }));
+      const noteFailed = ([call, given]: [Promise<unknown>, Promise<unknown>]) => {
+        given.catch(() => {});
+        return call.catch((error) => void failed.push({ what: whatOf(given), error }));
+      };
       await Promise.all([...pending].map(noteFailed));
       // What the workflow does with a result may be another call.
       await nextTurn();
@@ -38,22 +56,54 @@ export function openCalls(left: (calls: readonly string[]) => void) {
     return failed;
   }
 
+  function currentScope(): Scope {
+    const step = steps.getStore();
+    return step?.attempt === attempt && !step.closed ? step : attempt;
+  }
+
+  /** Follows a call; `give` makes of it the promise for the workflow. */
+  function followAs<T, Given>(what: string, call: Promise<T>, give: (call: Promise<T>) => Promise<Given>) {
+    const { pending } = currentScope();
+    const followed: typeof call = until(call, () => pending.delete(followed));
+    const given = give(followed);
+    names.set(given, what);
+    pending.set(followed, given);
+    return given;
+  }
+
+  async function suspend(wait: Wait): Promise<void> {
+    if (waits.push(wait) > 1) return;
+    const { pending } = attempt;
+    do {
+      await Promise.allSettled(pending.keys());
+      // The workflow may do more with a result.
+      await nextTurn();
+    } while (pending.size > 0 && !ending);
+    if (!ending) suspended(waits);
+  }
+
   return {
     /** Follows a call until it settles, as one of the step in which it is made. The promise to hand to the workflow. */
-    follow<T>(what: string, call: Promise<T>): Promise<T> {
-      const step = steps.getStore();
-      const { pending } = step?.attempt === attempt && !step.closed ? step : attempt;
-      // Another promise than the workflow's: a rejection that the workflow does not handle is still noticed.
-      const followed: typeof call = until(call, () => pending.delete(followed));
-      names.set(followed, what);
-      pending.add(followed);
-      return followed;
-    },
+    // Another promise than the workflow's: a rejection that the workflow does not handle is still noticed.
+    follow: <T>(what: string, call: Promise<T>): Promise<T> => followAs(what, call, (followed) => followed),
+    /** The same for a wait. When it comes to `Suspended`, the promise for the workflow never settles. */
+    wait: <T>(what: string, call: Promise<T | Suspended<Wait>>): Promise<T> =>
+      followAs(what, call, async (followed) => {
+        const result = await followed;
+        if (!(result instanceof Suspended)) return result;
+        void suspend(result.wait);
+        return new Promise<never>(() => {});
+      }),
+    /** Whether the present code runs in a step. */
+    inStep: (): boolean => currentScope() !== attempt,
     /** Waits for the calls that have not settled, and for those that follow on them; resolves with those that failed. */
-    rest: (tell = left) => restOf(attempt, tell),
+    rest(tell = left): Promise<readonly FailedCall[]> {
+      ending = true;
+      return restOf(attempt, tell);
+    },
     /** Does the work of a step, and waits for what it has called. Fails as the work does, or as the first call that failed. */
     async within<T>(work: () => Promise<T> | T): Promise<T> {
-      const step: Scope = { pending: new Set(), attempt, closed: false };
+      const step: Scope = { pending: new Map(), attempt, closed: false };
       let failed: readonly FailedCall[] = [];
       const result = await until(
         steps.run(step, async () => work()),

@@ -1,3 +1,4 @@
+import { PermanentFailure } from "../model/failure.ts";
 import type { Json, Outcome } from "../model/run.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { NewRun } from "../model/store.ts";
@@ -66,6 +67,27 @@ export function keptJson(value: unknown, maxCharacters: number): Json {
     throw new Error(`it has ${text.length} characters, at most ${maxCharacters} are kept`);
   }
   return JSON.parse(text) as Json;
+}
+
+/** As much as GitHub Actions takes for an output, in characters of JSON. */
+const MAX_RESULT_CHARACTERS = 1_000_000;
+
+/**
+ * The result of a step or wait as the history keeps it, so that the first attempt gets what later ones would.
+ * @throws PermanentFailure
+ */
+export function keptResult(result: unknown, of: string): Json | undefined {
+  if (result === undefined) return undefined;
+  try {
+    return keptJson(result, MAX_RESULT_CHARACTERS);
+  } catch (cause) {
+    throw new PermanentFailure({
+      tried: `keeping the result of ${of}`,
+      happened: `it cannot be kept as JSON: ${(cause as Error).message}`,
+      remedy: "Return only what later steps need of it.",
+      cause,
+    });
+  }
 }
 
 /** Longer reasons are no reasons, but data. */

@@ -4,9 +4,14 @@ import { millisecondsOf } from "../model/duration.ts";
 import { PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
 import type { Attempting } from "./attempting.ts";
+import type { Names } from "./names.ts";
+import type { Look, Suspending, Terms } from "./suspending.ts";
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
+
+/** Previews often answer within seconds: so long the attempt goes on, ms. */
+const FIRST_TRIES_MS = 10_000;
 
 /** One that takes longer is as good as no answer. */
 const ANSWER_MS = 10_000;
@@ -14,28 +19,72 @@ const ANSWER_MS = 10_000;
 /** Enough of an answer to tell by whether it is the wanted one. */
 const MAX_TEXT_BYTES = 100_000;
 
-/** Asks for a URL again and again until the answer is as wanted. */
-export async function waitFor(
+export type WaitForParts = {
+  readonly clock: Clock;
+  readonly attempting: Attempting;
+  readonly fetch: Fetch;
+  readonly suspending: Suspending;
+  readonly names: Names;
+  /** A name as the history keeps it. */
+  readonly nameOf: (given: string) => string;
+};
+
+/**
+ * Asks for a URL until the answer is as wanted: for some seconds within the attempt, then as a wait like any other. Where
+ * the attempt cannot end for it, all of it within the attempt.
+ */
+export function waitFor(
   url: string | URL,
-  { until = ({ status }) => status >= 200 && status < 300, timeout = "2m" }: WaitForOptions = {},
-  { clock, attempting, fetch }: { clock: Clock; attempting: Attempting; fetch: Fetch },
+  { until = isSuccess, timeout = "2m", every = "10s", name: given }: WaitForOptions,
+  { clock, attempting, fetch, suspending, names, nameOf }: WaitForParts,
 ): Promise<void> {
-  const end = clock.monotonic() + millisecondsOf(timeout);
-  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(ms * 1.5, LONGEST_PAUSE_MS)) {
-    const answer = await ask(fetch, url, attempting.signal);
-    attempting.begin("another try of waitFor");
-    if (typeof answer !== "string" && until(answer)) return;
-    if (clock.monotonic() + ms > end) {
-      throw new TransientFailure({
-        tried: `waiting ${timeout} for ${shown(url)}`,
-        happened: `the last try was answered ${typeof answer === "string" ? `with nothing (${answer})` : answer.status}`,
-        remedy: "Nothing to do if it comes up later; else look at what should answer there.",
-      });
+  const where = shown(url);
+  let last = "";
+
+  /** Whether it is answered as wanted within so many milliseconds, or at once. */
+  async function isAnswered(milliseconds: number): Promise<boolean> {
+    const end = clock.monotonic() + milliseconds;
+    for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(ms * 1.5, LONGEST_PAUSE_MS)) {
+      const answer = await ask(fetch, url, attempting.signal);
+      attempting.begin("another try of waitFor");
+      if (typeof answer !== "string" && until(answer)) return true;
+      last = typeof answer === "string" ? `with nothing (${answer})` : String(answer.status);
+      if (clock.monotonic() + ms > end) return false;
+      await pause(clock, ms, attempting.signal);
+      attempting.begin("another try of waitFor");
     }
-    await pause(clock, ms, attempting.signal);
-    attempting.begin("another try of waitFor");
   }
+
+  const late = () =>
+    new TransientFailure({
+      tried: `waiting ${timeout} for ${where}`,
+      happened: last === "" ? "it was not answered as wanted" : `the last try was answered ${last}`,
+      remedy: "Nothing to do if it comes up later; else look at what should answer there.",
+    });
+
+  if (!suspending.canWait()) {
+    const asking = async () => {
+      if (!(await isAnswered(millisecondsOf(timeout)))) throw late();
+    };
+    return attempting.calls.follow("waitFor", asking());
+  }
+  const name = given === undefined ? names.unused(`${where} answers`) : nameOf(given);
+  const terms = (): Terms => ({
+    words: `waits until ${name} (for up to ${timeout})`,
+    until: { inMs: millisecondsOf(timeout) },
+    againInMs: Math.max(FIRST_PAUSE_MS, millisecondsOf(every)),
+    late,
+  });
+  const look: Look = async (underWay) => {
+    const most = millisecondsOf(timeout);
+    const tries = underWay ? 0 : Math.min(most, FIRST_TRIES_MS);
+    if (await isAnswered(tries)) return { result: undefined };
+    return !underWay && tries === most ? "late" : undefined;
+  };
+  return suspending.wait("waitUntil", name, { terms, look, what: "waitFor" });
 }
+
+const isSuccess = ({ status }: { status: number }) => status >= 200 && status < 300;
 
 /**
  * Where it waits, without what may be a secret: user, query, and any part of the path that is long and has digits, as in

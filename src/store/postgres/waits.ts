@@ -1,6 +1,6 @@
 import type { Attempt } from "../../model/run.ts";
 import type { Claim, Settlement } from "../../model/store.ts";
-import { wokenAt } from "../queries.ts";
+import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type Row, type RunRow, stepOf } from "../rows.ts";
 import { suspended, type Waited, type WaitRow, wakingKeys } from "../wait-rules.ts";
 import { asJson, type Sql } from "./connect.ts";
@@ -16,7 +16,7 @@ export async function stepsOf(sql: Sql, { schema, now }: Names, runs: readonly R
   if (seqs.length === 0) return () => ({ steps: [], waits: [] });
   const rows = await sql(
     `SELECT steps.*, steps.until <= ${now} AS is_over FROM ${schema}.steps JOIN ${schema}.runs ON runs.seq = steps.run
-     WHERE run = ANY ($1::bigint[]) AND attempt >= runs.steps_from AND error IS NULL ORDER BY steps.started_at`,
+     WHERE run = ANY ($1::bigint[]) AND attempt >= runs.steps_from AND ${STANDS} ORDER BY steps.started_at`,
     [seqs],
   );
   const waits = rows.filter((row) => row.ended_at === null && row.kind !== "step");

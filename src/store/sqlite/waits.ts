@@ -1,6 +1,6 @@
 import type { Attempt } from "../../model/run.ts";
 import type { Claim, Settlement } from "../../model/store.ts";
-import { wokenAt } from "../queries.ts";
+import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type RunRow, stepOf } from "../rows.ts";
 import { suspended, type Waited, type WaitRow, wakingKeys } from "../wait-rules.ts";
 import type { Sql } from "./statements.ts";
@@ -18,7 +18,7 @@ export function stepsOf(sql: Sql, { seq, steps_from }: RunRow, now: number): Req
   };
 }
 
-const STEPS = "SELECT *, until <= ? AS is_over FROM steps WHERE run = ? AND attempt >= ? AND error IS NULL";
+const STEPS = `SELECT *, until <= ? AS is_over FROM steps WHERE run = ? AND attempt >= ? AND ${STANDS}`;
 const ANSWERS = "SELECT name, body, actor, answered_at FROM callbacks WHERE run = ? AND answered_at IS NOT NULL";
 
 /** Stores what a run waits for, and resolves with the run as it waits. */
