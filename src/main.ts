@@ -11,6 +11,7 @@ import { runsCommand } from "./cli/runs.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { startCommand } from "./cli/start.ts";
 import { storeCommands } from "./cli/store.ts";
+import { workflowCommand } from "./cli/workflow.ts";
 import { workflowsCommand } from "./cli/workflows.ts";
 import { visible } from "./model/visible.ts";
 import { withoutShapes } from "./observe/secrets.ts";
@@ -28,6 +29,7 @@ const COMMANDS = [
   storeCommands,
   runsCommand,
   startCommand,
+  workflowCommand,
 ];
 
 const program = new Command("gh-runner")

@@ -163,7 +163,7 @@ describe("GET /metrics", () => {
     const away = () => Promise.reject(new Error("the disk is full"));
     metrics.read({
       gates: { all: () => new Map() },
-      store: { waiting: away },
+      store: { paused: async () => [], waiting: away },
       checkReady: away,
       storeTrouble: () => undefined,
     });

@@ -430,7 +430,7 @@ describe("a page of another site", () => {
     const { url, github } = await startService(t, { settings });
     deploy(github, "pr-1", "abc");
     const run = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
-    const routes = routesThatChange().map((path) => path.replace(":id", run));
+    const routes = routesThatChange().map((path) => path.replace(":id", run).replace(":name", "own"));
     assert.ok(routes.length >= 8, String(routes));
     const signature = `sha256=${createHmac("sha256", GITHUB_WEBHOOK_SECRET).update("{}").digest("hex")}`;
     const signed = { "x-github-event": "push", "x-github-delivery": "d", "x-hub-signature-256": signature };

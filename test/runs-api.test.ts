@@ -326,6 +326,7 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
       startByHand: never,
       wake: never,
       answerCallback: never,
+      pauses: { paused: async () => [], pause: never, resume: never },
       runs,
       checkReady: async () => {},
       storeTrouble: () => undefined,

@@ -67,7 +67,7 @@ async function service(t: TestContext, settings: Record<string, string> = {}, fi
 
 describe("POST /api/workflows/{name}/runs", () => {
   it("starts a run with the inputs as the schema gives them, and answers with the run that is stored", async (t) => {
-    const { start, ended } = await service(t);
+    const { start, ended, log } = await service(t);
     const answer = await start("deploy", { inputs: { ref: "main", when: "2026-11-28" } });
     assert.equal(answer.status, 202);
     const { id } = answer.json;
@@ -79,6 +79,11 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.deepEqual(run.input, { ref: "main", replicas: 2, when: 2026 });
     assert.deepEqual(run.outputs, { trigger: "manual", inputs: { ref: "main", replicas: 2, when: 2026 } });
     assert.equal(run.actor, "anonymous");
+    const logged = log().filter(({ msg }) => msg === "run started by hand");
+    assert.deepEqual(
+      logged.map(({ run, workflow, group, actor }) => ({ run, workflow, group, actor })),
+      [{ run: id, workflow: "deploy", group: "main", actor: "anonymous" }],
+    );
   });
 
   it("starts a workflow without inputs with an empty body, and gives it none", async (t) => {

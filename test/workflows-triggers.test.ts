@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from "node:test";
 import { defineWorkflow } from "gh-runner";
 import { testRun } from "gh-runner/testing";
 import * as z from "zod";
+import { givenOf } from "../src/model/workflow.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { send, startService } from "./support/service.ts";
 import { deliver, payloadOf, WEBHOOK_SECRET } from "./support/webhooks.ts";
@@ -104,6 +105,16 @@ describe("a workflow with several triggers", () => {
     const other = { ...payloadOf("push"), ref: "refs/heads/other" };
     assert.equal((await deliver(url, "push", other)).json.status, "ignored");
     assert.equal((await runs()).length, 2);
+  });
+
+  it("gives a run from before triggers were noted what its only trigger brought", () => {
+    const [body, event] = [{ n: 1 }, { scheduledAt: "2026-11-24T03:00:00.000Z" }];
+    const http = { http: { path: "/x", body: z.object({}) } };
+    assert.deepEqual(givenOf({ on: http }, { trigger: undefined, input: body }), { trigger: "http", body });
+    const schedule = { schedule: { cron: "0 3 * * *" } };
+    assert.deepEqual(givenOf({ on: schedule }, { trigger: undefined, input: event }), { trigger: "schedule", event });
+    const both = { ...http, ...schedule };
+    assert.deepEqual(givenOf({ on: both }, { trigger: "schedule", input: event }), { trigger: "schedule", event });
   });
 
   it("is tested with what one of them brings", async () => {

@@ -1,5 +1,6 @@
 import type { ZodType } from "zod";
 import { runDetailSchema, runPageSchema, runSchema } from "../http/runs-schemas.ts";
+import { pauseSchema, workflowListSchema } from "../http/workflows-schemas.ts";
 import { isBeginningOfId } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
 import { readClientConfig } from "../service/config/config.ts";
@@ -92,6 +93,12 @@ export function serviceClient() {
       );
     },
     show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
+    workflows: async () => ask("GET", "/api/workflows", workflowListSchema),
+    /** Pauses or resumes a workflow; undefined: all of them. */
+    turn: async (action: "pause" | "resume", workflow: string | undefined) => {
+      const path = workflow === undefined ? "" : `/workflows/${encodeURIComponent(workflow)}`;
+      return ask("POST", `/api${path}/${action}`, pauseSchema);
+    },
     start: async (workflow: string, inputs: object) =>
       ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema, { inputs }),
     rerun: async (id: string, { evenIfOlder = false } = {}) =>

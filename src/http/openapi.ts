@@ -4,7 +4,7 @@ import { STORE_TROUBLES } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { rerunQuerySchema, runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
-import { startSchema, workflowListSchema } from "./workflows-schemas.ts";
+import { pauseSchema, startSchema, workflowListSchema } from "./workflows-schemas.ts";
 
 export type ServiceFacts = {
   readonly workflows: readonly Workflow[];
@@ -66,6 +66,40 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
           409: "The workflow is not started by hand.",
           413: "The body is larger than 64 KiB.",
           503: "It could not be stored: send it again.",
+        }),
+      },
+      "/api/workflows/{name}/pause": {
+        post: describe({
+          about: ["pause-workflow", "workflows", "Begin no more runs of a workflow"],
+          description:
+            "Events are accepted and wait, runs that wait stay asleep, and what runs goes on. A request that brings its own token is answered 503.",
+          parameters: [WORKFLOW_NAME],
+          200: json("It is paused.", refTo(pauseSchema, "Pause")),
+          404: "There is no such workflow.",
+          503: STORE_AWAY,
+        }),
+      },
+      "/api/workflows/{name}/resume": {
+        post: describe({
+          about: ["resume-workflow", "workflows", "Let runs of a workflow begin again"],
+          parameters: [WORKFLOW_NAME],
+          200: json("Its own pause has ended; `paused` says whether all are paused.", refTo(pauseSchema, "Pause")),
+          404: "There is no such workflow.",
+          503: STORE_AWAY,
+        }),
+      },
+      "/api/pause": {
+        post: describe({
+          about: ["pause-all", "workflows", "Begin no more runs of any workflow"],
+          200: json("All are paused.", refTo(pauseSchema, "Pause")),
+          503: STORE_AWAY,
+        }),
+      },
+      "/api/resume": {
+        post: describe({
+          about: ["resume-all", "workflows", "End the pause of all workflows"],
+          200: json("It has ended; `pausedByName` stay paused.", refTo(pauseSchema, "Pause")),
+          503: STORE_AWAY,
         }),
       },
       "/api/runs": get({
@@ -199,6 +233,7 @@ function json(description: string, schema: Json, headers?: Json): Json {
   return { description, ...(headers && { headers }), content: { "application/json": { schema } } };
 }
 
+const STORE_AWAY = "It could not be stored: send it again.";
 const TOKENS = [{ bearer: [] }, { basic: [] }];
 const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" }, description: "Id of the run." };
 const WORKFLOW_NAME = {

@@ -4,7 +4,7 @@ import type { CallerToken, Credential } from "../model/credential.ts";
 import type { Log } from "../model/log.ts";
 import type { RejectedRequest } from "../model/overview.ts";
 import type { Secrets } from "../model/secrets.ts";
-import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
+import { type StoreTrouble, StoreUnavailable, WorkflowPaused } from "../model/store.ts";
 import { pathsOf } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import {
@@ -19,6 +19,7 @@ import {
 } from "./authorize.ts";
 import { type AnswerCallback, mountCallbacks, withoutSecret } from "./callbacks.ts";
 import { mountOpenApi } from "./openapi.ts";
+import { mountPausesApi, type Pauses } from "./pauses-api.ts";
 import { problem, Rejection } from "./problem.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
 import { noteRejected } from "./rejected-requests.ts";
@@ -35,6 +36,7 @@ type Engine = {
   readonly runs: RunHistory;
   readonly startByHand: StartByHand;
   readonly answerCallback: AnswerCallback;
+  readonly pauses: Pauses;
   /** From which file a workflow comes. */
   readonly fileOf: ReadonlyMap<string, string>;
   /** Files that bring no workflow. */
@@ -121,6 +123,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   mountStatus(api, engine, guard);
   mountTriggers(api, workflows, engine, auth, { guard, failed, secrets });
   mountWorkflowsApi(api, { workflows, ...engine, guard });
+  mountPausesApi(api, { pauses: engine.pauses, workflows: workflows.map(({ name }) => name), guard });
   mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
 
@@ -167,6 +170,7 @@ function answerError(c: Context, error: Error, { rejected, log, secrets }: Notes
     const detail = "The database cannot be used at the moment, and nothing was stored: send it again.";
     return problem(c, 503, detail, { "retry-after": "1" });
   }
+  if (error instanceof WorkflowPaused) return problem(c, 503, error.message, { "retry-after": "60" });
   log.error({ path: pathOf(c, secrets), err: error }, "request failed");
   return problem(c, 500, "Internal error. The log of the service names it.");
 }

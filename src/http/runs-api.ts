@@ -1,8 +1,9 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { ZodType } from "zod";
 import { problemsIn } from "../model/problems.ts";
-import type { Attempt, ListedRun, Step } from "../model/run.ts";
+import type { Action, Attempt, ListedRun, Step } from "../model/run.ts";
 import type { Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
+import { actorOf } from "./authorize.ts";
 import { Rejection } from "./problem.ts";
 import {
   type RunDetailShown,
@@ -14,7 +15,7 @@ import {
 
 /** The history as it is read and re-run over HTTP. */
 export type RunHistory = Pick<RunStore, "list" | "get"> & {
-  rerun(id: string, options: Pick<RerunOptions, "evenIfOlder">): Promise<Rerun>;
+  rerun(id: string, options: Pick<RerunOptions, "evenIfOlder" | "actor">): Promise<Rerun>;
 };
 
 /** Mounts `GET /api/runs`, `GET /api/runs/{id}` and `POST /api/runs/{id}/rerun`. */
@@ -43,7 +44,7 @@ export function mountRunsApi(
 
   app.post("/api/runs/:id/rerun", guard, async (c) => {
     const id = c.req.param("id");
-    const rerun = await runs.rerun(id, query(c, rerunQuerySchema));
+    const rerun = await runs.rerun(id, { ...query(c, rerunQuerySchema), actor: actorOf(c) });
     if (rerun.status === "unknown") return unknown(id);
     if (rerun.status === "rejected") throw new Rejection(409, rerun.reason);
     if (rerun.status === "notNeeded") {
@@ -106,14 +107,19 @@ export function shownRun(run: ListedRun): RunShown {
   };
 }
 
-function shownDetail({ run, attempts, steps, superseded }: RunDetail): RunDetailShown {
+function shownDetail({ run, attempts, steps, superseded, actions }: RunDetail): RunDetailShown {
   return {
     ...shownRun(run),
     input: run.input,
     attempts: attempts.map(withTimes),
     steps: steps.map(shownStep),
     superseded: [...superseded],
+    actions: actions.map(shownAction),
   };
+}
+
+function shownAction({ at, ...action }: Action) {
+  return { ...action, at: time(at) };
 }
 
 function withTimes(each: Attempt) {

@@ -67,6 +67,13 @@ const step = z.object({
   error: text("Why it failed.").optional(),
 });
 
+const action = z.object({
+  at: time("When."),
+  actor: text("Who, such as `token alice`."),
+  action: z.enum(["started", "re-run", "cancelled", "paused", "resumed", "answered"]),
+  details: text("What more is to say of it.").optional(),
+});
+
 export const runSchema = z.object(runFields);
 
 export const runDetailSchema = z.object({
@@ -77,6 +84,7 @@ export const runDetailSchema = z.object({
   superseded: z
     .array(z.string())
     .meta({ description: "Ids of the runs whose place it took, newest first, at most 100." }),
+  actions: z.array(action).meta({ description: "What was done with it and by whom, oldest first." }),
 });
 
 export const runPageSchema = z.object({

@@ -6,6 +6,7 @@ import { gitHubEntries, type Triggers } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { actorOf } from "./authorize.ts";
 import { jsonObject, readBytes } from "./body.ts";
+import { type Pauses, shownPause } from "./pauses-api.ts";
 import { Rejection } from "./problem.ts";
 import { shownRun } from "./runs-api.ts";
 import type { RunShown } from "./runs-schemas.ts";
@@ -17,17 +18,19 @@ type Parts = {
   readonly fileOf: ReadonlyMap<string, string>;
   readonly broken: readonly BrokenFile[];
   readonly startByHand: StartByHand;
+  readonly pauses: Pick<Pauses, "paused">;
   readonly guard: MiddlewareHandler;
 };
 
 export type StartByHand = (workflow: string, inputs: unknown, actor: string) => Promise<Start>;
 
 /** Mounts `GET /api/workflows` and `POST /api/workflows/{name}/runs`. */
-export function mountWorkflowsApi(app: Hono, { workflows, fileOf, broken, startByHand, guard }: Parts): void {
+export function mountWorkflowsApi(app: Hono, { workflows, fileOf, broken, startByHand, pauses, guard }: Parts): void {
   let shown: readonly WorkflowShown[] | undefined;
-  app.get("/api/workflows", guard, (c) => {
+  app.get("/api/workflows", guard, async (c) => {
     shown ??= workflows.map((workflow) => shownWorkflow(workflow, fileOf.get(workflow.name) ?? ""));
-    return c.json({ workflows: shown, broken });
+    const paused = await pauses.paused();
+    return c.json({ workflows: shown.map((each) => ({ ...each, paused: shownPause(each.name, paused) })), broken });
   });
 
   app.post("/api/workflows/:name/runs", guard, async (c) => {

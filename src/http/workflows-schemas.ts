@@ -28,11 +28,31 @@ const trigger = z.discriminatedUnion("trigger", [
   }),
 ]);
 
+const paused = z
+  .object({
+    at: z.string().meta({ description: "Since when.", format: "date-time" }),
+    actor: text("Who paused it, such as `token alice`."),
+    all: z.boolean().meta({ description: "All workflows are paused, not this one by name." }),
+  })
+  .meta({ description: "Begins no run until it is resumed; absent: it is not paused." });
+
+/** The answer to a pause or its end. */
+export const pauseSchema = z.object({
+  workflow: text("Its name; `*` is all workflows."),
+  changed: z.boolean().meta({ description: "false: it was so before." }),
+  paused: paused.optional(),
+  pausedByName: z
+    .array(z.string())
+    .meta({ description: "With `*`: the workflows that are paused by name, which stay so." })
+    .optional(),
+});
+
 const workflow = z.object({
   name: text("Unique in the service."),
   file: text("Its file in WORKFLOWS_DIR, or `built in`."),
   repository: text("The GitHub repository that its runs are about, `owner/name`.").optional(),
   triggers: z.array(trigger).meta({ description: "What starts it." }),
+  paused: paused.optional(),
 });
 
 export const workflowListSchema = z.object({
@@ -56,4 +76,5 @@ export const startSchema = z.strictObject(
 );
 
 export type TriggerShown = z.infer<typeof trigger>;
+export type PausedShown = z.infer<typeof paused>;
 export type WorkflowShown = z.infer<typeof workflow>;

@@ -1,7 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import { type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
+import { pauseOf, type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
 import { bounded, type Instruments } from "./instruments.ts";
 
 const MAX_WORKFLOWS = 100;
@@ -13,7 +13,7 @@ const ATTEMPT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const ENDS = ["success", "skipped", "failure", "cancelled", "superseded"] as const;
 const NOTICED = ["sent", "held_back", "failed"] as const;
-const REASONS = ["turn", "retry", "limit"] as const;
+const REASONS = ["turn", "retry", "limit", "paused"] as const;
 
 /** Events, runs, attempts and notices, counted as they happen. */
 export function runMetrics({ counter, counted, gauge, histogram }: Instruments, workflows: readonly string[]) {
@@ -95,7 +95,7 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
 }
 
 export type Queue = {
-  readonly store: Pick<RunStore, "waiting">;
+  readonly store: Pick<RunStore, "waiting" | "paused">;
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
   /** Why the store cannot be written; undefined when it can. */
@@ -103,10 +103,18 @@ export type Queue = {
 };
 
 /** @returns what brings the queue and the readiness up to date. While the store cannot be read the queue is left out. */
-export function queueMetrics({ gauge }: Instruments, { store, checkReady, storeTrouble }: Queue, clock: Clock) {
+export function queueMetrics(
+  { gauge }: Instruments,
+  { store, checkReady, storeTrouble }: Queue,
+  { workflows, clock }: { readonly workflows: readonly string[]; readonly clock: Clock },
+) {
+  const named = bounded(MAX_WORKFLOWS);
+  const paused = gauge("gh_runner_workflow_paused", "1 when the workflow is paused, by name or with all; else 0.", [
+    "workflow",
+  ]);
   const queued = gauge(
     "gh_runner_runs_queued",
-    "Runs that wait: for their turn, to be tried again after a passing fault, or for the end of a limit.",
+    "Runs that wait: for their turn, to be tried again after a passing fault, for the end of a limit, or until their workflow is resumed.",
     ["reason"],
   );
   const asleep = gauge(
@@ -130,14 +138,16 @@ export function queueMetrics({ gauge }: Instruments, { store, checkReady, storeT
       () => 1,
       () => 0,
     );
-    const waiting = await store.waiting().catch(() => undefined);
+    const [waiting, pauses] = await Promise.all([store.waiting(), store.paused()]).catch(() => []);
     ready.set(isReady);
     const trouble = storeTrouble();
     for (const reason of STORE_TROUBLES) unavailable.set({ reason }, reason === trouble ? 1 : 0);
     queued.reset();
     ages.reset();
     asleep.reset();
-    if (!waiting) return;
+    paused.reset();
+    if (!waiting || !pauses) return;
+    for (const each of workflows) paused.set({ workflow: named(each) }, pauseOf(each, pauses) ? 1 : 0);
     asleep.set(waiting.find(({ reason }) => reason === "wait")?.count ?? 0);
     for (const reason of REASONS) {
       const these = waiting.find((each) => each.reason === reason);

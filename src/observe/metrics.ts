@@ -33,7 +33,7 @@ export function openMetrics(options: {
     /** From now on these are read, too, whenever the metrics are. */
     read({ gates, ...queue }: Queue & { readonly gates: Gates }): void {
       github.read(gates);
-      refresh = queueMetrics(instruments, queue, options.clock);
+      refresh = queueMetrics(instruments, queue, options);
     },
     /** In Prometheus' text format. */
     async expose(): Promise<{ readonly text: string; readonly contentType: string }> {

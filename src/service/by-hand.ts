@@ -1,4 +1,5 @@
 import type { AcceptEvent } from "../http/triggers/http.ts";
+import type { Log } from "../model/log.ts";
 import { nearestName } from "../model/nearest-name.ts";
 import type { Json } from "../model/run.ts";
 import type { Secrets } from "../model/secrets.ts";
@@ -13,13 +14,14 @@ type Parts = {
   readonly accept: AcceptEvent;
   readonly store: Pick<RunStore, "get">;
   readonly secrets: Pick<Secrets, "tokenIn" | "brief">;
+  readonly log: Log;
 };
 
 /** Longer places in the inputs say nothing more. */
 const MAX_PLACE_CHARACTERS = 200;
 
 /** Starts runs for people: of workflows with the trigger `manual`, with inputs that their schema takes. */
-export function startingByHand({ workflows, accept, store, secrets }: Parts) {
+export function startingByHand({ workflows, accept, store, secrets, log }: Parts) {
   return async (name: string, inputs: unknown, actor: string): Promise<Start> => {
     const workflow = workflows().find((each) => each.name === name);
     if (!workflow?.on.manual) return cannotBeStarted(name, workflow !== undefined, workflows());
@@ -37,6 +39,7 @@ export function startingByHand({ workflows, accept, store, secrets }: Parts) {
     const { run } = await accept({ workflow, trigger: "manual", actor, input: parsed.data as Json }, { wait: false });
     const detail = await store.get(run);
     if (!detail) throw new Error(`the run ${run} is gone as soon as it was stored`);
+    log.info({ run, workflow: name, group: detail.run.group, actor }, "run started by hand");
     return { status: "started", run: detail.run };
   };
 }

@@ -1,6 +1,7 @@
 import type { AnswerCallback } from "../http/callbacks.ts";
 import type { Clock } from "../model/clock.ts";
 import { schemaOf } from "../model/json-schema.ts";
+import type { Log } from "../model/log.ts";
 import type { Json } from "../model/run.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Callback, RunStore } from "../model/store.ts";
@@ -11,10 +12,11 @@ type Parts = {
   readonly secrets: Pick<Secrets, "tokenIn">;
   /** Told that a run is due. */
   readonly due: () => void;
+  readonly log: Log;
 };
 
 /** The URLs that runs hand out, as programs and people answer them. */
-export function callbacksOf({ store, clock, secrets, due }: Parts) {
+export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
   const answer: AnswerCallback = async (secret, body, actor) => {
     const callback = await store.callback(secret);
     if (!callback) return { status: "unknown" };
@@ -25,6 +27,7 @@ export function callbacksOf({ store, clock, secrets, due }: Parts) {
     if (!before) return { status: "unknown" };
     if (before.state !== "open") return { status: "closed", callback: before };
     due();
+    log.info({ run: before.run, workflow: before.workflow, callback: before.name, actor }, "callback answered");
     return { status: "taken", callback: before };
   };
 

@@ -4,7 +4,7 @@ import { openFetch } from "../github/connections.ts";
 import { openGitHub } from "../github/open-github.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
 import { observedBy } from "../model/observer.ts";
-import type { RerunOptions, RunDetail } from "../model/store.ts";
+import type { RunDetail } from "../model/store.ts";
 import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
@@ -14,6 +14,7 @@ import { callbacksOf } from "./callbacks.ts";
 import type { Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
+import { pausedSince, runActions } from "./run-actions.ts";
 import { VERSION } from "./version.ts";
 
 /** What makes runs of events, and carries them out. */
@@ -74,6 +75,8 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   closing.defer(stopping.runs);
   metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
 
+  for (const text of pausedSince(await store.paused())) log.warn(text);
+
   const newRun = ({ workflow, input, trigger, actor }: Started) => ({
     id: randomUUID(),
     workflow: workflow.name,
@@ -99,11 +102,10 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
       if (woken > 0) worker.look();
       return woken;
     },
-    callbacks: callbacksOf({ store, clock, secrets, due: worker.look }),
-    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets }),
+    callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
+    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets, log }),
     stopping,
-    rerun: (id: string, options: Pick<RerunOptions, "evenIfOlder">) =>
-      worker.rerun(id, { ...options, trace: tracing?.note() }),
+    actions: runActions(ground, { worker, note: () => tracing?.note() }),
     /**
      * Starts a run; resolves when it has ended, or an attempt has failed, or after so many milliseconds.
      * @param enough ends the wait earlier.

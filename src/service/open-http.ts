@@ -106,7 +106,8 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       broken,
       startByHand: engine.startByHand,
       answerCallback: engine.callbacks.answer,
-      runs: { list: store.list, get: store.get, rerun: engine.rerun },
+      runs: { list: store.list, get: store.get, ...engine.actions },
+      pauses: { paused: store.paused, ...engine.actions },
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,
       metrics: metrics.expose,
@@ -141,7 +142,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, rerun, callbacks }: Engine,
+  { store, gitHub, actions, callbacks }: Engine,
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
@@ -149,7 +150,7 @@ function pages(
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
       callbacks,
-      runs: { list: store.list, get: store.get, rerun },
+      runs: { list: store.list, get: store.get, ...actions },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,

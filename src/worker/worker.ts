@@ -1,7 +1,15 @@
 import { pause } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import { type NewRun, type Rerun, type RerunOptions, type RunStore, StoreUnavailable } from "../model/store.ts";
+import {
+  type By,
+  type NewRun,
+  type Rerun,
+  type RerunOptions,
+  type RunStore,
+  StoreUnavailable,
+  WorkflowPaused,
+} from "../model/store.ts";
 import { followElsewhere, waitingCallers } from "./callers.ts";
 import { type InFlightParts, runsInFlight } from "./in-flight.ts";
 import { keptEvent } from "./kept.ts";
@@ -129,10 +137,11 @@ export function startWorker(parts: WorkerParts) {
     const since = clock.monotonic();
     const take = !stopped && inFlight.size() + accepting.size < MAX_RUNNING && suspectAloneFor() === 0;
     const accepted = await health.watch(store.accept(event, { owner, now, leaseMs: LEASE_MS, take }), "adds");
+    if (accepted.paused && token !== undefined) throw pausedFor(event);
     observe.accepted(event, accepted);
     // From here to `wait` nothing may be awaited: an outcome could pass unheard.
     if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
-    const outcome = waitMs > 0 ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
+    const outcome = waitMs > 0 && !accepted.paused ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
     if (accepted.claim) inFlight.start(accepted.claim, token, since);
     else {
       wake();
@@ -145,7 +154,7 @@ export function startWorker(parts: WorkerParts) {
     /**
      * Stores an event and resolves once it is on disk; its run starts as soon as its turn comes. `outcome` resolves when
      * the run has ended or an attempt has failed, with undefined when it still waits after `waitMs`.
-     * @throws StoreUnavailable
+     * @throws StoreUnavailable; WorkflowPaused when the event brings a token, which cannot wait.
      */
     async accept(event: NewRun, options: Accepting): ReturnType<typeof accept> {
       const accepted = accept(event, options);
@@ -158,6 +167,12 @@ export function startWorker(parts: WorkerParts) {
       const rerun = await health.watch(store.rerun(id, clock.now(), options), "adds");
       if (rerun.status === "queued") wake();
       return rerun;
+    },
+    pause: (workflow: string, by: By): Promise<boolean> => health.watch(store.pause(workflow, by), "changes"),
+    async resume(workflow: string, by: By): Promise<boolean> {
+      const resumed = await health.watch(store.resume(workflow, by), "changes");
+      if (resumed) wake();
+      return resumed;
     },
     /** Rejects when runs cannot be claimed or settled. */
     async check(): Promise<void> {
@@ -186,6 +201,12 @@ export function startWorker(parts: WorkerParts) {
       callers.dismiss();
     },
   };
+}
+
+function pausedFor({ workflow }: NewRun): WorkflowPaused {
+  return new WorkflowPaused(
+    `${workflow} is paused, and the request brings its own token, which cannot wait since it is not stored. Send it again when the workflow is resumed.`,
+  );
 }
 
 const FORGET_EVERY_MS = 60_000;

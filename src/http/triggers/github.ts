@@ -57,7 +57,6 @@ export function mountGitHubWebhooks(
     if (event.name === ("ping" as string)) return c.json({ status: "pong" });
     const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
     const started = { trigger: "github", actor: "GitHub webhook", input: event as unknown as Json } as const;
-    const woken = await wake(wakeKeysOf(event));
     const runs: { workflow: string; run: string }[] = [];
     const threw: string[] = [];
     for (const workflow of workflows) {
@@ -70,10 +69,12 @@ export function mountGitHubWebhooks(
         threw.push(`${workflow.name} (${error instanceof Error ? error.message : String(error)})`);
       }
     }
+    // Last: a run that waits looks by itself, too, and GitHub delivers an event that is lost never again.
+    const woken = await wake(wakeKeysOf(event));
     if (threw.length > 0) {
       throw new Rejection(
         500,
-        `These workflows threw when they were asked about the event: ${threw.join(", ")}. Mend them, then redeliver; workflows that have had it do not get it twice.`,
+        `These workflows threw when they were asked about the event: ${threw.join(", ")}. Fix them, then redeliver; workflows that have had it do not get it twice.`,
       );
     }
     if (runs.length > 0) return c.json({ status: "queued", runs, ...(woken > 0 && { woken }) }, 202);

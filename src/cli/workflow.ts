@@ -1,0 +1,70 @@
+import type { Command } from "commander";
+import { CommandError, JSON_OPTION } from "./command.ts";
+import { shortDuration, table } from "./terminal.ts";
+
+export function workflowCommand(program: Command): void {
+  const workflow = program
+    .command("workflow")
+    .description("pause and resume workflows of a running service; GH_RUNNER_URL says where it is");
+
+  workflow
+    .command("list")
+    .description("list the workflows, and which are paused")
+    .option(...JSON_OPTION)
+    .action(list);
+
+  workflow
+    .command("pause [workflow]")
+    .description("begin no more of its runs; events are accepted and wait, and what runs goes on")
+    .option("--all", "all workflows")
+    .option(...JSON_OPTION)
+    .action((name, options) => turn("pause", name, options));
+
+  workflow
+    .command("resume [workflow]")
+    .description("let its runs begin again")
+    .option("--all", "end the pause of all workflows; those that were paused by name stay paused")
+    .option(...JSON_OPTION)
+    .action((name, options) => turn("resume", name, options));
+}
+
+type Options = { readonly all?: true; readonly json?: true };
+
+async function list({ json }: Options): Promise<void> {
+  const { serviceClient } = await import("./service-client.ts");
+  const { text, said } = await serviceClient().workflows();
+  if (json) {
+    process.stdout.write(`${text}\n`);
+    return;
+  }
+  const rows = said.workflows.map(({ name, paused }) => [name, paused === undefined ? "" : since(paused)]);
+  process.stdout.write(table(["WORKFLOW", "PAUSED"], rows, process.stdout.columns));
+}
+
+/** Pauses or resumes a workflow, and says how it is now. */
+async function turn(action: "pause" | "resume", name: string | undefined, { all, json }: Options): Promise<void> {
+  if ((name === undefined) !== (all === true)) {
+    throw new CommandError("Say which: either the name of a workflow, or --all.");
+  }
+  const { serviceClient } = await import("./service-client.ts");
+  const { text, said } = await serviceClient().turn(action, name);
+  if (json) {
+    process.stdout.write(`${text}\n`);
+    return;
+  }
+  const what = name ?? "every workflow";
+  const { changed, paused, pausedByName = [] } = said;
+  const already = changed ? "" : action === "pause" ? " already" : ", and was not paused";
+  if (paused === undefined) process.stdout.write(`${what} is resumed${already}\n`);
+  else process.stdout.write(`${what} is paused${action === "pause" ? already : ""} (${since(paused)})\n`);
+  if (action === "resume" && paused?.all) {
+    process.stderr.write("All workflows are paused: gh-runner workflow resume --all ends that.\n");
+  }
+  if (action === "resume" && pausedByName.length > 0) {
+    process.stderr.write(`These were paused by name and stay so: ${pausedByName.join(", ")}\n`);
+  }
+}
+
+function since({ at, actor, all }: { readonly at: string; readonly actor: string; readonly all: boolean }): string {
+  return `${all ? "with all, " : ""}for ${shortDuration(Date.now() - Date.parse(at))}, by ${actor}`;
+}

@@ -1,0 +1,42 @@
+import { ALL_WORKFLOWS, type Paused, type Rerun, type RerunOptions } from "../model/store.ts";
+import type { Worker } from "../worker/worker.ts";
+import type { Ground } from "./ground.ts";
+
+/** What people do with runs and workflows, from the API and the pages alike; each is in the log with its actor. */
+export function runActions(
+  { log, clock }: Pick<Ground, "log" | "clock">,
+  { worker, note }: { worker: Pick<Worker, "rerun" | "pause" | "resume">; note: () => string | undefined },
+) {
+  return {
+    async rerun(id: string, options: Omit<RerunOptions, "trace">): Promise<Rerun> {
+      const rerun = await worker.rerun(id, { ...options, trace: note() });
+      if (rerun.status === "queued") {
+        const { workflow, group } = rerun.run;
+        log.info({ run: id, workflow, group, from: options.from ?? "start", actor: options.actor }, "run re-run");
+      }
+      return rerun;
+    },
+    /** @param workflow `*` is all of them. @returns false: it was paused already. */
+    async pause(workflow: string, actor: string): Promise<boolean> {
+      const paused = await worker.pause(workflow, { actor, at: clock.now() });
+      if (paused) log.info({ workflow: named(workflow), actor }, "workflow paused: its runs wait until it is resumed");
+      return paused;
+    },
+    /** @returns false: it was not paused. */
+    async resume(workflow: string, actor: string): Promise<boolean> {
+      const resumed = await worker.resume(workflow, { actor, at: clock.now() });
+      if (resumed) log.info({ workflow: named(workflow), actor }, "workflow resumed");
+      return resumed;
+    },
+  };
+}
+
+/** What to say at the start of workflows that are paused. */
+export function pausedSince(paused: readonly Paused[]): readonly string[] {
+  return paused.map(({ workflow, at, actor }) => {
+    const [what, argument] = workflow === ALL_WORKFLOWS ? ["every workflow", "--all"] : [workflow, workflow];
+    return `${what} is paused since ${new Date(at).toISOString()} by ${actor}: gh-runner workflow resume ${argument} ends that`;
+  });
+}
+
+const named = (workflow: string) => (workflow === ALL_WORKFLOWS ? "all" : workflow);
