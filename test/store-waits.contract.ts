@@ -79,6 +79,16 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       assert.equal(await store.nextDue(), undefined);
     });
 
+    promise("is due after a time, or when it is woken, also when it has no waits", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const missing: Settlement = { ...waiting([], ["workflow tests"]), againInMs: 5000 } as Settlement;
+      assert.equal((await wait(store, await claimOne(store), missing))?.dueAt, NOW + 5000);
+      assert.equal((await wait(store, await claimOne(store, NOW + 5000), missing, NOW + 5000))?.dueAt, NOW + 10_000);
+      assert.equal(await store.wake(["workflow tests"]), 1);
+      const claim = await claimOne(store, NOW + 5000);
+      assert.deepEqual([claim.run.id, claim.waits], [run, []]);
+    });
+
     promise("looks again after a time, or until a date, and never ends a wait early", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { send, startService } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -74,6 +76,74 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
 
   it("a folder that is missing still stops the start", async (t) => {
     await assert.rejects(lenient(t, "/nowhere/at/all"), /^Error: Cannot read the folder \/nowhere\/at\/all/);
+  });
+});
+
+describe("the runs of a broken file", () => {
+  const waits = (n: number) =>
+    httpWorkflow(
+      "waits",
+      `if (attempt < ${n}) throw new TransientFailure({ tried: "trying", happened: "it blinked", remedy: "Wait." });
+    return { attempt };`,
+    );
+
+  for (const how of ["a restart", "a reload"] as const) {
+    it(`wait until it is fixed, and begin with ${how}`, async (t) => {
+      const folder = workflowsFolder(t, { "waits.ts": waits(2) });
+      const DATA_DIR = temporaryFolder(t);
+      const clock = movedClock();
+      const options = { clock };
+      const start = () =>
+        startService(t, { settings: { WORKFLOWS_DIR: folder, WORKFLOWS_STRICT: "false", DATA_DIR }, options });
+      let { app, url } = await start();
+      const id = (await call(url, "/waits")).headers["x-run-id"];
+      const shown = async () => (await send(url, { path: `/api/runs/${id}` })).json;
+      assert.equal((await shown()).status, "queued");
+      await app.close();
+
+      // A process keeps what it has loaded, so a file of another name stands for the one that was saved.
+      renameSync(join(folder, "waits.ts"), join(folder, "broken.ts"));
+      writeFileSync(join(folder, "broken.ts"), "export default {");
+      ({ app, url } = await start());
+      clock.move(10_000);
+      await until("the run is so", async () => (await shown()).status === "waiting");
+      assert.equal(
+        (await shown()).reason,
+        "There is no workflow waits at the moment, and these files are broken: broken.ts. The run begins when that is fixed.",
+      );
+      // Each time that it is looked at leaves no row.
+      for (let times = 0; times < 5; times++) {
+        const latest = (await shown()).attempts.at(-1).number;
+        clock.move(5 * 60_000 + 1000);
+        await until("it was looked at again", async () => (await shown()).attempts.at(-1).number > latest);
+      }
+      assert.ok((await shown()).attempts.length <= 4, "of those that wait the first and the latest stay");
+
+      renameSync(join(folder, "broken.ts"), join(folder, "fixed.ts"));
+      writeFileSync(join(folder, "fixed.ts"), waits(0));
+      if (how === "a reload") await app.reload();
+      else {
+        await app.close();
+        ({ app, url } = await start());
+      }
+      await until("the run is so", async () => (await shown()).status === "success");
+    });
+  }
+
+  it("fail as before when no file is broken", async (t) => {
+    const folder = workflowsFolder(t, { "gone.ts": waits(2), "other.ts": httpWorkflow("other", "return {};") });
+    const DATA_DIR = temporaryFolder(t);
+    const clock = movedClock();
+    const settings = { WORKFLOWS_DIR: folder, WORKFLOWS_STRICT: "false", DATA_DIR };
+    const first = await startService(t, { settings, options: { clock } });
+    const id = (await call(first.url, "/waits")).headers["x-run-id"];
+    await first.app.close();
+    rmSync(join(folder, "gone.ts"));
+    const { url } = await startService(t, { settings, options: { clock } });
+    clock.move(10_000);
+    const shown = async () => (await send(url, { path: `/api/runs/${id}` })).json;
+    await until("the run is so", async () => (await shown()).status === "failure");
+    assert.match((await shown()).reason, /^There is no workflow waits in this service any more/);
   });
 });
 

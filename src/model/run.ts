@@ -29,6 +29,8 @@ export type Outcome =
       readonly reason: string;
       readonly waits: readonly BegunWait[];
       readonly wakeKeys: readonly string[];
+      /** It is looked at again after so many milliseconds, also when none of its waits is over. */
+      readonly againInMs?: number;
     }
   | { readonly status: "cancelled"; readonly reason: string };
 

@@ -131,6 +131,8 @@ export type Settlement =
       readonly waits: readonly BegunWait[];
       /** Events that wake it, as `wakeKeys` in model/waits.ts writes them. */
       readonly wakeKeys: readonly string[];
+      /** It is due again after so many milliseconds, also when none of its waits is over. */
+      readonly againInMs?: number;
     }
   | { readonly status: "cancelled"; readonly reason: string };
 

@@ -12,6 +12,11 @@ type WakeSubject =
   | { readonly deployment: { readonly repository: string; readonly id: number } }
   | { readonly check: { readonly repository: string; readonly sha: string } };
 
+/** Wakes the runs of a workflow that had to wait because its file was broken. */
+export function wakeKeyOfWorkflow(name: string): string {
+  return `workflow ${name.toLowerCase()}`;
+}
+
 /**
  * The keys under which a waiting run is found by the events that wake it.
  * @throws PermanentFailure when a name is such that no event could ever match it.

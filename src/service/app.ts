@@ -1,6 +1,7 @@
 import { proxyFor } from "../github/proxy.ts";
 import { systemClock } from "../model/clock.ts";
 import type { Secrets } from "../model/secrets.ts";
+import { wakeKeyOfWorkflow } from "../model/waits.ts";
 import { openLog } from "../observe/log.ts";
 import { knownSecrets, scrubbed } from "../observe/secrets.ts";
 import { guardProcess } from "../worker/process-guard.ts";
@@ -76,6 +77,9 @@ async function openApp(
     close: () => closing.disposeAsync(),
   };
   if (!open) return app;
+  // Runs that had to wait because the file of their workflow was broken.
+  const wakeHeld = () => engine.wake(loaded.current.workflows.map(({ name }) => wakeKeyOfWorkflow(name)));
+  await wakeHeld();
   const { server, follow } = await open.openHttp(ground, engine);
 
   const { variables, workflows } = loaded.current;
@@ -99,6 +103,7 @@ async function openApp(
     await loaded.reload();
     take();
     follow();
+    await wakeHeld();
     return loaded.current;
   };
   return app;

@@ -54,6 +54,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   const worker = startWorker({
     store,
     workflowNamed,
+    brokenFiles: () => loaded.current.broken,
     github: (attempt) => gitHub.attempt({ ...attempt, dryRun: options.dryRun }),
     sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),

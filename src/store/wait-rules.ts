@@ -44,7 +44,7 @@ type EndedAttempt = Pick<Attempt, "number" | "outcome"> & {
 export function suspended(
   run: RunRow,
   attempt: Pick<Attempt, "endedAt" | "reason" | "code">,
-  { waits, reason }: Suspension,
+  { waits, reason, againInMs = Number.POSITIVE_INFINITY }: Suspension,
   { now, known, answered, latest }: Waited,
 ): { readonly run: RunRow; readonly waits: readonly WaitRow[]; readonly replaces: number | undefined } {
   const rows = waits.map((wait) => known.find((row) => isSame(row, wait)) ?? begun(wait, now));
@@ -55,7 +55,7 @@ export function suspended(
       ...run,
       ...{ status: "waiting", owner: null, lease_until: null, woken: 0 },
       ...{ outputs: null, dedupe_key: null, http: null, kind: null, reason },
-      due_at: isDue ? now : Math.min(...times),
+      due_at: isDue ? now : Math.min(...times, now + againInMs),
       ...{ failures: 0, retries_from: Math.min(attempt.endedAt, now) },
     },
     waits: rows,

@@ -5,7 +5,8 @@ import type { Log } from "../model/log.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
 import type { Claim, RunStore, Settlement } from "../model/store.ts";
-import { type Context, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
+import { wakeKeyOfWorkflow } from "../model/waits.ts";
+import { type BrokenFile, type Context, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
 import { type Attempting, confined, STOPPED_REASON, type Stopping } from "./attempting.ts";
 import { type ContextParts, contextOf, type Facts } from "./context.ts";
 import { keptOutcome } from "./kept.ts";
@@ -23,6 +24,8 @@ export type AttemptParts = Omit<ContextParts, OfOneAttempt> & {
   readonly store: Pick<RunStore, "saveLines">;
   readonly log: Log;
   readonly workflowNamed: (name: string) => Workflow | undefined;
+  /** Files that bring no workflow because something is wrong with them. */
+  readonly brokenFiles?: (() => readonly BrokenFile[]) | undefined;
   /** The file of a workflow, where it has one. */
   readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
   /** The GitHub token that a workflow names, instead of the service's. */
@@ -81,7 +84,7 @@ export async function attemptRun(
           keeping,
           secrets,
         )
-      : unknownWorkflow(run);
+      : missingWorkflow(run, parts.brokenFiles?.() ?? []);
     const times = { startedAt, endedAt: clock.now() };
     const isGivenBack = parts.stopping.begun && outcome.status === "failure";
     runLog.end(isGivenBack ? undefined : outcome);
@@ -185,7 +188,21 @@ async function execute(
   return first ? failedAside(first.error, first.what, source) : outcome;
 }
 
-function unknownWorkflow({ workflow }: Run): Outcome {
+/** A broken file may be fixed without a start that would wake the run: then it is found out after so long, ms. */
+const LOOK_FOR_WORKFLOW_MS = 5 * 60_000;
+
+/** Of a broken file it is unknown which workflow it brings: while there is one, none is gone for good. */
+function missingWorkflow({ workflow, ownToken }: Run, broken: readonly BrokenFile[]): Outcome {
+  if (broken.length > 0 && !ownToken) {
+    const files = broken.map(({ file }) => file).join(", ");
+    return {
+      status: "waiting",
+      reason: `There is no workflow ${workflow} at the moment, and these files are broken: ${files}. The run begins when that is fixed.`,
+      waits: [],
+      wakeKeys: [wakeKeyOfWorkflow(workflow)],
+      againInMs: LOOK_FOR_WORKFLOW_MS,
+    };
+  }
   const reason = `There is no workflow ${workflow} in this service any more: bring it back and re-run, or send the event again.`;
   return { status: "failure", kind: "permanent", http: 500, reason };
 }

@@ -63,7 +63,7 @@ export const WORKFLOWS_SETTINGS = {
     "WORKFLOWS_STRICT",
     "true",
     "`false`: the service also starts when a file of WORKFLOWS_DIR is broken. The log and the page name it with its " +
-      "problems, and the other workflows run. `true`: nothing starts until all files are right.",
+      "problems, the other workflows run, and its runs wait until it is fixed. `true`: nothing starts until all files are right.",
     (text) => oneOf(["true", "false"], "true or false")(text) === "true",
   ),
   retryHours: setting(
