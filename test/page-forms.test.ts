@@ -75,7 +75,7 @@ describe("a form made from a JSON Schema", () => {
     const entered = sent({ "input.share": "many", "input.channel": "alpha", "input.targets": "[eu" });
     const { problems } = filledIn(fields, entered);
     assert.deepEqual(
-      problems.map(({ path, message }) => `${path.join()} ${message.slice(0, 24).trim()}`),
+      problems.map(({ field, message }) => `${field} ${message.slice(0, 24).trim()}`),
       [
         "version is required",
         "channel must be one of the choic",
@@ -93,8 +93,8 @@ describe("a form made from a JSON Schema", () => {
 
   it("shows what belongs to no field above all of them, and the place within a field before its problem", async () => {
     const problems = [
-      { path: [], message: "a beta needs a share" },
-      { path: ["targets", 0], message: "too short" },
+      { field: "", message: "a beta needs a share" },
+      { field: "targets.0", message: "too short" },
     ];
     const tried = { entered: sent({}), problems };
     const text = String(await schemaForm({ action: "/x", fields, tried, submit: "Run" }));
@@ -145,7 +145,8 @@ describe("the page of a callback", () => {
     };
     const app = new Hono();
     const failed = (path: string) => void failures.push(path);
-    mountCallbackPages(app, { callbacks, version: "1", now: () => 0, actorOf: () => undefined, failed });
+    const frame = () => ({ version: "1", signedIn: false, revision: undefined, paused: [], now: 0 });
+    mountCallbackPages(app, { callbacks, frame, actorOf: () => undefined, failed });
     const send = (body: string) =>
       app.request("/callbacks/s3cret/form", {
         method: "POST",

@@ -90,12 +90,19 @@ describe("the page", () => {
       mountDashboard(app, entrance, {
         dashboard: true,
         callbacks: { find: fail, answer: fail },
-        runs: { list: fail, get: fail, rerun: fail },
+        runs: { list: fail, get: fail, lines: fail, rerun: fail, rerunWith: fail, cancel: fail },
         overview: { activity: fail, rejected: fail, revision: async () => "1" },
         accounts: () => [],
         live: livePages(async () => "1", systemClock),
-        workflows: [],
-        broken: [],
+        workflows: {
+          all: [],
+          broken: [],
+          nextTick: () => undefined,
+          start: fail,
+          paused: async () => [],
+          pause: fail,
+          resume: fail,
+        },
         web: { url: "https://github.com", repositoryOf: () => "acme/shop" },
         version: "1.2.3",
         clock: systemClock,
@@ -139,7 +146,7 @@ describe("the page", () => {
     const newer = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
     const asked = await post(url, `/runs/${older}/rerun`);
     assert.equal(asked.status, 409);
-    assert.match(asked.text, new RegExp(`It was not re-run.*newer run: ${newer}`));
+    assert.match(asked.text, new RegExp(`It was not re-run.*newer run: <a href="/runs/${newer}">${newer}</a>`));
     assert.equal(github.dispatches.length, 1);
     const [, action = ""] = /action="([^"]*)"\s*><button>Re-run this older one anyway/.exec(asked.text) ?? [];
     const insisted = await post(url, action);

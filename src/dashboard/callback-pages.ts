@@ -10,6 +10,9 @@ import { type Entered, fieldsOf, filledIn, type Problem } from "./schema-fields.
 import { sentForm } from "./sent-form.ts";
 import { name, time } from "./shown.ts";
 
+/** What is wrong with an answer, as its schema reports it. */
+type At = { readonly path: readonly PropertyKey[]; readonly message: string };
+
 /** The URLs that runs hand out. */
 export type Callbacks = {
   /** What a URL asks for; undefined when there is no such URL. */
@@ -21,14 +24,14 @@ export type Callbacks = {
     actor: string,
   ): Promise<
     | { readonly status: "taken" | "closed" | "unknown" }
-    | { readonly status: "invalid"; readonly problems: readonly Problem[] }
+    | { readonly status: "invalid"; readonly problems: readonly At[] }
   >;
 };
 
 type Parts = {
   readonly callbacks: Callbacks;
-  readonly version: string;
-  readonly now: () => number;
+  /** What every page knows, at the time. */
+  readonly frame: () => Frame;
   /** The person, where they have signed in. */
   readonly actorOf: (c: Context) => string | undefined;
   readonly failed: (path: string, error: unknown) => void;
@@ -40,23 +43,22 @@ const ANY_BEARER = "callback";
 const MAX_FORM_BYTES = 65_536;
 
 /** Mounts the page of a callback: a form for a person whom the URL was sent to. The URL is all that they need. */
-export function mountCallbackPages(app: Hono, { callbacks, version, now, actorOf, failed }: Parts): void {
-  const frame: Frame = { version, signedIn: false, revision: undefined };
-
+export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, actorOf, failed }: Parts): void {
   const page =
-    (render: (c: Context, secret: string, callback: Callback) => Promise<Response> | Response) =>
+    (render: (c: Context, frame: Frame, secret: string, callback: Callback) => Promise<Response> | Response) =>
     async (c: Context): Promise<Response> => {
+      const frame = frameNow();
       const secret = c.req.param("secret") ?? "";
       try {
         const callback = await callbacks.find(secret);
-        if (callback) return await render(c, secret, callback);
+        if (callback) return await render(c, frame, secret, callback);
         return c.html(messagePage(frame, "No such page", "This link is wrong, or too old. Ask for a new one."), 404);
       } catch (error) {
         if (error instanceof StoreUnavailable) {
           c.header("retry-after", "5");
           return c.html(messagePage(frame, "Try again soon", "Your answer was not stored. Send it again."), 503);
         }
-        // Whoever knows the URL can answer, so it is not logged.
+        // Anyone who knows the URL can answer, so it is not logged.
         failed("/callbacks/…", error);
         return c.html(messagePage(frame, "Something went wrong", "Your answer was not stored. Send it again."), 500);
       }
@@ -65,22 +67,23 @@ export function mountCallbackPages(app: Hono, { callbacks, version, now, actorOf
   app.get(
     "/callbacks/:secret",
     PROTECTED,
-    page((c, secret, callback) => c.html(callbackPage(frame, { secret, callback, now: now() }))),
+    page((c, frame, secret, callback) => c.html(callbackPage(frame, { secret, callback }))),
   );
 
   app.post(
     "/callbacks/:secret/form",
     PROTECTED,
-    page(async (c, secret, callback) => {
+    page(async (c, frame, secret, callback) => {
       const form = await sentForm(c, MAX_FORM_BYTES);
       const entered: Entered = (field) => form.get(field) ?? undefined;
       const again = (problems: readonly Problem[]) =>
-        c.html(callbackPage(frame, { secret, callback, now: now(), tried: { entered, problems } }), 422);
+        c.html(callbackPage(frame, { secret, callback, tried: { entered, problems } }), 422);
       if (callback.state === "open") {
         const { value, problems } = filledIn(fieldsOf(callback.schema, WHOLE), entered);
         if (problems.length > 0) return again(problems);
         const answered = await callbacks.answer(secret, value, actorOf(c) ?? ANY_BEARER);
-        if (answered.status === "invalid") return again(answered.problems);
+        if (answered.status === "invalid")
+          return again(answered.problems.map(({ path, message }) => ({ field: path.join("."), message })));
       }
       return c.redirect(`/callbacks/${encodeURIComponent(secret)}`, 303);
     }),
@@ -89,15 +92,15 @@ export function mountCallbackPages(app: Hono, { callbacks, version, now, actorOf
 
 const WHOLE = "Answer";
 
-type CallbackFacts = { secret: string; callback: Callback; now: number; tried?: Tried };
+type CallbackFacts = { secret: string; callback: Callback; tried?: Tried };
 
-function callbackPage(frame: Frame, { secret, callback, now, tried }: CallbackFacts) {
+function callbackPage(frame: Frame, { secret, callback, tried }: CallbackFacts) {
   const title = visible(callback.name);
   if (callback.state === "over") {
     return messagePage(frame, title, "The run does not wait for this answer any more. You need to do nothing.");
   }
   if (callback.state === "answered") {
-    const at = callback.answeredAt === undefined ? "" : html` ${time(callback.answeredAt, "full", now)}`;
+    const at = callback.answeredAt === undefined ? "" : html` ${time(callback.answeredAt, "full", frame.now)}`;
     return messagePage(frame, title, html`Answered${at}. The run continues. You need to do nothing more.`);
   }
   return layout(

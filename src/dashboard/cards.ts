@@ -18,14 +18,16 @@ const runs = (number: number): string => `${counted(number)} ${plural(number, "r
 
 /** The state of things in a row of cards. */
 export function cards(activity: Activity, accounts: readonly AccountState[], now: number) {
-  const { queued, running, nextDueAt, finished } = activity;
-  const next = nextDueAt === undefined ? "No run waits." : html`Next attempt ${when(nextDueAt, now)}.`;
+  const { queued, running, waiting, nextDueAt, finished } = activity;
+  const next = nextDueAt === undefined ? "No run is queued." : html`Next attempt ${when(nextDueAt, now)}.`;
+  const others = [running > 0 ? `${runs(running)} running` : "", waiting > 0 ? `${counted(waiting)} waiting` : ""];
+  const open = others.filter(Boolean).join(", ");
   return html`<section class="strip" aria-labelledby="day">
 <div class="card wide">${hoursChart(activity.hours, now)}</div>
 <div class="card"><h2>Duration</h2>${durationsOf(activity)}</div>
-<div class="card"><h2>Waiting</h2>
+<div class="card"><h2>Queued</h2>
 <p class="figure">${counted(queued)}</p>
-<p class="note">${next} ${running > 0 ? `${runs(running)} running.` : ""}</p></div>
+<p class="note">${next} ${open === "" ? "" : `${open}.`}</p></div>
 <div class="card"><h2>GitHub’s quota</h2>${quotaOf(accounts, now)}${tokenEnd(accounts, now)}</div>
 <div class="card"><h2>Actions minutes saved</h2>
 <p class="figure">${counted(finished.thisMonth)}</p>

@@ -73,7 +73,7 @@ export function openDoor(
         });
       }
       const path = address.getPath(c.req.raw);
-      const onward = c.req.method === "GET" ? path + new URL(c.req.url).search : path.replace(/\/rerun$/, "");
+      const onward = c.req.method === "GET" ? path + new URL(c.req.url).search : pageOf(path);
       return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(onward))}`, 303);
     },
     showSignIn(c: Context, frame: Frame) {
@@ -109,12 +109,17 @@ function cookieName(c: Context, publicOrigin: string | undefined): string {
   return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
 }
 
+/** The page that a form stands on. */
+function pageOf(path: string): string {
+  return path.startsWith("/workflows/") ? "/workflows" : path.replace(/^(\/runs\/[^/]+)\/.*$/, "$1");
+}
+
 const BASE = "http://service.invalid";
 
 /** Where signing in leads: always a page of this service. */
 function localPath(path: string): string {
   const url = URL.parse(path, BASE);
-  if (url?.origin !== BASE || !/^\/($|refused$|runs\/)/.test(url.pathname)) return "/";
+  if (url?.origin !== BASE || !/^\/($|refused$|runs\/|workflows($|\/)|bulk\/)/.test(url.pathname)) return "/";
   return url.pathname + url.search;
 }
 

@@ -20,7 +20,7 @@ type FormFacts = {
 /** A form with a field for each, and what is wrong at its place. */
 export function schemaForm({ action, fields, tried, submit, cancel }: FormFacts): Html {
   const problems = tried?.problems ?? [];
-  const at = (field: Field) => problems.filter(({ path }) => field.name === undefined || path[0] === field.name);
+  const at = (field: Field) => problems.filter((problem) => placeIn(field, problem) !== undefined);
   const elsewhere = problems.filter((problem) => !fields.some((field) => at(field).includes(problem)));
   const firstWrong = fields.find((field) => at(field).length > 0);
   const parts = fields.map((field, index) =>
@@ -41,10 +41,16 @@ ${cancel === undefined ? "" : html`<a class="button" href="${cancel}">Back</a>`}
 </form>`;
 }
 
-/** A schema may say nothing but "Invalid input": the place within a field goes before it. */
-function messageOf({ path, message }: Problem, field?: Field): string {
-  const place = path.slice(field?.name === undefined ? 0 : 1).join(".");
-  return place === "" ? message : `${place}: ${message}`;
+/** Where within a field a problem is; undefined: it is not there. */
+function placeIn({ name }: Field, { field }: Problem): string | undefined {
+  if (name === undefined || field === name) return name === undefined ? field : "";
+  return field.startsWith(`${name}.`) ? field.slice(name.length + 1) : undefined;
+}
+
+/** A schema may say nothing but "Invalid input": the place goes before it. */
+function messageOf(problem: Problem, field?: Field): string {
+  const place = field ? placeIn(field, problem) : problem.field;
+  return place ? `${place}: ${problem.message}` : problem.message;
 }
 
 type Shown = {

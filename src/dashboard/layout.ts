@@ -1,5 +1,7 @@
 import { html, raw } from "hono/html";
+import type { Paused } from "../model/store.ts";
 import { ASSETS } from "./assets.ts";
+import { pausedBanner } from "./paused-banner.ts";
 
 export type Html = ReturnType<typeof raw> | Promise<ReturnType<typeof raw>>;
 
@@ -10,15 +12,25 @@ export type Frame = {
   readonly signedIn: boolean;
   /** `Overview.revision` of what the page shows; undefined when an open page is not kept up to date. */
   readonly revision: string | undefined;
+  /** What is paused now, which every page says. */
+  readonly paused: readonly Paused[];
+  /** The path of the same page, where it answers a form and so has another address. */
+  readonly canonical?: string;
+  readonly now: number;
 };
 
-type Current = "runs" | "rejected" | undefined;
+type Current = "runs" | "workflows" | "rejected" | undefined;
 
 /** A whole page. `title` is text; everything that `html` is given is escaped by it. */
-export function layout(title: string, current: Current, { version, signedIn, revision }: Frame, main: Html) {
+export function layout(title: string, current: Current, frame: Frame, main: Html) {
+  const { version, signedIn, revision, canonical } = frame;
   const link = (href: string, page: Current, text: string) =>
     html`<a href="${href}"${current === page ? raw(' aria-current="page"') : ""}>${text}</a>`;
-  const links = [link("/", "runs", "Runs"), link("/refused", "rejected", "Rejected")];
+  const links = [
+    link("/", "runs", "Runs"),
+    link("/workflows", "workflows", "Workflows"),
+    link("/refused", "rejected", "Rejected"),
+  ];
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -28,6 +40,7 @@ export function layout(title: string, current: Current, { version, signedIn, rev
 <title>${title} · gh-runner</title>
 <link rel="icon" href="${ASSETS.icon.path}" type="image/svg+xml">
 <link rel="stylesheet" href="${ASSETS.style.path}">
+${canonical === undefined ? "" : html`<link rel="canonical" href="${canonical}">`}
 ${revision === undefined ? "" : html`<script src="${ASSETS.script.path}" defer></script>`}
 </head>
 <body data-revision="${revision ?? ""}">
@@ -39,6 +52,7 @@ ${current === undefined ? "" : html`<nav aria-label="Pages">${links}</nav>`}
 ${signedIn ? html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>` : ""}
 </header>
 <main id="main" tabindex="-1">
+<div id="paused" data-live>${pausedBanner(frame)}</div>
 ${main}
 </main>
 <footer><p>gh-runner ${version}. <span id="zone">Times are in UTC.</span></p></footer>

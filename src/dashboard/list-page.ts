@@ -4,9 +4,12 @@ import { type ListedRun, RUN_STATUSES, type RunStatus } from "../model/run.ts";
 import type { RunPage } from "../model/store.ts";
 import type { BrokenFile } from "../model/workflow.ts";
 import { brokenBanner } from "./broken-banner.ts";
+import { bulkPath } from "./bulk-page.ts";
 import { type AccountState, cards, limitBanner } from "./cards.ts";
 import { commitLink, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
+import { type ListQuery, listPath, MAX_TEXT_CHARACTERS } from "./list-query.ts";
+import { isOpen } from "./run-actions.ts";
 import {
   counted,
   cut,
@@ -21,36 +24,6 @@ import {
   time,
   tookMs,
 } from "./shown.ts";
-
-/** What the list is asked for, as it stands in the URL. What cannot be meant is left out. */
-type ListQuery = {
-  readonly status: RunStatus | undefined;
-  readonly workflow: string | undefined;
-  readonly text: string | undefined;
-  /** Cursor of the page. */
-  readonly before: string | undefined;
-};
-
-/** No name, hash or id that is worth looking for is longer. */
-const MAX_TEXT_CHARACTERS = 100;
-
-/** @param query gives what stands under a name, without tokens: it goes into the page and its links. */
-export function listQuery(query: (name: string) => string | undefined): ListQuery {
-  const status = query("status");
-  const before = query("before");
-  return {
-    status: RUN_STATUSES.find((each) => each === status),
-    workflow: query("workflow")?.slice(0, MAX_TEXT_CHARACTERS) || undefined,
-    text: query("text")?.trim().slice(0, MAX_TEXT_CHARACTERS) || undefined,
-    before: before !== undefined && /^\d{1,15}$/.test(before) ? before : undefined,
-  };
-}
-
-/** The path that asks for it. */
-function listPath(query: Partial<ListQuery>): string {
-  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return given.length === 0 ? "/" : `/?${new URLSearchParams(given)}`;
-}
 
 /** Runs on one page. */
 export const PAGE_RUNS = 25;
@@ -88,6 +61,7 @@ ${cards(activity, accounts, now)}
 <section aria-label="List of runs">
 ${filters(facts)}
 <div id="list" data-live data-said="${said}">
+${bulkLinks(facts)}
 ${newest ? html`<ul class="runs">${page.runs.map((run) => row(run, facts))}</ul>` : nothing(facts)}
 ${paging(query, page)}
 ${rejectedNote(activity.rejected)}
@@ -96,11 +70,25 @@ ${rejectedNote(activity.rejected)}
   );
 }
 
-function filters({ query, workflows }: ListFacts) {
+/** What can be done with all runs of the filter, where there are some. */
+function bulkLinks({ query, page }: ListFacts) {
+  const { before: _, ...filter } = query;
+  const failed = page.runs.some(({ status }) => status === "failure");
+  const open = page.runs.some(isOpen);
+  if (!failed && !open) return "";
+  return html`<p class="bulk">
+${failed ? html`<a href="${bulkPath("rerun", filter)}">Re-run the failed runs…</a>` : ""}
+${open ? html`<a href="${bulkPath("cancel", filter)}">Cancel the open runs…</a>` : ""}</p>`;
+}
+
+function filters({ query, workflows, activity }: ListFacts) {
   const { status, workflow, text } = query;
+  const counts: Partial<Record<RunStatus, number>> = activity;
   const tab = (each: RunStatus | undefined) => {
     const current = each === status ? raw(' aria-current="true"') : "";
-    const label = each ? html`${statusIcon(each)}${statusName(each)}` : "All";
+    const count =
+      each && counts[each] ? html` <span class="count" id="count-${each}">${counted(counts[each])}</span>` : "";
+    const label = each ? html`${statusIcon(each)}${statusName(each)}${count}` : "All";
     return html`<a href="${listPath({ status: each, workflow, text })}"${current}>${label}</a>`;
   };
   const names = workflow === undefined || workflows.includes(workflow) ? workflows : [workflow, ...workflows];
@@ -123,7 +111,8 @@ ${
 
 function row(run: ListedRun, { web, now }: ListFacts) {
   const took = tookMs(run, now);
-  const next = run.status === "queued" && run.dueAt !== undefined ? html`next ${time(run.dueAt, "clock", now)}` : "";
+  const isDue = (run.status === "queued" || run.status === "waiting") && run.dueAt !== undefined;
+  const next = isDue ? html`next ${time(run.dueAt ?? 0, "clock", now)}` : "";
   const attempt = run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : "";
   return html`<li class="run" id="run-${run.id}">
 ${statusIcon(run.status, { alone: true })}
@@ -145,7 +134,7 @@ function whyOf(run: ListedRun, now: number) {
     return html`<p class="why">A newer event replaced it${newer}.</p>`;
   }
   if (run.reason === undefined || run.status === "success" || run.status === "running") return "";
-  const waits = run.status === "queued";
+  const waits = isOpen(run);
   return html`<p class="why">${reasonText(cut(run.reason, MAX_REASON_CHARACTERS), { waits, now })}</p>`;
 }
 

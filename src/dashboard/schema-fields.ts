@@ -26,8 +26,8 @@ type Control =
   /** Anything else, as JSON text. */
   | { readonly kind: "json" };
 
-/** What is wrong with a value and where, as zod reports it. */
-export type Problem = { readonly path: readonly PropertyKey[]; readonly message: string };
+/** What is wrong with a value, and where: `ref`, `list.0`; empty: all of it. */
+export type Problem = { readonly field: string; readonly message: string };
 
 type Schema = Readonly<Record<string, Json>>;
 
@@ -137,11 +137,10 @@ export function enteredFrom(fields: readonly Field[], value: Json): Entered {
 export function filledIn(fields: readonly Field[], entered: Entered): { value: Json; problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const values = fields.map((field) => {
-    const path = field.name === undefined ? [] : [field.name];
     try {
       return [field.name, readField(field, entered(formName(field)) ?? "")] as const;
     } catch (error) {
-      problems.push({ path, message: (error as Error).message });
+      problems.push({ field: field.name ?? "", message: (error as Error).message });
       return [field.name, undefined] as const;
     }
   });

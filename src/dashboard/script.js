@@ -10,6 +10,8 @@
   const state = byId("live");
   // The service may be under a path; this script is at assets/HASH/script.js below it.
   const live = new URL("../../live", /** @type {HTMLScriptElement} */ (document.currentScript).src);
+  // What answers a form is not at its address.
+  const here = document.querySelector("link[rel=canonical]")?.getAttribute("href") ?? location.href;
   let shown = document.body.dataset.revision;
   /** @type {EventSource | undefined} */
   let source;
@@ -37,6 +39,7 @@
       const as = element.dataset.as;
       element.title = format(date, "full");
       if (as === "full") element.textContent = format(date, "full");
+      if (as === "second") element.textContent = format(date, "near");
       if (as === "clock") {
         const now = new Date();
         const today = date.toDateString() === now.toDateString();
@@ -81,8 +84,14 @@
       from.replaceWith(document.importNode(to, true));
       return;
     }
-    for (const { name } of [...from.attributes]) if (!to.hasAttribute(name)) from.removeAttribute(name);
-    for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    // What the reader has unfolded or folded stays so.
+    const isKept = (/** @type {string} */ name) => name === "open" && from.nodeName === "DETAILS";
+    for (const { name } of [...from.attributes]) {
+      if (!to.hasAttribute(name) && !isKept(name)) from.removeAttribute(name);
+    }
+    for (const { name, value } of to.attributes) {
+      if (from.getAttribute(name) !== value && !isKept(name)) from.setAttribute(name, value);
+    }
     const named = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
     let at = from.firstChild;
     for (const next of [...to.childNodes]) {
@@ -102,16 +111,29 @@
     }
   }
 
+  /** Logs that are read at their end: they stay there when lines are added. */
+  const tails = () =>
+    [...document.querySelectorAll("[data-tail]")].filter(
+      (each) => each.scrollHeight - each.scrollTop - each.clientHeight < 8,
+    );
+
+  /** @param {readonly Element[]} elements */
+  function toEnd(elements) {
+    for (const each of elements) each.scrollTop = each.scrollHeight;
+  }
+
   const saying = () => document.querySelector("[data-said]")?.getAttribute("data-said") ?? undefined;
 
   /** @param {Document} page */
   function show(page) {
     localTimes(page);
     const said = saying();
+    const atEnd = tails();
     for (const region of document.querySelectorAll("[data-live]")) {
       const next = page.getElementById(region.id);
       if (next) morph(region, next);
     }
+    toEnd(atEnd);
     document.title = page.title;
     shown = page.body.dataset.revision;
     const now = saying();
@@ -126,7 +148,7 @@
     }
     busy = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      const answer = await fetch(here, { headers: { accept: "text/html" }, cache: "no-store" });
       if (answer.redirected) return location.reload();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (answer.status >= 500) {
@@ -166,6 +188,7 @@
   }
 
   localTimes(document);
+  toEnd([...document.querySelectorAll("[data-tail]")]);
   document.addEventListener("visibilitychange", connect);
   // Ages and the chart move on when nothing happens.
   setInterval(() => {

@@ -47,12 +47,13 @@ const NEAR_MS = 2 * MINUTE;
  * A time, in UTC; the page's script turns it into the reader's own.
  * @param milliseconds of the epoch.
  */
-export function time(milliseconds: number, as: "age" | "clock" | "full", now: number) {
+export function time(milliseconds: number, as: "age" | "clock" | "second" | "full", now: number) {
   const iso = new Date(milliseconds).toISOString();
   const full = `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
   const day = iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? "" : `${iso.slice(5, 10)} `;
   const clock = `${day}${iso.slice(11, Math.abs(milliseconds - now) < NEAR_MS ? 19 : 16)} UTC`;
-  const text = { age: ageText(now - milliseconds), clock, full }[as];
+  const second = `${day}${iso.slice(11, 19)}`;
+  const text = { age: ageText(now - milliseconds), clock, second, full }[as];
   return html`<time datetime="${iso}" data-as="${as}" title="${full}">${text}</time>`;
 }
 
@@ -81,7 +82,8 @@ function parts(milliseconds: number, [large, largeName]: Unit, [small, smallName
 
 /** How long the latest attempt took, ms; so far, while it runs. */
 export function tookMs({ status, startedAt, endedAt }: ListedRun, now: number): number | undefined {
-  if (startedAt === undefined || status === "superseded" || status === "queued") return undefined;
+  if (startedAt === undefined || status === "superseded" || status === "queued" || status === "waiting")
+    return undefined;
   return Math.max(0, (endedAt ?? now) - startedAt);
 }
 
@@ -120,6 +122,15 @@ function withTimes(text: string, now: number) {
       return Number.isNaN(at) ? part : time(at, "clock", now);
     });
 }
+
+/** The same, in which ids are links to their runs. */
+export function linkedText(text: string, now: number) {
+  return text
+    .split(ID)
+    .map((part, at) => (at % 2 === 1 ? html`<a href="/runs/${part}">${part}</a>` : withTimes(part, now)));
+}
+
+const ID = /\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/;
 
 type Status = RunStatus | Attempt["outcome"];
 

@@ -1,38 +1,67 @@
 import { html } from "hono/html";
-import type { Attempt, Run, Step } from "../model/run.ts";
+import type { Action, Attempt, LogLine, Run, Step } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
 import { visible } from "../model/visible.ts";
 import type { Html } from "./layout.ts";
-import { cut, durationText, name as nameOf, reasonText, statusIcon, statusName, time } from "./shown.ts";
+import { logLines } from "./log-lines.ts";
+import { isOpen } from "./run-actions.ts";
+import { durationText, linkedText, name, reasonText, statusIcon, statusName, time } from "./shown.ts";
+import { stepList } from "./step-list.ts";
 
 /** A run that waits for limits can have any number of attempts; the latest are shown. */
 const MAX_ATTEMPTS = 50;
-const MAX_STEPS = 50;
-const MAX_STEP_ERROR_CHARACTERS = 500;
 
-/** What happened to a run, in order: accepted, each attempt with its steps, and what comes next. */
-export function timeLine({ run, attempts, steps }: RunDetail, now: number) {
+/** The lines of each attempt, by its number. Those of older attempts may be left out. */
+export type Lines = ReadonlyMap<number, readonly LogLine[]>;
+
+/** What happened to a run, in order: started, each attempt with its steps and lines, what people did, and what comes next. */
+export function timeLine(detail: RunDetail, lines: Lines, now: number) {
+  const { run, attempts, actions } = detail;
   const shown = attempts.slice(-MAX_ATTEMPTS);
   const hidden = attempts.length - shown.length;
-  const stepsOf = (number: number) => steps.filter((step) => step.attempt === number);
+  const entries = [
+    { at: run.acceptedAt, part: startedEntry(run, now) },
+    ...(hidden > 0 ? [{ at: shown[0]?.startedAt ?? 0, part: leftOut(hidden, run) }] : []),
+    ...shown.map((attempt, index) => {
+      const before = shown[index - 1] ?? (hidden === 0 ? { endedAt: run.acceptedAt } : undefined);
+      const earlier = shown.slice(0, index).findLast(({ code }) => code !== undefined);
+      return { at: attempt.startedAt, part: attemptEntry(attempt, { detail, before, earlier, lines, now }) };
+    }),
+    ...(run.status === "running" ? [{ at: run.startedAt ?? now, part: runningEntry(detail, lines, now) }] : []),
+    ...actions
+      .filter(({ action }) => action !== "started")
+      .map((each) => ({ at: each.at, part: actionEntry(each, now) })),
+  ];
+  entries.sort((a, b) => a.at - b.at);
   return html`<ol class="line-of-time">
-${entry(DOT, "Accepted", time(run.acceptedAt, "full", now))}
-${hidden > 0 ? leftOut(hidden, run) : ""}
-${shown.map((attempt, at) => {
-  const before = at > 0 ? shown[at - 1]?.endedAt : hidden === 0 ? run.acceptedAt : undefined;
-  const waitedMs = before === undefined ? 0 : attempt.startedAt - before;
-  // The reason that the run itself has stands above it already.
-  const isSaid = attempt === attempts.at(-1) && attempt.reason === run.reason;
-  return attemptEntry(attempt, { steps: stepsOf(attempt.number), waitedMs, isSaid, now });
-})}
-${lastEntry(run, attempts.length === 0, stepsOf(run.attempts), now)}
+${entries.map(({ part }) => part)}
+${nextEntry(detail, now)}
 </ol>`;
 }
 
 const DOT = html`<span class="dot"></span>`;
 
-function entry(icon: Html, title: string, words: unknown, more: unknown = "") {
+function entry(icon: Html, title: unknown, words: unknown, more: unknown = "") {
   return html`<li>${icon}<p class="head"><strong>${title}</strong> ${words}</p>${more}</li>`;
+}
+
+function startedEntry({ actor, acceptedAt }: Run, now: number) {
+  return entry(DOT, actor === undefined ? "Accepted" : html`Started by ${name(actor)}`, time(acceptedAt, "full", now));
+}
+
+const DONE: Readonly<Record<Action["action"], string>> = {
+  started: "Started",
+  "re-run": "Re-run",
+  cancelled: "Cancelled",
+  paused: "Paused",
+  resumed: "Resumed",
+  answered: "Answered",
+};
+
+function actionEntry({ at, actor, action, details }: Action, now: number) {
+  const more = details === undefined ? "" : html`<p class="reason">${linkedText(details, now)}</p>`;
+  const icon = action === "cancelled" ? statusIcon("cancelled") : DOT;
+  return entry(icon, html`${DONE[action]} by ${name(actor)}`, time(at, "full", now), more);
 }
 
 function leftOut(attempts: number, { id }: Run) {
@@ -40,16 +69,23 @@ function leftOut(attempts: number, { id }: Run) {
 GET /api/runs/${id} has them all.</p></li>`;
 }
 
-/** What is under way, or comes next. */
-function lastEntry(run: Run, isFirst: boolean, steps: readonly Step[], now: number) {
-  const { status, startedAt, dueAt, endedAt } = run;
-  if (status === "running" && startedAt !== undefined) {
-    const since = html`running since ${time(startedAt, "full", now)}`;
-    return entry(statusIcon("running"), `Attempt ${run.attempts}`, since, stepList(steps, startedAt, now));
-  }
+function runningEntry({ run, steps }: RunDetail, lines: Lines, now: number) {
+  const from = run.startedAt ?? now;
+  const its = steps.filter(({ attempt }) => attempt === run.attempts);
+  const log = logLines({ attempt: run.attempts, lines: lines.get(run.attempts) ?? [], isOpen: true, now });
+  const more = html`${stepList(its, { from, to: now, now }, false)}${log}`;
+  return entry(statusIcon("running"), `Attempt ${run.attempts}`, html`running since ${time(from, "full", now)}`, more);
+}
+
+/** What comes next. */
+function nextEntry({ run: { status, dueAt, endedAt }, attempts }: RunDetail, now: number) {
   if (status === "queued") {
     const when = dueAt === undefined || dueAt <= now ? "as soon as its turn comes" : time(dueAt, "full", now);
-    return entry(statusIcon("queued"), isFirst ? "First attempt" : "Next attempt", when);
+    return entry(statusIcon("queued"), attempts.length === 0 ? "First attempt" : "Next attempt", when);
+  }
+  if (status === "waiting") {
+    const when = dueAt === undefined ? "when it is woken" : html`${time(dueAt, "full", now)}, or when it is woken`;
+    return entry(statusIcon("waiting"), "Next attempt", when);
   }
   if (status !== "superseded") return "";
   return entry(statusIcon("superseded"), "Superseded", endedAt === undefined ? "" : time(endedAt, "full", now));
@@ -58,49 +94,50 @@ function lastEntry(run: Run, isFirst: boolean, steps: readonly Step[], now: numb
 /** Shorter waits than this between attempts go without saying. */
 const WORTH_SAYING_MS = 1000;
 
-function attemptEntry(
-  attempt: Attempt,
-  { steps, waitedMs, isSaid, now }: { steps: readonly Step[]; waitedMs: number; isSaid: boolean; now: number },
-) {
-  const { number, startedAt, endedAt, outcome, kind, reason, githubRequestId, stack } = attempt;
+type Surroundings = {
+  readonly detail: RunDetail;
+  /** What ended before it. */
+  readonly before: { readonly endedAt: number } | undefined;
+  /** The latest attempt before it whose code is known. */
+  readonly earlier: Attempt | undefined;
+  readonly lines: Lines;
+  readonly now: number;
+};
+
+function attemptEntry(attempt: Attempt, { detail, before, earlier, lines, now }: Surroundings) {
+  const { number, startedAt, endedAt, outcome, kind, reason, stack, handler } = attempt;
+  const { run, attempts } = detail;
   // A limit is not a failure: the run continued after it, unless it brought its token.
   const isLimit = kind === "limit";
-  const ended = `${isLimit ? "Met a limit of GitHub" : statusName(outcome)} after ${durationText(endedAt - startedAt)}`;
-  const waited = waitedMs >= WORTH_SAYING_MS ? `, after waiting ${durationText(waitedMs)}` : "";
-  const requestId = githubRequestId ? html` GitHub’s request id: <code>${githubRequestId}</code>` : "";
+  const ended = isLimit ? "Met a limit of GitHub" : outcome === "waiting" ? "Began to wait" : statusName(outcome);
+  const waitedMs = before === undefined ? 0 : startedAt - before.endedAt;
+  // The reason that the run itself has stands above it already.
+  const isSaid = attempt === attempts.at(-1) && reason === run.reason;
+  const steps: readonly Step[] = detail.steps.filter((step) => step.attempt === number);
+  const isLast = attempt === attempts.at(-1) && run.status !== "running";
   const frames = html`<pre class="stack" tabindex="0" role="group" aria-label="Stack of attempt ${number}"
 ><code>${visible(stack ?? "")}</code></pre>`;
   return entry(
     statusIcon(isLimit ? "queued" : outcome),
-    `Attempt ${number}`,
-    ended,
-    html`<p class="note">Began ${time(startedAt, "full", now)}${waited}.${requestId}</p>
+    handler
+      ? html`Clean-up after the cancel <small>(attempt ${number}, <code>cancelled</code>)</small>`
+      : `Attempt ${number}`,
+    `${ended} after ${durationText(endedAt - startedAt)}`,
+    html`<p class="note">Began ${time(startedAt, "full", now)}${
+      waitedMs >= WORTH_SAYING_MS ? `, after waiting ${durationText(waitedMs)}` : ""
+    }.${aboutOf(attempt, earlier)}</p>
 ${reason && !isSaid ? html`<p class="reason">${reasonText(reason, { waits: isLimit, now })}</p>` : ""}
 ${stack === undefined ? "" : frames}
-${stepList(steps, startedAt, endedAt)}`,
+${stepList(steps, { from: startedAt, to: endedAt, now }, !isOpen(run))}
+${logLines({ attempt: number, lines: lines.get(number) ?? [], isOpen: isLast || outcome === "failure", now })}`,
   );
 }
 
-function stepList(steps: readonly Step[], from: number, to: number) {
-  if (steps.length === 0) return "";
-  const shown = steps.slice(0, MAX_STEPS);
-  return html`<ul class="steps">${shown.map((step) => stepEntry(step, from, to))}</ul>
-${steps.length > shown.length ? html`<p class="note">And ${steps.length - shown.length} more steps.</p>` : ""}`;
-}
-
-/** The bar stands where the step lies within its attempt; it repeats what the text says. */
-function stepEntry({ name, startedAt, endedAt: ended, error }: Step, from: number, to: number) {
-  const endedAt = ended ?? to;
-  const span = Math.max(1, to - from);
-  const percent = (ms: number) => Math.min(100, Math.max(0, Math.round((ms / span) * 1000) / 10));
-  const x = Math.min(percent(startedAt - from), 99);
-  const width = Math.max(1, Math.min(percent(endedAt - startedAt), 100 - x));
-  const outcome = error === undefined ? "success" : "failure";
-  const failed = error === undefined ? "" : html` <span class="unseen">failed</span>`;
-  const why = error === undefined ? "" : html`<p class="reason">${visible(cut(error, MAX_STEP_ERROR_CHARACTERS))}</p>`;
-  return html`<li>${statusIcon(outcome)}<span class="step-name">${nameOf(name)}${failed}</span>
-<svg class="bar ${outcome}" width="100%" height="8" aria-hidden="true">
-<rect width="100%" height="8" rx="4" class="track"/><rect x="${x}%" width="${width}%" height="8" rx="4"/></svg>
-<span class="step-took">${durationText(endedAt - startedAt)}</span>
-${why}</li>`;
+/** The code that it used, and what GitHub's support asks for. */
+function aboutOf({ code, githubRequestId }: Attempt, earlier: Attempt | undefined) {
+  const changed =
+    earlier && code !== earlier.code ? html`, <strong>changed</strong> since attempt ${earlier.number}` : "";
+  const version = code === undefined ? "" : html` Code <code>${code}</code>${changed}.`;
+  const request = githubRequestId ? html` GitHub’s request id: <code>${githubRequestId}</code>` : "";
+  return html`${version}${request}`;
 }

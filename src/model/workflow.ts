@@ -212,7 +212,7 @@ type AnyStart = GivenBy<TriggerKind, unknown, unknown, unknown>;
 type Started = { readonly trigger?: TriggerKind | undefined; readonly input: unknown };
 
 /** The kind of trigger that started a run. A run without it is from a time when a workflow had one trigger. */
-function triggerOf({ on }: Pick<Workflow, "on">, { trigger }: Started): TriggerKind {
+export function triggerOf({ on }: Pick<Workflow, "on">, { trigger }: Started): TriggerKind {
   return trigger ?? kindsOf(on)[0] ?? "manual";
 }
 

@@ -4,7 +4,7 @@ import { mountDashboard } from "../dashboard/mount.ts";
 import { rejectedRequests } from "../http/rejected-requests.ts";
 import { httpApp, type MountPages } from "../http/routes.ts";
 import { type ListeningServer, listen, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
-import { startSchedules } from "../http/triggers/schedule.ts";
+import { nextTick, startSchedules } from "../http/triggers/schedule.ts";
 import type { BrokenFile } from "../model/workflow.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
 import { secretLines } from "./config/setting.ts";
@@ -142,7 +142,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, actions, callbacks }: Engine,
+  { store, gitHub, actions, callbacks, startByHand }: Engine,
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
@@ -150,12 +150,18 @@ function pages(
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
       callbacks,
-      runs: { list: store.list, get: store.get, ...actions },
+      runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith: soon, cancel: soon },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,
-      workflows: workflows.map(({ name }) => name),
-      broken,
+      workflows: {
+        all: workflows,
+        nextTick: ({ on }, now) => on.schedule && nextTick(on.schedule, now),
+        start: startByHand,
+        paused: store.paused,
+        ...actions,
+        broken,
+      },
       web: {
         url: webUrlOf(config.github.apiUrl),
         repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,
@@ -167,3 +173,5 @@ function pages(
       failed: (path, error) => log.error({ path, err: error }, "page failed"),
     });
 }
+
+const soon = () => Promise.reject(new Error("not built yet"));

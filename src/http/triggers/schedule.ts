@@ -75,6 +75,11 @@ function lastTick(cron: Cron, now: number): number | undefined {
   return cron.previousRuns(1, new Date(Math.floor(now / 1000) * 1000 + 1000))[0]?.getTime();
 }
 
+/** When a schedule is due next after `now`, epoch milliseconds. */
+export function nextTick(trigger: ScheduleTrigger, now: number): number | undefined {
+  return cronOf(trigger).nextRun(new Date(now))?.getTime();
+}
+
 function cronOf({ cron, timeZone = "UTC" }: ScheduleTrigger): Cron {
   return new Cron(cron, { timezone: timeZone, paused: true });
 }

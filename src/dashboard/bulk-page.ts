@@ -1,0 +1,87 @@
+import { html } from "hono/html";
+import type { ListedRun } from "../model/run.ts";
+import type { RunFilter } from "../model/store.ts";
+import { type Frame, layout } from "./layout.ts";
+import { listPath } from "./list-query.ts";
+import { counted, linkedText, name, plural, statusIcon, subjectOf, time } from "./shown.ts";
+
+/** Something that is done with all runs of a filter. */
+export type Bulk = { readonly action: "rerun" | "cancel"; readonly filter: RunFilter };
+
+export type BulkResult = { readonly run: ListedRun; readonly isDone: boolean; readonly reason: string | undefined };
+
+const WORDS = {
+  rerun: { title: "Re-run failed runs", of: "failed", ask: "Re-run", done: "re-run", none: "No failed run matches." },
+  cancel: { title: "Cancel open runs", of: "open", ask: "Cancel", done: "cancelled", none: "No open run matches." },
+} as const;
+
+/** The path of the question. */
+export function bulkPath(action: Bulk["action"], filter: RunFilter): string {
+  return listPath(filter).replace("/", `/bulk/${action}`);
+}
+
+const runsText = (number: number, of: string) => `${counted(number)} ${of} ${plural(number, "run", "runs")}`;
+
+/** Asks before anything is done, and says with how many runs. */
+export function confirmPage(
+  frame: Frame,
+  { action, filter }: Bulk,
+  { runs, isAll }: { runs: readonly ListedRun[]; isAll: boolean },
+) {
+  const { title, of, ask, none } = WORDS[action];
+  const back = listPath(filter);
+  const what =
+    action === "rerun"
+      ? "All steps are repeated. A run whose group has a newer one is left alone."
+      : "Queued and waiting runs end at once. Running ones end as soon as they can, and send nothing more.";
+  const limit = isAll ? "" : html` There are more: these are the newest. Repeat it for the others.`;
+  const question = html`<p class="lead">${ask} ${runsText(runs.length, of)}? ${what}${limit}</p>
+<form class="buttons" method="post" action="${bulkPath(action, filter)}">
+<button class="primary">${ask} ${runsText(runs.length, of)}</button><a class="button" href="${back}">Back</a></form>
+<ul class="runs">${runs.slice(0, MAX_LISTED).map((run) => row(run, "", frame.now))}</ul>
+${runs.length > MAX_LISTED ? html`<p class="note after">And ${counted(runs.length - MAX_LISTED)} more.</p>` : ""}`;
+  const nothing = html`<div class="empty"><p><strong>${none}</strong></p><p><a href="${back}">Back to the list</a></p></div>`;
+  return layout(
+    title,
+    "runs",
+    frame,
+    html`<h1>${title}</h1>
+${filterText(filter)}
+${runs.length === 0 ? nothing : question}`,
+  );
+}
+
+/** Enough to see that the right ones are meant. */
+const MAX_LISTED = 50;
+
+/** Says what was done, and with which runs nothing was done and why. */
+export function resultPage(frame: Frame, { action, filter }: Bulk, results: readonly BulkResult[]) {
+  const { title, done } = WORDS[action];
+  const left = results.filter(({ isDone }) => !isDone);
+  const counts = `${counted(results.length - left.length)} ${done}, ${counted(left.length)} left as they are.`;
+  // Those that nothing was done with first: they are why people read this.
+  const sorted = [...left, ...results.filter(({ isDone }) => isDone)];
+  return layout(
+    title,
+    "runs",
+    frame,
+    html`<h1>${title}</h1>
+<p class="lead" role="status"><strong>${counts}</strong> <a href="${listPath({ ...filter, status: undefined })}">Show the runs</a></p>
+<ul class="runs">${sorted.map(({ run, isDone, reason }) => row(run, [isDone ? done : "left as it is", reason] as const, frame.now))}</ul>`,
+  );
+}
+
+function filterText({ workflow, text }: RunFilter) {
+  if (workflow === undefined && text === undefined) return "";
+  return html`<p class="sub">${workflow === undefined ? "" : html`Workflow ${name(workflow)}. `}${
+    text === undefined ? "" : html`With “${text}”.`
+  }</p>`;
+}
+
+function row(run: ListedRun, result: "" | readonly [string, string | undefined], now: number) {
+  const [word = "", reason] = result;
+  return html`<li class="run">${statusIcon(run.status, { alone: true })}
+<div class="what"><a class="name" href="/runs/${run.id}">${name(subjectOf(run))}</a>
+<p class="sub">${run.workflow}</p>${reason ? html`<p class="why">${linkedText(reason, now)}</p>` : ""}</div>
+<div class="commit"></div><div class="took">${word}</div><div class="age">${time(run.acceptedAt, "age", now)}</div></li>`;
+}

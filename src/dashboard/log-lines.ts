@@ -1,0 +1,48 @@
+import { html, raw } from "hono/html";
+import type { Json, LogLine } from "../model/run.ts";
+import { visible } from "../model/visible.ts";
+import { counted, cut, plural, time } from "./shown.ts";
+
+/** Of one line; the API has all of it. */
+const MAX_LINE_CHARACTERS = 4000;
+
+type LogFacts = {
+  readonly attempt: number;
+  readonly lines: readonly LogLine[];
+  /** Shown unfolded, until the reader folds it. */
+  readonly isOpen: boolean;
+  readonly now: number;
+};
+
+/** What a workflow has written in an attempt. */
+export function logLines({ attempt, lines, isOpen, now }: LogFacts) {
+  if (lines.length === 0) return "";
+  const count = (level: LogLine["level"]) => lines.filter((line) => line.level === level).length;
+  const [warnings, errors] = [count("warn"), count("error")];
+  const counts = [
+    `${counted(lines.length)} ${plural(lines.length, "line", "lines")}`,
+    ...(warnings > 0 ? [`${warnings} ${plural(warnings, "warning", "warnings")}`] : []),
+    ...(errors > 0 ? [`${errors} ${plural(errors, "error", "errors")}`] : []),
+  ];
+  return html`<details class="log" id="log-${attempt}"${raw(isOpen ? " open" : "")}>
+<summary>Log <span class="note">${counts.join(", ")}</span></summary>
+<div class="lines" tabindex="0" role="group" aria-label="Log of attempt ${attempt}" data-tail>
+${lines.map((line) => lineEntry(line, attempt, now))}
+</div></details>`;
+}
+
+function lineEntry({ number, at, level, message, facts }: LogLine, attempt: number, now: number) {
+  const marked = level === "info" ? "" : html`<b class="level">${level}</b> `;
+  return html`<p class="is-${level}" id="line-${attempt}-${number}">${time(at, "second", now)} <span>${marked}${visible(
+    cut(message, MAX_LINE_CHARACTERS),
+  )}${facts === undefined ? "" : html` <i>${visible(cut(factsText(facts), MAX_LINE_CHARACTERS))}</i>`}</span></p>`;
+}
+
+function factsText(facts: { readonly [key: string]: Json }): string {
+  return Object.entries(facts)
+    .map(
+      ([key, value]) =>
+        `${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
+    )
+    .join(" ");
+}

@@ -1,0 +1,115 @@
+import type { Context, Hono } from "hono";
+import { inputsJsonSchemaOf, jsonSchemaOf } from "../model/json-schema.ts";
+import type { Json, Run } from "../model/run.ts";
+import type { RunDetail } from "../model/store.ts";
+import { triggerOf, type Workflow } from "../model/workflow.ts";
+import { inputPage } from "./input-page.ts";
+import { type Frame, messagePage } from "./layout.ts";
+import { PROTECTED } from "./protected.ts";
+import type { NotDone } from "./run-actions.ts";
+import { runPage } from "./run-page.ts";
+import { enteredFrom, fieldsOf, filledIn } from "./schema-fields.ts";
+import { sentForm } from "./sent-form.ts";
+import { name, subjectOf } from "./shown.ts";
+import { MAX_FORM_BYTES, type Site } from "./site.ts";
+import type { Lines } from "./time-line.ts";
+
+/** Mounts the page of a run, and what a person can do with it. */
+export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site): void {
+  const { runs, workflows, web, scrub } = shown;
+
+  const pathOf = (id: string) => `/runs/${encodeURIComponent(scrub(id))}`;
+  const idIn = (c: Context) => c.req.param("id") ?? "";
+
+  async function show(c: Context, frame: Frame, rejected?: NotDone): Promise<Response> {
+    const detail = await runs.get(idIn(c));
+    if (!detail) return noRun(c, frame);
+    const lines = await linesOf(detail);
+    const facts = { detail, lines, web, now: frame.now, rejected };
+    const canonical = rejected && pathOf(detail.run.id);
+    return c.html(runPage({ ...frame, ...(canonical && { canonical }) }, facts), rejected === undefined ? 200 : 409);
+  }
+
+  const rerun = page(async (c, frame) => {
+    const from = c.req.query("from") === "failure" ? "failure" : "start";
+    const evenIfOlder = c.req.query("evenIfOlder") === "true";
+    const result = await runs.rerun(idIn(c), { from, evenIfOlder, actor: actorOf(c) });
+    if (result.status === "unknown") return noRun(c, frame);
+    if (result.status !== "queued") return show(c, frame, { asked: "rerun", rerun: result, from });
+    return c.redirect(pathOf(idIn(c)), 303);
+  });
+
+  const cancel = page(async (c, frame) => {
+    const result = await runs.cancel(idIn(c), actorOf(c));
+    if (result.status === "unknown") return noRun(c, frame);
+    if (result.status === "ended") return show(c, frame, { asked: "cancel" });
+    return c.redirect(pathOf(idIn(c)), 303);
+  });
+
+  /** The form for another input, as it is or as it was filled in. */
+  const changed = page(async (c, frame) => {
+    const detail = await runs.get(idIn(c));
+    if (!detail) return noRun(c, frame);
+    const { run } = detail;
+    const fields = fieldsOf(schemaOf(run, workflows.all), "Input");
+    const facts = {
+      back: { href: pathOf(run.id), text: name(subjectOf(run)) },
+      title: "Re-run with changed input",
+      lead: "This starts a new run, which names this one. This run stays as it is.",
+      action: `${pathOf(run.id)}/changed`,
+      submit: "Re-run with this input",
+      fields,
+    };
+    if (c.req.method === "GET") {
+      const tried = { entered: enteredFrom(fields, run.input), problems: [] };
+      return c.html(inputPage(frame, { ...facts, tried }));
+    }
+    const form = await sentForm(c, MAX_FORM_BYTES);
+    const entered = (field: string) => form.get(field) ?? undefined;
+    const { value, problems } = filledIn(fields, entered);
+    const started = problems.length > 0 ? { status: "rejected" as const, problems } : await rerunWith(c, run, value);
+    if (started.status === "started") return c.redirect(pathOf(started.run.id), 303);
+    const why = started.status === "rejected" ? started.problems : [{ field: "", message: started.reason }];
+    const tried = { entered, problems: why };
+    return c.html(inputPage(frame, { ...facts, tried }), 422);
+  });
+  const rerunWith = (c: Context, { id }: Run, input: Json) => runs.rerunWith(id, input, actorOf(c));
+
+  /** Of the latest attempts. */
+  async function linesOf({ run }: RunDetail): Promise<Lines> {
+    // Only the first attempts have small numbers: a line's cursor is ATTEMPT.LINE.
+    const after = `${Math.max(0, run.attempts - ATTEMPTS_WITH_LINES)}.${Number.MAX_SAFE_INTEGER}`;
+    const page = await runs.lines(run.id, { after, limit: MAX_LINES });
+    return Map.groupBy(page?.lines ?? [], ({ attempt }) => attempt);
+  }
+
+  app.get(
+    "/runs/:id",
+    PROTECTED,
+    guard,
+    page((c, frame) => show(c, frame)),
+  );
+  app.post("/runs/:id/rerun", PROTECTED, guard, rerun);
+  app.post("/runs/:id/cancel", PROTECTED, guard, cancel);
+  app.get("/runs/:id/changed", PROTECTED, guard, changed);
+  app.post("/runs/:id/changed", PROTECTED, guard, changed);
+}
+
+/** So many attempts are shown with their lines, the latest. */
+const ATTEMPTS_WITH_LINES = 5;
+/** As many as these have: 200 each. */
+const MAX_LINES = 1000;
+
+function noRun(c: Context, frame: Frame) {
+  const text = "There is no run of this id. Ended runs are kept for RETAIN_DAYS, and then deleted.";
+  return c.html(messagePage(frame, "No such run", text, { href: "/", text: "Show all runs" }), 404);
+}
+
+/** What the input of a run is to be like; undefined where no schema says so. */
+function schemaOf(run: Run, workflows: readonly Workflow[]): Json | undefined {
+  const workflow = workflows.find(({ name }) => name === run.workflow);
+  if (!workflow) return undefined;
+  const trigger = triggerOf(workflow, run);
+  if (trigger === "manual") return inputsJsonSchemaOf(workflow.on);
+  return trigger === "http" && workflow.on.http ? jsonSchemaOf(workflow.on.http.body) : undefined;
+}

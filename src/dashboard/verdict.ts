@@ -1,0 +1,83 @@
+import { html } from "hono/html";
+import type { Run, Step } from "../model/run.ts";
+import type { Paused, RunDetail } from "../model/store.ts";
+import { headedReason, name, time } from "./shown.ts";
+
+/** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */
+export function verdict({ run, steps, actions }: RunDetail, paused: readonly Paused[], now: number) {
+  const reason = (waits = false) =>
+    run.reason === undefined ? "" : html`<p class="reason">${headedReason(run.reason, { waits, now })}</p>`;
+  const cancel = actions.findLast(({ action }) => action === "cancelled");
+  const by = cancel && html`${name(cancel.actor)} cancelled it ${time(cancel.at, "full", now)}.`;
+  switch (run.status) {
+    case "failure":
+      return box("failure", "Why it failed", html`${reason()}<p class="next">${remedyOf(run)}</p>`);
+    case "skipped":
+      return box("skipped", "Why it was skipped", reason());
+    case "cancelled":
+      return box("skipped", "Why it ended", html`${by ? html`<p>${by}</p>` : ""}${reason()}`);
+    case "superseded": {
+      const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : "";
+      const replaced = html`<p>A newer event of the same group replaced it${newer}. You need to do nothing.</p>`;
+      return box("skipped", "Why it did not run", html`${replaced}${reason()}`);
+    }
+    case "waiting":
+      return box("waiting", "What it waits for", html`${waits(run, steps, now)}${pauseNote(run, paused, now)}`);
+    case "queued":
+      return queued(run, reason(true), pauseNote(run, paused, now), now);
+    default:
+      // A re-run has an end after its earlier cancel.
+      if (run.status !== "running" || cancel === undefined || cancel.at < (run.startedAt ?? 0)) return "";
+      return box("waiting", "It is being cancelled", html`<p>${by} Its attempt ends as soon as it can.</p>`);
+  }
+}
+
+function queued(run: Run, reason: unknown, pause: unknown, now: number) {
+  if (pause !== "") return box("waiting", "Why it waits: the workflow is paused", html`${pause}${reason}`);
+  if (run.reason === undefined) return "";
+  const when = run.dueAt === undefined || run.dueAt <= now ? "now" : html`at ${time(run.dueAt, "clock", now)}`;
+  const [title, next] =
+    run.kind === "limit" ? ["Why it waits: a limit of GitHub", "It continues"] : ["Why it waits", "Next retry"];
+  return box("waiting", title, html`${reason}<p class="next">${next} ${when}.</p>`);
+}
+
+/** Each wait under way: since when, what ends it, and until when at the latest. */
+function waits(run: Run, steps: readonly Step[], now: number) {
+  const open = steps.filter(({ kind, endedAt }) => kind !== "step" && endedAt === undefined);
+  if (open.length === 0) return html`<p class="reason">${run.reason ?? ""}</p>`;
+  const items = open.map(
+    (step) => html`<li><strong>${name(step.name)}</strong>, since ${time(step.startedAt, "clock", now)}:
+${endOf(step, run, now)}</li>`,
+  );
+  return html`<ul class="plain">${items}</ul>`;
+}
+
+function endOf({ kind, until }: Step, { dueAt }: Run, now: number) {
+  const end = until === undefined ? "" : time(until, "clock", now);
+  if (kind === "sleep") return html`it sleeps until ${end}.`;
+  const last = until === undefined ? "." : html`, until ${end} at the latest.`;
+  if (kind === "callback") return html`it waits for an answer to its URL${last}`;
+  const next =
+    dueAt === undefined || dueAt === until ? "" : html` It is checked again at ${time(dueAt, "clock", now)}.`;
+  return html`it waits for a check to succeed${last}${next} An event that it waits for is looked at when it arrives.`;
+}
+
+/** Says that its workflow is paused, by whom and since when. Nothing when it is not. */
+function pauseNote({ workflow }: Run, paused: readonly Paused[], now: number) {
+  const found = paused.find((each) => each.workflow === workflow || each.workflow === "*");
+  if (!found) return "";
+  return html`<p>${name(found.actor)} paused ${found.workflow === "*" ? "all workflows" : name(workflow)}
+${time(found.at, "full", now)}. It continues when ${found.workflow === "*" ? "they are" : "it is"} <a href="/workflows">resumed</a>.</p>`;
+}
+
+function box(kind: string, title: string, text: unknown) {
+  return html`<section class="verdict ${kind}" aria-labelledby="why"><h2 id="why">${title}</h2>${text}</section>`;
+}
+
+function remedyOf({ kind, ownToken }: Run): string {
+  if (ownToken) {
+    return "The event brought a token, which is not stored, so you cannot re-run it. Send the event again.";
+  }
+  if (kind === "permanent") return "It is not retried. Fix this, then re-run it.";
+  return "It is no longer retried. Re-run it when the cause is gone.";
+}

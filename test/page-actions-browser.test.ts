@@ -1,0 +1,325 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it, type TestContext } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { type OpenPage, openBrowser, openPage, violations, withoutChromium } from "./support/browser.ts";
+import { until } from "./support/clock.ts";
+import { startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const TOKEN = "alice-token-0123456789";
+const SOON = "the store does not do it yet";
+const PATIENCE = { timeout: 15_000 };
+
+/** What the workflows below wait for and have done, in the same process. */
+const SHARED = globalThis as unknown as {
+  pageTest: { gates: Map<string, () => void>; done: string[]; broken: boolean };
+};
+
+const HEAD = `import { defineWorkflow } from "gh-runner";
+import * as z from "zod";
+const { pageTest } = globalThis;
+const gate = (name, signal) => new Promise((resolve, reject) => {
+  pageTest.gates.set(name, resolve);
+  signal.addEventListener("abort", () => reject(new Error("aborted")));
+});
+`;
+
+const FILES = {
+  "release.ts": `// @ts-nocheck
+${HEAD}
+export default defineWorkflow({
+  name: "release",
+  on: { manual: { inputs: z.object({
+    version: z.string().regex(/^v\\d/, "must begin with v and a digit").describe("Tag to release"),
+    channel: z.enum(["stable", "beta"]).default("beta"),
+    loud: z.boolean().default(false),
+  }) } },
+  async run({ inputs, step, log, signal }) {
+    log.info("building " + inputs.version, { channel: inputs.channel });
+    await step("build", () => gate("build", signal));
+    pageTest.done.push("build");
+    for (let line = 1; line <= 60; line++) log.info("line " + line);
+    await step("deploy", async () => {
+      log.warn("deploying " + inputs.version);
+      await gate("deploy", signal);
+      if (pageTest.broken) throw new Error("the cluster said no");
+    });
+    return { version: inputs.version };
+  },
+});`,
+  "ask.ts": `// @ts-nocheck
+${HEAD}
+export default defineWorkflow({
+  name: "ask",
+  on: { manual: true },
+  async run({ callback }) {
+    const { url, result } = await callback("approval", { body: z.object({ approved: z.boolean(), why: z.string() }), timeout: "2d" });
+    pageTest.url = url;
+    return await result();
+  },
+});`,
+  "flaky.ts": `// @ts-nocheck
+${HEAD}
+export default defineWorkflow({
+  name: "flaky",
+  on: { manual: { inputs: z.object({ n: z.int() }) } },
+  concurrency: ({ inputs }) => "flaky-" + inputs.n,
+  async run() {
+    if (pageTest.broken) throw new Error("it is broken");
+  },
+});`,
+};
+
+const open = (name: string) => until(`${name} waits`, () => SHARED.pageTest.gates.has(name));
+const release = async (name: string) => {
+  await open(name);
+  SHARED.pageTest.gates.get(name)?.();
+  SHARED.pageTest.gates.delete(name);
+};
+
+const status = (page: Page, text: string) => page.locator(".title .pill", { hasText: text }).waitFor(PATIENCE);
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+describe("what a person does on the page, in a browser", { skip: withoutChromium }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(() => browser?.close());
+  beforeEach(() => {
+    SHARED.pageTest = { gates: new Map(), done: [], broken: false };
+  });
+
+  async function start(t: TestContext, options: Parameters<typeof openPage>[2] = {}) {
+    const settings = { AUTH_TOKENS: `alice:${TOKEN}`, WORKFLOWS_DIR: workflowsFolder(t, FILES), RETRY_HOURS: "0" };
+    const service = await startService(t, { settings, options: { serverLimits: { drainMs: 200 } } });
+    const page = await openPage(t, browser, options);
+    await page.goto(`${service.url}/workflows`);
+    await page.getByLabel(/AUTH_TOKENS/).fill(TOKEN);
+    await button(page, "Sign in").click();
+    await page.getByRole("heading", { name: "Workflows", level: 1 }).waitFor(PATIENCE);
+    return { ...service, page };
+  }
+
+  /** Fills in the form and sends it; resolves on the page of the run. */
+  async function startRelease(page: OpenPage, version = "v1") {
+    await page.locator("#workflow-release").getByRole("link", { name: "Run workflow…" }).click();
+    await page.getByLabel("version").fill(version);
+    await button(page, "Run workflow").click();
+    if (version.startsWith("v")) await status(page, "Running");
+  }
+
+  async function startFlaky(page: OpenPage, url: string, n: number) {
+    await page.goto(`${url}/workflows/flaky/start`);
+    await page.getByLabel("n", { exact: false }).fill(String(n));
+    await button(page, "Run workflow").click();
+    await status(page, SHARED.pageTest.broken ? "Failure" : "Success");
+  }
+
+  it("starts a run from the form, after what is wrong with it is corrected", async (t) => {
+    const { page } = await start(t);
+    await page.locator("#workflow-release").getByRole("link", { name: "Run workflow…" }).click();
+    await page.getByLabel("channel").selectOption("stable");
+    await page.getByLabel("loud").check();
+    await page.getByLabel("version").fill("1.2");
+    await button(page, "Run workflow").click();
+    await page.getByText("must begin with v and a digit").waitFor(PATIENCE);
+    assert.equal(await page.getByLabel("version").inputValue(), "1.2");
+    assert.equal(await page.getByLabel("channel").inputValue(), "stable");
+    assert.equal(await page.getByLabel("loud").isChecked(), true);
+    await page.getByLabel("version").fill("v1.2");
+    await page.keyboard.press("Enter");
+    await status(page, "Running");
+    await page.getByText("Started by token alice").first().waitFor(PATIENCE);
+    const input = (await page.getByRole("region", { name: "Input" }).textContent()) ?? "";
+    assert.match(input, /"version": "v1.2",\s+"channel": "stable",\s+"loud": true/);
+  });
+
+  it("shows steps and lines as they arrive, without a reload, and leaves alone what the reader has folded and scrolled", async (t) => {
+    const { page } = await start(t);
+    await startRelease(page);
+    const steps = page.locator(".steps li");
+    await steps.filter({ hasText: "build" }).filter({ hasText: "running" }).waitFor(PATIENCE);
+    await page.locator(".lines p", { hasText: "building v1 channel=beta" }).waitFor(PATIENCE);
+    await page.evaluate("window.isSame = true");
+    const log = page.getByRole("group", { name: "Log of attempt 1" });
+    await release("build");
+    await open("deploy");
+    const begun = performance.now();
+    await log.getByText("deploying v1").waitFor(PATIENCE);
+    t.diagnostic(`a line was shown after ${Math.round(performance.now() - begun)} ms`);
+    assert.ok(performance.now() - begun < 5000, "about a second on a machine that is not busy");
+    await steps.filter({ hasText: "deploy" }).filter({ hasText: "running" }).waitFor(PATIENCE);
+    const toEnd = await log.evaluate((each) => each.scrollHeight - each.scrollTop - each.clientHeight);
+    assert.ok(toEnd < 8, `a log that is read at its end stays there: ${toEnd} px`);
+    assert.match((await page.locator(".log summary").textContent()) ?? "", /Log 62 lines, 1 warning/);
+
+    await log.evaluate((each) => Object.assign(each, { scrollTop: 100 }));
+    await page.locator(".stack, .log summary").first().focus();
+    await release("deploy");
+    await status(page, "Success");
+    assert.equal(await page.evaluate("window.isSame"), true);
+    assert.equal(await log.evaluate((each) => each.scrollTop), 100);
+    assert.equal(await page.evaluate("document.activeElement.tagName"), "SUMMARY");
+    assert.deepEqual(page.complaints, []);
+  });
+
+  it("keeps a log folded that the reader has folded", async (t) => {
+    const { page } = await start(t);
+    await startRelease(page);
+    await page.locator(".log summary").click();
+    await release("build");
+    await page.locator(".log summary", { hasText: "62 lines" }).waitFor(PATIENCE);
+    assert.equal(await page.locator(".log").getAttribute("open"), null);
+    await release("deploy");
+    await status(page, "Success");
+  });
+
+  it("cancels a run, by the keyboard alone, and says who did", { skip: SOON }, async (t) => {
+    const { page } = await start(t);
+    await startRelease(page);
+    await open("build");
+    await page.locator("h1").waitFor(PATIENCE);
+    await page.locator("nav.crumbs a").first().focus();
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate("document.activeElement.textContent"), "Cancel run");
+    await page.keyboard.press("Enter");
+    await status(page, "Cancelled");
+    await page.getByText("Cancelled by token alice").waitFor(PATIENCE);
+    assert.deepEqual(SHARED.pageTest.done, []);
+    assert.equal(await button(page, "Cancel run").count(), 0);
+  });
+
+  it("re-runs from the failed step, so that what was done is not done again", { skip: SOON }, async (t) => {
+    const { page } = await start(t);
+    SHARED.pageTest.broken = true;
+    await startRelease(page);
+    await release("build");
+    await release("deploy");
+    await status(page, "Failure");
+    await page.getByText("the cluster said no").first().waitFor(PATIENCE);
+    assert.match((await page.locator(".stack").first().textContent()) ?? "", /release\.ts/);
+    SHARED.pageTest.broken = false;
+    await button(page, "Re-run from the failed step").click();
+    await release("deploy");
+    await status(page, "Success");
+    assert.deepEqual(SHARED.pageTest.gates.has("build"), false);
+    await page.getByText("Re-run by token alice").waitFor(PATIENCE);
+    await page.getByText("Attempt 2").waitFor(PATIENCE);
+  });
+
+  it("re-runs with changed input, as a new run that names the old one", { skip: SOON }, async (t) => {
+    const { page } = await start(t);
+    await startRelease(page);
+    const old = page.url();
+    await release("build");
+    await release("deploy");
+    await status(page, "Success");
+    await page.getByRole("link", { name: "Re-run with changed input" }).click();
+    assert.equal(await page.getByLabel("version").inputValue(), "v1");
+    await page.getByLabel("version").fill("v2");
+    await button(page, "Re-run with this input").click();
+    await status(page, "Running");
+    assert.notEqual(page.url(), old);
+    assert.match((await page.getByRole("region", { name: "Input" }).textContent()) ?? "", /"version": "v2"/);
+    await page.locator(".facts div", { hasText: "Re-run of" }).getByRole("link").click();
+    await page.waitForURL(old);
+  });
+
+  it("pauses a workflow, whose runs then wait, and resumes it", async (t) => {
+    const { page, url } = await start(t);
+    await page.locator("#workflow-flaky").getByRole("button", { name: "Pause" }).click();
+    await page.getByText("flaky is paused (token alice").waitFor(PATIENCE);
+    await page.goto(`${url}/workflows/flaky/start`);
+    await page.getByLabel("n", { exact: false }).fill("1");
+    await button(page, "Run workflow").click();
+    await status(page, "Queued");
+    await page.getByRole("region", { name: "Why it waits: the workflow is paused" }).waitFor(PATIENCE);
+    const run = page.url();
+    await page.getByRole("link", { name: "Resume", exact: true }).click();
+    await page.locator("#workflow-flaky").getByRole("button", { name: "Resume" }).click();
+    await page.getByText("is paused").waitFor({ ...PATIENCE, state: "detached" });
+    await page.goto(run);
+    await status(page, "Success");
+
+    await page.goto(`${url}/workflows`);
+    await page.getByText("Pause all…").click();
+    await button(page, "Pause all workflows").click();
+    await page.getByText("All workflows are paused").waitFor(PATIENCE);
+    await button(page, "Resume all").click();
+    await page.getByText("All workflows are paused").waitFor({ ...PATIENCE, state: "detached" });
+  });
+
+  it("re-runs all failed runs that the filter shows, and nothing before it is confirmed", async (t) => {
+    const { page, url } = await start(t);
+    SHARED.pageTest.broken = true;
+    for (const n of [1, 2, 3]) await startFlaky(page, url, n);
+    SHARED.pageTest.broken = false;
+    await page.goto(`${url}/?text=flaky-`);
+    await page.getByRole("link", { name: "Re-run the failed runs…" }).click();
+    await page.getByText("Re-run 3 failed runs?").waitFor(PATIENCE);
+    await button(page, "Re-run 3 failed runs").click();
+    await page.getByText("3 re-run, 0 left as they are.").waitFor(PATIENCE);
+    await page.goto(`${url}/?status=success`);
+    await page.locator(".runs .run").nth(2).waitFor(PATIENCE);
+    await page.goto(`${url}/?status=failure`);
+    await page.getByText("No run matches.").waitFor(PATIENCE);
+  });
+
+  it("answers a callback with no more than its URL", { skip: SOON }, async (t) => {
+    const { page, url } = await start(t);
+    await page.locator("#workflow-ask").getByRole("button", { name: "Run workflow" }).click();
+    await status(page, "Waiting");
+    await page.getByRole("region", { name: "What it waits for" }).getByText("approval").waitFor(PATIENCE);
+    const asked = new URL(String((SHARED.pageTest as unknown as { url: string }).url));
+    const stranger = await openPage(t, browser);
+    await stranger.goto(url + asked.pathname);
+    assert.deepEqual(await violations(stranger), []);
+    await stranger.getByLabel("approved").check();
+    await stranger.getByLabel("why").fill("it looks good");
+    await button(stranger, "Send the answer").click();
+    await stranger.getByText(/Answered .* The run continues/).waitFor(PATIENCE);
+    await status(page, "Success");
+    assert.match((await page.getByRole("region", { name: "Outputs" }).textContent()) ?? "", /"why": "it looks good"/);
+    await page.getByText("Answered by callback").waitFor(PATIENCE);
+  });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    it(`has nothing that axe-core finds wrong, ${colorScheme}, on a phone and on a desktop`, async (t) => {
+      const { page, url } = await start(t, { colorScheme });
+      SHARED.pageTest.broken = true;
+      await startRelease(page);
+      const running = page.url();
+      await open("build");
+      await startFlaky(page, url, 1);
+      const failed = page.url();
+      await page.goto(`${url}/workflows`);
+      await page.locator("#workflow-flaky").getByRole("button", { name: "Pause" }).click();
+      await page.getByText("flaky is paused").waitFor(PATIENCE);
+      for (const viewport of [
+        { width: 390, height: 844 },
+        { width: 1440, height: 900 },
+      ]) {
+        await page.setViewportSize(viewport);
+        const look = async (path: string) => {
+          await page.goto(new URL(path, url).href);
+          await page.locator("main").waitFor(PATIENCE);
+          assert.deepEqual(await violations(page), [], `${path} at ${viewport.width}`);
+          const width = await page.evaluate("document.documentElement.scrollWidth");
+          assert.equal(width, viewport.width, `${path} is wider than the window`);
+        };
+        const paths = ["/", "/workflows", "/workflows/release/start", "/bulk/rerun", "/bulk/cancel", running, failed];
+        for (const path of [...paths, `${failed}/changed`]) await look(path);
+        await page.goto(`${url}/workflows/release/start`);
+        await page.getByLabel("version").fill("1");
+        await button(page, "Run workflow").click();
+        await page.getByText("must begin with v").waitFor(PATIENCE);
+        assert.deepEqual(await violations(page), []);
+        await page.goto(`${url}/workflows`);
+        await page.getByText("Pause all…").click();
+        await button(page, "Pause all workflows").waitFor(PATIENCE);
+        assert.deepEqual(await violations(page), []);
+      }
+    });
+  }
+});

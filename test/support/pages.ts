@@ -1,0 +1,109 @@
+import { Hono } from "hono";
+import { livePages } from "../../src/dashboard/live.ts";
+import { mountDashboard } from "../../src/dashboard/mount.ts";
+import { publicAddress } from "../../src/http/public-address.ts";
+import { systemClock } from "../../src/model/clock.ts";
+import type { Activity } from "../../src/model/overview.ts";
+import type { Run } from "../../src/model/run.ts";
+
+export const NOW = Date.UTC(2026, 2, 1, 12);
+const ID = "3f9c2a10-0000-4000-8000-000000000001";
+
+type Shown = Parameters<typeof mountDashboard>[2];
+
+const NOTHING: Activity = {
+  hours: [],
+  durations: undefined,
+  queued: 0,
+  running: 0,
+  waiting: 0,
+  nextDueAt: undefined,
+  limited: undefined,
+  finished: { thisMonth: 0, ever: 0 },
+  rejected: 0,
+};
+
+/** A run as the store gives it, of a workflow with the trigger `manual`. */
+export function aRun(changes: Partial<Run> = {}): Run {
+  return {
+    id: ID,
+    workflow: "release",
+    group: undefined,
+    trigger: "manual",
+    actor: "token alice",
+    rerunOf: undefined,
+    input: { version: "v1" },
+    ownToken: false,
+    status: "running",
+    acceptedAt: NOW - 60_000,
+    dueAt: undefined,
+    startedAt: NOW - 50_000,
+    endedAt: undefined,
+    attempts: 1,
+    failures: 0,
+    retriesFrom: NOW - 60_000,
+    outputs: undefined,
+    reason: undefined,
+    http: undefined,
+    kind: undefined,
+    supersededBy: undefined,
+    ...changes,
+  };
+}
+
+/** The pages before parts that do nothing, but for those that a test gives. */
+export function pagesOf({
+  runs,
+  workflows,
+  ...parts
+}: Partial<Omit<Shown, "runs" | "workflows">> & {
+  runs?: Partial<Shown["runs"]>;
+  workflows?: Partial<Shown["workflows"]>;
+} = {}): Hono {
+  const app = new Hono();
+  const unasked = () => Promise.reject(new Error("this test does not expect it to be asked for"));
+  const entrance = {
+    address: publicAddress(undefined),
+    addressOf: () => "",
+    actorWith: () => undefined,
+    presentedToken: () => "",
+    credentialIn: () => "none" as const,
+    failedAuthentication: () => {},
+  };
+  mountDashboard(app, entrance, {
+    dashboard: true,
+    callbacks: { find: unasked, answer: unasked },
+    runs: {
+      list: async () => ({ runs: [], next: undefined }),
+      get: async () => undefined,
+      lines: async () => ({ lines: [], next: "0.0" }),
+      rerun: unasked,
+      rerunWith: unasked,
+      cancel: unasked,
+      ...runs,
+    },
+    workflows: {
+      all: [],
+      broken: [],
+      nextTick: () => undefined,
+      start: unasked,
+      paused: async () => [],
+      pause: unasked,
+      resume: unasked,
+      ...workflows,
+    },
+    overview: { activity: async () => NOTHING, rejected: async () => [], revision: async () => "1" },
+    accounts: () => [],
+    live: livePages(async () => "1", systemClock),
+    web: { url: "https://github.com", repositoryOf: () => undefined },
+    version: "1.2.3",
+    clock: { ...systemClock, now: () => NOW },
+    tokens: [],
+    scrub: (text) => text,
+    failed: (path, error) => {
+      throw new Error(`${path} failed`, { cause: error });
+    },
+    ...parts,
+  });
+  return app;
+}
