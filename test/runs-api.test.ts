@@ -300,10 +300,11 @@ describe("the runs API and /openapi.json", () => {
     const away = async () => {
       throw new StoreUnavailable("the disk is full");
     };
-    const app = appWith([], { runs: { list: away, get: away, rerun: away } });
+    const app = appWith([], { runs: { list: away, get: away, lines: away, rerun: away } });
     for (const [method, path] of [
       ["GET", "/api/runs"],
       ["GET", "/api/runs/x"],
+      ["GET", "/api/runs/x/logs"],
       ["POST", "/api/runs/x/rerun"],
     ] as const) {
       const answer = await app.request(path, { method });
@@ -315,7 +316,7 @@ describe("the runs API and /openapi.json", () => {
 
 function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<typeof httpApp>[1]> = {}) {
   const never = async () => assert.fail("is not called");
-  const runs = { list: never, get: never, rerun: never };
+  const runs = { list: never, get: never, lines: never, rerun: never };
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   return httpApp(
     workflows,

@@ -91,7 +91,7 @@ describe("gh-runner runs list", () => {
     const { url } = await startService(t);
     const status = await runs(url, ["list", "--status", "done"]);
     assert.equal(status.code, 1);
-    assert.match(status.stderr, /queued, running, success, skipped, failure, superseded/);
+    assert.match(status.stderr, /queued, running, waiting, success, skipped, failure, cancelled, superseded/);
     const limit = await runs(url, ["list", "--limit", "1000"]);
     assert.deepEqual(limit, { code: 1, stdout: "", stderr: "limit must be a whole number from 1 to 100.\n" });
   });

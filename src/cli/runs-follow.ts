@@ -74,10 +74,11 @@ export async function followRun(id: string, json: true | undefined): Promise<voi
     async () => {
       const { text, said } = await client.show(followed);
       latest = said;
-      for (const { number, outcome, reason, endedAt } of said.attempts.slice(shown)) {
-        if (!json) say(endedAt, `attempt ${number} ${outcome}`, reason);
+      for (const { number, outcome, reason, endedAt } of said.attempts.filter((each) => each.number > shown)) {
+        shown = number;
+        // The run says what it waits for.
+        if (!json && outcome !== "waiting") say(endedAt, `attempt ${number} ${outcome}`, reason);
       }
-      shown = said.attempts.length;
       if (!json && stateOf(said) !== state) say(new Date().toISOString(), said.status, whyOf(said));
       state = stateOf(said);
       if (!hasEnded(said)) return "again";
@@ -91,7 +92,12 @@ export async function followRun(id: string, json: true | undefined): Promise<voi
     },
     { progress: progress(), waiting: (seconds) => waitingFor(latest, seconds) },
   );
-  if (latest?.status === "failure") process.exitCode = 1;
+  if (latest && isBadEnd(latest)) process.exitCode = 1;
+}
+
+/** Not as it was meant to end. */
+export function isBadEnd({ status }: RunShown): boolean {
+  return status === "failure" || status === "cancelled";
 }
 
 function waitingFor(run: RunDetailShown | undefined, seconds: number): string {
@@ -99,18 +105,26 @@ function waitingFor(run: RunDetailShown | undefined, seconds: number): string {
   return `${run?.id ?? ""} is ${run?.status ?? "looked up"}${next}; ${seconds} s`;
 }
 
-const hasEnded = ({ status }: RunShown): boolean => status !== "queued" && status !== "running";
+export function hasEnded({ status }: RunShown): boolean {
+  return status !== "queued" && status !== "running" && status !== "waiting";
+}
 
 /** What makes a line of its own when it changes. */
-const stateOf = (run: RunShown | undefined): string | undefined =>
-  run && `${run.status} ${run.attemptCount} ${run.dueAt ?? ""}`;
+const stateOf = (run: RunShown | undefined): string | undefined => {
+  if (!run) return undefined;
+  // It may look again every minute for days.
+  const turn = run.status === "waiting" ? run.reason : `${run.attemptCount} ${run.dueAt}`;
+  return `${run.status} ${turn}`;
+};
 
-const whyOf = ({ reason, supersededBy, dueAt, status }: RunShown): string | undefined =>
-  supersededBy !== undefined
-    ? `by ${supersededBy}`
-    : status === "queued" && dueAt !== undefined
-      ? `due ${dueAt}${reason === undefined ? "" : `: ${reason}`}`
-      : reason;
+/** Why a run is in its status, and what comes next. */
+export function whyOf({ reason, supersededBy, dueAt, status }: RunShown): string | undefined {
+  if (supersededBy !== undefined) return `by ${supersededBy}`;
+  // That of the attempt before.
+  if (status === "running") return undefined;
+  if (dueAt === undefined) return reason;
+  return reason === undefined ? `due ${dueAt}` : `due ${dueAt}: ${reason}`;
+}
 
 function lineOf(run: RunShown): string {
   const at = run.endedAt ?? run.startedAt ?? run.acceptedAt;
@@ -123,7 +137,7 @@ function say(at: string, what: string, why: string | undefined): void {
 }
 
 /** Ctrl-C is how following a list ends, and no failure. */
-function endOnInterrupt(): void {
+export function endOnInterrupt(): void {
   process.once("SIGINT", () => {
     progress().clear();
     process.exit(0);
@@ -137,7 +151,7 @@ const POLL_MS = 1000;
  * Looks again and again until `look` says that it is done. A service that does not answer for a while is waited for,
  * once it has answered at all; what it refuses is thrown.
  */
-async function poll(
+export async function poll(
   look: () => Promise<"done" | "again">,
   { waiting, progress }: { waiting: (seconds: number) => string; progress: Progress },
 ): Promise<void> {

@@ -27,6 +27,14 @@ export function runsCommand(program: Command): void {
     .action(async (id, options) => (await import("./runs-print.ts")).showRun(id, options));
 
   runs
+    .command("logs <run>")
+    .description("print what the workflow of a run has written")
+    .option("--follow", "until it has ended, also across attempts and waits; the exit code says how")
+    .option("--attempt <number>", "only what this attempt wrote")
+    .option(...JSON_OPTION)
+    .action(async (id, options) => (await import("./runs-logs.ts")).printLogs(id, options));
+
+  runs
     .command("rerun [run]")
     .description("queue a run that has ended again, or all that failed lately")
     .option("--failed", "every failed run; needs --since")

@@ -1,4 +1,5 @@
 import type { ZodType } from "zod";
+import { linesSchema } from "../http/run-log-schemas.ts";
 import { runDetailSchema, runPageSchema, runSchema } from "../http/runs-schemas.ts";
 import { pauseSchema, workflowListSchema } from "../http/workflows-schemas.ts";
 import { isBeginningOfId } from "../model/store.ts";
@@ -101,6 +102,8 @@ export function serviceClient() {
     },
     start: async (workflow: string, inputs: object) =>
       ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema, { inputs }),
+    logs: async (id: string, after: string | undefined) =>
+      ask("GET", `/api/runs/${segment(id)}/logs${after === undefined ? "" : `?after=${after}`}`, linesSchema),
     rerun: async (id: string, { evenIfOlder = false } = {}) =>
       ask("POST", `/api/runs/${segment(id)}/rerun${evenIfOlder ? "?evenIfOlder=true" : ""}`, runSchema),
   };

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { STORE_TROUBLES } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
+import { linesQuerySchema, linesSchema } from "./run-log-schemas.ts";
 import { rerunQuerySchema, runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
 import { pauseSchema, startSchema, workflowListSchema } from "./workflows-schemas.ts";
 
@@ -116,6 +117,15 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
         200: json("The run.", refTo(runDetailSchema, "RunDetail")),
         404: "There is no such run.",
         503: "The runs cannot be read.",
+      }),
+      "/api/runs/{id}/logs": get({
+        about: ["get-run-log", "runs", "What a run's workflow has written"],
+        description: "With `Accept: text/plain` a line of text each; a Link header leads to what is left.",
+        parameters: [RUN_ID, ...queryParameters(linesQuerySchema)],
+        200: withText(json("The lines.", refTo(linesSchema, "RunLog"))),
+        400: "The query cannot be used.",
+        404: "There is no such run.",
+        503: "The lines cannot be read.",
       }),
       "/api/runs/{id}/rerun": {
         post: describe({
@@ -234,6 +244,10 @@ function json(description: string, schema: Json, headers?: Json): Json {
 }
 
 const STORE_AWAY = "It could not be stored: send it again.";
+function withText({ content, ...rest }: Json): Json {
+  return { ...rest, content: { ...(content as Json), "text/plain": { schema: { type: "string" } } } };
+}
+
 const TOKENS = [{ bearer: [] }, { basic: [] }];
 const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" }, description: "Id of the run." };
 const WORKFLOW_NAME = {

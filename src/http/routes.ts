@@ -23,6 +23,7 @@ import { mountPausesApi, type Pauses } from "./pauses-api.ts";
 import { problem, Rejection } from "./problem.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
 import { noteRejected } from "./rejected-requests.ts";
+import { mountRunLogApi } from "./run-log-api.ts";
 import { mountRunsApi, type RunHistory } from "./runs-api.ts";
 import { mountFluxTrigger } from "./triggers/flux.ts";
 import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks, type WakeRuns } from "./triggers/github.ts";
@@ -125,6 +126,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   mountWorkflowsApi(api, { workflows, ...engine, guard });
   mountPausesApi(api, { pauses: engine.pauses, workflows: workflows.map(({ name }) => name), guard });
   mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
+  mountRunLogApi(api, { runs: engine.runs, guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
 
   if (site.inbound) app.use(site.inbound);

@@ -14,7 +14,7 @@ import {
 } from "./runs-schemas.ts";
 
 /** The history as it is read and re-run over HTTP. */
-export type RunHistory = Pick<RunStore, "list" | "get"> & {
+export type RunHistory = Pick<RunStore, "list" | "get" | "lines"> & {
   rerun(id: string, options: Pick<RerunOptions, "evenIfOlder" | "actor">): Promise<Rerun>;
 };
 
@@ -57,14 +57,15 @@ export function mountRunsApi(
 
 const HOW_TO_FORCE = "To re-run it anyway, add ?evenIfOlder=true to the request, or --even-if-older to the command.";
 
-function query<T>(c: Context, schema: ZodType<T>): T {
+/** @throws Rejection with 400 that names what is wrong. */
+export function query<T>(c: Context, schema: ZodType<T>): T {
   const given = Object.entries(c.req.queries()).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
   const parsed = schema.safeParse(Object.fromEntries(given));
   if (parsed.success) return parsed.data;
   throw new Rejection(400, `${problemsIn(parsed.error, { whole: "The query" }).join("; ")}.`);
 }
 
-function unknown(id: string): never {
+export function unknown(id: string): never {
   throw new Rejection(404, `There is no run ${id}. GET /api/runs lists them; ended runs are kept for RETAIN_DAYS.`);
 }
 
@@ -131,7 +132,7 @@ function shownStep({ until: _, ...step }: Step) {
 }
 
 /** RFC 3339, with milliseconds. */
-function time(milliseconds: number): string {
+export function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
 

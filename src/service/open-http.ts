@@ -106,7 +106,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       broken,
       startByHand: engine.startByHand,
       answerCallback: engine.callbacks.answer,
-      runs: { list: store.list, get: store.get, ...engine.actions },
+      runs: { list: store.list, get: store.get, lines: store.lines, ...engine.actions },
       pauses: { paused: store.paused, ...engine.actions },
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,

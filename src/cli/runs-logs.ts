@@ -1,0 +1,108 @@
+import type { LinesShown } from "../http/run-log-schemas.ts";
+import type { RunShown } from "../http/runs-schemas.ts";
+import { lineText } from "../model/line-text.ts";
+import { oneLine } from "../model/visible.ts";
+import { CommandError } from "./command.ts";
+import { endOnInterrupt, hasEnded, isBadEnd, poll, whyOf } from "./runs-follow.ts";
+import { type ServiceClient, serviceClient } from "./service-client.ts";
+import { progress, shortText } from "./terminal.ts";
+
+type LogsOptions = { readonly follow?: true; readonly json?: true; readonly attempt?: string };
+
+type Line = LinesShown["lines"][number];
+
+/**
+ * Prints what the workflow of a run has written, oldest first. With `json` a line is one of the API's as JSON.
+ * @param options.follow goes on until the run has ended, also across attempts and waits, and into the run that takes its
+ * place. The exit code says whether it ended well.
+ */
+export async function printLogs(id: string, options: LogsOptions): Promise<void> {
+  const attempt = options.attempt === undefined ? undefined : attemptIn(options.attempt);
+  const client = serviceClient();
+  const run = await client.idOf(id);
+  const print = printing(options, attempt);
+  if (options.follow) return followLogs(client, run, print, options.json);
+  await print(client, run);
+  if (print.printed() > 0 || options.json) return;
+  const { said } = await client.show(run);
+  process.stderr.write(`${noLines(said, attempt)}\n`);
+}
+
+function attemptIn(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new CommandError(`--attempt takes the number of an attempt, such as 2, got ${JSON.stringify(text)}.`);
+}
+
+function noLines({ id, status, attemptCount }: RunShown, attempt: number | undefined): string {
+  if (attempt !== undefined && attempt > attemptCount) {
+    const [attempts, are] = attemptCount === 1 ? ["attempt", "is"] : ["attempts", "are"];
+    return `There ${are} ${attemptCount} ${attempts} of run ${id}, which is ${status}.`;
+  }
+  const what = attempt === undefined ? `Run ${id}` : `Attempt ${attempt} of run ${id}`;
+  return `${what} has written no lines. The run is ${status}; gh-runner runs show ${id} says more.`;
+}
+
+/** Prints the lines of a run that were not printed before. */
+function printing({ json }: LogsOptions, wanted: number | undefined) {
+  let [latest, printed] = [wanted ?? 1, 0];
+  let after: string | undefined = wanted === undefined ? undefined : `${wanted}.0`;
+  let of: string | undefined;
+
+  function write(line: Line): void {
+    printed++;
+    if (json) return void process.stdout.write(`${JSON.stringify(line)}\n`);
+    if (line.attempt !== latest) process.stdout.write(`--- attempt ${line.attempt}\n`);
+    latest = line.attempt;
+    process.stdout.write(lineText({ ...line, at: Date.parse(line.at), facts: line.facts as never }));
+  }
+
+  async function print(client: ServiceClient, run: string): Promise<void> {
+    if (of !== undefined && run !== of) [after, latest] = [undefined, 1];
+    of = run;
+    for (;;) {
+      const { lines, next } = (await client.logs(run, after)).said;
+      const those = wanted === undefined ? lines : lines.filter(({ attempt }) => attempt === wanted);
+      those.forEach(write);
+      after = next;
+      if (lines.length === 0 || those.length < lines.length) return;
+    }
+  }
+
+  return Object.assign(print, { printed: () => printed });
+}
+
+async function followLogs(
+  client: ServiceClient,
+  id: string,
+  print: ReturnType<typeof printing>,
+  json: true | undefined,
+): Promise<void> {
+  let followed = id;
+  let state: string | undefined;
+  let latest: RunShown | undefined;
+  const say = (run: RunShown) => {
+    const why = whyOf(run);
+    const now = `${run.status}${why === undefined ? "" : `: ${oneLine(shortText(why))}`}`;
+    // Lines of a log say of themselves that a run is running.
+    if (!json && now !== state && run.status !== "running") process.stdout.write(`--- ${now}\n`);
+    state = now;
+  };
+  endOnInterrupt();
+  await poll(
+    async () => {
+      // Before its lines: a run that has ended has all of them.
+      const [run] = (await client.list({ id: followed, limit: "1" })).said.runs;
+      if (!run) await client.show(followed);
+      latest = run;
+      await print(client, followed);
+      if (!run) return "again";
+      say(run);
+      if (!hasEnded(run)) return "again";
+      if (run.status !== "superseded" || run.supersededBy === undefined) return "done";
+      followed = run.supersededBy;
+      return "again";
+    },
+    { progress: progress(), waiting: (seconds) => `${followed} is ${latest?.status ?? "looked up"}; ${seconds} s` },
+  );
+  if (latest && isBadEnd(latest)) process.exitCode = 1;
+}

@@ -1,0 +1,43 @@
+import * as z from "zod";
+
+/** What `GET /api/runs/{id}/logs` takes and gives. */
+
+const MAX_LINES = 1000;
+const LIMIT = `must be a whole number from 1 to ${MAX_LINES}`;
+
+/** The query of `GET /api/runs/{id}/logs`. */
+export const linesQuerySchema = z.strictObject(
+  {
+    after: z
+      .string("must be given once")
+      .regex(/^\d{1,9}\.\d{1,9}$/, "must be the `next` of an earlier answer")
+      .meta({ description: "The `next` of an earlier answer: only what was written after that." })
+      .optional(),
+    limit: z.coerce
+      .number(LIMIT)
+      .int(LIMIT)
+      .min(1, LIMIT)
+      .max(MAX_LINES, LIMIT)
+      .meta({ description: "Lines in the answer." })
+      .default(MAX_LINES),
+  },
+  "takes only after and limit",
+);
+
+const line = z.object({
+  attempt: z.int().min(1).meta({ description: "Number of the attempt that wrote it." }),
+  number: z.int().min(1).meta({ description: "From 1 in each attempt." }),
+  at: z.string().meta({ format: "date-time" }),
+  level: z.enum(["debug", "info", "warn", "error"]),
+  message: z.string(),
+  facts: z.record(z.string(), z.unknown()).meta({ description: "What was given beside the message." }).optional(),
+});
+
+export const linesSchema = z.object({
+  lines: z.array(line).meta({ description: "Oldest first." }),
+  next: z.string().meta({
+    description: "Give it as `after` to get what comes next. Always there: a run that has not ended may write more.",
+  }),
+});
+
+export type LinesShown = z.infer<typeof linesSchema>;

@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { describe, it, type TestContext } from "node:test";
+import type { Context, Json, Workflow } from "../src/index.ts";
+import { until } from "./support/clock.ts";
+import { command, startCommand } from "./support/command.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { type Service, send, startService } from "./support/service.ts";
+
+const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
+
+type Run = (context: Context<{ readonly body: Json }>) => Promise<unknown>;
+
+/** A service with one workflow at `/work`, and what starts a run of it. */
+async function serviceWith(
+  t: TestContext,
+  run: Run,
+  settings: Record<string, string> = {},
+  more: Partial<Workflow> = {},
+) {
+  const workflow: Workflow = { name: "work", on: { http: { path: "/work", body: ANYTHING } }, run, ...more };
+  const service = await startService(t, {
+    settings,
+    options: { workflows: [{ workflow, file: "work.ts" }] },
+  });
+  const start = async (headers: Record<string, string> = {}) =>
+    String((await send(service.url, { method: "POST", path: "/work", body: "{}", headers })).headers["x-run-id"]);
+  return { service, start, later: () => start({ prefer: "respond-async" }) };
+}
+
+const logs = (service: Service, id: string, query = "", headers: Record<string, string> = {}) =>
+  send(service.url, { path: `/api/runs/${id}/logs${query}`, headers });
+
+const shell = (service: Service, ...args: string[]) =>
+  command(["runs", "logs", ...args], { GH_RUNNER_URL: service.url });
+
+const postgres = postgresForTests();
+
+for (const [name, settingsOf] of [
+  ["SQLite", () => ({})],
+  ["PostgreSQL", () => ({ DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() })],
+] as const) {
+  describe(`GET /api/runs/{id}/logs, on ${name},`, () => {
+    it("gives the lines of all attempts, page by page, and says how to go on", async (t) => {
+      const { service, start } = await serviceWith(
+        t,
+        async ({ log }) => {
+          log.info("found", { pull: 7 });
+          console.log("printed");
+          log.warn("careful");
+          throw new Error("no");
+        },
+        settingsOf(),
+      );
+      const id = await start();
+      const first = await logs(service, id, "?limit=1");
+      const [line] = first.json.lines;
+      assert.deepEqual(
+        { ...line, at: "" },
+        { attempt: 1, number: 1, at: "", level: "info", message: "found", facts: { pull: 7 } },
+      );
+      assert.match(line.at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      const rest = await logs(service, id, `?after=${first.json.next}`);
+      const messages = rest.json.lines.map(({ level, message }: { level: string; message: string }) => [
+        level,
+        message,
+      ]);
+      assert.deepEqual(messages.slice(0, 2), [
+        ["info", "printed"],
+        ["warn", "careful"],
+      ]);
+      assert.match(messages.at(-1)[1], /^The workflow threw Error: no/);
+      const end = await logs(service, id, `?after=${rest.json.next}`);
+      assert.deepEqual(end.json, { lines: [], next: rest.json.next });
+    });
+
+    it("gives plain lines to those who accept text, which nothing in them can forge", async (t) => {
+      const { service, start } = await serviceWith(
+        t,
+        async ({ log }) => {
+          log.info("found", { pull: 7, title: "a b", labels: ["x"] });
+          log.error("bad\n2026-01-01T00:00:00.000Z INFO  forged \u001b[2J\u202e", { error: new TypeError("broken") });
+          return {};
+        },
+        settingsOf(),
+      );
+      const id = await start();
+      const { text, headers } = await logs(service, id, "", { accept: "text/plain" });
+      assert.equal(headers["content-type"], "text/plain; charset=utf-8");
+      const [first = "", second = "", third = "", fourth = ""] = text.replaceAll(/\d{4}-.*?Z/g, "TIME").split("\n");
+      assert.equal(first, 'TIME INFO  found pull=7 title="a b" labels=["x"]');
+      assert.equal(second, "TIME ERROR bad");
+      assert.equal(third, '    TIME INFO  forged \\u001b[2J\\u202e error="TypeError: broken"');
+      assert.equal(fourth, "    TypeError: broken");
+      assert.ok(
+        text
+          .trimEnd()
+          .split("\n")
+          .slice(3)
+          .every((each) => each.startsWith("    ")),
+      );
+      const part = await logs(service, id, "?limit=1", { accept: "text/plain" });
+      assert.equal(part.headers.link, `</api/runs/${id}/logs?after=1.1&limit=1>; rel="next"`);
+    });
+
+    it("has the lines of a run that is under way", async (t) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const { service, later } = await serviceWith(
+        t,
+        async ({ log }) => {
+          log.info("begun");
+          await promise;
+          return {};
+        },
+        settingsOf(),
+      );
+      t.after(() => resolve());
+      const id = await later();
+      await until("the line is there", async () => (await logs(service, id)).json.lines.length === 1);
+      assert.equal((await send(service.url, { path: `/api/runs/${id}` })).json.status, "running");
+      resolve();
+    });
+  });
+}
+
+describe("GET /api/runs/{id}/logs", () => {
+  it("rejects what it does not know, and asks for a token where the service does", async (t) => {
+    const { service } = await serviceWith(t, async () => ({}));
+    const unknown = await logs(service, "00000000-0000-4000-8000-000000000000");
+    assert.deepEqual([unknown.status, /There is no run 0/.test(unknown.json.detail)], [404, true]);
+    for (const [query, names] of [
+      ["?after=x", /^after must be the `next` of an earlier answer\.$/],
+      ["?limit=1001", /^limit must be a whole number from 1 to 1000/],
+      ["?tail=3", /takes only after and limit/],
+      ["?after=1.1&after=1.2", /must be given once/],
+    ] as const) {
+      const { status, json } = await logs(service, "00000000-0000-4000-8000-000000000000", query);
+      assert.equal(status, 400, query);
+      assert.match(json.detail, names);
+    }
+    const { service: guarded } = await serviceWith(t, async () => ({}), { AUTH_TOKENS: "a-token-of-16-characters" });
+    assert.equal((await logs(guarded, "x")).status, 401);
+  });
+});
+
+describe("gh-runner runs logs", () => {
+  it("prints what was written, attempt by attempt, and of one attempt alone", async (t) => {
+    const { service, start } = await serviceWith(t, async ({ log, attempt }) => {
+      log.info(`this is attempt ${attempt}`, { attempt });
+      return {};
+    });
+    const id = await start();
+    await send(service.url, { method: "POST", path: `/api/runs/${id}/rerun` });
+    await until("it has ended", async () => (await logs(service, id)).json.lines.length === 2);
+    const { code, stdout, stderr } = await shell(service, id.slice(0, 8));
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(
+      stdout,
+      /^\S+Z INFO {2}this is attempt 1 attempt=1\n--- attempt 2\n\S+Z INFO {2}this is attempt 2 attempt=2\n$/,
+    );
+    const second = await shell(service, id, "--attempt", "2");
+    assert.match(second.stdout, /^\S+Z INFO {2}this is attempt 2 attempt=2\n$/);
+    const json = await shell(service, id, "--json");
+    const lines = json.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(lines, (await logs(service, id)).json.lines);
+    const none = await shell(service, id, "--attempt", "3");
+    assert.deepEqual([none.code, none.stdout], [0, ""]);
+    assert.match(none.stderr, /^There are 2 attempts of run \S+, which is success\.\n$/);
+    const wrong = await shell(service, id, "--attempt", "x");
+    assert.deepEqual(
+      [wrong.code, wrong.stderr],
+      [1, '--attempt takes the number of an attempt, such as 2, got "x".\n'],
+    );
+  });
+
+  it("says so when there is nothing, and when there is no such run", async (t) => {
+    const { service, start } = await serviceWith(t, async () => ({}));
+    const id = await start();
+    const nothing = await shell(service, id);
+    assert.deepEqual([nothing.code, nothing.stdout], [0, ""]);
+    assert.match(
+      nothing.stderr,
+      /^Run \S+ has written no lines\. The run is success; gh-runner runs show \S+ says more\.\n$/,
+    );
+    for (const args of [
+      ["00000000-0000-4000-8000-000000000000"],
+      ["00000000-0000-4000-8000-000000000000", "--follow"],
+    ]) {
+      const unknown = await shell(service, ...args);
+      assert.equal(unknown.code, 1);
+      assert.match(unknown.stderr, /There is no run 0/);
+    }
+  });
+
+  it("follows a run until it has ended, and its exit code says how", async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { service, later } = await serviceWith(t, async ({ log }) => {
+      log.info("begun \u001b[31m");
+      await promise;
+      log.info("going to fail");
+      throw new Error("no");
+    });
+    const id = await later();
+    const { child, ended } = startCommand(t, ["runs", "logs", id, "--follow"], { GH_RUNNER_URL: service.url });
+    const end = ended();
+    await once(child.stdout, "data");
+    resolve();
+    const { code, stdout } = await end;
+    assert.equal(code, 1);
+    const [first, second, third, ...rest] = stdout.trimEnd().split("\n");
+    assert.match(first ?? "", /INFO {2}begun \\u001b\[31m$/);
+    assert.match(second ?? "", /INFO {2}going to fail$/);
+    assert.match(third ?? "", /ERROR The workflow threw Error: no/);
+    assert.match(rest.at(-1) ?? "", /^--- failure: The workflow threw Error: no/);
+  });
+
+  it("goes on across attempts, and into the run that takes its place", async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { service, start, later } = await serviceWith(
+      t,
+      async ({ log, runId }) => {
+        log.info(`run ${runId}`);
+        await promise;
+        return {};
+      },
+      {},
+      { concurrency: () => "one" },
+    );
+    await later();
+    const waits = await later();
+    const { child, ended } = startCommand(t, ["runs", "logs", waits, "--follow"], { GH_RUNNER_URL: service.url });
+    const end = ended();
+    const [first] = await once(child.stdout, "data");
+    assert.match(String(first), /^--- queued/);
+    const newest = await later();
+    await until(
+      "it is superseded",
+      async () => (await send(service.url, { path: `/api/runs/${waits}` })).json.status === "superseded",
+    );
+    resolve();
+    const { code, stdout } = await end;
+    assert.equal(code, 0);
+    const lines = stdout.trimEnd().split("\n");
+    assert.ok(lines.includes(`--- superseded: by ${newest}`), stdout);
+    assert.match(lines.at(-2) ?? "", new RegExp(`INFO {2}run ${newest}$`));
+    assert.equal(lines.at(-1), "--- success");
+    assert.equal((await start()).length, 36);
+  });
+
+  it("ends with 0 at Ctrl-C", async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    t.after(() => resolve());
+    const { service, later } = await serviceWith(t, async ({ log }) => {
+      log.info("begun");
+      await promise;
+      return {};
+    });
+    const id = await later();
+    const { child, ended } = startCommand(t, ["runs", "logs", id, "--follow"], { GH_RUNNER_URL: service.url });
+    const end = ended();
+    await once(child.stdout, "data");
+    child.kill("SIGINT");
+    assert.equal((await end).code, 0);
+    resolve();
+  });
+});
