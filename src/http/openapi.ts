@@ -3,6 +3,17 @@ import * as z from "zod";
 import { STORE_TROUBLES } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
+import {
+  type Json,
+  json,
+  type Operation,
+  operations,
+  queryParameters,
+  type RefTo,
+  schemas,
+  withText,
+  withToken,
+} from "./openapi-parts.ts";
 import { linesQuerySchema, linesSchema } from "./run-log-schemas.ts";
 import { rerunQuerySchema, runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
 import { pauseSchema, startSchema, workflowListSchema } from "./workflows-schemas.ts";
@@ -186,15 +197,6 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
   };
 }
 
-type Json = Record<string, unknown>;
-type RefTo = ReturnType<typeof schemas>["refTo"];
-
-/** Of OpenAPI's fields, and the answers by status: a text describes a problem. */
-type Operation = Json & {
-  readonly about: readonly [id: string, tag: string, summary: string];
-  readonly [status: number]: Json | string;
-};
-
 function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<unknown>, refTo: RefTo): Operation {
   // A workflow may bring any schema that can parse; only zod's can be described.
   const bodyRef = "_zod" in body ? refTo(body as unknown as z.ZodType, `${name}-body`) : { type: "object" };
@@ -217,38 +219,7 @@ function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<
   };
 }
 
-function operations(problem: Json, isGuarded: boolean) {
-  const answer = (status: string, described: unknown) =>
-    typeof described !== "string"
-      ? described
-      : {
-          description: described,
-          ...(status === "503" && { headers: RETRY_AFTER }),
-          content: { "application/problem+json": { schema: problem } },
-        };
-  return ({ about: [operationId, tag, summary], ...rest }: Operation): Json => {
-    const needsToken = isGuarded && !("security" in rest);
-    const all = { ...rest, ...(needsToken && { 401: "None of the service's tokens was sent.", security: TOKENS }) };
-    const responses: Json = {};
-    const fields: Json = {};
-    for (const [name, value] of Object.entries(all)) {
-      if (/^\d+$/.test(name)) responses[name] = answer(name, value);
-      else fields[name] = value;
-    }
-    return { operationId, tags: [tag], summary, ...fields, responses };
-  };
-}
-
-function json(description: string, schema: Json, headers?: Json): Json {
-  return { description, ...(headers && { headers }), content: { "application/json": { schema } } };
-}
-
 const STORE_AWAY = "It could not be stored: send it again.";
-function withText({ content, ...rest }: Json): Json {
-  return { ...rest, content: { ...(content as Json), "text/plain": { schema: { type: "string" } } } };
-}
-
-const TOKENS = [{ bearer: [] }, { basic: [] }];
 const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" }, description: "Id of the run." };
 const WORKFLOW_NAME = {
   name: "name",
@@ -266,8 +237,6 @@ const CALLBACK_SECRET = {
 };
 const X_RUN_ID = { description: "Id of the run.", schema: { type: "string" } };
 const LOCATION = { description: "Path of the run.", schema: { type: "string", format: "uri-reference" } };
-const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
-
 const problemSchema = z
   .object({
     type: z.string(),
@@ -295,37 +264,3 @@ const answeredSchema = z.object({
 });
 const healthSchema = z.object({ status: z.literal("healthy") });
 const readySchema = z.object({ status: z.literal("ready"), trouble: z.enum(STORE_TROUBLES).optional() });
-
-/** Collects schemas under names; `components` turns them into JSON Schema all at once, so that they can share parts. */
-function schemas() {
-  const named = z.registry<{ id: string }>();
-  const uri = (id: string) => `#/components/schemas/${id}`;
-  return {
-    refTo(schema: z.ZodType, id: string): Json {
-      const known = named.get(schema)?.id;
-      if (known === undefined) named.add(schema, { id });
-      return { $ref: uri(known ?? id) };
-    },
-    components(): Json {
-      const { schemas } = z.toJSONSchema(named, { io: "input", unrepresentable: "any", uri });
-      // Zod takes every component for a document of its own; here they are parts of one.
-      const text = JSON.stringify(schemas).replaceAll(`${uri("__shared")}#/`, `${uri("__shared")}/`);
-      const separate = Object.entries(JSON.parse(text) as Record<string, Json>);
-      return Object.fromEntries(separate.map(([id, { $schema, $id, ...schema }]) => [id, schema]));
-    },
-  };
-}
-
-function withToken(body: Json, field: string): Json {
-  const description = "GitHub token that this run uses instead of the service's. It is not stored.";
-  const token = { type: ["string", "null"], writeOnly: true, description };
-  return { allOf: [body, { type: "object", properties: { [field]: token } }] };
-}
-
-function queryParameters(query: z.ZodType): Json[] {
-  const { properties = {} } = z.toJSONSchema(query, { io: "input" });
-  return Object.entries(properties).map(([name, property]) => {
-    const { description, ...schema } = property as Json;
-    return { name, in: "query", description, schema };
-  });
-}

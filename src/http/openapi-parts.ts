@@ -1,0 +1,80 @@
+import * as z from "zod";
+
+/** What each description of a path is made of. */
+
+export type Json = Record<string, unknown>;
+export type RefTo = ReturnType<typeof schemas>["refTo"];
+
+/** Of OpenAPI's fields, and the answers by status: a text describes a problem. */
+export type Operation = Json & {
+  readonly about: readonly [id: string, tag: string, summary: string];
+  readonly [status: number]: Json | string;
+};
+
+export function operations(problem: Json, isGuarded: boolean) {
+  const answer = (status: string, described: unknown) =>
+    typeof described !== "string"
+      ? described
+      : {
+          description: described,
+          ...(status === "503" && { headers: RETRY_AFTER }),
+          content: { "application/problem+json": { schema: problem } },
+        };
+  return ({ about: [operationId, tag, summary], ...rest }: Operation): Json => {
+    const needsToken = isGuarded && !("security" in rest);
+    const all = { ...rest, ...(needsToken && { 401: "None of the service's tokens was sent.", security: TOKENS }) };
+    const responses: Json = {};
+    const fields: Json = {};
+    for (const [name, value] of Object.entries(all)) {
+      if (/^\d+$/.test(name)) responses[name] = answer(name, value);
+      else fields[name] = value;
+    }
+    return { operationId, tags: [tag], summary, ...fields, responses };
+  };
+}
+
+export function json(description: string, schema: Json, headers?: Json): Json {
+  return { description, ...(headers && { headers }), content: { "application/json": { schema } } };
+}
+
+export function withText({ content, ...rest }: Json): Json {
+  return { ...rest, content: { ...(content as Json), "text/plain": { schema: { type: "string" } } } };
+}
+
+const TOKENS = [{ bearer: [] }, { basic: [] }];
+const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
+
+/** Collects schemas under names; `components` turns them into JSON Schema all at once, so that they can share parts. */
+export function schemas() {
+  const named = z.registry<{ id: string }>();
+  const uri = (id: string) => `#/components/schemas/${id}`;
+  return {
+    refTo(schema: z.ZodType, id: string): Json {
+      const known = named.get(schema)?.id;
+      if (known === undefined) named.add(schema, { id });
+      return { $ref: uri(known ?? id) };
+    },
+    components(): Json {
+      const { schemas } = z.toJSONSchema(named, { io: "input", unrepresentable: "any", uri });
+      // Zod takes every component for a document of its own; here they are parts of one.
+      const text = JSON.stringify(schemas).replaceAll(`${uri("__shared")}#/`, `${uri("__shared")}/`);
+      const separate = Object.entries(JSON.parse(text) as Record<string, Json>);
+      return Object.fromEntries(separate.map(([id, { $schema, $id, ...schema }]) => [id, schema]));
+    },
+  };
+}
+
+/** A body that may bring a token of its sender. */
+export function withToken(body: Json, field: string): Json {
+  const description = "GitHub token that this run uses instead of the service's. It is not stored.";
+  const token = { type: ["string", "null"], writeOnly: true, description };
+  return { allOf: [body, { type: "object", properties: { [field]: token } }] };
+}
+
+export function queryParameters(query: z.ZodType): Json[] {
+  const { properties = {} } = z.toJSONSchema(query, { io: "input" });
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...schema } = property as Json;
+    return { name, in: "query", description, schema };
+  });
+}
