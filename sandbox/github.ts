@@ -29,7 +29,7 @@ export type GitHubOptions = {
   readonly latencyMs?: number;
   /** False keeps only the counters, for long loads. */
   readonly record?: boolean;
-  /** Every token is good, and every repository and pull request that is asked for is there: `gh-runner dev`. */
+  /** Every token is good, what is asked for is there, and runs of Actions end well at once: `gh-runner dev`. */
   readonly hasEverything?: boolean;
   /** Told of each request when its answer is known. */
   readonly answered?: (request: ReceivedRequest) => void;
@@ -195,6 +195,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       edition.showsLimits
         ? keeper.quota(credentials.accountOf(token), limits.primaryPerHour ?? 5000, limits, now())
         : undefined,
+    endsRuns: options.hasEverything ?? false,
     accept(repository, eventType, payload, token) {
       counts.dispatches++;
       if (record) dispatches.push({ repo: repository.fullName, eventType, payload, token, at: now() });

@@ -5,6 +5,8 @@ export type Records = {
   readonly comments: Comment[];
   readonly deployments: Deployment[];
   readonly statuses: CommitStatus[];
+  /** Runs of GitHub Actions that `workflow_dispatch` has started, by id. */
+  readonly runs: Map<number, ActionsRun>;
   /** Opens a pull request; what is left out is the usual. */
   openPull(facts?: Partial<Pull>): Pull;
 };
@@ -51,6 +53,17 @@ export type CommitStatus = {
   readonly targetUrl: string | null;
 };
 
+export type ActionsRun = {
+  readonly id: number;
+  /** Of the workflow's file. */
+  readonly path: string;
+  readonly branch: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  status: "queued" | "in_progress" | "completed";
+  /** Of a run that is completed: `success`, `failure`, `cancelled`, … */
+  conclusion: string | null;
+};
+
 export function newRecords(): Records {
   const pulls = new Map<number, Pull>();
   return {
@@ -58,6 +71,7 @@ export function newRecords(): Records {
     comments: [],
     deployments: [],
     statuses: [],
+    runs: new Map(),
     openPull(facts = {}) {
       const number = facts.number ?? Math.max(0, ...pulls.keys()) + 1;
       const pull: Pull = {

@@ -19,6 +19,9 @@ const USER = "GET /user";
 const WORKFLOWS = "GET /repos/{owner}/{repo}/actions/workflows";
 const RATE_LIMIT = "GET /rate_limit";
 const BRANCHES = "GET /repos/{owner}/{repo}/branches";
+const BRANCH = "GET /repos/{owner}/{repo}/branches/{branch}";
+const REFS = "GET /repos/{owner}/{repo}/git/matching-refs/{ref}";
+const RUN = "GET /repos/{owner}/{repo}/actions/runs/{run_id}";
 const DELETE_REF = "DELETE /repos/{owner}/{repo}/git/refs/{ref}";
 const PULLS = "GET /repos/{owner}/{repo}/pulls";
 const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
@@ -36,7 +39,23 @@ const STATUS = "POST /repos/{owner}/{repo}/statuses/{sha}";
 
 /** Those that workflows of one's own are about. */
 const OF_WORKFLOWS = [
-  ...[BRANCHES, DELETE_REF, PULLS, PULL, FILES, COMMENTS, COMMENT, EDIT_COMMENT, LABEL, ASSIGN, DEPLOYMENTS, DEPLOY],
+  ...[
+    RUN,
+    BRANCHES,
+    BRANCH,
+    REFS,
+    DELETE_REF,
+    PULLS,
+    PULL,
+    FILES,
+    COMMENTS,
+    COMMENT,
+    EDIT_COMMENT,
+    LABEL,
+    ASSIGN,
+    DEPLOYMENTS,
+    DEPLOY,
+  ],
   ...[DEPLOYMENT_STATUSES, DEPLOYMENT_STATUS, STATUS],
 ];
 
@@ -62,7 +81,7 @@ const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
   },
   {
     status: 404,
-    routes: [...[WORKFLOWS, START], ...without(BRANCHES, PULL, COMMENTS, COMMENT, LABEL, DEPLOYMENT_STATUSES)],
+    routes: [...[WORKFLOWS, START], ...without(BRANCHES, BRANCH, PULL, COMMENTS, COMMENT, LABEL, DEPLOYMENT_STATUSES)],
     reason: "any route, for what the token cannot see: the same page",
   },
   {
@@ -116,6 +135,9 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   shop.openPull({ number: 8, state: "closed" });
   shop.comments.push({ id: 1, pull: 7, author: "octocat", body: "hello" });
   shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
+  const run = { path: ".github/workflows/tests.yml", branch: "main", inputs: {} };
+  shop.runs.set(5, { ...run, id: 5, status: "in_progress", conclusion: null });
+  shop.runs.set(6, { ...run, id: 6, status: "completed", conclusion: "failure" });
   github.app({
     id: 7,
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -226,6 +248,19 @@ const CASES: Case[] = [
     { status: 422, what: "a workflow without the trigger", path: `${SHOP_WORKFLOWS}/push.yml/dispatches`, body: start },
   ]),
   ...ofWorkflow(BRANCHES, "branches?per_page=1", [{ status: 200, what: "a repository with branches" }]),
+  ...ofWorkflow(BRANCH, "branches/change-7", [
+    { status: 200, what: "a branch" },
+    { status: 404, what: "no such branch", path: "branches/none" },
+  ]),
+  ...ofWorkflow(REFS, "git/matching-refs/heads/change", [
+    { status: 200, what: "branches" },
+    { status: 200, what: "nothing that matches", path: "git/matching-refs/heads/none" },
+  ]),
+  ...ofWorkflow(RUN, "actions/runs/5", [
+    { status: 200, what: "a run that is under way" },
+    { status: 200, what: "a run that has ended", path: "actions/runs/6" },
+    { status: 404, what: "no such run", path: "actions/runs/9" },
+  ]),
   ...ofWorkflow(DELETE_REF, "git/refs/heads/change-7", [
     { status: 204, what: "a branch" },
     { status: 422, what: "no such branch", path: "git/refs/heads/none" },

@@ -1,5 +1,7 @@
+import type { ActionsRun } from "../records.ts";
 import type { Repository } from "../repository.ts";
-import { failure, pageOf, parseObject, type RepositoryHandler, type World } from "./reply.ts";
+import { failure, MADE, notFound, pageOf, parseObject, type RepositoryHandler, userJson, type World } from "./reply.ts";
+import { repositoryJson } from "./repositories.ts";
 
 /** GitHub's bounds: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
 const MAX_EVENT_TYPE_CHARACTERS = 100;
@@ -78,7 +80,7 @@ const MAX_INPUTS = 25;
 let lastRun = 30_433_642;
 
 /** Starts a workflow that is a file of the repository and listens to `workflow_dispatch`. */
-export const startWorkflow: RepositoryHandler = (repository, call, { base }, [name = ""]) => {
+export const startWorkflow: RepositoryHandler = (repository, call, { base, endsRuns }, [name = ""]) => {
   const { ref, inputs = {}, return_run_details: details } = parseObject(call.body) ?? {};
   if (typeof ref !== "string") return failure(422, `Invalid request.\n\n"ref" wasn't supplied.`);
   if (!repository.hasRef(ref)) return failure(422, `No ref found for: ${ref}`);
@@ -90,10 +92,48 @@ export const startWorkflow: RepositoryHandler = (repository, call, { base }, [na
   if (Object.keys(inputs as object).length > MAX_INPUTS) {
     return failure(422, `Invalid request.\n\nAt most ${MAX_INPUTS} inputs.`);
   }
+  const id = ++lastRun;
+  repository.runs.set(id, {
+    ...{ id, path: `${FOLDER}/${name}`, branch: ref, inputs: inputs as Record<string, unknown> },
+    ...(endsRuns ? { status: "completed", conclusion: "success" } : { status: "queued", conclusion: null }),
+  });
   // An Enterprise Server does not know how to tell of the run.
   if (!details || base.endsWith("/api/v3")) return { status: 204 };
-  const id = ++lastRun;
   const run = `${repository.fullName}/actions/runs/${id}`;
   const urls = { run_url: `${base}/repos/${run}`, html_url: `https://github.com/${run}` };
   return { status: 200, json: { workflow_run_id: id, ...urls } };
 };
+
+export const showRun: RepositoryHandler = (repository, _call, world, [id]) => {
+  const run = repository.runs.get(Number(id));
+  return run ? { status: 200, json: runJson(repository, world, run) } : notFound;
+};
+
+function runJson(repository: Repository, world: World, { path, branch, inputs: _, ...run }: ActionsRun) {
+  const {
+    id: workflow_id,
+    name,
+    url: workflow_url,
+    node_id,
+  } = workflowJson(repository, world, path, repository.file(path, branch)?.bytes.toString() ?? "");
+  const url = `${world.base}/repos/${repository.fullName}/actions/runs/${run.id}`;
+  const sha = repository.commitOf(branch) ?? "0".repeat(40);
+  const author = { name: "Octo Cat", email: "octocat@github.com" };
+  return {
+    ...run,
+    ...{ name, node_id, path, workflow_id, workflow_url, url, display_title: name, run_attempt: 1 },
+    ...{ run_number: 1, event: "workflow_dispatch", head_branch: branch, head_sha: sha, pull_requests: [] },
+    html_url: `https://github.com/${repository.fullName}/actions/runs/${run.id}`,
+    ...Object.fromEntries(
+      ["jobs", "logs", "artifacts", "cancel", "rerun"].map((each) => [`${each}_url`, `${url}/${each}`]),
+    ),
+    check_suite_url: `${world.base}/repos/${repository.fullName}/check-suites/1`,
+    head_commit: { id: sha, tree_id: sha, message: "A commit", timestamp: MADE.created_at, author, committer: author },
+    repository: repositoryJson(repository, world.base),
+    head_repository: repositoryJson(repository, world.base),
+    actor: userJson("octocat"),
+    triggering_actor: userJson("octocat"),
+    run_started_at: MADE.created_at,
+    ...MADE,
+  };
+}

@@ -10,6 +10,36 @@ export const listBranches: RepositoryHandler = (repository, call, world) =>
     return { name, commit: { sha, url }, protected: false };
   });
 
+export const showBranch: RepositoryHandler = (repository, _call, { base }, [name = ""]) => {
+  const sha = repository.branches().includes(name) ? repository.commitOf(name) : undefined;
+  if (sha === undefined) return failure(404, "Branch not found");
+  const self = `${base}/repos/${repository.fullName}/branches/${encodeURIComponent(name)}`;
+  const html = `https://github.com/${repository.fullName}/tree/${name}`;
+  const json = {
+    name,
+    commit: commitJson(repository, base, name, sha),
+    _links: { self, html },
+    protected: false,
+    protection: { enabled: false, required_status_checks: { enforcement_level: "off", contexts: [], checks: [] } },
+    protection_url: `${self}/protection`,
+  };
+  return { status: 200, json };
+};
+
+/** Branches only, those whose reference begins so. */
+export const matchingRefs: RepositoryHandler = (repository, _call, { base }, [beginning = ""]) => {
+  const repo = `${base}/repos/${repository.fullName}`;
+  const json = repository
+    .branches()
+    .filter((name) => `heads/${name}`.startsWith(beginning))
+    .map((name) => {
+      const sha = repository.commitOf(name);
+      const object = { type: "commit", sha, url: `${repo}/git/commits/${sha}` };
+      return { ref: `refs/heads/${name}`, node_id: `REF_${sha}`, url: `${repo}/git/refs/heads/${name}`, object };
+    });
+  return { status: 200, json };
+};
+
 /** Of branches only; a reference is written `heads/main`. */
 export const deleteRef: RepositoryHandler = (repository, _call, _world, [ref = ""]) => {
   const branch = /^heads\/(.+)$/.exec(ref)?.[1];
@@ -25,10 +55,14 @@ export const showCommit: RepositoryHandler = (repository, call, { base }, [ref =
   if (call.headers.accept === alone) {
     return { status: 200, headers: { "content-type": `${alone}; charset=utf-8` }, raw: Buffer.from(sha) };
   }
+  return { status: 200, json: commitJson(repository, base, ref, sha) };
+};
+
+function commitJson(repository: Repository, base: string, ref: string, sha: string) {
   const url = `${base}/repos/${repository.fullName}/commits/${sha}`;
   const who = { name: "Octo Cat", email: "octocat@github.com", date: dateOf(repository, ref, sha) };
   const tree = { sha: "0".repeat(40), url: `${base}/repos/${repository.fullName}/git/trees/${"0".repeat(40)}` };
-  const json = {
+  return {
     sha,
     node_id: "C_1",
     url,
@@ -39,8 +73,7 @@ export const showCommit: RepositoryHandler = (repository, call, { base }, [ref =
     committer: userJson("octocat"),
     parents: [],
   };
-  return { status: 200, json };
-};
+}
 
 function dateOf({ committedAt, branches, commitOf }: Repository, ref: string, sha: string): string {
   const branch = branches().find((name) => commitOf(name) === sha);

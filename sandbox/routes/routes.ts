@@ -1,6 +1,14 @@
-import { dispatch, listWorkflows, startWorkflow } from "./actions.ts";
+import { dispatch, listWorkflows, showRun, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
-import { createStatus, deleteRef, listBranches, showCommit, showContents } from "./commits.ts";
+import {
+  createStatus,
+  deleteRef,
+  listBranches,
+  matchingRefs,
+  showBranch,
+  showCommit,
+  showContents,
+} from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
 import {
   addAssignees,
@@ -35,7 +43,10 @@ const OF_REPOSITORIES: readonly (readonly [string, Permission, RepositoryHandler
   ["POST /dispatches", "contents=write", dispatch],
   ["GET /actions/workflows", "actions=read", listWorkflows],
   ["POST /actions/workflows/{workflow_id}/dispatches", "actions=write", startWorkflow],
+  ["GET /actions/runs/{run_id}", "actions=read", showRun],
   ["GET /branches", "contents=read", listBranches],
+  ["GET /branches/{branch}", "contents=read", showBranch],
+  ["GET /git/matching-refs/{ref}", "contents=read", matchingRefs],
   ["DELETE /git/refs/{ref}", "contents=write", deleteRef],
   ["GET /commits/{ref}", "contents=read", showCommit],
   ["POST /statuses/{sha}", "statuses=write", createStatus],
