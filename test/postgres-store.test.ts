@@ -3,6 +3,7 @@ import pg from "pg";
 import type { Clock } from "../src/model/clock.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
+import { cancelsContract } from "./store-cancels.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
 import { type DatabaseClock, databaseClock } from "./support/database-clock.ts";
@@ -34,6 +35,7 @@ const inPostgres = async (t: TestContext) => {
 
 storeContract("PostgreSQL", inPostgres, { propertyRuns: 12, takesOver: true });
 waitsContract("PostgreSQL", inPostgres);
+cancelsContract("PostgreSQL", inPostgres);
 pausesContract("PostgreSQL", inPostgres);
 
 const schema = postgres.schema();

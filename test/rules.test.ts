@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Settlement } from "../src/model/store.ts";
+import { interruptedRuns } from "../src/store/interruption-rules.ts";
 import type { RunRow } from "../src/store/rows.ts";
-import { type Acceptance, acceptance, interruptedRuns, rerun, settled, slotOf } from "../src/store/rules.ts";
+import { type Acceptance, acceptance, rerun, settled, slotOf } from "../src/store/rules.ts";
 
 const LEASE_MS = 60_000;
 

@@ -8,6 +8,7 @@ import type { NewRun, RunStore } from "../src/model/store.ts";
 import { LISTED } from "../src/store/rows.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
+import { cancelsContract } from "./store-cancels.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
 import { movedClock } from "./support/clock.ts";
@@ -34,6 +35,7 @@ const inSqlite = async (t: TestContext) => {
 
 storeContract("SQLite", inSqlite);
 waitsContract("SQLite", inSqlite);
+cancelsContract("SQLite", inSqlite);
 pausesContract("SQLite", inSqlite);
 
 function event(id: string, facts: Partial<NewRun> = {}): NewRun {

@@ -1255,6 +1255,10 @@ export function atItsTime(store: RunStore, setTo: (now: number) => Promise<void>
       await at(now);
       return store.rerun(id, now, options);
     },
+    async cancel(id, by, hasHandler) {
+      await at(by.at);
+      return store.cancel(id, by, hasHandler);
+    },
     async scheduledUntil(workflow, now) {
       await at(now);
       return store.scheduledUntil(workflow, now);

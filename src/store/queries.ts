@@ -1,14 +1,14 @@
 import { GONE, LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
 import { ALL_WORKFLOWS } from "../model/store.ts";
+import { GONE_ALONE } from "./interruption-rules.ts";
 import type { Row } from "./rows.ts";
-import { GONE_ALONE } from "./rules.ts";
 
 /** SQL of what a store decides, for both databases. Values are written as `$1`, `$2`. */
 
 /**
  * Claims what is due and has its turn in its group, the oldest due first, of those the one that was accepted first. A run
- * that waits holds its group's place itself. Of
- * suspects the first one alone, and none while their owner has one. Takes the start of the attempts ($1), the owner ($2),
+ * that waits holds its group's place itself, and one whose workflow's `cancelled` is called keeps it so long; that is called
+ * first, also while the workflow is paused. Of suspects the first one alone, and none while their owner has one. Takes the start of the attempts ($1), the owner ($2),
  * what tells the end of the lease ($3), and how many ($4). Returns rows of `runs`, with `suspect`.
  */
 export function claimDue(names: {
@@ -24,7 +24,8 @@ export function claimDue(names: {
   const { schema, now, leaseUntil, isInSlot, lock = "" } = names;
   const runs = `${schema}.runs`;
   const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND NOT ${isPaused(schema)} AND (runs.slot IS NULL OR NOT EXISTS (
-    SELECT 1 FROM ${runs} AS other WHERE ${hasSlot("other")} AND ${isInSlot("other")}))`;
+    SELECT 1 FROM ${runs} AS other WHERE ${hasSlot("other")} AND ${isInSlot("other")}) AND NOT EXISTS (
+    SELECT 1 FROM ${runs} AS other WHERE ${hasHandler("other")} AND ${isInSlot("other")}))`;
   const suspect = isSuspect(schema, "runs.attempts");
   const begunSuspect = isSuspect(schema, "runs.attempts - 1");
   const inOrder = "ORDER BY runs.due_at, runs.seq LIMIT";
@@ -33,16 +34,31 @@ export function claimDue(names: {
         SELECT 1 FROM ${runs} WHERE runs.status = 'running' AND runs.owner = $2 AND ${begunSuspect}))
       ${inOrder} $4 ${lock}),
     woken AS MATERIALIZED (SELECT runs.seq, runs.due_at FROM ${runs} WHERE runs.status = 'waiting' AND runs.due_at <= ${now}
-        AND NOT ${isPaused(schema)} ${inOrder} $4 ${lock})
-    UPDATE ${runs} SET status = 'running', started_at = $1, attempts = attempts + 1, owner = $2,
-      lease_until = ${leaseUntil}, woken = 0
-    WHERE seq IN (SELECT seq FROM (SELECT * FROM due UNION ALL SELECT * FROM woken) AS runs ${inOrder} $4)
+        AND NOT ${isPaused(schema)} ${inOrder} $4 ${lock}),
+    handlers AS MATERIALIZED (SELECT runs.seq, 0 AS due_at FROM ${runs} WHERE ${hasHandler("runs")} AND runs.handler = 'due'
+      ORDER BY runs.seq LIMIT $4 ${lock})
+    UPDATE ${runs} SET attempts = attempts + 1, owner = $2, lease_until = ${leaseUntil}, woken = 0,
+      status = CASE WHEN handler = 'due' THEN status ELSE 'running' END,
+      started_at = CASE WHEN handler = 'due' THEN started_at ELSE $1 END,
+      handler = CASE WHEN handler = 'due' THEN 'running' ELSE handler END
+    WHERE seq IN (SELECT seq FROM (SELECT * FROM due UNION ALL SELECT * FROM woken UNION ALL SELECT * FROM handlers) AS runs
+      ${inOrder} $4)
     RETURNING *, ${begunSuspect} AS suspect`;
 }
 
 /** That a run holds its group's place: it runs, or it waits. Written as the index says it. */
 export function hasSlot(run: string): string {
   return `(${run}.status = 'running' OR ${run}.status = 'waiting')`;
+}
+
+/** That the workflow's `cancelled` is to be called for a run, or is called. Written as the index says it. */
+export function hasHandler(run: string): string {
+  return `(${run}.handler = 'due' OR ${run}.handler = 'running')`;
+}
+
+/** That an attempt of a run is under way, or the call of its workflow's `cancelled`. */
+export function isUnderWay(run: string): string {
+  return `(${run}.status = 'running' OR (${hasHandler(run)} AND ${run}.handler = 'running'))`;
 }
 
 /** Whether the workflow of a row of `runs` is paused. Asked once for all rows, while none is. */

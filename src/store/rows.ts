@@ -62,6 +62,9 @@ export type RunRow = {
   readonly woken: number;
 };
 
+/** An action that is about to be written down. */
+export type NewAction = Action & { readonly run: string | undefined; readonly workflow: string };
+
 /** What a run keeps, and what a transaction may change. */
 const KEPT = [
   "id",
@@ -94,7 +97,8 @@ export function runOf(row: Row): Run {
 
 /** The columns that `listedRunOf` reads. */
 export const LISTED = `seq, id, workflow, grp, own_token, status, accepted_at, due_at, started_at, ended_at, attempts,
-  failures, retries_from, outputs, reason, http, kind, superseded_by, trigger_kind, actor, rerun_of`;
+  failures, retries_from, outputs, reason, http, kind, superseded_by, trigger_kind, actor, rerun_of,
+  cancel_actor`;
 
 export function listedRunOf(row: Row): ListedRun {
   return {
@@ -119,6 +123,7 @@ export function listedRunOf(row: Row): ListedRun {
     kind: text(row.kind) as FailureKind | undefined,
     supersededBy: text(row.superseded_by),
     trace: text(row.trace),
+    ...(row.cancel_actor === null ? {} : { cancelledBy: row.cancel_actor as string }),
   };
 }
 

@@ -1,7 +1,7 @@
-import { afterInterruption, GONE } from "../model/retry.ts";
-import type { Action, Attempt } from "../model/run.ts";
+import type { Attempt } from "../model/run.ts";
 import type { Accepted, By, Claim, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
-import { clean, type RunRow, runOf } from "./rows.ts";
+import { type Cancelling, cancelFor } from "./cancel-rules.ts";
+import { clean, type NewAction, type RunRow, runOf } from "./rows.ts";
 
 /**
  * What a store decides, once for both databases: each reads a situation and writes the decision, in one transaction.
@@ -29,6 +29,8 @@ export type Arrival = {
   readonly isBusy: boolean;
   /** Its workflow is paused. */
   readonly isPaused: boolean;
+  /** The run that runs or waits in its slot, for an event that cancels it. */
+  readonly holder?: RunRow | undefined;
 };
 
 export type Acceptance =
@@ -41,11 +43,10 @@ export type Acceptance =
       readonly does: "add";
       readonly run: RunRow;
       readonly superseded: RunRow | undefined;
+      /** The run of its group that it cancels. */
+      readonly cancels: Cancelling | undefined;
       readonly action: NewAction | undefined;
     };
-
-/** An action that is about to be written down. */
-export type NewAction = Action & { readonly run: string | undefined; readonly workflow: string };
 
 /**
  * An event is known already, joins the run that waits, or becomes a run, which replaces the one that waits. It is claimed
@@ -54,7 +55,7 @@ export type NewAction = Action & { readonly run: string | undefined; readonly wo
 export function acceptance(
   event: NewRun,
   { owner, now: at, take }: Parameters<RunStore["accept"]>[1],
-  { now, leaseUntil, latest, carriedOutUntil, waiting, isBusy, isPaused }: Arrival,
+  { now, leaseUntil, latest, carriedOutUntil, waiting, isBusy, isPaused, holder }: Arrival,
 ): Acceptance {
   const { source, id, tick } = event.event ?? {};
   const isOldTick = tick !== undefined && carriedOutUntil !== undefined && tick <= carriedOutUntil;
@@ -69,7 +70,9 @@ export function acceptance(
     const due_at = isLimited ? waiting.due_at : Math.min(waiting.due_at ?? now, now + JOINED_DUE_MS);
     return { does: "join", run: { ...waiting, failures: 0, retries_from: Math.min(at, now), due_at } };
   }
-  const isRunning = event.ownToken || (take && !waiting && !isBusy && !isPaused);
+  const cancels = holder && event.order?.cancelRunning && !event.ownToken ? cancelFor(event, holder, at) : undefined;
+  const isTaken = cancels?.does === "end" ? cancels.run.handler !== null : isBusy;
+  const isRunning = event.ownToken || (take && !waiting && !isTaken && !isPaused);
   const run: RunRow = {
     seq: 0,
     id: event.id,
@@ -104,7 +107,13 @@ export function acceptance(
     in_order: event.order?.queue === "all" ? 1 : 0,
     ...{ cancel_actor: null, cancel_at: null, handler: null, woken: 0 },
   };
-  return { does: "add", run, superseded: waiting && supersededBy(waiting, run.id, at), action: started(event, run) };
+  return {
+    does: "add",
+    run,
+    superseded: waiting && supersededBy(waiting, run.id, at),
+    cancels,
+    action: started(event, run),
+  };
 }
 
 /** A person has started it. What starts runs by the thousand is named by the run alone. */
@@ -123,7 +132,9 @@ export function acceptedBy(decision: Acceptance, owner: string, isPaused: boolea
   const { run } = decision;
   if (decision.does === "join") return { run: run.id, joined: true, ...nothing };
   const claim = run.status === "running" ? { run: runOf(run), attempt: 1, owner, steps: [] } : undefined;
-  return { run: run.id, joined: false, superseded: decision.superseded?.id, claim, ...paused };
+  const { superseded, cancels } = decision;
+  const marked = cancels?.does === "mark" ? { cancels: [cancels.run.id] } : {};
+  return { run: run.id, joined: false, superseded: superseded?.id, ...marked, claim, ...paused };
 }
 
 export function slotOf(event: Pick<NewRun, "workflow" | "group" | "ownToken">): string | null {
@@ -147,6 +158,8 @@ export function settled(
     reason: reason ?? null,
     http: http ?? null,
     kind: kind ?? null,
+    // It was too late.
+    ...NOT_CANCELLED,
   };
   if (settlement.status !== "queued") return { ...next, status: settlement.status, ended_at: endedAt };
   const failures = run.failures + (settlement.counts ? 1 : 0);
@@ -161,11 +174,13 @@ export function hasWaited({ waits = [], steps }: Pick<Claim, "waits" | "steps">)
 /** What a settlement leaves empty when it does not say it. */
 const NOTHING = { outputs: undefined, dedupeKey: undefined, reason: undefined, http: undefined, kind: undefined };
 
+const NOT_CANCELLED = { cancel_actor: null, cancel_at: null, handler: null };
+
 /** No process has it. */
-const FREE = { owner: null, lease_until: null };
+export const FREE = { owner: null, lease_until: null };
 
 /** Puts a run back into the queue; when a newer one waits in its slot, that one replaces it. */
-function queuedAgain(
+export function queuedAgain(
   run: RunRow,
   due_at: number,
   { at, waiting }: { readonly at: number; readonly waiting: Pick<RunRow, "id"> | undefined },
@@ -177,53 +192,10 @@ function supersededBy(run: RunRow, newer: string, at: number): RunRow {
   return { ...run, ...FREE, status: "superseded", superseded_by: newer, ended_at: at };
 }
 
-/** The reason of an attempt that ended with its process, when its run was all that the process had in flight. */
-export const GONE_ALONE = `${GONE} Nothing else was in flight.`;
-
-/** A run whose process is gone. */
-export type Interrupted = RunRow & {
-  /** How many of its latest attempts ended the same way, and of how many of these nothing else was in flight. */
-  readonly in_a_row: number;
-  readonly alone: number;
-  /** Whether it was all that its process had in flight. */
-  readonly was_alone: boolean | number;
-};
-
-/** What becomes of the runs of processes that are gone: their attempts have ended, and most wait for another one. */
-export function interruptedRuns(
-  rows: readonly Interrupted[],
-  { at, now, waitingIn }: { at: number; now: number; waitingIn: (slot: string) => Pick<RunRow, "id"> | undefined },
-): { readonly runs: readonly RunRow[]; readonly attempts: readonly (Attempt & { readonly run: RunRow })[] } {
-  let ahead = 0;
-  const ended = rows
-    .toSorted((a, b) => a.seq - b.seq)
-    .map(({ in_a_row, alone: before, was_alone, ...run }) => {
-      const isAlone = Boolean(was_alone);
-      const ownToken = run.own_token === 1;
-      const counts = { inARow: in_a_row + 1, alone: before + (isAlone ? 1 : 0) };
-      const next = afterInterruption({ ownToken }, { now, ahead, ...counts });
-      if (!next.end && next.dueAt > now) ahead++;
-      const waiting = run.slot === null ? undefined : waitingIn(run.slot);
-      const over: RunRow = next.end
-        ? { ...run, ...FREE, ...FAILED, ended_at: at, reason: next.because ?? GONE }
-        : queuedAgain(run, next.dueAt, { at, waiting });
-      return { run, over, reason: isAlone ? GONE_ALONE : GONE };
-    });
-  return {
-    runs: ended.map(({ over }) => over),
-    attempts: ended.map(({ run, reason }) => ({
-      ...{ run, number: run.attempts, startedAt: run.started_at ?? at, endedAt: at, outcome: "interrupted", reason },
-      ...{ kind: undefined, githubRequestId: undefined },
-    })),
-  };
-}
-
 /** @param workflow `*` is all of them. */
 export function pauseAction(action: "paused" | "resumed", workflow: string, { actor, at }: By): NewAction {
   return { at, actor: clean(actor), action, run: undefined, workflow: clean(workflow) };
 }
-
-const FAILED = { status: "failure", http: 500, kind: "permanent" } as const;
 
 /** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
 export type Rerunning = {
@@ -245,6 +217,10 @@ export function rerun(
 ): RunRow | RerunRejected {
   if (run.status === "queued" || run.status === "running" || run.status === "waiting") {
     return { status: "notNeeded", reason: `The run is still ${run.status}.`, canForce: false };
+  }
+  if (run.handler === "due" || run.handler === "running") {
+    const reason = "The workflow's `cancelled` is being called for the run. Re-run it when that has ended.";
+    return { status: "rejected", reason };
   }
   if (run.own_token === 1) {
     return { status: "rejected", reason: "The run brought its token, which is not stored: send it again." };
@@ -268,6 +244,8 @@ export function rerun(
     failures: 0,
     steps_from: run.attempts + 1,
     ...{ ended_at: null, outputs: null, dedupe_key: null, reason: null, http: null, kind: null, superseded_by: null },
+    ...NOT_CANCELLED,
+    woken: 0,
     trace: trace ?? null,
   };
 }

@@ -1,10 +1,11 @@
 import { type Accepted, type Paused, pauseOf, type RunStore } from "../../model/store.ts";
-import { hasSlot } from "../queries.ts";
-import { clean, type RunRow } from "../rows.ts";
-import { type Arrival, acceptance, acceptedBy, type NewAction, slotOf } from "../rules.ts";
+import { hasHandler, hasSlot } from "../queries.ts";
+import { clean, type NewAction, type RunRow, WITHOUT_INPUT } from "../rows.ts";
+import { type Arrival, acceptance, acceptedBy, slotOf } from "../rules.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import { act } from "./pauses.ts";
+import { forgetKeys } from "./waits.ts";
 import { IS_IN_SLOTS, insertRuns, lock, type Replica, updateRuns } from "./write.ts";
 
 export type AcceptItem = {
@@ -25,16 +26,19 @@ export async function acceptAll(
   const sources = [...new Set(items.flatMap(({ event }) => (event.event ? [sourceOf(event)] : [])))];
   const scheduled = items.flatMap(({ event }) => (event.event?.tick === undefined ? [] : [event.workflow]));
   lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
-  const [{ now, paused }, latest, carriedOut, { waiting, busy }] = await Promise.all([
+  const cancelling = items.flatMap(({ event }) => (event.order?.cancelRunning ? (slotOf(event) ?? []) : []));
+  const [{ now, paused }, latest, carriedOut, holders, { waiting, busy }] = await Promise.all([
     situationIn(sql, names),
     latestOf(sql, names, sources),
     carriedOutUntil(sql, names, scheduled),
+    holdersOf(sql, names, cancelling),
     lookInto(sql, names, slots),
   ]);
 
   const added: RunRow[] = [];
   const changed = new Map<string, RunRow>();
   const ticks = new Map<string, number>();
+  const cancelled: RunRow[] = [];
   const actions: NewAction[] = [];
   const put = (run: RunRow) => {
     const at = added.findIndex(({ id }) => id === run.id);
@@ -52,20 +56,33 @@ export async function acceptAll(
       waiting: slot === null ? undefined : waiting.get(slot),
       isBusy: slot !== null && busy.has(slot),
       isPaused,
+      holder: slot === null ? undefined : holders.get(slot),
     });
     if (decision.does === "join" || decision.does === "add") {
       const { run } = decision;
       if (decision.does === "join") put(run);
       else {
         if (decision.superseded) put(decision.superseded);
+        if (decision.cancels && decision.cancels.does !== "nothing" && slot !== null) {
+          const { run: held } = decision.cancels;
+          put(held);
+          if (held.status === "running") holders.set(slot, held);
+          else {
+            cancelled.push(held);
+            holders.delete(slot);
+            if (held.handler === null) busy.delete(slot);
+          }
+        }
         added.push(run);
         if (decision.action) actions.push(decision.action);
         if (event.event) latest.set(sourceOf(event), run);
         const { tick } = event.event ?? {};
         if (tick !== undefined) for (const known of [ticks, carriedOut]) known.set(event.workflow, tick);
       }
-      if (slot !== null && run.status === "running") busy.add(slot);
-      else if (slot !== null) waiting.set(slot, run);
+      if (slot !== null && run.status === "running") {
+        busy.add(slot);
+        holders.set(slot, run);
+      } else if (slot !== null) waiting.set(slot, run);
     }
     return acceptedBy(decision, lease.owner, isPaused);
   });
@@ -74,9 +91,17 @@ export async function acceptAll(
   insertRuns(sql, names, added);
   carryOut(sql, names, ticks);
   for (const action of actions) act(sql, names, action);
+  forgetKeys(
+    sql,
+    names.schema,
+    cancelled.map(({ seq }) => seq),
+  );
   const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
+  const cancel = accepted.flatMap(({ cancels = [] }) => cancels);
   const queued = items.some(({ lease, event }) => !lease.take && !event.ownToken);
-  if (queued || superseded.length > 0) tell(sql, { queued, settled: superseded });
+  const settled = [...superseded, ...cancelled.map(({ id }) => id)];
+  if (queued || settled.length + cancel.length > 0)
+    tell(sql, { queued, settled, ...(cancel.length > 0 ? { cancel } : {}) });
   return accepted;
 }
 
@@ -132,6 +157,17 @@ function carryOut(sql: Sql, { schema }: Names, ticks: ReadonlyMap<string, number
   );
 }
 
+/** The runs that run or wait in slots, locked, for events that cancel them. */
+async function holdersOf(sql: Sql, { schema }: Names, slots: readonly string[]): Promise<Map<string, RunRow>> {
+  if (slots.length === 0) return new Map();
+  const rows = await sql(
+    `SELECT ${WITHOUT_INPUT} FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasSlot("runs")}
+     ORDER BY seq FOR NO KEY UPDATE`,
+    [slots],
+  );
+  return new Map(rows.map((row) => [row.slot as string, row as RunRow]));
+}
+
 /** What waits in slots, which no process claims before the transaction ends; and the slots whose place is taken. */
 async function lookInto(
   sql: Sql,
@@ -142,7 +178,11 @@ async function lookInto(
   // In this order: what is claimed while the first one waits for it is seen by the second one.
   const [queued, running] = await Promise.all([
     sql(`SELECT * FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued' FOR NO KEY UPDATE`, [slots]),
-    sql(`SELECT slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasSlot("runs")}`, [slots]),
+    sql(
+      `SELECT slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasSlot("runs")}
+       UNION ALL SELECT slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasHandler("runs")}`,
+      [slots],
+    ),
   ]);
   return {
     waiting: new Map(queued.map((row) => [row.slot as string, row as RunRow])),

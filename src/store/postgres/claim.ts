@@ -1,7 +1,7 @@
 import type { Claim, RunStore } from "../../model/store.ts";
-import { byDue, claimDue, interruptions, rightWrongClocks } from "../queries.ts";
+import { type Interrupted, interruptedRuns } from "../interruption-rules.ts";
+import { byDue, claimDue, hasHandler, interruptions, isUnderWay, rightWrongClocks } from "../queries.ts";
 import { type Row, type RunRow, runOf } from "../rows.ts";
-import { type Interrupted, interruptedRuns } from "../rules.ts";
 import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import { forgetKeys, stepsOf } from "./waits.ts";
@@ -58,7 +58,7 @@ export async function extendLeases(
     `UPDATE ${schema}.runs SET lease_until = ${now} + $2 WHERE seq IN (
        SELECT seq FROM ${schema}.runs
        JOIN json_to_recordset($1) AS claim (id uuid, owner text, attempts integer) USING (id, owner, attempts)
-       WHERE status = 'running' FOR NO KEY UPDATE OF runs ${claims.length > 1 ? "SKIP LOCKED" : ""})
+       WHERE ${isUnderWay("runs")} FOR NO KEY UPDATE OF runs ${claims.length > 1 ? "SKIP LOCKED" : ""})
      RETURNING id, attempts`,
     [asJson(claims.map(({ run, owner, attempt }) => ({ id: run.id, owner, attempts: attempt }))), leaseMs],
   );
@@ -71,7 +71,7 @@ async function findAgain(sql: Sql, names: Names, lease: Lease, { known, before }
   const { schema, now } = names;
   const rows = await sql(
     `UPDATE ${schema}.runs SET lease_until = ${now} + $3
-     WHERE status = 'running' AND owner = $1 AND NOT id = ANY ($2::uuid[]) AND accepted_at < $4 AND own_token = 0
+     WHERE ${isUnderWay("runs")} AND owner = $1 AND NOT id = ANY ($2::uuid[]) AND accepted_at < $4 AND own_token = 0
        AND lease_until > ${now} RETURNING *`,
     [lease.owner, known, lease.leaseMs, before],
   );
@@ -86,6 +86,7 @@ async function claimsOf(sql: Sql, names: Names, rows: readonly Row[], { owner }:
     attempt: row.attempts as number,
     owner,
     ...steps(row.seq as number),
+    ...(row.handler === "running" ? { handler: true } : {}),
     suspect: Boolean(row.suspect),
   }));
 }
@@ -100,9 +101,11 @@ const LEASES_RECOVER_MS = 5000;
 async function takeOver(database: Database, replica: Replica, { owner, now: at }: Lease): Promise<number> {
   if (database.calmFor() < LEASES_RECOVER_MS) return 0;
   const { names } = replica;
-  const isOver = `status = 'running' AND lease_until <= ${names.now}`;
+  const isOver = `${isUnderWay("runs")} AND lease_until <= ${names.now}`;
   const found = await database.sql(
-    `SELECT seq, slot FROM ${names.schema}.runs WHERE ${isOver} ORDER BY seq LIMIT 1000`,
+    `SELECT seq, slot FROM ${names.schema}.runs WHERE status = 'running' AND lease_until <= ${names.now}
+     UNION ALL SELECT seq, slot FROM ${names.schema}.runs WHERE ${hasHandler("runs")} AND handler = 'running'
+       AND lease_until <= ${names.now} ORDER BY seq LIMIT 1000`,
   );
   if (found.length === 0) return 0;
   return database.transaction(async (sql) => {

@@ -63,7 +63,7 @@ function waits({ schema }: Names): string {
   CREATE UNIQUE INDEX one_waiting ON ${schema}.runs (md5(slot)) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 0;
   CREATE INDEX in_line ON ${schema}.runs (md5(slot), seq) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 1;
   CREATE INDEX waking ON ${schema}.runs (due_at) WHERE status = 'waiting';
-  CREATE INDEX handlers ON ${schema}.runs (seq) WHERE handler IN ('due', 'running');
+  CREATE INDEX handlers ON ${schema}.runs (handler, md5(slot)) WHERE handler IN ('due', 'running');
   DROP INDEX ${schema}.rare_ends;
   CREATE INDEX rare_ends ON ${schema}.runs (status, seq) WHERE status IN ('failure', 'skipped', 'superseded', 'cancelled');
 

@@ -1,5 +1,7 @@
 import type { Run } from "../../model/run.ts";
-import type { Rerun, RerunOptions, RunStore } from "../../model/store.ts";
+import type { By, Cancel, Rerun, RerunOptions, RunStore } from "../../model/store.ts";
+import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../cancel-rules.ts";
+import { isUnderWay } from "../queries.ts";
 import { listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
 import { hasWaited, rerun, rerunAction, settled, slotOf } from "../rules.ts";
 import { isRunId } from "./asking.ts";
@@ -42,7 +44,11 @@ export async function settleAll(
   const ended = items.flatMap(({ claim, attempt, settlement }) => {
     const row = before.get(claim.run.id);
     if (!row) return [];
-    if (settlement.status === "waiting") suspending.push({ row, attempt, settlement });
+    const over = endedByCancel(row, attempt, settlement);
+    if (over) {
+      after.set(row.id, over);
+      if (hasWaited(claim)) overAfterWaits.push(row.seq);
+    } else if (settlement.status === "waiting") suspending.push({ row, attempt, settlement });
     else {
       const run = settled(row, attempt, settlement, { waiting: waiting.get(row.slot ?? ""), ahead });
       after.set(row.id, run);
@@ -75,7 +81,7 @@ async function rowsOf(sql: Sql, { schema }: Names, items: readonly SettleItem[])
   return (await sql(
     `SELECT ${WITHOUT_INPUT} FROM ${schema}.runs
      JOIN json_to_recordset($1) AS claim (id uuid, owner text, attempts integer) USING (id, owner, attempts)
-     WHERE runs.status = 'running' ORDER BY runs.seq FOR NO KEY UPDATE OF runs`,
+     WHERE ${isUnderWay("runs")} ORDER BY runs.seq FOR NO KEY UPDATE OF runs`,
     [asJson(claims)],
   )) as RunRow[];
 }
@@ -128,4 +134,25 @@ export async function rerunOne(
   act(sql, names, rerunAction(next, options));
   tell(sql, { queued: true });
   return { status: "queued", run: runOf(next) };
+}
+
+/** Cancels a run, in a transaction. */
+export async function cancelOne(
+  sql: Sql,
+  { names, tell }: Replica,
+  { id, by, hasHandler }: { id: string; by: By; hasHandler: (workflow: string) => boolean },
+): Promise<Cancel> {
+  const { schema } = names;
+  const [row] = isRunId(id) ? await sql(`SELECT * FROM ${schema}.runs WHERE id = $1 FOR NO KEY UPDATE`, [id]) : [];
+  if (!row) return { status: "unknown" };
+  const cancelling = cancel(row as RunRow, by, hasHandler(row.workflow as string));
+  const { does, run } = cancelling;
+  if (does !== "nothing") {
+    updateRuns(sql, names, [run]);
+    act(sql, names, cancelAction(run, by));
+    if (does === "end") forgetKeys(sql, schema, [run.seq]);
+    // Its group's place is free, or the workflow's `cancelled` is due.
+    tell(sql, does === "end" ? { queued: true, settled: [run.id] } : { cancel: [run.id] });
+  }
+  return cancelAnswer(cancelling);
 }

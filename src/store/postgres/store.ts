@@ -4,7 +4,7 @@ import type { StoredPause } from "../../model/limits.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
-import { forgetActions, isPaused } from "../queries.ts";
+import { forgetActions, isPaused, isUnderWay } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { unbuilt } from "../unbuilt.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
@@ -18,7 +18,7 @@ import { type Migrated, type Migrating, migrate } from "./migrate.ts";
 import { namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
 import { pauseWorkflow, resumeWorkflow } from "./pauses.ts";
-import { rerunOne, type SettleItem, settleAll } from "./settle.ts";
+import { cancelOne, rerunOne, type SettleItem, settleAll } from "./settle.ts";
 import { codeOf, startError, withDatabase } from "./start-error.ts";
 import { wakeRuns } from "./waits.ts";
 import type { Replica } from "./write.ts";
@@ -94,7 +94,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       await sql(
         `INSERT INTO ${schema}.steps (run, name, attempt, started_at, ended_at, result, error, kind)
          SELECT seq, $4, $5, $6, $7, $8, $9, $10 FROM ${schema}.runs
-         WHERE id = $1 AND status = 'running' AND owner = $2 AND attempts = $3 FOR SHARE
+         WHERE id = $1 AND ${isUnderWay("runs")} AND owner = $2 AND attempts = $3 FOR SHARE
          ON CONFLICT (run, attempt, name) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
            result = excluded.result, error = excluded.error, kind = excluded.kind`,
         [
@@ -111,6 +111,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         ],
       );
     },
+    cancel: async (id, by, hasHandler) =>
+      changed(await transaction((each) => cancelOne(each, replica, { id, by, hasHandler }))),
     wake: (keys) =>
       transaction(async (each) => {
         const woken = await wakeRuns(each, names, keys);
@@ -127,7 +129,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       // Behind the transaction: one who looks then finds them.
       sql(`SELECT nextval('${schema}.log_revision')`).catch(() => {});
     },
-    ...unbuilt("cancel", "openCallback", "callback", "answerCallback"),
+    ...unbuilt("openCallback", "callback", "answerCallback"),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     lines: async (id, page) => (isRunId(id) ? lines.lines(id, page) : undefined),
     async scheduledUntil(workflow, at) {
@@ -145,7 +147,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     async nextDue() {
       const [row] = await sql(
         `SELECT least((SELECT min(due_at) FROM ${schema}.runs WHERE status = 'queued' AND NOT ${isPaused(schema)}),
-           (SELECT min(due_at) FROM ${schema}.runs WHERE status = 'waiting' AND NOT ${isPaused(schema)})) - ${names.now} AS ms`,
+           (SELECT min(due_at) FROM ${schema}.runs WHERE status = 'waiting' AND NOT ${isPaused(schema)}),
+           (SELECT ${names.now} FROM ${schema}.runs WHERE handler = 'due' LIMIT 1)) - ${names.now} AS ms`,
       );
       return row?.ms == null ? undefined : clock.now() + (row.ms as number);
     },

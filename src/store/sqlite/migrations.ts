@@ -170,7 +170,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX one_waiting ON runs (slot) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 0;
   CREATE INDEX in_line ON runs (slot, seq) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 1;
   CREATE INDEX waking ON runs (due_at) WHERE status = 'waiting';
-  CREATE INDEX handlers ON runs (seq) WHERE handler = 'due' OR handler = 'running';
+  CREATE INDEX handlers ON runs (handler, slot) WHERE handler = 'due' OR handler = 'running';
   DROP INDEX rare_ends;
   DROP INDEX rare_ends_by_workflow;
   DROP INDEX rare_ends_by_group;

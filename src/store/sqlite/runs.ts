@@ -1,6 +1,8 @@
 import type { Attempt, Run, Step } from "../../model/run.ts";
 import {
   type Accepted,
+  type By,
+  type Cancel,
   type Claim,
   type Rerun,
   type RerunOptions,
@@ -8,20 +10,20 @@ import {
   type Settlement,
   WRONG_CLOCK_MS,
 } from "../../model/store.ts";
-import { byDue, claimDue, forgetActions, hasSlot, interruptions, rightWrongClocks } from "../queries.ts";
-import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
+import { type Cancelling, cancel, cancelAction, cancelAnswer, endedByCancel } from "../cancel-rules.ts";
+import { type Interrupted, interruptedRuns } from "../interruption-rules.ts";
 import {
-  type Arrival,
-  acceptance,
-  acceptedBy,
-  hasWaited,
-  type Interrupted,
-  interruptedRuns,
-  rerun,
-  rerunAction,
-  settled,
-  slotOf,
-} from "../rules.ts";
+  byDue,
+  claimDue,
+  forgetActions,
+  hasHandler,
+  hasSlot,
+  interruptions,
+  isUnderWay,
+  rightWrongClocks,
+} from "../queries.ts";
+import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
+import { type Arrival, acceptance, acceptedBy, hasWaited, rerun, rerunAction, settled, slotOf } from "../rules.ts";
 import { act } from "./pauses.ts";
 import type { Sql } from "./statements.ts";
 import { forgetKeys, stepsOf, suspend } from "./waits.ts";
@@ -47,13 +49,15 @@ export function acceptRun(
       source === undefined ? undefined : (sql.one(LATEST, workflow, source) as Exclude<Arrival["latest"], undefined>),
     carriedOutUntil: tick === undefined ? undefined : carriedOutUntil(sql, workflow),
     waiting: waitingIn(sql, slot),
-    isBusy: slot !== null && sql.one(IN_SLOT, slot) !== undefined,
+    isBusy: slot !== null && sql.one(IS_BUSY, slot) !== undefined,
+    holder: event.order?.cancelRunning ? (sql.one(HOLDER, slot) as RunRow | undefined) : undefined,
     isPaused,
   });
   if (decision.does === "join") update(sql, decision.run);
   if (decision.does === "add") {
     if (tick !== undefined) carryOut(sql, workflow, tick);
     if (decision.superseded) update(sql, decision.superseded);
+    if (decision.cancels) applyCancel(sql, decision.cancels);
     const { run } = decision;
     sql.change(INSERT, ...INSERTED.map((column) => run[column]));
     if (decision.action) act(sql, decision.action);
@@ -71,19 +75,28 @@ export function claimRuns(
   monotonic: number,
 ): Claim[] {
   // This process is not gone: the lease of an attempt that hung has ended.
-  interruptRuns(sql, sql.all(`${RUNNING} AND lease_until <= ?`, monotonic) as Interrupted[], { at, all: false });
+  interruptRuns(sql, sql.all(LEASE_OVER, monotonic) as Interrupted[], { at, all: false });
   sql.change(RIGHT_WRONG_CLOCKS, at);
   const rows = sql.all(CLAIM, at, owner, leaseEnd(monotonic, leaseMs), limit);
   return rows.toSorted(byDue).map((row) => {
     const { attempts } = row as RunRow;
     const begun = attempts > 1 ? stepsOf(sql, row as RunRow, at) : { steps: [], waits: [] };
-    return { run: runOf(row), attempt: attempts, owner, ...begun, suspect: row.suspect === 1 };
+    const handler = row.handler === "running" ? { handler: true } : {};
+    return { run: runOf(row), attempt: attempts, owner, ...begun, ...handler, suspect: row.suspect === 1 };
   });
 }
 
 export const leaseEnd = (monotonic: number, leaseMs: number) => Math.ceil(monotonic + leaseMs);
 
-const RUNNING = `SELECT *, ${interruptions("main")} FROM runs WHERE status = 'running'`;
+const RUNNING = underWay("true");
+const LEASE_OVER = underWay("lease_until <= $1");
+
+/** Each part has an index; with OR it would be read without one. */
+function underWay(condition: string): string {
+  return `SELECT *, ${interruptions("main")} FROM (
+    SELECT * FROM runs WHERE status = 'running' AND ${condition}
+    UNION ALL SELECT * FROM runs WHERE ${hasHandler("runs")} AND handler = 'running' AND ${condition}) AS runs`;
+}
 const RIGHT_WRONG_CLOCKS = rightWrongClocks({ schema: "main", now: "$1", least: "min" });
 const CLAIM = claimDue({
   schema: "main",
@@ -128,8 +141,10 @@ export function settleRun(
 ): Run | undefined {
   const row = rowOf(sql, claim);
   if (!row) return undefined;
-  let run: RunRow;
-  if (settlement.status === "waiting") run = suspend(sql, row, attempt, settlement, now);
+  let run = endedByCancel(row, attempt, settlement);
+  if (run) {
+    if (hasWaited(claim)) forgetKeys(sql, row.seq);
+  } else if (settlement.status === "waiting") run = suspend(sql, row, attempt, settlement, now);
   else {
     const waiting = settlement.status === "queued" ? waitingIn(sql, row.slot) : undefined;
     run = settled(row, attempt, settlement, { waiting, ahead: 0 });
@@ -213,7 +228,27 @@ function rowOf(sql: Sql, { run, attempt, owner }: Claim): RunRow | undefined {
   return sql.one(CLAIMED, run.id, owner, attempt) as RunRow | undefined;
 }
 
-const CLAIMED = `SELECT ${WITHOUT_INPUT} FROM runs WHERE id = ? AND status = 'running' AND owner = ? AND attempts = ?`;
+const CLAIMED = `SELECT ${WITHOUT_INPUT} FROM runs WHERE id = ? AND ${isUnderWay("runs")} AND owner = ? AND attempts = ?`;
+
+const HOLDER = `SELECT ${WITHOUT_INPUT} FROM runs WHERE slot = ? AND ${hasSlot("runs")}`;
+const IS_BUSY = `SELECT 1 FROM runs WHERE slot = $1 AND ${hasSlot("runs")}
+  UNION ALL SELECT 1 FROM runs WHERE slot = $1 AND ${hasHandler("runs")}`;
+
+/** Cancels a run. */
+export function cancelRun(sql: Sql, id: string, by: By, hasHandlerOf: (workflow: string) => boolean): Cancel {
+  const row = sql.one("SELECT * FROM runs WHERE id = ?", id) as RunRow | undefined;
+  if (!row) return { status: "unknown" };
+  const cancelling = cancel(row, by, hasHandlerOf(row.workflow));
+  applyCancel(sql, cancelling);
+  if (cancelling.does !== "nothing") act(sql, cancelAction(row, by));
+  return cancelAnswer(cancelling);
+}
+
+function applyCancel(sql: Sql, { does, run }: Cancelling): void {
+  if (does === "nothing") return;
+  update(sql, run);
+  if (does === "end" && run.attempts > 0) forgetKeys(sql, run.seq);
+}
 
 function update(sql: Sql, run: RunRow): void {
   sql.change(UPDATE, ...CHANGING.map((column) => run[column]), run.seq);

@@ -3,7 +3,7 @@ import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
 import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
-import { isPaused } from "../queries.ts";
+import { hasHandler, isPaused } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { unbuilt } from "../unbuilt.ts";
 import { addFinds, asking } from "./asking.ts";
@@ -13,6 +13,7 @@ import { cannot, openSqlite } from "./open.ts";
 import { knownPauses, pauseWorkflow, resumeWorkflow } from "./pauses.ts";
 import {
   acceptRun,
+  cancelRun,
   claimRuns,
   extendLeases,
   forgetRuns,
@@ -65,6 +66,7 @@ export function openSqliteStore(
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
     settle: (claim, attempt, settlement) => write(() => settleRun(sql, claim, attempt, settlement, clock.now())),
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
+    cancel: (id, by, hasHandler) => write(() => cancelRun(sql, id, by, hasHandler)),
     // A power failure that takes it costs time: the run looks by itself.
     wake: (keys) => write(() => wakeRuns(sql, keys, clock.now()), { flush: false }),
     rerun: (id, at, options) => write(() => rerunRun(sql, id, at, options)),
@@ -72,10 +74,10 @@ export function openSqliteStore(
     resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
     ...runReads(asked),
     ...runLines(asked),
-    ...unbuilt("cancel", "openCallback", "callback", "answerCallback"),
+    ...unbuilt("openCallback", "callback", "answerCallback"),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue() {
-      const [due] = await asked.read(NEXT_DUE);
+      const [due] = await asked.read(NEXT_DUE, [clock.now()]);
       return (due?.at ?? undefined) as number | undefined;
     },
     forget: (before, limit) => write(() => forgetRuns(sql, before, limit), { flush: false }),
@@ -94,7 +96,8 @@ export function openSqliteStore(
 
 const NEXT_DUE = `SELECT min(at) AS at FROM (
   SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND NOT ${isPaused("main")}
-  UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND NOT ${isPaused("main")})`;
+  UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND NOT ${isPaused("main")}
+  UNION ALL SELECT $1 FROM runs WHERE ${hasHandler("runs")} AND handler = 'due')`;
 
 /** Clocks that are kept right by small steps differ by less, ms. */
 const CLOCK_SET_MS = 1000;

@@ -1,0 +1,87 @@
+import type { Attempt } from "../model/run.ts";
+import type { By, Cancel, NewRun, Settlement } from "../model/store.ts";
+import type { NewAction } from "./rows.ts";
+import { clean, type RunRow, runOf } from "./rows.ts";
+
+/** What a store decides of runs that are cancelled, once for both databases; see rules.ts. */
+
+export type Cancelling = {
+  /** `mark`: its process is told, and ends the attempt. `nothing`: it has ended, or was cancelled before. */
+  readonly does: "end" | "mark" | "nothing";
+  readonly run: RunRow;
+};
+
+/**
+ * Somebody cancels a run. One that is queued or waits has ended; one that is running ends with its attempt. The workflow's
+ * `cancelled` is due then, when an attempt had begun. It would have no token where the run brought its own.
+ */
+export function cancel(run: RunRow, { actor, at }: By, hasHandler: boolean): Cancelling {
+  const isAsleep = run.status === "queued" || run.status === "waiting";
+  const isRunning = run.status === "running" && run.cancel_actor === null;
+  if (!isAsleep && !isRunning) return { does: "nothing", run };
+  const calls = hasHandler && run.attempts > 0 && run.own_token === 0;
+  const marked = { ...run, cancel_actor: clean(actor), cancel_at: at, handler: calls ? "wanted" : null } as const;
+  return isRunning ? { does: "mark", run: marked } : { does: "end", run: cancelledAt(marked, at, undefined) };
+}
+
+/** What `cancel` returns. */
+export function cancelAnswer({ does, run }: Cancelling): Cancel {
+  const isEnding = run.status === "running";
+  return { status: does === "end" ? "cancelled" : isEnding ? "cancelling" : "ended", run: runOf(run) };
+}
+
+export function cancelAction({ id, workflow }: RunRow, { actor, at }: By): NewAction {
+  return { at, actor: clean(actor), action: "cancelled", run: id, workflow };
+}
+
+/** How an event names itself to the run that it cancels. */
+const BY_RUN = "run ";
+
+/** A newer event takes the place of the run that runs or waits in its group. */
+export function cancelFor({ id, order }: NewRun, holder: RunRow, at: number): Cancelling {
+  return cancel(holder, { actor: `${BY_RUN}${id}`, at }, order?.hasHandler === true);
+}
+
+/**
+ * What the end of an attempt makes of a run that is cancelled; undefined where that changes nothing: it had done its work
+ * before it heard of it.
+ */
+export function endedByCancel(
+  run: RunRow,
+  { endedAt }: Pick<Attempt, "endedAt">,
+  settlement: Settlement,
+): RunRow | undefined {
+  if (isHandling(run)) return handled(run);
+  const isDone = settlement.status === "success" || settlement.status === "skipped";
+  if (isDone || (run.cancel_actor === null && settlement.status !== "cancelled")) return undefined;
+  return cancelledAt(run, endedAt, settlement.status === "cancelled" ? settlement.reason : undefined);
+}
+
+/** Whether it is the workflow's `cancelled` that is called, or was when the process ended. */
+export const isHandling = ({ status, handler }: Pick<RunRow, "status" | "handler">) =>
+  status === "cancelled" && handler === "running";
+
+/** The workflow's `cancelled` has ended, whichever way: it is called once. */
+export const handled = (run: RunRow): RunRow => ({ ...run, owner: null, lease_until: null, handler: "done" });
+
+/** The attempt of a run that is cancelled has ended with its process. */
+export const interruptedByCancel = (run: RunRow, at: number) => cancelledAt(run, at, undefined);
+
+function cancelledAt(run: RunRow, at: number, reason: string | undefined): RunRow {
+  const { cancel_actor: actor, handler } = run;
+  const newer = actor?.startsWith(BY_RUN) ? actor.slice(BY_RUN.length) : undefined;
+  return {
+    ...run,
+    ...{ status: "cancelled", ended_at: at, owner: null, lease_until: null, woken: 0 },
+    ...{ outputs: null, dedupe_key: null, http: null, kind: null },
+    reason: actor === null ? (reason ?? null) : whyCancelled(actor, newer),
+    superseded_by: newer ?? null,
+    handler: handler === "wanted" ? "due" : null,
+  };
+}
+
+function whyCancelled(actor: string, newer: string | undefined): string {
+  return newer === undefined
+    ? `Cancelled by ${actor}.`
+    : `Cancelled: run ${newer.slice(0, 8)} of the same group replaced it.`;
+}
