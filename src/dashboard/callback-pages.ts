@@ -6,8 +6,8 @@ import { visible } from "../model/visible.ts";
 import { schemaForm, type Tried } from "./form.ts";
 import { type Frame, layout, messagePage } from "./layout.ts";
 import { PROTECTED } from "./protected.ts";
-import { type Entered, fieldsOf, filledIn, type Problem } from "./schema-fields.ts";
-import { sentForm } from "./sent-form.ts";
+import { fieldsOf } from "./schema-fields.ts";
+import { sentValue } from "./sent-form.ts";
 import { name, time } from "./shown.ts";
 
 /** What is wrong with an answer, as its schema reports it. */
@@ -39,8 +39,6 @@ type Parts = {
 
 /** The actor when it is not known who had the URL. */
 const ANY_BEARER = "callback";
-
-const MAX_FORM_BYTES = 65_536;
 
 /** Mounts the page of a callback: a form for a person whom the URL was sent to. The URL is all that they need. */
 export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, actorOf, failed }: Parts): void {
@@ -74,16 +72,15 @@ export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, acto
     "/callbacks/:secret/form",
     PROTECTED,
     page(async (c, frame, secret, callback) => {
-      const form = await sentForm(c, MAX_FORM_BYTES);
-      const entered: Entered = (field) => form.get(field) ?? undefined;
-      const again = (problems: readonly Problem[]) =>
-        c.html(callbackPage(frame, { secret, callback, tried: { entered, problems } }), 422);
       if (callback.state === "open") {
-        const { value, problems } = filledIn(fieldsOf(callback.schema, WHOLE), entered);
-        if (problems.length > 0) return again(problems);
+        const { value, ...tried } = await sentValue(c, fieldsOf(callback.schema, WHOLE));
+        const again = (problems: Tried["problems"]) =>
+          c.html(callbackPage(frame, { secret, callback, tried: { ...tried, problems } }), 422);
+        if (tried.problems.length > 0) return again(tried.problems);
         const answered = await callbacks.answer(secret, value, actorOf(c) ?? ANY_BEARER);
-        if (answered.status === "invalid")
+        if (answered.status === "invalid") {
           return again(answered.problems.map(({ path, message }) => ({ field: path.join("."), message })));
+        }
       }
       return c.redirect(`/callbacks/${encodeURIComponent(secret)}`, 303);
     }),

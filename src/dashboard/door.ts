@@ -84,8 +84,8 @@ export function openDoor(
     },
     async signIn(c: Context, frame: Frame) {
       const form = await sentForm(c, MAX_FORM_BYTES);
-      const next = localPath(scrub(form.get("next") ?? "/"));
-      const session = open((form.get("token") ?? "").trim());
+      const next = localPath(scrub(form?.get("next") ?? "/"));
+      const session = open((form?.get("token") ?? "").trim());
       if (session === undefined) {
         failedAuthentication(c, "sign_in_form");
         return c.html(signInPage(frame, next, { isWrong: true }), 403);

@@ -3,15 +3,16 @@ import { inputsJsonSchemaOf, jsonSchemaOf } from "../model/json-schema.ts";
 import type { Json, Run } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
 import { triggerOf, type Workflow } from "../model/workflow.ts";
+import type { Tried } from "./form.ts";
 import { inputPage } from "./input-page.ts";
 import { type Frame, messagePage } from "./layout.ts";
 import { PROTECTED } from "./protected.ts";
 import type { NotDone } from "./run-actions.ts";
 import { runPage } from "./run-page.ts";
-import { enteredFrom, fieldsOf, filledIn } from "./schema-fields.ts";
-import { sentForm } from "./sent-form.ts";
+import { enteredFrom, fieldsOf } from "./schema-fields.ts";
+import { sentValue } from "./sent-form.ts";
 import { name, subjectOf } from "./shown.ts";
-import { MAX_FORM_BYTES, type Site } from "./site.ts";
+import type { Site } from "./site.ts";
 import type { Lines } from "./time-line.ts";
 
 /** Mounts the page of a run, and what a person can do with it. */
@@ -64,21 +65,19 @@ export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site):
       const tried = { entered: enteredFrom(fields, run.input), problems: [] };
       return c.html(inputPage(frame, { ...facts, tried }));
     }
-    const form = await sentForm(c, MAX_FORM_BYTES);
-    const entered = (field: string) => form.get(field) ?? undefined;
-    const { value, problems } = filledIn(fields, entered);
-    const started = problems.length > 0 ? { status: "rejected" as const, problems } : await rerunWith(c, run, value);
+    const { value, ...tried } = await sentValue(c, fields);
+    const again = (problems: Tried["problems"]) =>
+      c.html(inputPage(frame, { ...facts, tried: { ...tried, problems } }), 422);
+    if (tried.problems.length > 0) return again(tried.problems);
+    const started = await runs.rerunWith(run.id, value, actorOf(c));
     if (started.status === "started") return c.redirect(pathOf(started.run.id), 303);
-    const why = started.status === "rejected" ? started.problems : [{ field: "", message: started.reason }];
-    const tried = { entered, problems: why };
-    return c.html(inputPage(frame, { ...facts, tried }), 422);
+    return again(started.status === "rejected" ? started.problems : [{ field: "", message: started.reason }]);
   });
-  const rerunWith = (c: Context, { id }: Run, input: Json) => runs.rerunWith(id, input, actorOf(c));
 
   /** Of the latest attempts. */
   async function linesOf({ run }: RunDetail): Promise<Lines> {
-    // Only the first attempts have small numbers: a line's cursor is ATTEMPT.LINE.
-    const after = `${Math.max(0, run.attempts - ATTEMPTS_WITH_LINES)}.${Number.MAX_SAFE_INTEGER}`;
+    // A line's cursor is ATTEMPT.LINE, and no attempt has a million lines.
+    const after = `${Math.max(0, run.attempts - ATTEMPTS_WITH_LINES)}.${1_000_000}`;
     const page = await runs.lines(run.id, { after, limit: MAX_LINES });
     return Map.groupBy(page?.lines ?? [], ({ attempt }) => attempt);
   }

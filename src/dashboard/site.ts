@@ -56,6 +56,3 @@ export type Site = {
   /** Who sends a request that was let in. */
   readonly actorOf: (c: Context) => string;
 };
-
-/** As much as a form with a large input has. */
-export const MAX_FORM_BYTES = 1_048_576;

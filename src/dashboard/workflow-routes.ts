@@ -2,12 +2,13 @@ import type { Context, Hono } from "hono";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
 import { ALL_WORKFLOWS } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
+import type { Tried } from "./form.ts";
 import { inputPage } from "./input-page.ts";
 import { type Frame, messagePage } from "./layout.ts";
 import { PROTECTED } from "./protected.ts";
-import { fieldsOf, filledIn } from "./schema-fields.ts";
-import { sentForm } from "./sent-form.ts";
-import { MAX_FORM_BYTES, type Site } from "./site.ts";
+import { fieldsOf } from "./schema-fields.ts";
+import { sentValue } from "./sent-form.ts";
+import type { Site } from "./site.ts";
 import { workflowsPage } from "./workflows-page.ts";
 
 /** Mounts the page of workflows, and what a person can do with them: start, pause, resume. */
@@ -39,14 +40,14 @@ export function mountWorkflowPages(app: Hono, { shown, page, guard, actorOf }: S
     const fields = fieldsOf(inputsJsonSchemaOf(workflow.on), "Inputs");
     const facts = { ...startFacts(workflow), fields };
     if (c.req.method === "GET") return c.html(inputPage(frame, facts));
-    const form = await sentForm(c, MAX_FORM_BYTES);
-    const entered = (field: string) => form.get(field) ?? undefined;
-    const { value, problems } = filledIn(fields, entered);
-    if (problems.length > 0) return c.html(inputPage(frame, { ...facts, tried: { entered, problems } }), 422);
+    const { value, ...tried } = await sentValue(c, fields);
+    const again = (problems: Tried["problems"]) =>
+      c.html(inputPage(frame, { ...facts, tried: { ...tried, problems } }), 422);
+    if (tried.problems.length > 0) return again(tried.problems);
     const started = await workflows.start(workflow.name, value, actorOf(c));
     if (started.status === "started") return c.redirect(`/runs/${started.run.id}`, 303);
     if (started.status !== "rejected") return noWorkflow(c, frame);
-    return c.html(inputPage(frame, { ...facts, tried: { entered, problems: started.problems } }), 422);
+    return again(started.problems);
   });
 
   const change = (how: "pause" | "resume") =>

@@ -27,7 +27,7 @@ export const HTTP_SETTINGS = {
   dashboard: setting(
     "DASHBOARD",
     "on",
-    "The page at `/`. `off`: there is none, and the API is all that is answered.",
+    "The page at `/`. `off`: there is none. The API stays, and the pages on which people answer callbacks.",
     (text) => oneOf(["on", "off"], "on or off")(text) === "on",
   ),
 };
