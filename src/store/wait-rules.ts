@@ -44,11 +44,15 @@ type EndedAttempt = Pick<Attempt, "number" | "outcome"> & {
 export function suspended(
   run: RunRow,
   attempt: Pick<Attempt, "endedAt" | "reason" | "code">,
-  { waits, reason, againInMs = Number.POSITIVE_INFINITY }: Suspension,
+  { waits, reason, wakeKeys, againInMs = Number.POSITIVE_INFINITY }: Suspension,
   { now, known, answered, latest }: Waited,
 ): { readonly run: RunRow; readonly waits: readonly WaitRow[]; readonly replaces: number | undefined } {
   const rows = waits.map((wait) => known.find((row) => isSame(row, wait)) ?? begun(wait, now));
-  const times = rows.map(({ until }, at) => Math.min(until, now + (waits[at]?.againInMs ?? Number.POSITIVE_INFINITY)));
+  const times = rows.map((row, at) => {
+    const { againInMs: interval = Number.POSITIVE_INFINITY } = waits[at] ?? {};
+    const isFirst = interval < Number.POSITIVE_INFINITY && wakeKeys.length > 0 && !known.includes(row);
+    return Math.min(row.until, now + (isFirst ? Math.min(interval, SECOND_LOOK_MS) : interval));
+  });
   const isDue = run.woken === 1 || waits.some(({ kind, name }) => kind === "callback" && answered.includes(name));
   return {
     run: {
@@ -62,6 +66,12 @@ export function suspended(
     replaces: replaced(attempt, latest),
   };
 }
+
+/**
+ * When what waits for an event looks for the second time, ms after the first. The event may have come during the first look,
+ * when the run could not be found by it yet.
+ */
+const SECOND_LOOK_MS = 5000;
 
 /** The longest key of an event at GitHub is shorter. */
 const LONGEST_KEY = 500;
