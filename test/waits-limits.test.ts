@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { describe, it } from "node:test";
+import * as z from "zod";
+import type { Limits } from "../sandbox/limits.ts";
+import { defineWorkflow } from "../src/index.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+import { eventually } from "./support/process.ts";
+import { send, startService, TARGET } from "./support/service.ts";
+
+const SECRET = "of the webhook";
+const RUNS = 1000;
+/** Each run reads once; every so many also write. */
+const WRITES_EVERY = 10;
+
+/** GitHub's documented limits, with a minute that lasts five seconds. */
+const SCALE = 12;
+const MINUTE_MS = 60_000 / SCALE;
+const ENFORCED: Limits = {
+  concurrent: 100,
+  pointsPerMinute: 900,
+  writesPerMinute: 80,
+  writesPerHour: 500,
+  scale: SCALE,
+};
+const WINDOWS = `points=900/${MINUTE_MS / 1000}s,writes=80/${MINUTE_MS / 1000}s,writes=500/${(60 * MINUTE_MS) / 1000}s`;
+
+describe(`${RUNS} runs that one event wakes at once`, () => {
+  it("keep GitHub's limits, and each of them ends once", { timeout: 110_000 }, async (t) => {
+    let merged = false;
+    const waiter = defineWorkflow({
+      name: "waiter",
+      on: { http: { path: "/waiter", body: z.object({ n: z.number() }) } },
+      async run({ body: { n }, github, step, waitUntil }) {
+        const wakeOn = { pullRequest: { repository: TARGET, number: 1 } };
+        const look = async () => (merged ? ((await github.readFile(TARGET, "files/1", {})) ?? "none") : undefined);
+        const file = await waitUntil("merged", look, { every: "6h", wakeOn });
+        if (n % WRITES_EVERY === 0) await step("tell", () => github.dispatch(TARGET, "merged", { n }));
+        return { file };
+      },
+    });
+    const { github, url } = await startService(t, {
+      settings: { GITHUB_LIMITS: WINDOWS, GITHUB_WEBHOOK_SECRET: SECRET, LOG_LEVEL: "warn" },
+      github: { limits: ENFORCED, latencyMs: 5 },
+      options: { workflows: [{ workflow: waiter as unknown as Workflow, file: "waiter.ts" }], githubPatienceMs: 1000 },
+    });
+    github.repository(TARGET).put("files/1", "one");
+    const headers = { prefer: "respond-async" };
+    for (let first = 0; first < RUNS; first += 100) {
+      const begin = (n: number) => send(url, { method: "POST", path: "/waiter", headers, body: JSON.stringify({ n }) });
+      const answers = await Promise.all(Array.from({ length: 100 }, (_, at) => begin(first + at)));
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202]);
+    }
+    const withStatus = async (status: string) => {
+      let cursor: string | undefined;
+      let count = 0;
+      do {
+        const page = `/api/runs?status=${status}&limit=100${cursor ? `&cursor=${cursor}` : ""}`;
+        const { runs, next } = (await send(url, { path: page })).json;
+        count += runs.length;
+        cursor = next ?? undefined;
+      } while (cursor);
+      return count;
+    };
+    await eventually("all wait", 30_000, async () => (await withStatus("waiting")) === RUNS);
+    assert.equal(github.counts.requests, 0);
+
+    merged = true;
+    const woken = performance.now();
+    const body = JSON.stringify({ action: "closed", pull_request: { number: 1 }, repository: { full_name: TARGET } });
+    const signature = `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
+    const delivered = await send(url, {
+      method: "POST",
+      path: "/webhooks/github",
+      headers: {
+        "content-type": "application/json",
+        "x-github-event": "pull_request",
+        "x-github-delivery": "1",
+        "x-hub-signature-256": signature,
+      },
+      body,
+    });
+    assert.ok(delivered.status < 300, delivered.text);
+    await eventually("all have ended", 60_000, async () => (await withStatus("success")) === RUNS);
+
+    const { limited, whilePaused, maxInFlight, requests } = github.counts;
+    t.diagnostic(`${requests} requests in ${Math.round(performance.now() - woken)} ms, ${maxInFlight} at once`);
+    assert.deepEqual([limited, whilePaused], [0, 0]);
+    assert.ok(maxInFlight <= 50, `${maxInFlight} in flight`);
+    const told = github.dispatches.map(({ payload }) => payload.n);
+    assert.deepEqual([told.length, new Set(told).size], [RUNS / WRITES_EVERY, RUNS / WRITES_EVERY]);
+    // One read and, of some, one write: what waits for the limit has not read in vain.
+    assert.ok(requests <= RUNS * 1.15, `${requests} requests`);
+  });
+});
