@@ -79,6 +79,10 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.deepEqual(run.input, { ref: "main", replicas: 2, when: 2026 });
     assert.deepEqual(run.outputs, { trigger: "manual", inputs: { ref: "main", replicas: 2, when: 2026 } });
     assert.equal(run.actor, "anonymous");
+    assert.deepEqual(
+      run.actions.map(({ action, actor }: Record<string, string>) => [action, actor]),
+      [["started", "anonymous"]],
+    );
     const logged = log().filter(({ msg }) => msg === "run started by hand");
     assert.deepEqual(
       logged.map(({ run, workflow, group, actor }) => ({ run, workflow, group, actor })),
