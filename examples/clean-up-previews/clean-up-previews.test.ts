@@ -73,7 +73,7 @@ describe("clean-up-previews", () => {
     await recover();
     assert.equal((await lastRun()).status, "success");
     assert.equal(done(DELETE), 2);
-    assert.equal(done("GET /repos/{owner}/{repo}/branches"), 1);
+    assert.equal(done("GET /repos/{owner}/{repo}/git/matching-refs/{ref}"), 1);
     assert.deepEqual(shop.branches(), LEFT);
   });
 });

@@ -35,28 +35,17 @@ export default defineWorkflow({
 
 async function staleBranches(github: GitHub, before: number): Promise<string[]> {
   const keep = ((await github.readFile("acme/shop", KEEP_FILE)) ?? "").split("\n").map((line) => line.trim());
-  const open = await all((page) =>
-    github.request("GET /repos/{owner}/{repo}/pulls", { ...SHOP, ...page, state: "open" }),
-  );
-  const inUse = new Set(open.map(({ head }) => head.ref));
-  const branches = await all((page) => github.request("GET /repos/{owner}/{repo}/branches", { ...SHOP, ...page }));
+  // All of them at once: this list has no pages.
+  const beginning = { ...SHOP, ref: `heads/${PREFIX}` };
+  const { data: refs } = await github.request("GET /repos/{owner}/{repo}/git/matching-refs/{ref}", beginning);
   const stale: string[] = [];
-  for (const { name, commit, protected: isProtected } of branches) {
-    if (!name.startsWith(PREFIX) || isProtected || inUse.has(name) || keep.includes(name)) continue;
-    const { data } = await github.request("GET /repos/{owner}/{repo}/commits/{ref}", { ...SHOP, ref: commit.sha });
-    if (Date.parse(data.commit.committer?.date ?? "") < before) stale.push(name);
+  for (const branch of refs.map(({ ref }) => ref.replace("refs/heads/", ""))) {
+    if (keep.includes(branch)) continue;
+    const { data } = await github.request("GET /repos/{owner}/{repo}/branches/{branch}", { ...SHOP, branch });
+    if (data.protected || !(Date.parse(data.commit.commit.committer?.date ?? "") < before)) continue;
+    const from = { ...SHOP, head: `${SHOP.owner}:${branch}`, state: "open" } as const;
+    const open = await github.request("GET /repos/{owner}/{repo}/pulls", from);
+    if (open.data.length === 0) stale.push(branch);
   }
   return stale;
-}
-
-const PER_PAGE = 100;
-
-/** Every page of a list. */
-async function all<T>(ask: (page: { per_page: number; page: number }) => Promise<{ data: T[] }>): Promise<T[]> {
-  const items: T[] = [];
-  for (let page = 1; ; page++) {
-    const { data } = await ask({ per_page: PER_PAGE, page });
-    items.push(...data);
-    if (data.length < PER_PAGE) return items;
-  }
 }

@@ -17,13 +17,12 @@ export default defineWorkflow({
   /** Such as `https://{application}.preview.example.com`. */
   env: ["PREVIEW_URL"],
   concurrency: ({ body }) => body.application,
-  timeout: "10m",
   async run({ body: { application, revision }, env, github, step, waitFor }) {
     const number = Number(/^pr-(\d+)$/.exec(application)?.[1]);
     if (!number) return skip(`${application} belongs to no pull request`);
 
     const url = env.PREVIEW_URL.replaceAll("{application}", application);
-    await waitFor(url, { timeout: "5m" });
+    await waitFor(url, { timeout: "1h" });
 
     const body = `${MARKER}\nPreview: ${url}${revision ? ` (\`${revision.slice(0, 10)}\`)` : ""}`;
     const comment = await step("comment", async () => {

@@ -1,91 +1,113 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
+import { until } from "../../test/support/clock.ts";
 import { payloadOf, startExample } from "../../test/support/example.ts";
 
 const COMMIT = "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e";
 const STATUS = "POST /repos/{owner}/{repo}/statuses/{sha}";
-const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
+const START = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
+const LOOK = "GET /repos/{owner}/{repo}/actions/runs/{run_id}";
 const NOTIFICATION = { application: "pr-7", commit: COMMIT };
+const MINUTE = 60_000;
+
+const TESTS = readFileSync(new URL("preview-tests.after.yml", import.meta.url), "utf8");
 
 async function scene(t: TestContext) {
   const example = await startExample(t, "preview-tests-status");
-  const shop = example.github.repository("acme/shop");
+  const { argocd, runs, clock, github, webhook } = example;
+  const shop = github.repository("acme/shop");
   shop.addCommit(COMMIT);
+  shop.put(".github/workflows/preview-tests.yml", TESTS);
   const states = () => shop.statuses.map(({ state }) => state);
-  return { ...example, shop, states };
-}
-
-/** GitHub's own example of a run by `repository_dispatch`, of our repository, with the title that `run-name` makes. */
-function workflowRun(facts: Record<string, unknown> = {}) {
-  const real = payloadOf(
-    "workflow_run",
-    ({ action, workflow_run }) => action === "completed" && workflow_run.event === "repository_dispatch",
-  );
-  const run = { ...real.workflow_run, display_title: `Preview tests of ${COMMIT}`, ...facts };
-  return { ...real, workflow_run: run, repository: { ...real.repository, full_name: "acme/shop" } };
+  /** The tests of a preview are started, and its run waits for their end. */
+  const started = async () => {
+    const answer = await argocd("/preview-tests", NOTIFICATION);
+    await until("the run waits", async () => (await runs()).at(-1)?.status === "waiting");
+    const tests = [...shop.runs.values()].at(-1);
+    return { answer, tests: tests ?? assert.fail("no tests were started") };
+  };
+  /** GitHub's webhook, of GitHub's own example of a run. */
+  const ended = (id: number, delivery?: string) => {
+    const real = payloadOf("workflow_run", ({ action }) => action === "completed");
+    const repository = { ...real.repository, full_name: "acme/shop" };
+    return webhook("workflow_run", { ...real, workflow_run: { ...real.workflow_run, id }, repository }, delivery);
+  };
+  /** So much later. */
+  const later = async (milliseconds: number) => {
+    await until("it is known when to look again", () => clock.next() !== undefined);
+    clock.move(milliseconds);
+  };
+  return { ...example, shop, states, started, ended, later };
 }
 
 describe("preview-tests", () => {
   it("are pending on the commit before they are started, and end with what came of them", async (t) => {
-    const { argocd, webhook, lastRun, shop, github } = await scene(t);
-    assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 200);
+    const { started, ended, lastRun, shop, github } = await scene(t);
+    const { answer, tests } = await started();
+    assert.equal(answer.status, 202);
     assert.deepEqual(
       github.requests.map(({ route }) => route),
-      [STATUS, DISPATCH],
+      [STATUS, START, LOOK],
     );
-    assert.equal((await webhook("workflow_run", workflowRun())).status, 202);
-    await lastRun();
+    assert.deepEqual(tests.inputs, { commit: COMMIT, application: "pr-7" });
+    Object.assign(tests, { status: "completed", conclusion: "success" });
+    await ended(tests.id);
+    assert.deepEqual((await lastRun()).outputs, { commit: COMMIT, state: "success" });
     assert.deepEqual(
-      shop.statuses.map(({ sha, context, state }) => [sha, context, state]),
+      shop.statuses.map(({ sha, context, state, targetUrl }) => [sha, context, state, targetUrl]),
       [
-        [COMMIT, "preview-tests", "pending"],
-        [COMMIT, "preview-tests", "success"],
+        [COMMIT, "preview-tests", "pending", null],
+        [COMMIT, "preview-tests", "success", `https://github.com/acme/shop/actions/runs/${tests.id}`],
       ],
     );
-    assert.equal(shop.statuses[1]?.targetUrl, workflowRun().workflow_run.html_url);
   });
 
   for (const [conclusion, state] of [
     ["failure", "failure"],
     ["cancelled", "error"],
-  ]) {
-    it(`that end with ${conclusion} make it ${state}`, async (t) => {
-      const { webhook, lastRun, states } = await scene(t);
-      await webhook("workflow_run", workflowRun({ conclusion }));
+  ] as const) {
+    it(`that end with ${conclusion} make it ${state}, also when the webhook is lost`, async (t) => {
+      const { started, later, lastRun, states } = await scene(t);
+      const { tests } = await started();
+      Object.assign(tests, { status: "completed", conclusion });
+      await later(5 * MINUTE);
       await lastRun();
-      assert.deepEqual(states(), [state]);
+      assert.deepEqual(states(), ["pending", state]);
     });
   }
 
-  it("are started once for a commit, and ended once by a delivery", async (t) => {
-    const { argocd, webhook, lastRun, github, states } = await scene(t);
-    await argocd("/preview-tests", NOTIFICATION);
-    assert.equal((await argocd("/preview-tests", NOTIFICATION)).json.status, "skipped");
-    for (const _ of ["first", "again"]) await webhook("workflow_run", workflowRun(), "same");
+  it("are started once for a commit, and ended once by a delivery that comes early, and twice", async (t) => {
+    const { argocd, started, ended, lastRun, states, done } = await scene(t);
+    const { tests } = await started();
+    await ended(tests.id, "early");
+    Object.assign(tests, { status: "completed", conclusion: "success" });
+    for (const _ of ["first", "again"]) await ended(tests.id, "same");
     await lastRun();
-    assert.deepEqual([states(), github.dispatches.length], [["pending", "success"], 1]);
+    assert.equal((await argocd("/preview-tests", NOTIFICATION)).json.status, "skipped");
+    assert.deepEqual([states(), done(START)], [["pending", "success"], 1]);
   });
 
-  it("that are no tests of ours change nothing", async (t) => {
-    const { webhook, runs } = await scene(t);
-    for (const facts of [{ display_title: "Something else" }, { event: "push" }]) {
-      assert.equal((await webhook("workflow_run", workflowRun(facts))).json.status, "ignored");
-    }
-    assert.deepEqual(await runs(), []);
+  it("that never end do not stay pending", async (t) => {
+    const { started, later, lastRun, states } = await scene(t);
+    await started();
+    await later(180 * MINUTE);
+    assert.match((await lastRun()).reason, /tests have ended.* within 3h/);
+    assert.deepEqual(states(), ["pending", "error"]);
   });
 
   it("are not announced again when GitHub failed before they could be started", async (t) => {
-    const { argocd, breakDown, recover, lastRun, states, github } = await scene(t);
-    breakDown({ route: DISPATCH });
+    const { argocd, breakDown, recover, runs, states, done } = await scene(t);
+    breakDown({ route: START });
     assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 500);
     await recover();
-    assert.equal((await lastRun()).status, "success");
-    assert.deepEqual([states(), github.dispatches.length], [["pending"], 1]);
+    await until("the run waits", async () => (await runs()).at(-1)?.status === "waiting");
+    assert.deepEqual([states(), done(START)], [["pending"], 1]);
   });
 
   it("that can never be started do not stay pending", async (t) => {
     const { argocd, shop, states } = await scene(t);
-    shop.actionsDisabled = true;
+    shop.remove(".github/workflows/preview-tests.yml");
     assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 500);
     assert.deepEqual(states(), ["pending", "error"]);
   });

@@ -42,7 +42,7 @@ const flux = (reason: string, severity = "info") => ({
   reportingInstance: "kustomize-controller-6c8f7d9b5-abcde",
 });
 
-describe("deployment-from-argocd", () => {
+describe("record-deployment, told by ArgoCD", () => {
   it("records a deployment and how it goes on, each once", async (t) => {
     const { argocd: send, states, shop, done } = await scene(t);
     for (const phase of ["Running", "Running", "Succeeded", "Succeeded"]) {
@@ -85,7 +85,7 @@ describe("deployment-from-argocd", () => {
   });
 });
 
-describe("deployment-from-flux", () => {
+describe("record-deployment, told by Flux", () => {
   it("records progress, success and failure, and no reconciliation that changed nothing", async (t) => {
     const { flux: send, states, lastRun, done, runs } = await scene(t);
     for (const event of [

@@ -72,7 +72,9 @@ export async function startExample(
       let runs: Payload[] = [];
       await until("every run has ended", async () => {
         ({ runs } = await get("/api/runs?limit=100"));
-        return runs.length > 0 && runs.every(({ status }: { status: string }) => !/queued|running/.test(status));
+        return (
+          runs.length > 0 && runs.every(({ status }: { status: string }) => !/queued|running|waiting/.test(status))
+        );
       });
       return runs[0];
     },
