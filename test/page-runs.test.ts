@@ -64,7 +64,9 @@ describe("the page of a run", () => {
       step("merged", { kind: "waitUntil", endedAt: undefined, until: NOW + 7_200_000 }),
     ];
     const run = { status: "waiting", dueAt: NOW + 60_000, reason: "waits for three things" } as const;
-    const { text } = await pageOf(detailOf(run, { steps, attempts: [attempt(1, { outcome: "waiting" })] }));
+    const wakeKeys = ["pull_request acme/shop 7", "workflow_run acme/shop *"];
+    const { text } = await pageOf(detailOf(run, { steps, wakeKeys, attempts: [attempt(1, { outcome: "waiting" })] }));
+    assert.match(text, /GitHub reports something about pull request 7 of acme\/shop, any workflow run of acme\/shop\./);
     assert.match(text, /What it waits for quiet, since 11:59:20 UTC: it sleeps until 12:01:00 UTC\./);
     assert.match(
       text,

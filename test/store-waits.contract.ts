@@ -89,6 +89,20 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       assert.deepEqual([claim.run.id, claim.waits], [run, []]);
     });
 
+    promise("says which events wake it, for as long as it waits", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      await wait(
+        store,
+        claim,
+        waiting([sleep(claim, "long", HOUR)], ["pull_request acme/shop 7", "check acme/shop abc"]),
+      );
+      assert.deepEqual((await store.get(run))?.wakeKeys, ["check acme/shop abc", "pull_request acme/shop 7"]);
+      await store.wake(["check acme/shop abc"]);
+      await claimOne(store);
+      assert.equal((await store.get(run))?.wakeKeys, undefined);
+    });
+
     promise("looks again after a time, or until a date, and never ends a wait early", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);

@@ -4,7 +4,7 @@ import type { Paused, RunDetail } from "../model/store.ts";
 import { headedReason, name, time } from "./shown.ts";
 
 /** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */
-export function verdict({ run, steps, actions }: RunDetail, paused: readonly Paused[], now: number) {
+export function verdict({ run, steps, actions, wakeKeys = [] }: RunDetail, paused: readonly Paused[], now: number) {
   const reason = (waits = false) =>
     run.reason === undefined ? "" : html`<p class="reason">${headedReason(run.reason, { waits, now })}</p>`;
   const cancel = actions.findLast(({ action }) => action === "cancelled");
@@ -22,7 +22,11 @@ export function verdict({ run, steps, actions }: RunDetail, paused: readonly Pau
       return box("skipped", "Why it did not run", html`${replaced}${reason()}`);
     }
     case "waiting":
-      return box("waiting", "What it waits for", html`${waits(run, steps, now)}${pauseNote(run, paused, now)}`);
+      return box(
+        "waiting",
+        "What it waits for",
+        html`${waits(run, steps, now)}${events(wakeKeys)}${pauseNote(run, paused, now)}`,
+      );
     case "queued":
       return queued(run, reason(true), pauseNote(run, paused, now), now);
     default:
@@ -59,7 +63,23 @@ function endOf({ kind, until }: Step, { dueAt }: Run, now: number) {
   if (kind === "callback") return html`it waits for an answer to its URL${last}`;
   const next =
     dueAt === undefined || dueAt === until ? "" : html` It is checked again at ${time(dueAt, "clock", now)}.`;
-  return html`it waits for a check to succeed${last}${next} An event that it waits for is looked at when it arrives.`;
+  return html`it waits for a check to succeed${last}${next}`;
+}
+
+/** The events that wake it earlier. */
+function events(wakeKeys: readonly string[]) {
+  // That its workflow is there again is the reason that it has.
+  const subjects = wakeKeys.filter((key) => !key.startsWith("workflow ")).map(subjectIn);
+  if (subjects.length === 0) return "";
+  return html`<p class="note">It also looks when GitHub reports something about ${subjects.join(", ")}.</p>`;
+}
+
+/** What a wake key names: `pull_request acme/shop 7`. */
+function subjectIn(wakeKey: string): string {
+  const [what = "", repository = "", which = ""] = wakeKey.split(" ");
+  if (which === "*") return `any workflow run of ${repository}`;
+  if (what === "check") return `commit ${which.slice(0, 7)} of ${repository}`;
+  return `${what.replace("_", " ")} ${which} of ${repository}`;
 }
 
 /** Says that its workflow is paused, by whom and since when. Nothing when it is not. */

@@ -170,6 +170,8 @@ export type RunDetail = {
   readonly steps: readonly Step[];
   /** Ids of the runs whose place it took, newest first. */
   readonly superseded: readonly string[];
+  /** Of a run that waits: the events that wake it, as `wakeKeys` in model/waits.ts writes them. */
+  readonly wakeKeys?: readonly string[];
   /** What was done with it and by whom, oldest first. */
   readonly actions: readonly Action[];
 };

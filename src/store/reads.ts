@@ -94,17 +94,20 @@ async function getRun({ dialect: { schema }, read }: Asked, id: string): Promise
   const [row] = await read(`SELECT * FROM ${schema}.runs WHERE id = $1`, [id]);
   if (!row) return undefined;
   const seq = [row.seq as number];
-  const [attempts, steps, superseded, actions] = await Promise.all([
+  const isWaiting = row.status === "waiting";
+  const [attempts, steps, superseded, actions, keys] = await Promise.all([
     read(`SELECT * FROM ${schema}.attempts WHERE run = $1 ORDER BY number`, seq),
     read(`SELECT * FROM ${schema}.steps WHERE run = $1 ORDER BY started_at`, seq),
     read(`SELECT id FROM ${schema}.runs WHERE superseded_by = $1 ORDER BY seq DESC LIMIT 100`, [id]),
     read(`SELECT * FROM ${schema}.actions WHERE run = $1 ORDER BY seq`, [id]),
+    isWaiting ? read(`SELECT key FROM ${schema}.wake_keys WHERE run = $1 ORDER BY key`, seq) : [],
   ]);
   return {
     run: runOf(row),
     attempts: attempts.map(attemptOf),
     steps: steps.map(stepOf),
     superseded: superseded.map((each) => each.id as string),
+    ...(isWaiting && { wakeKeys: keys.map(({ key }) => key as string) }),
     actions: actions.map(actionOf),
   };
 }
