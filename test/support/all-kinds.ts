@@ -43,6 +43,11 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   const held = await claim(success);
   const step = { kind: "step", attempt: 1, startedAt: now, endedAt: now + 1, error: undefined } as const;
   await store.saveStep(held, { ...step, name: "read", result: { tag: "0012" } });
+  await store.saveLines(held, [
+    { number: 1, at: now, level: "info", message: "found\u2028it", facts: { pull: 7 } },
+    { number: 2, at: now + 1, level: "error", message: "no" },
+  ]);
+  await store.saveStep(held, { ...step, name: "begun", startedAt: now + 2, endedAt: undefined, result: undefined });
   await store.saveStep(held, { ...step, name: "send", result: undefined, error: "refused" });
   await settle(held, { status: "success", outputs: { commitHash: "abc" }, dedupeKey: "pr-1@abc" });
 
@@ -70,9 +75,16 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
     { ...lease, owner: "own" },
   );
   await settle(own.claim as Claim, { status: "success", outputs: {}, dedupeKey: undefined });
+  const waiting = await claim(await accept({ group: "pr-10", trigger: "manual", actor: "token ci" }));
+  await settle(waiting, {
+    ...{ status: "waiting", reason: "waits", wakeKeys: ["check acme/shop abc"] },
+    waits: [{ name: "quiet", kind: "sleep", attempt: 1, startedAt: now, until: { inMs: HOUR_MS } }],
+  });
   const running = await accept({ group: "pr-8" });
   await claim(running);
   const queued = await accept({ group: "pr-9" });
+
+  await store.pause("other", { actor: "command line", at: now });
 
   await store.scheduledUntil("nightly", now + 5);
   const rejected = { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" };
@@ -96,6 +108,8 @@ export async function toldBy(store: RunStore) {
     refused: await store.overview.rejected(),
     limits: await store.limits.recall(0),
     schedule: await store.scheduledUntil("nightly", now),
+    paused: await store.paused(),
+    lines: await Promise.all(runs.map(({ id }) => store.lines(id, { limit: 10 }))),
     repeat: await store.findSuccess("w", "pr-1@abc", 0),
   };
 }

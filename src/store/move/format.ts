@@ -3,7 +3,7 @@ import { problemsIn } from "../../model/problems.ts";
 import { type Json, RUN_STATUSES } from "../../model/run.ts";
 
 /**
- * What an export is, the same for each database: a line of JSON per run with its attempts and steps, oldest first, then
+ * What an export is, the same for each database: a line of JSON per run with all that belongs to it, oldest first, then
  * one per row of what is kept beside the runs. Leases are left out: what was running counts as interrupted where it is
  * imported.
  */
@@ -13,15 +13,7 @@ const time = z.int();
 /** Anything that was parsed is JSON: it only has to be there. */
 const json = z.custom<Json>((value) => value !== undefined);
 
-export const attempt = z.strictObject({
-  ...{ number: count, startedAt: time, endedAt: time, outcome: text, reason: text.optional() },
-  ...{ kind: text.optional(), githubRequestId: text.optional(), stack: text.optional() },
-});
-
-export const step = z.strictObject({
-  ...{ name: text, attempt: count, startedAt: time, endedAt: time },
-  ...{ result: json.optional(), error: text.optional() },
-});
+const flag = z.boolean().default(false);
 
 export const run = z.strictObject({
   ...{ id: z.guid(), workflow: text, group: text.optional(), input: json, ownToken: z.boolean() },
@@ -29,11 +21,56 @@ export const run = z.strictObject({
   ...{ startedAt: time.optional(), endedAt: time.optional(), begun: count, failures: count, stepsFrom: count },
   ...{ outputs: json.optional(), reason: text.optional(), http: z.int().optional(), kind: text.optional() },
   ...{ dedupeKey: text.optional(), supersededBy: z.guid().optional(), eventSource: text.optional() },
-  ...{ eventId: text.optional(), trace: text.optional() },
+  ...{ eventId: text.optional(), trace: text.optional(), trigger: text.optional(), actor: text.optional() },
+  ...{ rerunOf: z.guid().optional(), inOrder: flag, woken: flag, handlerState: text.optional() },
+  ...{ cancelActor: text.optional(), cancelAt: time.optional() },
 });
 
+/** What belongs to a run: the table of each list, its values, and by which of them it is in order. */
+export const OF_RUNS = {
+  attempts: {
+    table: "attempts",
+    values: z.strictObject({
+      ...{ number: count, startedAt: time, endedAt: time, outcome: text, reason: text.optional() },
+      ...{ kind: text.optional(), githubRequestId: text.optional(), stack: text.optional(), code: text.optional() },
+      ...{ handler: z.literal(true).optional() },
+    }),
+    by: ["number"],
+  },
+  steps: {
+    table: "steps",
+    values: z.strictObject({
+      ...{ name: text, attempt: count, kind: text.default("step"), startedAt: time, endedAt: time.optional() },
+      ...{ until: time.optional(), untilDate: flag, result: json.optional(), error: text.optional() },
+    }),
+    by: ["startedAt", "attempt", "name"],
+  },
+  lines: {
+    table: "log_lines",
+    values: z.strictObject({
+      ...{ attempt: count, number: count, at: time, level: text, message: text, facts: json.optional() },
+    }),
+    by: ["attempt", "number"],
+  },
+  wakeKeys: { table: "wake_keys", values: z.strictObject({ key: text }), by: ["key"] },
+  callbacks: {
+    table: "callbacks",
+    values: z.strictObject({
+      ...{ hash: text, name: text, schema: json.optional(), answeredAt: time.optional(), body: json.optional() },
+      ...{ actor: text.optional() },
+    }),
+    by: ["hash"],
+  },
+} as const;
+
+type OfRuns = typeof OF_RUNS;
+
+const lists = Object.fromEntries(
+  Object.entries(OF_RUNS).map(([name, { values }]) => [name, z.array(values).default([])]),
+) as unknown as { readonly [Name in keyof OfRuns]: z.ZodDefault<z.ZodArray<OfRuns[Name]["values"]>> };
+
 const movedRun = run
-  .extend({ attempts: z.array(attempt), steps: z.array(step) })
+  .extend(lists)
   .refine((each) => each.status !== "queued" || each.dueAt !== undefined, "a queued run needs dueAt")
   .refine((each) => each.status !== "running" || each.startedAt !== undefined, "a running run needs startedAt");
 
@@ -52,6 +89,15 @@ export const BESIDE: Readonly<Record<string, readonly [table: string, values: z.
   ],
   spending: ["github_spending", z.strictObject({ account: text, at: time, points: count, writes: count })],
   pause: ["github_pauses", z.strictObject({ account: text, until: time, strikes: count })],
+  action: [
+    "actions",
+    z.strictObject({
+      ...{ at: time, actor: text, action: text, run: z.guid().optional(), workflow: text.optional() },
+      ...{ details: text.optional() },
+    }),
+  ],
+  paused: ["paused_workflows", z.strictObject({ workflow: text, at: time, actor: text })],
+  key: ["store_keys", z.strictObject({ name: text, value: text })],
 };
 
 /** Shows what the file is. */

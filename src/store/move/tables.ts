@@ -1,7 +1,6 @@
 import type * as z from "zod";
 import { clean, type Row } from "../rows.ts";
 import {
-  attempt,
   BESIDE,
   broken,
   type Entry,
@@ -10,8 +9,8 @@ import {
   lastLine,
   lineOf,
   type MovedRun,
+  OF_RUNS,
   run,
-  step,
 } from "./format.ts";
 
 /** How all that a store holds leaves it, or comes into it. */
@@ -76,21 +75,25 @@ export async function exportFrom(tables: Tables, write: Write): Promise<number> 
       );
       if (runs.length === 0) break;
       const range = [after, Number(runs.at(-1)?.seq)];
-      const recordsOf = async (table: string, values: z.ZodObject, ...by: readonly string[]) => {
-        const text = `SELECT run, ${selected(values)} FROM ${schema}.${table} WHERE run > $1 AND run <= $2`;
-        const rows = Map.groupBy(inOrder(await sql(text, range), by), (row) => row.run);
-        return ({ seq }: Row) => (rows.get(seq ?? null) ?? []).map(recordOf);
+      const lists = await Promise.all(
+        Object.entries(OF_RUNS).map(async ([name, { table, values, by }]) => {
+          const text = `SELECT run, ${selected(values)} FROM ${schema}.${table} WHERE run > $1 AND run <= $2`;
+          return [name, Map.groupBy(inOrder(await sql(text, range), by), (row) => row.run)] as const;
+        }),
+      );
+      const listsOf = (seq: Row[string] = null) => {
+        const found = lists.map(([name, rows]) => [
+          name,
+          (rows.get(seq) ?? []).map(({ run: _, ...row }) => recordOf(row)),
+        ]);
+        return Object.fromEntries(found.filter(([name, rows]) => rows?.length || ALWAYS.has(name as string)));
       };
-      const [attempts, steps] = await Promise.all([
-        recordsOf("attempts", attempt, "number"),
-        recordsOf("steps", step, "startedAt", "attempt", "name"),
-      ]);
-      yield linesFor(runs.map((row) => ({ run: { ...recordOf(row), attempts: attempts(row), steps: steps(row) } })));
+      yield linesFor(runs.map(({ seq, ...row }) => ({ run: { ...recordOf(row), ...listsOf(seq) } })));
       after = range[1] as number;
     }
     for (const [name, [table, values]] of Object.entries(BESIDE)) {
       const rows = await sql(`SELECT ${selected(values)} FROM ${tableToRead(schema, table)}`);
-      yield linesFor(inOrder(rows, Object.keys(values.shape)).map((row) => ({ [name]: row })));
+      yield linesFor(inOrder(rows, Object.keys(values.shape)).map((row) => ({ [name]: recordOf(row) })));
     }
     yield lastLine(records);
   }
@@ -118,6 +121,8 @@ function inOrder(rows: readonly Row[], by: readonly string[]): Row[] {
 const COLUMNS = new Map([
   ["group", "grp"],
   ["begun", "attempts"],
+  ["trigger", "trigger_kind"],
+  ["handlerState", "handler"],
 ]);
 
 /** Remembered: a million runs have 30 million values. */
@@ -134,13 +139,21 @@ const selected = ({ shape }: z.ZodObject) =>
     .join(", ");
 
 /** The tables have these as text. */
-const AS_JSON = new Set(["input", "outputs", "result"]);
+const AS_JSON = new Set(["input", "outputs", "result", "facts", "schema", "body"]);
 
-function recordOf({ seq: _, run: __, ...row }: Row): object {
+/** And these as numbers. */
+const FLAGS = new Set(["inOrder", "woken", "untilDate", "handler"]);
+
+/** Lists that stand there also when they are empty. */
+const ALWAYS = new Set(["attempts", "steps"]);
+
+/** What is as usual is left out. */
+function recordOf(row: Row): object {
   const record: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {
-    if (value === null) continue;
-    record[name] = name === "ownToken" ? value === 1 : AS_JSON.has(name) ? JSON.parse(value as string) : value;
+    if (value === null || (value === 0 && FLAGS.has(name)) || (value === "step" && name === "kind")) continue;
+    if (name === "ownToken" || FLAGS.has(name)) record[name] = value === 1;
+    else record[name] = AS_JSON.has(name) ? JSON.parse(value as string) : value;
   }
   return record;
 }
@@ -194,17 +207,20 @@ async function insertAll({ insert }: Tables, entries: readonly Entry[], runsBefo
   const runs = entries
     .flatMap(({ record }) => (record.run as MovedRun | undefined) ?? [])
     .map((each, at) => ({ ...each, seq: runsBefore + at + 1 }));
-  const ofRuns = (name: "attempts" | "steps") =>
-    runs.flatMap((each) => each[name].map((one) => ({ ...rowOf(one), run: each.seq })));
-  const rows = runs.map(({ attempts: _, steps: __, ...values }) => ({
-    ...rowOf(values),
+  const lists = Object.entries(OF_RUNS).map(([name, { table, values }]) => {
+    const rows = runs.flatMap((each) =>
+      each[name as keyof typeof OF_RUNS].map((one) => ({ ...rowOf(one), run: each.seq })),
+    );
+    return [table, values, rows] as const;
+  });
+  const rows = runs.map((values) => ({
+    ...rowOf(Object.fromEntries(Object.entries(values).filter(([name]) => !(name in OF_RUNS)))),
     slot: values.ownToken || values.group === undefined ? null : clean(`${values.workflow}\n${values.group}`),
     // A lease that has ended: the first who claims takes it over.
     ...(values.status === "running" ? { owner: "exported", lease_until: 0 } : {}),
   }));
   await insert("runs", ["seq", "slot", "owner", "lease_until", ...columnsOf(run)], rows);
-  await insert("attempts", ["run", ...columnsOf(attempt)], ofRuns("attempts"));
-  await insert("steps", ["run", ...columnsOf(step)], ofRuns("steps"));
+  for (const [table, values, those] of lists) await insert(table, ["run", ...columnsOf(values)], those);
   for (const [name, [table, values]] of Object.entries(BESIDE)) {
     const those = entries.flatMap(({ record }) => record[name] ?? []);
     await insert(table, columnsOf(values), those.map(rowOf));

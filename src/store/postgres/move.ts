@@ -80,7 +80,7 @@ async function fill(sql: Sql, names: Names, source: AsyncIterable<Uint8Array>): 
   if (runs > 0) await sql(`SELECT setval(pg_get_serial_sequence('${schema}.runs', 'seq'), $1)`, [runs]);
   // Without statistics one run of a million takes 0.3 s to be shown, and a list 0.9 s, until autovacuum comes by
   // (measured). A role that may not is only warned.
-  await sql(`ANALYZE ${schema}.runs, ${schema}.attempts, ${schema}.steps`);
+  await sql(`ANALYZE ${schema}.runs, ${schema}.attempts, ${schema}.steps, ${schema}.log_lines`);
   return runs;
 }
 
