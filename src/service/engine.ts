@@ -59,6 +59,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : loaded.current.variables[githubToken]),
+    codeOf: (name) => loaded.current.codeOf.get(name),
     callbackUrl: callbacksAt(config.http.publicUrl),
     hide: secrets.hide,
     keeping: secrets,

@@ -3,9 +3,10 @@ import type { Secrets } from "../model/secrets.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
-import { type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
+import { codeVersion, type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { secretLines } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
+import { VERSION } from "./version.ts";
 
 const BUILT_IN = "built in";
 
@@ -34,7 +35,7 @@ export async function openWorkflows(
   { closing, more = [], variable = config.variable, hasWebhookSecret, strict = true }: Options,
 ): Promise<LoadedWorkflows> {
   const load = config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing);
-  const builtIn = [{ workflow: environmentReady(config) as Workflow, file: BUILT_IN }];
+  const builtIn = [{ workflow: environmentReady(config) as Workflow, file: BUILT_IN, code: codeVersion(VERSION) }];
   const others = more.map(({ workflow, file }) => ({ file, exported: workflow }));
   const check = (files: readonly LoadedFile[]) =>
     checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem);

@@ -1,14 +1,13 @@
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
-import type { Log } from "../model/log.ts";
-import { afterAttempt } from "../model/retry.ts";
-import type { Attempt, Outcome, Run } from "../model/run.ts";
-import type { Claim, RunStore, Settlement } from "../model/store.ts";
+import type { Outcome, Run } from "../model/run.ts";
+import type { Claim, RunStore } from "../model/store.ts";
 import { wakeKeyOfWorkflow } from "../model/waits.ts";
-import { type BrokenFile, type Context, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
-import { type Attempting, confined, STOPPED_REASON, type Stopping } from "./attempting.ts";
-import { type ContextParts, contextOf, type Facts } from "./context.ts";
+import { type BrokenFile, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
+import { type Attempting, confined, type Stopping } from "./attempting.ts";
+import { type ContextParts, contextOf } from "./context.ts";
+import { concluded, type Ended, type EndingParts, givenBack, NOT_CALLED, type Seen } from "./ending.ts";
 import { keptOutcome } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
 import { openNames } from "./names.ts";
@@ -20,44 +19,39 @@ type OfOneAttempt =
   | ("github" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
   | ("names" | "suspending" | "hide");
 
-export type AttemptParts = Omit<ContextParts, OfOneAttempt> & {
-  readonly store: Pick<RunStore, "saveLines">;
-  readonly log: Log;
-  readonly workflowNamed: (name: string) => Workflow | undefined;
-  /** Files that bring no workflow because something is wrong with them. */
-  readonly brokenFiles?: (() => readonly BrokenFile[]) | undefined;
-  /** The file of a workflow, where it has one. */
-  readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
-  /** The GitHub token that a workflow names, instead of the service's. */
-  readonly tokenOf: (workflow: Workflow) => string | undefined;
-  /** GitHub as a run's own token sees it, or the service's, until it is released. */
-  readonly github: (attempt: {
-    token: string | undefined;
-    /** The run's in the line before a limit. */
-    name: string;
-    /** Gets the id of every answered request. */
-    saw: (requestId: string) => void;
-    /** Nothing is sent unless it holds. */
-    lease: Lease;
-  }) => { github: GitHub; release(): void };
-  /** Hides a token from logs and answers until the returned function is called. */
-  readonly hide: (token: string) => () => void;
-  /** Names the trace that the attempt belongs to, for its log records. */
-  readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
-  readonly stopping: Pick<Stopping, "begun" | "follow">;
-  /** From 0 to 1. */
-  readonly random: () => number;
-  readonly retryHours: number;
-};
-
-type Ended = { readonly attempt: Attempt; readonly settlement: Settlement; readonly runLog: AttemptLog };
+export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
+  EndingParts & {
+    readonly store: Pick<RunStore, "saveLines">;
+    readonly workflowNamed: (name: string) => Workflow | undefined;
+    /** Files that bring no workflow because something is wrong with them. */
+    readonly brokenFiles?: (() => readonly BrokenFile[]) | undefined;
+    /** The version of a workflow's code, see `Attempt`. */
+    readonly codeOf?: ((name: string) => string | undefined) | undefined;
+    /** The file of a workflow, where it has one. */
+    readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
+    /** The GitHub token that a workflow names, instead of the service's. */
+    readonly tokenOf: (workflow: Workflow) => string | undefined;
+    /** GitHub as a run's own token sees it, or the service's, until it is released. */
+    readonly github: (attempt: {
+      token: string | undefined;
+      /** The run's in the line before a limit. */
+      name: string;
+      /** Gets the id of every answered request. */
+      saw: (requestId: string) => void;
+      /** Nothing is sent unless it holds. */
+      lease: Lease;
+    }) => { github: GitHub; release(): void };
+    /** Hides a token from logs and answers until the returned function is called. */
+    readonly hide: (token: string) => () => void;
+    readonly stopping: Pick<Stopping, "begun" | "follow">;
+  };
 
 /** Executes a claimed run once, decides what follows, and writes the attempt's one log record. */
 export async function attemptRun(
   claim: Claim,
   token: string | undefined,
   parts: AttemptParts & { readonly lease: AttemptLease },
-): Promise<Ended> {
+): Promise<Ended & { readonly runLog: AttemptLog }> {
   const { clock, keeping } = parts;
   const { run } = claim;
   const startedAt = clock.now();
@@ -65,6 +59,7 @@ export async function attemptRun(
   const hidden = token ? [parts.hide(token)] : [];
   const hide = (secret: string) => void hidden.push(parts.hide(secret));
   const workflow = parts.workflowNamed(run.workflow);
+  const code = parts.codeOf?.(run.workflow);
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
   const runLog = openRunLog(claim, parts);
   const { github, release } = parts.github({
@@ -78,19 +73,17 @@ export async function attemptRun(
   });
   try {
     const secrets = workflow ? [...own, ...Object.values(parts.envOf(workflow))] : own;
-    const outcome = workflow
-      ? keptOutcome(
-          await executeConfined(workflow, claim, { ...parts, github, own, hide, seen, runLog }),
-          keeping,
-          secrets,
-        )
-      : missingWorkflow(run, parts.brokenFiles?.() ?? []);
-    const times = { startedAt, endedAt: clock.now() };
+    const execute = async (found: Workflow) =>
+      keptOutcome(await executeConfined(found, claim, { ...parts, github, own, hide, seen, runLog }), keeping, secrets);
+    const isGone = claim.handler && !workflow?.cancelled;
+    const missing = () => (isGone ? NOT_CALLED : missingWorkflow(run, parts.brokenFiles?.() ?? []));
+    const outcome = workflow && !isGone ? await execute(workflow) : missing();
     const isGivenBack = parts.stopping.begun && outcome.status === "failure";
     runLog.end(isGivenBack ? undefined : outcome);
+    const facts = { startedAt, endedAt: clock.now(), code };
     const ended = isGivenBack
-      ? givenBack(claim, times, parts.log)
-      : concluded(claim, { ...times, outcome, workflow, ...seen }, parts);
+      ? givenBack(claim, facts, parts.log)
+      : concluded(claim, { ...facts, outcome, workflow, ...seen }, parts);
     return { ...ended, runLog };
   } finally {
     release();
@@ -98,16 +91,13 @@ export async function attemptRun(
   }
 }
 
-/** What is noticed while an attempt goes on. */
-type Seen = { requestId: string | undefined; dedupeKey: string | undefined };
-
-/** GitHub's have some 50; a header may have 16 KB. */
-const MAX_REQUEST_ID_CHARACTERS = 200;
-
 /** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
 const DEFAULT_TIMEOUT = "5m";
 
-function executeConfined(
+/** To clean up, while whoever cancelled waits for nothing. */
+const CANCELLED_TIMEOUT = "1m";
+
+async function executeConfined(
   workflow: Workflow,
   claim: Claim,
   parts: Omit<AttemptParts, "github" | "hide"> & {
@@ -119,7 +109,9 @@ function executeConfined(
     readonly runLog: AttemptLog;
   },
 ): Promise<Outcome> {
-  const { timeout = DEFAULT_TIMEOUT, name, dedupe } = workflow;
+  const { handler } = claim;
+  const { name, dedupe } = workflow;
+  const { timeout = DEFAULT_TIMEOUT } = handler ? { timeout: CANCELLED_TIMEOUT } : workflow;
   const { stopping, lease, seen, runLog } = parts;
   const { id: run } = claim.run;
   const left = (calls: readonly string[]) =>
@@ -128,20 +120,20 @@ function executeConfined(
       count: calls.length,
     });
   const times = { timeout, timeoutMs: millisecondsOf(timeout) };
-  const about = { run, workflow: name, source: parts.sourceOf?.(name), ...times, left };
-  return confined(about, parts.clock, async (attempting) => {
+  const about = { run, workflow: name, handler, source: parts.sourceOf?.(name), ...times, left };
+  const names = openNames(claim, parts.keeping);
+  const outcome = await confined(about, parts.clock, async (attempting) => {
     stopping.follow(attempting);
     lease.follow(attempting);
     runLog.follow(attempting);
-    // The service stops, or another process has the run: none of the workflow's code is run.
+    // The service stops, the run is cancelled, or another process has it: none of the workflow's code is run.
     if (attempting.over) return LOST;
     const isRepeatOf = (key: string) => {
       seen.dedupeKey = key;
     };
-    const names = openNames(claim, parts.keeping);
     const suspending = openSuspending(claim, { ...parts, attempting, names });
     const context = contextOf(workflow, claim, { ...parts, attempting, isRepeatOf, names, suspending });
-    if (dedupe) {
+    if (dedupe && !handler) {
       const key = dedupe.key(givenOf(workflow, claim.run));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
       if (earlier !== undefined) {
@@ -150,19 +142,23 @@ function executeConfined(
     }
     const alsoFailed = ({ what, error }: { what: string; error: unknown }) =>
       runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error });
-    return execute(workflow, context, attempting, { alsoFailed, failedBy: suspending.failedBy });
+    const work = async () => (handler ? workflow.cancelled?.(context) : workflow.run(context));
+    return execute(work, attempting, { alsoFailed, failedBy: suspending.failedBy });
   });
+  // One that failed, or was cut off, did not get there.
+  const isWhole = outcome.status !== "failure" && outcome.status !== "cancelled";
+  if (isWhole) for (const difference of names.differences()) runLog.warn(difference, {});
+  return outcome;
 }
 
 const MAX_CALLS = 10;
 
 /**
- * Carries one event through a workflow, and waits for what it has called and not awaited. Never throws: what the workflow
- * throws becomes an outcome.
+ * Does the work of a workflow, and waits for what it has called and not awaited. Never throws: what the workflow throws
+ * becomes an outcome.
  */
 async function execute(
-  workflow: Pick<Workflow, "run">,
-  context: Context,
+  work: () => Promise<unknown>,
   { calls, about: { source } }: Attempting,
   {
     alsoFailed,
@@ -176,7 +172,7 @@ async function execute(
 ): Promise<Outcome> {
   let outcome: Outcome;
   try {
-    outcome = outcomeOf(await workflow.run(context));
+    outcome = outcomeOf(await work());
   } catch (error) {
     outcome = failedBy(error, source);
     await noteFailure(error);
@@ -205,99 +201,4 @@ function missingWorkflow({ workflow, ownToken }: Run, broken: readonly BrokenFil
   }
   const reason = `There is no workflow ${workflow} in this service any more: bring it back and re-run, or send the event again.`;
   return { status: "failure", kind: "permanent", http: 500, reason };
-}
-
-type Times = { readonly startedAt: number; readonly endedAt: number };
-
-/** An attempt as the history has it. */
-export function attemptOf(
-  { attempt: number }: Claim,
-  { startedAt, endedAt }: Times,
-  { outcome, ...rest }: Pick<Attempt, "outcome"> & Partial<Attempt>,
-): Attempt {
-  const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
-  return { number, startedAt, endedAt, outcome, ...nothing, ...rest };
-}
-
-/**
- * What becomes of an attempt that has not ended well while the service is stopping: its failure is the stop's more often
- * than not. It does not count; the run is due again at once.
- */
-function givenBack(claim: Claim, times: Times, log: Log): Omit<Ended, "runLog"> {
-  const { run, attempt: number } = claim;
-  const reason = STOPPED_REASON;
-  const attempt = attemptOf(claim, times, { outcome: "stopped", reason });
-  const settlement: Settlement = run.ownToken
-    ? { status: "failure", http: 500, kind: "permanent", reason: `${reason} Send it again.` }
-    : { status: "queued", dueAt: times.endedAt, counts: false, reason, http: undefined, kind: undefined };
-  const facts = { run: run.id, workflow: run.workflow, attempt: number, duration_ms: times.endedAt - times.startedAt };
-  log.info({ ...facts, outcome: attempt.outcome }, "the service is stopping: the run continues after its next start");
-  return { attempt, settlement };
-}
-
-function concluded(
-  claim: Claim,
-  {
-    outcome,
-    workflow,
-    requestId,
-    dedupeKey,
-    ...times
-  }: Times & Seen & { outcome: Outcome; workflow: Workflow | undefined },
-  { log, keeping, traceIds, random, retryHours }: AttemptParts,
-): Omit<Ended, "runLog"> {
-  const { run, attempt: number } = claim;
-  const circumstances = { now: times.endedAt, random: random(), retryHours, retry: workflow?.retry ?? true };
-  const settlement = settlementOf(outcome, afterAttempt(run, outcome, circumstances), dedupeKey);
-  const { reason, kind, stack } = { reason: undefined, kind: undefined, stack: undefined, ...outcome };
-  const githubRequestId = requestId && keeping.brief(requestId, MAX_REQUEST_ID_CHARACTERS);
-  const trace = stack === undefined ? {} : { stack: stack.join("\n") };
-  record(log, outcome, settlement, {
-    run: run.id,
-    workflow: run.workflow,
-    ...(workflow && labelsOf(workflow, run)),
-    attempt: number,
-    duration_ms: times.endedAt - times.startedAt,
-    github_request_id: githubRequestId,
-    ...traceIds?.(),
-    outcome: outcome.status,
-    ...(outcome.status === "failure" ? { reason, failure: kind, ...trace } : {}),
-  });
-  const attempt = attemptOf(claim, times, { outcome: outcome.status, reason, kind, githubRequestId, ...trace });
-  return { attempt, settlement };
-}
-
-function settlementOf(
-  outcome: Outcome,
-  next: ReturnType<typeof afterAttempt>,
-  dedupeKey: string | undefined,
-): Settlement {
-  if (outcome.status === "success") return { ...outcome, dedupeKey };
-  if (outcome.status === "skipped") return outcome;
-  if (outcome.status !== "failure") return outcome;
-  const { reason, http, kind } = outcome;
-  if (!next.end) return { status: "queued", dueAt: next.dueAt, counts: next.counts, reason, http, kind };
-  return { status: "failure", reason: next.because ? `${reason} ${next.because}` : reason, http, kind };
-}
-
-/** Labels are a courtesy of the log: one that cannot be had says so and disturbs nothing. */
-function labelsOf(workflow: Workflow, run: Run): Readonly<Record<string, string | undefined>> {
-  try {
-    return workflow.labels?.(givenOf(workflow, run)) ?? {};
-  } catch (error) {
-    return { labels: `could not be had: ${error instanceof Error ? error.message : "an error"}` };
-  }
-}
-
-function record(log: Log, outcome: Outcome, settlement: Settlement, facts: Facts): void {
-  if (outcome.status === "success") log.info({ ...facts, outputs: outcome.outputs }, "run succeeded");
-  else if (outcome.status === "skipped") log.info({ ...facts, reason: outcome.reason }, "run skipped");
-  else if (outcome.status === "waiting") log.info({ ...facts, reason: outcome.reason }, "run waits");
-  else if (outcome.status === "cancelled") log.info({ ...facts, reason: outcome.reason }, "run cancelled");
-  else if (settlement.status !== "queued") log.error(facts, "run failed");
-  else {
-    const next = { ...facts, next_attempt: new Date(settlement.dueAt).toISOString() };
-    if (outcome.kind === "limit") log.info(next, "run waits for a limit of GitHub");
-    else log.warn(next, "attempt failed");
-  }
 }

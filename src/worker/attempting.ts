@@ -11,6 +11,8 @@ import { type SuspendedWait, waitingFor } from "./waiting-for.ts";
 type About = {
   readonly run: string;
   readonly workflow: string;
+  /** It is the workflow's `cancelled`, not its `run`. */
+  readonly handler?: boolean | undefined;
   /** The file of the workflow, where it has one. */
   readonly source: WorkflowSource | undefined;
   readonly timeout: string;
@@ -140,8 +142,10 @@ export class Attempting {
 const OVER = new Error("The attempt is over.");
 const STOPPING = new Error("The service is stopping.");
 
-function timedOut({ workflow, timeout }: About): Outcome {
-  const reason = `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;
+function timedOut({ workflow, timeout, handler }: About): Outcome {
+  const reason = handler
+    ? `\`cancelled\` of ${workflow} took longer than the ${timeout} that it has: do less in it.`
+    : `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;
   return { status: "failure", reason, http: 500, kind: "transient" };
 }
 
@@ -160,7 +164,7 @@ function leftRunning(workflow: string, count: number): Outcome {
 export const STOPPED_REASON = "The service was stopped before the attempt ended.";
 const STOPPED: Outcome = { status: "failure", http: 500, kind: "transient", reason: STOPPED_REASON };
 
-/** The orderly stop of the service, as the attempts in flight are told of it. */
+/** What ends attempts from outside: the orderly stop of the service, and the cancel of a run. */
 export type Stopping = ReturnType<typeof orderlyStop>;
 
 export function orderlyStop() {
@@ -184,6 +188,13 @@ export function orderlyStop() {
       following.add(attempting);
       attempting.onEnd(() => following.delete(attempting));
       tell(attempting);
+    },
+    /** Ends the attempts of a run that is cancelled. Its `cancelled` is called after that, and goes on. */
+    cancel(run: string, reason: string): void {
+      for (const attempting of [...following]) {
+        const { about } = attempting;
+        if (about.run === run && !about.handler) attempting.end({ status: "cancelled", reason });
+      }
     },
     /** Aborts the signal of every attempt. What has begun may finish; an attempt that begins something new ends. */
     begin: () => enter("begun"),

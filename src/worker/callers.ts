@@ -8,7 +8,7 @@ export const MAX_WAITING = 700;
 type Caller = { run: string; deadline: number; answer(result: Run | undefined): void };
 
 /** The callers who wait for what becomes of their runs. */
-type WaitingCallers = ReturnType<typeof waitingCallers>;
+export type WaitingCallers = ReturnType<typeof waitingCallers>;
 
 export function waitingCallers(clock: Clock) {
   const waiting = new Map<string, Set<Caller>>();
@@ -49,8 +49,9 @@ export function waitingCallers(clock: Clock) {
     isAwaited: (run: string): boolean => waiting.has(run),
     /** Says what became of a run. */
     tell(run: Run): void {
-      if (run.status === "superseded" && run.supersededBy !== undefined) {
-        move(run.id, run.supersededBy);
+      const newer = replacementOf(run);
+      if (newer !== undefined) {
+        move(run.id, newer);
         return;
       }
       for (const caller of [...(waiting.get(run.id) ?? [])]) {
@@ -78,6 +79,11 @@ export function waitingCallers(clock: Clock) {
   }
 }
 
+/** The newer run that has replaced one, by taking its place or by cancelling it. */
+function replacementOf({ status, supersededBy }: Run): string | undefined {
+  return status === "superseded" || status === "cancelled" ? supersededBy : undefined;
+}
+
 /** News of a run is remembered for as long as its acceptance may still be on its way to here. */
 const REMEMBERED_MS = 10_000;
 const MOST_REMEMBERED = 10_000;
@@ -87,8 +93,21 @@ export function followElsewhere(
   store: Pick<RunStore, "hear" | "get">,
   clock: Clock,
   callers: WaitingCallers,
-  /** `wake`: something may be due here. `freed`: a run has ended, whose group may have a run that waits. */
-  { wake, freed, report }: Readonly<Record<"wake" | "freed", () => void>> & { report: (error: unknown) => void },
+  /**
+   * `wake`: something may be due here. `freed`: a run has ended, whose group may have a run that waits. `cancelled`: these
+   * runs are cancelled. `missed`: any may be.
+   */
+  {
+    wake,
+    freed,
+    cancelled,
+    missed: lookForCancelled,
+    report,
+  }: Readonly<Record<"wake" | "freed", () => void>> & {
+    cancelled: (runs: readonly string[]) => void;
+    missed: () => Promise<void>;
+    report: (error: unknown) => void;
+  },
 ) {
   /** When the news came, by the monotonic clock, oldest first. */
   const heard = new Map<string, number>();
@@ -109,10 +128,13 @@ export function followElsewhere(
     if (!run || run.status === "running") return;
     if (run.status === "queued" && (ended || run.kind === undefined)) return;
     callers.tell(run);
-    if (run.status === "superseded" && run.supersededBy !== undefined) await look(run.supersededBy, true);
+    const newer = replacementOf(run);
+    if (newer !== undefined) await look(newer, true);
   }
 
-  const stop = store.hear(({ queued, settled = [], missed }: News) => {
+  const stop = store.hear(({ queued, settled = [], cancel = [], missed }: News) => {
+    cancelled(cancel);
+    if (missed) lookForCancelled().catch(report);
     for (const id of settled) remember(id);
     const concerned = missed ? callers.awaited() : settled.filter(callers.isAwaited);
     for (const id of concerned) look(id, missed === true).catch(report);

@@ -8,9 +8,6 @@ import { stepsOf } from "./steps.ts";
 import { waitFor } from "./wait-for.ts";
 import { type WaitParts, waitsOf } from "./waits.ts";
 
-/** What log records of an attempt say about it. */
-export type Facts = Readonly<Record<string, unknown>>;
-
 export type ContextParts = WaitParts & {
   readonly store: Pick<RunStore, "findSuccess">;
   /** The values of the environment variables that a workflow declares. */

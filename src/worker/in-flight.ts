@@ -1,8 +1,9 @@
 import type { Observer } from "../model/observer.ts";
 import type { Attempt, Run } from "../model/run.ts";
 import { type Claim, type RunStore, type Settlement, StoreUnavailable } from "../model/store.ts";
-import { type AttemptParts, attemptOf, attemptRun } from "./attempt.ts";
+import { type AttemptParts, attemptRun } from "./attempt.ts";
 import { orderlyStop } from "./attempting.ts";
+import { attemptOf } from "./ending.ts";
 import { keptReason } from "./kept.ts";
 import type { AttemptLease, Leases } from "./leases.ts";
 import type { AttemptLog } from "./run-log.ts";
@@ -44,7 +45,8 @@ export function runsInFlight(
       await lines?.save();
       return store.settle(claim, attempt, settlement);
     });
-    if (run) settled(run);
+    // That a run was cancelled has been told before its `cancelled` was called.
+    if (run) claim.handler || settled(run);
     else log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome does not count: another process has the run");
   }
 
@@ -60,7 +62,7 @@ export function runsInFlight(
     note(error);
     const failure = { http: 500, kind: "permanent", reason: keptReason(internalError(error), keeping) } as const;
     const endedAt = clock.now();
-    const times = { startedAt: claim.run.startedAt ?? endedAt, endedAt };
+    const times = { startedAt: claim.run.startedAt ?? endedAt, endedAt, code: parts.codeOf?.(claim.run.workflow) };
     const attempt = attemptOf(claim, times, { outcome: "failure", kind: failure.kind, reason: failure.reason });
     await settle(claim, attempt, { status: "failure", ...failure }).catch(note);
     show?.();
@@ -69,6 +71,8 @@ export function runsInFlight(
   return {
     stopping,
     size: () => inFlight.size,
+    /** Ids of the runs. */
+    runs: (): readonly string[] => [...inFlight.keys()].map(({ run }) => run.id),
     hasSuspect: () => inFlight.keys().some(({ suspect }) => suspect),
     /** @param since by the monotonic clock, before the store was asked for the claim. */
     start(claim: Claim, token: string | undefined, since: number): void {

@@ -11,6 +11,7 @@ import {
   WorkflowPaused,
 } from "../model/store.ts";
 import { followElsewhere, waitingCallers } from "./callers.ts";
+import { cancelling } from "./cancelling.ts";
 import { type InFlightParts, runsInFlight } from "./in-flight.ts";
 import { keptEvent } from "./kept.ts";
 import { EXTENDED_EVERY_MS, LEASE_MS, openLeases } from "./leases.ts";
@@ -59,7 +60,9 @@ export function startWorker(parts: WorkerParts) {
     return clock.now() + STORE_RETRY_MS;
   });
   const forgetOldRuns = forgetting(parts, health);
-  const elsewhere = followElsewhere(store, clock, callers, { wake, freed, report });
+  const cancels = cancelling({ ...parts, health, callers, inFlight, settled, wake });
+  const { end: cancelled, endMissed: missed } = cancels;
+  const elsewhere = followElsewhere(store, clock, callers, { wake, freed, cancelled, missed, report });
   wake();
 
   function wake(): void {
@@ -142,6 +145,8 @@ export function startWorker(parts: WorkerParts) {
     // From here to `wait` nothing may be awaited: an outcome could pass unheard.
     if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
     const outcome = waitMs > 0 && !accepted.paused ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
+    if (accepted.cancels)
+      cancels.end(accepted.cancels, `Cancelled: run ${accepted.run.slice(0, 8)} of the same group replaced it.`);
     if (accepted.claim) inFlight.start(accepted.claim, token, since);
     else {
       wake();
@@ -168,6 +173,7 @@ export function startWorker(parts: WorkerParts) {
       if (rerun.status === "queued") wake();
       return rerun;
     },
+    cancel: cancels.cancel,
     pause: (workflow: string, by: By): Promise<boolean> => health.watch(store.pause(workflow, by), "changes"),
     async resume(workflow: string, by: By): Promise<boolean> {
       const resumed = await health.watch(store.resume(workflow, by), "changes");

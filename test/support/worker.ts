@@ -61,5 +61,5 @@ export function workerWith(
       { id, workflow: "steps", group: undefined, input, ownToken: token !== undefined },
       { token, waitMs: 3_600_000 },
     );
-  return { clock, store, accept, close };
+  return { clock, store, worker, accept, close };
 }

@@ -134,6 +134,8 @@ function answer(c: Context, id: string, run: Run | undefined, trigger: HttpTrigg
       return json(200, { status: "skipped", reason: run.reason ?? "" }, headers);
     case "failure":
       return problem(c, run.http ?? 500, run.reason ?? "The run failed.", headers);
+    case "cancelled":
+      return problem(c, 409, run.reason ?? "The run was cancelled.", headers);
     case "queued":
       if (run.kind === "transient") return problem(c, run.http ?? 500, `${run.reason} ${nextAttempt(run)}`, headers);
   }

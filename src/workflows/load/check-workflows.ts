@@ -11,28 +11,32 @@ export type CheckedWorkflows = {
   readonly broken: readonly BrokenFile[];
   /** From which file each comes. */
   readonly fileOf: ReadonlyMap<string, string>;
+  /** The version of the code of each, see `Attempt`. */
+  readonly codeOf: ReadonlyMap<string, string>;
   /** The values of all variables that they declare. */
   readonly variables: Readonly<Record<string, string>>;
   /** What is probably a mistake, and may be right: file, field and what was probably meant. */
   readonly warnings: readonly string[];
 };
 
+type Found = { readonly workflow: Workflow; readonly file: string; readonly code?: string | undefined };
+
 /**
  * Takes what was loaded for workflows, together with the built-in ones.
  * @param service what of it counts: the value of a variable (throws when its file cannot be read), and its webhook secret.
  */
 export function checkedWorkflows(
-  builtIn: readonly { workflow: Workflow; file: string }[],
+  builtIn: readonly Found[],
   loaded: readonly LoadedFile[],
   service: { variable: (name: string) => string | undefined; hasWebhookSecret: boolean },
   scheduleProblem: ScheduleProblem,
 ): CheckedWorkflows {
   const problems: (readonly [file: string, problem: string])[] = [];
   const found = [...builtIn];
-  for (const { file, exported, problem } of loaded) {
+  for (const { file, exported, problem, code } of loaded) {
     const its = problem === undefined ? fieldProblems(exported, scheduleProblem) : [problem];
     problems.push(...its.map((each) => [file, each] as const));
-    if (its.length === 0) found.push({ workflow: exported as Workflow, file });
+    if (its.length === 0) found.push({ workflow: exported as Workflow, file, code });
   }
   problems.push(
     ...clashes(found, "name", "the name", ({ name }) => [name]),
@@ -60,6 +64,7 @@ export function checkedWorkflows(
     workflows: sound.map(({ workflow }) => workflow),
     broken: [...byFile].map(([file, its]) => ({ file, problems: its.map(([, problem]) => problem) })),
     fileOf: new Map(sound.map(({ workflow, file }) => [workflow.name, file])),
+    codeOf: new Map(sound.flatMap(({ workflow, code }) => (code === undefined ? [] : [[workflow.name, code]]))),
     variables,
     warnings: sound.flatMap(({ workflow: { on }, file }) =>
       gitHubEntries(on)

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { readdirSync, realpathSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import type { WorkflowSource } from "../../model/workflow.ts";
@@ -11,6 +12,8 @@ export type LoadedFile = {
   readonly file: string;
   readonly exported?: unknown;
   readonly problem?: string;
+  /** See `Attempt`. */
+  readonly code?: string;
 };
 
 /** A file that takes longer waits for something that does not come. */
@@ -108,15 +111,21 @@ async function load(folder: string, file: string, version: number | undefined): 
     );
   });
   try {
+    const code = codeVersion(readFileSync(join(folder, file)));
     const module = await Promise.race([import(addressOf(join(folder, file), version)), late]);
     if (!("default" in module))
       return { file, problem: 'no default export: write "export default defineWorkflow({ ... })"' };
-    return { file, exported: module.default };
+    return { file, exported: module.default, code };
   } catch (error) {
     return { file, problem: explained(error) };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Tells one version of a workflow's code from another. */
+export function codeVersion(code: Uint8Array | string): string {
+  return createHash("sha256").update(code).digest("hex").slice(0, 12);
 }
 
 function explained(error: unknown): string {

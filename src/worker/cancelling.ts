@@ -1,0 +1,70 @@
+import type { Run } from "../model/run.ts";
+import type { By, Cancel, RunStore } from "../model/store.ts";
+import type { Workflow } from "../model/workflow.ts";
+import type { WaitingCallers } from "./callers.ts";
+import type { StoreHealth } from "./store-health.ts";
+
+/** A process that has not ended the attempt by then is gone, or cannot be reached, ms. */
+const CONFIRMED_WITHIN_MS = 30_000;
+
+/** Cancels runs, and ends their attempts where they are this process's. */
+export function cancelling({
+  store,
+  health,
+  callers,
+  inFlight,
+  workflowNamed,
+  settled,
+  wake,
+}: {
+  readonly store: Pick<RunStore, "cancel" | "get">;
+  readonly health: StoreHealth;
+  readonly callers: WaitingCallers;
+  readonly inFlight: {
+    runs(): readonly string[];
+    readonly stopping: { cancel(run: string, reason: string): void };
+  };
+  readonly workflowNamed: (name: string) => Workflow | undefined;
+  /** Told of a run that has ended so. */
+  readonly settled: (run: Run) => void;
+  /** Something may be due that was not: the next one of the group, or a workflow's `cancelled`. */
+  readonly wake: () => void;
+}) {
+  const hasHandler = (workflow: string) => workflowNamed(workflow)?.cancelled !== undefined;
+
+  /** Ends the attempts of runs that were cancelled. */
+  function end(runs: readonly string[], reason = "Cancelled."): void {
+    for (const run of runs) inFlight.stopping.cancel(run, reason);
+  }
+
+  return {
+    end,
+    /** The same when news may have been missed. */
+    async endMissed(): Promise<void> {
+      for (const id of inFlight.runs()) {
+        if ((await store.get(id))?.run.cancelledBy !== undefined) end([id]);
+      }
+    },
+    /**
+     * Cancels a run. When it is running, resolves when its attempt has ended, wherever it is, and nothing more is sent; with
+     * `cancelling` when that is not confirmed in 30 s.
+     * @throws StoreUnavailable
+     */
+    async cancel(id: string, by: By): Promise<Cancel> {
+      const asked = await health.watch(store.cancel(id, by, hasHandler), "changes");
+      if (asked.status === "cancelled") {
+        settled(asked.run);
+        wake();
+      }
+      if (asked.status !== "cancelling") return asked;
+      const settlement = callers.wait(id, CONFIRMED_WITHIN_MS);
+      end([id], `Cancelled by ${by.actor}.`);
+      // It may have ended a moment ago.
+      const { run = asked.run } = (await store.get(id)) ?? {};
+      if (run.status !== "running") callers.tell(run);
+      const ended = await settlement;
+      if (!ended) return { status: "cancelling", run };
+      return { status: ended.status === "cancelled" ? "cancelled" : "ended", run: ended };
+    },
+  };
+}
