@@ -156,6 +156,9 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     assert.match(first.output(), new RegExp(`^Port ${port} is in use, so this is another one`));
     assert.ok(Number(new URL(first.url).port) > port);
     await first.follow("other (other.ts)");
+    const beside = await command(["dev", folder], { PORT: "0" });
+    const told = `gh-runner dev runs in ${folder} already: use that one, or stop it.\n`;
+    assert.deepEqual([beside.code, beside.stdout, beside.stderr], [1, "", told]);
     first.child.kill("SIGTERM");
     assert.equal(await first.ended, 0);
 

@@ -46,7 +46,10 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
     told.workflows();
     told.problems();
   }
-  const app = await startApp(config, { logTo: log });
+  const app = await startApp(config, { logTo: log }).catch((cause: Error) => {
+    if (!cause.message.includes("another process uses it")) throw cause;
+    throw new CommandError(`gh-runner dev runs in ${folder} already: use that one, or stop it.`, { cause });
+  });
   closing.defer(app.close);
   const sender = await openSender(await freePort(port + 1), {
     app: () => app,
