@@ -4,7 +4,19 @@ import { describe, it, type TestContext } from "node:test";
 import type { Attempt, BegunWait, Step } from "../src/model/run.ts";
 import type { Claim, RunStore, Settlement } from "../src/model/store.ts";
 import type { OpenedStore, TimedStore } from "./store.contract.ts";
-import { again, attemptOf, claimAt, claimOne, event, ids, lease, NOW, SUCCESS, statusOf } from "./store.contract.ts";
+import {
+  again,
+  attemptOf,
+  claimAt,
+  claimOne,
+  event,
+  FAILURE,
+  ids,
+  lease,
+  NOW,
+  SUCCESS,
+  statusOf,
+} from "./store.contract.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -331,6 +343,112 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       assert.equal((await wait(store, claim, waiting([poll(claim)], [long, key])))?.status, "waiting");
       assert.equal(await store.wake([long]), 0);
       assert.equal(await store.wake([key]), 1);
+    });
+  });
+
+  describe(`${name}: a callback`, () => {
+    const asked = { name: "approval", schema: { type: "object" } };
+    const asking = (claim: Claim, attempt = claim.attempt) =>
+      sleep(claim, "approval", HOUR, { kind: "callback", attempt });
+    const by = (at: number, actor = "callback") => ({ actor, at });
+    const known = { name: "approval", workflow: "deploy", schema: { type: "object" } };
+
+    promise("is answered once, and its run is due with the answer", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      const secret = await store.openCallback(first, asked);
+      assert.match(secret, /^[\w-]{43}$/);
+      assert.equal(await store.openCallback(first, asked), secret, "each attempt hands out the same one");
+      const other = await store.openCallback(first, { name: "other", schema: undefined });
+      assert.notEqual(other, secret);
+      assert.deepEqual(await store.callback(secret), { ...known, run, state: "open", answeredAt: undefined });
+      assert.equal(await store.callback(`${secret}x`), undefined);
+      await wait(store, first, waiting([asking(first)]));
+
+      await store.at(NOW + 10);
+      const [before, again] = await Promise.all([
+        store.answerCallback(secret, { approved: true }, by(NOW + 10, "token bob")),
+        store.answerCallback(secret, { approved: false }, by(NOW + 10, "token eve")),
+      ]);
+      assert.deepEqual([before?.state, again?.state], ["open", "answered"]);
+      assert.equal(await store.answerCallback(`${secret}x`, null, by(NOW + 10)), undefined);
+      assert.equal((await store.callback(secret))?.answeredAt, NOW + 10);
+      assert.equal((await store.callback(other))?.state, "open");
+      const second = await claimOne(store, NOW + 10);
+      assert.deepEqual(
+        second.waits?.map(({ isOver, answer }) => [isOver, answer]),
+        [[false, { body: { approved: true }, actor: "token bob", at: NOW + 10 }]],
+      );
+      assert.deepEqual((await store.get(run))?.actions, [
+        { at: NOW + 10, actor: "token bob", action: "answered", details: "approval" },
+      ]);
+      await store.saveStep(second, done(asking(first), NOW + 11, { approved: true }));
+      assert.equal((await store.callback(other))?.state, "open");
+      await store.settle(second, attemptOf(second, "success", NOW + 12), SUCCESS);
+      assert.equal((await store.callback(other))?.state, "over", "its run has ended");
+      assert.equal((await store.answerCallback(other, 1, by(NOW + 13)))?.state, "over");
+      assert.equal((await store.get(run))?.actions.length, 1);
+    });
+
+    promise("that is answered while the attempt is under way ends its wait at once", async (store) => {
+      await store.accept(event(), lease());
+      const first = await claimOne(store);
+      const secret = await store.openCallback(first, asked);
+      await store.answerCallback(secret, "early", by(NOW + 1));
+      assert.equal((await wait(store, first, waiting([asking(first)]), NOW + 2))?.dueAt, NOW + 2);
+      const second = await claimOne(store, NOW + 2);
+      assert.equal(second.waits?.[0]?.answer?.body, "early");
+      await store.settle(second, attemptOf(second), SUCCESS);
+
+      await store.accept(event({ input: 2 }), lease(NOW + 3));
+      const third = await claimOne(store, NOW + 3);
+      await wait(store, third, waiting([asking(third), sleep(third, "s", MINUTE)]), NOW + 3);
+      const late = await claimOne(store, NOW + 3 + MINUTE);
+      await store.answerCallback(await store.openCallback(late, asked), "late", by(NOW + 4 + MINUTE));
+      await wait(store, late, waiting([asking(third, 1)]), NOW + 5 + MINUTE);
+      assert.equal(
+        (await claimOne(store, NOW + 5 + MINUTE)).waits?.find(({ kind }) => kind === "callback")?.answer?.body,
+        "late",
+      );
+    });
+
+    promise("of a re-run that begins anew is another one: what was answered before does not count", async (store) => {
+      const { run } = await store.accept(event(), lease());
+      const first = await claimOne(store);
+      const secret = await store.openCallback(first, asked);
+      await store.answerCallback(secret, 1, by(NOW + 1));
+      await store.settle(first, attemptOf(first, "failure"), FAILURE);
+      await store.rerun(run, NOW + 2);
+      const second = await claimOne(store, NOW + 2);
+      const another = await store.openCallback(second, asked);
+      assert.notEqual(another, secret);
+      assert.deepEqual(
+        [(await store.callback(secret))?.state, (await store.callback(another))?.state],
+        ["answered", "open"],
+      );
+      assert.equal((await wait(store, second, waiting([asking(second)]), NOW + 3))?.dueAt, NOW + 3 + HOUR);
+    });
+
+    promise("asked for by an attempt that lost its run is not opened", async (store) => {
+      await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      await store.settle(claim, attemptOf(claim), SUCCESS);
+      assert.equal(await store.callback(await store.openCallback(claim, asked)), undefined);
+    });
+
+    promise("holds any answer, and any name", async (store) => {
+      await store.accept(event(), lease());
+      const claim = await claimOne(store);
+      for (const odd of ["a\0b", "\ud83d", randomBytes(100_000).toString("hex")]) {
+        const each = `approval ${odd}`.slice(0, 200);
+        const secret = await store.openCallback(claim, { name: each, schema: undefined });
+        assert.equal(await store.openCallback(claim, { name: each, schema: undefined }), secret);
+        assert.equal((await store.answerCallback(secret, { odd }, by(NOW + 1, odd.slice(0, 50))))?.state, "open");
+      }
+      assert.equal(
+        (await store.answerCallback(await store.openCallback(claim, asked), null, by(NOW + 1)))?.state,
+        "open",
+      );
     });
   });
 }

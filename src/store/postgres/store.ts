@@ -6,10 +6,10 @@ import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
 import { forgetActions, isPaused, isUnderWay } from "../queries.ts";
 import { runReads } from "../reads.ts";
-import { unbuilt } from "../unbuilt.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
+import { callbacks } from "./callbacks.ts";
 import { claimRuns, extendLeases } from "./claim.ts";
 import { atMost, type Connecting, connect } from "./connect.ts";
 import { knownClaims } from "./known-claims.ts";
@@ -129,7 +129,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       // Behind the transaction: one who looks then finds them.
       sql(`SELECT nextval('${schema}.log_revision')`).catch(() => {});
     },
-    ...unbuilt("openCallback", "callback", "answerCallback"),
+    ...callbacks(database, replica),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     lines: async (id, page) => (isRunId(id) ? lines.lines(id, page) : undefined),
     async scheduledUntil(workflow, at) {

@@ -38,7 +38,8 @@ export async function stepsOf(sql: Sql, { schema, now }: Names, runs: readonly R
 async function answersOf(sql: Sql, schema: string, runs: readonly number[]): Promise<ReadonlyMap<unknown, Row[]>> {
   if (runs.length === 0) return new Map();
   const rows = await sql(
-    `SELECT run, name, body, actor, answered_at FROM ${schema}.callbacks
+    `SELECT run, name, body, callbacks.actor, answered_at FROM ${schema}.callbacks
+     JOIN ${schema}.runs ON runs.seq = callbacks.run AND runs.steps_from = callbacks.steps_from
      WHERE run = ANY ($1::bigint[]) AND answered_at IS NOT NULL`,
     [runs],
   );

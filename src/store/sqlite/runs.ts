@@ -224,7 +224,7 @@ function waitingIn(sql: Sql, slot: string | null): RunRow | undefined {
 }
 
 /** The row of a claim, as long as the claim holds. */
-function rowOf(sql: Sql, { run, attempt, owner }: Claim): RunRow | undefined {
+export function rowOf(sql: Sql, { run, attempt, owner }: Claim): RunRow | undefined {
   return sql.one(CLAIMED, run.id, owner, attempt) as RunRow | undefined;
 }
 

@@ -5,9 +5,9 @@ import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
 import { hasHandler, isPaused } from "../queries.ts";
 import { runReads } from "../reads.ts";
-import { unbuilt } from "../unbuilt.ts";
 import { addFinds, asking } from "./asking.ts";
 import { batchedWrites, isOutage, type Write } from "./batch.ts";
+import { callbacks } from "./callbacks.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
 import { cannot, openSqlite } from "./open.ts";
 import { knownPauses, pauseWorkflow, resumeWorkflow } from "./pauses.ts";
@@ -74,7 +74,7 @@ export function openSqliteStore(
     resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
     ...runReads(asked),
     ...runLines(asked),
-    ...unbuilt("openCallback", "callback", "answerCallback"),
+    ...callbacks(sql, { read, write, now: clock.now }),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue() {
       const [due] = await asked.read(NEXT_DUE, [clock.now()]);

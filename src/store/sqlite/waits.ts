@@ -11,7 +11,7 @@ import type { Sql } from "./statements.ts";
 export function stepsOf(sql: Sql, { seq, steps_from }: RunRow, now: number): Required<Pick<Claim, "steps" | "waits">> {
   const rows = sql.all(STEPS, now, seq, steps_from);
   const waits = rows.filter((row) => row.ended_at === null && row.kind !== "step");
-  const answers = waits.some((row) => row.kind === "callback") ? sql.all(ANSWERS, seq) : [];
+  const answers = waits.some((row) => row.kind === "callback") ? sql.all(ANSWERS, seq, steps_from) : [];
   return {
     steps: rows.filter((row) => row.ended_at !== null).map(stepOf),
     waits: waits.map((row) => claimedWait(row, answers)),
@@ -19,7 +19,8 @@ export function stepsOf(sql: Sql, { seq, steps_from }: RunRow, now: number): Req
 }
 
 const STEPS = `SELECT *, until <= ? AS is_over FROM steps WHERE run = ? AND attempt >= ? AND ${STANDS}`;
-const ANSWERS = "SELECT name, body, actor, answered_at FROM callbacks WHERE run = ? AND answered_at IS NOT NULL";
+const ANSWERS = `SELECT name, body, actor, answered_at FROM callbacks
+  WHERE run = ? AND steps_from = ? AND answered_at IS NOT NULL`;
 
 /** Stores what a run waits for, and resolves with the run as it waits. */
 export function suspend(
@@ -31,7 +32,7 @@ export function suspend(
 ): RunRow {
   const { seq } = row;
   const known = sql.all(UNDER_WAY, seq, row.steps_from) as WaitRow[];
-  const answered = sql.all(ANSWERS, seq).map(({ name }) => name as string);
+  const answered = sql.all(ANSWERS, seq, row.steps_from).map(({ name }) => name as string);
   const latest = sql.all(LATEST, seq) as unknown as Waited["latest"];
   const { run, waits, replaces } = suspended(row, attempt, settlement, { now, known, answered, latest });
   for (const { name, attempt: number, kind, started_at, until, until_date } of waits) {
