@@ -150,7 +150,7 @@ function pages(
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
       callbacks,
-      runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith: soon, cancel: soon },
+      runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith: soon },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,

@@ -1,11 +1,11 @@
-import { ALL_WORKFLOWS, type Paused, type Rerun, type RerunOptions } from "../model/store.ts";
+import { ALL_WORKFLOWS, type Cancel, type Paused, type Rerun, type RerunOptions } from "../model/store.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { Ground } from "./ground.ts";
 
 /** What people do with runs and workflows, from the API and the pages alike; each is in the log with its actor. */
 export function runActions(
   { log, clock }: Pick<Ground, "log" | "clock">,
-  { worker, note }: { worker: Pick<Worker, "rerun" | "pause" | "resume">; note: () => string | undefined },
+  { worker, note }: { worker: Pick<Worker, "rerun" | "cancel" | "pause" | "resume">; note: () => string | undefined },
 ) {
   return {
     async rerun(id: string, options: Omit<RerunOptions, "trace">): Promise<Rerun> {
@@ -15,6 +15,17 @@ export function runActions(
         log.info({ run: id, workflow, group, from: options.from ?? "start", actor: options.actor }, "run re-run");
       }
       return rerun;
+    },
+    /** Resolves when nothing more is sent for the run, or with `cancelling` when that is not confirmed in 30 s. */
+    async cancel(id: string, actor: string): Promise<Cancel> {
+      const cancel = await worker.cancel(id, { actor, at: clock.now() });
+      if (cancel.status === "cancelled" || cancel.status === "cancelling") {
+        const { workflow, group } = cancel.run;
+        const what =
+          cancel.status === "cancelled" ? "run cancelled" : "run is about to be cancelled: its attempt has not ended";
+        log.info({ run: id, workflow, group, actor }, what);
+      }
+      return cancel;
     },
     /** @param workflow `*` is all of them. @returns false: it was paused already. */
     async pause(workflow: string, actor: string): Promise<boolean> {
