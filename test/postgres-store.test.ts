@@ -4,6 +4,7 @@ import type { Clock } from "../src/model/clock.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
 import { cancelsContract } from "./store-cancels.contract.ts";
+import { orderContract } from "./store-order.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
 import { type DatabaseClock, databaseClock } from "./support/database-clock.ts";
@@ -37,6 +38,7 @@ storeContract("PostgreSQL", inPostgres, { propertyRuns: 12, takesOver: true });
 waitsContract("PostgreSQL", inPostgres);
 cancelsContract("PostgreSQL", inPostgres);
 pausesContract("PostgreSQL", inPostgres);
+orderContract("PostgreSQL", inPostgres);
 
 const schema = postgres.schema();
 let time: DatabaseClock | undefined;

@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Settlement } from "../src/model/store.ts";
 import { interruptedRuns } from "../src/store/interruption-rules.ts";
-import type { RunRow } from "../src/store/rows.ts";
-import { type Acceptance, acceptance, rerun, settled, slotOf } from "../src/store/rules.ts";
+import { type RunRow, slotOf } from "../src/store/rows.ts";
+import { type Acceptance, acceptance, rerun, settled } from "../src/store/rules.ts";
 
 const LEASE_MS = 60_000;
 
@@ -91,6 +91,7 @@ function memory() {
           waiting: inSlot(slot, "queued"),
           isBusy: inSlot(slot, "running") !== undefined,
           isPaused: false,
+          hasLine: false,
         },
       );
       if (decision.does === "join") write(decision.run);

@@ -9,6 +9,7 @@ import { LISTED } from "../src/store/rows.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { atItsTime, storeContract } from "./store.contract.ts";
 import { cancelsContract } from "./store-cancels.contract.ts";
+import { orderContract } from "./store-order.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
 import { movedClock } from "./support/clock.ts";
@@ -37,6 +38,7 @@ storeContract("SQLite", inSqlite);
 waitsContract("SQLite", inSqlite);
 cancelsContract("SQLite", inSqlite);
 pausesContract("SQLite", inSqlite);
+orderContract("SQLite", inSqlite);
 
 function event(id: string, facts: Partial<NewRun> = {}): NewRun {
   return { id, workflow: "deploy", group: undefined, input: { text: "x".repeat(200) }, ownToken: false, ...facts };

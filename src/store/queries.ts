@@ -18,14 +18,20 @@ export function claimDue(names: {
   readonly leaseUntil: string;
   /** That another run is in the slot of `runs`. */
   readonly isInSlot: (other: string) => string;
+  /** That two rows share a rate. */
+  readonly isSamePace: (one: string, other: string) => string;
   /** Follows a selection of runs that other processes may select as well. */
   readonly lock?: string;
 }): string {
   const { schema, now, leaseUntil, isInSlot, lock = "" } = names;
   const runs = `${schema}.runs`;
+  const isAhead = `${isInSlot("ahead")} AND ahead.status = 'queued' AND ahead.seq < runs.seq`;
   const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND NOT ${isPaused(schema)} AND (runs.slot IS NULL OR NOT EXISTS (
     SELECT 1 FROM ${runs} AS other WHERE ${hasSlot("other")} AND ${isInSlot("other")}) AND NOT EXISTS (
-    SELECT 1 FROM ${runs} AS other WHERE ${hasHandler("other")} AND ${isInSlot("other")}))`;
+    SELECT 1 FROM ${runs} AS other WHERE ${hasHandler("other")} AND ${isInSlot("other")})
+    AND NOT EXISTS (SELECT 1 FROM ${runs} AS ahead WHERE ${isAhead} AND ahead.in_order = 1)
+    AND (runs.in_order = 0 OR NOT EXISTS (SELECT 1 FROM ${runs} AS ahead WHERE ${isAhead} AND ahead.in_order = 0)))
+    AND (runs.throttle_limit IS NULL OR runs.attempts > 0 OR runs.seq IN (${withinThrottle(names)}))`;
   const suspect = isSuspect(schema, "runs.attempts");
   const begunSuspect = isSuspect(schema, "runs.attempts - 1");
   const inOrder = "ORDER BY runs.due_at, runs.seq LIMIT";
@@ -40,10 +46,48 @@ export function claimDue(names: {
     UPDATE ${runs} SET attempts = attempts + 1, owner = $2, lease_until = ${leaseUntil}, woken = 0,
       status = CASE WHEN handler = 'due' THEN status ELSE 'running' END,
       started_at = CASE WHEN handler = 'due' THEN started_at ELSE $1 END,
-      handler = CASE WHEN handler = 'due' THEN 'running' ELSE handler END
+      handler = CASE WHEN handler = 'due' THEN 'running' ELSE handler END,
+      begun_at = CASE WHEN throttle_limit IS NULL THEN begun_at ELSE coalesce(begun_at, ${now}) END
     WHERE seq IN (SELECT seq FROM (SELECT * FROM due UNION ALL SELECT * FROM woken UNION ALL SELECT * FROM handlers) AS runs
       ${inOrder} $4)
     RETURNING *, ${begunSuspect} AS suspect`;
+}
+
+/** Clocks of replicas that are set right differ by less: what began later than now began before the clock was set, ms. */
+const CLOCKS_DIFFER_MS = 60_000;
+
+/**
+ * Of the due runs with a limit for their rate, those that may begin: with those ahead of them, and those that began a
+ * while ago, they are no more than the limit. What other processes are about to claim counts as ahead.
+ */
+function withinThrottle({
+  schema,
+  now,
+  isSamePace,
+}: Pick<Parameters<typeof claimDue>[0], "schema" | "now" | "isSamePace">): string {
+  return `SELECT line.seq FROM (
+      SELECT seq, pace, throttle_limit, throttle_ms, row_number() OVER (PARTITION BY pace ORDER BY due_at, seq) AS place
+      FROM ${schema}.runs WHERE ${isPending("runs")} AND throttle_limit IS NOT NULL AND due_at <= ${now}) AS line
+    WHERE line.place <= line.throttle_limit AND line.place + (SELECT count(*) FROM ${schema}.runs AS begun
+      WHERE ${isSamePace("begun", "line")} AND begun.begun_at IS NOT NULL AND begun.begun_at > ${now} - line.throttle_ms
+      AND begun.begun_at <= ${now} + ${CLOCKS_DIFFER_MS}) <= line.throttle_limit`;
+}
+
+/** That a run with a rate has not begun. Written as the index says it. */
+export function isPending(run: string): string {
+  return `(${run}.pace IS NOT NULL AND ${run}.status = 'queued' AND ${run}.attempts = 0)`;
+}
+
+/**
+ * The latest of the runs that share a rate, as `id`, `at` and `is_queued`, newest first. Takes the rate's name ($1), and how
+ * many ($2).
+ */
+export function latestOfPace({ schema, isOfPace }: { schema: string; isOfPace: (run: string) => string }): string {
+  return `SELECT id, at, is_queued FROM (
+      SELECT id, due_at AS at, 1 AS is_queued FROM ${schema}.runs WHERE ${isOfPace("runs")} AND ${isPending("runs")}
+      UNION ALL SELECT * FROM (SELECT id, begun_at, 0 FROM ${schema}.runs WHERE ${isOfPace("runs")} AND begun_at IS NOT NULL
+        ORDER BY begun_at DESC LIMIT $2) AS begun) AS latest
+    ORDER BY at DESC LIMIT $2`;
 }
 
 /** That a run holds its group's place: it runs, or it waits. Written as the index says it. */
@@ -116,7 +160,7 @@ export function byDue(a: Row, b: Row): number {
 export function rightWrongClocks({ schema, now, least }: { schema: string; now: string; least: string }): string {
   return `UPDATE ${schema}.runs SET accepted_at = ${least}(accepted_at, ${now}), retries_from = ${least}(retries_from, ${now}),
       due_at = CASE WHEN kind = 'limit' THEN ${now} + ${LONGEST_LIMIT_MS} ELSE ${now} END
-    WHERE status = 'queued' AND due_at > ${now} + ${LONGEST_DELAY_MS}
+    WHERE status = 'queued' AND due_at > ${now} + ${LONGEST_DELAY_MS} AND (pace IS NULL OR attempts > 0 OR accepted_at > ${now})
       AND (kind IS DISTINCT FROM 'limit' OR due_at > ${now} + ${LONGEST_LIMIT_MS})`;
 }
 
@@ -125,7 +169,7 @@ const IS_GONE = `reason IN ('${GONE}', '${GONE_ALONE}')`;
 /** How many of the latest attempts of a row of `runs` ended with their process, as the columns of `Interrupted`. */
 export function interruptions(schema: string): string {
   const attempts = `${schema}.attempts`;
-  const latest = `FROM ${attempts} AS a WHERE a.run = runs.seq AND a.number >= runs.steps_from AND a.number > coalesce(
+  const latest = `FROM ${attempts} AS a WHERE a.run = runs.seq AND a.number >= runs.first_attempt AND a.number > coalesce(
     (SELECT max(b.number) FROM ${attempts} AS b WHERE b.run = runs.seq AND (b.reason IS NULL OR NOT b.${IS_GONE})), 0)`;
   return `(SELECT count(*) ${latest}) AS in_a_row, (SELECT count(*) ${latest} AND a.reason = '${GONE_ALONE}') AS alone`;
 }
@@ -136,7 +180,7 @@ export function interruptions(schema: string): string {
  */
 function isSuspect(schema: string, upTo: "runs.attempts" | "runs.attempts - 1"): string {
   return `(${upTo} >= 2 AND 2 = (SELECT count(*) FROM ${schema}.attempts AS a WHERE a.run = runs.seq AND a.${IS_GONE}
-    AND a.number >= runs.steps_from AND a.number > ${upTo} - 2 AND a.number <= ${upTo}))`;
+    AND a.number >= runs.first_attempt AND a.number > ${upTo} - 2 AND a.number <= ${upTo}))`;
 }
 
 /** No end of a group is looked for beyond so many of its newest runs: no index knows when they ended. */
@@ -156,13 +200,13 @@ export function endBefore(names: {
   const { runs, attempts, value, isOfGroup } = names;
   const [id, workflow, endedAt] = [value(1), value(2), value(4)];
   return `WITH known AS (
-      SELECT seq, id, status, ended_at, steps_from FROM ${runs} WHERE id = ${id} OR seq IN (
+      SELECT seq, id, status, ended_at, first_attempt FROM ${runs} WHERE id = ${id} OR seq IN (
         SELECT seq FROM ${runs} WHERE workflow = ${workflow} AND ${isOfGroup} ORDER BY seq DESC LIMIT ${LOOKED_THROUGH})),
     ends AS (
       SELECT seq, ended_at, status AS outcome FROM known WHERE status IN ('success', 'failure') AND id <> ${id}
       UNION ALL
       SELECT known.seq, a.ended_at, CASE a.outcome WHEN 'success' THEN 'success' ELSE 'failure' END
-      FROM known JOIN ${attempts} AS a ON a.run = known.seq AND a.number = known.steps_from - 1
+      FROM known JOIN ${attempts} AS a ON a.run = known.seq AND a.number = known.first_attempt - 1
       WHERE a.outcome <> 'skipped')
     SELECT outcome FROM ends
     WHERE ended_at < ${endedAt} OR (ended_at = ${endedAt} AND seq <= (SELECT seq FROM known WHERE id = ${id}))

@@ -11,7 +11,7 @@ import type {
   Step,
   Trigger,
 } from "../model/run.ts";
-import type { ClaimedWait, Waiting } from "../model/store.ts";
+import type { ClaimedWait, NewRun, Waiting } from "../model/store.ts";
 
 export type Row = Record<string, SQLOutputValue>;
 
@@ -37,6 +37,8 @@ export type RunRow = {
   readonly failures: number;
   /** Attempts from this one on may use the results of steps. */
   readonly steps_from: number;
+  /** The first attempt since it was accepted, or re-run. */
+  readonly first_attempt: number;
   readonly owner: string | null;
   readonly lease_until: number | null;
   readonly outputs: string | null;
@@ -53,6 +55,12 @@ export type RunRow = {
   readonly rerun_of: string | null;
   /** 1: every event of its group runs, in order. */
   readonly in_order: number;
+  /** What it shares a rate with, and the rate: at most so many begin within so many milliseconds. */
+  readonly pace: string | null;
+  readonly throttle_limit: number | null;
+  readonly throttle_ms: number | null;
+  /** When the first attempt of a run with such a limit began, by the store's clock. */
+  readonly begun_at: number | null;
   /** Who has cancelled it while it ran, and when by the clock of that process. */
   readonly cancel_actor: string | null;
   readonly cancel_at: number | null;
@@ -79,9 +87,23 @@ const KEPT = [
   "actor",
   "rerun_of",
   "in_order",
+  "pace",
+  "throttle_limit",
+  "throttle_ms",
+  "begun_at",
 ] as const;
 export const CHANGING = [
-  ...(["status", "retries_from", "due_at", "started_at", "ended_at", "attempts", "failures", "steps_from"] as const),
+  ...([
+    "status",
+    "retries_from",
+    "due_at",
+    "started_at",
+    "ended_at",
+    "attempts",
+    "failures",
+    "steps_from",
+    "first_attempt",
+  ] as const),
   ...(["owner", "lease_until", "outputs", "reason", "http", "kind", "dedupe_key", "superseded_by", "trace"] as const),
   ...(["cancel_actor", "cancel_at", "handler", "woken"] as const),
 ];
@@ -189,6 +211,11 @@ export function claimedWait(row: Row, answers: readonly Row[]): ClaimedWait {
       at: answer.answered_at as number,
     },
   };
+}
+
+/** The place in a concurrency group of an event, or of a run. */
+export function slotOf(event: Pick<NewRun, "workflow" | "group" | "ownToken">): string | null {
+  return event.ownToken || event.group === undefined ? null : clean(`${event.workflow}\n${event.group}`);
 }
 
 /**

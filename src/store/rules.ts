@@ -1,7 +1,8 @@
 import type { Attempt } from "../model/run.ts";
 import type { Accepted, By, Claim, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
 import { type Cancelling, cancelFor } from "./cancel-rules.ts";
-import { clean, type NewAction, type RunRow, runOf } from "./rows.ts";
+import { type Paced, paced } from "./pace-rules.ts";
+import { clean, type NewAction, type RunRow, runOf, slotOf } from "./rows.ts";
 
 /**
  * What a store decides, once for both databases: each reads a situation and writes the decision, in one transaction.
@@ -23,14 +24,18 @@ export type Arrival = {
   readonly latest: { readonly id: string; readonly event_id: string | null } | undefined;
   /** How far the schedule of its workflow has been carried out. */
   readonly carriedOutUntil: number | undefined;
-  /** The run that waits in its slot. */
+  /** The run that waits in its slot; of a debounced workflow without groups, the one that is not due yet. */
   readonly waiting: RunRow | undefined;
-  /** Whether a run of its slot is running, or has begun and waits. */
+  /** Whether a run of its slot is running, or has begun and waits; or stands in line there. */
   readonly isBusy: boolean;
   /** Its workflow is paused. */
   readonly isPaused: boolean;
+  /** Where every event of a group runs, whether runs stand in line. */
+  readonly hasLine: boolean;
   /** The run that runs or waits in its slot, for an event that cancels it. */
   readonly holder?: RunRow | undefined;
+  /** The latest runs that share its rate. */
+  readonly paced?: Paced | undefined;
 };
 
 export type Acceptance =
@@ -55,7 +60,18 @@ export type Acceptance =
 export function acceptance(
   event: NewRun,
   { owner, now: at, take }: Parameters<RunStore["accept"]>[1],
-  { now, leaseUntil, latest, carriedOutUntil, waiting, isBusy, isPaused, holder }: Arrival,
+  {
+    now,
+    leaseUntil,
+    latest,
+    carriedOutUntil,
+    waiting: queued,
+    isBusy,
+    hasLine,
+    isPaused,
+    holder,
+    paced: rate,
+  }: Arrival,
 ): Acceptance {
   const { source, id, tick } = event.event ?? {};
   const isOldTick = tick !== undefined && carriedOutUntil !== undefined && tick <= carriedOutUntil;
@@ -63,6 +79,9 @@ export function acceptance(
 
   if (event.ownToken && isPaused) return { does: "reject", run: event.id };
 
+  const inOrder = event.order?.queue === "all";
+  const waiting = inOrder ? undefined : queued;
+  const pace = paced(event, { now, latest: rate, replaced: waiting?.id });
   const input = JSON.stringify(event.input);
   const isLimited = waiting?.kind === "limit";
   if (waiting && waiting.attempts > 0 && waiting.input === input) {
@@ -72,7 +91,8 @@ export function acceptance(
   }
   const cancels = holder && event.order?.cancelRunning && !event.ownToken ? cancelFor(event, holder, at) : undefined;
   const isTaken = cancels?.does === "end" ? cancels.run.handler !== null : isBusy;
-  const isRunning = event.ownToken || (take && !waiting && !isTaken && !isPaused);
+  const isNext = !queued && !hasLine && !isTaken && !isPaused && pace.mayBegin;
+  const isRunning = event.ownToken || (take && isNext);
   const run: RunRow = {
     seq: 0,
     id: event.id,
@@ -85,16 +105,17 @@ export function acceptance(
     retries_from: Math.min(at, now),
     failures: 0,
     steps_from: 1,
+    first_attempt: 1,
     status: isRunning ? "running" : "queued",
     attempts: isRunning ? 1 : 0,
     started_at: isRunning ? at : null,
     owner: isRunning ? owner : null,
     lease_until: isRunning ? leaseUntil : null,
-    due_at: now,
+    due_at: pace.dueAt,
     // It replaces the older one in the line at a limit.
     ...{ reason: null, http: null, kind: null },
     ...(isLimited && {
-      due_at: Math.max(now, waiting.due_at ?? now),
+      due_at: Math.max(pace.dueAt, waiting.due_at ?? now),
       ...{ reason: waiting.reason, http: waiting.http, kind: waiting.kind },
     }),
     ...{ ended_at: null, outputs: null, dedupe_key: null, superseded_by: null },
@@ -104,7 +125,9 @@ export function acceptance(
     trigger_kind: event.trigger ?? null,
     actor: clean(event.actor) ?? null,
     rerun_of: event.rerunOf ?? null,
-    in_order: event.order?.queue === "all" ? 1 : 0,
+    in_order: inOrder ? 1 : 0,
+    ...pace.columns,
+    begun_at: isRunning && pace.columns.throttle_limit !== null ? now : null,
     ...{ cancel_actor: null, cancel_at: null, handler: null, woken: 0 },
   };
   return {
@@ -135,10 +158,6 @@ export function acceptedBy(decision: Acceptance, owner: string, isPaused: boolea
   const { superseded, cancels } = decision;
   const marked = cancels?.does === "mark" ? { cancels: [cancels.run.id] } : {};
   return { run: run.id, joined: false, superseded: superseded?.id, ...marked, claim, ...paused };
-}
-
-export function slotOf(event: Pick<NewRun, "workflow" | "group" | "ownToken">): string | null {
-  return event.ownToken || event.group === undefined ? null : clean(`${event.workflow}\n${event.group}`);
 }
 
 /** An attempt has ended: so has its run, or it goes back into the queue. */
@@ -179,13 +198,15 @@ const NOT_CANCELLED = { cancel_actor: null, cancel_at: null, handler: null };
 /** No process has it. */
 export const FREE = { owner: null, lease_until: null };
 
-/** Puts a run back into the queue; when a newer one waits in its slot, that one replaces it. */
+/** Puts a run back into the queue; when a newer one waits in its slot, that one replaces it, unless all of them run. */
 export function queuedAgain(
   run: RunRow,
   due_at: number,
   { at, waiting }: { readonly at: number; readonly waiting: Pick<RunRow, "id"> | undefined },
 ): RunRow {
-  return waiting ? supersededBy(run, waiting.id, at) : { ...run, ...FREE, status: "queued", due_at };
+  return waiting && run.in_order === 0
+    ? supersededBy(run, waiting.id, at)
+    : { ...run, ...FREE, status: "queued", due_at };
 }
 
 function supersededBy(run: RunRow, newer: string, at: number): RunRow {
@@ -202,18 +223,19 @@ export type Rerunning = {
   readonly now: number;
   /** The run of its group that is queued or running, or waits. */
   readonly busy: Pick<RunRow, "seq" | "id" | "status"> | undefined;
-  /** The newest run of its group that was accepted after it. */
+  /** The newest run of its group that was accepted after it; where every one runs in order, the newest that has begun. */
   readonly newer: Pick<RunRow, "id" | "status"> | undefined;
 };
 
 /**
- * A run that is queued again, as another attempt that repeats all steps, or why it is not. No older event of a group is
+ * A run that is queued again, as another attempt, or why it is not. From the start it repeats all steps; from the failure,
+ * what steps and finished waits led to stands, and waits under way go on. No older event of a group is
  * carried out after a newer one. It does not matter how the newer one ended: if it failed, it is the one to run again.
  */
 export function rerun(
   run: RunRow,
   { busy, newer, now }: Rerunning,
-  { evenIfOlder = false, trace, at }: RerunOptions & { readonly at: number },
+  { evenIfOlder = false, from = "start", trace, at }: RerunOptions & { readonly at: number },
 ): RunRow | RerunRejected {
   if (run.status === "queued" || run.status === "running" || run.status === "waiting") {
     return { status: "notNeeded", reason: `The run is still ${run.status}.`, canForce: false };
@@ -225,7 +247,8 @@ export function rerun(
   if (run.own_token === 1) {
     return { status: "rejected", reason: "The run brought its token, which is not stored: send it again." };
   }
-  if (busy) {
+  // Where every one runs in order, it goes to its place in the line.
+  if (busy && run.in_order === 0) {
     const reason = `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`;
     return run.seq < busy.seq ? { status: "notNeeded", reason, canForce: false } : { status: "rejected", reason };
   }
@@ -242,7 +265,8 @@ export function rerun(
     due_at: now,
     retries_from: Math.min(at, now),
     failures: 0,
-    steps_from: run.attempts + 1,
+    steps_from: from === "failure" ? run.steps_from : run.attempts + 1,
+    first_attempt: run.attempts + 1,
     ...{ ended_at: null, outputs: null, dedupe_key: null, reason: null, http: null, kind: null, superseded_by: null },
     ...NOT_CANCELLED,
     woken: 0,

@@ -1,9 +1,10 @@
 import { type Accepted, type Paused, pauseOf, type RunStore } from "../../model/store.ts";
 import { hasHandler, hasSlot } from "../queries.ts";
-import { clean, type NewAction, type RunRow, WITHOUT_INPUT } from "../rows.ts";
-import { type Arrival, acceptance, acceptedBy, slotOf } from "../rules.ts";
+import { clean, type NewAction, type RunRow, slotOf, WITHOUT_INPUT } from "../rows.ts";
+import { type Arrival, acceptance, acceptedBy } from "../rules.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
+import { paceLocks, pacesOf } from "./paces.ts";
 import { act } from "./pauses.ts";
 import { forgetKeys } from "./waits.ts";
 import { IS_IN_SLOTS, insertRuns, lock, type Replica, updateRuns } from "./write.ts";
@@ -22,17 +23,19 @@ export async function acceptAll(
   { names, tell }: Replica,
   items: readonly AcceptItem[],
 ): Promise<readonly Accepted[]> {
+  const events = items.map(({ event }) => event);
   const slots = [...new Set(items.map(({ event }) => slotOf(event)).filter((slot) => slot !== null))];
   const sources = [...new Set(items.flatMap(({ event }) => (event.event ? [sourceOf(event)] : [])))];
   const scheduled = items.flatMap(({ event }) => (event.event?.tick === undefined ? [] : [event.workflow]));
-  lock(sql, [...slots, ...sources.map((source) => `event\n${source}`)]);
+  lock(sql, [...slots, ...sources.map((source) => `event\n${source}`), ...paceLocks(events)]);
   const cancelling = items.flatMap(({ event }) => (event.order?.cancelRunning ? (slotOf(event) ?? []) : []));
-  const [{ now, paused }, latest, carriedOut, holders, { waiting, busy }] = await Promise.all([
+  const [{ now, paused }, latest, carriedOut, holders, { waiting, busy, lines }, paces] = await Promise.all([
     situationIn(sql, names),
     latestOf(sql, names, sources),
     carriedOutUntil(sql, names, scheduled),
     holdersOf(sql, names, cancelling),
     lookInto(sql, names, slots),
+    pacesOf(sql, names, events),
   ]);
 
   const added: RunRow[] = [];
@@ -53,8 +56,10 @@ export async function acceptAll(
       leaseUntil: now + lease.leaseMs,
       latest: latest.get(sourceOf(event)),
       carriedOutUntil: event.event?.tick === undefined ? undefined : carriedOut.get(event.workflow),
-      waiting: slot === null ? undefined : waiting.get(slot),
+      waiting: slot === null ? paces.debounced(event) : waiting.get(slot),
+      paced: paces.latest(event),
       isBusy: slot !== null && busy.has(slot),
+      hasLine: slot !== null && lines.has(slot),
       isPaused,
       holder: slot === null ? undefined : holders.get(slot),
     });
@@ -74,6 +79,7 @@ export async function acceptAll(
           }
         }
         added.push(run);
+        paces.add(event, run, decision.superseded);
         if (decision.action) actions.push(decision.action);
         if (event.event) latest.set(sourceOf(event), run);
         const { tick } = event.event ?? {};
@@ -82,7 +88,8 @@ export async function acceptAll(
       if (slot !== null && run.status === "running") {
         busy.add(slot);
         holders.set(slot, run);
-      } else if (slot !== null) waiting.set(slot, run);
+      } else if (slot !== null && run.in_order === 1) lines.add(slot);
+      else if (slot !== null) waiting.set(slot, run);
     }
     return acceptedBy(decision, lease.owner, isPaused);
   });
@@ -168,24 +175,28 @@ async function holdersOf(sql: Sql, { schema }: Names, slots: readonly string[]):
   return new Map(rows.map((row) => [row.slot as string, row as RunRow]));
 }
 
-/** What waits in slots, which no process claims before the transaction ends; and the slots whose place is taken. */
+/** What waits in slots, which no process claims before the transaction ends; the slots whose place is taken; and those in which runs stand in line. */
 async function lookInto(
   sql: Sql,
   { schema }: Names,
   slots: readonly string[],
-): Promise<{ waiting: Map<string, RunRow>; busy: Set<string> }> {
-  if (slots.length === 0) return { waiting: new Map(), busy: new Set() };
+): Promise<{ waiting: Map<string, RunRow>; busy: Set<string>; lines: Set<string> }> {
+  if (slots.length === 0) return { waiting: new Map(), busy: new Set(), lines: new Set() };
   // In this order: what is claimed while the first one waits for it is seen by the second one.
   const [queued, running] = await Promise.all([
-    sql(`SELECT * FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued' FOR NO KEY UPDATE`, [slots]),
+    sql(`SELECT * FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued' AND in_order = 0 FOR NO KEY UPDATE`, [
+      slots,
+    ]),
     sql(
-      `SELECT slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasSlot("runs")}
-       UNION ALL SELECT slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasHandler("runs")}`,
+      `SELECT slot, 0 AS in_line FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasSlot("runs")}
+       UNION ALL SELECT slot, 0 FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND ${hasHandler("runs")}
+       UNION ALL SELECT DISTINCT slot, 1 FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued' AND in_order = 1`,
       [slots],
     ),
   ]);
   return {
     waiting: new Map(queued.map((row) => [row.slot as string, row as RunRow])),
-    busy: new Set(running.map(({ slot }) => slot as string)),
+    busy: new Set(running.flatMap(({ slot, in_line }) => (in_line === 0 ? (slot as string) : []))),
+    lines: new Set(running.flatMap(({ slot, in_line }) => (in_line === 1 ? (slot as string) : []))),
   };
 }

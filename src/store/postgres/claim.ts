@@ -4,6 +4,7 @@ import { byDue, claimDue, hasHandler, interruptions, isUnderWay, rightWrongClock
 import { type Row, type RunRow, runOf } from "../rows.ts";
 import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
+import { spaceOut } from "./paces.ts";
 import { forgetKeys, stepsOf } from "./waits.ts";
 import { countEnds, insertAttempts, lock, nowIn, type Replica, updateRuns, waitingIn } from "./write.ts";
 
@@ -32,6 +33,8 @@ export async function claimRuns(
   const taken = await database.transaction(async (sql) => {
     void sql(rightWrongClocks({ ...names, least: "least" }));
     const rows = await sql(CLAIM_DUE(names), [lease.now, lease.owner, lease.leaseMs, limit]);
+    const begun = (rows as RunRow[]).filter((row) => row.throttle_limit !== null && row.attempts === 1);
+    if (begun.length > 0) await spaceOut(sql, names, begun);
     return claimsOf(sql, names, rows, lease);
   });
   const claims = [...found, ...taken];
@@ -44,6 +47,7 @@ const CLAIM_DUE = (names: Names) =>
     ...names,
     leaseUntil: `${names.now} + $3`,
     isInSlot: (other) => `${other}.slot IS NOT NULL AND md5(${other}.slot) = md5(runs.slot)`,
+    isSamePace: (one, other) => `md5(${one}.pace) = md5(${other}.pace)`,
     lock: "FOR NO KEY UPDATE OF runs SKIP LOCKED",
   });
 

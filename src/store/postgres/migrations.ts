@@ -44,10 +44,18 @@ function waits({ schema }: Names): string {
     ADD COLUMN rerun_of uuid,
     -- 1: every event of its group runs, in order.
     ADD COLUMN in_order integer NOT NULL DEFAULT 0,
+    -- What it shares a rate with, and the rate: throttle and debounce.
+    ADD COLUMN pace text,
+    ADD COLUMN throttle_limit integer,
+    ADD COLUMN throttle_ms bigint,
+    ADD COLUMN begun_at bigint,
+    -- The first attempt since it was accepted, or re-run; steps_from may be an earlier one.
+    ADD COLUMN first_attempt integer NOT NULL DEFAULT 1,
     ADD COLUMN cancel_actor text,
     ADD COLUMN cancel_at bigint,
     ADD COLUMN handler text,
     ADD COLUMN woken integer NOT NULL DEFAULT 0;
+  UPDATE ${schema}.runs SET first_attempt = steps_from WHERE steps_from > 1;
   ALTER TABLE ${schema}.attempts ADD COLUMN code text, ADD COLUMN handler integer;
   ALTER TABLE ${schema}.steps
     ALTER COLUMN ended_at DROP NOT NULL,
@@ -62,6 +70,8 @@ function waits({ schema }: Names): string {
   DROP INDEX ${schema}.one_waiting;
   CREATE UNIQUE INDEX one_waiting ON ${schema}.runs (md5(slot)) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 0;
   CREATE INDEX in_line ON ${schema}.runs (md5(slot), seq) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 1;
+  CREATE INDEX pending ON ${schema}.runs (md5(pace), due_at, seq) WHERE pace IS NOT NULL AND status = 'queued' AND attempts = 0;
+  CREATE INDEX begun ON ${schema}.runs (md5(pace), begun_at) WHERE begun_at IS NOT NULL;
   CREATE INDEX waking ON ${schema}.runs (due_at) WHERE status = 'waiting';
   CREATE INDEX handlers ON ${schema}.runs (handler, md5(slot)) WHERE handler IN ('due', 'running');
   DROP INDEX ${schema}.rare_ends;

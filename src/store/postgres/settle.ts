@@ -2,8 +2,8 @@ import type { Run } from "../../model/run.ts";
 import type { By, Cancel, Rerun, RerunOptions, RunStore } from "../../model/store.ts";
 import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../cancel-rules.ts";
 import { isUnderWay } from "../queries.ts";
-import { listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
-import { hasWaited, rerun, rerunAction, settled, slotOf } from "../rules.ts";
+import { listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
+import { hasWaited, rerun, rerunAction, settled } from "../rules.ts";
 import { isRunId } from "./asking.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
@@ -123,6 +123,7 @@ export async function rerunOne(
     sql(
       `SELECT newer.id, newer.status FROM ${schema}.runs JOIN ${schema}.runs AS newer ON newer.grp IS NOT NULL
          AND md5(newer.grp) = md5(runs.grp) AND newer.workflow = runs.workflow AND newer.seq > runs.seq
+         AND newer.attempts >= runs.in_order
        WHERE runs.id = $1 AND newer.own_token = 0 ORDER BY newer.seq DESC LIMIT 1`,
       [id],
     ),

@@ -38,7 +38,10 @@ export async function waitingIn(
 ): Promise<ReadonlyMap<string, { readonly id: string }>> {
   const named = slots.filter((slot) => slot !== null);
   if (named.length === 0) return new Map();
-  const rows = await sql(`SELECT id, slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued'`, [named]);
+  const rows = await sql(
+    `SELECT id, slot FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued' AND in_order = 0`,
+    [named],
+  );
   return new Map(rows.map(({ id, slot }) => [slot as string, { id: id as string }]));
 }
 

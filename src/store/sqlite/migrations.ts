@@ -152,6 +152,14 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN rerun_of TEXT;
   -- 1: every event of its group runs, in order.
   ALTER TABLE runs ADD COLUMN in_order INTEGER NOT NULL DEFAULT 0;
+  -- What it shares a rate with, and the rate: throttle and debounce.
+  ALTER TABLE runs ADD COLUMN pace TEXT;
+  ALTER TABLE runs ADD COLUMN throttle_limit INTEGER;
+  ALTER TABLE runs ADD COLUMN throttle_ms INTEGER;
+  ALTER TABLE runs ADD COLUMN begun_at INTEGER;
+  -- The first attempt since it was accepted, or re-run; steps_from may be an earlier one.
+  ALTER TABLE runs ADD COLUMN first_attempt INTEGER NOT NULL DEFAULT 1;
+  UPDATE runs SET first_attempt = steps_from WHERE steps_from > 1;
   ALTER TABLE runs ADD COLUMN cancel_actor TEXT;
   ALTER TABLE runs ADD COLUMN cancel_at INTEGER;
   ALTER TABLE runs ADD COLUMN handler TEXT;
@@ -169,6 +177,8 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX one_waiting;
   CREATE UNIQUE INDEX one_waiting ON runs (slot) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 0;
   CREATE INDEX in_line ON runs (slot, seq) WHERE status = 'queued' AND slot IS NOT NULL AND in_order = 1;
+  CREATE INDEX pending ON runs (pace, due_at, seq) WHERE pace IS NOT NULL AND status = 'queued' AND attempts = 0;
+  CREATE INDEX begun ON runs (pace, begun_at) WHERE begun_at IS NOT NULL;
   CREATE INDEX waking ON runs (due_at) WHERE status = 'waiting';
   CREATE INDEX handlers ON runs (handler, slot) WHERE handler = 'due' OR handler = 'running';
   DROP INDEX rare_ends;

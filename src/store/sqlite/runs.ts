@@ -22,8 +22,9 @@ import {
   isUnderWay,
   rightWrongClocks,
 } from "../queries.ts";
-import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, WITHOUT_INPUT } from "../rows.ts";
-import { type Arrival, acceptance, acceptedBy, hasWaited, rerun, rerunAction, settled, slotOf } from "../rules.ts";
+import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
+import { type Arrival, acceptance, acceptedBy, hasWaited, rerun, rerunAction, settled } from "../rules.ts";
+import { debouncedIn, latestPaced, spaceOut } from "./paces.ts";
 import { act } from "./pauses.ts";
 import type { Sql } from "./statements.ts";
 import { forgetKeys, stepsOf, suspend } from "./waits.ts";
@@ -42,16 +43,19 @@ export function acceptRun(
   const slot = slotOf(event);
   const { workflow } = event;
   const { source, tick } = event.event ?? {};
+  const taken = slot === null ? [] : sql.all(TAKEN, slot);
   const decision = acceptance(event, lease, {
     now: lease.now,
     leaseUntil,
     latest:
       source === undefined ? undefined : (sql.one(LATEST, workflow, source) as Exclude<Arrival["latest"], undefined>),
     carriedOutUntil: tick === undefined ? undefined : carriedOutUntil(sql, workflow),
-    waiting: waitingIn(sql, slot),
-    isBusy: slot !== null && sql.one(IS_BUSY, slot) !== undefined,
+    waiting: waitingIn(sql, slot) ?? debouncedIn(sql, event),
+    isBusy: taken.length > 1,
+    hasLine: taken.at(-1)?.in_line === 1,
     holder: event.order?.cancelRunning ? (sql.one(HOLDER, slot) as RunRow | undefined) : undefined,
     isPaused,
+    paced: latestPaced(sql, event),
   });
   if (decision.does === "join") update(sql, decision.run);
   if (decision.does === "add") {
@@ -77,7 +81,8 @@ export function claimRuns(
   // This process is not gone: the lease of an attempt that hung has ended.
   interruptRuns(sql, sql.all(LEASE_OVER, monotonic) as Interrupted[], { at, all: false });
   sql.change(RIGHT_WRONG_CLOCKS, at);
-  const rows = sql.all(CLAIM, at, owner, leaseEnd(monotonic, leaseMs), limit);
+  const rows = sql.all(CLAIM, at, owner, leaseEnd(monotonic, leaseMs), limit) as (RunRow & { suspect: number })[];
+  for (const row of rows) if (row.throttle_limit !== null && row.attempts === 1) spaceOut(sql, row);
   return rows.toSorted(byDue).map((row) => {
     const { attempts } = row as RunRow;
     const begun = attempts > 1 ? stepsOf(sql, row as RunRow, at) : { steps: [], waits: [] };
@@ -103,6 +108,7 @@ const CLAIM = claimDue({
   now: "$1",
   leaseUntil: "$3",
   isInSlot: (other) => `${other}.slot = runs.slot`,
+  isSamePace: (one, other) => `${one}.pace = ${other}.pace`,
 });
 
 /** Ends the attempts of the process that had the file open before. */
@@ -172,7 +178,7 @@ export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions
   if (!row) return { status: "unknown" };
   const { slot, grp, workflow, seq } = row;
   const busy = slot === null ? undefined : (waitingIn(sql, slot) ?? (sql.one(IN_SLOT, slot) as RunRow | undefined));
-  const newer = slot === null ? undefined : (sql.one(NEWER, grp, workflow, seq) as RunRow | undefined);
+  const newer = slot === null ? undefined : (sql.one(NEWER, grp, workflow, seq, row.in_order) as RunRow | undefined);
   const next = rerun(row, { now: at, busy, newer }, { ...options, at });
   if (!("seq" in next)) return next;
   update(sql, next);
@@ -180,9 +186,10 @@ export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions
   return { status: "queued", run: runOf(next) };
 }
 
-const IN_SLOT = `SELECT seq, id, status FROM runs WHERE slot = ? AND ${hasSlot("runs")}`;
+const IN_SLOT = `SELECT seq, id, status FROM runs WHERE slot = $1 AND ${hasSlot("runs")}
+  UNION ALL SELECT seq, id, status FROM runs WHERE slot = $1 AND status = 'queued' AND in_order = 1 LIMIT 1`;
 const NEWER =
-  "SELECT id, status FROM runs WHERE grp = ? AND workflow = ? AND own_token = 0 AND seq > ? ORDER BY seq DESC LIMIT 1";
+  "SELECT id, status FROM runs WHERE grp = ? AND workflow = ? AND own_token = 0 AND seq > ? AND attempts >= ? ORDER BY seq DESC LIMIT 1";
 
 /** See `RunStore`. */
 export function scheduledUntil(sql: Sql, workflow: string, now: number): number {
@@ -220,7 +227,9 @@ function carryOut(sql: Sql, workflow: string, until: number): void {
 
 function waitingIn(sql: Sql, slot: string | null): RunRow | undefined {
   if (slot === null) return undefined;
-  return sql.one("SELECT * FROM runs WHERE slot = ? AND status = 'queued'", slot) as RunRow | undefined;
+  return sql.one("SELECT * FROM runs WHERE slot = ? AND status = 'queued' AND in_order = 0", slot) as
+    | RunRow
+    | undefined;
 }
 
 /** The row of a claim, as long as the claim holds. */
@@ -231,8 +240,9 @@ export function rowOf(sql: Sql, { run, attempt, owner }: Claim): RunRow | undefi
 const CLAIMED = `SELECT ${WITHOUT_INPUT} FROM runs WHERE id = ? AND ${isUnderWay("runs")} AND owner = ? AND attempts = ?`;
 
 const HOLDER = `SELECT ${WITHOUT_INPUT} FROM runs WHERE slot = ? AND ${hasSlot("runs")}`;
-const IS_BUSY = `SELECT 1 FROM runs WHERE slot = $1 AND ${hasSlot("runs")}
-  UNION ALL SELECT 1 FROM runs WHERE slot = $1 AND ${hasHandler("runs")}`;
+const TAKEN = `SELECT 0 AS in_line FROM runs WHERE slot = $1 AND ${hasSlot("runs")}
+  UNION ALL SELECT 0 FROM runs WHERE slot = $1 AND ${hasHandler("runs")}
+  UNION ALL SELECT EXISTS (SELECT 1 FROM runs WHERE slot = $1 AND status = 'queued' AND in_order = 1)`;
 
 /** Cancels a run. */
 export function cancelRun(sql: Sql, id: string, by: By, hasHandlerOf: (workflow: string) => boolean): Cancel {

@@ -76,6 +76,7 @@ export function forgetKeys(sql: Sql, run: number): void {
  */
 export const FOLLOW_CLOCK = [
   `UPDATE runs SET due_at = due_at + $1, retries_from = retries_from + $1 WHERE status = 'queued'`,
+  `UPDATE runs SET begun_at = begun_at + $1 WHERE begun_at IS NOT NULL`,
   `UPDATE runs SET retries_from = retries_from + $1, due_at = min(
       CASE WHEN due_at = ${earliest("until_date = 1")} THEN due_at ELSE due_at + $1 END,
       coalesce(${earliest("until_date = 1")}, ${Number.MAX_SAFE_INTEGER}),

@@ -1,0 +1,70 @@
+import type { NewRun } from "../model/store.ts";
+import { clean, type RunRow, slotOf } from "./rows.ts";
+
+/**
+ * What a store decides of workflows whose runs begin at a certain rate (`throttle`, `debounce`), once for both databases;
+ * see rules.ts. A time to begin is reserved for each run as it is accepted: it is due then. `claimDue` in queries.ts has
+ * the last word, since a run may begin later than it was to.
+ */
+
+/** The runs that share a rate: those of a group, without groups those of the workflow. Null: the run has none. */
+export function paceOf({ workflow, order, ownToken, ...event }: NewRun): string | null {
+  const isPaced = order?.throttle !== undefined || order?.debounceMs !== undefined;
+  return isPaced && !ownToken ? (slotOf({ ...event, workflow, ownToken }) ?? clean(workflow)) : null;
+}
+
+/** What bears on the time at which a run may begin: the latest of the runs that share its rate. */
+export type Paced = readonly {
+  readonly id: string;
+  /** When it began, or is to; by the store's clock. */
+  readonly at: number;
+  readonly isQueued: boolean;
+}[];
+
+type PaceColumns = Pick<RunRow, "pace" | "throttle_limit" | "throttle_ms">;
+
+export const UNPACED: PaceColumns = { pace: null, throttle_limit: null, throttle_ms: null };
+
+/**
+ * When an event may begin as a run, and whether that is at once.
+ * @param latest more than the limit, newest first, also the run that this one may replace.
+ */
+export function paced(
+  event: NewRun,
+  { now, latest: all = [], replaced }: { now: number; latest: Paced | undefined; replaced: string | undefined },
+): { readonly columns: PaceColumns; readonly dueAt: number; readonly mayBegin: boolean } {
+  const pace = paceOf(event);
+  if (pace === null) return { columns: UNPACED, dueAt: now, mayBegin: true };
+  const { throttle, debounceMs = 0 } = event.order ?? {};
+  const latest = all.filter(({ id }) => id !== replaced);
+  const last = throttle && latest[throttle.limit - 1];
+  const dueAt = Math.max(now + debounceMs, last ? last.at + throttle.perMs : now);
+  return {
+    columns: { pace, throttle_limit: throttle?.limit ?? null, throttle_ms: throttle?.perMs ?? null },
+    dueAt,
+    mayBegin: dueAt <= now && !latest.some(({ isQueued }) => isQueued),
+  };
+}
+
+/** A run that has not begun, of those that share a rate. */
+export type Pending = Pick<RunRow, "seq" | "due_at">;
+
+/**
+ * A run has begun, perhaps later than it was to: those behind it are due later then.
+ * @param begun when the latest ones began, newest first. @param pending in the order in which they are due.
+ * @returns those that are due at another time.
+ */
+export function spacedOut(
+  { throttle_limit, throttle_ms }: Pick<RunRow, "throttle_limit" | "throttle_ms">,
+  begun: readonly number[],
+  pending: readonly Pending[],
+): readonly Pending[] {
+  const limit = throttle_limit ?? Number.POSITIVE_INFINITY;
+  const times = begun.toReversed();
+  return pending.flatMap((run) => {
+    const before = times.at(-limit);
+    const due_at = Math.max(run.due_at ?? 0, times.length >= limit ? (before ?? 0) + (throttle_ms ?? 0) : 0);
+    times.push(due_at);
+    return due_at === run.due_at ? [] : [{ seq: run.seq, due_at }];
+  });
+}

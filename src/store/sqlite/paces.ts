@@ -1,0 +1,38 @@
+import type { NewRun } from "../../model/store.ts";
+import { type Paced, paceOf, spacedOut } from "../pace-rules.ts";
+import { isPending, latestOfPace } from "../queries.ts";
+import type { RunRow } from "../rows.ts";
+import type { Sql } from "./statements.ts";
+
+/** What is read and written of runs that share a rate, in a transaction of SQLite. */
+
+/** The latest of the runs that share the rate of an event; undefined without one. */
+export function latestPaced(sql: Sql, event: NewRun): Paced | undefined {
+  const pace = paceOf(event);
+  if (pace === null) return undefined;
+  const rows = sql.all(LATEST, pace, (event.order?.throttle?.limit ?? 1) + 1);
+  return rows.map(({ id, at, is_queued }) => ({ id: id as string, at: at as number, isQueued: is_queued === 1 }));
+}
+
+/** The run of a debounced workflow without groups that is not due yet. */
+export function debouncedIn(sql: Sql, event: NewRun): RunRow | undefined {
+  if (event.order?.debounceMs === undefined || event.group !== undefined) return undefined;
+  return sql.one(DEBOUNCED, paceOf(event)) as RunRow | undefined;
+}
+
+/** A run with a limit for its rate has begun: those behind it are due when they may begin. */
+export function spaceOut(sql: Sql, row: RunRow): void {
+  const { pace, throttle_limit } = row;
+  const begun = sql.all(BEGUN, pace, throttle_limit).map(({ begun_at }) => begun_at as number);
+  const pending = sql.all(PENDING, pace) as Pick<RunRow, "seq" | "due_at">[];
+  for (const { seq, due_at } of spacedOut(row, begun, pending)) sql.change(DELAY, due_at, seq);
+}
+
+/** More are looked at when these have begun. */
+const MOST_PENDING = 1000;
+
+const LATEST = latestOfPace({ schema: "main", isOfPace: (run) => `${run}.pace = $1` });
+const DEBOUNCED = `SELECT * FROM runs WHERE pace = ? AND ${isPending("runs")} AND slot IS NULL ORDER BY seq DESC LIMIT 1`;
+const BEGUN = "SELECT begun_at FROM runs WHERE pace = ? AND begun_at IS NOT NULL ORDER BY begun_at DESC LIMIT ?";
+const PENDING = `SELECT seq, due_at FROM runs WHERE pace = ? AND ${isPending("runs")} ORDER BY due_at, seq LIMIT ${MOST_PENDING}`;
+const DELAY = "UPDATE runs SET due_at = ? WHERE seq = ?";
