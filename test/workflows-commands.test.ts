@@ -209,7 +209,7 @@ describe("gh-runner run", () => {
     assert.equal(code, 1, stderr);
     assert.match(
       stdout,
-      /^failure \(the service would attempt it again\): Waiting 1500ms for http:\/\/127\.0\.0\.1:\d+\/ failed: /,
+      /^failure \(the service would attempt it again\): Waiting 1500ms for http:\/\/127\.0\.0\.1:\d+\/ failed: /m,
     );
   });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { startApp } from "../src/service/app.ts";
@@ -29,6 +30,18 @@ describe("a folder of workflows", () => {
     assert.deepEqual((await post(url, "/sharing")).json, { status: "success", text: "shared" });
     assert.match((await post(url, "/typed", { n: "7" })).json.detail, /^n /);
     assert.equal((await post(url, "/dispatch", { application: "x" })).json.status, "skipped");
+  });
+
+  it("may be behind a symbolic link, as git-sync leaves it", async (t) => {
+    const folder = workflowsFolder(t, {
+      "shared/text.ts": "export const text: string = 'shared';",
+      "linked.ts": `import { text } from "./shared/text.ts";\n${httpWorkflow("linked", "if (body.n) throw new Error('here'); return { text };")}`,
+    });
+    const link = join(temporaryFolder(t), "current");
+    symlinkSync(folder, link);
+    const { url } = await startService(t, { settings: { WORKFLOWS_DIR: link } });
+    assert.deepEqual((await post(url, "/linked")).json, { status: "success", text: "shared" });
+    assert.match((await post(url, "/linked", { n: 1 })).json.detail, /Error: here \(linked\.ts:10\)/);
   });
 
   it("shows its workflows in /openapi.json", async (t) => {

@@ -31,21 +31,31 @@ let versions = 0;
  *   "Cannot" when there is no such folder.
  */
 export function workflowsIn(folder: string, closing: AsyncDisposableStack): () => Promise<readonly LoadedFile[]> {
-  closing.defer(offerModules(folder));
+  const place = realPath(folder);
+  closing.defer(offerModules(place));
   closing.defer(refuseExit());
   let isLoaded = false;
   return () => {
     const files = workflowFilesIn(folder);
     const version = isLoaded ? ++versions : undefined;
-    if (isLoaded) forgetCommonJs(resolve(folder));
+    if (isLoaded) forgetCommonJs(place);
     isLoaded = true;
     const state = { isOver: false };
     return loading
-      .run(state, () => Promise.all(files.map((file) => load(resolve(folder), file, version))))
+      .run(state, () => Promise.all(files.map((file) => load(place, file, version))))
       .finally(() => {
         state.isOver = true;
       });
   };
+}
+
+/** Where symbolic links lead to, since Node names modules so. A folder that is missing is reported when it is read. */
+function realPath(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return resolve(folder);
+  }
 }
 
 /** Those are kept by their path. */
