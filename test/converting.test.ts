@@ -35,10 +35,12 @@ async function scene(t: TestContext, name: string) {
     WORKFLOWS_DIR: workflowsFolder(t, { [name]: workflows[name] ?? "" }),
     SLACK_URL,
     SMOKE_TOKEN: TOKEN,
+    RELEASE_TOKEN: TOKEN,
+    PUBLIC_URL: "https://ci.example",
   };
   const example = await startExample(t, "label-pull-request", { settings });
   const shop = example.github.repository("acme/shop");
-  for (const file of ["smoke-tests", "api", "web"])
+  for (const file of ["smoke-tests", "api", "web", "build"])
     shop.put(`.github/workflows/${file}.yml`, "on: workflow_dispatch\n");
   shop.put("a.txt", "a", "pr-7");
   return { ...example, shop, heard };
@@ -138,6 +140,41 @@ describe("docs/converting.md", () => {
         ["title", "failure"],
         ["title", "success"],
       ],
+    );
+  });
+
+  it("has a release that waits for its build and for a person, and then publishes", async (t) => {
+    const { url, webhook, runs, lastRun, clock, github, shop } = await scene(t, "release.ts");
+    const status = async () => (await runs()).at(-1)?.status;
+    const headers = { authorization: "Bearer argocd-token", "content-type": "application/json" };
+    const started = await send(url, {
+      method: "POST",
+      path: "/api/workflows/release/runs",
+      headers,
+      body: JSON.stringify({ inputs: { version: "v1.2.3" } }),
+    });
+    assert.equal(started.status, 202, started.text);
+    await until("it waits for the build", async () => (await status()) === "waiting");
+    const [build] = shop.runs.values();
+    assert.deepEqual([build?.path, build?.inputs], [".github/workflows/build.yml", { version: "v1.2.3" }]);
+
+    Object.assign(build!, { status: "completed", conclusion: "success" });
+    await webhook("workflow_run", { workflow_run: { id: build!.id }, repository: { full_name: "acme/shop" } });
+    await until("a person is asked", () => github.dispatches.length === 1);
+    const { pathname } = new URL(String(github.dispatches[0]?.payload.url));
+    await until("it waits for the answer", async () => (await status()) === "waiting");
+    const answer = { method: "POST", path: pathname, headers: { "content-type": "application/json" } };
+    assert.equal((await send(url, { ...answer, body: '{"approved":"perhaps"}' })).status, 400);
+    const approved = await send(url, { ...answer, body: '{"approved":true,"by":"mona"}' });
+    assert.ok(approved.status < 300, approved.text);
+    await until("it sleeps", async () => /mirrors/.test((await runs()).at(-1)?.reason));
+    assert.equal(github.dispatches.length, 1);
+    clock.move(30_000);
+    await until("it has published", async () => (await status()) === "success");
+    assert.deepEqual((await lastRun()).outputs, { version: "v1.2.3", by: "mona" });
+    assert.deepEqual(
+      github.dispatches.map(({ eventType }) => eventType),
+      ["approve", "publish"],
     );
   });
 
