@@ -37,7 +37,7 @@ export function confirmPage(
   const limit = isAll ? "" : html` There are more: these are the newest. Repeat it for the others.`;
   const question = html`<p class="lead">${ask} ${runsText(runs.length, of)}? ${what}${limit}</p>
 <form class="buttons" method="post" action="${bulkPath(action, filter)}">
-<button class="primary">${ask} ${runsText(runs.length, of)}</button><a class="button" href="${back}">Back</a></form>
+<button class="${action === "cancel" ? "danger" : "primary"}">${ask} ${runsText(runs.length, of)}</button><a class="button" href="${back}">Back</a></form>
 <ul class="runs">${runs.slice(0, MAX_LISTED).map((run) => row(run, "", frame.now))}</ul>
 ${runs.length > MAX_LISTED ? html`<p class="note after">And ${counted(runs.length - MAX_LISTED)} more.</p>` : ""}`;
   const nothing = html`<div class="empty"><p><strong>${none}</strong></p><p><a href="${back}">Back to the list</a></p></div>`;

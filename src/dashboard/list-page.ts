@@ -94,7 +94,7 @@ function filters({ query, workflows, activity }: ListFacts) {
   const names = workflow === undefined || workflows.includes(workflow) ? workflows : [workflow, ...workflows];
   const options = names.map((each) => html`<option${each === workflow ? raw(" selected") : ""}>${each}</option>`);
   const about = "Application, commit, run or reason";
-  return html`<nav class="tabs" aria-label="Status">${[undefined, ...RUN_STATUSES].map(tab)}</nav>
+  return html`<nav class="tabs" id="tabs" aria-label="Status" data-live>${[undefined, ...RUN_STATUSES].map(tab)}</nav>
 <form class="search" role="search" action="/">
 ${status ? html`<input type="hidden" name="status" value="${status}">` : ""}
 ${
