@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { Action, Attempt, LogLine, Run, Step } from "../src/model/run.ts";
 import type { Rerun, RunDetail } from "../src/model/store.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import { movedClock, until } from "./support/clock.ts";
 import { aRun, NOW, pagesOf } from "./support/pages.ts";
 
 const attempt = (number: number, more: Partial<Attempt> = {}): Attempt => ({
@@ -125,14 +126,21 @@ describe("the page of a run", () => {
   });
 
   it("says that a running run is being cancelled, but not because of a cancel before its re-run", async () => {
-    const cancelled = (at: number): RunDetail =>
-      detailOf(
-        { status: "running", startedAt: NOW - 10_000 },
-        { actions: [{ at, actor: "token bob", action: "cancelled" }] },
-      );
-    const { text } = await pageOf(cancelled(NOW - 1000));
+    const actions: Action[] = [{ at: NOW - 1000, actor: "token bob", action: "cancelled" }];
+    const run = { status: "running", startedAt: NOW - 10_000 } as const;
+    const { text } = await pageOf(detailOf({ ...run, cancelledBy: "token bob" }, { actions }));
     assert.match(text, /It is being cancelled token bob cancelled it .*Attempt 1 running .*Cancelled by token bob/);
-    assert.doesNotMatch((await pageOf(cancelled(NOW - 20_000))).text, /being cancelled/);
+    assert.doesNotMatch((await pageOf(detailOf(run, { actions }))).text, /being cancelled/);
+  });
+
+  it("shows a run whose cancel takes long to confirm, instead of hanging", async () => {
+    const clock = movedClock();
+    const never = () => new Promise<never>(() => {});
+    const app = pagesOf({ clock, runs: { cancel: never } });
+    const answer = app.request("/runs/x/cancel", { method: "POST" });
+    await until("it waits", () => clock.next() !== undefined);
+    clock.move(3000);
+    assert.deepEqual([(await answer).status, (await answer).headers.get("location")], [303, "/runs/x"]);
   });
 
   it("offers to re-run from the failed step only where a step's result can stand", async () => {

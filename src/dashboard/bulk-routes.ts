@@ -4,14 +4,19 @@ import type { RunFilter } from "../model/store.ts";
 import { type Bulk, type BulkResult, confirmPage, resultPage } from "./bulk-page.ts";
 import type { ListQuery } from "./list-query.ts";
 import { PROTECTED } from "./protected.ts";
-import type { Site } from "./site.ts";
+import { type Site, within } from "./site.ts";
 
 /** As many as one click re-runs or cancels. */
 const MAX_BULK = 500;
 
+/** Running ones take a moment to end. */
+const CANCELLED_AT_ONCE = 50;
+/** What is not over by then goes on, ms. */
+const SHOWN_WITHIN_MS = 3000;
+
 /** Mounts what is done with all runs that a filter shows: first the question, with how many they are, then the result. */
 export function mountBulkPages(app: Hono, site: Site, queryIn: (c: Context) => ListQuery): void {
-  const { runs } = site.shown;
+  const { runs, clock } = site.shown;
 
   /** Newest first: when only one run of a group can be queued, it is the newest one. */
   async function found(bulk: Bulk): Promise<{ runs: readonly ListedRun[]; isAll: boolean }> {
@@ -29,7 +34,7 @@ export function mountBulkPages(app: Hono, site: Site, queryIn: (c: Context) => L
 
   async function carriedOut(action: Bulk["action"], run: ListedRun, actor: string): Promise<BulkResult> {
     if (action === "cancel") {
-      const { status } = await runs.cancel(run.id, actor);
+      const { status = "cancelling" } = (await within(runs.cancel(run.id, actor), clock, SHOWN_WITHIN_MS)) ?? {};
       return { run, isDone: status === "cancelled" || status === "cancelling", reason: REASONS[status] };
     }
     const rerun = await runs.rerun(run.id, { actor });
@@ -48,7 +53,12 @@ export function mountBulkPages(app: Hono, site: Site, queryIn: (c: Context) => L
       const bulk = { action, filter: filterIn(c) };
       const { runs: all } = await found(bulk);
       const results: BulkResult[] = [];
-      for (const run of all) results.push(await carriedOut(action, run, site.actorOf(c)));
+      // Re-runs one after the other: of a group, the newest comes first.
+      const atOnce = action === "rerun" ? 1 : CANCELLED_AT_ONCE;
+      for (let at = 0; at < all.length; at += atOnce) {
+        const some = all.slice(at, at + atOnce).map((run) => carriedOut(action, run, site.actorOf(c)));
+        results.push(...(await Promise.all(some)));
+      }
       return c.html(resultPage(frame, bulk, results));
     });
 

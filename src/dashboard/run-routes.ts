@@ -12,12 +12,12 @@ import { runPage } from "./run-page.ts";
 import { enteredFrom, fieldsOf } from "./schema-fields.ts";
 import { sentValue } from "./sent-form.ts";
 import { name, subjectOf } from "./shown.ts";
-import type { Site } from "./site.ts";
+import { type Site, within } from "./site.ts";
 import type { Lines } from "./time-line.ts";
 
 /** Mounts the page of a run, and what a person can do with it. */
 export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site): void {
-  const { runs, workflows, web, scrub } = shown;
+  const { runs, workflows, web, scrub, clock } = shown;
 
   const pathOf = (id: string) => `/runs/${encodeURIComponent(scrub(id))}`;
   const idIn = (c: Context) => c.req.param("id") ?? "";
@@ -41,9 +41,9 @@ export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site):
   });
 
   const cancel = page(async (c, frame) => {
-    const result = await runs.cancel(idIn(c), actorOf(c));
-    if (result.status === "unknown") return noRun(c, frame);
-    if (result.status === "ended") return show(c, frame, { asked: "cancel" });
+    const result = await within(runs.cancel(idIn(c), actorOf(c)), clock, SHOWN_WITHIN_MS);
+    if (result?.status === "unknown") return noRun(c, frame);
+    if (result?.status === "ended") return show(c, frame, { asked: "cancel" });
     return c.redirect(pathOf(idIn(c)), 303);
   });
 
@@ -93,6 +93,9 @@ export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site):
   app.get("/runs/:id/changed", PROTECTED, guard, changed);
   app.post("/runs/:id/changed", PROTECTED, guard, changed);
 }
+
+/** What is not over by then goes on while the run's page shows it, ms. */
+const SHOWN_WITHIN_MS = 3000;
 
 /** So many attempts are shown with their lines, the latest. */
 const ATTEMPTS_WITH_LINES = 5;

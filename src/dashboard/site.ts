@@ -1,5 +1,5 @@
 import type { Context, Handler, MiddlewareHandler } from "hono";
-import type { Clock } from "../model/clock.ts";
+import { type Clock, pause } from "../model/clock.ts";
 import type { CallerToken } from "../model/credential.ts";
 import type { Overview } from "../model/overview.ts";
 import type { Json } from "../model/run.ts";
@@ -21,6 +21,7 @@ export type Shown = {
     rerun(id: string, options: Omit<RerunOptions, "trace">): Promise<Rerun>;
     /** Starts a new run of the same trigger with another input, which names the run that it re-runs. */
     rerunWith(id: string, input: Json, actor: string): Promise<Start>;
+    /** Of a running one: resolves when its attempt has ended, or it is not known after a while whether it has. */
     cancel(id: string, actor: string): Promise<Cancel>;
   };
   readonly workflows: {
@@ -56,3 +57,13 @@ export type Site = {
   /** Who sends a request that was let in. */
   readonly actorOf: (c: Context) => string;
 };
+
+/** What a promise resolves with, if it does so in time; else undefined. */
+export async function within<Result>(promise: Promise<Result>, clock: Clock, milliseconds: number) {
+  const known = new AbortController();
+  const first = Promise.race([promise, pause(clock, milliseconds, known.signal).then(() => undefined)]);
+  const end = () => known.abort();
+  // A failure that comes later is in the log of the part that it is of.
+  promise.then(end, end);
+  return first;
+}

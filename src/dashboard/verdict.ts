@@ -30,9 +30,8 @@ export function verdict({ run, steps, actions, wakeKeys = [] }: RunDetail, pause
     case "queued":
       return queued(run, reason(true), pauseNote(run, paused, now), now);
     default:
-      // A re-run has an end after its earlier cancel.
-      if (run.status !== "running" || cancel === undefined || cancel.at < (run.startedAt ?? 0)) return "";
-      return box("waiting", "It is being cancelled", html`<p>${by} Its attempt ends as soon as it can.</p>`);
+      if (run.status !== "running" || run.cancelledBy === undefined) return "";
+      return box("waiting", "It is being cancelled", html`<p>${by ?? ""} Its attempt ends as soon as it can.</p>`);
   }
 }
 

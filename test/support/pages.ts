@@ -5,6 +5,7 @@ import { publicAddress } from "../../src/http/public-address.ts";
 import { systemClock } from "../../src/model/clock.ts";
 import type { Activity } from "../../src/model/overview.ts";
 import type { Run } from "../../src/model/run.ts";
+import { movedClock } from "./clock.ts";
 
 export const NOW = Date.UTC(2026, 2, 1, 12);
 const ID = "3f9c2a10-0000-4000-8000-000000000001";
@@ -97,7 +98,7 @@ export function pagesOf({
     live: livePages(async () => "1", systemClock),
     web: { url: "https://github.com", repositoryOf: () => undefined },
     version: "1.2.3",
-    clock: { ...systemClock, now: () => NOW },
+    clock: movedClock(NOW),
     tokens: [],
     scrub: (text) => text,
     failed: (path, error) => {
