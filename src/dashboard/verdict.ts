@@ -15,7 +15,7 @@ export function verdict({ run, steps, actions, wakeKeys = [] }: RunDetail, pause
     case "skipped":
       return box("skipped", "Why it was skipped", reason());
     case "cancelled":
-      return box("skipped", "Why it ended", html`${by ? html`<p>${by}</p>` : ""}${reason()}`);
+      return box("skipped", "Why it ended", by ? html`<p>${by}</p>` : reason());
     case "superseded": {
       const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : "";
       const replaced = html`<p>A newer event of the same group replaced it${newer}. You need to do nothing.</p>`;
