@@ -10,6 +10,7 @@ import { command, startCommand } from "./support/command.ts";
 import { BARE_ENVIRONMENT } from "./support/environment.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { eventually } from "./support/process.ts";
+import { send } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const SOON_MS = 20_000;
@@ -143,6 +144,12 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     });
     for (const name of ["SLACK_URL", "FLUX_KEY", "GIVEN_TOKEN"])
       assert.match(dev.output(), new RegExp(`Warning: ${name} is`));
+    for (const [host, status] of [
+      ["evil.example", 421],
+      ["localhost", 200],
+    ] as const) {
+      assert.equal((await send(dev.url, { headers: { host: `${host}:${new URL(dev.url).port}` } })).status, status);
+    }
     assert.doesNotMatch(dev.output(), /of-the-real|of_the_real/);
   });
 

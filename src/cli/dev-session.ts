@@ -46,7 +46,7 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
     told.workflows();
     told.problems();
   }
-  const app = await startApp(config, { logTo: log }).catch((cause: Error) => {
+  const app = await startApp(config, { logTo: log, onlyLocal: true }).catch((cause: Error) => {
     if (!cause.message.includes("another process uses it")) throw cause;
     throw new CommandError(`gh-runner dev runs in ${folder} already: use that one, or stop it.`, { cause });
   });

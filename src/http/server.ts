@@ -88,6 +88,21 @@ export async function listen(
   };
 }
 
+/**
+ * Keeps pages of other sites out of a service without tokens: a name of theirs that leads to this machine is theirs to a
+ * browser, and its pages may then ask for everything (DNS rebinding).
+ */
+export function onlyLocal(app: Pick<Hono, "fetch">): Pick<Hono, "fetch"> {
+  const names = ["127.0.0.1", "localhost", "[::1]"];
+  return {
+    fetch(request, env) {
+      if (names.includes(new URL(request.url).hostname)) return app.fetch(request, env);
+      const body = problemBody(421, "This service answers to 127.0.0.1 and localhost only.");
+      return new Response(body, { status: 421, headers: HEADERS });
+    },
+  };
+}
+
 function bind(server: Server, port: number, host: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {

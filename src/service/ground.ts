@@ -43,6 +43,8 @@ export type AppOptions = {
    * memory.
    */
   readonly closed?: boolean;
+  /** Answers only requests that name this machine: a page of another site could have its own name lead here. */
+  readonly onlyLocal?: boolean;
   /** Told of a run whenever an attempt of it was stored. */
   readonly settled?: Observer["settled"];
 };

@@ -3,7 +3,7 @@ import { type Live, livePages } from "../dashboard/live.ts";
 import { mountDashboard } from "../dashboard/mount.ts";
 import { rejectedRequests } from "../http/rejected-requests.ts";
 import { httpApp, type MountPages } from "../http/routes.ts";
-import { type ListeningServer, listen, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
+import { type ListeningServer, listen, onlyLocal, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
 import { nextTick, startSchedules } from "../http/triggers/schedule.ts";
 import type { BrokenFile } from "../model/workflow.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
@@ -34,7 +34,7 @@ export async function openHttp(
 
   let app = routes(ground, engine, shared);
   const current: Pick<typeof app, "fetch"> = { fetch: (request, env) => app.fetch(request, env) };
-  const server = await listen(current, {
+  const server = await listen(options.onlyLocal ? onlyLocal(current) : current, {
     port: config.http.port,
     host: config.http.host,
     keepAliveMs: config.http.keepAliveSeconds * 1000,
