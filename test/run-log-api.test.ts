@@ -250,6 +250,21 @@ describe("gh-runner runs logs", () => {
     assert.equal((await start()).length, 36);
   });
 
+  it("goes on while a run waits, and over its attempts", async (t) => {
+    const { service, later } = await serviceWith(t, async ({ log, sleep, attempt }) => {
+      log.info(`attempt ${attempt}`);
+      await sleep("a moment", "1s");
+      return {};
+    });
+    const { code, stdout } = await shell(service, await later(), "--follow");
+    assert.equal(code, 0);
+    const lines = stdout.replaceAll(/\S+Z/g, "TIME").trimEnd().split("\n");
+    assert.deepEqual(
+      lines.filter((line) => !line.startsWith("--- waiting") && !line.startsWith("--- queued")),
+      ["TIME INFO  attempt 1", "--- attempt 2", "TIME INFO  attempt 2", "--- success"],
+    );
+  });
+
   it("ends with 0 at Ctrl-C", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     t.after(() => resolve());
@@ -265,5 +280,71 @@ describe("gh-runner runs logs", () => {
     child.kill("SIGINT");
     assert.equal((await end).code, 0);
     resolve();
+  });
+});
+
+describe("gh-runner runs show", () => {
+  const show = (service: Service, ...args: string[]) =>
+    command(["runs", "show", ...args], { GH_RUNNER_URL: service.url });
+
+  it("says what a run waits for, which steps are under way, and how its log is read", async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    t.after(() => resolve());
+    const { service, later } = await serviceWith(
+      t,
+      async ({ log, step, sleep, body }) => {
+        log.info("begun");
+        await step("slow", () => promise);
+        await sleep("quiet", "2h");
+        return body;
+      },
+      {},
+      { concurrency: () => "one" },
+    );
+    const first = await later();
+    await until("the step is shown", async () => {
+      const { json } = await send(service.url, { path: `/api/runs/${first}` });
+      return json.steps.length === 1;
+    });
+    const second = await later();
+    const running = await show(service, first);
+    assert.match(running.stdout, /^slow +step +1 +\S+ +under way$/m);
+    assert.match(running.stdout, new RegExp(`^log +gh-runner runs logs ${first.slice(0, 8)}$`, "m"));
+    const queued = await show(service, second);
+    assert.match(queued.stdout, new RegExp(`^waits for +its turn: run ${first} of its group is running$`, "m"));
+    assert.doesNotMatch(queued.stdout, /^log /m);
+    resolve();
+    await until(
+      "it waits",
+      async () => (await send(service.url, { path: `/api/runs/${first}` })).json.status === "waiting",
+    );
+    const waiting = await show(service, first);
+    assert.match(waiting.stdout, /^waits for +.*sleeps for 2h \(quiet\)/m);
+    assert.match(waiting.stdout, /^quiet +sleep +1 +\S+ +under way$/m);
+    assert.match((await show(service, second)).stdout, /^waits for +its turn: run \S+ of its group is waiting$/m);
+  });
+
+  it("says by whom the workflow of a queued run is paused", async (t) => {
+    const { service, later } = await serviceWith(t, async () => ({}));
+    await command(["workflow", "pause", "work"], { GH_RUNNER_URL: service.url });
+    const { stdout } = await show(service, await later());
+    assert.match(stdout, /^waits for +work is paused by anonymous since \S+Z: gh-runner workflow resume work$/m);
+  });
+
+  it("names a step interrupted whose attempt was over before", async (t) => {
+    const { service, later } = await serviceWith(
+      t,
+      async ({ step }) => step("hangs", () => new Promise(() => {})),
+      {},
+      { timeout: "1s", retry: false },
+    );
+    const id = await later();
+    await until(
+      "it has ended",
+      async () => (await send(service.url, { path: `/api/runs/${id}` })).json.status === "failure",
+    );
+    assert.match((await show(service, id)).stdout, /^hangs +step +1 +\S+ +interrupted$/m);
+    const [step] = (await send(service.url, { path: `/api/runs/${id}` })).json.steps;
+    assert.deepEqual([step.interrupted, step.endedAt], [true, undefined]);
   });
 });

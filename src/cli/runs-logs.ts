@@ -60,7 +60,7 @@ function printing({ json }: LogsOptions, wanted: number | undefined) {
     if (of !== undefined && run !== of) [after, latest] = [undefined, 1];
     of = run;
     for (;;) {
-      const { lines, next } = (await client.logs(run, after)).said;
+      const { lines, next } = (await client.logs(run, { after })).said;
       const those = wanted === undefined ? lines : lines.filter(({ attempt }) => attempt === wanted);
       those.forEach(write);
       after = next;

@@ -1,7 +1,7 @@
 import type { RunDetailShown, RunShown } from "../http/runs-schemas.ts";
 import { oneLine } from "../model/visible.ts";
 import { CommandError } from "./command.ts";
-import { serviceClient } from "./service-client.ts";
+import { type ServiceClient, serviceClient } from "./service-client.ts";
 import { shortDuration, shortName, shortText, table } from "./terminal.ts";
 
 type ListOptions = { json?: true; follow?: true } & Partial<
@@ -51,25 +51,54 @@ export async function showRun(
   }
   const client = serviceClient();
   const { text, said } = await client.show(await client.idOf(id));
-  process.stdout.write(json ? `${text}\n` : [facts(said), attempts(said), steps(said)].filter(Boolean).join("\n"));
+  if (json) return void process.stdout.write(`${text}\n`);
+  // A service of an earlier version has none.
+  const hasLog = await client.logs(said.id, { limit: "1" }).then(
+    (page) => page.said.lines.length > 0,
+    () => false,
+  );
+  const turn = await turnOf(client, said);
+  const parts = [facts(said, { hasLog, turn }), attempts(said), steps(said), actions(said)];
+  process.stdout.write(parts.filter(Boolean).join("\n"));
 }
 
-function facts(run: RunDetailShown): string {
+/** What a queued run that is due waits for; undefined when it is about to begin. */
+async function turnOf(client: ServiceClient, run: RunDetailShown): Promise<string | undefined> {
+  const { status, workflow, group, dueAt } = run;
+  if (status !== "queued" || Date.parse(dueAt ?? "") > Date.now()) return undefined;
+  const { paused } = (await client.workflows()).said.workflows.find(({ name }) => name === workflow) ?? {};
+  if (paused) {
+    const [what, which] = paused.all ? ["all workflows are", "--all"] : [`${workflow} is`, workflow];
+    return `${what} paused by ${paused.actor} since ${paused.at}: gh-runner workflow resume ${which}`;
+  }
+  for (const busy of group === undefined ? [] : ["running", "waiting"]) {
+    const [other] = (await client.list({ workflow, group, status: busy, limit: "1" })).said.runs;
+    if (other) return `its turn: run ${other.id} of its group is ${busy}`;
+  }
+  return undefined;
+}
+
+function facts(run: RunDetailShown, { hasLog, turn }: { hasLog: boolean; turn: string | undefined }): string {
   const lines: readonly (readonly [string, string | undefined])[] = [
     ["run", run.id],
     ["status", run.status],
     ["workflow", run.workflow],
     ["group", run.group === undefined ? undefined : shortName(run.group)],
     ["input", JSON.stringify(run.input)],
+    ["started by", [run.trigger, run.actor].filter(Boolean).join(", ") || undefined],
+    ["re-run of", run.rerunOf],
     ["accepted", run.acceptedAt],
-    ["due", run.dueAt],
+    [run.status === "waiting" ? "looks again" : "due", run.dueAt],
+    ["waits for", turn],
     ["started", run.startedAt],
     ["ended", run.endedAt],
     ["outputs", run.outputs === undefined ? undefined : JSON.stringify(run.outputs)],
-    ["reason", run.reason],
+    // While it runs it is that of the attempt before.
+    [run.status === "waiting" ? "waits for" : "reason", run.status === "running" ? undefined : run.reason],
     ["superseded by", run.supersededBy],
     ["superseded", run.superseded.join(" ") || undefined],
     ["own token", run.ownToken ? "yes: it is attempted once and cannot be re-run" : undefined],
+    ["log", hasLog ? `gh-runner runs logs ${run.id.slice(0, 8)}` : undefined],
   ];
   return lines
     .flatMap(([name, value]) => (value === undefined ? [] : `${name.padEnd(14)}${oneLine(shortText(value))}\n`))
@@ -80,7 +109,8 @@ function attempts(run: RunDetailShown): string {
   if (run.attempts.length === 0) return "";
   const rows = run.attempts.map((each) => [
     String(each.number),
-    each.outcome,
+    // The workflow's clean-up after a cancel.
+    each.handler ? `${each.outcome} (cancelled)` : each.outcome,
     each.startedAt,
     took(each),
     each.githubRequestId ?? "",
@@ -88,23 +118,36 @@ function attempts(run: RunDetailShown): string {
   ]);
   const stack = run.attempts.findLast((each) => each.stack !== undefined);
   const trace = stack
-    ? `\nSTACK OF ATTEMPT ${stack.number}\n${(stack.stack ?? "").split("\n").map(oneLine).join("\n ")}\n`
+    ? `\nSTACK OF ATTEMPT ${stack.number}\n${(stack.stack ?? "").split("\n").map(frameLine).join("\n")}\n`
     : "";
   return (
     table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns) + trace
   );
 }
 
+/** A line of a stack; frames are indented. */
+function frameLine(line: string): string {
+  return `${line.startsWith(" ") ? "    " : ""}${oneLine(line)}`;
+}
+
 function steps(run: RunDetailShown): string {
   if (run.steps.length === 0) return "";
   const rows = run.steps.map((each) => [
     shortName(each.name),
+    each.kind,
     String(each.attempt),
     each.startedAt,
-    took(each),
+    each.interrupted ? "interrupted" : each.endedAt === undefined ? "under way" : took(each),
     shortText(each.error ?? JSON.stringify(each.result) ?? ""),
   ]);
-  return table(["STEP", "ATTEMPT", "STARTED", "TOOK", "RESULT OR ERROR"], rows, process.stdout.columns);
+  const heading = ["STEP", "KIND", "ATTEMPT", "STARTED", "TOOK", "RESULT OR ERROR"];
+  return table(heading, rows, process.stdout.columns);
+}
+
+function actions(run: RunDetailShown): string {
+  if (run.actions.length === 0) return "";
+  const rows = run.actions.map((each) => [each.at, each.action, shortName(each.actor), shortText(each.details ?? "")]);
+  return table(["AT", "ACTION", "BY", "DETAILS"], rows, process.stdout.columns);
 }
 
 function took({ startedAt, endedAt }: { startedAt: string; endedAt?: string | undefined }): string {

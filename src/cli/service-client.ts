@@ -69,10 +69,7 @@ export function serviceClient() {
     return { text, said: read.data };
   }
 
-  const list = (query: Readonly<Record<string, string | undefined>>) => {
-    const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    return ask("GET", `/api/runs?${new URLSearchParams(given)}`, runPageSchema);
-  };
+  const list = (query: Query) => ask("GET", `/api/runs?${given(query)}`, runPageSchema);
 
   return {
     list,
@@ -102,11 +99,18 @@ export function serviceClient() {
     },
     start: async (workflow: string, inputs: object) =>
       ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema, { inputs }),
-    logs: async (id: string, after: string | undefined) =>
-      ask("GET", `/api/runs/${segment(id)}/logs${after === undefined ? "" : `?after=${after}`}`, linesSchema),
+    logs: async (id: string, query: Query) => ask("GET", `/api/runs/${segment(id)}/logs?${given(query)}`, linesSchema),
     rerun: async (id: string, { evenIfOlder = false } = {}) =>
       ask("POST", `/api/runs/${segment(id)}/rerun${evenIfOlder ? "?evenIfOlder=true" : ""}`, runSchema),
   };
+}
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+function given(query: Query): URLSearchParams {
+  return new URLSearchParams(
+    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 function segment(id: string): string {

@@ -1,5 +1,6 @@
 import { html, raw } from "hono/html";
-import type { Json, LogLine } from "../model/run.ts";
+import { factsText } from "../model/line-text.ts";
+import type { LogLine } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
 import { counted, cut, plural, time } from "./shown.ts";
 
@@ -32,17 +33,12 @@ ${lines.map((line) => lineEntry(line, attempt, now))}
 }
 
 function lineEntry({ number, at, level, message, facts }: LogLine, attempt: number, now: number) {
+  const { words, stacks } = factsText(facts ?? {});
+  const shown = (text: string) => visible(cut(text, MAX_LINE_CHARACTERS));
   const marked = level === "info" ? "" : html`<b class="level">${level}</b> `;
-  return html`<p class="is-${level}" id="line-${attempt}-${number}">${time(at, "second", now)} <span>${marked}${visible(
-    cut(message, MAX_LINE_CHARACTERS),
-  )}${facts === undefined ? "" : html` <i>${visible(cut(factsText(facts), MAX_LINE_CHARACTERS))}</i>`}</span></p>`;
-}
-
-function factsText(facts: { readonly [key: string]: Json }): string {
-  return Object.entries(facts)
-    .map(
-      ([key, value]) =>
-        `${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
-    )
-    .join(" ");
+  const about = words.length === 0 ? "" : html` <i>${shown(words.join(" "))}</i>`;
+  const frames = stacks.map((stack) => html`\n<i>${shown(stack)}</i>`);
+  return html`<p class="is-${level}" id="line-${attempt}-${number}">${time(at, "second", now)} <span>${marked}${shown(
+    message,
+  )}${about}${frames}</span></p>`;
 }

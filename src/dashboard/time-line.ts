@@ -4,7 +4,6 @@ import type { RunDetail } from "../model/store.ts";
 import { visible } from "../model/visible.ts";
 import type { Html } from "./layout.ts";
 import { logLines } from "./log-lines.ts";
-import { isOpen } from "./run-actions.ts";
 import { durationText, linkedText, name, reasonText, statusIcon, statusName, time } from "./shown.ts";
 import { stepList } from "./step-list.ts";
 
@@ -69,11 +68,12 @@ function leftOut(attempts: number, { id }: Run) {
 GET /api/runs/${id} has them all.</p></li>`;
 }
 
-function runningEntry({ run, steps }: RunDetail, lines: Lines, now: number) {
+function runningEntry(detail: RunDetail, lines: Lines, now: number) {
+  const { run, steps } = detail;
   const from = run.startedAt ?? now;
   const its = steps.filter(({ attempt }) => attempt === run.attempts);
   const log = logLines({ attempt: run.attempts, lines: lines.get(run.attempts) ?? [], isOpen: true, now });
-  const more = html`${stepList(its, { from, to: now, now }, false)}${log}`;
+  const more = html`${stepList(its, { from, to: now, now }, detail)}${log}`;
   return entry(statusIcon("running"), `Attempt ${run.attempts}`, html`running since ${time(from, "full", now)}`, more);
 }
 
@@ -128,7 +128,7 @@ function attemptEntry(attempt: Attempt, { detail, before, earlier, lines, now }:
     }.${aboutOf(attempt, earlier)}</p>
 ${reason && !isSaid ? html`<p class="reason">${reasonText(reason, { waits: isLimit, now })}</p>` : ""}
 ${stack === undefined ? "" : frames}
-${stepList(steps, { from: startedAt, to: endedAt, now }, !isOpen(run))}
+${stepList(steps, { from: startedAt, to: endedAt, now }, detail)}
 ${logLines({ attempt: number, lines: lines.get(number) ?? [], isOpen: isLast || outcome === "failure", now })}`,
   );
 }

@@ -1,7 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { ZodType } from "zod";
 import { problemsIn } from "../model/problems.ts";
-import type { Action, Attempt, ListedRun, Step } from "../model/run.ts";
+import { type Action, type Attempt, isInterrupted, type ListedRun, type Step } from "../model/run.ts";
 import type { Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
 import { actorOf } from "./authorize.ts";
 import { Rejection } from "./problem.ts";
@@ -113,7 +113,10 @@ function shownDetail({ run, attempts, steps, superseded, actions }: RunDetail): 
     ...shownRun(run),
     input: run.input,
     attempts: attempts.map(withTimes),
-    steps: steps.map(shownStep),
+    steps: steps.map((step) => ({
+      ...shownStep(step),
+      ...(isInterrupted(step, { run, attempts }) && { interrupted: true as const }),
+    })),
     superseded: [...superseded],
     actions: actions.map(shownAction),
   };

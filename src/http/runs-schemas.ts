@@ -62,7 +62,11 @@ const step = z.object({
   kind: z.enum(["step", "sleep", "waitUntil", "callback"]).meta({ description: "A step, or the kind of wait." }),
   attempt: z.int().min(1).meta({ description: "Number of the attempt that did it." }),
   startedAt: time("When it began."),
-  endedAt: time("When it ended; absent while it is under way.").optional(),
+  endedAt: time("When it ended; absent while it is under way, and when it was interrupted.").optional(),
+  interrupted: z
+    .literal(true)
+    .meta({ description: "Its attempt, or its run, ended before it did. A later attempt does a step again." })
+    .optional(),
   result: json("What it gave; later attempts use it.").optional(),
   error: text("Why it failed.").optional(),
 });

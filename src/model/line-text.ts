@@ -6,23 +6,27 @@ import { visible } from "./visible.ts";
  * fit on one line follows indented, such as a stack: nothing that is written can look like another line.
  */
 export function lineText({ at, level, message, facts = {} }: Omit<LogLine, "number">): string {
-  const stacks: string[] = [];
-  const words = Object.entries(facts).map(([name, value]) => {
-    const { name: type, message: told, stack } = recordOf(value);
-    if (name === "stack" && typeof value === "string") {
-      stacks.push(value);
-      return "";
-    }
-    if (typeof stack !== "string") return ` ${wordOf(name)}=${wordOf(value)}`;
-    stacks.push(stack);
-    return ` ${wordOf(name)}=${wordOf(`${type}: ${told}`)}`;
-  });
-  const text = [`${message}${words.join("")}`, ...stacks].join("\n");
+  const { words, stacks } = factsText(facts);
+  const text = [[message, ...words].join(" "), ...stacks].join("\n");
   return `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)} ${visible(text).replaceAll("\n", "\n    ")}\n`;
 }
 
-function recordOf(value: Json): { readonly [key: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as never) : {};
+/** Facts as words such as `pull=7`, and the stacks of errors among them, which have several lines. */
+export function factsText(facts: NonNullable<LogLine["facts"]>): {
+  readonly words: readonly string[];
+  readonly stacks: readonly string[];
+} {
+  const stacks: string[] = [];
+  const words = Object.entries(facts).flatMap(([name, value]) => {
+    if (name === "stack" && typeof value === "string") {
+      stacks.push(value);
+      return [];
+    }
+    const { name: type, message, stack } = value instanceof Object ? (value as { readonly [key: string]: Json }) : {};
+    if (typeof stack === "string") stacks.push(stack);
+    return [`${wordOf(name)}=${wordOf(typeof stack === "string" ? `${type}: ${message}` : value)}`];
+  });
+  return { words, stacks: stacks.filter((stack) => stack !== "") };
 }
 
 /** As in logfmt: what is no plain word is JSON. */

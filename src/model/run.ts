@@ -125,6 +125,15 @@ export type Step = {
   readonly error: string | undefined;
 };
 
+/** Whether a step or a wait has begun and will not end: the attempt of the step is over, or the run is. */
+export function isInterrupted(
+  { kind, attempt, endedAt }: Step,
+  { run, attempts }: { readonly run: Pick<Run, "endedAt">; readonly attempts: readonly Pick<Attempt, "number">[] },
+): boolean {
+  if (endedAt !== undefined) return false;
+  return run.endedAt !== undefined || (kind === "step" && attempts.some(({ number }) => number === attempt));
+}
+
 /** A wait that is not over, as an attempt leaves it. */
 export type BegunWait = {
   readonly name: string;

@@ -68,6 +68,7 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
 
   function keep(level: Level, message: string, own: LogLine["facts"], raw = message): void {
     if (ended) return;
+    latestStack = (own?.error as { stack?: string } | undefined)?.stack ?? latestStack;
     count.bytes += Buffer.byteLength(message) + (own ? Buffer.byteLength(JSON.stringify(own)) : 0);
     // What follows the first one without room is dropped, too: a gap would not show.
     if (count.dropped > 0 || count.kept === MAX_LINES || count.bytes > MAX_BYTES) {
@@ -100,7 +101,6 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
     /** An error that the workflow may catch: the service's log does not have it. */
     failed(what: string, error: unknown): void {
       const own = factsOf({ error }, keeping, sourceOf?.(workflow));
-      latestStack = (own?.error as { stack?: string } | undefined)?.stack;
       keep("error", keeping.brief(`${what} failed: ${printed([error])}`, MAX_MESSAGE_CHARACTERS), own);
     },
     /**
