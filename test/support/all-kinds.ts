@@ -80,6 +80,27 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
     ...{ status: "waiting", reason: "waits", wakeKeys: ["check acme/shop abc"] },
     waits: [{ name: "quiet", kind: "sleep", attempt: 1, startedAt: now, until: { inMs: HOUR_MS } }],
   });
+  const asking = await claim(await accept({ group: "pr-11" }));
+  const secret = await store.openCallback(asking, { name: "approval", schema: { type: "boolean" } });
+  await store.answerCallback(secret, true, { actor: "callback", at: now + 2 });
+  await store.openCallback(asking, { name: "later", schema: undefined });
+  const later = { name: "later", kind: "callback", attempt: 1, startedAt: now, until: { at: now + HOUR_MS } } as const;
+  const waits = { status: "waiting", reason: "waits", wakeKeys: [], waits: [later] } as const;
+  await settle(asking, waits);
+  // It was due at once, since an answer had come meanwhile.
+  await settle(await claim(asking.run.id), waits);
+  const cancelled = await claim(await accept({ group: "pr-12" }));
+  await store.cancel(cancelled.run.id, { actor: "token ci", at: now + 3 }, () => true);
+  await settle(cancelled, { status: "cancelled", reason: "" });
+  const tidying = await claim(cancelled.run.id);
+  const handler = {
+    number: tidying.attempt,
+    startedAt: now,
+    endedAt: now + 1,
+    outcome: "success",
+    handler: true,
+  } as const;
+  await settle(tidying, { status: "success", outputs: {}, dedupeKey: undefined }, handler);
   const running = await accept({ group: "pr-8" });
   await claim(running);
   const queued = await accept({ group: "pr-9" });

@@ -57,7 +57,7 @@ export const OF_RUNS = {
     table: "callbacks",
     values: z.strictObject({
       ...{ hash: text, name: text, schema: json.optional(), answeredAt: time.optional(), body: json.optional() },
-      ...{ actor: text.optional() },
+      ...{ actor: text.optional(), stepsFrom: count },
     }),
     by: ["hash"],
   },
@@ -71,7 +71,10 @@ const lists = Object.fromEntries(
 
 const movedRun = run
   .extend(lists)
-  .refine((each) => each.status !== "queued" || each.dueAt !== undefined, "a queued run needs dueAt")
+  .refine(
+    (each) => !(each.status === "queued" || each.status === "waiting") || each.dueAt !== undefined,
+    "it needs dueAt",
+  )
   .refine((each) => each.status !== "running" || each.startedAt !== undefined, "a running run needs startedAt");
 
 export type MovedRun = z.infer<typeof movedRun>;

@@ -217,7 +217,7 @@ async function insertAll({ insert }: Tables, entries: readonly Entry[], runsBefo
     ...rowOf(Object.fromEntries(Object.entries(values).filter(([name]) => !(name in OF_RUNS)))),
     slot: values.ownToken || values.group === undefined ? null : clean(`${values.workflow}\n${values.group}`),
     // A lease that has ended: the first who claims takes it over.
-    ...(values.status === "running" ? { owner: "exported", lease_until: 0 } : {}),
+    ...(values.status === "running" || values.handlerState === "running" ? { owner: "exported", lease_until: 0 } : {}),
   }));
   await insert("runs", ["seq", "slot", "owner", "lease_until", ...columnsOf(run)], rows);
   for (const [table, values, those] of lists) await insert(table, ["run", ...columnsOf(values)], those);
