@@ -166,6 +166,7 @@ describe("GET /metrics", () => {
       store: { paused: async () => [], waiting: away },
       checkReady: away,
       storeTrouble: () => undefined,
+      brokenFiles: () => 0,
     });
     const samples = seriesIn((await metrics.expose()).text);
     metrics.close();

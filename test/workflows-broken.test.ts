@@ -207,6 +207,9 @@ export const { datum } = data;`,
     const { app, url, log } = await lenient(t, folder);
     writeFileSync(join(folder, "second.ts"), "export default {\n  name: 'second'\n  on: {} };");
     const { broken } = await app.reload();
+    const counted = async () =>
+      /^gh_runner_workflow_files_broken (\d+)$/m.exec((await send(url, { path: "/metrics" })).text)?.[1];
+    assert.equal(await counted(), "1");
     assert.match(broken[0]?.problems[0] ?? "", /^SyntaxError: .*\(second\.ts:3\)$/);
     assert.equal(log().filter(({ msg, file }) => msg === BROKEN && file === "second.ts").length, 1);
     assert.match((await send(url, {})).text, /1 workflow file is broken.*second\.ts/s);
@@ -215,6 +218,7 @@ export const { datum } = data;`,
 
     writeFileSync(join(folder, "second.ts"), httpWorkflow("second", "return { fixed: true };"));
     assert.deepEqual((await app.reload()).broken, []);
+    assert.equal(await counted(), "0");
     assert.doesNotMatch((await send(url, {})).text, /broken/);
     assert.deepEqual((await call(url, "/second")).json, { status: "success", fixed: true });
   });

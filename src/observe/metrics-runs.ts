@@ -100,12 +100,14 @@ export type Queue = {
   readonly checkReady: () => Promise<void>;
   /** Why the store cannot be written; undefined when it can. */
   readonly storeTrouble: () => StoreTrouble | undefined;
+  /** How many workflow files are broken. */
+  readonly brokenFiles: () => number;
 };
 
 /** @returns what brings the queue and the readiness up to date. While the store cannot be read the queue is left out. */
 export function queueMetrics(
   { gauge }: Instruments,
-  { store, checkReady, storeTrouble }: Queue,
+  { store, checkReady, storeTrouble, brokenFiles }: Queue,
   { workflows, clock }: { readonly workflows: readonly string[]; readonly clock: Clock },
 ) {
   const named = bounded(MAX_WORKFLOWS);
@@ -131,6 +133,13 @@ export function queueMetrics(
     "gh_runner_store_unavailable",
     "1 for the reason why events and outcomes cannot be stored: the disk is full, the database's files were deleted or replaced, or another one; else 0.",
     ["reason"],
+  );
+
+  gauge(
+    "gh_runner_workflow_files_broken",
+    "Workflow files that the service works without, with WORKFLOWS_STRICT=false.",
+    [],
+    (broken) => broken.set(brokenFiles()),
   );
 
   return async function refresh(): Promise<void> {

@@ -75,7 +75,10 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   });
   const stopping = stoppingOf(worker, drainMs);
   closing.defer(stopping.runs);
-  metrics.read({ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble });
+  metrics.read({
+    ...{ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble },
+    brokenFiles: () => loaded.current.broken.length,
+  });
 
   for (const text of pausedSince(await store.paused())) log.warn(text);
 
