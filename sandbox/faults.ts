@@ -44,9 +44,9 @@ export type FaultHandle = { remove(): void; readonly met: number };
 
 /** The faults in force; the newest that matches a request decides. */
 export function faultScript() {
-  let faults: { match: FaultMatch; fault: Fault; seen: number; met: number }[] = [];
+  let faults: { match: FaultMatch; fault: Fault | (() => Fault); seen: number; met: number }[] = [];
   return {
-    add(match: FaultMatch, fault: Fault): FaultHandle {
+    add(match: FaultMatch, fault: Fault | (() => Fault)): FaultHandle {
       const entry = { match, fault, seen: 0, met: 0 };
       faults.unshift(entry);
       return {
@@ -73,7 +73,7 @@ export function faultScript() {
         if (entry.seen++ < (match.after ?? 0)) continue;
         if (match.probability !== undefined && (match.random ?? Math.random)() >= match.probability) continue;
         entry.met++;
-        return entry.fault;
+        return typeof entry.fault === "function" ? entry.fault() : entry.fault;
       }
       return undefined;
     },

@@ -85,10 +85,13 @@ export type StandInGitHub = {
   token(value: string, grant?: TokenGrant): void;
   revoke(value: string): void;
   app(app: GitHubApp): void;
-  fault(match: FaultMatch, fault: Fault): FaultHandle;
+  /** A function is asked at each request. */
+  fault(match: FaultMatch, fault: Fault | (() => Fault)): FaultHandle;
   clearFaults(): void;
   /** Replaces the limits in force. */
   limits(limits: Limits): void;
+  /** Whether it keeps the process up; it does at first. */
+  hold(held: boolean): void;
   close(): Promise<void>;
 };
 
@@ -184,7 +187,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       repository?.openPull({ number: Number(number) });
   }
 
-  const { port, connections, close } = await listen((incoming, outgoing) => void serve(incoming, outgoing), options);
+  const { port, connections, hold, close } = await listen((incoming, outgoing) => void serve(incoming, outgoing), options);
   const origin = options.origin ?? `${options.tls ? "https" : "http"}://127.0.0.1:${port}`;
   const url = origin + basePath;
   const world: World = {
@@ -217,6 +220,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     limits: (next) => {
       limits = next;
     },
+    hold,
     close,
   };
 }

@@ -52,6 +52,10 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     /** How many connections have been opened so far. */
     connections: () => connections,
+    /** Whether it keeps the process up; it does at first. */
+    hold(held: boolean): void {
+      for (const each of [server, ...open]) held ? each.ref() : each.unref();
+    },
     /** Ends every connection, whatever is in flight on it. */
     close: () =>
       new Promise<void>((resolve) => {

@@ -1,11 +1,16 @@
-import type { Json, WebhookEvent, WebhookName } from "../src/index.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Duration, Json, WebhookEvent, WebhookName } from "../src/index.ts";
+import { millisecondsOf } from "../src/model/duration.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import type { Run, Step } from "../src/model/run.ts";
+import type { RunDetail } from "../src/model/store.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
+import { wakeKeysOf } from "../src/model/waits.ts";
 import type { Workflow } from "../src/model/workflow.ts";
-import { startApp } from "../src/service/app.ts";
+import { type RunningApp, startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
+import { type SkippingClock, skippingClock } from "./skipping-clock.ts";
 
 export { type StandInGitHub, startGitHub } from "./github.ts";
 
@@ -14,9 +19,9 @@ export type TestOptions = {
   readonly prepare?: (github: StandInGitHub) => void;
   /**
    * What GitHub answers on routes that the stand-in does not know, by the route as GitHub's documentation writes it.
-   * Without one, such a request is answered 404.
+   * A function is asked at each request. Without one, such a request is answered 404.
    */
-  readonly answers?: Readonly<Record<string, Answer>>;
+  readonly answers?: Readonly<Record<string, Answer | (() => Answer)>>;
   /** Values of the variables that the workflow declares. Those that are left out are `test-NAME`. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -24,20 +29,38 @@ export type TestOptions = {
 type Answer = { readonly status?: number; readonly body?: unknown };
 
 export type TestedRun = {
-  /** How it ended. `queued`: an attempt has failed for a passing reason, and the service would make another. */
-  readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind">;
+  /**
+   * How it is now. `waiting`: it waits, for what its reason says. `queued`: an attempt has failed for a passing reason, and
+   * the service would make another. It goes on from there with the functions below.
+   */
+  readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind" | "attempts" | "dueAt">;
+  /** Also waits, and those under way, which have no end. */
   readonly steps: readonly Step[];
   /** What GitHub was sent, except reads, in order. */
   readonly sent: readonly { readonly method: string; readonly path: string; readonly body: unknown }[];
   /** The `repository_dispatch` events among it. */
   readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
+  /** The stand-in, to change what it has while the run waits. */
+  readonly github: StandInGitHub;
+  /** Lets time pass, up to the run's end: every attempt that is due within it is made, as late as it is due. */
+  advance(duration: Duration): Promise<TestedRun>;
+  /** GitHub delivers this event: the run looks again if it waits for it (`wakeOn`). */
+  event(event: { readonly name: WebhookName; readonly payload: unknown }): Promise<TestedRun>;
+  /** Answers a callback, as a POST of its URL does. */
+  answer(callback: string, body: unknown): Promise<TestedRun>;
+  /** Cancels it; resolves when the workflow's `cancelled` has ended, too. */
+  cancel(): Promise<TestedRun>;
+  /** Gives up a run that waits. One that has ended is closed already. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 };
 
 /** A run that takes longer is given up. A workflow's own `timeout` ends it earlier. */
 const WAIT_MS = 300_000;
 
 /**
- * Runs a workflow once, in the real service in front of a stand-in GitHub, and returns what became of it.
+ * Runs a workflow in the real service in front of a stand-in GitHub, and returns what became of it: how it ended, or that
+ * it waits. Time passes as it does, and by `advance`.
  * @param given what starts it: `{ body }` of http and flux, `{ event }` of github and schedule, `{ inputs }` of manual; with
  *   `trigger` where several bring the same. A body of http and inputs are checked by the workflow's schema first.
  */
@@ -48,8 +71,10 @@ export async function testRun<Given extends { trigger: TriggerKind }, EnvName ex
 ): Promise<TestedRun> {
   const token = "token-of-the-test-kit";
   const under = renamed(workflow);
-  const github = await startGitHub();
+  const closing = new AsyncDisposableStack();
   try {
+    const github = await startGitHub();
+    closing.defer(github.close);
     github.token(token);
     for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
     prepare?.(github);
@@ -58,8 +83,11 @@ export async function testRun<Given extends { trigger: TriggerKind }, EnvName ex
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
     );
     if (workflow.githubToken !== undefined) variables[workflow.githubToken] = token;
+    const clock = skippingClock();
+    const callbacks = new Set<string>();
     const app = await startApp(
       readConfig({
+        PUBLIC_URL: "https://gh-runner.test",
         ...variables,
         ...env,
         GITHUB_API_URL: github.url,
@@ -68,21 +96,133 @@ export async function testRun<Given extends { trigger: TriggerKind }, EnvName ex
         DEPLOYMENT_REPO: "acme/deployment",
         LOG_LEVEL: "silent",
       }),
-      { closed: true, workflows: [{ workflow: under, file: "the workflow under test" }] },
+      {
+        closed: true,
+        clock,
+        workflows: [{ workflow: under, file: "the workflow under test" }],
+        callbackOpened: (secret) => void callbacks.add(secret),
+      },
     );
-    try {
-      const { run, steps } = await app.start(
-        { workflow: under, actor: "test", ...startedBy(workflow, given) },
-        WAIT_MS,
-      );
-      return { run, steps, ...told(github) };
-    } finally {
-      await app.close();
-    }
-  } finally {
-    await github.close();
+    closing.defer(app.close);
+    const started = { workflow: under, actor: "test", ...startedBy(workflow, given) };
+    const { run } = await app.start(started, WAIT_MS);
+    return await testedRun(run.id, { app, github, clock, callbacks, closing });
+  } catch (error) {
+    await closing.disposeAsync();
+    throw error;
   }
 }
+
+type Scene = {
+  readonly app: RunningApp;
+  readonly github: StandInGitHub;
+  readonly clock: SkippingClock;
+  /** The secrets of those that were opened. */
+  readonly callbacks: ReadonlySet<string>;
+  readonly closing: AsyncDisposableStack;
+};
+
+/** A run whose first attempt was made, and what can happen to it. */
+async function testedRun(id: string, { app, github, clock, callbacks, closing }: Scene): Promise<TestedRun> {
+  const { store, wake, actions, callbacks: all } = app.engine;
+  let detail = await look();
+
+  /** The run as it is when nothing of it is under way and nothing is due. */
+  async function look(): Promise<RunDetail> {
+    for (;;) {
+      const found = (await store.get(id)) as RunDetail;
+      const { status, dueAt = Number.POSITIVE_INFINITY } = found.run;
+      const isDue = (status === "waiting" || status === "queued") && dueAt <= clock.now();
+      if (status !== "running" && !isDue) return found;
+      await wait(LOOK_EVERY_MS);
+    }
+  }
+
+  const isOpen = () => detail.run.endedAt === undefined;
+
+  async function close(): Promise<void> {
+    await closing.disposeAsync();
+  }
+
+  /** Does something to a run that is open, and resolves when it has gone on as far as it does. */
+  async function then(what: string, work: () => Promise<void>): Promise<TestedRun> {
+    if (!isOpen() || closing.disposed) {
+      throw new Error(`${what} comes too late: the run is ${isOpen() ? "closed" : detail.run.status}.`);
+    }
+    github.hold(true);
+    try {
+      await work();
+      return await rested();
+    } catch (error) {
+      github.hold(false);
+      throw error;
+    }
+  }
+
+  /** Nothing keeps the process up while the run waits. */
+  async function rested(): Promise<TestedRun> {
+    detail = await look();
+    if (isOpen()) github.hold(false);
+    else await close();
+    return tested;
+  }
+
+  async function secretOf(name: string): Promise<string> {
+    for (const secret of callbacks) if ((await all.find(secret))?.name === name) return secret;
+    throw new Error(`The run has opened no callback ${name}.`);
+  }
+
+  const tested: TestedRun = {
+    get run() {
+      return detail.run;
+    },
+    get steps() {
+      return detail.steps;
+    },
+    get sent() {
+      return told(github).sent;
+    },
+    get dispatches() {
+      return told(github).dispatches;
+    },
+    github,
+    advance: (duration) =>
+      then(`advance("${duration}")`, async () => {
+        const end = clock.now() + millisecondsOf(duration);
+        for (let due = detail.run.dueAt; due !== undefined && due <= end && isOpen(); due = detail.run.dueAt) {
+          clock.skip(Math.max(0, due - clock.now()));
+          detail = await look();
+        }
+        clock.skip(Math.max(0, end - clock.now()));
+      }),
+    event: (event) => then(`the event ${event.name}`, async () => void (await wake(wakeKeysOf(event)))),
+    answer: (name, body) =>
+      then(`the answer to ${name}`, async () => {
+        const answered = await all.answer(await secretOf(name), body as Json, "test");
+        if (answered.status === "taken") return;
+        const problems =
+          answered.status === "invalid" ? problemsIn({ issues: answered.problems }, { whole: "body" }) : [];
+        throw new Error(`The callback ${name} would not take this answer: ${problems.join("; ") || "it is not open"}.`);
+      }),
+    cancel: () =>
+      then("cancel()", async () => {
+        const { run } = detail;
+        await actions.cancel(id, "test");
+        const isCalled = async () => ((await look()).attempts.at(-1)?.handler ?? false) || run.attempts === 0;
+        while (
+          app.loaded.workflows.some((each) => each.name === run.workflow && each.cancelled) &&
+          !(await isCalled())
+        ) {
+          await wait(LOOK_EVERY_MS);
+        }
+      }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return rested();
+}
+
+const LOOK_EVERY_MS = 2;
 
 /** What starts a run, each kind. `actions` of a trigger are not asked. */
 type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
@@ -125,15 +265,15 @@ function triggerIn(name: string, kinds: readonly TriggerKind[], given: AnyStart)
   throw new Error(`${name} is started by ${kinds.join(", ")}: ${remedy}.`);
 }
 
-function plant(github: StandInGitHub, route: string, { status, body = {} }: Answer): void {
+function plant(github: StandInGitHub, route: string, given: Answer | (() => Answer)): void {
   const [method = "", template = ""] = route.split(" ");
   const path = new RegExp(`^${template.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\w+\}/g, "(.+)")}$`);
-  const answered = status ?? (method === "POST" ? 201 : 200);
   const headers = { "content-type": "application/json; charset=utf-8" };
-  github.fault(
-    { method, path },
-    { kind: "status", status: answered, headers, ...(answered === 204 ? {} : { body: JSON.stringify(body) }) },
-  );
+  const answered = () => {
+    const { status = method === "POST" ? 201 : 200, body = {} } = typeof given === "function" ? given() : given;
+    return { kind: "status", status, headers, ...(status === 204 ? {} : { body: JSON.stringify(body) }) } as const;
+  };
+  github.fault({ method, path }, answered);
 }
 
 function told({ requests, dispatches }: StandInGitHub): Pick<TestedRun, "sent" | "dispatches"> {

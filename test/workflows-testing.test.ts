@@ -76,3 +76,110 @@ describe("the test kit", () => {
     await assert.rejects(testRun(comment, { body: { pr: "7" as never } }), /would not take this body: pr /);
   });
 });
+
+describe("the test kit, with a workflow that waits", () => {
+  const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
+
+  const approve = defineWorkflow({
+    name: "approve",
+    on: { http: { path: "/approve", body: z.object({ pr: z.number() }) } },
+    async run({ body, github, step, sleep, waitUntil, callback }) {
+      await sleep("quiet period", "2h");
+      const merged = await waitUntil(
+        "merged",
+        async () => {
+          const pull = { owner: "acme", repo: "shop", pull_number: body.pr };
+          const { data } = await github.request(PULL, pull);
+          return data.merged ? data.merge_commit_sha : undefined;
+        },
+        { every: "1h", timeout: "3d", wakeOn: { pullRequest: { repository: "acme/shop", number: body.pr } } },
+      );
+      const approval = await callback("approval", { body: z.object({ by: z.string() }), timeout: "2d" });
+      const comment = { owner: "acme", repo: "shop", issue_number: body.pr, body: `Approve: ${approval.url}` };
+      await step("ask", async () => void (await github.request(COMMENTS, comment)));
+      const { by } = await approval.result();
+      return { merged, by };
+    },
+    async cancelled({ step, github, body }) {
+      const comment = { owner: "acme", repo: "shop", issue_number: body.pr, body: "Cancelled" };
+      await step("say so", async () => void (await github.request(COMMENTS, comment)));
+    },
+  });
+
+  const merging = () => {
+    const pull = { merged: false, merge_commit_sha: "abc" };
+    return { pull, answers: { [PULL]: () => ({ body: pull }), [COMMENTS]: {} } };
+  };
+  const merged = {
+    name: "pull_request",
+    payload: { repository: { full_name: "acme/shop" }, pull_request: { number: 7 } },
+  } as const;
+
+  it("lets time pass, delivers events and answers callbacks", async () => {
+    const { pull, answers } = merging();
+    const tested = await testRun(approve, { body: { pr: 7 } }, { answers });
+    assert.deepEqual([tested.run.status, tested.run.reason], ["waiting", "The run sleeps for 2h (quiet period)."]);
+    await tested.advance("119m");
+    assert.equal(tested.run.attempts, 1);
+    await tested.advance("1m");
+    assert.match(tested.run.reason ?? "", /waits until merged/);
+    await tested.advance("1d");
+    assert.equal(tested.run.attempts, 2 + 24);
+    pull.merged = true;
+    await tested.event(merged);
+    assert.match(tested.run.reason ?? "", /waits for the callback approval/);
+    assert.match(JSON.stringify(tested.sent[0]?.body), /Approve: https:\/\/gh-runner\.test\/callbacks\/[\w-]{20,}/);
+    await assert.rejects(tested.answer("approval", { by: 1 }), /would not take this answer: by /);
+    const { run, steps } = await tested.answer("approval", { by: "kim" });
+    assert.deepEqual([run.status, run.outputs], ["success", { merged: "abc", by: "kim" }]);
+    assert.deepEqual(
+      steps.map(({ name, kind }) => [name, kind]),
+      [
+        ["quiet period", "sleep"],
+        ["merged", "waitUntil"],
+        ["ask", "step"],
+        ["approval", "callback"],
+      ],
+    );
+    await assert.rejects(tested.advance("1h"), /comes too late: the run is success/);
+  });
+
+  it("shows how a wait times out", async () => {
+    const { answers } = merging();
+    const tested = await testRun(approve, { body: { pr: 7 } }, { answers });
+    const { run } = await tested.advance("4d");
+    assert.equal(run.status, "failure");
+    assert.match(run.reason ?? "", /Waiting for merged failed: its check gave no result within 3d/);
+  });
+
+  it("cancels it, and calls its cancelled", async () => {
+    const tested = await testRun(approve, { body: { pr: 7 } }, { answers: merging().answers });
+    const { run, sent } = await tested.cancel();
+    assert.deepEqual([run.status, run.reason], ["cancelled", "Cancelled by test."]);
+    assert.deepEqual(
+      sent.map(({ body }) => body),
+      [{ body: "Cancelled" }],
+    );
+  });
+
+  it("goes on with retries when time passes", async () => {
+    let attempts = 0;
+    const blinking = defineWorkflow({
+      name: "blinking",
+      on: { schedule: { cron: "0 3 * * *" } },
+      async run() {
+        if (++attempts < 3) throw new TransientFailure({ tried: "trying", happened: "it blinked", remedy: "Wait." });
+        return attempts;
+      },
+    });
+    const tested = await testRun(blinking, { event: { scheduledAt: "2026-11-24T03:00:00.000Z" } });
+    assert.equal(tested.run.status, "queued");
+    const { run } = await tested.advance("1h");
+    assert.deepEqual([run.status, run.outputs], ["success", 3]);
+  });
+
+  it("ends with the test when a run is left waiting", async () => {
+    const tested = await testRun(approve, { body: { pr: 7 } });
+    assert.equal(tested.run.status, "waiting");
+  });
+});

@@ -19,6 +19,8 @@ export type RunningApp = {
   /** The workflows, and the files that are broken. */
   readonly loaded: CheckedWorkflows;
   readonly start: Engine["start"];
+  /** What runs events, for those that have no use for HTTP. */
+  readonly engine: Pick<Engine, "store" | "wake" | "callbacks" | "actions">;
   /**
    * Loads the files of WORKFLOWS_DIR anew. Attempts that are under way end with the code that they began with; everything
    * that begins afterwards uses the new one.
@@ -73,6 +75,7 @@ async function openApp(
       return loaded.current;
     },
     start: engine.start,
+    engine,
     reload: async () => loaded.current,
     close: () => closing.disposeAsync(),
   };

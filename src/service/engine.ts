@@ -11,7 +11,7 @@ import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
 import { startingByHand } from "./by-hand.ts";
 import { callbacksOf } from "./callbacks.ts";
-import type { Ground } from "./ground.ts";
+import type { AppOptions, Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
 import { pausedSince, runActions } from "./run-actions.ts";
@@ -60,7 +60,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : loaded.current.variables[githubToken]),
     codeOf: (name) => loaded.current.codeOf.get(name),
-    callbackUrl: callbacksAt(config.http.publicUrl),
+    callbackUrl: callbacksAt(config.http.publicUrl, options.callbackOpened),
     hide: secrets.hide,
     keeping: secrets,
     log,
@@ -130,8 +130,15 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
 type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor">;
 
 /** Where callbacks are answered; undefined when the service does not know how others reach it. */
-function callbacksAt(publicUrl: string | undefined): ((secret: string) => string) | undefined {
-  return publicUrl === undefined ? undefined : (secret) => `${publicUrl}/callbacks/${secret}`;
+function callbacksAt(
+  publicUrl: string | undefined,
+  opened: AppOptions["callbackOpened"],
+): ((secret: string) => string) | undefined {
+  if (publicUrl === undefined) return undefined;
+  return (secret) => {
+    opened?.(secret);
+    return `${publicUrl}/callbacks/${secret}`;
+  };
 }
 
 /** What is said of GitHub's limits and of the service's token when something is to be said. */

@@ -45,6 +45,8 @@ export type AppOptions = {
   readonly closed?: boolean;
   /** Answers only requests that name this machine: a page of another site could have its own name lead here. */
   readonly onlyLocal?: boolean;
+  /** Told of the secret of each callback that a run opens, at every attempt. */
+  readonly callbackOpened?: (secret: string) => void;
   /** Told of a run whenever an attempt of it was stored. */
   readonly settled?: Observer["settled"];
 };

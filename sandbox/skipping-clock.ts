@@ -1,0 +1,44 @@
+import type { Clock } from "../src/model/clock.ts";
+
+/** The system's clock, ahead by what was skipped. */
+export type SkippingClock = Clock & {
+  /** Lets so many milliseconds pass at once: alarms that are due by then ring, in order. */
+  skip(milliseconds: number): void;
+};
+
+/** `setTimeout` fires at once for anything longer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+type Alarm = { readonly at: number; readonly ring: () => void; timer: NodeJS.Timeout };
+
+/** Its alarms do not keep the process up: a test that forgets a run that waits still ends. */
+export function skippingClock(): SkippingClock {
+  let skipped = 0;
+  const alarms = new Set<Alarm>();
+  const now = () => Date.now() + skipped;
+  const begin = (at: number, ring: () => void) =>
+    setTimeout(ring, Math.min(Math.max(0, at - now()), MAX_TIMEOUT_MS)).unref();
+  return {
+    now,
+    monotonic: () => performance.now() + skipped,
+    alarm(at, ring) {
+      const rings = () => {
+        alarms.delete(alarm);
+        ring();
+      };
+      const alarm: Alarm = { at, ring: rings, timer: begin(at, rings) };
+      alarms.add(alarm);
+      return () => {
+        clearTimeout(alarm.timer);
+        alarms.delete(alarm);
+      };
+    },
+    skip(milliseconds) {
+      skipped += milliseconds;
+      for (const alarm of [...alarms].sort((a, b) => a.at - b.at)) {
+        clearTimeout(alarm.timer);
+        alarm.timer = begin(alarm.at, alarm.ring);
+      }
+    },
+  };
+}
