@@ -187,7 +187,10 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       repository?.openPull({ number: Number(number) });
   }
 
-  const { port, connections, hold, close } = await listen((incoming, outgoing) => void serve(incoming, outgoing), options);
+  const { port, connections, hold, close } = await listen(
+    (incoming, outgoing) => void serve(incoming, outgoing),
+    options,
+  );
   const origin = options.origin ?? `${options.tls ? "https" : "http"}://127.0.0.1:${port}`;
   const url = origin + basePath;
   const world: World = {
