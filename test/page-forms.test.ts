@@ -144,9 +144,10 @@ describe("the page of a callback", () => {
       },
     };
     const app = new Hono();
+    const scrub = (text: string) => text.replaceAll(/ghp_\w+/g, "***");
     const failed = (path: string) => void failures.push(path);
     const frame = () => ({ version: "1", signedIn: false, revision: undefined, paused: [], now: 0 });
-    mountCallbackPages(app, { callbacks, frame, actorOf: () => undefined, failed });
+    mountCallbackPages(app, { callbacks, frame, actorOf: () => undefined, scrub, failed });
     const send = (body: string) =>
       app.request("/callbacks/s3cret/form", {
         method: "POST",
@@ -184,6 +185,14 @@ describe("the page of a callback", () => {
     assert.equal(late.status, 422);
     assert.match(await late.text(), /value="no".*too short/s);
     assert.deepEqual(answers, []);
+  });
+
+  it("does not show a token again that stood in an answer", async () => {
+    const { send } = start(CALLBACK, [{ path: ["why"], message: "holds a token" }]);
+    const text = await (await send("input.why=ghp_0123456789abcdef")).text();
+    assert.match(text, /value="\*\*\*".*holds a token/s);
+    const json = start({ ...CALLBACK, schema: undefined });
+    assert.doesNotMatch(await (await json.send("input=ghp_0123456789abcdef")).text(), /ghp_|0123/);
   });
 
   it("says that a link is wrong or over, and names no secret when it breaks", async () => {

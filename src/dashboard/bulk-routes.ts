@@ -11,7 +11,7 @@ const MAX_BULK = 500;
 
 /** Running ones take a moment to end. */
 const CANCELLED_AT_ONCE = 50;
-/** What is not over by then goes on, ms. */
+/** What is not over by then continues, ms. */
 const SHOWN_WITHIN_MS = 3000;
 
 /** Mounts what is done with all runs that a filter shows: first the question, with how many they are, then the result. */

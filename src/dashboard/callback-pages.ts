@@ -34,6 +34,7 @@ type Parts = {
   readonly frame: () => Frame;
   /** The person, where they have signed in. */
   readonly actorOf: (c: Context) => string | undefined;
+  readonly scrub: (text: string) => string;
   readonly failed: (path: string, error: unknown) => void;
 };
 
@@ -41,7 +42,7 @@ type Parts = {
 const ANY_BEARER = "callback";
 
 /** Mounts the page of a callback: a form for a person whom the URL was sent to. The URL is all that they need. */
-export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, actorOf, failed }: Parts): void {
+export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, actorOf, scrub, failed }: Parts): void {
   const page =
     (render: (c: Context, frame: Frame, secret: string, callback: Callback) => Promise<Response> | Response) =>
     async (c: Context): Promise<Response> => {
@@ -73,7 +74,7 @@ export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, acto
     PROTECTED,
     page(async (c, frame, secret, callback) => {
       if (callback.state === "open") {
-        const { value, ...tried } = await sentValue(c, fieldsOf(callback.schema, WHOLE));
+        const { value, ...tried } = await sentValue(c, fieldsOf(callback.schema, WHOLE), scrub);
         const again = (problems: Tried["problems"]) =>
           c.html(callbackPage(frame, { secret, callback, tried: { ...tried, problems } }), 422);
         if (tried.problems.length > 0) return again(tried.problems);

@@ -7,16 +7,21 @@ import { counted, cut, plural, time } from "./shown.ts";
 /** Of one line; the API has all of it. */
 const MAX_LINE_CHARACTERS = 4000;
 
+/** A log that is not longer is never folded. */
+const SHORT_LINES = 10;
+
 type LogFacts = {
   readonly attempt: number;
   readonly lines: readonly LogLine[];
-  /** Shown unfolded, until the reader folds it. */
+  /** Its end is looked at while lines are added. */
+  readonly isRunning?: boolean;
+  /** Unfolded however long it is, until the reader folds it. */
   readonly isOpen: boolean;
   readonly now: number;
 };
 
 /** What a workflow has written in an attempt. */
-export function logLines({ attempt, lines, isOpen, now }: LogFacts) {
+export function logLines({ attempt, lines, isRunning = false, isOpen, now }: LogFacts) {
   if (lines.length === 0) return "";
   const count = (level: LogLine["level"]) => lines.filter((line) => line.level === level).length;
   const [warnings, errors] = [count("warn"), count("error")];
@@ -25,9 +30,9 @@ export function logLines({ attempt, lines, isOpen, now }: LogFacts) {
     ...(warnings > 0 ? [`${warnings} ${plural(warnings, "warning", "warnings")}`] : []),
     ...(errors > 0 ? [`${errors} ${plural(errors, "error", "errors")}`] : []),
   ];
-  return html`<details class="log" id="log-${attempt}"${raw(isOpen ? " open" : "")}>
+  return html`<details class="log" id="log-${attempt}"${raw(isOpen || lines.length <= SHORT_LINES ? " open" : "")}>
 <summary>Log <span class="note">${counts.join(", ")}</span></summary>
-<div class="lines" tabindex="0" role="group" aria-label="Log of attempt ${attempt}" data-tail>
+<div class="lines" tabindex="0" role="group" aria-label="Log of attempt ${attempt}"${raw(isRunning ? " data-tail" : "")}>
 ${lines.map((line) => lineEntry(line, attempt, now))}
 </div></details>`;
 }

@@ -21,7 +21,7 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   const still = (): Frame => ({ version, signedIn: false, revision: undefined, paused: [], now: clock.now() });
 
   mountAssets(app);
-  mountCallbackPages(app, { callbacks: shown.callbacks, frame: still, actorOf: door.signedIn, failed });
+  mountCallbackPages(app, { callbacks: shown.callbacks, frame: still, actorOf: door.signedIn, scrub, failed });
   if (!shown.dashboard) return;
 
   const page: Site["page"] = (render) => async (c) => {

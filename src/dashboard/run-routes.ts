@@ -65,7 +65,7 @@ export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site):
       const tried = { entered: enteredFrom(fields, run.input), problems: [] };
       return c.html(inputPage(frame, { ...facts, tried }));
     }
-    const { value, ...tried } = await sentValue(c, fields);
+    const { value, ...tried } = await sentValue(c, fields, scrub);
     const again = (problems: Tried["problems"]) =>
       c.html(inputPage(frame, { ...facts, tried: { ...tried, problems } }), 422);
     if (tried.problems.length > 0) return again(tried.problems);
@@ -94,7 +94,7 @@ export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site):
   app.post("/runs/:id/changed", PROTECTED, guard, changed);
 }
 
-/** What is not over by then goes on while the run's page shows it, ms. */
+/** What is not over by then continues while the run's page shows it, ms. */
 const SHOWN_WITHIN_MS = 3000;
 
 /** So many attempts are shown with their lines, the latest. */

@@ -172,7 +172,8 @@ function readField({ control, isRequired, empty }: Field, text: string): Json | 
       try {
         return JSON.parse(text) as Json;
       } catch (error) {
-        throw new Error(`is not JSON: ${(error as Error).message}`);
+        // What follows the comma is a part of the text, which may hold a part of a token.
+        throw new Error(`is not JSON: ${(error as Error).message.split(", ")[0]}`);
       }
     default:
       return text;

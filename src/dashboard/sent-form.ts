@@ -13,13 +13,21 @@ export async function sentForm(c: Context, maxBytes: number): Promise<URLSearchP
 /** As much as a form with a large input has. */
 const MAX_INPUT_BYTES = 1_048_576;
 
-/** The value that was filled in to the fields of a form, and what is wrong with it so far. */
-export async function sentValue(c: Context, fields: readonly Field[]): Promise<Tried & { readonly value: Json }> {
+/**
+ * The value that was filled in to the fields of a form, and what is wrong with it so far.
+ * @param scrub takes tokens out of what is shown again.
+ */
+export async function sentValue(
+  c: Context,
+  fields: readonly Field[],
+  scrub: (text: string) => string,
+): Promise<Tried & { readonly value: Json }> {
   const form = await sentForm(c, MAX_INPUT_BYTES);
   if (!form) {
     const message = `it is larger than a form may be, ${MAX_INPUT_BYTES} bytes: use the API`;
     return { value: null, entered: () => undefined, problems: [{ field: "", message }] };
   }
   const entered = (name: string) => form.get(name) ?? undefined;
-  return { entered, ...filledIn(fields, entered) };
+  const shown = (name: string) => scrub(form.get(name) ?? "");
+  return { entered: shown, ...filledIn(fields, entered) };
 }

@@ -4,6 +4,7 @@ import type { RunDetail } from "../model/store.ts";
 import { visible } from "../model/visible.ts";
 import type { Html } from "./layout.ts";
 import { logLines } from "./log-lines.ts";
+import { isOpen } from "./run-actions.ts";
 import { durationText, linkedText, name, reasonText, statusIcon, statusName, time } from "./shown.ts";
 import { stepList } from "./step-list.ts";
 
@@ -71,9 +72,10 @@ GET /api/runs/${id} has them all.</p></li>`;
 function runningEntry(detail: RunDetail, lines: Lines, now: number) {
   const { run, steps } = detail;
   const from = run.startedAt ?? now;
-  const its = steps.filter(({ attempt }) => attempt === run.attempts);
-  const log = logLines({ attempt: run.attempts, lines: lines.get(run.attempts) ?? [], isOpen: true, now });
-  const more = html`${stepList(its, { from, to: now, now }, detail)}${log}`;
+  const begun = steps.filter(({ attempt }) => attempt === run.attempts);
+  const its = lines.get(run.attempts) ?? [];
+  const log = logLines({ attempt: run.attempts, lines: its, isRunning: true, isOpen: true, now });
+  const more = html`${stepList(begun, { from, to: now, now }, detail)}${log}`;
   return entry(statusIcon("running"), `Attempt ${run.attempts}`, html`running since ${time(from, "full", now)}`, more);
 }
 
@@ -111,10 +113,10 @@ function attemptEntry(attempt: Attempt, { detail, before, earlier, lines, now }:
   const isLimit = kind === "limit";
   const ended = isLimit ? "Met a limit of GitHub" : outcome === "waiting" ? "Began to wait" : statusName(outcome);
   const waitedMs = before === undefined ? 0 : startedAt - before.endedAt;
+  const isLast = attempt === attempts.at(-1);
   // The reason that the run itself has stands above it already.
-  const isSaid = attempt === attempts.at(-1) && reason === run.reason;
+  const isSaid = isLast && reason === run.reason;
   const steps: readonly Step[] = detail.steps.filter((step) => step.attempt === number);
-  const isLast = attempt === attempts.at(-1) && run.status !== "running";
   const frames = html`<pre class="stack" tabindex="0" role="group" aria-label="Stack of attempt ${number}"
 ><code>${visible(stack ?? "")}</code></pre>`;
   return entry(
@@ -129,7 +131,7 @@ function attemptEntry(attempt: Attempt, { detail, before, earlier, lines, now }:
 ${reason && !isSaid ? html`<p class="reason">${reasonText(reason, { waits: isLimit, now })}</p>` : ""}
 ${stack === undefined ? "" : frames}
 ${stepList(steps, { from: startedAt, to: endedAt, now }, detail)}
-${logLines({ attempt: number, lines: lines.get(number) ?? [], isOpen: isLast || outcome === "failure", now })}`,
+${logLines({ attempt: number, lines: lines.get(number) ?? [], isOpen: outcome === "failure" || (isLast && isOpen(run)), now })}`,
   );
 }
 

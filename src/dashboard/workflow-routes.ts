@@ -40,7 +40,7 @@ export function mountWorkflowPages(app: Hono, { shown, page, guard, actorOf }: S
     const fields = fieldsOf(inputsJsonSchemaOf(workflow.on), "Inputs");
     const facts = { ...startFacts(workflow), fields };
     if (c.req.method === "GET") return c.html(inputPage(frame, facts));
-    const { value, ...tried } = await sentValue(c, fields);
+    const { value, ...tried } = await sentValue(c, fields, shown.scrub);
     const again = (problems: Tried["problems"]) =>
       c.html(inputPage(frame, { ...facts, tried: { ...tried, problems } }), 422);
     if (tried.problems.length > 0) return again(tried.problems);
