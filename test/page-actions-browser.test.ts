@@ -200,6 +200,21 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     assert.equal(await button(page, "Cancel run").count(), 0);
   });
 
+  it("works with JavaScript off: start, cancel, and what is wrong with a form", async (t) => {
+    const { page } = await start(t, { javaScriptEnabled: false });
+    await page.locator("#workflow-release").getByRole("link", { name: "Run workflow…" }).click();
+    await page.getByLabel("version").fill("1");
+    await button(page, "Run workflow").click();
+    await page.getByText("must begin with v and a digit").waitFor(PATIENCE);
+    await page.getByLabel("version").fill("v1");
+    await button(page, "Run workflow").click();
+    await open("build");
+    await page.reload();
+    await page.locator(".lines p", { hasText: "building v1" }).waitFor(PATIENCE);
+    await button(page, "Cancel run").click();
+    await status(page, "Cancelled");
+  });
+
   it("re-runs from the failed step, so that what was done is not done again", async (t) => {
     const { page } = await start(t);
     SHARED.pageTest.broken = true;
