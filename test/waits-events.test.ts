@@ -1,170 +1,419 @@
 import assert from "node:assert/strict";
-import { createHmac, randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import * as z from "zod";
-import { defineWorkflow } from "../src/index.ts";
-import type { Workflow } from "../src/model/workflow.ts";
-import { until } from "./support/clock.ts";
+import type { Context, Json, Workflow } from "../src/index.ts";
+import { TransientFailure } from "../src/index.ts";
+import type { RunStore } from "../src/model/store.ts";
+import { wakeKeysOf } from "../src/model/waits.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
+import type { WorkerParts } from "../src/worker/worker.ts";
+import { movedClock, until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
-import { eventually } from "./support/process.ts";
-import { type Service, send, startService, TARGET } from "./support/service.ts";
+import { bothStores } from "./support/stores.ts";
+import { workerWith } from "./support/worker.ts";
 
-const SECRET = "of the webhook";
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const ID = "00000000-0000-4000-8000-000000000001";
+const AT = "https://gh-runner.example/callbacks/";
 const postgres = postgresForTests();
 
-/** How a scene's workflow looks at its pull request: what a test does right after it was read. */
-type Scene = {
-  readonly services: readonly Service[];
-  /** Called with the number of a pull request whose state was just read, before the check returns. */
-  afterReading: (number: number) => Promise<void> | void;
-  start(number: number, options?: { every?: string; state?: "open" | "closed" }): Promise<string>;
-  /** Delivers that the pull request was closed, to one of the services. */
-  deliver(number: number, at?: number): Promise<void>;
-  close(number: number): void;
-  statusOf(run: string): Promise<string>;
-};
+type Given = Context<{ readonly body: Json }>;
+type Line = { readonly level: string; readonly message: string; readonly [fact: string]: unknown };
 
-async function scene(t: TestContext, replicas: 1 | 3): Promise<Scene> {
-  const merged = defineWorkflow({
-    name: "merged",
-    on: { http: { path: "/merged", body: z.object({ number: z.number(), every: z.string() }) } },
-    async run({ body: { number, every }, github, step, waitUntil }) {
-      const state = await waitUntil(
-        "closed",
-        async () => {
-          const { data } = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", {
-            owner: "acme",
-            repo: "shop",
-            pull_number: number,
-          });
-          await it.afterReading(number);
-          return data.state === "closed" ? data.state : undefined;
-        },
-        { every: every as "1h", timeout: "2d", wakeOn: { pullRequest: { repository: TARGET, number } } },
-      );
-      await step("tell", () => github.dispatch(TARGET, "closed", { number }));
-      return { state };
-    },
+/** A run of a workflow on a store, with a clock to move and the records of its worker. */
+function scene(
+  t: TestContext,
+  run: (context: Given) => Promise<unknown>,
+  {
+    store,
+    clock,
+    pass,
+    options = {},
+    needs = {},
+  }: {
+    store: RunStore;
+    clock: ReturnType<typeof movedClock>;
+    pass: (ms: number) => Promise<void>;
+    options?: Partial<Workflow>;
+    needs?: Partial<WorkerParts>;
+  },
+) {
+  const records: Line[] = [];
+  const write = (level: string) => (facts: object | string, message?: string) =>
+    void records.push(
+      typeof facts === "string" ? { level, message: facts } : { level, message: message ?? "", ...facts },
+    );
+  const log = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+  const keeping = knownSecrets([]);
+  const parts = workerWith(t, run, {
+    store,
+    clock,
+    options,
+    needs: { log, keeping, hide: keeping.hide, callbackUrl: (secret) => AT + secret, ...needs },
   });
-  const workflows = [{ workflow: merged as unknown as Workflow, file: "merged.ts" }];
-  const shared = replicas === 1 ? {} : { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
-  const settings = { ...shared, GITHUB_WEBHOOK_SECRET: SECRET, GITHUB_LIMITS: "off" };
-  const first = await startService(t, { settings, options: { workflows } });
-  const services = [first];
-  while (services.length < replicas) {
-    const one = { ...settings, GITHUB_API_URL: first.github.url };
-    services.push(await startService(t, { settings: one, options: { workflows } }));
-  }
-  const shop = first.github.repository(TARGET);
-  let turn = 0;
-  const next = () => services[turn++ % services.length]!;
-  const it: Scene = {
-    services,
-    afterReading: () => {},
-    async start(number, { every = "1h", state = "open" } = {}) {
-      shop.openPull({ number, state });
-      const headers = { prefer: "respond-async" };
-      const body = JSON.stringify({ number, every });
-      const answer = await send(next().url, { method: "POST", path: "/merged", headers, body });
-      assert.equal(answer.status, 202, answer.text);
-      return answer.json.run;
-    },
-    async deliver(number, at) {
-      const payload = { action: "closed", number, pull_request: { number }, repository: { full_name: TARGET } };
-      const body = JSON.stringify(payload);
-      const signature = createHmac("sha256", SECRET).update(body).digest("hex");
-      const headers = {
-        "content-type": "application/json",
-        "x-github-event": "pull_request",
-        "x-github-delivery": randomUUID(),
-        "x-hub-signature-256": `sha256=${signature}`,
-      };
-      const to = at === undefined ? next() : services[at % services.length]!;
-      const { status, text } = await send(to.url, { method: "POST", path: "/webhooks/github", headers, body });
-      assert.ok(status < 300, text);
-    },
-    close(number) {
-      shop.pulls.get(number)!.state = "closed";
-    },
-    statusOf: async (run) => (await send(next().url, { path: `/api/runs/${run}` })).json.status,
+  const accept = (token?: string) =>
+    parts.worker.accept(
+      { id: ID, workflow: "steps", group: "g", input: {}, ownToken: token !== undefined },
+      { token, waitMs: 3_600_000 },
+    );
+  const detail = async () => (await store.get(ID)) ?? assert.fail("there is no run");
+  const is = (status: string, attempts?: number) =>
+    until(`the run is ${status} (${attempts})`, async () => {
+      const { run: found } = await detail();
+      return found.status === status && (attempts === undefined || found.attempts === attempts);
+    });
+  const wake = async (name: string, payload: object) => {
+    const woken = await store.wake(
+      wakeKeysOf({ name, payload: { repository: { full_name: "acme/shop" }, ...payload } }),
+    );
+    parts.worker.look();
+    return woken;
   };
-  return it;
+  return { ...parts, accept, detail, is, pass, wake, records };
 }
 
-const has = (scene: Scene, run: string, status: string) =>
-  until(`the run is ${status}`, async () => (await scene.statusOf(run)) === status);
+const pull = { pull_request: { number: 7 } };
+const merging = {
+  every: "1h",
+  timeout: "1d",
+  wakeOn: { pullRequest: { repository: "acme/shop", number: 7 } },
+} as const;
 
-/** It has ended well, and has told once. */
-async function toldOnce(scene: Scene, run: string, number: number): Promise<void> {
-  await eventually("the run has succeeded", 20_000, async () => (await scene.statusOf(run)) === "success");
-  const told = scene.services[0]!.github.dispatches.filter(({ payload }) => payload.number === number);
-  assert.equal(told.length, 1);
-}
+for (const [database, open] of bothStores(postgres)) {
+  const opened = async (t: TestContext) => {
+    const clock = movedClock();
+    return { clock, ...(await open(t, clock)) };
+  };
 
-for (const [where, replicas] of [
-  ["one process", 1],
-  ["three replicas", 3],
-] as const) {
-  describe(`a run that waits for an event, on ${where}`, () => {
-    it("ends with one result, although the event came before it waited", async (t) => {
-      const all = await scene(t, replicas);
-      await all.deliver(1);
-      const run = await all.start(1, { state: "closed" });
-      await toldOnce(all, run, 1);
+  describe(`a run that waits, with ${database}`, () => {
+    it("is woken by an event for what it names, and by no other", async (t) => {
+      let merged = false;
+      const run = scene(t, ({ waitUntil }) => waitUntil("merged", () => merged || undefined, merging), await opened(t));
+      await run.accept();
+      await run.is("waiting", 1);
+      assert.equal(await run.wake("pull_request", { pull_request: { number: 8 } }), 0);
+      assert.equal(await run.wake("pull_request", pull), 1);
+      await run.is("waiting", 2);
+      merged = true;
+      await run.wake("pull_request", pull);
+      await run.is("success", 3);
+      assert.equal(await run.wake("pull_request", pull), 0);
     });
 
-    it("is woken while it waits, at any replica", async (t) => {
-      const all = await scene(t, replicas);
-      for (const at of [0, 1, 2].slice(0, replicas)) {
-        const run = await all.start(10 + at);
-        await has(all, run, "waiting");
-        all.close(10 + at);
-        await all.deliver(10 + at, at);
-        await toldOnce(all, run, 10 + at);
-      }
+    it("looks again when the event comes while it looks", async (t) => {
+      let merged = false;
+      let looks = 0;
+      const { promise: goOn, resolve } = Promise.withResolvers<void>();
+      const run = scene(
+        t,
+        ({ waitUntil }) =>
+          waitUntil(
+            "merged",
+            async () => {
+              const seen = merged;
+              if (++looks === 2) await goOn;
+              return seen || undefined;
+            },
+            merging,
+          ),
+        await opened(t),
+      );
+      await run.accept();
+      await run.is("waiting", 1);
+      await run.wake("pull_request", pull);
+      await until("it looks", () => looks === 2);
+      merged = true;
+      await run.wake("pull_request", pull);
+      resolve();
+      await run.is("success", 3);
     });
 
-    it("looks again when the event came while it looked", async (t) => {
-      const all = await scene(t, replicas);
-      let reads = 0;
-      all.afterReading = async (number) => {
-        if (++reads > 1) return;
-        all.close(number);
-        await all.deliver(number);
+    it("gets by without any event", async (t) => {
+      let merged = false;
+      const run = scene(t, ({ waitUntil }) => waitUntil("merged", () => merged || undefined, merging), await opened(t));
+      await run.accept();
+      await run.is("waiting", 1);
+      merged = true;
+      await run.pass(HOUR);
+      await run.is("success", 2);
+    });
+
+    it("goes on after a restart, with the results that it has", async (t) => {
+      const { clock, store, pass } = await opened(t);
+      const done: string[] = [];
+      const workflow = async ({ step, sleep }: Given) => {
+        await step("before", () => void done.push("before"));
+        await sleep("long", "2h");
+        await step("after", () => void done.push("after"));
       };
-      const run = await all.start(2);
-      await toldOnce(all, run, 2);
-      assert.equal(reads, 2);
+      const first = scene(t, workflow, { clock, store, pass });
+      await first.accept();
+      await first.is("waiting", 1);
+      await first.worker.drain(0);
+      await pass(2 * HOUR);
+      const second = scene(t, workflow, { clock, store: { ...store, close: async () => {} }, pass });
+      await second.is("success", 2);
+      assert.deepEqual(done, ["before", "after"]);
+    });
+  });
+
+  describe(`a callback, with ${database}`, () => {
+    const asking =
+      (urls: string[], options: Parameters<Given["callback"]>[1] = {}) =>
+      async (context: Given) => {
+        const { url, result } = await context.callback("approval", options);
+        urls.push(url);
+        context.log.info(`asked at ${url}`);
+        return result();
+      };
+    const secretIn = (url = "") => url.slice(AT.length);
+    const by = (actor = "kim") => ({ actor, at: 0 });
+
+    it("has a URL that stays the same, and resolves with the answer", async (t) => {
+      const urls: string[] = [];
+      const run = scene(t, asking(urls, { body: z.object({ by: z.string().toUpperCase() }) }), await opened(t));
+      await run.accept();
+      await run.is("waiting", 1);
+      assert.equal((await run.detail()).run.reason, "The run waits for the callback approval (for up to 7d).");
+      const secret = secretIn(urls[0]);
+      assert.match(secret, /^[\w-]{20,}$/);
+      assert.deepEqual((await run.store.callback(secret))?.schema, {
+        type: "object",
+        properties: { by: { type: "string" } },
+        required: ["by"],
+      });
+      assert.equal((await run.store.answerCallback(secret, { by: "kim" }, by()))?.state, "open");
+      assert.equal((await run.store.answerCallback(secret, { by: "lee" }, by("lee")))?.state, "answered");
+      run.worker.look();
+      await run.is("success", 2);
+      assert.deepEqual((await run.detail()).run.outputs, { by: "KIM" });
+      assert.equal(new Set(urls).size, 1);
+      assert.ok(!JSON.stringify([run.records, await run.detail()]).includes(secret), "the secret was written down");
     });
 
-    it("ends once when the event comes twice, to two replicas at once, and again after its end", async (t) => {
-      const all = await scene(t, replicas);
-      const run = await all.start(3);
-      await has(all, run, "waiting");
-      all.close(3);
-      await Promise.all([all.deliver(3, 0), all.deliver(3, 1)]);
-      await toldOnce(all, run, 3);
-      await all.deliver(3);
-      await toldOnce(all, run, 3);
+    it("takes an answer that comes before the workflow waits for it", async (t) => {
+      let secret = "";
+      const { store, ...rest } = await opened(t);
+      const run = scene(
+        t,
+        async ({ callback }) => {
+          const { url, result } = await callback("approval");
+          if (secret === "") await store.answerCallback(secretIn(url), "early", by());
+          secret = secretIn(url);
+          return result();
+        },
+        { store, ...rest },
+      );
+      await run.accept();
+      await run.is("success", 2);
+      assert.equal((await run.detail()).run.outputs, "early");
     });
 
-    it("goes on without the event, after an interval", async (t) => {
-      const all = await scene(t, replicas);
-      const run = await all.start(4, { every: "1s" });
-      await has(all, run, "waiting");
-      all.close(4);
-      await toldOnce(all, run, 4);
+    it("that nobody answers in time fails the run, and says so; nobody can answer it then", async (t) => {
+      const urls: string[] = [];
+      const run = scene(t, asking(urls, { timeout: "2d" }), await opened(t));
+      await run.accept();
+      await run.is("waiting", 1);
+      await run.pass(48 * HOUR);
+      await run.is("failure", 2);
+      assert.match(
+        (await run.detail()).run.reason ?? "",
+        /^Waiting for approval failed: its callback was not answered within 2d\. .*re-run from the failed step/,
+      );
+      assert.equal((await run.store.callback(secretIn(urls[0])))?.state, "over");
     });
 
-    it("sleeps on when an event is about something else", async (t) => {
-      const all = await scene(t, replicas);
-      let reads = 0;
-      all.afterReading = () => void reads++;
-      const run = await all.start(5);
-      await has(all, run, "waiting");
-      await all.deliver(6);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      assert.deepEqual([await all.statusOf(run), reads], ["waiting", 1]);
+    it("with an answer that the workflow's own schema does not take fails the run, and names who sent it", async (t) => {
+      const urls: string[] = [];
+      const even = z.number().refine((n) => n % 2 === 0, "must be even");
+      const run = scene(t, asking(urls, { body: even }), await opened(t));
+      await run.accept();
+      await run.is("waiting", 1);
+      await run.store.answerCallback(secretIn(urls[0]), 3, by());
+      run.worker.look();
+      await run.is("failure", 2);
+      assert.match((await run.detail()).run.reason ?? "", /what kim sent does not fit: body must be even/);
     });
   });
 }
+
+describe("a wait", () => {
+  const opened = async (t: TestContext) => {
+    const clock = movedClock();
+    const [, open] = bothStores(postgres)[0] ?? assert.fail();
+    return { clock, ...(await open(t, clock)) };
+  };
+
+  it("of a run that brought its token is refused, and says why; waitFor goes on within the attempt", async (t) => {
+    const parts = await opened(t);
+    let asked = 0;
+    const fetch = (async () => ({
+      status: ++asked < 10 ? 503 : 200,
+      body: null,
+    })) as unknown as typeof globalThis.fetch;
+    const run = scene(
+      t,
+      async ({ sleep, waitFor }) => {
+        const refused = await sleep("long", "1h").catch(({ message }) => message);
+        await waitFor("https://preview.example/", { timeout: "12h" });
+        return refused;
+      },
+      { ...parts, needs: { fetch }, options: { timeout: "1d" } },
+    );
+    await run.accept("ghp_0123456789abcdef");
+    await until("it has ended", async () => {
+      run.clock.move(1000);
+      return (await run.detail()).run.status === "success";
+    });
+    const { run: ended } = await run.detail();
+    assert.equal(ended.attempts, 1);
+    assert.match(
+      String(ended.outputs),
+      /^Beginning the wait long failed: the run brought its GitHub token, which is not/,
+    );
+  });
+
+  it("for a URL ends the attempt after ten seconds, and goes on in later ones", async (t) => {
+    const parts = await opened(t);
+    let status = 503;
+    let asked = 0;
+    const fetch = (async () => {
+      asked++;
+      return { status, body: null };
+    }) as unknown as typeof globalThis.fetch;
+    const run = scene(t, ({ waitFor }) => waitFor("https://preview.example/?token=1"), { ...parts, needs: { fetch } });
+    await run.accept();
+    await until("it waits", async () => {
+      run.clock.move(100);
+      return (await run.detail()).run.status === "waiting";
+    });
+    assert.equal(asked, 5);
+    const { run: waiting, steps } = await run.detail();
+    assert.equal(waiting.reason, "The run waits until https://preview.example/ answers (for up to 2m).");
+    assert.ok(run.clock.now() + 10_000 - (waiting.dueAt ?? 0) <= 200);
+    status = 200;
+    await run.pass(10_000);
+    await run.is("success", 2);
+    assert.deepEqual([asked, steps.length], [6, 1]);
+  });
+
+  it("for a URL that never answers is a transient failure, and waits anew in the next attempt", async (t) => {
+    const parts = await opened(t);
+    const fetch = (async () => ({ status: 503, body: null })) as unknown as typeof globalThis.fetch;
+    const run = scene(t, ({ waitFor }) => waitFor("https://preview.example/", { timeout: "1m" }), {
+      ...parts,
+      needs: { fetch },
+    });
+    await run.accept();
+    await until("it was too late", async () => {
+      run.clock.move(500);
+      return (await run.detail()).run.status === "queued";
+    });
+    const { run: queued } = await run.detail();
+    assert.match(
+      queued.reason ?? "",
+      /^Waiting 1m for https:\/\/preview\.example\/ failed: the last try was answered 503/,
+    );
+    await until("it waits again", async () => {
+      run.clock.move(500);
+      return (await run.detail()).run.status === "waiting";
+    });
+    assert.equal((await run.detail()).steps.length, 2);
+  });
+
+  it("that repeats is in the log once, and for debug after that", async (t) => {
+    const run = scene(t, ({ waitUntil }) => waitUntil("merged", () => undefined, merging), await opened(t));
+    await run.accept();
+    await run.is("waiting", 1);
+    for (let attempt = 2; attempt < 5; attempt++) {
+      await run.pass(HOUR);
+      await run.is("waiting", attempt);
+    }
+    const waits = run.records.filter(({ message }) => message === "run waits");
+    assert.deepEqual(
+      waits.map(({ level }) => level),
+      ["info", "debug", "debug", "debug"],
+    );
+    assert.equal(waits[0]?.outcome, "waiting");
+  });
+
+  it("lets the attempt's part of GitHub, and its place in the worker, go", async (t) => {
+    const held = new Set<object>();
+    const github = () => {
+      const part = { github: {} as never, release: () => void held.delete(part) };
+      held.add(part);
+      return part;
+    };
+    const run = scene(t, ({ sleep }) => sleep("long", "1h"), { ...(await opened(t)), needs: { github } });
+    await run.accept();
+    await run.is("waiting", 1);
+    assert.equal(held.size, 0);
+  });
+
+  it("goes on after the code has changed, and says what is different", async (t) => {
+    const parts = await opened(t);
+    let isNew = false;
+    const done: string[] = [];
+    const run = scene(
+      t,
+      async ({ step, sleep, waitUntil, attempt }) => {
+        await step(isNew ? "made" : "create", () => void done.push(`create ${attempt}`));
+        if (isNew) await waitUntil("quiet", () => "quiet");
+        else await sleep("quiet", "1h");
+        await step("last", () => void done.push(`last ${attempt}`));
+      },
+      { ...parts, needs: { codeOf: () => (isNew ? "bbbbbbbbbbbb" : "aaaaaaaaaaaa") } },
+    );
+    await run.accept();
+    await run.is("waiting", 1);
+    isNew = true;
+    await run.pass(HOUR);
+    await run.is("success", 2);
+    assert.deepEqual(done, ["create 1", "create 2", "last 2"]);
+    const { attempts } = await run.detail();
+    assert.deepEqual(
+      attempts.map(({ code }) => code),
+      ["aaaaaaaaaaaa", "bbbbbbbbbbbb"],
+    );
+    const { lines = [] } = (await run.store.lines(ID, { limit: 100 })) ?? {};
+    assert.deepEqual(
+      lines.map(({ level, message }) => [level, message]),
+      [
+        ["warn", "quiet was a sleep in an earlier attempt and is a waitUntil now: it begins anew"],
+        ["warn", "not reached in this attempt, although an earlier one had done or begun it: create"],
+      ],
+    );
+  });
+
+  it("leaves no promise that keeps the workflow's memory, and cuts off what it does besides", async (t) => {
+    let isCut = false;
+    const run = scene(
+      t,
+      async ({ sleep, signal }) => {
+        signal.addEventListener("abort", () => {
+          isCut = true;
+        });
+        await Promise.all([sleep("long", "1h"), new Promise(() => {})]);
+      },
+      await opened(t),
+    );
+    await run.accept();
+    await run.is("waiting", 1);
+    assert.ok(isCut);
+  });
+
+  it("is not begun while a request or step beside it is under way, and its failure is the attempt's", async (t) => {
+    const { promise, reject } = Promise.withResolvers<void>();
+    const run = scene(
+      t,
+      ({ sleep, step }) => Promise.all([sleep("long", "1h"), step("slow", () => promise)]),
+      await opened(t),
+    );
+    await run.accept();
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await run.detail()).run.status, "running");
+    reject(new TransientFailure({ tried: "trying", happened: "it blinked", remedy: "Wait." }));
+    await run.is("queued", 1);
+  });
+});
