@@ -208,9 +208,12 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await page.getByText("must begin with v and a digit").waitFor(PATIENCE);
     await page.getByLabel("version").fill("v1");
     await button(page, "Run workflow").click();
+    await page.waitForURL("**/runs/*");
     await open("build");
-    await page.reload();
-    await page.locator(".lines p", { hasText: "building v1" }).waitFor(PATIENCE);
+    await until("a line is shown", async () => {
+      await page.reload();
+      return (await page.locator(".lines p", { hasText: "building v1" }).count()) > 0;
+    });
     await button(page, "Cancel run").click();
     await status(page, "Cancelled");
   });
