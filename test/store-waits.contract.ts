@@ -91,6 +91,20 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       assert.equal(await store.nextDue(), undefined);
     });
 
+    promise("is waited for, although a run of its group is due and has to wait for it", async (store) => {
+      await store.accept(event({ group: "a" }), lease());
+      const claim = await claimOne(store);
+      await wait(store, claim, waiting([sleep(claim, "short", MINUTE)]));
+      await store.accept(event({ group: "a" }), lease());
+      assert.deepEqual(await store.claim({ ...lease(), limit: 10 }), []);
+      assert.equal(await store.nextDue(), NOW);
+      assert.equal(await store.nextDue(0), NOW + MINUTE);
+      assert.equal(await store.nextDue(1), NOW);
+      const held = await claimOne(store, NOW + MINUTE);
+      assert.equal(held.run.id, claim.run.id);
+      assert.equal(await store.nextDue(0), undefined);
+    });
+
     promise("is due after a time, or when it is woken, also when it has no waits", async (store) => {
       const { run } = await store.accept(event(), lease());
       const missing: Settlement = { ...waiting([], ["workflow tests"]), againInMs: 5000 } as Settlement;

@@ -345,8 +345,11 @@ export type RunStore = {
   scheduledUntil(workflow: string, now: number): Promise<number>;
   /** What is queued or waits now. A reason that no run waits for is left out. */
   waiting(): Promise<readonly Waiting[]>;
-  /** When the first queued or waiting run is due, be it in the past; undefined when there is none. */
-  nextDue(): Promise<number | undefined>;
+  /**
+   * When the first queued or waiting run is due, be it in the past; undefined when there is none.
+   * @param forMs leaves out those that have been due for so long: they may have to wait for their turn.
+   */
+  nextDue(forMs?: number): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;
   /** What GitHub's limits have left of each account. */

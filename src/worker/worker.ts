@@ -104,8 +104,10 @@ export function startWorker(parts: WorkerParts) {
     if (next !== undefined && alone > 0) return Math.max(next, now + alone);
     // A suspect that had to let another one go first is handed out again a little later, and nothing says when.
     if (next !== undefined && next <= now && since - suspectAt < STUCK_MS) return now + STORE_RETRY_MS;
-    // What is due already waits for a run in flight, whose end wakes this again.
-    return next !== undefined && next > now ? next : undefined;
+    if (next === undefined || next > now) return next;
+    // What is due already waits for a run in flight, whose end wakes this again, or for one of its group that waits itself.
+    // What has become due since the claims were made would be overlooked.
+    return claims.length < free ? store.nextDue(Math.ceil(clock.monotonic() - since)) : undefined;
   }
 
   /** For how long nothing is begun beside a suspect in flight, ms; 0 when there is none. */

@@ -144,11 +144,14 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       ]);
       return row?.at as number;
     },
-    async nextDue() {
+    async nextDue(forMs) {
+      const isMeant = forMs === undefined ? "" : `due_at > ${names.now} - $1 AND`;
+      const first = (status: string) =>
+        `SELECT min(due_at) FROM ${schema}.runs WHERE status = '${status}' AND ${isMeant} NOT ${isPaused(schema)}`;
+      const handler = `SELECT ${names.now} FROM ${schema}.runs WHERE handler = 'due' LIMIT 1`;
       const [row] = await sql(
-        `SELECT least((SELECT min(due_at) FROM ${schema}.runs WHERE status = 'queued' AND NOT ${isPaused(schema)}),
-           (SELECT min(due_at) FROM ${schema}.runs WHERE status = 'waiting' AND NOT ${isPaused(schema)}),
-           (SELECT ${names.now} FROM ${schema}.runs WHERE handler = 'due' LIMIT 1)) - ${names.now} AS ms`,
+        `SELECT least((${first("queued")}), (${first("waiting")}), (${handler})) - ${names.now} AS ms`,
+        forMs === undefined ? [] : [forMs],
       );
       return row?.ms == null ? undefined : clock.now() + (row.ms as number);
     },

@@ -76,8 +76,9 @@ export function openSqliteStore(
     ...runLines(asked),
     ...callbacks(sql, { read, write, now: clock.now }),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
-    async nextDue() {
-      const [due] = await asked.read(NEXT_DUE, [clock.now()]);
+    async nextDue(forMs) {
+      const now = clock.now();
+      const [due] = await asked.read(NEXT_DUE, [now, forMs === undefined ? Number.MIN_SAFE_INTEGER : now - forMs]);
       return (due?.at ?? undefined) as number | undefined;
     },
     forget: (before, limit) => write(() => forgetRuns(sql, before, limit), { flush: false }),
@@ -95,8 +96,8 @@ export function openSqliteStore(
 }
 
 const NEXT_DUE = `SELECT min(at) AS at FROM (
-  SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND NOT ${isPaused("main")}
-  UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND NOT ${isPaused("main")}
+  SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND due_at > $2 AND NOT ${isPaused("main")}
+  UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at > $2 AND NOT ${isPaused("main")}
   UNION ALL SELECT $1 FROM runs WHERE ${hasHandler("runs")} AND handler = 'due')`;
 
 /** Clocks that are kept right by small steps differ by less, ms. */
