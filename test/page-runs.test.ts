@@ -143,6 +143,24 @@ describe("the page of a run", () => {
     assert.deepEqual([(await answer).status, (await answer).headers.get("location")], [303, "/runs/x"]);
   });
 
+  it("shows a wait with the attempt that still waits for it, and the clean-up that is under way", async () => {
+    // The attempts before it waited for the same, and are not kept.
+    const steps = [step("approval", { kind: "callback", endedAt: undefined }), step("build", { attempt: 3 })];
+    const waiting = [attempt(4, { outcome: "waiting" })];
+    const { text } = await pageOf(detailOf({ status: "waiting", attempts: 4 }, { steps, attempts: waiting }));
+    assert.match(text, /Attempt 4 Began to wait .* approval callback waiting .* build/);
+
+    const run = { status: "cancelled", attempts: 2, endedAt: NOW - 5000, supersededBy: "a-newer-run" } as const;
+    const cleaning = { steps: [step("undo", { attempt: 2, endedAt: undefined })], attempts: [attempt(1)] };
+    const lines = [{ attempt: 2, number: 1, at: NOW, level: "info", message: "cleaning" }] as const;
+    const page = await pageOf(detailOf(run, cleaning), lines);
+    assert.match(
+      page.text,
+      /Clean-up after the cancel \(attempt 2, cancelled\) running since .* undo running .*cleaning/,
+    );
+    assert.match(page.html, /<a href="\/runs\/a-newer-run">Show the newer run/);
+  });
+
   it("offers to re-run from the failed step only where a step's result can stand", async () => {
     const buttons = async (detail: RunDetail) =>
       [...(await pageOf(detail)).html.matchAll(/<(?:button|a class="button")[^>]*>([^<]+)</g)].map(([, text]) => text);

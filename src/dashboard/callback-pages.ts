@@ -2,13 +2,12 @@ import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import type { Json } from "../model/run.ts";
 import { type Callback, StoreUnavailable } from "../model/store.ts";
-import { visible } from "../model/visible.ts";
 import { schemaForm, type Tried } from "./form.ts";
 import { type Frame, layout, messagePage } from "./layout.ts";
 import { PROTECTED } from "./protected.ts";
 import { fieldsOf } from "./schema-fields.ts";
 import { sentValue } from "./sent-form.ts";
-import { name, time } from "./shown.ts";
+import { name, nameText, time } from "./shown.ts";
 
 /** What is wrong with an answer, as its schema reports it. */
 type At = { readonly path: readonly PropertyKey[]; readonly message: string };
@@ -93,7 +92,7 @@ const WHOLE = "Answer";
 type CallbackFacts = { secret: string; callback: Callback; tried?: Tried };
 
 function callbackPage(frame: Frame, { secret, callback, tried }: CallbackFacts) {
-  const title = visible(callback.name);
+  const title = nameText(callback.name);
   if (callback.state === "over") {
     return messagePage(frame, title, "The run does not wait for this answer any more. You need to do nothing.");
   }

@@ -27,7 +27,7 @@ export function timeLine(detail: RunDetail, lines: Lines, now: number) {
       const earlier = shown.slice(0, index).findLast(({ code }) => code !== undefined);
       return { at: attempt.startedAt, part: attemptEntry(attempt, { detail, before, earlier, lines, now }) };
     }),
-    ...(run.status === "running" ? [{ at: run.startedAt ?? now, part: runningEntry(detail, lines, now) }] : []),
+    ...underWay(detail, lines, now),
     ...actions
       .filter(({ action }) => action !== "started")
       .map((each) => ({ at: each.at, part: actionEntry(each, now) })),
@@ -69,14 +69,29 @@ function leftOut(attempts: number, { id }: Run) {
 GET /api/runs/${id} has them all.</p></li>`;
 }
 
-function runningEntry(detail: RunDetail, lines: Lines, now: number) {
-  const { run, steps } = detail;
-  const from = run.startedAt ?? now;
-  const begun = steps.filter(({ attempt }) => attempt === run.attempts);
-  const its = lines.get(run.attempts) ?? [];
-  const log = logLines({ attempt: run.attempts, lines: its, isRunning: true, isOpen: true, now });
-  const more = html`${stepList(begun, { from, to: now, now }, detail)}${log}`;
-  return entry(statusIcon("running"), `Attempt ${run.attempts}`, html`running since ${time(from, "full", now)}`, more);
+/** The attempt that has not ended: of the workflow, or of its `cancelled`. */
+function underWay(detail: RunDetail, lines: Lines, now: number) {
+  const { run } = detail;
+  const { status, attempts: number } = run;
+  const isCleaning = status === "cancelled" && number > (detail.attempts.at(-1)?.number ?? 0);
+  if (status !== "running" && !isCleaning) return [];
+  const at = (isCleaning ? run.endedAt : run.startedAt) ?? now;
+  const log = logLines({ attempt: number, lines: lines.get(number) ?? [], isRunning: true, isOpen: true, now });
+  const open = { ...detail, run: { ...run, endedAt: undefined } };
+  const steps = stepList(stepsOf(detail, number), { from: at, to: now, now }, open);
+  const since = html`running since ${time(at, "full", now)}`;
+  return [{ at, part: entry(statusIcon("running"), titleOf(number, isCleaning), since, html`${steps}${log}`) }];
+}
+
+function titleOf(attempt: number, isCleaning: boolean | undefined) {
+  if (!isCleaning) return `Attempt ${attempt}`;
+  return html`Clean-up after the cancel <small>(attempt ${attempt}, <code>cancelled</code>)</small>`;
+}
+
+/** What began in an attempt. An attempt that only waited on is told with the one before: what began there is here, too. */
+function stepsOf({ attempts, steps }: RunDetail, number: number): readonly Step[] {
+  const before = attempts.findLast((attempt) => attempt.number < number)?.number ?? 0;
+  return steps.filter(({ attempt }) => attempt > before && attempt <= number);
 }
 
 /** What comes next. */
@@ -116,21 +131,18 @@ function attemptEntry(attempt: Attempt, { detail, before, earlier, lines, now }:
   const isLast = attempt === attempts.at(-1);
   // The reason that the run itself has stands above it already.
   const isSaid = isLast && reason === run.reason;
-  const steps: readonly Step[] = detail.steps.filter((step) => step.attempt === number);
   const frames = html`<pre class="stack" tabindex="0" role="group" aria-label="Stack of attempt ${number}"
 ><code>${visible(stack ?? "")}</code></pre>`;
   return entry(
     statusIcon(isLimit ? "queued" : outcome),
-    handler
-      ? html`Clean-up after the cancel <small>(attempt ${number}, <code>cancelled</code>)</small>`
-      : `Attempt ${number}`,
+    titleOf(number, handler),
     `${ended} after ${durationText(endedAt - startedAt)}`,
     html`<p class="note">Began ${time(startedAt, "full", now)}${
       waitedMs >= WORTH_SAYING_MS ? `, after waiting ${durationText(waitedMs)}` : ""
     }.${aboutOf(attempt, earlier)}</p>
 ${reason && !isSaid ? html`<p class="reason">${reasonText(reason, { waits: isLimit, now })}</p>` : ""}
 ${stack === undefined ? "" : frames}
-${stepList(steps, { from: startedAt, to: endedAt, now }, detail)}
+${stepList(stepsOf(detail, number), { from: startedAt, to: endedAt, now }, detail)}
 ${logLines({ attempt: number, lines: lines.get(number) ?? [], isOpen: outcome === "failure" || (isLast && isOpen(run)), now })}`,
   );
 }

@@ -15,11 +15,10 @@ export function verdict({ run, steps, actions, wakeKeys = [] }: RunDetail, pause
     case "skipped":
       return box("skipped", "Why it was skipped", reason());
     case "cancelled":
-      return box("skipped", "Why it ended", by ? html`<p>${by}</p>` : reason());
+      return box("skipped", "Why it ended", html`${by ? html`<p>${by}</p>` : reason()}${newerRun(run)}`);
     case "superseded": {
-      const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : "";
-      const replaced = html`<p>A newer event of the same group replaced it${newer}. You need to do nothing.</p>`;
-      return box("skipped", "Why it did not run", html`${replaced}${reason()}`);
+      const replaced = html`<p>A newer event of the same group replaced it. You need to do nothing.</p>`;
+      return box("skipped", "Why it did not run", html`${replaced}${newerRun(run)}${reason()}`);
     }
     case "waiting":
       return box(
@@ -33,6 +32,10 @@ export function verdict({ run, steps, actions, wakeKeys = [] }: RunDetail, pause
       if (run.status !== "running" || run.cancelledBy === undefined) return "";
       return box("waiting", "It is being cancelled", html`<p>${by ?? ""} Its attempt ends as soon as it can.</p>`);
   }
+}
+
+function newerRun({ supersededBy }: Run) {
+  return supersededBy ? html`<p><a href="/runs/${supersededBy}">Show the newer run</a></p>` : "";
 }
 
 function queued(run: Run, reason: unknown, pause: unknown, now: number) {
