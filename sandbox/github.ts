@@ -3,6 +3,7 @@ import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.t
 import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
 import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
+import { provide } from "./provide.ts";
 import { type Repository, repositoryShelf } from "./repository.ts";
 import { decoded, failure, type Reply, type World } from "./routes/reply.ts";
 import { routeOf } from "./routes/routes.ts";
@@ -124,7 +125,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const found = routeOf(method, path);
     const route = isInside ? found.route : `${method} ${pathname}`;
     const seen = { method, path, query: search ?? "", route, headers, body, httpVersion, at: now(), status: 0 };
-    if (options.hasEverything && isInside) provide(decoded(path), token);
+    if (options.hasEverything && isInside) provide({ credentials, repositories }, decoded(path), body, token);
     const account = credentials.accountOf(token);
     if (record) requests.push(seen);
     counts.requests++;
@@ -176,15 +177,6 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     };
     write(outgoing, reply, common, fault?.kind === "cut");
     if (limited || fault?.kind === "limit") keeper.told(account, performance.now());
-  }
-
-  /** Makes what a request needs, and leaves what is there as it is. */
-  function provide(path: string, token: string): void {
-    if (!credentials.grantOf(token)) credentials.add(token);
-    const [, name, number] = /^\/repos\/([^/]+\/[^/]+)(?:\/(?:pulls|issues)\/(\d+))?/.exec(path) ?? [];
-    const repository = name === undefined ? undefined : repositories.open(name);
-    if (number !== undefined && !repository?.pulls.has(Number(number)))
-      repository?.openPull({ number: Number(number) });
   }
 
   const { port, connections, hold, close } = await listen(

@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { command, startCommand } from "./support/command.ts";
@@ -112,7 +122,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
       "given.ts": on(
         "given",
         `{ http: { path: "/given", token: "GIVEN_TOKEN", body: z.object({ pr: z.int().min(5), kind: z.enum(["a", "b"]),
-          url: z.url(), deep: z.object({ on: z.boolean() }), left: z.string().optional(), list: z.array(z.string()) }) } }`,
+          url: z.url(), commit: z.string(), repo: z.string().regex(/^\\w+\\/\\w+$/), deep: z.object({ on: z.boolean() }), left: z.string().optional(), list: z.array(z.string()) }) } }`,
       ),
     });
     // The service's own secrets and addresses do not count here.
@@ -141,6 +151,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     const given = await dev.follow("given (given.ts)");
     assert.deepEqual(given, {
       ...{ status: "success", env: {}, pr: 5, kind: "a", url: "https://example.com/", deep: { on: true }, list: [] },
+      ...{ commit: "5b7c9e1f".repeat(5), repo: "acme/shop" },
     });
     for (const name of ["SLACK_URL", "FLUX_KEY", "GIVEN_TOKEN"])
       assert.match(dev.output(), new RegExp(`Warning: ${name} is`));
@@ -151,6 +162,20 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
       assert.equal((await send(dev.url, { headers: { host: `${host}:${new URL(dev.url).port}` } })).status, status);
     }
     assert.doesNotMatch(dev.output(), /of-the-real|of_the_real/);
+  });
+
+  it("starts every example by the commands that it prints", async (t) => {
+    const folder = temporaryFolder(t);
+    const examples = fileURLToPath(new URL("../examples/", import.meta.url));
+    for (const file of globSync("*/*.ts", { cwd: examples, exclude: ["**/*.test.ts"] })) {
+      copyFileSync(join(examples, file), join(folder, basename(file)));
+    }
+    const dev = await startDev(t, folder, { CLEAN_UP: "delete", PREVIEW_URL: "http://127.0.0.1:1/{application}" });
+    const commands = dev.output().match(/curl .*/g) ?? [];
+    assert.ok(commands.length >= 8, dev.output());
+    const wait = ' -s -H "prefer: respond-async" -o /dev/null -w "%{http_code}"';
+    for (const line of commands) assert.equal(await shell(line + wait), "202", line);
+    assert.doesNotMatch(dev.output(), /^Broken/m);
   });
 
   it("keeps its runs over a restart, and takes the next port when one is in use", async (t) => {

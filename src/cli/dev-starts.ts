@@ -1,8 +1,9 @@
-import * as z from "zod";
+import { jsonSchemaOf } from "../model/json-schema.ts";
 import type { Json } from "../model/run.ts";
 import { gitHubEntries, type HttpTrigger, inputsSchemaOf, type Schema } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { madeUp } from "../service/config/dev.ts";
+import { triggersIn } from "./workflows.ts";
 
 /** Where `gh-runner dev` answers. */
 export type DevAddresses = {
@@ -16,23 +17,19 @@ export type DevAddresses = {
 
 /** How to start a workflow: for each of its triggers what it is, and a command. */
 export function startsOf({ name, on }: Workflow, { url, senderUrl, missing }: DevAddresses): readonly string[] {
-  const send = (how: string, body: Json) => `  ${curl(body, `${senderUrl}/${name}/${how}`)}`;
-  return [
-    ...(on.http ? [`http POST ${on.http.path}`, `  ${callOf(on.http, url, missing)}`] : []),
-    ...(on.flux ? [`flux POST ${on.flux.path}`, send("flux", FLUX_EVENT)] : []),
-    ...gitHubEntries(on).flatMap(({ events, actions = [] }) => {
-      const names = ([] as string[]).concat(events);
-      const about = `github ${names.join(", ")}${actions.length > 0 ? ` (${actions.join(", ")})` : ""}`;
-      const [event = ""] = names;
-      return [about, send(`github/${event}`, payloadOf(event, actions[0]))];
+  const send = (how: string, body: Json) => curl(body, `${senderUrl}/${name}/${how}`);
+  // In the order of `triggersIn`.
+  const commands = [
+    ...(on.http ? [callOf(on.http, url, missing)] : []),
+    ...(on.flux ? [send("flux", FLUX_EVENT)] : []),
+    ...gitHubEntries(on).map(({ events, actions = [] }) => {
+      const [event = ""] = ([] as string[]).concat(events);
+      return send(`github/${event}`, payloadOf(event, actions[0]));
     }),
-    ...(on.schedule
-      ? [`schedule ${on.schedule.cron} ${on.schedule.timeZone ?? "UTC"}, or now:`, send("schedule", {})]
-      : []),
-    ...(on.manual
-      ? ["manual", `  ${curl({ inputs: exampleOf(inputsSchemaOf(on)) }, `${url}/api/workflows/${name}/runs`)}`]
-      : []),
+    ...(on.schedule ? [send("schedule", {})] : []),
+    ...(on.manual ? [curl({ inputs: exampleOf(inputsSchemaOf(on)) }, `${url}/api/workflows/${name}/runs`)] : []),
   ];
+  return triggersIn(on).flatMap((trigger, at) => [trigger, `  ${commands[at]}`]);
 }
 
 function callOf({ path, body, token }: HttpTrigger<unknown>, url: string, missing: ReadonlySet<string>): string {
@@ -51,7 +48,7 @@ function curl(body: Json, url: string, header = ""): string {
 const FLUX_EVENT: Json = {
   involvedObject: { kind: "Kustomization", namespace: "flux-system", name: "apps" },
   reason: "ReconciliationSucceeded",
-  metadata: { revision: `main@sha1:${"5b7c9e1f".repeat(5)}` },
+  metadata: { revision: `main@sha1:${"5b7c9e1f".repeat(5)}`, repository: "acme/shop" },
 };
 
 /** The part of a payload that most workflows read. */
@@ -69,30 +66,26 @@ function payloadOf(event: string, action: string | undefined): Json {
 
 /** A body that a schema of zod probably takes; of another library's nothing is known. */
 function exampleOf(schema: Schema<unknown>): Json {
-  try {
-    return example(
-      z.toJSONSchema(schema as unknown as z.ZodType, { io: "input", unrepresentable: "any" }) as JsonSchema,
-    );
-  } catch {
-    return {};
-  }
+  return example((jsonSchemaOf(schema) ?? { type: "object" }) as Described);
 }
 
-type JsonSchema = {
+/** The part of JSON Schema that examples are made of. */
+type Described = {
   readonly type?: string;
   readonly format?: string;
+  readonly pattern?: string;
   readonly const?: Json;
   readonly enum?: readonly Json[];
   readonly default?: Json;
   readonly examples?: readonly Json[];
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
+  readonly anyOf?: readonly Described[];
+  readonly oneOf?: readonly Described[];
   readonly minimum?: number;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly properties?: Readonly<Record<string, Described>>;
   readonly required?: readonly string[];
 };
 
-function example(schema: JsonSchema, name = ""): Json {
+function example(schema: Described, name = ""): Json {
   const given = schema.const ?? schema.default ?? schema.examples?.[0] ?? schema.enum?.[0];
   if (given !== undefined) return given;
   const [choice] = schema.anyOf ?? schema.oneOf ?? [];
@@ -110,16 +103,31 @@ function example(schema: JsonSchema, name = ""): Json {
     case "integer":
       return Math.max(1, schema.minimum ?? 1);
     case "string":
-      return text(schema.format, name);
+      return text(schema, name);
     default:
       return "text";
   }
 }
 
-function text(format: string | undefined, name: string): string {
-  if (name === "application") return "pr-1234";
-  if (format === "uri") return "https://example.com/";
-  if (format === "date-time") return "2026-01-01T00:00:00Z";
-  if (format === "email") return "octocat@example.com";
-  return name === "" ? "text" : name;
+const FORMATS: Readonly<Record<string, string>> = {
+  uri: "https://example.com/",
+  "date-time": "2026-01-01T00:00:00Z",
+  date: "2026-01-01",
+  email: "octocat@example.com",
+};
+
+/** What names usually stand for here. */
+const NAMES: Readonly<Record<string, string>> = {
+  application: "pr-1234",
+  repository: "acme/shop",
+  ref: "main",
+  revision: "5b7c9e1f".repeat(5),
+  commit: "5b7c9e1f".repeat(5),
+  sha: "5b7c9e1f".repeat(5),
+};
+
+function text({ format = "", pattern = "" }: Described, name: string): string {
+  const likely = FORMATS[format] ?? NAMES[name] ?? (name || "text");
+  const candidates = [likely, ...Object.values(NAMES), ...Object.values(FORMATS), "1", "a", "v1.0.0", "1.0.0"];
+  return candidates.find((each) => new RegExp(pattern, "u").test(each)) ?? likely;
 }

@@ -41,7 +41,7 @@ async function listWorkflows({ json }: { readonly json?: true }): Promise<void> 
 }
 
 /** A line for each trigger, and for each entry of `github`. */
-function triggersIn(on: Triggers): readonly string[] {
+export function triggersIn(on: Triggers): readonly string[] {
   const { http, schedule, flux, manual } = on;
   return [
     ...(http ? [`http POST ${http.path}`] : []),
