@@ -11,7 +11,7 @@ export default defineWorkflow({
   on: { http: { path: "/approval", body: z.object({}) } },
   async run({ github, callback }) {
     const { url, result } = await callback("approval", {
-      body: z.object({ approved: z.boolean(), by: z.string().min(2) }),
+      body: z.object({ approved: z.boolean(), by: z.string().min(2), mail: z.email().optional() }),
       timeout: "2d",
     });
     await github.dispatch("acme/shop", "asked", { url });
@@ -75,6 +75,8 @@ describe("POST /callbacks/{token}", () => {
     const withToken = await answer(path, { approved: true, by: TOKEN });
     assert.deepEqual([withToken.status, withToken.json.problems.length], [400, 1]);
     assert.match(withToken.json.detail, /^by holds a token/);
+    const mail = await answer(path, { approved: true, by: "al", mail: "nobody" });
+    assert.deepEqual(mail.json.problems, ["mail Invalid email address"]);
     assert.equal((await answer(path, "{")).status, 400);
     assert.equal((await answer(path, "x".repeat(70_000))).status, 413);
     assert.equal((await answer(path, { approved: true, by: "al" }, { "sec-fetch-site": "cross-site" })).status, 403);

@@ -127,6 +127,37 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.deepEqual(await runs(), []);
   });
 
+  it("says so when the fault is the schema's, and stores nothing", async (t) => {
+    const schema = (name: string, inputs: string) =>
+      `import * as z from "zod";\nexport default { name: "${name}", on: { manual: { inputs: ${inputs} } }, run() {} };`;
+    const { start, runs, log } = await service(
+      t,
+      {},
+      {
+        "async.js": schema("async", "z.object({}).refine(async () => true)"),
+        "nothing.js": schema("nothing", "z.any().transform(() => undefined)"),
+        "large.js": schema("large", "z.any().transform(() => 5n)"),
+      },
+    );
+    for (const [name, detail] of [
+      [
+        "async",
+        /^inputs cannot be read by the workflow's schema, which throws \(.*Promise.*\): fix it in the workflow\.$/,
+      ],
+      ["nothing", /^inputs are read by the workflow's schema as something that is not JSON: fix it in the workflow\.$/],
+      [
+        "large",
+        /^inputs cannot be read by the workflow's schema, which throws \(.*BigInt\): fix it in the workflow\.$/,
+      ],
+    ] as const) {
+      const answer = await start(name, {});
+      assert.equal(answer.status, 400, answer.text);
+      assert.match(answer.json.detail, detail);
+    }
+    assert.deepEqual(await runs(), []);
+    assert.ok(!log().some(({ level }) => level === "error"));
+  });
+
   it("says which workflows can be started, where this one cannot", async (t) => {
     const { start } = await service(t);
     const unknown = await start("deplyo", {});

@@ -34,7 +34,7 @@ export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
   /** What a workflow's own schema says and JSON Schema cannot is left to the workflow, which reads the answer with it. */
   function problemsWith(body: Json, { schema }: Callback) {
     const read = schemaOf(schema).safeParse(body);
-    if (!read.success) return read.error.issues.map(({ path, message }) => ({ path, message }));
+    if (!read.success) return firstOfEach(read.error.issues);
     const place = secrets.tokenIn(body);
     if (place === undefined) return [];
     return [
@@ -43,4 +43,12 @@ export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
   }
 
   return { find: store.callback, answer };
+}
+
+type Issue = { readonly path: readonly PropertyKey[]; readonly message: string };
+
+/** JSON Schema says an e-mail address both as a format and as a pattern of a hundred characters. */
+function firstOfEach(issues: readonly Issue[]): Issue[] {
+  const byPath = new Map(issues.toReversed().map(({ path, message }) => [path.join("."), { path, message }]));
+  return [...byPath.values()].toReversed();
 }
