@@ -179,7 +179,8 @@ describe("GET /api/runs/{id}", () => {
     const failed = (await get(url, `/api/runs/${failure}`)).json;
     assert.equal(failed.status, "failure");
     assert.equal(failed.attempts.length, 1);
-    const [{ startedAt, endedAt, githubRequestId, ...attempt }] = failed.attempts;
+    const [{ startedAt, endedAt, githubRequestId, code, ...attempt }] = failed.attempts;
+    assert.match(code, /^[0-9a-f]{12}$/);
     for (const time of [startedAt, endedAt]) assert.match(time, TIME);
     assert.equal(typeof githubRequestId, "string");
     assert.deepEqual(attempt, { number: 1, outcome: "failure", reason: failed.reason, kind: "permanent" });
@@ -251,7 +252,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     const wrong = await rerun(url, older, "?evenIfOlder=1");
     assert.deepEqual([wrong.status, wrong.json.detail], [400, "evenIfOlder must be true or false."]);
     const misspelt = await rerun(url, older, "?evenifolder=true");
-    assert.deepEqual([misspelt.status, misspelt.json.detail], [400, "The query takes only evenIfOlder."]);
+    assert.deepEqual([misspelt.status, misspelt.json.detail], [400, "The query takes only evenIfOlder and from."]);
     assert.equal(github.dispatches.length, 1);
     assert.equal((await rerun(url, older, "?evenIfOlder=true")).status, 202);
     await ended(url, older);
@@ -300,12 +301,15 @@ describe("the runs API and /openapi.json", () => {
     const away = async () => {
       throw new StoreUnavailable("the disk is full");
     };
-    const app = appWith([], { runs: { list: away, get: away, lines: away, rerun: away } });
+    const app = appWith([], {
+      runs: { list: away, get: away, lines: away, rerun: away, rerunWith: away, cancel: away },
+    });
     for (const [method, path] of [
       ["GET", "/api/runs"],
       ["GET", "/api/runs/x"],
       ["GET", "/api/runs/x/logs"],
       ["POST", "/api/runs/x/rerun"],
+      ["POST", "/api/runs/x/cancel"],
     ] as const) {
       const answer = await app.request(path, { method });
       assert.equal(answer.status, 503, path);
@@ -316,7 +320,7 @@ describe("the runs API and /openapi.json", () => {
 
 function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<typeof httpApp>[1]> = {}) {
   const never = async () => assert.fail("is not called");
-  const runs = { list: never, get: never, lines: never, rerun: never };
+  const runs = { list: never, get: never, lines: never, rerun: never, rerunWith: never, cancel: never };
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   return httpApp(
     workflows,
@@ -327,6 +331,7 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
       startByHand: never,
       wake: never,
       answerCallback: never,
+      bulk: { rerunAll: never, cancelAll: never },
       pauses: { paused: async () => [], pause: never, resume: never },
       runs,
       checkReady: async () => {},

@@ -1,37 +1,58 @@
-import type { RunShown } from "../http/runs-schemas.ts";
 import { CommandError } from "./command.ts";
-import { type ServiceClient, serviceClient } from "./service-client.ts";
-import { parseDuration, progress, shortName, shortText, table } from "./terminal.ts";
+import { brief, carriedOut, foundRuns, printResults, withResult } from "./runs-bulk.ts";
+import { serviceClient } from "./service-client.ts";
+import { parseDuration } from "./terminal.ts";
 
 export type RerunOptions = {
   readonly failed?: true;
   readonly since?: string;
+  readonly workflow?: string;
+  readonly group?: string;
   readonly evenIfOlder?: boolean;
+  readonly from?: "start" | "failure";
+  /** JSON. */
+  readonly input?: string;
   readonly json?: true;
 };
 
 /** Queues one ended run again, or with `failed` every failed one that was accepted within the duration `since`. */
 export async function rerunRuns(id: string | undefined, options: RerunOptions): Promise<void> {
-  const { failed, since, evenIfOlder, json } = options;
-  if (id !== undefined && !failed && since === undefined) return rerunOne(id, options);
+  const { failed, since, evenIfOlder, input, workflow, group } = options;
+  const isBulk = failed || since !== undefined || workflow !== undefined || group !== undefined;
+  if (id !== undefined && !isBulk) return rerunOne(id, options);
   if (evenIfOlder) throw new CommandError("--even-if-older is for one run: give its id.");
-  if (id === undefined && failed && since !== undefined) return rerunFailed(Date.now() - parseDuration(since), json);
+  if (input !== undefined) throw new CommandError("--input is for one run: give its id.");
+  if (id === undefined && failed && since !== undefined) return rerunFailed(Date.now() - parseDuration(since), options);
   throw new CommandError("Say which: either the id of a run, or --failed with --since, such as --failed --since 2h.");
 }
 
-async function rerunOne(id: string, { evenIfOlder = false, json }: RerunOptions): Promise<void> {
+async function rerunOne(id: string, { evenIfOlder, from, input, json }: RerunOptions): Promise<void> {
+  if (input !== undefined && (evenIfOlder || from !== undefined)) {
+    throw new CommandError("With --input a new run is started, from its start: leave --from and --even-if-older out.");
+  }
   const client = serviceClient();
-  const { text, said } = await client.rerun(await client.idOf(id), { evenIfOlder });
+  const query = { evenIfOlder, from, input: input === undefined ? undefined : inputIn(input) };
+  const { text, said } = await client.rerun(await client.idOf(id), query);
   process.stdout.write(json ? `${text}\n` : `${said.id} is ${said.status}\n`);
 }
 
-async function rerunFailed(acceptedSince: number, json: true | undefined): Promise<void> {
+function inputIn(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {}
+  throw new CommandError(`--input must be JSON, such as '{"application":"pr-1234"}'.`);
+}
+
+async function rerunFailed(acceptedSince: number, { workflow, group, from, json }: RerunOptions): Promise<void> {
   const client = serviceClient();
-  const reruns = await rerunAll(client, await failedRuns(client, acceptedSince));
-  const of = (result: Rerun["result"]) => reruns.filter((each) => each.result === result);
-  const [queued, notNeeded, refused, failed] = [of("queued"), of("not needed"), of("refused"), of("failed")];
+  const runs = await foundRuns(client, ["failure"], { workflow, group }, acceptedSince);
+  // Newest first: when only one run of a group can wait, it is the newest one.
+  const again = async ({ id }: { readonly id: string }) => (await client.rerun(id, { from })).said;
+  const all = await carriedOut(runs, "re-running", again, ({ notNeeded }) => notNeeded);
+  const [queued, notNeeded] = [withResult(all, "done"), withResult(all, "not needed")];
+  const [refused, failed] = [withResult(all, "refused"), withResult(all, "failed")];
   if (json) {
-    const brief = ({ run, reason }: Rerun) => ({ id: run.id, reason });
     const told = {
       rerun: queued.map(({ run }) => run),
       notNeeded: notNeeded.map(brief),
@@ -40,12 +61,8 @@ async function rerunFailed(acceptedSince: number, json: true | undefined): Promi
     };
     process.stdout.write(`${JSON.stringify(told)}\n`);
   } else {
-    const rows = [queued, notNeeded, refused, failed]
-      .flat()
-      .map(({ run, result, reason }) => [run.id, result, run.workflow, shortName(run.group ?? ""), shortText(reason)]);
-    if (rows.length > 0) {
-      process.stdout.write(table(["RUN", "RERUN", "WORKFLOW", "GROUP", "REASON"], rows, process.stdout.columns));
-    }
+    const inOrder = [queued, notNeeded, refused, failed].flat();
+    printResults(inOrder, "RERUN", ({ result }) => (result === "done" ? "queued" : result));
     const counts = `${queued.length} re-run, ${notNeeded.length} not needed, ${refused.length} refused, ${failed.length} failed`;
     process.stdout.write(`${counts}\n`);
   }
@@ -56,44 +73,4 @@ async function rerunFailed(acceptedSince: number, json: true | undefined): Promi
     );
   }
   if (refused.length > 0 || failed.length > 0) process.exitCode = 1;
-}
-
-/** All of them are found before any is re-run, since a re-run one is no failed one any more. */
-async function failedRuns(client: ServiceClient, acceptedSince: number): Promise<RunShown[]> {
-  const found: RunShown[] = [];
-  let cursor: string | undefined;
-  do {
-    const { said } = await client.list({ status: "failure", limit: "100", cursor });
-    const recent = said.runs.filter((run) => Date.parse(run.acceptedAt) >= acceptedSince);
-    found.push(...recent);
-    cursor = recent.length === said.runs.length ? said.next : undefined;
-  } while (cursor !== undefined);
-  return found;
-}
-
-type Rerun = {
-  readonly run: RunShown;
-  readonly result: "queued" | "not needed" | "refused" | "failed";
-  readonly reason: string;
-};
-
-/** Newest first: when only one run of a group can wait, it is the newest one. */
-async function rerunAll(client: ServiceClient, runs: readonly RunShown[]): Promise<readonly Rerun[]> {
-  const reruns: Rerun[] = [];
-  const shown = progress();
-  let unreachable: CommandError | undefined;
-  for (const [at, run] of runs.entries()) {
-    shown.show(`re-running ${at + 1} of ${runs.length}`);
-    try {
-      if (unreachable) throw unreachable;
-      reruns.push({ run: (await client.rerun(run.id)).said, result: "queued", reason: "" });
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      if (error.status === undefined) unreachable = error;
-      const result = error.notNeeded ? "not needed" : error.status === 409 ? "refused" : "failed";
-      reruns.push({ run, result, reason: error.message });
-    }
-  }
-  shown.clear();
-  return reruns;
 }

@@ -5,7 +5,7 @@ import { JSON_OPTION } from "./command.ts";
 export function runsCommand(program: Command): void {
   const runs = program
     .command("runs")
-    .description("look at the runs of a running service, and re-run them; GH_RUNNER_URL says where it is");
+    .description("look at the runs of a running service, re-run and cancel them; GH_RUNNER_URL says where it is");
 
   runs
     .command("list")
@@ -40,6 +40,24 @@ export function runsCommand(program: Command): void {
     .option("--failed", "every failed run; needs --since")
     .option("--even-if-older", "although its group has a newer run; not with --failed")
     .option("--since <duration>", "with --failed: accepted within this time, such as 30m, 2h or 3d")
+    .option("--workflow <name>", "with --failed: only runs of this workflow")
+    .option("--group <name>", "with --failed: only runs of this concurrency group")
+    .addOption(
+      new Option("--from <where>", "failure: what steps and finished waits led to stands").choices([
+        "start",
+        "failure",
+      ]),
+    )
+    .option("--input <json>", "start a new run with another input, which names this one")
     .option(...JSON_OPTION)
     .action(async (id, options) => (await import("./runs-rerun.ts")).rerunRuns(id, options));
+
+  runs
+    .command("cancel [run]")
+    .description("cancel a run, or all of a workflow or a group that have not ended")
+    .option("--workflow <name>", "every run of this workflow that has not ended")
+    .option("--group <name>", "every run of this concurrency group that has not ended")
+    .option("--yes", "do not ask before several are cancelled")
+    .option(...JSON_OPTION)
+    .action(async (id, options) => (await import("./runs-cancel.ts")).cancelRuns(id, options));
 }

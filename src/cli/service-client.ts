@@ -20,13 +20,21 @@ const MAX_MEANT = 5;
 /** Longer than the service takes when all is well, short enough for somebody who waits at a terminal. */
 const ANSWER_MS = 30_000;
 
+/** The service waits for up to 30 s until the attempt of a running one has ended. */
+const CANCEL_MS = 40_000;
+
 export type ServiceClient = ReturnType<typeof serviceClient>;
 
 /** The runs API of the service that GH_RUNNER_URL names. Every method throws a `CommandError`. */
 export function serviceClient() {
   const { url, token } = readClientConfig();
 
-  async function ask<T>(method: string, path: string, schema: ZodType<T>, body?: object): Promise<Answer<T>> {
+  async function ask<T>(
+    method: string,
+    path: string,
+    schema: ZodType<T>,
+    { body, answerMs = ANSWER_MS }: { readonly body?: object | undefined; readonly answerMs?: number } = {},
+  ): Promise<Answer<T>> {
     const { status, text } = await fetch(url + path, {
       method,
       headers: {
@@ -36,12 +44,12 @@ export function serviceClient() {
       ...(body && { body: JSON.stringify(body) }),
       // The token is for this service, and for none that it may point to.
       redirect: "manual",
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: AbortSignal.timeout(answerMs),
     })
       .then(async (response) => ({ status: response.status, text: await response.text() }))
       .catch((cause) => {
         throw new CommandError(
-          `Cannot reach gh-runner at ${url} (${reasonOf(cause)}): is it running? GH_RUNNER_URL says where.`,
+          `Cannot reach gh-runner at ${url} (${reasonOf(cause, answerMs)}): is it running? GH_RUNNER_URL says where.`,
           { cause },
         );
       });
@@ -98,12 +106,23 @@ export function serviceClient() {
       return ask("POST", `/api${path}/${action}`, pauseSchema);
     },
     start: async (workflow: string, inputs: object) =>
-      ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema, { inputs }),
+      ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema, { body: { inputs } }),
     logs: async (id: string, query: Query) => ask("GET", `/api/runs/${segment(id)}/logs?${given(query)}`, linesSchema),
-    rerun: async (id: string, { evenIfOlder = false } = {}) =>
-      ask("POST", `/api/runs/${segment(id)}/rerun${evenIfOlder ? "?evenIfOlder=true" : ""}`, runSchema),
+    rerun: async (id: string, { evenIfOlder, from, input }: RerunQuery = {}) => {
+      const query = given({ evenIfOlder: evenIfOlder ? "true" : undefined, from });
+      const path = `/api/runs/${segment(id)}/rerun${query.size > 0 ? `?${query}` : ""}`;
+      return ask("POST", path, runSchema, { body: input && { input } });
+    },
+    cancel: async (id: string) => ask("POST", `/api/runs/${segment(id)}/cancel`, runSchema, { answerMs: CANCEL_MS }),
   };
 }
+
+/** How a run is re-run; with an input a new one is started. */
+export type RerunQuery = {
+  readonly evenIfOlder?: boolean | undefined;
+  readonly from?: "start" | "failure" | undefined;
+  readonly input?: object | undefined;
+};
 
 type Query = Readonly<Record<string, string | undefined>>;
 
@@ -127,9 +146,9 @@ function parsed(text: string): unknown {
 }
 
 /** `fetch` hides what happened in the cause of its error, and several addresses in an AggregateError without a message. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, answerMs: number): string {
   const { name, message, cause } = error as Error;
-  if (name === "TimeoutError") return `no answer within ${ANSWER_MS / 1000} s`;
+  if (name === "TimeoutError") return `no answer within ${answerMs / 1000} s`;
   const { code, message: inner } = (cause ?? {}) as { code?: string; message?: string };
   return code ?? (inner || message);
 }

@@ -78,3 +78,6 @@ export function queryParameters(query: z.ZodType): Json[] {
     return { name, in: "query", description, schema };
   });
 }
+export const STORE_AWAY = "It could not be stored: send it again.";
+export const X_RUN_ID = { description: "Id of the run.", schema: { type: "string" } };
+export const LOCATION = { description: "Path of the run.", schema: { type: "string", format: "uri-reference" } };

@@ -6,16 +6,17 @@ import type { Workflow } from "../model/workflow.ts";
 import {
   type Json,
   json,
+  LOCATION,
   type Operation,
   operations,
-  queryParameters,
   type RefTo,
+  STORE_AWAY,
   schemas,
-  withText,
   withToken,
+  X_RUN_ID,
 } from "./openapi-parts.ts";
-import { linesQuerySchema, linesSchema } from "./run-log-schemas.ts";
-import { rerunQuerySchema, runDetailSchema, runPageSchema, runSchema, runsQuerySchema } from "./runs-schemas.ts";
+import { runPaths } from "./openapi-runs.ts";
+import { runSchema } from "./runs-schemas.ts";
 import { pauseSchema, startSchema, workflowListSchema } from "./workflows-schemas.ts";
 
 export type ServiceFacts = {
@@ -114,43 +115,7 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
           503: STORE_AWAY,
         }),
       },
-      "/api/runs": get({
-        about: ["list-runs", "runs", "List runs, newest first"],
-        parameters: queryParameters(runsQuerySchema),
-        200: json("A page of runs.", refTo(runPageSchema, "RunPage")),
-        400: "A query value cannot be used.",
-        404: "There is no such workflow, and no run of one.",
-        503: "The runs cannot be read.",
-      }),
-      "/api/runs/{id}": get({
-        about: ["get-run", "runs", "One run, with its attempts and steps"],
-        parameters: [RUN_ID],
-        200: json("The run.", refTo(runDetailSchema, "RunDetail")),
-        404: "There is no such run.",
-        503: "The runs cannot be read.",
-      }),
-      "/api/runs/{id}/logs": get({
-        about: ["get-run-log", "runs", "What a run's workflow has written"],
-        description: "With `Accept: text/plain` a line of text each; a Link header leads to what is left.",
-        parameters: [RUN_ID, ...queryParameters(linesQuerySchema)],
-        200: withText(json("The lines.", refTo(linesSchema, "RunLog"))),
-        400: "The query cannot be used.",
-        404: "There is no such run.",
-        503: "The lines cannot be read.",
-      }),
-      "/api/runs/{id}/rerun": {
-        post: describe({
-          about: ["rerun-run", "runs", "Queue an ended run again"],
-          description:
-            "As another attempt of the same run, which repeats all of its steps. No older event of a concurrency group is carried out after a newer one: with a newer run in its group the answer is 409, unless evenIfOlder=true says otherwise.",
-          parameters: [RUN_ID, ...queryParameters(rerunQuerySchema)],
-          202: json("The run is queued.", refTo(runSchema, "Run"), { Location: LOCATION, "X-Run-Id": X_RUN_ID }),
-          400: "The query cannot be used.",
-          404: "There is no such run.",
-          409: "It cannot be re-run now, or its group has a newer run; `detail` says which.",
-          503: "It could not be stored: send it again.",
-        }),
-      },
+      ...runPaths({ refTo, describe }),
       "/callbacks/{secret}": {
         post: describe({
           about: ["answer-callback", "runs", "Answer a callback, once"],
@@ -219,8 +184,6 @@ function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<
   };
 }
 
-const STORE_AWAY = "It could not be stored: send it again.";
-const RUN_ID = { name: "id", in: "path", required: true, schema: { type: "string" }, description: "Id of the run." };
 const WORKFLOW_NAME = {
   name: "name",
   in: "path",
@@ -235,8 +198,6 @@ const CALLBACK_SECRET = {
   schema: { type: "string" },
   description: "Of the URL.",
 };
-const X_RUN_ID = { description: "Id of the run.", schema: { type: "string" } };
-const LOCATION = { description: "Path of the run.", schema: { type: "string", format: "uri-reference" } };
 const problemSchema = z
   .object({
     type: z.string(),

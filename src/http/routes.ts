@@ -17,6 +17,7 @@ import {
   senderOf,
   tokenCheck,
 } from "./authorize.ts";
+import { type BulkActions, mountBulkApi } from "./bulk-api.ts";
 import { type AnswerCallback, mountCallbacks, withoutSecret } from "./callbacks.ts";
 import { mountOpenApi } from "./openapi.ts";
 import { mountPausesApi, type Pauses } from "./pauses-api.ts";
@@ -38,6 +39,7 @@ type Engine = {
   readonly startByHand: StartByHand;
   readonly answerCallback: AnswerCallback;
   readonly pauses: Pauses;
+  readonly bulk: BulkActions;
   /** From which file a workflow comes. */
   readonly fileOf: ReadonlyMap<string, string>;
   /** Files that bring no workflow. */
@@ -125,6 +127,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   mountTriggers(api, workflows, engine, auth, { guard, failed, secrets });
   mountWorkflowsApi(api, { workflows, ...engine, guard });
   mountPausesApi(api, { pauses: engine.pauses, workflows: workflows.map(({ name }) => name), guard });
+  mountBulkApi(api, { bulk: engine.bulk, guard });
   mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
   mountRunLogApi(api, { runs: engine.runs, guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);

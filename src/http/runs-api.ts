@@ -1,24 +1,31 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { ZodType } from "zod";
 import { problemsIn } from "../model/problems.ts";
-import { type Action, type Attempt, isInterrupted, type ListedRun, type Step } from "../model/run.ts";
-import type { Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
+import { type Action, type Attempt, isInterrupted, type Json, type ListedRun, type Step } from "../model/run.ts";
+import type { Start } from "../model/start.ts";
+import type { Cancel, Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
 import { actorOf } from "./authorize.ts";
+import { jsonObject, readBytes } from "./body.ts";
 import { Rejection } from "./problem.ts";
 import {
   type RunDetailShown,
   type RunPageShown,
   type RunShown,
   rerunQuerySchema,
+  rerunSchema,
   runsQuerySchema,
 } from "./runs-schemas.ts";
 
 /** The history as it is read and re-run over HTTP. */
 export type RunHistory = Pick<RunStore, "list" | "get" | "lines"> & {
-  rerun(id: string, options: Pick<RerunOptions, "evenIfOlder" | "actor">): Promise<Rerun>;
+  rerun(id: string, options: Omit<RerunOptions, "trace">): Promise<Rerun>;
+  /** Starts a new run of the same trigger with another input. */
+  rerunWith(id: string, input: Json, actor: string): Promise<Start>;
+  /** Resolves when nothing more is sent for the run, or with `cancelling` when that is not known yet. */
+  cancel(id: string, actor: string): Promise<Cancel>;
 };
 
-/** Mounts `GET /api/runs`, `GET /api/runs/{id}` and `POST /api/runs/{id}/rerun`. */
+/** Mounts `GET /api/runs`, `GET /api/runs/{id}`, `POST /api/runs/{id}/rerun` and `POST /api/runs/{id}/cancel`. */
 export function mountRunsApi(
   app: Hono,
   { runs, workflows, guard }: { runs: RunHistory; workflows: readonly string[]; guard: MiddlewareHandler },
@@ -44,7 +51,14 @@ export function mountRunsApi(
 
   app.post("/api/runs/:id/rerun", guard, async (c) => {
     const id = c.req.param("id");
-    const rerun = await runs.rerun(id, { ...query(c, rerunQuerySchema), actor: actorOf(c) });
+    const options = query(c, rerunQuerySchema);
+    const input = inputIn(await readBytes(c));
+    if (input !== undefined) {
+      if (Object.keys(options).length > 0)
+        throw new Rejection(400, "A run with another input is a new one: it takes no query.");
+      return startedAnswer(c, await runs.rerunWith(id, input, actorOf(c)));
+    }
+    const rerun = await runs.rerun(id, { ...options, actor: actorOf(c) });
     if (rerun.status === "unknown") return unknown(id);
     if (rerun.status === "rejected") throw new Rejection(409, rerun.reason);
     if (rerun.status === "notNeeded") {
@@ -53,6 +67,37 @@ export function mountRunsApi(
     }
     return c.json(shownRun(rerun.run), 202, { location: `/api/runs/${rerun.run.id}`, "x-run-id": rerun.run.id });
   });
+
+  app.post("/api/runs/:id/cancel", guard, async (c) => {
+    const id = c.req.param("id");
+    const cancel = await runs.cancel(id, actorOf(c));
+    if (cancel.status === "unknown") return unknown(id);
+    const { run } = cancel;
+    if (cancel.status === "ended") throw new Rejection(409, `The run has ended already: ${run.status}.`);
+    return c.json(shownRun(run), cancel.status === "cancelled" ? 200 : 202);
+  });
+}
+
+/** The answer to a person who starts a run. */
+export function startedAnswer(c: Context, start: Start): Response {
+  if (start.status === "started") {
+    const { id } = start.run;
+    return c.json(shownRun(start.run) satisfies RunShown, 202, { location: `/api/runs/${id}`, "x-run-id": id });
+  }
+  if (start.status === "unknown") throw new Rejection(404, start.reason);
+  if (start.status === "notManual") throw new Rejection(409, start.reason);
+  const problems = start.problems.map(({ field, message }) => `${field || "inputs"} ${message}`);
+  throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
+}
+
+/** The changed input in the body of a re-run; undefined when there is none. */
+function inputIn(bytes: Uint8Array): Json | undefined {
+  if (bytes.byteLength === 0) return undefined;
+  const given = rerunSchema.safeParse(jsonObject(bytes, '{"input":{"application":"pr-1234"}}'));
+  if (!given.success) throw new Rejection(400, `${problemsIn(given.error, { whole: "The body" }).join("; ")}.`);
+  const { input, inputs } = given.data;
+  if (input !== undefined && inputs !== undefined) throw new Rejection(400, "Give either input or inputs, not both.");
+  return (input ?? inputs) as Json | undefined;
 }
 
 const HOW_TO_FORCE = "To re-run it anyway, add ?evenIfOlder=true to the request, or --even-if-older to the command.";

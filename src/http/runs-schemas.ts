@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { unknownNames } from "../model/problems.ts";
 import { RUN_STATUSES } from "../model/run.ts";
 import { isBeginningOfId } from "../model/store.ts";
 
@@ -129,6 +130,14 @@ export const runsQuerySchema = z.strictObject(
   "takes only id, status, workflow, group, limit and cursor",
 );
 
+export const fromSchema = z
+  .enum(["start", "failure"], "must be start or failure")
+  .meta({
+    description:
+      "start: all steps are repeated, as they are without this. failure: what steps and finished waits led to stands.",
+  })
+  .optional();
+
 /** The query of `POST /api/runs/{id}/rerun`. */
 export const rerunQuerySchema = z.strictObject(
   {
@@ -137,8 +146,21 @@ export const rerunQuerySchema = z.strictObject(
       .transform((text) => text === "true")
       .meta({ description: "true: re-run it although its concurrency group has a newer run." })
       .optional(),
+    from: fromSchema,
   },
-  "takes only evenIfOlder",
+  "takes only evenIfOlder and from",
+);
+
+/** The body of `POST /api/runs/{id}/rerun`, which may be empty. */
+export const rerunSchema = z.strictObject(
+  {
+    input: json("Another input: starts a new run of the same trigger, checked as a new event is.").optional(),
+    inputs: json("The same, as the trigger `manual` calls it.").optional(),
+  },
+  {
+    error: (issue) =>
+      issue.code === "unrecognized_keys" ? unknownNames("field", issue.keys, ["input", "inputs"]) : undefined,
+  },
 );
 
 export type RunShown = z.infer<typeof runSchema>;

@@ -8,8 +8,7 @@ import { actorOf } from "./authorize.ts";
 import { jsonObject, readBytes } from "./body.ts";
 import { type Pauses, shownPause } from "./pauses-api.ts";
 import { Rejection } from "./problem.ts";
-import { shownRun } from "./runs-api.ts";
-import type { RunShown } from "./runs-schemas.ts";
+import { startedAnswer } from "./runs-api.ts";
 import { startSchema, type TriggerShown, type WorkflowShown } from "./workflows-schemas.ts";
 
 type Parts = {
@@ -39,14 +38,7 @@ export function mountWorkflowsApi(app: Hono, { workflows, fileOf, broken, startB
     const given = startSchema.safeParse(json);
     if (!given.success) throw new Rejection(400, `${problemsIn(given.error, { whole: "The body" }).join("; ")}.`);
     const start = await startByHand(c.req.param("name"), given.data.inputs ?? {}, actorOf(c));
-    if (start.status === "started") {
-      const { id } = start.run;
-      return c.json(shownRun(start.run) satisfies RunShown, 202, { location: `/api/runs/${id}`, "x-run-id": id });
-    }
-    if (start.status === "unknown") throw new Rejection(404, start.reason);
-    if (start.status === "notManual") throw new Rejection(409, start.reason);
-    const problems = start.problems.map(({ field, message }) => `${field || "inputs"} ${message}`);
-    throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
+    return startedAnswer(c, start);
   });
 }
 

@@ -205,6 +205,24 @@ export type RerunOptions = {
   readonly trace?: string | undefined;
 };
 
+/** Which runs something is done with, all at once. */
+export type BulkFilter = {
+  readonly workflow?: string | undefined;
+  readonly group?: string | undefined;
+  /** Accepted at or after, epoch milliseconds. */
+  readonly since?: number | undefined;
+};
+
+export type BulkResult = {
+  /** As it is now. */
+  readonly run: ListedRun;
+  readonly result: "queued" | "notNeeded" | "rejected" | "cancelled" | "cancelling";
+  readonly reason?: string | undefined;
+};
+
+/** What became of each run; `more`: there are further ones, with which nothing was done. */
+export type Bulk = { readonly results: readonly BulkResult[]; readonly more: boolean };
+
 /** Who does something, and when by the process's clock. */
 export type By = { readonly actor: string; readonly at: number };
 

@@ -9,11 +9,13 @@ import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
+import { bulkActions } from "./bulk.ts";
 import { startingByHand } from "./by-hand.ts";
 import { callbacksOf } from "./callbacks.ts";
 import type { AppOptions, Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
+import { rerunningWith } from "./rerun-with.ts";
 import { pausedSince, runActions } from "./run-actions.ts";
 import { VERSION } from "./version.ts";
 
@@ -82,18 +84,21 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
 
   for (const text of pausedSince(await store.paused())) log.warn(text);
 
-  const newRun = ({ workflow, input, trigger, actor }: Started) => ({
+  const newRun = ({ workflow, input, trigger, actor, rerunOf }: Started) => ({
     id: randomUUID(),
     workflow: workflow.name,
     group: groupOf(workflow, { trigger, input }),
     order: orderOf(workflow),
-    ...{ input, trigger, actor, trace: tracing?.note() },
+    ...{ input, trigger, actor, rerunOf, trace: tracing?.note() },
   });
   const accept: AcceptEvent = async ({ token, event, ...started }, { wait }) =>
     worker.accept(
       { ...newRun(started), event, ownToken: token !== undefined },
       { token, waitMs: wait ? config.http.waitSeconds * 1000 : 0 },
     );
+
+  const starting = { workflows: () => loaded.current.workflows, accept, store, secrets, log };
+  const actions = runActions(ground, { worker, note: () => tracing?.note() });
 
   return {
     store,
@@ -108,9 +113,10 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
       return woken;
     },
     callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
-    startByHand: startingByHand({ workflows: () => loaded.current.workflows, accept, store, secrets, log }),
+    startByHand: startingByHand(starting),
+    rerunWith: rerunningWith({ ...starting, hasServiceToken: config.github.hasCredential }),
     stopping,
-    actions: runActions(ground, { worker, note: () => tracing?.note() }),
+    actions: { ...actions, ...bulkActions({ store, ...actions }) },
     /**
      * Starts a run; resolves when it has ended, or an attempt has failed, or after so many milliseconds.
      * @param enough ends the wait earlier.
@@ -127,7 +133,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
 }
 
 /** What starts a run of a workflow, what it brings, and who started it. */
-type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor">;
+type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor" | "rerunOf">;
 
 /** Where callbacks are answered; undefined when the service does not know how others reach it. */
 function callbacksAt(

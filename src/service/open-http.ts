@@ -106,8 +106,9 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       broken,
       startByHand: engine.startByHand,
       answerCallback: engine.callbacks.answer,
-      runs: { list: store.list, get: store.get, lines: store.lines, ...engine.actions },
+      runs: { list: store.list, get: store.get, lines: store.lines, ...engine.actions, rerunWith: engine.rerunWith },
       pauses: { paused: store.paused, ...engine.actions },
+      bulk: engine.actions,
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,
       metrics: metrics.expose,
@@ -142,7 +143,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, actions, callbacks, startByHand }: Engine,
+  { store, gitHub, actions, callbacks, startByHand, rerunWith }: Engine,
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
@@ -150,7 +151,7 @@ function pages(
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
       callbacks,
-      runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith: soon },
+      runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,
@@ -173,5 +174,3 @@ function pages(
       failed: (path, error) => log.error({ path, err: error }, "page failed"),
     });
 }
-
-const soon = () => Promise.reject(new Error("not built yet"));

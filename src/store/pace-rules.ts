@@ -23,7 +23,7 @@ export type Paced = readonly {
 
 type PaceColumns = Pick<RunRow, "pace" | "throttle_limit" | "throttle_ms">;
 
-export const UNPACED: PaceColumns = { pace: null, throttle_limit: null, throttle_ms: null };
+const UNPACED: PaceColumns = { pace: null, throttle_limit: null, throttle_ms: null };
 
 /**
  * When an event may begin as a run, and whether that is at once.

@@ -50,7 +50,7 @@ export type Acceptance =
       readonly superseded: RunRow | undefined;
       /** The run of its group that it cancels. */
       readonly cancels: Cancelling | undefined;
-      readonly action: NewAction | undefined;
+      readonly actions: readonly NewAction[];
     };
 
 /**
@@ -135,15 +135,19 @@ export function acceptance(
     run,
     superseded: waiting && supersededBy(waiting, run.id, at),
     cancels,
-    action: started(event, run),
+    actions: started(event, run),
   };
 }
 
 /** A person has started it. What starts runs by the thousand is named by the run alone. */
-function started({ trigger, rerunOf, actor }: NewRun, run: RunRow): NewAction | undefined {
-  if (actor === undefined || (trigger !== "manual" && rerunOf === undefined)) return undefined;
-  const details = rerunOf === undefined ? undefined : `re-runs ${rerunOf} with another input`;
-  return { at: run.accepted_at, actor: clean(actor), action: "started", run: run.id, workflow: run.workflow, details };
+function started({ trigger, rerunOf, actor: who }: NewRun, run: RunRow): readonly NewAction[] {
+  if (who === undefined || (trigger !== "manual" && rerunOf === undefined)) return [];
+  const facts = { at: run.accepted_at, actor: clean(who), workflow: run.workflow };
+  if (rerunOf === undefined) return [{ ...facts, action: "started", run: run.id }];
+  return [
+    { ...facts, action: "started", run: run.id, details: `as a re-run of ${rerunOf} with another input` },
+    { ...facts, action: "re-run", run: rerunOf, details: `as ${run.id} with another input` },
+  ];
 }
 
 /** What `accept` returns. */

@@ -107,7 +107,8 @@ function receive(c: Context, bytes: Uint8Array): WebhookEvent {
   return { name, delivery, payload: jsonObject(bytes) } as unknown as WebhookEvent;
 }
 
-function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
+/** Whether an entry wants an event. */
+export function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
   const { events, actions } = entry;
   if (!([] as string[]).concat(events).includes(event.name)) return false;
   const { action } = event.payload as { action?: string };

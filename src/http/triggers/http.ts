@@ -20,6 +20,8 @@ type Received = {
   readonly token?: string | undefined;
   /** What tells it from others, where its sender delivers events more than once. */
   readonly event?: EventIdentity;
+  /** The run that it re-runs with another input. */
+  readonly rerunOf?: string;
 };
 
 /**

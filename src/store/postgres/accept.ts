@@ -80,7 +80,7 @@ export async function acceptAll(
         }
         added.push(run);
         paces.add(event, run, decision.superseded);
-        if (decision.action) actions.push(decision.action);
+        actions.push(...decision.actions);
         if (event.event) latest.set(sourceOf(event), run);
         const { tick } = event.event ?? {};
         if (tick !== undefined) for (const known of [ticks, carriedOut]) known.set(event.workflow, tick);

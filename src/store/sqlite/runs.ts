@@ -64,7 +64,7 @@ export function acceptRun(
     if (decision.cancels) applyCancel(sql, decision.cancels);
     const { run } = decision;
     sql.change(INSERT, ...INSERTED.map((column) => run[column]));
-    if (decision.action) act(sql, decision.action);
+    for (const action of decision.actions) act(sql, action);
   }
   return acceptedBy(decision, lease.owner, isPaused);
 }

@@ -1,0 +1,86 @@
+import type { RunShown } from "../http/runs-schemas.ts";
+import { CommandError } from "./command.ts";
+import type { ServiceClient } from "./service-client.ts";
+import { progress, shortName, shortText, table } from "./terminal.ts";
+
+/** What is done with many runs, one after the other, and what is said of it. */
+
+type Filter = { readonly workflow?: string | undefined; readonly group?: string | undefined };
+
+/**
+ * The runs in these statuses, newest first of each. All of them are found before anything is done with any, since each is
+ * in another status afterwards.
+ * @param acceptedSince epoch milliseconds.
+ */
+export async function foundRuns(
+  client: ServiceClient,
+  statuses: readonly string[],
+  filter: Filter,
+  acceptedSince = Number.NEGATIVE_INFINITY,
+): Promise<readonly RunShown[]> {
+  const found: RunShown[] = [];
+  for (const status of statuses) {
+    let cursor: string | undefined;
+    do {
+      const { said } = await client.list({ ...filter, status, limit: "100", cursor });
+      const recent = said.runs.filter((run) => Date.parse(run.acceptedAt) >= acceptedSince);
+      found.push(...recent);
+      cursor = recent.length === said.runs.length ? said.next : undefined;
+    } while (cursor !== undefined);
+  }
+  return found;
+}
+
+export type Done = {
+  /** As it is now, or was before when nothing was done. */
+  readonly run: RunShown;
+  readonly result: "done" | "not needed" | "refused" | "failed";
+  readonly reason: string;
+};
+
+/**
+ * Does something with each run; when the service cannot be reached any more, no more is tried.
+ * @param doing `re-running`.
+ * @param isNotNeeded whether an answer says that nothing is to be done.
+ */
+export async function carriedOut(
+  runs: readonly RunShown[],
+  doing: string,
+  act: (run: RunShown) => Promise<RunShown>,
+  isNotNeeded: (error: CommandError) => boolean,
+): Promise<readonly Done[]> {
+  const all: Done[] = [];
+  const shown = progress();
+  let unreachable: CommandError | undefined;
+  for (const [at, run] of runs.entries()) {
+    shown.show(`${doing} ${at + 1} of ${runs.length}`);
+    try {
+      if (unreachable) throw unreachable;
+      all.push({ run: await act(run), result: "done", reason: "" });
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      if (error.status === undefined) unreachable = error;
+      const result = isNotNeeded(error) ? "not needed" : error.status === 409 ? "refused" : "failed";
+      all.push({ run, result, reason: error.message });
+    }
+  }
+  shown.clear();
+  return all;
+}
+
+/** Prints a line for each run: its id, the result, and why. */
+export function printResults(all: readonly Done[], heading: string, wordOf: (done: Done) => string): void {
+  if (all.length === 0) return;
+  const rows = all.map((each) => {
+    const { run, reason } = each;
+    return [run.id, wordOf(each), run.workflow, shortName(run.group ?? ""), shortText(reason)];
+  });
+  process.stdout.write(table(["RUN", heading, "WORKFLOW", "GROUP", "REASON"], rows, process.stdout.columns));
+}
+
+/** Those with this result. */
+export function withResult(all: readonly Done[], result: Done["result"]): readonly Done[] {
+  return all.filter((each) => each.result === result);
+}
+
+export const brief = ({ run, reason }: Done) => ({ id: run.id, reason });

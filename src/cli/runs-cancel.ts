@@ -1,0 +1,71 @@
+import { createInterface } from "node:readline/promises";
+import { CommandError } from "./command.ts";
+import { brief, carriedOut, type Done, foundRuns, printResults, withResult } from "./runs-bulk.ts";
+import { serviceClient } from "./service-client.ts";
+
+export type CancelOptions = {
+  readonly workflow?: string;
+  readonly group?: string;
+  readonly yes?: true;
+  readonly json?: true;
+};
+
+/** Cancels one run, or all of a workflow or a group that have not ended. */
+export async function cancelRuns(id: string | undefined, options: CancelOptions): Promise<void> {
+  const { workflow, group } = options;
+  const isBulk = workflow !== undefined || group !== undefined;
+  if ((id !== undefined) === isBulk) {
+    throw new CommandError("Say which: either the id of a run, or --workflow or --group.");
+  }
+  return id === undefined ? cancelAll(options) : cancelOne(id, options);
+}
+
+async function cancelOne(id: string, { json }: CancelOptions): Promise<void> {
+  const client = serviceClient();
+  const { text, said } = await client.cancel(await client.idOf(id));
+  const isCancelled = said.status === "cancelled";
+  process.stdout.write(json ? `${text}\n` : `${said.id} is ${isCancelled ? "cancelled" : CANCELLING}\n`);
+  if (!isCancelled) process.exitCode = 1;
+}
+
+const CANCELLING = "to be cancelled, but its process has not confirmed that yet";
+
+/** Those that have not begun first: none of them begins when another one ends. */
+async function cancelAll({ workflow, group, yes, json }: CancelOptions): Promise<void> {
+  const client = serviceClient();
+  const runs = await foundRuns(client, ["queued", "waiting", "running"], { workflow, group });
+  if (runs.length > 0 && !yes) await confirm(runs.length);
+  const cancel = async (run: { readonly id: string }) => (await client.cancel(run.id)).said;
+  const all = await carriedOut(runs, "cancelling", cancel, ({ status }) => status === 409);
+  const isConfirmed = ({ run }: Done) => run.status === "cancelled";
+  const done = withResult(all, "done");
+  const [cancelled, cancelling] = [done.filter(isConfirmed), done.filter((each) => !isConfirmed(each))];
+  const [notNeeded, failed] = [withResult(all, "not needed"), withResult(all, "failed")];
+  if (json) {
+    const told = {
+      cancelled: cancelled.map(({ run }) => run),
+      cancelling: cancelling.map(({ run }) => run),
+      notNeeded: notNeeded.map(brief),
+      failed: failed.map(brief),
+    };
+    process.stdout.write(`${JSON.stringify(told)}\n`);
+  } else {
+    const word = (each: Done) => (each.result !== "done" ? each.result : isConfirmed(each) ? "cancelled" : "not yet");
+    printResults([cancelled, cancelling, notNeeded, failed].flat(), "CANCEL", word);
+    const still = cancelling.length > 0 ? `${cancelling.length} not yet, ` : "";
+    process.stdout.write(
+      `${cancelled.length} cancelled, ${still}${notNeeded.length} not needed, ${failed.length} failed\n`,
+    );
+  }
+  if (cancelling.length > 0 || failed.length > 0) process.exitCode = 1;
+}
+
+/** @throws CommandError when nobody says yes. */
+async function confirm(count: number): Promise<void> {
+  const runs = count === 1 ? "1 run" : `${count} runs`;
+  if (!process.stdin.isTTY) throw new CommandError(`This cancels ${runs}: add --yes to do it.`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(`Cancel ${runs}? [y/N] `);
+  terminal.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError("Nothing was cancelled.");
+}

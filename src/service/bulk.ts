@@ -1,0 +1,70 @@
+import type { ListedRun, RunStatus } from "../model/run.ts";
+import type { Bulk, BulkFilter, BulkResult, Cancel, Rerun, RerunOptions, RunStore } from "../model/store.ts";
+
+type Parts = {
+  readonly store: Pick<RunStore, "list">;
+  readonly rerun: (id: string, options: Omit<RerunOptions, "trace">) => Promise<Rerun>;
+  readonly cancel: (id: string, actor: string) => Promise<Cancel>;
+};
+
+/** As many as one request re-runs or cancels: each is a transaction. */
+const MOST_AT_ONCE = 500;
+
+/** Those that are running take a moment to end. */
+const CANCELLED_AT_ONCE = 20;
+
+/** Re-runs and cancels all runs that a filter finds. */
+export function bulkActions({ store, rerun, cancel }: Parts) {
+  /** All of them are found before anything is done with any, newest first. */
+  async function found(statuses: readonly RunStatus[], { workflow, group, since }: BulkFilter) {
+    const all: ListedRun[] = [];
+    for (const status of statuses) {
+      let cursor: string | undefined;
+      do {
+        const page = await store.list({ status, workflow, group }, { limit: 100, cursor });
+        const recent = page.runs.filter(({ acceptedAt }) => since === undefined || acceptedAt >= since);
+        all.push(...recent);
+        cursor = recent.length === page.runs.length ? page.next : undefined;
+      } while (cursor !== undefined && all.length <= MOST_AT_ONCE);
+    }
+    return { runs: all.slice(0, MOST_AT_ONCE), more: all.length > MOST_AT_ONCE };
+  }
+
+  return {
+    /** Newest first: when one run of a group can be queued, it is the newest one. */
+    async rerunAll(
+      { status, ...filter }: BulkFilter & { readonly status: RunStatus },
+      options: Omit<RerunOptions, "trace" | "evenIfOlder">,
+    ): Promise<Bulk> {
+      const { runs, more } = await found([status], filter);
+      const results: BulkResult[] = [];
+      for (const run of runs) {
+        const done = await rerun(run.id, options);
+        if (done.status === "queued") results.push({ run: done.run, result: "queued" });
+        else if (done.status === "unknown")
+          results.push({ run, result: "rejected", reason: "It is not there any more." });
+        else results.push({ run, result: done.status, reason: done.reason });
+      }
+      return { results, more };
+    },
+    /** Those that have not begun first: none of them begins when another one ends. */
+    async cancelAll(filter: BulkFilter, actor: string): Promise<Bulk> {
+      const { runs, more } = await found(["queued", "waiting", "running"], filter);
+      const results: BulkResult[] = [];
+      for (let at = 0; at < runs.length; ) {
+        const one = runs[at]?.status !== "running";
+        const those = runs.slice(at, at + (one ? 1 : CANCELLED_AT_ONCE));
+        results.push(...(await Promise.all(those.map((run) => cancelled(run, actor)))));
+        at += those.length;
+      }
+      return { results, more };
+    },
+  };
+
+  async function cancelled(run: ListedRun, actor: string): Promise<BulkResult> {
+    const done = await cancel(run.id, actor);
+    if (done.status === "cancelled" || done.status === "cancelling") return { run: done.run, result: done.status };
+    const reason = done.status === "ended" ? `It had ended already: ${done.run.status}.` : "It is not there any more.";
+    return { run: done.status === "ended" ? done.run : run, result: "notNeeded", reason };
+  }
+}
