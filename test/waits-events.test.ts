@@ -416,4 +416,42 @@ describe("a wait", () => {
     reject(new TransientFailure({ tried: "trying", happened: "it blinked", remedy: "Wait." }));
     await run.is("queued", 1);
   });
+
+  it("of one run costs the others nothing: their ends look for nothing that is due", async (t) => {
+    const parts = await opened(t);
+    const run = scene(t, async ({ sleep, body }) => body === 1 || sleep("long", "1h"), parts);
+    await run.accept();
+    await run.is("waiting", 1);
+    await until("the worker rests", () => run.clock.next() !== undefined);
+    let claims = 0;
+    const claim = run.store.claim.bind(run.store);
+    run.store.claim = (lease) => {
+      claims++;
+      return claim(lease);
+    };
+    for (let n = 2; n < 7; n++) {
+      const id = `00000000-0000-4000-8000-00000000000${n}`;
+      const event = { id, workflow: "steps", group: undefined, input: 1, ownToken: false };
+      const { outcome } = await run.worker.accept(event, { token: undefined, waitMs: 3_600_000 });
+      assert.equal((await outcome)?.status, "success");
+    }
+    assert.equal(claims, 0);
+  });
+
+  it("is not skipped for a repeat that has succeeded meanwhile", async (t) => {
+    const dedupe = { key: () => "same", within: "1d" } as const;
+    const run = scene(t, async ({ sleep, runId }) => (runId === ID ? sleep("long", "1h") : "done"), {
+      ...(await opened(t)),
+      options: { dedupe },
+    });
+    await run.accept();
+    await run.is("waiting", 1);
+    const event = { id: `${ID.slice(0, -1)}2`, workflow: "steps", group: undefined, input: 1, ownToken: false };
+    assert.equal(
+      (await (await run.worker.accept(event, { token: undefined, waitMs: 1000 })).outcome)?.status,
+      "success",
+    );
+    await run.pass(HOUR);
+    await run.is("success", 2);
+  });
 });

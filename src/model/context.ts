@@ -11,6 +11,8 @@ export type RunContext<EnvName extends string = string> = {
   readonly runId: string;
   /** Number of this attempt, from 1. */
   readonly attempt: number;
+  /** Who started the run, as far as is known: `token argocd`, `schedule`, `GitHub webhook`. */
+  readonly by: string | undefined;
   /** Aborts when the attempt is over, or when the service is about to stop. Hand it to `fetch` and the like. */
   readonly signal: AbortSignal;
   /** The environment variables that the workflow declares in its own `env`; each has a value. */

@@ -136,7 +136,8 @@ async function executeConfined(
     if (dedupe && !handler) {
       const key = dedupe.key(givenOf(workflow, claim.run));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
-      if (earlier !== undefined) {
+      // One that has waited is in the middle of its work.
+      if (earlier !== undefined && !hasWaited(claim)) {
         return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
       }
     }
@@ -150,6 +151,8 @@ async function executeConfined(
   if (isWhole) for (const difference of names.differences()) runLog.warn(difference, {});
   return outcome;
 }
+
+const hasWaited = ({ waits = [], steps }: Claim) => waits.length > 0 || steps.some(({ kind }) => kind !== "step");
 
 const MAX_CALLS = 10;
 

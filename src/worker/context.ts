@@ -31,6 +31,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     github: until(attempting, parts.github, keeping),
     runId: run.id,
     attempt,
+    by: run.actor,
     get signal() {
       return attempting.signal;
     },

@@ -48,7 +48,7 @@ export function startWorker(parts: WorkerParts) {
   /** Events on their way into the store, which may come back claimed. */
   const accepting = new Set<Promise<unknown>>();
   let stopped = false;
-  /** Nothing is queued: the usual case, in which no end of a run needs to look for another. */
+  /** Nothing is due: the usual case, in which no end of a run needs to look for another. */
   let idle = false;
   /** When a suspect was last claimed, by the monotonic clock. */
   let suspectAt = Number.NEGATIVE_INFINITY;
@@ -99,7 +99,7 @@ export function startWorker(parts: WorkerParts) {
     const claims = free > 0 ? await health.watch(store.claim(lease), "changes") : [];
     for (const claim of claims) inFlight.start(claim, undefined, since);
     const next = await store.nextDue();
-    idle = next === undefined;
+    idle = next === undefined || next > now;
     if (claims.some(({ suspect }) => suspect)) suspectAt = since;
     if (next !== undefined && alone > 0) return Math.max(next, now + alone);
     // A suspect that had to let another one go first is handed out again a little later, and nothing says when.
