@@ -59,6 +59,16 @@ export default defineWorkflow({
     return await result();
   },
 });`,
+  "nap.ts": `// @ts-nocheck
+${HEAD}
+export default defineWorkflow({
+  name: "nap",
+  on: { manual: true },
+  async run({ sleep, log }) {
+    log.info("good night");
+    await sleep("quiet period", "2h");
+  },
+});`,
   "flaky.ts": `// @ts-nocheck
 ${HEAD}
 export default defineWorkflow({
@@ -252,6 +262,34 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     assert.match((await page.getByRole("region", { name: "Input" }).textContent()) ?? "", /"version": "v2"/);
     await page.locator(".facts div", { hasText: "Re-run of" }).getByRole("link").click();
     await page.waitForURL(old);
+  });
+
+  it("shows that a run waits, counts it while the list is looked at, and cancels all that are open", async (t) => {
+    const { page, url } = await start(t);
+    const list = await page.context().newPage();
+    await list.goto(`${url}/?status=waiting`);
+    await list.getByText("No run matches.").waitFor(PATIENCE);
+    await page.locator("#workflow-nap").getByRole("button", { name: "Run workflow" }).click();
+    await status(page, "Waiting");
+    const what = page.getByRole("region", { name: "What it waits for" });
+    await what.getByText(/quiet period, since [^:]+.*:\s+it sleeps until/s).waitFor(PATIENCE);
+    await page.locator(".steps li", { hasText: "quiet period" }).getByText("waiting").waitFor(PATIENCE);
+    await list.locator(".run", { hasText: "nap" }).waitFor(PATIENCE);
+    assert.equal(await list.locator("#count-waiting").textContent(), "1");
+    for (const viewport of [
+      { width: 390, height: 844 },
+      { width: 1440, height: 900 },
+    ]) {
+      await page.setViewportSize(viewport);
+      assert.deepEqual(await violations(page), []);
+      assert.equal(await page.evaluate("document.documentElement.scrollWidth"), viewport.width);
+    }
+    await list.getByRole("link", { name: "Cancel the open runs…" }).click();
+    await button(list, "Cancel 1 open run").click();
+    await list.getByText("1 cancelled, 0 left as they are.").waitFor(PATIENCE);
+    assert.deepEqual(await violations(list), []);
+    await status(page, "Cancelled");
+    assert.deepEqual(await violations(page), []);
   });
 
   it("pauses a workflow, whose runs then wait, and resumes it", async (t) => {
