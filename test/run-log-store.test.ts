@@ -21,12 +21,12 @@ function line(number: number, more: Partial<LogLine> = {}): LogLine {
   return { number, at: clock.now() + number, level: "info", message: `line ${number}`, ...more };
 }
 
-async function end(store: RunStore, claim: Claim): Promise<void> {
+async function end(store: RunStore, claim: Claim, lines?: readonly LogLine[]): Promise<void> {
   const [startedAt, endedAt] = [clock.now(), clock.now()];
   const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
   const failure = { status: "failure", reason: "no", http: 500, kind: "permanent" } as const;
   const attempt = { number: claim.attempt, startedAt, endedAt, outcome: "failure", ...nothing } as const;
-  await store.settle(claim, attempt, failure);
+  await store.settle(claim, attempt, failure, lines);
 }
 
 const postgres = postgresForTests();
@@ -81,6 +81,17 @@ for (const [name, open] of bothStores(postgres)) {
         seen,
         [1, 2, 9, 10].flatMap((attempt) => [1, 2, 11].map((number) => `${attempt}.${number}`)),
       );
+    });
+
+    promise("are stored with the end of its attempt, also when some were stored before", async (store) => {
+      const [claim, other] = [await claimed(store), await claimed(store)];
+      await store.saveLines(claim, [line(1)]);
+      await Promise.all([end(store, claim, [line(1), line(2, { facts: { n: 2 } })]), end(store, other, [])]);
+      assert.deepEqual((await store.lines(claim.run.id, { limit: 10 }))?.lines, [
+        { attempt: 1, ...line(1) },
+        { attempt: 1, ...line(2, { facts: { n: 2 } }) },
+      ]);
+      assert.deepEqual((await store.lines(other.run.id, { limit: 10 }))?.lines, []);
     });
 
     promise("are deleted with it, and there are none of a run that does not exist", async (store) => {

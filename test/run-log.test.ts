@@ -18,7 +18,11 @@ const TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 function logging(
   t: TestContext,
   run: Run,
-  { isAway = () => false, secrets = [] }: { isAway?: () => boolean; secrets?: readonly string[] } = {},
+  {
+    isAway = () => false,
+    refuses = false,
+    secrets = [],
+  }: { isAway?: () => boolean; refuses?: boolean; secrets?: readonly string[] } = {},
 ) {
   const clock = movedClock();
   const store = openSqliteStore(temporaryFolder(t), clock);
@@ -37,6 +41,10 @@ function logging(
         if (isAway()) throw new StoreUnavailable("away");
         writes.push(lines.length);
         return store.saveLines(claim, lines);
+      },
+      async settle(claim, attempt, settlement, lines = []) {
+        if (refuses && lines.length > 0) throw new TypeError("a mistake of ours");
+        return store.settle(claim, attempt, settlement, lines);
       },
     },
     needs: { log, keeping, hide: keeping.hide },
@@ -84,7 +92,7 @@ describe("the log of a run", () => {
       records.slice(0, 5).map(({ level, message }) => `${level} ${message}`),
       lines.map(({ level, message }) => `${level} ${message}`),
     );
-    assert.deepEqual(writes, [5]);
+    assert.deepEqual(writes, []);
   });
 
   it("is written while the run goes on, some lines at a time", async (t) => {
@@ -104,7 +112,7 @@ describe("the log of a run", () => {
     resolve();
     await outcome;
     assert.equal((await lines()).length, 3);
-    assert.deepEqual(writes, [2, 1]);
+    assert.deepEqual(writes, [2]);
   });
 
   it("costs a run that writes nothing neither a statement nor a timer", async (t) => {
@@ -243,25 +251,30 @@ describe("the log of a run", () => {
     assert.deepEqual(remark?.facts, { calls: ["step forgotten"], count: 1 });
   });
 
-  it("is stored before the end of its run, which a store that does not take it holds up for no time", async (t) => {
-    let isAway = true;
-    const { accept, clock, lines, records, store } = logging(
+  it("is stored with the end of its run", async (t) => {
+    const { logOf, writes } = logging(t, async ({ log }) => {
+      log.info("the only one");
+      return null;
+    });
+    assert.equal((await logOf()).length, 1);
+    assert.deepEqual(writes, []);
+  });
+
+  it("fails no run when the store cannot take it, and is counted", async (t) => {
+    const { accept, lines, records } = logging(
       t,
-      async ({ log, attempt }) => {
-        log.info(`attempt ${attempt}`);
+      async ({ log }) => {
+        log.info("one");
+        log.info("two");
         return null;
       },
-      { isAway: () => isAway },
+      { refuses: true },
     );
     assert.equal((await (await accept()).outcome)?.status, "success");
-    await until("they are given up", () => records.some(({ message }) => message.includes("could not be stored")));
     assert.deepEqual(await lines(), []);
-    const { facts } = records.find(({ level }) => level === "warn")!;
-    assert.deepEqual([facts.run, facts.attempt, facts.lines], ["r1", 1, 1]);
-    isAway = false;
-    await store.rerun("r1", clock.now());
-    clock.move(60_000);
-    await until("the next attempt has its line", async () => (await lines()).some(({ attempt }) => attempt === 2));
+    const { message, facts } = records.find(({ level }) => level === "warn")!;
+    assert.equal(message, "lines of the run's log could not be stored");
+    assert.deepEqual([facts.run, facts.attempt, facts.lines], ["r1", 1, 2]);
   });
 
   it("waits for a store that is away for a while, and is written when it is back", async (t) => {

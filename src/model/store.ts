@@ -311,8 +311,9 @@ export type RunStore = {
   /**
    * Ends an attempt. A run that would wait again while a newer one waits in its group is superseded by it.
    * Resolves with the run as it is now; undefined when the claim is no longer this owner's.
+   * @param lines the last that its workflow has written: who sees that the attempt has ended finds them.
    */
-  settle(claim: Claim, attempt: Attempt, settlement: Settlement): Promise<Run | undefined>;
+  settle(claim: Claim, attempt: Attempt, settlement: Settlement, lines?: readonly LogLine[]): Promise<Run | undefined>;
   /** Keeps a step or wait that has begun, or has ended. */
   saveStep(claim: Claim, step: Step): Promise<void>;
   /**

@@ -19,10 +19,7 @@ export function runLines({ dialect, read, change }: Asked): Pick<RunStore, "save
     ON CONFLICT DO NOTHING`;
   return {
     async saveLines({ run, attempt }, lines) {
-      const written = lines.map(({ message, facts, ...line }) => {
-        return { attempt, ...line, message: clean(message), facts: facts === undefined ? null : JSON.stringify(facts) };
-      });
-      await change([insert, [JSON.stringify(written), run.id]]);
+      await change([insert, [JSON.stringify(lineRows({ attempt }, lines)), run.id]]);
     },
     async lines(id, { after = NONE, limit }) {
       const [run] = await read(`SELECT seq FROM ${runs} WHERE id = $1`, [id]);
@@ -37,6 +34,13 @@ export function runLines({ dialect, read, change }: Asked): Pick<RunStore, "save
       return { lines, next: last ? `${last.attempt}.${last.number}` : after };
     },
   };
+}
+
+/** Lines as rows of their table, for JSON. */
+export function lineRows(of: { readonly run?: number; readonly attempt: number }, lines: readonly LogLine[]): object[] {
+  return lines.map(({ message, facts, ...line }) => {
+    return { ...of, ...line, message: clean(message), facts: facts === undefined ? null : JSON.stringify(facts) };
+  });
 }
 
 /** Before the first line. */

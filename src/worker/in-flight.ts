@@ -31,23 +31,34 @@ export function runsInFlight(
       attemptRun(claim, token, { ...parts, insist: health.insist, lease, stopping }),
     );
     await settle(claim, attempt, settlement, runLog);
-    runLog.giveUp();
   }
 
-  async function settle(
-    claim: Claim,
-    attempt: Attempt,
-    settlement: Settlement,
-    lines?: Pick<AttemptLog, "save">,
-  ): Promise<void> {
-    const run = await health.insist(async () => {
-      // A run that has ended has all of its lines.
-      await lines?.save();
-      return store.settle(claim, attempt, settlement);
-    });
+  async function settle(claim: Claim, attempt: Attempt, settlement: Settlement, runLog?: AttemptLog): Promise<void> {
+    const run = await health.insist(() => settleWith(claim, attempt, settlement, runLog?.lines));
+    if (!run) runLog?.lines.saveLeft();
     // That a run was cancelled has been told before its `cancelled` was called.
     if (run) claim.handler || settled(run);
     else log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome does not count: another process has the run");
+  }
+
+  /** Lines that cannot be stored fail no run. */
+  async function settleWith(
+    claim: Claim,
+    attempt: Attempt,
+    settlement: Settlement,
+    lines: AttemptLog["lines"] | undefined,
+  ): Promise<Run | undefined> {
+    const left = lines?.left() ?? [];
+    if (lines === undefined || left.length === 0) return store.settle(claim, attempt, settlement);
+    try {
+      const run = await store.settle(claim, attempt, settlement, left);
+      if (run) lines.stored();
+      return run;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      lines.lost(error);
+      return store.settle(claim, attempt, settlement);
+    }
   }
 
   /** An internal error ends the run. When not even that can be stored, the claim is not extended any more, and lapses. */

@@ -1,4 +1,4 @@
-import { type Clock, pause } from "../model/clock.ts";
+import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import type { LogLine } from "../model/run.ts";
 import { type Claim, type RunStore, StoreUnavailable } from "../model/store.ts";
@@ -8,9 +8,6 @@ import { STORE_RETRY_MS } from "./store-health.ts";
 /** How long a line waits for others to be written with it, ms. */
 const GATHERED_MS = 250;
 
-/** How long the end of an attempt waits for a store that does not answer, ms. */
-const PATIENCE_MS = 1000;
-
 export type SavingLines = {
   readonly store: Pick<RunStore, "saveLines">;
   readonly clock: Clock;
@@ -19,8 +16,8 @@ export type SavingLines = {
 };
 
 /**
- * The lines of an attempt on their way into the store, some at a time. A store that does not take them holds nothing up:
- * they wait, which the bounds of an attempt's log keep small, and are given up when the attempt has been stored without.
+ * The lines of an attempt on their way into the store, some at a time; the last ones are stored with its end. A store that
+ * does not take them holds nothing up: they wait, and the bounds of an attempt's log keep them few.
  */
 export function keptLines(claim: Claim, { store, clock, log, scrub }: SavingLines) {
   const split = splitSecrets(scrub);
@@ -47,28 +44,28 @@ export function keptLines(claim: Claim, { store, clock, log, scrub }: SavingLine
 
   /** One write at a time, so that a reader who has seen a line has seen those before it. */
   function write(): Promise<void> {
-    saving ??= writeAll().finally(() => {
+    saving ??= writeWaiting().finally(() => {
       saving = undefined;
     });
     return saving;
   }
 
-  async function writeAll(): Promise<void> {
-    for (gather(); waiting.length > 0; gather()) {
-      const lines = waiting;
-      try {
-        await store.saveLines(claim, lines);
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) return lost(error);
-        if (!closed) saveIn(STORE_RETRY_MS);
-        return;
-      }
-      waiting = waiting.slice(lines.length);
-      if (!closed) return fresh.length > 0 ? saveIn(GATHERED_MS) : undefined;
+  async function writeWaiting(): Promise<void> {
+    gather();
+    const lines = waiting;
+    if (lines.length === 0) return;
+    try {
+      await store.saveLines(claim, lines);
+      waiting = waiting.filter((line) => !lines.includes(line));
+      if (fresh.length > 0) saveIn(GATHERED_MS);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) lost(error);
+      else if (!closed) saveIn(STORE_RETRY_MS);
     }
   }
 
   function lost(error?: unknown): void {
+    if (waiting.length === 0) return;
     const { run, attempt } = claim;
     const facts = { run: run.id, workflow: run.workflow, attempt, lines: waiting.length };
     log.warn({ ...facts, ...(error !== undefined && { err: error }) }, "lines of the run's log could not be stored");
@@ -87,15 +84,17 @@ export function keptLines(claim: Claim, { store, clock, log, scrub }: SavingLine
       cancel?.();
       gather();
     },
-    async save(): Promise<void> {
-      if (waiting.length === 0 && !saving) return;
-      const saved = new AbortController();
-      await Promise.race([write(), pause(clock, PATIENCE_MS, saved.signal)]);
-      saved.abort();
+    /** Those that the store has not taken yet. */
+    left: (): readonly LogLine[] => waiting,
+    /** The store has them with the end of the attempt. */
+    stored(): void {
+      waiting = [];
     },
-    /** The attempt is stored: a last try, and what is left is counted. */
-    giveUp(): void {
-      if (waiting.length > 0) void write().then(() => waiting.length > 0 && lost());
+    /** The attempt could not be stored with them. */
+    lost,
+    /** Another process has stored the attempt. */
+    saveLeft(): void {
+      if (waiting.length > 0) void write().then(() => lost());
     },
   };
 }

@@ -124,9 +124,7 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
       if (beyond > 0) log.warn({ ...facts(), dropped: beyond }, `the workflow logged more than ${MAX_LINES} lines`);
       lines.close();
     },
-    /** Resolves when the run's log has all lines, or the store did not take them in a moment. Never rejects. */
-    save: lines.save,
-    /** The attempt is stored: what the store has not taken by now is given up. */
-    giveUp: lines.giveUp,
+    /** Of what it wrote, for the end of the attempt. */
+    lines,
   };
 }

@@ -1,6 +1,7 @@
 import type { Run } from "../../model/run.ts";
 import type { By, Cancel, Rerun, RerunOptions, RunStore } from "../../model/store.ts";
 import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../cancel-rules.ts";
+import { lineRows } from "../lines.ts";
 import { isUnderWay } from "../queries.ts";
 import { listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
 import { hasWaited, rerun, rerunAction, settled } from "../rules.ts";
@@ -9,12 +10,13 @@ import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import { act } from "./pauses.ts";
 import { forgetKeys, type Suspending, suspendAll } from "./waits.ts";
-import { countEnds, insertAttempts, lock, nowIn, type Replica, updateRuns, waitingIn } from "./write.ts";
+import { countEnds, insertAttempts, insertLines, lock, nowIn, type Replica, updateRuns, waitingIn } from "./write.ts";
 
 export type SettleItem = {
   readonly claim: Parameters<RunStore["settle"]>[0];
   readonly attempt: Parameters<RunStore["settle"]>[1];
   readonly settlement: Parameters<RunStore["settle"]>[2];
+  readonly lines: NonNullable<Parameters<RunStore["settle"]>[3]>;
   /** It was tried before, and may have been stored before the connection was lost. */
   readonly unsure: boolean;
 };
@@ -41,9 +43,11 @@ export async function settleAll(
   const after = new Map<string, RunRow>();
   const suspending: Suspending[] = [];
   const overAfterWaits: number[] = [];
-  const ended = items.flatMap(({ claim, attempt, settlement }) => {
+  const written: object[] = [];
+  const ended = items.flatMap(({ claim, attempt, settlement, lines }) => {
     const row = before.get(claim.run.id);
     if (!row) return [];
+    written.push(...lineRows({ run: row.seq, attempt: claim.attempt }, lines));
     const over = endedByCancel(row, attempt, settlement);
     if (over) {
       after.set(row.id, over);
@@ -60,6 +64,7 @@ export async function settleAll(
   forgetKeys(sql, names.schema, overAfterWaits);
   updateRuns(sql, names, [...after.values()]);
   insertAttempts(sql, names, ended);
+  insertLines(sql, names, written);
   countEnds(sql, replica, [...after.values()]);
 
   const lost = items.filter(({ claim, unsure }) => unsure && !before.has(claim.run.id));

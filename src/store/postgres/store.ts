@@ -86,9 +86,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return due.claims;
     },
     extend: (those, leaseMs) => extendLeases(sql, names, those, leaseMs),
-    async settle(claim, attempt, settlement) {
+    async settle(claim, attempt, settlement, last = []) {
       const unsure = claims.isDoubted(claim);
-      return changed(await claims.settling(claim, settle({ claim, attempt, settlement, unsure })));
+      return changed(await claims.settling(claim, settle({ claim, attempt, settlement, lines: last, unsure })));
     },
     async saveStep({ run, owner, attempt }, step) {
       await sql(

@@ -82,6 +82,15 @@ export function insertAttempts(
   );
 }
 
+/** @param lines as `lineRows` makes them. */
+export function insertLines(sql: Sql, { schema }: Names, lines: readonly object[]): void {
+  if (lines.length === 0) return;
+  const table = `${schema}.log_lines`;
+  void sql(`INSERT INTO ${table} SELECT * FROM json_populate_recordset(NULL::${table}, $1) ON CONFLICT DO NOTHING`, [
+    asJson(lines),
+  ]);
+}
+
 /** Counts what has ended. Last of all: the row is everybody's of the shard until the transaction ends. */
 export function countEnds(sql: Sql, { names: { schema }, shard }: Replica, rows: readonly RunRow[]): void {
   const ended = rows.filter(({ status }) => status === "success" || status === "failure" || status === "skipped");

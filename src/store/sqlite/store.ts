@@ -47,6 +47,7 @@ export function openSqliteStore(
   const write = followingClock(batchedWrites(db, missing), sql, clock);
   const read = <T>(work: () => T) => reading(db, work);
   const asked = asking(sql, { read, write });
+  const lines = runLines(asked);
   const pauses = knownPauses(sql);
   const leaseUntil = (leaseMs: number) => leaseEnd(clock.monotonic(), leaseMs);
   try {
@@ -64,7 +65,11 @@ export function openSqliteStore(
       ),
     claim: (lease) => write(() => claimRuns(sql, lease, clock.monotonic()), { flush: false }),
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
-    settle: (claim, attempt, settlement) => write(() => settleRun(sql, claim, attempt, settlement, clock.now())),
+    settle(claim, attempt, settlement, last = []) {
+      // In the same transaction. Lines that are wrong in themselves are left out of it.
+      if (last.length > 0) lines.saveLines(claim, last).catch(() => {});
+      return write(() => settleRun(sql, claim, attempt, settlement, clock.now()));
+    },
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
     cancel: (id, by, hasHandler) => write(() => cancelRun(sql, id, by, hasHandler)),
     // A power failure that takes it costs time: the run looks by itself.
@@ -73,7 +78,7 @@ export function openSqliteStore(
     pause: (workflow, by) => write(() => pauseWorkflow(sql, workflow, by)).finally(pauses.look),
     resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
     ...runReads(asked),
-    ...runLines(asked),
+    ...lines,
     ...callbacks(sql, { read, write, now: clock.now }),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue(forMs) {
