@@ -1,0 +1,95 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { quantile, startBundle, startStandIn } from "./service.ts";
+
+/** What a run costs whose workflow writes ten lines, beside one that writes none: CPU of the service, and latency. */
+const LINES = 10;
+const RUNS = 1000;
+const ROUNDS = 3;
+const AT_ONCE = [1, 32];
+
+const folder = mkdtempSync(join(tmpdir(), "gh-runner-log-"));
+for (const lines of [0, LINES]) writeFileSync(join(folder, `lines-${lines}.ts`), workflow(lines));
+const github = await startStandIn(0);
+// The lines of the service's log go nowhere, as to a file that nothing reads.
+const service = await startBundle(github.url, { env: { WORKFLOWS_DIR: folder, ...env() } });
+await send(`/lines-${LINES}`, 300, 32);
+
+process.stdout.write(`| runs at once | without lines | with ${LINES} lines | ratio |\n|---|---|---|---|\n`);
+for (const atOnce of AT_ONCE) {
+  const all = { none: [] as Cost[], some: [] as Cost[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    all.none.push(await costOf("/lines-0", atOnce));
+    all.some.push(await costOf(`/lines-${LINES}`, atOnce));
+  }
+  const [none, some] = [median(all.none), median(all.some)];
+  const shown = ({ cpu, p50 }: Cost) => `${cpu.toFixed(2)} ms CPU, ${p50.toFixed(1)} ms`;
+  const ratio = `${(some.cpu / none.cpu).toFixed(2)}, ${(some.p50 / none.p50).toFixed(2)}`;
+  process.stdout.write(`| ${atOnce} | ${shown(none)} | ${shown(some)} | ${ratio} |\n`);
+}
+await service.stop();
+await github.stop();
+rmSync(folder, { recursive: true, force: true });
+
+type Cost = { readonly cpu: number; readonly p50: number };
+
+function median(costs: readonly Cost[]): Cost {
+  const of = (name: keyof Cost) =>
+    quantile(
+      costs.map((cost) => cost[name]),
+      0.5,
+    );
+  return { cpu: of("cpu"), p50: of("p50") };
+}
+
+async function costOf(path: string, atOnce: number): Promise<Cost> {
+  const before = service.cpuMs();
+  const latencies = await send(path, RUNS, atOnce);
+  return { cpu: (service.cpuMs() - before) / RUNS, p50: quantile(latencies, 0.5) };
+}
+
+/** Resolves with the latencies, each until the run has ended, ms. */
+async function send(path: string, count: number, atOnce: number): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
+  const latencies: number[] = [];
+  let next = 0;
+  const sendSome = async () => {
+    while (next++ < count) {
+      const started = performance.now();
+      const outgoing = request(service.url + path, { method: "POST", agent, headers: { "content-length": 2 } });
+      outgoing.end("{}");
+      const [incoming] = await once(outgoing, "response");
+      incoming.resume();
+      await once(incoming, "end");
+      if (incoming.statusCode !== 200) throw new Error(`${path} was answered ${incoming.statusCode}`);
+      latencies.push(performance.now() - started);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, sendSome));
+  agent.destroy();
+  return latencies;
+}
+
+/** DATABASE_URL, where it is set: the same on PostgreSQL. */
+function env(): Record<string, string> {
+  const url = process.env.DATABASE_URL;
+  return url === undefined ? {} : { DATABASE_URL: url };
+}
+
+function workflow(lines: number): string {
+  return `import { defineWorkflow } from "gh-runner";
+import * as z from "zod";
+
+export default defineWorkflow({
+  name: "lines-${lines}",
+  on: { http: { path: "/lines-${lines}", body: z.object({}) } },
+  async run({ log }) {
+    for (let n = 0; n < ${lines}; n++) log.info("looked at a pull request", { repository: "acme/shop", number: n });
+    return {};
+  },
+});
+`;
+}
