@@ -199,6 +199,41 @@ export const { datum } = data;`,
     assert.deepEqual((await before).json, { status: "success", text: "old" });
   });
 
+  it("lets a run that waits go on with the new code", async (t) => {
+    const sleeping = (text: string) => `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "sleeps", on: { manual: true }, async run({ sleep, attempt }) {
+  await sleep("a while", "1h"); return { text: "${text}", attempt }; } });`;
+    const folder = workflowsFolder(t, { "sleeps.ts": sleeping("old") });
+    const clock = movedClock();
+    const settings = { WORKFLOWS_DIR: folder, WORKFLOWS_STRICT: "false" };
+    const { app, url } = await startService(t, { settings, options: { clock } });
+    const { id } = (await call(url, "/api/workflows/sleeps/runs")).json;
+    const shown = async () => (await send(url, { path: `/api/runs/${id}` })).json;
+    await until("it sleeps", async () => (await shown()).status === "waiting");
+    writeFileSync(join(folder, "sleeps.ts"), sleeping("new"));
+    await app.reload();
+    clock.move(3_600_000);
+    await until("it has ended", async () => (await shown()).status === "success");
+    assert.deepEqual((await shown()).outputs, { text: "new", attempt: 2 });
+  });
+
+  it("that comes while another is under way takes what is there last", async (t) => {
+    const gate = Object.assign(Promise.withResolvers<void>(), { isReached: false });
+    Object.assign(globalThis, { gate });
+    t.after(() => Reflect.deleteProperty(globalThis, "gate"));
+    const folder = workflowsFolder(t, { "first.ts": httpWorkflow("first", "return {};") });
+    const { app, url } = await lenient(t, folder);
+    const held = `${httpWorkflow("first", 'return { text: "one" };')}\ngate.isReached = true;\nawait gate.promise;`;
+    writeFileSync(join(folder, "first.ts"), held);
+    const one = app.reload();
+    await until("the first is under way", () => gate.isReached);
+    writeFileSync(join(folder, "first.ts"), httpWorkflow("first", 'return { text: "two" };'));
+    const two = app.reload();
+    gate.resolve();
+    await Promise.all([one, two]);
+    assert.equal((await call(url, "/first")).json.text, "two");
+  });
+
   it("shows a file that is broken now, keeps the others, and recovers when it is fixed", async (t) => {
     const folder = workflowsFolder(t, {
       "first.ts": httpWorkflow("first", "return {};"),

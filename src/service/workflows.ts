@@ -22,7 +22,7 @@ type Options = {
 /** The workflows of a service, which a reload replaces as a whole. */
 export type LoadedWorkflows = {
   readonly current: CheckedWorkflows;
-  /** Loads the files anew. Those that are broken are left out. Throws when the folder cannot be read. */
+  /** Loads the files anew, one time after the other. Those that are broken are left out. Throws when the folder cannot be read. */
   reload(): Promise<void>;
 };
 
@@ -40,13 +40,18 @@ export async function openWorkflows(
   const check = (files: readonly LoadedFile[]) =>
     checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem);
   let current = check(await load());
+  let last = Promise.resolve();
   if (strict) requireSound(current.broken);
   return {
     get current() {
       return current;
     },
-    async reload() {
-      current = check(await load());
+    reload() {
+      const loaded = last.then(async () => {
+        current = check(await load());
+      });
+      last = loaded.catch(() => {});
+      return loaded;
     },
   };
 }
