@@ -2,43 +2,28 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { RUN_STATUSES } from "../src/model/run.ts";
 import type { NewRun, RunStore } from "../src/model/store.ts";
 import { LISTED } from "../src/store/rows.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
-import { atItsTime, storeContract } from "./store.contract.ts";
+import { storeContract } from "./store.contract.ts";
 import { cancelsContract } from "./store-cancels.contract.ts";
 import { orderContract } from "./store-order.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
 import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { timedSqlite } from "./support/timed-stores.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const LEASE = { owner: "one", now: NOW, leaseMs: 60_000, take: false };
 
-const inSqlite = async (t: TestContext) => {
-  const folder = temporaryFolder(t);
-  const clock = movedClock(NOW);
-  const setTo = (now: number) => clock.move(now - clock.now());
-  let store = openSqliteStore(folder, clock);
-  t.after(() => store.close().catch(() => {}));
-  return {
-    store: atItsTime(store, setTo),
-    async reopen() {
-      await store.close();
-      store = openSqliteStore(folder, clock);
-      return atItsTime(store, setTo);
-    },
-  };
-};
-
-storeContract("SQLite", inSqlite);
-waitsContract("SQLite", inSqlite);
-cancelsContract("SQLite", inSqlite);
-pausesContract("SQLite", inSqlite);
-orderContract("SQLite", inSqlite);
+storeContract("SQLite", timedSqlite);
+waitsContract("SQLite", timedSqlite);
+cancelsContract("SQLite", timedSqlite);
+pausesContract("SQLite", timedSqlite);
+orderContract("SQLite", timedSqlite);
 
 function event(id: string, facts: Partial<NewRun> = {}): NewRun {
   return { id, workflow: "deploy", group: undefined, input: { text: "x".repeat(200) }, ownToken: false, ...facts };

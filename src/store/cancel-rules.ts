@@ -13,13 +13,13 @@ export type Cancelling = {
 
 /**
  * Somebody cancels a run. One that is queued or waits has ended; one that is running ends with its attempt. The workflow's
- * `cancelled` is due then, when an attempt had begun. It would have no token where the run brought its own.
+ * `cancelled` is due then, when an attempt had begun since it was accepted or re-run. It would have no token where the run brought its own.
  */
 export function cancel(run: RunRow, { actor, at }: By, hasHandler: boolean): Cancelling {
   const isAsleep = run.status === "queued" || run.status === "waiting";
   const isRunning = run.status === "running" && run.cancel_actor === null;
   if (!isAsleep && !isRunning) return { does: "nothing", run };
-  const calls = hasHandler && run.attempts > 0 && run.own_token === 0;
+  const calls = hasHandler && run.attempts >= run.first_attempt && run.own_token === 0;
   const marked = { ...run, cancel_actor: clean(actor), cancel_at: at, handler: calls ? "wanted" : null } as const;
   return isRunning ? { does: "mark", run: marked } : { does: "end", run: cancelledAt(marked, at, undefined) };
 }

@@ -42,6 +42,9 @@ export function claimDue(names: {
     woken AS MATERIALIZED (SELECT runs.seq, runs.due_at FROM ${runs} WHERE runs.status = 'waiting' AND runs.due_at <= ${now}
         AND NOT ${isPaused(schema)} ${inOrder} $4 ${lock}),
     handlers AS MATERIALIZED (SELECT runs.seq, 0 AS due_at FROM ${runs} WHERE ${hasHandler("runs")} AND runs.handler = 'due'
+        AND (runs.slot IS NULL OR NOT EXISTS (SELECT 1 FROM ${runs} AS other WHERE ${hasSlot("other")} AND ${isInSlot("other")})
+          AND NOT EXISTS (SELECT 1 FROM ${runs} AS other WHERE ${hasHandler("other")} AND ${isInSlot("other")}
+            AND (other.handler = 'running' OR other.seq < runs.seq)))
       ORDER BY runs.seq LIMIT $4 ${lock})
     UPDATE ${runs} SET attempts = attempts + 1, owner = $2, lease_until = ${leaseUntil}, woken = 0,
       status = CASE WHEN handler = 'due' THEN status ELSE 'running' END,

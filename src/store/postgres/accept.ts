@@ -42,6 +42,8 @@ export async function acceptAll(
   const changed = new Map<string, RunRow>();
   const ticks = new Map<string, number>();
   const cancelled: RunRow[] = [];
+  /** Numbers of runs that have ended and may have waited. */
+  const over: number[] = [];
   const actions: NewAction[] = [];
   const put = (run: RunRow) => {
     const at = added.findIndex(({ id }) => id === run.id);
@@ -67,7 +69,10 @@ export async function acceptAll(
       const { run } = decision;
       if (decision.does === "join") put(run);
       else {
-        if (decision.superseded) put(decision.superseded);
+        if (decision.superseded) {
+          put(decision.superseded);
+          if (decision.superseded.attempts > 0) over.push(decision.superseded.seq);
+        }
         if (decision.cancels && decision.cancels.does !== "nothing" && slot !== null) {
           const { run: held } = decision.cancels;
           put(held);
@@ -98,11 +103,7 @@ export async function acceptAll(
   insertRuns(sql, names, added);
   carryOut(sql, names, ticks);
   for (const action of actions) act(sql, names, action);
-  forgetKeys(
-    sql,
-    names.schema,
-    cancelled.map(({ seq }) => seq),
-  );
+  forgetKeys(sql, names.schema, [...over, ...cancelled.map(({ seq }) => seq)]);
   const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
   const cancel = accepted.flatMap(({ cancels = [] }) => cancels);
   const queued = items.some(({ lease, event }) => !lease.take && !event.ownToken);

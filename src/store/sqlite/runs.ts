@@ -60,7 +60,10 @@ export function acceptRun(
   if (decision.does === "join") update(sql, decision.run);
   if (decision.does === "add") {
     if (tick !== undefined) carryOut(sql, workflow, tick);
-    if (decision.superseded) update(sql, decision.superseded);
+    if (decision.superseded) {
+      update(sql, decision.superseded);
+      if (decision.superseded.attempts > 0) forgetKeys(sql, decision.superseded.seq);
+    }
     if (decision.cancels) applyCancel(sql, decision.cancels);
     const { run } = decision;
     sql.change(INSERT, ...INSERTED.map((column) => run[column]));
