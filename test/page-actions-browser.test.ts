@@ -8,7 +8,6 @@ import { startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
 const TOKEN = "alice-token-0123456789";
-const SOON = "the store does not do it yet";
 const PATIENCE = { timeout: 15_000 };
 
 /** What the workflows below wait for and have done, in the same process. */
@@ -246,7 +245,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await page.getByText("Attempt 2").waitFor(PATIENCE);
   });
 
-  it("re-runs with changed input, as a new run that names the old one", { skip: SOON }, async (t) => {
+  it("re-runs with changed input, as a new run that names the old one", async (t) => {
     const { page } = await start(t);
     await startRelease(page);
     const old = page.url();
