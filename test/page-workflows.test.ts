@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import type { RunFilter } from "../src/model/store.ts";
+import type { Cancel, Rerun, RunFilter, RunStore } from "../src/model/store.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import { bulkActions } from "../src/service/bulk.ts";
 import { aRun, NOW, pagesOf } from "./support/pages.ts";
 
 const RELEASE = {
@@ -138,30 +139,28 @@ describe("what is done with all runs of a filter", () => {
   const start = () => {
     const asked: string[] = [];
     const filters: RunFilter[] = [];
-    const app = pagesOf({
-      runs: {
-        async list(filter, { limit, cursor }) {
-          filters.push(filter);
-          const from = Number(cursor ?? 0);
-          const all = { failure: failed, waiting, queued: [], running: [] }[filter.status as string] ?? [
-            ...waiting,
-            ...failed,
-          ];
-          const next = from + limit < all.length ? String(from + limit) : undefined;
-          return { runs: all.slice(from, from + limit), next };
-        },
-        async rerun(id) {
-          asked.push(`rerun ${id}`);
-          const run = aRun({ id });
-          if (id !== "failed-7") return { status: "queued", run };
-          return { status: "notNeeded", canForce: true, reason: "Its group has a newer run." };
-        },
-        async cancel(id, actor) {
-          asked.push(`cancel ${id} ${actor}`);
-          return { status: "cancelled", run: aRun({ id }) };
-        },
+    const store: Pick<RunStore, "list"> = {
+      async list(filter, { limit, cursor }) {
+        filters.push(filter);
+        const from = Number(cursor ?? 0);
+        const all = { failure: failed, waiting, queued: [], running: [] }[filter.status as string] ?? [
+          ...waiting,
+          ...failed,
+        ];
+        const next = from + limit < all.length ? String(from + limit) : undefined;
+        return { runs: all.slice(from, from + limit), next };
       },
-    });
+    };
+    const rerun = async (id: string): Promise<Rerun> => {
+      asked.push(`rerun ${id}`);
+      if (id !== "failed-7") return { status: "queued", run: aRun({ id }) };
+      return { status: "notNeeded", canForce: true, reason: "Its group has a newer run." };
+    };
+    const cancel = async (id: string, actor: string): Promise<Cancel> => {
+      asked.push(`cancel ${id} ${actor}`);
+      return { status: "cancelled", run: aRun({ id }) };
+    };
+    const app = pagesOf({ runs: { ...store, rerun, cancel, ...bulkActions({ store, rerun, cancel }) } });
     return { app, asked, filters };
   };
 

@@ -90,7 +90,10 @@ describe("the page", () => {
       mountDashboard(app, entrance, {
         dashboard: true,
         callbacks: { find: fail, answer: fail },
-        runs: { list: fail, get: fail, lines: fail, rerun: fail, rerunWith: fail, cancel: fail },
+        runs: {
+          ...{ list: fail, get: fail, lines: fail, rerun: fail, rerunWith: fail, cancel: fail },
+          ...{ rerunnable: fail, rerunAll: fail, cancellable: fail, cancelAll: fail },
+        },
         overview: { activity: fail, rejected: fail, revision: async () => "1" },
         accounts: () => [],
         live: livePages(async () => "1", systemClock),

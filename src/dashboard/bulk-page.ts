@@ -1,14 +1,15 @@
 import { html } from "hono/html";
 import type { ListedRun } from "../model/run.ts";
-import type { RunFilter } from "../model/store.ts";
+import type { Bulk, BulkResult } from "../model/store.ts";
 import { type Frame, layout } from "./layout.ts";
-import { listPath } from "./list-query.ts";
+import { type ListQuery, listPath } from "./list-query.ts";
 import { counted, linkedText, name, plural, statusIcon, subjectOf, time } from "./shown.ts";
+import type { Found } from "./site.ts";
 
-/** Something that is done with all runs of a filter. */
-export type Bulk = { readonly action: "rerun" | "cancel"; readonly filter: RunFilter };
+/** What is done with all runs of a filter. */
+export type BulkAction = "rerun" | "cancel";
 
-export type BulkResult = { readonly run: ListedRun; readonly isDone: boolean; readonly reason: string | undefined };
+type Filter = Pick<ListQuery, "status" | "workflow" | "text">;
 
 const WORDS = {
   rerun: { title: "Re-run failed runs", of: "failed", ask: "Re-run", done: "re-run", none: "No failed run matches." },
@@ -16,25 +17,21 @@ const WORDS = {
 } as const;
 
 /** The path of the question. */
-export function bulkPath(action: Bulk["action"], filter: RunFilter): string {
+export function bulkPath(action: BulkAction, filter: Filter): string {
   return listPath(filter).replace("/", `/bulk/${action}`);
 }
 
 const runsText = (number: number, of: string) => `${counted(number)} ${of} ${plural(number, "run", "runs")}`;
 
 /** Asks before anything is done, and says with how many runs. */
-export function confirmPage(
-  frame: Frame,
-  { action, filter }: Bulk,
-  { runs, isAll }: { runs: readonly ListedRun[]; isAll: boolean },
-) {
+export function confirmPage(frame: Frame, action: BulkAction, filter: Filter, { runs, more }: Found) {
   const { title, of, ask, none } = WORDS[action];
   const back = listPath(filter);
   const what =
     action === "rerun"
       ? "All steps are repeated. A run whose group has a newer one is left alone."
       : "Queued and waiting runs end at once. Running ones end as soon as they can, and send nothing more.";
-  const limit = isAll ? "" : html` There are more: these are the newest. Repeat it for the others.`;
+  const limit = more ? " There are more: repeat it for the others." : "";
   const question = html`<p class="lead">${ask} ${runsText(runs.length, of)}? ${what}${limit}</p>
 <form class="buttons" method="post" action="${bulkPath(action, filter)}">
 <button class="${action === "cancel" ? "danger" : "primary"}">${ask} ${runsText(runs.length, of)}</button><a class="button" href="${back}">Back</a></form>
@@ -54,24 +51,36 @@ ${runs.length === 0 ? nothing : question}`,
 /** Enough to see that the right ones are meant. */
 const MAX_LISTED = 50;
 
+const RESULTS: Readonly<Record<BulkResult["result"], string>> = {
+  queued: "re-run",
+  notNeeded: "left as it is",
+  rejected: "left as it is",
+  cancelled: "cancelled",
+  cancelling: "is being cancelled",
+};
+
+const isLeft = ({ result }: BulkResult) => result === "notNeeded" || result === "rejected";
+
 /** Says what was done, and with which runs nothing was done and why. */
-export function resultPage(frame: Frame, { action, filter }: Bulk, results: readonly BulkResult[]) {
+export function resultPage(frame: Frame, action: BulkAction, filter: Filter, { results, more }: Bulk) {
   const { title, done } = WORDS[action];
-  const left = results.filter(({ isDone }) => !isDone);
+  const left = results.filter(isLeft);
   const counts = `${counted(results.length - left.length)} ${done}, ${counted(left.length)} left as they are.`;
+  const others = more ? html` There are more: <a href="${bulkPath(action, filter)}">repeat it</a> for the others.` : "";
   // Those that nothing was done with first: they are why people read this.
-  const sorted = [...left, ...results.filter(({ isDone }) => isDone)];
+  const sorted = [...left, ...results.filter((each) => !isLeft(each))];
   return layout(
     title,
     "runs",
     frame,
     html`<h1>${title}</h1>
-<p class="lead" role="status"><strong>${counts}</strong> <a href="${listPath({ ...filter, status: undefined })}">Show the runs</a></p>
-<ul class="runs">${sorted.map(({ run, isDone, reason }) => row(run, [isDone ? done : "left as it is", reason] as const, frame.now))}</ul>`,
+<p class="lead" role="status"><strong>${counts}</strong>${others}
+<a href="${listPath({ ...filter, status: undefined })}">Show the runs</a></p>
+<ul class="runs">${sorted.map(({ run, result, reason }) => row(run, [RESULTS[result], reason], frame.now))}</ul>`,
   );
 }
 
-function filterText({ workflow, text }: RunFilter) {
+function filterText({ workflow, text }: Filter) {
   if (workflow === undefined && text === undefined) return "";
   return html`<p class="sub">${workflow === undefined ? "" : html`Workflow ${name(workflow)}. `}${
     text === undefined ? "" : html`With “${text}”.`

@@ -1,4 +1,5 @@
 import type { Context, Hono } from "hono";
+import { type Clock, pause } from "../model/clock.ts";
 import { inputsJsonSchemaOf, jsonSchemaOf } from "../model/json-schema.ts";
 import type { Json, Run } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
@@ -12,7 +13,7 @@ import { runPage } from "./run-page.ts";
 import { enteredFrom, fieldsOf } from "./schema-fields.ts";
 import { sentValue } from "./sent-form.ts";
 import { name, subjectOf } from "./shown.ts";
-import { type Site, within } from "./site.ts";
+import type { Site } from "./site.ts";
 import type { Lines } from "./time-line.ts";
 
 /** Mounts the page of a run, and what a person can do with it. */
@@ -114,4 +115,14 @@ function schemaOf(run: Run, workflows: readonly Workflow[]): Json | undefined {
   const trigger = triggerOf(workflow, run);
   if (trigger === "manual") return inputsJsonSchemaOf(workflow.on);
   return trigger === "http" && workflow.on.http ? jsonSchemaOf(workflow.on.http.body) : undefined;
+}
+
+/** What a promise resolves with, if it does so in time; else undefined. */
+async function within<Result>(promise: Promise<Result>, clock: Clock, milliseconds: number) {
+  const known = new AbortController();
+  const first = Promise.race([promise, pause(clock, milliseconds, known.signal).then(() => undefined)]);
+  const end = () => known.abort();
+  // A failure that comes later is in the log of the part that it is of.
+  promise.then(end, end);
+  return first;
 }

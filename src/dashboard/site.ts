@@ -1,16 +1,19 @@
 import type { Context, Handler, MiddlewareHandler } from "hono";
-import { type Clock, pause } from "../model/clock.ts";
+import type { Clock } from "../model/clock.ts";
 import type { CallerToken } from "../model/credential.ts";
 import type { Overview } from "../model/overview.ts";
-import type { Json } from "../model/run.ts";
+import type { Json, ListedRun, RunStatus } from "../model/run.ts";
 import type { Start } from "../model/start.ts";
-import type { Cancel, Rerun, RerunOptions, RunStore } from "../model/store.ts";
+import type { Bulk, BulkFilter, Cancel, Rerun, RerunOptions, RunStore } from "../model/store.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import type { Callbacks } from "./callback-pages.ts";
 import type { AccountState } from "./cards.ts";
 import type { GitHubWeb } from "./github-web.ts";
 import type { Frame } from "./layout.ts";
 import type { Live } from "./live.ts";
+
+/** Runs that something may be done with, all at once. */
+export type Found = { readonly runs: readonly ListedRun[]; readonly more: boolean };
 
 /** What the pages show, and change. */
 export type Shown = {
@@ -23,6 +26,12 @@ export type Shown = {
     rerunWith(id: string, input: Json, actor: string): Promise<Start>;
     /** Of a running one: resolves when its attempt has ended, or it is not known after a while whether it has. */
     cancel(id: string, actor: string): Promise<Cancel>;
+    /** Those that `rerunAll` re-runs, newest first; `more`: there are further ones, which it leaves alone. */
+    rerunnable(filter: BulkFilter & { status: RunStatus }): Promise<Found>;
+    rerunAll(filter: BulkFilter & { status: RunStatus }, options: { actor: string }): Promise<Bulk>;
+    /** The same of `cancelAll`: all that are open, or those of one status. */
+    cancellable(filter: BulkFilter & { status?: RunStatus | undefined }): Promise<Found>;
+    cancelAll(filter: BulkFilter & { status?: RunStatus | undefined }, actor: string): Promise<Bulk>;
   };
   readonly workflows: {
     readonly all: readonly Workflow[];
@@ -57,13 +66,3 @@ export type Site = {
   /** Who sends a request that was let in. */
   readonly actorOf: (c: Context) => string;
 };
-
-/** What a promise resolves with, if it does so in time; else undefined. */
-export async function within<Result>(promise: Promise<Result>, clock: Clock, milliseconds: number) {
-  const known = new AbortController();
-  const first = Promise.race([promise, pause(clock, milliseconds, known.signal).then(() => undefined)]);
-  const end = () => known.abort();
-  // A failure that comes later is in the log of the part that it is of.
-  promise.then(end, end);
-  return first;
-}

@@ -209,6 +209,7 @@ export type RerunOptions = {
 export type BulkFilter = {
   readonly workflow?: string | undefined;
   readonly group?: string | undefined;
+  readonly text?: string | undefined;
   /** Accepted at or after, epoch milliseconds. */
   readonly since?: number | undefined;
 };

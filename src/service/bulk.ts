@@ -13,15 +13,20 @@ const MOST_AT_ONCE = 500;
 /** Those that are running take a moment to end. */
 const CANCELLED_AT_ONCE = 20;
 
+/** In this order: none that has not begun begins when another one ends. */
+const OPEN = ["queued", "waiting", "running"] as const satisfies RunStatus[];
+
+type OpenFilter = BulkFilter & { readonly status?: RunStatus | undefined };
+
 /** Re-runs and cancels all runs that a filter finds. */
 export function bulkActions({ store, rerun, cancel }: Parts) {
   /** All of them are found before anything is done with any, newest first. */
-  async function found(statuses: readonly RunStatus[], { workflow, group, since }: BulkFilter) {
+  async function found(statuses: readonly RunStatus[], { since, ...filter }: BulkFilter) {
     const all: ListedRun[] = [];
     for (const status of statuses) {
       let cursor: string | undefined;
       do {
-        const page = await store.list({ status, workflow, group }, { limit: 100, cursor });
+        const page = await store.list({ ...filter, status }, { limit: 100, cursor });
         const recent = page.runs.filter(({ acceptedAt }) => since === undefined || acceptedAt >= since);
         all.push(...recent);
         cursor = recent.length === page.runs.length ? page.next : undefined;
@@ -30,13 +35,25 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
     return { runs: all.slice(0, MOST_AT_ONCE), more: all.length > MOST_AT_ONCE };
   }
 
+  /** Those that are re-run. */
+  const rerunnable = ({ status, ...filter }: BulkFilter & { readonly status: RunStatus }) => found([status], filter);
+
+  /** Those that are cancelled: all that are open, or with this status alone. */
+  const cancellable = ({ status, ...filter }: OpenFilter) =>
+    found(
+      OPEN.filter((each) => status === undefined || status === each),
+      filter,
+    );
+
   return {
+    rerunnable,
+    cancellable,
     /** Newest first: when one run of a group can be queued, it is the newest one. */
     async rerunAll(
-      { status, ...filter }: BulkFilter & { readonly status: RunStatus },
+      filter: Parameters<typeof rerunnable>[0],
       options: Omit<RerunOptions, "trace" | "evenIfOlder">,
     ): Promise<Bulk> {
-      const { runs, more } = await found([status], filter);
+      const { runs, more } = await rerunnable(filter);
       const results: BulkResult[] = [];
       for (const run of runs) {
         const done = await rerun(run.id, options);
@@ -47,9 +64,8 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
       }
       return { results, more };
     },
-    /** Those that have not begun first: none of them begins when another one ends. */
-    async cancelAll(filter: BulkFilter, actor: string): Promise<Bulk> {
-      const { runs, more } = await found(["queued", "waiting", "running"], filter);
+    async cancelAll(filter: OpenFilter, actor: string): Promise<Bulk> {
+      const { runs, more } = await cancellable(filter);
       const results: BulkResult[] = [];
       for (let at = 0; at < runs.length; ) {
         const one = runs[at]?.status !== "running";

@@ -81,6 +81,10 @@ export function pagesOf({
       rerun: unasked,
       rerunWith: unasked,
       cancel: unasked,
+      rerunnable: unasked,
+      rerunAll: unasked,
+      cancellable: unasked,
+      cancelAll: unasked,
       ...runs,
     },
     workflows: {
