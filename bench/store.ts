@@ -95,6 +95,8 @@ function fill(file: string, count: number): void {
     INSERT INTO runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, started_at, ended_at, attempts, outputs)
     SELECT lower(hex(randomblob(16))), 'environment-ready', 'pr-' || (i % 5000), NULL, '{"application":"pr-' || (i % 5000) || '"}', 0,
       iif(i % 100 = 0, 'failure', 'success'), 1, 1, 1, ${lease.now}, 1, '{"commitHash":"0123456789012345678901234567890123456789"}' FROM n`);
-  db.exec("INSERT INTO attempts SELECT seq, 1, 1, 2, 'success', NULL, NULL, 'ABCD:1234' FROM runs; COMMIT");
+  db.exec(
+    "INSERT INTO attempts (run, number, started_at, ended_at, outcome, github_request_id) SELECT seq, 1, 1, 2, 'success', 'ABCD:1234' FROM runs; COMMIT",
+  );
   db.close();
 }

@@ -21,7 +21,7 @@ export function guardProcess(log: Log, { scrub }: Pick<Keeping, "scrub">): () =>
     replaced(process, "kill", refusing("process.kill", isOurs)),
     replaced(globalThis, "setInterval", remembering),
     replaced(require("node:timers"), "setInterval", remembering),
-    ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level))),
+    ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level, name === "dir" ? 1 : undefined))),
   ];
   syncBuiltinESMExports();
   const { stackTraceLimit } = Error;
@@ -85,16 +85,19 @@ function remembering(original: Any): Any {
 const CONSOLE = [
   ["debug", "debug"],
   ["log", "info"],
+  // What prints otherwise, such as a table, comes by one of these.
+  ["dir", "info"],
   ["info", "info"],
   ["warn", "warn"],
   ["error", "error"],
 ] as const;
 
-function loggingAs(level: (typeof CONSOLE)[number][1]) {
+/** @param most how many of the arguments are printed; the others are options. */
+function loggingAs(level: (typeof CONSOLE)[number][1], most?: number) {
   return (original: Any): Any =>
     (...given: unknown[]) => {
       const log = currentRunLog();
-      if (log) log.print(level, given);
+      if (log) log.print(level, given.slice(0, most));
       else original(...given);
     };
 }
