@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { until } from "./support/clock.ts";
+import { movedClock, until } from "./support/clock.ts";
 import { send, startService, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
@@ -19,8 +19,9 @@ export default defineWorkflow({
   },
 });`;
 
-async function service(t: TestContext, settings: Record<string, string> = {}) {
+async function service(t: TestContext, settings: Record<string, string> = {}, options = {}) {
   const started = await startService(t, {
+    options,
     settings: {
       PUBLIC_URL: "https://runner.example",
       WORKFLOWS_DIR: workflowsFolder(t, { "approval.ts": APPROVAL }),
@@ -107,6 +108,24 @@ describe("POST /callbacks/{token}", () => {
     assert.deepEqual(statuses.toSorted(), [202, 409, 409, 409, 409]);
     await until("the run has ended", async () => (await get(run)).status === "success");
     assert.equal((await get(run)).outputs.by, names[statuses.indexOf(202)]);
+  });
+
+  it("is 410 when the run does not wait for it any more", async (t) => {
+    const { url, asked, answer } = await service(t);
+    const { run, path } = await asked();
+    assert.equal((await send(url, { method: "POST", path: `/api/runs/${run}/cancel` })).status, 200);
+    const late = await answer(path, { approved: true, by: "alice" });
+    assert.deepEqual([late.status, late.json.detail], [410, "The run does not wait for this callback any more."]);
+  });
+
+  it("is 410 when the time for it is over, and the run says that nobody answered", async (t) => {
+    const clock = movedClock();
+    const { asked, answer, get } = await service(t, {}, { clock });
+    const { run, path } = await asked();
+    clock.move(2 * 86_400_000 + 1000);
+    await until("the run has ended", async () => (await get(run)).status === "failure");
+    assert.match((await get(run)).reason, /approval.* not answered within 2d/);
+    assert.equal((await answer(path, { approved: true, by: "alice" })).status, 410);
   });
 
   it("is 404 for a URL that no run has handed out", async (t) => {
