@@ -53,7 +53,7 @@ describe("the page", () => {
 
   it("lets nothing be loaded from elsewhere, run inline, framed or kept", async (t) => {
     const { url } = await startService(t);
-    for (const path of ["/", "/refused", "/runs/none", "/sign-in"]) {
+    for (const path of ["/", "/refused", "/runs/none", "/sign-in", "/workflows", "/bulk/cancel", "/callbacks/none"]) {
       const { headers } = await get(url, path);
       const policy = String(headers["content-security-policy"]);
       assert.match(policy, /^default-src 'none'; /);
@@ -292,6 +292,11 @@ describe("the page", () => {
         `/?workflow=${token}&text=a`,
         `/?status=failure&text=${"x".repeat(80)}${token}`,
         `/runs/${token}`,
+        `/runs/${token}/changed`,
+        `/workflows/${token}/start`,
+        `/bulk/rerun?text=${token}`,
+        `/bulk/cancel?workflow=${token}`,
+        `/callbacks/${token}`,
         `/sign-in?next=/runs/${token}`,
         `/sign-in?next=${encodeURIComponent(`/?text=${token}`)}`,
       ]) {
@@ -303,6 +308,10 @@ describe("the page", () => {
       }
       const again = await post(url, `/runs/${token}/rerun`, "", { cookie });
       assert.ok(!(JSON.stringify(again.headers) + again.text).includes(token));
+      for (const path of ["/workflows/environment-ready/start", `/workflows/${token}/pause`, `/runs/${token}/cancel`]) {
+        const sent = await post(url, path, `input.application=${token}&input=${token}`, { cookie });
+        assert.ok(!(JSON.stringify(sent.headers) + sent.text).includes(token), path);
+      }
       const wrong = await post(url, "/sign-in", `token=none&next=${encodeURIComponent(`/runs/${token}`)}`);
       assert.ok(!(JSON.stringify(wrong.headers) + wrong.text).includes(token));
     }
@@ -322,13 +331,25 @@ describe("signing in", () => {
 
   it("is asked for on every page; scripts may bring a token instead", async (t) => {
     const { url } = await start(t);
-    for (const path of ["/", "/refused", "/runs/x?y=1"]) {
+    const more = ["/workflows", "/workflows/x/start", "/bulk/rerun?status=failure", "/runs/x/changed"];
+    for (const path of ["/", "/refused", "/runs/x?y=1", ...more]) {
       const answer = await get(url, path);
       assert.equal(answer.status, 303, path);
       assert.equal(answer.headers.location, `/sign-in?next=${encodeURIComponent(path)}`);
     }
     assert.equal((await get(url, "/live")).status, 401);
-    assert.equal((await post(url, "/runs/x/rerun")).headers.location, "/sign-in?next=%2Fruns%2Fx");
+    for (const [path, onward] of [
+      ["/runs/x/rerun", "/runs/x"],
+      ["/runs/x/cancel", "/runs/x"],
+      ["/runs/x/changed", "/runs/x"],
+      ["/workflows/*/pause", "/workflows"],
+      ["/workflows/environment-ready/start", "/workflows"],
+      ["/bulk/cancel", "/bulk/cancel"],
+    ] as const) {
+      assert.equal((await post(url, path)).headers.location, `/sign-in?next=${encodeURIComponent(onward)}`, path);
+    }
+    assert.doesNotMatch((await get(url, "/", { authorization: `Bearer ${OTHER}` })).text, /(is|are) paused/);
+    assert.equal((await get(url, "/callbacks/unknown")).status, 404, "a callback's URL is all that its page needs");
     const basic = (password: string) => ({
       authorization: `Basic ${Buffer.from(`any:${password}`).toString("base64")}`,
     });
@@ -382,6 +403,9 @@ describe("signing in", () => {
     for (const [next, location] of [
       ["/runs/abc", "/runs/abc"],
       ["/?status=failure", "/?status=failure"],
+      ["/workflows", "/workflows"],
+      ["/bulk/rerun?text=pr", "/bulk/rerun?text=pr"],
+      ["/workflowsx", "/"],
       ["//elsewhere.example/", "/"],
       ["/\\elsewhere.example/", "/"],
       ["https://elsewhere.example/", "/"],
