@@ -306,19 +306,25 @@ describe("a wait", () => {
       needs: { fetch },
     });
     await run.accept();
-    await until("it was too late", async () => {
-      run.clock.move(500);
-      return (await run.detail()).run.status === "queued";
-    });
+    const asks = () =>
+      until("it waits", async () => {
+        run.clock.move(100);
+        return (await run.detail()).run.status === "waiting";
+      });
+    await asks();
+    for (let attempt = 2; attempt < 7; attempt++) {
+      await run.pass(10_000);
+      await run.is("waiting", attempt);
+    }
+    await run.pass(10_000);
+    await run.is("queued", 7);
     const { run: queued } = await run.detail();
     assert.match(
       queued.reason ?? "",
       /^Waiting 1m for https:\/\/preview\.example\/ failed: the last try was answered 503/,
     );
-    await until("it waits again", async () => {
-      run.clock.move(500);
-      return (await run.detail()).run.status === "waiting";
-    });
+    await run.pass(5000);
+    await asks();
     assert.equal((await run.detail()).steps.length, 2);
   });
 

@@ -55,6 +55,10 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
       body: 'await step("all", async () => "x".repeat(1_000_001)); return {};',
       reason: /Keeping the result of the step all failed: it cannot be kept as JSON: it has 1000003 characters/,
     },
+    "forgets-a-step-and-waits": {
+      body: 'void step("send", async () => { await new Promise(setImmediate); throw new Error("not sent"); }); await sleep("long", "1h");',
+      reason: /threw Error: not sent \(forgets-a-step-and-waits\.ts:\d+\) \(step send, which was not awaited\)$/,
+    },
     "throws-an-object": {
       body: 'throw { message: "no class", code: 5 };',
       reason: /^The workflow threw \{"message":"no class","code":5\}$/,

@@ -35,6 +35,8 @@ export type Calls<Wait> = ReturnType<typeof openCalls<Wait>>;
 export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspended: (waits: readonly Wait[]) => void) {
   const attempt: Scope = { pending: new Map(), attempt: undefined, closed: false };
   const waits: Wait[] = [];
+  /** Called when nothing is under way any more. */
+  let emptied = () => {};
   /** The workflow has returned: nothing is waited for but what is under way. */
   let ending = false;
 
@@ -64,7 +66,10 @@ export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspen
   /** Follows a call; `give` makes of it the promise for the workflow. */
   function followAs<T, Given>(what: string, call: Promise<T>, give: (call: Promise<T>) => Promise<Given>) {
     const { pending } = currentScope();
-    const followed: typeof call = until(call, () => pending.delete(followed));
+    const followed: typeof call = until(call, () => {
+      pending.delete(followed);
+      if (attempt.pending.size === 0) emptied();
+    });
     const given = give(followed);
     names.set(given, what);
     pending.set(followed, given);
@@ -75,7 +80,10 @@ export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspen
     if (waits.push(wait) > 1) return;
     const { pending } = attempt;
     do {
-      await Promise.allSettled(pending.keys());
+      // Not by the calls' own promises: a rejection that nobody handles would be no more than that.
+      const { promise, resolve } = Promise.withResolvers<void>();
+      emptied = resolve;
+      if (pending.size > 0) await promise;
       // The workflow may do more with a result.
       await nextTurn();
     } while (pending.size > 0 && !ending);

@@ -22,7 +22,7 @@ export default defineWorkflow({
   name: "${name}",
   on: { http: { path: "/${name}", body: z.object({ n: z.number().optional() }) } },
   ${options}
-  async run({ body, github, step, log, env, signal, waitFor, attempt, runId }) {
+  async run({ body, github, step, log, env, signal, sleep, waitFor, waitUntil, attempt, runId }) {
     ${body}
   },
 });
