@@ -80,8 +80,11 @@ async function openApp(
     close: () => closing.disposeAsync(),
   };
   if (!open) return app;
-  // Runs that had to wait because the file of their workflow was broken.
-  const wakeHeld = () => engine.wake(loaded.current.workflows.map(({ name }) => wakeKeyOfWorkflow(name)));
+  // Runs that had to wait because the file of their workflow was broken. They are looked at anyway, only later.
+  const wakeHeld = () =>
+    engine
+      .wake(loaded.current.workflows.map(({ name }) => wakeKeyOfWorkflow(name)))
+      .catch((err) => log.warn({ err }, "runs that wait for their workflow begin later: the store cannot be written"));
   await wakeHeld();
   const { server, follow } = await open.openHttp(ground, engine);
 
