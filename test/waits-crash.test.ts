@@ -14,6 +14,7 @@ import { send, TARGET, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
 const KILLS = 20;
+const KILLS_OF_REPLICAS = 12;
 const RUNS_A_KILL = 6;
 const SLEEP_MS = 300;
 const STEPS = ["before", "between", "after"] as const;
@@ -175,7 +176,7 @@ describe("a service that is killed while runs sleep, wake and work", () => {
     judge(t, { github, answered, known, runs: await database.runs() });
   });
 
-  it(`${KILLS} kills among three replicas: the same`, { timeout: 200_000 }, async (t) => {
+  it(`${KILLS_OF_REPLICAS} kills among three replicas: the same`, { timeout: 200_000 }, async (t) => {
     const chance = chanceOf(SEED + 1);
     const github = await gitHub(t);
     const postgres = await startPostgres();
@@ -197,10 +198,11 @@ describe("a service that is killed while runs sleep, wake and work", () => {
     for (const { service, port } of replicas) await listening(service, port);
     const callers: Promise<number | undefined>[] = [];
     const known: Known[] = [];
-    for (let kill = 0; kill < KILLS; kill++) {
-      callers.push(...wave(github, chance, kill, () => chance.pick(replicas).port));
-      await wait(chance.between(20, 700));
+    for (let kill = 0; kill < KILLS_OF_REPLICAS; kill++) {
       const victim = chance.pick(replicas);
+      await listening(victim.service, victim.port);
+      callers.push(...wave(github, chance, kill, () => chance.pick([victim, ...replicas]).port));
+      await wait(chance.between(20, 700));
       await victim.service.kill();
       known.push({ ended: await database.steps(), at: Date.now() });
       victim.service = victim.start();
