@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";
+import { chanceOf } from "./support/random.ts";
+import { send, TARGET, TOKEN } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const MOMENTS = 50;
+const AT_ONCE = 25;
+/** A little longer than most runs take. */
+const LONGEST_MS = 900;
+
+/** What was on the wire when the cancel was answered arrives within so long, ms. */
+const ON_THE_WIRE_MS = 10;
+
+/** Give `CANCEL_SEED` to repeat a test run's moments. */
+const SEED = Number(process.env.CANCEL_SEED ?? Math.floor(Math.random() * 2 ** 32));
+
+const postgres = postgresForTests();
+
+/** Reads and writes in and outside of steps, one after the other and side by side, and a short sleep. */
+const BUSY = `import { defineWorkflow } from "gh-runner";
+import * as z from "zod";
+
+export default defineWorkflow({
+  name: "busy",
+  on: { http: { path: "/busy", body: z.object({ n: z.number() }) } },
+  async run({ body: { n }, github, sleep, step }) {
+    const tell = (what: string) => github.dispatch("${TARGET}", "busy", { n, what });
+    const look = () => github.readFile("${TARGET}", \`files/\${n}\`, {});
+    for (let at = 0; at < 3; at++) {
+      await look();
+      await step(\`alone \${at}\`, () => tell(\`alone \${at}\`));
+    }
+    await sleep("short", "50ms");
+    await Promise.all([0, 1, 2].map((at) => step(\`beside \${at}\`, () => tell(\`beside \${at}\`))));
+    await tell("outside of steps");
+    await look();
+    return { n };
+  },
+  async cancelled({ body: { n }, github }) {
+    await github.dispatch("${TARGET}", "undo", { n });
+  },
+});
+`;
+
+async function gitHub(t: TestContext): Promise<StandInGitHub> {
+  const github = await startGitHub({ latencyMs: 15 });
+  t.after(() => github.close());
+  github.token(TOKEN);
+  github.repository(TARGET);
+  return github;
+}
+
+/** A process with the workflow; its URL. */
+async function replica(t: TestContext, github: StandInGitHub, settings: Record<string, string> = {}): Promise<string> {
+  const port = await fixedPort();
+  const service = spawnService(t, {
+    ...{ port, dataDir: temporaryFolder(t), githubUrl: github.url },
+    settings: { WORKFLOWS_DIR: workflowsFolder(t, { "busy.ts": BUSY }), GITHUB_LIMITS: "off", ...settings },
+  });
+  await listening(service, port);
+  return `http://127.0.0.1:${port}`;
+}
+
+type Cancelled = { readonly n: number; readonly id: string; readonly status: number; readonly answeredAt: number };
+
+/** Starts a run at one replica, and cancels it at one after some time. */
+async function cancelAfter(urls: readonly string[], n: number, milliseconds: number): Promise<Cancelled> {
+  const [from, to] = [urls[n % urls.length]!, urls[(n >> 1) % urls.length]!];
+  const headers = { prefer: "respond-async" };
+  const started = await send(from, { method: "POST", path: "/busy", headers, body: JSON.stringify({ n }) });
+  assert.equal(started.status, 202, started.text);
+  const id = started.json.run;
+  await wait(milliseconds);
+  const { status, text } = await send(to, { method: "POST", path: `/api/runs/${id}/cancel` });
+  const answeredAt = Date.now();
+  assert.ok([200, 409].includes(status), `${status} ${text}`);
+  return { n, id, status, answeredAt };
+}
+
+async function cancelAll(t: TestContext, github: StandInGitHub, urls: readonly string[]): Promise<void> {
+  const chance = chanceOf(SEED);
+  const cancels: Cancelled[] = [];
+  for (let first = 0; first < MOMENTS; first += AT_ONCE) {
+    const some = Array.from({ length: AT_ONCE }, (_, at) =>
+      cancelAfter(urls, first + at, chance.between(0, LONGEST_MS)),
+    );
+    cancels.push(...(await Promise.all(some)));
+  }
+  const detailOf = async (id: string) => (await send(urls[0]!, { path: `/api/runs/${id}` })).json;
+  const dispatched = (type: string) => github.dispatches.filter(({ eventType }) => eventType === type);
+  const details = await Promise.all(cancels.map(({ id }) => detailOf(id)));
+  const begun = details.filter(({ status, startedAt }) => status === "cancelled" && startedAt !== null).length;
+  await eventually("what had begun was undone", 20_000, () => dispatched("undo").length >= begun);
+  await wait(300);
+
+  const sentFor = (n: number) =>
+    github.requests.filter(({ path, body }) => {
+      if (!path.endsWith("/dispatches")) return path.endsWith(`/files/${n}`);
+      const { event_type, client_payload } = JSON.parse(body);
+      return event_type === "busy" && client_payload.n === n;
+    });
+  const ends: string[] = [];
+  for (const { n, id, status, answeredAt } of cancels) {
+    const run = await detailOf(id);
+    ends.push(run.status);
+    const about = `run ${n}, cancel answered ${status}: ${JSON.stringify(run)}`;
+    assert.equal(run.status, status === 200 ? "cancelled" : "success", about);
+    const late = sentFor(n).filter(({ at }) => at > answeredAt + ON_THE_WIRE_MS);
+    assert.deepEqual(late, [], `sent after the cancel was answered: ${about}`);
+    const undone = dispatched("undo").filter(({ payload }) => payload.n === n).length;
+    assert.equal(
+      undone,
+      run.status === "cancelled" && run.startedAt !== null ? 1 : 0,
+      `undone ${undone} times: ${about}`,
+    );
+  }
+  const count = (end: string) => ends.filter((each) => each === end).length;
+  t.diagnostic(
+    `CANCEL_SEED=${SEED}: ${count("cancelled")} cancelled, ${begun} had begun, ${count("success")} too late`,
+  );
+  assert.ok(begun > MOMENTS / 4, "too few were cancelled in the middle");
+}
+
+describe(`a run with steps and requests that is cancelled at ${MOMENTS} random moments`, () => {
+  it("sends nothing after the cancel was answered, and keeps its end when that came first", {
+    timeout: 90_000,
+  }, async (t) => {
+    const github = await gitHub(t);
+    await cancelAll(t, github, [await replica(t, github)]);
+  });
+
+  it("does the same when another replica is asked to cancel it", { timeout: 90_000 }, async (t) => {
+    const github = await gitHub(t);
+    const shared = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
+    await cancelAll(t, github, [await replica(t, github, shared), await replica(t, github, shared)]);
+  });
+});
