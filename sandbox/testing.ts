@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Duration, Json, WebhookEvent, WebhookName } from "../src/index.ts";
 import { millisecondsOf } from "../src/model/duration.ts";
 import { problemsIn } from "../src/model/problems.ts";
-import type { Run, Step } from "../src/model/run.ts";
+import type { LogLine, Run, Step } from "../src/model/run.ts";
 import type { RunDetail } from "../src/model/store.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
 import { wakeKeysOf } from "../src/model/waits.ts";
@@ -36,6 +36,8 @@ export type TestedRun = {
   readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind" | "attempts" | "dueAt">;
   /** Also waits, and those under way, which have no end. */
   readonly steps: readonly Step[];
+  /** What it has written with `log` and `console`, the first attempt's first. */
+  readonly log: readonly (LogLine & { readonly attempt: number })[];
   /** What GitHub was sent, except reads, in order. */
   readonly sent: readonly { readonly method: string; readonly path: string; readonly body: unknown }[];
   /** The `repository_dispatch` events among it. */
@@ -126,6 +128,7 @@ type Scene = {
 async function testedRun(id: string, { app, github, clock, callbacks, closing }: Scene): Promise<TestedRun> {
   const { store, wake, actions, callbacks: all } = app.engine;
   let detail = await look();
+  let log: TestedRun["log"] = [];
 
   /** The run as it is when nothing of it is under way and nothing is due. */
   async function look(): Promise<RunDetail> {
@@ -162,6 +165,7 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
   /** Nothing keeps the process up while the run waits. */
   async function rested(): Promise<TestedRun> {
     detail = await look();
+    log = (await store.lines(id, { limit: MAX_LINES }))?.lines ?? [];
     if (isOpen()) github.hold(false);
     else await close();
     return tested;
@@ -178,6 +182,9 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
     },
     get steps() {
       return detail.steps;
+    },
+    get log() {
+      return log;
     },
     get sent() {
       return told(github).sent;
@@ -223,6 +230,8 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
 }
 
 const LOOK_EVERY_MS = 2;
+
+const MAX_LINES = 10_000;
 
 /** What starts a run, each kind. `actions` of a trigger are not asked. */
 type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }

@@ -34,6 +34,28 @@ describe("the test kit", () => {
     );
   });
 
+  it("has the log, of all attempts", async () => {
+    const chatty = defineWorkflow({
+      name: "chatty",
+      on: { schedule: { cron: "0 3 * * *" } },
+      async run({ log, sleep, attempt }) {
+        log.warn("looking", { attempt });
+        await sleep("a while", "2h");
+        console.log("done");
+      },
+    });
+    const run = await testRun(chatty, { event: { scheduledAt: "2026-11-24T03:00:00.000Z" } });
+    assert.deepEqual(
+      run.log.map(({ attempt, level, message, facts }) => [attempt, level, message, facts]),
+      [[1, "warn", "looking", { attempt: 1 }]],
+    );
+    await run.advance("2h");
+    assert.deepEqual(
+      run.log.map(({ message }) => message),
+      ["looking", "looking", "done"],
+    );
+  });
+
   it("tells a failure as a caller would be told it", async () => {
     const { run } = await testRun(comment, { body: { pr: 7 } });
     assert.equal(run.status, "failure");
