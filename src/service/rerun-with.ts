@@ -8,6 +8,7 @@ import type { Start } from "../model/start.ts";
 import type { RunStore } from "../model/store.ts";
 import { gitHubEntries, kindsOf, schemaFor, type TriggerKind, type WebhookEvent } from "../model/triggers.ts";
 import { triggerOf, type Workflow } from "../model/workflow.ts";
+import { type ReadInput, readWith, tokenProblem, wrong } from "./read-input.ts";
 
 type Parts = {
   /** The workflows that are current now. */
@@ -20,11 +21,6 @@ type Parts = {
   readonly log: Log;
 };
 
-type Problems = Extract<Start, { status: "rejected" }>["problems"];
-
-/** Longer places in an input say nothing more. */
-const MAX_PLACE_CHARACTERS = 200;
-
 /** Starts a new run with another input than an earlier one had, checked as an event of the same trigger is. */
 export function rerunningWith({ workflows, accept, store, secrets, hasServiceToken, log }: Parts) {
   return async (id: string, input: Json, actor: string): Promise<Start> => {
@@ -35,12 +31,9 @@ export function rerunningWith({ workflows, accept, store, secrets, hasServiceTok
     if (!workflow || impossible !== undefined) return { status: "notManual", reason: impossible ?? "" };
     const trigger = triggerOf(workflow, run);
     const checked = checkedInput(workflow, trigger, input, { hasServiceToken });
-    if ("problems" in checked) return { status: "rejected", problems: checked.problems };
-    const place = secrets.tokenIn(checked.input);
-    if (place !== undefined) {
-      const field = secrets.brief(place, MAX_PLACE_CHARACTERS);
-      return { status: "rejected", problems: [{ field, message: "holds a token, and an input is written down" }] };
-    }
+    if ("problems" in checked) return { status: "rejected", ...checked };
+    const problem = tokenProblem(checked.input, secrets, "leave it out");
+    if (problem) return { status: "rejected", problems: [problem] };
     const event = { workflow, trigger, actor, input: checked.input, rerunOf: id };
     const started = (await store.get((await accept(event, { wait: false })).run))?.run;
     if (!started) throw new Error(`the run that re-runs ${id} is gone as soon as it was stored`);
@@ -65,17 +58,14 @@ function checkedInput(
   trigger: TriggerKind,
   input: Json,
   { hasServiceToken }: { readonly hasServiceToken: boolean },
-): { readonly input: Json } | { readonly problems: Problems } {
-  const wrong = (message: string) => ({ problems: [{ field: "", message }] });
+): ReadInput {
   const schema = schemaFor(workflow.on, trigger);
   if (schema) {
-    const parsed = schema.safeParse(input);
-    if (!parsed.success) {
-      return { problems: parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message })) };
-    }
+    const read = readWith(schema, input);
+    if ("problems" in read || trigger !== "http") return read;
     const hasToken = workflow.githubToken !== undefined || hasServiceToken;
-    const rejection = trigger === "http" ? workflow.on.http?.refuse?.(parsed.data, { hasToken }) : undefined;
-    return rejection ? wrong(rejection) : { input: parsed.data as Json };
+    const rejection = workflow.on.http?.refuse?.(read.data, { hasToken });
+    return rejection ? wrong(rejection) : read;
   }
   if (typeof input !== "object" || input === null || Array.isArray(input)) return wrong("must be a JSON object");
   const given = input as { readonly [key: string]: Json };
@@ -98,15 +88,12 @@ function checkedInput(
     : wrong('must be {"scheduledAt":"…"} with a time, such as 2026-11-24T12:00:00Z');
 }
 
-function checkedEvent(
-  workflow: Workflow,
-  event: { readonly [key: string]: Json },
-): { readonly input: Json } | { readonly problems: Problems } {
+function checkedEvent(workflow: Workflow, event: { readonly [key: string]: Json }): ReadInput {
   const { name, payload, delivery = "by-hand" } = event;
   if (typeof name !== "string" || typeof payload !== "object" || payload === null || Array.isArray(payload)) {
-    return { problems: [{ field: "", message: 'must be an event: {"name":"push","payload":{…}}' }] };
+    return wrong('must be an event: {"name":"push","payload":{…}}');
   }
   const given = { name, delivery, payload } as unknown as WebhookEvent;
   if (gitHubEntries(workflow.on).some((entry) => isFor(entry, given))) return { input: given as unknown as Json };
-  return { problems: [{ field: "", message: `is an event that ${workflow.name} is not for` }] };
+  return wrong(`is an event that ${workflow.name} is not for`);
 }

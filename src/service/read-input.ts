@@ -1,0 +1,52 @@
+import type { Json } from "../model/run.ts";
+import type { Secrets } from "../model/secrets.ts";
+import type { Start } from "../model/start.ts";
+import type { Schema } from "../model/triggers.ts";
+
+type Problems = Extract<Start, { status: "rejected" }>["problems"];
+
+/** An input as it is stored, or everything that is wrong with it. */
+export type ReadInput = { readonly input: Json } | { readonly problems: Problems };
+
+/**
+ * Reads what a person gives with a workflow's schema, which may throw, and give what cannot be stored.
+ * @returns the input, and the data that the schema gave.
+ */
+export function readWith(
+  schema: Schema<unknown>,
+  given: unknown,
+): { readonly input: Json; readonly data: unknown } | { readonly problems: Problems } {
+  try {
+    const parsed = schema.safeParse(given);
+    if (!parsed.success) {
+      return { problems: parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message })) };
+    }
+    const kept = JSON.stringify(parsed.data);
+    return kept === undefined ? wrong(NOT_JSON) : { input: JSON.parse(kept) as Json, data: parsed.data };
+  } catch (error) {
+    const { message } = error as Error;
+    return wrong(`cannot be read by the workflow's schema, which throws (${message}): fix it in the workflow`);
+  }
+}
+
+const NOT_JSON = "are read by the workflow's schema as something that is not JSON: fix it in the workflow";
+
+/** What is wrong with all of an input. */
+export function wrong(message: string): { readonly problems: Problems } {
+  return { problems: [{ field: "", message }] };
+}
+
+/** Longer places say nothing more. */
+const MAX_PLACE_CHARACTERS = 200;
+
+/** Where an input holds a token, if it does, and what to do instead. */
+export function tokenProblem(
+  input: Json,
+  { tokenIn, brief }: Pick<Secrets, "tokenIn" | "brief">,
+  remedy: string,
+): Problems[number] | undefined {
+  const place = tokenIn(input);
+  if (place === undefined) return undefined;
+  const message = `holds a token, and what starts a run is written down: ${remedy}`;
+  return { field: brief(place, MAX_PLACE_CHARACTERS), message };
+}
