@@ -96,7 +96,7 @@ for (const [from, to] of [
       const text = await exported(source);
       assert.match(text, /"newer":2/);
       const imported = await command(["import", fileOf(t, text)], target);
-      assert.deepEqual([imported.code, imported.stdout], [0, "14 runs imported.\n"], imported.stderr);
+      assert.deepEqual([imported.code, imported.stdout], [0, "21 runs imported.\n"], imported.stderr);
 
       assert.equal(await exported(target), text, "it is exported as it was imported");
       await command(["import", fileOf(t, text)], back);

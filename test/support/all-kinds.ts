@@ -101,10 +101,21 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
     handler: true,
   } as const;
   await settle(tidying, { status: "success", outputs: {}, dedupeKey: undefined }, handler);
+  const throttle = { limit: 1, perMs: HOUR_MS };
+  const kept = await accept({ group: "pr-14", order: { throttle } });
+  const first = await claim(kept);
+  await store.saveStep(first, { ...step, name: "kept", result: 1 });
+  await settle(first, { status: "failure", reason: "500", http: 500, kind: "permanent" });
+  await store.rerun(kept, now, { from: "failure", actor: "token ci" });
+  await settle(await claim(kept), { status: "failure", reason: "500", http: 500, kind: "permanent" });
   const running = await accept({ group: "pr-8" });
   await claim(running);
   const queued = await accept({ group: "pr-9" });
 
+  for (const queue of ["latest", "all"] as const) {
+    const order = { throttle, queue, ...(queue === "latest" ? { debounceMs: 1000 } : {}) };
+    for (let input = 0; input < 3; input++) await accept({ workflow: "other", group: `pr-13 ${queue}`, order, input });
+  }
   await store.pause("other", { actor: "command line", at: now });
 
   await store.scheduledUntil("nightly", now + 5);

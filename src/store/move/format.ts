@@ -23,7 +23,9 @@ export const run = z.strictObject({
   ...{ dedupeKey: text.optional(), supersededBy: z.guid().optional(), eventSource: text.optional() },
   ...{ eventId: text.optional(), trace: text.optional(), trigger: text.optional(), actor: text.optional() },
   ...{ rerunOf: z.guid().optional(), inOrder: flag, woken: flag, handlerState: text.optional() },
-  ...{ cancelActor: text.optional(), cancelAt: time.optional() },
+  ...{ cancelActor: text.optional(), cancelAt: time.optional(), firstAttempt: count.optional() },
+  ...{ pace: text.optional(), throttleLimit: count.optional(), throttleMs: count.optional() },
+  ...{ begunAt: time.optional() },
 });
 
 /** What belongs to a run: the table of each list, its values, and by which of them it is in order. */

@@ -151,7 +151,13 @@ const ALWAYS = new Set(["attempts", "steps"]);
 function recordOf(row: Row): object {
   const record: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {
-    if (value === null || (value === 0 && FLAGS.has(name)) || (value === "step" && name === "kind")) continue;
+    if (
+      value === null ||
+      (name === "firstAttempt" && value === row.stepsFrom) ||
+      (value === 0 && FLAGS.has(name)) ||
+      (value === "step" && name === "kind")
+    )
+      continue;
     if (name === "ownToken" || FLAGS.has(name)) record[name] = value === 1;
     else record[name] = AS_JSON.has(name) ? JSON.parse(value as string) : value;
   }
@@ -215,6 +221,8 @@ async function insertAll({ insert }: Tables, entries: readonly Entry[], runsBefo
   });
   const rows = runs.map((values) => ({
     ...rowOf(Object.fromEntries(Object.entries(values).filter(([name]) => !(name in OF_RUNS)))),
+    // Older exports have no re-run that keeps the results of steps.
+    first_attempt: values.firstAttempt ?? values.stepsFrom,
     slot: values.ownToken || values.group === undefined ? null : clean(`${values.workflow}\n${values.group}`),
     // A lease that has ended: the first who claims takes it over.
     ...(values.status === "running" || values.handlerState === "running" ? { owner: "exported", lease_until: 0 } : {}),
