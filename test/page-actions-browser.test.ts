@@ -58,6 +58,19 @@ export default defineWorkflow({
     return await result();
   },
 });`,
+  "tidy.ts": `// @ts-nocheck
+${HEAD}
+export default defineWorkflow({
+  name: "tidy",
+  on: { manual: true },
+  async run({ step, signal }) {
+    await step("work", () => gate("work", signal));
+  },
+  async cancelled({ step, log, signal }) {
+    log.info("tidying up");
+    await step("undo", () => gate("undo", signal));
+  },
+});`,
   "nap.ts": `// @ts-nocheck
 ${HEAD}
 export default defineWorkflow({
@@ -209,6 +222,22 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     assert.equal(await button(page, "Cancel run").count(), 0);
   });
 
+  it("shows the clean-up after a cancel while it is under way, and how it ended", async (t) => {
+    const { page } = await start(t);
+    await page.locator("#workflow-tidy").getByRole("button", { name: "Run workflow" }).click();
+    await open("work");
+    await page.waitForURL("**/runs/*");
+    await button(page, "Cancel run").click();
+    await status(page, "Cancelled");
+    const cleanUp = page.locator(".line-of-time li", { hasText: "Clean-up after the cancel" });
+    await cleanUp.getByText("running since").waitFor(PATIENCE);
+    await cleanUp.getByText("tidying up").waitFor(PATIENCE);
+    await cleanUp.locator(".steps li", { hasText: "undo" }).getByText("running").waitFor(PATIENCE);
+    await release("undo");
+    await cleanUp.getByText("Success after").waitFor(PATIENCE);
+    assert.match((await page.locator(".line-of-time").textContent()) ?? "", /Attempt 1\s+Cancelled/);
+  });
+
   it("works with JavaScript off: start, cancel, and what is wrong with a form", async (t) => {
     const { page } = await start(t, { javaScriptEnabled: false });
     await page.locator("#workflow-release").getByRole("link", { name: "Run workflow…" }).click();
@@ -259,8 +288,11 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await status(page, "Running");
     assert.notEqual(page.url(), old);
     assert.match((await page.getByRole("region", { name: "Input" }).textContent()) ?? "", /"version": "v2"/);
+    const path = new URL(page.url()).pathname;
     await page.locator(".facts div", { hasText: "Re-run of" }).getByRole("link").click();
     await page.waitForURL(old);
+    await page.locator(`.line-of-time a[href="${path}"]`).click();
+    await status(page, "Running");
   });
 
   it("shows that a run waits, counts it while the list is looked at, and cancels all that are open", async (t) => {

@@ -49,6 +49,11 @@ describe("the page", () => {
     for (const path of ["/", "/refused", "/live", "/sign-in", "/runs/x"]) {
       assert.equal((await get(url, path)).status, 404, path);
     }
+    // Those who answer callbacks need not see anything else.
+    const { text } = await get(url, "/callbacks/none");
+    assert.match(text, /This link is wrong/);
+    const [, style = ""] = /<link rel="stylesheet" href="([^"]+)"/.exec(text) ?? [];
+    assert.equal((await get(url, style)).status, 200);
   });
 
   it("lets nothing be loaded from elsewhere, run inline, framed or kept", async (t) => {
