@@ -227,6 +227,18 @@ for (const [database, open] of bothStores(postgres)) {
       );
     });
 
+    it("is called as soon as the attempt of a running run has ended, though nothing else is due", async (t) => {
+      const clock = movedClock();
+      const { store } = await open(t, clock);
+      let called = 0;
+      const cancelled = () => void called++;
+      const run = scene(t, ({ signal }) => aborted(signal), { store, clock, options: { cancelled } });
+      await run.accept(1);
+      await run.is("running");
+      await run.worker.cancel(FIRST, BY);
+      await until("it was called, by a clock that stands still", () => called === 1);
+    });
+
     it("is not called for a run that had not begun", async (t) => {
       const called: unknown[] = [];
       const run = await begin(t, ({ body }) => called.push(body));

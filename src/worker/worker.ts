@@ -75,7 +75,8 @@ export function startWorker(parts: WorkerParts) {
   }
 
   function settled(run: Run): void {
-    if (run.status === "queued" || run.status === "waiting") idle = false;
+    // The workflow's `cancelled` may be due.
+    if (run.status === "queued" || run.status === "waiting" || run.status === "cancelled") idle = false;
     callers.tell(run);
     observe.settled(run);
   }
