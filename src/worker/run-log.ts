@@ -43,8 +43,8 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
   const { log, keeping, clock, sourceOf, traceIds } = parts;
   const { id: run, workflow } = claim.run;
   const lines = keptLines(claim, { ...parts, scrub: keeping.scrub });
-  let known: Facts | undefined;
-  const facts = () => (known ??= { run, workflow, attempt: claim.attempt, ...traceIds?.() });
+  // Of the attempt, and not of the step that writes first.
+  const facts: Facts = { run, workflow, attempt: claim.attempt, ...traceIds?.() };
   /** Lines that the workflow wrote, and those that the run's log has and has not room for. */
   const count = { written: 0, kept: 0, bytes: 0, dropped: 0 };
   let ended = false;
@@ -61,7 +61,7 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
     const raw = textOf(message);
     const text = keeping.brief(raw, MAX_MESSAGE_CHARACTERS);
     const own = factsOf(given, keeping, sourceOf?.(workflow));
-    if (!isBeyond) log[level]({ ...own, ...facts() }, text);
+    if (!isBeyond) log[level]({ ...own, ...facts }, text);
     // Of what was cut nothing continues on the next line.
     keep(level, text, own, raw.length > MAX_MESSAGE_CHARACTERS ? text : raw);
   }
@@ -95,7 +95,7 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
     },
     /** What the service has to say about the attempt. */
     warn(message: string, given: Facts): void {
-      log.warn({ ...facts(), ...given }, message);
+      log.warn({ ...facts, ...given }, message);
       keep("warn", message, factsOf(given, keeping, sourceOf?.(workflow)));
     },
     /** An error that the workflow may catch: the service's log does not have it. */
@@ -121,7 +121,7 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
         lines.add({ at, level: "warn", message, facts: undefined }, message);
       }
       const beyond = written - MAX_LINES;
-      if (beyond > 0) log.warn({ ...facts(), dropped: beyond }, `the workflow logged more than ${MAX_LINES} lines`);
+      if (beyond > 0) log.warn({ ...facts, dropped: beyond }, `the workflow logged more than ${MAX_LINES} lines`);
       lines.close();
     },
     /** Of what it wrote, for the end of the attempt. */
