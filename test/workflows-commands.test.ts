@@ -151,6 +151,19 @@ describe("gh-runner workflows", () => {
 });
 
 describe("gh-runner run", () => {
+  it("says what a workflow waits for, and that the service would continue", async (t) => {
+    const { env } = await scene(t);
+    const waits = httpWorkflow("waits", 'await step("first", () => 1); await sleep("quiet period", "2h"); return {};');
+    const WORKFLOWS_DIR = workflowsFolder(t, { "waits.ts": waits });
+    const { code, stdout } = await command(["run", "waits"], { ...env, WORKFLOWS_DIR });
+    assert.deepEqual(stdout.trim().split("\n"), [
+      "step first: done",
+      "sleep quiet period: under way",
+      "waiting (the service would continue when that is over): The run sleeps for 2h (quiet period).",
+    ]);
+    assert.equal(code, 0);
+  });
+
   it("executes a workflow as the trigger that is named starts it", async (t) => {
     const { env } = await scene(t);
     const WORKFLOWS_DIR = workflowsFolder(t, { "several.ts": SEVERAL });

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Json } from "../model/run.ts";
+import type { Json, RunStatus } from "../model/run.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind, type Triggers } from "../model/triggers.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
@@ -38,12 +38,20 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
     waitForLimits: true,
     dryRun: dryRun && ((request) => write(asMessage(request))),
   });
-  for (const step of steps) write(oneLine(`step ${step.name}: ${step.error ?? "done"}`));
+  for (const { kind, name: its, error, endedAt } of steps) {
+    write(oneLine(`${kind} ${its}: ${error ?? (endedAt === undefined ? "under way" : "done")}`));
+  }
   const ended = run.status === "success" ? JSON.stringify(run.outputs) : (run.reason ?? "");
-  const again = run.status === "queued" ? " (the service would attempt it again)" : "";
+  const again = AFTER[run.status] ?? "";
   write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
-  if (run.status !== "success" && run.status !== "skipped") process.exitCode = 1;
+  if (!["success", "skipped", "waiting"].includes(run.status)) process.exitCode = 1;
 }
+
+/** What the service would do with a run that has not ended; here it is over. */
+const AFTER: Partial<Record<RunStatus, string>> = {
+  queued: " (the service would attempt it again)",
+  waiting: " (the service would continue when that is over)",
+};
 
 /** @throws CommandError when it is not clear which trigger is meant. */
 function oneOf(kinds: readonly TriggerKind[], wanted: string | undefined, name: string): TriggerKind {
