@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineWorkflow, skip, type WebhookEvent } from "../src/index.ts";
+import { defineWorkflow, type Json, skip, type WebhookEvent } from "../src/index.ts";
 
 /** Never run: `tsc` holds that a workflow's parts get their types from each other, and that mistakes are noticed. */
 
@@ -249,4 +249,31 @@ defineWorkflow({
   // @ts-expect-error: a length of time has a unit
   timeout: 300,
   async run() {},
+});
+
+export const waiting = defineWorkflow({
+  name: "waiting",
+  on: { manual: true },
+  async run({ sleep, waitUntil, callback, by }) {
+    const who: string | undefined = by;
+    await sleep("until", new Date());
+    // @ts-expect-error: a length of time has a unit
+    await sleep("long", "2 hours");
+    const merged = await waitUntil("merged", async () => (who ? { sha: "abc" } : undefined), {
+      every: "5m",
+      wakeOn: [
+        { pullRequest: { repository: "acme/shop", number: 7 } },
+        { check: { repository: "acme/shop", sha: "" } },
+      ],
+    });
+    const sha: string = merged.sha;
+    // @ts-expect-error: a pull request has a number
+    await waitUntil("closed", () => sha, { wakeOn: { pullRequest: { repository: "acme/shop" } } });
+    const approval = await callback("approval", { body: z.object({ by: z.string() }) });
+    const url: string = approval.url;
+    const answer: { by: string } = await approval.result();
+    const anything: Json = await (await callback("anything")).result();
+    return { url, sha, by: answer.by, anything };
+  },
+  cancelled: async ({ step, by }) => step("clean up", () => by?.length ?? 0),
 });

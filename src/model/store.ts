@@ -69,6 +69,8 @@ export type Accepted = {
   readonly joined: boolean;
   /** The waiting run that this one replaced. */
   readonly superseded: string | undefined;
+  /** The run that waited in its group and that this one has cancelled. */
+  readonly cancelled?: string;
   /** Runs that this one cancels and that are running now. */
   readonly cancels?: readonly string[];
   /** Its workflow is paused: the run waits until it is resumed. An event with a token of its own was not stored. */

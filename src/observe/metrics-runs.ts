@@ -60,10 +60,11 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
   }
 
   const observer: Pick<Observer, "accepted" | "attempt" | "settled"> = {
-    accepted({ workflow: name }, { joined, superseded }) {
+    accepted({ workflow: name }, { joined, superseded, cancelled }) {
       const workflow = named(name);
       events.inc({ workflow, result: joined ? "joined" : "accepted" });
       if (superseded !== undefined) runs.inc({ workflow, status: "superseded" });
+      if (cancelled !== undefined) runs.inc({ workflow, status: "cancelled" });
     },
     async attempt({ run }, work) {
       running.inc();

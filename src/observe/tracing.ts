@@ -107,13 +107,15 @@ function observerOf({ start, nextIs, current, failed, within }: Spans, { store, 
   }
 
   return {
-    accepted(_event, { run, joined, superseded }) {
+    accepted(_event, { run, joined, superseded, cancelled }) {
       current.getStore()?.setAttributes({ "gh_runner.run": run, "gh_runner.joined": joined });
-      if (superseded === undefined) return;
-      store.get(superseded).then(
-        (found) => found && writeRun(found.run),
-        () => {},
-      );
+      for (const over of [superseded, cancelled]) {
+        if (over === undefined) continue;
+        store.get(over).then(
+          (found) => found && writeRun(found.run),
+          () => {},
+        );
+      }
     },
     attempt({ run, attempt }, work) {
       const attributes = { "gh_runner.run": run.id, "gh_runner.attempt": attempt };

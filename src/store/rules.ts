@@ -161,7 +161,8 @@ export function acceptedBy(decision: Acceptance, owner: string, isPaused: boolea
   const claim = run.status === "running" ? { run: runOf(run), attempt: 1, owner, steps: [] } : undefined;
   const { superseded, cancels } = decision;
   const marked = cancels?.does === "mark" ? { cancels: [cancels.run.id] } : {};
-  return { run: run.id, joined: false, superseded: superseded?.id, ...marked, claim, ...paused };
+  const ended = cancels?.does === "end" ? { cancelled: cancels.run.id } : {};
+  return { run: run.id, joined: false, superseded: superseded?.id, ...marked, ...ended, claim, ...paused };
 }
 
 /** An attempt has ended: so has its run, or it goes back into the queue. */

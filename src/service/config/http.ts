@@ -8,7 +8,8 @@ export const HTTP_SETTINGS = {
     "PUBLIC_URL",
     "",
     "Where browsers reach the service, if a proxy in front changes `Host` or puts a path before its own: " +
-      "`https://ci.example/gh-runner` (docs/operations.md#behind-a-proxy). Empty: as the request says.",
+      "`https://ci.example/gh-runner` (docs/operations.md#behind-a-proxy). Empty: as the request says. Workflows with a " +
+      "`callback` need it.",
     (text) => (text === "" ? undefined : publicUrl(text)),
   ),
   keepAliveSeconds: setting(
