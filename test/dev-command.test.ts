@@ -132,6 +132,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
       GITHUB_WEBHOOK_SECRET: "of-the-real-webhook",
       DATABASE_URL: "postgres://127.0.0.1:1/real",
       NOTIFY_URL: "http://127.0.0.1:1/real",
+      DASHBOARD: "off",
     });
     const runOf = async (answer: { id?: string; run?: string; runs?: { run: string }[] }) => {
       const id = answer.id ?? answer.run ?? answer.runs?.[0]?.run;

@@ -43,6 +43,7 @@ export function readDevConfig(
     NO_PROXY: noProxy.filter(Boolean).join(","),
     HOST: "127.0.0.1",
     PORT: String(port),
+    DASHBOARD: "on",
     PUBLIC_URL: `http://127.0.0.1:${port}`,
     GITHUB_API_URL: apiUrl,
     GITHUB_TOKEN: token,
