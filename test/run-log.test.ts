@@ -379,4 +379,38 @@ describe("a secret", () => {
     await outcome;
     assert.equal((await lines())[1]?.message, "*** then");
   });
+
+  it("is not seen in what only looks like one across two lines", async (t) => {
+    const said = ["at http://localhost:3000", "octocat@example.com asks", "it is basic", "authentication0123456789"];
+    const { logOf } = logging(t, async ({ log }) => {
+      for (const message of said) log.info(message);
+      return null;
+    });
+    assert.deepEqual(
+      (await logOf()).map(({ message }) => message),
+      said,
+    );
+  });
+
+  it("that has line breaks is in no line, printed line by line", async (t) => {
+    const key = [
+      "-----BEGIN RSA PRIVATE KEY-----",
+      "MIIEpAIBAAKCAQEA0123456789",
+      "abcdefghijklmnop",
+      "-----END RSA PRIVATE KEY-----",
+    ];
+    const lines = "first line of it\nsecond line of it\nthe third line";
+    const { logOf } = logging(
+      t,
+      async ({ log }) => {
+        for (const line of [...key, "and then", ...lines.split("\n"), "the end"]) log.info(line);
+        return null;
+      },
+      { secrets: [lines] },
+    );
+    assert.deepEqual(
+      (await logOf()).map(({ message }) => message),
+      ["***", "***", "***", "***", "and then", "***", "***", "***", "the end"],
+    );
+  });
 });

@@ -7,6 +7,11 @@ export type Secrets = {
   /** The text with every value that is kept out, and anything that looks like a token, replaced by `***`. */
   scrub(text: string): string;
   /**
+   * The same for what is a secret for certain: values that are kept out, and GitHub's tokens. Not for what may be one, such
+   * as the password that a URL seems to have.
+   */
+  scrubCertain(text: string): string;
+  /**
    * So many characters of a text, with a sign when there are more. Only this may shorten what others wrote: a token that
    * was cut before it was looked for would not be found, and most of it would show.
    */

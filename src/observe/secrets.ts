@@ -27,11 +27,15 @@ const MAX_DEPTH = 6;
 
 /** The text without anything that looks like a secret, whether it is known or not. */
 export function withoutShapes(text: string): string {
-  const clean = SHAPES_BEGIN.test(text) ? text.replace(TOKEN_SHAPES, HIDDEN) : text;
+  const clean = withoutTokenShapes(text);
   if (!CREDENTIALS_BEGIN.test(clean)) return clean;
   return clean
     .replace(CREDENTIALS, HIDDEN)
     .replace(IN_URLS, (_all, ...before: (string | undefined)[]) => `${before.slice(0, 4).join("")}${HIDDEN}`);
+}
+
+function withoutTokenShapes(text: string): string {
+  return SHAPES_BEGIN.test(text) ? text.replace(TOKEN_SHAPES, HIDDEN) : text;
 }
 
 /** The same error, with what it says and where it was thrown without secrets. Its cause must not be printed. */
@@ -95,6 +99,7 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
     hide: (secret) => known.add(secret, false),
     guard,
     scrub,
+    scrubCertain: (text) => withoutTokenShapes(known.without(text)),
     brief,
     scrubAll: (value) => scrubAll(value),
     withoutTokens: <Value>(value: Value, others: readonly string[] = []) =>

@@ -4,7 +4,7 @@ import type { Secrets } from "../model/secrets.ts";
 import type { NewRun } from "../model/store.ts";
 
 /** What keeps tokens out of the history. */
-export type Keeping = Pick<Secrets, "scrub" | "scrubAll" | "brief" | "withoutTokens">;
+export type Keeping = Pick<Secrets, "scrub" | "scrubCertain" | "scrubAll" | "brief" | "withoutTokens">;
 
 /**
  * What the history keeps of an event, which is also what its workflow is given, in every attempt. One that was told from

@@ -42,7 +42,7 @@ export function currentRunLog(): AttemptLog | undefined {
 export function openRunLog(claim: Claim, parts: RunLogParts) {
   const { log, keeping, clock, sourceOf, traceIds } = parts;
   const { id: run, workflow } = claim.run;
-  const lines = keptLines(claim, { ...parts, scrub: keeping.scrub });
+  const lines = keptLines(claim, { ...parts, scrub: keeping.scrubCertain });
   // Of the attempt, and not of the step that writes first.
   const facts: Facts = { run, workflow, attempt: claim.attempt, ...traceIds?.() };
   /** Lines that the workflow wrote, and those that the run's log has and has not room for. */

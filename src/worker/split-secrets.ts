@@ -6,6 +6,8 @@ export type Written = { readonly line: LogLine; readonly raw: string };
 /** Longer than any secret, a key of an App among them. */
 const REACH_CHARACTERS = 4096;
 
+const HIDDEN = "***";
+
 /** Between the pieces of a secret: nothing, or the line break that was between them. */
 const BETWEEN = ["", "\n"] as const;
 
@@ -17,7 +19,7 @@ export function splitSecrets(scrub: (text: string) => string): (lines: readonly 
   let before: Piece[] = [];
 
   return (written) => {
-    const pieces = written.map(({ line, raw }) => ({ raw, clean: line.message }));
+    const pieces = written.map(({ raw }) => ({ raw, clean: scrub(raw) }));
     const all = [...before, ...pieces];
     const found = BETWEEN.filter((sign) => {
       return scrub(all.map(({ raw }) => raw).join(sign)) !== all.map(({ clean }) => clean).join(sign);
@@ -26,8 +28,13 @@ export function splitSecrets(scrub: (text: string) => string): (lines: readonly 
     before = lastOf(all);
     const first = all.length - written.length;
     return written.map(({ line }, at) => {
-      const [from, to] = [0, 1].map((side) => Math.max(0, ...cuts.map((each) => each[first + at]?.[side] ?? 0)));
-      return from || to ? { ...line, message: without(line.message, from as number, to as number) } : line;
+      const [from = 0, to = 0] = [0, 1].map((side) =>
+        Math.max(0, ...cuts.map((each) => each[first + at]?.[side] ?? 0)),
+      );
+      if (from === 0 && to === 0) return line;
+      // With something else that is hidden in it, places in it are others.
+      const message = line.message === pieces[at]?.clean ? without(line.message, from, to) : HIDDEN;
+      return { ...line, message };
     });
   };
 }
@@ -53,8 +60,8 @@ function cutsIn(pieces: readonly Piece[], sign: string, scrub: (text: string) =>
 }
 
 function without(message: string, from: number, to: number): string {
-  if (from + to >= message.length) return "***";
-  return `${from > 0 ? "***" : ""}${message.slice(from, message.length - to)}${to > 0 ? "***" : ""}`;
+  if (from + to >= message.length) return HIDDEN;
+  return `${from > 0 ? HIDDEN : ""}${message.slice(from, message.length - to)}${to > 0 ? HIDDEN : ""}`;
 }
 
 function lastOf(pieces: readonly Piece[]): Piece[] {
