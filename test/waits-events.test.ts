@@ -139,6 +139,35 @@ for (const [database, open] of bothStores(postgres)) {
       await run.is("success", 2);
     });
 
+    it("that failed goes on from there when it is re-run from the failure: finished waits stand", async (t) => {
+      const done: string[] = [];
+      const run = scene(
+        t,
+        async ({ sleep, step, waitUntil }) => {
+          await step("first", () => void done.push("first"));
+          await sleep("short", "1h");
+          await waitUntil("merged", () => (done.length > 2 ? "merged" : undefined), { every: "1h", timeout: "90m" });
+          await step("last", () => void done.push("last"));
+        },
+        await opened(t),
+      );
+      await run.accept();
+      await run.is("waiting", 1);
+      await run.pass(HOUR);
+      await run.is("waiting", 2);
+      await run.pass(HOUR);
+      await run.is("waiting", 3);
+      await run.pass(HOUR / 2);
+      await run.is("failure", 4);
+      await run.worker.rerun(ID, { from: "failure" });
+      await run.is("waiting", 5);
+      assert.match((await run.detail()).run.reason ?? "", /waits until merged/);
+      done.push("merged now", "really");
+      await run.pass(HOUR);
+      await run.is("success", 6);
+      assert.deepEqual(done, ["first", "merged now", "really", "last"]);
+    });
+
     it("goes on after a restart, with the results that it has", async (t) => {
       const { clock, store, pass } = await opened(t);
       const done: string[] = [];
@@ -222,6 +251,31 @@ for (const [database, open] of bothStores(postgres)) {
         /^Waiting for approval failed: its callback was not answered within 2d\. .*re-run from the failed step/,
       );
       assert.equal((await run.store.callback(secretIn(urls[0])))?.state, "over");
+
+      await run.worker.rerun(ID, { from: "failure" });
+      await run.is("waiting", 3);
+      assert.equal(urls[2], urls[0]);
+      assert.equal((await run.store.callback(secretIn(urls[0])))?.state, "open");
+      await run.store.answerCallback(secretIn(urls[0]), "late", by());
+      run.worker.look();
+      await run.is("success", 4);
+      assert.equal((await run.detail()).run.outputs, "late");
+    });
+
+    it("that was answered is asked anew when the run is repeated from the start", async (t) => {
+      const urls: string[] = [];
+      const run = scene(t, asking(urls), await opened(t));
+      await run.accept();
+      await run.is("waiting", 1);
+      await run.store.answerCallback(secretIn(urls[0]), "first", by());
+      run.worker.look();
+      await run.is("success", 2);
+      await run.worker.rerun(ID, { from: "start" });
+      await run.is("waiting", 3);
+      await run.store.answerCallback(secretIn(urls.at(-1)), "second", by());
+      run.worker.look();
+      await run.is("success", 4);
+      assert.equal((await run.detail()).run.outputs, "second");
     });
 
     it("with an answer that the workflow's own schema does not take fails the run, and names who sent it", async (t) => {
