@@ -62,9 +62,10 @@ export function spacedOut(
   const limit = throttle_limit ?? Number.POSITIVE_INFINITY;
   const times = begun.toReversed();
   return pending.flatMap((run) => {
-    const before = times.at(-limit);
-    const due_at = Math.max(run.due_at ?? 0, times.length >= limit ? (before ?? 0) + (throttle_ms ?? 0) : 0);
-    times.push(due_at);
+    const before = times.length >= limit ? (times.at(-limit) ?? 0) + (throttle_ms ?? 0) : 0;
+    const due_at = Math.max(run.due_at ?? 0, before);
+    // One that is late begins after those that have begun.
+    times.push(Math.max(due_at, times.at(-1) ?? 0));
     return due_at === run.due_at ? [] : [{ seq: run.seq, due_at }];
   });
 }
