@@ -9,7 +9,7 @@ const ALICE = "of-alice-0123456789abcdef";
 const headers = { authorization: `Bearer ${ALICE}` };
 
 const FILES = {
-  "sleeper.ts": httpWorkflow("sleeper", "await sleep('long', '1h'); return {};").replace("signal,", "signal, sleep,"),
+  "sleeper.ts": httpWorkflow("sleeper", "await sleep('long', '1h'); return {};"),
   "holds.ts": `import { defineWorkflow } from "gh-runner";
 import * as z from "zod";
 export default defineWorkflow({
@@ -230,6 +230,9 @@ describe("POST /api/runs/{id}/rerun", () => {
     assert.equal(unwanted.status, 400);
     assert.match(unwanted.json.detail, /an event that pushed is not for/);
     assert.equal((await post(`/api/runs/${id}/rerun`, { input: [1] })).status, 400);
+    const large = { input: { name: "push", payload: { ref: "refs/heads/main", commits: "x".repeat(200_000) } } };
+    assert.equal((await post(`/api/runs/${id}/rerun`, large)).status, 202, "events of GitHub may be large");
+    assert.equal((await post(`/api/runs/${id}/rerun`, { input: "x".repeat(1_100_000) })).status, 413);
   });
 
   it("has no input for a run that brought its token", async (t) => {

@@ -61,7 +61,7 @@ export function runPaths({ refTo, describe }: { refTo: RefTo; describe: (operati
         400: "The query or the input cannot be used.",
         404: "There is no such run.",
         409: "It cannot be re-run now, or its group has a newer run; `detail` says which.",
-        413: "The body is larger than 64 KiB.",
+        413: "The body is larger than 1 MiB.",
         503: STORE_AWAY,
       }),
     },

@@ -52,7 +52,7 @@ export function mountRunsApi(
   app.post("/api/runs/:id/rerun", guard, async (c) => {
     const id = c.req.param("id");
     const options = query(c, rerunQuerySchema);
-    const input = inputIn(await readBytes(c));
+    const input = inputIn(await readBytes(c, MAX_INPUT_BYTES));
     if (input !== undefined) {
       if (Object.keys(options).length > 0)
         throw new Rejection(400, "A run with another input is a new one: it takes no query.");
@@ -99,6 +99,9 @@ function inputIn(bytes: Uint8Array): Json | undefined {
   if (input !== undefined && inputs !== undefined) throw new Rejection(400, "Give either input or inputs, not both.");
   return (input ?? inputs) as Json | undefined;
 }
+
+/** An event of GitHub is larger than what callers send; nearly all have less. */
+const MAX_INPUT_BYTES = 1_048_576;
 
 const HOW_TO_FORCE = "To re-run it anyway, add ?evenIfOlder=true to the request, or --even-if-older to the command.";
 
