@@ -265,6 +265,39 @@ describe("gh-runner runs logs", () => {
     );
   });
 
+  it("goes on until what the workflow does when it is cancelled has ended", async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { service, later } = await serviceWith(
+      t,
+      async ({ log, sleep }) => {
+        log.info("begun");
+        await sleep("quiet", "2h");
+      },
+      {},
+      {
+        async cancelled({ log }) {
+          log.info("cleaning up");
+          await promise;
+          log.info("cleaned up");
+        },
+      },
+    );
+    const id = await later();
+    const statusOf = async () => (await send(service.url, { path: `/api/runs/${id}` })).json;
+    await until("it waits", async () => (await statusOf()).status === "waiting");
+    const { child, ended } = startCommand(t, ["runs", "logs", id, "--follow"], { GH_RUNNER_URL: service.url });
+    const end = ended();
+    await once(child.stdout, "data");
+    await send(service.url, { method: "POST", path: `/api/runs/${id}/cancel` });
+    await until("the clean-up is shown", async () => (await logs(service, id)).json.lines.length === 2);
+    assert.deepEqual([(await statusOf()).status, (await statusOf()).cleaningUp], ["cancelled", true]);
+    setTimeout(resolve, 1500);
+    const { code, stdout } = await end;
+    assert.equal(code, 1);
+    assert.match(stdout, /--- attempt 2\n\S+Z INFO {2}cleaning up\n[\s\S]*\S+Z INFO {2}cleaned up\n/);
+    assert.equal((await statusOf()).cleaningUp, undefined);
+  });
+
   it("ends with 0 at Ctrl-C", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     t.after(() => resolve());

@@ -105,8 +105,9 @@ function waitingFor(run: RunDetailShown | undefined, seconds: number): string {
   return `${run?.id ?? ""} is ${run?.status ?? "looked up"}${next}; ${seconds} s`;
 }
 
-export function hasEnded({ status }: RunShown): boolean {
-  return status !== "queued" && status !== "running" && status !== "waiting";
+/** Also what its workflow does when it is cancelled. */
+export function hasEnded({ status, cleaningUp }: RunShown): boolean {
+  return !cleaningUp && status !== "queued" && status !== "running" && status !== "waiting";
 }
 
 /** What makes a line of its own when it changes. */

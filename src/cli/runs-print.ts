@@ -81,7 +81,7 @@ async function turnOf(client: ServiceClient, run: RunDetailShown): Promise<strin
 function facts(run: RunDetailShown, { hasLog, turn }: { hasLog: boolean; turn: string | undefined }): string {
   const lines: readonly (readonly [string, string | undefined])[] = [
     ["run", run.id],
-    ["status", run.status],
+    ["status", run.cleaningUp ? `${run.status}, and its clean-up is under way` : run.status],
     ["workflow", run.workflow],
     ["group", run.group === undefined ? undefined : shortName(run.group)],
     ["input", JSON.stringify(run.input)],

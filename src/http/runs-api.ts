@@ -153,6 +153,7 @@ export function shownRun(run: ListedRun): RunShown {
     http,
     kind,
     supersededBy,
+    ...(run.cleaningUp && { cleaningUp: true as const }),
   };
 }
 

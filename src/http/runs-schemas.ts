@@ -37,6 +37,10 @@ const runFields = {
   http: z.literal([404, 500]).meta({ description: "Status that a waiting caller is answered with." }).optional(),
   kind: kind.optional(),
   supersededBy: text("Id of the newer run that took its place.").optional(),
+  cleaningUp: z
+    .literal(true)
+    .meta({ description: "It is cancelled, and its workflow's `cancelled` has not ended yet." })
+    .optional(),
 };
 
 const attempt = z.object({

@@ -79,6 +79,8 @@ export type Run = {
   readonly kind: FailureKind | undefined;
   /** The newer run that took its place. */
   readonly supersededBy: string | undefined;
+  /** It is cancelled, and its workflow's `cancelled` has not ended yet. */
+  readonly cleaningUp?: boolean;
   /** Who has cancelled it. While it is still running, its attempt is about to end. */
   readonly cancelledBy?: string;
   /** What tracing noted about the event, so that later attempts belong to its trace. Nothing else reads it. */

@@ -120,7 +120,7 @@ export function runOf(row: Row): Run {
 /** The columns that `listedRunOf` reads. */
 export const LISTED = `seq, id, workflow, grp, own_token, status, accepted_at, due_at, started_at, ended_at, attempts,
   failures, retries_from, outputs, reason, http, kind, superseded_by, trigger_kind, actor, rerun_of,
-  cancel_actor`;
+  cancel_actor, handler`;
 
 export function listedRunOf(row: Row): ListedRun {
   return {
@@ -144,6 +144,7 @@ export function listedRunOf(row: Row): ListedRun {
     http: number(row.http) as FailureStatus | undefined,
     kind: text(row.kind) as FailureKind | undefined,
     supersededBy: text(row.superseded_by),
+    ...(row.handler === "due" || row.handler === "running" ? { cleaningUp: true } : {}),
     trace: text(row.trace),
     ...(row.cancel_actor === null ? {} : { cancelledBy: row.cancel_actor as string }),
   };
