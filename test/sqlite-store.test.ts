@@ -145,7 +145,7 @@ describe("a long history", () => {
       "SELECT LISTED FROM runs WHERE status = 'success' AND seq < ? ORDER BY seq DESC LIMIT ?",
       "SELECT seq, accepted_at, ended_at FROM runs ORDER BY seq",
     ];
-    const questions = [...asked].filter((text) => /^(SELECT|UPDATE|DELETE)/.test(text));
+    const questions = [...asked].filter((text) => /^(SELECT|UPDATE|DELETE|WITH)/.test(text));
     assert.ok(questions.length > 30, `${questions.length} questions`);
     for (const text of questions) {
       const plan = prepare.call(db, `EXPLAIN QUERY PLAN ${text}`).all();
@@ -173,7 +173,18 @@ describe("a long history", () => {
     await store.extend([claim!], NOW + 1);
     await store.rerun("a", NOW);
     await store.accept(event("c", { group: "g" }), LEASE);
-    await store.claim({ ...LEASE, now: NOW + 100_000, limit: 1 });
+    const [again] = await store.claim({ ...LEASE, now: NOW + 100_000, limit: 1 });
+    const secret = await store.openCallback(again!, { name: "d", schema: undefined });
+    const wait = { name: "s", kind: "sleep", attempt: 2, startedAt: NOW, until: { inMs: 1 } } as const;
+    const waiting = { status: "waiting", reason: "s", waits: [wait], wakeKeys: ["k"] } as const;
+    await store.settle(again!, { ...attempt, ...nothing, number: 2, outcome: "waiting" }, waiting);
+    await store.callback(secret);
+    await store.answerCallback(secret, 1, { actor: "callback", at: NOW });
+    await store.wake(["k"]);
+    await store.accept(event("d", { group: "g", order: { cancelRunning: true, hasHandler: true } }), LEASE);
+    await store.claim({ ...LEASE, now: NOW + 200_000, limit: 5 });
+    await store.cancel("d", { actor: "token", at: NOW }, () => true);
+    await store.waiting();
     await store.findSuccess("deploy", "k", NOW);
     await store.nextDue();
     await store.get("a");

@@ -557,7 +557,8 @@ async function ends(model: Model, store: TimedStore): Promise<void> {
 
 const owner = fc.constantFrom("one", "two");
 const rarely = fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) });
-const key = fc.constantFrom("pull_request mona/app 7", "check mona/app abc");
+const PULL = "pull_request mona/app 7";
+const key = fc.constantFrom(PULL, PULL, PULL, "check mona/app abc");
 const COMMANDS: fc.Arbitrary<Command>[] = [
   fc
     .record({
@@ -574,14 +575,15 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
   fc.record({ owner, limit: fc.integer({ min: 1, max: 3 }) }).map((facts) => new TakeDue(facts)),
   fc
     .record({
-      nth: fc.nat({ max: 5 }),
+      nth: fc.nat({ max: 2 }),
       end: fc.constantFrom(...ENDS),
-      delay: fc.constantFrom(0, 5000, LEASE_MS),
+      delay: fc.constantFrom(0, 0, 5000, LEASE_MS),
       every: fc.option(fc.constantFrom(1000, 20_000), { nil: undefined }),
-      key: fc.option(key, { nil: undefined }),
-      over: fc.boolean(),
+      key: fc.option(key, { nil: undefined, freq: 5 }),
+      over: rarely,
     })
     .map((facts) => new Settle(facts)),
+  key.map((each) => new Wake(each)),
   key.map((each) => new Wake(each)),
   fc.tuple(fc.nat({ max: 5 }), fc.boolean()).map(([nth, hasHandler]) => new Cancel(nth, hasHandler)),
   fc.tuple(fc.constantFrom("deploy", ALL_WORKFLOWS), rarely).map(([name, isPaused]) => new Pause(name, isPaused)),
@@ -595,7 +597,7 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
 const postgres = postgresForTests();
 
 for (const [name, open, { takesOver, histories }] of [
-  ["SQLite", memorySqlite, { takesOver: false, histories: 200 }],
+  ["SQLite", memorySqlite, { takesOver: false, histories: 300 }],
   ["PostgreSQL", timedPostgres(postgres), { takesOver: true, histories: 16 }],
 ] as const) {
   describe(`${name}: whatever order things happen in`, () => {

@@ -20,10 +20,14 @@ export function claimDue(names: {
   readonly isInSlot: (other: string) => string;
   /** That two rows share a rate. */
   readonly isSamePace: (one: string, other: string) => string;
+  /** Follows the table whose index its planner does not find by itself. */
+  readonly hint?: (index: string) => string;
+  /** How many, an expression of `$4`. */
+  readonly limit?: string;
   /** Follows a selection of runs that other processes may select as well. */
   readonly lock?: string;
 }): string {
-  const { schema, now, leaseUntil, isInSlot, lock = "" } = names;
+  const { schema, now, leaseUntil, isInSlot, hint = () => "", limit = "$4", lock = "" } = names;
   const runs = `${schema}.runs`;
   const isAhead = `${isInSlot("ahead")} AND ahead.status = 'queued' AND ahead.seq < runs.seq`;
   const isDue = `runs.status = 'queued' AND runs.due_at <= ${now} AND NOT ${isPaused(schema)} AND (runs.slot IS NULL OR NOT EXISTS (
@@ -38,21 +42,21 @@ export function claimDue(names: {
   return `WITH due AS MATERIALIZED (SELECT runs.seq, runs.due_at FROM ${runs} WHERE ${isDue} AND (NOT ${suspect}
       OR runs.seq = (SELECT runs.seq FROM ${runs} WHERE ${isDue} AND ${suspect} ${inOrder} 1) AND NOT EXISTS (
         SELECT 1 FROM ${runs} WHERE runs.status = 'running' AND runs.owner = $2 AND ${begunSuspect}))
-      ${inOrder} $4 ${lock}),
+      ${inOrder} ${limit} ${lock}),
     woken AS MATERIALIZED (SELECT runs.seq, runs.due_at FROM ${runs} WHERE runs.status = 'waiting' AND runs.due_at <= ${now}
-        AND NOT ${isPaused(schema)} ${inOrder} $4 ${lock}),
-    handlers AS MATERIALIZED (SELECT runs.seq, 0 AS due_at FROM ${runs} WHERE ${hasHandler("runs")} AND runs.handler = 'due'
+        AND NOT ${isPaused(schema)} ${inOrder} ${limit} ${lock}),
+    handlers AS MATERIALIZED (SELECT runs.seq, 0 AS due_at FROM ${runs} ${hint("handlers")} WHERE ${hasHandler("runs")} AND runs.handler = 'due'
         AND (runs.slot IS NULL OR NOT EXISTS (SELECT 1 FROM ${runs} AS other WHERE ${hasSlot("other")} AND ${isInSlot("other")})
           AND NOT EXISTS (SELECT 1 FROM ${runs} AS other WHERE ${hasHandler("other")} AND ${isInSlot("other")}
             AND (other.handler = 'running' OR other.seq < runs.seq)))
-      ORDER BY runs.seq LIMIT $4 ${lock})
+      ORDER BY runs.seq LIMIT ${limit} ${lock})
     UPDATE ${runs} SET attempts = attempts + 1, owner = $2, lease_until = ${leaseUntil}, woken = 0,
       status = CASE WHEN handler = 'due' THEN status ELSE 'running' END,
       started_at = CASE WHEN handler = 'due' THEN started_at ELSE $1 END,
       handler = CASE WHEN handler = 'due' THEN 'running' ELSE handler END,
       begun_at = CASE WHEN throttle_limit IS NULL THEN begun_at ELSE coalesce(begun_at, ${now}) END
-    WHERE seq IN (SELECT seq FROM (SELECT * FROM due UNION ALL SELECT * FROM woken UNION ALL SELECT * FROM handlers) AS runs
-      ${inOrder} $4)
+    WHERE seq IN (SELECT seq FROM (SELECT * FROM due UNION ALL SELECT * FROM woken UNION ALL SELECT * FROM handlers) AS found
+      ORDER BY due_at, seq LIMIT ${limit})
     RETURNING *, ${begunSuspect} AS suspect`;
 }
 

@@ -73,7 +73,7 @@ function waits({ schema }: Names): string {
   CREATE INDEX pending ON ${schema}.runs (md5(pace), due_at, seq) WHERE pace IS NOT NULL AND status = 'queued' AND attempts = 0;
   CREATE INDEX begun ON ${schema}.runs (md5(pace), begun_at) WHERE begun_at IS NOT NULL;
   CREATE INDEX waking ON ${schema}.runs (due_at) WHERE status = 'waiting';
-  CREATE INDEX handlers ON ${schema}.runs (handler, md5(slot)) WHERE handler IN ('due', 'running');
+  CREATE INDEX handlers ON ${schema}.runs (md5(slot), seq) WHERE handler IN ('due', 'running');
   DROP INDEX ${schema}.rare_ends;
   CREATE INDEX rare_ends ON ${schema}.runs (status, seq) WHERE status IN ('failure', 'skipped', 'superseded', 'cancelled');
 

@@ -180,7 +180,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX pending ON runs (pace, due_at, seq) WHERE pace IS NOT NULL AND status = 'queued' AND attempts = 0;
   CREATE INDEX begun ON runs (pace, begun_at) WHERE begun_at IS NOT NULL;
   CREATE INDEX waking ON runs (due_at) WHERE status = 'waiting';
-  CREATE INDEX handlers ON runs (handler, slot) WHERE handler = 'due' OR handler = 'running';
+  CREATE INDEX handlers ON runs (slot, seq) WHERE handler = 'due' OR handler = 'running';
   DROP INDEX rare_ends;
   DROP INDEX rare_ends_by_workflow;
   DROP INDEX rare_ends_by_group;

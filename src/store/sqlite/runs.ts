@@ -103,7 +103,7 @@ const LEASE_OVER = underWay("lease_until <= $1");
 function underWay(condition: string): string {
   return `SELECT *, ${interruptions("main")} FROM (
     SELECT * FROM runs WHERE status = 'running' AND ${condition}
-    UNION ALL SELECT * FROM runs WHERE ${hasHandler("runs")} AND handler = 'running' AND ${condition}) AS runs`;
+    UNION ALL SELECT * FROM runs INDEXED BY handlers WHERE ${hasHandler("runs")} AND handler = 'running' AND ${condition}) AS runs`;
 }
 const RIGHT_WRONG_CLOCKS = rightWrongClocks({ schema: "main", now: "$1", least: "min" });
 const CLAIM = claimDue({
@@ -112,6 +112,9 @@ const CLAIM = claimDue({
   leaseUntil: "$3",
   isInSlot: (other) => `${other}.slot = runs.slot`,
   isSamePace: (one, other) => `${one}.pace = ${other}.pace`,
+  hint: (index) => `INDEXED BY ${index}`,
+  // SQLite would prepare the statement again for each value of a bare one: 1 ms instead of 30 us a claim (measured).
+  limit: "(SELECT $4)",
 });
 
 /** Ends the attempts of the process that had the file open before. */

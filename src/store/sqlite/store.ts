@@ -103,7 +103,7 @@ export function openSqliteStore(
 const NEXT_DUE = `SELECT min(at) AS at FROM (
   SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND due_at > $2 AND NOT ${isPaused("main")}
   UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at > $2 AND NOT ${isPaused("main")}
-  UNION ALL SELECT $1 FROM runs WHERE ${hasHandler("runs")} AND handler = 'due')`;
+  UNION ALL SELECT $1 FROM runs INDEXED BY handlers WHERE ${hasHandler("runs")} AND handler = 'due')`;
 
 /** Clocks that are kept right by small steps differ by less, ms. */
 const CLOCK_SET_MS = 1000;
