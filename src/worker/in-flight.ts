@@ -35,7 +35,7 @@ export function runsInFlight(
 
   async function settle(claim: Claim, attempt: Attempt, settlement: Settlement, runLog?: AttemptLog): Promise<void> {
     const run = await health.insist(() => settleWith(claim, attempt, settlement, runLog?.lines));
-    if (!run) runLog?.lines.saveLeft();
+    if (!run) runLog?.lines?.saveLeft();
     // That a run was cancelled has been told before its `cancelled` was called.
     if (run) claim.handler || settled(run);
     else log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome does not count: another process has the run");
@@ -46,10 +46,10 @@ export function runsInFlight(
     claim: Claim,
     attempt: Attempt,
     settlement: Settlement,
-    lines: AttemptLog["lines"] | undefined,
+    lines: AttemptLog["lines"],
   ): Promise<Run | undefined> {
     const left = lines?.left() ?? [];
-    if (lines === undefined || left.length === 0) return store.settle(claim, attempt, settlement);
+    if (!lines || left.length === 0) return store.settle(claim, attempt, settlement);
     try {
       const run = await store.settle(claim, attempt, settlement, left);
       if (run) lines.stored();

@@ -42,7 +42,8 @@ export function currentRunLog(): AttemptLog | undefined {
 export function openRunLog(claim: Claim, parts: RunLogParts) {
   const { log, keeping, clock, sourceOf, traceIds } = parts;
   const { id: run, workflow } = claim.run;
-  const lines = keptLines(claim, { ...parts, scrub: keeping.scrubCertain });
+  /** Most runs write nothing. */
+  let lines: ReturnType<typeof keptLines> | undefined;
   // Of the attempt, and not of the step that writes first.
   const facts: Facts = { run, workflow, attempt: claim.attempt, ...traceIds?.() };
   /** Lines that the workflow wrote, and those that the run's log has and has not room for. */
@@ -76,6 +77,11 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
       return;
     }
     count.kept++;
+    add(level, message, own, raw);
+  }
+
+  function add(level: Level, message: string, own: LogLine["facts"], raw = message): void {
+    lines ??= keptLines(claim, { ...parts, scrub: keeping.scrubCertain });
     lines.add({ at: clock.now(), level, message, facts: own }, raw);
   }
 
@@ -108,23 +114,24 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
      */
     end(outcome: Outcome | undefined): void {
       ended = true;
-      const at = clock.now();
       if (outcome?.status === "failure" && (outcome.stack !== undefined || count.kept > 0)) {
         const level = outcome.kind === "permanent" ? "error" : "warn";
         const stack = outcome.stack?.join("\n");
         const own = stack === undefined || stack === latestStack ? undefined : { stack };
-        lines.add({ at, level, message: outcome.reason, facts: own }, outcome.reason);
+        add(level, outcome.reason, own);
       }
       const { dropped, written } = count;
       if (dropped > 0) {
-        const message = `${dropped} more lines were dropped: a run's log keeps ${MAX_LINES} lines and 64 KB per attempt.`;
-        lines.add({ at, level: "warn", message, facts: undefined }, message);
+        const bounds = `${MAX_LINES} lines and 64 KB per attempt`;
+        add("warn", `${dropped} more lines were dropped: a run's log keeps ${bounds}.`, undefined);
       }
       const beyond = written - MAX_LINES;
       if (beyond > 0) log.warn({ ...facts, dropped: beyond }, `the workflow logged more than ${MAX_LINES} lines`);
-      lines.close();
+      lines?.close();
     },
-    /** Of what it wrote, for the end of the attempt. */
-    lines,
+    /** What it wrote, for the end of the attempt; undefined when that is nothing. */
+    get lines() {
+      return lines;
+    },
   };
 }
