@@ -13,7 +13,7 @@ import { type AttemptLease, LOST } from "./leases.ts";
 import { openNames } from "./names.ts";
 import { failedAside, failedBy, outcomeOf } from "./outcome.ts";
 import { type AttemptLog, openRunLog } from "./run-log.ts";
-import { openSuspending } from "./suspending.ts";
+import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
   | ("github" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
@@ -120,18 +120,19 @@ async function executeConfined(
       count: calls.length,
     });
   const times = { timeout, timeoutMs: millisecondsOf(timeout) };
-  const about = { run, workflow: name, handler, source: parts.sourceOf?.(name), ...times, left };
+  const about = { run, workflow: name, handler, source: parts.sourceOf?.(name), ...times, runLog, left };
   const names = openNames(claim, parts.keeping);
   const outcome = await confined(about, parts.clock, async (attempting) => {
     stopping.follow(attempting);
     lease.follow(attempting);
-    runLog.follow(attempting);
     // The service stops, the run is cancelled, or another process has it: none of the workflow's code is run.
     if (attempting.over) return LOST;
     const isRepeatOf = (key: string) => {
       seen.dedupeKey = key;
     };
-    const suspending = openSuspending(claim, { ...parts, attempting, names });
+    // Few workflows wait.
+    let waiting: Suspending | undefined;
+    const suspending = () => (waiting ??= openSuspending(claim, { ...parts, attempting, names }));
     const context = contextOf(workflow, claim, { ...parts, attempting, isRepeatOf, names, suspending });
     if (dedupe && !handler) {
       const key = dedupe.key(givenOf(workflow, claim.run));
@@ -144,7 +145,7 @@ async function executeConfined(
     const alsoFailed = ({ what, error }: { what: string; error: unknown }) =>
       runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error });
     const work = async () => (handler ? workflow.cancelled?.(context) : workflow.run(context));
-    return execute(work, attempting, { alsoFailed, failedBy: suspending.failedBy });
+    return execute(work, attempting, { alsoFailed, failedBy: async (error) => waiting?.failedBy(error) });
   });
   // One that failed, or was cut off, did not get there.
   const isWhole = outcome.status !== "failure" && outcome.status !== "cancelled";

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
-import type { Outcome } from "../model/run.ts";
+import type { LogLine, Outcome } from "../model/run.ts";
 import type { WorkflowSource } from "../model/workflow.ts";
 import { type Calls, openCalls } from "./calls.ts";
 import { failedBy } from "./outcome.ts";
@@ -17,6 +17,8 @@ type About = {
   readonly source: WorkflowSource | undefined;
   readonly timeout: string;
   readonly timeoutMs: number;
+  /** What its code prints goes here. */
+  readonly runLog: { print(level: LogLine["level"], given: readonly unknown[]): void };
   /** Told of calls that the workflow has not awaited. */
   readonly left: (calls: readonly string[]) => void;
 };

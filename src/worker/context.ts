@@ -5,10 +5,13 @@ import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
 import { stepsOf } from "./steps.ts";
+import type { Suspending } from "./suspending.ts";
 import { waitFor } from "./wait-for.ts";
-import { type WaitParts, waitsOf } from "./waits.ts";
+import { type WaitParts, type Waits, waitsOf } from "./waits.ts";
 
-export type ContextParts = WaitParts & {
+export type ContextParts = Omit<WaitParts, "suspending"> & {
+  /** Opened when a workflow first waits. */
+  readonly suspending: () => Suspending;
   readonly store: Pick<RunStore, "findSuccess">;
   /** The values of the environment variables that a workflow declares. */
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
@@ -26,6 +29,8 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   const { calls } = attempting;
   const doStep = stepsOf(claim, parts);
   const nameOf = (given: string) => keeping.withoutTokens(given, own);
+  let opened: Waits | undefined;
+  const waits = () => (opened ??= waitsOf(claim, { ...parts, suspending: parts.suspending(), nameOf }));
   return {
     ...givenOf(workflow, run),
     github: until(attempting, parts.github, keeping),
@@ -43,8 +48,10 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
       const name = nameOf(given);
       return calls.follow(`step ${keeping.brief(name, MAX_SHOWN)}`, doStep(name, work));
     },
-    ...waitsOf(claim, { ...parts, nameOf }),
-    waitFor: (url, options = {}) => waitFor(url, options, { ...parts, nameOf }),
+    sleep: (...given) => waits().sleep(...given),
+    waitUntil: (...given) => waits().waitUntil(...given),
+    callback: (...given) => waits().callback(...given),
+    waitFor: (url, options = {}) => waitFor(url, options, { ...parts, suspending: parts.suspending(), nameOf }),
     repeatOf: (key, seconds) => calls.follow("repeatOf", repeatOf(key, seconds)),
   };
 

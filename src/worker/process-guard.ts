@@ -4,7 +4,6 @@ import { type Attempting, currentAttempt } from "./attempting.ts";
 import { callOf } from "./calls.ts";
 import type { Keeping } from "./kept.ts";
 import { failedAside } from "./outcome.ts";
-import { currentRunLog } from "./run-log.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -96,7 +95,7 @@ const CONSOLE = [
 function loggingAs(level: (typeof CONSOLE)[number][1], most?: number) {
   return (original: Any): Any =>
     (...given: unknown[]) => {
-      const log = currentRunLog();
+      const log = currentAttempt()?.about.runLog;
       if (log) log.print(level, given.slice(0, most));
       else original(...given);
     };

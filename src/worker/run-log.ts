@@ -3,7 +3,6 @@ import type { Log } from "../model/log.ts";
 import type { LogLine, Outcome } from "../model/run.ts";
 import type { Claim } from "../model/store.ts";
 import type { WorkflowSource } from "../model/workflow.ts";
-import { type Attempting, currentAttempt } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
 import { errorsIn, factsOf, printed, textOf } from "./log-facts.ts";
 import { keptLines, type SavingLines } from "./run-lines.ts";
@@ -26,14 +25,6 @@ export type RunLogParts = Omit<SavingLines, "scrub"> & {
 
 /** What one attempt writes. */
 export type AttemptLog = ReturnType<typeof openRunLog>;
-
-const logs = new WeakMap<Attempting, AttemptLog>();
-
-/** The log of the attempt in whose name the present code runs. */
-export function currentRunLog(): AttemptLog | undefined {
-  const attempting = currentAttempt();
-  return attempting && logs.get(attempting);
-}
 
 /**
  * The log of one attempt. A line goes to the service's log at once, and to the run's a moment later. What is beyond the
@@ -94,10 +85,6 @@ export function openRunLog(claim: Claim, parts: RunLogParts) {
     /** What the workflow prints, as its `console` was given it. */
     print(level: Level, given: readonly unknown[]): void {
       write(level, printed(given), errorsIn(given));
-    },
-    /** What is printed in this attempt's name goes here. */
-    follow(attempting: Attempting): void {
-      logs.set(attempting, this);
     },
     /** What the service has to say about the attempt. */
     warn(message: string, given: Facts): void {

@@ -18,6 +18,8 @@ export type WaitParts = StepParts & {
   readonly hide: (secret: string) => void;
 };
 
+export type Waits = ReturnType<typeof waitsOf>;
+
 /** The waits that a workflow is given. */
 export function waitsOf(claim: Claim, parts: WaitParts & { readonly nameOf: (given: string) => string }) {
   const { store, clock, insist, attempting, lease, observe, suspending, callbackUrl, nameOf } = parts;
