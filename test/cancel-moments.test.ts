@@ -14,8 +14,8 @@ const AT_ONCE = 25;
 /** A little longer than most runs take. */
 const LONGEST_MS = 900;
 
-/** What was on the wire when the cancel was answered arrives within so long, ms. */
-const ON_THE_WIRE_MS = 10;
+/** What was on the wire when the cancel was answered is read within so long, ms; a busy machine takes a while. */
+const ON_THE_WIRE_MS = 100;
 
 /** Give `CANCEL_SEED` to repeat a test run's moments. */
 const SEED = Number(process.env.CANCEL_SEED ?? Math.floor(Math.random() * 2 ** 32));
