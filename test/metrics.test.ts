@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import type { Run } from "../src/model/run.ts";
 import { openMetrics } from "../src/observe/metrics.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { promtool } from "./support/promtool.ts";
@@ -172,6 +173,27 @@ describe("GET /metrics", () => {
     metrics.close();
     assert.equal(samples.get("gh_runner_ready"), 0);
     assert.ok(![...samples.keys()].some((name) => name.startsWith("gh_runner_runs_queued ")));
+  });
+
+  it("counts runs that wait apart from those that are queued, and not as ends", async () => {
+    const clock = movedClock();
+    const metrics = openMetrics({ workflows: ["w"], version: "1.2.3", clock });
+    const since = clock.now() - 86_400_000;
+    metrics.read({
+      gates: { all: () => new Map() },
+      store: { waiting: async () => [{ reason: "wait", count: 7, since }], paused: async () => [] },
+      checkReady: async () => {},
+      storeTrouble: () => undefined,
+      brokenFiles: () => 0,
+    });
+    metrics.observer.settled?.({ workflow: "w", status: "waiting", retriesFrom: since } as Run);
+    metrics.observer.settled?.({ workflow: "w", status: "cancelled", retriesFrom: since, endedAt: clock.now() } as Run);
+    const samples = seriesIn((await metrics.expose()).text);
+    metrics.close();
+    assert.equal(samples.get("gh_runner_runs_waiting"), 7);
+    assert.equal(samples.get("gh_runner_runs_queued reason=turn"), 0);
+    assert.ok(![...samples].some(([name, value]) => /_age_seconds|status=waiting/.test(name) && value > 0));
+    assert.equal(samples.get("gh_runner_runs_total status=cancelled workflow=w"), 1);
   });
 
   it("needs one of AUTH_TOKENS where they are set", async (t) => {

@@ -83,6 +83,42 @@ describe("the SQLite store, opened again and again after its process was gone", 
   });
 });
 
+describe("the SQLite store, opened again after its clock was wrong by a year", () => {
+  it("lets a run sleep for as long as it was to, and until the date that it named", async (t) => {
+    const [folder, hour, year] = [temporaryFolder(t), 3_600_000, 365 * 86_400_000];
+    const before = openSqliteStore(folder, movedClock(NOW + year));
+    const wrong = { ...LEASE, now: NOW + year, limit: 10 };
+    for (const id of ["nap", "date"]) {
+      await before.accept(event(id), wrong);
+      const [claim] = await before.claim(wrong);
+      const until = id === "nap" ? { inMs: 2 * hour } : { at: NOW + 5 * hour };
+      const wait = { name: id, kind: "sleep", attempt: 1, startedAt: NOW + year, until } as const;
+      const attempt = { number: 1, startedAt: NOW + year, endedAt: NOW + year, outcome: "waiting" as const };
+      const waiting = { status: "waiting", reason: id, waits: [wait], wakeKeys: [] } as const;
+      await before.settle(claim!, { ...attempt, ...NOTHING }, waiting);
+    }
+    await before.close();
+
+    const store = openSqliteStore(folder, movedClock(NOW));
+    t.after(() => store.close());
+    const claims = await store.claim({ ...LEASE, limit: 10 });
+    assert.deepEqual(claims.map(({ run, waits }) => [run.id, waits?.[0]?.isOver]).toSorted(), [
+      ["date", false],
+      ["nap", false],
+    ]);
+    for (const claim of claims) {
+      const [{ isOver: _, ...wait } = undefined as never] = claim.waits ?? [];
+      const attempt = { number: 2, startedAt: NOW, endedAt: NOW, outcome: "waiting" as const, ...NOTHING };
+      const waits = [{ ...wait, until: { inMs: 0 } }];
+      await store.settle(claim, attempt, { status: "waiting", reason: "s", waits, wakeKeys: [] });
+    }
+    const dueOf = async (id: string) => (await store.get(id))?.run.dueAt;
+    assert.deepEqual([await dueOf("nap"), await dueOf("date")], [NOW + 2 * hour, NOW + 5 * hour]);
+  });
+});
+
+const NOTHING = { reason: undefined, kind: undefined, githubRequestId: undefined };
+
 describe("writes of one turn of the event loop", () => {
   it("share one commit: a burst of 200 events costs one flush of the disk", async (t) => {
     const folder = temporaryFolder(t);

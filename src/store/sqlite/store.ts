@@ -25,7 +25,7 @@ import {
   settleRun,
 } from "./runs.ts";
 import { type Sql, statements } from "./statements.ts";
-import { FOLLOW_CLOCK, wakeRuns } from "./waits.ts";
+import { FOLLOW_CLOCK, RIGHT_WRONG_WAITS, wakeRuns } from "./waits.ts";
 
 type Clocks = Pick<Clock, "now" | "monotonic">;
 
@@ -53,6 +53,7 @@ export function openSqliteStore(
   try {
     db.exec("BEGIN IMMEDIATE");
     interruptAll(sql, clock.now());
+    for (const text of RIGHT_WRONG_WAITS) sql.change(text, clock.now());
     db.exec("COMMIT");
   } catch (cause) {
     close();

@@ -1,5 +1,5 @@
 import type { Attempt } from "../../model/run.ts";
-import type { Claim, Settlement } from "../../model/store.ts";
+import { type Claim, type Settlement, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type RunRow, stepOf } from "../rows.ts";
 import { suspended, type Waited, type WaitRow, wakingKeys } from "../wait-rules.ts";
@@ -70,6 +70,10 @@ export function forgetKeys(sql: Sql, run: number): void {
   sql.change("DELETE FROM wake_keys WHERE run = ?", run);
 }
 
+/** Each part has an index. */
+const OPEN_RUNS = `SELECT seq FROM runs WHERE status = 'queued' UNION ALL SELECT seq FROM runs WHERE status = 'running'
+  UNION ALL SELECT seq FROM runs WHERE status = 'waiting'`;
+
 /**
  * When the clock is set, what waits for a duration waits for as long as it was to; what waits until a date, until then.
  * First the runs: their times come from their waits'.
@@ -83,8 +87,18 @@ export const FOLLOW_CLOCK = [
       coalesce(${earliest("until_date = 0")} + $1, ${Number.MAX_SAFE_INTEGER}))
     WHERE status = 'waiting'`,
   `UPDATE steps SET until = until + $1 WHERE ended_at IS NULL AND until_date = 0
-    AND run IN (SELECT seq FROM runs WHERE status = 'queued' UNION ALL SELECT seq FROM runs WHERE status = 'running'
-      UNION ALL SELECT seq FROM runs WHERE status = 'waiting')`,
+    AND run IN (${OPEN_RUNS})`,
+];
+
+/**
+ * A wait that began in the future began by a clock that was wrong, which was set right while no process was there: it
+ * lasts for as long as it was to, from now on. Its run looks at once, and goes on with that.
+ */
+export const RIGHT_WRONG_WAITS = [
+  `UPDATE runs SET due_at = min(due_at, $1), retries_from = $1 WHERE status = 'waiting' AND retries_from > $1 + ${WRONG_CLOCK_MS}`,
+  `UPDATE steps SET until = until - (started_at - $1), started_at = $1
+    WHERE ended_at IS NULL AND until_date = 0 AND until IS NOT NULL AND started_at > $1 + ${WRONG_CLOCK_MS}
+      AND run IN (${OPEN_RUNS})`,
 ];
 
 function earliest(which: string): string {
