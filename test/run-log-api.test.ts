@@ -298,6 +298,22 @@ describe("gh-runner runs logs", () => {
     assert.equal((await statusOf()).cleaningUp, undefined);
   });
 
+  it("ends without a word when its output is not read any more", async (t) => {
+    const { service, start } = await serviceWith(t, async ({ log }) => {
+      for (let n = 0; n < 150; n++) log.info("x".repeat(400));
+      return {};
+    });
+    const id = await start();
+    const { child } = startCommand(t, ["runs", "logs", id, "--follow"], { GH_RUNNER_URL: service.url });
+    child.stdout.destroy();
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    const [code] = await once(child, "close");
+    assert.deepEqual([code, said], [0, ""]);
+  });
+
   it("ends with 0 at Ctrl-C", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     t.after(() => resolve());

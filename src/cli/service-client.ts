@@ -6,7 +6,7 @@ import { isBeginningOfId } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
 import { readClientConfig } from "../service/config/config.ts";
 import { CommandError } from "./command.ts";
-import { shortName } from "./terminal.ts";
+import { endWhenUnread, shortName } from "./terminal.ts";
 
 /** An answer of the API: as it was written, and what it says. */
 type Answer<T> = { readonly text: string; readonly said: T };
@@ -28,6 +28,7 @@ export type ServiceClient = ReturnType<typeof serviceClient>;
 /** The runs API of the service that GH_RUNNER_URL names. Every method throws a `CommandError`. */
 export function serviceClient() {
   const { url, token } = readClientConfig();
+  endWhenUnread(process.stdout);
 
   async function ask<T>(
     method: string,

@@ -57,6 +57,14 @@ export function progress(stream: NodeJS.WriteStream = process.stderr): Progress 
   };
 }
 
+/** Ends the command when what it writes is not read any more, as with `| head`: that is no failure. */
+export function endWhenUnread(stream: NodeJS.WriteStream): void {
+  stream.once("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+}
+
 const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** `30m`, `2h` or `3d` in milliseconds. */
