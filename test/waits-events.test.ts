@@ -447,6 +447,33 @@ describe("a wait", () => {
     );
   });
 
+  it("that repeats says once for all attempts what is different, and in each for debug", async (t) => {
+    let isNew = false;
+    const run = scene(
+      t,
+      async ({ step, waitUntil }) => {
+        await step(isNew ? "made" : "create", () => 1);
+        await waitUntil("merged", () => (isNew && run.clock.now() > end ? 1 : undefined), merging);
+      },
+      await opened(t),
+    );
+    const end = run.clock.now() + 3 * HOUR;
+    await run.accept();
+    await run.is("waiting", 1);
+    isNew = true;
+    for (let attempt = 2; attempt < 5; attempt++) {
+      await run.pass(HOUR);
+      await run.is("waiting", attempt);
+    }
+    await run.pass(HOUR);
+    await run.is("success", 5);
+    const said = run.records.filter(({ message }) => message.startsWith("not reached in this attempt"));
+    assert.deepEqual(
+      said.map(({ level }) => level),
+      ["debug", "debug", "debug", "warn"],
+    );
+  });
+
   it("leaves no promise that keeps the workflow's memory, and cuts off what it does besides", async (t) => {
     let isCut = false;
     const run = scene(

@@ -149,7 +149,9 @@ async function executeConfined(
   });
   // One that failed, or was cut off, did not get there.
   const isWhole = outcome.status !== "failure" && outcome.status !== "cancelled";
-  if (isWhole) for (const difference of names.differences()) runLog.warn(difference, {});
+  // One that looks for the same again and again is no news.
+  const isRepeated = outcome.status === "waiting" && outcome.reason === claim.run.reason;
+  if (isWhole) for (const each of names.differences()) isRepeated ? runLog.log.debug(each) : runLog.warn(each, {});
   return outcome;
 }
 
