@@ -111,6 +111,12 @@ describe("a form made from a JSON Schema", () => {
     }
   });
 
+  it("is one field for an object that may have other properties, so that it keeps them", () => {
+    const loose = fieldsOf(jsonSchema(z.looseObject({ n: z.number().optional() })), "Input");
+    const value = { n: 1, more: ["a"] };
+    assert.deepEqual(filledIn(loose, enteredFrom(loose, value)).value, value);
+  });
+
   it("is one field for what is no object, and takes a name such as __proto__ for a name", () => {
     const flag = fieldsOf(jsonSchema(z.boolean()), "Answer");
     assert.deepEqual([flag.length, flag[0]?.control.kind], [1, "boolean"]);

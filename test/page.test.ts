@@ -205,6 +205,8 @@ describe("the page", () => {
     assert.equal(status, 200);
     assert.match(text, /<h2 id="input">Input<\/h2>\s*<p class="note">Nested too deep to be shown here/);
     assert.ok((await get(url, `/api/runs/${id}`)).text.includes(body), "and is there where the page says");
+    const changed = await get(url, `/runs/${id}/changed`);
+    assert.ok(changed.text.length < 60_000 && changed.text.includes("[".repeat(10_000)), "and can be changed");
     const shown = await get(url, `/runs/${(await runOf(40)).id}`);
     assert.doesNotMatch(shown.text, /too deep/);
     assert.match(shown.text, /\[\s+\[\s+\[/);

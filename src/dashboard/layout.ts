@@ -1,7 +1,7 @@
 import { html, raw } from "hono/html";
-import type { Paused } from "../model/store.ts";
+import { ALL_WORKFLOWS, type Paused } from "../model/store.ts";
 import { ASSETS } from "./assets.ts";
-import { pausedBanner } from "./paused-banner.ts";
+import { name, time } from "./shown.ts";
 
 export type Html = ReturnType<typeof raw> | Promise<ReturnType<typeof raw>>;
 
@@ -59,6 +59,19 @@ ${main}
 <p class="unseen" id="said" aria-live="polite"></p>
 </body>
 </html>`;
+}
+
+/** Says what is paused, by whom and since when. Nothing when nothing is. */
+function pausedBanner({ paused, now }: Frame) {
+  if (paused.length === 0) return "";
+  const all = paused.find(({ workflow }) => workflow === ALL_WORKFLOWS);
+  const by = ({ actor, at }: Paused) => html`${name(actor)}, ${time(at, "full", now)}`;
+  const what = all
+    ? html`<strong>All workflows are paused</strong> (${by(all)}).`
+    : paused.map(
+        (each, at) => html`${at > 0 ? " " : ""}<strong>${name(each.workflow)} is paused</strong> (${by(each)}).`,
+      );
+  return html`<div class="banner limit paused"><p>${what} Events are accepted and wait. <a href="/workflows">Resume</a></p></div>`;
 }
 
 const MARK = `<svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">

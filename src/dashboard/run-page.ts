@@ -1,11 +1,22 @@
 import { html } from "hono/html";
-import type { Run } from "../model/run.ts";
+import type { Json, Run } from "../model/run.ts";
 import type { RunDetail } from "../model/store.ts";
+import { visible } from "../model/visible.ts";
 import { actionsUrl, commitLink, type GitHubWeb } from "./github-web.ts";
-import { json } from "./json-view.ts";
 import { type Frame, layout } from "./layout.ts";
 import { type NotDone, notDone, runActions } from "./run-actions.ts";
-import { durationText, name, nameText, statusIcon, statusName, subjectOf, time, tookMs } from "./shown.ts";
+import {
+  durationText,
+  isDeep,
+  MAX_JSON_LEVELS,
+  name,
+  nameText,
+  statusIcon,
+  statusName,
+  subjectOf,
+  time,
+  tookMs,
+} from "./shown.ts";
 import { type Lines, timeLine } from "./time-line.ts";
 import { verdict } from "./verdict.ts";
 
@@ -79,4 +90,23 @@ function supersededRuns({ superseded }: RunDetail) {
   const links = superseded.map((id) => html`<li><a href="/runs/${id}"><code>${id}</code></a></li>`);
   return html`<section aria-labelledby="superseded"><h2 id="superseded">Superseded runs</h2>
 <ul class="plain">${links}</ul></section>`;
+}
+
+/** Enough to recognise what came in and went out. */
+const MAX_JSON_CHARACTERS = 6000;
+
+/** A value of a run, indented. */
+function json(title: string, value: Json, id: string) {
+  const heading = title.toLowerCase();
+  const section = (content: unknown) =>
+    html`<section aria-labelledby="${heading}"><h2 id="${heading}">${title}</h2>\n${content}</section>`;
+  if (isDeep(value)) {
+    return section(html`<p class="note">Nested too deep to be shown here, more than ${MAX_JSON_LEVELS} levels;
+GET /api/runs/${id} has it.</p>`);
+  }
+  const text = JSON.stringify(value, null, 2);
+  const shown = visible(text.slice(0, MAX_JSON_CHARACTERS));
+  const note = html`<p class="note">Cut off here; GET /api/runs/${id} has all of it.</p>`;
+  return section(html`<pre tabindex="0" aria-labelledby="${heading}"><code>${shown}</code></pre>
+${text.length > MAX_JSON_CHARACTERS ? note : ""}`);
 }

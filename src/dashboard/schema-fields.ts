@@ -1,4 +1,5 @@
 import type { Json } from "../model/run.ts";
+import { isDeep } from "./shown.ts";
 
 /** One field of a form that is made from a JSON Schema. */
 export type Field = {
@@ -37,11 +38,12 @@ type Schema = Readonly<Record<string, Json>>;
  * @param whole what that one field is called.
  */
 export function fieldsOf(schema: Json | undefined, whole: string): readonly Field[] {
-  const { type, properties, required } = schemaOf(schema);
-  if (type !== "object" || !isObject(properties)) {
+  const { type, properties, required, additionalProperties: more = false } = schemaOf(schema);
+  // What may have other properties, too, would lose them in fields for those that are known.
+  if (type !== "object" || !isObject(properties) || more !== false) {
     const { description, default: byDefault } = schemaOf(schema);
     const isRequired = schema !== undefined && byDefault === undefined;
-    const control = schema === undefined ? ({ kind: "json" } as const) : controlOf(schemaOf(schema));
+    const control = controlOf(schemaOf(schema));
     return [{ name: undefined, label: whole, description: textOf(description), isRequired, byDefault, control }];
   }
   const needed = new Set(Array.isArray(required) ? required : []);
@@ -118,7 +120,7 @@ export const formName = ({ name }: Field): string => (name === undefined ? "inpu
 /** A value as it stands in a field. */
 export function fieldText({ kind }: Control, value: Json | undefined): string {
   if (value === undefined) return "";
-  if (kind === "json") return JSON.stringify(value, null, 2);
+  if (kind === "json") return isDeep(value) ? JSON.stringify(value) : JSON.stringify(value, null, 2);
   return value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 }
 

@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import type { Attempt, ListedRun, RunStatus } from "../model/run.ts";
+import type { Attempt, Json, ListedRun, RunStatus } from "../model/run.ts";
 import { visible, visibleName } from "../model/visible.ts";
 
 /** Names that are looked up have up to 253 characters; others, such as those that are skipped, have any number. */
@@ -161,4 +161,16 @@ export function statusIcon(status: Status, { alone = false } = {}) {
   const meaning = alone ? html`role="img" aria-label="${statusName(status)}"` : raw('aria-hidden="true"');
   return html`<svg class="icon is-${status}" viewBox="0 0 16 16" width="16" height="16" ${meaning}>
 ${raw(SHAPES[status])}</svg>`;
+}
+
+/** Indented, what is nested deeper takes many times its own room, and ten thousand levels cannot be indented at all. */
+export const MAX_JSON_LEVELS = 50;
+
+/** Whether a value is nested too deep to be indented. Not by recursion: what others send may be nested without end. */
+export function isDeep(value: Json): boolean {
+  let level: readonly Json[] = [value];
+  for (let depth = 0; depth <= MAX_JSON_LEVELS && level.length > 0; depth++) {
+    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+  }
+  return level.length > 0;
 }

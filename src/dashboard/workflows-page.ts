@@ -54,7 +54,7 @@ function form(workflow: string, what: "pause" | "resume", text: string) {
 function entry({ workflow, lastRun, nextTick }: Row, { paused, now }: Frame) {
   const its = paused.find((each) => each.workflow === workflow.name);
   return html`<li class="run" id="workflow-${workflow.name}">
-${lastRun ? statusIcon(lastRun.status, { alone: true }) : statusIcon("skipped")}
+${lastRun ? statusIcon(lastRun.status, { alone: true }) : html`<span></span>`}
 <div class="what"><p class="name"><a class="name" href="/?workflow=${encodeURIComponent(workflow.name)}">${workflow.name}</a></p>
 <ul class="plain sub">${triggers(workflow, nextTick, now)}</ul>
 ${its ? pausedNote(its, now) : ""}</div>
