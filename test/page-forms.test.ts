@@ -5,6 +5,7 @@ import * as z from "zod";
 import { type Callbacks, mountCallbackPages } from "../src/dashboard/callback-pages.ts";
 import { schemaForm } from "../src/dashboard/form.ts";
 import { enteredFrom, fieldsOf, filledIn } from "../src/dashboard/schema-fields.ts";
+import { MAX_VALUES } from "../src/model/json-values.ts";
 import type { Json } from "../src/model/run.ts";
 import type { Callback } from "../src/model/store.ts";
 
@@ -115,6 +116,12 @@ describe("a form made from a JSON Schema", () => {
     const loose = fieldsOf(jsonSchema(z.looseObject({ n: z.number().optional() })), "Input");
     const value = { n: 1, more: ["a"] };
     assert.deepEqual(filledIn(loose, enteredFrom(loose, value)).value, value);
+  });
+
+  it("takes no JSON of more values than there is room for", () => {
+    const whole = fieldsOf(undefined, "Input");
+    const { problems } = filledIn(whole, () => `[${"0,".repeat(MAX_VALUES)}0]`);
+    assert.deepEqual(problems, [{ field: "", message: "holds more values than there is room for" }]);
   });
 
   it("is one field for what is no object, and takes a name such as __proto__ for a name", () => {

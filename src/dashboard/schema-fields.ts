@@ -1,3 +1,4 @@
+import { hasTooManyValues } from "../model/json-values.ts";
 import type { Json } from "../model/run.ts";
 import { isDeep } from "./shown.ts";
 
@@ -171,6 +172,7 @@ function readField({ control, isRequired, empty }: Field, text: string): Json | 
       return chosen;
     }
     case "json":
+      if (hasTooManyValues(Buffer.from(text))) throw new Error("holds more values than there is room for");
       try {
         return JSON.parse(text) as Json;
       } catch (error) {
