@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Settlement } from "../src/model/store.ts";
+import { cancel, endedByCancel } from "../src/store/cancel-rules.ts";
 import { interruptedRuns } from "../src/store/interruption-rules.ts";
 import { type RunRow, slotOf } from "../src/store/rows.ts";
 import { type Acceptance, acceptance, rerun, settled } from "../src/store/rules.ts";
+import { suspended } from "../src/store/wait-rules.ts";
 
 const LEASE_MS = 60_000;
 
@@ -16,12 +18,14 @@ type Step =
       readonly take: boolean;
       readonly ownToken: boolean;
       readonly event: number | undefined;
+      readonly cancelRunning: boolean;
     }
   | { readonly does: "claim" }
+  | { readonly does: "cancel"; readonly which: number; readonly hasHandler: boolean }
   | {
       readonly does: "settle";
       readonly which: number;
-      readonly how: "success" | "failure" | "retry" | "limit";
+      readonly how: "success" | "failure" | "retry" | "limit" | "wait";
       readonly delay: number;
     }
   | { readonly does: "interrupt"; readonly which: number; readonly alone: boolean }
@@ -39,6 +43,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       take: fc.boolean(),
       ownToken: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true)),
       event: fc.option(fc.nat(3), { nil: undefined }),
+      cancelRunning: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true)),
     }),
   },
   { weight: 3, arbitrary: fc.record({ does: fc.constant("claim" as const) }) },
@@ -47,11 +52,12 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       does: fc.constant("settle" as const),
       which,
-      how: fc.constantFrom("success", "failure", "retry", "limit"),
+      how: fc.constantFrom("success", "failure", "retry", "limit", "wait"),
       delay: fc.nat(100_000),
     }),
   },
   { weight: 1, arbitrary: fc.record({ does: fc.constant("interrupt" as const), which, alone: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant("cancel" as const), which, hasHandler: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant("rerun" as const), which, evenIfOlder: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant("wait" as const), ms: fc.nat(100_000) }) },
 );
@@ -68,16 +74,36 @@ function memory() {
   };
   const inSlot = (slot: string | null, status: RunRow["status"]) =>
     slot === null ? undefined : runs.find((run) => run.slot === slot && run.status === status);
-  const running = () => runs.filter((run) => run.status === "running");
+  /** What runs or waits in a slot, or whose workflow's `cancelled` is due or called. */
+  const holder = (slot: string | null) => inSlot(slot, "running") ?? inSlot(slot, "waiting");
+  const isTaken = (slot: string | null) =>
+    holder(slot) !== undefined || (slot !== null && runs.some((run) => run.slot === slot && isCalled(run)));
+  const inSlotCalled = (run: RunRow) =>
+    run.slot === null ? run : runs.find((each) => each.slot === run.slot && isCalled(each));
+  const running = () => runs.filter((run) => run.status === "running" || run.handler === "running");
   return {
     runs,
     now: () => now,
     wait(ms: number) {
       now += ms;
     },
-    accept({ slot: group, input, take, ownToken, event }: Extract<Step, { does: "accept" }>): Acceptance {
+    accept({
+      slot: group,
+      input,
+      take,
+      ownToken,
+      event,
+      cancelRunning,
+    }: Extract<Step, { does: "accept" }>): Acceptance {
       const identity = event === undefined ? undefined : { source: "s", id: `e${event}` };
-      const facts = { workflow: "w", group: `g${group}`, input: { input }, ownToken, event: identity };
+      const facts = {
+        workflow: "w",
+        group: `g${group}`,
+        input: { input },
+        ownToken,
+        event: identity,
+        order: { cancelRunning },
+      };
       const arriving = { id: `run ${runs.length + 1}`, ...facts };
       const slot = slotOf(arriving);
       const decision = acceptance(
@@ -89,7 +115,8 @@ function memory() {
           latest: identity && runs.findLast((run) => run.event_source === "s"),
           carriedOutUntil: undefined,
           waiting: inSlot(slot, "queued"),
-          isBusy: inSlot(slot, "running") !== undefined,
+          isBusy: isTaken(slot),
+          holder: cancelRunning ? holder(slot) : undefined,
           isPaused: false,
           hasLine: false,
         },
@@ -97,19 +124,30 @@ function memory() {
       if (decision.does === "join") write(decision.run);
       if (decision.does === "add") {
         if (decision.superseded) write(decision.superseded);
+        if (decision.cancels) write(decision.cancels.run);
         runs.push({ ...decision.run, seq: runs.length + 1 });
       }
       return decision;
     },
     claim() {
       const due = runs
-        .filter((run) => run.status === "queued" && (run.due_at ?? 0) <= now && !inSlot(run.slot, "running"))
+        .filter((run) => {
+          if (run.handler === "due") return !holder(run.slot) && inSlotCalled(run) === run;
+          if ((run.due_at ?? 0) > now) return false;
+          return run.status === "waiting" || (run.status === "queued" && !isTaken(run.slot));
+        })
         .toSorted((a, b) => (a.due_at ?? 0) - (b.due_at ?? 0) || a.seq - b.seq)[0];
-      if (due) write({ ...due, status: "running", attempts: due.attempts + 1, started_at: now, owner: "one" });
+      const begun = due && { ...due, attempts: due.attempts + 1, owner: "one", woken: 0 };
+      if (begun?.handler === "due") write({ ...begun, handler: "running" });
+      else if (begun) write({ ...begun, status: "running", started_at: now });
+    },
+    cancel({ which: nth, hasHandler }: Extract<Step, { does: "cancel" }>) {
+      const run = runs[nth % Math.max(1, runs.length)];
+      if (run) write(cancel(run, { actor: "token alice", at: now }, hasHandler).run);
     },
     settle({ which: nth, how, delay }: Extract<Step, { does: "settle" }>) {
       const run = running()[nth % Math.max(1, running().length)];
-      if (!run || (run.own_token === 1 && (how === "retry" || how === "limit"))) return undefined;
+      if (!run || (run.own_token === 1 && how !== "success" && how !== "failure")) return undefined;
       interruptions.delete(run.seq);
       const kind = how === "limit" ? ("limit" as const) : ("transient" as const);
       const again = {
@@ -126,6 +164,20 @@ function memory() {
           : how === "failure"
             ? { status: "failure", reason: "no", http: 500, kind: "permanent" }
             : again;
+      const over = endedByCancel(run, { endedAt: now }, settlement);
+      if (over) return write(over);
+      if (how === "wait") {
+        const wait = {
+          name: "s",
+          kind: "sleep",
+          attempt: run.attempts,
+          startedAt: now,
+          until: { inMs: delay },
+        } as const;
+        const waiting = { status: "waiting", reason: "s", waits: [wait], wakeKeys: [] } as const;
+        const nothing = { now, known: [], answered: [], latest: [] };
+        return write(suspended(run, { endedAt: now, reason: "s" }, waiting, nothing).run);
+      }
       return write(settled(run, { endedAt: now }, settlement, { waiting: inSlot(run.slot, "queued"), ahead: 0 }));
     },
     interrupt({ which: nth, alone }: Extract<Step, { does: "interrupt" }>) {
@@ -140,7 +192,7 @@ function memory() {
     rerun({ which: nth, evenIfOlder }: Extract<Step, { does: "rerun" }>) {
       const run = runs[nth % Math.max(1, runs.length)];
       if (!run) return undefined;
-      const busy = inSlot(run.slot, "queued") ?? inSlot(run.slot, "running");
+      const busy = inSlot(run.slot, "queued") ?? holder(run.slot);
       const newer =
         run.slot === null ? undefined : runs.findLast((each) => each.slot === run.slot && each.seq > run.seq);
       const next = rerun(run, { now, busy, newer }, { evenIfOlder, at: now });
@@ -153,22 +205,38 @@ function memory() {
 
 type Memory = ReturnType<typeof memory>;
 
+const isCalled = ({ handler }: RunRow) => handler === "due" || handler === "running";
+
 /** What holds after each step. */
 function invariants({ runs, now }: Memory): void {
   const slots = Map.groupBy(runs, ({ slot }) => slot);
   for (const [slot, those] of slots) {
     if (slot === null) continue;
     const queued = those.filter(({ status }) => status === "queued");
-    const running = those.filter(({ status }) => status === "running");
+    const running = those.filter(
+      ({ status, handler }) => ["running", "waiting"].includes(status) || handler === "running",
+    );
     assert.ok(queued.length <= 1, "one run waits in a group at most");
     assert.ok(running.length <= 1, "one run of a group runs at a time");
-    if (queued[0] && running[0]) assert.ok(queued[0].seq > running[0].seq, "what waits is newer than what runs");
+    if (queued[0] && running[0] && running[0].status !== "cancelled")
+      assert.ok(queued[0].seq > running[0].seq, "what waits is newer than what runs");
   }
   for (const run of runs) {
-    const ended = !["queued", "running"].includes(run.status);
+    const ended = !["queued", "running", "waiting"].includes(run.status);
     assert.equal(run.ended_at !== null, ended, "what has ended has an end");
-    assert.equal(run.owner !== null, run.status === "running", "what runs has an owner, and nothing else");
-    assert.equal(run.superseded_by !== null, run.status === "superseded");
+    assert.equal(
+      run.owner !== null,
+      run.status === "running" || run.handler === "running",
+      "what runs has an owner, and nothing else",
+    );
+    assert.equal(
+      run.superseded_by !== null,
+      run.status === "superseded" || (Boolean(run.cancel_actor?.startsWith("run ")) && ended),
+    );
+    if (isCalled(run)) assert.equal(run.status, "cancelled", "`cancelled` is called when the run has ended so");
+    if (run.status === "cancelled")
+      assert.match(run.reason ?? "", /^Cancelled(: run .* replaced it| by token alice)\.$/);
+    if (ended && run.status !== "cancelled") assert.equal(run.handler, null);
     if (run.status === "superseded") {
       const newer = runs.find(({ id }) => id === run.superseded_by) as RunRow;
       assert.ok(newer.seq > run.seq, "it was replaced by a newer one");
@@ -189,12 +257,13 @@ describe("the rules of the store", () => {
           else if (step.does === "claim") store.claim();
           else if (step.does === "accept") accepted(store, step);
           else if (step.does === "settle") store.settle(step);
+          else if (step.does === "cancel") store.cancel(step);
           else if (step.does === "interrupt") store.interrupt(step);
           else store.rerun(step);
           invariants(store);
           if (step.does === "rerun") continue;
           for (const [at, status] of ends.entries()) {
-            if (status !== "queued" && status !== "running")
+            if (status !== "queued" && status !== "running" && status !== "waiting")
               assert.equal(store.runs[at]?.status, status, "an end stays");
           }
         }
@@ -227,7 +296,15 @@ describe("the rules of the store", () => {
   it("never queue an older run behind a newer one that has ended, unless its caller asks for it", () => {
     const store = memory();
     const send = (input: number) =>
-      store.accept({ does: "accept", slot: 0, input, take: true, ownToken: false, event: undefined });
+      store.accept({
+        does: "accept",
+        slot: 0,
+        input,
+        take: true,
+        ownToken: false,
+        event: undefined,
+        cancelRunning: false,
+      });
     const end = { does: "settle", which: 0, how: "failure", delay: 0 } as const;
     send(0);
     store.settle(end);
