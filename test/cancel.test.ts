@@ -377,6 +377,30 @@ describe("a cancel", () => {
     );
   });
 
+  it("that comes before the process knows that it has the run ends the attempt as it begins", async (t) => {
+    const clock = movedClock();
+    const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);
+    const accept = store.accept.bind(store);
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    store.accept = async (...given) => {
+      const accepted = await accept(...given);
+      await arrived;
+      return accepted;
+    };
+    const run = scene(t, ({ signal }) => aborted(signal).then(() => new Promise(() => {})), { store, clock });
+    const accepting = run.accept(1);
+    await until("it is stored", async () => (await store.get(FIRST))?.run.status === "running");
+    const answer = run.worker.cancel(FIRST, BY);
+    await until("it is marked", async () => (await run.detail()).run.cancelledBy !== undefined);
+    arrive();
+    await accepting;
+    assert.equal((await answer).status, "cancelled");
+    await run.worker.rerun(FIRST, {});
+    await run.is("running");
+    await until("nothing ends it", async () => (await run.detail()).run.attempts === 2);
+    assert.equal((await run.detail()).run.status, "running");
+  });
+
   it("that no process confirms is answered after 30 s as under way", async (t) => {
     const clock = movedClock();
     const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);

@@ -1,15 +1,23 @@
+import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import type { By, Cancel, RunStore } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { WaitingCallers } from "./callers.ts";
 import type { StoreHealth } from "./store-health.ts";
 
+/** Of an attempt; its run says by whom. */
+const CANCELLED = "Cancelled.";
+
 /** A process that has not ended the attempt by then is gone, or cannot be reached, ms. */
 const CONFIRMED_WITHIN_MS = 30_000;
+
+/** For so long the claim of a run that is cancelled may still be on its way to here, ms. */
+const REMEMBERED_MS = 10_000;
 
 /** Cancels runs, and ends their attempts where they are this process's. */
 export function cancelling({
   store,
+  clock,
   health,
   callers,
   inFlight,
@@ -18,6 +26,7 @@ export function cancelling({
   wake,
 }: {
   readonly store: Pick<RunStore, "cancel" | "get">;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly health: StoreHealth;
   readonly callers: WaitingCallers;
   readonly inFlight: {
@@ -32,18 +41,35 @@ export function cancelling({
 }) {
   const hasHandler = (workflow: string) => workflowNamed(workflow)?.cancelled !== undefined;
 
+  /** Runs that were cancelled a moment ago, by the monotonic clock, oldest first. */
+  const recent = new Map<string, number>();
+
   /** Ends the attempts of runs that were cancelled. */
-  function end(runs: readonly string[], reason = "Cancelled."): void {
-    for (const run of runs) inFlight.stopping.cancel(run, reason);
+  function end(runs: readonly string[], reason = CANCELLED): void {
+    for (const run of runs) {
+      recent.delete(run);
+      recent.set(run, clock.monotonic());
+      inFlight.stopping.cancel(run, reason);
+    }
+    for (const [run, at] of recent) {
+      if (at >= clock.monotonic() - REMEMBERED_MS) break;
+      recent.delete(run);
+    }
+  }
+
+  async function endIfCancelled(run: string): Promise<void> {
+    if ((await store.get(run))?.run.cancelledBy !== undefined) inFlight.stopping.cancel(run, CANCELLED);
   }
 
   return {
     end,
     /** The same when news may have been missed. */
     async endMissed(): Promise<void> {
-      for (const id of inFlight.runs()) {
-        if ((await store.get(id))?.run.cancelledBy !== undefined) end([id]);
-      }
+      for (const run of inFlight.runs()) await endIfCancelled(run);
+    },
+    /** An attempt has begun here: its run may have been cancelled before the claim was known here. */
+    async begun(run: string): Promise<void> {
+      if (recent.delete(run)) await endIfCancelled(run);
     },
     /**
      * Cancels a run. When it is running, resolves when its attempt has ended, wherever it is, and nothing more is sent; with

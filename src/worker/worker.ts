@@ -3,6 +3,7 @@ import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
 import {
   type By,
+  type Claim,
   type NewRun,
   type Rerun,
   type RerunOptions,
@@ -98,7 +99,7 @@ export function startWorker(parts: WorkerParts) {
     const free = alone === 0 ? MAX_RUNNING - inFlight.size() : 0;
     const lease = { owner, now, leaseMs: LEASE_MS, limit: free };
     const claims = free > 0 ? await health.watch(store.claim(lease), "changes") : [];
-    for (const claim of claims) inFlight.start(claim, undefined, since);
+    for (const claim of claims) begin(claim, undefined, since);
     const next = await store.nextDue();
     idle = next === undefined || next > now;
     if (claims.some(({ suspect }) => suspect)) suspectAt = since;
@@ -109,6 +110,11 @@ export function startWorker(parts: WorkerParts) {
     // What is due already waits for a run in flight, whose end wakes this again, or for one of its group that waits itself.
     // What has become due since the claims were made would be overlooked.
     return claims.length < free ? store.nextDue(Math.ceil(clock.monotonic() - since)) : undefined;
+  }
+
+  function begin(claim: Claim, token: string | undefined, since: number): void {
+    inFlight.start(claim, token, since);
+    cancels.begun(claim.run.id).catch(report);
   }
 
   /** For how long nothing is begun beside a suspect in flight, ms; 0 when there is none. */
@@ -150,7 +156,7 @@ export function startWorker(parts: WorkerParts) {
     const outcome = waitMs > 0 && !accepted.paused ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
     if (accepted.cancels)
       cancels.end(accepted.cancels, `Cancelled: run ${accepted.run.slice(0, 8)} of the same group replaced it.`);
-    if (accepted.claim) inFlight.start(accepted.claim, token, since);
+    if (accepted.claim) begin(accepted.claim, token, since);
     else {
       wake();
       elsewhere.expect(accepted.run);
