@@ -168,6 +168,14 @@ export function orderContract(name: string, open: (t: TestContext) => Promise<Op
       assert.equal(await dueOf(store, next.run), PER);
     });
 
+    promise("may let a run wait for hours, which is no mistake of a clock", async (store) => {
+      const send = sending({ throttle: { limit: 1, perMs: 7_200_000 } });
+      await send(store, NOW, true);
+      const [second, third] = [await send(store), await send(store)];
+      assert.deepEqual(await store.claim(claimAt(NOW + SECOND)), []);
+      assert.deepEqual([await dueOf(store, second.run), await dueOf(store, third.run)], [7_200_000, 14_400_000]);
+    });
+
     promise("is no limit for what brings its token, which cannot wait", async (store) => {
       const send = sending({ throttle: { limit: 1, perMs: PER } }, { ownToken: true });
       for (let n = 0; n < 3; n++) assert.ok((await send(store, NOW, true)).claim);
