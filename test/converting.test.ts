@@ -178,6 +178,25 @@ describe("docs/converting.md", () => {
     );
   });
 
+  it("has releases that come one after the other, and are withdrawn when they are cancelled", async (t) => {
+    const { url, runs, github } = await scene(t, "release.ts");
+    const headers = { authorization: "Bearer argocd-token", "content-type": "application/json" };
+    const post = (path: string, body = "") => send(url, { method: "POST", path, headers, body });
+    for (const version of ["v1", "v2"]) {
+      await post("/api/workflows/release/runs", JSON.stringify({ inputs: { version } }));
+    }
+    const statuses = async () => (await runs()).map(({ status }: { status: string }) => status);
+    await until("the first one waits", async () => (await statuses())[0] === "waiting");
+    assert.deepEqual(await statuses(), ["waiting", "queued"]);
+    const [first] = await runs();
+    assert.equal((await post(`/api/runs/${first.id}/cancel`)).json.status, "cancelled");
+    await until("the second one waits", async () => (await statuses())[1] === "waiting");
+    assert.deepEqual(
+      github.dispatches.map(({ eventType, payload }) => [eventType, payload.version]),
+      [["withdraw", "v1"]],
+    );
+  });
+
   it("has a welcome for those who come for the first time", async (t) => {
     const { webhook, lastRun, github } = await scene(t, "welcome.ts");
     const opened = payloadOf("pull_request", ({ action }) => action === "opened");
