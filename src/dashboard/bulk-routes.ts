@@ -1,6 +1,7 @@
 import type { Context, Hono } from "hono";
 import type { Bulk } from "../model/store.ts";
 import { type BulkAction, confirmPage, resultPage } from "./bulk-page.ts";
+import type { Frame } from "./layout.ts";
 import type { ListQuery } from "./list-query.ts";
 import { PROTECTED } from "./protected.ts";
 import type { Found, Site } from "./site.ts";
@@ -18,9 +19,12 @@ export function mountBulkPages(
   type Filter = ReturnType<typeof filterIn>;
 
   const ask = (action: BulkAction, find: (filter: Filter) => Promise<Found>) =>
-    page(async (c, frame) => c.html(confirmPage(frame, action, filterIn(c), await find(filterIn(c)))));
+    page(async (c, frame) => c.html(confirmPage(still(frame), action, filterIn(c), await find(filterIn(c)))));
   const act = (action: BulkAction, carryOut: (filter: Filter, actor: string) => Promise<Bulk>) =>
-    page(async (c, frame) => c.html(resultPage(frame, action, filterIn(c), await carryOut(filterIn(c), actorOf(c)))));
+    page(async (c, frame) => {
+      const done = await carryOut(filterIn(c), actorOf(c));
+      return c.html(resultPage(still(frame), action, filterIn(c), done));
+    });
 
   const failed = (filter: Filter) => ({ ...filter, status: "failure" as const });
 
@@ -39,3 +43,6 @@ export function mountBulkPages(
   app.get("/bulk/cancel", PROTECTED, guard, ask("cancel", runs.cancellable));
   app.post("/bulk/cancel", PROTECTED, guard, act("cancel", runs.cancelAll));
 }
+
+/** A page that stays as it is: to look for hundreds of runs again with each change would be too much. */
+const still = (frame: Frame): Frame => ({ ...frame, revision: undefined });
