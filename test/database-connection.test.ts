@@ -130,7 +130,7 @@ describe("TLS to the database", () => {
     assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
     const { rows } = await asOwner((client) =>
       client.query(
-        "SELECT ssl, count(*)::int AS count FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'gh-runner' GROUP BY ssl",
+        "SELECT ssl, count(*)::int AS count FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'gh-runner service' GROUP BY ssl",
       ),
     );
     assert.deepEqual(

@@ -126,6 +126,53 @@ describe("an upgrade that rolls", () => {
     assert.deepEqual(await versionOf(schema), [{ version: NEXT.length }]);
   });
 
+  it("does not disturb an old version in the middle of its work, whose statements are planned already", async (t) => {
+    const schema = postgres.schema();
+    const old = await open(t, schema);
+    const work = async () => {
+      const run = await acceptOne(old);
+      assert.equal(await carryOut(old), run);
+      // On several connections.
+      const found = await Promise.all(Array.from({ length: 10 }, () => old.get(run)));
+      assert.deepEqual(
+        found.map((detail) => detail?.run.status),
+        Array.from({ length: 10 }, () => "success"),
+      );
+    };
+    for (let times = 0; times < 3; times++) await work();
+    await open(t, schema, NEXT);
+    for (let times = 0; times < 3; times++) await work();
+  });
+
+  it("ends the connections of the version that does not plan its statements again, and no others", async (t) => {
+    const schema = postgres.schema();
+    const before = MIGRATIONS.slice(0, 4);
+    await migratePostgres({ url: postgres.url, schema, onError: () => {}, migrations: before });
+    const names = ["gh-runner", "gh-runner service", "psql"];
+    const clients = names.map(
+      (application_name) => new pg.Client({ connectionString: postgres.url, application_name }),
+    );
+    const lost: string[] = [];
+    for (const [at, client] of clients.entries()) {
+      client.on("error", () => lost.push(names[at] ?? ""));
+      await client.connect();
+    }
+    t.after(() => Promise.all(clients.map((client) => client.end().catch(() => {}))));
+    await migratePostgres({ url: postgres.url, schema: postgres.schema(), onError: () => {} });
+    await Promise.all(clients.map((client) => client.query("SELECT 1")));
+    assert.deepEqual(lost, [], "a schema that is new disturbs no other");
+    await asOwner((client) =>
+      client.query(
+        `INSERT INTO ${schema}.runs (id, workflow, slot, input, own_token, accepted_at, retries_from, status, due_at)
+         VALUES ($1, 'w', NULL, '{}', 0, 0, 0, 'queued', 0)`,
+        [randomUUID()],
+      ),
+    );
+    await open(t, schema);
+    await Promise.all(clients.map((client) => client.query("SELECT 1").catch(() => {})));
+    assert.deepEqual([...new Set(lost)], ["gh-runner"]);
+  });
+
   it("refuses a program that is too old for the schema, and says what to do", async (t) => {
     const schema = postgres.schema();
     const last = { worksSince: NEXT.length, sql: () => "SELECT 1" };

@@ -284,7 +284,7 @@ describe("an import into PostgreSQL", () => {
     const { child, ended } = await begunImport(t, target, text);
     await ask(
       postgres.url,
-      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'gh-runner' AND query LIKE $1",
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'gh-runner service' AND query LIKE $1",
       [`%${schemaOf(target)}.%`],
     );
     child.stdin.end(text.slice(-100));

@@ -111,7 +111,7 @@ describe("a service whose database", () => {
       await sent[0];
       await ask(
         postgres.url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gh-runner'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gh-runner service'",
       );
       statuses.push(...(await Promise.all(sent)).map(({ status }) => status));
     }
@@ -296,7 +296,7 @@ describe("a service whose database", () => {
     };
     await fill();
     await others[0]!.query(
-      "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE application_name = 'gh-runner'",
+      "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE application_name = 'gh-runner service'",
     );
     await fill();
     const full = await notify(service.url, { application: "pr-1" });

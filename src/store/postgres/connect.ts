@@ -68,7 +68,7 @@ const types = {
 export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
   return {
     connectionString: withPassword(url, password),
-    application_name: "gh-runner",
+    application_name: "gh-runner service",
     connectionTimeoutMillis: TIMEOUT_MS,
     keepAlive: true,
     types,
@@ -120,10 +120,13 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
   }
 
   const sql: Sql = async (text, values) => {
-    try {
-      return (await watched(pool.query(prepared(text, values)))).rows as Row[];
-    } catch (error) {
-      throw explained(error);
+    for (let stale = 0; ; stale++) {
+      try {
+        return (await watched(pool.query(prepared(text, values)))).rows as Row[];
+      } catch (error) {
+        // The pool has closed the connection.
+        if (stale === MAX_CONNECTIONS || !isStale(error)) throw explained(error);
+      }
     }
   };
 
@@ -153,7 +156,9 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       });
       // What failed in a failed transaction failed because of the first failure.
       const first = ends.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
-      throw first && !isAbout(error, first.reason) ? first.reason : error;
+      const failure = first && !isAbout(error, first.reason) ? first.reason : error;
+      if (isStale(failure)) broken = failure;
+      throw failure;
     } finally {
       client.release(broken);
     }
@@ -162,11 +167,12 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
   return {
     sql,
     async transaction(work, { tries: most } = { tries: MOST_TRIES }) {
-      for (let tries = 1; ; tries++) {
+      for (let tries = 1, stale = 0; ; ) {
         try {
           return await watched(once(work));
         } catch (error) {
-          if (tries === most || !isCollision(error)) throw explained(error);
+          if (isStale(error) && stale++ < MAX_CONNECTIONS) continue;
+          if (tries++ === most || !isCollision(error)) throw explained(error);
         }
       }
     },
@@ -222,6 +228,14 @@ const codeOf = (error: unknown): string => (error as { code?: string }).code ?? 
 /** Deadlock, serialization failure, and what follows them in the same transaction. */
 function isCollision(error: unknown): boolean {
   return ["40P01", "40001", "25P02"].includes(codeOf(error));
+}
+
+/**
+ * A newer version has added a column since the connection planned its statements. PostgreSQL does not plan them again, so
+ * the connection is of no more use.
+ */
+function isStale(error: unknown): error is Error {
+  return codeOf(error) === "0A000" && /cached plan/.test((error as Error).message);
 }
 
 /**

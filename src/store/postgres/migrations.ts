@@ -1,3 +1,4 @@
+import { endOldConnections } from "./end-old-connections.ts";
 import type { Names } from "./names.ts";
 
 /** A step from version N to N + 1. */
@@ -31,7 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
         ADD COLUMN written_at bigint NOT NULL DEFAULT floor(extract(epoch FROM now()) * 1000)::bigint;`,
   },
   // Runs that wait, are cancelled, are started by hand, and show what they did.
-  { worksSince: 4, sql: waits },
+  { worksSince: 4, sql: (names) => `${waits(names)};${endOldConnections(names)}` },
 ];
 
 /** While replicas of the version before are there, use nothing of it: they know no run that waits. */
