@@ -106,7 +106,10 @@ describe("gh-runner runs show", () => {
     assert.match(stdout, new RegExp(`^run +${id}$`, "m"));
     assert.match(stdout, /^status +failure$/m);
     assert.match(stdout, /^input +\{"application":"pr-1"\}$/m);
-    assert.match(stdout, /^ATTEMPT +OUTCOME +STARTED +TOOK +GITHUB REQUEST +REASON\n1 +failure +\d{4}-.* +Looking up/m);
+    assert.match(
+      stdout,
+      /^ATTEMPT +OUTCOME +STARTED +TOOK +CODE +GITHUB REQUEST +REASON\n1 +failure +\d{4}-\S+ +\S+ +[\da-f]{12} .*Looking up/m,
+    );
     const json = await runs(url, ["show", id, "--json"]);
     assert.equal(json.stdout, `${(await send(url, { path: `/api/runs/${id}` })).text}\n`);
   });

@@ -79,9 +79,15 @@ describe("sleep", () => {
   });
 
   it("that is no length of time fails the run, and says so", async (t) => {
-    const run = waitingRun(t, async ({ sleep, body }) => sleep("bad", body === 1 ? ("soon" as "1s") : new Date("x")));
-    await (await run.accept(1)).outcome;
-    assert.match((await run.detail()).run.reason ?? "", /expected a length of time such as "90s".*got "soon"/);
+    for (const [length, problem] of [
+      ["soon" as "1s", /expected a length of time such as "90s".*got "soon"/],
+      ["400d", /expected a length of time of at most "365d", got "400d"/],
+      [new Date("x"), /the Date is invalid/],
+    ] as const) {
+      const run = waitingRun(t, async ({ sleep }) => sleep("bad", length));
+      await (await run.accept()).outcome;
+      assert.match((await run.detail()).run.reason ?? "", problem);
+    }
   });
 });
 

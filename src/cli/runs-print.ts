@@ -113,6 +113,7 @@ function attempts(run: RunDetailShown): string {
     each.handler ? `${each.outcome} (cancelled)` : each.outcome,
     each.startedAt,
     took(each),
+    each.code ?? "",
     each.githubRequestId ?? "",
     shortText(each.reason ?? ""),
   ]);
@@ -121,7 +122,8 @@ function attempts(run: RunDetailShown): string {
     ? `\nSTACK OF ATTEMPT ${stack.number}\n${(stack.stack ?? "").split("\n").map(frameLine).join("\n")}\n`
     : "";
   return (
-    table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns) + trace
+    table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "CODE", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns) +
+    trace
   );
 }
 
