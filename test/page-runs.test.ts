@@ -173,7 +173,7 @@ describe("the page of a run", () => {
     assert.deepEqual(await buttons(detailOf({ status: "failure", ownToken: true }, failed)), []);
   });
 
-  it("shows so many steps and so much of a line, whatever a workflow does", async () => {
+  it("bounds how many steps and how much of a line it shows, whatever a workflow does", async () => {
     const steps = Array.from({ length: 300 }, (_, at) => step(`step ${at} ${"x".repeat(5000)}`));
     const lines = Array.from({ length: 200 }, (_, at) => {
       return { attempt: 1, number: at + 1, at: NOW, level: "info" as const, message: "y".repeat(50_000) };

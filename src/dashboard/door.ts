@@ -109,7 +109,7 @@ function cookieName(c: Context, publicOrigin: string | undefined): string {
   return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
 }
 
-/** The page that a form stands on. */
+/** The page that has the form. */
 function pageOf(path: string): string {
   return path.startsWith("/workflows/") ? "/workflows" : path.replace(/^(\/runs\/[^/]+)\/.*$/, "$1");
 }

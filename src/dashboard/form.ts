@@ -11,7 +11,7 @@ type FormFacts = {
   readonly fields: readonly Field[];
   /** What the fields show at first; without it their defaults. */
   readonly tried?: Tried | undefined;
-  /** Stands on the button. */
+  /** The words on the button. */
   readonly submit: string;
   /** Where to go instead. */
   readonly cancel?: string | undefined;

@@ -98,7 +98,7 @@ export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site):
 /** What is not over by then continues while the run's page shows it, ms. */
 const SHOWN_WITHIN_MS = 3000;
 
-/** So many attempts are shown with their lines, the latest. */
+/** The latest attempts are shown with their lines, up to this many. */
 const ATTEMPTS_WITH_LINES = 5;
 /** As many as these have: 200 each. */
 const MAX_LINES = 1000;

@@ -118,7 +118,7 @@ export type Entered = (fieldName: string) => string | undefined;
 /** A field's name in the form. */
 export const formName = ({ name }: Field): string => (name === undefined ? "input" : `input.${name}`);
 
-/** A value as it stands in a field. */
+/** A value as the text of a field. */
 export function fieldText({ kind }: Control, value: Json | undefined): string {
   if (value === undefined) return "";
   if (kind === "json") return isDeep(value) ? JSON.stringify(value) : JSON.stringify(value, null, 2);
