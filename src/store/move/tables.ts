@@ -47,7 +47,9 @@ export type Tables = {
   readonly place: { readonly name: string; readonly remedy: string };
 };
 
-const RUNS_AT_ONCE = 200;
+/** As many runs as make up to so many characters: fewer where they have long logs or inputs. */
+const [FEWEST_RUNS, MOST_RUNS] = [8, 128];
+const CHARACTERS_AT_ONCE = 1_000_000;
 
 /**
  * Writes all that the tables hold.
@@ -68,9 +70,10 @@ export async function exportFrom(tables: Tables, write: Write): Promise<number> 
   };
   async function* lines() {
     yield FIRST_LINE;
+    let atOnce = FEWEST_RUNS;
     for (let after = -1; ; ) {
       const runs = await sql(
-        `SELECT seq, ${selected(run)} FROM ${schema}.runs WHERE seq > $1 ORDER BY seq LIMIT ${RUNS_AT_ONCE}`,
+        `SELECT seq, ${selected(run)} FROM ${schema}.runs WHERE seq > $1 ORDER BY seq LIMIT ${atOnce}`,
         [after],
       );
       if (runs.length === 0) break;
@@ -88,7 +91,9 @@ export async function exportFrom(tables: Tables, write: Write): Promise<number> 
         ]);
         return Object.fromEntries(found.filter(([name, rows]) => rows?.length || ALWAYS.has(name as string)));
       };
-      yield linesFor(runs.map(({ seq, ...row }) => ({ run: { ...recordOf(row), ...listsOf(seq) } })));
+      const written = linesFor(runs.map(({ seq, ...row }) => ({ run: { ...recordOf(row), ...listsOf(seq) } })));
+      yield written;
+      atOnce = written.length > CHARACTERS_AT_ONCE ? FEWEST_RUNS : Math.min(atOnce * 2, MOST_RUNS);
       after = range[1] as number;
     }
     for (const [name, [table, values]] of Object.entries(BESIDE)) {
