@@ -206,7 +206,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     assert.equal(leak.status, 400);
     assert.match(leak.json.detail, /holds a token/);
     assert.ok(!leak.text.includes(TOKEN));
-    for (const body of [{ inptu: {} }, { input: {}, inputs: {} }, []]) {
+    for (const body of [{ inptu: {} }, { input: null }, { input: "text" }, { input: {}, inputs: {} }, []]) {
       assert.equal((await post(`/api/runs/${http}/rerun`, body)).status, 400, JSON.stringify(body));
     }
     assert.equal((await post(`/api/runs/${http}/rerun?from=failure`, { input: {} })).status, 400);
@@ -242,6 +242,11 @@ describe("POST /api/runs/{id}/rerun", () => {
     const answer = await post(`/api/runs/${id}/rerun`, { input: { application: "pr-1" } });
     assert.equal(answer.status, 409);
     assert.match(answer.json.detail, /brought its token/);
+    const other = String((await notify(url, { application: "pr-1" }, headers)).headers["x-run-id"]);
+    const withToken = { input: { application: "pr-1", github_token: TOKEN } };
+    const rejected = await post(`/api/runs/${other}/rerun`, withToken);
+    assert.equal(rejected.status, 400);
+    assert.match(rejected.json.detail, /^github_token is a token, which is never stored/);
   });
 });
 

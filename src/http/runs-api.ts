@@ -56,7 +56,7 @@ export function mountRunsApi(
     if (input !== undefined) {
       if (Object.keys(options).length > 0)
         throw new Rejection(400, "A run with another input is a new one: it takes no query.");
-      return startedAnswer(c, await runs.rerunWith(id, input, actorOf(c)));
+      return startedAnswer(c, await runs.rerunWith(id, input, actorOf(c)), "input");
     }
     const rerun = await runs.rerun(id, { ...options, actor: actorOf(c) });
     if (rerun.status === "unknown") return unknown(id);
@@ -79,14 +79,14 @@ export function mountRunsApi(
 }
 
 /** The answer to a person who starts a run. */
-export function startedAnswer(c: Context, start: Start): Response {
+export function startedAnswer(c: Context, start: Start, whole = "inputs"): Response {
   if (start.status === "started") {
     const { id } = start.run;
     return c.json(shownRun(start.run) satisfies RunShown, 202, { location: `/api/runs/${id}`, "x-run-id": id });
   }
   if (start.status === "unknown") throw new Rejection(404, start.reason);
   if (start.status === "notManual") throw new Rejection(409, start.reason);
-  const problems = start.problems.map(({ field, message }) => `${field || "inputs"} ${message}`);
+  const problems = start.problems.map(({ field, message }) => `${field || whole} ${message}`);
   throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
 }
 
@@ -97,7 +97,7 @@ function inputIn(bytes: Uint8Array): Json | undefined {
   if (!given.success) throw new Rejection(400, `${problemsIn(given.error, { whole: "The body" }).join("; ")}.`);
   const { input, inputs } = given.data;
   if (input !== undefined && inputs !== undefined) throw new Rejection(400, "Give either input or inputs, not both.");
-  return (input ?? inputs) as Json | undefined;
+  return (input === undefined ? inputs : input) as Json | undefined;
 }
 
 /** An event of GitHub is larger than what callers send; nearly all have less. */

@@ -59,6 +59,12 @@ function checkedInput(
   input: Json,
   { hasServiceToken }: { readonly hasServiceToken: boolean },
 ): ReadInput {
+  const { tokenField } = (trigger === "http" && workflow.on.http) || {};
+  if (tokenField !== undefined && typeof input === "object" && input !== null && Object.hasOwn(input, tokenField)) {
+    return {
+      problems: [{ field: tokenField, message: "is a token, which is never stored: a re-run uses the service's" }],
+    };
+  }
   const schema = schemaFor(workflow.on, trigger);
   if (schema) {
     const read = readWith(schema, input);
