@@ -34,7 +34,8 @@ export type RunContext<EnvName extends string = string> = {
   /**
    * Waits until `check` gives a result other than undefined, and resolves with it, as JSON. `check` is called at once, at
    * each interval, and whenever an event comes for what `wakeOn` names: an event that is lost, early or late costs time,
-   * never the result. With `wakeOn` it is called once more after five seconds, for an event that came during the first call. What it throws fails the attempt as usual.
+   * never the result. With `wakeOn` it is called again after five seconds, for an event that came during the first call. What
+   * it throws fails the attempt as usual.
    * @throws PermanentFailure when it gave none in time.
    */
   waitUntil<Result>(
