@@ -184,6 +184,21 @@ describe("the test kit, with a workflow that waits", () => {
     );
   });
 
+  it("lets waits that follow on each other end together", async () => {
+    const nightly = defineWorkflow({
+      name: "nightly",
+      on: { http: { path: "/nightly", body: z.object({}) } },
+      async run({ sleep }) {
+        for (const night of [1, 2, 3]) await sleep(`night ${night}`, "1d");
+      },
+    });
+    const tested = await testRun(nightly, { body: {} });
+    await tested.advance("1d");
+    assert.deepEqual([tested.run.status, tested.steps.length], ["waiting", 2]);
+    await tested.advance("2d");
+    assert.equal(tested.run.status, "success");
+  });
+
   it("goes on with retries when time passes", async () => {
     let attempts = 0;
     const blinking = defineWorkflow({
