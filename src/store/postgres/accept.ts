@@ -29,12 +29,13 @@ export async function acceptAll(
   const scheduled = items.flatMap(({ event }) => (event.event?.tick === undefined ? [] : [event.workflow]));
   lock(sql, [...slots, ...sources.map((source) => `event\n${source}`), ...paceLocks(events)]);
   const cancelling = items.flatMap(({ event }) => (event.order?.cancelRunning ? (slotOf(event) ?? []) : []));
-  const [{ now, paused }, latest, carriedOut, holders, { waiting, busy, lines }, paces] = await Promise.all([
+  const [{ now, paused }, latest, carriedOut, { waiting, busy, lines }, holders, paces] = await Promise.all([
     situationIn(sql, names),
     latestOf(sql, names, sources),
     carriedOutUntil(sql, names, scheduled),
-    holdersOf(sql, names, cancelling),
     lookInto(sql, names, slots),
+    // Behind it: a queued run that is claimed while the first query waits for its row is then seen as the holder.
+    holdersOf(sql, names, cancelling),
     pacesOf(sql, names, events),
   ]);
 
