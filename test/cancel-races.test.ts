@@ -34,4 +34,32 @@ describe("a newer event that cancels what runs in its group", () => {
     assert.deepEqual([newer.cancels, newer.superseded, newer.claim], [[older.run], undefined, undefined]);
     assert.equal((await store.get(older.run))?.run.cancelledBy, `run ${newer.run}`);
   });
+
+  it("tells the other replicas of hundreds that it cancels at once", async (t) => {
+    const schema = postgres.schema();
+    const { url } = postgres;
+    const open = () => openPostgresStore({ url, schema, clock: movedClock(Date.now()), onError: () => {} });
+    const [store, other] = [await open(), await open()];
+    t.after(() => Promise.all([store.close(), other.close()]));
+    const heard = new Set<string>();
+    const stop = other.hear(({ cancel = [] }) => {
+      for (const id of cancel) heard.add(id);
+    });
+    t.after(stop);
+    const groups = Array.from({ length: 200 }, (_, at) => `g${at}`);
+    const accept = (input: number, cancelRunning = false) =>
+      Promise.all(
+        groups.map((group) =>
+          store.accept(event({ group, input, order: { cancelRunning } }), { ...lease(), take: true }),
+        ),
+      );
+    const running = await accept(1);
+    await accept(2);
+    const newer = await accept(3, true);
+    assert.deepEqual(
+      newer.flatMap(({ cancels = [] }) => cancels),
+      running.map(({ run }) => run),
+    );
+    await until("the other one has heard of all", () => heard.size === running.length);
+  });
 });

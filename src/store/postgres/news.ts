@@ -88,11 +88,13 @@ export function openNewsroom(
   const listening = listen();
   return {
     hears,
-    tell(sql, news) {
-      const ids = news.settled ?? [];
-      for (let at = 0; at === 0 || at < ids.length; at += MOST_IDS) {
-        const part = ids.length > 0 ? { ...news, settled: ids.slice(at, at + MOST_IDS) } : news;
-        void sql("SELECT pg_notify($1, $2)", [channel, JSON.stringify({ ...part, from: own })]);
+    tell(sql, { settled = [], cancel = [], ...news }) {
+      const parts = [
+        ...partsOf(settled).map((ids) => ({ settled: ids })),
+        ...partsOf(cancel).map((ids) => ({ cancel: ids })),
+      ];
+      for (const part of parts.length > 0 ? parts : [{}]) {
+        void sql("SELECT pg_notify($1, $2)", [channel, JSON.stringify({ ...news, ...part, from: own })]);
       }
     },
     hear(listener) {
@@ -104,6 +106,12 @@ export function openNewsroom(
       await listening;
     },
   };
+}
+
+function partsOf(ids: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: Math.ceil(ids.length / MOST_IDS) }, (_, at) =>
+    ids.slice(at * MOST_IDS, (at + 1) * MOST_IDS),
+  );
 }
 
 /** Who may notify may write anything. */
