@@ -15,6 +15,7 @@ import { workflowsFolder } from "./support/workflows.ts";
 
 const KILLS = 20;
 const KILLS_OF_REPLICAS = 12;
+const STOPS = 6;
 const RUNS_A_KILL = 6;
 const SLEEP_MS = 300;
 const STEPS = ["before", "between", "after"] as const;
@@ -107,11 +108,14 @@ async function begin(port: number, n: number): Promise<boolean> {
   }
 }
 
-/** What was known to have ended at a moment is not sent after it; each run ends once, with all it had to do. */
+/**
+ * What was known to have ended at a moment is not sent after it; each run ends once, with all it had to do.
+ * @returns how many attempts were interrupted.
+ */
 function judge(
   t: TestContext,
   { github, answered, known, runs }: { github: StandInGitHub; answered: number[]; known: Known[]; runs: StoredRun[] },
-): void {
+): number {
   const sent = github.dispatches.map(({ eventType, payload, at }) => ({ n: Number(payload.n), name: eventType, at }));
   const outcomes = runs.flatMap((run) => run.outcomes);
   const count = (outcome: string) => outcomes.filter((each) => each === outcome).length;
@@ -139,41 +143,51 @@ function judge(
       assert.deepEqual(again, [], `${name} of run ${n} had ended, and was sent again`);
     }
   }
-  assert.ok(count("interrupted") > 0, "no kill hit an attempt");
+  return count("interrupted");
 }
 
 /** Steps that had ended at a moment. */
 type Known = { readonly at: number; readonly ended: StoredStep[] };
 
+/** Ends the process so often at random moments, and judges what came of the runs. */
+async function onOneProcess(t: TestContext, times: number, signal: "SIGKILL" | "SIGTERM"): Promise<number> {
+  const chance = chanceOf(SEED);
+  const github = await gitHub(t);
+  const settings = { WORKFLOWS_DIR: workflowsFolder(t, { "waiter.ts": WAITER }), GITHUB_LIMITS: "off" };
+  const [dataDir, port] = [temporaryFolder(t), await fixedPort()];
+  const start = () => spawnService(t, { port, dataDir, githubUrl: github.url, settings });
+  const callers: Promise<number | undefined>[] = [];
+  const known: Known[] = [];
+  let service = start();
+  for (let kill = 0; kill < times; kill++) {
+    await listening(service, port);
+    callers.push(...wave(github, chance, kill, () => port));
+    await wait(chance.between(20, 900));
+    service.child.kill(signal);
+    await service.ended;
+    const at = Date.now();
+    const copy = temporaryFolder(t);
+    snapshotOf(dataDir, copy);
+    known.push({ at, ended: await sqliteIn(copy).steps() });
+    service = start();
+  }
+  await listening(service, port);
+  const answered = (await Promise.all(callers)).filter((n) => n !== undefined);
+  const database = sqliteIn(dataDir);
+  await eventually("every run has ended", 60_000, async () => (await database.runs()).every(hasEnded));
+  service.stop();
+  assert.equal(await service.ended, 0);
+  assert.equal(integrity(dataDir), "ok");
+  return judge(t, { github, answered, known, runs: await database.runs() });
+}
+
 describe("a service that is killed while runs sleep, wake and work", () => {
   it(`${KILLS} kills: each run ends once, and no step that had ended is repeated`, { timeout: 200_000 }, async (t) => {
-    const chance = chanceOf(SEED);
-    const github = await gitHub(t);
-    const settings = { WORKFLOWS_DIR: workflowsFolder(t, { "waiter.ts": WAITER }), GITHUB_LIMITS: "off" };
-    const [dataDir, port] = [temporaryFolder(t), await fixedPort()];
-    const start = () => spawnService(t, { port, dataDir, githubUrl: github.url, settings });
-    const callers: Promise<number | undefined>[] = [];
-    const known: Known[] = [];
-    let service = start();
-    for (let kill = 0; kill < KILLS; kill++) {
-      await listening(service, port);
-      callers.push(...wave(github, chance, kill, () => port));
-      await wait(chance.between(20, 900));
-      await service.kill();
-      const at = Date.now();
-      const copy = temporaryFolder(t);
-      snapshotOf(dataDir, copy);
-      known.push({ at, ended: await sqliteIn(copy).steps() });
-      service = start();
-    }
-    await listening(service, port);
-    const answered = (await Promise.all(callers)).filter((n) => n !== undefined);
-    const database = sqliteIn(dataDir);
-    await eventually("every run has ended", 60_000, async () => (await database.runs()).every(hasEnded));
-    service.stop();
-    assert.equal(await service.ended, 0);
-    assert.equal(integrity(dataDir), "ok");
-    judge(t, { github, answered, known, runs: await database.runs() });
+    assert.ok((await onOneProcess(t, KILLS, "SIGKILL")) > 0, "no kill hit an attempt");
+  });
+
+  it(`${STOPS} orderly stops: the same, and no attempt is interrupted`, { timeout: 100_000 }, async (t) => {
+    assert.equal(await onOneProcess(t, STOPS, "SIGTERM"), 0);
   });
 
   it(`${KILLS_OF_REPLICAS} kills among three replicas: the same`, { timeout: 200_000 }, async (t) => {
@@ -212,7 +226,7 @@ describe("a service that is killed while runs sleep, wake and work", () => {
     await eventually("every run has ended", 90_000, async () => (await database.runs()).every(hasEnded));
     for (const { service } of replicas) service.stop();
     for (const { service } of replicas) assert.equal(await service.ended, 0);
-    judge(t, { github, answered, known, runs: await database.runs() });
+    assert.ok(judge(t, { github, answered, known, runs: await database.runs() }) > 0, "no kill hit an attempt");
   });
 });
 
