@@ -238,7 +238,7 @@ function forgetting({ store, clock, retainDays }: WorkerParts, health: StoreHeal
     forgotAt = since;
     // Not by the clock alone: one that somebody sets a year ahead would delete the whole history.
     const now = Math.min(clock.now(), began.now + since - began.monotonic);
-    const before = now - retainDays * 86_400_000;
+    const before = Math.floor(now - retainDays * 86_400_000);
     while ((await health.watch(store.forget(before, FORGET_AT_ONCE), "changes")) === FORGET_AT_ONCE);
   };
 }
