@@ -125,7 +125,18 @@ describe("the page", () => {
         assert.match(text, words);
         assert.doesNotMatch(text, /secret detail/);
       }
-      assert.equal(failures.length, status === 500 ? 3 : 0);
+      for (const [path, page] of [
+        ["/runs/x/cancel", "/runs/x"],
+        ["/runs/x/rerun", "/runs/x"],
+        ["/bulk/cancel?text=w", "/"],
+      ] as const) {
+        const answer = await app.request(path, { method: "POST" });
+        const text = await answer.text();
+        assert.equal(answer.status, status, path);
+        assert.match(text, status === 503 ? /<h1>This is not confirmed<\/h1>/ : words, path);
+        assert.ok(text.includes(`href="${page}">See how it is now`), "a path that takes no GET is no link");
+      }
+      assert.equal(failures.length, status === 500 ? 6 : 0);
     }
   });
 

@@ -143,6 +143,11 @@ describe("POST /api/runs/cancel", () => {
     }
     for (const query of ["since=yesterday", "status=running&since=2h", "workflw=holds"]) {
       assert.equal((await post(`/api/runs/rerun?${query}`)).status, 400, query);
+      for (const action of ["rerun", "cancel"]) {
+        const { status, json } = await post(`/api/runs/${action}?workflow=misspelt`);
+        assert.equal(status, 404);
+        assert.match(json.detail, /^There is no workflow "misspelt", and no run of one\. There is: /);
+      }
     }
   });
 });

@@ -113,7 +113,7 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.match(answer.json.detail, /^ref .*; replicas .*\.$/);
     assert.equal(answer.json.problems.length, 2);
     for (const [body, detail] of [
-      [{ input: { ref: "main" } }, /^The body there is no field input: is inputs meant\?\.$/],
+      [{ input: { ref: "main" } }, /^The body takes only inputs\.$/],
       [{ inputs: [] }, /^inputs must be an object\.$/],
       ["[]", /not an object\. Send a JSON object such as \{"inputs":\{"ref":"main"\}\}\.$/],
       ["{", /^The body is not valid JSON/],

@@ -31,11 +31,19 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
       const revision = await overview.revision();
       return await render(c, { ...frame, revision, paused: await workflows.paused() });
     } catch (error) {
-      const here = { href: scrub(c.req.path), text: "Try again" };
+      const here = isRead(c)
+        ? { href: scrub(c.req.path), text: "Try again" }
+        : { href: pageOf(scrub(c.req.path)), text: "See how it is now" };
       if (error instanceof StoreUnavailable) {
-        const text = "The database cannot be read at the moment. Runs go on as far as they can; the log says more.";
+        const text = "Runs go on as far as they can; the log says more.";
+        const [heading, what] = isRead(c)
+          ? ["The runs cannot be read", "The database cannot be read at the moment."]
+          : [
+              "This is not confirmed",
+              "The database cannot be used at the moment. Look whether it was done, or do it again.",
+            ];
         c.header("retry-after", "5");
-        return c.html(messagePage(frame, "The runs cannot be read", text, here), 503);
+        return c.html(messagePage(frame, heading, `${what} ${text}`, here), 503);
       }
       failed(c.req.path, error);
       const text = "Internal error. The log of the service names it.";
@@ -76,4 +84,11 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   mountRunPages(app, site);
   mountBulkPages(app, site, queryIn);
   mountWorkflowPages(app, site);
+}
+
+const isRead = ({ req: { method } }: Context) => method === "GET" || method === "HEAD";
+
+/** Where a person sees what became of what a form asked for. */
+function pageOf(path: string): string {
+  return /^\/runs\/[^/]+/.exec(path)?.[0] ?? (path.startsWith("/workflows/") ? "/workflows" : "/");
 }

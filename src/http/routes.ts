@@ -127,8 +127,9 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   mountTriggers(api, workflows, engine, auth, { guard, failed, secrets });
   mountWorkflowsApi(api, { workflows, ...engine, guard });
   mountPausesApi(api, { pauses: engine.pauses, workflows: workflows.map(({ name }) => name), guard });
-  mountBulkApi(api, { bulk: engine.bulk, guard });
-  mountRunsApi(api, { runs: engine.runs, workflows: workflows.map(({ name }) => name), guard });
+  const there = { runs: engine.runs, workflows: workflows.map(({ name }) => name) };
+  mountBulkApi(api, { bulk: engine.bulk, ...there, guard });
+  mountRunsApi(api, { ...there, guard });
   mountRunLogApi(api, { runs: engine.runs, guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
 

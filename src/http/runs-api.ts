@@ -33,16 +33,9 @@ export function mountRunsApi(
   app.get("/api/runs", guard, async (c) => {
     const { limit, cursor, ...filter } = query(c, runsQuerySchema);
     const page = await runs.list(filter, { limit, cursor });
-    if (page.runs.length === 0 && filter.workflow !== undefined) await mustExist(filter.workflow);
+    if (page.runs.length === 0) await mustExist(filter.workflow, { runs, workflows });
     return c.json({ runs: page.runs.map(shownRun), next: page.next } satisfies RunPageShown);
   });
-
-  /** An empty list for a name that is misspelt would say that all is well. */
-  async function mustExist(workflow: string): Promise<void> {
-    if (workflows.includes(workflow) || (await runs.list({ workflow }, { limit: 1 })).runs.length > 0) return;
-    const name = JSON.stringify(workflow);
-    throw new Rejection(404, `There is no workflow ${name}, and no run of one. There is: ${workflows.join(", ")}.`);
-  }
 
   app.get("/api/runs/:id", guard, async (c) => {
     const id = c.req.param("id");
@@ -88,6 +81,17 @@ export function startedAnswer(c: Context, start: Start, whole = "inputs"): Respo
   if (start.status === "notManual") throw new Rejection(409, start.reason);
   const problems = start.problems.map(({ field, message }) => `${field || whole} ${message}`);
   throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
+}
+
+/** An empty list for a name that is misspelt would say that all is well. */
+export async function mustExist(
+  workflow: string | undefined,
+  { runs, workflows }: { runs: Pick<RunStore, "list">; workflows: readonly string[] },
+): Promise<void> {
+  if (workflow === undefined || workflows.includes(workflow)) return;
+  if ((await runs.list({ workflow }, { limit: 1 })).runs.length > 0) return;
+  const name = JSON.stringify(workflow);
+  throw new Rejection(404, `There is no workflow ${name}, and no run of one. There is: ${workflows.join(", ")}.`);
 }
 
 /** The changed input in the body of a re-run; undefined when there is none. */

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { unknownNames } from "../model/problems.ts";
 import { RUN_STATUSES } from "../model/run.ts";
 import { isBeginningOfId } from "../model/store.ts";
 
@@ -161,10 +160,7 @@ export const rerunSchema = z.strictObject(
     input: json("Another input: starts a new run of the same trigger, checked as a new event is.").optional(),
     inputs: json("The same, as the trigger `manual` calls it.").optional(),
   },
-  {
-    error: (issue) =>
-      issue.code === "unrecognized_keys" ? unknownNames("field", issue.keys, ["input", "inputs"]) : undefined,
-  },
+  "takes only input, which may be called inputs",
 );
 
 export type RunShown = z.infer<typeof runSchema>;

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { unknownNames } from "../model/problems.ts";
 
 const text = (description: string) => z.string().meta({ description });
 
@@ -70,9 +69,7 @@ export const startSchema = z.strictObject(
       .meta({ description: "As the workflow's schema wants them; `GET /api/workflows` has it." })
       .optional(),
   },
-  {
-    error: (issue) => (issue.code === "unrecognized_keys" ? unknownNames("field", issue.keys, ["inputs"]) : undefined),
-  },
+  "takes only inputs",
 );
 
 export type TriggerShown = z.infer<typeof trigger>;
