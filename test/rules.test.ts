@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Settlement } from "../src/model/store.ts";
-import { cancel, endedByCancel } from "../src/store/cancel-rules.ts";
-import { interruptedRuns } from "../src/store/interruption-rules.ts";
 import { type RunRow, slotOf } from "../src/store/rows.ts";
-import { type Acceptance, acceptance, rerun, settled } from "../src/store/rules.ts";
-import { suspended } from "../src/store/wait-rules.ts";
+import { cancel, endedByCancel } from "../src/store/rules/cancels.ts";
+import { interruptedRuns } from "../src/store/rules/interruptions.ts";
+import { type Acceptance, acceptance, rerun, settled } from "../src/store/rules/runs.ts";
+import { suspended } from "../src/store/rules/waits.ts";
 
 const LEASE_MS = 60_000;
 

@@ -1,7 +1,7 @@
 import { GONE, LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
 import { ALL_WORKFLOWS } from "../model/store.ts";
-import { GONE_ALONE } from "./interruption-rules.ts";
 import type { Row } from "./rows.ts";
+import { GONE_ALONE } from "./rules/interruptions.ts";
 
 /** SQL of what a store decides, for both databases. Values are written as `$1`, `$2`. */
 

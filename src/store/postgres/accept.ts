@@ -1,7 +1,7 @@
 import { type Accepted, type Paused, pauseOf, type RunStore } from "../../model/store.ts";
 import { hasHandler, hasSlot } from "../queries.ts";
 import { clean, type NewAction, type RunRow, slotOf, WITHOUT_INPUT } from "../rows.ts";
-import { type Arrival, acceptance, acceptedBy } from "../rules.ts";
+import { type Arrival, acceptance, acceptedBy } from "../rules/runs.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import { paceLocks, pacesOf } from "./paces.ts";

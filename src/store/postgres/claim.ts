@@ -1,7 +1,7 @@
 import type { Claim, RunStore } from "../../model/store.ts";
-import { type Interrupted, interruptedRuns } from "../interruption-rules.ts";
 import { byDue, claimDue, hasHandler, interruptions, isUnderWay, rightWrongClocks } from "../queries.ts";
 import { type Row, type RunRow, runOf } from "../rows.ts";
+import { type Interrupted, interruptedRuns } from "../rules/interruptions.ts";
 import { asJson, type Database, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import { spaceOut } from "./paces.ts";

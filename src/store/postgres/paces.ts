@@ -1,7 +1,7 @@
 import type { NewRun } from "../../model/store.ts";
-import { type Paced, paceOf, spacedOut } from "../pace-rules.ts";
 import { isPending, latestOfPace } from "../queries.ts";
 import type { RunRow } from "../rows.ts";
+import { type Paced, paceOf, spacedOut } from "../rules/pace.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 

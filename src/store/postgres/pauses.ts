@@ -1,7 +1,7 @@
 import type { By } from "../../model/store.ts";
 import { insertAction, pause, resume } from "../queries.ts";
 import { clean, type NewAction } from "../rows.ts";
-import { pauseAction } from "../rules.ts";
+import { pauseAction } from "../rules/runs.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import type { Replica } from "./write.ts";

@@ -1,10 +1,10 @@
 import type { Run } from "../../model/run.ts";
 import type { By, Cancel, Rerun, RerunOptions, RunStore } from "../../model/store.ts";
-import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../cancel-rules.ts";
 import { lineRows } from "../lines.ts";
 import { isUnderWay } from "../queries.ts";
 import { listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
-import { hasWaited, rerun, rerunAction, settled } from "../rules.ts";
+import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../rules/cancels.ts";
+import { hasWaited, rerun, rerunAction, settled } from "../rules/runs.ts";
 import { isRunId } from "./asking.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";

@@ -2,7 +2,7 @@ import type { Attempt } from "../../model/run.ts";
 import type { Claim, Settlement } from "../../model/store.ts";
 import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type Row, type RunRow, stepOf } from "../rows.ts";
-import { suspended, type Waited, type WaitRow, wakingKeys } from "../wait-rules.ts";
+import { suspended, type Waited, type WaitRow, wakingKeys } from "../rules/waits.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 

@@ -1,7 +1,7 @@
 import type { NewRun } from "../../model/store.ts";
-import { type Paced, paceOf, spacedOut } from "../pace-rules.ts";
 import { isPending, latestOfPace } from "../queries.ts";
 import type { RunRow } from "../rows.ts";
+import { type Paced, paceOf, spacedOut } from "../rules/pace.ts";
 import type { Sql } from "./statements.ts";
 
 /** What is read and written of runs that share a rate, in a transaction of SQLite. */

@@ -1,7 +1,7 @@
 import { type By, type Paused, pauseOf } from "../../model/store.ts";
 import { insertAction, pause, resume } from "../queries.ts";
 import { clean, type NewAction, type Row } from "../rows.ts";
-import { pauseAction } from "../rules.ts";
+import { pauseAction } from "../rules/runs.ts";
 import type { Sql } from "./statements.ts";
 
 /** Pauses of workflows, and what was done by whom. */

@@ -10,8 +10,6 @@ import {
   type Settlement,
   WRONG_CLOCK_MS,
 } from "../../model/store.ts";
-import { type Cancelling, cancel, cancelAction, cancelAnswer, endedByCancel } from "../cancel-rules.ts";
-import { type Interrupted, interruptedRuns } from "../interruption-rules.ts";
 import {
   byDue,
   claimDue,
@@ -23,7 +21,9 @@ import {
   rightWrongClocks,
 } from "../queries.ts";
 import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
-import { type Arrival, acceptance, acceptedBy, hasWaited, rerun, rerunAction, settled } from "../rules.ts";
+import { type Cancelling, cancel, cancelAction, cancelAnswer, endedByCancel } from "../rules/cancels.ts";
+import { type Interrupted, interruptedRuns } from "../rules/interruptions.ts";
+import { type Arrival, acceptance, acceptedBy, hasWaited, rerun, rerunAction, settled } from "../rules/runs.ts";
 import { debouncedIn, latestPaced, spaceOut } from "./paces.ts";
 import { act } from "./pauses.ts";
 import type { Sql } from "./statements.ts";

@@ -2,7 +2,7 @@ import type { Attempt } from "../../model/run.ts";
 import { type Claim, type Settlement, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type RunRow, stepOf } from "../rows.ts";
-import { suspended, type Waited, type WaitRow, wakingKeys } from "../wait-rules.ts";
+import { suspended, type Waited, type WaitRow, wakingKeys } from "../rules/waits.ts";
 import type { Sql } from "./statements.ts";
 
 /** What is done with waits in a transaction of SQLite. */

@@ -1,9 +1,9 @@
-import type { Attempt } from "../model/run.ts";
-import type { By, Cancel, NewRun, Settlement } from "../model/store.ts";
-import type { NewAction } from "./rows.ts";
-import { clean, type RunRow, runOf } from "./rows.ts";
+import type { Attempt } from "../../model/run.ts";
+import type { By, Cancel, NewRun, Settlement } from "../../model/store.ts";
+import type { NewAction } from "../rows.ts";
+import { clean, type RunRow, runOf } from "../rows.ts";
 
-/** What a store decides of runs that are cancelled, once for both databases; see rules.ts. */
+/** What a store decides of runs that are cancelled, once for both databases; see runs.ts. */
 
 export type Cancelling = {
   /** `mark`: its process is told, and ends the attempt. `nothing`: it has ended, or was cancelled before. */

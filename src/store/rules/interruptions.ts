@@ -1,10 +1,10 @@
-import { afterInterruption, GONE } from "../model/retry.ts";
-import type { Attempt } from "../model/run.ts";
-import { handled, interruptedByCancel, isHandling } from "./cancel-rules.ts";
-import type { RunRow } from "./rows.ts";
-import { FREE, queuedAgain } from "./rules.ts";
+import { afterInterruption, GONE } from "../../model/retry.ts";
+import type { Attempt } from "../../model/run.ts";
+import type { RunRow } from "../rows.ts";
+import { handled, interruptedByCancel, isHandling } from "./cancels.ts";
+import { FREE, queuedAgain } from "./runs.ts";
 
-/** What a store decides of runs whose process is gone, once for both databases; see rules.ts. */
+/** What a store decides of runs whose process is gone, once for both databases; see runs.ts. */
 
 /** The reason of an attempt that ended with its process, when its run was all that the process had in flight. */
 export const GONE_ALONE = `${GONE} Nothing else was in flight.`;

@@ -1,8 +1,17 @@
-import type { Attempt } from "../model/run.ts";
-import type { Accepted, By, Claim, NewRun, RerunOptions, RerunRejected, RunStore, Settlement } from "../model/store.ts";
-import { type Cancelling, cancelFor } from "./cancel-rules.ts";
-import { type Paced, paced } from "./pace-rules.ts";
-import { clean, type NewAction, type RunRow, runOf, slotOf } from "./rows.ts";
+import type { Attempt } from "../../model/run.ts";
+import type {
+  Accepted,
+  By,
+  Claim,
+  NewRun,
+  RerunOptions,
+  RerunRejected,
+  RunStore,
+  Settlement,
+} from "../../model/store.ts";
+import { clean, type NewAction, type RunRow, runOf, slotOf } from "../rows.ts";
+import { type Cancelling, cancelFor } from "./cancels.ts";
+import { type Paced, paced } from "./pace.ts";
 
 /**
  * What a store decides, once for both databases: each reads a situation and writes the decision, in one transaction.

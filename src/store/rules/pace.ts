@@ -1,9 +1,9 @@
-import type { NewRun } from "../model/store.ts";
-import { clean, type RunRow, slotOf } from "./rows.ts";
+import type { NewRun } from "../../model/store.ts";
+import { clean, type RunRow, slotOf } from "../rows.ts";
 
 /**
  * What a store decides of workflows whose runs begin at a certain rate (`throttle`, `debounce`), once for both databases;
- * see rules.ts. A time to begin is reserved for each run as it is accepted: it is due then. `claimDue` in queries.ts has
+ * see runs.ts. A time to begin is reserved for each run as it is accepted: it is due then. `claimDue` in queries.ts has
  * the last word, since a run may begin later than it was to.
  */
 

@@ -1,8 +1,8 @@
-import type { Attempt, BegunWait, WaitKind } from "../model/run.ts";
-import type { Settlement } from "../model/store.ts";
-import type { RunRow } from "./rows.ts";
+import type { Attempt, BegunWait, WaitKind } from "../../model/run.ts";
+import type { Settlement } from "../../model/store.ts";
+import type { RunRow } from "../rows.ts";
 
-/** What a store decides of runs that wait, once for both databases; see rules.ts. */
+/** What a store decides of runs that wait, once for both databases; see runs.ts. */
 
 type Suspension = Extract<Settlement, { status: "waiting" }>;
 
