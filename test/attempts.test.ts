@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { type Context, type GitHub, PermanentFailure, TransientFailure } from "../src/index.ts";
+import { type Context, type GitHub, type Json, PermanentFailure, TransientFailure } from "../src/index.ts";
 import type { Log } from "../src/model/log.ts";
 import { until } from "./support/clock.ts";
 import { fixedPort } from "./support/port.ts";
@@ -133,6 +133,14 @@ describe("waitFor", () => {
       assert.ok(run?.reason?.startsWith(`Waiting for ${shown} failed: the URL cannot be used (`), run?.reason ?? "");
       assert.doesNotMatch(run?.reason ?? "", /secret/);
     }
+  });
+
+  it("leaves an attempt that has a short timeout in time", async (t) => {
+    const server = await answering(t, [503]);
+    const run = async ({ waitFor }: Context<{ readonly body: Json }>) => waitFor(server.url);
+    const { accept } = workerWith(t, run, { options: { timeout: "1500ms" } });
+    const { outcome } = await accept();
+    assert.equal((await outcome)?.status, "waiting");
   });
 
   it("gives up with a failure that passes, and names the place without its query", async (t) => {

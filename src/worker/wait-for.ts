@@ -10,7 +10,7 @@ import type { Look, Suspending, Terms } from "./suspending.ts";
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Previews often answer within seconds: so long the attempt goes on, ms. */
+/** Previews often answer within seconds: so long the attempt goes on, ms; for half of its own time at most. */
 const FIRST_TRIES_MS = 10_000;
 
 /** One that takes longer is as good as no answer. */
@@ -77,7 +77,7 @@ export function waitFor(
   });
   const look: Look = async (underWay) => {
     const most = millisecondsOf(timeout);
-    const tries = underWay ? 0 : Math.min(most, FIRST_TRIES_MS);
+    const tries = underWay ? 0 : Math.min(most, FIRST_TRIES_MS, attempting.about.timeoutMs / 2);
     if (await isAnswered(tries)) return { result: undefined };
     return !underWay && tries === most ? "late" : undefined;
   };
