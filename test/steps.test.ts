@@ -88,17 +88,20 @@ describe("a step", () => {
   it("whose result JSON cannot carry, or whose name was used before, fails and says so", async (t) => {
     const cycle: unknown[] = [];
     cycle.push(cycle);
-    const { accept } = workerWith(t, async ({ step }) => {
+    const { accept } = workerWith(t, async ({ step, sleep }) => {
       const reasons: string[] = [];
       const note = (error: Error) => void reasons.push(error.message);
       await step("cycle", () => cycle).catch(note);
       await step("twice", () => 1);
       await step("twice", () => 2).catch(note);
+      await sleep("nap", new Date(0));
+      await step("nap", () => 3).catch(note);
       return reasons;
     });
-    const [cyclic, twice] = ((await (await accept()).outcome)?.outputs ?? []) as string[];
+    const [cyclic, twice, nap] = ((await (await accept()).outcome)?.outputs ?? []) as string[];
     assert.match(cyclic ?? "", /Keeping the result of the step cycle failed: it cannot be kept as JSON.*circular/is);
     assert.match(twice ?? "", /the step twice failed: this attempt has had a step of that name.*another name/);
+    assert.match(nap ?? "", /the step nap failed: this attempt has had a wait of that name/);
   });
 
   it("whose name has more than 200 characters fails the run for good, unless it is caught, and is not begun", async (t) => {

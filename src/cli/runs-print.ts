@@ -139,12 +139,15 @@ function steps(run: RunDetailShown): string {
     each.kind,
     String(each.attempt),
     each.startedAt,
-    each.interrupted ? "interrupted" : each.endedAt === undefined ? "under way" : took(each),
+    each.interrupted ? left(each.kind) : each.endedAt === undefined ? "under way" : took(each),
     shortText(each.error ?? JSON.stringify(each.result) ?? ""),
   ]);
   const heading = ["STEP", "KIND", "ATTEMPT", "STARTED", "TOOK", "RESULT OR ERROR"];
   return table(heading, rows, process.stdout.columns);
 }
+
+/** A wait that has no end may be what lost a race. */
+const left = (kind: string) => (kind === "step" ? "interrupted" : "not finished");
 
 function actions(run: RunDetailShown): string {
   if (run.actions.length === 0) return "";

@@ -31,10 +31,11 @@ export function openNames({ steps, waits = [], handler }: Claim, { brief }: Pick
      */
     begin(kind: Kind, name: string): void {
       const what = kind === "step" ? "step" : "wait";
-      if (begun.has(name)) {
+      const first = begun.get(name);
+      if (first) {
         throw new PermanentFailure({
           tried: `beginning the ${what} ${name}`,
-          happened: `this attempt has had a step${kind === "step" ? "" : " or wait"} of that name`,
+          happened: `this attempt has had a ${first === "step" ? "step" : "wait"} of that name`,
           remedy: `Give each ${what} another name; in a loop, put what differs into the name.`,
         });
       }
