@@ -8,6 +8,7 @@ import { type NewRun, type Order, type RunStore, StoreUnavailable } from "../src
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import type { WorkerParts } from "../src/worker/worker.ts";
 import { movedClock, until } from "./support/clock.ts";
+import { databaseClock } from "./support/database-clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { bothStores } from "./support/stores.ts";
 import { workerWith } from "./support/worker.ts";
@@ -375,6 +376,30 @@ describe("a cancel", () => {
       one.told.map(({ status, reason }) => [status, reason]),
       [["cancelled", "Cancelled by token kim."]],
     );
+  });
+
+  it("of a run whose process is gone is answered when another one has ended it", async (t) => {
+    const clock = movedClock();
+    const schema = postgres.schema();
+    const { databaseNow, setTime } = await databaseClock(postgres.url, schema, clock.now());
+    const store = await openPostgresStore({ url: postgres.url, schema, clock, onError: () => {}, databaseNow });
+    const event = { id: FIRST, workflow: "steps", group: "g", input: 1, ownToken: false };
+    await store.accept(event, { owner: "gone", now: clock.now(), leaseMs: 1000, take: true });
+    const { worker, detail } = scene(t, async () => {}, { store, clock });
+    const asked = clock.monotonic();
+    const answer = worker.cancel(FIRST, BY);
+    let answered: string | undefined;
+    answer.then(({ status }) => (answered = status));
+    await until("it is marked", async () => (await detail()).run.cancelledBy !== undefined);
+    await setTime(clock.now() + 1000);
+    await until("it is taken over", async () => {
+      clock.move(100);
+      return (await detail()).run.status === "cancelled";
+    });
+    clock.move(7000);
+    await until("it is answered", () => answered !== undefined);
+    assert.equal(answered, "cancelled");
+    assert.ok(clock.monotonic() - asked < 30_000, "not only after the longest time that it may take");
   });
 
   it("that comes before the process knows that it has the run ends the attempt as it begins", async (t) => {

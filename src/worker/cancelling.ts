@@ -57,8 +57,16 @@ export function cancelling({
     }
   }
 
+  /** Runs of which somebody is about to be told that they have ended. */
+  const asked = new Set<string>();
+
   async function endIfCancelled(run: string): Promise<void> {
     if ((await store.get(run))?.run.cancelledBy !== undefined) inFlight.stopping.cancel(run, CANCELLED);
+  }
+
+  async function tellIfEnded(id: string): Promise<void> {
+    const run = (await store.get(id))?.run;
+    if (run && run.status !== "running") callers.tell(run);
   }
 
   return {
@@ -77,20 +85,25 @@ export function cancelling({
      * @throws StoreUnavailable
      */
     async cancel(id: string, by: By): Promise<Cancel> {
-      const asked = await health.watch(store.cancel(id, by, hasHandler), "changes");
-      if (asked.status === "cancelled") {
-        settled(asked.run);
+      const cancel = await health.watch(store.cancel(id, by, hasHandler), "changes");
+      if (cancel.status === "cancelled") {
+        settled(cancel.run);
         wake();
       }
-      if (asked.status !== "cancelling") return asked;
+      if (cancel.status !== "cancelling") return cancel;
+      const { run } = cancel;
       const settlement = callers.wait(id, CONFIRMED_WITHIN_MS);
+      asked.add(id);
       end([id], `Cancelled by ${by.actor}.`);
       // It may have ended a moment ago.
-      const { run = asked.run } = (await store.get(id)) ?? {};
-      if (run.status !== "running") callers.tell(run);
-      const ended = await settlement;
+      await tellIfEnded(id);
+      const ended = await settlement.finally(() => asked.delete(id));
       if (!ended) return { status: "cancelling", run };
       return { status: ended.status === "cancelled" ? "cancelled" : "ended", run: ended };
+    },
+    /** Looks at what is asked for: the end of a run whose process is gone is news from nobody. */
+    async look(): Promise<void> {
+      for (const run of asked) await tellIfEnded(run);
     },
   };
 }

@@ -86,6 +86,7 @@ export function startWorker(parts: WorkerParts) {
   async function beat(): Promise<number> {
     const next = await claimDue();
     forgetOldRuns().catch(report);
+    cancels.look().catch(report);
     return Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + EXTENDED_EVERY_MS);
   }
 
