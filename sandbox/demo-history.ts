@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { Settlement } from "../src/model/claim.ts";
 import type { Attempt } from "../src/model/run.ts";
-import type { RunStore, Settlement } from "../src/model/store.ts";
+import type { RunStore } from "../src/model/store.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Duration, Json, WebhookEvent, WebhookName } from "../src/index.ts";
 import { millisecondsOf } from "../src/model/duration.ts";
+import type { RunDetail } from "../src/model/history.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import type { LogLine, Run, Step } from "../src/model/run.ts";
-import type { RunDetail } from "../src/model/store.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
 import { wakeKeysOf } from "../src/model/waits.ts";
 import type { Workflow } from "../src/model/workflow.ts";

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
+import type { RunDetail } from "../src/model/history.ts";
 import type { Action, Attempt, LogLine, Run, Step } from "../src/model/run.ts";
-import type { Rerun, RunDetail } from "../src/model/store.ts";
+import type { Rerun } from "../src/model/run-actions.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { aRun, NOW, pagesOf } from "./support/pages.ts";

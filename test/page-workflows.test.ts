@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import type { Cancel, Rerun, RunFilter, RunStore } from "../src/model/store.ts";
+import type { RunFilter } from "../src/model/history.ts";
+import type { Cancel, Rerun } from "../src/model/run-actions.ts";
+import type { RunStore } from "../src/model/store.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { bulkActions } from "../src/service/bulk.ts";
 import { aRun, NOW, pagesOf } from "./support/pages.ts";

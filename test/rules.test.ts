@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Settlement } from "../src/model/store.ts";
+import type { Settlement } from "../src/model/claim.ts";
 import { type RunRow, slotOf } from "../src/store/rows.ts";
 import { cancel, endedByCancel } from "../src/store/rules/cancels.ts";
 import { interruptedRuns } from "../src/store/rules/interruptions.ts";

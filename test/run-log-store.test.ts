@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
+import type { Claim } from "../src/model/claim.ts";
 import type { LogLine } from "../src/model/run.ts";
-import type { Claim, RunStore } from "../src/model/store.ts";
+import type { RunStore } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";

@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
-import type { NewRun } from "../src/model/store.ts";
+import type { NewRun } from "../src/model/new-run.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { mounted } from "./support/disk.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
-import type { NewRun, Order } from "../src/model/store.ts";
+import type { NewRun, Order } from "../src/model/new-run.ts";
 import {
   again,
   attemptOf,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import type { NewRun, Order } from "../src/model/store.ts";
+import type { NewRun, Order } from "../src/model/new-run.ts";
 import type { OpenedStore, TimedStore } from "./store.contract.ts";
 import {
   again,

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Claim, Order, RunStore } from "../src/model/store.ts";
+import type { Claim } from "../src/model/claim.ts";
+import type { Order } from "../src/model/new-run.ts";
+import type { RunStore } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { again, attemptOf, event, lease, NOW, SUCCESS, type TimedStore } from "./store.contract.ts";
 import { databaseClock } from "./support/database-clock.ts";

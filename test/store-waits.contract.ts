@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
+import type { Claim, Settlement } from "../src/model/claim.ts";
 import type { Attempt, BegunWait, Step } from "../src/model/run.ts";
-import type { Claim, RunStore, Settlement } from "../src/model/store.ts";
+import type { RunStore } from "../src/model/store.ts";
 import type { OpenedStore, TimedStore } from "./store.contract.ts";
 import {
   again,

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
+import type { Claim, Settlement } from "../src/model/claim.ts";
+import type { NewRun } from "../src/model/new-run.ts";
 import { MAX_REJECTED, type RejectedKind } from "../src/model/overview.ts";
 import type { Attempt, Step } from "../src/model/run.ts";
-import type { Claim, NewRun, RunStore, Settlement } from "../src/model/store.ts";
+import type { RunStore } from "../src/model/store.ts";
 
 /** An empty store that ends with the test, and how to close it and open the same one again, where that can be done. */
 export type OpenedStore = { store: TimedStore; reopen?(): Promise<TimedStore> };

@@ -1,6 +1,6 @@
+import type { RunDetail } from "../model/history.ts";
 import { problemsIn } from "../model/problems.ts";
 import type { Json } from "../model/run.ts";
-import type { RunDetail } from "../model/store.ts";
 import type { Schema, TriggerKind } from "../model/triggers.ts";
 import { oneLine, visible } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";

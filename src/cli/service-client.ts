@@ -2,7 +2,7 @@ import type { ZodType } from "zod";
 import { linesSchema } from "../http/run-log-schemas.ts";
 import { runDetailSchema, runPageSchema, runSchema } from "../http/runs-schemas.ts";
 import { pauseSchema, workflowListSchema } from "../http/workflows-schemas.ts";
-import { isBeginningOfId } from "../model/store.ts";
+import { isBeginningOfId } from "../model/history.ts";
 import { oneLine } from "../model/visible.ts";
 import { readClientConfig } from "../service/config/config.ts";
 import { CommandError } from "./command.ts";

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { ListedRun } from "../model/run.ts";
-import type { Bulk, BulkResult } from "../model/store.ts";
+import type { Bulk, BulkResult } from "../model/run-actions.ts";
 import { type Frame, layout } from "./layout.ts";
 import { type ListQuery, listPath } from "./list-query.ts";
 import { counted, linkedText, name, plural, statusIcon, subjectOf, time } from "./shown.ts";

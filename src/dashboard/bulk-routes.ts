@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import type { Bulk } from "../model/store.ts";
+import type { Bulk } from "../model/run-actions.ts";
 import { type BulkAction, confirmPage, resultPage } from "./bulk-page.ts";
 import type { Frame } from "./layout.ts";
 import type { ListQuery } from "./list-query.ts";

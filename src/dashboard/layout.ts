@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import { ALL_WORKFLOWS, type Paused } from "../model/store.ts";
+import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
 import { ASSETS } from "./assets.ts";
 import { name, time } from "./shown.ts";
 

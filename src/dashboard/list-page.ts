@@ -1,7 +1,7 @@
 import { html, raw } from "hono/html";
+import type { RunPage } from "../model/history.ts";
 import type { Activity } from "../model/overview.ts";
 import { type ListedRun, RUN_STATUSES, type RunStatus } from "../model/run.ts";
-import type { RunPage } from "../model/store.ts";
 import type { BrokenFile } from "../model/workflow.ts";
 import { brokenBanner } from "./broken-banner.ts";
 import { bulkPath } from "./bulk-page.ts";

@@ -1,6 +1,7 @@
 import { html } from "hono/html";
+import type { RunDetail } from "../model/history.ts";
 import type { Run, RunStatus } from "../model/run.ts";
-import type { Rerun, RunDetail } from "../model/store.ts";
+import type { Rerun } from "../model/run-actions.ts";
 import { linkedText } from "./shown.ts";
 
 const OPEN: readonly RunStatus[] = ["queued", "running", "waiting"];

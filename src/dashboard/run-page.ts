@@ -1,6 +1,6 @@
 import { html } from "hono/html";
+import type { RunDetail } from "../model/history.ts";
 import type { Json, Run } from "../model/run.ts";
-import type { RunDetail } from "../model/store.ts";
 import { visible } from "../model/visible.ts";
 import { actionsUrl, commitLink, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";

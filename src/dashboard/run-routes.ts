@@ -1,8 +1,8 @@
 import type { Context, Hono } from "hono";
 import { type Clock, pause } from "../model/clock.ts";
+import type { RunDetail } from "../model/history.ts";
 import { inputsJsonSchemaOf, jsonSchemaOf } from "../model/json-schema.ts";
 import type { Json, Run } from "../model/run.ts";
-import type { RunDetail } from "../model/store.ts";
 import { triggerOf, type Workflow } from "../model/workflow.ts";
 import type { Tried } from "./form.ts";
 import { inputPage } from "./input-page.ts";

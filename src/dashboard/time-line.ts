@@ -1,6 +1,6 @@
 import { html } from "hono/html";
+import type { RunDetail } from "../model/history.ts";
 import type { Action, Attempt, LogLine, Run, Step } from "../model/run.ts";
-import type { RunDetail } from "../model/store.ts";
 import { visible } from "../model/visible.ts";
 import type { Html } from "./layout.ts";
 import { logLines } from "./log-lines.ts";

@@ -1,6 +1,7 @@
 import { html } from "hono/html";
+import type { RunDetail } from "../model/history.ts";
 import type { Run, Step } from "../model/run.ts";
-import type { Paused, RunDetail } from "../model/store.ts";
+import type { Paused } from "../model/run-actions.ts";
 import { headedReason, name, time } from "./shown.ts";
 
 /** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */

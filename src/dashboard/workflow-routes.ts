@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
-import { ALL_WORKFLOWS } from "../model/store.ts";
+import { ALL_WORKFLOWS } from "../model/run-actions.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Tried } from "./form.ts";
 import { inputPage } from "./input-page.ts";

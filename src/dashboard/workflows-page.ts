@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
 import type { ListedRun } from "../model/run.ts";
-import { ALL_WORKFLOWS, type Paused } from "../model/store.ts";
+import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
 import { gitHubEntries } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { brokenBanner } from "./broken-banner.ts";

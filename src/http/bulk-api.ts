@@ -1,6 +1,7 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import type { RunStatus } from "../model/run.ts";
-import type { Bulk, BulkFilter, RerunOptions, RunStore } from "../model/store.ts";
+import type { Bulk, BulkFilter, RerunOptions } from "../model/run-actions.ts";
+import type { RunStore } from "../model/store.ts";
 import { actorOf } from "./authorize.ts";
 import { type BulkShown, bulkCancelQuerySchema, bulkRerunQuerySchema } from "./bulk-schemas.ts";
 import { Rejection } from "./problem.ts";

@@ -1,5 +1,6 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
-import { ALL_WORKFLOWS, type Paused, pauseOf, type RunStore } from "../model/store.ts";
+import { ALL_WORKFLOWS, type Paused, pauseOf } from "../model/run-actions.ts";
+import type { RunStore } from "../model/store.ts";
 import { actorOf } from "./authorize.ts";
 import { Rejection } from "./problem.ts";
 import type { PausedShown } from "./workflows-schemas.ts";

@@ -3,8 +3,9 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import type { CallerToken, Credential } from "../model/credential.ts";
 import type { Log } from "../model/log.ts";
 import type { RejectedRequest } from "../model/overview.ts";
+import { WorkflowPaused } from "../model/run-actions.ts";
 import type { Secrets } from "../model/secrets.ts";
-import { type StoreTrouble, StoreUnavailable, WorkflowPaused } from "../model/store.ts";
+import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 import { pathsOf } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import {

@@ -1,7 +1,8 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import { accepts } from "hono/accepts";
+import type { LinesPage } from "../model/history.ts";
 import { lineText } from "../model/line-text.ts";
-import type { LinesPage, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import { type LinesShown, linesQuerySchema } from "./run-log-schemas.ts";
 import { query, time, unknown } from "./runs-api.ts";
 

@@ -1,9 +1,11 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { ZodType } from "zod";
+import type { RunDetail } from "../model/history.ts";
 import { problemsIn } from "../model/problems.ts";
 import { type Action, type Attempt, isInterrupted, type Json, type ListedRun, type Step } from "../model/run.ts";
+import type { Cancel, Rerun, RerunOptions } from "../model/run-actions.ts";
 import type { Start } from "../model/start.ts";
-import type { Cancel, Rerun, RerunOptions, RunDetail, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import { actorOf } from "./authorize.ts";
 import { jsonObject, readBytes } from "./body.ts";
 import { Rejection } from "./problem.ts";

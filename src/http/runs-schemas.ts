@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { isBeginningOfId } from "../model/history.ts";
 import { RUN_STATUSES } from "../model/run.ts";
-import { isBeginningOfId } from "../model/store.ts";
 
 /** What the runs API takes and gives. The one source for validation, for the types and for /openapi.json. */
 

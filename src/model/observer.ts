@@ -1,5 +1,6 @@
+import type { Claim, Settlement } from "./claim.ts";
+import type { Accepted, NewRun } from "./new-run.ts";
 import type { Attempt, Run } from "./run.ts";
-import type { Accepted, Claim, NewRun, Settlement } from "./store.ts";
 
 /**
  * Is told what happens while it happens; metrics, traces and notices are made of it. Observers return at once and never

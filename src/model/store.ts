@@ -1,182 +1,16 @@
+import type { Claim, Lease, Settlement } from "./claim.ts";
+import type { LinesPage, RunDetail, RunFilter, RunPage } from "./history.ts";
 import type { LimitLog } from "./limits.ts";
+import type { Accepted, NewRun } from "./new-run.ts";
 import type { Overview } from "./overview.ts";
-import type {
-  Action,
-  Attempt,
-  BegunWait,
-  FailureKind,
-  FailureStatus,
-  Json,
-  ListedRun,
-  LogLine,
-  Run,
-  RunStatus,
-  Step,
-  Trigger,
-  WaitKind,
-} from "./run.ts";
-
-/** An event that is about to become a run. */
-export type NewRun = {
-  readonly id: string;
-  readonly workflow: string;
-  readonly group: string | undefined;
-  readonly input: Json;
-  readonly trigger?: Trigger | undefined;
-  /** Who started it, see `Run`. */
-  readonly actor?: string | undefined;
-  readonly rerunOf?: string | undefined;
-  readonly order?: Order | undefined;
-  /** What tells the event from others, where its sender delivers events more than once. */
-  readonly event?: EventIdentity | undefined;
-  /** Stored as running already, outside its concurrency group: no other process could execute it. */
-  readonly ownToken: boolean;
-  /** See `Run`. */
-  readonly trace?: string | undefined;
-};
-
-/** How a workflow's runs take their turns; without it each group has one queued run, the newest. */
-export type Order = {
-  /** `all`: every event of a group runs, in order of acceptance. */
-  readonly queue?: "latest" | "all";
-  /** A newer event of a group cancels the run that is running or waits there. */
-  readonly cancelRunning?: boolean;
-  /** The workflow has a `cancelled`, which is called for runs that are cancelled so. */
-  readonly hasHandler?: boolean;
-  /** A run is due when its group has had no newer event for so long, ms. */
-  readonly debounceMs?: number;
-  /** At most so many runs of a group, or of a workflow without groups, begin within so many milliseconds. */
-  readonly throttle?: { readonly limit: number; readonly perMs: number };
-};
-
-/** Two events in a row of one source with one id are the same event. After another one of that source it is a new one. */
-export type EventIdentity = {
-  readonly source: string;
-  readonly id: string;
-  /** Of a schedule: when it was due, epoch milliseconds. One that is not after the workflow's last is no new event. */
-  readonly tick?: number;
-};
+import type { Attempt, Json, LogLine, Run, Step } from "./run.ts";
+import type { By, Cancel, Paused, Rerun, RerunOptions } from "./run-actions.ts";
 
 /**
  * A schedule that was carried out until further ahead was so by a clock that was wrong. Less is left alone, since the
  * clocks of replicas differ.
  */
 export const WRONG_CLOCK_MS = 3_600_000;
-
-export type Accepted = {
-  /** The run that stands for the event: its own, the waiting one that it joined, or the one that it has had before. */
-  readonly run: string;
-  readonly joined: boolean;
-  /** The waiting run that this one replaced. */
-  readonly superseded: string | undefined;
-  /** The run that waited in its group and that this one has cancelled. */
-  readonly cancelled?: string;
-  /** Runs that this one cancels and that are running now. */
-  readonly cancels?: readonly string[];
-  /** Its workflow is paused: the run waits until it is resumed. An event with a token of its own was not stored. */
-  readonly paused?: true;
-  /** When it is claimed already: with a token of its own always, else if `take` was given and its turn has come. */
-  readonly claim: Claim | undefined;
-};
-
-/**
- * Who claims, and for how long. The store measures the length with its clock, so a claim lasts as long as it should,
- * also when `now` (epoch milliseconds, for the history) is wrong.
- */
-type Lease = { readonly owner: string; readonly now: number; readonly leaseMs: number };
-
-/** A run that this worker alone may execute until the lease ends. */
-export type Claim = {
-  readonly run: Run;
-  /** Number of the attempt that begins, from 1. */
-  readonly attempt: number;
-  readonly owner: string;
-  /** Completed steps whose results stand. */
-  readonly steps: readonly Step[];
-  /** Waits under way. */
-  readonly waits?: readonly ClaimedWait[];
-  /** The run is cancelled: this is for the workflow's `cancelled`, not its `run`. */
-  readonly handler?: boolean;
-  /** Its two latest attempts ended with their processes: it may be the cause. */
-  readonly suspect?: boolean;
-};
-
-/** A wait under way, as the next attempt finds it. */
-export type ClaimedWait = {
-  readonly name: string;
-  readonly kind: WaitKind;
-  readonly attempt: number;
-  readonly startedAt: number;
-  /** Its last moment has passed, by the store's clock. */
-  readonly isOver: boolean;
-  /** What a callback was answered with. */
-  readonly answer?: { readonly body: Json; readonly actor: string; readonly at: number } | undefined;
-};
-
-/** What an attempt led to. */
-export type Settlement =
-  | { readonly status: "success"; readonly outputs: Json; readonly dedupeKey: string | undefined }
-  | { readonly status: "skipped"; readonly reason: string }
-  | { readonly status: "failure"; readonly reason: string; readonly http: FailureStatus; readonly kind: FailureKind }
-  | {
-      readonly status: "queued";
-      readonly dueAt: number;
-      /** Whether it counts as a failed attempt. */
-      readonly counts: boolean;
-      readonly reason: string | undefined;
-      readonly http: FailureStatus | undefined;
-      readonly kind: FailureKind | undefined;
-    }
-  | {
-      readonly status: "waiting";
-      readonly reason: string;
-      readonly waits: readonly BegunWait[];
-      /** Events that wake it, as `wakeKeys` in model/waits.ts writes them. */
-      readonly wakeKeys: readonly string[];
-      /** It is due again after so many milliseconds, also when none of its waits is over. */
-      readonly againInMs?: number;
-    }
-  | { readonly status: "cancelled"; readonly reason: string };
-
-export type RunFilter = {
-  /** The beginning of an id; `isBeginningOfId` says which texts can be one. */
-  readonly id?: string | undefined;
-  readonly status?: RunStatus | undefined;
-  readonly workflow?: string | undefined;
-  readonly group?: string | undefined;
-  /** Part of the group, the id, the outputs or the reason; letters count in any case. */
-  readonly text?: string | undefined;
-};
-
-/** Whether a text can be the beginning of a run's id, which is a UUID, or the whole of it. */
-export function isBeginningOfId(text: string): boolean {
-  return text !== "" && UUID.test(completed(text, "0"));
-}
-
-/** The first and the last UUID that begin with this text. */
-export function idsThatBegin(text: string): readonly [string, string] {
-  return [completed(text, "0"), completed(text, "f")];
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-function completed(text: string, digit: string): string {
-  return text.toLowerCase() + "00000000-0000-0000-0000-000000000000".slice(text.length).replaceAll("0", digit);
-}
-
-export type RunPage = { readonly runs: readonly ListedRun[]; readonly next: string | undefined };
-
-export type RunDetail = {
-  readonly run: Run;
-  readonly attempts: readonly Attempt[];
-  readonly steps: readonly Step[];
-  /** Ids of the runs whose place it took, newest first. */
-  readonly superseded: readonly string[];
-  /** Of a run that waits: the events that wake it, as `wakeKeys` in model/waits.ts writes them. */
-  readonly wakeKeys?: readonly string[];
-  /** What was done with it and by whom, oldest first. */
-  readonly actions: readonly Action[];
-};
 
 /**
  * Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, a limit's end, or that
@@ -189,72 +23,6 @@ export type Waiting = {
   readonly since: number;
 };
 
-export type Rerun = { readonly status: "queued"; readonly run: Run } | { readonly status: "unknown" } | RerunRejected;
-
-/** Why a run is not run again now. */
-export type RerunRejected =
-  | { readonly status: "rejected"; readonly reason: string }
-  /** It is under way itself, or its group has a newer run. `canForce`: with `evenIfOlder` it would be queued. */
-  | { readonly status: "notNeeded"; readonly reason: string; readonly canForce: boolean };
-
-export type RerunOptions = {
-  /** Queues a run although its group has a newer one. */
-  readonly evenIfOlder?: boolean | undefined;
-  /** `failure`: what steps and finished waits led to stands. `start`, and without it: they are repeated. */
-  readonly from?: "start" | "failure" | undefined;
-  readonly actor?: string | undefined;
-  /** See `Run`. */
-  readonly trace?: string | undefined;
-};
-
-/** Which runs something is done with, all at once. */
-export type BulkFilter = {
-  readonly workflow?: string | undefined;
-  readonly group?: string | undefined;
-  readonly text?: string | undefined;
-  /** Accepted at or after, epoch milliseconds. */
-  readonly since?: number | undefined;
-};
-
-export type BulkResult = {
-  /** As it is now. */
-  readonly run: ListedRun;
-  readonly result: "queued" | "notNeeded" | "rejected" | "cancelled" | "cancelling";
-  readonly reason?: string | undefined;
-};
-
-/** What became of each run; `more`: there are further ones, with which nothing was done. */
-export type Bulk = { readonly results: readonly BulkResult[]; readonly more: boolean };
-
-/** Who does something, and when by the process's clock. */
-export type By = { readonly actor: string; readonly at: number };
-
-export type Cancel =
-  /** It had not begun or it waited: it has ended. */
-  | { readonly status: "cancelled"; readonly run: Run }
-  /** It is running: its process is told, and ends the attempt. */
-  | { readonly status: "cancelling"; readonly run: Run }
-  | { readonly status: "ended"; readonly run: Run }
-  | { readonly status: "unknown" };
-
-/** A workflow whose runs are not begun for now; `*` is all of them. */
-export type Paused = By & { readonly workflow: string };
-
-export const ALL_WORKFLOWS = "*";
-
-/** Whether one of these pauses is for a workflow. */
-export function pauseOf<Pause extends { readonly workflow: string }>(
-  workflow: string,
-  paused: readonly Pause[],
-): Pause | undefined {
-  return paused.find((each) => each.workflow === workflow) ?? paused.find((each) => each.workflow === ALL_WORKFLOWS);
-}
-
-/** An event brought its token to a paused workflow: it cannot wait, since the token is not stored. */
-export class WorkflowPaused extends Error {
-  override readonly name = "WorkflowPaused";
-}
-
 /** A URL that was handed out, and what it asks for. */
 export type Callback = {
   readonly run: string;
@@ -266,12 +34,6 @@ export type Callback = {
   readonly state: "open" | "answered" | "over";
   /** Epoch milliseconds. */
   readonly answeredAt: number | undefined;
-};
-
-export type LinesPage = {
-  readonly lines: readonly (LogLine & { readonly attempt: number })[];
-  /** Give it as `after` to get what comes next, also of a run that has not ended. */
-  readonly next: string;
 };
 
 /** What another process has stored. */

@@ -1,7 +1,7 @@
 import type { RunContext } from "./context.ts";
 import { type Duration, millisecondsOf } from "./duration.ts";
+import type { Order } from "./new-run.ts";
 import type { Json } from "./run.ts";
-import type { Order } from "./store.ts";
 import {
   type ActionOf,
   type FluxEvent,

@@ -1,7 +1,8 @@
 import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import { pauseOf, type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
+import { pauseOf } from "../model/run-actions.ts";
+import { type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
 import { bounded, type Instruments } from "./instruments.ts";
 
 const MAX_WORKFLOWS = 100;

@@ -1,5 +1,6 @@
 import type { ListedRun, RunStatus } from "../model/run.ts";
-import type { Bulk, BulkFilter, BulkResult, Cancel, Rerun, RerunOptions, RunStore } from "../model/store.ts";
+import type { Bulk, BulkFilter, BulkResult, Cancel, Rerun, RerunOptions } from "../model/run-actions.ts";
+import type { RunStore } from "../model/store.ts";
 
 type Parts = {
   readonly store: Pick<RunStore, "list">;

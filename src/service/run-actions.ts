@@ -1,4 +1,4 @@
-import { ALL_WORKFLOWS, type Cancel, type Paused, type Rerun, type RerunOptions } from "../model/store.ts";
+import { ALL_WORKFLOWS, type Cancel, type Paused, type Rerun, type RerunOptions } from "../model/run-actions.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { Ground } from "./ground.ts";
 

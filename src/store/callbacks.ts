@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import type { Json } from "../model/run.ts";
-import type { By, Callback } from "../model/store.ts";
+import type { By } from "../model/run-actions.ts";
+import type { Callback } from "../model/store.ts";
 import { clean, type NewAction, type Row } from "./rows.ts";
 
 /**

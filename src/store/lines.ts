@@ -1,5 +1,6 @@
+import type { LinesPage } from "../model/history.ts";
 import type { Json, LogLine } from "../model/run.ts";
-import type { LinesPage, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import type { Asked } from "./reads.ts";
 import { clean, type Row } from "./rows.ts";
 

@@ -1,5 +1,5 @@
 import { GONE, LONGEST_DELAY_MS, LONGEST_LIMIT_MS } from "../model/retry.ts";
-import { ALL_WORKFLOWS } from "../model/store.ts";
+import { ALL_WORKFLOWS } from "../model/run-actions.ts";
 import type { Row } from "./rows.ts";
 import { GONE_ALONE } from "./rules/interruptions.ts";
 

@@ -1,13 +1,7 @@
+import { idsThatBegin, type RunDetail, type RunFilter, type RunPage } from "../model/history.ts";
 import type { AccountLimits, Pause, Spending } from "../model/limits.ts";
-import {
-  idsThatBegin,
-  type Paused,
-  type RunDetail,
-  type RunFilter,
-  type RunPage,
-  type RunStore,
-  type Waiting,
-} from "../model/store.ts";
+import type { Paused } from "../model/run-actions.ts";
+import type { RunStore, Waiting } from "../model/store.ts";
 import { endBefore, isPaused } from "./queries.ts";
 import { actionOf, attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 

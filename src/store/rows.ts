@@ -1,4 +1,6 @@
 import type { SQLOutputValue } from "node:sqlite";
+import type { ClaimedWait } from "../model/claim.ts";
+import type { NewRun } from "../model/new-run.ts";
 import type {
   Action,
   Attempt,
@@ -11,7 +13,7 @@ import type {
   Step,
   Trigger,
 } from "../model/run.ts";
-import type { ClaimedWait, NewRun, Waiting } from "../model/store.ts";
+import type { Waiting } from "../model/store.ts";
 
 export type Row = Record<string, SQLOutputValue>;
 

@@ -1,8 +1,9 @@
+import type { Claim } from "../model/claim.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
 import type { Outcome, Run } from "../model/run.ts";
-import type { Claim, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import { wakeKeyOfWorkflow } from "../model/waits.ts";
 import { type BrokenFile, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
 import { type Attempting, confined, type Stopping } from "./attempting.ts";

@@ -1,6 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
-import type { By, Cancel, RunStore } from "../model/store.ts";
+import type { By, Cancel } from "../model/run-actions.ts";
+import type { RunStore } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { WaitingCallers } from "./callers.ts";
 import type { StoreHealth } from "./store-health.ts";

@@ -1,6 +1,7 @@
+import type { Claim } from "../model/claim.ts";
 import type { GitHub } from "../model/github.ts";
 import type { Fetch } from "../model/network.ts";
-import type { Claim, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";

@@ -1,7 +1,7 @@
+import type { Claim, Settlement } from "../model/claim.ts";
 import type { Log } from "../model/log.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
-import type { Claim, Settlement } from "../model/store.ts";
 import { givenOf, type Workflow } from "../model/workflow.ts";
 import { STOPPED_REASON } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";

@@ -1,6 +1,7 @@
+import type { Claim, Settlement } from "../model/claim.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Attempt, Run } from "../model/run.ts";
-import { type Claim, type RunStore, type Settlement, StoreUnavailable } from "../model/store.ts";
+import { type RunStore, StoreUnavailable } from "../model/store.ts";
 import { type AttemptParts, attemptRun } from "./attempt.ts";
 import { orderlyStop } from "./attempting.ts";
 import { attemptOf } from "./ending.ts";

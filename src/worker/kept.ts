@@ -1,7 +1,7 @@
 import { PermanentFailure } from "../model/failure.ts";
+import type { NewRun } from "../model/new-run.ts";
 import type { Json, Outcome } from "../model/run.ts";
 import type { Secrets } from "../model/secrets.ts";
-import type { NewRun } from "../model/store.ts";
 
 /** What keeps tokens out of the history. */
 export type Keeping = Pick<Secrets, "scrub" | "scrubCertain" | "scrubAll" | "brief" | "withoutTokens">;

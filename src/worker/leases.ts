@@ -1,7 +1,8 @@
+import type { Claim } from "../model/claim.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Lease } from "../model/lease.ts";
 import type { Outcome } from "../model/run.ts";
-import type { Claim, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import type { Attempting } from "./attempting.ts";
 import type { StoreHealth } from "./store-health.ts";
 

@@ -1,6 +1,6 @@
+import type { Claim, ClaimedWait } from "../model/claim.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { Step } from "../model/run.ts";
-import type { Claim, ClaimedWait } from "../model/store.ts";
 import type { Keeping } from "./kept.ts";
 
 /** The names of an attempt's steps and waits, by which they are matched with those of earlier attempts. */

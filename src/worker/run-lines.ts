@@ -1,7 +1,8 @@
+import type { Claim } from "../model/claim.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import type { LogLine } from "../model/run.ts";
-import { type Claim, type RunStore, StoreUnavailable } from "../model/store.ts";
+import { type RunStore, StoreUnavailable } from "../model/store.ts";
 import { splitSecrets, type Written } from "./split-secrets.ts";
 import { STORE_RETRY_MS } from "./store-health.ts";
 

@@ -1,8 +1,9 @@
+import type { Claim } from "../model/claim.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Lease } from "../model/lease.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Step } from "../model/run.ts";
-import type { Claim, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import type { Attempting } from "./attempting.ts";
 import { type Keeping, keptReason, keptResult } from "./kept.ts";
 import type { Names } from "./names.ts";

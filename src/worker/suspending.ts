@@ -1,6 +1,6 @@
+import type { Claim, ClaimedWait } from "../model/claim.ts";
 import { type Failure, PermanentFailure } from "../model/failure.ts";
 import type { BegunWait, Step, WaitKind } from "../model/run.ts";
-import type { Claim, ClaimedWait } from "../model/store.ts";
 import { Suspended } from "./calls.ts";
 import { keptReason, keptResult } from "./kept.ts";
 import type { StepParts } from "./steps.ts";

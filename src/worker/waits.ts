@@ -1,9 +1,10 @@
+import type { Claim, ClaimedWait } from "../model/claim.ts";
 import type { CallbackOptions, OpenCallback, WaitUntilOptions } from "../model/context.ts";
 import { type Duration, millisecondsOf } from "../model/duration.ts";
 import { type Failure, PermanentFailure } from "../model/failure.ts";
 import { jsonSchemaOf } from "../model/json-schema.ts";
 import { problemsIn } from "../model/problems.ts";
-import type { Claim, ClaimedWait, RunStore } from "../model/store.ts";
+import type { RunStore } from "../model/store.ts";
 import type { Schema } from "../model/triggers.ts";
 import { wakeKeys } from "../model/waits.ts";
 import type { StepParts } from "./steps.ts";

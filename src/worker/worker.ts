@@ -1,16 +1,10 @@
+import type { Claim } from "../model/claim.ts";
 import { pause } from "../model/clock.ts";
+import type { NewRun } from "../model/new-run.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import {
-  type By,
-  type Claim,
-  type NewRun,
-  type Rerun,
-  type RerunOptions,
-  type RunStore,
-  StoreUnavailable,
-  WorkflowPaused,
-} from "../model/store.ts";
+import { type By, type Rerun, type RerunOptions, WorkflowPaused } from "../model/run-actions.ts";
+import { type RunStore, StoreUnavailable } from "../model/store.ts";
 import { followElsewhere, waitingCallers } from "./callers.ts";
 import { cancelling } from "./cancelling.ts";
 import { type InFlightParts, runsInFlight } from "./in-flight.ts";

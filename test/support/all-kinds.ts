@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import type { Claim, Settlement } from "../../src/model/claim.ts";
+import type { NewRun } from "../../src/model/new-run.ts";
 import type { Attempt } from "../../src/model/run.ts";
-import type { Claim, NewRun, RunStore, Settlement } from "../../src/model/store.ts";
+import type { RunStore } from "../../src/model/store.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -1,8 +1,8 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { EventIdentity } from "../../model/new-run.ts";
 import { problemsIn } from "../../model/problems.ts";
 import type { Json, Run } from "../../model/run.ts";
 import type { Secrets } from "../../model/secrets.ts";
-import type { EventIdentity } from "../../model/store.ts";
 import type { HttpTrigger, TriggerKind } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { actorOf } from "../authorize.ts";

@@ -1,4 +1,6 @@
-import { type Accepted, type Paused, pauseOf, type RunStore } from "../../model/store.ts";
+import type { Accepted } from "../../model/new-run.ts";
+import { type Paused, pauseOf } from "../../model/run-actions.ts";
+import type { RunStore } from "../../model/store.ts";
 import { hasHandler, hasSlot } from "../queries.ts";
 import { clean, type NewAction, type RunRow, slotOf, WITHOUT_INPUT } from "../rows.ts";
 import { type Arrival, acceptance, acceptedBy } from "../rules/runs.ts";

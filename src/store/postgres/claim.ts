@@ -1,4 +1,5 @@
-import type { Claim, RunStore } from "../../model/store.ts";
+import type { Claim } from "../../model/claim.ts";
+import type { RunStore } from "../../model/store.ts";
 import { byDue, claimDue, hasHandler, interruptions, isUnderWay, rightWrongClocks } from "../queries.ts";
 import { type Row, type RunRow, runOf } from "../rows.ts";
 import { type Interrupted, interruptedRuns } from "../rules/interruptions.ts";

@@ -1,5 +1,5 @@
+import type { Claim } from "../../model/claim.ts";
 import type { Clock } from "../../model/clock.ts";
-import type { Claim } from "../../model/store.ts";
 import type { Lost } from "./claim.ts";
 
 /**

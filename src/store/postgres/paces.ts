@@ -1,4 +1,4 @@
-import type { NewRun } from "../../model/store.ts";
+import type { NewRun } from "../../model/new-run.ts";
 import { isPending, latestOfPace } from "../queries.ts";
 import type { RunRow } from "../rows.ts";
 import { type Paced, paceOf, spacedOut } from "../rules/pace.ts";

@@ -1,4 +1,4 @@
-import type { By } from "../../model/store.ts";
+import type { By } from "../../model/run-actions.ts";
 import { insertAction, pause, resume } from "../queries.ts";
 import { clean, type NewAction } from "../rows.ts";
 import { pauseAction } from "../rules/runs.ts";

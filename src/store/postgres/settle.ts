@@ -1,5 +1,6 @@
 import type { Run } from "../../model/run.ts";
-import type { By, Cancel, Rerun, RerunOptions, RunStore } from "../../model/store.ts";
+import type { By, Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
+import type { RunStore } from "../../model/store.ts";
 import { lineRows } from "../lines.ts";
 import { isUnderWay } from "../queries.ts";
 import { listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";

@@ -1,5 +1,5 @@
+import type { Claim, Settlement } from "../../model/claim.ts";
 import type { Attempt } from "../../model/run.ts";
-import type { Claim, Settlement } from "../../model/store.ts";
 import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type Row, type RunRow, stepOf } from "../rows.ts";
 import { suspended, type Waited, type WaitRow, wakingKeys } from "../rules/waits.ts";

@@ -1,5 +1,7 @@
+import type { Settlement } from "../../model/claim.ts";
+import type { NewRun } from "../../model/new-run.ts";
 import type { Attempt } from "../../model/run.ts";
-import type { By, Cancel, NewRun, Settlement } from "../../model/store.ts";
+import type { By, Cancel } from "../../model/run-actions.ts";
 import type { NewAction } from "../rows.ts";
 import { clean, type RunRow, runOf } from "../rows.ts";
 

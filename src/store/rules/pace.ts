@@ -1,4 +1,4 @@
-import type { NewRun } from "../../model/store.ts";
+import type { NewRun } from "../../model/new-run.ts";
 import { clean, type RunRow, slotOf } from "../rows.ts";
 
 /**

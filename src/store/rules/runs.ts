@@ -1,14 +1,8 @@
+import type { Claim, Settlement } from "../../model/claim.ts";
+import type { Accepted, NewRun } from "../../model/new-run.ts";
 import type { Attempt } from "../../model/run.ts";
-import type {
-  Accepted,
-  By,
-  Claim,
-  NewRun,
-  RerunOptions,
-  RerunRejected,
-  RunStore,
-  Settlement,
-} from "../../model/store.ts";
+import type { By, RerunOptions, RerunRejected } from "../../model/run-actions.ts";
+import type { RunStore } from "../../model/store.ts";
 import { clean, type NewAction, type RunRow, runOf, slotOf } from "../rows.ts";
 import { type Cancelling, cancelFor } from "./cancels.ts";
 import { type Paced, paced } from "./pace.ts";

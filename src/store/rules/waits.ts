@@ -1,5 +1,5 @@
+import type { Settlement } from "../../model/claim.ts";
 import type { Attempt, BegunWait, WaitKind } from "../../model/run.ts";
-import type { Settlement } from "../../model/store.ts";
 import type { RunRow } from "../rows.ts";
 
 /** What a store decides of runs that wait, once for both databases; see runs.ts. */

@@ -1,4 +1,4 @@
-import { type By, type Paused, pauseOf } from "../../model/store.ts";
+import { type By, type Paused, pauseOf } from "../../model/run-actions.ts";
 import { insertAction, pause, resume } from "../queries.ts";
 import { clean, type NewAction, type Row } from "../rows.ts";
 import { pauseAction } from "../rules/runs.ts";

@@ -1,15 +1,8 @@
+import type { Claim, Settlement } from "../../model/claim.ts";
+import type { Accepted } from "../../model/new-run.ts";
 import type { Attempt, Run, Step } from "../../model/run.ts";
-import {
-  type Accepted,
-  type By,
-  type Cancel,
-  type Claim,
-  type Rerun,
-  type RerunOptions,
-  type RunStore,
-  type Settlement,
-  WRONG_CLOCK_MS,
-} from "../../model/store.ts";
+import type { By, Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
+import { type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import {
   byDue,
   claimDue,

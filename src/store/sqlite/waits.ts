@@ -1,5 +1,6 @@
+import type { Claim, Settlement } from "../../model/claim.ts";
 import type { Attempt } from "../../model/run.ts";
-import { type Claim, type Settlement, WRONG_CLOCK_MS } from "../../model/store.ts";
+import { WRONG_CLOCK_MS } from "../../model/store.ts";
 import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type RunRow, stepOf } from "../rows.ts";
 import { suspended, type Waited, type WaitRow, wakingKeys } from "../rules/waits.ts";

@@ -1,0 +1,60 @@
+import type { BegunWait, FailureKind, FailureStatus, Json, Run, Step, WaitKind } from "./run.ts";
+
+/**
+ * Who claims, and for how long. The store measures the length with its clock, so a claim lasts as long as it should,
+ * also when `now` (epoch milliseconds, for the history) is wrong.
+ */
+export type Lease = { readonly owner: string; readonly now: number; readonly leaseMs: number };
+
+/** A run that this worker alone may execute until the lease ends. */
+export type Claim = {
+  readonly run: Run;
+  /** Number of the attempt that begins, from 1. */
+  readonly attempt: number;
+  readonly owner: string;
+  /** Completed steps whose results stand. */
+  readonly steps: readonly Step[];
+  /** Waits under way. */
+  readonly waits?: readonly ClaimedWait[];
+  /** The run is cancelled: this is for the workflow's `cancelled`, not its `run`. */
+  readonly handler?: boolean;
+  /** Its two latest attempts ended with their processes: it may be the cause. */
+  readonly suspect?: boolean;
+};
+
+/** A wait under way, as the next attempt finds it. */
+export type ClaimedWait = {
+  readonly name: string;
+  readonly kind: WaitKind;
+  readonly attempt: number;
+  readonly startedAt: number;
+  /** Its last moment has passed, by the store's clock. */
+  readonly isOver: boolean;
+  /** What a callback was answered with. */
+  readonly answer?: { readonly body: Json; readonly actor: string; readonly at: number } | undefined;
+};
+
+/** What an attempt led to. */
+export type Settlement =
+  | { readonly status: "success"; readonly outputs: Json; readonly dedupeKey: string | undefined }
+  | { readonly status: "skipped"; readonly reason: string }
+  | { readonly status: "failure"; readonly reason: string; readonly http: FailureStatus; readonly kind: FailureKind }
+  | {
+      readonly status: "queued";
+      readonly dueAt: number;
+      /** Whether it counts as a failed attempt. */
+      readonly counts: boolean;
+      readonly reason: string | undefined;
+      readonly http: FailureStatus | undefined;
+      readonly kind: FailureKind | undefined;
+    }
+  | {
+      readonly status: "waiting";
+      readonly reason: string;
+      readonly waits: readonly BegunWait[];
+      /** Events that wake it, as `wakeKeys` in model/waits.ts writes them. */
+      readonly wakeKeys: readonly string[];
+      /** It is due again after so many milliseconds, also when none of its waits is over. */
+      readonly againInMs?: number;
+    }
+  | { readonly status: "cancelled"; readonly reason: string };

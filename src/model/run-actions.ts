@@ -1,0 +1,67 @@
+import type { ListedRun, Run } from "./run.ts";
+
+/** Who does something, and when by the process's clock. */
+export type By = { readonly actor: string; readonly at: number };
+
+export type RerunOptions = {
+  /** Queues a run although its group has a newer one. */
+  readonly evenIfOlder?: boolean | undefined;
+  /** `failure`: what steps and finished waits led to stands. `start`, and without it: they are repeated. */
+  readonly from?: "start" | "failure" | undefined;
+  readonly actor?: string | undefined;
+  /** See `Run`. */
+  readonly trace?: string | undefined;
+};
+
+export type Rerun = { readonly status: "queued"; readonly run: Run } | { readonly status: "unknown" } | RerunRejected;
+
+/** Why a run is not run again now. */
+export type RerunRejected =
+  | { readonly status: "rejected"; readonly reason: string }
+  /** It is under way itself, or its group has a newer run. `canForce`: with `evenIfOlder` it would be queued. */
+  | { readonly status: "notNeeded"; readonly reason: string; readonly canForce: boolean };
+
+export type Cancel =
+  /** It had not begun or it waited: it has ended. */
+  | { readonly status: "cancelled"; readonly run: Run }
+  /** It is running: its process is told, and ends the attempt. */
+  | { readonly status: "cancelling"; readonly run: Run }
+  | { readonly status: "ended"; readonly run: Run }
+  | { readonly status: "unknown" };
+
+/** Which runs something is done with, all at once. */
+export type BulkFilter = {
+  readonly workflow?: string | undefined;
+  readonly group?: string | undefined;
+  readonly text?: string | undefined;
+  /** Accepted at or after, epoch milliseconds. */
+  readonly since?: number | undefined;
+};
+
+export type BulkResult = {
+  /** As it is now. */
+  readonly run: ListedRun;
+  readonly result: "queued" | "notNeeded" | "rejected" | "cancelled" | "cancelling";
+  readonly reason?: string | undefined;
+};
+
+/** What became of each run; `more`: there are further ones, with which nothing was done. */
+export type Bulk = { readonly results: readonly BulkResult[]; readonly more: boolean };
+
+/** A workflow whose runs are not begun for now; `*` is all of them. */
+export type Paused = By & { readonly workflow: string };
+
+export const ALL_WORKFLOWS = "*";
+
+/** Whether one of these pauses is for a workflow. */
+export function pauseOf<Pause extends { readonly workflow: string }>(
+  workflow: string,
+  paused: readonly Pause[],
+): Pause | undefined {
+  return paused.find((each) => each.workflow === workflow) ?? paused.find((each) => each.workflow === ALL_WORKFLOWS);
+}
+
+/** An event brought its token to a paused workflow: it cannot wait, since the token is not stored. */
+export class WorkflowPaused extends Error {
+  override readonly name = "WorkflowPaused";
+}
