@@ -228,7 +228,7 @@ describe("several waits", () => {
     await (await run.accept()).outcome;
     assert.match(
       (await run.detail()).run.reason ?? "",
-      /the wait twice failed: this attempt has had a step or wait of/,
+      /the wait twice failed: this attempt has had a step of that name/,
     );
   });
 });
