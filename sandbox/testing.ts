@@ -31,7 +31,7 @@ type Answer = { readonly status?: number; readonly body?: unknown };
 export type TestedRun = {
   /**
    * How it is now. `waiting`: it waits, for what its reason says. `queued`: an attempt has failed for a passing reason, and
-   * the service would make another. It goes on from there with the functions below.
+   * the service would make another. It continues from there with the functions below.
    */
   readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind" | "attempts" | "dueAt">;
   /** Also waits, and those under way, which have no end. */

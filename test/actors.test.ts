@@ -34,7 +34,7 @@ describe("A token", () => {
     assert.equal(await actorWith({ authorization: `Basic ${basic}` }), "token argocd");
   });
 
-  it("without a name is told by eight digits of its SHA-256", async (t) => {
+  it("without a name is named by eight digits of its SHA-256", async (t) => {
     const { url, runOf } = await started(t);
     const { actor } = await runOf(await notify(url, { application: "pr-1" }, bearer(PLAIN)));
     assert.equal(actor, `token ${createHash("sha256").update(PLAIN).digest("hex").slice(0, 8)}`);

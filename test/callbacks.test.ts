@@ -118,7 +118,7 @@ describe("POST /callbacks/{token}", () => {
     assert.deepEqual([late.status, late.json.detail], [410, "The run does not wait for this callback any more."]);
   });
 
-  it("is 410 when the time for it is over, and the run says that nobody answered", async (t) => {
+  it("is 410 when the time for it is over, and the run says that no answer came", async (t) => {
     const clock = movedClock();
     const { asked, answer, get } = await service(t, {}, { clock });
     const { run, path } = await asked();

@@ -238,7 +238,7 @@ for (const [database, open] of bothStores(postgres)) {
       await run.accept(1);
       await run.is("running");
       await run.worker.cancel(FIRST, BY);
-      await until("it was called, by a clock that stands still", () => called === 1);
+      await until("it was called, by a clock that does not move", () => called === 1);
     });
 
     it("is not called for a run that had not begun", async (t) => {

@@ -226,7 +226,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
 
   const withoutScript =
     !existsSync("/usr/bin/script") && "there is no script, which makes a terminal: install util-linux";
-  it("opens the page at a terminal, unless it is told not to", { skip: withoutScript }, async (t) => {
+  it("opens the page at a terminal, unless an option says not to", { skip: withoutScript }, async (t) => {
     const folder = workflowsFolder(t, { "other.ts": httpWorkflow("other", "return {};") });
     const bin = temporaryFolder(t);
     writeFileSync(join(bin, "xdg-open"), `#!/bin/sh\necho "$1" > ${bin}/opened\n`);

@@ -243,7 +243,7 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
     const [test = "", dev = "", dryRun = "", serve = "", curl = ""] = lines.slice(-5);
     const install = lines.slice(0, -5);
     async function whileRunning(line: string, work: () => Promise<void>): Promise<void> {
-      // A group of its own, so that the signal reaches what npx has started.
+      // A process group, so that the signal reaches what npx has started.
       const service = spawn("sh", ["-c", line], { cwd, env, detached: true });
       const ended = once(service, "close");
       let running = true;

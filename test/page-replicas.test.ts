@@ -29,7 +29,7 @@ beforeEach(() => {
   SHARED.pageReplicas = {};
 });
 
-it("a page at one replica is told of steps and lines at another, shows them, and cancels and pauses there", async (t) => {
+it("a page at one replica hears of steps and lines at another, shows them, and cancels and pauses there", async (t) => {
   const settings = {
     DATABASE_URL: postgres.url,
     DATABASE_SCHEMA: postgres.schema(),
@@ -51,7 +51,7 @@ it("a page at one replica is told of steps and lines at another, shows them, and
   await news();
 
   SHARED.pageReplicas.go?.();
-  await until("it is told of the second line, and shows it", async () => {
+  await until("it hears of the second line, and shows it", async () => {
     await news();
     return (await page()).includes("the second line");
   });

@@ -217,7 +217,7 @@ describe("gh-runner runs logs", () => {
     assert.match(rest.at(-1) ?? "", /^--- failure: The workflow threw Error: no/);
   });
 
-  it("goes on across attempts, and into the run that takes its place", async (t) => {
+  it("continues across attempts, and into the run that replaces it", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { service, start, later } = await serviceWith(
       t,
@@ -250,7 +250,7 @@ describe("gh-runner runs logs", () => {
     assert.equal((await start()).length, 36);
   });
 
-  it("goes on while a run waits, and over its attempts", async (t) => {
+  it("continues while a run waits, and over its attempts", async (t) => {
     const { service, later } = await serviceWith(t, async ({ log, sleep, attempt }) => {
       log.info(`attempt ${attempt}`);
       await sleep("a moment", "1s");
@@ -265,7 +265,7 @@ describe("gh-runner runs logs", () => {
     );
   });
 
-  it("goes on until what the workflow does when it is cancelled has ended", async (t) => {
+  it("continues until what the workflow does when it is cancelled has ended", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { service, later } = await serviceWith(
       t,

@@ -95,7 +95,7 @@ describe("the log of a run", () => {
     assert.deepEqual(writes, []);
   });
 
-  it("is written while the run goes on, some lines at a time", async (t) => {
+  it("is written during the run, some lines at a time", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { accept, clock, lines, writes } = logging(t, async ({ log }) => {
       log.info("one");

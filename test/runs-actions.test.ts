@@ -153,7 +153,7 @@ describe("POST /api/runs/cancel", () => {
 });
 
 describe("POST /api/runs/{id}/rerun", () => {
-  it("repeats all steps, or goes on from the failure", async (t) => {
+  it("repeats all steps, or continues from the failure", async (t) => {
     const { begin, reaches, post, get } = await service(t);
     const id = await begin("/steps");
     await reaches(id, "failure");
@@ -294,7 +294,7 @@ describe("gh-runner runs cancel", () => {
     assert.match(again.stderr, /has ended already: cancelled/);
   });
 
-  it("cancels those of a workflow or a group when it is told to", async (t) => {
+  it("cancels those of a workflow or a group when asked to", async (t) => {
     const { begin, reaches, runs } = await service(t);
     const running = await begin("/holds", { group: "a" });
     const queued = await begin("/holds", { group: "a" });
@@ -313,7 +313,7 @@ describe("gh-runner runs cancel", () => {
 });
 
 describe("gh-runner runs rerun", () => {
-  it("goes on from the failure, or starts with another input", async (t) => {
+  it("continues from the failure, or starts with another input", async (t) => {
     const { begin, reaches, runs, get } = await service(t);
     const id = await begin("/steps");
     await reaches(id, "failure");

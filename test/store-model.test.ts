@@ -41,7 +41,7 @@ type Known = {
   over: readonly string[];
   keys: readonly string[];
   woken: boolean;
-  /** Who has cancelled it while it ran: somebody, or a newer run by its id. */
+  /** Who has cancelled it while it ran: a person, or a newer run by its id. */
   cancelled: { readonly by: string | undefined } | undefined;
   handler: "wanted" | "due" | "running" | undefined;
 };
@@ -105,7 +105,7 @@ function isAlone({ takesOver, runs, taken }: Model, run: Known): boolean {
   return takesOver && !others && ![...(taken.get(run.owner) ?? [])].some((id) => id !== run.id);
 }
 
-/** Remembers a claim, after seeing that nobody else may still be at that run or in its group. */
+/** Remembers a claim, after seeing that no other claim may still be at that run or in its group. */
 function given(model: Model, claim: Claim): void {
   for (const other of model.claims) {
     const sameRun = other.claim.run.id === claim.run.id;

@@ -90,7 +90,7 @@ export function orderContract(name: string, open: (t: TestContext) => Promise<Op
       assert.deepEqual(await store.claim(claimAt(NOW + 7)), [], "one at a time");
     });
 
-    promise("goes on in order when the workflow changes to the newest alone, and back", async (store) => {
+    promise("continues in order when the workflow changes to the newest alone, and back", async (store) => {
       const running = (await send(store, NOW, true)).claim!;
       const inLine = [(await send(store)).run, (await send(store)).run];
       const newest = sending({}, { group: "g" });
@@ -289,7 +289,7 @@ export function orderContract(name: string, open: (t: TestContext) => Promise<Op
       );
     });
 
-    promise("goes on with waits that were not over, also of a run that was cancelled", async (store) => {
+    promise("continues with waits that were not over, also of a run that was cancelled", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       const sleep = { name: "a", kind: "sleep", attempt: 1, startedAt: NOW, until: { inMs: 60 * PER } } as const;

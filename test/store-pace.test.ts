@@ -97,7 +97,7 @@ async function led(store: TimedStore, limit: number, all: readonly Step[]): Prom
   }
   await store.resume("deploy", BY);
   for (let round = 0; ; round++) {
-    assert.ok(round < 4 * accepted.size + 20, "it comes to an end");
+    assert.ok(round < 4 * accepted.size + 20, "it ends");
     for (const claim of claims) await settle(claim, false);
     await store.at(now);
     const claimed = await store.claim(due(now));
@@ -156,7 +156,7 @@ describe("A limit for how many runs begin", () => {
     const begun: number[] = [];
     let ended = 0;
     for (let round = 0; ended < 60; round++) {
-      assert.ok(round < 40, "it comes to an end");
+      assert.ok(round < 40, "it ends");
       const now = time.now();
       const work = stores.flatMap((store, nth) => {
         const owner = `replica ${nth}`;

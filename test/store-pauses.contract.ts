@@ -27,7 +27,7 @@ export function pausesContract(name: string, open: (t: TestContext) => Promise<O
     });
 
   describe(`${name}: a paused workflow`, () => {
-    promise("begins no run, whatever comes, until it is resumed; others go on", async (store) => {
+    promise("begins no run, whatever comes, until it is resumed; others continue", async (store) => {
       assert.equal(await store.pause("deploy", ALICE), true);
       const take = { ...lease(), take: true };
       const accepted = await store.accept(event(), take);

@@ -186,7 +186,7 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       assert.deepEqual(taken, [before.run, early.run, after.run]);
     });
 
-    promise("begins its retries anew, and is retried like any other with its waits under way", async (store) => {
+    promise("begins its retries again, and is retried like any other with its waits under way", async (store) => {
       await store.accept(event({ group: "g" }), lease());
       const first = await claimOne(store);
       await store.settle(first, attemptOf(first, "failure"), again(NOW + 10));
@@ -213,7 +213,7 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       assert.deepEqual([again.attempt, again.waits?.map(({ name, isOver }) => [name, isOver])], [3, [["s", true]]]);
     });
 
-    promise("of a re-run begins its waits anew", async (store) => {
+    promise("of a re-run begins its waits again", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       await wait(store, first, waiting([sleep(first, "s", MINUTE)]));
@@ -427,7 +427,7 @@ export function waitsContract(name: string, open: (t: TestContext) => Promise<Op
       );
     });
 
-    promise("of a re-run that begins anew is another one: what was answered before does not count", async (store) => {
+    promise("of a re-run from the start is another one: what was answered before does not count", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       const secret = await store.openCallback(first, asked);

@@ -139,7 +139,7 @@ for (const [database, open] of bothStores(postgres)) {
       await run.is("success", 2);
     });
 
-    it("that failed goes on from there when it is re-run from the failure: finished waits stand", async (t) => {
+    it("that failed continues from there when it is re-run from the failure: finished waits stand", async (t) => {
       const done: string[] = [];
       const run = scene(
         t,
@@ -168,7 +168,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.deepEqual(done, ["first", "merged now", "really", "last"]);
     });
 
-    it("goes on after a restart, with the results that it has", async (t) => {
+    it("continues after a restart, with the results that it has", async (t) => {
       const { clock, store, pass } = await opened(t);
       const done: string[] = [];
       const workflow = async ({ step, sleep }: Given) => {
@@ -239,7 +239,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.equal((await run.detail()).run.outputs, "early");
     });
 
-    it("that nobody answers in time fails the run, and says so; nobody can answer it then", async (t) => {
+    it("without an answer in time fails the run, and says so; it cannot be answered then", async (t) => {
       const urls: string[] = [];
       const run = scene(t, asking(urls, { timeout: "2d" }), await opened(t));
       await run.accept();
@@ -262,7 +262,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.equal((await run.detail()).run.outputs, "late");
     });
 
-    it("that was answered is asked anew when the run is repeated from the start", async (t) => {
+    it("that was answered is asked again when the run is repeated from the start", async (t) => {
       const urls: string[] = [];
       const run = scene(t, asking(urls), await opened(t));
       await run.accept();
@@ -299,7 +299,7 @@ describe("a wait", () => {
     return { clock, ...(await open(t, clock)) };
   };
 
-  it("of a run that brought its token is refused, and says why; waitFor goes on within the attempt", async (t) => {
+  it("of a run that brought its token is rejected, and says why; waitFor continues within the attempt", async (t) => {
     const parts = await opened(t);
     let asked = 0;
     const fetch = (async () => ({
@@ -329,7 +329,7 @@ describe("a wait", () => {
     );
   });
 
-  it("for a URL ends the attempt after ten seconds, and goes on in later ones", async (t) => {
+  it("for a URL ends the attempt after ten seconds, and continues in later ones", async (t) => {
     const parts = await opened(t);
     let status = 503;
     let asked = 0;
@@ -353,7 +353,7 @@ describe("a wait", () => {
     assert.deepEqual([asked, steps.length], [6, 1]);
   });
 
-  it("for a URL that never answers is a transient failure, and waits anew in the next attempt", async (t) => {
+  it("for a URL that never answers is a transient failure, and waits again in the next attempt", async (t) => {
     const parts = await opened(t);
     const fetch = (async () => ({ status: 503, body: null })) as unknown as typeof globalThis.fetch;
     const run = scene(t, ({ waitFor }) => waitFor("https://preview.example/", { timeout: "1m" }), {
@@ -412,7 +412,7 @@ describe("a wait", () => {
     assert.equal(held.size, 0);
   });
 
-  it("goes on after the code has changed, and says what is different", async (t) => {
+  it("continues after the code has changed, and says what is different", async (t) => {
     const parts = await opened(t);
     let isNew = false;
     const done: string[] = [];
@@ -441,7 +441,7 @@ describe("a wait", () => {
     assert.deepEqual(
       lines.map(({ level, message }) => [level, message]),
       [
-        ["warn", "quiet was a sleep in an earlier attempt and is a waitUntil now: it begins anew"],
+        ["warn", "quiet was a sleep in an earlier attempt and is a waitUntil now: it begins again"],
         ["warn", "not reached in this attempt, although an earlier one had done or begun it: create"],
       ],
     );

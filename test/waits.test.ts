@@ -34,7 +34,7 @@ function waitingRun(t: Parameters<typeof workerWith>[0], run: (context: Given) =
 }
 
 describe("sleep", () => {
-  it("ends the attempt at once, and goes on in a later one when the time is over", async (t) => {
+  it("ends the attempt at once, and continues in a later one when the time is over", async (t) => {
     const done: string[] = [];
     const run = waitingRun(t, async ({ sleep, step, attempt }) => {
       await step("before", () => void done.push(`before in ${attempt}`));
@@ -139,7 +139,7 @@ describe("waitUntil", () => {
     );
   });
 
-  it("whose time is over does not wait again after a workflow that goes on", async (t) => {
+  it("whose time is over does not wait again after a workflow that continues", async (t) => {
     const run = waitingRun(t, async ({ waitUntil, sleep, attempt }) => {
       const late = await waitUntil("merged", () => undefined, { timeout: "1m" }).catch((error) => error.message);
       await sleep("more", "1h");
@@ -154,7 +154,7 @@ describe("waitUntil", () => {
     assert.equal(attempt, 3);
   });
 
-  it("whose check throws fails the attempt as usual, and goes on in a later one", async (t) => {
+  it("whose check throws fails the attempt as usual, and continues in a later one", async (t) => {
     let answers: (() => Json | undefined)[] = [];
     const run = waitingRun(t, async ({ waitUntil }) =>
       waitUntil("merged", () => (answers.shift() ?? (() => undefined))(), { every: "1m" }),
@@ -254,7 +254,7 @@ describe("a wait", () => {
     }
   });
 
-  it("begins the time for retries anew, and counts no failure", async (t) => {
+  it("begins the time for retries again, and counts no failure", async (t) => {
     const run = waitingRun(t, async ({ sleep, attempt }) => {
       if (attempt === 1) throw blink();
       await sleep("quiet", "30h");

@@ -199,7 +199,7 @@ describe("the test kit, with a workflow that waits", () => {
     assert.equal(tested.run.status, "success");
   });
 
-  it("goes on with retries when time passes", async () => {
+  it("continues with retries when time passes", async () => {
     let attempts = 0;
     const blinking = defineWorkflow({
       name: "blinking",

@@ -58,7 +58,7 @@ async function serviceWith(t: TestContext, files: Record<string, string>, option
 }
 
 describe("a workflow with several triggers", () => {
-  it("is started by each, and is told which one it was", async (t) => {
+  it("is started by each, and gets which one it was", async (t) => {
     const clock = movedClock(Date.parse("2026-11-24T02:59:00Z"));
     const { url, log, ended, runs } = await serviceWith(t, { "many.ts": MANY }, { clock });
     const post = (path: string, body: unknown) => send(url, { method: "POST", path, body: JSON.stringify(body) });

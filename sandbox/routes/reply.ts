@@ -26,7 +26,7 @@ export type World = {
   readonly repositories: ReturnType<typeof repositoryShelf>;
   /** What is left of a token's primary limit, `reset` in epoch seconds; undefined where none is in force. */
   quota(token: string): { limit: number; remaining: number; used: number; reset: number } | undefined;
-  /** Runs of Actions end well as they are started. Else whoever uses the stand-in ends them. */
+  /** Runs of Actions end well as they are started. Otherwise the user of the stand-in ends them. */
   readonly endsRuns: boolean;
   accept(repository: Repository, eventType: string, payload: Record<string, unknown>, token: string): void;
 };

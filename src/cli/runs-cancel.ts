@@ -60,7 +60,7 @@ async function cancelAll({ workflow, group, yes, json }: CancelOptions): Promise
   if (cancelling.length > 0 || failed.length > 0) process.exitCode = 1;
 }
 
-/** @throws CommandError when nobody says yes. */
+/** @throws CommandError without a yes. */
 async function confirm(count: number): Promise<void> {
   const runs = count === 1 ? "1 run" : `${count} runs`;
   if (!process.stdin.isTTY) throw new CommandError(`This cancels ${runs}: add --yes to do it.`);

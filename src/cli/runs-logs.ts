@@ -13,7 +13,7 @@ type Line = LinesShown["lines"][number];
 
 /**
  * Prints what the workflow of a run has written, oldest first. With `json` a line is one of the API's as JSON.
- * @param options.follow goes on until the run has ended, also across attempts and waits, and into the run that takes its
+ * @param options.follow continues until the run has ended, also across attempts and waits, and into the run that replaces it
  * place. The exit code says whether it ended well.
  */
 export async function printLogs(id: string, options: LogsOptions): Promise<void> {

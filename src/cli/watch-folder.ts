@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 150;
 /**
  * Watches the code and data that workflows can import: below a folder, without `node_modules`, tests, and names that begin
  * with a dot.
- * @param changed is told which files were written, added or removed, when two looks in a row have found the same: a file
+ * @param changed gets which files were written, added or removed, when two looks in a row have found the same: a file
  *   that is being written is left alone.
  * @returns how to end it.
  */

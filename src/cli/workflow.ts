@@ -15,7 +15,7 @@ export function workflowCommand(program: Command): void {
 
   workflow
     .command("pause [workflow]")
-    .description("begin no more of its runs; events are accepted and wait, and what runs goes on")
+    .description("begin no more of its runs; events are accepted and wait, and what runs continues")
     .option("--all", "all workflows")
     .option(...JSON_OPTION)
     .action((name, options) => turn("pause", name, options));

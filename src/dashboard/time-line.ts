@@ -88,7 +88,7 @@ function titleOf(attempt: number, isCleaning: boolean | undefined) {
   return html`Clean-up after the cancel <small>(attempt ${attempt}, <code>cancelled</code>)</small>`;
 }
 
-/** What began in an attempt. An attempt that only waited on is told with the one before: what began there is here, too. */
+/** What began in an attempt. An attempt that only continued to wait is shown with the one before: what began there is here, too. */
 function stepsOf({ attempts, steps }: RunDetail, number: number): readonly Step[] {
   const before = attempts.findLast((attempt) => attempt.number < number)?.number ?? 0;
   return steps.filter(({ attempt }) => attempt > before && attempt <= number);

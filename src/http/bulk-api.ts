@@ -42,7 +42,7 @@ export function mountBulkApi(
   });
 }
 
-/** Nobody means all runs of all workflows without saying so. */
+/** All runs of all workflows are never meant by leaving the filter out. */
 function mustNarrow({ workflow, group, since }: BulkFilter, names: string): void {
   if (workflow !== undefined || group !== undefined || since !== undefined) return;
   throw new Rejection(400, `The query must say which runs: give ${names}.`);

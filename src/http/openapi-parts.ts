@@ -56,7 +56,7 @@ export function schemas() {
     },
     components(): Json {
       const { schemas } = z.toJSONSchema(named, { io: "input", unrepresentable: "any", uri });
-      // Zod takes every component for a document of its own; here they are parts of one.
+      // Zod takes every component for a separate document; here they are parts of one.
       const text = JSON.stringify(schemas).replaceAll(`${uri("__shared")}#/`, `${uri("__shared")}/`);
       const separate = Object.entries(JSON.parse(text) as Record<string, Json>);
       return Object.fromEntries(separate.map(([id, { $schema, $id, ...schema }]) => [id, schema]));

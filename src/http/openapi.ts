@@ -85,7 +85,7 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
         post: describe({
           about: ["pause-workflow", "workflows", "Begin no more runs of a workflow"],
           description:
-            "Events are accepted and wait, runs that wait stay asleep, and what runs goes on. A request that brings its own token is answered 503.",
+            "Events are accepted and wait, runs that wait stay asleep, and what runs continues. A request that brings its own token is answered 503.",
           parameters: [WORKFLOW_NAME],
           200: json("It is paused.", refTo(pauseSchema, "Pause")),
           404: "There is no such workflow.",

@@ -203,7 +203,7 @@ function mountTriggers(
   if (webhookSecrets.length > 0) mountGitHubWebhooks(api, workflows, { secrets: webhookSecrets, failed, accept, wake });
 }
 
-/** What the callers of a workflow bring, which has a variable of its own for that. */
+/** What the callers of a workflow bring, which names another variable for that. */
 function tokensOf(variable: string, secretsOf: Auth["secretsOf"]): readonly CallerToken[] {
   return secretsOf(variable).map((text) => ({ text, actor: `token of ${variable}` }));
 }

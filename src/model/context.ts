@@ -27,7 +27,7 @@ export type RunContext<EnvName extends string = string> = {
   step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result>;
   /**
    * Waits for a length of time, or until a time of the wall clock. Like every wait it has a name, unique among the run's
-   * steps and waits. The attempt ends meanwhile, and a later one goes on from here: what stands before it runs again,
+   * steps and waits. The attempt ends meanwhile, and a later one continues from here: what stands before it runs again,
    * except steps and waits that are done. `finally` blocks do not run when an attempt ends so.
    */
   sleep(name: string, length: Duration | Date): Promise<void>;

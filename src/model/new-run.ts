@@ -30,7 +30,7 @@ export type Order = {
   readonly hasHandler?: boolean;
   /** A run is due when its group has had no newer event for so long, ms. */
   readonly debounceMs?: number;
-  /** At most so many runs of a group, or of a workflow without groups, begin within so many milliseconds. */
+  /** Up to `limit` runs of a group, or of a workflow without groups, begin within `perMs` milliseconds. */
   readonly throttle?: { readonly limit: number; readonly perMs: number };
 };
 
@@ -52,8 +52,8 @@ export type Accepted = {
   readonly cancelled?: string;
   /** Runs that this one cancels and that are running now. */
   readonly cancels?: readonly string[];
-  /** Its workflow is paused: the run waits until it is resumed. An event with a token of its own was not stored. */
+  /** Its workflow is paused: the run waits until it is resumed. An event that brings its token was not stored. */
   readonly paused?: true;
-  /** When it is claimed already: with a token of its own always, else if `take` was given and its turn has come. */
+  /** When it is claimed already: if it brings its token always, else if `take` was given and its turn has come. */
   readonly claim: Claim | undefined;
 };

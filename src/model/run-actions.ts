@@ -24,7 +24,7 @@ export type RerunRejected =
 export type Cancel =
   /** It had not begun or it waited: it has ended. */
   | { readonly status: "cancelled"; readonly run: Run }
-  /** It is running: its process is told, and ends the attempt. */
+  /** It is running: its process hears of it, and ends the attempt. */
   | { readonly status: "cancelling"; readonly run: Run }
   | { readonly status: "ended"; readonly run: Run }
   | { readonly status: "unknown" };

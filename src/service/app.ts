@@ -22,7 +22,7 @@ export type RunningApp = {
   /** What runs events, for those that have no use for HTTP. */
   readonly engine: Pick<Engine, "store" | "wake" | "callbacks" | "actions">;
   /**
-   * Loads the files of WORKFLOWS_DIR anew. Attempts that are under way end with the code that they began with; everything
+   * Loads the files of WORKFLOWS_DIR again. Attempts that are under way end with the code that they began with; everything
    * that begins afterwards uses the new one.
    * @returns what there is now, with the files that are broken. Throws when the folder cannot be read: then all stays.
    */

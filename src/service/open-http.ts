@@ -79,7 +79,7 @@ const CLOSED = {
   bodies: "more bodies were on their way than are read in turns, and a connection was closed",
 } as const;
 
-/** What stays when the routes are made anew. */
+/** What stays when the routes are made again. */
 type Shared = {
   readonly repeated: ReturnType<typeof repeatedRecords>;
   readonly rejected: ReturnType<typeof rejectedRequests>;

@@ -16,7 +16,7 @@ type Parts = {
   readonly accept: AcceptEvent;
   readonly store: Pick<RunStore, "get">;
   readonly secrets: Pick<Secrets, "tokenIn" | "brief">;
-  /** Whether the service has a GitHub token of its own. */
+  /** Whether the service has a GitHub token. */
   readonly hasServiceToken: boolean;
   readonly log: Log;
 };

@@ -22,7 +22,7 @@ type Options = {
 /** The workflows of a service, which a reload replaces as a whole. */
 export type LoadedWorkflows = {
   readonly current: CheckedWorkflows;
-  /** Loads the files anew, one time after the other. Those that are broken are left out. Throws when the folder cannot be read. */
+  /** Loads the files again, one time after the other. Those that are broken are left out. Throws when the folder cannot be read. */
   reload(): Promise<void>;
 };
 

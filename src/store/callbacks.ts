@@ -14,7 +14,7 @@ export const KEY = "callbacks";
 
 export const newKey = (): string => randomBytes(32).toString("base64url");
 
-/** What a run's callback of this name is known by. A re-run that begins anew has another one. */
+/** What a run's callback of this name is known by. A re-run from the start has another one. */
 export function secretOf(key: string, { run, name, since }: { run: string; name: string; since: number }): string {
   return createHmac("sha256", Buffer.from(key, "base64url"))
     .update(JSON.stringify([run, since, clean(name)]))

@@ -57,7 +57,7 @@ export type RunRow = {
   readonly rerun_of: string | null;
   /** 1: every event of its group runs, in order. */
   readonly in_order: number;
-  /** What it shares a rate with, and the rate: at most so many begin within so many milliseconds. */
+  /** What it shares a rate with, and the rate: how many begin within how many milliseconds. */
   readonly pace: string | null;
   readonly throttle_limit: number | null;
   readonly throttle_ms: number | null;

@@ -95,7 +95,7 @@ export async function attemptRun(
 /** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
 const DEFAULT_TIMEOUT = "5m";
 
-/** To clean up, while whoever cancelled waits for nothing. */
+/** To clean up. The caller that cancelled does not wait for it. */
 const CANCELLED_TIMEOUT = "1m";
 
 async function executeConfined(

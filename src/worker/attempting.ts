@@ -191,7 +191,7 @@ export function orderlyStop() {
       attempting.onEnd(() => following.delete(attempting));
       tell(attempting);
     },
-    /** Ends the attempts of a run that is cancelled. Its `cancelled` is called after that, and goes on. */
+    /** Ends the attempts of a run that is cancelled. Its `cancelled` is called after that, and continues. */
     cancel(run: string, reason: string): void {
       for (const attempting of [...following]) {
         const { about } = attempting;

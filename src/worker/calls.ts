@@ -80,7 +80,7 @@ export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspen
     if (waits.push(wait) > 1) return;
     const { pending } = attempt;
     do {
-      // Not by the calls' own promises: a rejection that nobody handles would be no more than that.
+      // Not by the calls' own promises: an unhandled rejection would be no more than that.
       const { promise, resolve } = Promise.withResolvers<void>();
       emptied = resolve;
       if (pending.size > 0) await promise;

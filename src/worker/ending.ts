@@ -19,7 +19,7 @@ export type EndingParts = {
 /** An attempt that has ended, and what that makes of its run. */
 export type Ended = { readonly attempt: Attempt; readonly settlement: Settlement };
 
-/** What is noticed while an attempt goes on. */
+/** What is noticed during an attempt. */
 export type Seen = { requestId: string | undefined; dedupeKey: string | undefined };
 
 /** GitHub's have some 50; a header may have 16 KB. */

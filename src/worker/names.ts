@@ -55,7 +55,8 @@ export function openNames({ steps, waits = [], handler }: Claim, { brief }: Pick
     /** What the code does otherwise than in an earlier attempt, as lines for the run's log. */
     differences(): readonly string[] {
       const kinds = [...changed].map(
-        ([name, kind]) => `${name} was a ${kind} in an earlier attempt and is a ${begun.get(name)} now: it begins anew`,
+        ([name, kind]) =>
+          `${name} was a ${kind} in an earlier attempt and is a ${begun.get(name)} now: it begins again`,
       );
       const missed = before.filter(({ name }) => !begun.has(name)).map(({ name }) => name);
       if (missed.length === 0) return kinds;

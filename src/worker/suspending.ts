@@ -66,7 +66,7 @@ export function openSuspending(claim: Claim, { store, clock, keeping, own, insis
     if (found === "late" || before?.isOver) {
       const failure = terms.late();
       const error = keptReason(failure.message, keeping);
-      // With a result it stands: a workflow that goes on after the failure does not wait again in a later attempt.
+      // With a result it stands: a workflow that continues after the failure does not wait again in a later attempt.
       throw noted(failure, await keep({ ...begun, endedAt: clock.now(), result: null, error }));
     }
     attempting.begin(`the wait ${name}`);
@@ -120,7 +120,7 @@ export function openSuspending(claim: Claim, { store, clock, keeping, own, insis
         return { ...(await open()), result: () => (result ??= follow(what, waiting)) };
       });
     },
-    /** Told what has failed the attempt. A wait whose time was over, and that has failed it, is waited for anew next time. */
+    /** Told what has failed the attempt. A wait whose time was over, and that has failed it, is waited for again next time. */
     async failedBy(error: unknown): Promise<void> {
       const step = timedOut.get(error);
       if (step) await keep({ ...step, result: undefined });

@@ -34,7 +34,7 @@ export function waitsOf(claim: Claim, parts: WaitParts & { readonly nameOf: (giv
     throw new PermanentFailure({
       tried: `checking ${name}`,
       happened: "the check returned false, which is a result like any other",
-      remedy: "Return undefined while the wait goes on, and what it led to when it is over.",
+      remedy: "Return undefined while the wait lasts, and what it led to when it is over.",
     });
   }
 

@@ -9,7 +9,7 @@ import { type DatabaseClock, databaseClock } from "./database-clock.ts";
 import { temporaryFolder } from "./folder.ts";
 import type { PostgresServer } from "./postgres.ts";
 
-/** An empty store whose clocks follow the times that it is told. */
+/** An empty store whose clocks follow the times that it is given. */
 type OpenTimed = (t: TestContext) => Promise<OpenedStore>;
 
 export const timedSqlite: OpenTimed = async (t) => {

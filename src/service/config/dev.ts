@@ -19,7 +19,7 @@ export function devDefaults(environment: Environment = process.env) {
   return {
     folder: textOf(environment, "WORKFLOWS_DIR") || "workflows",
     port: readHttpConfig(environment).port,
-    /** Where nobody sits at the machine, no browser is opened. */
+    /** Without a person at the machine, no browser is opened. */
     isAttended: !textOf(environment, "CI"),
   };
 }

@@ -92,7 +92,7 @@ function waits({ schema }: Names): string {
     run         bigint NOT NULL REFERENCES ${schema}.runs (seq) ON DELETE CASCADE,
     name        text NOT NULL,
     schema      text,
-    -- As that of its run: a re-run that begins anew asks again.
+    -- As that of its run: a re-run from the start asks again.
     steps_from  integer NOT NULL,
     answered_at bigint,
     body        text,

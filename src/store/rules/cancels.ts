@@ -8,13 +8,13 @@ import { clean, type RunRow, runOf } from "../rows.ts";
 /** What a store decides of runs that are cancelled, once for both databases; see runs.ts. */
 
 export type Cancelling = {
-  /** `mark`: its process is told, and ends the attempt. `nothing`: it has ended, or was cancelled before. */
+  /** `mark`: its process hears of it, and ends the attempt. `nothing`: it has ended, or was cancelled before. */
   readonly does: "end" | "mark" | "nothing";
   readonly run: RunRow;
 };
 
 /**
- * Somebody cancels a run. One that is queued or waits has ended; one that is running ends with its attempt. The workflow's
+ * A run is cancelled. One that is queued or waits has ended; one that is running ends with its attempt. The workflow's
  * `cancelled` is due then, when an attempt had begun since it was accepted or re-run. It would have no token where the run brought its own.
  */
 export function cancel(run: RunRow, { actor, at }: By, hasHandler: boolean): Cancelling {
@@ -39,7 +39,7 @@ export function cancelAction({ id, workflow }: RunRow, { actor, at }: By): NewAc
 /** How an event names itself to the run that it cancels. */
 const BY_RUN = "run ";
 
-/** A newer event takes the place of the run that runs or waits in its group. */
+/** A newer event replaces the run that runs or waits in its group. */
 export function cancelFor({ id, order }: NewRun, holder: RunRow, at: number): Cancelling {
   return cancel(holder, { actor: `${BY_RUN}${id}`, at }, order?.hasHandler === true);
 }

@@ -39,7 +39,7 @@ type EndedAttempt = Pick<Attempt, "number" | "outcome"> & {
 
 /**
  * An attempt has ended, and its run waits: until the first of its waits may be over. It is due at once when what it waits
- * for came during the attempt. The time for retries begins anew.
+ * for came during the attempt. The time for retries begins again.
  */
 export function suspended(
   run: RunRow,

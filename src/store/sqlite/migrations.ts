@@ -205,7 +205,7 @@ export const MIGRATIONS: readonly string[] = [
     run         INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
     name        TEXT NOT NULL,
     schema      TEXT,
-    -- As that of its run: a re-run that begins anew asks again.
+    -- As that of its run: a re-run from the start asks again.
     steps_from  INTEGER NOT NULL,
     answered_at INTEGER,
     body        TEXT,

@@ -93,7 +93,7 @@ export const FOLLOW_CLOCK = [
 
 /**
  * A wait that began in the future began by a clock that was wrong, which was set right while no process was there: it
- * lasts for as long as it was to, from now on. Its run looks at once, and goes on with that.
+ * lasts for as long as it was to, from now on. Its run looks at once, and continues with that.
  */
 export const RIGHT_WRONG_WAITS = [
   `UPDATE runs SET due_at = min(due_at, $1), retries_from = $1 WHERE status = 'waiting' AND retries_from > $1 + ${WRONG_CLOCK_MS}`,

@@ -26,7 +26,7 @@ let versions = 0;
  * A folder of workflows: every `*.ts`, `*.mts` and `*.js` directly in it, except tests (`*.test.ts`) and declarations
  * (`*.d.ts`). What they share can live in folders below.
  * @param closing takes back what the files may import until then.
- * @returns how to load them: the first time as they are known to the process, then anew, with all that they import from
+ * @returns how to load them: the first time as they are known to the process, then again, with all that they import from
  *   the folder. What was loaded before stays as it is for those that use it. It throws an Error whose message begins with
  *   "Cannot" when there is no such folder.
  */
