@@ -8,7 +8,8 @@ import type { Names } from "./names.ts";
  */
 export function endOldConnections({ schema }: Names): string {
   return `DO $end$ DECLARE process integer; BEGIN
-    IF NOT EXISTS (SELECT FROM ${schema}.runs) THEN RETURN; END IF;
+    -- This transaction has created the schema, so no other version is there.
+    IF EXISTS (SELECT FROM ${schema}.schema_version WHERE xmin = pg_current_xact_id()::xid) THEN RETURN; END IF;
     FOR process IN SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gh-runner'
     LOOP BEGIN PERFORM pg_terminate_backend(process); EXCEPTION WHEN insufficient_privilege THEN NULL; END; END LOOP;
   END $end$`;
