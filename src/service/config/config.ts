@@ -126,7 +126,7 @@ export function configurationReference(): string {
     ...section("Storage", STORE_SETTINGS),
     ...section("Logs, traces and notices", OBSERVE_SETTINGS),
     ...section(
-      "The commands `gh-runner runs`",
+      "The commands `gh-runner runs`, `start` and `workflow`",
       CLIENT_SETTINGS,
       "They talk to a running service, and read these alone.",
     ),
