@@ -16,8 +16,7 @@ import {
   X_RUN_ID,
 } from "./openapi-parts.ts";
 import { runPaths } from "./openapi-runs.ts";
-import { runSchema } from "./runs-schemas.ts";
-import { pauseSchema, startSchema, workflowListSchema } from "./workflows-schemas.ts";
+import { workflowPaths } from "./openapi-workflows.ts";
 
 export type ServiceFacts = {
   readonly workflows: readonly Workflow[];
@@ -62,59 +61,7 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
     tags: [{ name: "workflows" }, { name: "runs" }, { name: "service" }],
     paths: {
       ...Object.fromEntries(triggers),
-      "/api/workflows": get({
-        about: ["list-workflows", "workflows", "List workflows, with what starts each"],
-        200: json("All of the service.", refTo(workflowListSchema, "WorkflowList")),
-      }),
-      "/api/workflows/{name}/runs": {
-        post: describe({
-          about: ["start-run", "workflows", "Start a run by hand"],
-          description:
-            "For a workflow with the trigger `manual`. The inputs are checked by its schema, and the run is stored before the answer.",
-          parameters: [WORKFLOW_NAME],
-          requestBody: { content: { "application/json": { schema: refTo(startSchema, "Start") } } },
-          202: json("The run is stored.", refTo(runSchema, "Run"), { Location: LOCATION, "X-Run-Id": X_RUN_ID }),
-          400: "The inputs cannot be used; `detail` names every problem.",
-          404: "There is no such workflow; `detail` names those that can be started.",
-          409: "The workflow is not started by hand.",
-          413: "The body is larger than 64 KiB.",
-          503: "It could not be stored: send it again.",
-        }),
-      },
-      "/api/workflows/{name}/pause": {
-        post: describe({
-          about: ["pause-workflow", "workflows", "Begin no more runs of a workflow"],
-          description:
-            "Events are accepted and wait, runs that wait stay asleep, and what runs continues. A request that brings its own token is answered 503.",
-          parameters: [WORKFLOW_NAME],
-          200: json("It is paused.", refTo(pauseSchema, "Pause")),
-          404: "There is no such workflow.",
-          503: STORE_AWAY,
-        }),
-      },
-      "/api/workflows/{name}/resume": {
-        post: describe({
-          about: ["resume-workflow", "workflows", "Let runs of a workflow begin again"],
-          parameters: [WORKFLOW_NAME],
-          200: json("Its own pause has ended; `paused` says whether all are paused.", refTo(pauseSchema, "Pause")),
-          404: "There is no such workflow.",
-          503: STORE_AWAY,
-        }),
-      },
-      "/api/pause": {
-        post: describe({
-          about: ["pause-all", "workflows", "Begin no more runs of any workflow"],
-          200: json("All are paused.", refTo(pauseSchema, "Pause")),
-          503: STORE_AWAY,
-        }),
-      },
-      "/api/resume": {
-        post: describe({
-          about: ["resume-all", "workflows", "End the pause of all workflows"],
-          200: json("It has ended; `pausedByName` stay paused.", refTo(pauseSchema, "Pause")),
-          503: STORE_AWAY,
-        }),
-      },
+      ...workflowPaths({ refTo, describe }),
       ...runPaths({ refTo, describe }),
       "/callbacks/{secret}": {
         post: describe({
@@ -129,7 +76,7 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
           409: "It was answered before; `detail` says when.",
           410: "The wait is over, or the run has ended.",
           413: "The body is larger than 64 KiB.",
-          503: "It could not be stored: send it again.",
+          503: STORE_AWAY,
         }),
       },
       "/openapi.json": get({
@@ -184,13 +131,6 @@ function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<
   };
 }
 
-const WORKFLOW_NAME = {
-  name: "name",
-  in: "path",
-  required: true,
-  schema: { type: "string" },
-  description: "Its name.",
-};
 const CALLBACK_SECRET = {
   name: "secret",
   in: "path",
