@@ -1,4 +1,5 @@
 import type { RunDetailShown, RunShown } from "../http/runs-schemas.ts";
+import { isOpen } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import { CommandError } from "./command.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
@@ -107,7 +108,7 @@ function waitingFor(run: RunDetailShown | undefined, seconds: number): string {
 
 /** Also what its workflow does when it is cancelled. */
 export function hasEnded({ status, cleaningUp }: RunShown): boolean {
-  return !cleaningUp && status !== "queued" && status !== "running" && status !== "waiting";
+  return !cleaningUp && !isOpen({ status });
 }
 
 /** What makes a line of its own when it changes. */

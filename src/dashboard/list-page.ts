@@ -1,7 +1,7 @@
 import { html, raw } from "hono/html";
 import type { RunPage } from "../model/history.ts";
 import type { Activity } from "../model/overview.ts";
-import { type ListedRun, RUN_STATUSES, type RunStatus } from "../model/run.ts";
+import { isOpen, type ListedRun, RUN_STATUSES, type RunStatus } from "../model/run.ts";
 import type { BrokenFile } from "../model/workflow.ts";
 import { brokenBanner } from "./broken-banner.ts";
 import { bulkPath } from "./bulk-page.ts";
@@ -9,7 +9,6 @@ import { type AccountState, cards, limitBanner } from "./cards.ts";
 import { commitLink, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
 import { type ListQuery, listPath, MAX_TEXT_CHARACTERS } from "./list-query.ts";
-import { isOpen } from "./run-actions.ts";
 import {
   counted,
   cut,

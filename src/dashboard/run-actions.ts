@@ -1,13 +1,8 @@
 import { html } from "hono/html";
 import type { RunDetail } from "../model/history.ts";
-import type { Run, RunStatus } from "../model/run.ts";
+import { isOpen, type Run } from "../model/run.ts";
 import type { Rerun } from "../model/run-actions.ts";
 import { linkedText } from "./shown.ts";
-
-const OPEN: readonly RunStatus[] = ["queued", "running", "waiting"];
-
-/** Not ended. */
-export const isOpen = ({ status }: { readonly status: RunStatus }): boolean => OPEN.includes(status);
 
 /** What a person can do with a run, as it is now. */
 export function runActions({ run, steps }: RunDetail) {

@@ -1,10 +1,9 @@
 import { html } from "hono/html";
 import type { RunDetail } from "../model/history.ts";
-import type { Action, Attempt, LogLine, Run, Step } from "../model/run.ts";
+import { type Action, type Attempt, isOpen, type LogLine, type Run, type Step } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
 import type { Html } from "./layout.ts";
 import { logLines } from "./log-lines.ts";
-import { isOpen } from "./run-actions.ts";
 import { durationText, linkedText, name, reasonText, statusIcon, statusName, time } from "./shown.ts";
 import { stepList } from "./step-list.ts";
 

@@ -1,11 +1,10 @@
 import * as z from "zod";
 import { millisecondsOf } from "../model/duration.ts";
-import { RUN_STATUSES } from "../model/run.ts";
+import { ENDED_STATUSES } from "../model/run.ts";
 import { fromSchema, runSchema } from "./runs-schemas.ts";
 
 /** What the runs API takes and gives where something is done with many runs at once. */
 
-const ENDED = RUN_STATUSES.filter((status) => !["queued", "running", "waiting"].includes(status));
 const SINCE = "must be a length of time such as 2h, or a time such as 2026-11-24T12:00:00Z";
 
 const once = (what: string) => z.string("must be given once").meta({ description: what }).optional();
@@ -36,7 +35,7 @@ function timeOf(text: string): number | undefined {
 export const bulkRerunQuerySchema = z.strictObject(
   {
     status: z
-      .enum(ENDED, `must be one of ${ENDED.join(", ")}`)
+      .enum(ENDED_STATUSES, `must be one of ${ENDED_STATUSES.join(", ")}`)
       .meta({ description: "Only runs that ended so." })
       .default("failure"),
     ...filter,

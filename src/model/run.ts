@@ -34,12 +34,16 @@ export type Outcome =
     }
   | { readonly status: "cancelled"; readonly reason: string };
 
-export const RUN_STATUSES = [
-  ...(["queued", "running", "waiting"] as const),
-  ...(["success", "skipped", "failure", "cancelled", "superseded"] as const),
-] as const;
+export const OPEN_STATUSES = ["queued", "running", "waiting"] as const;
+export const ENDED_STATUSES = ["success", "skipped", "failure", "cancelled", "superseded"] as const;
+export const RUN_STATUSES = [...OPEN_STATUSES, ...ENDED_STATUSES] as const;
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
+
+/** Whether a run of this status has not ended. */
+export function isOpen({ status }: { readonly status: RunStatus }): boolean {
+  return (OPEN_STATUSES as readonly RunStatus[]).includes(status);
+}
 
 /** What started a run. */
 export type Trigger = "http" | "schedule" | "github" | "flux" | "manual";

@@ -1,6 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
-import type { Run } from "../model/run.ts";
+import { ENDED_STATUSES, type Run } from "../model/run.ts";
 import { pauseOf } from "../model/run-actions.ts";
 import { type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
 import { bounded, type Instruments } from "./instruments.ts";
@@ -12,7 +12,6 @@ const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 720
 /** An attempt has its own retries, each with a time-out of 15 s, s. */
 const ATTEMPT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-const ENDS = ["success", "skipped", "failure", "cancelled", "superseded"] as const;
 const NOTICED = ["sent", "held_back", "failed"] as const;
 const REASONS = ["turn", "retry", "limit", "paused"] as const;
 
@@ -50,7 +49,7 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
   const named = bounded(MAX_WORKFLOWS);
   for (const each of workflows) {
     const workflow = named(each);
-    for (const status of ENDS) runs.inc({ workflow, status }, 0);
+    for (const status of ENDED_STATUSES) runs.inc({ workflow, status }, 0);
     for (const kind of ["transient", "limit"]) retries.inc({ workflow, kind }, 0);
     for (const result of ["accepted", "joined"]) events.inc({ workflow, result }, 0);
   }

@@ -1,6 +1,6 @@
 import type { Claim, Settlement } from "../../model/claim.ts";
 import type { Accepted, NewRun } from "../../model/new-run.ts";
-import type { Attempt } from "../../model/run.ts";
+import { type Attempt, isOpen } from "../../model/run.ts";
 import type { By, RerunOptions, RerunRejected } from "../../model/run-actions.ts";
 import type { RunStore } from "../../model/store.ts";
 import { clean, type NewAction, type RunRow, runOf, slotOf } from "../rows.ts";
@@ -245,7 +245,7 @@ export function rerun(
   { busy, newer, now }: Rerunning,
   { evenIfOlder = false, from = "start", trace, at }: RerunOptions & { readonly at: number },
 ): RunRow | RerunRejected {
-  if (run.status === "queued" || run.status === "running" || run.status === "waiting") {
+  if (isOpen(run)) {
     return { status: "notNeeded", reason: `The run is still ${run.status}.`, canForce: false };
   }
   if (run.handler === "due" || run.handler === "running") {
