@@ -34,7 +34,7 @@ export type Outcome =
     }
   | { readonly status: "cancelled"; readonly reason: string };
 
-export const OPEN_STATUSES = ["queued", "running", "waiting"] as const;
+const OPEN_STATUSES = ["queued", "running", "waiting"] as const;
 export const ENDED_STATUSES = ["success", "skipped", "failure", "cancelled", "superseded"] as const;
 export const RUN_STATUSES = [...OPEN_STATUSES, ...ENDED_STATUSES] as const;
 
