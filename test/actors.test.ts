@@ -45,6 +45,14 @@ describe("A token", () => {
     assert.equal((await notify(url, { application: "pr-1" }, bearer(OLD))).status, 200);
   });
 
+  it("with a colon and little behind it has no name: that little lets no caller in", async (t) => {
+    const old = "an-old-token-0123456789:x";
+    const { url, runOf } = await started(t, { AUTH_TOKENS: `${old},${PLAIN}` });
+    const { actor } = await runOf(await notify(url, { application: "pr-1" }, bearer(old)));
+    assert.equal(actor, `token ${createHash("sha256").update(old).digest("hex").slice(0, 8)}`);
+    assert.equal((await notify(url, { application: "pr-1" }, bearer("x"))).status, 401);
+  });
+
   it("is valid neither without its beginning, nor with another name, nor with its role", async (t) => {
     const { url } = await started(t);
     const wrong = [
@@ -105,6 +113,8 @@ describe("AUTH_TOKENS", () => {
     for (const token of ["1abc:secret", ":secret", "a/b:secret", `${"n".repeat(41)}:secret`]) {
       assert.deepEqual(textsOf(token), [token]);
     }
-    assert.deepEqual(textsOf("ab:cd:ef:01"), ["cd:ef:01", "ab:cd:ef:01"]);
+    assert.deepEqual(textsOf("ab:cd:ef:01"), ["ab:cd:ef:01"]);
+    const long = "cd:ef:01:23:45:67:89";
+    assert.deepEqual(textsOf(`ab:${long}`), [long, `ab:${long}`]);
   });
 });

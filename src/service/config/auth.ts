@@ -43,13 +43,17 @@ const NAMED = /^(?<name>[A-Za-z][\w.-]{0,39}):(?:(?<role>[a-z]{4,20}):)?(?<text>
 /** What each may do: all of it. */
 const ROLES = ["operator"];
 
+/** What follows a name is a token from so many characters on. Else `secret:x` of before there were names would let `x` in. */
+const LEAST_CHARACTERS = 16;
+
 /**
  * What a caller may bring for one entry. Where a name alone stands in front, that is also the whole entry: before tokens
  * had names, it was the token.
  */
 function callerTokens(entry: string, nth: number): readonly CallerToken[] {
   const { name, role, text = "" } = NAMED.exec(entry)?.groups ?? {};
-  if (name === undefined) return [{ text: entry, actor: `token ${digestOf(entry)}` }];
+  const isShort = role === undefined && text.length < LEAST_CHARACTERS;
+  if (name === undefined || isShort) return [{ text: entry, actor: `token ${digestOf(entry)}` }];
   const actor = `token ${name}`;
   if (role === undefined) return [text, entry].map((each) => ({ text: each, actor }));
   if (ROLES.includes(role)) return [{ text, actor }];
