@@ -103,7 +103,13 @@ describe("the option throttle", () => {
     for (const id of ids.slice(0, 2)) await is(id, "waiting");
     await pass(120);
     for (const id of ids.slice(0, 2)) await is(id, "success");
-    for (const id of ids.slice(2)) assert.equal((await get(id)).status, "queued");
+    for (const id of ids.slice(2)) {
+      const { status, reason } = await get(id);
+      assert.deepEqual(
+        [status, reason],
+        ["queued", "Held back by `throttle`: up to 2 of these runs begin within 600 s."],
+      );
+    }
     await pass(490);
     for (const id of ids.slice(2, 4)) await is(id, "waiting");
     assert.equal((await get(ids[4] as string)).status, "queued");
@@ -121,7 +127,11 @@ describe("the option debounce", () => {
     const second = await start(2);
     await is(first, "superseded");
     await pass(20);
-    assert.equal((await get(second)).status, "queued");
+    const { status, reason } = await get(second);
+    assert.deepEqual(
+      [status, reason],
+      ["queued", "Held back by `debounce`: it begins when no newer event has come for 30 s."],
+    );
     await pass(11);
     await is(second, "waiting");
     await is(aside, "waiting");

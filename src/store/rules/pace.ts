@@ -32,19 +32,32 @@ const UNPACED: PaceColumns = { pace: null, throttle_limit: null, throttle_ms: nu
 export function paced(
   event: NewRun,
   { now, latest: all = [], replaced }: { now: number; latest: Paced | undefined; replaced: string | undefined },
-): { readonly columns: PaceColumns; readonly dueAt: number; readonly mayBegin: boolean } {
+): {
+  readonly columns: PaceColumns;
+  readonly dueAt: number;
+  readonly mayBegin: boolean;
+  readonly reason: string | null;
+} {
   const pace = paceOf(event);
-  if (pace === null) return { columns: UNPACED, dueAt: now, mayBegin: true };
+  if (pace === null) return { columns: UNPACED, dueAt: now, mayBegin: true, reason: null };
   const { throttle, debounceMs = 0 } = event.order ?? {};
   const latest = all.filter(({ id }) => id !== replaced);
   const last = throttle && latest[throttle.limit - 1];
-  const dueAt = Math.max(now + debounceMs, last ? last.at + throttle.perMs : now);
+  const quietAt = now + debounceMs;
+  const dueAt = Math.max(quietAt, last ? last.at + throttle.perMs : now);
   return {
     columns: { pace, throttle_limit: throttle?.limit ?? null, throttle_ms: throttle?.perMs ?? null },
     dueAt,
     mayBegin: dueAt <= now && !latest.some(({ isQueued }) => isQueued),
+    reason: throttle && dueAt > quietAt ? throttled(throttle) : debounceMs > 0 ? debounced(debounceMs) : null,
   };
 }
+
+const throttled = ({ limit, perMs }: { readonly limit: number; readonly perMs: number }) =>
+  `Held back by \`throttle\`: up to ${limit} of these runs ${limit === 1 ? "begins" : "begin"} within ${perMs / 1000} s.`;
+
+const debounced = (ms: number) =>
+  `Held back by \`debounce\`: it begins when no newer event has come for ${ms / 1000} s.`;
 
 /** A run that has not begun, of those that share a rate. */
 export type Pending = Pick<RunRow, "seq" | "due_at">;

@@ -116,7 +116,7 @@ export function acceptance(
     lease_until: isRunning ? leaseUntil : null,
     due_at: pace.dueAt,
     // It replaces the older one in the line at a limit.
-    ...{ reason: null, http: null, kind: null },
+    ...{ reason: isRunning ? null : pace.reason, http: null, kind: null },
     ...(isLimited && {
       due_at: Math.max(pace.dueAt, waiting.due_at ?? now),
       ...{ reason: waiting.reason, http: waiting.http, kind: waiting.kind },
