@@ -32,8 +32,10 @@ export function cancelAnswer({ does, run }: Cancelling): Cancel {
   return { status: does === "end" ? "cancelled" : isEnding ? "cancelling" : "ended", run: runOf(run) };
 }
 
-export function cancelAction({ id, workflow }: RunRow, { actor, at }: By): NewAction {
-  return { at, actor: clean(actor), action: "cancelled", run: id, workflow };
+/** @param run as it was. One that runs may come to its end before it hears of the cancel. */
+export function cancelAction({ id, workflow, status }: RunRow, { actor, at }: By): NewAction {
+  const details = status === "running" ? "while it was running" : undefined;
+  return { at, actor: clean(actor), action: "cancelled", run: id, workflow, details };
 }
 
 /** How an event names itself to the run that it cancels. */
