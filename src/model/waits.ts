@@ -65,7 +65,7 @@ function numbered(name: string, value: number): number {
 function mistaken(name: string, expected: string, got: unknown): never {
   throw new PermanentFailure({
     tried: "waiting for an event (wakeOn)",
-    happened: `${name}: expected ${expected}, got ${String(got).slice(0, 100)}`,
+    happened: `${name}: expected ${expected}, got ${String(got)}`,
     remedy: "Fix it in the workflow.",
   });
 }
