@@ -1,6 +1,8 @@
 import { randomInt, randomUUID } from "node:crypto";
+import type { Claim } from "../../model/claim.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { StoredPause } from "../../model/limits.ts";
+import type { Step } from "../../model/run.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
@@ -11,11 +13,11 @@ import { asking, isRunId } from "./asking.ts";
 import { gathered } from "./batch.ts";
 import { callbacks } from "./callbacks.ts";
 import { claimRuns, extendLeases } from "./claim.ts";
-import { atMost, type Connecting, connect } from "./connect.ts";
+import { atMost, type Connecting, connect, type Sql } from "./connect.ts";
 import { knownClaims } from "./known-claims.ts";
 import { postgresLimitLog } from "./limit-log.ts";
 import { type Migrated, type Migrating, migrate } from "./migrate.ts";
-import { namesFor } from "./names.ts";
+import { type Names, namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
 import { pauseWorkflow, resumeWorkflow } from "./pauses.ts";
 import { cancelOne, rerunOne, type SettleItem, settleAll } from "./settle.ts";
@@ -90,27 +92,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       const unsure = claims.isDoubted(claim);
       return changed(await claims.settling(claim, settle({ claim, attempt, settlement, lines: last, unsure })));
     },
-    async saveStep({ run, owner, attempt }, step) {
-      await sql(
-        `INSERT INTO ${schema}.steps (run, name, attempt, started_at, ended_at, result, error, kind)
-         SELECT seq, $4, $5, $6, $7, $8, $9, $10 FROM ${schema}.runs
-         WHERE id = $1 AND ${isUnderWay("runs")} AND owner = $2 AND attempts = $3 FOR SHARE
-         ON CONFLICT (run, attempt, name) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
-           result = excluded.result, error = excluded.error, kind = excluded.kind`,
-        [
-          run.id,
-          owner,
-          attempt,
-          step.name,
-          step.attempt,
-          step.startedAt,
-          step.endedAt ?? null,
-          step.result === undefined ? null : JSON.stringify(step.result),
-          step.error ?? null,
-          step.kind,
-        ],
-      );
-    },
+    saveStep: (claim, step) => saveStep(sql, names, claim, step),
     cancel: async (id, by, hasHandler) =>
       changed(await transaction((each) => cancelOne(each, replica, { id, by, hasHandler }))),
     wake: (keys) =>
@@ -132,42 +114,12 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     ...callbacks(database, replica),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     lines: async (id, page) => (isRunId(id) ? lines.lines(id, page) : undefined),
-    async scheduledUntil(workflow, at) {
-      // By the database's clock: a replica whose own is wrong does not set back those of others.
-      await sql(
-        `INSERT INTO ${schema}.schedules AS old VALUES ($1, $2) ON CONFLICT (workflow)
-         DO UPDATE SET carried_out_until = ${names.now} WHERE old.carried_out_until > ${names.now} + $3`,
-        [workflow, at, WRONG_CLOCK_MS],
-      );
-      const [row] = await sql(`SELECT carried_out_until AS at FROM ${schema}.schedules WHERE workflow = $1`, [
-        workflow,
-      ]);
-      return row?.at as number;
-    },
+    scheduledUntil: (workflow, at) => scheduledUntil(sql, names, workflow, at),
     async nextDue(forMs) {
-      const isMeant = forMs === undefined ? "" : `due_at > ${names.now} - $1 AND`;
-      const first = (status: string) =>
-        `SELECT min(due_at) FROM ${schema}.runs WHERE status = '${status}' AND ${isMeant} NOT ${isPaused(schema)}`;
-      const handler = `SELECT ${names.now} FROM ${schema}.runs WHERE handler = 'due' LIMIT 1`;
-      const [row] = await sql(
-        `SELECT least((${first("queued")}), (${first("waiting")}), (${handler})) - ${names.now} AS ms`,
-        forMs === undefined ? [] : [forMs],
-      );
-      return row?.ms == null ? undefined : clock.now() + (row.ms as number);
+      const ms = await nextDueIn(sql, names, forMs);
+      return ms === undefined ? undefined : clock.now() + ms;
     },
-    async forget(before, limit) {
-      const rows = await sql(
-        `DELETE FROM ${schema}.runs WHERE seq IN (
-           SELECT seq FROM (SELECT seq, accepted_at, ended_at FROM ${schema}.runs ORDER BY seq LIMIT $3) AS oldest
-           WHERE accepted_at < $1 AND ended_at < $1 ORDER BY seq LIMIT $2) AND ended_at IS NOT NULL RETURNING seq`,
-        [before, limit, OLDEST],
-      );
-      await sql(`DELETE FROM ${schema}.refused_events WHERE last_at < $1`, [before]);
-      await sql(forgetActions(schema), [before, limit]);
-      // An account that is spent from deletes its own; this is for those that never come again.
-      await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
-      return rows.length;
-    },
+    forget: (before, limit) => forget(sql, names, before, limit),
     limits: postgresLimitLog({ asked, database, names, news, owner: self }),
     overview: overview(asked, async () => {
       const [row] = await sql(`SELECT pg_sequence_last_value('${schema}.log_revision') AS lines`);
@@ -185,8 +137,69 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   };
 }
 
+/** Keeps a step or wait, as long as the claim holds. */
+async function saveStep(sql: Sql, { schema }: Names, { run, owner, attempt }: Claim, step: Step): Promise<void> {
+  await sql(
+    `INSERT INTO ${schema}.steps (run, name, attempt, started_at, ended_at, result, error, kind)
+     SELECT seq, $4, $5, $6, $7, $8, $9, $10 FROM ${schema}.runs
+     WHERE id = $1 AND ${isUnderWay("runs")} AND owner = $2 AND attempts = $3 FOR SHARE
+     ON CONFLICT (run, attempt, name) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
+       result = excluded.result, error = excluded.error, kind = excluded.kind`,
+    [
+      run.id,
+      owner,
+      attempt,
+      step.name,
+      step.attempt,
+      step.startedAt,
+      step.endedAt ?? null,
+      step.result === undefined ? null : JSON.stringify(step.result),
+      step.error ?? null,
+      step.kind,
+    ],
+  );
+}
+
+async function scheduledUntil(sql: Sql, { schema, now }: Names, workflow: string, at: number): Promise<number> {
+  // By the database's clock: a replica whose own is wrong does not set back those of others.
+  await sql(
+    `INSERT INTO ${schema}.schedules AS old VALUES ($1, $2) ON CONFLICT (workflow)
+     DO UPDATE SET carried_out_until = ${now} WHERE old.carried_out_until > ${now} + $3`,
+    [workflow, at, WRONG_CLOCK_MS],
+  );
+  const [row] = await sql(`SELECT carried_out_until AS at FROM ${schema}.schedules WHERE workflow = $1`, [workflow]);
+  return row?.at as number;
+}
+
+/** In how many milliseconds the first run is due, by the database's clock. */
+async function nextDueIn(sql: Sql, { schema, now }: Names, forMs: number | undefined): Promise<number | undefined> {
+  const isMeant = forMs === undefined ? "" : `due_at > ${now} - $1 AND`;
+  const first = (status: string) =>
+    `SELECT min(due_at) FROM ${schema}.runs WHERE status = '${status}' AND ${isMeant} NOT ${isPaused(schema)}`;
+  const handler = `SELECT ${now} FROM ${schema}.runs WHERE handler = 'due' LIMIT 1`;
+  const [row] = await sql(
+    `SELECT least((${first("queued")}), (${first("waiting")}), (${handler})) - ${now} AS ms`,
+    forMs === undefined ? [] : [forMs],
+  );
+  return (row?.ms as number | null) ?? undefined;
+}
+
 /** Only so many of the oldest runs are looked at when old ones are forgotten; few of these still wait. */
 const OLDEST = 10_000;
+
+async function forget(sql: Sql, { schema }: Names, before: number, limit: number): Promise<number> {
+  const rows = await sql(
+    `DELETE FROM ${schema}.runs WHERE seq IN (
+       SELECT seq FROM (SELECT seq, accepted_at, ended_at FROM ${schema}.runs ORDER BY seq LIMIT $3) AS oldest
+       WHERE accepted_at < $1 AND ended_at < $1 ORDER BY seq LIMIT $2) AND ended_at IS NOT NULL RETURNING seq`,
+    [before, limit, OLDEST],
+  );
+  await sql(`DELETE FROM ${schema}.refused_events WHERE last_at < $1`, [before]);
+  await sql(forgetActions(schema), [before, limit]);
+  // An account that is spent from deletes its own; this is for those that never come again.
+  await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
+  return rows.length;
+}
 
 /** Brings the schema up to date without opening the store. */
 export function migratePostgres(options: Migrating & Pick<PostgresOptions, "schema">): Promise<Migrated> {
