@@ -8,16 +8,12 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import { Hono } from "hono";
 import { webUrlOf } from "../src/dashboard/github-web.ts";
-import { livePages } from "../src/dashboard/live.ts";
-import { mountDashboard } from "../src/dashboard/mount.ts";
-import { publicAddress } from "../src/http/public-address.ts";
-import { systemClock } from "../src/model/clock.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { pagesOf } from "./support/pages.ts";
 import { deploy, type HttpAnswer, notify, send, startService, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -81,41 +77,11 @@ describe("the page", () => {
       [new StoreUnavailable("disk I/O error"), 503, /The runs cannot be read/],
       [new TypeError("secret detail"), 500, /Something went wrong/],
     ] as const) {
-      const app = new Hono();
       const fail = () => Promise.reject(error);
       const failures: unknown[] = [];
-      const entrance = {
-        address: publicAddress(undefined),
-        addressOf: () => "",
-        actorWith: () => undefined,
-        presentedToken: () => "",
-        credentialIn: () => "none" as const,
-        failedAuthentication: () => {},
-      };
-      mountDashboard(app, entrance, {
-        dashboard: true,
-        callbacks: { find: fail, answer: fail },
-        runs: {
-          ...{ list: fail, get: fail, lines: fail, rerun: fail, rerunWith: fail, cancel: fail },
-          ...{ rerunnable: fail, rerunAll: fail, cancellable: fail, cancelAll: fail },
-        },
+      const app = pagesOf({
+        runs: { list: fail, get: fail, rerun: fail, cancel: fail, cancelAll: fail },
         overview: { activity: fail, rejected: fail, revision: async () => "1" },
-        accounts: () => [],
-        live: livePages(async () => "1", systemClock),
-        workflows: {
-          all: [],
-          broken: [],
-          nextTick: () => undefined,
-          start: fail,
-          paused: async () => [],
-          pause: fail,
-          resume: fail,
-        },
-        web: { url: "https://github.com", repositoryOf: () => "acme/shop" },
-        version: "1.2.3",
-        clock: systemClock,
-        tokens: [],
-        scrub: (text) => text,
         failed: (_, cause) => void failures.push(cause),
       });
       for (const path of ["/", "/refused", "/runs/x"]) {
