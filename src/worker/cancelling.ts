@@ -58,7 +58,7 @@ export function cancelling({
     }
   }
 
-  /** Runs of which somebody is about to be told that they have ended. */
+  /** Runs whose end a caller waits for. */
   const asked = new Set<string>();
 
   async function endIfCancelled(run: string): Promise<void> {
@@ -102,7 +102,7 @@ export function cancelling({
       if (!ended) return { status: "cancelling", run };
       return { status: ended.status === "cancelled" ? "cancelled" : "ended", run: ended };
     },
-    /** Looks at what is asked for: the end of a run whose process is gone is news from nobody. */
+    /** Looks whether these have ended: when the process of a run is gone, no process sends the news of its end. */
     async look(): Promise<void> {
       for (const run of asked) await tellIfEnded(run);
     },

@@ -10,7 +10,7 @@ import type { Look, Suspending, Terms } from "./suspending.ts";
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Previews often answer within seconds: so long the attempt continues, ms; for half of its own time at most. */
+/** Previews often answer within seconds. The attempt continues for so long, ms, or for half of its `timeout` if that is less. */
 const FIRST_TRIES_MS = 10_000;
 
 /** One that takes longer is as good as no answer. */
