@@ -11,9 +11,9 @@ import { type ContextParts, contextOf } from "./context.ts";
 import { concluded, type Ended, type EndingParts, givenBack, NOT_CALLED, type Seen } from "./ending.ts";
 import { keptOutcome } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
-import { openNames } from "./names.ts";
+import { Names } from "./names.ts";
 import { failedAside, failedBy, outcomeOf } from "./outcome.ts";
-import { type AttemptLog, openRunLog } from "./run-log.ts";
+import { AttemptLog } from "./run-log.ts";
 import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
@@ -62,7 +62,7 @@ export async function attemptRun(
   const workflow = parts.workflowNamed(run.workflow);
   const code = parts.codeOf?.(run.workflow);
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
-  const runLog = openRunLog(claim, parts);
+  const runLog = new AttemptLog(claim, parts);
   const { github, release } = parts.github({
     token: token ?? (workflow && parts.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
@@ -122,7 +122,7 @@ async function executeConfined(
     });
   const times = { timeout, timeoutMs: millisecondsOf(timeout) };
   const about = { run, workflow: name, handler, source: parts.sourceOf?.(name), ...times, runLog, left };
-  const names = openNames(claim, parts.keeping);
+  const names = new Names(claim, parts.keeping);
   const outcome = await confined(about, parts.clock, async (attempting) => {
     stopping.follow(attempting);
     lease.follow(attempting);

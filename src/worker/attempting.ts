@@ -3,7 +3,7 @@ import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { LogLine, Outcome } from "../model/run.ts";
 import type { WorkflowSource } from "../model/workflow.ts";
-import { type Calls, openCalls } from "./calls.ts";
+import { Calls } from "./calls.ts";
 import { failedBy } from "./outcome.ts";
 import { type SuspendedWait, waitingFor } from "./waiting-for.ts";
 
@@ -67,7 +67,7 @@ export class Attempting {
 
   constructor(about: About) {
     this.about = about;
-    this.calls = openCalls<SuspendedWait>(about.left, (waits) => void this.end(waitingFor(waits)));
+    this.calls = new Calls<SuspendedWait>(about.left, (waits) => void this.end(waitingFor(waits)));
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.outcome = promise;
     this.#resolve = resolve;

@@ -25,26 +25,78 @@ export function callOf(promise: Promise<unknown>): string | undefined {
 /** The step in which the present code runs. */
 const steps = new AsyncLocalStorage<Scope>();
 
+const NONE: readonly FailedCall[] = [];
+
 /** What a workflow has called that has not settled yet: its requests, steps and waits. None of it is left behind. */
-export type Calls<Wait> = ReturnType<typeof openCalls<Wait>>;
-
-/**
- * @param left gets the calls that have not settled when they should have, if there are any.
- * @param suspended gets the waits for which the workflow waits, once nothing else is under way.
- */
-export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspended: (waits: readonly Wait[]) => void) {
-  const attempt: Scope = { pending: new Map(), attempt: undefined, closed: false };
-  const waits: Wait[] = [];
+export class Calls<Wait> {
+  readonly #attempt: Scope = { pending: new Map(), attempt: undefined, closed: false };
+  readonly #left: (calls: readonly string[]) => void;
+  readonly #suspended: (waits: readonly Wait[]) => void;
+  #waits: Wait[] | undefined;
   /** Called when nothing is under way any more. */
-  let emptied = () => {};
+  #emptied: (() => void) | undefined;
   /** The workflow has returned: nothing is waited for but what is under way. */
-  let ending = false;
+  #ending = false;
 
-  async function restOf(scope: Scope, tell = left): Promise<readonly FailedCall[]> {
+  /**
+   * @param left gets the calls that have not settled when they should have, if there are any.
+   * @param suspended gets the waits for which the workflow waits, once nothing else is under way.
+   */
+  constructor(left: (calls: readonly string[]) => void, suspended: (waits: readonly Wait[]) => void) {
+    this.#left = left;
+    this.#suspended = suspended;
+  }
+
+  /** Follows a call until it settles, as one of the step in which it is made. The promise to hand to the workflow. */
+  follow<T>(what: string, call: Promise<T>): Promise<T> {
+    // Another promise than the workflow's: a rejection that the workflow does not handle is still noticed.
+    return this.#followAs(what, call, (followed) => followed);
+  }
+
+  /** The same for a wait. When it comes to `Suspended`, the promise for the workflow never settles. */
+  wait<T>(what: string, call: Promise<T | Suspended<Wait>>): Promise<T> {
+    return this.#followAs(what, call, async (followed) => {
+      const result = await followed;
+      if (!(result instanceof Suspended)) return result;
+      void this.#suspend(result.wait);
+      return new Promise<never>(() => {});
+    });
+  }
+
+  /** Whether the present code runs in a step. */
+  inStep(): boolean {
+    return this.#currentScope() !== this.#attempt;
+  }
+
+  /** Waits for the calls that have not settled, and for those that follow on them; resolves with those that failed. */
+  rest(tell = this.#left): Promise<readonly FailedCall[]> {
+    this.#ending = true;
+    return this.#restOf(this.#attempt, tell);
+  }
+
+  /** Does the work of a step, and waits for what it has called. Fails as the work does, or as the first call that failed. */
+  async within<T>(work: () => Promise<T> | T): Promise<T> {
+    const step: Scope = { pending: new Map(), attempt: this.#attempt, closed: false };
+    let failed = NONE;
+    const result = await until(
+      steps.run(step, async () => work()),
+      async () => {
+        failed = await this.#restOf(step);
+      },
+    );
+    if (failed[0]) throw failed[0].error;
+    return result;
+  }
+
+  async #restOf(scope: Scope, tell = this.#left): Promise<readonly FailedCall[]> {
     const { pending } = scope;
+    if (pending.size === 0) {
+      scope.closed = true;
+      return NONE;
+    }
     const failed: FailedCall[] = [];
     const whatOf = (given: Promise<unknown>) => callOf(given) ?? "";
-    if (pending.size > 0) tell([...pending.values()].map(whatOf));
+    tell([...pending.values()].map(whatOf));
     while (pending.size > 0) {
       const noteFailed = ([call, given]: [Promise<unknown>, Promise<unknown>]) => {
         given.catch(() => {});
@@ -58,17 +110,17 @@ export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspen
     return failed;
   }
 
-  function currentScope(): Scope {
+  #currentScope(): Scope {
     const step = steps.getStore();
-    return step?.attempt === attempt && !step.closed ? step : attempt;
+    return step?.attempt === this.#attempt && !step.closed ? step : this.#attempt;
   }
 
   /** Follows a call; `give` makes of it the promise for the workflow. */
-  function followAs<T, Given>(what: string, call: Promise<T>, give: (call: Promise<T>) => Promise<Given>) {
-    const { pending } = currentScope();
+  #followAs<T, Given>(what: string, call: Promise<T>, give: (call: Promise<T>) => Promise<Given>): Promise<Given> {
+    const { pending } = this.#currentScope();
     const followed: typeof call = until(call, () => {
       pending.delete(followed);
-      if (attempt.pending.size === 0) emptied();
+      if (this.#attempt.pending.size === 0) this.#emptied?.();
     });
     const given = give(followed);
     names.set(given, what);
@@ -76,53 +128,21 @@ export function openCalls<Wait>(left: (calls: readonly string[]) => void, suspen
     return given;
   }
 
-  async function suspend(wait: Wait): Promise<void> {
+  async #suspend(wait: Wait): Promise<void> {
+    this.#waits ??= [];
+    const waits = this.#waits;
     if (waits.push(wait) > 1) return;
-    const { pending } = attempt;
+    const { pending } = this.#attempt;
     do {
-      // Not by the calls' own promises: an unhandled rejection would be no more than that.
+      // Not by the calls' own promises: a rejection that nobody handles would be no more than that.
       const { promise, resolve } = Promise.withResolvers<void>();
-      emptied = resolve;
+      this.#emptied = resolve;
       if (pending.size > 0) await promise;
       // The workflow may do more with a result.
       await nextTurn();
-    } while (pending.size > 0 && !ending);
-    if (!ending) suspended(waits);
+    } while (pending.size > 0 && !this.#ending);
+    if (!this.#ending) this.#suspended(waits);
   }
-
-  return {
-    /** Follows a call until it settles, as one of the step in which it is made. The promise to hand to the workflow. */
-    // Another promise than the workflow's: a rejection that the workflow does not handle is still noticed.
-    follow: <T>(what: string, call: Promise<T>): Promise<T> => followAs(what, call, (followed) => followed),
-    /** The same for a wait. When it comes to `Suspended`, the promise for the workflow never settles. */
-    wait: <T>(what: string, call: Promise<T | Suspended<Wait>>): Promise<T> =>
-      followAs(what, call, async (followed) => {
-        const result = await followed;
-        if (!(result instanceof Suspended)) return result;
-        void suspend(result.wait);
-        return new Promise<never>(() => {});
-      }),
-    /** Whether the present code runs in a step. */
-    inStep: (): boolean => currentScope() !== attempt,
-    /** Waits for the calls that have not settled, and for those that follow on them; resolves with those that failed. */
-    rest(tell = left): Promise<readonly FailedCall[]> {
-      ending = true;
-      return restOf(attempt, tell);
-    },
-    /** Does the work of a step, and waits for what it has called. Fails as the work does, or as the first call that failed. */
-    async within<T>(work: () => Promise<T> | T): Promise<T> {
-      const step: Scope = { pending: new Map(), attempt, closed: false };
-      let failed: readonly FailedCall[] = [];
-      const result = await until(
-        steps.run(step, async () => work()),
-        async () => {
-          failed = await restOf(step);
-        },
-      );
-      if (failed[0]) throw failed[0].error;
-      return result;
-    },
-  };
 }
 
 /** As `finally`, which the stack of an error would not lead through. */

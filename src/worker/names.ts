@@ -3,68 +3,82 @@ import { PermanentFailure } from "../model/failure.ts";
 import type { Step } from "../model/run.ts";
 import type { Keeping } from "./kept.ts";
 
-/** The names of an attempt's steps and waits, by which they are matched with those of earlier attempts. */
-export type Names = ReturnType<typeof openNames>;
-
 type Kind = Step["kind"];
 
-export function openNames({ steps, waits = [], handler }: Claim, { brief }: Pick<Keeping, "brief">) {
+/** The names of an attempt's steps and waits, by which they are matched with those of earlier attempts. */
+export class Names {
+  readonly #brief: Keeping["brief"];
   /** `cancelled` does what it does for the first time. */
-  const before: readonly (Step | ClaimedWait)[] = handler ? [] : [...steps, ...waits];
-  const begun = new Map<string, Kind>();
-  const changed = new Map<string, Kind>();
-  const known = before.length === 0 ? undefined : new Map(before.map((each) => [idOf(each.kind, each.name), each]));
+  readonly #before: readonly (Step | ClaimedWait)[];
+  #known: ReadonlyMap<string, Step | ClaimedWait> | undefined;
+  // Most runs have neither.
+  #begun: Map<string, Kind> | undefined;
+  #changed: Map<string, Kind> | undefined;
 
-  return {
-    /** The step or wait of this name that an earlier attempt has done or begun, if it was of the same kind. */
-    earlier: (kind: Kind, name: string): Step | ClaimedWait | undefined => known?.get(idOf(kind, name)),
-    /** This name, or with a number that makes it another one than those before. */
-    unused(name: string): string {
-      const short = name.slice(0, MAX_NAME_CHARACTERS - NUMBER_CHARACTERS).toWellFormed();
-      let unused = short;
-      for (let nth = 2; begun.has(unused); nth++) unused = `${short} (${nth})`;
-      return unused;
-    },
-    /**
-     * Begins a step or wait.
-     * @throws PermanentFailure when another one of this attempt has the name: it would get the result of that one.
-     */
-    begin(kind: Kind, name: string): void {
-      const what = kind === "step" ? "step" : "wait";
-      const first = begun.get(name);
-      if (first) {
-        throw new PermanentFailure({
-          tried: `beginning the ${what} ${name}`,
-          happened: `this attempt has had a ${first === "step" ? "step" : "wait"} of that name`,
-          remedy: `Give each ${what} another name; in a loop, put what differs into the name.`,
-        });
-      }
-      begun.set(name, kind);
-      const other = known?.has(idOf(kind, name)) ? undefined : before.find((each) => each.name === name);
-      if (other) changed.set(name, other.kind);
-    },
-    /** @throws PermanentFailure when no store would keep the name. */
-    requireShort(kind: Kind, name: string): void {
-      if (name.length <= MAX_NAME_CHARACTERS) return;
+  constructor({ steps, waits = [], handler }: Claim, { brief }: Pick<Keeping, "brief">) {
+    this.#brief = brief;
+    this.#before = handler ? [] : waits.length === 0 ? steps : [...steps, ...waits];
+  }
+
+  /** The step or wait of this name that an earlier attempt has done or begun, if it was of the same kind. */
+  earlier(kind: Kind, name: string): Step | ClaimedWait | undefined {
+    if (this.#before.length === 0) return undefined;
+    this.#known ??= new Map(this.#before.map((each) => [idOf(each.kind, each.name), each]));
+    return this.#known.get(idOf(kind, name));
+  }
+
+  /** This name, or with a number that makes it another one than those before. */
+  unused(name: string): string {
+    const short = name.slice(0, MAX_NAME_CHARACTERS - NUMBER_CHARACTERS).toWellFormed();
+    let unused = short;
+    for (let nth = 2; this.#begun?.has(unused); nth++) unused = `${short} (${nth})`;
+    return unused;
+  }
+
+  /**
+   * Begins a step or wait.
+   * @throws PermanentFailure when another one of this attempt has the name: it would get the result of that one.
+   */
+  begin(kind: Kind, name: string): void {
+    const what = kind === "step" ? "step" : "wait";
+    const first = this.#begun?.get(name);
+    if (first) {
       throw new PermanentFailure({
-        tried: `beginning the ${kind === "step" ? "step" : "wait"} ${brief(name, MAX_NAME_CHARACTERS / 2)}`,
-        happened: `its name has ${name.length} characters, at most ${MAX_NAME_CHARACTERS} are kept`,
-        remedy: "Name it after what it is about, and keep what is long in its result.",
+        tried: `beginning the ${what} ${name}`,
+        happened: `this attempt has had a ${first === "step" ? "step" : "wait"} of that name`,
+        remedy: `Give each ${what} another name; in a loop, put what differs into the name.`,
       });
-    },
-    /** What the code does otherwise than in an earlier attempt, as lines for the run's log. */
-    differences(): readonly string[] {
-      const kinds = [...changed].map(
-        ([name, kind]) =>
-          `${name} was a ${kind} in an earlier attempt and is a ${begun.get(name)} now: it begins again`,
-      );
-      const missed = before.filter(({ name }) => !begun.has(name)).map(({ name }) => name);
-      if (missed.length === 0) return kinds;
-      const more = missed.length > MAX_SHOWN ? ` and ${missed.length - MAX_SHOWN} more` : "";
-      const shown = [...new Set(missed)].slice(0, MAX_SHOWN).join(", ");
-      return [...kinds, `not reached in this attempt, although an earlier one had done or begun it: ${shown}${more}`];
-    },
-  };
+    }
+    this.#begun ??= new Map();
+    this.#begun.set(name, kind);
+    const other = this.earlier(kind, name) ? undefined : this.#before.find((each) => each.name === name);
+    if (!other) return;
+    this.#changed ??= new Map();
+    this.#changed.set(name, other.kind);
+  }
+
+  /** @throws PermanentFailure when no store would keep the name. */
+  requireShort(kind: Kind, name: string): void {
+    if (name.length <= MAX_NAME_CHARACTERS) return;
+    throw new PermanentFailure({
+      tried: `beginning the ${kind === "step" ? "step" : "wait"} ${this.#brief(name, MAX_NAME_CHARACTERS / 2)}`,
+      happened: `its name has ${name.length} characters, at most ${MAX_NAME_CHARACTERS} are kept`,
+      remedy: "Name it after what it is about, and keep what is long in its result.",
+    });
+  }
+
+  /** What the code does otherwise than in an earlier attempt, as lines for the run's log. */
+  differences(): readonly string[] {
+    const kinds = [...(this.#changed ?? [])].map(
+      ([name, kind]) =>
+        `${name} was a ${kind} in an earlier attempt and is a ${this.#begun?.get(name)} now: it begins again`,
+    );
+    const missed = this.#before.filter(({ name }) => !this.#begun?.has(name)).map(({ name }) => name);
+    if (missed.length === 0) return kinds;
+    const more = missed.length > MAX_SHOWN ? ` and ${missed.length - MAX_SHOWN} more` : "";
+    const shown = [...new Set(missed)].slice(0, MAX_SHOWN).join(", ");
+    return [...kinds, `not reached in this attempt, although an earlier one had done or begun it: ${shown}${more}`];
+  }
 }
 
 const MAX_SHOWN = 10;

@@ -35,7 +35,8 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
   }
 
   function recover(): void {
-    if (failing.size > 0) log.info("the store can be written again");
+    if (failing.size === 0) return;
+    log.info("the store can be written again");
     failing.clear();
     trouble = undefined;
   }
