@@ -1,4 +1,4 @@
-import type { BegunWait, FailureKind, FailureStatus, Json, Run, Step, WaitKind } from "./run.ts";
+import type { FailureKind, FailureStatus, Json, Run, Step, Suspension, WaitKind } from "./run.ts";
 
 /**
  * Who claims, and for how long. The store measures the length with its clock, so a claim lasts as long as it should,
@@ -48,13 +48,5 @@ export type Settlement =
       readonly http: FailureStatus | undefined;
       readonly kind: FailureKind | undefined;
     }
-  | {
-      readonly status: "waiting";
-      readonly reason: string;
-      readonly waits: readonly BegunWait[];
-      /** Events that wake it, as `wakeKeys` in model/waits.ts writes them. */
-      readonly wakeKeys: readonly string[];
-      /** It is due again after so many milliseconds, also when none of its waits is over. */
-      readonly againInMs?: number;
-    }
+  | Suspension
   | { readonly status: "cancelled"; readonly reason: string };

@@ -23,16 +23,19 @@ export type Outcome =
       /** The failed attempt after which the run ends; only with `transient`. */
       readonly attempts?: number;
     }
-  /** It must wait, and the attempt is over: the next one begins when one of the waits may be over. */
-  | {
-      readonly status: "waiting";
-      readonly reason: string;
-      readonly waits: readonly BegunWait[];
-      readonly wakeKeys: readonly string[];
-      /** It is looked at again after so many milliseconds, also when none of its waits is over. */
-      readonly againInMs?: number;
-    }
+  | Suspension
   | { readonly status: "cancelled"; readonly reason: string };
+
+/** The run must wait, and the attempt is over: the next one begins when one of the waits may be over. */
+export type Suspension = {
+  readonly status: "waiting";
+  readonly reason: string;
+  readonly waits: readonly BegunWait[];
+  /** Events that wake it, as `wakeKeys` in model/waits.ts writes them. */
+  readonly wakeKeys: readonly string[];
+  /** It is due again after so many milliseconds, also when none of its waits is over. */
+  readonly againInMs?: number;
+};
 
 const OPEN_STATUSES = ["queued", "running", "waiting"] as const;
 export const ENDED_STATUSES = ["success", "skipped", "failure", "cancelled", "superseded"] as const;

@@ -1,5 +1,5 @@
-import type { Claim, Settlement } from "../../model/claim.ts";
-import type { Attempt } from "../../model/run.ts";
+import type { Claim } from "../../model/claim.ts";
+import type { Attempt, Suspension } from "../../model/run.ts";
 import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type Row, type RunRow, stepOf } from "../rows.ts";
 import { suspended, type Waited, type WaitRow, wakingKeys } from "../rules/waits.ts";
@@ -49,7 +49,7 @@ async function answersOf(sql: Sql, schema: string, runs: readonly number[]): Pro
 export type Suspending = {
   readonly row: RunRow;
   readonly attempt: Attempt;
-  readonly settlement: Extract<Settlement, { status: "waiting" }>;
+  readonly settlement: Suspension;
 };
 
 /** Stores what runs wait for, and resolves with the runs as they wait. */

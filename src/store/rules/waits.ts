@@ -1,10 +1,7 @@
-import type { Settlement } from "../../model/claim.ts";
-import type { Attempt, BegunWait, WaitKind } from "../../model/run.ts";
+import type { Attempt, BegunWait, Suspension, WaitKind } from "../../model/run.ts";
 import type { RunRow } from "../rows.ts";
 
 /** What a store decides of runs that wait, once for both databases; see runs.ts. */
-
-type Suspension = Extract<Settlement, { status: "waiting" }>;
 
 /** A wait under way: a row of `steps` that has no end. */
 export type WaitRow = {

@@ -1,5 +1,5 @@
-import type { Claim, Settlement } from "../../model/claim.ts";
-import type { Attempt } from "../../model/run.ts";
+import type { Claim } from "../../model/claim.ts";
+import type { Attempt, Suspension } from "../../model/run.ts";
 import { WRONG_CLOCK_MS } from "../../model/store.ts";
 import { STANDS, wokenAt } from "../queries.ts";
 import { claimedWait, type RunRow, stepOf } from "../rows.ts";
@@ -24,13 +24,7 @@ const ANSWERS = `SELECT name, body, actor, answered_at FROM callbacks
   WHERE run = ? AND steps_from = ? AND answered_at IS NOT NULL`;
 
 /** Stores what a run waits for, and resolves with the run as it waits. */
-export function suspend(
-  sql: Sql,
-  row: RunRow,
-  attempt: Attempt,
-  settlement: Extract<Settlement, { status: "waiting" }>,
-  now: number,
-): RunRow {
+export function suspend(sql: Sql, row: RunRow, attempt: Attempt, settlement: Suspension, now: number): RunRow {
   const { seq } = row;
   const known = sql.all(UNDER_WAY, seq, row.steps_from) as WaitRow[];
   const answered = sql.all(ANSWERS, seq, row.steps_from).map(({ name }) => name as string);
