@@ -219,6 +219,10 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     writeFileSync(join(folder, "two.ts"), httpWorkflow("two", "return {};"));
     await dev.says("Loaded again: two.ts\n");
     assert.equal((await dev.follow("two (two.ts)")).status, "success");
+    copyFileSync(join(folder, "two.ts"), join(folder, "dup.ts"));
+    await dev.says(/dup\.ts.*the name two is taken by two\.ts: choose another/s);
+    assert.equal((await dev.follow("two (two.ts)")).status, "success");
+    rmSync(join(folder, "dup.ts"));
     rmSync(join(folder, "two.ts"));
     await dev.says("two is gone");
     assert.equal((await fetch(`${dev.url}/two`, { method: "POST", body: "{}" })).status, 404);

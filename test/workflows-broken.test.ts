@@ -79,6 +79,76 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
   });
 });
 
+describe("of two files with the same name or path", () => {
+  const W = httpWorkflow("w", 'return { file: "w.ts" };');
+  const again = (name: string) => W.replace('name: "w"', `name: "${name}"`).replace('"w.ts"', '"dup.ts"');
+  const by = async (url: string) => (await call(url, "/w")).json.file;
+
+  it("the one that works stays at a reload, and the new one is the broken one", async (t) => {
+    for (const [name, file] of [
+      ["w", "dup.ts"],
+      ["dup", "dup.ts"],
+      ["w", "z.ts"],
+      ["z", "z.ts"],
+    ] as const) {
+      const folder = workflowsFolder(t, { "w.ts": W });
+      const { app, url } = await lenient(t, folder);
+      writeFileSync(join(folder, file), again(name));
+      for (let reloads = 0; reloads < 2; reloads++) {
+        const { broken } = await app.reload();
+        assert.deepEqual(
+          broken.map((each) => each.file),
+          [file],
+        );
+        const named = name === "w" ? ["name: the name w is taken by w.ts: choose another"] : [];
+        assert.deepEqual(broken[0]?.problems, [...named, "on: the path /w is taken by w.ts: choose another"]);
+        assert.equal(await by(url), "w.ts");
+      }
+      writeFileSync(join(folder, "w.ts"), W.replace('"w.ts"', '"w.ts, later"'));
+      await app.reload();
+      assert.equal(await by(url), "w.ts, later");
+      rmSync(join(folder, "w.ts"));
+      assert.deepEqual((await app.reload()).broken, []);
+      assert.equal(await by(url), "dup.ts");
+    }
+  });
+
+  it("the one that worked with it stays, also when the other one worked with another", async (t) => {
+    const folder = workflowsFolder(t, { "a.ts": httpWorkflow("a", "return {};"), "w.ts": W });
+    const { app, url } = await lenient(t, folder);
+    writeFileSync(join(folder, "a.ts"), again("a"));
+    const { broken } = await app.reload();
+    assert.deepEqual(broken, [{ file: "a.ts", problems: ["on: the path /w is taken by w.ts: choose another"] }]);
+    assert.equal(await by(url), "w.ts");
+  });
+
+  it("the one that is named like the workflow stays at a start, else the first", async (t) => {
+    const start = await lenient(t, workflowsFolder(t, { "dup.ts": again("w"), "w.ts": W, "z.ts": again("w") }));
+    assert.equal(await by(start.url), "w.ts");
+    const { broken } = (await send(start.url, { path: "/api/workflows" })).json;
+    const problems = [
+      "name: the name w is taken by w.ts: choose another",
+      "on: the path /w is taken by w.ts: choose another",
+    ];
+    assert.deepEqual(broken, [
+      { file: "dup.ts", problems },
+      { file: "z.ts", problems },
+    ]);
+    const first = await lenient(t, workflowsFolder(t, { "dup.ts": again("w"), "other.ts": W }));
+    assert.equal(await by(first.url), "dup.ts");
+  });
+
+  it("the same one is named when nothing starts", async (t) => {
+    for (const dup of [again("w"), 'export { default } from "./w.ts";']) {
+      const folder = workflowsFolder(t, { "dup.ts": dup, "w.ts": W });
+      await assert.rejects(
+        lenient(t, folder, { WORKFLOWS_STRICT: "true" }),
+        /^Error: Cannot start\..*\n {2}dup\.ts: name: the name w is taken by w\.ts: choose another\n {2}dup\.ts: on: the path \/w is taken by w\.ts: choose another$/,
+      );
+    }
+  });
+});
+
 describe("the runs of a broken file", () => {
   const waits = (n: number) =>
     httpWorkflow(

@@ -37,8 +37,8 @@ export async function openWorkflows(
   const load = config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing);
   const builtIn = [{ workflow: environmentReady(config) as Workflow, file: BUILT_IN, code: codeVersion(VERSION) }];
   const others = more.map(({ workflow, file }) => ({ file, exported: workflow }));
-  const check = (files: readonly LoadedFile[]) =>
-    checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem);
+  const check = (files: readonly LoadedFile[], before?: CheckedWorkflows) =>
+    checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem, before);
   let current = check(await load());
   let last = Promise.resolve();
   if (strict) requireSound(current.broken);
@@ -48,7 +48,7 @@ export async function openWorkflows(
     },
     reload() {
       const loaded = last.then(async () => {
-        current = check(await load());
+        current = check(await load(), current);
       });
       last = loaded.catch(() => {});
       return loaded;

@@ -21,8 +21,12 @@ export type CheckedWorkflows = {
 
 type Found = { readonly workflow: Workflow; readonly file: string; readonly code?: string | undefined };
 
+/** What a service works with before it loads its files again. */
+type Before = Pick<CheckedWorkflows, "workflows" | "fileOf">;
+
 /**
- * Takes what was loaded for workflows, together with the built-in ones.
+ * Takes what was loaded for workflows, together with the built-in ones. Of several with the same name or path one stays:
+ * a built-in one, else the one that had it before, else one whose file is named like it, else the first.
  * @param service what of it counts: the value of a variable (throws when its file cannot be read), and its webhook secret.
  */
 export function checkedWorkflows(
@@ -30,6 +34,7 @@ export function checkedWorkflows(
   loaded: readonly LoadedFile[],
   service: { variable: (name: string) => string | undefined; hasWebhookSecret: boolean },
   scheduleProblem: ScheduleProblem,
+  before: Before = { workflows: [], fileOf: new Map() },
 ): CheckedWorkflows {
   const problems: (readonly [file: string, problem: string])[] = [];
   const found = [...builtIn];
@@ -38,9 +43,10 @@ export function checkedWorkflows(
     problems.push(...its.map((each) => [file, each] as const));
     if (its.length === 0) found.push({ workflow: exported as Workflow, file, code });
   }
+  const inRank = [...builtIn, ...found.slice(builtIn.length).sort((a, b) => rankOf(a) - rankOf(b))];
   problems.push(
-    ...clashes(found, "name", "the name", ({ name }) => [name]),
-    ...clashes(found, "on", "the path", ({ on }) => pathsOf(on).map(([path]) => path)),
+    ...clashes(inRank, before, "name", "the name", ({ name }) => [name]),
+    ...clashes(inRank, before, "on", "the path", ({ on }) => pathsOf(on).map(([path]) => path)),
   );
   const variables: Record<string, string> = {};
   for (const { workflow, file } of found) {
@@ -74,19 +80,35 @@ export function checkedWorkflows(
   };
 }
 
+/** First those whose file is named like them. */
+function rankOf({ workflow: { name }, file }: Found): number {
+  return file.replace(/\.\w+$/, "") === name ? 0 : 1;
+}
+
 function clashes(
-  found: readonly { workflow: Workflow; file: string }[],
+  found: readonly Found[],
+  before: Before,
   field: string,
   what: string,
   valuesIn: (workflow: Workflow) => readonly string[],
 ): (readonly [file: string, problem: string])[] {
-  const first = new Map<string, string>();
-  return found.flatMap(({ workflow, file }) =>
-    valuesIn(workflow).flatMap((value) => {
-      const other = first.get(value);
-      if (other === undefined) first.set(value, file);
-      const taken = other === file ? "another trigger of it" : other;
-      return other === undefined ? [] : [[file, `${field}: ${what} ${value} is taken by ${taken}: choose another`]];
+  const had = new Map(
+    before.workflows.flatMap((workflow) =>
+      valuesIn(workflow).map((value) => [value, before.fileOf.get(workflow.name)] as const),
+    ),
+  );
+  const owners = new Map<string, Found>();
+  for (const one of found) {
+    for (const value of valuesIn(one.workflow)) {
+      if (!owners.has(value) || had.get(value) === one.file) owners.set(value, one);
+    }
+  }
+  return found.flatMap((one) =>
+    valuesIn(one.workflow).flatMap((value, at, all) => {
+      const owner = owners.get(value);
+      if (owner === one && all.indexOf(value) === at) return [];
+      const taken = owner === one ? "another trigger of it" : owner?.file;
+      return [[one.file, `${field}: ${what} ${value} is taken by ${taken}: choose another`] as const];
     }),
   );
 }
