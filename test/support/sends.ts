@@ -1,0 +1,37 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { temporaryFolder } from "./folder.ts";
+
+export type Sent = {
+  /** By the machine's monotonic clock, ms, with fractions: see `machineNow`. */
+  readonly at: number;
+  /** A request to GitHub that leaves, or an answer to a cancel that has left. */
+  readonly what: "request" | "answer";
+  readonly path: string;
+  readonly body: string;
+};
+
+/** The same for all processes of the machine, ms. */
+export const machineNow = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+export type RecordedSends = {
+  /** Settings of each service. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly all: () => readonly Sent[];
+};
+
+/** What services send, as they see it themselves: what a receiver sees is later by what keeps it busy. */
+export function recordedSends(t: TestContext): RecordedSends {
+  const file = join(temporaryFolder(t), "sends");
+  writeFileSync(file, "");
+  const module = new URL("record-sends.ts", import.meta.url).href;
+  return {
+    settings: { NODE_OPTIONS: `--import=${module}`, SENDS_FILE: file },
+    // A process that is killed may leave half a line.
+    all: () =>
+      readFileSync(file, "utf8")
+        .split("\n")
+        .flatMap((line) => (line.endsWith("}") ? [JSON.parse(line) as Sent] : [])),
+  };
+}
