@@ -325,6 +325,35 @@ describe("a cancel", () => {
     assert.match(ends[0] ?? "", /the attempt is over/);
   });
 
+  it("aborts what was let through before it and leaves after it", async (t) => {
+    const clock = movedClock();
+    const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);
+    const gate = Promise.withResolvers<void>();
+    let [isLetThrough, aborted] = [false, ""];
+    const github = ({ lease }: { lease: Lease }) => ({
+      github: {
+        async dispatch() {
+          isLetThrough = await lease.holds();
+          await gate.promise;
+          lease.sent(({ message }) => {
+            aborted = message;
+          });
+        },
+      } as unknown as GitHub,
+      release() {},
+    });
+    const work: Parameters<typeof scene>[1] = async ({ github: { dispatch } }) => {
+      await dispatch("acme/shop", "first", {});
+    };
+    const { accept, worker } = scene(t, work, { store, clock, needs: { github } });
+    await accept(1);
+    await until("it is let through", () => isLetThrough);
+    assert.equal((await worker.cancel(FIRST, BY)).status, "cancelled");
+    gate.resolve();
+    await until("it is aborted", () => aborted !== "");
+    assert.equal(aborted, "the attempt is over");
+  });
+
   it("at any moment of a run with steps and waits ends it once", async (t) => {
     for (let moment = 0; moment < 50; moment++) {
       const clock = movedClock();

@@ -2,6 +2,9 @@
 export type Lease = {
   /** Whether the attempt may send; asks the store where it is not sure that the run is still this process's. */
   holds(): Promise<boolean>;
-  /** A request leaves: `abort` ends it when the attempt is cut off. Call what is returned when it has been answered. */
+  /**
+   * A request leaves: `abort` ends it when the attempt is cut off, and at once when it is over. Call what is returned when
+   * it has been answered.
+   */
   sent(abort: (reason: Error) => void): () => void;
 };

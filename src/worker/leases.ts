@@ -23,6 +23,8 @@ export const EXTENDED_EVERY_MS = LEASE_MS / 3;
 /** A claim that was not extended for so long may end before what an attempt does next. */
 const SURE_FOR_MS = (LEASE_MS / 3) * 2;
 
+const OVER = new Error("the attempt is over");
+
 type Claimed = { sureUntil: number; lost: boolean; attempting: Attempting | undefined };
 
 /** The claims of this process. How long each is sure is measured with a clock that cannot be set. */
@@ -80,13 +82,15 @@ export function openLeases({
         },
         sent(abort) {
           onWire.add(abort);
+          // It may have ended since it was asked whether it holds: a promise is read a moment after it is kept.
+          if (!maySendNow() || one.lost) abort(OVER);
           return () => void onWire.delete(abort);
         },
         follow(attempting) {
           one.attempting = attempting;
           // What a workflow has left unread by itself may end in peace: the connection stays open.
           attempting.onEnd((cutOff) => {
-            if (cutOff) for (const abort of onWire) abort(new Error("the attempt is over"));
+            if (cutOff) for (const abort of onWire) abort(OVER);
           });
           if (one.lost) attempting.end(LOST);
         },
