@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import pg from "pg";
 import { privateAuthority } from "../sandbox/certificates.ts";
+import { withDatabase } from "../src/store/postgres/start-error.ts";
 import { command } from "./support/command.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -63,6 +64,13 @@ describe("a database that cannot be used", () => {
       assert.match(said, what);
       assert.ok(!said.includes(wrong));
     }
+    // A process that stands still learns that its time is up before it learns why there is no connection.
+    const url = address({ port: "1" });
+    const asked = withDatabase({ url, schema: "public" }, (database) => database.sql("SELECT 1"));
+    const standsStill = new Int32Array(new SharedArrayBuffer(4));
+    Atomics.wait(standsStill, 0, 0, 5100);
+    await assert.rejects(asked, /ECONNREFUSED.*Correct host and port in DATABASE_URL/);
+
     const exported = await command(["export"], { DATABASE_URL: address({ pathname: "/nowhere" }) });
     assert.match(exported.stderr, new RegExp(`^Cannot use PostgreSQL at 127\\.0\\.0\\.1:${port}.*Create the database`));
   });

@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import { StoreUnavailable } from "../../model/store.ts";
@@ -72,7 +73,20 @@ export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
     connectionTimeoutMillis: TIMEOUT_MS,
     keepAlive: true,
     types,
+    stream: () => new PatientSocket(),
   };
+}
+
+/**
+ * What the system has to say of a connection is read before the connection is given up: a process that stood still for
+ * longer than the time-out would else never learn why there is none.
+ */
+class PatientSocket extends Socket {
+  override destroy(error?: Error): this {
+    if (!this.connecting) return super.destroy(error);
+    setImmediate(() => super.destroy(error));
+    return this;
+  }
 }
 
 /** Within the address: what it says wins over what stands beside it. */
@@ -260,8 +274,15 @@ export function isOutage(error: unknown): boolean {
   return error instanceof Error && (NO_CONNECTION.test(codeOf(error)) || DRIVER_SAYS.test(error.message));
 }
 
-function explained(error: unknown): unknown {
-  if (!isOutage(error) || error instanceof StoreUnavailable) return error;
+/** The pool says that the time was up also where the system has said why there is no connection. */
+function reasonOf(error: unknown): unknown {
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  return cause instanceof Error && NO_CONNECTION.test(codeOf(cause)) ? cause : error;
+}
+
+function explained(thrown: unknown): unknown {
+  if (!isOutage(thrown) || thrown instanceof StoreUnavailable) return thrown;
+  const error = reasonOf(thrown);
   const { message, code } = error as { message?: string; code?: string };
   return new StoreUnavailable(`PostgreSQL could not be asked: ${message || code}`, {
     cause: error,
