@@ -221,6 +221,27 @@ for (const [database, open] of bothStores(postgres)) {
       assert.ok(!JSON.stringify([run.records, await run.detail()]).includes(secret), "the secret was written down");
     });
 
+    it("has a URL that is hidden in results of steps and in outputs", async (t) => {
+      const urls: string[] = [];
+      const handsOn = async ({ callback, step }: Context) => {
+        const { url, result } = await callback("approval");
+        urls.push(url);
+        const issue = await step("ask", () => ({ body: `Approve: ${url}` }));
+        await result();
+        return { url, issue };
+      };
+      const run = scene(t, handsOn, await opened(t));
+      await run.accept();
+      await run.is("waiting", 1);
+      const hidden = `${AT}***`;
+      const asked = (await run.detail()).steps.find(({ name }) => name === "ask");
+      assert.deepEqual(asked?.result, { body: `Approve: ${hidden}` });
+      await run.store.answerCallback(secretIn(urls[0]), null, by());
+      run.worker.look();
+      await run.is("success", 2);
+      assert.deepEqual((await run.detail()).run.outputs, { url: hidden, issue: { body: `Approve: ${hidden}` } });
+    });
+
     it("takes an answer that comes before the workflow waits for it", async (t) => {
       let secret = "";
       const { store, ...rest } = await opened(t);

@@ -56,9 +56,14 @@ export async function attemptRun(
   const { clock, keeping } = parts;
   const { run } = claim;
   const startedAt = clock.now();
-  const own = token === undefined ? [] : [token];
-  const hidden = token ? [parts.hide(token)] : [];
-  const hide = (secret: string) => void hidden.push(parts.hide(secret));
+  /** What this run alone must not show: the token that it came with, and the secrets of its callbacks. */
+  const own: string[] = [];
+  const hidden: (() => void)[] = [];
+  const hide = (secret: string) => {
+    own.push(secret);
+    hidden.push(parts.hide(secret));
+  };
+  if (token) hide(token);
   const workflow = parts.workflowNamed(run.workflow);
   const code = parts.codeOf?.(run.workflow);
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
@@ -73,9 +78,10 @@ export async function attemptRun(
     lease: parts.lease,
   });
   try {
-    const secrets = workflow ? [...own, ...Object.values(parts.envOf(workflow))] : own;
-    const execute = async (found: Workflow) =>
-      keptOutcome(await executeConfined(found, claim, { ...parts, github, own, hide, seen, runLog }), keeping, secrets);
+    const execute = async (found: Workflow) => {
+      const outcome = await executeConfined(found, claim, { ...parts, github, own, hide, seen, runLog });
+      return keptOutcome(outcome, keeping, [...own, ...Object.values(parts.envOf(found))]);
+    };
     const isGone = claim.handler && !workflow?.cancelled;
     const missing = () => (isGone ? NOT_CALLED : missingWorkflow(run, parts.brokenFiles?.() ?? []));
     const outcome = workflow && !isGone ? await execute(workflow) : missing();

@@ -18,7 +18,7 @@ export type StepParts = {
   readonly observe: Pick<Observer, "step">;
   /** Writes until the store takes it. */
   readonly insist: StoreHealth["insist"];
-  /** The token that the run came with. */
+  /** What this run alone must not show: the token that it came with, the secrets of its callbacks. */
   readonly own: readonly string[];
   readonly attempting: Attempting;
   readonly lease: Pick<Lease, "holds">;
