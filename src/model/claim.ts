@@ -22,6 +22,11 @@ export type Claim = {
   readonly suspect?: boolean;
 };
 
+/** Whether the run has waited before. */
+export function hasWaited({ waits = [], steps }: Pick<Claim, "waits" | "steps">): boolean {
+  return waits.length > 0 || steps.some(({ kind }) => kind !== "step");
+}
+
 /** A wait under way, as the next attempt finds it. */
 export type ClaimedWait = {
   readonly name: string;

@@ -1,4 +1,4 @@
-import type { Claim } from "../model/claim.ts";
+import { type Claim, hasWaited } from "../model/claim.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHub } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
@@ -161,8 +161,6 @@ async function executeConfined(
   if (isWhole) for (const each of names.differences()) isRepeated ? runLog.log.debug(each) : runLog.warn(each, {});
   return outcome;
 }
-
-const hasWaited = ({ waits = [], steps }: Claim) => waits.length > 0 || steps.some(({ kind }) => kind !== "step");
 
 const MAX_CALLS = 10;
 

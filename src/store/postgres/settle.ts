@@ -1,3 +1,4 @@
+import { hasWaited } from "../../model/claim.ts";
 import type { Run } from "../../model/run.ts";
 import type { By, Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
 import type { RunStore } from "../../model/store.ts";
@@ -5,7 +6,7 @@ import { lineRows } from "../lines.ts";
 import { isUnderWay } from "../queries.ts";
 import { listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
 import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../rules/cancels.ts";
-import { hasWaited, rerun, rerunAction, settled } from "../rules/runs.ts";
+import { rerun, rerunAction, settled } from "../rules/runs.ts";
 import { isRunId } from "./asking.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
@@ -49,16 +50,12 @@ export async function settleAll(
     const row = before.get(claim.run.id);
     if (!row) return [];
     written.push(...lineRows({ run: row.seq, attempt: claim.attempt }, lines));
-    const over = endedByCancel(row, attempt, settlement);
-    if (over) {
-      after.set(row.id, over);
-      if (hasWaited(claim)) overAfterWaits.push(row.seq);
-    } else if (settlement.status === "waiting") suspending.push({ row, attempt, settlement });
-    else {
-      const run = settled(row, attempt, settlement, { waiting: waiting.get(row.slot ?? ""), ahead });
-      after.set(row.id, run);
-      if (run.ended_at !== null && hasWaited(claim)) overAfterWaits.push(row.seq);
-    }
+    let run = endedByCancel(row, attempt, settlement);
+    if (settlement.status !== "waiting")
+      run ??= settled(row, attempt, settlement, { waiting: waiting.get(row.slot ?? ""), ahead });
+    else if (!run) suspending.push({ row, attempt, settlement });
+    if (run) after.set(row.id, run);
+    if (run && run.ended_at !== null && hasWaited(claim)) overAfterWaits.push(row.seq);
     return [{ ...attempt, run: row.seq }];
   });
   for (const run of await suspendAll(sql, names, suspending, now)) after.set(run.id, run);

@@ -1,4 +1,4 @@
-import type { Claim, Settlement } from "../../model/claim.ts";
+import type { Settlement } from "../../model/claim.ts";
 import type { Accepted, NewRun } from "../../model/new-run.ts";
 import { type Attempt, isOpen } from "../../model/run.ts";
 import type { By, RerunOptions, RerunRejected } from "../../model/run-actions.ts";
@@ -191,11 +191,6 @@ export function settled(
   if (settlement.status !== "queued") return { ...next, status: settlement.status, ended_at: endedAt };
   const failures = run.failures + (settlement.counts ? 1 : 0);
   return queuedAgain({ ...next, failures }, settlement.dueAt + ahead, { at: endedAt, waiting });
-}
-
-/** Whether a run of which this is a claim has waited before. */
-export function hasWaited({ waits = [], steps }: Pick<Claim, "waits" | "steps">): boolean {
-  return waits.length > 0 || steps.some(({ kind }) => kind !== "step");
 }
 
 /** What a settlement leaves empty when it does not say it. */

@@ -1,4 +1,4 @@
-import type { Claim, Settlement } from "../../model/claim.ts";
+import { type Claim, hasWaited, type Settlement } from "../../model/claim.ts";
 import type { Accepted } from "../../model/new-run.ts";
 import type { Attempt, Run, Step } from "../../model/run.ts";
 import type { By, Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
@@ -16,7 +16,7 @@ import {
 import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
 import { type Cancelling, cancel, cancelAction, cancelAnswer, endedByCancel } from "../rules/cancels.ts";
 import { type Interrupted, interruptedRuns } from "../rules/interruptions.ts";
-import { type Arrival, acceptance, acceptedBy, hasWaited, rerun, rerunAction, settled } from "../rules/runs.ts";
+import { type Arrival, acceptance, acceptedBy, rerun, rerunAction, settled } from "../rules/runs.ts";
 import { debouncedIn, latestPaced, spaceOut } from "./paces.ts";
 import { act } from "./pauses.ts";
 import type { Sql } from "./statements.ts";
@@ -146,15 +146,13 @@ export function settleRun(
 ): Run | undefined {
   const row = rowOf(sql, claim);
   if (!row) return undefined;
-  let run = endedByCancel(row, attempt, settlement);
-  if (run) {
-    if (hasWaited(claim)) forgetKeys(sql, row.seq);
-  } else if (settlement.status === "waiting") run = suspend(sql, row, attempt, settlement, now);
-  else {
-    const waiting = settlement.status === "queued" ? waitingIn(sql, row.slot) : undefined;
-    run = settled(row, attempt, settlement, { waiting, ahead: 0 });
-    if (run.ended_at !== null && hasWaited(claim)) forgetKeys(sql, row.seq);
-  }
+  const waiting = settlement.status === "queued" ? waitingIn(sql, row.slot) : undefined;
+  const run =
+    endedByCancel(row, attempt, settlement) ??
+    (settlement.status === "waiting"
+      ? suspend(sql, row, attempt, settlement, now)
+      : settled(row, attempt, settlement, { waiting, ahead: 0 }));
+  if (run.ended_at !== null && hasWaited(claim)) forgetKeys(sql, row.seq);
   update(sql, run);
   insertAttempt(sql, row.seq, attempt);
   return { ...listedRunOf(run), input: claim.run.input };
