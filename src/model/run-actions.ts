@@ -29,6 +29,23 @@ export type Cancel =
   | { readonly status: "ended"; readonly run: Run }
   | { readonly status: "unknown" };
 
+const BY_RUN = "run ";
+
+/** The actor of a cancel by a newer run of the same group. */
+export const byNewer = (run: string): string => `${BY_RUN}${run}`;
+
+/** The newer run, when it is what has cancelled. */
+export const newerOf = (actor: string): string | undefined =>
+  actor.startsWith(BY_RUN) ? actor.slice(BY_RUN.length) : undefined;
+
+/** The reason of a run that was cancelled, and of its attempt. */
+export function whyCancelled(actor: string): string {
+  const newer = newerOf(actor);
+  return newer === undefined
+    ? `Cancelled by ${actor}.`
+    : `Cancelled: run ${newer.slice(0, 8)} of the same group replaced it.`;
+}
+
 /** Which runs something is done with, all at once. */
 export type BulkFilter = {
   readonly workflow?: string | undefined;

@@ -1,12 +1,12 @@
 import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
-import type { By, Cancel } from "../model/run-actions.ts";
+import { type By, type Cancel, whyCancelled } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { WaitingCallers } from "./callers.ts";
 import type { StoreHealth } from "./store-health.ts";
 
-/** Of an attempt; its run says by whom. */
+/** Of an attempt whose run another process has cancelled; the run says by whom. */
 const CANCELLED = "Cancelled.";
 
 /** A process that has not ended the attempt by then is gone, or cannot be reached, ms. */
@@ -45,8 +45,9 @@ export function cancelling({
   /** Runs that were cancelled a moment ago, by the monotonic clock, oldest first. */
   const recent = new Map<string, number>();
 
-  /** Ends the attempts of runs that were cancelled. */
-  function end(runs: readonly string[], reason = CANCELLED): void {
+  /** Ends the attempts of runs that were cancelled, by whom if that is known. */
+  function end(runs: readonly string[], actor?: string): void {
+    const reason = actor === undefined ? CANCELLED : whyCancelled(actor);
     for (const run of runs) {
       recent.delete(run);
       recent.set(run, clock.monotonic());
@@ -62,7 +63,8 @@ export function cancelling({
   const asked = new Set<string>();
 
   async function endIfCancelled(run: string): Promise<void> {
-    if ((await store.get(run))?.run.cancelledBy !== undefined) inFlight.stopping.cancel(run, CANCELLED);
+    const actor = (await store.get(run))?.run.cancelledBy;
+    if (actor !== undefined) inFlight.stopping.cancel(run, whyCancelled(actor));
   }
 
   async function tellIfEnded(id: string): Promise<void> {
@@ -95,7 +97,7 @@ export function cancelling({
       const { run } = cancel;
       const settlement = callers.wait(id, CONFIRMED_WITHIN_MS);
       asked.add(id);
-      end([id], `Cancelled by ${by.actor}.`);
+      end([id], by.actor);
       // It may have ended a moment ago.
       await tellIfEnded(id);
       const ended = await settlement.finally(() => asked.delete(id));

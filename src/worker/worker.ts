@@ -3,7 +3,7 @@ import { pause } from "../model/clock.ts";
 import type { NewRun } from "../model/new-run.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import { type By, type Rerun, type RerunOptions, WorkflowPaused } from "../model/run-actions.ts";
+import { type By, byNewer, type Rerun, type RerunOptions, WorkflowPaused } from "../model/run-actions.ts";
 import { type RunStore, StoreUnavailable } from "../model/store.ts";
 import { followElsewhere, waitingCallers } from "./callers.ts";
 import { cancelling } from "./cancelling.ts";
@@ -149,8 +149,7 @@ export function startWorker(parts: WorkerParts) {
     // From here to `wait` nothing may be awaited: an outcome could pass unheard.
     if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
     const outcome = waitMs > 0 && !accepted.paused ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
-    if (accepted.cancels)
-      cancels.end(accepted.cancels, `Cancelled: run ${accepted.run.slice(0, 8)} of the same group replaced it.`);
+    if (accepted.cancels) cancels.end(accepted.cancels, byNewer(accepted.run));
     if (accepted.claim) begin(accepted.claim, token, since);
     else {
       wake();

@@ -1,7 +1,7 @@
 import type { Settlement } from "../../model/claim.ts";
 import type { NewRun } from "../../model/new-run.ts";
 import type { Attempt } from "../../model/run.ts";
-import type { By, Cancel } from "../../model/run-actions.ts";
+import { type By, byNewer, type Cancel, newerOf, whyCancelled } from "../../model/run-actions.ts";
 import type { NewAction } from "../rows.ts";
 import { clean, type RunRow, runOf } from "../rows.ts";
 
@@ -23,7 +23,7 @@ export function cancel(run: RunRow, { actor, at }: By, hasHandler: boolean): Can
   if (!isAsleep && !isRunning) return { does: "nothing", run };
   const calls = hasHandler && run.attempts >= run.first_attempt && run.own_token === 0;
   const marked = { ...run, cancel_actor: clean(actor), cancel_at: at, handler: calls ? "wanted" : null } as const;
-  return isRunning ? { does: "mark", run: marked } : { does: "end", run: cancelledAt(marked, at, undefined) };
+  return isRunning ? { does: "mark", run: marked } : { does: "end", run: cancelledAt(marked, at) };
 }
 
 /** What `cancel` returns. */
@@ -32,18 +32,15 @@ export function cancelAnswer({ does, run }: Cancelling): Cancel {
   return { status: does === "end" ? "cancelled" : isEnding ? "cancelling" : "ended", run: runOf(run) };
 }
 
-/** @param run as it was. One that runs may come to its end before it hears of the cancel. */
+/** @param run as it was. One that runs may end before it hears of the cancel. */
 export function cancelAction({ id, workflow, status }: RunRow, { actor, at }: By): NewAction {
   const details = status === "running" ? "while it was running" : undefined;
   return { at, actor: clean(actor), action: "cancelled", run: id, workflow, details };
 }
 
-/** How an event names itself to the run that it cancels. */
-const BY_RUN = "run ";
-
 /** A newer event replaces the run that runs or waits in its group. */
 export function cancelFor({ id, order }: NewRun, holder: RunRow, at: number): Cancelling {
-  return cancel(holder, { actor: `${BY_RUN}${id}`, at }, order?.hasHandler === true);
+  return cancel(holder, { actor: byNewer(id), at }, order?.hasHandler === true);
 }
 
 /**
@@ -58,7 +55,7 @@ export function endedByCancel(
   if (isHandling(run)) return handled(run);
   const isDone = settlement.status === "success" || settlement.status === "skipped";
   if (isDone || (run.cancel_actor === null && settlement.status !== "cancelled")) return undefined;
-  return cancelledAt(run, endedAt, settlement.status === "cancelled" ? settlement.reason : undefined);
+  return cancelledAt(run, endedAt, settlement.status === "cancelled" ? settlement.reason : null);
 }
 
 /** Whether it is the workflow's `cancelled` that is called, or was when the process ended. */
@@ -68,24 +65,15 @@ export const isHandling = ({ status, handler }: Pick<RunRow, "status" | "handler
 /** The workflow's `cancelled` has ended, whichever way: it is called once. */
 export const handled = (run: RunRow): RunRow => ({ ...run, owner: null, lease_until: null, handler: "done" });
 
-/** The attempt of a run that is cancelled has ended with its process. */
-export const interruptedByCancel = (run: RunRow, at: number) => cancelledAt(run, at, undefined);
-
-function cancelledAt(run: RunRow, at: number, reason: string | undefined): RunRow {
+/** @param reason where it is not known who has cancelled. */
+export function cancelledAt(run: RunRow, at: number, reason: string | null = null): RunRow {
   const { cancel_actor: actor, handler } = run;
-  const newer = actor?.startsWith(BY_RUN) ? actor.slice(BY_RUN.length) : undefined;
   return {
     ...run,
     ...{ status: "cancelled", ended_at: at, owner: null, lease_until: null, woken: 0 },
     ...{ outputs: null, dedupe_key: null, http: null, kind: null },
-    reason: actor === null ? (reason ?? null) : whyCancelled(actor, newer),
-    superseded_by: newer ?? null,
+    reason: actor === null ? reason : whyCancelled(actor),
+    superseded_by: newerOf(actor ?? "") ?? null,
     handler: handler === "wanted" ? "due" : null,
   };
-}
-
-function whyCancelled(actor: string, newer: string | undefined): string {
-  return newer === undefined
-    ? `Cancelled by ${actor}.`
-    : `Cancelled: run ${newer.slice(0, 8)} of the same group replaced it.`;
 }

@@ -1,7 +1,7 @@
 import { afterInterruption, GONE } from "../../model/retry.ts";
 import type { Attempt } from "../../model/run.ts";
 import type { RunRow } from "../rows.ts";
-import { handled, interruptedByCancel, isHandling } from "./cancels.ts";
+import { cancelledAt, handled, isHandling } from "./cancels.ts";
 import { FREE, queuedAgain } from "./runs.ts";
 
 /** What a store decides of runs whose process is gone, once for both databases; see runs.ts. */
@@ -30,7 +30,7 @@ export function interruptedRuns(
       const isAlone = Boolean(was_alone);
       const reason = isAlone ? GONE_ALONE : GONE;
       if (isHandling(run)) return { run, over: handled(run), reason };
-      if (run.cancel_actor !== null) return { run, over: interruptedByCancel(run, at), reason };
+      if (run.cancel_actor !== null) return { run, over: cancelledAt(run, at), reason };
       const ownToken = run.own_token === 1;
       const counts = { inARow: in_a_row + 1, alone: before + (isAlone ? 1 : 0) };
       const next = afterInterruption({ ownToken }, { now, ahead, ...counts });
