@@ -98,7 +98,6 @@ function settlementOf(
   dedupeKey: string | undefined,
 ): Settlement {
   if (outcome.status === "success") return { ...outcome, dedupeKey };
-  if (outcome.status === "skipped") return outcome;
   if (outcome.status !== "failure") return outcome;
   const { reason, http, kind } = outcome;
   if (!next.end) return { status: "queued", dueAt: next.dueAt, counts: next.counts, reason, http, kind };

@@ -75,7 +75,7 @@ export function waitsOf(claim: Claim, parts: WaitParts & { readonly nameOf: (giv
 
 function sleeping(name: string, length: Duration | Date): Terms {
   // Not needed: what sleeps is over when its time is.
-  const late = () => timeOver(name, "its time is over", AGAIN);
+  const late = () => timeOver(name, "its time is over");
   if (!(length instanceof Date)) {
     return { words: `sleeps for ${length} (${name})`, until: { inMs: millisecondsOf(length) }, late };
   }
@@ -94,7 +94,7 @@ function checking(name: string, { every = "1m", timeout = "1d", wakeOn }: WaitUn
     until: { inMs: millisecondsOf(timeout) },
     againInMs: Math.max(LEAST_EVERY_MS, millisecondsOf(every)),
     wakeKeys: wakeOn === undefined ? [] : wakeKeys(wakeOn),
-    late: () => timeOver(name, `its check gave no result within ${timeout}`, AGAIN),
+    late: () => timeOver(name, `its check gave no result within ${timeout}`),
   };
 }
 
@@ -102,13 +102,13 @@ function answering(name: string, timeout: Duration): Terms {
   return {
     words: `waits for the callback ${name} (for up to ${timeout})`,
     until: { inMs: millisecondsOf(timeout) },
-    late: () => timeOver(name, `its callback was not answered within ${timeout}`, AGAIN),
+    late: () => timeOver(name, `its callback was not answered within ${timeout}`),
   };
 }
 
-const AGAIN = "See what keeps it; then re-run from the failed step to wait again. A longer `timeout` gives more time.";
-
-function timeOver(name: string, happened: string, remedy: string): Failure {
+function timeOver(name: string, happened: string): Failure {
+  const remedy =
+    "See what keeps it; then re-run from the failed step to wait again. A longer `timeout` gives more time.";
   return new PermanentFailure({ tried: `waiting for ${name}`, happened, remedy });
 }
 

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { clean, type Row } from "../rows.ts";
+import { clean, type Row, slotOf } from "../rows.ts";
 import {
   BESIDE,
   broken,
@@ -228,7 +228,7 @@ async function insertAll({ insert }: Tables, entries: readonly Entry[], runsBefo
     ...rowOf(Object.fromEntries(Object.entries(values).filter(([name]) => !(name in OF_RUNS)))),
     // Older exports have no re-run that keeps the results of steps.
     first_attempt: values.firstAttempt ?? values.stepsFrom,
-    slot: values.ownToken || values.group === undefined ? null : clean(`${values.workflow}\n${values.group}`),
+    slot: slotOf({ ...values, group: values.group }),
     // A lease that has ended: the first who claims takes it over.
     ...(values.status === "running" || values.handlerState === "running" ? { owner: "exported", lease_until: 0 } : {}),
   }));

@@ -153,7 +153,7 @@ export async function cancelOne(
   const { does, run } = cancelling;
   if (does !== "nothing") {
     updateRuns(sql, names, [run]);
-    act(sql, names, cancelAction(run, by));
+    act(sql, names, cancelAction(row as RunRow, by));
     if (does === "end") forgetKeys(sql, schema, [run.seq]);
     // Its group's place is free, or the workflow's `cancelled` is due.
     tell(sql, does === "end" ? { queued: true, settled: [run.id] } : { cancel: [run.id] });
