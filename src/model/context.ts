@@ -17,7 +17,7 @@ export type RunContext<EnvName extends string = string> = {
   readonly signal: AbortSignal;
   /** The environment variables that the workflow declares in its own `env`; each has a value. */
   readonly env: { readonly [Name in EnvName]: string };
-  /** Lines of the run's log, and of the service's. Up to 200 lines and 64 KB an attempt; what is beyond is counted. */
+  /** Lines of the run's log, and of the service's. Up to 200 lines and 64 KB per attempt; what is beyond is counted. */
   readonly log: RunLog;
   /**
    * Does something once: its result is kept with the run, and a later attempt gets the result without doing it again.
@@ -76,7 +76,7 @@ export type WaitUntilOptions = {
 export type WaitForOptions = {
   /** Which answer is wanted; without it any 2xx. Redirects are not followed. */
   readonly until?: (answer: { readonly status: number; readonly text: string }) => boolean;
-  /** How long to go on; 2 minutes without it. */
+  /** How long it is asked; 2 minutes without it. */
   readonly timeout?: Duration;
   /** How often it is asked after the first ten seconds; every 10 seconds without it. */
   readonly every?: Duration;

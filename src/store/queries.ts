@@ -7,9 +7,10 @@ import { GONE_ALONE } from "./rules/interruptions.ts";
 
 /**
  * Claims what is due and has its turn in its group, the oldest due first, of those the one that was accepted first. A run
- * that waits holds its group's place itself, and one whose workflow's `cancelled` is called keeps it so long; that is called
- * first, also while the workflow is paused. Of suspects the first one alone, and none while their owner has one. Takes the start of the attempts ($1), the owner ($2),
- * what tells the end of the lease ($3), and how many ($4). Returns rows of `runs`, with `suspect`.
+ * that waits holds its group's place. So does one whose workflow's `cancelled` is called; that is called first, also while
+ * the workflow is paused. Of suspects the first one alone, and none while their owner has one. Takes the start of the
+ * attempts ($1), the owner ($2), what tells the end of the lease ($3), and how many ($4). Returns rows of `runs`, with
+ * `suspect`.
  */
 export function claimDue(names: {
   readonly schema: string;
@@ -150,7 +151,7 @@ export function wokenAt(now: string, least: string): string {
 
 /**
  * That the end of a row of `steps` stands in later attempts. So does a wait whose time was over and after whose failure the
- * workflow went on: it has a result, too.
+ * workflow continued: it has a result, too.
  */
 export const STANDS = "(error IS NULL OR result IS NOT NULL)";
 

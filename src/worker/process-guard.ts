@@ -56,7 +56,7 @@ function replaced(holder: object, name: string, make: (original: Any) => Any): (
   };
 }
 
-/** Ends the attempt that calls it, and throws so that the caller does not go on; others get the original. */
+/** Ends the attempt that calls it, and throws so that the caller does not continue; others get the original. */
 function refusing(what: string, concerns: (...given: unknown[]) => boolean = () => true) {
   return (original: Any): Any =>
     function refuse(this: unknown, ...given: unknown[]) {

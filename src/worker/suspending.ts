@@ -27,7 +27,7 @@ type Waiting = {
   readonly what?: string;
 };
 
-/** How the waits of an attempt come to their end, or to that of the attempt. */
+/** How the waits of an attempt end, or end the attempt. */
 export type Suspending = ReturnType<typeof openSuspending>;
 
 export function openSuspending(claim: Claim, { store, clock, keeping, own, insist, attempting, names }: StepParts) {
@@ -35,7 +35,7 @@ export function openSuspending(claim: Claim, { store, clock, keeping, own, insis
   /** The waits whose time was over, by what they have thrown. */
   const timedOut = new Map<unknown, Step>();
 
-  /** Whether a later attempt could go on with what begins here. */
+  /** Whether a later attempt could continue what begins here. */
   const canWait = () => !claim.run.ownToken && !claim.handler && !calls.inStep();
 
   async function keep(step: Step): Promise<Step> {

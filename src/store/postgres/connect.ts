@@ -78,8 +78,8 @@ export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
 }
 
 /**
- * What the system has to say of a connection is read before the connection is given up: a process that stood still for
- * longer than the time-out would else never learn why there is none.
+ * What the system has to say of a connection is read before the connection is given up: a process that hung for longer
+ * than the time-out would else never learn why there is none.
  */
 class PatientSocket extends Socket {
   override destroy(error?: Error): this {

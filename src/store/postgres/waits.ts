@@ -10,7 +10,7 @@ import type { Names } from "./names.ts";
 
 type Begun = Required<Pick<Claim, "steps" | "waits">>;
 
-/** What attempts may go on from, by the number of their run: steps and waits that are done, and waits under way. */
+/** What attempts may continue from, by the number of their run: steps and waits that are done, and waits under way. */
 export async function stepsOf(sql: Sql, { schema, now }: Names, runs: readonly Row[]): Promise<(run: number) => Begun> {
   const seqs = runs.map(({ seq }) => seq);
   if (seqs.length === 0) return () => ({ steps: [], waits: [] });

@@ -232,7 +232,7 @@ export type Rerunning = {
 
 /**
  * A run that is queued again, as another attempt, or why it is not. From the start it repeats all steps; from the failure,
- * what steps and finished waits led to stands, and waits under way go on. No older event of a group is
+ * what steps and finished waits led to stands, and waits under way continue. No older event of a group is
  * carried out after a newer one. It does not matter how the newer one ended: if it failed, it is the one to run again.
  */
 export function rerun(

@@ -8,7 +8,7 @@ import type { Sql } from "./statements.ts";
 
 /** What is done with waits in a transaction of SQLite. */
 
-/** What an attempt may go on from: steps and waits that are done, and waits under way. */
+/** What an attempt may continue from: steps and waits that are done, and waits under way. */
 export function stepsOf(sql: Sql, { seq, steps_from }: RunRow, now: number): Required<Pick<Claim, "steps" | "waits">> {
   const rows = sql.all(STEPS, now, seq, steps_from);
   const waits = rows.filter((row) => row.ended_at === null && row.kind !== "step");
