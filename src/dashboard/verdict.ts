@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import type { RunDetail } from "../model/history.ts";
 import type { Run, Step } from "../model/run.ts";
-import type { Paused } from "../model/run-actions.ts";
+import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
 import { headedReason, name, time } from "./shown.ts";
 
 /** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */
@@ -87,10 +87,11 @@ function subjectIn(wakeKey: string): string {
 
 /** Says that its workflow is paused, by whom and since when. Nothing when it is not. */
 function pauseNote({ workflow }: Run, paused: readonly Paused[], now: number) {
-  const found = paused.find((each) => each.workflow === workflow || each.workflow === "*");
+  const found = paused.find((each) => each.workflow === workflow || each.workflow === ALL_WORKFLOWS);
   if (!found) return "";
-  return html`<p>${name(found.actor)} paused ${found.workflow === "*" ? "all workflows" : name(workflow)}
-${time(found.at, "full", now)}. It continues when ${found.workflow === "*" ? "they are" : "it is"} <a href="/workflows">resumed</a>.</p>`;
+  const [what, are] = found.workflow === ALL_WORKFLOWS ? ["all workflows", "they are"] : [name(workflow), "it is"];
+  return html`<p>${name(found.actor)} paused ${what}
+${time(found.at, "full", now)}. It continues when ${are} <a href="/workflows">resumed</a>.</p>`;
 }
 
 function box(kind: string, title: string, text: unknown) {
