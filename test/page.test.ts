@@ -84,17 +84,18 @@ describe("the page", () => {
         overview: { activity: fail, rejected: fail, revision: async () => "1" },
         failed: (_, cause) => void failures.push(cause),
       });
-      for (const path of ["/", "/refused", "/runs/x"]) {
+      for (const path of ["/?status=failure", "/refused", "/runs/x"]) {
         const answer = await app.request(path);
         const text = await answer.text();
         assert.equal(answer.status, status, path);
         assert.match(text, words);
+        assert.ok(text.includes(`href="${path}">Try again`));
         assert.doesNotMatch(text, /secret detail/);
       }
       for (const [path, page] of [
         ["/runs/x/cancel", "/runs/x"],
         ["/runs/x/rerun", "/runs/x"],
-        ["/bulk/cancel?text=w", "/"],
+        ["/bulk/cancel?text=w", "/bulk/cancel?text=w"],
       ] as const) {
         const answer = await app.request(path, { method: "POST" });
         const text = await answer.text();
@@ -328,7 +329,7 @@ describe("signing in", () => {
       ["/runs/x/changed", "/runs/x"],
       ["/workflows/*/pause", "/workflows"],
       ["/workflows/environment-ready/start", "/workflows"],
-      ["/bulk/cancel", "/bulk/cancel"],
+      ["/bulk/cancel?workflow=w", "/bulk/cancel?workflow=w"],
     ] as const) {
       assert.equal((await post(url, path)).headers.location, `/sign-in?next=${encodeURIComponent(onward)}`, path);
     }

@@ -11,7 +11,6 @@ export type Entrance = {
   readonly address: {
     readonly origin: string | undefined;
     prefixOf(c: Context): string;
-    readonly getPath: (request: Request) => string;
   };
   readonly addressOf: (c: Context) => string;
   /** Whose token a text is; undefined when it is none. */
@@ -72,9 +71,7 @@ export function openDoor(
           "www-authenticate": `${scheme} realm="gh-runner"`,
         });
       }
-      const path = address.getPath(c.req.raw);
-      const onward = c.req.method === "GET" ? path + new URL(c.req.url).search : pageOf(path);
-      return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(onward))}`, 303);
+      return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(pageOf(c)))}`, 303);
     },
     showSignIn(c: Context, frame: Frame) {
       const next = localPath(scrub(c.req.query("next") ?? "/"));
@@ -109,10 +106,17 @@ function cookieName(c: Context, publicOrigin: string | undefined): string {
   return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
 }
 
-/** The page that has the form. */
-function pageOf(path: string): string {
-  return path.startsWith("/workflows/") ? "/workflows" : path.replace(/^(\/runs\/[^/]+)\/.*$/, "$1");
+/** The page that a request asks for, or that has the form which it sends: its path and query. */
+export function pageOf({ req }: Context): string {
+  if (!isRead(req.method)) {
+    if (req.path.startsWith("/workflows/")) return "/workflows";
+    const [run] = /^\/runs\/[^/]+/.exec(req.path) ?? [];
+    if (run !== undefined) return run;
+  }
+  return req.path + new URL(req.url).search;
 }
+
+export const isRead = (method: string): boolean => method === "GET" || method === "HEAD";
 
 const BASE = "http://service.invalid";
 

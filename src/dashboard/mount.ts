@@ -3,7 +3,7 @@ import { StoreUnavailable } from "../model/store.ts";
 import { mountAssets } from "./assets.ts";
 import { mountBulkPages } from "./bulk-routes.ts";
 import { mountCallbackPages } from "./callback-pages.ts";
-import { type Entrance, openDoor } from "./door.ts";
+import { type Entrance, isRead, openDoor, pageOf } from "./door.ts";
 import { type Frame, messagePage } from "./layout.ts";
 import { listPage, PAGE_RUNS } from "./list-page.ts";
 import { listQuery } from "./list-query.ts";
@@ -31,12 +31,11 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
       const revision = await overview.revision();
       return await render(c, { ...frame, revision, paused: await workflows.paused() });
     } catch (error) {
-      const here = isRead(c)
-        ? { href: scrub(c.req.path), text: "Try again" }
-        : { href: pageOf(scrub(c.req.path)), text: "See how it is now" };
+      const reads = isRead(c.req.method);
+      const here = { href: scrub(pageOf(c)), text: reads ? "Try again" : "See how it is now" };
       if (error instanceof StoreUnavailable) {
-        const text = "Runs go on as far as they can; the log says more.";
-        const [heading, what] = isRead(c)
+        const text = "Runs continue as far as they can; the log says more.";
+        const [heading, what] = reads
           ? ["The runs cannot be read", "The database cannot be read at the moment."]
           : [
               "This is not confirmed",
@@ -84,11 +83,4 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   mountRunPages(app, site);
   mountBulkPages(app, site, queryIn);
   mountWorkflowPages(app, site);
-}
-
-const isRead = ({ req: { method } }: Context) => method === "GET" || method === "HEAD";
-
-/** Where a person sees what became of what a form asked for. */
-function pageOf(path: string): string {
-  return /^\/runs\/[^/]+/.exec(path)?.[0] ?? (path.startsWith("/workflows/") ? "/workflows" : "/");
 }
