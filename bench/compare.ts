@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
-import type { Limits } from "../sandbox/limits.ts";
+import { DOCUMENTED_LIMITS, type Limits } from "../sandbox/limits.ts";
 import { comparisonChart } from "./comparison-chart.ts";
 import { type Comparison, comparisonTable, type Measured, writeTable } from "./comparison-table.ts";
 import { anonymousMemory, CONTESTANTS, type Contestant, watchMemory } from "./contestants.ts";
@@ -21,7 +21,6 @@ const BURST = 500;
  * them in real time: they are done, one way or the other, before the limits end.
  */
 const FASTER = 12;
-const DOCUMENTED = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
 const OUTAGE = { sent: 200, forMs: 10_000, fromMs: 2_500, toMs: 7_500 };
 /** When ArgoCD tries again after a 5xx or no answer, s after the one before; then it gives up. */
 const ARGOCD_RETRIES = [1, 2, 4];
@@ -103,7 +102,7 @@ async function inTurns(): Promise<void> {
 async function burst(contestant: Contestant): Promise<void> {
   const scale = contestant.keepsEvents ? FASTER : 1;
   const windows = `points=900/${60 / scale}s,writes=80/${60 / scale}s,writes=500/${3600 / scale}s`;
-  const { github, service, done } = await scene(contestant, { ...DOCUMENTED, scale }, windows, BURST);
+  const { github, service, done } = await scene(contestant, { ...DOCUMENTED_LIMITS, scale }, windows, BURST);
   const memory = watchMemory(service.pid);
   await Promise.all(Array.from({ length: BURST }, (_, at) => notify(service.url, `pr-${at}`, [])));
   if (contestant.keepsEvents) await arrived(github, BURST, 90_000);

@@ -17,6 +17,14 @@ export type Limits = {
   readonly scale?: number;
 };
 
+/** What GitHub documents for every credential; the hourly quota depends on the account. */
+export const DOCUMENTED_LIMITS = {
+  concurrent: 100,
+  pointsPerMinute: 900,
+  writesPerMinute: 80,
+  writesPerHour: 500,
+} satisfies Limits;
+
 /** Why a request is rejected, and for how long. */
 export type Limited =
   | { readonly kind: "secondary"; readonly retryAfterSeconds: number }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type Limits, limitKeeper } from "../sandbox/limits.ts";
+import { DOCUMENTED_LIMITS, limitKeeper } from "../sandbox/limits.ts";
 import type { Answer } from "../src/github/answer.ts";
 import type { Kind, NotYet } from "../src/github/limits/budget.ts";
 import { type Gate, type GateOptions, openGate, type Sent } from "../src/github/limits/gate.ts";
@@ -359,7 +359,6 @@ describe("the windows", () => {
   });
 
   it("are never exceeded at GitHub, whatever comes, however long the answers take, and nobody starves", async () => {
-    const githubs: Limits = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
     const arrivals = fc.array(
       fc.record({ gapMs: fc.nat(1500), latencyMs: fc.nat(3000), kind: fc.constantFrom<Kind>("read", "write") }),
       { minLength: 300, maxLength: 900 },
@@ -379,7 +378,8 @@ describe("the windows", () => {
                 begin();
                 // It arrives somewhere between being sent and being answered.
                 clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
-                  if (keeper.enter("a", { isWrite: kind === "write", isFree: false }, githubs, clock.now())) met++;
+                  if (keeper.enter("a", { isWrite: kind === "write", isFree: false }, DOCUMENTED_LIMITS, clock.now()))
+                    met++;
                   clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
                     keeper.leave("a", 200);
                     resolve(OK);

@@ -1,25 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
-import type { Limits } from "../sandbox/limits.ts";
 import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { ENFORCED, MINUTE_MS, WINDOWS } from "./support/limits.ts";
 import { dispatchTo, fixedPort, listening, spawnService } from "./support/process.ts";
 import { DEPLOYMENT, deploy, notify, type Service, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const BURST = 500;
-
-/** GitHub's documented limits with a minute that lasts five seconds. With less, a busy machine makes runs wait twice. */
-const SCALE = 12;
-const MINUTE_MS = 60_000 / SCALE;
-const ENFORCED: Limits = {
-  concurrent: 100,
-  pointsPerMinute: 900,
-  writesPerMinute: 80,
-  writesPerHour: 500,
-  scale: SCALE,
-};
-const WINDOWS = `points=900/${MINUTE_MS / 1000}s,writes=80/${MINUTE_MS / 1000}s,writes=500/${(60 * MINUTE_MS) / 1000}s`;
 
 /** The 500th write may go when six windows of 80 have passed. */
 const LEAST_MS = Math.floor((BURST - 1) / 80) * MINUTE_MS;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, describe, it } from "node:test";
 import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
+import { DOCUMENTED_LIMITS } from "../sandbox/limits.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { unfinished } from "./support/history.ts";
 import { buildBundle, dispatchTo, eventually, fixedPort, listening, spawnService } from "./support/process.ts";
@@ -44,7 +45,7 @@ describe(`${DEPLOYMENTS} deployments at once in a container of ${CONTAINER_MIB} 
       "against GitHub's limits, sixty times as fast",
       {
         latencyMs: 5,
-        limits: { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500, scale: 60 },
+        limits: { ...DOCUMENTED_LIMITS, scale: 60 },
       },
     ],
   ];

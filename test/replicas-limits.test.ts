@@ -1,16 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { until } from "./support/clock.ts";
+import { ENFORCED, MINUTE_MS, WINDOWS } from "./support/limits.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { deploy, notify, type Service, startService } from "./support/service.ts";
 
 const BURST = 300;
-
-/** GitHub's documented limits with a minute that lasts five seconds. */
-const SCALE = 12;
-const MINUTE_MS = 60_000 / SCALE;
-const WINDOWS = `points=900/${MINUTE_MS / 1000}s,writes=80/${MINUTE_MS / 1000}s,writes=500/${(60 * MINUTE_MS) / 1000}s`;
-const ENFORCED = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500, scale: SCALE };
 
 /** The 300th write may go when three windows of 80 have passed. */
 const LEAST_MS = Math.floor((BURST - 1) / 80) * MINUTE_MS;

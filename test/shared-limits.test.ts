@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it, type TestContext } from "node:test";
 import pg from "pg";
-import { limitKeeper } from "../sandbox/limits.ts";
+import { DOCUMENTED_LIMITS, limitKeeper } from "../sandbox/limits.ts";
 import type { Answer } from "../src/github/answer.ts";
 import type { Kind, NotYet } from "../src/github/limits/budget.ts";
 import type { Gate, Sent } from "../src/github/limits/gate.ts";
@@ -147,7 +147,6 @@ describe("replicas of one deployment", () => {
   });
 
   describe("the windows of three replicas", () => {
-    const githubs = { concurrent: 100, pointsPerMinute: 900, writesPerMinute: 80, writesPerHour: 500 };
     /** Of each request in turn, so that the answers come in another order. */
     const latencyMs = (nth: number) => 80 + 2 * ((nth * 619) % 700);
 
@@ -162,7 +161,12 @@ describe("replicas of one deployment", () => {
         new Promise<Answer>((resolve) => {
           const halfMs = latencyMs(nth++) / 2;
           clock.alarm(clock.now() + halfMs, () => {
-            const limited = keeper.enter("a", { isWrite: kind === "write", isFree: false }, githubs, clock.now());
+            const limited = keeper.enter(
+              "a",
+              { isWrite: kind === "write", isFree: false },
+              DOCUMENTED_LIMITS,
+              clock.now(),
+            );
             if (limited) met.push(limited);
             points += kind === "write" ? 5 : 1;
             if (kind === "write") writes.push(clock.now());

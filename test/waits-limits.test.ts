@@ -1,29 +1,16 @@
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import type { Limits } from "../sandbox/limits.ts";
 import { defineWorkflow } from "../src/index.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import { ENFORCED, WINDOWS } from "./support/limits.ts";
 import { eventually } from "./support/process.ts";
 import { send, startService, TARGET } from "./support/service.ts";
+import { deliver, WEBHOOK_SECRET } from "./support/webhooks.ts";
 
-const SECRET = "of the webhook";
 const RUNS = 1000;
-/** Each run reads once; every so many also write. */
+/** Each run reads once; every tenth also writes. */
 const WRITES_EVERY = 10;
-
-/** GitHub's documented limits, with a minute that lasts five seconds. */
-const SCALE = 12;
-const MINUTE_MS = 60_000 / SCALE;
-const ENFORCED: Limits = {
-  concurrent: 100,
-  pointsPerMinute: 900,
-  writesPerMinute: 80,
-  writesPerHour: 500,
-  scale: SCALE,
-};
-const WINDOWS = `points=900/${MINUTE_MS / 1000}s,writes=80/${MINUTE_MS / 1000}s,writes=500/${(60 * MINUTE_MS) / 1000}s`;
 
 describe(`${RUNS} runs that one event wakes at once`, () => {
   it("keep GitHub's limits, and each of them ends once", { timeout: 110_000 }, async (t) => {
@@ -40,7 +27,7 @@ describe(`${RUNS} runs that one event wakes at once`, () => {
       },
     });
     const { github, url } = await startService(t, {
-      settings: { GITHUB_LIMITS: WINDOWS, GITHUB_WEBHOOK_SECRET: SECRET, LOG_LEVEL: "warn" },
+      settings: { GITHUB_LIMITS: WINDOWS, GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET, LOG_LEVEL: "warn" },
       github: { limits: ENFORCED, latencyMs: 5 },
       options: { workflows: [{ workflow: waiter as unknown as Workflow, file: "waiter.ts" }], githubPatienceMs: 1000 },
     });
@@ -67,19 +54,8 @@ describe(`${RUNS} runs that one event wakes at once`, () => {
 
     merged = true;
     const woken = performance.now();
-    const body = JSON.stringify({ action: "closed", pull_request: { number: 1 }, repository: { full_name: TARGET } });
-    const signature = `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
-    const delivered = await send(url, {
-      method: "POST",
-      path: "/webhooks/github",
-      headers: {
-        "content-type": "application/json",
-        "x-github-event": "pull_request",
-        "x-github-delivery": "1",
-        "x-hub-signature-256": signature,
-      },
-      body,
-    });
+    const closed = { action: "closed", pull_request: { number: 1 }, repository: { full_name: TARGET } };
+    const delivered = await deliver(url, "pull_request", closed);
     assert.ok(delivered.status < 300, delivered.text);
     await eventually("all have ended", 60_000, async () => (await withStatus("success")) === RUNS);
 
