@@ -7,9 +7,11 @@ import { unobserved } from "../src/model/observer.ts";
 import type { Run } from "../src/model/run.ts";
 import { type RunStore, StoreUnavailable } from "../src/model/store.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import type { WorkerParts } from "../src/worker/worker.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { databaseClock } from "./support/database-clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { bothStores } from "./support/stores.ts";
 import { workerWith } from "./support/worker.ts";
@@ -269,11 +271,11 @@ for (const [database, open] of bothStores(postgres)) {
     });
 
     it("has one minute, whatever the workflow's own time-out, and cannot wait", async (t) => {
-      let refused = "";
+      let thrown = "";
       const run = await begin(
         t,
         async ({ sleep }) => {
-          refused = await sleep("more", "1h").then(
+          thrown = await sleep("more", "1h").then(
             () => "slept",
             ({ message }) => message,
           );
@@ -282,8 +284,8 @@ for (const [database, open] of bothStores(postgres)) {
         { timeout: "1h" },
       );
       await run.worker.cancel(FIRST, BY);
-      await until("it was called", () => refused !== "");
-      assert.match(refused, /^Beginning the wait more failed: this is `cancelled`/);
+      await until("it was called", () => thrown !== "");
+      assert.match(thrown, /^Beginning the wait more failed: this is `cancelled`/);
       await run.pass(MINUTE);
       await until("it has a record", async () => (await run.detail()).attempts.length === 2);
       assert.match((await run.detail()).attempts[1]?.reason ?? "", /`cancelled` of steps took longer than the 1m/);
@@ -294,7 +296,7 @@ for (const [database, open] of bothStores(postgres)) {
 describe("a cancel", () => {
   it("sends nothing any more, and aborts what is on the wire", async (t) => {
     const clock = movedClock();
-    const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);
+    const store = openSqliteStore(temporaryFolder(t), clock);
     const sent: string[] = [];
     /** Each request asks the lease, then is on the wire until it is aborted. */
     const github = ({ lease }: { lease: Lease }) => ({
@@ -327,7 +329,7 @@ describe("a cancel", () => {
 
   it("aborts what was let through before it and leaves after it", async (t) => {
     const clock = movedClock();
-    const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);
+    const store = openSqliteStore(temporaryFolder(t), clock);
     const gate = Promise.withResolvers<void>();
     let [isLetThrough, aborted] = [false, ""];
     const github = ({ lease }: { lease: Lease }) => ({
@@ -357,7 +359,7 @@ describe("a cancel", () => {
   it("at any moment of a run with steps and waits ends it once", async (t) => {
     for (let moment = 0; moment < 50; moment++) {
       const clock = movedClock();
-      const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);
+      const store = openSqliteStore(temporaryFolder(t), clock);
       const done: string[] = [];
       let cancelled = false;
       const { accept, worker, detail, close } = scene(
@@ -434,7 +436,7 @@ describe("a cancel", () => {
 
   it("that comes before the process knows that it has the run ends the attempt as it begins", async (t) => {
     const clock = movedClock();
-    const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);
+    const store = openSqliteStore(temporaryFolder(t), clock);
     const accept = store.accept.bind(store);
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
     store.accept = async (...given) => {
@@ -458,7 +460,7 @@ describe("a cancel", () => {
 
   it("that no process confirms is answered after 30 s as under way", async (t) => {
     const clock = movedClock();
-    const { store } = await (bothStores(postgres)[0] ?? assert.fail())[1](t, clock);
+    const store = openSqliteStore(temporaryFolder(t), clock);
     const settle = store.settle.bind(store);
     let isAway = true;
     let tries = 0;

@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import type { RunStore } from "../src/model/store.ts";
-import { openPostgresStore } from "../src/store/postgres/store.ts";
-import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
-import { databaseClock } from "./support/database-clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
+import { bothStores } from "./support/stores.ts";
 import { workerWith } from "./support/worker.ts";
 
 const MINUTE = 60_000;
@@ -40,35 +38,7 @@ async function settle(): Promise<void> {
   for (let at = 0; at < 30; at++) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-type Opened = { readonly store: RunStore; pass(milliseconds: number): Promise<void> };
-
-/** A store whose process's clock may be set, by its database. With PostgreSQL the database's clock stays right. */
-const stores: readonly (readonly [string, (t: TestContext, clock: MovedClock) => Promise<Opened>])[] = [
-  [
-    "SQLite",
-    async (t, clock) => ({
-      store: openSqliteStore(temporaryFolder(t), clock),
-      pass: async (milliseconds) => clock.move(milliseconds),
-    }),
-  ],
-  [
-    "PostgreSQL",
-    async (_t, clock) => {
-      const { url } = postgres;
-      const schema = postgres.schema();
-      const { databaseNow, now, setTime } = await databaseClock(url, schema, clock.now());
-      return {
-        store: await openPostgresStore({ url, schema, clock, databaseNow, onError: () => {} }),
-        async pass(milliseconds) {
-          await setTime(now() + milliseconds);
-          clock.move(milliseconds);
-        },
-      };
-    },
-  ],
-];
-
-for (const [name, open] of stores) {
+for (const [name, open] of bothStores(postgres)) {
   for (const [way, jump] of [
     ["forward", HOUR],
     ["back", -HOUR],

@@ -9,7 +9,7 @@ import type { PostgresServer } from "./postgres.ts";
 
 export type OpenedStore = {
   readonly store: RunStore;
-  /** Lets so many milliseconds pass, by the clock and by the database's. */
+  /** Lets so many milliseconds pass, by the clock and by the database's, which stays right when the clock is set. */
   pass(milliseconds: number): Promise<void>;
 };
 
@@ -30,11 +30,11 @@ export function bothStores(postgres: PostgresServer): readonly (readonly [name: 
       async (_t, clock) => {
         const { url } = postgres;
         const schema = postgres.schema();
-        const { databaseNow, setTime } = await databaseClock(url, schema, clock.now());
+        const { databaseNow, now, setTime } = await databaseClock(url, schema, clock.now());
         return {
           store: await openPostgresStore({ url, schema, clock, databaseNow, onError: () => {} }),
           async pass(milliseconds) {
-            await setTime(clock.now() + milliseconds);
+            await setTime(now() + milliseconds);
             clock.move(milliseconds);
           },
         };
