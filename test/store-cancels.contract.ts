@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, it, type TestContext } from "node:test";
+import { describe } from "node:test";
 import type { NewRun, Order } from "../src/model/new-run.ts";
 import {
   again,
@@ -13,7 +13,8 @@ import {
   LEASE_MS,
   lease,
   NOW,
-  type OpenedStore,
+  type OpenStore,
+  promises,
   SUCCESS,
   statusOf,
   type TimedStore,
@@ -25,9 +26,8 @@ const without = () => false;
 const withHandler = () => true;
 
 /** What every store promises of runs that are cancelled; run by the tests of each. */
-export function cancelsContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
-  const promise = (text: string, keep: (store: TimedStore) => Promise<void>) =>
-    it(text, async (t) => keep((await open(t)).store));
+export function cancelsContract(name: string, open: OpenStore): void {
+  const promise = promises(open);
 
   /** Accepts, claims and lets wait. */
   async function asleep(store: TimedStore, facts: Partial<NewRun> = {}): Promise<string> {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
+import { describe } from "node:test";
 import type { NewRun, Order } from "../src/model/new-run.ts";
-import type { OpenedStore, TimedStore } from "./store.contract.ts";
 import {
   again,
   attemptOf,
@@ -13,8 +12,11 @@ import {
   ids,
   lease,
   NOW,
+  type OpenStore,
+  promises,
   SUCCESS,
   statusOf,
+  type TimedStore,
 } from "./store.contract.ts";
 
 const SECOND = 1000;
@@ -22,9 +24,8 @@ const SECOND = 1000;
 const PER = 10_000;
 
 /** What every store promises of the order and the rate in which runs begin; run by the tests of each. */
-export function orderContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
-  const promise = (text: string, keep: (store: TimedStore) => Promise<void>) =>
-    it(text, async (t) => keep((await open(t)).store));
+export function orderContract(name: string, open: OpenStore): void {
+  const promise = promises(open);
 
   const sending = (order: Order, facts: Partial<NewRun> = {}) => {
     let input = 0;
@@ -110,7 +111,7 @@ export function orderContract(name: string, open: (t: TestContext) => Promise<Op
   describe(`${name}: throttle`, () => {
     const throttle = { limit: 2, perMs: PER };
 
-    promise("lets so many runs of a workflow begin, and the others when it is their turn", async (store) => {
+    promise("lets as many runs of a workflow begin as it may, and the others when it is their turn", async (store) => {
       const send = sending({ throttle });
       const runs = [await send(store, NOW, true), await send(store, NOW, true)];
       assert.ok(runs.every(({ claim }) => claim !== undefined));

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
-import type { OpenedStore, TimedStore } from "./store.contract.ts";
+import { describe } from "node:test";
 import {
   again,
   attemptOf,
@@ -12,19 +11,18 @@ import {
   ids,
   lease,
   NOW,
+  type OpenStore,
+  promises,
   statusOf,
+  type TimedStore,
 } from "./store.contract.ts";
 
 const ALICE = { actor: "token alice", at: NOW + 7 };
 const MINUTE = 60_000;
 
 /** What every store promises of paused workflows, and of who did what; run by the tests of each. */
-export function pausesContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
-  const promise = (text: string, keep: (store: TimedStore, opened: OpenedStore) => Promise<void>) =>
-    it(text, async (t) => {
-      const opened = await open(t);
-      await keep(opened.store, opened);
-    });
+export function pausesContract(name: string, open: OpenStore): void {
+  const promise = promises(open);
 
   describe(`${name}: a paused workflow`, () => {
     promise("begins no run, whatever comes, until it is resumed; others continue", async (store) => {
@@ -52,7 +50,7 @@ export function pausesContract(name: string, open: (t: TestContext) => Promise<O
       assert.deepEqual(ids(await store.claim(claimAt())), [newer.run]);
     });
 
-    promise("lets what runs go on, and keeps its retries", async (store) => {
+    promise("lets what runs continue, and keeps its retries", async (store) => {
       const { run } = await store.accept(event(), lease());
       const claim = await claimOne(store);
       await store.pause("deploy", ALICE);

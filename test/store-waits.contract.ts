@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { describe, it, type TestContext } from "node:test";
+import { describe } from "node:test";
 import type { Claim, Settlement } from "../src/model/claim.ts";
 import type { Attempt, BegunWait, Step } from "../src/model/run.ts";
 import type { RunStore } from "../src/model/store.ts";
-import type { OpenedStore, TimedStore } from "./store.contract.ts";
 import {
   again,
   attemptOf,
@@ -15,6 +14,8 @@ import {
   ids,
   lease,
   NOW,
+  type OpenStore,
+  promises,
   SUCCESS,
   statusOf,
 } from "./store.contract.ts";
@@ -41,9 +42,8 @@ function done({ name, kind, attempt, startedAt }: BegunWait, at: number, result:
 }
 
 /** What every store promises of runs that wait; run by the tests of each. */
-export function waitsContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
-  const promise = (text: string, keep: (store: TimedStore) => Promise<void>) =>
-    it(text, async (t) => keep((await open(t)).store));
+export function waitsContract(name: string, open: OpenStore): void {
+  const promise = promises(open);
 
   describe(`${name}: a run that waits`, () => {
     promise("is due when the first of its waits may be over, and knows then which one is", async (store) => {

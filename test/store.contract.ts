@@ -9,6 +9,7 @@ import type { RunStore } from "../src/model/store.ts";
 
 /** An empty store that ends with the test, and how to close it and open the same one again, where that can be done. */
 export type OpenedStore = { store: TimedStore; reopen?(): Promise<TimedStore> };
+export type OpenStore = (t: TestContext) => Promise<OpenedStore>;
 
 /** A store whose clocks are moved. */
 export type TimedStore = RunStore & { at(now: number): Promise<void> };
@@ -61,12 +62,17 @@ export async function claimOne(store: RunStore, now = NOW): Promise<Claim> {
 export const statusOf = async (store: RunStore, id: string) => (await store.get(id))?.run.status;
 export const ids = (all: readonly Claim[]) => all.map(({ run }) => run.id);
 
-/**
- * What every store promises; run by the tests of each.
- */
-export function storeContract(name: string, open: (t: TestContext) => Promise<OpenedStore>): void {
-  const promise = (text: string, keep: (store: TimedStore, t: TestContext) => Promise<void>) =>
-    it(text, async (t) => keep((await open(t)).store, t));
+/** Makes a test of each promise: that an empty store keeps it. */
+export const promises =
+  (open: OpenStore) => (text: string, keep: (store: TimedStore, opened: OpenedStore) => Promise<void>) =>
+    it(text, async (t) => {
+      const opened = await open(t);
+      await keep(opened.store, opened);
+    });
+
+/** What every store promises; run by the tests of each. */
+export function storeContract(name: string, open: OpenStore): void {
+  const promise = promises(open);
 
   describe(`${name}: rejected requests`, () => {
     promise("are counted together, however they come, and the oldest kinds give way", async (store) => {

@@ -1,18 +1,14 @@
-import type { TestContext } from "node:test";
 import pg from "pg";
 import type { Clock } from "../../src/model/clock.ts";
 import { openPostgresStore } from "../../src/store/postgres/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
-import { atItsTime, NOW, type OpenedStore } from "../store.contract.ts";
+import { atItsTime, NOW, type OpenStore } from "../store.contract.ts";
 import { movedClock } from "./clock.ts";
 import { type DatabaseClock, databaseClock } from "./database-clock.ts";
 import { temporaryFolder } from "./folder.ts";
 import type { PostgresServer } from "./postgres.ts";
 
-/** An empty store whose clocks follow the times that it is given. */
-type OpenTimed = (t: TestContext) => Promise<OpenedStore>;
-
-export const timedSqlite: OpenTimed = async (t) => {
+export const timedSqlite: OpenStore = async (t) => {
   const folder = temporaryFolder(t);
   const clock = movedClock(NOW);
   const setTo = (now: number) => clock.move(now - clock.now());
@@ -29,13 +25,13 @@ export const timedSqlite: OpenTimed = async (t) => {
 };
 
 /** In memory, which is quicker. */
-export const memorySqlite: OpenTimed = async () => {
+export const memorySqlite: OpenStore = async () => {
   const clock = movedClock(NOW);
   return { store: atItsTime(openSqliteStore(undefined, clock), (now) => clock.move(now - clock.now())) };
 };
 
 /** One schema for all, since to create one takes longer than a test. */
-export function timedPostgres(postgres: PostgresServer): OpenTimed {
+export function timedPostgres(postgres: PostgresServer): OpenStore {
   let known: { readonly schema: string; readonly time: DatabaseClock } | undefined;
   return async (t) => {
     const { url } = postgres;
