@@ -6,7 +6,7 @@ import type { Action, Attempt, LogLine, Run, Step } from "../src/model/run.ts";
 import type { Rerun } from "../src/model/run-actions.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { movedClock, until } from "./support/clock.ts";
-import { aRun, NOW, pagesOf } from "./support/pages.ts";
+import { aRun, NOW, pagesOf, plain } from "./support/pages.ts";
 
 const attempt = (number: number, more: Partial<Attempt> = {}): Attempt => ({
   number,
@@ -39,7 +39,7 @@ const detailOf = (run: Partial<Run>, more: Partial<RunDetail> = {}): RunDetail =
   ...more,
 });
 
-/** The run's page as text, with white space as one space and without tags. */
+/** The run's page, also as plain text. */
 async function pageOf(detail: RunDetail, lines: readonly (LogLine & { attempt: number })[] = []) {
   const app = pagesOf({
     runs: { get: async () => detail, lines: async () => ({ lines, next: "" }) },
@@ -48,13 +48,7 @@ async function pageOf(detail: RunDetail, lines: readonly (LogLine & { attempt: n
   const answer = await app.request("/runs/x");
   assert.equal(answer.status, 200);
   const html = await answer.text();
-  const text = html
-    .replaceAll(/<svg[\s\S]*?<\/svg>/g, "")
-    .replaceAll(/<\/?(a|b|bdi|code|i|small|span|strong|time)\b[^>]*>/g, "")
-    .replaceAll(/<[^>]+>/g, " ")
-    .replaceAll("&quot;", '"')
-    .replaceAll(/\s+/g, " ");
-  return { html, text };
+  return { html, text: plain(html) };
 }
 
 describe("the page of a run", () => {

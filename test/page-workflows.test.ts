@@ -6,7 +6,7 @@ import type { Cancel, Rerun } from "../src/model/run-actions.ts";
 import type { RunStore } from "../src/model/store.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { bulkActions } from "../src/service/bulk.ts";
-import { aRun, NOW, pagesOf } from "./support/pages.ts";
+import { aRun, NOW, pagesOf, plain } from "./support/pages.ts";
 
 const RELEASE = {
   name: "release",
@@ -23,13 +23,6 @@ const NIGHTLY = {
 } as Workflow;
 const HOOK = { name: "hook", on: { http: { path: "/hook", body: z.object({}) } }, run: async () => {} } as Workflow;
 const ALL = [RELEASE, NIGHTLY, HOOK];
-
-const plain = (html: string) =>
-  html
-    .replaceAll(/<svg[\s\S]*?<\/svg>/g, "")
-    .replaceAll(/<\/?(a|b|bdi|code|i|small|span|strong|time)\b[^>]*>/g, "")
-    .replaceAll(/<[^>]+>/g, " ")
-    .replaceAll(/\s+/g, " ");
 
 const form = (path: string, fields: Record<string, string> = {}) => {
   const body = String(new URLSearchParams(fields));

@@ -112,3 +112,13 @@ export function pagesOf({
   });
   return app;
 }
+
+/** A page as text, with white space as one space and without tags. */
+export function plain(html: string): string {
+  return html
+    .replaceAll(/<svg[\s\S]*?<\/svg>/g, "")
+    .replaceAll(/<\/?(a|b|bdi|code|i|small|span|strong|time)\b[^>]*>/g, "")
+    .replaceAll(/<[^>]+>/g, " ")
+    .replaceAll("&quot;", '"')
+    .replaceAll(/\s+/g, " ");
+}
