@@ -41,7 +41,7 @@ for (const [name, settingsOf] of [
   ["PostgreSQL", () => ({ DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() })],
 ] as const) {
   describe(`GET /api/runs/{id}/logs, on ${name},`, () => {
-    it("gives the lines of all attempts, page by page, and says how to go on", async (t) => {
+    it("gives the lines of all attempts, page by page, and says how to continue", async (t) => {
       const { service, start } = await serviceWith(
         t,
         async ({ log }) => {

@@ -20,9 +20,9 @@ function logging(
   run: Run,
   {
     isAway = () => false,
-    refuses = false,
+    rejects = false,
     secrets = [],
-  }: { isAway?: () => boolean; refuses?: boolean; secrets?: readonly string[] } = {},
+  }: { isAway?: () => boolean; rejects?: boolean; secrets?: readonly string[] } = {},
 ) {
   const clock = movedClock();
   const store = openSqliteStore(temporaryFolder(t), clock);
@@ -43,7 +43,7 @@ function logging(
         return store.saveLines(claim, lines);
       },
       async settle(claim, attempt, settlement, lines = []) {
-        if (refuses && lines.length > 0) throw new TypeError("a mistake of ours");
+        if (rejects && lines.length > 0) throw new TypeError("a mistake of ours");
         return store.settle(claim, attempt, settlement, lines);
       },
     },
@@ -268,7 +268,7 @@ describe("the log of a run", () => {
         log.info("two");
         return null;
       },
-      { refuses: true },
+      { rejects: true },
     );
     assert.equal((await (await accept()).outcome)?.status, "success");
     assert.deepEqual(await lines(), []);

@@ -330,9 +330,9 @@ describe("a wait", () => {
     const run = scene(
       t,
       async ({ sleep, waitFor }) => {
-        const refused = await sleep("long", "1h").catch(({ message }) => message);
+        const thrown = await sleep("long", "1h").catch(({ message }) => message);
         await waitFor("https://preview.example/", { timeout: "12h" });
-        return refused;
+        return thrown;
       },
       { ...parts, needs: { fetch }, options: { timeout: "1d" } },
     );

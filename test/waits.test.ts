@@ -185,7 +185,7 @@ describe("waitUntil", () => {
 });
 
 describe("several waits", () => {
-  it("of Promise.all go on beside each other, and beside a step", async (t) => {
+  it("of Promise.all run beside each other, and beside a step", async (t) => {
     const done: string[] = [];
     const run = waitingRun(t, async ({ sleep, step, attempt }) => {
       await Promise.all([

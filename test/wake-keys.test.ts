@@ -56,7 +56,7 @@ describe("the keys by which an event finds the runs that wait for it", () => {
     }
   });
 
-  it("are refused where no event could ever match", () => {
+  it("are rejected where no event could ever match", () => {
     for (const [wakeOn, expected] of [
       [{ check: { repository: "acme/shop", sha: "0123456" } }, /sha: expected the full SHA of a commit, got 0123456/],
       [{ pullRequest: { repository: "shop", number: 3 } }, /repository: expected owner\/name, got shop/],

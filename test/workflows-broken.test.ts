@@ -269,7 +269,7 @@ export const { datum } = data;`,
     assert.deepEqual((await before).json, { status: "success", text: "old" });
   });
 
-  it("lets a run that waits go on with the new code", async (t) => {
+  it("lets a run that waits continue with the new code", async (t) => {
     const sleeping = (text: string) => `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "sleeps", on: { manual: true }, async run({ sleep, attempt }) {
   await sleep("a while", "1h"); return { text: "${text}", attempt }; } });`;

@@ -97,7 +97,7 @@ describe("the option concurrency", () => {
 });
 
 describe("the option throttle", () => {
-  it("lets so many runs begin within the time, and the others when it is over", async (t) => {
+  it("lets as many runs begin as the time allows, and the others when it is over", async (t) => {
     const { start, get, is, pass } = await service(t, 'throttle: { limit: 2, per: "10m" },');
     const ids = [await start(1), await start(2), await start(3), await start(4), await start(5)];
     for (const id of ids.slice(0, 2)) await is(id, "waiting");
