@@ -452,6 +452,7 @@ describe("a cancel", () => {
     arrive();
     await accepting;
     assert.equal((await answer).status, "cancelled");
+    assert.equal((await run.detail()).attempts[0]?.reason, "Cancelled by token kim.");
     await run.worker.rerun(FIRST, {});
     await run.is("running");
     await until("nothing ends it", async () => (await run.detail()).run.attempts === 2);
