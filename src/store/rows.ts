@@ -72,6 +72,9 @@ export type RunRow = {
   readonly woken: number;
 };
 
+/** No process has the run. */
+export const FREE = { owner: null, lease_until: null };
+
 /** An action that is about to be written down. */
 export type NewAction = Action & { readonly run: string | undefined; readonly workflow: string };
 

@@ -2,8 +2,7 @@ import type { Settlement } from "../../model/claim.ts";
 import type { NewRun } from "../../model/new-run.ts";
 import type { Attempt } from "../../model/run.ts";
 import { type By, byNewer, type Cancel, newerOf, whyCancelled } from "../../model/run-actions.ts";
-import type { NewAction } from "../rows.ts";
-import { clean, type RunRow, runOf } from "../rows.ts";
+import { clean, FREE, type NewAction, type RunRow, runOf } from "../rows.ts";
 
 /** What a store decides of runs that are cancelled, once for both databases; see runs.ts. */
 
@@ -63,14 +62,15 @@ export const isHandling = ({ status, handler }: Pick<RunRow, "status" | "handler
   status === "cancelled" && handler === "running";
 
 /** The workflow's `cancelled` has ended, whichever way: it is called once. */
-export const handled = (run: RunRow): RunRow => ({ ...run, owner: null, lease_until: null, handler: "done" });
+export const handled = (run: RunRow): RunRow => ({ ...run, ...FREE, handler: "done" });
 
 /** @param reason where it is not known who has cancelled. */
 export function cancelledAt(run: RunRow, at: number, reason: string | null = null): RunRow {
   const { cancel_actor: actor, handler } = run;
   return {
     ...run,
-    ...{ status: "cancelled", ended_at: at, owner: null, lease_until: null, woken: 0 },
+    ...FREE,
+    ...{ status: "cancelled", ended_at: at, woken: 0 },
     ...{ outputs: null, dedupe_key: null, http: null, kind: null },
     reason: actor === null ? reason : whyCancelled(actor),
     superseded_by: newerOf(actor ?? "") ?? null,

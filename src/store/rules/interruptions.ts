@@ -1,8 +1,8 @@
 import { afterInterruption, GONE } from "../../model/retry.ts";
 import type { Attempt } from "../../model/run.ts";
-import type { RunRow } from "../rows.ts";
+import { FREE, type RunRow } from "../rows.ts";
 import { cancelledAt, handled, isHandling } from "./cancels.ts";
-import { FREE, queuedAgain } from "./runs.ts";
+import { queuedAgain } from "./runs.ts";
 
 /** What a store decides of runs whose process is gone, once for both databases; see runs.ts. */
 

@@ -3,7 +3,7 @@ import type { Accepted, NewRun } from "../../model/new-run.ts";
 import { type Attempt, isOpen } from "../../model/run.ts";
 import type { By, RerunOptions, RerunRejected } from "../../model/run-actions.ts";
 import type { RunStore } from "../../model/store.ts";
-import { clean, type NewAction, type RunRow, runOf, slotOf } from "../rows.ts";
+import { clean, FREE, type NewAction, type RunRow, runOf, slotOf } from "../rows.ts";
 import { type Cancelling, cancelFor } from "./cancels.ts";
 import { type Paced, paced } from "./pace.ts";
 
@@ -197,9 +197,6 @@ export function settled(
 const NOTHING = { outputs: undefined, dedupeKey: undefined, reason: undefined, http: undefined, kind: undefined };
 
 const NOT_CANCELLED = { cancel_actor: null, cancel_at: null, handler: null };
-
-/** No process has it. */
-export const FREE = { owner: null, lease_until: null };
 
 /** Puts a run back into the queue; when a newer one waits in its slot, that one replaces it, unless all of them run. */
 export function queuedAgain(

@@ -1,5 +1,5 @@
 import type { Attempt, BegunWait, Suspension, WaitKind } from "../../model/run.ts";
-import type { RunRow } from "../rows.ts";
+import { FREE, type RunRow } from "../rows.ts";
 
 /** What a store decides of runs that wait, once for both databases; see runs.ts. */
 
@@ -54,7 +54,8 @@ export function suspended(
   return {
     run: {
       ...run,
-      ...{ status: "waiting", owner: null, lease_until: null, woken: 0 },
+      ...FREE,
+      ...{ status: "waiting", woken: 0 },
       ...{ outputs: null, dedupe_key: null, http: null, kind: null, reason },
       due_at: isDue ? now : Math.min(...times, now + againInMs),
       ...{ failures: 0, retries_from: Math.min(attempt.endedAt, now) },
