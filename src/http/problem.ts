@@ -1,6 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import type { Context } from "hono";
+import { problemsIn } from "../model/problems.ts";
 import type { Json } from "../model/run.ts";
+import type { Schema } from "../model/triggers.ts";
 
 /** Why a request came to nothing, for those who note it: to read it out of the answer would cost more than the rest. */
 export const REASON = "reason";
@@ -28,6 +30,17 @@ export function ignored(c: Context, reason: string): Response {
 
 export function problemBody(status: number, detail: string, more: Readonly<Record<string, Json>> = {}): string {
   return JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status, detail, ...more });
+}
+
+/**
+ * What a schema makes of something that was sent.
+ * @param whole what it is called.
+ * @throws Rejection 400 that names every problem with it.
+ */
+export function checked<T>(schema: Schema<T>, given: unknown, whole: string): T {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new Rejection(400, `${problemsIn(parsed.error, { whole }).join("; ")}.`);
 }
 
 /** A request that is rejected before it becomes a run. */

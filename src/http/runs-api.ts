@@ -1,14 +1,13 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { ZodType } from "zod";
 import type { RunDetail } from "../model/history.ts";
-import { problemsIn } from "../model/problems.ts";
 import { type Action, type Attempt, isInterrupted, type Json, type ListedRun, type Step } from "../model/run.ts";
 import type { Cancel, Rerun, RerunOptions } from "../model/run-actions.ts";
 import type { Start } from "../model/start.ts";
 import type { RunStore } from "../model/store.ts";
 import { actorOf } from "./authorize.ts";
 import { jsonObject, readBytes } from "./body.ts";
-import { Rejection } from "./problem.ts";
+import { checked, Rejection } from "./problem.ts";
 import {
   type RunDetailShown,
   type RunPageShown,
@@ -99,9 +98,8 @@ export async function mustExist(
 /** The changed input in the body of a re-run; undefined when there is none. */
 function inputIn(bytes: Uint8Array): Json | undefined {
   if (bytes.byteLength === 0) return undefined;
-  const given = rerunSchema.safeParse(jsonObject(bytes, '{"input":{"application":"pr-1234"}}'));
-  if (!given.success) throw new Rejection(400, `${problemsIn(given.error, { whole: "The body" }).join("; ")}.`);
-  const { input, inputs } = given.data;
+  const given = jsonObject(bytes, '{"input":{"application":"pr-1234"}}');
+  const { input, inputs } = checked(rerunSchema, given, "The body");
   if (input !== undefined && inputs !== undefined) throw new Rejection(400, "Give either input or inputs, not both.");
   return (input === undefined ? inputs : input) as Json | undefined;
 }
@@ -114,9 +112,7 @@ const HOW_TO_FORCE = "To re-run it anyway, add ?evenIfOlder=true to the request,
 /** @throws Rejection with 400 that names what is wrong. */
 export function query<T>(c: Context, schema: ZodType<T>): T {
   const given = Object.entries(c.req.queries()).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
-  const parsed = schema.safeParse(Object.fromEntries(given));
-  if (parsed.success) return parsed.data;
-  throw new Rejection(400, `${problemsIn(parsed.error, { whole: "The query" }).join("; ")}.`);
+  return checked(schema, Object.fromEntries(given), "The query");
 }
 
 export function unknown(id: string): never {

@@ -1,13 +1,12 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
-import { problemsIn } from "../model/problems.ts";
 import type { Start } from "../model/start.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { actorOf } from "./authorize.ts";
 import { jsonObject, readBytes } from "./body.ts";
 import { type Pauses, shownPause } from "./pauses-api.ts";
-import { Rejection } from "./problem.ts";
+import { checked } from "./problem.ts";
 import { startedAnswer } from "./runs-api.ts";
 import { startSchema, type TriggerShown, type WorkflowShown } from "./workflows-schemas.ts";
 
@@ -35,10 +34,8 @@ export function mountWorkflowsApi(app: Hono, { workflows, fileOf, broken, startB
   app.post("/api/workflows/:name/runs", guard, async (c) => {
     const bytes = await readBytes(c);
     const json = bytes.byteLength === 0 ? {} : jsonObject(bytes, '{"inputs":{"ref":"main"}}');
-    const given = startSchema.safeParse(json);
-    if (!given.success) throw new Rejection(400, `${problemsIn(given.error, { whole: "The body" }).join("; ")}.`);
-    const start = await startByHand(c.req.param("name"), given.data.inputs ?? {}, actorOf(c));
-    return startedAnswer(c, start);
+    const { inputs = {} } = checked(startSchema, json, "The body");
+    return startedAnswer(c, await startByHand(c.req.param("name"), inputs, actorOf(c)));
   });
 }
 

@@ -1,13 +1,12 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { EventIdentity } from "../../model/new-run.ts";
-import { problemsIn } from "../../model/problems.ts";
 import type { Json, Run } from "../../model/run.ts";
 import type { Secrets } from "../../model/secrets.ts";
 import type { HttpTrigger, TriggerKind } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { actorOf } from "../authorize.ts";
 import { readJsonObject } from "../body.ts";
-import { problem, Rejection } from "../problem.ts";
+import { checked, problem, Rejection } from "../problem.ts";
 import { hideWhileAnswered } from "../rejected-requests.ts";
 
 /** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
@@ -62,16 +61,15 @@ async function receive(
 ): Promise<Received> {
   const json = await readJsonObject(c);
   const { token, rest } = takeToken(json, trigger.tokenField, (given) => hideWhileAnswered(c, given));
-  const parsed = trigger.body.safeParse(rest);
-  if (!parsed.success) throw new Rejection(400, `${problemsIn(parsed.error, { whole: "body" }).join("; ")}.`);
-  const place = secrets.tokenIn(parsed.data, token === undefined ? [] : [token]);
+  const body = checked(trigger.body, rest, "body");
+  const place = secrets.tokenIn(body, token === undefined ? [] : [token]);
   if (place !== undefined)
     throw new Rejection(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
-  const rejection = trigger.refuse?.(parsed.data, {
+  const rejection = trigger.refuse?.(body, {
     hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
   });
   if (rejection) throw new Rejection(400, rejection);
-  return { workflow, trigger: "http", actor: actorOf(c), input: parsed.data as Json, token };
+  return { workflow, trigger: "http", actor: actorOf(c), input: body as Json, token };
 }
 
 /** Names in a body can be as long as the body. */
