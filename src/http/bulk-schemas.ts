@@ -1,17 +1,15 @@
 import * as z from "zod";
 import { millisecondsOf } from "../model/duration.ts";
 import { ENDED_STATUSES } from "../model/run.ts";
-import { fromSchema, runSchema } from "./runs-schemas.ts";
+import { fromSchema, once, runSchema } from "./runs-schemas.ts";
 
 /** What the runs API takes and gives where something is done with many runs at once. */
 
 const SINCE = "must be a length of time such as 2h, or a time such as 2026-11-24T12:00:00Z";
 
-const once = (what: string) => z.string("must be given once").meta({ description: what }).optional();
-
 const filter = {
-  workflow: once("Only runs of this workflow."),
-  group: once("Only runs of this concurrency group."),
+  workflow: once("Only runs of this workflow.").optional(),
+  group: once("Only runs of this concurrency group.").optional(),
   since: z
     .string("must be given once")
     .transform((text, context) => {

@@ -1,9 +1,9 @@
 import * as z from "zod";
+import { upTo } from "./runs-schemas.ts";
 
 /** What `GET /api/runs/{id}/logs` takes and gives. */
 
 const MAX_LINES = 1000;
-const LIMIT = `must be a whole number from 1 to ${MAX_LINES}`;
 
 /** The query of `GET /api/runs/{id}/logs`. */
 export const linesQuerySchema = z.strictObject(
@@ -13,13 +13,7 @@ export const linesQuerySchema = z.strictObject(
       .regex(/^\d{1,9}\.\d{1,9}$/, "must be the `next` of an earlier answer")
       .meta({ description: "The `next` of an earlier answer: only what was written after that." })
       .optional(),
-    limit: z.coerce
-      .number(LIMIT)
-      .int(LIMIT)
-      .min(1, LIMIT)
-      .max(MAX_LINES, LIMIT)
-      .meta({ description: "Lines in the answer." })
-      .default(MAX_LINES),
+    limit: upTo(MAX_LINES, "Lines in the answer.").default(MAX_LINES),
   },
   "takes only after and limit",
 );

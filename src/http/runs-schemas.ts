@@ -100,8 +100,13 @@ export const runPageSchema = z.object({
   next: text("Cursor of the next page; absent on the last one.").optional(),
 });
 
-const LIMIT = "must be a whole number from 1 to 100";
-const once = (what: string) => z.string("must be given once").meta({ description: what });
+/** A value of a query: given twice, it is rejected. */
+export const once = (about: string) => z.string("must be given once").meta({ description: about });
+
+export function upTo(most: number, about: string) {
+  const what = `must be a whole number from 1 to ${most}`;
+  return z.coerce.number(what).int(what).min(1, what).max(most, what).meta({ description: about });
+}
 
 /** The query of `GET /api/runs`. Unknown names are rejected: a filter that is misspelt must not be ignored. */
 export const runsQuerySchema = z.strictObject(
@@ -117,13 +122,7 @@ export const runsQuerySchema = z.strictObject(
       .optional(),
     workflow: once("Only runs of this workflow.").optional(),
     group: once("Only runs of this concurrency group.").optional(),
-    limit: z.coerce
-      .number(LIMIT)
-      .int(LIMIT)
-      .min(1, LIMIT)
-      .max(100, LIMIT)
-      .meta({ description: "Runs on a page." })
-      .default(20),
+    limit: upTo(100, "Runs on a page.").default(20),
     cursor: z
       .string("must be given once")
       .regex(/^\d{1,15}$/, "must be the `next` of an earlier answer")
