@@ -2,10 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { workflowsIn } from "../src/workflows/load/load-workflows.ts";
 import { quantile, startBundle, startStandIn } from "./service.ts";
 
-/** What fifty workflows in WORKFLOWS_DIR cost: time and CPU until ready, and idle memory, beside a service without. */
+/**
+ * What fifty workflows in WORKFLOWS_DIR cost: time and CPU until ready, and idle memory, beside a service without. Then
+ * what loading them again leaves in memory, as `gh-runner dev` does.
+ */
 const WORKFLOWS = 50;
+const RELOADS = 20;
 const STARTS = 7;
 
 const folder = mkdtempSync(join(tmpdir(), "gh-runner-workflows-"));
@@ -23,7 +28,24 @@ row("CPU to ready, median", "cpu", "s", "");
 row("private memory, idle", "memory", "MB", "20 MB more");
 rmSync(kept, { recursive: true, force: true });
 await github.stop();
+process.stdout.write(`\nLoaded again: ${(await leftByReloads()).toFixed(1)} KB of heap per file and reload.\n`);
 rmSync(folder, { recursive: true, force: true });
+
+async function leftByReloads(): Promise<number> {
+  const closing = new AsyncDisposableStack();
+  const load = workflowsIn(folder, closing);
+  await load();
+  const before = heapUsed();
+  for (let at = 0; at < RELOADS; at++) await load();
+  const left = heapUsed() - before;
+  await closing.disposeAsync();
+  return left / RELOADS / WORKFLOWS / 1024;
+}
+
+function heapUsed(): number {
+  gc?.();
+  return process.memoryUsage().heapUsed;
+}
 
 async function measure(env: Record<string, string>) {
   const starts = [];

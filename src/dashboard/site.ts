@@ -53,7 +53,7 @@ export type Shown = {
   readonly tokens: readonly CallerToken[];
   /** A text without tokens. */
   readonly scrub: (text: string) => string;
-  /** Told of internal errors. */
+  /** Reports internal errors. */
   readonly failed: (path: string, error: unknown) => void;
 };
 
