@@ -168,7 +168,7 @@ describe("a call that the workflow does not await", () => {
     const worker = workerWith(t, run, {
       options,
       needs: {
-        github: () => ({ github: { dispatch } as unknown as GitHub, release() {} }),
+        github: () => ({ github: { dispatch } as unknown as GitHub, actions: {} as never, release() {} }),
         log: {
           debug() {},
           info() {},

@@ -307,6 +307,7 @@ describe("a cancel", () => {
           return new Promise((_, reject) => lease.sent((reason) => reject(reason)));
         },
       } as unknown as GitHub,
+      actions: {} as never,
       release() {},
     });
     const ends: string[] = [];
@@ -342,6 +343,7 @@ describe("a cancel", () => {
           });
         },
       } as unknown as GitHub,
+      actions: {} as never,
       release() {},
     });
     const work: Parameters<typeof scene>[1] = async ({ github: { dispatch } }) => {

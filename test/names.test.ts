@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { GitHub, Schema } from "../src/index.ts";
+import type { GitHubClient } from "../src/model/github.ts";
 import { environmentReady } from "../src/workflows/environment-ready.ts";
 import { notify, startService, TARGET } from "./support/service.ts";
 
@@ -55,7 +56,7 @@ describe("whatever comes as application", () => {
       firstFile: async (_repository, paths) => void asked.push(...paths) as undefined,
       hasCommit: async () => true,
       dispatch: async () => {},
-    } satisfies Partial<GitHub> as unknown as GitHub;
+    } satisfies Partial<GitHubClient> as unknown as GitHub;
     type Given = Parameters<typeof workflow.run>[0];
     const context = { github, repeatOf: async () => undefined } satisfies Partial<Given> as unknown as Given;
     const schema = workflow.on.http!.body as Schema<Given["body"]>;

@@ -110,6 +110,7 @@ async function working(
             sent.push(name);
           },
         } as unknown as GitHub,
+        actions: {} as never,
         release() {},
       }),
     },

@@ -1,5 +1,6 @@
+import type { ActionsRuns } from "../model/actions-runs.ts";
 import { PermanentFailure } from "../model/failure.ts";
-import type { GitHub, GitHubAnswer, RequestOptions } from "../model/github.ts";
+import type { GitHubAnswer, GitHubClient, RequestOptions } from "../model/github.ts";
 import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
 import type { Answer } from "./answer.ts";
 import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
@@ -8,7 +9,11 @@ import type { Attempted } from "./failures.ts";
 import { firstFile, hasCommit } from "./files.ts";
 
 /** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
-export type GitHubOfAttempt = { readonly github: GitHub; release(): void };
+export type GitHubOfAttempt = { readonly github: GitHubClient; readonly actions: ActionsRuns; release(): void };
+
+async function unbuilt(): Promise<never> {
+  throw new Error("not built yet");
+}
 
 /** What a workflow may ask of GitHub, as these credentials see it. */
 export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
@@ -23,6 +28,19 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       hasCommit: (repository, ref) => hasCommit(ask, repository, ref),
       dispatch: (repository, eventType, payload) => dispatch(ask, repository, eventType, payload),
       runWorkflow: (repository, workflow, options) => runWorkflow(ask, repository, workflow, options),
+      cancelRun: unbuilt,
+      status: unbuilt,
+      check: unbuilt,
+      comment: unbuilt,
+      deployment: unbuilt,
+    },
+    actions: {
+      sendEvent: unbuilt,
+      startWorkflow: unbuilt,
+      time: () => new Date().toISOString(),
+      find: unbuilt,
+      show: unbuilt,
+      whyNothing: unbuilt,
     },
     release,
   };

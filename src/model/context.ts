@@ -7,6 +7,8 @@ import type { WakeOn } from "./waits.ts";
 /** What a running workflow is given besides the event that started it. */
 export type RunContext<EnvName extends string = string> = {
   readonly github: GitHub;
+  /** Other runs of this service. */
+  readonly runs: Runs;
   /** Id of the run: the same in every attempt. */
   readonly runId: string;
   /** Number of this attempt, from 1. */
@@ -62,6 +64,20 @@ export type RunContext<EnvName extends string = string> = {
    * `dedupe` is simpler.
    */
   repeatOf(key: string, seconds: number): Promise<string | undefined>;
+};
+
+export type Runs = {
+  /**
+   * Starts a run of another workflow of this service that has the trigger `call`, once in this run. The run is stored when
+   * the promise resolves.
+   * @param inputs what its schema takes.
+   * @param options.id of the new run, a UUID; without it one is made. The same workflow is started again only with another id
+   * or name.
+   * @returns its id.
+   */
+  start(workflow: string, inputs: Json, options?: { readonly id?: string; readonly name?: string }): Promise<string>;
+  /** The newest run of a workflow that is queued, running or waiting in a concurrency group; undefined when there is none. */
+  open(workflow: string, group: string): Promise<{ readonly id: string; readonly input: Json } | undefined>;
 };
 
 export type WaitUntilOptions = {

@@ -16,7 +16,11 @@ export type FailureFacts = {
   /** What the reader can do about it, as a sentence. */
   readonly remedy: string;
   /** Which argument of the caller's is wrong, so that a workflow can name the setting that it comes from. */
-  readonly about?: "path" | "ref" | "event type";
+  readonly about?: "path" | "ref" | "event type" | "no run";
+  /** False: it is certain that GitHub has not taken the request. */
+  readonly sent?: false;
+  /** Of "no run": the same event may start something when it is sent again. */
+  readonly sendAgain?: true;
   readonly cause?: unknown;
 };
 

@@ -1,4 +1,5 @@
 import type { Endpoints } from "@octokit/types";
+import type { Duration } from "./duration.ts";
 import type { Json } from "./run.ts";
 
 /**
@@ -45,11 +46,22 @@ export type GitHub = {
   ): Promise<{ path: string; text: string } | undefined>;
   /** Whether a repository has a commit of this name: a hash, whole or abbreviated, or a tag. A branch is not one. */
   hasCommit(repository: string, name: string): Promise<boolean>;
-  /** Sends a `repository_dispatch` event. Resolves once GitHub has accepted it (204). It may arrive twice. */
+  /**
+   * Sends a `repository_dispatch` event once: it is remembered as a step, and the payload has one more property, `run`, with a key. When the answer is
+   * lost, the Actions run with that key in its name is looked for before the event is sent again.
+   * @returns what `findRun` and `follow` take.
+   */
+  dispatch(
+    repository: string,
+    eventType: string,
+    payload: { readonly [key: string]: Json },
+    options: OnceOptions,
+  ): Promise<StartedRun>;
+  /** The same without a memory. Resolves once GitHub has accepted it (204). It may arrive twice. */
   dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
   /**
-   * Starts a workflow of a repository (`workflow_dispatch`). Resolves once GitHub has accepted it, with the run where
-   * GitHub tells it: github.com does, GitHub Enterprise Server may not. It may start twice.
+   * Starts a workflow of a repository (`workflow_dispatch`) once, as `dispatch` does it: where the workflow has an input
+   * `run`, it gets the key.
    * @param workflow its file name, `tests.yml`, or its id.
    * @param options.ref branch or tag whose workflow file is run.
    * @param options.inputs at most 25.
@@ -57,8 +69,169 @@ export type GitHub = {
   runWorkflow(
     repository: string,
     workflow: string,
-    options: { ref: string; inputs?: Readonly<Record<string, string | number | boolean>> },
+    options: { ref: string; inputs?: WorkflowInputs } & OnceOptions,
+  ): Promise<StartedRun>;
+  /**
+   * The same without a memory: resolves once GitHub has accepted it, with the run where GitHub tells it: github.com does,
+   * GitHub Enterprise Server may not. It may start twice.
+   */
+  runWorkflow(
+    repository: string,
+    workflow: string,
+    options: { ref: string; inputs?: WorkflowInputs },
   ): Promise<StartedWorkflow | undefined>;
+  /**
+   * Waits until the Actions run that was started is there. A wait like `waitUntil`.
+   * @throws PermanentFailure that says why nothing has started, as far as GitHub shows it, after `nothingAfter`.
+   */
+  findRun(started: StartedRun, options?: FindOptions): Promise<FoundRun>;
+  /**
+   * Waits until an Actions run has ended, however it ended. A wait like `waitUntil`. Given what was started it finds the run
+   * first.
+   * @throws PermanentFailure when it has not ended in time; with `mustSucceed` also when it did not succeed.
+   */
+  follow(run: FoundRun | StartedRun | RunReference, options?: FollowOptions): Promise<FollowedRun>;
+  /** Cancels an Actions run; one that has ended stays as it is. With `force` also when the run does not react. */
+  cancelRun(repository: string, runId: number, options?: { force?: boolean }): Promise<void>;
+  /** Sets the status of a commit. The newest of a context counts. */
+  status(status: CommitStatus): Promise<void>;
+  /** Makes a check of a commit, or updates the one with this key. Needs a GitHub App. */
+  check(check: CommitCheck): Promise<void>;
+  /** Writes a comment on an issue or a pull request, or updates the one with this key: there is one per key. */
+  comment(comment: KeyedComment): Promise<void>;
+  /** Makes a deployment, or finds the one with this key, and gives it a status if that is not its newest one. */
+  deployment(deployment: DeploymentState): Promise<void>;
+};
+
+/** What needs no wait. */
+export type GitHubClient = Omit<GitHub, "dispatch" | "runWorkflow" | "findRun" | "follow"> & {
+  dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
+  runWorkflow(
+    repository: string,
+    workflow: string,
+    options: { ref: string; inputs?: WorkflowInputs },
+  ): Promise<StartedWorkflow | undefined>;
+};
+
+export type WorkflowInputs = Readonly<Record<string, string | number | boolean>>;
+
+export type OnceOptions = {
+  /** Name of the step. */
+  readonly once: string;
+  /** A text without spaces that is unique to this event, up to 100 characters; a UUID without it. */
+  readonly key?: string;
+};
+
+/** What was started at GitHub Actions. JSON, so that it can be kept and handed on. */
+export type StartedRun = {
+  readonly repository: string;
+  readonly event: "repository_dispatch" | "workflow_dispatch";
+  /** What it is found by: the workflow's `run-name` shows it. */
+  readonly key?: string;
+  /** When it was sent, RFC 3339, by GitHub's clock. */
+  readonly since: string;
+  /** Where GitHub's answer named the run. */
+  readonly runId?: number;
+  readonly htmlUrl?: string;
+};
+
+/** A run of GitHub Actions by its id. */
+export type RunReference = { readonly repository: string; readonly runId: number };
+
+export type FoundRun = RunReference & {
+  readonly htmlUrl: string;
+  /** `time`: no name showed a key, and it is the only run of its event from that time. */
+  readonly foundBy: "key" | "answer" | "time";
+  /** RFC 3339. */
+  readonly createdAt: string;
+};
+
+/** How a run of GitHub Actions ended. */
+export type FollowedRun = {
+  readonly id: number;
+  readonly htmlUrl: string;
+  /** `success`, `failure`, `cancelled`, `timed_out`, `skipped`, … */
+  readonly conclusion: string;
+  /** 1, or more after it was re-run at GitHub. */
+  readonly attempt: number;
+  /** RFC 3339, as all times here. */
+  readonly createdAt: string;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  /** Up to 50, of the latest attempt. */
+  readonly jobs: readonly FollowedJob[];
+};
+
+export type FollowedJob = {
+  readonly name: string;
+  readonly conclusion: string;
+  readonly htmlUrl: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+};
+
+export type FindOptions = {
+  /** Name of the wait. */
+  readonly name?: string;
+  /** How long it may take until the run is there; `"3m"` without it. */
+  readonly nothingAfter?: Duration;
+};
+
+export type FollowOptions = FindOptions & {
+  /** How long the run may take; `"6h"` without it, GitHub's limit for a job. */
+  readonly timeout?: Duration;
+  /** Throws what has failed unless the run ended with success, skipped or neutral. */
+  readonly mustSucceed?: boolean;
+};
+
+export type CommitStatus = {
+  readonly repository: string;
+  /** The full SHA. */
+  readonly sha: string;
+  /** What the status is about: `gh-runner/preview`. */
+  readonly context: string;
+  readonly state: "pending" | "success" | "failure" | "error";
+  /** Cut to the 140 characters that GitHub takes. */
+  readonly description?: string | undefined;
+  readonly targetUrl?: string | undefined;
+};
+
+export type CommitCheck = {
+  readonly repository: string;
+  readonly sha: string;
+  readonly name: string;
+  /** Tells checks of one name on one commit apart; GitHub's `external_id`. */
+  readonly key: string;
+  readonly status: "queued" | "in_progress" | "completed";
+  /** Of a check that is completed. */
+  readonly conclusion?: "success" | "failure" | "neutral" | "cancelled" | "skipped" | "timed_out" | "action_required";
+  readonly title: string;
+  /** Markdown. */
+  readonly summary: string;
+  readonly detailsUrl?: string | undefined;
+};
+
+export type KeyedComment = {
+  readonly repository: string;
+  /** Of the issue or pull request. */
+  readonly number: number;
+  /** Letters, digits, `.`, `_`, `/` and `-`, up to 100 characters. */
+  readonly key: string;
+  /** Markdown. */
+  readonly body: string;
+};
+
+export type DeploymentState = {
+  readonly repository: string;
+  readonly sha: string;
+  /** Name of the environment: `pr-1234`. */
+  readonly environment: string;
+  /** One deployment per environment, commit and key. */
+  readonly key: string;
+  readonly state: "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
+  readonly environmentUrl?: string | undefined;
+  readonly logUrl?: string | undefined;
+  readonly description?: string | undefined;
 };
 
 /** What a route takes: the parameters of its path, its query and its body, in one object. */

@@ -136,6 +136,15 @@ export type RunStore = {
   nextDue(forMs?: number): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;
+  /** Whether this process may do something that is done every so many milliseconds by one of all. By the store's clock. */
+  turn(name: string, everyMs: number): Promise<boolean>;
+  /** What was kept under this name; undefined when nothing was. */
+  mark(name: string): Promise<Json | undefined>;
+  setMark(name: string, value: Json): Promise<void>;
+  /** The keys `workflow_run …` that wake waiting runs, and since when these wait, epoch milliseconds. */
+  watched(): Promise<readonly { readonly key: string; readonly since: number }[]>;
+  /** What waits for another attempt after a passing fault is due now, the newest accepted first. Resolves with how many. */
+  hasten(): Promise<number>;
   /** What GitHub's limits have left of each account. */
   readonly limits: LimitLog;
   /** What happened, in sum. */

@@ -1,13 +1,13 @@
 import { PermanentFailure } from "./failure.ts";
 
 /**
- * What an event at GitHub must be about to wake a run that waits: a workflow run (any of the repository without `id`), a
- * pull request, a deployment, or the checks and statuses of a commit. Repositories are written `owner/name`.
+ * What an event at GitHub must be about to wake a run that waits: a workflow run (by its `id`, or by a `key`, a word of its
+ * name; any of the repository without both), a pull request, a deployment, or the checks and statuses of a commit. Repositories are written `owner/name`.
  */
 export type WakeOn = WakeSubject | readonly WakeSubject[];
 
 type WakeSubject =
-  | { readonly workflowRun: { readonly repository: string; readonly id?: number } }
+  | { readonly workflowRun: { readonly repository: string; readonly id?: number; readonly key?: string } }
   | { readonly pullRequest: { readonly repository: string; readonly number: number } }
   | { readonly deployment: { readonly repository: string; readonly id: number } }
   | { readonly check: { readonly repository: string; readonly sha: string } };

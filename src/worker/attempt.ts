@@ -1,6 +1,7 @@
+import type { ActionsRuns } from "../model/actions-runs.ts";
 import { type Claim, hasWaited } from "../model/claim.ts";
 import { millisecondsOf } from "../model/duration.ts";
-import type { GitHub } from "../model/github.ts";
+import type { GitHubClient } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
 import type { Outcome, Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
@@ -41,7 +42,7 @@ export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
       saw: (requestId: string) => void;
       /** Nothing is sent unless it holds. */
       lease: Lease;
-    }) => { github: GitHub; release(): void };
+    }) => { github: GitHubClient; actions: ActionsRuns; release(): void };
     /** Hides a token from logs and answers until the returned function is called. */
     readonly hide: (token: string) => () => void;
     readonly stopping: Pick<Stopping, "begun" | "follow">;
@@ -108,7 +109,7 @@ async function executeConfined(
   workflow: Workflow,
   claim: Claim,
   parts: Omit<AttemptParts, "github" | "hide"> & {
-    readonly github: GitHub;
+    readonly github: GitHubClient;
     readonly hide: (secret: string) => void;
     readonly lease: AttemptLease;
     readonly own: readonly string[];

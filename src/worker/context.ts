@@ -1,5 +1,5 @@
 import type { Claim } from "../model/claim.ts";
-import type { GitHub } from "../model/github.ts";
+import type { GitHub, GitHubClient } from "../model/github.ts";
 import type { Fetch } from "../model/network.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
@@ -18,7 +18,7 @@ export type ContextParts = Omit<WaitParts, "suspending"> & {
   readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
   /** For `waitFor`. */
   readonly fetch: Fetch;
-  readonly github: GitHub;
+  readonly github: GitHubClient;
   /** Told the key by which the run is known to have been done before. */
   readonly isRepeatOf: (key: string) => void;
 };
@@ -34,7 +34,12 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   const waits = () => (opened ??= waitsOf(claim, { ...parts, suspending: parts.suspending(), nameOf }));
   return {
     ...givenOf(workflow, run),
-    github: until(attempting, parts.github, keeping),
+    github: {
+      ...until(attempting, parts.github, keeping),
+      findRun: unbuilt,
+      follow: unbuilt,
+    },
+    runs: { start: unbuilt, open: unbuilt },
     runId: run.id,
     attempt,
     by: run.actor,
@@ -64,11 +69,15 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   }
 }
 
+async function unbuilt(): Promise<never> {
+  throw new Error("not built yet");
+}
+
 /** Enough of a call to find it by. */
 const MAX_SHOWN = 100;
 
 /** GitHub until the attempt is over. */
-function until(attempting: Attempting, github: GitHub, { brief }: Keeping): GitHub {
+function until(attempting: Attempting, github: GitHubClient, { brief }: Keeping): GitHub {
   const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
     methods.map(([name, method]) => [

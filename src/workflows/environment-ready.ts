@@ -144,7 +144,8 @@ function namingSettings(github: GitHub, justPushed: boolean): Pick<GitHub, "firs
   return {
     hasCommit: (...commit) => github.hasCommit(...commit),
     firstFile: (...file) => naming(() => github.firstFile(...file)),
-    dispatch: (...event) => naming(() => github.dispatch(...event)),
+    dispatch: ((...event: Parameters<GitHub["dispatch"]>) =>
+      naming(() => github.dispatch(...event))) as GitHub["dispatch"],
   };
 }
 
@@ -160,6 +161,7 @@ const WHERE = {
   path: "It comes from VALUES_PATHS.",
   ref: "It comes from the request's field revision, or from DEPLOYMENT_REF.",
   "event type": "It comes from EVENT_TYPE.",
+  "no run": "",
 } as const;
 
 /** Keeps a path segment within what file systems and Kubernetes names allow. */

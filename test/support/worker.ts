@@ -33,7 +33,7 @@ export function workerWith(
   const worker = startWorker({
     store,
     workflowNamed: () => workflow,
-    github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, release() {} }),
+    github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, actions: {} as never, release() {} }),
     tokenOf: () => undefined,
     envOf: () => ({}),
     hide: () => () => {},

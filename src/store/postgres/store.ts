@@ -87,6 +87,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       if (due.changed) revision++;
       return due.claims;
     },
+    turn: unbuilt,
+    mark: unbuilt,
+    setMark: unbuilt,
+    watched: async () => [],
+    hasten: unbuilt,
     extend: (those, leaseMs) => extendLeases(sql, names, those, leaseMs),
     async settle(claim, attempt, settlement, last = []) {
       const unsure = claims.isDoubted(claim);
@@ -222,3 +227,7 @@ export function storedPausesInSchema(options: Connecting & { schema: string }): 
 
 // The release has one file for all that needs PostgreSQL's libraries.
 export { postgresMover } from "./move.ts";
+
+async function unbuilt(): Promise<never> {
+  throw new Error("not built yet");
+}

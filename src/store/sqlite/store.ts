@@ -65,6 +65,11 @@ export function openSqliteStore(
         acceptRun(sql, event, lease, { leaseUntil: leaseUntil(lease.leaseMs), isPaused: pauses.has(event.workflow) }),
       ),
     claim: (lease) => write(() => claimRuns(sql, lease, clock.monotonic()), { flush: false }),
+    turn: unbuilt,
+    mark: unbuilt,
+    setMark: unbuilt,
+    watched: async () => [],
+    hasten: unbuilt,
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
     settle(claim, attempt, settlement, last = []) {
       // In the same transaction. Lines that are wrong in themselves are left out of it.
@@ -132,4 +137,8 @@ async function reading<T>(db: DatabaseSync, work: () => T): Promise<T> {
     if (db.isOpen && !isOutage(cause)) throw cause;
     throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
   }
+}
+
+async function unbuilt(): Promise<never> {
+  throw new Error("not built yet");
 }

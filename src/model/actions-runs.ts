@@ -1,0 +1,60 @@
+import type { FollowedRun, FoundRun, StartedRun, WorkflowInputs } from "./github.ts";
+import type { Json } from "./run.ts";
+
+/**
+ * What `once`, `findRun` and `follow` are made of: single looks and single sends, without any wait. They throw as the
+ * methods of `GitHub` do.
+ */
+export type ActionsRuns = {
+  /** Sends a `repository_dispatch` event once. `since`: by GitHub's clock, RFC 3339. */
+  sendEvent(
+    repository: string,
+    eventType: string,
+    payload: { readonly [key: string]: Json },
+  ): Promise<{ readonly since: string }>;
+  /** Starts a workflow once. */
+  startWorkflow(
+    repository: string,
+    workflow: string,
+    options: { ref: string; inputs?: WorkflowInputs },
+  ): Promise<{ readonly since: string; readonly runId?: number; readonly htmlUrl?: string }>;
+  /** The time by GitHub's clock as far as it is known, RFC 3339. */
+  time(): string;
+  /** The run that was started; undefined when there is none. Two that fit by time alone are a PermanentFailure. */
+  find(started: StartedRun): Promise<FoundRun | undefined>;
+  /** How a run is now: with `ended` when it has ended. */
+  show(repository: string, runId: number): Promise<ShownRun>;
+  /** Why nothing has started. */
+  whyNothing(
+    started: StartedRun,
+    what: { readonly eventType?: string; readonly workflow?: string },
+  ): Promise<WhyNothing>;
+};
+
+export type ShownRun = {
+  /** GitHub's word: `queued`, `in_progress`, `completed`, … */
+  readonly status: string;
+  readonly htmlUrl: string;
+  readonly attempt: number;
+  readonly ended?: FollowedRun;
+};
+
+export type WhyNothing = {
+  /** As in `FailureFacts`. */
+  readonly happened: string;
+  readonly remedy: string;
+  /** Whether the same event may start something when it is sent again. */
+  readonly sendAgain: boolean;
+};
+
+/** A run in a list of a repository's runs. */
+export type ListedActionsRun = {
+  readonly id: number;
+  /** What its `run-name` made of it. */
+  readonly title: string;
+  readonly event: string;
+  readonly status: string;
+  readonly conclusion: string | undefined;
+  /** RFC 3339. */
+  readonly createdAt: string;
+};
