@@ -169,6 +169,24 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.equal(await dueOf(store, next.run), PER);
     });
 
+    promise("counts a run that has begun, also when a newer event replaces its next attempt", async (store) => {
+      const send = sending({ throttle: { limit: 1, perMs: PER } }, { group: "g" });
+      for (const events of [1, 2]) {
+        const now = NOW + events * 10 * PER;
+        const first = (await send(store, now, true)).claim!;
+        await store.settle(first, attemptOf(first, "failure", now), again(now + 2 * SECOND));
+        // PostgreSQL stores both in one transaction.
+        const newer = await Promise.all(Array.from({ length: events }, () => send(store, now + SECOND, true)));
+        assert.equal(newer[0]?.superseded, first.run.id);
+        const { run, claim } = newer.at(-1)!;
+        assert.equal(claim, undefined);
+        assert.equal(NOW + (await dueOf(store, run)), now + PER);
+        assert.equal(await store.nextDue(0), now + PER, "it is known when to look again");
+        const last = await claimOne(store, now + PER);
+        await store.settle(last, attemptOf(last, "success", now + PER), SUCCESS);
+      }
+    });
+
     promise("may let a run wait for hours, which is no mistake of a clock", async (store) => {
       const send = sending({ throttle: { limit: 1, perMs: 7_200_000 } });
       await send(store, NOW, true);

@@ -1,7 +1,7 @@
 import type { NewRun } from "../../model/new-run.ts";
 import { isPending, latestOfPace } from "../queries.ts";
 import type { RunRow } from "../rows.ts";
-import { type Paced, paceOf, spacedOut } from "../rules/pace.ts";
+import { type Paced, paceOf, spacedOut, withoutReplaced } from "../rules/pace.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
@@ -58,7 +58,7 @@ export async function pacesOf(sql: Sql, { schema }: Names, events: readonly NewR
     add(event, run, superseded) {
       const pace = paceOf(event);
       if (pace === null) return;
-      const others = (latest.get(pace) ?? []).filter(({ id }) => id !== superseded?.id);
+      const others = withoutReplaced(latest.get(pace) ?? [], superseded?.id);
       const mine = { id: run.id, at: run.begun_at ?? run.due_at ?? 0, isQueued: run.status === "queued" };
       latest.set(
         pace,

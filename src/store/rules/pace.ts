@@ -18,6 +18,7 @@ export type Paced = readonly {
   readonly id: string;
   /** When it began, or is to; by the store's clock. */
   readonly at: number;
+  /** It has not begun. */
   readonly isQueued: boolean;
 }[];
 
@@ -41,7 +42,7 @@ export function paced(
   const pace = paceOf(event);
   if (pace === null) return { columns: UNPACED, dueAt: now, mayBegin: true, reason: null };
   const { throttle, debounceMs = 0 } = event.order ?? {};
-  const latest = all.filter(({ id }) => id !== replaced);
+  const latest = withoutReplaced(all, replaced);
   const last = throttle && latest[throttle.limit - 1];
   const quietAt = now + debounceMs;
   const dueAt = Math.max(quietAt, last ? last.at + throttle.perMs : now);
@@ -51,6 +52,11 @@ export function paced(
     mayBegin: dueAt <= now && !latest.some(({ isQueued }) => isQueued),
     reason: throttle && dueAt > quietAt ? throttled(throttle) : debounceMs > 0 ? debounced(debounceMs) : null,
   };
+}
+
+/** One that is replaced before it has begun counts no more. One that has begun, and waits for another attempt, has used the rate. */
+export function withoutReplaced(latest: Paced, replaced: string | undefined): Paced {
+  return latest.filter(({ id, isQueued }) => id !== replaced || !isQueued);
 }
 
 const throttled = ({ limit, perMs }: { readonly limit: number; readonly perMs: number }) =>
