@@ -4,13 +4,15 @@ import { millisecondsOf } from "../src/model/duration.ts";
 import type { RunDetail } from "../src/model/history.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import type { LogLine, Run, Step } from "../src/model/run.ts";
-import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
+import type { TriggerKind } from "../src/model/triggers.ts";
 import { wakeKeysOf } from "../src/model/waits.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { type RunningApp, startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
+import { beginOthers, type OpenRun, type StartedOther, startedBy } from "./other-runs.ts";
 import { type SkippingClock, skippingClock } from "./skipping-clock.ts";
+import { startOf } from "./start-of.ts";
 
 export { type StandInGitHub, startGitHub } from "./github.ts";
 
@@ -22,6 +24,10 @@ export type TestOptions = {
    * A function is asked at each request. Without one, such a request is answered 404.
    */
   readonly answers?: Readonly<Record<string, Answer | (() => Answer)>>;
+  /** Other workflows of the service, which it may start with `runs.start`. Their runs are stored and not executed. */
+  readonly others?: readonly Workflow[];
+  /** Runs of these that `runs.open` finds: started before, and not ended. */
+  readonly open?: readonly OpenRun[];
   /** Values of the variables that the workflow declares. Those that are left out are `test-NAME`. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -42,6 +48,8 @@ export type TestedRun = {
   readonly sent: readonly { readonly method: string; readonly path: string; readonly body: unknown }[];
   /** The `repository_dispatch` events among it. */
   readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
+  /** The runs of other workflows that it has started, the first one first. */
+  readonly started: readonly StartedOther[];
   /** The stand-in, to change what it has while the run waits. */
   readonly github: StandInGitHub;
   /** Lets time pass, up to the run's end: every attempt that is due within it is made, as late as it is due. */
@@ -69,7 +77,7 @@ const WAIT_MS = 300_000;
 export async function testRun<Given extends { trigger: TriggerKind }, EnvName extends string>(
   workflow: Workflow<Given, unknown, EnvName>,
   given: Starting<Given>,
-  { prepare, answers = {}, env = {} }: TestOptions = {},
+  { prepare, answers = {}, env = {}, others = [], open = [] }: TestOptions = {},
 ): Promise<TestedRun> {
   const token = "token-of-the-test-kit";
   const under = renamed(workflow);
@@ -101,12 +109,16 @@ export async function testRun<Given extends { trigger: TriggerKind }, EnvName ex
       {
         closed: true,
         clock,
-        workflows: [{ workflow: under, file: "the workflow under test" }],
+        workflows: [
+          { workflow: under, file: "the workflow under test" },
+          ...others.map((workflow) => ({ workflow, file: "another workflow" })),
+        ],
         callbackOpened: (secret) => void callbacks.add(secret),
       },
     );
     closing.defer(app.close);
-    const started = { workflow: under, actor: "test", ...startedBy(workflow, given) };
+    await beginOthers(app, under, open);
+    const started = { workflow: under, actor: "test", ...startOf(workflow, given) };
     const { run } = await app.start(started, WAIT_MS);
     return await testedRun(run.id, { app, github, clock, callbacks, closing });
   } catch (error) {
@@ -129,6 +141,7 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
   const { store, wake, actions, callbacks: all } = app.engine;
   let detail = await look();
   let log: TestedRun["log"] = [];
+  let started: TestedRun["started"] = [];
 
   /** The run as it is when nothing of it is under way and nothing is due. */
   async function look(): Promise<RunDetail> {
@@ -166,6 +179,7 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
   async function rested(): Promise<TestedRun> {
     detail = await look();
     log = (await store.lines(id, { limit: MAX_LINES }))?.lines ?? [];
+    started = await startedBy(id, store);
     if (isOpen()) github.hold(false);
     else await close();
     return tested;
@@ -191,6 +205,9 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
     },
     get dispatches() {
       return told(github).dispatches;
+    },
+    get started() {
+      return started;
     },
     github,
     advance: (duration) =>
@@ -253,29 +270,6 @@ function renamed(workflow: Workflow): Workflow {
 
 function named({ on }: Workflow): readonly string[] {
   return [on.http?.token ?? [], on.flux?.key ?? []].flat();
-}
-
-type AnyStart = { trigger?: TriggerKind; body?: unknown; event?: unknown; inputs?: unknown };
-
-function startedBy({ name, on }: Workflow, given: AnyStart): { trigger: TriggerKind; input: Json } {
-  const trigger = triggerIn(name, kindsOf(on), given);
-  const input = given[GIVEN_AS[trigger]];
-  const schema = schemaFor(on, trigger);
-  if (!schema) return { trigger, input: input as Json };
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return { trigger, input: parsed.data as Json };
-  const whole = GIVEN_AS[trigger];
-  throw new Error(`The workflow would not take this ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`);
-}
-
-/** The trigger that is named, or the only one that brings what is given. */
-function triggerIn(name: string, kinds: readonly TriggerKind[], given: AnyStart): TriggerKind {
-  const possible = kinds.filter((kind) => GIVEN_AS[kind] in given && (given.trigger ?? kind) === kind);
-  const [only, ...others] = possible;
-  if (only !== undefined && others.length === 0) return only;
-  const remedy =
-    others.length > 0 ? `say which with \`trigger\`: ${possible.join(", ")}` : "give what one of them brings";
-  throw new Error(`${name} is started by ${kinds.join(", ")}: ${remedy}.`);
 }
 
 function plant(github: StandInGitHub, route: string, given: Answer | (() => Answer)): void {

@@ -3,14 +3,34 @@ export type {
   OpenCallback,
   RunContext,
   RunLog,
+  Runs,
   WaitForOptions,
   WaitUntilOptions,
 } from "./model/context.ts";
 export type { Duration } from "./model/duration.ts";
 export { LimitReached, PermanentFailure, TransientFailure } from "./model/failure.ts";
-export type { GitHub, GitHubAnswer, RequestOptions, RequestParameters, StartedWorkflow } from "./model/github.ts";
+export type {
+  CommitCheck,
+  CommitStatus,
+  DeploymentState,
+  FindOptions,
+  FollowedJob,
+  FollowedRun,
+  FollowOptions,
+  FoundRun,
+  GitHub,
+  GitHubAnswer,
+  KeyedComment,
+  OnceOptions,
+  RequestOptions,
+  RequestParameters,
+  RunReference,
+  StartedRun,
+  StartedWorkflow,
+} from "./model/github.ts";
 export type { Json, Outcome } from "./model/run.ts";
 export type {
+  CallTrigger,
   Ended,
   FluxEvent,
   FluxTrigger,

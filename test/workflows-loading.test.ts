@@ -178,7 +178,10 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["reserved.ts", /on\.http\.path: \/api\/mine is the service's own: choose another/],
       ["syntax.ts", /SyntaxError/],
       ["throws.ts", /TypeError: Cannot read properties of undefined \(reading 'name'\) \(throws\.ts:2:10\)/],
-      ["two.ts", /on: expected one or more triggers, got none: write some of http, flux, github, schedule, manual$/],
+      [
+        "two.ts",
+        /on: expected one or more triggers, got none: write some of http, flux, github, schedule, manual, call$/,
+      ],
       ["zone.ts", /on\.schedule: .*Mars\/Olympus.* a time zone such as "Europe\/Zagreb"/],
     ] as const) {
       assert.ok(

@@ -1,6 +1,6 @@
 import { jsonSchemaOf } from "../model/json-schema.ts";
 import type { Json } from "../model/run.ts";
-import { gitHubEntries, type HttpTrigger, inputsSchemaOf, type Schema } from "../model/triggers.ts";
+import { callSchemaOf, gitHubEntries, type HttpTrigger, inputsSchemaOf, type Schema } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { madeUp } from "../service/config/dev.ts";
 import { triggersIn } from "./workflows.ts";
@@ -28,6 +28,9 @@ export function startsOf({ name, on }: Workflow, { url, senderUrl, missing }: De
     }),
     ...(on.schedule ? [send("schedule", {})] : []),
     ...(on.manual ? [curl({ inputs: exampleOf(inputsSchemaOf(on)) }, `${url}/api/workflows/${name}/runs`)] : []),
+    ...(on.call
+      ? [`another workflow: runs.start(${JSON.stringify(name)}, ${JSON.stringify(exampleOf(callSchemaOf(on)))})`]
+      : []),
   ];
   return triggersIn(on).flatMap((trigger, at) => [trigger, `  ${commands[at]}`]);
 }

@@ -42,7 +42,7 @@ async function listWorkflows({ json }: { readonly json?: true }): Promise<void> 
 
 /** A line for each trigger, and for each entry of `github`. */
 export function triggersIn(on: Triggers): readonly string[] {
-  const { http, schedule, flux, manual } = on;
+  const { http, schedule, flux, manual, call } = on;
   return [
     ...(http ? [`http POST ${http.path}`] : []),
     ...(flux ? [`flux POST ${flux.path}`] : []),
@@ -52,5 +52,6 @@ export function triggersIn(on: Triggers): readonly string[] {
     }),
     ...(schedule ? [`schedule ${schedule.cron} ${schedule.timeZone ?? "UTC"}`] : []),
     ...(manual ? ["manual"] : []),
+    ...(call ? ["call"] : []),
   ];
 }

@@ -64,6 +64,7 @@ const TRIGGERS = {
   github: "GitHub webhook",
   flux: "Flux",
   manual: "By hand",
+  call: "Another workflow",
 } as const;
 
 function facts(run: Run, web: GitHubWeb, now: number) {

@@ -3,6 +3,7 @@ import { type Clock, pause } from "../model/clock.ts";
 import type { RunDetail } from "../model/history.ts";
 import { inputsJsonSchemaOf, jsonSchemaOf } from "../model/json-schema.ts";
 import type { Json, Run } from "../model/run.ts";
+import { schemaFor } from "../model/triggers.ts";
 import { triggerOf, type Workflow } from "../model/workflow.ts";
 import type { Tried } from "./form.ts";
 import { inputPage } from "./input-page.ts";
@@ -114,7 +115,8 @@ function schemaOf(run: Run, workflows: readonly Workflow[]): Json | undefined {
   if (!workflow) return undefined;
   const trigger = triggerOf(workflow, run);
   if (trigger === "manual") return inputsJsonSchemaOf(workflow.on);
-  return trigger === "http" && workflow.on.http ? jsonSchemaOf(workflow.on.http.body) : undefined;
+  const schema = schemaFor(workflow.on, trigger);
+  return schema && jsonSchemaOf(schema);
 }
 
 /** What a promise resolves with, if it does so in time; else undefined. */

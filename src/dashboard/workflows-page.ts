@@ -82,7 +82,7 @@ function startButton({ name: workflow, on }: Workflow) {
 }
 
 function triggers({ on }: Workflow, nextTick: number | undefined, now: number) {
-  const { http, flux, schedule, manual } = on;
+  const { http, flux, schedule, manual, call } = on;
   return [
     ...(http ? [html`<li>HTTP <code>POST ${http.path}</code></li>`] : []),
     ...(flux ? [html`<li>Flux <code>POST ${flux.path}</code></li>`] : []),
@@ -98,5 +98,6 @@ function triggers({ on }: Workflow, nextTick: number | undefined, now: number) {
         ]
       : []),
     ...(manual ? [html`<li>By hand</li>`] : []),
+    ...(call ? [html`<li>Another workflow</li>`] : []),
   ];
 }

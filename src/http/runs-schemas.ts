@@ -17,7 +17,7 @@ const runFields = {
   workflow: text("Name of the workflow."),
   group: text("Concurrency group; runs of one group never overlap.").optional(),
   trigger: z
-    .enum(["http", "schedule", "github", "flux", "manual"])
+    .enum(["http", "schedule", "github", "flux", "manual", "call"])
     .meta({ description: "What started it." })
     .optional(),
   actor: text("Who started it, such as `token argocd`.").optional(),

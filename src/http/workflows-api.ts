@@ -44,7 +44,7 @@ function shownWorkflow({ name, on, repository }: Workflow, file: string): Workfl
 }
 
 function triggersIn(on: Triggers): TriggerShown[] {
-  const { http, flux, schedule, manual } = on;
+  const { http, flux, schedule, manual, call } = on;
   const description = manual === true ? undefined : manual?.description;
   return [
     ...(http ? [{ trigger: "http", path: http.path } as const] : []),
@@ -56,5 +56,6 @@ function triggersIn(on: Triggers): TriggerShown[] {
     })),
     ...(schedule ? [{ trigger: "schedule", cron: schedule.cron, timeZone: schedule.timeZone ?? "UTC" } as const] : []),
     ...(manual ? [{ trigger: "manual", description, inputs: inputsJsonSchemaOf(on) } as const] : []),
+    ...(call ? [{ trigger: "call" } as const] : []),
   ];
 }

@@ -25,6 +25,7 @@ const trigger = z.discriminatedUnion("trigger", [
       })
       .optional(),
   }),
+  z.object({ trigger: z.literal("call") }).meta({ description: "Another workflow of the service starts it." }),
 ]);
 
 const paused = z

@@ -31,8 +31,8 @@ export type Cancel =
 
 const BY_RUN = "run ";
 
-/** The actor of a cancel by a newer run of the same group. */
-export const byNewer = (run: string): string => `${BY_RUN}${run}`;
+/** The actor of what a run does: it cancels an older one of its group, or starts another one. */
+export const byRun = (run: string): string => `${BY_RUN}${run}`;
 
 /** The newer run, when it is what has cancelled. */
 export const newerOf = (actor: string): string | undefined =>

@@ -49,7 +49,7 @@ export function isOpen({ status }: { readonly status: RunStatus }): boolean {
 }
 
 /** What started a run. */
-export type Trigger = "http" | "schedule" | "github" | "flux" | "manual";
+export type Trigger = "http" | "schedule" | "github" | "flux" | "manual" | "call";
 
 /** One event on its way through a workflow. All times are epoch milliseconds. */
 export type Run = {

@@ -10,12 +10,14 @@ export type Triggers<Body = unknown, GitHub = GitHubTrigger | readonly GitHubTri
   readonly flux?: FluxTrigger;
   /** A person may start it; `true` when they need to say nothing. */
   readonly manual?: true | ManualTrigger<Inputs>;
+  /** Another workflow of the service may start it, with `runs.start`; `true` when it needs to say nothing. */
+  readonly call?: true | CallTrigger<Inputs>;
 };
 
 /** As `trigger` in the context, and in the history of a run. */
 export type TriggerKind = Trigger;
 
-export const TRIGGER_KINDS = ["http", "flux", "github", "schedule", "manual"] as const satisfies TriggerKind[];
+export const TRIGGER_KINDS = ["http", "flux", "github", "schedule", "manual", "call"] as const satisfies TriggerKind[];
 
 /** What a run of each kind is given, by the name that it has in the context. */
 export const GIVEN_AS = {
@@ -24,6 +26,7 @@ export const GIVEN_AS = {
   github: "event",
   schedule: "event",
   manual: "inputs",
+  call: "inputs",
 } as const satisfies Record<TriggerKind, string>;
 
 /** The kinds of triggers that start a workflow. */
@@ -43,12 +46,22 @@ export function pathsOf({ http, flux }: Triggers): readonly (readonly [path: str
 
 /** What turns what a person gives into inputs: the schema of `manual`, or one that takes no inputs. */
 export function inputsSchemaOf({ manual }: Triggers): Schema<unknown> {
-  return (manual !== true && manual?.inputs) || NO_INPUTS;
+  return takenBy(manual);
 }
 
-/** What turns what a caller or a person gives into what is stored; undefined where GitHub or Flux says what it is. */
+/** The same of what another workflow gives: the schema of `call`. */
+export function callSchemaOf({ call }: Triggers): Schema<unknown> {
+  return takenBy(call);
+}
+
+function takenBy(trigger: true | { readonly inputs?: Schema<unknown> } | undefined): Schema<unknown> {
+  return (trigger !== true && trigger?.inputs) || NO_INPUTS;
+}
+
+/** What turns what a caller, a person or a workflow gives into what is stored; undefined where GitHub or Flux says what it is. */
 export function schemaFor(on: Triggers, trigger: TriggerKind): Schema<unknown> | undefined {
-  return trigger === "http" ? on.http?.body : trigger === "manual" ? inputsSchemaOf(on) : undefined;
+  if (trigger === "http") return on.http?.body;
+  return trigger === "manual" ? inputsSchemaOf(on) : trigger === "call" ? callSchemaOf(on) : undefined;
 }
 
 const NO_INPUTS: Schema<NoInputs> = {
@@ -70,6 +83,12 @@ export type ManualTrigger<Inputs> = {
   readonly inputs?: Schema<Inputs>;
   /** What starting it does, in a sentence: shown beside the button. */
   readonly description?: string;
+};
+
+/** Another workflow of the service starts it: `runs.start("name", inputs)`. It is what `workflow_call` is in Actions. */
+export type CallTrigger<Inputs> = {
+  /** Turns what the other workflow gives into the inputs that `run` gets. Without one there are no inputs. */
+  readonly inputs?: Schema<Inputs>;
 };
 
 /** What a workflow without a schema for its inputs gets: an empty object. */

@@ -88,7 +88,7 @@ export type Context<Given = unknown, EnvName extends string = string> = RunConte
 
 /**
  * What starts a run: `{ trigger, body }` of http and flux, `{ trigger, event }` of github and schedule, `{ trigger, inputs }`
- * of manual. With several triggers it is a union of these, in which each has the fields of the others as undefined: so a
+ * of manual and call. With several triggers it is a union of these, in which each has the fields of the others as undefined: so a
  * workflow can take `{ trigger, body, inputs }` apart, and with `if (trigger === "manual")` it has the inputs. With one
  * trigger it may be any kind: a workflow may call the `run` of another one.
  */
@@ -100,6 +100,7 @@ type GivenBy<All extends TriggerKind, Body, Event, Inputs> = {
       github: Event;
       schedule: Tick;
       manual: Inputs;
+      call: Inputs;
     }[Kind];
   } & { readonly [Field in Exclude<GivenAs<All>, GivenAs<Kind>>]?: undefined };
 }[All];
@@ -169,7 +170,7 @@ export function defineWorkflow<
   Action5 extends ActionOf<Name5> = ActionOf<Name5>,
 >(
   workflow: {
-    /** What starts it: one or more of `http`, `schedule`, `github`, `flux`, `manual`. */
+    /** What starts it: one or more of `http`, `schedule`, `github`, `flux`, `manual`, `call`. */
     readonly on: Readonly<Record<Kind, unknown>> &
       Triggers<
         Body,

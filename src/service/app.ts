@@ -20,7 +20,7 @@ export type RunningApp = {
   readonly loaded: CheckedWorkflows;
   readonly start: Engine["start"];
   /** What runs events, for those that have no use for HTTP. */
-  readonly engine: Pick<Engine, "store" | "wake" | "callbacks" | "actions">;
+  readonly engine: Pick<Engine, "store" | "worker" | "wake" | "callbacks" | "actions">;
   /**
    * Loads the files of WORKFLOWS_DIR again. Attempts that are under way end with the code that they began with; everything
    * that begins afterwards uses the new one.

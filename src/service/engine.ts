@@ -56,6 +56,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   const worker = startWorker({
     store,
     workflowNamed,
+    workflows: () => loaded.current.workflows,
     brokenFiles: () => loaded.current.broken,
     github: (attempt) => gitHub.attempt({ ...attempt, dryRun: options.dryRun }),
     sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),

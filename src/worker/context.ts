@@ -5,23 +5,25 @@ import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
+import { type RunsParts, runsOf } from "./runs.ts";
 import { stepsOf } from "./steps.ts";
 import type { Suspending } from "./suspending.ts";
 import { waitFor } from "./wait-for.ts";
 import { type WaitParts, type Waits, waitsOf } from "./waits.ts";
 
-export type ContextParts = Omit<WaitParts, "suspending"> & {
-  /** Opened when a workflow first waits. */
-  readonly suspending: () => Suspending;
-  readonly store: Pick<RunStore, "findSuccess">;
-  /** The values of the environment variables that a workflow declares. */
-  readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
-  /** For `waitFor`. */
-  readonly fetch: Fetch;
-  readonly github: GitHubClient;
-  /** Told the key by which the run is known to have been done before. */
-  readonly isRepeatOf: (key: string) => void;
-};
+export type ContextParts = Omit<WaitParts, "suspending"> &
+  RunsParts & {
+    /** Opened when a workflow first waits. */
+    readonly suspending: () => Suspending;
+    readonly store: Pick<RunStore, "findSuccess">;
+    /** The values of the environment variables that a workflow declares. */
+    readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
+    /** For `waitFor`. */
+    readonly fetch: Fetch;
+    readonly github: GitHubClient;
+    /** Told the key by which the run is known to have been done before. */
+    readonly isRepeatOf: (key: string) => void;
+  };
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
 export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts): Context {
@@ -39,7 +41,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
       findRun: unbuilt,
       follow: unbuilt,
     },
-    runs: { start: unbuilt, open: unbuilt },
+    runs: runsOf(claim, parts, nameOf),
     runId: run.id,
     attempt,
     by: run.actor,

@@ -3,7 +3,7 @@ import { pause } from "../model/clock.ts";
 import type { NewRun } from "../model/new-run.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import { type By, byNewer, type Rerun, type RerunOptions, WorkflowPaused } from "../model/run-actions.ts";
+import { type By, byRun, type Rerun, type RerunOptions, WorkflowPaused } from "../model/run-actions.ts";
 import { type RunStore, StoreUnavailable } from "../model/store.ts";
 import { followElsewhere, waitingCallers } from "./callers.ts";
 import { cancelling } from "./cancelling.ts";
@@ -13,7 +13,7 @@ import { EXTENDED_EVERY_MS, LEASE_MS, openLeases } from "./leases.ts";
 import { pump } from "./pump.ts";
 import { STORE_RETRY_MS, type StoreHealth, storeHealth } from "./store-health.ts";
 
-export type WorkerParts = InFlightParts & {
+export type WorkerParts = Omit<InFlightParts, "startRun"> & {
   readonly store: RunStore;
   readonly observe: Observer;
   /** Names this process in its claims. */
@@ -49,7 +49,8 @@ export function startWorker(parts: WorkerParts) {
   let suspectAt = Number.NEGATIVE_INFINITY;
   const health = storeHealth(parts);
   const leases = openLeases({ store, clock, health });
-  const inFlight = runsInFlight(parts, health, leases, { settled, ended: freed });
+  const startRun = async (event: NewRun) => (await takeIn(event, { token: undefined, waitMs: 0 })).run;
+  const inFlight = runsInFlight({ ...parts, startRun }, health, leases, { settled, ended: freed });
   const claiming = pump(clock, beat, (error) => {
     report(error);
     return clock.now() + STORE_RETRY_MS;
@@ -149,7 +150,7 @@ export function startWorker(parts: WorkerParts) {
     // From here to `wait` nothing may be awaited: an outcome could pass unheard.
     if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
     const outcome = waitMs > 0 && !accepted.paused ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
-    if (accepted.cancels) cancels.end(accepted.cancels, byNewer(accepted.run));
+    if (accepted.cancels) cancels.end(accepted.cancels, byRun(accepted.run));
     if (accepted.claim) begin(accepted.claim, token, since);
     else {
       wake();
@@ -158,17 +159,19 @@ export function startWorker(parts: WorkerParts) {
     return { run: accepted.run, outcome };
   }
 
+  function takeIn(event: NewRun, options: Accepting): ReturnType<typeof accept> {
+    const accepted = accept(event, options);
+    accepting.add(accepted);
+    return accepted.finally(() => accepting.delete(accepted));
+  }
+
   return {
     /**
      * Stores an event and resolves once it is on disk; its run starts as soon as its turn comes. `outcome` resolves when
      * the run has ended or an attempt has failed, with undefined when it still waits after `waitMs`.
      * @throws StoreUnavailable; WorkflowPaused when the event brings a token, which cannot wait.
      */
-    async accept(event: NewRun, options: Accepting): ReturnType<typeof accept> {
-      const accepted = accept(event, options);
-      accepting.add(accepted);
-      return accepted.finally(() => accepting.delete(accepted));
-    },
+    accept: takeIn,
     /** Looks for runs that are due: one may be that was not before. */
     look: wake,
     async rerun(id: string, options: RerunOptions): Promise<Rerun> {

@@ -33,6 +33,7 @@ export function workerWith(
   const worker = startWorker({
     store,
     workflowNamed: () => workflow,
+    workflows: () => [workflow],
     github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, actions: {} as never, release() {} }),
     tokenOf: () => undefined,
     envOf: () => ({}),

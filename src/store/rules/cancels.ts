@@ -1,7 +1,7 @@
 import type { Settlement } from "../../model/claim.ts";
 import type { NewRun } from "../../model/new-run.ts";
 import type { Attempt } from "../../model/run.ts";
-import { type By, byNewer, type Cancel, newerOf, whyCancelled } from "../../model/run-actions.ts";
+import { type By, byRun, type Cancel, newerOf, whyCancelled } from "../../model/run-actions.ts";
 import { clean, FREE, type NewAction, type RunRow, runOf } from "../rows.ts";
 
 /** What a store decides of runs that are cancelled, once for both databases; see runs.ts. */
@@ -39,7 +39,7 @@ export function cancelAction({ id, workflow, status }: RunRow, { actor, at }: By
 
 /** A newer event replaces the run that runs or waits in its group. */
 export function cancelFor({ id, order }: NewRun, holder: RunRow, at: number): Cancelling {
-  return cancel(holder, { actor: byNewer(id), at }, order?.hasHandler === true);
+  return cancel(holder, { actor: byRun(id), at }, order?.hasHandler === true);
 }
 
 /**

@@ -74,6 +74,7 @@ function triggers(scheduleProblem: ScheduleProblem) {
       filter: aFunction().optional(),
     }).optional(),
     manual: manualTrigger().optional(),
+    call: callTrigger().optional(),
   } satisfies Record<TriggerKind, unknown>;
   const what = 'a trigger, such as { schedule: { cron: "0 3 * * *" } }';
   return fields(kinds, what, { kind: "trigger" }).superRefine((on, context) => {
@@ -99,13 +100,20 @@ function gitHubTrigger() {
 function manualTrigger() {
   const long = fields(
     {
-      inputs: z.custom(isSchema, expected("a schema, such as z.object({ ref: z.string() })")).optional(),
+      inputs: inputs().optional(),
       description: text('text, such as "Deletes previews of closed pull requests"').optional(),
     },
     "true or { inputs: z.object({ ref: z.string() }) }",
   );
   return either((value) => value === true, z.literal(true), long);
 }
+
+function callTrigger() {
+  const long = fields({ inputs: inputs().optional() }, "true or { inputs: z.object({ ref: z.string() }) }");
+  return either((value) => value === true, z.literal(true), long);
+}
+
+const inputs = () => z.custom(isSchema, expected("a schema, such as z.object({ ref: z.string() })"));
 
 function concurrency() {
   const group = z.union([z.string(), aFunction()], expected("text or a function"));

@@ -1,0 +1,31 @@
+import { problemsIn } from "../src/model/problems.ts";
+import type { Json } from "../src/model/run.ts";
+import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+
+type AnyStart = { trigger?: TriggerKind; body?: unknown; event?: unknown; inputs?: unknown };
+
+/**
+ * What starts a run of a workflow, as it is stored.
+ * @throws Error that says what is wrong with what is given.
+ */
+export function startOf({ name, on }: Workflow, given: AnyStart): { trigger: TriggerKind; input: Json } {
+  const trigger = triggerIn(name, kindsOf(on), given);
+  const input = given[GIVEN_AS[trigger]];
+  const schema = schemaFor(on, trigger);
+  if (!schema) return { trigger, input: input as Json };
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return { trigger, input: parsed.data as Json };
+  const whole = GIVEN_AS[trigger];
+  throw new Error(`The workflow would not take this ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`);
+}
+
+/** The trigger that is named, or the only one that brings what is given. */
+function triggerIn(name: string, kinds: readonly TriggerKind[], given: AnyStart): TriggerKind {
+  const possible = kinds.filter((kind) => GIVEN_AS[kind] in given && (given.trigger ?? kind) === kind);
+  const [only, ...others] = possible;
+  if (only !== undefined && others.length === 0) return only;
+  const remedy =
+    others.length > 0 ? `say which with \`trigger\`: ${possible.join(", ")}` : "give what one of them brings";
+  throw new Error(`${name} is started by ${kinds.join(", ")}: ${remedy}.`);
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import type { Claim } from "../model/claim.ts";
+import type { Runs } from "../model/context.ts";
+import { PermanentFailure } from "../model/failure.ts";
+import { nearestName } from "../model/nearest-name.ts";
+import type { NewRun } from "../model/new-run.ts";
+import { problemsIn } from "../model/problems.ts";
+import type { Json } from "../model/run.ts";
+import { byRun } from "../model/run-actions.ts";
+import type { RunStore } from "../model/store.ts";
+import { callSchemaOf } from "../model/triggers.ts";
+import { groupOf, orderOf, type Workflow } from "../model/workflow.ts";
+import type { Attempting } from "./attempting.ts";
+import { type Keeping, keptJson } from "./kept.ts";
+import type { StoreHealth } from "./store-health.ts";
+
+export type RunsParts = {
+  readonly store: Pick<RunStore, "list" | "get">;
+  readonly keeping: Keeping;
+  readonly own: readonly string[];
+  readonly insist: StoreHealth["insist"];
+  readonly attempting: Attempting;
+  /** The workflows that are current now. */
+  readonly workflows: () => readonly Workflow[];
+  /** Stores a run; resolves with its id, or with that of the run that the same event has become. */
+  readonly startRun: (event: NewRun) => Promise<string>;
+};
+
+/** What a run starts, and sees, of the service's other runs. */
+export function runsOf(
+  { run }: Pick<Claim, "run">,
+  { store, keeping, own, insist, attempting, workflows, startRun }: RunsParts,
+  nameOf: (given: string) => string,
+): Runs {
+  const follow = <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
+    const call = async () => {
+      attempting.begin(what);
+      return work();
+    };
+    return attempting.calls.follow(keeping.brief(what, MAX_SHOWN), call());
+  };
+
+  return {
+    start: (name, inputs, { id, name: given = "" } = {}) =>
+      follow(`runs.start ${name}`, async () => {
+        const workflow = callable(name, workflows());
+        const input = keeping.withoutTokens(inputsOf(workflow, inputs), own);
+        if (id !== undefined && !UUID.test(id)) throw wrongId(name, id);
+        const started: NewRun = {
+          id: id ?? randomUUID(),
+          workflow: name,
+          group: groupOf(workflow, { trigger: "call", input }),
+          order: orderOf(workflow),
+          ...{ input, trigger: "call", actor: byRun(run.id), ownToken: false, trace: run.trace },
+          // A source for each: of one source the store knows the latest event only.
+          event: { source: `${byRun(run.id)} ${id ?? nameOf(given)}`, id: "start" },
+        };
+        return insist(() => startRun(started));
+      }),
+    open: (workflow, group) =>
+      follow(`runs.open ${workflow}`, async () => {
+        const page = { limit: 1 };
+        const statuses = ["queued", "running", "waiting"] as const;
+        const newest = await Promise.all(statuses.map((status) => store.list({ workflow, group, status }, page)));
+        const [open] = newest.flatMap(({ runs }) => runs).sort((one, other) => other.acceptedAt - one.acceptedAt);
+        const found = open && (await store.get(open.id))?.run;
+        return found && { id: found.id, input: found.input };
+      }),
+  };
+}
+
+const MAX_SHOWN = 100;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function callable(name: string, workflows: readonly Workflow[]): Workflow {
+  const workflow = workflows.find((each) => each.name === name);
+  if (workflow?.on.call) return workflow;
+  const names = workflows.flatMap(({ name, on }) => (on.call ? name : []));
+  const near = nearestName(name, names);
+  const others = names.length === 0 ? "None can be started so." : `These can be started so: ${names.join(", ")}.`;
+  throw notStarted(name, {
+    happened: workflow ? "it has no trigger `call`" : "there is no workflow of this name",
+    remedy: `${workflow ? "Add `call: true` to its `on`." : near ? `Is ${near} meant?` : "See its name."} ${others}`,
+  });
+}
+
+function inputsOf(workflow: Workflow, given: Json): Json {
+  try {
+    const parsed = callSchemaOf(workflow.on).safeParse(given);
+    if (parsed.success) return keptJson(parsed.data, MAX_INPUT_CHARACTERS);
+    throw new Error(problemsIn(parsed.error, { whole: "inputs" }).join("; "));
+  } catch (error) {
+    const happened = `the inputs do not fit: ${(error as Error).message}`;
+    throw notStarted(workflow.name, { happened, remedy: "Give what the schema of its trigger `call` takes." });
+  }
+}
+
+/** What a step may result in can be handed on. */
+const MAX_INPUT_CHARACTERS = 1_000_000;
+
+const wrongId = (name: string, id: string) =>
+  notStarted(name, {
+    happened: `the id of the new run is ${JSON.stringify(id)}`,
+    remedy: "Give a UUID in lower case, such as crypto.randomUUID() makes.",
+  });
+
+function notStarted(name: string, facts: { readonly happened: string; readonly remedy: string }): PermanentFailure {
+  return new PermanentFailure({ tried: `starting a run of ${name}`, ...facts });
+}
