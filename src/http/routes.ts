@@ -200,7 +200,7 @@ function mountTriggers(
       mountFluxTrigger(api, workflow, flux, { keys, guard, failed, accept });
     }
   }
-  if (webhookSecrets.length > 0) mountGitHubWebhooks(api, workflows, { secrets: webhookSecrets, failed, accept, wake });
+  if (webhookSecrets.length > 0) mountGitHubWebhooks(api, { workflows, secrets: webhookSecrets, failed, accept, wake });
 }
 
 /** What the callers of a workflow bring, which names another variable for that. */

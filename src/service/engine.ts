@@ -92,11 +92,12 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     order: orderOf(workflow),
     ...{ input, trigger, actor, rerunOf, trace: tracing?.note() },
   });
-  const accept: AcceptEvent = async ({ token, event, ...started }, { wait }) =>
-    worker.accept(
-      { ...newRun(started), event, ownToken: token !== undefined },
-      { token, waitMs: wait ? config.http.waitSeconds * 1000 : 0 },
-    );
+  const accept: AcceptEvent = async ({ token, event, ...started }, { wait }) => {
+    const made = newRun(started);
+    const waitMs = wait ? config.http.waitSeconds * 1000 : 0;
+    const accepted = await worker.accept({ ...made, event, ownToken: token !== undefined }, { token, waitMs });
+    return { ...accepted, isNew: accepted.run === made.id };
+  };
 
   const starting = { workflows: () => loaded.current.workflows, accept, store, secrets, log };
   const actions = runActions(ground, { worker, note: () => tracing?.note() });

@@ -10,6 +10,51 @@ import { jsonObject, readBytes } from "../body.ts";
 import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
+/** What a delivery may start, and how. */
+type Intake = { readonly workflows: readonly Workflow[]; readonly accept: AcceptEvent; readonly wake: WakeRuns };
+
+/** What a delivery has led to. */
+type TakenIn = {
+  readonly runs: readonly { readonly workflow: string; readonly run: string }[];
+  /** Whether one of these is new. A delivery that was there before has its runs already. */
+  readonly isNew: boolean;
+  /** How many runs that wait look again. */
+  readonly woken: number;
+  /** Workflows that threw when they were asked about it, each with what it threw. */
+  readonly threw: readonly string[];
+};
+
+/**
+ * Makes a delivery a run of each workflow that wants it, once, and wakes the runs that wait for it. Resolves as soon as
+ * all is stored.
+ * @param actor who started the runs: `GitHub webhook`.
+ * @throws StoreUnavailable; what was stored before is recognised when the delivery is taken in again.
+ */
+export async function takeIn(
+  event: WebhookEvent,
+  actor: string,
+  { workflows, accept, wake }: Intake,
+): Promise<TakenIn> {
+  const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
+  const started = { trigger: "github", actor, input: event as unknown as Json } as const;
+  const runs: TakenIn["runs"][number][] = [];
+  let anyNew = false;
+  const threw: string[] = [];
+  for (const workflow of workflows) {
+    try {
+      if (!gitHubEntries(workflow.on).some((entry) => isFor(entry, event))) continue;
+      const { run, isNew } = await accept({ workflow, ...started, event: identity }, { wait: false });
+      runs.push({ workflow: workflow.name, run });
+      anyNew ||= isNew;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      threw.push(`${workflow.name} (${error instanceof Error ? error.message : String(error)})`);
+    }
+  }
+  // Last: a run that waits looks by itself, too, and GitHub delivers an event that is lost never again.
+  return { runs, isNew: anyNew, woken: await wake(wakeKeysOf(event)), threw };
+}
+
 export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
 
 /**
@@ -29,13 +74,7 @@ const LARGE_BYTES = 250_000;
  */
 export function mountGitHubWebhooks(
   app: Hono,
-  workflows: readonly Workflow[],
-  {
-    secrets,
-    failed,
-    accept,
-    wake,
-  }: { secrets: readonly string[]; failed: FailedAuthentication; accept: AcceptEvent; wake: WakeRuns },
+  { secrets, failed, ...intake }: Intake & { secrets: readonly string[]; failed: FailedAuthentication },
 ): void {
   const oneLarge = oneAfterTheOther();
   app.post(GITHUB_WEBHOOK_PATH, async (c) => {
@@ -55,22 +94,7 @@ export function mountGitHubWebhooks(
   async function deliver(c: Context, bytes: Uint8Array): Promise<Response> {
     const event = receive(c, bytes);
     if (event.name === ("ping" as string)) return c.json({ status: "pong" });
-    const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
-    const started = { trigger: "github", actor: "GitHub webhook", input: event as unknown as Json } as const;
-    const runs: { workflow: string; run: string }[] = [];
-    const threw: string[] = [];
-    for (const workflow of workflows) {
-      try {
-        if (!gitHubEntries(workflow.on).some((entry) => isFor(entry, event))) continue;
-        const { run } = await accept({ workflow, ...started, event: identity }, { wait: false });
-        runs.push({ workflow: workflow.name, run });
-      } catch (error) {
-        if (error instanceof StoreUnavailable) throw error;
-        threw.push(`${workflow.name} (${error instanceof Error ? error.message : String(error)})`);
-      }
-    }
-    // Last: a run that waits looks by itself, too, and GitHub delivers an event that is lost never again.
-    const woken = await wake(wakeKeysOf(event));
+    const { runs, woken, threw } = await takeIn(event, "GitHub webhook", intake);
     if (threw.length > 0) {
       throw new Rejection(
         500,
@@ -109,9 +133,12 @@ function receive(c: Context, bytes: Uint8Array): WebhookEvent {
 
 /** Whether an entry wants an event. */
 export function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
-  const { events, actions } = entry;
-  if (!([] as string[]).concat(events).includes(event.name)) return false;
   const { action } = event.payload as { action?: string };
-  if (actions && !(actions as readonly unknown[]).includes(action)) return false;
-  return entry.filter?.(event) ?? true;
+  return mayWant(entry, event.name, action) && (entry.filter?.(event) ?? true);
+}
+
+/** Whether an entry may want an event, as far as its name and action tell. */
+function mayWant({ events, actions }: GitHubTrigger, name: string, action: unknown): boolean {
+  if (!([] as string[]).concat(events).includes(name)) return false;
+  return !actions || (actions as readonly unknown[]).includes(action);
 }

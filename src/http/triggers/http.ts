@@ -30,7 +30,12 @@ type Received = {
 export type AcceptEvent = (
   event: Received,
   options: { wait: boolean },
-) => Promise<{ readonly run: string; readonly outcome: Promise<Run | undefined> }>;
+) => Promise<{
+  readonly run: string;
+  /** False: the run was there before, and stands for this event, too. */
+  readonly isNew: boolean;
+  readonly outcome: Promise<Run | undefined>;
+}>;
 
 type HidingSecrets = Pick<Secrets, "tokenIn" | "brief">;
 
