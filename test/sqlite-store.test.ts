@@ -12,6 +12,7 @@ import { storeContract } from "./store.contract.ts";
 import { cancelsContract } from "./store-cancels.contract.ts";
 import { orderContract } from "./store-order.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
+import { previewsContract } from "./store-previews.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
 import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -25,6 +26,7 @@ waitsContract("SQLite", timedSqlite);
 cancelsContract("SQLite", timedSqlite);
 pausesContract("SQLite", timedSqlite);
 orderContract("SQLite", timedSqlite);
+previewsContract("SQLite", timedSqlite);
 
 function event(id: string, facts: Partial<NewRun> = {}): NewRun {
   return { id, workflow: "deploy", group: undefined, input: { text: "x".repeat(200) }, ownToken: false, ...facts };

@@ -116,6 +116,27 @@ export type RunStore = {
    */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /**
+   * Runs of workflows that have a group, newest first: the newest of each group, or with `group` all of that one. `text` is
+   * a part of the group's name; letters count in any case. Only so many runs are looked through at once: a page can have
+   * few, or none, and still a `next`. The `cursor` of a run gives what comes after it.
+   */
+  newestOfGroups(
+    filter: {
+      readonly workflows: readonly { readonly name: string /** Of the group's name. */; readonly prefix: string }[];
+      readonly text?: string | undefined;
+      readonly group?: string | undefined;
+    },
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<{
+    readonly found: readonly { readonly id: string; readonly cursor: string }[];
+    readonly next: string | undefined;
+  }>;
+  /**
+   * These runs with their steps, as far as there are such runs, in any order. An input or a result of more than 64 KiB is
+   * left out: null and undefined.
+   */
+  several(ids: readonly string[]): Promise<readonly Pick<RunDetail, "run" | "steps">[]>;
+  /**
    * How a run of the same workflow and group last ended before this one, which has ended; a run without a group is
    * alone. Undefined when none is known. Of two runs that ask about each other, one ended before.
    */

@@ -177,7 +177,7 @@ function pageOf(rows: readonly Row[], limit: number, further: string | undefined
  * lower() will do: SQLite's knows ASCII alone, and PostgreSQL's what the database's locale knows. A letter whose other
  * case is two letters, such as ß, is found as it is.
  */
-function searchPattern(text: string): string {
+export function searchPattern(text: string): string {
   return [...text]
     .map((letter) => {
       const cases = [...new Set([letter, letter.toLowerCase(), letter.toUpperCase()])];

@@ -6,6 +6,7 @@ import type { Step } from "../../model/run.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
+import { previewReads } from "../previews.ts";
 import { forgetActions, isPaused, isUnderWay } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
@@ -111,6 +112,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     pause: async (workflow, by) => changed(await transaction((each) => pauseWorkflow(each, replica, workflow, by))),
     resume: async (workflow, by) => changed(await transaction((each) => resumeWorkflow(each, replica, workflow, by))),
     ...reads,
+    ...previewReads(asked),
     async saveLines(claim, those) {
       changed(await lines.saveLines(claim, those));
       // Behind the transaction: one who looks then finds them.

@@ -3,6 +3,7 @@ import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
 import { runLines } from "../lines.ts";
 import { overview } from "../overview.ts";
+import { previewReads } from "../previews.ts";
 import { hasHandler, isPaused } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { addFinds, asking } from "./asking.ts";
@@ -84,6 +85,7 @@ export function openSqliteStore(
     pause: (workflow, by) => write(() => pauseWorkflow(sql, workflow, by)).finally(pauses.look),
     resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
     ...runReads(asked),
+    ...previewReads(asked),
     ...lines,
     ...callbacks(sql, { read, write, now: clock.now }),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
