@@ -195,10 +195,13 @@ describe("a token across a limit of length", () => {
       "src/cli/runs-print.ts": "the id of a run",
       "src/cli/terminal.ts": "what the service has answered, and the command's own line",
       "src/github/auth/credentials.ts": "a digest",
+      "src/github/actions/find.ts": "a list of runs",
+      "src/github/actions/show.ts": "a list of jobs",
       "src/github/route-label.ts": "words of GitHub's",
       "src/github/checks/credential.ts": "a date",
       "src/github/checks/repositories.ts": "seven characters of a commit",
       "src/observe/tracing.ts": "a digest",
+      "src/model/run-names.ts": "a list of words that are only compared",
       "src/model/nearest-name.ts": "what is only compared",
     };
     const cutting = globSync("src/**/*.ts", { cwd: join(import.meta.dirname, "..") }).filter((file) => {

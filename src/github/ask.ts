@@ -1,4 +1,4 @@
-import { type Failure, isFailure, LimitReached, TransientFailure } from "../model/failure.ts";
+import { isFailure, LimitReached, sentOf, TransientFailure } from "../model/failure.ts";
 import type { Lease } from "../model/lease.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import { type Answer, isEncoded, isPage } from "./answer.ts";
@@ -15,13 +15,17 @@ export type Ask = (
   route: string,
   parameters: Readonly<Record<string, unknown>>,
   expected: readonly number[],
-  options?: {
-    /** Names a reading whose answer may be remembered with its ETag; GitHub is asked in any case. */
-    readonly rememberAs?: string;
-    /** False: sent once, whatever becomes of it. */
-    readonly retry?: false | undefined;
-  },
+  options?: AskOptions,
 ) => Promise<Answer>;
+
+export type AskOptions = {
+  /** Names a reading whose answer may be remembered with its ETag; GitHub is asked in any case. */
+  readonly rememberAs?: string;
+  /** What is kept of the body of a 200, where that is much less. */
+  readonly reduce?: (answer: Answer) => Uint8Array;
+  /** False: sent once, whatever becomes of it. */
+  readonly retry?: false | undefined;
+};
 
 /** Resolves after so many milliseconds; tests move their own clock. */
 export type Wait = (milliseconds: number) => Promise<void>;
@@ -35,6 +39,8 @@ export type GitHubHost = {
   readonly gates: Pick<Gates, "of">;
   readonly remembered: RememberedAnswers;
   readonly wait: Wait;
+  /** Epoch milliseconds by GitHub's clock, as far as it is known. */
+  readonly now: () => number;
   /** Delays before the further tries, ms; none for a check of how it is now. */
   readonly retriesMs?: readonly number[] | undefined;
 };
@@ -61,17 +67,20 @@ export function asking(host: GitHubHost, asker: Asker) {
   const rooms = keptRooms();
   const way = { host, asker, rooms };
 
-  const ask: Ask = async (attempted, route, parameters, expected, { rememberAs, retry } = {}) => {
-    const request = { attempted, route, parameters, rememberAs };
-    for (const delay of retry === false ? [] : retriesMs) {
+  const ask: Ask = async (attempted, route, parameters, expected, { retry, ...kept } = {}) => {
+    const request = { attempted, route, parameters, ...kept };
+    let mayBeSent = false;
+    for (const delay of [...(retry === false ? [] : retriesMs), undefined]) {
       try {
         return await askOnce(way, request, expected);
       } catch (error) {
-        if ((error as Failure).kind !== "transient") throw error;
+        if (!isFailure(error)) throw error;
+        if (error.kind !== "transient" || delay === undefined) throw mayBeSent ? sentOf(error, undefined) : error;
+        mayBeSent ||= error.facts.sent !== false;
         await wait(delay);
       }
     }
-    return askOnce(way, request, expected);
+    throw new Error("the last try has no delay after it");
   };
 
   return {
@@ -109,18 +118,19 @@ type Request = {
   readonly attempted: Attempted;
   readonly route: string;
   readonly parameters: Readonly<Record<string, unknown>>;
-  readonly rememberAs: string | undefined;
-};
+} & Pick<AskOptions, "rememberAs" | "reduce">;
 
 type Way = { readonly host: GitHubHost; readonly asker: Asker; readonly rooms: ReturnType<typeof keptRooms> };
 
 async function askOnce(way: Way, request: Request, expected: readonly number[]): Promise<Answer> {
   const { attempted } = request;
-  const credential = await way.asker.credentials(attempted);
+  const credential = await way.asker.credentials(attempted).catch((error) => {
+    throw isFailure(error) ? sentOf(error, false) : error;
+  });
   let answer = await askAs(credential, way, request);
   if (answer.status === 401 && credential.renew) {
     answer = await askAs(await credential.renew(), way, request);
-    if (answer.status === 401) throw new TransientFailure({ tried: attempted.tried, ...NOT_KNOWN_YET });
+    if (answer.status === 401) throw new TransientFailure({ tried: attempted.tried, ...NOT_KNOWN_YET, sent: false });
   }
   // A 404 page of some other server says nothing about a file.
   if (expected.includes(answer.status) && !isPage(answer) && !isEncoded(answer)) return answer;
@@ -130,7 +140,7 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
 async function askAs(
   { account, token }: Credential,
   { host: { apiUrl, gates, remembered, send }, asker: { name, saw, lease }, rooms }: Way,
-  { attempted, route, parameters, rememberAs }: Request,
+  { attempted, route, parameters, rememberAs, reduce }: Request,
 ): Promise<Answer> {
   const key = rememberAs && `${account}\n${rememberAs}`;
   const earlier = key ? remembered.get(key) : undefined;
@@ -147,7 +157,7 @@ async function askAs(
     let answered: (() => void) | undefined;
     try {
       return await send(route, sent, token, async (abort) => {
-        if (lease && !(await lease.holds())) throw new TransientFailure({ tried, ...TAKEN_OVER });
+        if (lease && !(await lease.holds())) throw new TransientFailure({ tried, ...TAKEN_OVER, sent: false });
         begin();
         answered?.();
         answered = lease?.sent(abort);
@@ -163,12 +173,14 @@ async function askAs(
       throw isFailure(error) || error instanceof StoreUnavailable ? error : noAnswer(attempted, apiUrl, error);
     });
   if (!("answer" in passed)) throw notYet(attempted, passed);
-  const { answer, notBefore } = passed;
+  const { notBefore } = passed;
+  const { status } = passed.answer;
+  const answer = status === 200 && reduce ? { ...passed.answer, bytes: reduce(passed.answer) } : passed.answer;
   const requestId = answer.headers["x-github-request-id"];
   if (typeof requestId === "string") saw?.(requestId);
   if (notBefore !== undefined) throw failureOf(attempted, answer, { apiUrl, notBefore });
-  if (answer.status === 304 && earlier) return earlier;
-  if (key && answer.status === 200) remembered.put(key, answer);
+  if (status === 304 && earlier) return earlier;
+  if (key && status === 200) remembered.put(key, answer);
   return answer;
 }
 
@@ -199,7 +211,7 @@ function keptRooms() {
 /** The gate did not let it through: nothing was sent. */
 function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; why: string }): LimitReached {
   const remedy = `Nothing to do: it continues at ${new Date(notBefore).toISOString()}.`;
-  return new LimitReached({ tried, happened: `it has to wait: ${why}`, remedy }, notBefore);
+  return new LimitReached({ tried, happened: `it has to wait: ${why}`, remedy, sent: false }, notBefore);
 }
 
 /** Another process may have begun it anew: what it sends and what this one would send are the same. */

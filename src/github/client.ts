@@ -2,6 +2,10 @@ import type { ActionsRuns } from "../model/actions-runs.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubAnswer, GitHubClient, RequestOptions } from "../model/github.ts";
 import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
+import { findRun } from "./actions/find.ts";
+import { runLists } from "./actions/lists.ts";
+import { showRun } from "./actions/show.ts";
+import { sendEvent, startWorkflow } from "./actions/start.ts";
 import type { Answer } from "./answer.ts";
 import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
 import { dispatch, runWorkflow } from "./dispatch.ts";
@@ -19,6 +23,7 @@ async function unbuilt(): Promise<never> {
 export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
   const { release, ...asked } = asking(host, asker);
   const { ask } = asked;
+  const { now } = host;
   return {
     github: {
       request: (route: string, parameters = {}, options: RequestOptions = {}) =>
@@ -26,8 +31,8 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       readFile: async (repository, path, options = {}) => (await firstFile(asked, repository, [path], options))?.text,
       firstFile: (repository, paths, options = {}) => firstFile(asked, repository, paths, options),
       hasCommit: (repository, ref) => hasCommit(ask, repository, ref),
-      dispatch: (repository, eventType, payload) => dispatch(ask, repository, eventType, payload),
-      runWorkflow: (repository, workflow, options) => runWorkflow(ask, repository, workflow, options),
+      dispatch: async (...event) => void (await dispatch(ask, ...event)),
+      runWorkflow: async (...given) => (await runWorkflow(ask, ...given)).started,
       cancelRun: unbuilt,
       status: unbuilt,
       check: unbuilt,
@@ -35,11 +40,11 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       deployment: unbuilt,
     },
     actions: {
-      sendEvent: unbuilt,
-      startWorkflow: unbuilt,
-      time: () => new Date().toISOString(),
-      find: unbuilt,
-      show: unbuilt,
+      sendEvent: (...event) => sendEvent(ask, now, ...event),
+      startWorkflow: (...given) => startWorkflow(ask, now, ...given),
+      time: () => new Date(now()).toISOString(),
+      find: (started) => findRun(runLists(ask), now, started),
+      show: (...run) => showRun(ask, ...run),
       whyNothing: unbuilt,
     },
     release,

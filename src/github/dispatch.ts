@@ -1,23 +1,30 @@
 import { PermanentFailure } from "../model/failure.ts";
-import type { GitHub, StartedWorkflow } from "../model/github.ts";
-import { jsonOf } from "./answer.ts";
-import type { Ask } from "./ask.ts";
+import type { GitHubClient, StartedWorkflow } from "../model/github.ts";
+import { type Answer, jsonOf } from "./answer.ts";
+import type { Ask, AskOptions } from "./ask.ts";
 import { ownerAndName } from "./files.ts";
 
-type Payload = Parameters<GitHub["dispatch"]>[2];
+type Payload = Parameters<GitHubClient["dispatch"]>[2];
 
 /**
  * Sends a `repository_dispatch` event. Only 204 says that GitHub has accepted it.
  * @see https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
  */
-export async function dispatch(ask: Ask, repository: string, eventType: string, payload: Payload): Promise<void> {
+export async function dispatch(
+  ask: Ask,
+  repository: string,
+  eventType: string,
+  payload: Payload,
+  options?: Pick<AskOptions, "retry">,
+): Promise<Answer> {
   const tried = `dispatching ${eventType.length > MAX_EVENT_TYPE_CHARACTERS ? "an event" : eventType} to ${repository}`;
   requireBounds(tried, eventType, payload);
-  await ask(
+  return ask(
     { tried, repository, permission: "Contents: write" },
     "POST /repos/{owner}/{repo}/dispatches",
     { ...ownerAndName(repository), event_type: eventType, client_payload: payload },
     [204],
+    options,
   );
 }
 
@@ -31,17 +38,17 @@ function requireBounds(tried: string, eventType: string, payload: Payload): void
   if (length < 1 || length > MAX_EVENT_TYPE_CHARACTERS) {
     const happened = `the event type has ${length} characters`;
     const remedy = `Use an event type of 1 to ${MAX_EVENT_TYPE_CHARACTERS} characters.`;
-    throw new PermanentFailure({ tried, happened, remedy, about: "event type" });
+    throw new PermanentFailure({ tried, happened, remedy, about: "event type", sent: false });
   }
   const properties = Object.keys(payload).length;
   if (properties > MAX_PROPERTIES) {
     const remedy = `GitHub takes ${MAX_PROPERTIES}: put some of them into one object.`;
-    throw new PermanentFailure({ tried, happened: `the payload has ${properties} properties`, remedy });
+    throw new PermanentFailure({ tried, happened: `the payload has ${properties} properties`, remedy, sent: false });
   }
   const bytes = Buffer.byteLength(JSON.stringify(payload));
   if (bytes > MAX_PAYLOAD_BYTES) {
     const remedy = `GitHub takes less than 64 KB: send at most ${MAX_PAYLOAD_BYTES} bytes.`;
-    throw new PermanentFailure({ tried, happened: `the payload has ${bytes} bytes`, remedy });
+    throw new PermanentFailure({ tried, happened: `the payload has ${bytes} bytes`, remedy, sent: false });
   }
 }
 
@@ -55,16 +62,20 @@ export async function runWorkflow(
   ask: Ask,
   repository: string,
   workflow: string,
-  { ref, inputs = {} }: Parameters<GitHub["runWorkflow"]>[2],
-): Promise<StartedWorkflow | undefined> {
+  { ref, inputs = {} }: Parameters<GitHubClient["runWorkflow"]>[2],
+  options?: Pick<AskOptions, "retry">,
+): Promise<{ readonly answer: Answer; readonly started: StartedWorkflow | undefined }> {
   const tried = `starting the workflow ${workflow} of ${repository} at ${ref}`;
   const attempted = { tried, repository, permission: "Actions: write" };
   const route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
   const parameters = { ...ownerAndName(repository), workflow_id: workflow, ref, inputs };
-  const answer = await ask(attempted, route, { ...parameters, return_run_details: true }, [200, 204, 400, 422]);
-  if (answer.status === 400 || answer.status === 422) await ask(attempted, route, parameters, [204]);
-  if (answer.status !== 200) return undefined;
+  const detailed = { ...parameters, return_run_details: true };
+  const answer = await ask(attempted, route, detailed, [200, 204, 400, 422], options);
+  if (answer.status === 400 || answer.status === 422) {
+    return { answer: await ask(attempted, route, parameters, [204], options), started: undefined };
+  }
+  if (answer.status !== 200) return { answer, started: undefined };
   // It is started even if what GitHub says about its run cannot be read.
   const { workflow_run_id: id, html_url: htmlUrl } = jsonOf(answer) as Readonly<Record<string, unknown>>;
-  return typeof id === "number" && typeof htmlUrl === "string" ? { id, htmlUrl } : undefined;
+  return { answer, started: typeof id === "number" && typeof htmlUrl === "string" ? { id, htmlUrl } : undefined };
 }

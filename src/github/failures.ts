@@ -22,13 +22,19 @@ export function failureOf(
   const facts = { tried: attempted.tried, happened: whatCame(answer) };
   if (notBefore !== undefined) {
     const remedy = `Nothing to do: GitHub takes requests again after ${new Date(notBefore).toISOString()}.`;
-    return new LimitReached({ ...facts, remedy }, notBefore);
+    return new LimitReached({ ...facts, remedy, ...(isRejected(answer) && { sent: false }) }, notBefore);
   }
   if (answer.status >= 500 || answer.status === 408) {
     const remedy = "Nothing to do if it passes; else see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
-  return new PermanentFailure({ ...facts, remedy: remedyFor(attempted, answer, apiUrl) });
+  const remedy = remedyFor(attempted, answer, apiUrl);
+  return new PermanentFailure({ ...facts, remedy, ...(isRejected(answer) && { sent: false }) });
+}
+
+/** Whether it is certain that GitHub has not done what was asked. A time-out (408) leaves it open. */
+function isRejected({ status }: Answer): boolean {
+  return status >= 400 && status < 500 && status !== 408;
 }
 
 /** `GitHub answered 403 "Not accessible" (request id AB12, needs contents=write)` */
@@ -37,11 +43,11 @@ export function whatCame({ status, message, facts }: Answer): string {
 }
 
 /**
- * No usable answer: refused, reset, timed out, cut short. Nobody knows whether GitHub carried it out. Any error that is
- * not one of the network's is permanent: the request would fail in the same way each time.
+ * No usable answer: refused, reset, timed out, cut short. Whether GitHub carried it out is known only where there was no
+ * connection. Any error that is not one of the network's is permanent: the request would fail in the same way each time.
  */
 export function noAnswer(attempted: Attempted, url: string, error: unknown): Failure {
-  const cause = { tried: attempted.tried, cause: error };
+  const cause = { tried: attempted.tried, cause: error, ...(wasNeverSent(error) && { sent: false as const }) };
   if (error instanceof ProxyError) {
     return new TransientFailure({ ...cause, happened: error.message, remedy: error.remedy });
   }
@@ -77,6 +83,20 @@ export function noAnswer(attempted: Attempted, url: string, error: unknown): Fai
     remedy: "Correct its headers and parameters, or report this as a bug.",
   });
 }
+
+/** Whether there was no connection yet on which it could have been sent. */
+function wasNeverSent(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code = "", syscall } = at as NodeJS.ErrnoException;
+    if (syscall === "connect" || syscall === "getaddrinfo" || BEFORE_CONNECTED.test(code)) return true;
+    if (at instanceof ProxyError && /^Proxy /.test((at.cause as Error | undefined)?.message ?? "")) return true;
+  }
+  return false;
+}
+
+/** Refused, not found, or a certificate that is not trusted. After several addresses were tried there is no `syscall`. */
+const BEFORE_CONNECTED =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_\w+|UND_ERR_CONNECT_TIMEOUT|UND_ERR_PRX_\w+|CERT_\w+|UNABLE_TO_\w+|\w*SELF_SIGNED\w*|ERR_TLS_(?:CERT|HANDSHAKE)_\w+)$/;
 
 function remedyForConnection(code: string): string {
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {

@@ -1,6 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
+import { runLists } from "./actions/lists.ts";
 import type { Brief } from "./answer.ts";
 import { type Asker, asking, type GitHubHost } from "./ask.ts";
 import { appApi } from "./auth/app-api.ts";
@@ -89,6 +90,7 @@ export async function openGitHub(options: Options) {
     gates,
     remembered: rememberedAnswers(),
     wait: options.wait,
+    now: time.now,
     targetRepo: options.targetRepo,
     retriesMs: options.retriesMs,
   };
@@ -106,6 +108,8 @@ export async function openGitHub(options: Options) {
       const through = dryRun ? { ...host, send: dryRunOf({ ...http, send }, apiUrl, dryRun) } : host;
       return gitHubFor(through, { ...asker, credentials });
     },
+    /** The runs of a repository, with the service's credentials, for no run in particular. */
+    runsOf: runLists(asking(host, { credentials: service, name: "watch" }).ask),
     inspection: {
       ask: asking(host, { credentials: service, name: "inspection" }).ask,
       /** Undefined without an App. */

@@ -12,12 +12,15 @@ export type ActionsRuns = {
     eventType: string,
     payload: { readonly [key: string]: Json },
   ): Promise<{ readonly since: string }>;
-  /** Starts a workflow once. */
+  /**
+   * Starts a workflow once. With `key` its input `run` is that key; a workflow without such an input is started without it,
+   * and the answer then has no key.
+   */
   startWorkflow(
     repository: string,
     workflow: string,
-    options: { ref: string; inputs?: WorkflowInputs },
-  ): Promise<{ readonly since: string; readonly runId?: number; readonly htmlUrl?: string }>;
+    options: { ref: string; inputs?: WorkflowInputs; key?: string },
+  ): Promise<{ readonly since: string; readonly key?: string; readonly runId?: number; readonly htmlUrl?: string }>;
   /** The time by GitHub's clock as far as it is known, RFC 3339. */
   time(): string;
   /** The run that was started; undefined when there is none. Two that fit by time alone are a PermanentFailure. */
@@ -47,9 +50,28 @@ export type WhyNothing = {
   readonly sendAgain: boolean;
 };
 
+/** The lists of a repository's runs, newest first: one request each, up to 100 runs. */
+export type ActionsRunLists = {
+  /** @param of.since created at this time (RFC 3339) or later. @param of.page from 1 on. */
+  listNewest(
+    repository: string,
+    of: { readonly event?: StartedRun["event"]; readonly since: string; readonly page?: number },
+  ): Promise<ListedActionsRuns>;
+  /** Those that have ended. */
+  listCompleted(repository: string, of: { readonly since: string; readonly page?: number }): Promise<ListedActionsRuns>;
+};
+
+export type ListedActionsRuns = {
+  /** Of all pages, as GitHub counts them; it lists the newest 1,000 of them. */
+  readonly total: number;
+  readonly runs: readonly ListedActionsRun[];
+};
+
 /** A run in a list of a repository's runs. */
 export type ListedActionsRun = {
   readonly id: number;
+  readonly htmlUrl: string;
+  readonly attempt: number;
   /** What its `run-name` made of it. */
   readonly title: string;
   readonly event: string;

@@ -71,6 +71,23 @@ export function isFailure(error: unknown): error is Failure {
   return error instanceof Error && NAMES.includes(error.name) && "kind" in error;
 }
 
+/** The same failure, of a request that was certainly not sent (false), or of one of which that is not certain. */
+export function sentOf(failure: Failure, sent: false | undefined): Failure {
+  const { sent: _, ...rest } = failure.facts;
+  const facts = sent === undefined ? rest : { ...rest, sent };
+  switch (failure.kind) {
+    case "permanent":
+      return new PermanentFailure(facts, failure.http);
+    case "transient":
+      return new TransientFailure(facts, {
+        http: failure.http,
+        ...(failure.attempts !== undefined && { attempts: failure.attempts }),
+      });
+    case "limit":
+      return new LimitReached(facts, failure.notBefore);
+  }
+}
+
 const NAMES = ["PermanentFailure", "TransientFailure", "LimitReached"];
 
 function sentence({ tried, happened, remedy }: FailureFacts): string {

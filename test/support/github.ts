@@ -11,6 +11,7 @@ export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<
     gates: { of: () => gate },
     remembered: rememberedAnswers(),
     wait: async () => {},
+    now: Date.now,
     targetRepo: "",
     ...given,
   };

@@ -1,0 +1,80 @@
+import type { ActionsRunLists, ListedActionsRun } from "../../model/actions-runs.ts";
+import { PermanentFailure } from "../../model/failure.ts";
+import type { FoundRun, StartedRun } from "../../model/github.ts";
+import { keysIn, showsSomeKey } from "../../model/run-names.ts";
+import { PAGE } from "./lists.ts";
+
+/** GitHub's `created_at` may lie a little before the time of its answer, and before a clock that is not quite right. */
+const EARLIER_MS = 60_000;
+
+/** A filtered list ends after 1,000 runs. */
+const MAX_PAGES = 10;
+
+/**
+ * The run that was started: the one that GitHub's answer named, the one whose name shows the key, or the only one that fits
+ * by its time.
+ * @param now epoch milliseconds by GitHub's clock.
+ */
+export async function findRun(
+  { listNewest }: Pick<ActionsRunLists, "listNewest">,
+  now: () => number,
+  started: StartedRun,
+): Promise<FoundRun | undefined> {
+  const { repository, event, key, since, runId, htmlUrl } = started;
+  if (runId !== undefined) return { repository, runId, htmlUrl: htmlUrl ?? "", foundBy: "answer", createdAt: since };
+  const from = new Date(Date.parse(since) - EARLIER_MS).toISOString();
+  const candidates = new Map<number, ListedActionsRun>();
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const { runs } = await listNewest(repository, { event, since: from, page });
+    for (const run of runs) candidates.set(run.id, run);
+    // The oldest: what was sent again may have started another.
+    const shown = key === undefined ? undefined : runs.findLast(({ title }) => keysIn(title).has(key));
+    if (shown) return foundBy("key", repository, shown);
+    if (runs.length < PAGE) break;
+  }
+  const only = onlyOneByTime(started, [...candidates.values()], now());
+  return only && foundBy("time", repository, only);
+}
+
+function foundBy(how: FoundRun["foundBy"], repository: string, run: ListedActionsRun): FoundRun {
+  return { repository, runId: run.id, htmlUrl: run.htmlUrl, foundBy: how, createdAt: run.createdAt };
+}
+
+/** By then GitHub has usually made the run, and another that fits as well. */
+const SETTLED_MS = 30_000;
+const WINDOW_MS = { before: 10_000, after: 120_000 };
+
+/**
+ * The run of this event from that time, if there is exactly one. Where a name shows a key, the workflow shows keys, and a
+ * name without this key is another's.
+ */
+function onlyOneByTime(
+  { repository, event, since }: StartedRun,
+  candidates: readonly ListedActionsRun[],
+  now: number,
+): ListedActionsRun | undefined {
+  const sent = Date.parse(since);
+  if (now < sent + SETTLED_MS || candidates.some(({ title }) => showsSomeKey(title))) return undefined;
+  const fitting = candidates.filter(({ createdAt }) => {
+    const created = Date.parse(createdAt);
+    return created >= sent - WINDOW_MS.before && created <= sent + WINDOW_MS.after;
+  });
+  if (fitting.length <= 1) return fitting[0];
+  throw new PermanentFailure({
+    tried: `finding the Actions run in ${repository} of the ${event} that was sent at ${since}`,
+    happened: `${fitting.length} runs began at that time, and the name of none shows which event it is for: ${fitting
+      .slice(0, MAX_NAMED)
+      .map(({ htmlUrl }) => htmlUrl)
+      .join(", ")}${fitting.length > MAX_NAMED ? ", …" : ""}`,
+    remedy: REMEDY[event],
+    about: "no run",
+  });
+}
+
+const MAX_NAMED = 3;
+
+const REMEDY: Readonly<Record<StartedRun["event"], string>> = {
+  repository_dispatch:
+    "Show the key in the name of the workflow's runs: run-name: Tests ${{ github.event.client_payload.run }}.",
+  workflow_dispatch: "Give the workflow an input named run, and show it: run-name: Tests ${{ inputs.run }}.",
+};
