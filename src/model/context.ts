@@ -15,6 +15,8 @@ export type RunContext<EnvName extends string = string> = {
   readonly attempt: number;
   /** Who started the run, as far as is known: `token argocd`, `schedule`, `GitHub webhook`. */
   readonly by: string | undefined;
+  /** The event brought its GitHub token, which is not stored: the run is attempted once, and cannot wait. */
+  readonly hasOwnToken: boolean;
   /** Aborts when the attempt is over, or when the service is about to stop. Hand it to `fetch` and the like. */
   readonly signal: AbortSignal;
   /** The environment variables that the workflow declares in its own `env`; each has a value. */

@@ -45,6 +45,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     runId: run.id,
     attempt,
     by: run.actor,
+    hasOwnToken: run.ownToken,
     get signal() {
       return attempting.signal;
     },
