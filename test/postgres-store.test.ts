@@ -1,5 +1,6 @@
 import { storeContract } from "./store.contract.ts";
 import { cancelsContract } from "./store-cancels.contract.ts";
+import { marksContract } from "./store-marks.contract.ts";
 import { orderContract } from "./store-order.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { previewsContract } from "./store-previews.contract.ts";
@@ -15,3 +16,4 @@ cancelsContract("PostgreSQL", open);
 pausesContract("PostgreSQL", open);
 orderContract("PostgreSQL", open);
 previewsContract("PostgreSQL", open);
+marksContract("PostgreSQL", open);

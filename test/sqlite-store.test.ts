@@ -10,6 +10,7 @@ import { LISTED } from "../src/store/rows.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { storeContract } from "./store.contract.ts";
 import { cancelsContract } from "./store-cancels.contract.ts";
+import { marksContract } from "./store-marks.contract.ts";
 import { orderContract } from "./store-order.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { previewsContract } from "./store-previews.contract.ts";
@@ -27,6 +28,7 @@ cancelsContract("SQLite", timedSqlite);
 pausesContract("SQLite", timedSqlite);
 orderContract("SQLite", timedSqlite);
 previewsContract("SQLite", timedSqlite);
+marksContract("SQLite", timedSqlite);
 
 function event(id: string, facts: Partial<NewRun> = {}): NewRun {
   return { id, workflow: "deploy", group: undefined, input: { text: "x".repeat(200) }, ownToken: false, ...facts };

@@ -13,8 +13,10 @@ import { memorySqlite, timedPostgres } from "./support/timed-stores.ts";
 
 /**
  * Both stores are led through random histories, and must agree with a model in plain data after each step: groups, waits,
- * wakes, cancels, pauses, interruptions, re-runs, and groups in which every event runs.
+ * wakes, cancels, pauses, interruptions, re-runs, hastened retries, and groups in which every event runs.
  */
+
+const WATCHED = "workflow_run mona/app 7";
 
 type Wait = { readonly name: string; readonly attempt: number; readonly until: number };
 
@@ -501,6 +503,20 @@ class RunAgain implements Command {
   toString = () => `rerun(${JSON.stringify(this.facts)})`;
 }
 
+class Hasten implements Command {
+  check = () => true;
+  async run(model: Model, store: TimedStore): Promise<void> {
+    await store.at(model.now);
+    const { runs } = await store.list({ status: "queued" }, { limit: 1000 });
+    const retries = new Set(runs.flatMap(({ id, kind }) => (kind === "transient" ? id : [])));
+    const late = model.runs.filter(({ id, dueAt }) => retries.has(id) && dueAt > model.now);
+    assert.equal(await store.hasten(), late.length);
+    for (const [at, run] of late.entries()) run.dueAt = model.now - at - 1;
+    await holds(model, store);
+  }
+  toString = () => "hasten";
+}
+
 /** What must hold after every step, by the store's own words; then, that they are the model's. */
 async function holds(model: Model, store: TimedStore): Promise<void> {
   const { runs } = await store.list({}, { limit: 1000 });
@@ -540,6 +556,11 @@ async function holds(model: Model, store: TimedStore): Promise<void> {
       },
     );
   }
+  const watched = (await store.watched()).map(({ run }) => run);
+  const waits = model.runs.flatMap(({ id, status, keys }) =>
+    (status === "waiting" || status === "running") && keys.includes(WATCHED) ? id : [],
+  );
+  assert.deepEqual(watched, waits, "what waits for a run of Actions is known");
   await store.at(model.now);
   const due = model.runs.flatMap(({ status, dueAt, handler }) => {
     if (handler === "due") return [model.now];
@@ -569,7 +590,7 @@ async function ends(model: Model, store: TimedStore): Promise<void> {
 const owner = fc.constantFrom("one", "two");
 const rarely = fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) });
 const PULL = "pull_request mona/app 7";
-const key = fc.constantFrom(PULL, PULL, PULL, "check mona/app abc");
+const key = fc.constantFrom(PULL, PULL, PULL, WATCHED);
 const COMMANDS: fc.Arbitrary<Command>[] = [
   fc
     .record({
@@ -600,6 +621,7 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
   fc.tuple(fc.constantFrom("deploy", ALL_WORKFLOWS), rarely).map(([name, isPaused]) => new Pause(name, isPaused)),
   fc.constantFrom(1, 5000, LEASE_MS - 1, LEASE_MS).map((milliseconds) => new LetPass(milliseconds)),
   owner.map((name) => new Extend(name)),
+  fc.constant(new Hasten()),
   fc
     .record({ nth: fc.nat({ max: 20 }), evenIfOlder: fc.boolean(), from: fc.constantFrom("start", "failure") })
     .map((facts) => new RunAgain(facts)),

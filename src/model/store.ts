@@ -36,6 +36,9 @@ export type Callback = {
   readonly answeredAt: number | undefined;
 };
 
+/** A key `workflow_run owner/name …` by which a waiting run is woken. */
+export type WatchedKey = { readonly key: string; readonly run: string; readonly since: number };
+
 /** What another process has stored. */
 export type News = {
   /** Something is queued that it will not take itself. */
@@ -157,14 +160,20 @@ export type RunStore = {
   nextDue(forMs?: number): Promise<number | undefined>;
   /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
   forget(before: number, limit: number): Promise<number>;
-  /** Whether this process may do something that is done every so many milliseconds by one of all. By the store's clock. */
+  /**
+   * Whether this process may do something that one of all does every so many milliseconds, by the store's clock. One gets
+   * true; the next one so many milliseconds later. A clock that is set back delays it by twice as much, at most.
+   */
   turn(name: string, everyMs: number): Promise<boolean>;
-  /** What was kept under this name; undefined when nothing was. */
+  /** What was kept under this name; undefined when nothing was. Does not wait for the disk. */
   mark(name: string): Promise<Json | undefined>;
   setMark(name: string, value: Json): Promise<void>;
-  /** The keys `workflow_run …` that wake waiting runs, and since when these wait, epoch milliseconds. */
-  watched(): Promise<readonly { readonly key: string; readonly since: number }[]>;
-  /** What waits for another attempt after a passing fault is due now, the newest accepted first. Resolves with how many. */
+  /** The keys `workflow_run …` that wake runs which wait, those runs, and when they were accepted, epoch milliseconds. */
+  watched(): Promise<readonly WatchedKey[]>;
+  /**
+   * What waits for another attempt after a passing fault is due now, the newest accepted first; what waits for a limit still
+   * waits. Resolves with how many.
+   */
   hasten(): Promise<number>;
   /** What GitHub's limits have left of each account. */
   readonly limits: LimitLog;

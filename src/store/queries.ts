@@ -172,6 +172,33 @@ export function rightWrongClocks({ schema, now, least }: { schema: string; now: 
       AND (kind IS DISTINCT FROM 'limit' OR due_at > ${now} + ${LONGEST_LIMIT_MS})`;
 }
 
+/**
+ * Takes a turn: its name ($1), and how often there is one ($2), ms. Returns a row when it is this process's. What is later
+ * than the next one was noted by a clock that has been set back; two processes may ask within one moment, though.
+ */
+export function takeTurn({ schema, now }: { schema: string; now: string }): string {
+  return `INSERT INTO ${schema}.marks AS known (name, at) VALUES ($1, ${now})
+    ON CONFLICT (name) DO UPDATE SET at = excluded.at
+    WHERE known.at <= excluded.at - $2 OR known.at > excluded.at + $2 RETURNING name`;
+}
+
+/** Takes the time before which turns are forgotten. */
+export function forgetTurns(schema: string): string {
+  return `DELETE FROM ${schema}.marks WHERE at < $1 AND value IS NULL`;
+}
+
+/**
+ * Makes all that waits for another attempt after a passing fault due now. What is claimed first is due first, so that the
+ * newest is due the longest. Returns their numbers.
+ * @param lock as in `claimDue`.
+ */
+export function hastenRetries({ schema, now, lock = "" }: { schema: string; now: string; lock?: string }): string {
+  return `UPDATE ${schema}.runs SET due_at = ${now} - late.place FROM (
+      SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM (SELECT seq FROM ${schema}.runs
+        WHERE status = 'queued' AND kind = 'transient' AND due_at > ${now} ORDER BY seq ${lock}) AS waiting) AS late
+    WHERE runs.seq = late.seq RETURNING runs.seq`;
+}
+
 const IS_GONE = `reason IN ('${GONE}', '${GONE_ALONE}')`;
 
 /** How many of the latest attempts of a row of `runs` ended with their process, as the columns of `Interrupted`. */

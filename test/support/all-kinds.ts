@@ -79,7 +79,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   await settle(own.claim as Claim, { status: "success", outputs: {}, dedupeKey: undefined });
   const waiting = await claim(await accept({ group: "pr-10", trigger: "manual", actor: "token ci" }));
   await settle(waiting, {
-    ...{ status: "waiting", reason: "waits", wakeKeys: ["check acme/shop abc"] },
+    ...{ status: "waiting", reason: "waits", wakeKeys: ["check acme/shop abc", "workflow_run acme/shop 7"] },
     waits: [{ name: "quiet", kind: "sleep", attempt: 1, startedAt: now, until: { inMs: HOUR_MS } }],
   });
   const asking = await claim(await accept({ group: "pr-11" }));
@@ -121,6 +121,8 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   await store.pause("other", { actor: "command line", at: now });
 
   await store.scheduledUntil("nightly", now + 5);
+  await store.setMark("deliveries", { last: "ü\u2028" });
+  await store.turn("deliveries", HOUR_MS);
   const rejected = { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" };
   await store.overview.noteRejected([{ ...rejected, firstAt: now, lastAt: now, times: 1 }]);
   const since = { points: now - 1000, writes: now - 1000 };
@@ -141,6 +143,8 @@ export async function toldBy(store: RunStore) {
     activity: { nextDueAt, hours, finished, queued, running, limited, rejected },
     refused: await store.overview.rejected(),
     limits: await store.limits.recall(0),
+    mark: await store.mark("deliveries"),
+    watched: await store.watched(),
     schedule: await store.scheduledUntil("nightly", now),
     paused: await store.paused(),
     lines: await Promise.all(runs.map(({ id }) => store.lines(id, { limit: 10 }))),

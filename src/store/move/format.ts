@@ -103,6 +103,7 @@ export const BESIDE: Readonly<Record<string, readonly [table: string, values: z.
   ],
   paused: ["paused_workflows", z.strictObject({ workflow: text, at: time, actor: text })],
   key: ["store_keys", z.strictObject({ name: text, value: text })],
+  mark: ["marks", z.strictObject({ name: text, at: time, value: text.optional() })],
 };
 
 /** Shows what the file is. */

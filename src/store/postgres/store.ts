@@ -5,9 +5,10 @@ import type { StoredPause } from "../../model/limits.ts";
 import type { Step } from "../../model/run.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
 import { runLines } from "../lines.ts";
+import { marks } from "../marks.ts";
 import { overview } from "../overview.ts";
 import { previewReads } from "../previews.ts";
-import { forgetActions, isPaused, isUnderWay } from "../queries.ts";
+import { forgetActions, forgetTurns, hastenRetries, isPaused, isUnderWay, takeTurn } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking, isRunId } from "./asking.ts";
@@ -88,11 +89,14 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       if (due.changed) revision++;
       return due.claims;
     },
-    turn: unbuilt,
-    mark: unbuilt,
-    setMark: unbuilt,
-    watched: async () => [],
-    hasten: unbuilt,
+    turn: async (name, everyMs) => (await sql(takeTurn(names), [name, everyMs])).length > 0,
+    hasten: () =>
+      transaction(async (each) => {
+        const hastened = await each(HASTEN(names));
+        if (hastened.length > 0) news.tell(each, { queued: true });
+        return changed(hastened.length);
+      }),
+    ...marks(asked),
     extend: (those, leaseMs) => extendLeases(sql, names, those, leaseMs),
     async settle(claim, attempt, settlement, last = []) {
       const unsure = claims.isDoubted(claim);
@@ -143,6 +147,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
   };
 }
+
+/** A run that another process is about to claim or write is passed over. */
+const HASTEN = (names: Names) => hastenRetries({ ...names, lock: "FOR NO KEY UPDATE SKIP LOCKED" });
 
 /** Keeps a step or wait, as long as the claim holds. */
 async function saveStep(sql: Sql, { schema }: Names, { run, owner, attempt }: Claim, step: Step): Promise<void> {
@@ -203,6 +210,7 @@ async function forget(sql: Sql, { schema }: Names, before: number, limit: number
   );
   await sql(`DELETE FROM ${schema}.refused_events WHERE last_at < $1`, [before]);
   await sql(forgetActions(schema), [before, limit]);
+  await sql(forgetTurns(schema), [before]);
   // An account that is spent from deletes its own; this is for those that never come again.
   await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
   return rows.length;
@@ -229,7 +237,3 @@ export function storedPausesInSchema(options: Connecting & { schema: string }): 
 
 // The release has one file for all that needs PostgreSQL's libraries.
 export { postgresMover } from "./move.ts";
-
-async function unbuilt(): Promise<never> {
-  throw new Error("not built yet");
-}

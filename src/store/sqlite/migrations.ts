@@ -241,4 +241,9 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE paused_workflows (workflow TEXT PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- When something was last done by one of all, and what was kept under a name, as JSON. Each may be without the other.
+  CREATE TABLE marks (name TEXT PRIMARY KEY, at INTEGER NOT NULL DEFAULT 0, value TEXT) STRICT, WITHOUT ROWID;
+  CREATE INDEX watched ON wake_keys (run) WHERE substr(key, 1, 13) = 'workflow_run ';
+  `,
 ];

@@ -7,6 +7,7 @@ import {
   byDue,
   claimDue,
   forgetActions,
+  forgetTurns,
   hasHandler,
   hasSlot,
   interruptions,
@@ -207,10 +208,12 @@ export function forgetRuns(sql: Sql, before: number, limit: number): number {
   for (const seq of over) sql.change("DELETE FROM runs WHERE seq = ?", seq);
   sql.change("DELETE FROM refused_events WHERE last_at < ?", before);
   sql.change(FORGET_ACTIONS, before, limit);
+  sql.change(FORGET_TURNS, before);
   return over.length;
 }
 
 const FORGET_ACTIONS = forgetActions("main");
+const FORGET_TURNS = forgetTurns("main");
 
 function carriedOutUntil(sql: Sql, workflow: string): number | undefined {
   return sql.one("SELECT carried_out_until AS at FROM schedules WHERE workflow = ?", workflow)?.at as

@@ -2,9 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
 import { runLines } from "../lines.ts";
+import { marks } from "../marks.ts";
 import { overview } from "../overview.ts";
 import { previewReads } from "../previews.ts";
-import { hasHandler, isPaused } from "../queries.ts";
+import { hasHandler, hastenRetries, isPaused, takeTurn } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { addFinds, asking } from "./asking.ts";
 import { batchedWrites, isOutage, type Write } from "./batch.ts";
@@ -66,11 +67,9 @@ export function openSqliteStore(
         acceptRun(sql, event, lease, { leaseUntil: leaseUntil(lease.leaseMs), isPaused: pauses.has(event.workflow) }),
       ),
     claim: (lease) => write(() => claimRuns(sql, lease, clock.monotonic()), { flush: false }),
-    turn: unbuilt,
-    mark: unbuilt,
-    setMark: unbuilt,
-    watched: async () => [],
-    hasten: unbuilt,
+    turn: (name, everyMs) => write(() => sql.all(TURN, name, everyMs, clock.now()).length > 0, { flush: false }),
+    hasten: () => write(() => sql.all(HASTEN, clock.now()).length),
+    ...marks(asked),
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
     settle(claim, attempt, settlement, last = []) {
       // In the same transaction. Lines that are wrong in themselves are left out of it.
@@ -108,6 +107,8 @@ export function openSqliteStore(
   };
 }
 
+const TURN = takeTurn({ schema: "main", now: "$3" });
+const HASTEN = hastenRetries({ schema: "main", now: "$1" });
 const NEXT_DUE = `SELECT min(at) AS at FROM (
   SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND due_at > $2 AND NOT ${isPaused("main")}
   UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at > $2 AND NOT ${isPaused("main")}
@@ -139,8 +140,4 @@ async function reading<T>(db: DatabaseSync, work: () => T): Promise<T> {
     if (db.isOpen && !isOutage(cause)) throw cause;
     throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
   }
-}
-
-async function unbuilt(): Promise<never> {
-  throw new Error("not built yet");
 }
