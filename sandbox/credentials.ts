@@ -2,9 +2,19 @@ import { createPublicKey, randomBytes, verify } from "node:crypto";
 
 type Level = "read" | "write";
 
-type Permissions = {
-  readonly [Name in "contents" | "actions" | "issues" | "pull_requests" | "deployments" | "statuses"]?: Level;
-} & { readonly metadata?: "read" };
+type Name =
+  | "actions"
+  | "administration"
+  | "checks"
+  | "contents"
+  | "deployments"
+  | "issues"
+  | "organization_hooks"
+  | "pull_requests"
+  | "repository_hooks"
+  | "statuses";
+
+type Permissions = { readonly [Each in Name]?: Level } & { readonly metadata?: "read" };
 
 /** What a token may do. Without anything: every repository, every permission, for ever. */
 export type TokenGrant = {

@@ -1,10 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { actionsRunner, type StandInActions } from "./actions/runner.ts";
 import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.ts";
 import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
 import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
 import { provide } from "./provide.ts";
 import { type Repository, repositoryShelf } from "./repository.ts";
+import { conditional } from "./routes/conditional.ts";
 import { decoded, failure, type Reply, type World } from "./routes/reply.ts";
 import { routeOf } from "./routes/routes.ts";
 
@@ -86,6 +88,10 @@ export type StandInGitHub = {
   token(value: string, grant?: TokenGrant): void;
   revoke(value: string): void;
   app(app: GitHubApp): void;
+  /** Runs of GitHub Actions: how they go, and what people do to them. */
+  readonly actions: StandInActions;
+  /** Makes happen what is due by the clock. */
+  settle(): Promise<void>;
   /** A function is asked at each request. */
   fault(match: FaultMatch, fault: Fault | (() => Fault)): FaultHandle;
   clearFaults(): void;
@@ -108,6 +114,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   const requests: ReceivedRequest[] = [];
   const dispatches: ReceivedDispatch[] = [];
   const counts = { requests: 0, dispatches: 0, limited: 0, whilePaused: 0, lateness: 0, maxInFlight: 0 };
+  const { advance, ...actions } = actionsRunner({ now, endsRuns: options.hasEverything ?? false, changed: () => {} });
   let inFlight = 0;
 
   async function serve(incoming: Incoming, outgoing: Outgoing): Promise<void> {
@@ -141,9 +148,11 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const fault = faults.take(route, decoded(path));
     const call = { method, path, query: new URLSearchParams(search), headers, body, token };
     const handled = () => {
+      advance();
       if (!isInside) return edition.outside;
       if (!headers["user-agent"]) return NO_USER_AGENT;
-      return edition.rejection(headers["x-github-api-version"]) ?? found.answer(call, world);
+      const rejected = edition.rejection(headers["x-github-api-version"]);
+      return rejected ?? conditional(call, found.answer(call, world));
     };
     const reply = limited
       ? limitReply({ secondary: limited.kind === "secondary", ...limited })
@@ -193,7 +202,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       edition.showsLimits
         ? keeper.quota(credentials.accountOf(token), limits.primaryPerHour ?? 5000, limits, now())
         : undefined,
-    endsRuns: options.hasEverything ?? false,
+    actions,
     accept(repository, eventType, payload, token) {
       counts.dispatches++;
       if (record) dispatches.push({ repo: repository.fullName, eventType, payload, token, at: now() });
@@ -210,6 +219,8 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     token: credentials.add,
     revoke: credentials.revoke,
     app: credentials.addApp,
+    actions,
+    settle: async () => advance(),
     fault: faults.add,
     clearFaults: faults.clear,
     limits: (next) => {

@@ -1,4 +1,6 @@
-import type { World } from "./routes/reply.ts";
+import { readWorkflowFile } from "./actions/workflow-file.ts";
+import type { Repository } from "./repository.ts";
+import { parseObject, type World } from "./routes/reply.ts";
 
 const ASKED =
   /^\/repos\/([^/]+\/[^/]+)(?:\/(?:(?:pulls|issues)\/(\d+)|actions\/workflows\/([^/]+\.ya?ml)\/dispatches))?/;
@@ -21,7 +23,18 @@ export function provide(
   const repository = repositories.open(name);
   for (const [sha] of `${path} ${body}`.matchAll(COMMIT)) repository.addCommit(sha);
   if (number !== undefined && !repository.pulls.has(Number(number))) repository.openPull({ number: Number(number) });
-  const workflow = `.github/workflows/${file}`;
-  const listens = repository.file(workflow, repository.defaultBranch)?.bytes.includes("workflow_dispatch");
-  if (file !== undefined && !listens) repository.put(workflow, "on: workflow_dispatch\n");
+  if (file !== undefined) provideWorkflow(repository, file, parseObject(body)?.inputs ?? {});
 }
+
+/** A workflow file that can be started with these inputs; one that somebody wrote stays as it is. */
+function provideWorkflow(repository: Repository, file: string, inputs: object): void {
+  const path = `.github/workflows/${file}`;
+  const text = repository.file(path, repository.defaultBranch)?.bytes.toString() ?? "";
+  const { on } = readWorkflowFile(text);
+  if (on.has("workflow_dispatch") && !text.startsWith(PROVIDED)) return;
+  const declared = { ...(on.get("workflow_dispatch")?.inputs as object | undefined) };
+  for (const name of Object.keys(inputs)) Object.assign(declared, { [name]: {} });
+  repository.put(path, `${PROVIDED}${JSON.stringify({ on: { workflow_dispatch: { inputs: declared } } })}\n`);
+}
+
+const PROVIDED = "# Made by the stand-in GitHub.\n";

@@ -5,8 +5,10 @@ export type Records = {
   readonly comments: Comment[];
   readonly deployments: Deployment[];
   readonly statuses: CommitStatus[];
-  /** Runs of GitHub Actions that `workflow_dispatch` has started, by id. */
+  /** Runs of GitHub Actions, by id, the oldest first. */
   readonly runs: Map<number, ActionsRun>;
+  /** Adds a run of Actions that goes nowhere by itself; what is left out is the usual. */
+  addRun(facts?: Partial<ActionsRun>): ActionsRun;
   /** Opens a pull request; what is left out is the usual. */
   openPull(facts?: Partial<Pull>): Pull;
 };
@@ -53,25 +55,94 @@ export type CommitStatus = {
   readonly targetUrl: string | null;
 };
 
+/** A run of GitHub Actions. Times are epoch milliseconds. */
 export type ActionsRun = {
   readonly id: number;
+  /** Counts the runs of its workflow, from 1. */
+  readonly number: number;
   /** Of the workflow's file. */
   readonly path: string;
+  /** `workflow_dispatch`, `repository_dispatch`, `push`, … */
+  readonly event: string;
   readonly branch: string;
+  readonly sha: string;
+  /** What its `run-name` made of it. */
+  readonly title: string;
+  readonly actor: string;
+  /** Of the latest attempt. */
+  triggeredBy: string;
   readonly inputs: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+  /** Of the latest attempt. */
+  startedAt: number;
+  updatedAt: number;
+  /** From 1. */
+  attempt: number;
   status: "queued" | "in_progress" | "completed";
   /** Of a run that is completed: `success`, `failure`, `cancelled`, … */
   conclusion: string | null;
+  /** Of all attempts. */
+  readonly jobs: ActionsJob[];
+  /** Requests to cancel it, in order. */
+  readonly cancels: { readonly at: number; readonly force: boolean; readonly by: string }[];
 };
+
+export type ActionsJob = {
+  readonly id: number;
+  readonly name: string;
+  readonly attempt: number;
+  readonly createdAt: number;
+  status: "queued" | "in_progress" | "completed";
+  conclusion: string | null;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+};
+
+let lastId = 30_433_642;
+
+/** Of a run or a job: GitHub counts them over all repositories. */
+export const nextId = (): number => ++lastId;
+
+/** So many are kept; the oldest go first. */
+const MAX_RUNS = 10_000;
 
 export function newRecords(): Records {
   const pulls = new Map<number, Pull>();
+  const runs = new Map<number, ActionsRun>();
   return {
     pulls,
     comments: [],
     deployments: [],
     statuses: [],
-    runs: new Map(),
+    runs,
+    addRun(facts = {}) {
+      const path = facts.path ?? ".github/workflows/tests.yml";
+      const createdAt = facts.createdAt ?? Date.UTC(2026, 0, 1);
+      const run: ActionsRun = {
+        id: nextId(),
+        number: facts.number ?? 1 + [...runs.values()].filter((each) => each.path === path).length,
+        event: "workflow_dispatch",
+        branch: "main",
+        sha: "c".repeat(40),
+        title: "Tests",
+        actor: "octocat",
+        triggeredBy: facts.actor ?? "octocat",
+        inputs: {},
+        startedAt: createdAt,
+        updatedAt: createdAt,
+        attempt: 1,
+        status: "queued",
+        conclusion: null,
+        jobs: [],
+        cancels: [],
+        ...facts,
+        path,
+        createdAt,
+      };
+      runs.set(run.id, run);
+      if (runs.size > MAX_RUNS) runs.delete(runs.keys().next().value as number);
+      return run;
+    },
     openPull(facts = {}) {
       const number = facts.number ?? Math.max(0, ...pulls.keys()) + 1;
       const pull: Pull = {

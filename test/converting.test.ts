@@ -40,8 +40,9 @@ async function scene(t: TestContext, name: string) {
   };
   const example = await startExample(t, "label-pull-request", { settings });
   const shop = example.github.repository("acme/shop");
+  const inputs = "{ version: {}, suite: {}, commit: {} }";
   for (const file of ["smoke-tests", "api", "web", "build"])
-    shop.put(`.github/workflows/${file}.yml`, "on: workflow_dispatch\n");
+    shop.put(`.github/workflows/${file}.yml`, `on: { workflow_dispatch: { inputs: ${inputs} } }\n`);
   shop.put("a.txt", "a", "pr-7");
   return { ...example, shop, heard };
 }

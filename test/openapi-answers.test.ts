@@ -4,6 +4,8 @@ import { after, before, describe, it } from "node:test";
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { EDITIONS, type Exchange, judgeOf } from "../sandbox/openapi.ts";
 import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
+import { at, type Case, ofWorkflow } from "./support/exchanges.ts";
+import { prepareRuns, RUN_CASES, UNLISTED_OF_RUNS } from "./support/run-exchanges.ts";
 import { send } from "./support/service.ts";
 
 const REPOSITORY = "GET /repos/{owner}/{repo}";
@@ -21,7 +23,6 @@ const RATE_LIMIT = "GET /rate_limit";
 const BRANCHES = "GET /repos/{owner}/{repo}/branches";
 const BRANCH = "GET /repos/{owner}/{repo}/branches/{branch}";
 const REFS = "GET /repos/{owner}/{repo}/git/matching-refs/{ref}";
-const RUN = "GET /repos/{owner}/{repo}/actions/runs/{run_id}";
 const DELETE_REF = "DELETE /repos/{owner}/{repo}/git/refs/{ref}";
 const PULLS = "GET /repos/{owner}/{repo}/pulls";
 const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
@@ -40,7 +41,6 @@ const STATUS = "POST /repos/{owner}/{repo}/statuses/{sha}";
 /** Those that workflows of one's own are about. */
 const OF_WORKFLOWS = [
   ...[
-    RUN,
     BRANCHES,
     BRANCH,
     REFS,
@@ -63,7 +63,8 @@ const OF_WORKFLOWS = [
 const without = (...listed: string[]) => OF_WORKFLOWS.filter((route) => !listed.includes(route));
 
 /** What GitHub answers although its description does not list it. Nothing else may deviate. */
-const NOT_LISTED: { status: number; routes: string[]; reason: string }[] = [
+const NOT_LISTED: { status: number; routes: readonly string[]; reason: string }[] = [
+  ...UNLISTED_OF_RUNS,
   {
     status: 401,
     routes: [
@@ -123,7 +124,7 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   const shop = github.repository("acme/shop");
   shop.put("a/values.yaml", "tag: 1\n");
   shop.put("a/large.bin", "x".repeat(1_100_000));
-  shop.put(".github/workflows/tests.yml", "on: workflow_dispatch\n");
+  shop.put(".github/workflows/tests.yml", "on: { workflow_dispatch: { inputs: { pr: {} } } }\n");
   shop.put(".github/workflows/push.yml", "on: push\n");
   shop.addCommit("0".repeat(40));
   github.repository("acme/public").isPrivate = false;
@@ -135,9 +136,7 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   shop.openPull({ number: 8, state: "closed" });
   shop.comments.push({ id: 1, pull: 7, author: "octocat", body: "hello" });
   shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
-  const run = { path: ".github/workflows/tests.yml", branch: "main", inputs: {} };
-  shop.runs.set(5, { ...run, id: 5, status: "in_progress", conclusion: null });
-  shop.runs.set(6, { ...run, id: 6, status: "completed", conclusion: "failure" });
+  prepareRuns(github);
   github.app({
     id: 7,
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -147,32 +146,6 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
     ],
   });
   return github;
-}
-
-type Case = {
-  route: string;
-  status: number;
-  what: string;
-  path: string;
-  token?: string;
-  /** Sent as JSON; a text as it is. */
-  body?: unknown;
-  accept?: string;
-  headers?: Record<string, string>;
-};
-
-const at = (route: string, cases: Omit<Case, "route">[]): Case[] => cases.map((each) => ({ route, ...each }));
-
-/** Cases below acme/shop, and those that every route has in common; the first of them gives a body that is right. */
-function ofWorkflow(route: string, path: string, cases: (Omit<Case, "route" | "path"> & { path?: string })[]): Case[] {
-  const body = cases[0]?.body;
-  const common = (repository: string) => ({ path: `/repos/acme/${repository}/${path}`, ...(body ? { body } : {}) });
-  return at(route, [
-    ...cases.map((each) => ({ ...each, path: `/repos/acme/shop/${each.path ?? path}` })),
-    { status: 401, what: "a wrong token", token: "wrong", ...common("shop") },
-    { status: 403, what: "a missing permission", token: "metadata", ...common("shop") },
-    { status: 404, what: "no such repository", ...common("none") },
-  ]);
 }
 
 const event = { event_type: "environment-ready", client_payload: { application: "pr-1" } };
@@ -256,11 +229,7 @@ const CASES: Case[] = [
     { status: 200, what: "branches" },
     { status: 200, what: "nothing that matches", path: "git/matching-refs/heads/none" },
   ]),
-  ...ofWorkflow(RUN, "actions/runs/5", [
-    { status: 200, what: "a run that is under way" },
-    { status: 200, what: "a run that has ended", path: "actions/runs/6" },
-    { status: 404, what: "no such run", path: "actions/runs/9" },
-  ]),
+  ...RUN_CASES,
   ...ofWorkflow(DELETE_REF, "git/refs/heads/change-7", [
     { status: 204, what: "a branch" },
     { status: 422, what: "no such branch", path: "git/refs/heads/none" },

@@ -20,7 +20,7 @@ async function gitHub(t: TestContext, grant = {}, show?: (write: UnsentWrite) =>
   server.token("token", grant);
   const shop = server.repository("acme/shop");
   shop.put("docs/a.md", "hello\n");
-  shop.put(".github/workflows/tests.yml", "on: workflow_dispatch\n");
+  shop.put(".github/workflows/tests.yml", "on: { workflow_dispatch: { inputs: { pr: {} } } }\n");
   const http = openGitHubHttp({ apiUrl: server.url, brief: knownSecrets([]).brief, userAgent: "gh-runner/test" });
   t.after(() => http.close());
   const waits: number[] = [];

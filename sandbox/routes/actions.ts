@@ -1,7 +1,6 @@
-import type { ActionsRun } from "../records.ts";
+import { inputsFor, listensTo, readWorkflowFile } from "../actions/workflow-file.ts";
 import type { Repository } from "../repository.ts";
-import { failure, MADE, notFound, pageOf, parseObject, type RepositoryHandler, userJson, type World } from "./reply.ts";
-import { repositoryJson } from "./repositories.ts";
+import { failure, notFound, pageOf, parseObject, type RepositoryHandler, type World } from "./reply.ts";
 
 /** GitHub's bounds: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
 const MAX_EVENT_TYPE_CHARACTERS = 100;
@@ -17,7 +16,15 @@ export const dispatch: RepositoryHandler = (repository, call, world) => {
   // Seen on workflow dispatches; what GitHub says to this kind of event is not documented.
   if (repository.actionsDisabled) return failure(422, "Actions has been disabled for this repository.");
   const { event_type, client_payload = {} } = body;
-  world.accept(repository, event_type as string, client_payload as Record<string, unknown>, call.token);
+  const [type, payload] = [event_type as string, client_payload as Record<string, unknown>];
+  world.accept(repository, type, payload, call.token);
+  const actor = world.credentials.grantOf(call.token)?.login ?? "octocat";
+  const event = { event: "repository_dispatch", branch: repository.defaultBranch, actor, type, payload };
+  for (const { path, text } of workflowFiles(repository)) {
+    if (isActive(repository, path) && listensTo(readWorkflowFile(text), type)) {
+      world.actions.start(repository, path, event);
+    }
+  }
   return { status: 204 };
 };
 
@@ -44,26 +51,48 @@ function problemOf({ event_type: type, client_payload: payload = {}, ...unknown 
 
 const FOLDER = ".github/workflows";
 
+type File = { readonly path: string; readonly text: string };
+
+/** Those of a branch or tag; of the default branch without one. */
+function workflowFiles(repository: Repository, ref = repository.defaultBranch): File[] {
+  return repository
+    .list(FOLDER, ref)
+    .filter(({ path }) => /\.ya?ml$/.test(path))
+    .map(({ path, file }) => ({ path, text: file?.bytes.toString() ?? "" }));
+}
+
+const isActive = ({ workflowStates }: Repository, path: string) => (workflowStates.get(path) ?? "active") === "active";
+
 /** The workflow files of the default branch. While Actions is disabled there are none: GitHub does not document it. */
 export const listWorkflows: RepositoryHandler = (repository, call, world) => {
-  const files = repository.list(FOLDER, repository.defaultBranch).filter(({ path }) => /\.ya?ml$/.test(path));
-  const all = repository.actionsDisabled ? [] : files;
+  const all = repository.actionsDisabled ? [] : workflowFiles(repository);
   const { items, headers } = pageOf(all, call, world);
-  const workflows = items.map(({ path, file }) => workflowJson(repository, world, path, file?.bytes.toString() ?? ""));
+  const workflows = items.map((file) => workflowJson(repository, world, file));
   return { status: 200, headers, json: { total_count: all.length, workflows } };
 };
 
-function workflowJson(
+/** A workflow by its id or by the name of its file. */
+function workflowOf(repository: Repository, name: string, ref?: string): File | undefined {
+  return workflowFiles(repository, ref).find(({ path }) => path === `${FOLDER}/${name}` || String(idOf(path)) === name);
+}
+
+export const showWorkflow: RepositoryHandler = (repository, _call, world, [name = ""]) => {
+  const file = workflowOf(repository, name);
+  return file ? { status: 200, json: workflowJson(repository, world, file) } : notFound;
+};
+
+export const idOf = (path: string): number => Number.parseInt(Buffer.from(path).toString("hex").slice(-8), 16);
+
+export function workflowJson(
   { fullName, defaultBranch, workflowStates }: Repository,
   { base }: World,
-  path: string,
-  text: string,
+  { path, text }: File,
 ) {
-  const id = Number.parseInt(Buffer.from(path).toString("hex").slice(-8), 16);
+  const id = idOf(path);
   return {
     id,
     node_id: `W_${id}`,
-    name: /^name:\s*["']?(.*?)["']?\s*$/m.exec(text)?.[1] ?? path,
+    name: readWorkflowFile(text).name ?? path,
     path,
     state: workflowStates.get(path) ?? "active",
     created_at: "2026-01-01T00:00:00.000Z",
@@ -74,66 +103,45 @@ function workflowJson(
   };
 }
 
+export const showPermissions: RepositoryHandler = ({ fullName, actionsDisabled }, _call, { base }) => ({
+  status: 200,
+  json: actionsDisabled
+    ? { enabled: false }
+    : {
+        enabled: true,
+        allowed_actions: "all",
+        selected_actions_url: `${base}/repos/${fullName}/actions/permissions/selected-actions`,
+      },
+});
+
 /** GitHub's bound: https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event */
 const MAX_INPUTS = 25;
 
-let lastRun = 30_433_642;
-
 /** Starts a workflow that is a file of the repository and listens to `workflow_dispatch`. */
-export const startWorkflow: RepositoryHandler = (repository, call, { base, endsRuns }, [name = ""]) => {
-  const { ref, inputs = {}, return_run_details: details } = parseObject(call.body) ?? {};
+export const startWorkflow: RepositoryHandler = (repository, call, world, [name = ""]) => {
+  if (repository.archived) return failure(403, "Repository was archived so is read-only.");
+  const { ref, inputs: given = {}, return_run_details: details } = parseObject(call.body) ?? {};
   if (typeof ref !== "string") return failure(422, `Invalid request.\n\n"ref" wasn't supplied.`);
   if (!repository.hasRef(ref)) return failure(422, `No ref found for: ${ref}`);
-  const file = repository.file(`${FOLDER}/${name}`, ref);
-  if (!file) return failure(404, "Not Found");
-  if (!file.bytes.includes("workflow_dispatch")) {
-    return failure(422, "Workflow does not have 'workflow_dispatch' trigger");
+  const file = workflowOf(repository, name, ref);
+  if (!file) return notFound;
+  if (repository.actionsDisabled) return failure(422, "Actions has been disabled for this repository.");
+  if (!isActive(repository, file.path)) {
+    return failure(422, "Cannot trigger a 'workflow_dispatch' on a disabled workflow");
   }
-  if (Object.keys(inputs as object).length > MAX_INPUTS) {
+  const workflow = readWorkflowFile(file.text);
+  if (!workflow.on.has("workflow_dispatch")) return failure(422, "Workflow does not have 'workflow_dispatch' trigger");
+  if (Object.keys(given as object).length > MAX_INPUTS) {
     return failure(422, `Invalid request.\n\nAt most ${MAX_INPUTS} inputs.`);
   }
-  const id = ++lastRun;
-  repository.runs.set(id, {
-    ...{ id, path: `${FOLDER}/${name}`, branch: ref, inputs: inputs as Record<string, unknown> },
-    ...(endsRuns ? { status: "completed", conclusion: "success" } : { status: "queued", conclusion: null }),
-  });
-  // An Enterprise Server does not know how to tell of the run.
-  if (!details || base.endsWith("/api/v3")) return { status: 204 };
+  const inputs = inputsFor(workflow, given as Record<string, unknown>);
+  if (typeof inputs === "string") return failure(422, inputs);
+  const actor = world.credentials.grantOf(call.token)?.login ?? "octocat";
+  const branch = ref.replace(/^refs\/(heads|tags)\//, "");
+  const id = world.actions.start(repository, file.path, { event: "workflow_dispatch", branch, actor, inputs });
+  // An Enterprise Server does not know how to name the run.
+  if (!details || world.base.endsWith("/api/v3")) return { status: 204 };
   const run = `${repository.fullName}/actions/runs/${id}`;
-  const urls = { run_url: `${base}/repos/${run}`, html_url: `https://github.com/${run}` };
+  const urls = { run_url: `${world.base}/repos/${run}`, html_url: `https://github.com/${run}` };
   return { status: 200, json: { workflow_run_id: id, ...urls } };
 };
-
-export const showRun: RepositoryHandler = (repository, _call, world, [id]) => {
-  const run = repository.runs.get(Number(id));
-  return run ? { status: 200, json: runJson(repository, world, run) } : notFound;
-};
-
-function runJson(repository: Repository, world: World, { path, branch, inputs: _, ...run }: ActionsRun) {
-  const {
-    id: workflow_id,
-    name,
-    url: workflow_url,
-    node_id,
-  } = workflowJson(repository, world, path, repository.file(path, branch)?.bytes.toString() ?? "");
-  const url = `${world.base}/repos/${repository.fullName}/actions/runs/${run.id}`;
-  const sha = repository.commitOf(branch) ?? "0".repeat(40);
-  const author = { name: "Octo Cat", email: "octocat@github.com" };
-  return {
-    ...run,
-    ...{ name, node_id, path, workflow_id, workflow_url, url, display_title: name, run_attempt: 1 },
-    ...{ run_number: 1, event: "workflow_dispatch", head_branch: branch, head_sha: sha, pull_requests: [] },
-    html_url: `https://github.com/${repository.fullName}/actions/runs/${run.id}`,
-    ...Object.fromEntries(
-      ["jobs", "logs", "artifacts", "cancel", "rerun"].map((each) => [`${each}_url`, `${url}/${each}`]),
-    ),
-    check_suite_url: `${world.base}/repos/${repository.fullName}/check-suites/1`,
-    head_commit: { id: sha, tree_id: sha, message: "A commit", timestamp: MADE.created_at, author, committer: author },
-    repository: repositoryJson(repository, world.base),
-    head_repository: repositoryJson(repository, world.base),
-    actor: userJson("octocat"),
-    triggering_actor: userJson("octocat"),
-    run_started_at: MADE.created_at,
-    ...MADE,
-  };
-}

@@ -1,3 +1,4 @@
+import type { StandInActions } from "../actions/runner.ts";
 import type { credentialBook } from "../credentials.ts";
 import type { Repository, repositoryShelf } from "../repository.ts";
 
@@ -26,8 +27,7 @@ export type World = {
   readonly repositories: ReturnType<typeof repositoryShelf>;
   /** What is left of a token's primary limit, `reset` in epoch seconds; undefined where none is in force. */
   quota(token: string): { limit: number; remaining: number; used: number; reset: number } | undefined;
-  /** Runs of Actions end well as they are started. Otherwise the user of the stand-in ends them. */
-  readonly endsRuns: boolean;
+  readonly actions: StandInActions;
   accept(repository: Repository, eventType: string, payload: Record<string, unknown>, token: string): void;
 };
 
@@ -98,6 +98,9 @@ export function decoded(text: string): string {
     return text;
   }
 }
+
+/** A time as GitHub writes it: whole seconds. */
+export const timeOf = (epochMs: number): string => new Date(epochMs).toISOString().replace(/\.\d+/, "");
 
 /** Everything here was made at the beginning of 2026. */
 export const MADE = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };

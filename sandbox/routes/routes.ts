@@ -1,4 +1,4 @@
-import { dispatch, listWorkflows, showRun, startWorkflow } from "./actions.ts";
+import { dispatch, listWorkflows, showPermissions, showWorkflow, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
 import {
   createStatus,
@@ -22,6 +22,7 @@ import {
 } from "./pulls.ts";
 import { type Call, decoded, type Handler, notFound, type Reply, type RepositoryHandler, type World } from "./reply.ts";
 import { type Permission, showRepository, withRepository } from "./repositories.ts";
+import { cancel, forceCancel, listJobs, listRuns, listRunsOfWorkflow, rerun, showRun } from "./runs.ts";
 import { showRateLimit, showUser } from "./users.ts";
 
 /** Finds the route of a call, by GitHub's own template, and what answers it. */
@@ -43,7 +44,15 @@ const OF_REPOSITORIES: readonly (readonly [string, Permission, RepositoryHandler
   ["POST /dispatches", "contents=write", dispatch],
   ["GET /actions/workflows", "actions=read", listWorkflows],
   ["POST /actions/workflows/{workflow_id}/dispatches", "actions=write", startWorkflow],
+  ["GET /actions/workflows/{workflow_id}", "actions=read", showWorkflow],
+  ["GET /actions/workflows/{workflow_id}/runs", "actions=read", listRunsOfWorkflow],
+  ["GET /actions/permissions", "administration=read", showPermissions],
+  ["GET /actions/runs", "actions=read", listRuns],
   ["GET /actions/runs/{run_id}", "actions=read", showRun],
+  ["GET /actions/runs/{run_id}/jobs", "actions=read", listJobs],
+  ["POST /actions/runs/{run_id}/cancel", "actions=write", cancel],
+  ["POST /actions/runs/{run_id}/force-cancel", "actions=write", forceCancel],
+  ["POST /actions/runs/{run_id}/rerun", "actions=write", rerun],
   ["GET /branches", "contents=read", listBranches],
   ["GET /branches/{branch}", "contents=read", showBranch],
   ["GET /git/matching-refs/{ref}", "contents=read", matchingRefs],

@@ -1,0 +1,264 @@
+import { type ActionsRun, nextId } from "../records.ts";
+import type { Repository } from "../repository.ts";
+import { filledIn } from "./expressions.ts";
+import { readWorkflowFile, type WorkflowFile } from "./workflow-file.ts";
+
+/** How a run goes, one attempt of it. Milliseconds by the stand-in's clock. */
+export type RunPlan = {
+  /** GitHub has taken the event, and no run ever appears. */
+  readonly never?: boolean;
+  /** From the event until the run is there: 0 without it. Of a re-run: until its attempt is. */
+  readonly appearsAfterMs?: number;
+  /** From then until it is in progress: 0 without it. */
+  readonly startsAfterMs?: number;
+  /** From then until its end; without it, it stays in progress until it is ended or cancelled. */
+  readonly takesMs?: number;
+  /** GitHub's word: `success` without it. */
+  readonly conclusion?: string;
+  /** Those of the workflow file without it, with the run's conclusion each. */
+  readonly jobs?: readonly { readonly name: string; readonly conclusion?: string }[];
+  /** From a cancel until the run ends: 0 without it. Infinity: only a forced one ends it. */
+  readonly cancelTakesMs?: number;
+};
+
+/** What a script decides by. */
+type PlannedRun = Pick<ActionsRun, "id" | "path" | "event" | "title" | "branch" | "inputs" | "attempt"> & {
+  /** `owner/name` */
+  readonly repository: string;
+  /** Of a `repository_dispatch`: its `client_payload`. */
+  readonly payload: Payload;
+};
+
+type RunScript = (run: PlannedRun) => RunPlan | undefined;
+
+/** What has started a run. */
+type StartingEvent = Pick<ActionsRun, "event" | "branch" | "actor"> & {
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  /** Of a `repository_dispatch`. */
+  readonly type?: string;
+  readonly payload?: Payload;
+};
+
+export type StandInActions = {
+  /**
+   * Decides how runs go that start from now on; asked once for each attempt of each run. A run for which it returns
+   * undefined stays queued, as all do without a script.
+   */
+  script(script: RunScript): void;
+  /** Starts a run of a workflow file as a push, a schedule or a person does, and returns its id. */
+  start(repository: Repository, path: string, event?: Partial<StartingEvent>): number;
+  /** Ends a run now, and its jobs with it. */
+  end(repository: Repository, id: number, conclusion: string): void;
+  /** A person re-runs a run that has ended: its next attempt goes as the script says. */
+  rerun(repository: Repository, id: number, by?: string): void;
+  /** Asks a run to end; false when it has ended. */
+  cancel(repository: Repository, id: number, options?: { readonly force?: boolean; readonly by?: string }): boolean;
+  /** When something happens next, epoch milliseconds. */
+  next(): number | undefined;
+};
+
+/** Hears of a change of a run, or of one of its jobs, at that time. */
+type RunChanged = (repository: Repository, run: ActionsRun, change: RunChange, at: number) => void;
+type RunChange =
+  | { readonly event: "workflow_run"; readonly action: "requested" | "in_progress" | "completed" }
+  | { readonly event: "workflow_job"; readonly action: "queued" | "in_progress" | "completed"; readonly job: number };
+
+/** GitHub drops what comes above it: https://docs.github.com/en/actions/reference/limits */
+const MAX_STARTS = 500;
+const STARTS_WITHIN_MS = 10_000;
+
+type Payload = Readonly<Record<string, unknown>>;
+
+/** How a run goes, and in which group it is where a newer one cancels it. */
+type Course = { plan: RunPlan; readonly payload: Payload; readonly group: string | undefined };
+
+/**
+ * Runs of GitHub Actions that go as a script says. Nothing happens by itself: `advance` makes happen what is due by the
+ * clock, in order.
+ * @param endsRuns runs without a script end well at once.
+ */
+export function actionsRunner({
+  now,
+  endsRuns,
+  changed,
+}: {
+  now: () => number;
+  endsRuns: boolean;
+  changed: RunChanged;
+}) {
+  let script: RunScript = () => (endsRuns ? { takesMs: 0 } : undefined);
+  const due: { readonly at: number; readonly happen: (at: number) => void }[] = [];
+  const courses = new WeakMap<ActionsRun, Course>();
+  /** The open runs of each group in which a newer run cancels the older ones. */
+  const groups = new Map<string, Set<ActionsRun>>();
+  const starts = new Map<Repository, number[]>();
+  const numbers = new Map<string, number>();
+
+  function later(at: number, happen: (at: number) => void): void {
+    if (!Number.isFinite(at)) return;
+    let place = due.length;
+    while (place > 0 && (due[place - 1]?.at ?? 0) > at) place--;
+    due.splice(place, 0, { at, happen });
+  }
+
+  function advance(): void {
+    for (let next = due[0]; next && next.at <= now(); next = due[0]) {
+      due.shift();
+      next.happen(next.at);
+    }
+  }
+
+  /** False when GitHub drops what comes now. */
+  function hasRoom(repository: Repository): boolean {
+    const recent = (starts.get(repository) ?? []).filter((at) => at > now() - STARTS_WITHIN_MS);
+    const fits = recent.length < MAX_STARTS;
+    if (fits) recent.push(now());
+    starts.set(repository, recent);
+    return fits;
+  }
+
+  function start(repository: Repository, path: string, given: Partial<StartingEvent> = {}): number {
+    const id = nextId();
+    if (!hasRoom(repository)) return id;
+    const event = { event: "workflow_dispatch", branch: repository.defaultBranch, actor: "octocat", ...given };
+    const { inputs = {}, payload = {}, branch } = event;
+    const file = readWorkflowFile(repository.file(path, branch)?.bytes.toString() ?? "");
+    const sha = repository.commitOf(branch) ?? "0".repeat(40);
+    const fill = fillerFor(repository, file, { ...event, sha });
+    const title = fill(file.runName)?.trim() || usualTitle(file, path, event);
+    const group = file.concurrency?.cancelInProgress ? `${repository.id} ${fill(file.concurrency.group)}` : undefined;
+    const facts = { id, path, event: event.event, title, branch, inputs };
+    const plan = script({ ...facts, attempt: 1, repository: repository.fullName, payload }) ?? STAYS_QUEUED;
+    if (plan.never) return id;
+    later(now() + (plan.appearsAfterMs ?? 0), (at) => {
+      const number = 1 + (numbers.get(`${repository.id} ${path}`) ?? 0);
+      numbers.set(`${repository.id} ${path}`, number);
+      const run = repository.addRun({ ...facts, number, sha, actor: event.actor, createdAt: at });
+      courses.set(run, { plan, payload, group });
+      begin(repository, run, at);
+    });
+    advance();
+    return id;
+  }
+
+  /** Begins an attempt, and plans its end. */
+  function begin(repository: Repository, run: ActionsRun, at: number): void {
+    const { attempt } = run;
+    const { plan = STAYS_QUEUED, group } = courses.get(run) ?? {};
+    if (group !== undefined) {
+      for (const older of groups.get(group) ?? []) endSoon(repository, older, at, false);
+      groups.set(group, (groups.get(group) ?? new Set()).add(run));
+    }
+    const file = readWorkflowFile(repository.file(run.path, run.branch)?.bytes.toString() ?? "");
+    const jobs = plan.jobs ?? (file.jobs.length > 0 ? file.jobs : ["test"]).map((name) => ({ name }));
+    changed(repository, run, { event: "workflow_run", action: "requested" }, at);
+    for (const { name } of jobs) {
+      const job = { id: nextId(), name, attempt, createdAt: at, status: "queued", conclusion: null } as const;
+      run.jobs.push({ ...job, startedAt: undefined, endedAt: undefined });
+      changed(repository, run, { event: "workflow_job", action: "queued", job: job.id }, at);
+    }
+    const isOpen = () => run.attempt === attempt && run.status !== "completed";
+    const { startsAfterMs = 0, takesMs = Number.POSITIVE_INFINITY, conclusion = "success" } = plan;
+    later(at + startsAfterMs, (startedAt) => {
+      if (!isOpen()) return;
+      Object.assign(run, { status: "in_progress", updatedAt: startedAt });
+      changed(repository, run, { event: "workflow_run", action: "in_progress" }, startedAt);
+      for (const job of jobsNow(run)) {
+        Object.assign(job, { status: "in_progress", startedAt });
+        changed(repository, run, { event: "workflow_job", action: "in_progress", job: job.id }, startedAt);
+      }
+    });
+    later(at + startsAfterMs + takesMs, (endedAt) => {
+      if (isOpen()) finish(repository, run, conclusion, endedAt, plan.jobs);
+    });
+  }
+
+  function finish(
+    repository: Repository,
+    run: ActionsRun,
+    conclusion: string,
+    at: number,
+    jobs: RunPlan["jobs"] = [],
+  ): void {
+    for (const [place, job] of jobsNow(run).entries()) {
+      if (job.status === "completed") continue;
+      const planned = jobs[place]?.conclusion ?? conclusion;
+      Object.assign(job, { status: "completed", conclusion: planned, startedAt: job.startedAt ?? at, endedAt: at });
+      changed(repository, run, { event: "workflow_job", action: "completed", job: job.id }, at);
+    }
+    Object.assign(run, { status: "completed", conclusion, updatedAt: at });
+    groups.get(courses.get(run)?.group ?? "")?.delete(run);
+    changed(repository, run, { event: "workflow_run", action: "completed" }, at);
+  }
+
+  function endSoon(repository: Repository, run: ActionsRun, at: number, force: boolean): void {
+    const { attempt } = run;
+    const takesMs = force ? 0 : (courses.get(run)?.plan.cancelTakesMs ?? 0);
+    later(at + takesMs, (endedAt) => {
+      if (run.attempt === attempt && run.status !== "completed") finish(repository, run, "cancelled", endedAt);
+    });
+  }
+
+  function runOf(repository: Repository, id: number): ActionsRun {
+    advance();
+    const run = repository.runs.get(id);
+    if (!run) throw new Error(`${repository.fullName} has no run ${id}`);
+    return run;
+  }
+
+  const actions: StandInActions = {
+    script: (next) => {
+      script = next;
+    },
+    start,
+    end: (repository, id, conclusion) => finish(repository, runOf(repository, id), conclusion, now()),
+    rerun(repository, id, by = "octocat") {
+      const run = runOf(repository, id);
+      const { payload = {}, group } = courses.get(run) ?? {};
+      const plan =
+        script({ ...run, attempt: run.attempt + 1, repository: repository.fullName, payload }) ?? STAYS_QUEUED;
+      later(now() + (plan.appearsAfterMs ?? 0), (at) => {
+        const next = { attempt: run.attempt + 1, status: "queued", conclusion: null } as const;
+        Object.assign(run, { ...next, startedAt: at, updatedAt: at, triggeredBy: by });
+        courses.set(run, { plan, payload, group });
+        begin(repository, run, at);
+      });
+      advance();
+    },
+    cancel(repository, id, { force = false, by = "octocat" } = {}) {
+      const run = runOf(repository, id);
+      if (run.status === "completed") return false;
+      run.cancels.push({ at: now(), force, by });
+      endSoon(repository, run, now(), force);
+      advance();
+      return true;
+    },
+    next: () => due[0]?.at,
+  };
+  return { ...actions, advance };
+}
+
+const STAYS_QUEUED: RunPlan = { startsAfterMs: Number.POSITIVE_INFINITY };
+
+/** Those of the latest attempt. */
+const jobsNow = ({ jobs, attempt }: ActionsRun) => jobs.filter((job) => job.attempt === attempt);
+
+type Named = StartingEvent & { readonly sha: string };
+
+/** Fills in what `run-name` and `concurrency` may look at. */
+function fillerFor(repository: Repository, file: WorkflowFile, { event, branch, sha, ...rest }: Named) {
+  const { actor, type, inputs = {}, payload } = rest;
+  const ref = { ref: `refs/heads/${branch}`, ref_name: branch, sha, repository: repository.fullName };
+  const what = payload ? { action: type, client_payload: payload, branch } : { inputs };
+  const contexts = {
+    github: { ...ref, actor, event_name: event, workflow: file.name, event: what },
+    inputs,
+  };
+  return (text: string | undefined) => (text === undefined ? undefined : filledIn(text, contexts));
+}
+
+/** Without a `run-name`. */
+function usualTitle({ name }: WorkflowFile, path: string, { event, type }: StartingEvent): string {
+  if (event === "repository_dispatch" && type !== undefined) return type;
+  return event === "workflow_dispatch" || event === "schedule" ? (name ?? path) : "A commit";
+}
