@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { actionsRunner, type StandInActions } from "./actions/runner.ts";
 import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.ts";
 import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
+import { type Hook, hookBook } from "./hooks.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
 import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
 import { provide } from "./provide.ts";
@@ -92,6 +93,8 @@ export type StandInGitHub = {
   readonly actions: StandInActions;
   /** Makes happen what is due by the clock. */
   settle(): Promise<void>;
+  /** Makes a webhook of `app`, a repository (`owner/name`) or an organisation. */
+  hook(owner: string, url: string): Hook;
   /** A function is asked at each request. */
   fault(match: FaultMatch, fault: Fault | (() => Fault)): FaultHandle;
   clearFaults(): void;
@@ -108,6 +111,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   let limits = options.limits ?? {};
   const edition = editionOf(options.enterprise);
   const repositories = repositoryShelf();
+  const hooks = hookBook(now);
   const credentials = credentialBook(now);
   const faults = faultScript();
   const keeper = limitKeeper();
@@ -198,6 +202,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     base: url,
     credentials,
     repositories,
+    hooks,
     quota: (token) =>
       edition.showsLimits
         ? keeper.quota(credentials.accountOf(token), limits.primaryPerHour ?? 5000, limits, now())
@@ -221,6 +226,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     app: credentials.addApp,
     actions,
     settle: async () => advance(),
+    hook: hooks.add,
     fault: faults.add,
     clearFaults: faults.clear,
     limits: (next) => {

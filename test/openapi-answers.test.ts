@@ -38,6 +38,16 @@ const DEPLOYMENT_STATUSES = "GET /repos/{owner}/{repo}/deployments/{deployment_i
 const DEPLOYMENT_STATUS = "POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
 const STATUS = "POST /repos/{owner}/{repo}/statuses/{sha}";
 
+const HOOKS = "GET /repos/{owner}/{repo}/hooks";
+const DELIVERIES = `${HOOKS}/{hook_id}/deliveries`;
+const DELIVERY = `${DELIVERIES}/{delivery_id}`;
+const ORG_HOOKS = "GET /orgs/{org}/hooks";
+const ORG_DELIVERIES = `${ORG_HOOKS}/{hook_id}/deliveries`;
+const ORG_DELIVERY = `${ORG_DELIVERIES}/{delivery_id}`;
+const APP_HOOK = "GET /app/hook/config";
+const APP_DELIVERIES = "GET /app/hook/deliveries";
+const APP_DELIVERY = `${APP_DELIVERIES}/{delivery_id}`;
+
 /** Those that workflows of one's own are about. */
 const OF_WORKFLOWS = [
   ...[
@@ -57,6 +67,7 @@ const OF_WORKFLOWS = [
     DEPLOY,
   ],
   ...[DEPLOYMENT_STATUSES, DEPLOYMENT_STATUS, STATUS],
+  ...[HOOKS, DELIVERIES, DELIVERY],
 ];
 
 /** Those of them for which the description does not list a status. */
@@ -69,6 +80,7 @@ const NOT_LISTED: { status: number; routes: readonly string[]; reason: string }[
     status: 401,
     routes: [
       ...[REPOSITORY, CONTENTS, COMMIT, DISPATCH, START, INSTALLATION, APP, INSTALLATIONS, WORKFLOWS, RATE_LIMIT],
+      ...[ORG_HOOKS, APP_HOOK, APP_DELIVERIES, APP_DELIVERY],
       ...OF_WORKFLOWS,
     ],
     reason:
@@ -82,7 +94,10 @@ const NOT_LISTED: { status: number; routes: readonly string[]; reason: string }[
   },
   {
     status: 404,
-    routes: [...[WORKFLOWS, START], ...without(BRANCHES, BRANCH, PULL, COMMENTS, COMMENT, LABEL, DEPLOYMENT_STATUSES)],
+    routes: [
+      ...[WORKFLOWS, START, ORG_DELIVERIES, APP_DELIVERY],
+      ...without(BRANCHES, BRANCH, PULL, COMMENTS, COMMENT, LABEL, DEPLOYMENT_STATUSES, HOOKS),
+    ],
     reason: "any route, for what the token cannot see: the same page",
   },
   {
@@ -137,6 +152,11 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   shop.comments.push({ id: 1, pull: 7, author: "octocat", body: "hello" });
   shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
   prepareRuns(github);
+  for (const owner of ["acme/shop", "acme", "app"]) {
+    const hook = github.hook(owner, "https://runner.example.com/webhooks/github");
+    for (const status of [202, 502]) hook.note("push", { ref: "refs/heads/main" }, { status });
+    hook.note("pull_request", { action: "opened" }, { status: 500, isRedelivery: true, answer: "sorry" });
+  }
   github.app({
     id: 7,
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -151,6 +171,9 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
 const event = { event_type: "environment-ready", client_payload: { application: "pr-1" } };
 
 const start = { ref: "main" };
+
+/** The stand-in counts from here, over all webhooks. */
+const FIRST_DELIVERY = 2n ** 53n + 1n;
 const SHOP_WORKFLOWS = "/repos/acme/shop/actions/workflows";
 
 const CASES: Case[] = [
@@ -274,6 +297,41 @@ const CASES: Case[] = [
   ...ofWorkflow(STATUS, `statuses/${"0".repeat(40)}`, [
     { status: 201, what: "a state", body: { state: "pending", context: "tests", description: "They run." } },
     { status: 422, what: "no such commit", path: `statuses/${"1".repeat(40)}`, body: { state: "pending" } },
+  ]),
+  ...ofWorkflow(HOOKS, "hooks?per_page=100", [{ status: 200, what: "a repository with a webhook" }]),
+  ...ofWorkflow(DELIVERIES, "hooks/500/deliveries?per_page=2", [
+    { status: 200, what: "a webhook" },
+    { status: 404, what: "no such webhook", path: "hooks/9/deliveries" },
+    { status: 422, what: "no such page", path: "hooks/500/deliveries?cursor=v1_9" },
+  ]),
+  ...ofWorkflow(DELIVERY, `hooks/500/deliveries/${FIRST_DELIVERY}`, [
+    { status: 200, what: "a delivery" },
+    { status: 404, what: "no such delivery", path: "hooks/500/deliveries/9" },
+  ]),
+  ...at(ORG_HOOKS, [
+    { status: 200, what: "an organisation with a webhook", path: "/orgs/acme/hooks" },
+    { status: 401, what: "a wrong token", path: "/orgs/acme/hooks", token: "wrong" },
+    { status: 404, what: "a missing permission", path: "/orgs/acme/hooks", token: "metadata" },
+  ]),
+  ...at(ORG_DELIVERIES, [
+    { status: 200, what: "a webhook", path: "/orgs/acme/hooks/501/deliveries" },
+    { status: 404, what: "no such webhook", path: "/orgs/acme/hooks/9/deliveries" },
+  ]),
+  ...at(ORG_DELIVERY, [
+    { status: 200, what: "a delivery", path: `/orgs/acme/hooks/501/deliveries/${FIRST_DELIVERY + 3n}` },
+  ]),
+  ...at(APP_HOOK, [
+    { status: 200, what: "an App", path: "/app/hook/config", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app/hook/config" },
+  ]),
+  ...at(APP_DELIVERIES, [
+    { status: 200, what: "an App", path: "/app/hook/deliveries?per_page=2", token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: "/app/hook/deliveries" },
+  ]),
+  ...at(APP_DELIVERY, [
+    { status: 200, what: "a delivery", path: `/app/hook/deliveries/${FIRST_DELIVERY + 6n}`, token: "app" },
+    { status: 401, what: "a token in the place of a JWT", path: `/app/hook/deliveries/${FIRST_DELIVERY + 6n}` },
+    { status: 404, what: "no such delivery", path: "/app/hook/deliveries/9", token: "app" },
   ]),
   ...at(INSTALLATION, [
     { status: 200, what: "an installation", path: "/repos/acme/shop/installation", token: "app" },

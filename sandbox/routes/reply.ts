@@ -1,5 +1,6 @@
 import type { StandInActions } from "../actions/runner.ts";
 import type { credentialBook } from "../credentials.ts";
+import type { Hooks } from "../hooks.ts";
 import type { Repository, repositoryShelf } from "../repository.ts";
 
 /** An answer before it is written: JSON unless `raw` is given. */
@@ -25,6 +26,7 @@ export type World = {
   readonly base: string;
   readonly credentials: ReturnType<typeof credentialBook>;
   readonly repositories: ReturnType<typeof repositoryShelf>;
+  readonly hooks: Hooks;
   /** What is left of a token's primary limit, `reset` in epoch seconds; undefined where none is in force. */
   quota(token: string): { limit: number; remaining: number; used: number; reset: number } | undefined;
   readonly actions: StandInActions;

@@ -10,6 +10,7 @@ import {
   showContents,
 } from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
+import { hookRoutes } from "./hooks.ts";
 import {
   addAssignees,
   addLabels,
@@ -81,6 +82,7 @@ const ROUTES = [
   route("POST /app/installations/{installation_id}/access_tokens", withApp(issueToken)),
   route("GET /app/installations", withApp(listInstallations)),
   route("GET /app", withApp(showApp)),
+  ...hookRoutes.map(([name, handle]) => route(name, handle)),
   route("GET /user", showUser),
   route("GET /rate_limit", showRateLimit),
 ];

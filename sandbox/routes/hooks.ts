@@ -1,0 +1,161 @@
+import type { Hook, HookDelivery } from "../hooks.ts";
+import { withApp } from "./apps.ts";
+import {
+  badCredentials,
+  type Call,
+  failure,
+  type Handler,
+  listed,
+  MADE,
+  notFound,
+  type Reply,
+  type World,
+} from "./reply.ts";
+import { withRepository } from "./repositories.ts";
+
+/** Webhooks and what was sent to them, for those that may read them: an App its own, a token those of an owner. */
+export const hookRoutes: readonly (readonly [route: string, Handler])[] = [
+  ["GET /app/hook/config", withApp((_, call, world) => showConfig(call, world))],
+  [
+    "GET /app/hook/deliveries",
+    withApp((_, call, world) => ofOnly("app", world, (hook) => listDeliveries(hook, call, world))),
+  ],
+  [
+    "GET /app/hook/deliveries/{delivery_id}",
+    withApp((_, _call, world, [id]) => ofOnly("app", world, (hook) => showDelivery(hook, id, world))),
+  ],
+  ...ownedBy("/repos/{owner}/{repo}", (then) =>
+    withRepository("repository_hooks=read", (repository, call, world, rest) =>
+      then(repository.fullName, call, world, rest),
+    ),
+  ),
+  ...ownedBy("/orgs/{org}", withOrganization),
+];
+
+type Then = (owner: string, call: Call, world: World, rest: readonly string[]) => Reply;
+
+/** Lists the webhooks of an owner, and the deliveries of one. */
+function ownedBy(path: string, within: (then: Then) => Handler): readonly (readonly [string, Handler])[] {
+  const hookOf = (owner: string, { hooks }: World, id: string | undefined) =>
+    hooks.of(owner).find((each) => String(each.id) === id);
+  return [
+    [
+      `GET ${path}/hooks`,
+      within((owner, call, world) =>
+        listed(world.hooks.of(owner), call, world, (hook) => hookJson(owner, hook, world)),
+      ),
+    ],
+    [
+      `GET ${path}/hooks/{hook_id}/deliveries`,
+      within((owner, call, world, [id]) => {
+        const hook = hookOf(owner, world, id);
+        return hook ? listDeliveries(hook, call, world) : notFound;
+      }),
+    ],
+    [
+      `GET ${path}/hooks/{hook_id}/deliveries/{delivery_id}`,
+      within((owner, _, world, [id, delivery]) => {
+        const hook = hookOf(owner, world, id);
+        return hook ? showDelivery(hook, delivery, world) : notFound;
+      }),
+    ],
+  ];
+}
+
+/** GitHub hides an organisation's webhooks from tokens that may not read them. */
+function withOrganization(then: Then): Handler {
+  return (call, world, [org = "", ...rest]) => {
+    const grant = world.credentials.grantOf(call.token);
+    if (!grant) return badCredentials;
+    const mayRead = grant.permissions
+      ? grant.permissions.organization_hooks
+      : !(grant.scopes && !grant.scopes.includes("admin:org_hook"));
+    if (!mayRead) return notFound;
+    return then(org, call, world, rest);
+  };
+}
+
+function ofOnly(owner: string, { hooks }: World, then: (hook: Hook) => Reply): Reply {
+  const [hook] = hooks.of(owner);
+  return hook ? then(hook) : notFound;
+}
+
+function showConfig(_: Call, { hooks }: World): Reply {
+  const [hook] = hooks.of("app");
+  return { status: 200, json: hook ? configJson(hook) : {} };
+}
+
+function configJson({ url }: Hook) {
+  return { content_type: "json", insecure_ssl: "0", secret: "********", url };
+}
+
+const DEFAULT_PER_PAGE = 30;
+const MAX_PER_PAGE = 100;
+
+/** Pages by a cursor that the `link` of each names: https://docs.github.com/en/rest/repos/webhooks#list-deliveries-for-a-repository-webhook */
+function listDeliveries(hook: Hook, { path, query }: Call, { base, hooks }: World): Reply {
+  const cursor = query.get("cursor");
+  const kept = hooks.kept(hook);
+  const from = cursor === null ? 0 : kept.findIndex(({ id }) => `v1_${id}` === cursor);
+  if (from === -1) return failure(422, "Invalid cursor");
+  const perPage = Math.min(Number(query.get("per_page")) || DEFAULT_PER_PAGE, MAX_PER_PAGE);
+  const next = kept[from + perPage];
+  const link = new URLSearchParams({ ...Object.fromEntries(query), cursor: `v1_${next?.id}` });
+  return {
+    status: 200,
+    headers: next ? { link: `<${base}${path}?${link}>; rel="next"` } : {},
+    json: kept.slice(from, from + perPage).map(deliveryJson),
+  };
+}
+
+function showDelivery(hook: Hook, id: string | undefined, { hooks }: World): Reply {
+  const delivery = hooks.kept(hook).find((each) => String(each.id) === id);
+  if (!delivery) return notFound;
+  const { payload, guid, event, answer } = delivery;
+  const headers = { "X-GitHub-Delivery": guid, "X-GitHub-Event": event, "content-type": "application/json" };
+  return {
+    status: 200,
+    json: {
+      ...deliveryJson(delivery),
+      url: hook.url,
+      request: { headers, payload },
+      response: { headers: {}, payload: answer },
+    },
+  };
+}
+
+function deliveryJson({ id, guid, event, action, at, isRedelivery, status }: HookDelivery) {
+  return {
+    id: (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(id)),
+    guid,
+    delivered_at: new Date(at).toISOString(),
+    redelivery: isRedelivery,
+    duration: 0.02,
+    status: status < 300 ? "OK" : status === 502 ? "failed to connect to host" : `Invalid HTTP Response: ${status}`,
+    status_code: status,
+    event,
+    action,
+    installation_id: null,
+    repository_id: 1,
+    throttled_at: null,
+  };
+}
+
+function hookJson(owner: string, hook: Hook, { base }: World) {
+  const isRepository = owner.includes("/");
+  const url = `${base}/${isRepository ? "repos" : "orgs"}/${owner}/hooks/${hook.id}`;
+  return {
+    type: isRepository ? "Repository" : "Organization",
+    id: hook.id,
+    name: "web",
+    active: true,
+    events: ["*"],
+    config: configJson(hook),
+    url,
+    test_url: `${url}/test`,
+    ping_url: `${url}/pings`,
+    deliveries_url: `${url}/deliveries`,
+    last_response: { code: null, status: "unused", message: null },
+    ...MADE,
+  };
+}
