@@ -29,6 +29,20 @@ describe("the keys by which an event finds the runs that wait for it", () => {
     });
   }
 
+  it("are also what the name of a workflow run shows, without the punctuation around it", () => {
+    const key = "1b4e28ba-2fa1-41d2-883f-0016d3cca427";
+    const long = "x".repeat(101);
+    const display_title = `Tests (PR-7) of "${key.toUpperCase()}", a/b: ${long} \u2028 v1.2:x`;
+    const keys = wakeKeysOf({ name: "workflow_run", payload: { workflow_run: { id: 7, display_title }, repository } });
+    const words = ["7", "*", "tests", "pr-7", key, "a", "b", "v1.2:x"];
+    for (const word of words) assert.ok(keys.includes(`workflow_run acme/shop ${word}`), word);
+    assert.ok(!keys.some((each) => each.includes(long)));
+    const many = { id: 7, display_title: Array.from({ length: 100 }, (_, at) => `word${at}`).join(" ") };
+    assert.equal(wakeKeysOf({ name: "workflow_run", payload: { workflow_run: many, repository } }).length, 42);
+    const none = { id: 7, display_title: null };
+    assert.equal(wakeKeysOf({ name: "workflow_run", payload: { workflow_run: none, repository } }).length, 2);
+  });
+
   it("differ for another repository, number, or an issue that is no pull request", () => {
     const [expected = ""] = wakeKeys({ pullRequest: { repository: "acme/shop", number: 3 } });
     const elsewhere = { full_name: "acme/deployment" };

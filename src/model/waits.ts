@@ -1,4 +1,5 @@
 import { PermanentFailure } from "./failure.ts";
+import { keysIn } from "./run-names.ts";
 
 /**
  * What an event at GitHub must be about to wake a run that waits: a workflow run (by its `id`, or by a `key`, a word of its
@@ -76,13 +77,15 @@ export function wakeKeysOf({ name, payload }: { readonly name: string; readonly 
   if (typeof repository !== "string") return [];
   const about = (what: string, which: unknown) =>
     typeof which === "string" || typeof which === "number" ? [key(what, repository, which)] : [];
-  const workflowRun = (id: unknown) =>
-    id === undefined ? [] : [...about("workflow_run", id), ...about("workflow_run", ANY)];
   switch (name) {
     case "workflow_run":
-      return workflowRun(at(payload, "workflow_run", "id"));
+      return workflowRunKeys(
+        repository,
+        at(payload, "workflow_run", "id"),
+        at(payload, "workflow_run", "display_title"),
+      );
     case "workflow_job":
-      return workflowRun(at(payload, "workflow_job", "run_id"));
+      return workflowRunKeys(repository, at(payload, "workflow_job", "run_id"), undefined);
     case "pull_request":
     case "pull_request_review":
     case "pull_request_review_comment":
@@ -102,6 +105,13 @@ export function wakeKeysOf({ name, payload }: { readonly name: string; readonly 
     default:
       return [];
   }
+}
+
+/** The keys of the runs that a workflow run at GitHub wakes: by its id, by what its name shows, and by its repository. */
+export function workflowRunKeys(repository: string, id: unknown, title: unknown): readonly string[] {
+  if (typeof id !== "number" && typeof id !== "string") return [];
+  const words = typeof title === "string" ? keysIn(title) : [];
+  return [...new Set([id, ANY, ...words].map((which) => key("workflow_run", repository, which)))];
 }
 
 function at(value: unknown, ...path: readonly string[]): unknown {
