@@ -10,11 +10,13 @@ import { privateAuthority } from "../sandbox/certificates.ts";
 import type { TokenGrant } from "../sandbox/credentials.ts";
 import type { Fault } from "../sandbox/faults.ts";
 import type { StandInGitHub } from "../sandbox/github.ts";
+import type { GitHubOfAttempt } from "../src/github/client.ts";
 import { noAnswer } from "../src/github/failures.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 import { DEPLOYMENT, deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
@@ -144,6 +146,24 @@ function connectionFailed(message: string, code: string): Case {
   };
   const error = Object.assign(new Error(message), { code });
   return async () => noAnswer(attempted, "https://ghe.example/api/v3", error).message;
+}
+
+const SHA = "0123456789abcdef0123456789abcdef01234567";
+const AN_HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
+
+/** What a client says of this answer. */
+function asked(answer: Scripted, ask: (client: GitHubOfAttempt) => Promise<unknown>): Case {
+  return async (t) => {
+    const headers = { "x-github-request-id": "AB12" };
+    const isRead = ({ method, path }: Received) => method === "GET" && path.endsWith("/check-runs");
+    const client = await scriptedGitHub(t, (request) =>
+      isRead(request) || typeof answer === "string" ? { json: {} } : { ...answer, headers },
+    );
+    return ask(client).then(
+      () => "it does not fail",
+      (error) => error.message,
+    );
+  };
 }
 
 const LIMITED = { clock: movedClock(), random: () => 0 };
@@ -288,6 +308,30 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     said(DISPATCH, 422, "Invalid request.\n\nOnly 100 characters are allowed; 101 were supplied."),
   ],
   "GitHub finds the request invalid": [said(DISPATCH, 422, "Invalid request.")],
+  "The commit of a status is not there": [
+    asked({ status: 422, json: { message: `No commit found for SHA: ${SHA}` } }, ({ github }) =>
+      github.status({ repository: TARGET, sha: SHA, context: "gh-runner/preview", state: "pending" }),
+    ),
+  ],
+  "A check needs a GitHub App": [
+    asked({ status: 403, json: { message: "You must authenticate via a GitHub App." } }, ({ github }) =>
+      github.check({
+        repository: TARGET,
+        sha: SHA,
+        name: "preview",
+        key: "1",
+        status: "queued",
+        title: "",
+        summary: "",
+      }),
+    ),
+  ],
+  "An Actions run cannot be told from others": [
+    asked(
+      { json: { workflow_runs: [1, 2].map((id) => ({ id, created_at: AN_HOUR_AGO, html_url: `https://${id}` })) } },
+      ({ actions }) => actions.find({ repository: TARGET, event: "repository_dispatch", since: AN_HOUR_AGO }),
+    ),
+  ],
   "There is no values file": [told({ body: { application: "pr-2" } })],
   "The path is no file": [
     told({

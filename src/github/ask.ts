@@ -1,7 +1,7 @@
 import { isFailure, LimitReached, sentOf, TransientFailure } from "../model/failure.ts";
 import type { Lease } from "../model/lease.ts";
 import { StoreUnavailable } from "../model/store.ts";
-import { type Answer, isEncoded, isPage } from "./answer.ts";
+import { type Answer, type Brief, isEncoded, isPage } from "./answer.ts";
 import type { Credential, Credentials } from "./auth/credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
 import { type Attempted, failureOf, noAnswer } from "./failures.ts";
@@ -39,6 +39,7 @@ export type GitHubHost = {
   readonly gates: Pick<Gates, "of">;
   readonly remembered: RememberedAnswers;
   readonly wait: Wait;
+  readonly brief: Brief;
   /** Epoch milliseconds by GitHub's clock, as far as it is known. */
   readonly now: () => number;
   /** Delays before the further tries, ms; none for a check of how it is now. */

@@ -2,6 +2,7 @@ import type { ActionsRuns } from "../model/actions-runs.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubAnswer, GitHubClient, RequestOptions } from "../model/github.ts";
 import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
+import { cancelRun } from "./actions/cancel.ts";
 import { findRun } from "./actions/find.ts";
 import { runLists } from "./actions/lists.ts";
 import { showRun } from "./actions/show.ts";
@@ -11,6 +12,10 @@ import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
 import { dispatch, runWorkflow } from "./dispatch.ts";
 import type { Attempted } from "./failures.ts";
 import { firstFile, hasCommit } from "./files.ts";
+import { setCheck } from "./reports/check.ts";
+import { setComment } from "./reports/comment.ts";
+import { setDeployment } from "./reports/deployment.ts";
+import { setStatus } from "./reports/status.ts";
 
 /** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
 export type GitHubOfAttempt = { readonly github: GitHubClient; readonly actions: ActionsRuns; release(): void };
@@ -23,7 +28,8 @@ async function unbuilt(): Promise<never> {
 export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
   const { release, ...asked } = asking(host, asker);
   const { ask } = asked;
-  const { now } = host;
+  const { now, brief } = host;
+  const reporting = { ...asked, brief };
   return {
     github: {
       request: (route: string, parameters = {}, options: RequestOptions = {}) =>
@@ -33,11 +39,11 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       hasCommit: (repository, ref) => hasCommit(ask, repository, ref),
       dispatch: async (...event) => void (await dispatch(ask, ...event)),
       runWorkflow: async (...given) => (await runWorkflow(ask, ...given)).started,
-      cancelRun: unbuilt,
-      status: unbuilt,
-      check: unbuilt,
-      comment: unbuilt,
-      deployment: unbuilt,
+      cancelRun: (repository, runId, { force = false } = {}) => cancelRun(ask, repository, runId, force),
+      status: (status) => setStatus(reporting, status),
+      check: (check) => setCheck(reporting, check),
+      comment: (comment) => setComment(reporting, comment),
+      deployment: (deployment) => setDeployment(reporting, deployment),
     },
     actions: {
       sendEvent: (...event) => sendEvent(ask, now, ...event),

@@ -32,8 +32,9 @@ export function dryRunOf(
 
 function asIfTaken(method: string, path: string): Answer {
   const isEmpty = method === "DELETE" || path.endsWith("/dispatches");
+  const isCancel = /\/(?:force-)?cancel$/.test(path);
   return {
-    status: isEmpty ? 204 : method === "POST" ? 201 : 200,
+    status: isEmpty ? 204 : isCancel ? 202 : method === "POST" ? 201 : 200,
     headers: isEmpty ? {} : { "content-type": "application/json; charset=utf-8" },
     bytes: new TextEncoder().encode(isEmpty ? "" : JSON.stringify(STAND_IN)),
     message: "",

@@ -91,6 +91,7 @@ export async function openGitHub(options: Options) {
     remembered: rememberedAnswers(),
     wait: options.wait,
     now: time.now,
+    brief,
     targetRepo: options.targetRepo,
     retriesMs: options.retriesMs,
   };

@@ -8,7 +8,8 @@ import { isCloud } from "./limits/limits.ts";
  */
 export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
   const { status, headers, message } = answer;
-  const { repository, permission } = need;
+  const { repository } = need;
+  const permission = wanted(need);
   const isLogin = /\/(?:login|sso|saml)\b/.test(headers.location ?? "");
   if (isPage(answer) || isLogin) {
     const url = enterpriseUrl(apiUrl);
@@ -37,21 +38,23 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
       return remedyForForbidden(need, answer);
     case 404:
       // A request of a workflow: it may as well be an issue or a user that is not there.
-      if (permission === "") {
+      if (permission === undefined) {
         return "What it asks for does not exist, or the token cannot see it: check each name in the request, and the token's permissions.";
       }
       return (
         `${repository} does not exist or the token cannot see it: check the name, and give the token ` +
-        `${wanted(permission)} on it.`
+        `${permission} on it.`
       );
     case 409:
-      return `${permission === "" ? "What it asks for" : repository} is in a state that does not allow this, such as empty or changed meanwhile: see what GitHub says, then re-run.`;
+      return `${permission === undefined ? "What it asks for" : repository} is in a state that does not allow this, such as empty or changed meanwhile: see what GitHub says, then re-run.`;
     case 413:
       return TOO_LARGE;
     case 423:
-      return `${permission === "" ? "What it asks for" : repository} is locked: unlock it, or wait until GitHub has, then re-run.`;
+      return `${permission === undefined ? "What it asks for" : repository} is locked: unlock it, or wait until GitHub has, then re-run.`;
     case 422:
       if (/too large/i.test(message)) return TOO_LARGE;
+      if (/no commit found/i.test(message))
+        return `The commit is not in ${repository}: check the repository and the hash.`;
       if (/event_type|characters are allowed/i.test(message)) return "Use an event type of 1 to 100 characters.";
       return INVALID;
     case 400:
@@ -67,7 +70,9 @@ const TOO_LARGE = "The event is larger than GitHub takes (64 KB): send less in i
 const INVALID = "GitHub found the request invalid: check what it is made of.";
 
 /** GitHub says 403 for a dozen reasons, and which one only in words. */
-function remedyForForbidden({ repository, permission }: Need, { headers, message }: Answer): string {
+function remedyForForbidden(need: Need, { headers, message }: Answer): string {
+  const { repository } = need;
+  const permission = wanted(need) ?? "that this request needs";
   const [owner = ""] = repository.split("/");
   if (headers["x-github-sso"] !== undefined || /SAML/.test(message)) {
     return `Authorize the token for the organisation's single sign-on: ${ssoUrl(headers)}.`;
@@ -93,15 +98,18 @@ function remedyForForbidden({ repository, permission }: Need, { headers, message
   if (/administrative rules/i.test(message)) {
     return "GitHub wants a User-Agent, which this service sends: check what a proxy in between takes away.";
   }
-  if (/by integration/i.test(message)) {
-    return `Give the GitHub App ${wanted(permission)} in its settings, then accept it in the settings of ${owner}.`;
+  if (/authenticate via a github app/i.test(message)) {
+    return "GitHub takes checks from a GitHub App alone: set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or write a status instead.";
   }
-  return `Give the token the permission ${wanted(permission)} on ${repository} (a classic token: scope repo).`;
+  if (/by integration/i.test(message)) {
+    return `Give the GitHub App ${permission} in its settings, then accept it in the settings of ${owner}.`;
+  }
+  return `Give the token the permission ${permission} on ${repository} (a classic token: scope repo).`;
 }
 
 /** Which permission a route needs that a workflow has chosen is not known here. */
-function wanted(permission: string): string {
-  return permission ? `"${permission}"` : "that this request needs";
+function wanted({ permission, either = [permission] }: Need): string | undefined {
+  return either[0] ? either.map((name) => `"${name}"`).join(" or ") : undefined;
 }
 
 function ssoUrl(headers: Answer["headers"]): string {

@@ -3,6 +3,7 @@ import { rememberedAnswers } from "../../src/github/etags.ts";
 import { openGate } from "../../src/github/limits/gate.ts";
 import { systemClock } from "../../src/model/clock.ts";
 import { NOTHING_KEPT } from "../../src/model/limits.ts";
+import { knownSecrets } from "../../src/observe/secrets.ts";
 
 /** A GitHub without windows and without a memory beyond the test. */
 export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<GitHubHost>): GitHubHost {
@@ -12,6 +13,7 @@ export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<
     remembered: rememberedAnswers(),
     wait: async () => {},
     now: Date.now,
+    brief: knownSecrets([]).brief,
     targetRepo: "",
     ...given,
   };

@@ -74,7 +74,11 @@ function onlyOneByTime(
 const MAX_NAMED = 3;
 
 const REMEDY: Readonly<Record<StartedRun["event"], string>> = {
-  repository_dispatch:
-    "Show the key in the name of the workflow's runs: run-name: Tests ${{ github.event.client_payload.run }}.",
-  workflow_dispatch: "Give the workflow an input named run, and show it: run-name: Tests ${{ inputs.run }}.",
+  repository_dispatch: `Show the key in the name of the workflow's runs: run-name: Tests ${shown("github.event.client_payload.run")}.`,
+  workflow_dispatch: `Give the workflow an input named run, and show it: run-name: Tests ${shown("inputs.run")}.`,
 };
+
+/** As a workflow file shows a value. */
+function shown(value: string): string {
+  return `\${{ ${value} }}`;
+}

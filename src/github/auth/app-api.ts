@@ -97,7 +97,7 @@ export function appApi({ id, privateKey, apiUrl, askAs, hide, now }: App) {
 /** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. */
 function asParameter(permission: string): Record<string, string> {
   const [name = "", level = ""] = permission.toLowerCase().split(": ");
-  return { [name.replaceAll(" ", "_")]: level };
+  return { [name === "commit statuses" ? "statuses" : name.replaceAll(" ", "_")]: level };
 }
 
 /** GitHub takes no JWT from its future, and clocks differ a little. */

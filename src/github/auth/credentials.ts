@@ -15,6 +15,8 @@ export type Need = {
   readonly repository: string;
   /** The permission that a fine-grained token or an App needs, in GitHub's words: "Contents: read". Empty: not known. */
   readonly permission: string;
+  /** Where one of several permissions is enough, and `permission` is empty: their names, for a person. */
+  readonly either?: readonly string[];
 };
 
 /** Finds the token for a request; throws a `Failure` when there is none. */

@@ -1,0 +1,94 @@
+import type { DeploymentState } from "../../model/github.ts";
+import { oneLine } from "../../model/visible.ts";
+import { type Answer, jsonOf } from "../answer.ts";
+import { ownerAndName } from "../files.ts";
+import { createOnce, type Reporting, within } from "./reporting.ts";
+
+/** GitHub's most characters. */
+const MAX_DESCRIPTION = 140;
+
+/**
+ * Makes a deployment, or finds the one with this key, and gives it a status unless that is its newest one. GitHub makes
+ * earlier deployments of the environment inactive when this one succeeds. What was never deployed is not made inactive.
+ * @see https://docs.github.com/en/rest/deployments/deployments
+ */
+export async function setDeployment(reporting: Reporting, deployment: DeploymentState): Promise<void> {
+  const { ask, brief } = reporting;
+  const { repository, sha, environment, key, state, environmentUrl, logUrl, description } = deployment;
+  const where = `to ${environment} of ${sha} in ${repository}`;
+  const attempted = { tried: `writing the deployment ${where}`, repository, permission: "Deployments: write" };
+  const looking = { ...attempted, tried: `looking for the deployment ${where}` };
+  const repositoryOf = ownerAndName(repository);
+  const look = async () => {
+    const which = { ...repositoryOf, sha, environment, per_page: 100 };
+    return withKey(await ask(looking, "GET /repos/{owner}/{repo}/deployments", which, [200]), key);
+  };
+  const create = async () => {
+    const made = {
+      ...repositoryOf,
+      ref: sha,
+      environment,
+      auto_merge: false,
+      required_contexts: [],
+      production_environment: false,
+      payload: { [KEY]: key },
+      ...texts(description),
+    };
+    const route = "POST /repos/{owner}/{repo}/deployments";
+    const { id } = jsonOf(await ask(attempted, route, made, [201], { retry: false })) as { id?: unknown };
+    return Number(id);
+  };
+  function texts(text: string | undefined) {
+    return text === undefined ? {} : { description: within(brief, oneLine(text), MAX_DESCRIPTION) };
+  }
+
+  const known = await look();
+  if (known === undefined && state === "inactive") return;
+  const id = known ?? (await createOnce(reporting, create, look));
+  const status = {
+    state,
+    ...texts(description),
+    ...(environmentUrl !== undefined && { environment_url: environmentUrl }),
+    ...(logUrl !== undefined && { log_url: logUrl }),
+  };
+  const one = { ...repositoryOf, deployment_id: id };
+  const statuses = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
+  const isNewest = async () => {
+    const newest = newestOf(await ask(looking, `GET ${statuses}`, { ...one, per_page: 100 }, [200]));
+    return Object.entries(status).every(([name, value]) => newest?.[name] === value) || undefined;
+  };
+  if (known !== undefined && (await isNewest())) return;
+  const write = async () => {
+    await ask(attempted, `POST ${statuses}`, { ...one, ...status }, [201], { retry: false });
+    return true;
+  };
+  await createOnce(reporting, write, isNewest);
+}
+
+/** The property of the payload that the key is in. */
+const KEY = "gh_runner_key";
+
+/** The id of the deployment with this key, the oldest if there are two. */
+function withKey(answer: Answer, key: string): number | undefined {
+  const listed = jsonOf(answer);
+  const all: readonly Readonly<Record<string, unknown>>[] = Array.isArray(listed) ? listed : [];
+  return all
+    .flatMap(({ id, payload }) => (typeof id === "number" && keyIn(payload) === key ? [id] : []))
+    .sort((a, b) => a - b)[0];
+}
+
+/** GitHub gives a payload back as an object, or as text. */
+function keyIn(payload: unknown): unknown {
+  if (typeof payload !== "string") return (payload as Readonly<Record<string, unknown>> | null | undefined)?.[KEY];
+  try {
+    return keyIn(JSON.parse(payload) as object);
+  } catch {
+    return undefined;
+  }
+}
+
+function newestOf(answer: Answer): Readonly<Record<string, unknown>> | undefined {
+  const listed = jsonOf(answer);
+  const all: readonly Readonly<Record<string, unknown>>[] = Array.isArray(listed) ? listed : [];
+  return all.toSorted((a, b) => Number(b.id) - Number(a.id))[0];
+}

@@ -1,0 +1,380 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { isFailure } from "../src/model/failure.ts";
+import { type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
+
+const REPOSITORY = "acme/shop";
+const SHA = "0123456789abcdef0123456789abcdef01234567";
+const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB";
+
+type Row = Record<string, unknown> & { id: number };
+
+/** What happens to the answers of creates, in order: they are given, or lost before or after GitHub has carried them out. */
+type Fate = "given" | "lost before" | "lost after";
+
+/** A GitHub that keeps comments, checks, deployments and their statuses. */
+async function keepingGitHub(
+  t: TestContext,
+  { fates = [], me = { login: "bot" } }: { fates?: Fate[]; me?: object } = {},
+) {
+  const rows = { comments: [] as Row[], checks: [] as Row[], deployments: [] as Row[], statuses: [] as Row[] };
+  let lastId = 0;
+  const create = (kind: keyof typeof rows, { body }: Received, more: object = {}): Scripted => {
+    const fate = fates.shift() ?? "given";
+    if (fate === "lost before") return "reset";
+    const made = { user: { login: "bot", type: "User" }, ...JSON.parse(body), ...more, id: ++lastId };
+    rows[kind].push(made);
+    return fate === "lost after" ? "reset" : { status: 201, json: made };
+  };
+  const update = (kind: keyof typeof rows, id: number, { body }: Received): Scripted => {
+    const row = rows[kind].find((each) => each.id === id);
+    return row ? { json: Object.assign(row, JSON.parse(body)) } : { status: 404, json: { message: "Not Found" } };
+  };
+  const answer = (request: Received): Scripted => {
+    const { method, path, query } = request;
+    const id = Number(/-?\d+$/.exec(path)?.[0]);
+    if (path === "/user") return "login" in me ? { json: me } : { status: 403, json: me };
+    if (path.endsWith("/issues/7/comments")) {
+      if (method === "POST") return create("comments", request);
+      const [page, size] = [Number(query.get("page")), Number(query.get("per_page"))];
+      return { json: rows.comments.slice((page - 1) * size, page * size) };
+    }
+    if (path.includes("/issues/comments/")) {
+      if (method === "PATCH") return update("comments", id, request);
+      rows.comments.splice(
+        rows.comments.findIndex((each) => each.id === id),
+        1,
+      );
+      return { status: 204 };
+    }
+    if (path.endsWith(`/commits/${SHA}/check-runs`)) {
+      const named = rows.checks.filter(({ name }) => name === query.get("check_name"));
+      return { json: { total_count: named.length, check_runs: named } };
+    }
+    if (path.endsWith("/check-runs")) return create("checks", request);
+    if (path.includes("/check-runs/")) return update("checks", id, request);
+    if (path.endsWith("/statuses") && path.includes("/deployments/")) {
+      if (method === "POST") return create("statuses", request, { of: Number(path.split("/").at(-2)) });
+      return { json: rows.statuses.filter(({ of }) => of === Number(path.split("/").at(-2))).toReversed() };
+    }
+    if (path.endsWith("/deployments"))
+      return method === "POST" ? create("deployments", request) : { json: rows.deployments };
+    return create("statuses", request, { path });
+  };
+  const { github, requests } = await scriptedGitHub(t, answer);
+  const writes = () => requests.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
+  return { ...rows, rows, github, requests, writes };
+}
+
+const comment = (body: string, key = "pr-7") => ({ repository: REPOSITORY, number: 7, key, body });
+
+/** Makes the attempts of a run until one succeeds. */
+async function attempts(work: () => Promise<void>): Promise<number> {
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    try {
+      await work();
+      return attempt;
+    } catch (error) {
+      assert.ok(isFailure(error) && error.kind === "transient", String(error));
+    }
+  }
+  throw new Error("it never succeeds");
+}
+
+describe("a comment", () => {
+  it("is one per key, made first and updated then, and left alone while it is the same", async (t) => {
+    const { github, comments, writes } = await keepingGitHub(t);
+    await github.comment(comment("**pending**"));
+    await github.comment(comment("**passed**"));
+    await github.comment(comment("**passed**"));
+    await github.comment(comment("another", "other"));
+    assert.deepEqual(
+      comments.map(({ body }) => body),
+      ["<!-- gh-runner: pr-7 -->\n**passed**", "<!-- gh-runner: other -->\nanother"],
+    );
+    assert.deepEqual(writes(), [
+      "POST /repos/acme/shop/issues/7/comments",
+      "PATCH /repos/acme/shop/issues/comments/1",
+      "POST /repos/acme/shop/issues/7/comments",
+    ]);
+  });
+
+  for (const fates of [
+    ["lost before"],
+    ["lost after"],
+    ["lost before", "lost after"],
+    ["lost before", "lost before"],
+  ] as Fate[][]) {
+    it(`is made once when its answer is ${fates.join(", then ")}`, async (t) => {
+      const lost = [...fates];
+      const { github, comments } = await keepingGitHub(t, { fates: lost });
+      await attempts(() => github.comment(comment("pending")));
+      await attempts(() => github.comment(comment("passed")));
+      assert.deepEqual(
+        comments.map(({ body }) => body),
+        ["<!-- gh-runner: pr-7 -->\npassed"],
+      );
+    });
+  }
+
+  it("is never made again blindly: what is not found after a lost answer is left to the next attempt", async (t) => {
+    const { github, writes } = await keepingGitHub(t, { fates: ["lost before"] });
+    await assert.rejects(github.comment(comment("pending")), { kind: "transient" });
+    assert.equal(writes().length, 1);
+  });
+
+  it("that another has written is never touched, whatever it begins with", async (t) => {
+    const { github, comments } = await keepingGitHub(t);
+    const theirs = { id: -1, user: { login: "mallory", type: "User" }, body: "<!-- gh-runner: pr-7 -->\nmine" };
+    const quoted = { id: -2, user: { login: "bot", type: "User" }, body: "> <!-- gh-runner: pr-7 -->\nquoted" };
+    comments.push(theirs, quoted);
+    await github.comment(comment("pending"));
+    await github.comment(comment("passed"));
+    assert.deepEqual(
+      comments.map(({ id, body }) => [id, body]),
+      [
+        [-1, theirs.body],
+        [-2, quoted.body],
+        [1, "<!-- gh-runner: pr-7 -->\npassed"],
+      ],
+    );
+  });
+
+  it("is a bot's for an App, whose token GitHub tells no user to", async (t) => {
+    const me = { message: "Resource not accessible by integration" };
+    const { github, comments } = await keepingGitHub(t, { me });
+    comments.push({ id: -1, user: { login: "ann", type: "User" }, body: "<!-- gh-runner: pr-7 -->\nmine" });
+    comments.push({ id: -2, user: { login: "app[bot]", type: "Bot" }, body: "<!-- gh-runner: pr-7 -->\npending" });
+    await github.comment(comment("passed"));
+    assert.deepEqual(
+      comments.map(({ body }) => body),
+      ["<!-- gh-runner: pr-7 -->\nmine", "<!-- gh-runner: pr-7 -->\npassed"],
+    );
+  });
+
+  it("that is there twice becomes one: the older, with the newest text", async (t) => {
+    const { github, comments } = await keepingGitHub(t);
+    const twice = (id: number) => ({ id, user: { login: "bot" }, body: "<!-- gh-runner: pr-7 -->\npending" });
+    comments.push(twice(-2), twice(-1));
+    await github.comment(comment("passed"));
+    assert.deepEqual(
+      comments.map(({ id, body }) => [id, body]),
+      [[-2, "<!-- gh-runner: pr-7 -->\npassed"]],
+    );
+  });
+
+  it("is found behind many others, and is not longer than GitHub takes, and holds no token", async (t) => {
+    const { github, comments } = await keepingGitHub(t);
+    for (let id = 1000; id < 1120; id++) comments.push({ id, user: { login: "ann" }, body: "talk" });
+    await github.comment(comment("pending"));
+    await github.comment(comment(`${TOKEN} ${"x".repeat(70_000)}`));
+    assert.equal(comments.length, 121);
+    const text = String(comments.at(-1)?.body);
+    assert.ok(text.length > 60_000 && text.length <= 65_536, String(text.length));
+    assert.ok(!text.includes(TOKEN));
+  });
+
+  it("has a key that cannot end its marker", async (t) => {
+    const { github, requests } = await keepingGitHub(t);
+    for (const key of ["", "a b", "--> <b>", "x".repeat(101)]) {
+      await assert.rejects(github.comment(comment("text", key)), { kind: "permanent" });
+    }
+    assert.equal(requests.length, 0);
+  });
+
+  it("names either permission that would do", async (t) => {
+    const { github } = await scriptedGitHub(t, () => ({
+      status: 403,
+      json: { message: "Resource not accessible by personal access token" },
+    }));
+    await assert.rejects(github.comment(comment("x")), /"Pull requests: write" or "Issues: write" on acme\/shop/);
+  });
+});
+
+const check = (status: "queued" | "in_progress" | "completed", more: object = {}) => ({
+  repository: REPOSITORY,
+  sha: SHA,
+  name: "preview",
+  key: "run-1",
+  status,
+  title: "Tests",
+  summary: "**text**",
+  ...more,
+});
+
+describe("a check", () => {
+  it("is made once and updated", async (t) => {
+    const { github, checks, writes } = await keepingGitHub(t);
+    checks.push({ id: -1, name: "preview", external_id: "another" });
+    await github.check(check("in_progress", { detailsUrl: "https://example.com/run" }));
+    await github.check(check("completed", { conclusion: "failure" }));
+    assert.deepEqual(writes(), ["POST /repos/acme/shop/check-runs", "PATCH /repos/acme/shop/check-runs/1"]);
+    const { external_id, status, conclusion, head_sha, details_url, output } = checks[1] as Row;
+    assert.deepEqual(
+      [external_id, status, conclusion, head_sha, details_url, output],
+      ["run-1", "completed", "failure", SHA, "https://example.com/run", { title: "Tests", summary: "**text**" }],
+    );
+  });
+
+  for (const fates of [["lost before"], ["lost after"], ["lost before", "lost after"]] as Fate[][]) {
+    it(`is made once when its answer is ${fates.join(", then ")}`, async (t) => {
+      const { github, checks } = await keepingGitHub(t, { fates: [...fates] });
+      await attempts(() => github.check(check("in_progress")));
+      await attempts(() => github.check(check("completed", { conclusion: "success" })));
+      assert.equal(checks.length, 1);
+    });
+  }
+
+  it("that has ended is followed by another when it begins again", async (t) => {
+    const { github, checks } = await keepingGitHub(t, { fates: ["given", "lost after"] });
+    await github.check(check("completed", { conclusion: "failure" }));
+    await github.check(check("in_progress"));
+    await github.check(check("completed", { conclusion: "success" }));
+    assert.deepEqual(
+      checks.map(({ conclusion }) => conclusion),
+      ["failure", "success"],
+    );
+  });
+
+  it("says that it needs a GitHub App", async (t) => {
+    const { github } = await scriptedGitHub(t, () => ({
+      status: 403,
+      json: { message: "You must authenticate via a GitHub App." },
+    }));
+    await assert.rejects(github.check(check("queued")), /GitHub takes checks from a GitHub App alone/);
+  });
+});
+
+describe("a status", () => {
+  const status = { repository: REPOSITORY, sha: SHA, context: "gh-runner/preview", state: "pending" } as const;
+
+  it("is one write, with a description of GitHub's length on one line", async (t) => {
+    const { github, requests } = await keepingGitHub(t);
+    await github.status({ ...status, description: `two\nlines ${"🌍".repeat(100)}`, targetUrl: "https://example.com" });
+    assert.equal(requests.length, 1);
+    const { description, ...rest } = JSON.parse(requests[0]?.body ?? "");
+    assert.deepEqual(rest, { context: "gh-runner/preview", state: "pending", target_url: "https://example.com" });
+    assert.ok(description.startsWith("two lines 🌍") && description.length <= 140 && description.isWellFormed());
+  });
+
+  it("that is exactly as long as GitHub takes is not cut", async (t) => {
+    const { github, requests } = await keepingGitHub(t);
+    await github.status({ ...status, description: "x".repeat(140) });
+    assert.equal(JSON.parse(requests[0]?.body ?? "").description, "x".repeat(140));
+  });
+
+  it("names its permission, and the commit that is not there", async (t) => {
+    const answers: Scripted[] = [
+      { status: 403, json: { message: "Resource not accessible by integration" } },
+      { status: 422, json: { message: `No commit found for SHA: ${SHA}` } },
+    ];
+    const { github } = await scriptedGitHub(t, () => answers.shift() ?? {});
+    await assert.rejects(github.status(status), /Give the GitHub App "Commit statuses: write"/);
+    await assert.rejects(github.status(status), /The commit is not in acme\/shop/);
+  });
+});
+
+const deployment = (state: "in_progress" | "success" | "inactive", more: object = {}) => ({
+  repository: REPOSITORY,
+  sha: SHA,
+  environment: "pr-7",
+  key: "run-1",
+  state,
+  ...more,
+});
+
+describe("a deployment", () => {
+  it("is made once, and gets each status once", async (t) => {
+    const { github, deployments, statuses, writes } = await keepingGitHub(t);
+    for (let times = 0; times < 2; times++) await github.deployment(deployment("in_progress"));
+    for (let times = 0; times < 2; times++) {
+      await github.deployment(deployment("success", { environmentUrl: "https://pr-7.example", logUrl: "https://log" }));
+    }
+    assert.equal(writes().length, 3);
+    const { id: _, user: __, ...made } = deployments[0] as Row;
+    assert.deepEqual(made, {
+      ref: SHA,
+      environment: "pr-7",
+      auto_merge: false,
+      required_contexts: [],
+      production_environment: false,
+      payload: { gh_runner_key: "run-1" },
+    });
+    assert.deepEqual(
+      statuses.map(({ of, state, environment_url, log_url }) => [of, state, environment_url, log_url]),
+      [
+        [1, "in_progress", undefined, undefined],
+        [1, "success", "https://pr-7.example", "https://log"],
+      ],
+    );
+  });
+
+  for (const fates of [
+    ["lost before"],
+    ["lost after"],
+    ["given", "lost after"],
+    ["given", "lost before"],
+    ["lost after", "lost before", "lost after"],
+  ] as Fate[][]) {
+    it(`is made once, with one status, when the answers are ${fates.join(", then ")}`, async (t) => {
+      const { github, deployments, statuses } = await keepingGitHub(t, { fates: [...fates] });
+      await attempts(() => github.deployment(deployment("in_progress")));
+      await attempts(() => github.deployment(deployment("success")));
+      assert.equal(deployments.length, 1);
+      assert.deepEqual(
+        statuses.map(({ state }) => state),
+        ["in_progress", "success"],
+      );
+    });
+  }
+
+  it("that was never made is not made inactive, and another's is left alone", async (t) => {
+    const { github, deployments, writes } = await keepingGitHub(t);
+    deployments.push(
+      { id: -1, payload: '{"gh_runner_key":"run-0"}' },
+      { id: -2, payload: "text" },
+      { id: -3, payload: null },
+    );
+    await github.deployment(deployment("inactive"));
+    assert.deepEqual(writes(), []);
+    deployments.push({ id: -4, payload: '{"gh_runner_key":"run-1"}' });
+    await github.deployment(deployment("inactive"));
+    assert.deepEqual(writes(), ["POST /repos/acme/shop/deployments/-4/statuses"]);
+  });
+});
+
+describe("cancelling an Actions run", () => {
+  for (const [what, force, answers, paths] of [
+    ["asks for it", false, [{ status: 202 }], ["POST cancel"]],
+    ["forces it", true, [{ status: 202 }], ["POST force-cancel"]],
+    [
+      "leaves one that has ended",
+      false,
+      [
+        { status: 409, json: { message: "Cannot cancel a workflow run that is completed." } },
+        { json: { status: "completed" } },
+        { json: { jobs: [] } },
+      ],
+      ["POST cancel", "GET 7", "GET jobs"],
+    ],
+  ] as const) {
+    it(what, async (t) => {
+      const left: Scripted[] = [...answers];
+      const { github, requests } = await scriptedGitHub(t, () => left.shift() ?? { status: 500 });
+      await github.cancelRun(REPOSITORY, 7, { force });
+      assert.deepEqual(
+        requests.map(({ method, path }) => `${method} ${path.split("/").at(-1)}`),
+        paths,
+      );
+    });
+  }
+
+  it("is tried again for one that is not queued yet", async (t) => {
+    const { github } = await scriptedGitHub(t, ({ method }) =>
+      method === "POST"
+        ? { status: 409, json: { message: "Cannot cancel a workflow re-run that has not yet queued." } }
+        : { json: { status: "requested" } },
+    );
+    await assert.rejects(github.cancelRun(REPOSITORY, 7), { kind: "transient" });
+  });
+});
