@@ -26,6 +26,8 @@ export type TokenGrant = {
   readonly scopes?: readonly string[];
   /** Epoch milliseconds. */
   readonly expiresAt?: number;
+  /** Id of the GitHub App that stands behind it: an App may write checks. */
+  readonly app?: number;
   /** URL at which the token would have to be authorised for single sign-on. */
   readonly sso?: string;
 };
@@ -48,6 +50,9 @@ export type GitHubApp = {
   readonly publicKey: string;
   readonly installations: readonly Installation[];
 };
+
+/** GitHub Actions itself is an App. */
+const ACTIONS_APP = 15_368;
 
 const TOKEN_LIFE_MS = 3_600_000;
 const MAX_JWT_LIFE_S = 600;
@@ -79,6 +84,12 @@ export function credentialBook(now: () => number) {
     accountOf(token: string): string {
       const grant = grants.get(token);
       return grant?.installation ? `installation ${grant.installation.id}` : (grant?.login ?? token);
+    },
+    /** Id of the App that may write checks with a token; the one of Actions for its tokens (`ghs_…`) that are not known. */
+    checksAppOf(token: string): number | undefined {
+      const grant = grants.get(token);
+      const own = apps.find(({ installations }) => installations.some((each) => each === grant?.installation));
+      return grant?.app ?? own?.id ?? (token.startsWith("ghs_") ? ACTIONS_APP : undefined);
     },
     /** The App whose key has signed this JWT, when it holds by GitHub's rules (RS256, at most 10 minutes). */
     appOf(jwt: string): GitHubApp | undefined {

@@ -208,6 +208,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
         ? keeper.quota(credentials.accountOf(token), limits.primaryPerHour ?? 5000, limits, now())
         : undefined,
     actions,
+    now,
     accept(repository, eventType, payload, token) {
       counts.dispatches++;
       if (record) dispatches.push({ repo: repository.fullName, eventType, payload, token, at: now() });

@@ -13,17 +13,10 @@ export type Exchange = {
   readonly responseBody?: unknown;
 };
 
-/** GitHub's descriptions of its API, for github.com and Enterprise Servers. */
+/** GitHub's descriptions of its API, for github.com and Enterprise Servers; the routes of the stand-in are kept of them. */
 export const EDITIONS = ["api.github.com", "ghes-3.17", "ghes-3.19"] as const;
 
 type Edition = (typeof EDITIONS)[number];
-
-/** What is kept of them: the routes of the stand-in, and those that workflows of `deploy/target` use beside them. */
-export const DESCRIBED_ROUTES: readonly string[] = [
-  ...ROUTE_NAMES,
-  "POST /repos/{owner}/{repo}/check-runs",
-  "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
-];
 
 export type Judge = {
   /** Everything about an exchange that the description does not allow; empty when it is as documented. */
@@ -33,11 +26,10 @@ export type Judge = {
 };
 
 /**
- * Judges requests and answers by GitHub's own OpenAPI description.
- * @param routes those that it knows: the stand-in's without it.
+ * Judges requests and answers by GitHub's own OpenAPI description, on the routes of the stand-in.
  * @see https://github.com/github/rest-api-description
  */
-export function judgeOf(edition: Edition, routes: readonly string[] = ROUTE_NAMES): Judge {
+export function judgeOf(edition: Edition): Judge {
   const description = readDescription(edition);
   const target = (reference: string): unknown => {
     let found: unknown = description;
@@ -51,7 +43,7 @@ export function judgeOf(edition: Edition, routes: readonly string[] = ROUTE_NAME
 
   function operationOf(route: string): Operation | undefined {
     const [method = "", path = ""] = route.split(" ");
-    return routes.includes(route) ? description.paths[path]?.[method.toLowerCase()] : undefined;
+    return ROUTE_NAMES.includes(route) ? description.paths[path]?.[method.toLowerCase()] : undefined;
   }
 
   function requestProblems(operation: Operation, { route, requestBody }: Pick<Exchange, "route" | "requestBody">) {
@@ -65,7 +57,7 @@ export function judgeOf(edition: Edition, routes: readonly string[] = ROUTE_NAME
     const what = `${route} ${status}`;
     const documented = resolve(operation.responses[status]);
     if (!documented) return [`${route}: status ${status} is not documented`];
-    if (route === DELETION && status === 422) return check(what, ERROR, responseBody);
+    if (BODIES_LEFT_OUT.includes(`${route} ${status}`)) return check(what, ERROR, responseBody);
     if (!documented.content) return responseBody === undefined ? [] : [`${what}: no body is documented`];
     if (responseBody === undefined) return [`${what}: a body is documented, none came`];
     const mediaType = contentType.split(";")[0] ?? "";
@@ -102,7 +94,10 @@ const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
 const RAW = /^application\/vnd\.github\.raw(\+json)?$/;
 
 /** There the description has no body, unlike GitHub. */
-const DELETION = "DELETE /repos/{owner}/{repo}/git/refs/{ref}";
+const BODIES_LEFT_OUT = [
+  "DELETE /repos/{owner}/{repo}/git/refs/{ref} 422",
+  "POST /repos/{owner}/{repo}/deployments 409",
+];
 const ERROR = { $ref: "#/components/schemas/basic-error" };
 
 /** There the description wants an account to be user *and* enterprise; its own component says *or*, as GitHub answers. */

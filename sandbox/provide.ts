@@ -17,7 +17,7 @@ export function provide(
   body: string,
   token: string,
 ): void {
-  if (!credentials.grantOf(token)) credentials.add(token);
+  if (!credentials.grantOf(token)) credentials.add(token, { app: 1 });
   const [, name, number, file] = ASKED.exec(path) ?? [];
   if (name === undefined) return;
   const repository = repositories.open(name);

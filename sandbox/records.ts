@@ -5,6 +5,7 @@ export type Records = {
   readonly comments: Comment[];
   readonly deployments: Deployment[];
   readonly statuses: CommitStatus[];
+  readonly checks: CheckRun[];
   /** Runs of GitHub Actions, by id, the oldest first. */
   readonly runs: Map<number, ActionsRun>;
   /** Adds a run of Actions that goes nowhere by itself; what is left out is the usual. */
@@ -25,9 +26,21 @@ export type Pull = {
   readonly assignees: string[];
   /** Paths that it changes. */
   readonly files: string[];
+  /** Its commits before the head. */
+  readonly commits?: readonly string[];
+  /** Of one that is closed. */
+  merged?: boolean;
 };
 
-export type Comment = { readonly id: number; readonly pull: number; readonly author: string; body: string };
+/** Times are epoch milliseconds; the beginning of 2026 without them. */
+export type Comment = {
+  readonly id: number;
+  readonly pull: number;
+  readonly author: string;
+  body: string;
+  readonly createdAt?: number;
+  updatedAt?: number;
+};
 
 export type Deployment = {
   readonly id: number;
@@ -35,6 +48,12 @@ export type Deployment = {
   readonly ref: string;
   readonly environment: string;
   readonly description: string | null;
+  readonly task: string;
+  readonly payload: unknown;
+  readonly isTransient: boolean;
+  readonly isProduction: boolean;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
   /** Newest first, as GitHub lists them. */
   readonly statuses: DeploymentStatus[];
 };
@@ -44,6 +63,9 @@ export type DeploymentStatus = {
   readonly state: string;
   readonly description: string;
   readonly environmentUrl: string;
+  readonly logUrl: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
 };
 
 export type CommitStatus = {
@@ -53,6 +75,24 @@ export type CommitStatus = {
   readonly context: string;
   readonly description: string | null;
   readonly targetUrl: string | null;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+};
+
+export type CheckRun = {
+  readonly id: number;
+  readonly sha: string;
+  name: string;
+  /** Id of the App that made it. */
+  readonly app: number;
+  externalId: string;
+  detailsUrl: string | null;
+  status: string;
+  conclusion: string | null;
+  output: { title: string | null; summary: string | null; text: string | null };
+  /** RFC 3339. */
+  startedAt: string;
+  completedAt: string | null;
 };
 
 /** A run of GitHub Actions. Times are epoch milliseconds. */
@@ -114,6 +154,7 @@ export function newRecords(): Records {
     comments: [],
     deployments: [],
     statuses: [],
+    checks: [],
     runs,
     addRun(facts = {}) {
       const path = facts.path ?? ".github/workflows/tests.yml";

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DESCRIBED_ROUTES, EDITIONS } from "../sandbox/openapi.ts";
+import { EDITIONS } from "../sandbox/openapi.ts";
+import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
 
 /**
  * Takes from GitHub's OpenAPI descriptions what is read here. `sandbox/github-openapi/` has the routes of the stand-in, for each
@@ -64,7 +65,7 @@ function keep(name: string, contents: object, indent = 1): void {
 /** The routes that are read, with all components that they refer to, without prose. */
 function excerpt({ openapi, info, paths: all, components }: Description): object {
   const chosen: Record<string, Node> = {};
-  for (const route of DESCRIBED_ROUTES) {
+  for (const route of ROUTE_NAMES) {
     const [method = "", path = ""] = route.split(" ");
     const operation = all[path]?.[method.toLowerCase()];
     if (operation) chosen[path] = { ...chosen[path], [method.toLowerCase()]: bare(operation) };

@@ -5,6 +5,7 @@ import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/
 import { EDITIONS, type Exchange, judgeOf } from "../sandbox/openapi.ts";
 import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
 import { at, type Case, ofWorkflow } from "./support/exchanges.ts";
+import { prepareReports, REPORT_CASES, UNLISTED_OF_REPORTS } from "./support/report-exchanges.ts";
 import { prepareRuns, RUN_CASES, UNLISTED_OF_RUNS } from "./support/run-exchanges.ts";
 import { send } from "./support/service.ts";
 
@@ -76,6 +77,7 @@ const without = (...listed: string[]) => OF_WORKFLOWS.filter((route) => !listed.
 /** What GitHub answers although its description does not list it. Nothing else may deviate. */
 const NOT_LISTED: { status: number; routes: readonly string[]; reason: string }[] = [
   ...UNLISTED_OF_RUNS,
+  ...UNLISTED_OF_REPORTS,
   {
     status: 401,
     routes: [
@@ -157,6 +159,7 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
     for (const status of [202, 502]) hook.note("push", { ref: "refs/heads/main" }, { status });
     hook.note("pull_request", { action: "opened" }, { status: 500, isRedelivery: true, answer: "sorry" });
   }
+  prepareReports(github);
   github.app({
     id: 7,
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -253,6 +256,7 @@ const CASES: Case[] = [
     { status: 200, what: "nothing that matches", path: "git/matching-refs/heads/none" },
   ]),
   ...RUN_CASES,
+  ...REPORT_CASES,
   ...ofWorkflow(DELETE_REF, "git/refs/heads/change-7", [
     { status: 204, what: "a branch" },
     { status: 422, what: "no such branch", path: "git/refs/heads/none" },

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import type { CommitStatus } from "../records.ts";
 import type { Repository } from "../repository.ts";
-import { failure, listed, MADE, notFound, parseObject, type RepositoryHandler, userJson } from "./reply.ts";
+import { failure, listed, MADE, notFound, type RepositoryHandler, userJson } from "./reply.ts";
 
 export const listBranches: RepositoryHandler = (repository, call, world) =>
   listed(repository.branches(), call, world, (name) => {
@@ -79,40 +78,6 @@ function dateOf({ committedAt, branches, commitOf }: Repository, ref: string, sh
   const branch = branches().find((name) => commitOf(name) === sha);
   return committedAt.get(ref) ?? committedAt.get(branch ?? sha) ?? MADE.created_at;
 }
-
-const STATES = ["error", "failure", "pending", "success"];
-
-/** https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
-const MAX_DESCRIPTION = 140;
-
-export const createStatus: RepositoryHandler = (repository, call, { base }, [sha = ""]) => {
-  if (repository.commitOf(sha) !== sha) return failure(422, `No commit found for SHA: ${sha}`);
-  const { state, context = "default", description = null, target_url = null } = parseObject(call.body) ?? {};
-  if (!STATES.includes(String(state))) return failure(422, "Validation Failed: state is not included in the list");
-  if (description !== null && String(description).length > MAX_DESCRIPTION) {
-    return failure(422, `Validation Failed: description is too long (maximum is ${MAX_DESCRIPTION} characters)`);
-  }
-  const status: CommitStatus = {
-    id: 1 + repository.statuses.length,
-    sha,
-    state: String(state),
-    context: String(context),
-    description: description === null ? null : String(description),
-    targetUrl: target_url === null ? null : String(target_url),
-  };
-  repository.statuses.push(status);
-  const { sha: _, targetUrl, ...shown } = status;
-  const json = {
-    ...shown,
-    node_id: `SC_${status.id}`,
-    url: `${base}/repos/${repository.fullName}/statuses/${sha}`,
-    avatar_url: "https://avatars.githubusercontent.com/u/1",
-    target_url: targetUrl,
-    creator: userJson("octocat"),
-    ...MADE,
-  };
-  return { status: 201, json };
-};
 
 /** Larger files come in the raw form only: https://docs.github.com/en/rest/repos/contents#get-repository-content */
 const MAX_BASE64_BYTES = 1024 * 1024;

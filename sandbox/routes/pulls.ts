@@ -10,6 +10,7 @@ import {
   parseObject,
   type Reply,
   type RepositoryHandler,
+  timeOf,
   userJson,
   type World,
 } from "./reply.ts";
@@ -34,9 +35,22 @@ export const listPulls: RepositoryHandler = (repository, call, world) => {
   return listed(wanted, call, world, (pull) => pullJson(repository, world, pull));
 };
 
+/**
+ * The pull requests of a commit that are open or merged; closed ones are not among them.
+ * @see https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit
+ */
+export const listPullsOfCommit: RepositoryHandler = (repository, call, world, [sha = ""]) => {
+  if (!repository.commitOf(sha)) return failure(422, `No commit found for SHA: ${sha}`);
+  const found = [...repository.pulls.values()]
+    .filter((pull) => pull.head.sha === sha || pull.commits?.includes(sha))
+    .filter(({ state, merged }) => state === "open" || merged)
+    .reverse();
+  return listed(found, call, world, (pull) => pullJson(repository, world, pull));
+};
+
 export const showPull = withPull((repository, pull, _call, world) => {
   const counts = { commits: 1, additions: 1, deletions: 0, changed_files: pull.files.length };
-  const merging = { merged: false, mergeable: true, mergeable_state: "clean", merged_by: null };
+  const merging = { merged: pull.merged ?? false, mergeable: true, mergeable_state: "clean", merged_by: null };
   const talk = { comments: 0, review_comments: 0, maintainer_can_modify: false };
   return { status: 200, json: { ...pullJson(repository, world, pull), ...counts, ...merging, ...talk } };
 });
@@ -92,16 +106,20 @@ function add(known: string[], more: readonly string[]): void {
   for (const each of more) if (!known.includes(each)) known.push(each);
 }
 
+/** The oldest first; `since` asks for those that were updated from then on. */
 export const listComments = withPull((repository, { number }, call, world) => {
-  const ofPull = repository.comments.filter(({ pull }) => pull === number);
+  const since = Date.parse(call.query.get("since") ?? timeOf(0));
+  const ofPull = repository.comments.filter(({ pull }) => pull === number).filter((each) => changedAt(each) >= since);
   return listed(ofPull, call, world, (comment) => commentJson(repository, comment, world));
 });
+
+const changedAt = ({ createdAt, updatedAt }: Comment) => updatedAt ?? createdAt ?? Date.parse(MADE.created_at);
 
 export const createComment = withPull((repository, { number }, call, world) => {
   const body = textOf(call);
   if (typeof body !== "string") return body;
   const author = world.credentials.grantOf(call.token)?.login ?? "octocat";
-  const comment = { id: 1 + repository.comments.length, pull: number, author, body };
+  const comment = { id: 1 + repository.comments.length, pull: number, author, body, createdAt: world.now() };
   repository.comments.push(comment);
   return { status: 201, json: commentJson(repository, comment, world) };
 });
@@ -112,6 +130,7 @@ export const updateComment: RepositoryHandler = (repository, call, world, [id]) 
   const body = textOf(call);
   if (typeof body !== "string") return body;
   comment.body = body;
+  comment.updatedAt = world.now();
   return { status: 200, json: commentJson(repository, comment, world) };
 };
 
@@ -125,7 +144,8 @@ function textOf(call: Call): string | Reply {
   return body;
 }
 
-function commentJson({ fullName }: Repository, { id, pull, author, body }: Comment, { base }: World) {
+function commentJson({ fullName }: Repository, comment: Comment, { base }: World) {
+  const { id, pull, author, body, createdAt = Date.parse(MADE.created_at) } = comment;
   return {
     id,
     node_id: `IC_${id}`,
@@ -135,7 +155,8 @@ function commentJson({ fullName }: Repository, { id, pull, author, body }: Comme
     body,
     user: userJson(author),
     author_association: "MEMBER",
-    ...MADE,
+    created_at: timeOf(createdAt),
+    updated_at: timeOf(changedAt(comment)),
   };
 }
 
@@ -209,7 +230,8 @@ function pullJson(repository: Repository, world: World, pull: Pull) {
     draft: pull.draft,
     head: branch(pull.head.ref, pull.head.sha),
     base: branch(defaultBranch, repository.commitOf(defaultBranch)),
-    ...all(null, "body auto_merge merge_commit_sha merged_at"),
+    ...all(null, "body auto_merge merge_commit_sha"),
     closed_at: pull.state === "closed" ? "2026-01-02T00:00:00Z" : null,
+    merged_at: pull.merged ? "2026-01-02T00:00:00Z" : null,
   };
 }

@@ -30,6 +30,8 @@ export type World = {
   /** What is left of a token's primary limit, `reset` in epoch seconds; undefined where none is in force. */
   quota(token: string): { limit: number; remaining: number; used: number; reset: number } | undefined;
   readonly actions: StandInActions;
+  /** Epoch milliseconds. */
+  now(): number;
   accept(repository: Repository, eventType: string, payload: Record<string, unknown>, token: string): void;
 };
 

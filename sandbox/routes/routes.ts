@@ -1,14 +1,7 @@
 import { dispatch, listWorkflows, showPermissions, showWorkflow, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
-import {
-  createStatus,
-  deleteRef,
-  listBranches,
-  matchingRefs,
-  showBranch,
-  showCommit,
-  showContents,
-} from "./commits.ts";
+import { createCheck, listChecks, showCheck, updateCheck } from "./checks.ts";
+import { deleteRef, listBranches, matchingRefs, showBranch, showCommit, showContents } from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
 import { hookRoutes } from "./hooks.ts";
 import {
@@ -18,12 +11,14 @@ import {
   listComments,
   listFiles,
   listPulls,
+  listPullsOfCommit,
   showPull,
   updateComment,
 } from "./pulls.ts";
 import { type Call, decoded, type Handler, notFound, type Reply, type RepositoryHandler, type World } from "./reply.ts";
 import { type Permission, showRepository, withRepository } from "./repositories.ts";
 import { cancel, forceCancel, listJobs, listRuns, listRunsOfWorkflow, rerun, showRun } from "./runs.ts";
+import { createStatus, listStatuses, showCombinedStatus } from "./statuses.ts";
 import { showRateLimit, showUser } from "./users.ts";
 
 /** Finds the route of a call, by GitHub's own template, and what answers it. */
@@ -58,7 +53,14 @@ const OF_REPOSITORIES: readonly (readonly [string, Permission, RepositoryHandler
   ["GET /branches/{branch}", "contents=read", showBranch],
   ["GET /git/matching-refs/{ref}", "contents=read", matchingRefs],
   ["DELETE /git/refs/{ref}", "contents=write", deleteRef],
+  ["GET /commits/{ref}/statuses", "statuses=read", listStatuses],
+  ["GET /commits/{ref}/status", "statuses=read", showCombinedStatus],
+  ["GET /commits/{ref}/check-runs", "checks=read", listChecks],
+  ["GET /commits/{commit_sha}/pulls", "pull_requests=read", listPullsOfCommit],
   ["GET /commits/{ref}", "contents=read", showCommit],
+  ["POST /check-runs", "checks=write", createCheck],
+  ["GET /check-runs/{check_run_id}", "checks=read", showCheck],
+  ["PATCH /check-runs/{check_run_id}", "checks=write", updateCheck],
   ["POST /statuses/{sha}", "statuses=write", createStatus],
   ["GET /pulls", "pull_requests=read", listPulls],
   ["GET /pulls/{pull_number}", "pull_requests=read", showPull],
