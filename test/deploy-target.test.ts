@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
+import { keysIn } from "../src/model/run-names.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, startService } from "./support/service.ts";
@@ -17,7 +18,11 @@ const text = readFileSync(fileURLToPath(new URL(`../${FILE}`, import.meta.url)),
 type Step = { run?: string; uses?: string; with?: Record<string, unknown>; env?: Record<string, string> };
 type Job = { permissions: Record<string, string>; steps: Step[]; if?: string; "timeout-minutes": number };
 type Workflow = {
-  on: { repository_dispatch: { types: string[] } };
+  "run-name": string;
+  on: {
+    repository_dispatch: { types: string[] };
+    workflow_dispatch: { inputs: Record<string, { required?: boolean }> };
+  };
   permissions: object;
   defaults: { run: { shell: string } };
   jobs: Record<"begin" | "tests" | "report", Job>;
@@ -32,13 +37,39 @@ const SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 const TOKEN = "ghs_tokenOfTheJob";
 
 describe("the workflow of the target repository", () => {
-  it("listens to the event that the service sends, and reads what it carries", async (t) => {
-    assert.deepEqual(workflow.on, { repository_dispatch: { types: [readConfig({}).workflows.eventType] } });
+  it("listens to what the service sends, with the key of FOLLOW and without it, and reads what that carries", async (t) => {
+    assert.deepEqual(workflow.on.repository_dispatch, { types: [readConfig({}).workflows.eventType] });
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "pr-1" });
-    const read = [...text.matchAll(/github\.event\.client_payload\.(\w+)/g)].map(([, key]) => key);
-    assert.deepEqual([...new Set(read)].sort(), Object.keys(github.dispatches[0]?.payload ?? {}).sort());
+    const carried = Object.keys(github.dispatches[0]?.payload ?? {});
+    const { inputs } = workflow.on.workflow_dispatch;
+    assert.deepEqual(Object.keys(inputs), [...carried, "run"]);
+    assert.deepEqual(
+      carried.map((name) => inputs[name]?.required),
+      [true, true],
+    );
+    assert.equal(inputs.run?.required, undefined);
+    // Each is read in the same way, wherever it comes from.
+    const expressions = [...text.matchAll(/\$\{\{ (.*?(?:inputs|client_payload).*?) \}\}/g)].map(([, each]) => each);
+    const known = Object.keys(inputs).map((name) => `inputs.${name} || github.event.client_payload.${name}`);
+    assert.deepEqual([...new Set(expressions)].sort(), known.sort());
+  });
+
+  it("shows the key at the end of its name, as a word, and nothing there without one", () => {
+    const name = (event: object, inputs: object = {}) =>
+      workflow["run-name"]
+        .replaceAll(/\$\{\{ inputs\.(\w+) \|\| github\.event\.client_payload\.\1 \}\}/g, (_, key) => {
+          const given: Record<string, string> = { ...event, ...inputs };
+          return given[key] ?? "";
+        })
+        .trim();
+    const carried = { commitHash: SHA, sourceName: "pr-1" };
+    const run = "0198c0de-0000-7000-8000-000000000001";
+    assert.equal(name({ ...carried, run }), `Tests of pr-1 at ${SHA} ${run}`);
+    assert.equal(name({}, { ...carried, run }), `Tests of pr-1 at ${SHA} ${run}`);
+    assert.equal(name(carried), `Tests of pr-1 at ${SHA}`);
+    assert.ok(keysIn(name({ ...carried, run })).has(run));
   });
 
   it("gives each job what it needs and no more, and the job that runs the commit's code nothing to write with", () => {
@@ -50,7 +81,7 @@ describe("the workflow of the target repository", () => {
     assert.equal(checkout?.with?.["persist-credentials"], false);
     assert.match(String(checkout?.with?.ref), /^\$\{\{ needs\.begin\.outputs\.commit \}\}$/);
     for (const job of Object.values(workflow.jobs)) assert.ok(job["timeout-minutes"] <= 30);
-    assert.match(report.if ?? "", /always\(\)/);
+    assert.match(report.if ?? "", /^always\(\) && needs\.begin\.outputs\.check != ''$/);
   });
 
   it("lets nothing that came with the event into a script, and the token into no step that runs the commit", () => {
@@ -95,6 +126,15 @@ describe("its check", () => {
     assert.notDeepEqual(judge.validateRequest({ route: UPDATE, requestBody: { conclusion: "passed" } }), []);
   });
 
+  it("is not begun where the service reports, and the whole commit is known to the tests", async (t) => {
+    const { github, run } = await scene(t);
+    const begun = await run(begin, { COMMIT: SHA.slice(0, 7), SOURCE: "pr-1", FOLLOWED_BY: "0198c0de" });
+    if (!begun) return;
+    assert.equal(begun.code, 0, begun.output);
+    assert.deepEqual(begun.outputs, { commit: SHA });
+    assert.deepEqual(checksSent(github), []);
+  });
+
   for (const COMMIT of ["", "../../../user", "a/b", "$(id)", "-x", "abc def", "abc\nsha=1"]) {
     it(`is not begun for ${JSON.stringify(COMMIT)}, and GitHub is not asked`, async (t) => {
       const { github, run } = await scene(t);
@@ -121,7 +161,7 @@ describe("its check", () => {
     const begun = await run(begin, { COMMIT: SHA, SOURCE: "pr-1" });
     if (!begun) return;
     assert.notEqual(begun.code, 0);
-    assert.deepEqual(begun.outputs, {});
+    assert.equal(begun.outputs.check, undefined);
   });
 });
 
@@ -157,6 +197,7 @@ async function scene(t: TestContext) {
         GITHUB_RUN_ID: "99",
         GITHUB_OUTPUT: `${folder}/output`,
         TOKEN,
+        FOLLOWED_BY: "",
         ...variables,
       },
     });
