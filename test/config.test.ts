@@ -66,6 +66,13 @@ describe("settings", () => {
         verifyCommit: false,
         applicationPrefix: "pr-",
         dedupeSeconds: 0,
+        targetWorkflow: undefined,
+        follow: [],
+        followContext: "gh-runner/preview",
+        followTimeout: "6h",
+        nothingAfter: "3m",
+        environmentUrl: undefined,
+        argocdUrl: undefined,
         dir: undefined,
         strict: true,
         retryHours: 24,
@@ -99,6 +106,48 @@ describe("settings", () => {
         /GITHUB_LIMITS: expected auto, on, off, or limits such as/,
       );
     }
+  });
+
+  it("say how the tests are followed, or what is wrong with that, all at once", () => {
+    const { workflows } = readConfig({
+      FOLLOW: " comment, status,comment",
+      FOLLOW_CONTEXT: "gh-runner/{application}",
+      FOLLOW_TIMEOUT: "90m",
+      NOTHING_AFTER: "30s",
+      TARGET_WORKFLOW: "tests.yml@release/1",
+      ARGOCD_URL: "https://argocd.example/",
+      ENVIRONMENT_URL: "https://{application}.preview.example",
+    });
+    const { follow, followContext, followTimeout, nothingAfter, targetWorkflow, argocdUrl, environmentUrl } = workflows;
+    assert.deepEqual(follow, ["status", "comment"]);
+    assert.deepEqual(
+      [followContext, followTimeout, nothingAfter, targetWorkflow, argocdUrl, environmentUrl],
+      [
+        ...["gh-runner/{application}", "90m", "30s", "tests.yml@release/1"],
+        ...["https://argocd.example", "https://{application}.preview.example"],
+      ],
+    );
+    const wrong = {
+      FOLLOW: "status,coment",
+      FOLLOW_CONTEXT: "x".repeat(101),
+      FOLLOW_TIMEOUT: "6 hours",
+      NOTHING_AFTER: "1s",
+      TARGET_WORKFLOW: ".github/workflows/tests.yml",
+      ARGOCD_URL: "argocd.example",
+      ENVIRONMENT_URL: "https://preview.example",
+    };
+    assert.throws(
+      () => readConfig(wrong),
+      ({ message }: Error) => {
+        for (const name of Object.keys(wrong)) assert.match(message, new RegExp(`\n  ${name}: `));
+        assert.match(
+          message,
+          /FOLLOW: expected a list of status, check, comment, deployment, got "coment": is comment meant\?/,
+        );
+        assert.match(message, /NOTHING_AFTER: expected at least 10s, got "1s"/);
+        return true;
+      },
+    );
   });
 
   it("that are empty count as unset, but an empty prefix skips nothing", () => {

@@ -203,6 +203,8 @@ describe("a token across a limit of length", () => {
       "src/observe/tracing.ts": "a digest",
       "src/model/run-names.ts": "a list of words that are only compared",
       "src/model/nearest-name.ts": "what is only compared",
+      "src/workflows/preview-tests.ts": "a list of jobs",
+      "src/workflows/summary.ts": "seven characters of a commit",
     };
     const cutting = globSync("src/**/*.ts", { cwd: join(import.meta.dirname, "..") }).filter((file) => {
       const text = readFileSync(join(import.meta.dirname, "..", file), "utf8");

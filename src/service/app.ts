@@ -53,8 +53,11 @@ async function openApp(
   // Nothing comes in from outside where it is closed.
   const hasWebhookSecret = options.closed || config.auth.webhookSecrets.length > 0;
   const { dir, strict } = config.workflows;
+  const { publicUrl } = config.http;
   const more = options.workflows;
-  const loaded = await openWorkflows(config.workflows, { closing, more, hasWebhookSecret, strict });
+  // What runs one event ends with it, and follows nothing.
+  const settings = options.closed ? { ...config.workflows, follow: [] } : config.workflows;
+  const loaded = await openWorkflows(settings, { closing, more, hasWebhookSecret, publicUrl, strict });
   const log = openLog({ level: config.observe.logLevel, secrets, destination: options.logTo });
   const take = () => {
     hideVariables(loaded.current, secrets);

@@ -66,6 +66,25 @@ export function startWarnings(
     ...(!github.hasCredential
       ? ["neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work"]
       : []),
+    ...following(config),
+  ];
+}
+
+/** What the reports of FOLLOW will lack. */
+function following({ workflows: { follow }, http, github, auth }: Config): readonly string[] {
+  if (follow.length === 0) return [];
+  return [
+    ...(http.publicUrl === undefined
+      ? ["FOLLOW is set and PUBLIC_URL is not: reports have no link to the run that follows the tests"]
+      : []),
+    ...(follow.includes("check") && github.app === undefined
+      ? ["FOLLOW has check, and GitHub takes checks from a GitHub App alone: use status, or set GITHUB_APP_ID"]
+      : []),
+    ...(follow.includes("deployment") && auth.webhookSecrets.length === 0
+      ? [
+          "FOLLOW has deployment and GITHUB_WEBHOOK_SECRET is not set: deployments stay active when their pull request is closed",
+        ]
+      : []),
   ];
 }
 

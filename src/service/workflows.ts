@@ -4,6 +4,7 @@ import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
 import { codeVersion, type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
+import { previewTests } from "../workflows/preview-tests.ts";
 import { secretLines } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
 import { VERSION } from "./version.ts";
@@ -15,6 +16,8 @@ type Options = {
   more?: readonly { readonly workflow: Workflow; readonly file: string }[] | undefined;
   variable?: WorkflowsConfig["variable"];
   hasWebhookSecret: boolean;
+  /** Where people reach the service. */
+  publicUrl?: string | undefined;
   /** Whether a broken file stops everything. */
   strict?: boolean;
 };
@@ -27,15 +30,16 @@ export type LoadedWorkflows = {
 };
 
 /**
- * All workflows of a service: the built-in one, those of WORKFLOWS_DIR, and more.
+ * All workflows of a service: the built-in ones, those of WORKFLOWS_DIR, and more.
  * @throws Error that begins with "Cannot": with `strict` it names everything that is wrong with any file.
  */
 export async function openWorkflows(
   config: WorkflowsConfig,
-  { closing, more = [], variable = config.variable, hasWebhookSecret, strict = true }: Options,
+  { closing, more = [], variable = config.variable, hasWebhookSecret, publicUrl, strict = true }: Options,
 ): Promise<LoadedWorkflows> {
   const load = config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing);
-  const builtIn = [{ workflow: environmentReady(config) as Workflow, file: BUILT_IN, code: codeVersion(VERSION) }];
+  const code = codeVersion(VERSION);
+  const builtIn = builtInWorkflows(config, publicUrl).map((workflow) => ({ workflow, file: BUILT_IN, code }));
   const others = more.map(({ workflow, file }) => ({ file, exported: workflow }));
   const check = (files: readonly LoadedFile[], before?: CheckedWorkflows) =>
     checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem, before);
@@ -54,6 +58,14 @@ export async function openWorkflows(
       return loaded;
     },
   };
+}
+
+/** The one that the service is for, and with FOLLOW those that follow what it has started. */
+function builtInWorkflows(config: WorkflowsConfig, publicUrl: string | undefined): readonly Workflow[] {
+  const { follow: reports, followContext, followTimeout: timeout, nothingAfter, environmentUrl, argocdUrl } = config;
+  if (reports.length === 0) return [environmentReady({ ...config, follow: undefined }) as Workflow];
+  const follow = { reports, context: followContext, timeout, nothingAfter, environmentUrl };
+  return [environmentReady({ ...config, follow }), previewTests({ publicUrl, argocdUrl })] as Workflow[];
 }
 
 function requireSound(broken: readonly BrokenFile[]): void {

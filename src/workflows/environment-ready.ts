@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { defineWorkflow, type GitHub, type Json, PermanentFailure, skip, TransientFailure } from "../index.ts";
 import { revisionIn } from "./git-revision.ts";
+import type { FollowTests } from "./preview-input.ts";
+import { readAtCommit, send, startTests } from "./start-tests.ts";
 import { scalarAt } from "./values-file.ts";
 
 /** What one deployment/target pair needs to know. Repositories are `owner/name`. */
@@ -29,6 +31,16 @@ export type EnvironmentReadyOptions = {
   readonly dedupeSeconds?: number;
   /** What the event carries, at most 10 properties: `{ commitHash, sourceName }` without it. */
   readonly payload?: (found: { application: string; commitHash: string }) => { readonly [key: string]: Json };
+  /**
+   * Starts this workflow of the target repository (`workflow_dispatch`) instead of sending an event: `tests.yml`, or
+   * `tests.yml@REF` for another ref than the default branch. Its inputs are what the event would carry.
+   */
+  readonly targetWorkflow?: string | undefined;
+  /**
+   * Follows the tests until they end, and reports the result: a run of `preview-tests` does it, a workflow that the service
+   * has with FOLLOW, or that is made with `previewTests`. The payload then has one more property, `run`.
+   */
+  readonly follow?: FollowTests | undefined;
   /** Name of the variable with the GitHub token for both repositories; the service's own credentials without it. */
   readonly githubToken?: string;
   /** Name of the variable with the token that callers bring; one of AUTH_TOKENS without it. */
@@ -79,33 +91,45 @@ export function environmentReady(given: EnvironmentReadyOptions) {
     },
     concurrency: ({ body }) => body.application,
     labels: ({ body }) => body,
-    async run({ body: { application, revision }, github: given, repeatOf }) {
+    async run(context) {
+      const { github: given, hasOwnToken, log, repeatOf, step } = context;
+      const { application, revision } = context.body;
       const justPushed = revision !== undefined;
       const github = namingSettings(given, justPushed);
       if (!isPreview(application)) {
         return skip(`application name doesn't start with '${options.applicationPrefix}'`);
       }
-      const { deploymentRepo, targetRepo, tagKey } = options;
-      const paths = options.valuesPaths.map((template) => template.replaceAll("{application}", () => application));
+      const { name, deploymentRepo, targetRepo, tagKey } = options;
       const ref = revision ?? options.deploymentRef;
+      // What would report later has no token then.
+      const follow = hasOwnToken ? undefined : options.follow;
+      if (follow !== options.follow) log.info("the request brought its GitHub token: the tests are not followed");
 
-      const file = await github.firstFile(deploymentRepo, paths, {
-        ref,
-        beforeWritingTo: targetRepo,
-        justPushed,
-      });
-      if (!file) {
-        throw notFound(
-          {
-            tried: `looking up ${application} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`,
-            happened: `there is no ${paths.join(" and no ")}`,
-            remedy: "Check the application's name, DEPLOYMENT_REPO, VALUES_PATHS, and the branch (DEPLOYMENT_REF).",
-          },
+      async function readCommit(at = ref) {
+        const paths = options.valuesPaths.map((template) => template.replaceAll("{application}", () => application));
+        const file = await github.firstFile(deploymentRepo, paths, {
+          ref: at,
+          beforeWritingTo: targetRepo,
           justPushed,
-        );
+        });
+        if (!file) {
+          throw notFound(
+            {
+              tried: `looking up ${application} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`,
+              happened: `there is no ${paths.join(" and no ")}`,
+              remedy: "Check the application's name, DEPLOYMENT_REPO, VALUES_PATHS, and the branch (DEPLOYMENT_REF).",
+            },
+            justPushed,
+          );
+        }
+        const where = `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`;
+        const commitHash = revisionIn(scalarAt(file.text, tagKey, where), `${tagKey} from ${where}`);
+        return { commitHash, where, path: file.path };
       }
-      const where = `${file.path} in ${deploymentRepo}${ref ? ` at ${ref}` : ""}`;
-      const commitHash = revisionIn(scalarAt(file.text, tagKey, where), `${tagKey} from ${where}`);
+      // What is kept is what was sent: after a lost answer the same event is looked for, whatever the file says by then.
+      const read = () => readAtCommit(context, { repository: deploymentRepo, ref }, readCommit);
+      const { commitHash, where, path, at }: Read = follow ? await step("read", read) : await readCommit();
+
       if (options.verifyCommit && !(await github.hasCommit(targetRepo, commitHash))) {
         throw new PermanentFailure({
           tried: `verifying the commit of ${application}`,
@@ -123,14 +147,31 @@ export function environmentReady(given: EnvironmentReadyOptions) {
           );
         }
       }
-      await github.dispatch(targetRepo, options.eventType, options.payload({ application, commitHash }));
+      const { eventType, targetWorkflow } = options;
+      const event = {
+        repository: targetRepo,
+        eventType,
+        targetWorkflow,
+        payload: options.payload({ application, commitHash }),
+      };
+      if (!follow) await send(github, event);
+      else {
+        const values = { repository: deploymentRepo, path, ...(at !== undefined && { commit: at }) };
+        const tests = { workflow: name, application, commit: commitHash, values, event };
+        const under = await startTests(context, github, follow, tests);
+        if (under)
+          return skip(`the tests of ${commitHash} for ${application} are under way: run ${under} follows them`);
+      }
       return { commitHash, sourceName: application };
     },
   });
 }
 
+/** The commit of an environment, and where it stands. */
+type Read = { readonly commitHash: string; readonly where: string; readonly path: string; readonly at?: string };
+
 /** GitHub, with failures that name the setting or field which holds what is wrong. */
-function namingSettings(github: GitHub, justPushed: boolean): Pick<GitHub, "firstFile" | "hasCommit" | "dispatch"> {
+function namingSettings(github: GitHub, justPushed: boolean): GitHub {
   const naming = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     try {
       return await work();
@@ -142,7 +183,7 @@ function namingSettings(github: GitHub, justPushed: boolean): Pick<GitHub, "firs
     }
   };
   return {
-    hasCommit: (...commit) => github.hasCommit(...commit),
+    ...github,
     firstFile: (...file) => naming(() => github.firstFile(...file)),
     dispatch: ((...event: Parameters<GitHub["dispatch"]>) =>
       naming(() => github.dispatch(...event))) as GitHub["dispatch"],

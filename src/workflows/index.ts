@@ -1,2 +1,5 @@
 export { type EnvironmentReadyOptions, environmentReady } from "./environment-ready.ts";
+export type { FollowTests, Report } from "./preview-input.ts";
+export { previewTests } from "./preview-tests.ts";
+export type { PreviewTestsOptions } from "./report.ts";
 export { scalarAt } from "./values-file.ts";

@@ -1,4 +1,7 @@
-import { numberFrom, oneOf, optional, type Reader, setting } from "./setting.ts";
+import { type Duration, millisecondsOf } from "../../model/duration.ts";
+import { nearestName } from "../../model/nearest-name.ts";
+import { DEFAULT_CONTEXT, REPORTS } from "../../workflows/preview-input.ts";
+import { baseUrl, numberFrom, oneOf, optional, type Reader, setting } from "./setting.ts";
 
 export const WORKFLOWS_SETTINGS = {
   targetRepo: setting(
@@ -53,6 +56,48 @@ export const WORKFLOWS_SETTINGS = {
     "Within so many seconds the same commit for the same application is dispatched once, and skipped after that. 0: always dispatched.",
     numberFrom(0, 604_800),
   ),
+  targetWorkflow: setting(
+    "TARGET_WORKFLOW",
+    "",
+    "Workflow of TARGET_REPO that is started instead of an event being sent (`workflow_dispatch`): `tests.yml`, or `tests.yml@REF` " +
+      "for another ref than the default branch. Its inputs are `commitHash`, `sourceName`, and `run` with FOLLOW. Needs Actions: " +
+      "write. Empty: `repository_dispatch`.",
+    targetWorkflow,
+  ),
+  follow: setting(
+    "FOLLOW",
+    "",
+    "Where the result of the tests is reported that a deployment starts: `status` (of the commit), `check` (needs a GitHub App), " +
+      "`comment` (on the pull request), `deployment`, or several with commas in between. The run `preview-tests` follows the " +
+      "tests and reports them, and the event carries its id as `run`. Empty: nothing is followed.",
+    (text) => listOf(REPORTS, text),
+  ),
+  followContext: setting(
+    "FOLLOW_CONTEXT",
+    DEFAULT_CONTEXT,
+    "Name of that status or check. `{application}` in it tells applications apart of which several are deployed from one commit.",
+    statusContext,
+  ),
+  followTimeout: setting("FOLLOW_TIMEOUT", "6h", "For how long tests are followed, such as `90m`.", lengthOfTime),
+  nothingAfter: setting(
+    "NOTHING_AFTER",
+    "3m",
+    "How long it may take until GitHub shows the run of the tests. Then the service finds out why there is none, and sends the " +
+      "event once more where that can help.",
+    lengthOfTime,
+  ),
+  environmentUrl: setting(
+    "ENVIRONMENT_URL",
+    "",
+    "Where people reach an environment, with `{application}` in it: `https://{application}.preview.example`. A link of reports.",
+    (text) => (text === "" ? undefined : environmentUrl(text)),
+  ),
+  argocdUrl: setting(
+    "ARGOCD_URL",
+    "",
+    "Where people reach ArgoCD: `https://argocd.example`. A link of reports and pages.",
+    (text) => (text === "" ? undefined : baseUrl("https://argocd.example", "ArgoCD's own sign-in")(text)),
+  ),
   dir: setting(
     "WORKFLOWS_DIR",
     "",
@@ -74,7 +119,7 @@ export const WORKFLOWS_SETTINGS = {
   ),
 };
 
-/** What the built-in workflow does, where others are, and what they are given. */
+/** What the built-in workflows do, where others are, and what they are given. */
 export type WorkflowsConfig = ReturnType<typeof workflowsConfig>;
 
 export function workflowsConfig({ values, isSet, variable }: Reader) {
@@ -115,5 +160,58 @@ function keyPath(text: string): string {
 /** GitHub's own bound: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
 function eventType(text: string): string {
   if (text.length > 100) throw new Error(`expected at most 100 characters, got ${text.length}`);
+  return text;
+}
+
+function targetWorkflow(text: string): string | undefined {
+  if (text === "") return undefined;
+  if (!/^[^/\\@\s]+\.ya?ml(?:@[^\s@]+)?$/.test(text)) {
+    throw new Error(`expected the name of a file such as tests.yml, or tests.yml@REF, got "${text}"`);
+  }
+  return text;
+}
+
+function listOf<Word extends string>(words: readonly Word[], text: string): readonly Word[] {
+  const given = text.split(",").flatMap((each) => each.trim() || []);
+  const wrong = given.find((each) => !(words as readonly string[]).includes(each));
+  if (wrong !== undefined) {
+    const near = nearestName(wrong, words);
+    throw new Error(`expected a list of ${words.join(", ")}, got "${wrong}"${near ? `: is ${near} meant?` : ""}`);
+  }
+  return words.filter((each) => given.includes(each));
+}
+
+function lengthOfTime(text: string): Duration {
+  let milliseconds: number;
+  try {
+    milliseconds = millisecondsOf(text);
+  } catch (error) {
+    throw new Error((error as Error).message, { cause: error });
+  }
+  if (milliseconds < LEAST_MS) throw new Error(`expected at least 10s, got "${text}"`);
+  return text as Duration;
+}
+
+/** GitHub itself takes some seconds. */
+const LEAST_MS = 10_000;
+
+function statusContext(text: string): string {
+  if (/\p{Cc}/u.test(text) || text.length > MAX_CONTEXT_CHARACTERS) {
+    throw new Error(`expected up to ${MAX_CONTEXT_CHARACTERS} characters, none of them a control character`);
+  }
+  return text;
+}
+
+/** What a page shows in one line; GitHub's own bound is not documented. */
+const MAX_CONTEXT_CHARACTERS = 100;
+
+function environmentUrl(text: string): string {
+  const url = URL.parse(text.replaceAll("{application}", "application"));
+  if (!text.includes("{application}") || !url || !["http:", "https:"].includes(url.protocol)) {
+    throw new Error(
+      `expected a URL with {application} in it, such as https://{application}.preview.example, got "${text}"`,
+    );
+  }
+  if (url.username || url.password) throw new Error("must not contain credentials: the link is public");
   return text;
 }

@@ -1,0 +1,84 @@
+import { type FoundRun, type Json, type RunContext, skip } from "../index.ts";
+import { pullOf, shaOf } from "./preview-github.ts";
+import { groupOfPreview, type Obsolete, PREVIEW_TESTS, type Preview, previewIn, startedOf } from "./preview-input.ts";
+import { linksOf, type PreviewTestsOptions, reporting, timeMayHelp } from "./report.ts";
+import { broken, obsolete } from "./result.ts";
+
+/** Has tests cancelled by another run, which can wait for them, and go on after a restart. */
+export async function cancelLater({ runs }: Pick<RunContext, "runs">, cancel: Obsolete): Promise<void> {
+  await runs.start(PREVIEW_TESTS, { cancel } as Json, {
+    name: `cancel ${cancel.preview.tests.key ?? cancel.preview.commit}`,
+  });
+}
+
+/** A run that followed tests was cancelled. Where a newer one has done it, what has started that sees to these tests. */
+export async function giveUp(context: Pick<RunContext, "runs">, preview: Preview): Promise<void> {
+  const newer = await context.runs.open(PREVIEW_TESTS, groupOfPreview(preview));
+  if (newer) return;
+  await cancelLater(context, { preview, why: "The run that followed the tests was cancelled.", word: "cancelled" });
+}
+
+/** Cancels tests that nobody needs any more: the Actions run that this service has started, and no other. */
+export async function cancelTests(
+  context: RunContext,
+  { preview, why, word, pull }: Obsolete,
+  options: PreviewTestsOptions,
+) {
+  const { github, step, log } = context;
+  const found = await trying(log, () =>
+    github.findRun(startedOf(preview), { name: "Actions run", nothingAfter: "1m" }),
+  );
+  // Another may have started that one.
+  const mine = found?.foundBy === "time" ? undefined : found;
+  const asked = mine && (await trying(log, () => step("cancel", () => cancel(context, mine))));
+  await report(context, { preview, why, word, pull }, mine, options);
+  if (!mine || !asked) {
+    if (found && !mine) return skip(`${found.htmlUrl} was found by its time alone, and is left alone`);
+    return skip(mine ? `${mine.htmlUrl} could not be cancelled: see the log` : "there is no Actions run to cancel");
+  }
+  const { application, commit } = preview;
+  const outputs = { application, commit, cancelled: mine.htmlUrl };
+  try {
+    const { conclusion } = await github.follow(mine, { name: "end", timeout: "1m" });
+    return { ...outputs, conclusion };
+  } catch (error) {
+    if (timeMayHelp(error)) throw error;
+    await step("force cancel", () => cancel(context, mine, true));
+    return { ...outputs, forced: true };
+  }
+}
+
+async function cancel({ github }: Pick<RunContext, "github">, { repository, runId }: FoundRun, force = false) {
+  await github.cancelRun(repository, runId, { force });
+  return true;
+}
+
+/** What cannot be done, such as for want of a permission, is a warning. */
+async function trying<Result>(log: RunContext["log"], work: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (timeMayHelp(error)) throw error;
+    log.warn(error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+}
+
+/** Ends what the obsolete commit shows. Where newer tests are for the same commit, it shows those. */
+async function report(
+  context: RunContext,
+  { preview, why, word, pull: known }: Obsolete,
+  found: FoundRun | undefined,
+  options: PreviewTestsOptions,
+): Promise<void> {
+  const { runs, step } = context;
+  const newer = await step("newer", async () => (await runs.open(PREVIEW_TESTS, groupOfPreview(preview))) ?? null);
+  if (previewIn(newer?.input)?.commit === preview.commit) return;
+  const sha = preview.sha ?? (await step("commit", () => shaOf(context, preview)));
+  // The comment is the newer one's.
+  const isMine = sha !== null && newer === null && preview.follow.includes("comment");
+  const pull = known ?? (isMine ? await step("pull request", () => pullOf(context, preview, sha)) : null);
+  const { report } = reporting(context, { preview, sha, pull, ...linksOf(context, options) });
+  const url = found?.htmlUrl;
+  await report(`result ${word}`, word === "cancelled" ? broken(why, word, url) : obsolete(why, word, url));
+}

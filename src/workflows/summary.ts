@@ -1,0 +1,67 @@
+import { oneLine } from "../model/visible.ts";
+import { failedJobs, nameOf, type Result, took } from "./result.ts";
+
+type Links = {
+  readonly application: string;
+  readonly commit: string;
+  /** This run's page. */
+  readonly runUrl?: string | undefined;
+  readonly argocdUrl?: string | undefined;
+  readonly environmentUrl?: string | undefined;
+};
+
+const SIGNS = { pending: "⏳", success: "✅", failure: "❌", error: "⚠️" } as const;
+
+/** How the tests stand, for a comment: Markdown in which names are text, whatever is in them. */
+export function commentOf(links: Links, result: Result): string {
+  return `### ${SIGNS[result.state]} Tests of ${code(links.application)}: ${text(result.word)}\n\n${summaryOf(links, result)}`;
+}
+
+/** The same without a heading, for a check. */
+export function summaryOf(links: Links, result: Result): string {
+  const { ended } = result;
+  const jobs = ended === undefined || result.state === "success" ? [] : failedJobs(ended);
+  const pages = [
+    link("Actions run", result.actionsUrl),
+    link("gh-runner", links.runUrl),
+    link("ArgoCD", links.argocdUrl),
+    link("environment", links.environmentUrl),
+  ].filter((each) => each !== "");
+  return [
+    `- Commit: ${code(shortCommit(links.commit))}`,
+    `- Result: ${text(result.text)}`,
+    ...(jobs.length === 0 ? [] : [`- Failed: ${jobs.map((job) => link(nameOf(job), job.htmlUrl)).join(", ")}`]),
+    ...(ended === undefined ? [] : [`- Time: ${took(ended)}`]),
+    ...(ended === undefined || ended.attempt === 1 ? [] : [`- Attempt: ${ended.attempt}`]),
+    ...(pages.length === 0 ? [] : [`- Pages: ${pages.join(" · ")}`]),
+  ].join("\n");
+}
+
+/** A hash as people write it; a tag as it is. */
+export function shortCommit(commit: string): string {
+  return /^[0-9a-f]{40,64}$/i.test(commit) ? commit.slice(0, 7) : commit;
+}
+
+/** A link, or its text where the address is none that a browser should open. */
+function link(name: string, address: string | undefined): string {
+  const url = address === undefined ? null : URL.parse(address);
+  if (address !== undefined && (!url || !["http:", "https:"].includes(url.protocol))) return code(name);
+  if (!url) return "";
+  return `[${code(name)}](${url.href.replace(/[^\w:/?#@!$&+,;=.~%-]/g, percentEncoded)})`;
+}
+
+const percentEncoded = (character: string) =>
+  [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, "0").toUpperCase()}`).join("");
+
+/** In it GitHub makes no mention, no link and no reference of what a name holds. */
+const code = (name: string) => `<code>${text(name)}</code>`;
+
+/** A reference to a character is never taken for structure: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references */
+function text(given: string): string {
+  return oneLine(given).replace(/[!-/:-@[-`{-~]/g, (character) =>
+    PLAIN.has(character) ? character : `&#${character.charCodeAt(0)};`,
+  );
+}
+
+/** Nothing begins with these within a line. */
+const PLAIN = new Set([",", ".", ";", "-", "/"]);
