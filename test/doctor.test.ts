@@ -8,7 +8,7 @@ import pg from "pg";
 import type { TokenGrant } from "../sandbox/credentials.ts";
 import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import { startProxy } from "../sandbox/proxy.ts";
-import { dispatchTypesOf } from "../src/github/checks/workflow.ts";
+import { workflowFile } from "../src/github/actions/workflow-files.ts";
 import type { Check } from "../src/model/check.ts";
 import { systemClock } from "../src/model/clock.ts";
 import { checkSettings } from "../src/service/doctor.ts";
@@ -399,9 +399,9 @@ describe("what the doctor finds of the workflows on the target's default branch"
       target.put(PATH, `name: Preview\n${yaml}\n`);
       assertFound(await check(), NAME, "ok", /^\.github\/workflows\/preview\.yml listens to environment_ready$/);
     }
-    assert.deepEqual(dispatchTypesOf("on: {repository_dispatch: {types: []}}"), []);
+    assert.deepEqual(workflowFile("a.yml", "on: {repository_dispatch: {types: []}}").types, []);
     for (const yaml of ["", "a: b", "on: push", "on: [push]", "- on", "on: {push: {types: [environment_ready]}}"]) {
-      assert.deepEqual(dispatchTypesOf(yaml), [], yaml);
+      assert.deepEqual(workflowFile("a.yml", yaml).types, [], yaml);
     }
   });
 

@@ -5,6 +5,7 @@ import { type Answer, type Brief, isEncoded, isPage } from "./answer.ts";
 import type { Credential, Credentials } from "./auth/credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
 import { type Attempted, failureOf, noAnswer } from "./failures.ts";
+import type { OpenIncidents } from "./github-status.ts";
 import type { Send } from "./http.ts";
 import type { Room } from "./limits/admission.ts";
 import type { Gates } from "./limits/gates.ts";
@@ -42,6 +43,8 @@ export type GitHubHost = {
   readonly brief: Brief;
   /** Epoch milliseconds by GitHub's clock, as far as it is known. */
   readonly now: () => number;
+  /** Undefined where no page tells. */
+  readonly incidents?: OpenIncidents | undefined;
   /** Delays before the further tries, ms; none for a check of how it is now. */
   readonly retriesMs?: readonly number[] | undefined;
 };

@@ -7,6 +7,7 @@ import { findRun } from "./actions/find.ts";
 import { runLists } from "./actions/lists.ts";
 import { showRun } from "./actions/show.ts";
 import { sendEvent, startWorkflow } from "./actions/start.ts";
+import { whyNothing } from "./actions/why-nothing.ts";
 import type { Answer } from "./answer.ts";
 import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
 import { dispatch, runWorkflow } from "./dispatch.ts";
@@ -19,10 +20,6 @@ import { setStatus } from "./reports/status.ts";
 
 /** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
 export type GitHubOfAttempt = { readonly github: GitHubClient; readonly actions: ActionsRuns; release(): void };
-
-async function unbuilt(): Promise<never> {
-  throw new Error("not built yet");
-}
 
 /** What a workflow may ask of GitHub, as these credentials see it. */
 export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
@@ -51,7 +48,7 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       time: () => new Date(now()).toISOString(),
       find: (started) => findRun(runLists(ask), now, started),
       show: (...run) => showRun(ask, ...run),
-      whyNothing: unbuilt,
+      whyNothing: (...nothing) => whyNothing(ask, host.incidents, ...nothing),
     },
     release,
   };

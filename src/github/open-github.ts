@@ -9,8 +9,10 @@ import { appCredentials } from "./auth/app-credentials.ts";
 import { SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
+import { openFetch } from "./connections.ts";
 import { dryRunOf, type UnsentWrite } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
+import { openIncidents } from "./github-status.ts";
 import { openGitHubHttp } from "./http.ts";
 import { openGates } from "./limits/gates.ts";
 import { type LimitsSetting, limitsInForce } from "./limits/limits.ts";
@@ -45,6 +47,8 @@ type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
   readonly onExpiry?: (account: string, expiresAt: number) => void;
   /** Why the limits that replicas share cannot be asked, once per account; undefined when they can be again. */
   readonly onTrouble?: (account: string, trouble: unknown) => void;
+  /** Where GitHub's open incidents are read; without it at its status page, for github.com alone. */
+  readonly incidentsUrl?: string | undefined;
   readonly timeoutMs?: number | undefined;
   readonly patienceMs?: number | undefined;
 };
@@ -74,6 +78,7 @@ export async function openGitHub(options: Options) {
     patienceMs,
   });
   const http = openGitHubHttp({ apiUrl, userAgent: options.userAgent, proxies: settings, brief, timeoutMs });
+  const outside = openFetch(settings);
   /** How much GitHub's clock is ahead of this machine's, ms, once an answer has told. */
   let skew: number | undefined;
   const time = { now: () => clock.now() + (skew ?? 0), skew: () => skew };
@@ -92,6 +97,7 @@ export async function openGitHub(options: Options) {
     wait: options.wait,
     now: time.now,
     brief,
+    incidents: openIncidents({ apiUrl, url: options.incidentsUrl, brief }, outside.fetch),
     targetRepo: options.targetRepo,
     retriesMs: options.retriesMs,
   };
@@ -123,6 +129,7 @@ export async function openGitHub(options: Options) {
     async close(): Promise<void> {
       gates.close();
       reminders.close();
+      await outside.close();
       await http.close();
     },
   };

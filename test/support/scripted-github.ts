@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
+import type { GitHubHost } from "../../src/github/ask.ts";
 import { tokenCredentials } from "../../src/github/auth/credentials.ts";
 import { type GitHubOfAttempt, gitHubFor } from "../../src/github/client.ts";
 import { openGitHubHttp } from "../../src/github/http.ts";
@@ -23,7 +24,7 @@ export type Scripted =
   | "hang"
   | "cut";
 
-type Options = { readonly now?: () => number; readonly timeoutMs?: number };
+type Options = Partial<Pick<GitHubHost, "now" | "incidents">> & { readonly timeoutMs?: number };
 
 /** A GitHub that answers what the test says, over a real socket, and a client of it. Both end with the test. */
 export async function scriptedGitHub(t: TestContext, answer: (request: Received) => Scripted, options: Options = {}) {
@@ -62,9 +63,9 @@ export async function scriptedGitHub(t: TestContext, answer: (request: Received)
 }
 
 /** A client of the GitHub at this address. */
-export function clientOf(t: TestContext, apiUrl: string, { now, timeoutMs }: Options = {}): GitHubOfAttempt {
+export function clientOf(t: TestContext, apiUrl: string, { timeoutMs, ...given }: Options = {}): GitHubOfAttempt {
   const http = openGitHubHttp({ apiUrl, userAgent: "test", brief: knownSecrets([]).brief, timeoutMs });
   t.after(() => http.close());
-  const host = gitHubHost({ apiUrl, send: http.send, ...(now && { now }) });
+  const host = gitHubHost({ apiUrl, send: http.send, ...given });
   return gitHubFor(host, { credentials: tokenCredentials("token"), name: "test" });
 }

@@ -3,6 +3,7 @@ import { PermanentFailure } from "../../model/failure.ts";
 import type { FoundRun, StartedRun } from "../../model/github.ts";
 import { keysIn, showsSomeKey } from "../../model/run-names.ts";
 import { PAGE } from "./lists.ts";
+import { showKey } from "./workflow-files.ts";
 
 /** GitHub's `created_at` may lie a little before the time of its answer, and before a clock that is not quite right. */
 const EARLIER_MS = 60_000;
@@ -66,19 +67,9 @@ function onlyOneByTime(
       .slice(0, MAX_NAMED)
       .map(({ htmlUrl }) => htmlUrl)
       .join(", ")}${fitting.length > MAX_NAMED ? ", …" : ""}`,
-    remedy: REMEDY[event],
+    remedy: showKey(event),
     about: "no run",
   });
 }
 
 const MAX_NAMED = 3;
-
-const REMEDY: Readonly<Record<StartedRun["event"], string>> = {
-  repository_dispatch: `Show the key in the name of the workflow's runs: run-name: Tests ${shown("github.event.client_payload.run")}.`,
-  workflow_dispatch: `Give the workflow an input named run, and show it: run-name: Tests ${shown("inputs.run")}.`,
-};
-
-/** As a workflow file shows a value. */
-function shown(value: string): string {
-  return `\${{ ${value} }}`;
-}

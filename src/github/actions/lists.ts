@@ -13,6 +13,16 @@ export function runLists(ask: Ask): ActionsRunLists {
   };
 }
 
+/** How many runs were created within a span (epoch milliseconds). */
+export async function countRuns(
+  ask: Ask,
+  repository: string,
+  { from, to }: { from: number; to: number },
+): Promise<number> {
+  const created = `${new Date(from).toISOString()}..${new Date(to).toISOString()}`;
+  return (await list(ask, repository, { created, page: 1 }, 1)).total;
+}
+
 /** GitHub's most for a page. */
 export const PAGE = 100;
 
@@ -21,11 +31,12 @@ async function list(
   ask: Ask,
   repository: string,
   which: Readonly<Record<string, string | number>>,
+  size = PAGE,
 ): Promise<ListedActionsRuns> {
   const answer = await ask(
     { tried: `listing the Actions runs of ${repository}`, repository, permission: "Actions: read" },
     "GET /repos/{owner}/{repo}/actions/runs",
-    { ...ownerAndName(repository), ...which, per_page: PAGE, exclude_pull_requests: true },
+    { ...ownerAndName(repository), ...which, per_page: size, exclude_pull_requests: true },
     [200],
     { rememberAs: JSON.stringify(["runs", repository, which]), reduce: reduced },
   );

@@ -1,21 +1,10 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
-import { jsonOf } from "../answer.ts";
 import { whatCame } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
+import { type RepositoryFacts, repositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";
 import { type Identity, scopesIn } from "./credential.ts";
 import { checkWorkflow } from "./workflow.ts";
-
-/** What GitHub tells of a repository. */
-type RepositoryFacts = {
-  /** owner/name, as it is now. */
-  readonly fullName: string;
-  readonly defaultBranch: string;
-  readonly archived: boolean;
-  readonly isPrivate: boolean;
-  /** Whether the user behind the token may write to it. */
-  readonly push: boolean;
-};
 
 /** Whether the values files' repository is there, may be read, and has the ref that they are read at. */
 export async function checkDeployment(checked: Checked): Promise<readonly Check[]> {
@@ -23,7 +12,7 @@ export async function checkDeployment(checked: Checked): Promise<readonly Check[
   if (repository === undefined) return [];
   const name = "deployment repository";
   return found(name, async () => {
-    const facts = await lookUp(checked, repository, "Contents: read");
+    const facts = await repositoryFacts(checked.github.ask, repository, "Contents: read");
     const { archived, fullName } = facts;
     const remarks = [
       ...renamed(name, "DEPLOYMENT_REPO", repository, fullName),
@@ -44,7 +33,7 @@ export async function checkTarget(checked: Checked, identity: Identity): Promise
   if (repository === undefined) return [];
   const name = "target repository";
   return found(name, async () => {
-    const facts = await lookUp(checked, repository, "Contents: write");
+    const facts = await repositoryFacts(checked.github.ask, repository, "Contents: write");
     const { archived, fullName } = facts;
     const remarks = [
       ...renamed(name, "TARGET_REPO", repository, fullName),
@@ -55,26 +44,6 @@ export async function checkTarget(checked: Checked, identity: Identity): Promise
     const workflow = await checkWorkflow(checked, repository, facts);
     return [...orVisible(name, fullName, remarks), checkPermission(identity, facts), ...workflow];
   });
-}
-
-/** Throws a `Failure` when the repository is not there, or hidden from the token. */
-async function lookUp({ github }: Checked, repository: string, permission: string): Promise<RepositoryFacts> {
-  const attempted = { tried: `looking up the repository ${repository}`, repository, permission };
-  const answer = await github.ask(attempted, "GET /repos/{owner}/{repo}", ownerAndName(repository), [200]);
-  const facts = jsonOf(answer) as {
-    full_name?: string;
-    default_branch?: string;
-    archived?: boolean;
-    private?: boolean;
-    permissions?: { push?: boolean };
-  };
-  return {
-    fullName: facts.full_name ?? repository,
-    defaultBranch: facts.default_branch ?? "main",
-    archived: facts.archived === true,
-    isPrivate: facts.private !== false,
-    push: facts.permissions?.push === true,
-  };
 }
 
 /** GitHub redirects from a former name until somebody else takes it. */

@@ -1,0 +1,116 @@
+import { FAILSAFE_SCHEMA, loadAll } from "js-yaml";
+import type { StartedRun } from "../../model/github.ts";
+import { jsonOf } from "../answer.ts";
+import type { Ask } from "../ask.ts";
+import { ownerAndName } from "../files.ts";
+
+/** What a workflow file of the default branch, the only one that counts, says about its triggers and the names of its runs. */
+export type WorkflowFile = {
+  readonly path: string;
+  /** Those of `repository_dispatch` that it listens to; "all" when it names none; empty when it does not listen to the event. */
+  readonly types: "all" | "unreadable" | readonly string[];
+  /** The names of the inputs of `workflow_dispatch`; undefined when it cannot be started so. */
+  readonly inputs: readonly string[] | undefined;
+  readonly runName: string | undefined;
+};
+
+/** @param permission one that whoever asks has anyway, so that an App needs no further token. */
+export async function workflowFiles(ask: Ask, repository: string, permission: string): Promise<WorkflowFile[]> {
+  const read = (path: string, accept: string) =>
+    ask(
+      { tried: `reading ${path} in ${repository}`, repository, permission },
+      "GET /repos/{owner}/{repo}/contents/{path}",
+      { ...ownerAndName(repository), path, headers: { accept } },
+      [200, 404],
+    );
+  const folder = await read(".github/workflows", "application/vnd.github+json");
+  const entries = folder.status === 200 ? Object.values(jsonOf(folder) as readonly { path?: unknown }[]) : [];
+  const paths = entries.flatMap(({ path }) => (typeof path === "string" && /\.ya?ml$/.test(path) ? [path] : []));
+  return Promise.all(
+    paths.map(async (path) => {
+      const { bytes } = await read(path, "application/vnd.github.raw+json");
+      return workflowFile(path, new TextDecoder().decode(bytes));
+    }),
+  );
+}
+
+/**
+ * With the failsafe schema `on` is no boolean.
+ * @see https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
+ */
+export function workflowFile(path: string, yaml: string): WorkflowFile {
+  let file: unknown;
+  try {
+    [file] = loadAll(yaml, { schema: FAILSAFE_SCHEMA });
+  } catch {
+    return { path, types: "unreadable", inputs: undefined, runName: undefined };
+  }
+  const { on, "run-name": runName } = isMapping(file) ? file : {};
+  return {
+    path,
+    types: typesIn(on),
+    inputs: inputsIn(on),
+    runName: typeof runName === "string" ? runName : undefined,
+  };
+}
+
+/** Whether a workflow listens to an event of this type. */
+export function listensTo({ types }: WorkflowFile, eventType: string): boolean {
+  return types === "all" || types.includes(eventType);
+}
+
+function typesIn(events: unknown): "all" | readonly string[] {
+  if (!listens(events, "repository_dispatch")) return [];
+  const event = isMapping(events) ? events.repository_dispatch : undefined;
+  const types = isMapping(event) ? event.types : undefined;
+  if (typeof types === "string" && types !== "") return [types];
+  return Array.isArray(types) ? types.filter((type) => typeof type === "string") : "all";
+}
+
+function inputsIn(events: unknown): readonly string[] | undefined {
+  if (!listens(events, "workflow_dispatch")) return undefined;
+  const event = isMapping(events) ? events.workflow_dispatch : undefined;
+  return isMapping(event) && isMapping(event.inputs) ? Object.keys(event.inputs) : [];
+}
+
+function listens(events: unknown, event: string): boolean {
+  return isMapping(events) ? event in events : events === event || (Array.isArray(events) && events.includes(event));
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether the names of its runs show the key of what has started them. */
+export function showsKey({ runName = "" }: WorkflowFile, event: StartedRun["event"]): boolean {
+  const expressions = [...runName.matchAll(/\$\{\{(.*?)\}\}/gs)].map(([, expression = ""]) => expression);
+  return expressions.some((expression) => KEY[event].test(expression));
+}
+
+const KEY: Readonly<Record<StartedRun["event"], RegExp>> = {
+  repository_dispatch: /\bgithub\.event\.client_payload\s*(?:\.\s*run(?![\w-])|\[\s*'run'\s*\])/i,
+  workflow_dispatch: /\binputs\s*(?:\.\s*run(?![\w-])|\[\s*'run'\s*\])/i,
+};
+
+/** How a workflow shows the key, as a sentence. */
+export function showKey(event: StartedRun["event"]): string {
+  return event === "repository_dispatch"
+    ? `Show the key in the name of the workflow's runs: run-name: Tests ${inBraces("github.event.client_payload.run")}.`
+    : `Give the workflow an input named run, and show it: run-name: Tests ${inBraces("inputs.run")}.`;
+}
+
+function inBraces(value: string): string {
+  return `\${{ ${value} }}`;
+}
+
+/** What GitHub says of each workflow, by the path of its file: `active`, `disabled_manually`, … Empty while Actions is off. */
+export async function workflowStates(ask: Ask, repository: string): Promise<ReadonlyMap<string, string>> {
+  const answer = await ask(
+    { tried: `listing the workflows of ${repository}`, repository, permission: "Actions: read" },
+    "GET /repos/{owner}/{repo}/actions/workflows",
+    { ...ownerAndName(repository), per_page: 100 },
+    [200],
+  );
+  const { workflows = [] } = jsonOf(answer) as { workflows?: readonly { path?: unknown; state?: unknown }[] };
+  return new Map(workflows.map(({ path, state }) => [String(path), String(state)]));
+}
