@@ -4,6 +4,7 @@ import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
 import { codeVersion, type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
+import { previewClosed } from "../workflows/preview-closed.ts";
 import { previewTests } from "../workflows/preview-tests.ts";
 import { secretLines } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
@@ -39,7 +40,11 @@ export async function openWorkflows(
 ): Promise<LoadedWorkflows> {
   const load = config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing);
   const code = codeVersion(VERSION);
-  const builtIn = builtInWorkflows(config, publicUrl).map((workflow) => ({ workflow, file: BUILT_IN, code }));
+  const builtIn = builtInWorkflows(config, { publicUrl, hasWebhookSecret }).map((workflow) => ({
+    workflow,
+    file: BUILT_IN,
+    code,
+  }));
   const others = more.map(({ workflow, file }) => ({ file, exported: workflow }));
   const check = (files: readonly LoadedFile[], before?: CheckedWorkflows) =>
     checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem, before);
@@ -61,11 +66,20 @@ export async function openWorkflows(
 }
 
 /** The one that the service is for, and with FOLLOW those that follow what it has started. */
-function builtInWorkflows(config: WorkflowsConfig, publicUrl: string | undefined): readonly Workflow[] {
-  const { follow: reports, followContext, followTimeout: timeout, nothingAfter, environmentUrl, argocdUrl } = config;
+function builtInWorkflows(
+  config: WorkflowsConfig,
+  { publicUrl, hasWebhookSecret }: Pick<Options, "publicUrl" | "hasWebhookSecret">,
+): readonly Workflow[] {
+  const { follow: reports, followContext: context, followTimeout: timeout, nothingAfter } = config;
+  const { targetRepo, environmentUrl, argocdUrl } = config;
   if (reports.length === 0) return [environmentReady({ ...config, follow: undefined }) as Workflow];
-  const follow = { reports, context: followContext, timeout, nothingAfter, environmentUrl };
-  return [environmentReady({ ...config, follow }), previewTests({ publicUrl, argocdUrl })] as Workflow[];
+  const follow = { reports, context, timeout, nothingAfter, environmentUrl };
+  const hasClosed = hasWebhookSecret && reports.includes("deployment");
+  return [
+    environmentReady({ ...config, follow }),
+    previewTests({ publicUrl, argocdUrl }),
+    ...(hasClosed ? [previewClosed({ targetRepo, context })] : []),
+  ] as Workflow[];
 }
 
 function requireSound(broken: readonly BrokenFile[]): void {

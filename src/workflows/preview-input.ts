@@ -25,13 +25,12 @@ export type FollowTests = {
   readonly environmentUrl?: string | undefined;
 };
 
-const startedRun = z.object({
+/** What `dispatch` and `runWorkflow` have given, whole: `findRun` takes it. */
+const startedRun = z.looseObject({
   repository: z.string(),
   event: z.enum(["repository_dispatch", "workflow_dispatch"]),
   key: z.string().optional(),
   since: z.string(),
-  runId: z.number().optional(),
-  htmlUrl: z.string().optional(),
 });
 
 const json = z.record(
@@ -118,5 +117,5 @@ export function contextOf(workflow: string, application: string, context: string
   return template.replaceAll("{application}", () => application);
 }
 
-const MAIN_WORKFLOW = "environment-ready";
+export const MAIN_WORKFLOW = "environment-ready";
 export const DEFAULT_CONTEXT = "gh-runner/preview";
