@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
+import { startGitHub } from "../sandbox/github.ts";
+import type { UnsentWrite } from "../src/github/dry-run.ts";
+import { openGitHub } from "../src/github/open-github.ts";
+import { systemClock } from "../src/model/clock.ts";
 import { isFailure } from "../src/model/failure.ts";
 import type { StartedRun } from "../src/model/github.ts";
+import { NOTHING_KEPT } from "../src/model/limits.ts";
+import { unobserved } from "../src/model/observer.ts";
 import { keysIn } from "../src/model/run-names.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
+import { readConfig } from "../src/service/config/config.ts";
 import { clientOf, type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 
 const REPOSITORY = "acme/shop";
@@ -348,3 +356,97 @@ function job(name: string, conclusion: string, endedAt = "2026-03-01T12:02:00Z")
     steps: [],
   };
 }
+
+/** GitHub as the service opens it, in front of a stand-in whose target has a workflow that shows the key. */
+async function opened(t: TestContext) {
+  const standIn = await startGitHub();
+  t.after(() => standIn.close());
+  standIn.token("token");
+  const key = `\${{ github.event.client_payload.run }}`;
+  standIn
+    .repository(REPOSITORY)
+    .put(".github/workflows/a.yml", `run-name: Tests ${key}\non: [repository_dispatch]\njobs: { a: { steps: [] } }\n`);
+  const gitHub = await openGitHub({
+    settings: { ...readConfig({ GITHUB_API_URL: standIn.url, GITHUB_TOKEN: "token" }).github },
+    targetRepo: REPOSITORY,
+    userAgent: "test",
+    hide: () => () => {},
+    brief: knownSecrets([]).brief,
+    limitLog: NOTHING_KEPT,
+    clock: systemClock,
+    observe: unobserved,
+    wait: async () => {},
+    onPause: () => {},
+  });
+  t.after(() => gitHub.close());
+  return { standIn, gitHub };
+}
+
+describe("what an event has started at the stand-in", () => {
+  it("is found by its key, listed for the watch without an attempt, and shown to its end", async (t) => {
+    const { standIn, gitHub } = await opened(t);
+    standIn.actions.script(() => ({ startsAfterMs: 0 }));
+    const { actions } = gitHub.attempt({ token: undefined, name: "test" });
+    const { since } = await actions.sendEvent(REPOSITORY, "ready", { run: KEY });
+    const found = (await actions.find({ ...started, since })) ?? assert.fail();
+    assert.equal(found.foundBy, "key");
+    const newest = await gitHub.runsOf.listNewest(REPOSITORY, { event: "repository_dispatch", since });
+    assert.equal(newest.total, 1);
+    assert.deepEqual(
+      newest.runs.map(({ id, title, event, conclusion, attempt }) => ({ id, title, event, conclusion, attempt })),
+      [{ id: found.runId, title: `Tests ${KEY}`, event: "repository_dispatch", conclusion: undefined, attempt: 1 }],
+    );
+    assert.deepEqual((await gitHub.runsOf.listCompleted(REPOSITORY, { since })).runs, []);
+    assert.equal((await actions.show(REPOSITORY, found.runId)).ended, undefined);
+
+    standIn.actions.end(standIn.repository(REPOSITORY), found.runId, "timed_out");
+    const [completed] = (await gitHub.runsOf.listCompleted(REPOSITORY, { since })).runs;
+    assert.deepEqual([completed?.id, completed?.conclusion], [found.runId, "timed_out"]);
+    const { ended } = await actions.show(REPOSITORY, found.runId);
+    assert.deepEqual(
+      [ended?.conclusion, ended?.jobs.map(({ name, conclusion }) => [name, conclusion])],
+      ["timed_out", [["a", "timed_out"]]],
+    );
+  });
+
+  it("costs no quota to list again while it is as it was", async (t) => {
+    const { standIn, gitHub } = await opened(t);
+    const since = new Date(Date.now() - 60_000).toISOString();
+    standIn.actions.start(standIn.repository(REPOSITORY), ".github/workflows/a.yml");
+    const first = await gitHub.runsOf.listNewest(REPOSITORY, { since });
+    assert.deepEqual(await gitHub.runsOf.listNewest(REPOSITORY, { since }), first);
+    assert.deepEqual(
+      standIn.requests.map(({ status }) => status),
+      [200, 304],
+    );
+  });
+
+  it("is nothing in a dry run, where the rest is shown as if it had succeeded", async (t) => {
+    const { standIn, gitHub } = await opened(t);
+    const shown: string[] = [];
+    const dryRun = ({ method, url }: UnsentWrite) => void shown.push(`${method} ${new URL(url).pathname}`);
+    const { actions, github } = gitHub.attempt({ token: undefined, name: "test", dryRun });
+    const { since } = await actions.sendEvent(REPOSITORY, "ready", { run: KEY });
+    const found = (await actions.find({ ...started, since })) ?? assert.fail();
+    assert.equal((await actions.show(REPOSITORY, found.runId)).ended?.conclusion, "success");
+    await github.cancelRun(REPOSITORY, found.runId);
+    const about = { repository: REPOSITORY, sha: "a".repeat(40), key: "k" };
+    standIn.repository(REPOSITORY).addCommit(about.sha);
+    standIn.repository(REPOSITORY).openPull({ number: 7 });
+    await github.deployment({ ...about, environment: "pr-7", state: "success" });
+    await github.check({ ...about, name: "c", status: "queued", title: "t", summary: "s" });
+    await github.comment({ repository: REPOSITORY, number: 7, key: "k", body: "text" });
+    assert.deepEqual(shown, [
+      "POST /repos/acme/shop/dispatches",
+      "POST /repos/acme/shop/actions/runs/0/cancel",
+      "POST /repos/acme/shop/deployments",
+      "POST /repos/acme/shop/deployments/0/statuses",
+      "POST /repos/acme/shop/check-runs",
+      "POST /repos/acme/shop/issues/7/comments",
+    ]);
+    assert.equal(standIn.dispatches.length, 0);
+    // A run that is really there is shown as it is.
+    const id = standIn.actions.start(standIn.repository(REPOSITORY), ".github/workflows/a.yml");
+    assert.equal((await actions.show(REPOSITORY, id)).status, "queued");
+  });
+});

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { startGitHub } from "../sandbox/github.ts";
 import { isFailure } from "../src/model/failure.ts";
-import { type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
+import { clientOf, type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 
 const REPOSITORY = "acme/shop";
 const SHA = "0123456789abcdef0123456789abcdef01234567";
@@ -376,5 +377,32 @@ describe("cancelling an Actions run", () => {
         : { json: { status: "requested" } },
     );
     await assert.rejects(github.cancelRun(REPOSITORY, 7), { kind: "transient" });
+  });
+});
+
+describe("reports at the stand-in", () => {
+  it("are one status, comment and deployment, whose newest state counts", async (t) => {
+    const standIn = await startGitHub();
+    t.after(() => standIn.close());
+    standIn.token("token");
+    const target = standIn.repository(REPOSITORY);
+    target.addCommit(SHA);
+    target.openPull({ number: 7 });
+    const { github } = clientOf(t, standIn.url);
+    for (const state of ["pending", "success"] as const) {
+      await github.status({ repository: REPOSITORY, sha: SHA, context: "gh-runner/preview", state });
+      await github.comment(comment(state));
+      await github.deployment(deployment(state === "pending" ? "in_progress" : state));
+    }
+    assert.deepEqual(
+      target.comments.map(({ body }) => body),
+      ["<!-- gh-runner: pr-7 -->\nsuccess"],
+    );
+    assert.deepEqual(
+      target.deployments.map(({ environment, statuses }) => [environment, statuses.map(({ state }) => state)]),
+      [["pr-7", ["success", "in_progress"]]],
+    );
+    assert.deepEqual(target.statuses.map(({ state }) => state).sort(), ["pending", "success"]);
+    await assert.rejects(github.check(check("queued")), /GitHub takes checks from a GitHub App alone/);
   });
 });

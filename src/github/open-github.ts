@@ -10,7 +10,7 @@ import { SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
 import { openFetch } from "./connections.ts";
-import { dryRunOf, type UnsentWrite } from "./dry-run.ts";
+import { dryActions, dryRunOf, type UnsentWrite } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { openIncidents } from "./github-status.ts";
 import { openGitHubHttp } from "./http.ts";
@@ -113,7 +113,8 @@ export async function openGitHub(options: Options) {
       const isOwn = token === undefined || token === serviceToken;
       const credentials = isOwn ? service : tokenCredentials(token);
       const through = dryRun ? { ...host, send: dryRunOf({ ...http, send }, apiUrl, dryRun) } : host;
-      return gitHubFor(through, { ...asker, credentials });
+      const client = gitHubFor(through, { ...asker, credentials });
+      return dryRun ? { ...client, actions: dryActions(client.actions) } : client;
     },
     /** The runs of a repository, with the service's credentials, for no run in particular. */
     runsOf: runLists(asking(host, { credentials: service, name: "watch" }).ask),
