@@ -44,7 +44,10 @@ describe("the Helm chart", () => {
   for (const store of ["sqlite", "postgres"]) {
     for (const [values, components] of [
       [{}, []],
-      [{ flux: true, serviceMonitor: true, githubApp: true }, ["flux", "prometheus", "github-app"]],
+      [
+        { flux: true, serviceMonitor: true, githubApp: true, webhook: true },
+        ["flux", "prometheus", "github-app", "webhook"],
+      ],
     ] as const) {
       const name = `${store}${components.map((component) => ` + ${component}`).join("")}`;
       it(`${name}: makes what the overlay makes`, (t) => {

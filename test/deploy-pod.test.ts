@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 describe("the service in the pod of the manifests", () => {
   it("starts with the variables, secrets and folders that it is given there, and dispatches", async (t) => {
-    const objects = withComponents(t, "sqlite", ["flux"]);
+    const objects = withComponents(t, "sqlite", ["flux", "webhook"]);
     if (!objects) return;
     const { spec } = objects.find(({ kind }) => kind === "StatefulSet").spec.template;
     const [container] = spec.containers;
@@ -27,6 +27,7 @@ describe("the service in the pod of the manifests", () => {
       "github-token": `${TOKEN}\n`,
       "auth-tokens": "of-argocd,of-prometheus",
       "flux-hmac-key": "of-flux",
+      "github-webhook-secret": "of-github",
     };
     for (const [key, text] of Object.entries(secrets)) writeFileSync(`${root}/run/secrets/gh-runner/${key}`, text);
     const workflows = spec.volumes.find(({ name }: { name: string }) => name === "workflows").configMap.name;
@@ -61,6 +62,7 @@ describe("the service in the pod of the manifests", () => {
     for (const probe of [container.startupProbe, container.livenessProbe, container.readinessProbe]) {
       assert.equal((await send(url, { path: probe.httpGet.path })).status, 200);
     }
+    assert.equal((await send(url, { method: "POST", path: "/webhooks/github", body: "{}" })).status, 401);
     assert.equal((await dispatchTo(port, { application: "pr-1" }))?.status, 401);
     const sent = await dispatchTo(port, { application: "pr-1" }, { authorization: "Bearer of-argocd" });
     assert.equal(sent?.text, '{"status":"success","commitHash":"4f2c9e1","sourceName":"pr-1"}');

@@ -62,7 +62,7 @@ describe("on Kubernetes' own API server", () => {
     const tryOut = (objects: readonly KubernetesObject[]) => take(objects, "create --dry-run=server");
 
     for (const store of ["sqlite", "postgres"]) {
-      for (const components of [[], ["flux", "github-app", "prometheus"]]) {
+      for (const components of [[], ["flux", "github-app", "prometheus", "webhook"]]) {
         await t.test([`the overlay ${store}`, ...components].join(" + "), async (one) => {
           const objects = withComponents(one, store, components);
           if (!objects) return;

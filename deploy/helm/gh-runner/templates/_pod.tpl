@@ -81,6 +81,10 @@ spec:
         - name: DATABASE_URL_FILE
           value: /run/secrets/gh-runner/database-url
         {{- end }}
+        {{- if .Values.webhook }}
+        - name: GITHUB_WEBHOOK_SECRET_FILE
+          value: /run/secrets/gh-runner/github-webhook-secret
+        {{- end }}
         {{- if .Values.flux }}
         - name: WORKFLOWS_DIR
           value: /workflows
