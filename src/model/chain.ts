@@ -1,0 +1,136 @@
+import {
+  type ChainFacts,
+  type ChainMember,
+  factsIn,
+  type Link,
+  type PullRequestLink,
+  STAGES,
+  type Stage,
+  type TestsJob,
+} from "./chain-facts.ts";
+import { isOpen, type Run, type RunStatus } from "./run.ts";
+
+/** From the notification about an environment to the result of its tests, as two runs tell it. */
+export type Chain = {
+  readonly application: string;
+  readonly result: PreviewResult;
+  /** Why it is so, in a sentence; undefined where the result says it. */
+  readonly reason: string | undefined;
+  /** When the notification was received, epoch milliseconds. */
+  readonly receivedAt: number;
+  /** The run that reads the values file and dispatches; undefined when it is gone. */
+  readonly environment: ChainRun | undefined;
+  /** The run that follows the tests; undefined when nothing follows them. */
+  readonly tests: ChainRun | undefined;
+  /** The newer run that took the place of one of them. */
+  readonly supersededBy: string | undefined;
+  /** The values file that was read. */
+  readonly values:
+    | { readonly repository: string; readonly path: string; readonly commit: string | undefined }
+    | undefined;
+  /** As the values file names it, and its full hash where that is known. */
+  readonly commit: { readonly name: string; readonly sha: string | undefined } | undefined;
+  /** Where the tests are, `owner/name`. */
+  readonly repository: string | undefined;
+  readonly pullRequest: PullRequestLink | undefined;
+  readonly actionsRun:
+    | (Link & { readonly id: number; readonly attempt: number | undefined; readonly conclusion: string | undefined })
+    | undefined;
+  readonly jobs: readonly TestsJob[];
+  /** All stages in their order. */
+  readonly stages: readonly Stage[];
+  /** The same was reported again later, and started nothing: the run that says so. */
+  readonly repeatedBy: { readonly id: string; readonly at: number } | undefined;
+};
+
+export const PREVIEW_RESULTS = ["running", "passed", "failed", "nothing_started", "cancelled", "dispatched"] as const;
+
+/**
+ * `running`: under way. `nothing_started`: no Actions run, and none will come. `cancelled`: by a person, a newer commit, or
+ * the end of the pull request. `dispatched`: the tests are not followed.
+ */
+export type PreviewResult = (typeof PREVIEW_RESULTS)[number];
+
+export type PreviewQuery = {
+  /** All previews of this one, by its whole name. */
+  readonly application?: string | undefined;
+  /** Part of the application's name; letters count in any case. */
+  readonly text?: string | undefined;
+  readonly result?: PreviewResult | undefined;
+};
+
+/** With a `result`, so many are looked through at once: a page can have few, or none, and still a `next`. */
+export type PreviewPage = { readonly previews: readonly Chain[]; readonly next: string | undefined };
+
+export type ChainRun = { readonly id: string; readonly workflow: string; readonly status: RunStatus };
+
+/**
+ * Makes the chain of the run that dispatched and the run that follows, of which one is enough. Runs of an older version, of
+ * other workflows, and ones that ended half way have less in them, and then so has the chain.
+ */
+export function chainOf(
+  environment: ChainMember | undefined,
+  tests: ChainMember | undefined,
+  repeat?: Run,
+): Chain | undefined {
+  const newest = tests ?? environment;
+  if (!newest) return undefined;
+  const facts = factsIn(environment, tests);
+  const result = resultOf(environment?.run, tests?.run, facts);
+  return {
+    application: facts.application ?? newest.run.group ?? newest.run.workflow,
+    result,
+    reason: reasonOf(newest.run, result, facts),
+    receivedAt: facts.times.received ?? newest.run.acceptedAt,
+    environment: environment && chainRun(environment.run),
+    tests: tests && chainRun(tests.run),
+    supersededBy: newest.run.supersededBy,
+    values: facts.values,
+    commit: facts.commit,
+    repository: facts.repository,
+    pullRequest: facts.pullRequest,
+    actionsRun: facts.actionsRun && { ...facts.actionsRun, conclusion: facts.conclusion, attempt: facts.attempt },
+    jobs: facts.jobs,
+    stages: stagesOf(facts.times),
+    repeatedBy: repeat && { id: repeat.id, at: repeat.acceptedAt },
+  };
+}
+
+const chainRun = ({ id, workflow, status }: Run): ChainRun => ({ id, workflow, status });
+
+const PASSED: readonly (string | undefined)[] = ["success", "neutral", "skipped"];
+
+function resultOf(environment: Run | undefined, tests: Run | undefined, facts: ChainFacts): PreviewResult {
+  const run = tests ?? environment;
+  if (!run || isOpen(run)) return "running";
+  if (run.status === "cancelled" || run.status === "superseded") return "cancelled";
+  if (!tests) return run.status === "success" ? "dispatched" : "nothing_started";
+  if (run.status === "skipped") return "cancelled";
+  // That the result could not be reported makes the run fail, and not the tests.
+  if (run.status === "success" || PASSED.includes(facts.conclusion)) return "passed";
+  return facts.actionsRun || facts.conclusion !== undefined ? "failed" : "nothing_started";
+}
+
+function reasonOf(run: Run, result: PreviewResult, facts: ChainFacts): string | undefined {
+  if (run.status === "superseded") return "A newer event of the same application replaced it.";
+  if (result === "passed") return run.status === "success" ? undefined : run.reason;
+  if (result !== "running") return run.reason;
+  // While it waits for another attempt, that is why; what a wait says of itself is told better here.
+  if (run.status === "queued") return run.reason ?? "It waits for its turn.";
+  if (run.cancelledBy !== undefined) return "It is being cancelled.";
+  if (!facts.isFollowed) return run.reason ?? "The values file is being read.";
+  if (facts.times.ended !== undefined) return "The tests have ended; the result is being reported.";
+  if (facts.actionsRun) return "The Actions run is under way.";
+  return "The event is dispatched. No Actions run has appeared yet.";
+}
+
+function stagesOf(times: ChainFacts["times"]): readonly Stage[] {
+  let before: number | undefined;
+  return STAGES.map((name) => {
+    const at = times[name];
+    // GitHub's clock and ours differ a little.
+    const ms = at === undefined || before === undefined ? undefined : Math.max(0, at - before);
+    before = at ?? before;
+    return { name, at, ms };
+  });
+}

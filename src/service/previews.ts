@@ -1,0 +1,99 @@
+import { type Chain, chainOf, type PreviewPage, type PreviewQuery } from "../model/chain.ts";
+import { type ChainMember, dispatchedByIn, idsIn, isFollower, keysIn } from "../model/chain-facts.ts";
+import type { Run } from "../model/run.ts";
+import type { RunStore } from "../model/store.ts";
+
+/** A workflow whose runs dispatch for previews, and what the names of their applications begin with. */
+type PreviewWorkflow = { readonly name: string; readonly prefix: string };
+
+/** The workflow that follows the tests. */
+const PREVIEW_TESTS = "preview-tests";
+
+/** Applications that are looked through for one page with a filter by result: each batch is six queries at most. */
+const BATCH = 50;
+const MAX_BATCHES = 6;
+
+/** Which runs belong together, and what they make of each application. */
+export function previewsOf(
+  store: Pick<RunStore, "newestOfGroups" | "several">,
+  workflows: () => readonly PreviewWorkflow[],
+) {
+  /**
+   * Runs that dispatched, each as its chain.
+   * @param repeats whether a repeat, which is skipped, is shown as what it repeats.
+   */
+  async function chains(ids: readonly string[], { repeats = true } = {}): Promise<ReadonlyMap<string, Chain>> {
+    const known = new Map<string, ChainMember>();
+    const read = async (more: readonly string[]) => {
+      const unknown = more.filter((id) => !known.has(id));
+      for (const member of await store.several(unknown)) known.set(member.run.id, member);
+      return more.flatMap((id) => known.get(id) ?? []);
+    };
+    const first = await read(ids);
+    // A repeat names the run before it, which dispatched or follows; that one leads to the other of the two.
+    const repeated = ({ run }: ChainMember) => (repeats ? idsIn(reasonOfSkip(run)) : []);
+    const second = await read(first.flatMap((member) => [...keysIn(member), ...repeated(member)]));
+    await read(second.flatMap((member) => [...keysIn(member), dispatchedByIn(member) ?? ""]));
+    const all = first.map((member) => [member.run.id, chainFrom(member, repeated(member), known)] as const);
+    return new Map(all.filter((entry): entry is [string, Chain] => entry[1] !== undefined));
+  }
+
+  return {
+    /** The newest preview of each application, newest first; with `application` all of that one. */
+    async list(
+      query: PreviewQuery,
+      { limit, cursor }: { limit: number; cursor?: string | undefined },
+    ): Promise<PreviewPage> {
+      const { application, text, result } = query;
+      const filter = { workflows: workflows(), text, group: application };
+      const previews: Chain[] = [];
+      let next = cursor;
+      for (let batch = 0; batch < (result === undefined ? 1 : MAX_BATCHES); batch++) {
+        const size = result === undefined ? limit : BATCH;
+        const page = await store.newestOfGroups(filter, { limit: size, cursor: next });
+        const made = await chains(
+          page.found.map(({ id }) => id),
+          { repeats: application === undefined },
+        );
+        for (const [at, { id, cursor }] of page.found.entries()) {
+          const chain = made.get(id);
+          if (chain === undefined || (result !== undefined && chain.result !== result)) continue;
+          previews.push(chain);
+          const isLast = at === page.found.length - 1 && page.next === undefined;
+          if (previews.length === limit) return { previews, next: isLast ? undefined : cursor };
+        }
+        next = page.next;
+        if (next === undefined) break;
+      }
+      return { previews, next };
+    },
+    /** The chain that a run is of; undefined when it is of none, or nothing follows the tests. */
+    async of(member: ChainMember): Promise<Chain | undefined> {
+      const { id, workflow } = member.run;
+      if (workflows().some(({ name }) => name === workflow)) {
+        const chain = (await chains([id])).get(id);
+        return chain?.tests && chain;
+      }
+      const by = workflow === PREVIEW_TESTS && isFollower(member) ? dispatchedByIn(member) : undefined;
+      return by === undefined ? undefined : chainOf((await store.several([by]))[0], member);
+    },
+  };
+}
+
+const reasonOfSkip = ({ status, reason }: Run) => (status === "skipped" ? reason : undefined);
+
+function chainFrom(
+  member: ChainMember,
+  repeated: readonly string[],
+  known: ReadonlyMap<string, ChainMember>,
+): Chain | undefined {
+  const testsOf = (environment: ChainMember) =>
+    keysIn(environment)
+      .flatMap((key) => known.get(key) ?? [])
+      .find((each) => dispatchedByIn(each) === environment.run.id);
+  const [before] = repeated.flatMap((id) => known.get(id) ?? []);
+  if (before === undefined) return chainOf(member, testsOf(member));
+  const by = dispatchedByIn(before);
+  if (by === undefined) return chainOf(before, testsOf(before), member.run);
+  return chainOf(known.get(by), before, member.run);
+}
