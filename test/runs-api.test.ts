@@ -303,10 +303,12 @@ describe("the runs API and /openapi.json", () => {
     };
     const app = appWith([], {
       runs: { list: away, get: away, lines: away, rerun: away, rerunWith: away, cancel: away },
+      previews: away,
     });
     for (const [method, path] of [
       ["GET", "/api/runs"],
       ["GET", "/api/runs/x"],
+      ["GET", "/api/previews"],
       ["GET", "/api/runs/x/logs"],
       ["POST", "/api/runs/x/rerun"],
       ["POST", "/api/runs/x/cancel"],
@@ -326,6 +328,7 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
     workflows,
     {
       accept: never,
+      previews: never,
       fileOf: new Map(),
       broken: [],
       startByHand: never,

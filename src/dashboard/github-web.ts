@@ -1,6 +1,8 @@
 import { html } from "hono/html";
+import type { Chain } from "../model/chain.ts";
 import type { Json, Run } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
+import { name as nameOf } from "./shown.ts";
 
 /** Where GitHub's pages are, for the links of the dashboard. */
 export type GitHubWeb = {
@@ -25,16 +27,57 @@ export function webUrlOf(apiUrl: string): string {
 }
 
 /** The commit that a run dispatched; linked when it can be a commit's name at all, and its repository is known. */
-export function commitLink({ workflow, outputs }: Pick<Run, "workflow" | "outputs">, { url, repositoryOf }: GitHubWeb) {
-  const repository = repositoryOf(workflow);
+export function commitLink({ workflow, outputs }: Pick<Run, "workflow" | "outputs">, web: GitHubWeb) {
   const hash = isObject(outputs) ? outputs.commitHash : undefined;
   if (typeof hash !== "string" || hash === "") return undefined;
-  const isName = /^(?!\.+$)[\w.-]{1,100}$/.test(hash);
-  const isHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(hash);
-  const short = html`<code>${isHash ? hash.slice(0, 7) : visible(hash.slice(0, 40))}</code>`;
-  if (!isName || !repository) return short;
-  return html`<a href="${url}/${repository}/commit/${hash}" title="${hash}">${short}</a>`;
+  return namedCommitLink({ name: hash, sha: undefined }, web.repositoryOf(workflow), web);
 }
+
+/** The same for a commit by its name, such as a tag, and its full hash where that is known. */
+export function namedCommitLink(
+  { name, sha }: NonNullable<Chain["commit"]>,
+  repository: string | undefined,
+  { url }: Pick<GitHubWeb, "url">,
+) {
+  const isName = /^(?!\.+$)[\w.-]{1,100}$/.test(name);
+  const isHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(name);
+  const short = html`<code>${isHash ? name.slice(0, 7) : visible(name.slice(0, 40))}</code>`;
+  const known = sha ?? (isName ? name : undefined);
+  if (known === undefined || !repository) return short;
+  return html`<a href="${url}/${repository}/commit/${known}" title="${known}">${short}</a>`;
+}
+
+/**
+ * A values file at the commit at which it was read; not linked when that is not known: it may have changed.
+ * @param short without its folders.
+ */
+export function valuesLink(
+  { repository, path, commit }: NonNullable<Chain["values"]>,
+  { url }: Pick<GitHubWeb, "url">,
+  short: boolean,
+) {
+  const segments = path.split("/");
+  const file = html`<code>${nameOf(short ? (segments.at(-1) ?? path) : path)}</code>`;
+  if (commit === undefined || segments.some((segment) => ["", ".", ".."].includes(segment))) return file;
+  const href = `${url}/${repository}/blob/${commit}/${segments.map(encoded).join("/")}`;
+  return html`<a href="${href}" title="${visible(path.slice(0, 300))}">${file}</a>`;
+}
+
+export function actionsRunLink({ id, url, attempt = 1 }: NonNullable<Chain["actionsRun"]>) {
+  const text = `${id}${attempt > 1 ? `, attempt ${attempt}` : ""}`;
+  return url === undefined ? html`<span>${text}</span>` : html`<a href="${url}">${text}</a>`;
+}
+
+/**
+ * The page of an application in ArgoCD; undefined without its address, or for a name that is none.
+ * @see https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/templates/
+ */
+export function argocdLink(application: string, argocdUrl: string | undefined) {
+  if (argocdUrl === undefined || !/^[\w.-]{1,253}$/.test(application) || /^\.+$/.test(application)) return undefined;
+  return html`<a href="${argocdUrl}/applications/${encoded(application)}">${nameOf(application)}</a>`;
+}
+
+const encoded = (segment: string) => encodeURIComponent(segment.toWellFormed());
 
 /** The runs in a repository's Actions that this kind of event has started. */
 export function actionsUrl(repository: string, { url }: GitHubWeb): string {

@@ -19,7 +19,7 @@ export type Frame = {
   readonly now: number;
 };
 
-type Current = "runs" | "workflows" | "rejected" | undefined;
+type Current = "runs" | "previews" | "workflows" | "rejected" | undefined;
 
 /** A whole page. `title` is text; everything that `html` is given is escaped by it. */
 export function layout(title: string, current: Current, frame: Frame, main: Html) {
@@ -28,6 +28,7 @@ export function layout(title: string, current: Current, frame: Frame, main: Html
     html`<a href="${href}"${current === page ? raw(' aria-current="page"') : ""}>${text}</a>`;
   const links = [
     link("/", "runs", "Runs"),
+    link("/previews", "previews", "Previews"),
     link("/workflows", "workflows", "Workflows"),
     link("/refused", "rejected", "Rejected"),
   ];

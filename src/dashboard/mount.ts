@@ -7,6 +7,8 @@ import { type Entrance, isRead, openDoor, pageOf } from "./door.ts";
 import { type Frame, messagePage } from "./layout.ts";
 import { listPage, PAGE_RUNS } from "./list-page.ts";
 import { listQuery } from "./list-query.ts";
+import { previewQuery } from "./preview-query.ts";
+import { PAGE_PREVIEWS, previewsPage } from "./previews-page.ts";
 import { PROTECTED } from "./protected.ts";
 import { rejectedPage } from "./rejected-page.ts";
 import { mountRunPages } from "./run-routes.ts";
@@ -65,15 +67,25 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
     return c.html(listPage(frame, { ...facts, broken: workflows.broken, now }));
   });
 
-  const queryIn = (c: Context) =>
-    listQuery((each) => {
-      const text = c.req.query(each);
-      return text === undefined ? undefined : scrub(text);
-    });
+  /** What stands under a name in the query, without tokens. */
+  const scrubbed = (c: Context) => (each: string) => {
+    const text = c.req.query(each);
+    return text === undefined ? undefined : scrub(text);
+  };
+  const queryIn = (c: Context) => listQuery(scrubbed(c));
+
+  const previewList = page(async (c, frame) => {
+    const query = previewQuery(scrubbed(c));
+    const { before: cursor, ...filter } = query;
+    const { list: find, follows, prefixes, argocdUrl } = shown.previews;
+    const found = await find(filter, { limit: PAGE_PREVIEWS, cursor });
+    return c.html(previewsPage(frame, { query, page: found, follows, prefixes, argocdUrl, web, now: frame.now }));
+  });
 
   const rejected = page(async (c, frame) => c.html(rejectedPage(frame, await overview.rejected(), frame.now)));
 
   app.get("/", PROTECTED, door.guard, list);
+  app.get("/previews", PROTECTED, door.guard, previewList);
   app.get("/refused", PROTECTED, door.guard, rejected);
   app.get("/live", door.guard, (c) => live.stream(c, door.viewerOf(c)));
   app.get("/sign-in", PROTECTED, (c) => door.showSignIn(c, still()));

@@ -1,7 +1,9 @@
 import { html } from "hono/html";
+import type { Chain } from "../model/chain.ts";
 import type { RunDetail } from "../model/history.ts";
 import type { Json, Run } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
+import { chainSection } from "./chain-view.ts";
 import { actionsUrl, commitLink, type GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
 import { type NotDone, notDone, runActions } from "./run-actions.ts";
@@ -23,13 +25,16 @@ import { verdict } from "./verdict.ts";
 type RunFacts = {
   readonly detail: RunDetail;
   readonly lines: Lines;
+  /** The preview that it is of. */
+  readonly chain: Chain | undefined;
+  readonly argocdUrl: string | undefined;
   readonly web: GitHubWeb;
   readonly now: number;
   /** What was just asked for in vain. */
   readonly rejected?: NotDone | undefined;
 };
 
-export function runPage(frame: Frame, { detail, lines, web, now, rejected }: RunFacts) {
+export function runPage(frame: Frame, { detail, lines, chain, argocdUrl, web, now, rejected }: RunFacts) {
   const { run } = detail;
   const subject = subjectOf(run);
   const status = statusName(run.status);
@@ -46,6 +51,7 @@ ${rejected === undefined ? "" : notDone(run, rejected, now)}
 ${runActions(detail)}</div>
 ${facts(run, web, now)}
 ${verdict(detail, frame.paused, now)}
+${chainSection(chain, run.id, { web, argocdUrl, now })}
 <section aria-labelledby="attempts"><h2 id="attempts">What happened</h2>
 ${timeLine(detail, lines, now)}
 </section>

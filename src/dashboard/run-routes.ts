@@ -19,7 +19,7 @@ import type { Lines } from "./time-line.ts";
 
 /** Mounts the page of a run, and what a person can do with it. */
 export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site): void {
-  const { runs, workflows, web, scrub, clock } = shown;
+  const { runs, previews, workflows, web, scrub, clock } = shown;
 
   const pathOf = (id: string) => `/runs/${encodeURIComponent(scrub(id))}`;
   const idIn = (c: Context) => c.req.param("id") ?? "";
@@ -27,8 +27,8 @@ export function mountRunPages(app: Hono, { shown, page, guard, actorOf }: Site):
   async function show(c: Context, frame: Frame, rejected?: NotDone): Promise<Response> {
     const detail = await runs.get(idIn(c));
     if (!detail) return noRun(c, frame);
-    const lines = await linesOf(detail);
-    const facts = { detail, lines, web, now: frame.now, rejected };
+    const [lines, chain] = await Promise.all([linesOf(detail), previews.of(detail)]);
+    const facts = { detail, lines, chain, argocdUrl: previews.argocdUrl, web, now: frame.now, rejected };
     const canonical = rejected && pathOf(detail.run.id);
     return c.html(runPage({ ...frame, ...(canonical && { canonical }) }, facts), rejected === undefined ? 200 : 409);
   }

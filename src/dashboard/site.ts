@@ -1,6 +1,8 @@
 import type { Context, Handler, MiddlewareHandler } from "hono";
+import type { Chain, PreviewPage, PreviewQuery } from "../model/chain.ts";
 import type { Clock } from "../model/clock.ts";
 import type { CallerToken } from "../model/credential.ts";
+import type { RunDetail } from "../model/history.ts";
 import type { Overview } from "../model/overview.ts";
 import type { Json, ListedRun, RunStatus } from "../model/run.ts";
 import type { Bulk, BulkFilter, Cancel, Rerun, RerunOptions } from "../model/run-actions.ts";
@@ -43,6 +45,15 @@ export type Shown = {
     pause(workflow: string, actor: string): Promise<unknown>;
     resume(workflow: string, actor: string): Promise<unknown>;
     readonly broken: readonly BrokenFile[];
+  };
+  readonly previews: {
+    list(query: PreviewQuery, page: { limit: number; cursor?: string | undefined }): Promise<PreviewPage>;
+    /** The chain that a run is of. */
+    of(detail: RunDetail): Promise<Chain | undefined>;
+    /** Whether the tests are followed. */
+    readonly follows: boolean;
+    readonly prefixes: readonly string[];
+    readonly argocdUrl: string | undefined;
   };
   readonly overview: Pick<Overview, "activity" | "rejected" | "revision">;
   readonly accounts: () => readonly AccountState[];

@@ -10,6 +10,7 @@ import {
   withText,
   X_RUN_ID,
 } from "./openapi-parts.ts";
+import { previewPageSchema, previewsQuerySchema } from "./previews-schemas.ts";
 import { linesQuerySchema, linesSchema } from "./run-log-schemas.ts";
 import {
   rerunQuerySchema,
@@ -32,6 +33,14 @@ export function runPaths({ refTo, describe }: { refTo: RefTo; describe: (operati
       200: json("A page of runs.", refTo(runPageSchema, "RunPage")),
       400: "A query value cannot be used.",
       404: "There is no such workflow, and no run of one.",
+      503: "The runs cannot be read.",
+    }),
+    "/api/previews": get({
+      about: ["list-previews", "runs", "List previews with the result of their tests, newest first"],
+      description: "The newest preview of each application, or all of one.",
+      parameters: queryParameters(previewsQuerySchema),
+      200: json("A page of previews.", refTo(previewPageSchema, "PreviewPage")),
+      400: "A query value cannot be used.",
       503: "The runs cannot be read.",
     }),
     "/api/runs/{id}": get({

@@ -22,6 +22,7 @@ import { type BulkActions, mountBulkApi } from "./bulk-api.ts";
 import { type AnswerCallback, mountCallbacks, withoutSecret } from "./callbacks.ts";
 import { mountOpenApi } from "./openapi.ts";
 import { mountPausesApi, type Pauses } from "./pauses-api.ts";
+import { type ListPreviews, mountPreviewsApi } from "./previews-api.ts";
 import { problem, Rejection } from "./problem.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
 import { noteRejected } from "./rejected-requests.ts";
@@ -37,6 +38,7 @@ type Engine = {
   readonly accept: AcceptEvent;
   readonly wake: WakeRuns;
   readonly runs: RunHistory;
+  readonly previews: ListPreviews;
   readonly startByHand: StartByHand;
   readonly answerCallback: AnswerCallback;
   readonly pauses: Pauses;
@@ -131,6 +133,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   const there = { runs: engine.runs, workflows: workflows.map(({ name }) => name) };
   mountBulkApi(api, { bulk: engine.bulk, ...there, guard });
   mountRunsApi(api, { ...there, guard });
+  mountPreviewsApi(api, { previews: engine.previews, guard });
   mountRunLogApi(api, { runs: engine.runs, guard });
   mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
 

@@ -174,6 +174,6 @@ export function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
 
-function optionalTime(milliseconds: number | undefined): string | undefined {
+export function optionalTime(milliseconds: number | undefined): string | undefined {
   return milliseconds === undefined ? undefined : time(milliseconds);
 }

@@ -109,6 +109,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       runs: { list: store.list, get: store.get, lines: store.lines, ...engine.actions, rerunWith: engine.rerunWith },
       pauses: { paused: store.paused, ...engine.actions },
       bulk: engine.actions,
+      previews: engine.previews.list,
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,
       metrics: metrics.expose,
@@ -143,7 +144,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, actions, callbacks, startByHand, rerunWith }: Engine,
+  { store, gitHub, actions, callbacks, startByHand, rerunWith, previews }: Engine,
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
@@ -152,6 +153,12 @@ function pages(
       dashboard: config.http.dashboard,
       callbacks,
       runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith },
+      previews: {
+        ...previews,
+        follows: workflows.some(({ name }) => name === "preview-tests"),
+        prefixes: [config.workflows.applicationPrefix],
+        argocdUrl: undefined,
+      },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       live,

@@ -56,10 +56,12 @@ export function aRun(changes: Partial<Run> = {}): Run {
 export function pagesOf({
   runs,
   workflows,
+  previews,
   ...parts
-}: Partial<Omit<Shown, "runs" | "workflows">> & {
+}: Partial<Omit<Shown, "runs" | "workflows" | "previews">> & {
   runs?: Partial<Shown["runs"]>;
   workflows?: Partial<Shown["workflows"]>;
+  previews?: Partial<Shown["previews"]>;
 } = {}): Hono {
   const app = new Hono();
   const unasked = () => Promise.reject(new Error("this test does not expect it to be asked for"));
@@ -96,6 +98,14 @@ export function pagesOf({
       pause: unasked,
       resume: unasked,
       ...workflows,
+    },
+    previews: {
+      list: async () => ({ previews: [], next: undefined }),
+      of: async () => undefined,
+      follows: true,
+      prefixes: ["pr-"],
+      argocdUrl: undefined,
+      ...previews,
     },
     overview: { activity: async () => NOTHING, rejected: async () => [], revision: async () => "1" },
     accounts: () => [],

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it, type TestContext } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { systemClock } from "../src/model/clock.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { openBrowser, openPage, violations, withoutChromium } from "./support/browser.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { type Story, writePreview } from "./support/previews.ts";
+import { deploy, notify, startService } from "./support/service.ts";
+
+const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+const PATIENCE = { timeout: 15_000 };
+const MINUTE = 60_000;
+
+const LONG = "very-long-name-".repeat(15);
+const STORIES: readonly Omit<Story, "at">[] = [
+  { application: "pr-1", tests: "passed" },
+  { application: "pr-2", tests: "failed", jobs: ["unit", "end to end (chromium, 1 of 4)", LONG] },
+  { application: "pr-3", tests: "no run" },
+  { application: "pr-4" },
+  { application: `pr-${LONG}`, tests: "running", title: LONG },
+  { application: "pr-1", tests: "appearing" },
+];
+
+/** The service with runs that the two workflows have left, a minute apart. */
+async function startWithPreviews(t: TestContext, stories = STORIES) {
+  const folder = temporaryFolder(t);
+  const store = openSqliteStore(folder, systemClock);
+  const from = Date.now() - stories.length * MINUTE;
+  for (const [nth, story] of stories.entries()) await writePreview(store, { ...story, at: from + nth * MINUTE });
+  await store.close();
+  return startService(t, { settings: { DATA_DIR: folder }, options: { serverLimits: { drainMs: 200 } } });
+}
+
+const names = (page: Page) => page.locator(".previews .name").allTextContents();
+
+describe("the page of previews, in a browser", { skip: withoutChromium }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(() => browser?.close());
+
+  it("shows a preview that arrives while it is open, and says so", async (t) => {
+    const { url, github } = await startWithPreviews(t);
+    const page = await openPage(t, browser);
+    await page.goto(url);
+    await page.getByRole("link", { name: "Previews" }).click();
+    await page.locator('#live[data-kind="live"]').waitFor(PATIENCE);
+    assert.deepEqual((await names(page)).slice(0, 1), ["pr-1"]);
+    deploy(github, "pr-9", COMMIT);
+    await notify(url, { application: "pr-9" });
+    await page.locator(".previews .name", { hasText: "pr-9" }).waitFor(PATIENCE);
+    await page
+      .locator(".previews li", { hasText: "pr-9" })
+      .getByText("Dispatched", { exact: true })
+      .first()
+      .waitFor(PATIENCE);
+    assert.match((await page.locator("#said").textContent()) ?? "", /^Newest preview: pr-9, (Running|Dispatched)$/);
+    assert.deepEqual(page.complaints, []);
+  });
+
+  for (const javaScriptEnabled of [true, false]) {
+    it(`leads by keyboard and filter to the cause and to earlier previews, JavaScript ${javaScriptEnabled ? "on" : "off"}`, async (t) => {
+      const { url } = await startWithPreviews(t);
+      const page = await openPage(t, browser, { javaScriptEnabled });
+      await page.goto(`${url}/previews`);
+      await page.getByRole("link", { name: "Nothing started" }).focus();
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/result=nothing_started/);
+      assert.deepEqual(await names(page), ["pr-3"]);
+      const row = (await page.locator(".previews li.run").first().textContent()) ?? "";
+      assert.match(row, /no workflow on main listens to environment_ready/);
+      await page.getByRole("link", { name: "All", exact: true }).click();
+      await page.getByRole("searchbox").fill("PR-1");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/text=PR-1/);
+      assert.deepEqual(await names(page), ["pr-1"]);
+      await page.getByRole("link", { name: "Earlier" }).click();
+      assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Previews of pr-1");
+      assert.deepEqual(await page.locator(".previews .pill").allTextContents(), ["Running", "Passed"]);
+      await page.getByRole("link", { name: "pr-1", exact: true }).last().click();
+      const chain = page.getByRole("region", { name: "From the notification to the result" });
+      assert.match(
+        (await chain.textContent()) ?? "",
+        /Result\s*Passed.*Actions run\s*4242.*Dispatched by\s*environment-ready/s,
+      );
+      await chain.getByRole("link", { name: "environment-ready" }).click();
+      await chain.getByRole("link", { name: "preview-tests" }).waitFor(PATIENCE);
+      assert.deepEqual(page.complaints, []);
+    });
+  }
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    it(`has nothing that axe-core finds wrong, ${colorScheme}, on a phone and on a desktop`, async (t) => {
+      const { url } = await startWithPreviews(t);
+      const empty = await startWithPreviews(t, []);
+      const many = Array.from({ length: 40 }, (_, nth) => ({ application: `pr-${nth}`, tests: "passed" as const }));
+      const full = await startWithPreviews(t, many);
+      for (const viewport of [
+        { width: 390, height: 844 },
+        { width: 1440, height: 900 },
+      ]) {
+        const page = await openPage(t, browser, { colorScheme, viewport });
+        const look = async (address: string) => {
+          await page.goto(address);
+          assert.deepEqual(await violations(page), [], `${address} at ${viewport.width}`);
+          const width = await page.evaluate("document.documentElement.scrollWidth");
+          assert.equal(width, viewport.width, `${address} is wider than the window`);
+        };
+        const paths = ["", "?result=failed", "?result=cancelled", "?text=nothing", "?application=pr-1"];
+        for (const path of paths) await look(`${url}/previews${path}`);
+        const run = await page.locator(".previews .name").first().getAttribute("href");
+        await look(url + run);
+        await look(`${empty.url}/previews`);
+        await page.getByText("No previews yet.").waitFor(PATIENCE);
+        await look(`${full.url}/previews`);
+        assert.equal((await names(page)).length, 25);
+        await page.getByRole("link", { name: "Older" }).click();
+        await page.waitForURL(/before=/);
+        assert.equal((await names(page)).length, 15);
+      }
+    });
+  }
+});
