@@ -1,15 +1,18 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { actionsRunner, type StandInActions } from "./actions/runner.ts";
 import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.ts";
+import { editionOf, NO_USER_AGENT } from "./edition.ts";
 import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
-import { type Hook, hookBook } from "./hooks.ts";
+import { type Hook, type HookOptions, hookBook } from "./hooks.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
 import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
 import { provide } from "./provide.ts";
 import { type Repository, repositoryShelf } from "./repository.ts";
 import { conditional } from "./routes/conditional.ts";
-import { decoded, failure, type Reply, type World } from "./routes/reply.ts";
+import { decoded, type World } from "./routes/reply.ts";
 import { routeOf } from "./routes/routes.ts";
+import { timekeeper } from "./timekeeper.ts";
+import { common, emitPull, emitRun } from "./webhooks.ts";
 
 export type GitHubOptions = {
   /** Any free port without it. */
@@ -91,10 +94,17 @@ export type StandInGitHub = {
   app(app: GitHubApp): void;
   /** Runs of GitHub Actions: how they go, and what people do to them. */
   readonly actions: StandInActions;
-  /** Makes happen what is due by the clock. */
+  /**
+   * Makes happen what is due by the clock, sends the webhooks that are due, and resolves when they were answered. With the
+   * system's clock that happens by itself, too.
+   */
   settle(): Promise<void>;
-  /** Makes a webhook of `app`, a repository (`owner/name`) or an organisation. */
-  hook(owner: string, url: string): Hook;
+  /** Makes a webhook of `app`, a repository (`owner/name`) or an organisation. With a secret, events are sent to it. */
+  hook(owner: string, url: string, options?: HookOptions): Hook;
+  /** Closes a pull request, or merges it; its webhook says so. */
+  closePull(repository: Repository, number: number, options?: { readonly merged?: boolean }): void;
+  /** Sends an event of a repository to the webhooks that listen to it. What all events have is added to the payload. */
+  emit(repository: Repository, event: string, payload: Readonly<Record<string, unknown>>): void;
   /** A function is asked at each request. */
   fault(match: FaultMatch, fault: Fault | (() => Fault)): FaultHandle;
   clearFaults(): void;
@@ -111,14 +121,28 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   let limits = options.limits ?? {};
   const edition = editionOf(options.enterprise);
   const repositories = repositoryShelf();
-  const hooks = hookBook(now);
+  const hooks = hookBook(now, () => time.planned());
   const credentials = credentialBook(now);
   const faults = faultScript();
   const keeper = limitKeeper();
   const requests: ReceivedRequest[] = [];
   const dispatches: ReceivedDispatch[] = [];
   const counts = { requests: 0, dispatches: 0, limited: 0, whilePaused: 0, lateness: 0, maxInFlight: 0 };
-  const { advance, ...actions } = actionsRunner({ now, endsRuns: options.hasEverything ?? false, changed: () => {} });
+  const { advance, ...actions } = actionsRunner({
+    now,
+    endsRuns: options.hasEverything ?? false,
+    changed: (...change) => emitRun(world)(...change),
+    planned: () => time.planned(),
+  });
+  const time = timekeeper({
+    now,
+    isSystemClock: options.now === undefined,
+    next: () => earliest(actions.next(), hooks.next()),
+    async happen() {
+      advance();
+      await hooks.flush();
+    },
+  });
   let inFlight = 0;
 
   async function serve(incoming: Incoming, outgoing: Outgoing): Promise<void> {
@@ -209,6 +233,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
         : undefined,
     actions,
     now,
+    emit: ({ fullName }, event, payload, at = now()) => hooks.emit(fullName, event, payload, at),
     accept(repository, eventType, payload, token) {
       counts.dispatches++;
       if (record) dispatches.push({ repo: repository.fullName, eventType, payload, token, at: now() });
@@ -226,55 +251,33 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     revoke: credentials.revoke,
     app: credentials.addApp,
     actions,
-    settle: async () => advance(),
+    settle: time.settle,
     hook: hooks.add,
+    closePull(repository, number, { merged = false } = {}) {
+      const pull = repository.pulls.get(number);
+      if (!pull) throw new Error(`${repository.fullName} has no pull request ${number}`);
+      Object.assign(pull, { state: "closed", merged });
+      emitPull(world, repository, pull, "closed");
+    },
+    emit: (repository, event, payload) =>
+      world.emit(repository, event, () => ({ ...common(repository, world), ...payload })),
     fault: faults.add,
     clearFaults: faults.clear,
     limits: (next) => {
       limits = next;
     },
     hold,
-    close,
+    close() {
+      time.close();
+      return close();
+    },
   };
 }
 
-/** What github.com, or the Enterprise Server of a version such as "3.19.0", does in its way. */
-function editionOf(enterprise: string | undefined) {
-  const versions = enterprise === undefined ? ["2026-03-10", "2022-11-28"] : ["2022-11-28"];
-  const list = versions.join('", "');
-  return {
-    /** Of every answer of the API. */
-    headers: enterprise === undefined ? {} : { "x-github-enterprise-version": enterprise },
-    /** Whether answers carry `x-ratelimit-*`. On an Enterprise Server limits are off by default, and the headers absent. */
-    showsLimits: enterprise === undefined,
-    /** The answer to a path outside the API. */
-    outside: enterprise === undefined ? failure(404, "Not Found") : PAGE_NOT_FOUND,
-    /** Rejects a version of the API that it does not know; undefined when it knows it. */
-    rejection: (version: string | undefined): Reply | undefined =>
-      version === undefined || versions.includes(version)
-        ? undefined
-        : failure(
-            400,
-            `The version you specified in the "X-GitHub-API-Version" request header, "${version}", is not a supported ` +
-              `version. The following versions are currently supported: "${list}".`,
-          ),
-  };
+/** The earlier of two times that may be missing. */
+function earliest(one = Number.POSITIVE_INFINITY, other = Number.POSITIVE_INFINITY): number | undefined {
+  return one === other && one === Number.POSITIVE_INFINITY ? undefined : Math.min(one, other);
 }
-
-/** On an Enterprise Server the API lives below /api/v3; everything else is pages for people. */
-const PAGE_NOT_FOUND: Reply = {
-  status: 404,
-  headers: { "content-type": "text/html; charset=utf-8" },
-  raw: Buffer.from(
-    "<!DOCTYPE html>\n<html><head><title>Page not found · GitHub</title></head><body>Page not found</body></html>\n",
-  ),
-};
-
-/** https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api#user-agent */
-const NO_USER_AGENT = failure(
-  403,
-  "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.",
-);
 
 /** The whole body; undefined when the client went away before its end. */
 async function bodyOf(incoming: Incoming): Promise<string | undefined> {

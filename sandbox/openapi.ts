@@ -18,11 +18,25 @@ export const EDITIONS = ["api.github.com", "ghes-3.17", "ghes-3.19"] as const;
 
 type Edition = (typeof EDITIONS)[number];
 
+/** Webhooks that the stand-in sends, by GitHub's names; their payloads are kept of the first edition. */
+export const WEBHOOKS: readonly string[] = [
+  "workflow-run-requested",
+  "workflow-run-in-progress",
+  "workflow-run-completed",
+  "workflow-job-queued",
+  "workflow-job-in-progress",
+  "workflow-job-completed",
+  "pull-request-closed",
+  "status",
+];
+
 export type Judge = {
   /** Everything about an exchange that the description does not allow; empty when it is as documented. */
   validateExchange(exchange: Exchange): string[];
   /** The same for a request by itself, with the query that it carries. */
   validateRequest(request: Pick<Exchange, "route" | "requestBody"> & { query?: string }): string[];
+  /** The same for a payload that a webhook of github.com brings. */
+  validateWebhook(event: string, payload: { readonly action?: unknown }): string[];
 };
 
 /**
@@ -85,6 +99,11 @@ export function judgeOf(edition: Edition): Judge {
         ...unknown.map((name) => `${request.route}: the query parameter ${name} is not documented`),
         ...requestProblems(operation, request),
       ];
+    },
+    validateWebhook(event, payload) {
+      const name = [event, payload.action ?? []].flat().join("-").replaceAll("_", "-");
+      const schema = description.webhooks?.[name];
+      return schema ? check(name, schema, payload) : [`the webhook ${name} is not documented`];
     },
   };
 }
@@ -166,4 +185,8 @@ type Operation = {
   requestBody?: Content | Reference;
   responses: Record<string, Content | Reference>;
 };
-type Description = { paths: Record<string, Record<string, Operation>>; components: object };
+type Description = {
+  paths: Record<string, Record<string, Operation>>;
+  webhooks?: Record<string, object>;
+  components: object;
+};

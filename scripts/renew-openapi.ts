@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { EDITIONS } from "../sandbox/openapi.ts";
+import { EDITIONS, WEBHOOKS } from "../sandbox/openapi.ts";
 import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
 
 /**
@@ -43,7 +43,8 @@ try {
     const description = JSON.parse(readFileSync(file, "utf8")) as Description;
     for (const path of Object.keys(description.paths)) paths.add(path);
     noteWebhooks(description);
-    if (EDITIONS.some((each) => each === edition)) keep(`${edition}.json`, excerpt(description));
+    if (!EDITIONS.some((each) => each === edition)) continue;
+    keep(`${edition}.json`, excerpt(description, edition === EDITIONS[0] ? WEBHOOKS : []));
   }
 } finally {
   rmSync(folder, { recursive: true });
@@ -62,8 +63,9 @@ function keep(name: string, contents: object, indent = 1): void {
   writeFileSync(join(KEPT, name), `${JSON.stringify({ ...about, ...contents }, null, indent)}\n`);
 }
 
-/** The routes that are read, with all components that they refer to, without prose. */
-function excerpt({ openapi, info, paths: all, components }: Description): object {
+/** The routes and webhooks that are read, with all components that they refer to, without prose. */
+function excerpt(description: Description, events: readonly string[]): object {
+  const { openapi, info, paths: all, components } = description;
   const chosen: Record<string, Node> = {};
   for (const route of ROUTE_NAMES) {
     const [method = "", path = ""] = route.split(" ");
@@ -81,11 +83,18 @@ function excerpt({ openapi, info, paths: all, components }: Description): object
     }
     Object.values(value).forEach(adopt);
   };
+  const payloads = events.map((event) => {
+    const { content } = description["x-webhooks"][event]?.post.requestBody ?? { content: {} };
+    return [event, bare(content["application/json"]?.schema)] as const;
+  });
+  const webhooks = Object.fromEntries(payloads);
   adopt(chosen);
+  adopt(webhooks);
   return {
     openapi,
     info: { title: info.title, version: info.version, license: info.license },
     paths: chosen,
+    ...(events.length > 0 ? { webhooks } : {}),
     components: used,
   };
 }

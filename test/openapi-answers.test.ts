@@ -31,6 +31,7 @@ const FILES = "GET /repos/{owner}/{repo}/pulls/{pull_number}/files";
 const COMMENTS = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
 const COMMENT = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
 const EDIT_COMMENT = "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}";
+const DELETE_COMMENT = "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}";
 const LABEL = "POST /repos/{owner}/{repo}/issues/{issue_number}/labels";
 const ASSIGN = "POST /repos/{owner}/{repo}/issues/{issue_number}/assignees";
 const DEPLOYMENTS = "GET /repos/{owner}/{repo}/deployments";
@@ -45,6 +46,9 @@ const DELIVERY = `${DELIVERIES}/{delivery_id}`;
 const ORG_HOOKS = "GET /orgs/{org}/hooks";
 const ORG_DELIVERIES = `${ORG_HOOKS}/{hook_id}/deliveries`;
 const ORG_DELIVERY = `${ORG_DELIVERIES}/{delivery_id}`;
+const AGAIN = "POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts";
+const ORG_AGAIN = "POST /orgs/{org}/hooks/{hook_id}/deliveries/{delivery_id}/attempts";
+const APP_AGAIN = "POST /app/hook/deliveries/{delivery_id}/attempts";
 const APP_HOOK = "GET /app/hook/config";
 const APP_DELIVERIES = "GET /app/hook/deliveries";
 const APP_DELIVERY = `${APP_DELIVERIES}/{delivery_id}`;
@@ -62,13 +66,14 @@ const OF_WORKFLOWS = [
     COMMENTS,
     COMMENT,
     EDIT_COMMENT,
+    DELETE_COMMENT,
     LABEL,
     ASSIGN,
     DEPLOYMENTS,
     DEPLOY,
   ],
   ...[DEPLOYMENT_STATUSES, DEPLOYMENT_STATUS, STATUS],
-  ...[HOOKS, DELIVERIES, DELIVERY],
+  ...[HOOKS, DELIVERIES, DELIVERY, AGAIN],
 ];
 
 /** Those of them for which the description does not list a status. */
@@ -155,7 +160,7 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
   prepareRuns(github);
   for (const owner of ["acme/shop", "acme", "app"]) {
-    const hook = github.hook(owner, "https://runner.example.com/webhooks/github");
+    const hook = github.hook(owner, "http://127.0.0.1:9/webhooks/github");
     for (const status of [202, 502]) hook.note("push", { ref: "refs/heads/main" }, { status });
     hook.note("pull_request", { action: "opened" }, { status: 500, isRedelivery: true, answer: "sorry" });
   }
@@ -279,6 +284,7 @@ const CASES: Case[] = [
     { status: 200, what: "a comment", body: { body: "hello again" } },
     { status: 422, what: "an empty comment", body: { body: "" } },
   ]),
+  ...ofWorkflow(DELETE_COMMENT, "issues/comments/1", [{ status: 204, what: "a comment" }]),
   ...ofWorkflow(LABEL, "issues/7/labels", [{ status: 200, what: "a label", body: { labels: ["size/S"] } }]),
   ...ofWorkflow(ASSIGN, "issues/7/assignees", [{ status: 201, what: "a user", body: { assignees: ["hubot"] } }]),
   ...ofWorkflow(DEPLOY, "deployments", [
@@ -311,6 +317,25 @@ const CASES: Case[] = [
   ...ofWorkflow(DELIVERY, `hooks/500/deliveries/${FIRST_DELIVERY}`, [
     { status: 200, what: "a delivery" },
     { status: 404, what: "no such delivery", path: "hooks/500/deliveries/9" },
+  ]),
+  ...ofWorkflow(AGAIN, `hooks/500/deliveries/${FIRST_DELIVERY}/attempts`, [
+    { status: 202, what: "a delivery" },
+    { status: 404, what: "no such delivery", path: "hooks/500/deliveries/9/attempts" },
+  ]),
+  ...at(ORG_AGAIN, [
+    {
+      status: 202,
+      what: "a delivery",
+      path: `/orgs/acme/hooks/501/deliveries/${FIRST_DELIVERY + 3n}/attempts`,
+    },
+  ]),
+  ...at(APP_AGAIN, [
+    {
+      status: 202,
+      what: "a delivery",
+      path: `/app/hook/deliveries/${FIRST_DELIVERY + 6n}/attempts`,
+      token: "app",
+    },
   ]),
   ...at(ORG_HOOKS, [
     { status: 200, what: "an organisation with a webhook", path: "/orgs/acme/hooks" },

@@ -58,7 +58,7 @@ export type StandInActions = {
 };
 
 /** Hears of a change of a run, or of one of its jobs, at that time. */
-type RunChanged = (repository: Repository, run: ActionsRun, change: RunChange, at: number) => void;
+export type RunChanged = (repository: Repository, run: ActionsRun, change: RunChange, at: number) => void;
 type RunChange =
   | { readonly event: "workflow_run"; readonly action: "requested" | "in_progress" | "completed" }
   | { readonly event: "workflow_job"; readonly action: "queued" | "in_progress" | "completed"; readonly job: number };
@@ -81,10 +81,13 @@ export function actionsRunner({
   now,
   endsRuns,
   changed,
+  planned,
 }: {
   now: () => number;
   endsRuns: boolean;
   changed: RunChanged;
+  /** Is called when something will happen. */
+  planned: () => void;
 }) {
   let script: RunScript = () => (endsRuns ? { takesMs: 0 } : undefined);
   const due: { readonly at: number; readonly happen: (at: number) => void }[] = [];
@@ -99,6 +102,7 @@ export function actionsRunner({
     let place = due.length;
     while (place > 0 && (due[place - 1]?.at ?? 0) > at) place--;
     due.splice(place, 0, { at, happen });
+    planned();
   }
 
   function advance(): void {

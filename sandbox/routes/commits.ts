@@ -57,7 +57,7 @@ export const showCommit: RepositoryHandler = (repository, call, { base }, [ref =
   return { status: 200, json: commitJson(repository, base, ref, sha) };
 };
 
-function commitJson(repository: Repository, base: string, ref: string, sha: string) {
+export function commitJson(repository: Repository, base: string, ref: string, sha: string) {
   const url = `${base}/repos/${repository.fullName}/commits/${sha}`;
   const who = { name: "Octo Cat", email: "octocat@github.com", date: dateOf(repository, ref, sha) };
   const tree = { sha: "0".repeat(40), url: `${base}/repos/${repository.fullName}/git/trees/${"0".repeat(40)}` };
@@ -67,12 +67,14 @@ function commitJson(repository: Repository, base: string, ref: string, sha: stri
     url,
     html_url: `https://github.com/${repository.fullName}/commit/${sha}`,
     comments_url: `${url}/comments`,
-    commit: { author: who, committer: who, message: "A commit", tree, url, comment_count: 0 },
+    commit: { author: who, committer: who, message: "A commit", tree, url, comment_count: 0, verification: UNSIGNED },
     author: userJson("octocat"),
     committer: userJson("octocat"),
     parents: [],
   };
 }
+
+const UNSIGNED = { verified: false, reason: "unsigned", signature: null, payload: null, verified_at: null };
 
 function dateOf({ committedAt, branches, commitOf }: Repository, ref: string, sha: string): string {
   const branch = branches().find((name) => commitOf(name) === sha);

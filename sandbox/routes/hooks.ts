@@ -24,25 +24,32 @@ export const hookRoutes: readonly (readonly [route: string, Handler])[] = [
     "GET /app/hook/deliveries/{delivery_id}",
     withApp((_, _call, world, [id]) => ofOnly("app", world, (hook) => showDelivery(hook, id, world))),
   ],
-  ...ownedBy("/repos/{owner}/{repo}", (then) =>
-    withRepository("repository_hooks=read", (repository, call, world, rest) =>
+  [
+    "POST /app/hook/deliveries/{delivery_id}/attempts",
+    withApp((_, _call, world, [id]) => ofOnly("app", world, (hook) => redeliver(hook, id, world))),
+  ],
+  ...ownedBy("/repos/{owner}/{repo}", (then, level) =>
+    withRepository(`repository_hooks=${level}`, (repository, call, world, rest) =>
       then(repository.fullName, call, world, rest),
     ),
   ),
   ...ownedBy("/orgs/{org}", withOrganization),
 ];
 
+type Level = "read" | "write";
+
 type Then = (owner: string, call: Call, world: World, rest: readonly string[]) => Reply;
 
 /** Lists the webhooks of an owner, and the deliveries of one. */
-function ownedBy(path: string, within: (then: Then) => Handler): readonly (readonly [string, Handler])[] {
+function ownedBy(path: string, within: (then: Then, level: Level) => Handler): readonly (readonly [string, Handler])[] {
   const hookOf = (owner: string, { hooks }: World, id: string | undefined) =>
     hooks.of(owner).find((each) => String(each.id) === id);
   return [
     [
       `GET ${path}/hooks`,
-      within((owner, call, world) =>
-        listed(world.hooks.of(owner), call, world, (hook) => hookJson(owner, hook, world)),
+      within(
+        (owner, call, world) => listed(world.hooks.of(owner), call, world, (hook) => hookJson(owner, hook, world)),
+        "read",
       ),
     ],
     [
@@ -50,25 +57,33 @@ function ownedBy(path: string, within: (then: Then) => Handler): readonly (reado
       within((owner, call, world, [id]) => {
         const hook = hookOf(owner, world, id);
         return hook ? listDeliveries(hook, call, world) : notFound;
-      }),
+      }, "read"),
     ],
     [
       `GET ${path}/hooks/{hook_id}/deliveries/{delivery_id}`,
       within((owner, _, world, [id, delivery]) => {
         const hook = hookOf(owner, world, id);
         return hook ? showDelivery(hook, delivery, world) : notFound;
-      }),
+      }, "read"),
+    ],
+    [
+      `POST ${path}/hooks/{hook_id}/deliveries/{delivery_id}/attempts`,
+      within((owner, _, world, [id, delivery]) => {
+        const hook = hookOf(owner, world, id);
+        return hook ? redeliver(hook, delivery, world) : notFound;
+      }, "write"),
     ],
   ];
 }
 
 /** GitHub hides an organisation's webhooks from tokens that may not read them. */
-function withOrganization(then: Then): Handler {
+function withOrganization(then: Then, level: Level): Handler {
   return (call, world, [org = "", ...rest]) => {
     const grant = world.credentials.grantOf(call.token);
     if (!grant) return badCredentials;
+    const held = grant.permissions?.organization_hooks;
     const mayRead = grant.permissions
-      ? grant.permissions.organization_hooks
+      ? held === "write" || held === level
       : !(grant.scopes && !grant.scopes.includes("admin:org_hook"));
     if (!mayRead) return notFound;
     return then(org, call, world, rest);
@@ -95,7 +110,8 @@ const MAX_PER_PAGE = 100;
 /** Pages by a cursor that the `link` of each names: https://docs.github.com/en/rest/repos/webhooks#list-deliveries-for-a-repository-webhook */
 function listDeliveries(hook: Hook, { path, query }: Call, { base, hooks }: World): Reply {
   const cursor = query.get("cursor");
-  const kept = hooks.kept(hook);
+  const outcome = query.get("status");
+  const kept = hooks.kept(hook).filter(({ status }) => outcome === null || status < 400 === (outcome === "success"));
   const from = cursor === null ? 0 : kept.findIndex(({ id }) => `v1_${id}` === cursor);
   if (from === -1) return failure(422, "Invalid cursor");
   const perPage = Math.min(Number(query.get("per_page")) || DEFAULT_PER_PAGE, MAX_PER_PAGE);
@@ -106,6 +122,14 @@ function listDeliveries(hook: Hook, { path, query }: Call, { base, hooks }: Worl
     headers: next ? { link: `<${base}${path}?${link}>; rel="next"` } : {},
     json: kept.slice(from, from + perPage).map(deliveryJson),
   };
+}
+
+/** Sends it again, under the same GUID, as another delivery. */
+function redeliver(hook: Hook, id: string | undefined, { hooks }: World): Reply {
+  const delivery = hooks.kept(hook).find((each) => String(each.id) === id);
+  if (!delivery) return notFound;
+  hooks.redeliver(hook, delivery);
+  return { status: 202, json: {} };
 }
 
 function showDelivery(hook: Hook, id: string | undefined, { hooks }: World): Reply {
@@ -124,6 +148,11 @@ function showDelivery(hook: Hook, id: string | undefined, { hooks }: World): Rep
   };
 }
 
+const FAILURES = new Map([
+  [502, "failed to connect to host"],
+  [504, "timed out"],
+]);
+
 function deliveryJson({ id, guid, event, action, at, isRedelivery, status }: HookDelivery) {
   return {
     id: (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(id)),
@@ -131,7 +160,7 @@ function deliveryJson({ id, guid, event, action, at, isRedelivery, status }: Hoo
     delivered_at: new Date(at).toISOString(),
     redelivery: isRedelivery,
     duration: 0.02,
-    status: status < 300 ? "OK" : status === 502 ? "failed to connect to host" : `Invalid HTTP Response: ${status}`,
+    status: status < 300 ? "OK" : (FAILURES.get(status) ?? `Invalid HTTP Response: ${status}`),
     status_code: status,
     event,
     action,
@@ -149,7 +178,7 @@ function hookJson(owner: string, hook: Hook, { base }: World) {
     id: hook.id,
     name: "web",
     active: true,
-    events: ["*"],
+    events: hook.events,
     config: configJson(hook),
     url,
     test_url: `${url}/test`,

@@ -48,12 +48,19 @@ export const listPullsOfCommit: RepositoryHandler = (repository, call, world, [s
   return listed(found, call, world, (pull) => pullJson(repository, world, pull));
 };
 
-export const showPull = withPull((repository, pull, _call, world) => {
+export const showPull = withPull((repository, pull, _call, world) => ({
+  status: 200,
+  json: pullDetail(repository, world, pull),
+}));
+
+/** One by itself has more than those of a list. */
+export function pullDetail(repository: Repository, world: World, pull: Pull) {
   const counts = { commits: 1, additions: 1, deletions: 0, changed_files: pull.files.length };
-  const merging = { merged: pull.merged ?? false, mergeable: true, mergeable_state: "clean", merged_by: null };
+  const merged_by = pull.merged ? userJson("octocat") : null;
+  const merging = { merged: pull.merged ?? false, mergeable: true, mergeable_state: "clean", merged_by };
   const talk = { comments: 0, review_comments: 0, maintainer_can_modify: false };
-  return { status: 200, json: { ...pullJson(repository, world, pull), ...counts, ...merging, ...talk } };
-});
+  return { ...pullJson(repository, world, pull), ...counts, ...merging, ...talk };
+}
 
 export const listFiles = withPull(({ fullName }, pull, call, world) =>
   listed(pull.files, call, world, (filename) => {
@@ -119,7 +126,8 @@ export const createComment = withPull((repository, { number }, call, world) => {
   const body = textOf(call);
   if (typeof body !== "string") return body;
   const author = world.credentials.grantOf(call.token)?.login ?? "octocat";
-  const comment = { id: 1 + repository.comments.length, pull: number, author, body, createdAt: world.now() };
+  const id = 1 + Math.max(0, ...repository.comments.map((each) => each.id));
+  const comment = { id, pull: number, author, body, createdAt: world.now() };
   repository.comments.push(comment);
   return { status: 201, json: commentJson(repository, comment, world) };
 });
@@ -132,6 +140,13 @@ export const updateComment: RepositoryHandler = (repository, call, world, [id]) 
   comment.body = body;
   comment.updatedAt = world.now();
   return { status: 200, json: commentJson(repository, comment, world) };
+};
+
+export const deleteComment: RepositoryHandler = (repository, _call, _world, [id]) => {
+  const place = repository.comments.findIndex((each) => each.id === Number(id));
+  if (place === -1) return notFound;
+  repository.comments.splice(place, 1);
+  return { status: 204 };
 };
 
 /** https://github.com/orgs/community/discussions/41331 */

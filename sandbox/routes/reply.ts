@@ -32,6 +32,8 @@ export type World = {
   readonly actions: StandInActions;
   /** Epoch milliseconds. */
   now(): number;
+  /** Sends an event to the webhooks that listen to it; now, without a time. */
+  emit(repository: Repository, event: string, payload: () => Readonly<Record<string, unknown>>, at?: number): void;
   accept(repository: Repository, eventType: string, payload: Record<string, unknown>, token: string): void;
 };
 
@@ -121,7 +123,7 @@ export function all(value: unknown, names: string): Record<string, unknown> {
 
 /** A user or an organisation. */
 export function userJson(login: string) {
-  const url = `https://api.github.com/users/${login}`;
+  const url = `https://api.github.com/users/${encodeURIComponent(login)}`;
   return {
     login,
     id: 1,
@@ -129,7 +131,7 @@ export function userJson(login: string) {
     avatar_url: "https://avatars.githubusercontent.com/u/1",
     gravatar_id: "",
     url,
-    html_url: `https://github.com/${login}`,
+    html_url: `https://github.com/${encodeURIComponent(login)}`,
     followers_url: `${url}/followers`,
     following_url: `${url}/following{/other_user}`,
     gists_url: `${url}/gists{/gist_id}`,
@@ -139,7 +141,7 @@ export function userJson(login: string) {
     repos_url: `${url}/repos`,
     events_url: `${url}/events{/privacy}`,
     received_events_url: `${url}/received_events`,
-    type: "User",
+    type: login.endsWith("[bot]") ? "Bot" : "User",
     site_admin: false,
     name: login,
     ...all(null, "company blog location email hireable bio"),

@@ -106,7 +106,7 @@ export const rerun = withRun((repository, run, call, world) => {
   return { status: 201, json: {} };
 });
 
-function runJson(repository: Repository, world: World, run: ActionsRun) {
+export function runJson(repository: Repository, world: World, run: ActionsRun) {
   const { fullName } = repository;
   const text = repository.file(run.path, run.branch)?.bytes.toString() ?? "";
   const { id: workflow_id, name, url: workflow_url } = workflowJson(repository, world, { path: run.path, text });
@@ -143,7 +143,7 @@ function runJson(repository: Repository, world: World, run: ActionsRun) {
   };
 }
 
-function jobJson(repository: Repository, world: World, run: ActionsRun, job: ActionsJob) {
+export function jobJson(repository: Repository, world: World, run: ActionsRun, job: ActionsJob) {
   const repo = `${world.base}/repos/${repository.fullName}`;
   const text = repository.file(run.path, run.branch)?.bytes.toString() ?? "";
   const hasRunner = job.status !== "queued";

@@ -1,5 +1,6 @@
 import type { CommitStatus } from "../records.ts";
 import type { Repository } from "../repository.ts";
+import { commitJson } from "./commits.ts";
 import {
   failure,
   listed,
@@ -41,8 +42,22 @@ export const createStatus: RepositoryHandler = (repository, call, world, [sha = 
     createdAt: world.now(),
   };
   repository.statuses.push(status);
+  emitStatus(repository, world, status);
   return { status: 201, json: { ...statusJson(repository, world, status), creator: userJson("octocat") } };
 };
+
+/** https://docs.github.com/en/webhooks/webhook-events-and-payloads#status */
+function emitStatus(repository: Repository, world: World, status: CommitStatus): void {
+  const { id, sha, state, context, description, targetUrl: target_url, createdAt } = status;
+  world.emit(repository, "status", () => ({
+    ...{ id, sha, name: repository.fullName, target_url, context, description, state, branches: [] },
+    avatar_url: "https://avatars.githubusercontent.com/u/1",
+    commit: commitJson(repository, world.base, sha, sha),
+    ...{ created_at: timeOf(createdAt), updated_at: timeOf(createdAt) },
+    repository: repositoryJson(repository, world.base),
+    sender: userJson("octocat"),
+  }));
+}
 
 /** The newest first. */
 const ofCommit = ({ statuses }: Repository, sha: string) => statuses.filter((each) => each.sha === sha).reverse();
