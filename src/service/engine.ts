@@ -19,6 +19,8 @@ import { previewsOf } from "./previews.ts";
 import { rerunningWith } from "./rerun-with.ts";
 import { pausedSince, runActions } from "./run-actions.ts";
 import { VERSION } from "./version.ts";
+import { wakingByEvent } from "./wake-by-event.ts";
+import { startWatch } from "./watch.ts";
 
 /** What makes runs of events, and carries them out. */
 export type Engine = Awaited<ReturnType<typeof openEngine>>;
@@ -79,6 +81,13 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   });
   const stopping = stoppingOf(worker, drainMs);
   closing.defer(stopping.runs);
+  const wake = async (keys: readonly string[]): Promise<number> => {
+    const woken = keys.length === 0 ? 0 : await store.wake(keys);
+    if (woken > 0) worker.look();
+    return woken;
+  };
+  const watch = startWatch({ store, lists: gitHub.runsOf, wake, clock, log });
+  closing.defer(watch.stop);
   metrics.read({
     ...{ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble },
     brokenFiles: () => loaded.current.broken.length,
@@ -110,11 +119,8 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     tracing,
     worker,
     accept,
-    async wake(keys: readonly string[]): Promise<number> {
-      const woken = keys.length === 0 ? 0 : await store.wake(keys);
-      if (woken > 0) worker.look();
-      return woken;
-    },
+    wake,
+    wakeByEvent: wakingByEvent({ store, wake, watch, rerun: actions.rerun }),
     callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
     previews: previewsOf(store, () => [{ name: "environment-ready", prefix: config.workflows.applicationPrefix }]),
     startByHand: startingByHand(starting),

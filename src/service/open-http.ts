@@ -101,7 +101,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
     workflows,
     {
       accept,
-      wake: engine.wake,
+      wake: engine.wakeByEvent,
       fileOf,
       broken,
       startByHand: engine.startByHand,

@@ -3,7 +3,6 @@ import type { Context, Hono } from "hono";
 import type { Json } from "../../model/run.ts";
 import { StoreUnavailable } from "../../model/store.ts";
 import { type GitHubTrigger, gitHubEntries, type WebhookEvent } from "../../model/triggers.ts";
-import { wakeKeysOf } from "../../model/waits.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
@@ -52,7 +51,7 @@ export async function takeIn(
     }
   }
   // Last: a run that waits looks by itself, too, and GitHub delivers an event that is lost never again.
-  return { runs, isNew: anyNew, woken: await wake(wakeKeysOf(event)), threw };
+  return { runs, isNew: anyNew, woken: await wake(event), threw };
 }
 
 export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
@@ -107,8 +106,8 @@ export function mountGitHubWebhooks(
   }
 }
 
-/** Has every run look again that waits for one of these events, on any replica; resolves with how many there are. */
-export type WakeRuns = (keys: readonly string[]) => Promise<number>;
+/** Has every run look again that waits for this event, on any replica; resolves with how many there are. */
+export type WakeRuns = (event: WebhookEvent) => Promise<number>;
 
 function oneAfterTheOther() {
   let last: Promise<unknown> = Promise.resolve();

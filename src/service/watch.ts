@@ -1,0 +1,133 @@
+import type { ActionsRunLists } from "../model/actions-runs.ts";
+import type { Clock } from "../model/clock.ts";
+import { type Failure, isFailure } from "../model/failure.ts";
+import type { Log } from "../model/log.ts";
+import { type RunStore, StoreUnavailable, type WatchedKey } from "../model/store.ts";
+import { pump } from "../worker/pump.ts";
+import { type Repository, seenRepository } from "./watched-repository.ts";
+
+type Parts = {
+  readonly store: Pick<RunStore, "watched" | "turn" | "mark" | "setMark">;
+  /** With the service's credentials. */
+  readonly lists: ActionsRunLists;
+  readonly wake: (keys: readonly string[]) => Promise<number>;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+export type Watch = ReturnType<typeof startWatch>;
+
+/** How often it is seen which runs wait; no request is sent for that. */
+const LOOK_EVERY_MS = 15_000;
+
+/** When a repository is listed after it is seen that a run waits: that run itself has looked twice by then. */
+const FIRST_LIST_MS = 5000;
+
+/** A list just after another one of the same process is due a little earlier by the store's clock than by this one's. */
+const TURN_SLACK_MS = 5000;
+
+/** Other processes leave a repository to the one that lists it, until it has been silent for so much longer. */
+const TAKE_OVER_MS = 30_000;
+
+/** How often it is noted that webhooks of a repository arrive, and for how long they are taken to arrive after that. */
+const HEARD_EVERY_MS = 600_000;
+const HEARD_FOR_MS = 3_600_000;
+
+/**
+ * Stands in for webhooks that are lost, or are not set up: while runs wait for runs of Actions, lists these, for all that
+ * wait in a repository together, and wakes those for which something has happened. One process does so for a repository at a
+ * time. What it cannot do, the waits do by themselves, only later.
+ */
+export function startWatch({ store, lists, wake, clock, log }: Parts) {
+  const repositories = new Map<string, Repository>();
+  const noted = new Map<string, number>();
+  let stopped = false;
+  const rounds = pump(clock, round, (error) => {
+    // The store's trouble is logged where it is noticed.
+    if (!stopped && !(error instanceof StoreUnavailable))
+      log.error({ err: error }, "the watch of Actions runs met an internal error");
+    return clock.now() + LOOK_EVERY_MS;
+  });
+  rounds.wake();
+
+  async function round(): Promise<number> {
+    follow(await store.watched());
+    const now = clock.monotonic();
+    await Promise.all([...repositories.values()].filter(({ dueAt }) => dueAt <= now).map(list));
+    const next = [...repositories.values()].map(({ dueAt }) => dueAt - clock.monotonic());
+    return clock.now() + Math.max(0, Math.min(LOOK_EVERY_MS, ...next));
+  }
+
+  /** Takes note of which runs wait now. */
+  function follow(all: readonly WatchedKey[]): void {
+    const byRepository = Map.groupBy(all, ({ key }) => key.split(" ")[1] ?? "");
+    for (const name of repositories.keys()) if (!byRepository.has(name)) repositories.delete(name);
+    const now = clock.monotonic();
+    for (const [name, keys] of byRepository) {
+      const repository = repositories.get(name) ?? seenRepository(name);
+      repositories.set(name, repository);
+      if (repository.wait(keys, now)) {
+        const soonest = Math.max(now + FIRST_LIST_MS, repository.listedAt + repository.interval(now));
+        repository.dueAt = Math.min(repository.dueAt, soonest);
+      }
+    }
+  }
+
+  async function list(repository: Repository): Promise<void> {
+    const { name } = repository;
+    const heardAt = await store.mark(`webhooks ${name}`);
+    repository.hasWebhooks = typeof heardAt === "number" && Math.abs(clock.now() - heardAt) < HEARD_FOR_MS;
+    const every = repository.interval(clock.monotonic());
+    const least = repository.isMine === false ? every + TAKE_OVER_MS : every - TURN_SLACK_MS;
+    repository.isMine = await store.turn(`watch ${name}`, least);
+    if (!repository.isMine) {
+      repository.dueAt = clock.monotonic() + every + TAKE_OVER_MS;
+      return;
+    }
+    const keys = await repository
+      .list(lists, { now: clock.now(), monotonic: clock.monotonic() })
+      .then((found) => report(repository, undefined, found))
+      .catch((error) => {
+        if (!isFailure(error)) throw error;
+        return report(repository, error, []);
+      });
+    repository.dueAt = clock.monotonic() + repository.interval(clock.monotonic());
+    if (keys.length > 0 && !stopped) await wake(keys);
+  }
+
+  /** Logs when a repository cannot be listed any more, or can again. Returns which keys to wake. */
+  function report(repository: Repository, failure: Failure | undefined, found: readonly string[]): readonly string[] {
+    const before = repository.failed(failure, clock.monotonic());
+    if (before !== failure?.kind && !stopped) {
+      const { name } = repository;
+      if (failure) log.warn({ repository: name, reason: failure.message }, TROUBLE[failure.kind]);
+      else log.info({ repository: name }, "the Actions runs of a repository can be listed again");
+    }
+    // They may have a token that can.
+    return failure?.kind === "permanent" ? repository.allKeys() : found;
+  }
+
+  return {
+    /** A webhook about a workflow run of this repository has arrived, and has woken a run. */
+    heard(name: string): void {
+      const now = clock.monotonic();
+      if (now - (noted.get(name) ?? Number.NEGATIVE_INFINITY) < HEARD_EVERY_MS) return;
+      noted.set(name, now);
+      store.setMark(`webhooks ${name}`, clock.now()).catch(() => noted.delete(name));
+    },
+    /** What is on the wire is not waited for: nothing depends on it. */
+    stop(): void {
+      stopped = true;
+      rounds.stop();
+    },
+    /** Resolves when no round is under way. */
+    rest: rounds.rest,
+  };
+}
+
+const TROUBLE: Readonly<Record<Failure["kind"], string>> = {
+  permanent:
+    "the Actions runs of a repository cannot be listed: runs that wait for them look by themselves, every 5 minutes",
+  transient: "the Actions runs of a repository cannot be listed at the moment: runs that wait for them are woken later",
+  limit: "the Actions runs of a repository are not listed because of a limit: runs that wait for them are woken later",
+};
