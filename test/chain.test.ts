@@ -125,6 +125,15 @@ describe("the chain of a preview", () => {
     assert.deepEqual(urls, [undefined, undefined, undefined, undefined, undefined]);
   });
 
+  it("names a newer event as the reason of a run that it has replaced, or cancelled", () => {
+    for (const status of ["superseded", "cancelled"] as const) {
+      const run = { status, supersededBy: "a-newer-run", reason: "cancelled by run 7", input: { application: "pr-1" } };
+      const chain = chainOf(undefined, member(run, []));
+      assert.deepEqual([chain?.result, chain?.supersededBy], ["cancelled", "a-newer-run"]);
+      assert.equal(chain?.reason, "A newer event of the same application replaced it.");
+    }
+  });
+
   it("is made of whatever is in the two runs", () => {
     const json = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>;
     const odd = fc.oneof(json, fc.record({ key: json, since: json, event: json, runId: json, number: json }));

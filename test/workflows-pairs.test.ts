@@ -52,6 +52,14 @@ describe("environment-ready", () => {
     const page = (await send(url, { path: `/runs/${run}` })).text;
     assert.match(page, /href="[^"]+\/umbrella\/web\/commit\/abc123"/);
     assert.match(page, /href="[^"]+\/umbrella\/web\/actions\?/);
+    const { previews } = (await send(url, { path: "/api/previews" })).json;
+    assert.deepEqual(
+      previews.map(({ application, result, environment }: Record<string, unknown>) => [
+        ...[application, result, (environment as { workflow: string }).workflow],
+      ]),
+      [["web-7", "dispatched", "web-ready"]],
+    );
+    assert.match((await send(url, { path: "/previews" })).text, /href="[^"]+\/umbrella\/web\/commit\/abc123"/);
     assert.ok(!logLines.some((line) => line.includes(settings.UMBRELLA_TOKEN)));
   });
 });

@@ -112,7 +112,7 @@ function resultOf(environment: Run | undefined, tests: Run | undefined, facts: C
 }
 
 function reasonOf(run: Run, result: PreviewResult, facts: ChainFacts): string | undefined {
-  if (run.status === "superseded") return "A newer event of the same application replaced it.";
+  if (run.supersededBy !== undefined) return "A newer event of the same application replaced it.";
   if (result === "passed") return run.status === "success" ? undefined : run.reason;
   if (result !== "running") return run.reason;
   // While it waits for another attempt, that is why; what a wait says of itself is told better here.

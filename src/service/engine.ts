@@ -15,7 +15,7 @@ import { callbacksOf } from "./callbacks.ts";
 import type { AppOptions, Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
-import { previewsOf } from "./previews.ts";
+import { previewsOf, previewWorkflows } from "./previews.ts";
 import { rerunningWith } from "./rerun-with.ts";
 import { pausedSince, runActions } from "./run-actions.ts";
 import { VERSION } from "./version.ts";
@@ -122,7 +122,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     wake,
     wakeByEvent: wakingByEvent({ store, wake, watch, rerun: actions.rerun }),
     callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
-    previews: previewsOf(store, () => [{ name: "environment-ready", prefix: config.workflows.applicationPrefix }]),
+    previews: previewsOf(store, () => previewWorkflows(loaded.current.workflows)),
     startByHand: startingByHand(starting),
     rerunWith: rerunningWith({ ...starting, hasServiceToken: config.github.hasCredential }),
     stopping,

@@ -10,6 +10,7 @@ import { repeatedRecords } from "../observe/repeated-records.ts";
 import { secretLines } from "./config/setting.ts";
 import type { Engine } from "./engine.ts";
 import type { AppOptions, Ground } from "./ground.ts";
+import { previewWorkflows } from "./previews.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -148,6 +149,7 @@ function pages(
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
+  const dispatching = previewWorkflows(workflows);
   return (app, entrance) =>
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
@@ -155,9 +157,9 @@ function pages(
       runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith },
       previews: {
         ...previews,
-        follows: workflows.some(({ name }) => name === "preview-tests"),
-        prefixes: [config.workflows.applicationPrefix],
-        argocdUrl: undefined,
+        follows: dispatching.some(({ follows }) => follows),
+        prefixes: [...new Set(dispatching.map(({ prefix }) => prefix))],
+        argocdUrl: config.workflows.argocdUrl,
       },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),

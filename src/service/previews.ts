@@ -2,12 +2,19 @@ import { type Chain, chainOf, type PreviewPage, type PreviewQuery } from "../mod
 import { type ChainMember, dispatchedByIn, idsIn, isFollower, keysIn } from "../model/chain-facts.ts";
 import type { Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
+import type { Workflow } from "../model/workflow.ts";
+import { applicationsOf } from "../workflows/environment-ready.ts";
+import { PREVIEW_TESTS } from "../workflows/preview-input.ts";
 
-/** A workflow whose runs dispatch for previews, and what the names of their applications begin with. */
+/** A workflow whose runs dispatch for previews. */
 type PreviewWorkflow = { readonly name: string; readonly prefix: string };
 
-/** The workflow that follows the tests. */
-const PREVIEW_TESTS = "preview-tests";
+export function previewWorkflows(workflows: readonly Workflow[]) {
+  return workflows.flatMap((workflow) => {
+    const its = applicationsOf(workflow);
+    return its === undefined ? [] : [{ name: workflow.name, ...its }];
+  });
+}
 
 /** Applications that are looked through for one page with a filter by result: each batch is six queries at most. */
 const BATCH = 50;
@@ -90,7 +97,7 @@ function chainFrom(
   const testsOf = (environment: ChainMember) =>
     keysIn(environment)
       .flatMap((key) => known.get(key) ?? [])
-      .find((each) => dispatchedByIn(each) === environment.run.id);
+      .findLast((each) => dispatchedByIn(each) === environment.run.id);
   const [before] = repeated.flatMap((id) => known.get(id) ?? []);
   if (before === undefined) return chainOf(member, testsOf(member));
   const by = dispatchedByIn(before);

@@ -70,7 +70,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
   const options = { ...DEFAULTS, ...given };
   const isPreview = (application: string) => application.startsWith(options.applicationPrefix);
 
-  return defineWorkflow({
+  const workflow = defineWorkflow({
     name: options.name,
     repository: options.targetRepo,
     ...(options.githubToken === undefined ? {} : { githubToken: options.githubToken }),
@@ -165,6 +165,23 @@ export function environmentReady(given: EnvironmentReadyOptions) {
       return { commitHash, sourceName: application };
     },
   });
+  made.set(workflow, { prefix: options.applicationPrefix, follows: options.follow !== undefined });
+  return workflow;
+}
+
+/** What pages show of the applications of a workflow that `environmentReady` has made. */
+type Applications = {
+  /** What the names of those begin with that are dispatched. */
+  readonly prefix: string;
+  /** Whether their tests are followed. */
+  readonly follows: boolean;
+};
+
+const made = new WeakMap<object, Applications>();
+
+/** Undefined for any other workflow. */
+export function applicationsOf(workflow: object): Applications | undefined {
+  return made.get(workflow);
 }
 
 /** The commit of an environment, and where it stands. */
