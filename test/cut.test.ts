@@ -176,6 +176,7 @@ describe("a token across a limit of length", () => {
       "src/worker/attempt.ts": "a list of calls",
       "src/worker/log-facts.ts": "lists of facts and errors",
       "src/worker/names.ts": "names without their secrets",
+      "src/worker/following.ts": "a list of jobs",
       "src/worker/process-guard.ts": "a list of what was printed",
       "src/worker/waiting-for.ts": "a list of waits",
       "src/model/run-actions.ts": "the id of a run",

@@ -16,6 +16,8 @@ export type Claim = {
   readonly steps: readonly Step[];
   /** Waits under way. */
   readonly waits?: readonly ClaimedWait[];
+  /** The first attempt since it was accepted, or re-run; 1 without it. */
+  readonly firstAttempt?: number;
   /** The run is cancelled: this is for the workflow's `cancelled`, not its `run`. */
   readonly handler?: boolean;
   /** Its two latest attempts ended with their processes: it may be the cause. */

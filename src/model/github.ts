@@ -81,7 +81,8 @@ export type GitHub = {
     options: { ref: string; inputs?: WorkflowInputs },
   ): Promise<StartedWorkflow | undefined>;
   /**
-   * Waits until the Actions run that was started is there. A wait like `waitUntil`.
+   * Waits until the Actions run that was started is there. A wait like `waitUntil`. In `cancelled`, which cannot wait, it looks
+   * for 30 s.
    * @throws PermanentFailure that says why nothing has started, as far as GitHub shows it, after `nothingAfter`.
    */
   findRun(started: StartedRun, options?: FindOptions): Promise<FoundRun>;
@@ -126,6 +127,10 @@ export type OnceOptions = {
 export type StartedRun = {
   readonly repository: string;
   readonly event: "repository_dispatch" | "workflow_dispatch";
+  /** Of a `repository_dispatch`. */
+  readonly eventType?: string;
+  /** Of a `workflow_dispatch`: the file name of the workflow, or its id. */
+  readonly workflow?: string;
   /** What it is found by: the workflow's `run-name` shows it. */
   readonly key?: string;
   /** When it was sent, RFC 3339, by GitHub's clock. */

@@ -29,7 +29,8 @@ export function wakeKeys(wakeOn: WakeOn): readonly string[] {
 
 function keyOf(subject: WakeSubject): string {
   if ("workflowRun" in subject) {
-    const { repository, id } = subject.workflowRun;
+    const { repository, id, key: word } = subject.workflowRun;
+    if (word !== undefined) return key("workflow_run", named(repository), keyed(word));
     return key("workflow_run", named(repository), id === undefined ? ANY : numbered("id", id));
   }
   if ("pullRequest" in subject) {
@@ -57,6 +58,13 @@ const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
 
 function named(repository: string): string {
   return /^[\w.-]+\/[\w.-]+$/.test(repository) ? repository : mistaken("repository", "owner/name", repository);
+}
+
+/** What `keysIn` can find in the name of a run. */
+function keyed(word: string): string {
+  return /^\w([\w.:-]{0,98}\w)?$/.test(word)
+    ? word
+    : mistaken("key", "a word of up to 100 letters, digits, and . _ : -", word);
 }
 
 function numbered(name: string, value: number): number {

@@ -65,7 +65,7 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
    */
   run(context: Context<Given, EnvName>): Promise<Outputs>;
   /**
-   * Cleans up: called once when a run that had started was cancelled. It gets what `run` gets, and one minute. What it
+   * Cleans up: called once when a run that had started was cancelled. It gets what `run` gets, and two minutes. What it
    * throws is in the run's record, and is not attempted again.
    */
   cancelled?(context: Context<Given, EnvName>): Promise<unknown> | unknown;

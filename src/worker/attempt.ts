@@ -18,7 +18,7 @@ import { AttemptLog } from "./run-log.ts";
 import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
-  | ("github" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
+  | ("github" | "actions" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
   | ("names" | "suspending" | "hide");
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
@@ -69,7 +69,7 @@ export async function attemptRun(
   const code = parts.codeOf?.(run.workflow);
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
   const runLog = new AttemptLog(claim, parts);
-  const { github, release } = parts.github({
+  const { github, actions, release } = parts.github({
     token: token ?? (workflow && parts.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
@@ -80,7 +80,7 @@ export async function attemptRun(
   });
   try {
     const execute = async (found: Workflow) => {
-      const outcome = await executeConfined(found, claim, { ...parts, github, own, hide, seen, runLog });
+      const outcome = await executeConfined(found, claim, { ...parts, github, actions, own, hide, seen, runLog });
       return keptOutcome(outcome, keeping, [...own, ...Object.values(parts.envOf(found))]);
     };
     const isGone = claim.handler && !workflow?.cancelled;
@@ -102,14 +102,15 @@ export async function attemptRun(
 /** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
 const DEFAULT_TIMEOUT = "5m";
 
-/** To clean up. The caller that cancelled does not wait for it. */
-const CANCELLED_TIMEOUT = "1m";
+/** To clean up: enough to cancel an Actions run, and to insist after a minute. The caller that cancelled does not wait for it. */
+const CANCELLED_TIMEOUT = "2m";
 
 async function executeConfined(
   workflow: Workflow,
   claim: Claim,
   parts: Omit<AttemptParts, "github" | "hide"> & {
     readonly github: GitHubClient;
+    readonly actions: ActionsRuns;
     readonly hide: (secret: string) => void;
     readonly lease: AttemptLease;
     readonly own: readonly string[];

@@ -1,26 +1,21 @@
 import type { Claim } from "../model/claim.ts";
-import type { GitHub, GitHubClient } from "../model/github.ts";
 import type { Fetch } from "../model/network.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
-import type { Attempting } from "./attempting.ts";
-import type { Keeping } from "./kept.ts";
+import { type GitHubParts, gitHubOf } from "./github.ts";
 import { type RunsParts, runsOf } from "./runs.ts";
 import { stepsOf } from "./steps.ts";
-import type { Suspending } from "./suspending.ts";
 import { waitFor } from "./wait-for.ts";
 import { type WaitParts, type Waits, waitsOf } from "./waits.ts";
 
 export type ContextParts = Omit<WaitParts, "suspending"> &
+  Omit<GitHubParts, "nameOf"> &
   RunsParts & {
-    /** Opened when a workflow first waits. */
-    readonly suspending: () => Suspending;
     readonly store: Pick<RunStore, "findSuccess">;
     /** The values of the environment variables that a workflow declares. */
     readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
     /** For `waitFor`. */
     readonly fetch: Fetch;
-    readonly github: GitHubClient;
     /** Told the key by which the run is known to have been done before. */
     readonly isRepeatOf: (key: string) => void;
   };
@@ -36,11 +31,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   const waits = () => (opened ??= waitsOf(claim, { ...parts, suspending: parts.suspending(), nameOf }));
   return {
     ...givenOf(workflow, run),
-    github: {
-      ...until(attempting, parts.github, keeping),
-      findRun: unbuilt,
-      follow: unbuilt,
-    },
+    github: gitHubOf(claim, { ...parts, nameOf }),
     runs: runsOf(claim, parts, nameOf),
     runId: run.id,
     attempt,
@@ -72,27 +63,5 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   }
 }
 
-async function unbuilt(): Promise<never> {
-  throw new Error("not built yet");
-}
-
 /** Enough of a call to find it by. */
 const MAX_SHOWN = 100;
-
-/** GitHub until the attempt is over. */
-function until(attempting: Attempting, github: GitHubClient, { brief }: Keeping): GitHub {
-  const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
-  return Object.fromEntries(
-    methods.map(([name, method]) => [
-      name,
-      (...given: unknown[]) => {
-        const call = async () => {
-          attempting.begin(`github.${name}`);
-          return method(...given);
-        };
-        const about = typeof given[0] === "string" ? ` ${brief(given[0], MAX_SHOWN)}` : "";
-        return attempting.calls.follow(`github.${name}${about}`, call());
-      },
-    ]),
-  ) as GitHub;
-}

@@ -23,8 +23,19 @@ export class Names {
   /** The step or wait of this name that an earlier attempt has done or begun, if it was of the same kind. */
   earlier(kind: Kind, name: string): Step | ClaimedWait | undefined {
     if (this.#before.length === 0) return undefined;
-    this.#known ??= new Map(this.#before.map((each) => [idOf(each.kind, each.name), each]));
+    // The latest counts: some waits begin again when the run is re-run.
+    this.#known ??= new Map(
+      this.#before
+        .toSorted((one, other) => one.attempt - other.attempt)
+        .map((each) => [idOf(each.kind, each.name), each]),
+    );
     return this.#known.get(idOf(kind, name));
+  }
+
+  /** An earlier attempt has done this, and a later one need not: it is no difference. */
+  done(kind: Kind, name: string): void {
+    this.#begun ??= new Map();
+    this.#begun.set(name, kind);
   }
 
   /** This name, or with a number that makes it another one than those before. */

@@ -89,6 +89,7 @@ async function claimsOf(sql: Sql, names: Names, rows: readonly Row[], { owner }:
   return rows.toSorted(byDue).map((row) => ({
     run: runOf(row),
     attempt: row.attempts as number,
+    firstAttempt: row.first_attempt as number,
     owner,
     ...steps(row.seq as number),
     ...(row.handler === "running" ? { handler: true } : {}),

@@ -84,7 +84,16 @@ export function claimRuns(
     const { attempts } = row as RunRow;
     const begun = attempts > 1 ? stepsOf(sql, row as RunRow, at) : { steps: [], waits: [] };
     const handler = row.handler === "running" ? { handler: true } : {};
-    return { run: runOf(row), attempt: attempts, owner, ...begun, ...handler, suspect: row.suspect === 1 };
+    const firstAttempt = (row as RunRow).first_attempt;
+    return {
+      run: runOf(row),
+      attempt: attempts,
+      firstAttempt,
+      owner,
+      ...begun,
+      ...handler,
+      suspect: row.suspect === 1,
+    };
   });
 }
 

@@ -1,0 +1,184 @@
+import type { WhyNothing } from "../model/actions-runs.ts";
+import type { Claim } from "../model/claim.ts";
+import { type Duration, millisecondsOf } from "../model/duration.ts";
+import { type Failure, PermanentFailure } from "../model/failure.ts";
+import type {
+  FindOptions,
+  FollowedRun,
+  FollowOptions,
+  FoundRun,
+  GitHub,
+  RunReference,
+  StartedRun,
+} from "../model/github.ts";
+import type { Json } from "../model/run.ts";
+import { wakeKeys } from "../model/waits.ts";
+import { Suspended } from "./calls.ts";
+import type { Keeping } from "./kept.ts";
+import { growing, type LookingParts, lookingUntil } from "./looking.ts";
+import type { Attended } from "./suspending.ts";
+
+export type FollowingParts = LookingParts & {
+  readonly keeping: Keeping;
+  /** A name as the history keeps it. */
+  readonly nameOf: (given: string) => string;
+};
+
+/** GitHub takes seconds to show a run; a queue for runners comes after that. */
+const NOTHING_AFTER = "3m";
+
+/** GitHub's limit for a job. */
+const LONGEST_JOB = "6h";
+
+/** Webhooks and the watch say when a run has changed. This is for what both have missed, ms. */
+const LOOK_EVERY_MS = 3_600_000;
+
+/** For so long `cancelled`, which cannot wait, looks for a run that was started a moment ago, ms. */
+const CANCELLED_LOOKS_MS = 30_000;
+
+/** The waits for Actions runs. */
+export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "findRun" | "follow"> {
+  const { actions, attempting, clock, keeping, names, nameOf, suspending } = parts;
+
+  /** What a wait of a run that is cancelled has come to before. */
+  const remembered = (name: string) =>
+    claim.steps.findLast((step) => step.kind === "waitUntil" && step.name === name && step.error === undefined)?.result;
+
+  async function find(
+    started: StartedRun,
+    { name: given, nothingAfter = NOTHING_AFTER }: FindOptions,
+  ): Promise<Attended<FoundRun>> {
+    const { repository, key } = started;
+    const name = given === undefined ? names.unused(`Actions run of ${repository}`) : nameOf(given);
+    const look = async () => {
+      attempting.begin(`looking for ${name}`);
+      return actions.find(started);
+    };
+    if (claim.handler) {
+      const milliseconds = Math.min(CANCELLED_LOOKS_MS, millisecondsOf(nothingAfter));
+      const found = (remembered(name) as FoundRun | undefined) ?? (await lookingUntil(parts, milliseconds, look));
+      return found ?? notThere(started);
+    }
+    return suspending().attend<FoundRun>("waitUntil", name, {
+      terms: () => ({
+        words: `waits until an Actions run of ${repository} begins (${name}, for up to ${nothingAfter})`,
+        until: { inMs: millisecondsOf(nothingAfter) },
+        againInMs: growing(clock, names.earlier("waitUntil", name)),
+        wakeKeys: key === undefined ? [] : wakeKeys({ workflowRun: { repository, key } }),
+        late: (why) => nothingBegan(started, nothingAfter, why as WhyNothing | undefined),
+      }),
+      async look(underWay) {
+        const found = await look();
+        if (found) return { result: found };
+        return underWay?.isOver ? { fails: await actions.whyNothing(started, started) } : undefined;
+      },
+      looksAgain: ({ error }) => error !== undefined,
+    });
+  }
+
+  async function followTo(
+    { repository, runId }: RunReference,
+    { name: given, timeout = LONGEST_JOB, mustSucceed = false }: FollowOptions,
+  ): Promise<Attended<FollowedRun>> {
+    const its = `Actions run ${runId} of ${repository}`;
+    const name = given === undefined ? names.unused(`end of ${its}`) : nameOf(given);
+    const look = async () => {
+      attempting.begin(`looking at ${its}`);
+      return (await actions.show(repository, runId)).ended;
+    };
+    if (claim.handler) {
+      const ended = (remembered(name) as FollowedRun | undefined) ?? (await look()) ?? notEnded(its);
+      if (mustSucceed && !hasSucceeded(ended)) throw notSucceeded(its, ended);
+      return ended;
+    }
+    return suspending().attend<FollowedRun>("waitUntil", name, {
+      terms: () => ({
+        words: `waits until ${its} ends (${given === undefined ? "" : `${name}, `}for up to ${timeout})`,
+        until: { inMs: millisecondsOf(timeout) },
+        againInMs: LOOK_EVERY_MS,
+        wakeKeys: wakeKeys({ workflowRun: { repository, id: runId } }),
+        late: (ended) => (ended ? notSucceeded(its, ended as FollowedRun) : notInTime(its, timeout)),
+      }),
+      async look() {
+        const ended = await look();
+        if (!ended) return undefined;
+        return mustSucceed && !hasSucceeded(ended) ? { fails: ended as unknown as Json } : { result: ended };
+      },
+      // It may have been re-run at GitHub.
+      looksAgain: () => true,
+    });
+  }
+
+  const shown = ({ repository }: { readonly repository: string }) => keeping.brief(repository, MAX_SHOWN);
+
+  return {
+    findRun: (started, options = {}) =>
+      suspending().call(`github.findRun ${shown(started)}`, () => find(started, options)),
+    follow: (run, options = {}) =>
+      suspending().call(`github.follow ${shown(run)}`, async () => {
+        if (!("event" in run)) return followTo(run, options);
+        const { name, ...others } = options;
+        const found = await find(run, { ...others, ...(name !== undefined && { name: `${name}: start` }) });
+        return found instanceof Suspended ? found : followTo(found, options);
+      }),
+  };
+}
+
+/** Enough of a repository to find a call by. */
+const MAX_SHOWN = 100;
+
+const SUCCEEDED = ["success", "skipped", "neutral"];
+
+const hasSucceeded = ({ conclusion }: { readonly conclusion: string }) => SUCCEEDED.includes(conclusion);
+
+const MAX_JOBS = 10;
+
+function notSucceeded(its: string, { conclusion, htmlUrl, jobs }: FollowedRun): Failure {
+  const failed = jobs.filter((job) => !hasSucceeded(job));
+  const named = failed.slice(0, MAX_JOBS).map((job) => `${job.name} (${job.conclusion}, ${job.htmlUrl})`);
+  const more = failed.length > MAX_JOBS ? ` and ${failed.length - MAX_JOBS} more` : "";
+  return new PermanentFailure({
+    tried: `following ${its}`,
+    happened: `it ended with ${conclusion} (${htmlUrl})${named.length > 0 ? `; jobs: ${named.join(", ")}${more}` : ""}`,
+    remedy: "See its logs. When it was re-run at GitHub, re-run this run from the failed step: it looks again.",
+  });
+}
+
+function notInTime(its: string, timeout: Duration): Failure {
+  return new PermanentFailure({
+    tried: `following ${its}`,
+    happened: `it has not ended within ${timeout}`,
+    remedy: "See what keeps it, then re-run from the failed step to wait again. A longer `timeout` gives more time.",
+  });
+}
+
+const searched = ({ repository, event, eventType, workflow }: StartedRun) =>
+  `finding the Actions run of ${repository} for the ${event} ${eventType ?? workflow ?? ""}`.trimEnd();
+
+function nothingBegan(started: StartedRun, nothingAfter: Duration, why: WhyNothing | undefined): Failure {
+  const { happened = "no reason was found", remedy = "See the Actions of the repository.", sendAgain } = why ?? {};
+  return new PermanentFailure({
+    tried: searched(started),
+    happened: `none has begun within ${nothingAfter}: ${happened}`,
+    remedy,
+    about: "no run",
+    ...(sendAgain && { sendAgain }),
+  });
+}
+
+function notThere(started: StartedRun): never {
+  throw new PermanentFailure({
+    tried: searched(started),
+    happened: "it was not there when the run was cancelled",
+    remedy: "Cancel it at GitHub if it appears.",
+    about: "no run",
+  });
+}
+
+function notEnded(its: string): never {
+  throw new PermanentFailure({
+    tried: `following ${its}`,
+    happened: "it has not ended, and `cancelled` does not wait for it",
+    remedy: "Cancel it with `github.cancelRun`, or let it run.",
+  });
+}
