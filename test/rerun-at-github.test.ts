@@ -35,8 +35,8 @@ function following(result: () => "success" | "failure", begun: string[] = []) {
 const settings = { GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET };
 const served = (workflow: unknown) => ({ workflows: [{ workflow: workflow as Workflow, file: "following.ts" }] });
 
-async function startRun({ url }: Service, group = "pr-1"): Promise<string> {
-  const body = JSON.stringify({ group });
+async function startRun({ url }: Service, group = "pr-1", more = {}): Promise<string> {
+  const body = JSON.stringify({ group, ...more });
   const headers = { "content-type": "application/json", prefer: "respond-async" };
   const answer = await send(url, { method: "POST", path: "/following", body, headers });
   assert.equal(answer.status, 202);
@@ -51,7 +51,7 @@ function delivery(key: string, facts: Record<string, unknown> = {}, repository =
   return { action: "requested", workflow_run: run, repository: { full_name: repository } };
 }
 
-describe("an Actions run that a person re-runs at GitHub after it has failed", () => {
+describe("an Actions run that a person re-runs at GitHub", () => {
   async function failed(t: TestContext) {
     let result: "success" | "failure" = "failure";
     const begun: string[] = [];
@@ -60,7 +60,7 @@ describe("an Actions run that a person re-runs at GitHub after it has failed", (
     return { service, id, begun, become: (to: typeof result) => (result = to) };
   }
 
-  it("is followed again from the failure, once per attempt, and the log and the run say who", async (t) => {
+  it("is followed again after a failure, once per attempt, and the log and the run say who", async (t) => {
     const { service, id, begun, become } = await failed(t);
     const { url, log } = service;
     const answer = await deliver(url, "workflow_run", delivery(id));
@@ -105,6 +105,19 @@ describe("an Actions run that a person re-runs at GitHub after it has failed", (
     }
     assert.equal((await deliver(service.url, "workflow_job", delivery(id))).json.status, "ignored");
     assert.equal((await shown(service.url, id)).attempts.length, 1);
+  });
+
+  it("is followed again after a success, where another run has started it", async (t) => {
+    const service = await startService(t, { settings, options: served(following(() => "success")) });
+    for (const [tests, woken] of [
+      [{ repository: TARGET.toUpperCase(), event: "repository_dispatch", since: "2026-11-24T12:00:00Z" }, 1],
+      [{ repository: TARGET, runId: ACTIONS_RUN }, 1],
+      [{ repository: TARGET, runId: ACTIONS_RUN + 1 }, undefined],
+      [{ repository: DEPLOYMENT }, undefined],
+    ] as const) {
+      const id = await startRun(service, randomUUID(), { tests });
+      assert.equal((await deliver(service.url, "workflow_run", delivery(id))).json.woken, woken);
+    }
   });
 
   it("is not followed again when a newer run of its group is there", async (t) => {

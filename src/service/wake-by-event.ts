@@ -1,3 +1,4 @@
+import type { RunDetail } from "../model/history.ts";
 import type { Json } from "../model/run.ts";
 import { keysIn } from "../model/run-names.ts";
 import type { RunStore } from "../model/store.ts";
@@ -21,7 +22,7 @@ type Delivered = {
 
 /**
  * What a delivery of GitHub means for runs that there are: those that wait for it look again, and one that has followed an
- * Actions run to its failure follows it again when a person re-runs it at GitHub. Resolves with how many runs look.
+ * Actions run to its end follows it again when a person re-runs it at GitHub. Resolves with how many runs look.
  */
 export function wakingByEvent({ store, wake, watch, rerun }: Parts) {
   return async (event: Pick<WebhookEvent, "name" | "payload">): Promise<number> => {
@@ -43,10 +44,7 @@ export function wakingByEvent({ store, wake, watch, rerun }: Parts) {
   /** Once per attempt of the Actions run: it is delivered several times, and perhaps late. */
   async function rerunOnce(id: string, attempt: number, followed: Followed): Promise<boolean> {
     const detail = await store.get(id);
-    // While it has not ended, it looks at the newest attempt anyway.
-    if (detail?.run.status !== "failure") return false;
-    const { run, steps } = detail;
-    if (![run.input, ...steps.map(({ result }) => result)].some((value) => mentions(value, followed))) return false;
+    if (!detail || !follows(detail, followed)) return false;
     const name = `followed attempt of ${id}`;
     const last = await store.mark(name);
     if (typeof last === "number" && last >= attempt) return false;
@@ -56,6 +54,16 @@ export function wakingByEvent({ store, wake, watch, rerun }: Parts) {
     await store.setMark(name, attempt);
     return status === "queued";
   }
+}
+
+/**
+ * Whether a run has followed this Actions run to its end. While it has not ended, it looks at the newest attempt anyway. One
+ * that has succeeded is run again only when another run has started the Actions run: it has nothing to send again.
+ */
+function follows({ run, steps }: RunDetail, followed: Followed): boolean {
+  const isGiven = mentions(run.input, followed);
+  if (run.status === "success") return isGiven;
+  return run.status === "failure" && (isGiven || steps.some(({ result }) => mentions(result, followed)));
 }
 
 type Followed = { readonly repository: string; readonly runId: number };
