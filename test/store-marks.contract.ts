@@ -125,5 +125,27 @@ export function marksContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + SECOND))), all.toReversed());
       assert.equal((await store.get(limited))?.run.dueAt, NOW + HOUR);
     });
+
+    promise("makes a few of the newest due that may begin, and takes back the failed attempt before", async (store) => {
+      const failing = async (facts: Parameters<typeof event>[0] = {}) => {
+        await store.accept(event(facts), lease());
+        const claim = await claimOne(store);
+        await store.settle(claim, attemptOf(claim, "failure"), again(NOW + HOUR));
+        return claim.run.id;
+      };
+      const all = [await failing(), await failing(), await failing(), await failing({ workflow: "paused" })];
+      const inOrder = await failing({ group: "g", order: { queue: "all" } } as never);
+      await store.pause("paused", { actor: "alice", at: NOW });
+      const failuresOf = async (id: string) => (await store.get(id))?.run.failures;
+      assert.equal(await failuresOf(all[2]!), 1);
+      assert.equal(await store.hasten(2), 2);
+      assert.equal(await failuresOf(all[2]!), 0);
+      assert.equal(await failuresOf(all[0]!), 1);
+      assert.deepEqual(ids(await store.claim(claimAt(NOW + SECOND))), [all[2], all[1]]);
+      assert.equal(await store.hasten(2), 1);
+      assert.equal(await store.hasten(2), 0);
+      assert.equal(await store.hasten(), 2, "those that a few leave out");
+      assert.equal(await failuresOf(inOrder), 0);
+    });
   });
 }

@@ -511,7 +511,8 @@ class Hasten implements Command {
     const retries = new Set(runs.flatMap(({ id, kind }) => (kind === "transient" ? id : [])));
     const late = model.runs.filter(({ id, dueAt }) => retries.has(id) && dueAt > model.now);
     assert.equal(await store.hasten(), late.length);
-    for (const [at, run] of late.entries()) run.dueAt = model.now - at - 1;
+    for (const [at, run] of late.entries())
+      Object.assign(run, { dueAt: model.now - at - 1, failures: Math.max(0, run.failures - 1) });
     await holds(model, store);
   }
   toString = () => "hasten";

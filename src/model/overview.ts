@@ -44,6 +44,22 @@ export type RejectedKind = RejectedRequest & {
   readonly times: number;
 };
 
+/** What became of the runs of which an attempt failed in an outage. */
+export type Late = {
+  /** Runs that ended afterwards. */
+  readonly runs: number;
+  /** The longest time from the first such attempt of one of these to its end, ms. */
+  readonly atMostMs: number;
+  /** Runs whose place a newer event has taken, or that were cancelled. */
+  readonly replaced: number;
+  /** Runs that are not tried again. */
+  readonly failed: number;
+  /** The first of those. */
+  readonly failedRuns: readonly string[];
+  /** Runs that still are to be attempted. */
+  readonly open: number;
+};
+
 /** How many entries are kept of what was rejected; the oldest give way. */
 export const MAX_REJECTED = 200;
 
@@ -53,6 +69,8 @@ export type Overview = {
   noteRejected(events: readonly RejectedKind[]): Promise<void>;
   /** Latest first, at most `MAX_REJECTED`. */
   rejected(): Promise<readonly RejectedKind[]>;
+  /** What became of the newest runs, of which an attempt failed in an outage between these times. */
+  late(since: number, until: number): Promise<Late>;
   /** Differs from an earlier one when anything in this store may have changed since. */
   revision(): Promise<string>;
 };

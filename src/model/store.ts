@@ -172,9 +172,10 @@ export type RunStore = {
   watched(): Promise<readonly WatchedKey[]>;
   /**
    * What waits for another attempt after a passing fault is due now, the newest accepted first; what waits for a limit still
-   * waits. Resolves with how many.
+   * waits. The failed attempt before does not count any more. Resolves with how many.
+   * @param most so many of the newest alone, of those that may begin.
    */
-  hasten(): Promise<number>;
+  hasten(most?: number): Promise<number>;
   /** What GitHub's limits have left of each account. */
   readonly limits: LimitLog;
   /** What happened, in sum. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   type Activity,
   type HourOfRuns,
+  type Late,
   MAX_REJECTED,
   type Overview,
   type RejectedKind,
@@ -110,7 +111,47 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
     async rejected() {
       return (await read(`SELECT * FROM ${rejected} ORDER BY last_at DESC LIMIT $1`, [MAX_REJECTED])).map(rejectedOf);
     },
+    async late(since, until) {
+      const late = `WITH newest AS (SELECT seq, id, status, kind, ended_at FROM ${runs} ORDER BY seq DESC LIMIT $1),
+        late AS (SELECT newest.seq, id, status, newest.kind, newest.ended_at, min(a.started_at) AS failed_at
+          FROM newest JOIN ${schema}.attempts AS a ON a.run = newest.seq
+          WHERE a.kind = 'transient' AND a.outcome = 'failure' AND a.ended_at >= $2 AND a.started_at <= $3
+          GROUP BY newest.seq, id, status, newest.kind, newest.ended_at)`;
+      const values = [MAX_COUNTED, since, until];
+      const [ends, failed] = await Promise.all([
+        read(
+          `${late} SELECT status, kind, count(*) AS runs, max(ended_at - failed_at) AS ms FROM late GROUP BY status, kind`,
+          values,
+        ),
+        read(`${late} SELECT id FROM late WHERE ${FAILED} ORDER BY seq LIMIT ${NAMED_RUNS}`, values),
+      ]);
+      return lateOf(
+        ends,
+        failed.map(({ id }) => id as string),
+      );
+    },
     revision,
+  };
+}
+
+/** So many of the runs that are late are named. */
+const NAMED_RUNS = 5;
+
+const FAILED = "status = 'failure' AND kind = 'transient'";
+
+function lateOf(ends: readonly Row[], failedRuns: readonly string[]): Late {
+  const sum = (rows: readonly Row[]) => rows.reduce((all, { runs }) => all + Number(runs), 0);
+  const isFailed = ({ status, kind }: Row) => status === "failure" && kind === "transient";
+  const having = (...statuses: string[]) =>
+    ends.filter((row) => statuses.includes(row.status as string) && !isFailed(row));
+  const ended = having("success", "skipped", "failure");
+  return {
+    runs: sum(ended),
+    atMostMs: Math.max(0, ...ended.map(({ ms }) => Number(ms))),
+    replaced: sum(having("superseded", "cancelled")),
+    failed: sum(ends.filter(isFailed)),
+    failedRuns,
+    open: sum(having("queued", "running")),
   };
 }
 

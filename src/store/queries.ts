@@ -188,14 +188,25 @@ export function forgetTurns(schema: string): string {
 }
 
 /**
- * Makes all that waits for another attempt after a passing fault due now. What is claimed first is due first, so that the
- * newest is due the longest. Returns their numbers.
+ * Makes what waits for another attempt after a passing fault due now. What is claimed first is due first, so that the
+ * newest is due the longest. An attempt that is brought forward does not count, or runs would use up their time in minutes
+ * when GitHub works and fails in turns. Returns their numbers.
+ * @param most an expression: so many of the newest that may begin, each of which tells whether the fault has passed.
+ * Without it, all.
  * @param lock as in `claimDue`.
  */
-export function hastenRetries({ schema, now, lock = "" }: { schema: string; now: string; lock?: string }): string {
-  return `UPDATE ${schema}.runs SET due_at = ${now} - late.place FROM (
-      SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM (SELECT seq FROM ${schema}.runs
-        WHERE status = 'queued' AND kind = 'transient' AND due_at > ${now} ORDER BY seq ${lock}) AS waiting) AS late
+export function hastenRetries(names: {
+  readonly schema: string;
+  readonly now: string;
+  readonly most?: string | undefined;
+  readonly lock?: string;
+}): string {
+  const { schema, now, most, lock = "" } = names;
+  const few = most === undefined ? "" : `AND in_order = 0 AND NOT ${isPaused(schema)}`;
+  const limit = most === undefined ? "" : `LIMIT ${most}`;
+  return `UPDATE ${schema}.runs SET due_at = ${now} - late.place, failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END
+    FROM (SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM (SELECT seq FROM ${schema}.runs
+        WHERE status = 'queued' AND kind = 'transient' AND due_at > ${now} ${few} ORDER BY seq DESC ${limit} ${lock}) AS waiting) AS late
     WHERE runs.seq = late.seq RETURNING runs.seq`;
 }
 

@@ -90,9 +90,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       return due.claims;
     },
     turn: async (name, everyMs) => (await sql(takeTurn(names), [name, everyMs])).length > 0,
-    hasten: () =>
+    hasten: (most) =>
       transaction(async (each) => {
-        const hastened = await each(HASTEN(names));
+        const hastened = await each(hasten(names, most), most === undefined ? [] : [most]);
         if (hastened.length > 0) news.tell(each, { queued: true });
         return changed(hastened.length);
       }),
@@ -149,7 +149,13 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
 }
 
 /** A run that another process is about to claim or write is passed over. */
-const HASTEN = (names: Names) => hastenRetries({ ...names, lock: "FOR NO KEY UPDATE SKIP LOCKED" });
+function hasten(names: Names, most: number | undefined): string {
+  return hastenRetries({
+    ...names,
+    most: most === undefined ? undefined : "$1",
+    lock: "FOR NO KEY UPDATE SKIP LOCKED",
+  });
+}
 
 /** Keeps a step or wait, as long as the claim holds. */
 async function saveStep(sql: Sql, { schema }: Names, { run, owner, attempt }: Claim, step: Step): Promise<void> {

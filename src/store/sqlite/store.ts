@@ -68,7 +68,10 @@ export function openSqliteStore(
       ),
     claim: (lease) => write(() => claimRuns(sql, lease, clock.monotonic()), { flush: false }),
     turn: (name, everyMs) => write(() => sql.all(TURN, name, everyMs, clock.now()).length > 0, { flush: false }),
-    hasten: () => write(() => sql.all(HASTEN, clock.now()).length),
+    hasten: (most) =>
+      write(
+        () => (most === undefined ? sql.all(HASTEN, clock.now()) : sql.all(HASTEN_FIRST, clock.now(), most)).length,
+      ),
     ...marks(asked),
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
     settle(claim, attempt, settlement, last = []) {
@@ -109,6 +112,7 @@ export function openSqliteStore(
 
 const TURN = takeTurn({ schema: "main", now: "$3" });
 const HASTEN = hastenRetries({ schema: "main", now: "$1" });
+const HASTEN_FIRST = hastenRetries({ schema: "main", now: "$1", most: "$2" });
 const NEXT_DUE = `SELECT min(at) AS at FROM (
   SELECT min(due_at) AS at FROM runs WHERE status = 'queued' AND due_at > $2 AND NOT ${isPaused("main")}
   UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at > $2 AND NOT ${isPaused("main")}
