@@ -164,6 +164,7 @@ describe("GET /metrics", () => {
     const away = () => Promise.reject(new Error("the disk is full"));
     metrics.read({
       gates: { all: () => new Map() },
+      outage: async () => undefined,
       store: { paused: async () => [], waiting: away },
       checkReady: away,
       storeTrouble: () => undefined,
@@ -181,6 +182,7 @@ describe("GET /metrics", () => {
     const since = clock.now() - 86_400_000;
     metrics.read({
       gates: { all: () => new Map() },
+      outage: async () => undefined,
       store: { waiting: async () => [{ reason: "wait", count: 7, since }], paused: async () => [] },
       checkReady: async () => {},
       storeTrouble: () => undefined,

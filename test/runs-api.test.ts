@@ -339,6 +339,7 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
       runs,
       checkReady: async () => {},
       storeTrouble: () => undefined,
+      outage: never,
       metrics: never,
       ...engine,
     },

@@ -1,6 +1,8 @@
 import { html, raw } from "hono/html";
+import type { Outage } from "../model/outage.ts";
 import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
 import { ASSETS } from "./assets.ts";
+import { outageBanner } from "./outage-banner.ts";
 import { name, time } from "./shown.ts";
 
 export type Html = ReturnType<typeof raw> | Promise<ReturnType<typeof raw>>;
@@ -14,6 +16,8 @@ export type Frame = {
   readonly revision: string | undefined;
   /** What is paused now, which every page says. */
   readonly paused: readonly Paused[];
+  /** That GitHub fails most requests, which every page says, too. */
+  readonly outage?: Outage | undefined;
   /** The path of the same page, where it answers a form and so has another address. */
   readonly canonical?: string;
   readonly now: number;
@@ -53,6 +57,7 @@ ${current === undefined ? "" : html`<nav aria-label="Pages">${links}</nav>`}
 ${signedIn ? html`<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>` : ""}
 </header>
 <main id="main" tabindex="-1">
+<div id="outage" data-live>${outageBanner(frame.outage, frame.now)}</div>
 <div id="paused" data-live>${pausedBanner(frame)}</div>
 ${main}
 </main>

@@ -31,7 +31,8 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
     try {
       // Before anything else is read: what changes meanwhile is then looked for again.
       const revision = await overview.revision();
-      return await render(c, { ...frame, revision, paused: await workflows.paused() });
+      const [paused, outage] = await Promise.all([workflows.paused(), shown.outage()]);
+      return await render(c, { ...frame, revision, paused, outage });
     } catch (error) {
       const reads = isRead(c.req.method);
       const here = { href: scrub(pageOf(c)), text: reads ? "Try again" : "See how it is now" };

@@ -3,6 +3,7 @@ import type { Chain, PreviewPage, PreviewQuery } from "../model/chain.ts";
 import type { Clock } from "../model/clock.ts";
 import type { CallerToken } from "../model/credential.ts";
 import type { RunDetail } from "../model/history.ts";
+import type { Outage } from "../model/outage.ts";
 import type { Overview } from "../model/overview.ts";
 import type { Json, ListedRun, RunStatus } from "../model/run.ts";
 import type { Bulk, BulkFilter, Cancel, Rerun, RerunOptions } from "../model/run-actions.ts";
@@ -56,6 +57,8 @@ export type Shown = {
     readonly argocdUrl: string | undefined;
   };
   readonly overview: Pick<Overview, "activity" | "rejected" | "revision">;
+  /** Of GitHub; undefined when there is none. */
+  readonly outage: () => Promise<Outage | undefined>;
   readonly accounts: () => readonly AccountState[];
   readonly live: Live;
   readonly web: GitHubWeb;

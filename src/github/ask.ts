@@ -1,10 +1,11 @@
 import { isFailure, LimitReached, sentOf, TransientFailure } from "../model/failure.ts";
 import type { Lease } from "../model/lease.ts";
+import type { GitHubOutcome } from "../model/outage.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import { type Answer, type Brief, isEncoded, isPage } from "./answer.ts";
 import type { Credential, Credentials } from "./auth/credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
-import { type Attempted, failureOf, noAnswer } from "./failures.ts";
+import { type Attempted, failureOf, isFault, noAnswer } from "./failures.ts";
 import type { OpenIncidents } from "./github-status.ts";
 import type { Send } from "./http.ts";
 import type { Room } from "./limits/admission.ts";
@@ -47,6 +48,8 @@ export type GitHubHost = {
   readonly incidents?: OpenIncidents | undefined;
   /** Delays before the further tries, ms; none for a check of how it is now. */
   readonly retriesMs?: readonly number[] | undefined;
+  /** Gets what each request comes to. */
+  readonly heard?: ((outcome: GitHubOutcome) => void) | undefined;
 };
 
 /** Who asks: an attempt of a run, a check of the settings, or an App as itself. */
@@ -143,7 +146,7 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
 
 async function askAs(
   { account, token }: Credential,
-  { host: { apiUrl, gates, remembered, send }, asker: { name, saw, lease }, rooms }: Way,
+  { host: { apiUrl, gates, remembered, send, heard }, asker: { name, saw, lease }, rooms }: Way,
   { attempted, route, parameters, rememberAs, reduce }: Request,
 ): Promise<Answer> {
   const key = rememberAs && `${account}\n${rememberAs}`;
@@ -174,11 +177,15 @@ async function askAs(
     .of(account)
     .pass(kind, sendLeased, { name, reservation })
     .catch((error) => {
-      throw isFailure(error) || error instanceof StoreUnavailable ? error : noAnswer(attempted, apiUrl, error);
+      if (isFailure(error) || error instanceof StoreUnavailable) throw error;
+      const failure = noAnswer(attempted, apiUrl, error);
+      if (failure.kind === "transient") heard?.({ asker: name, kind, fault: failure.facts.happened });
+      throw failure;
     });
   if (!("answer" in passed)) throw notYet(attempted, passed);
   const { notBefore } = passed;
   const { status } = passed.answer;
+  heard?.({ asker: name, kind, fault: isFault(passed.answer) ? `GitHub answered ${status}` : undefined });
   const answer = status === 200 && reduce ? { ...passed.answer, bytes: reduce(passed.answer) } : passed.answer;
   const requestId = answer.headers["x-github-request-id"];
   if (typeof requestId === "string") saw?.(requestId);

@@ -24,12 +24,17 @@ export function failureOf(
     const remedy = `Nothing to do: GitHub takes requests again after ${new Date(notBefore).toISOString()}.`;
     return new LimitReached({ ...facts, remedy, ...(isRejected(answer) && { sent: false }) }, notBefore);
   }
-  if (answer.status >= 500 || answer.status === 408) {
+  if (isFault(answer)) {
     const remedy = "Nothing to do if it passes; else see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
   const remedy = remedyFor(attempted, answer, apiUrl);
   return new PermanentFailure({ ...facts, remedy, ...(isRejected(answer) && { sent: false }) });
+}
+
+/** Whether GitHub has failed: time may help. */
+export function isFault({ status }: Answer): boolean {
+  return status >= 500 || status === 408;
 }
 
 /** Whether it is certain that GitHub has not done what was asked. A time-out (408) leaves it open. */

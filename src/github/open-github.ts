@@ -1,6 +1,8 @@
 import type { Clock } from "../model/clock.ts";
+import { isFailure } from "../model/failure.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
+import { type GitHubOutcome, PROBE } from "../model/outage.ts";
 import { runLists } from "./actions/lists.ts";
 import type { Brief } from "./answer.ts";
 import { type Asker, asking, type GitHubHost } from "./ask.ts";
@@ -41,6 +43,8 @@ type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
   readonly limitLog: LimitLog;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "request">;
+  /** Gets what each request comes to. */
+  readonly heard?: (outcome: GitHubOutcome) => void;
   /** GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
   /** Once a day in the last week of the service's token: when it ends (epoch milliseconds). */
@@ -100,6 +104,7 @@ export async function openGitHub(options: Options) {
     incidents: openIncidents({ apiUrl, url: options.incidentsUrl, brief }, outside.fetch),
     targetRepo: options.targetRepo,
     retriesMs: options.retriesMs,
+    heard: options.heard,
   };
 
   const askAs = (jwt: string, account: string) =>
@@ -123,6 +128,24 @@ export async function openGitHub(options: Options) {
       /** Undefined without an App. */
       askAsApp: app && appApi(app).ask,
       time,
+    },
+    /** Finds out whether GitHub works, by what costs nothing of its quota: https://docs.github.com/en/rest/rate-limit/rate-limit */
+    async probe(): Promise<boolean> {
+      let isHeard = false;
+      const heard = (outcome: GitHubOutcome) => {
+        isHeard = true;
+        options.heard?.(outcome);
+      };
+      const { ask } = asking({ ...host, heard }, { credentials: service, name: PROBE });
+      const attempted = { tried: "finding out whether GitHub works", repository: options.targetRepo, permission: "" };
+      const failure = await ask(attempted, "GET /rate_limit", {}, [200], { retry: false }).then(
+        () => undefined,
+        (error) => (isFailure(error) ? error : undefined),
+      );
+      const works = failure?.kind !== "transient";
+      // An App needs a token first, and what it asks for that is its own.
+      if (!isHeard && !works) heard({ asker: PROBE, kind: "read", fault: failure.facts.happened });
+      return works;
     },
     gates,
     /** One line that says which limits are in force. */

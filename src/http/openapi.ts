@@ -17,6 +17,7 @@ import {
 } from "./openapi-parts.ts";
 import { runPaths } from "./openapi-runs.ts";
 import { workflowPaths } from "./openapi-workflows.ts";
+import { outagePath } from "./outage-api.ts";
 
 export type ServiceFacts = {
   readonly workflows: readonly Workflow[];
@@ -63,6 +64,7 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
       ...Object.fromEntries(triggers),
       ...workflowPaths({ refTo, describe }),
       ...runPaths({ refTo, describe }),
+      ...outagePath({ refTo, describe }),
       "/callbacks/{secret}": {
         post: describe({
           about: ["answer-callback", "runs", "Answer a callback, once"],

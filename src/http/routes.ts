@@ -2,6 +2,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { CallerToken, Credential } from "../model/credential.ts";
 import type { Log } from "../model/log.ts";
+import type { Outage } from "../model/outage.ts";
 import type { RejectedRequest } from "../model/overview.ts";
 import { WorkflowPaused } from "../model/run-actions.ts";
 import type { Secrets } from "../model/secrets.ts";
@@ -21,6 +22,7 @@ import {
 import { type BulkActions, mountBulkApi } from "./bulk-api.ts";
 import { type AnswerCallback, mountCallbacks, withoutSecret } from "./callbacks.ts";
 import { mountOpenApi } from "./openapi.ts";
+import { mountOutageApi } from "./outage-api.ts";
 import { mountPausesApi, type Pauses } from "./pauses-api.ts";
 import { type ListPreviews, mountPreviewsApi } from "./previews-api.ts";
 import { problem, Rejection } from "./problem.ts";
@@ -51,6 +53,8 @@ type Engine = {
   readonly checkReady: () => Promise<void>;
   /** Why events cannot be stored, by the last that could not; undefined when they can. */
   readonly storeTrouble: () => StoreTrouble | undefined;
+  /** Of GitHub; undefined when there is none. */
+  readonly outage: () => Promise<Outage | undefined>;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
 };
@@ -129,6 +133,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   mountStatus(api, engine, guard);
   mountTriggers(api, workflows, engine, auth, { guard, failed, secrets });
   mountWorkflowsApi(api, { workflows, ...engine, guard });
+  mountOutageApi(api, { outage: engine.outage, guard });
   mountPausesApi(api, { pauses: engine.pauses, workflows: workflows.map(({ name }) => name), guard });
   const there = { runs: engine.runs, workflows: workflows.map(({ name }) => name) };
   mountBulkApi(api, { bulk: engine.bulk, ...there, guard });

@@ -1,5 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
+import type { Outage } from "../model/outage.ts";
 import { bounded, type Instruments } from "./instruments.ts";
 
 /** What stands between the service and GitHub, one for each account. */
@@ -104,5 +105,16 @@ export function gitHubMetrics({ counter, gauge, histogram }: Instruments, clock:
     }
   }
 
-  return { request, paused, read: readGates };
+  const outages = gauge(
+    "gh_runner_github_outage",
+    "1 while GitHub fails most requests, as one of the replicas found; else 0.",
+  );
+
+  /** While the store cannot be read, it stays as it was. */
+  async function readOutage(current: () => Promise<Outage | undefined>): Promise<void> {
+    const outage = await current().catch(() => "unknown" as const);
+    if (outage !== "unknown") outages.set(outage && outage.until === undefined ? 1 : 0);
+  }
+
+  return { request, paused, read: readGates, readOutage };
 }

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "../model/clock.ts";
 import { CREDENTIALS, type Credential } from "../model/credential.ts";
+import type { Outage } from "../model/outage.ts";
 import { type Instruments, openInstruments } from "./instruments.ts";
 import { type Gates, gitHubMetrics } from "./metrics-github.ts";
 import { type Queue, queueMetrics, runMetrics } from "./metrics-runs.ts";
@@ -31,9 +32,14 @@ export function openMetrics(options: {
     noticed: runs.noticed,
     inbound: inboundMetrics(instruments),
     /** From now on these are read, too, whenever the metrics are. */
-    read({ gates, ...queue }: Queue & { readonly gates: Gates }): void {
+    read({
+      gates,
+      outage,
+      ...queue
+    }: Queue & { readonly gates: Gates; readonly outage: () => Promise<Outage | undefined> }): void {
       github.read(gates);
-      refresh = queueMetrics(instruments, queue, options);
+      const readQueue = queueMetrics(instruments, queue, options);
+      refresh = async () => void (await Promise.all([readQueue(), github.readOutage(outage)]));
     },
     /** In Prometheus' text format. */
     async expose(): Promise<{ readonly text: string; readonly contentType: string }> {

@@ -1,10 +1,12 @@
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import type { Fetch } from "../model/network.ts";
-import type { Observer } from "../model/observer.ts";
+import type { Cause, Outage } from "../model/outage.ts";
+import type { Late } from "../model/overview.ts";
 import type { Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
+import { type OutageFacts, outageNotice, outageOverNotice } from "./outage-notices.ts";
 import { openWebhook } from "./webhook.ts";
 
 /** What is posted, as JSON. `text` is all that Slack reads of it. */
@@ -23,11 +25,16 @@ type Notice = {
 /** At most one notice of a workflow in this time, ms. */
 const QUIET_MS = 10 * 60_000;
 
+/** By then it is known whether there is an outage, ms. */
+const UNSURE_MS = 3 * 60_000;
+
 type Quiet = { readonly heldBack: number; readonly latest?: Notice };
 
 /**
  * Notifies a webhook when a run has failed for good, and when its group has recovered. Of what happens within ten minutes
- * after a notice, the latest is posted at their end, with the number of those left out. Nothing here can disturb a run.
+ * after a notice, the latest is posted at their end, with the number of those left out. Of an outage of GitHub there is one
+ * notice when it begins, and one when it is over, instead of one for each run that fails because of it. Nothing here can
+ * disturb a run.
  */
 export function openNotices({
   url,
@@ -37,6 +44,8 @@ export function openNotices({
   log,
   clock,
   noticed,
+  causeOf,
+  facts,
 }: {
   /** A secret: anyone who knows it can post there. */
   readonly url: string;
@@ -46,7 +55,10 @@ export function openNotices({
   readonly log: Log;
   readonly clock: Clock;
   readonly noticed: (result: "sent" | "held_back" | "failed") => void;
-}): { readonly observer: Pick<Observer, "settled">; close(): Promise<void> } {
+  /** Why a run has failed that was tried again before. */
+  readonly causeOf: (run: Run) => Promise<Cause>;
+  readonly facts: OutageFacts;
+}) {
   const webhook = openWebhook(url, { fetch, log, clock, noticed });
   const quiet = new Map<string, Quiet>();
   const alarms = new Set<() => void>();
@@ -79,19 +91,43 @@ export function openNotices({
     } else send(notice, 0);
   }
 
+  /** A failure that an outage explains is in its summary. One that may be is held until that is known. */
+  async function failed(run: Run, mayHold = true): Promise<void> {
+    const cause = run.kind === "transient" ? await causeOf(run).catch(() => "other") : "other";
+    if (cause === "other" || (cause === "unsure" && !mayHold)) return notify(noticeOf("failure", run, scrub));
+    if (mayHold) noticed("held_back");
+    if (cause === "outage" || closed) return;
+    const cancel = clock.alarm(clock.now() + UNSURE_MS, () => {
+      alarms.delete(cancel);
+      failed(run, false).catch(report);
+    });
+    alarms.add(cancel);
+  }
+
+  const report = (error: unknown) => log.error({ err: error }, "a notice met an error of the service's own");
+
   async function settled(run: Run): Promise<void> {
-    if (run.status === "failure") notify(noticeOf("failure", run, scrub));
+    if (run.status === "failure") return failed(run);
     // The store knows, whichever process the failure was settled by, and when. Nothing is remembered here.
     if (run.status === "success" && (await store.endBefore(run)) === "failure") {
       notify(noticeOf("recovery", run, scrub));
     }
   }
 
+  function announce(notice: { readonly text: string }): void {
+    if (!closed) webhook.post({ ...notice, text: forSlack(notice.text) });
+  }
+
   return {
     observer: {
-      settled(run) {
-        settled(run).catch((error) => log.error({ err: error }, "a notice met an error of the service's own"));
+      settled(run: Run) {
+        settled(run).catch(report);
       },
+    },
+    outage: {
+      begun: (outage: Outage) => announce(outageNotice({ ...outage, fault: oneLine(scrub(outage.fault)) }, facts)),
+      over: (outage: Outage & { readonly until: number }, late: Late) =>
+        announce(outageOverNotice(outage, late, facts)),
     },
     async close() {
       closed = true;

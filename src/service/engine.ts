@@ -15,6 +15,7 @@ import { callbacksOf } from "./callbacks.ts";
 import type { AppOptions, Ground } from "./ground.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
+import { openOutages } from "./outages.ts";
 import { previewsOf, previewWorkflows } from "./previews.ts";
 import { rerunningWith } from "./rerun-with.ts";
 import { pausedSince, runActions } from "./run-actions.ts";
@@ -29,13 +30,16 @@ export type Engine = Awaited<ReturnType<typeof openEngine>>;
 export async function openEngine(ground: Ground, drainMs = 10_000) {
   const { config, options, loaded, secrets, log, clock, closing } = ground;
 
-  const store = options.closed ? await openMemoryStore(clock) : await openStore(config.store, { clock, log });
+  const store = options.closed
+    ? await openMemoryStore(clock)
+    : await openStore(config.store, { ...options, clock, log });
   closing.defer(store.close);
 
   const { fetch, close: closeFetch } = openFetch(config.github);
   closing.defer(closeFetch);
 
-  const observed = await openObservers(ground, store, fetch);
+  const outages = openOutages({ host: new URL(config.github.apiUrl).host, store, clock, log });
+  const observed = await openObservers(ground, store, fetch, outages);
   const { metrics, tracing } = observed;
   const observe = options.settled ? observedBy([observed.observe, { settled: options.settled }]) : observed.observe;
 
@@ -49,6 +53,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     clock,
     wait: options.wait ?? (async (ms: number) => void (await wait(ms))),
     observe,
+    heard: outages.heard,
     ...newsOfGitHub(ground, metrics),
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
@@ -91,7 +96,12 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   metrics.read({
     ...{ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble },
     brokenFiles: () => loaded.current.broken.length,
+    outage: outages.current,
   });
+
+  if (!options.closed) {
+    closing.defer(outages.follow({ probe: gitHub.probe, due: worker.look, wake, report: observed.report }));
+  }
 
   for (const text of pausedSince(await store.paused())) log.warn(text);
 
@@ -121,6 +131,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     accept,
     wake,
     wakeByEvent: wakingByEvent({ store, wake, watch, rerun: actions.rerun }),
+    outages,
     callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
     previews: previewsOf(store, () => previewWorkflows(loaded.current.workflows)),
     startByHand: startingByHand(starting),

@@ -25,6 +25,8 @@ export type Ground = {
 export type AppOptions = {
   readonly logTo?: { write(line: string): void };
   readonly clock?: Clock;
+  /** What the time is by the database's clock, see `PostgresOptions`. */
+  readonly databaseNow?: string;
   /** From 0 to 1. */
   readonly random?: () => number;
   /** Waits between the tries inside an attempt. */

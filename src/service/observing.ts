@@ -5,10 +5,11 @@ import { openMetrics } from "../observe/metrics.ts";
 import { openNotices } from "../observe/notices.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { Ground } from "./ground.ts";
+import type { Outages } from "./outages.ts";
 import { VERSION } from "./version.ts";
 
 /** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
-export async function openObservers(ground: Ground, store: RunStore, fetch: Fetch) {
+export async function openObservers(ground: Ground, store: RunStore, fetch: Fetch, { causeOf }: Outages) {
   const { config, options, loaded, secrets, log, clock, closing } = ground;
   const workflows = loaded.current.workflows.map(({ name }) => name);
   const metrics = openMetrics({ workflows, version: VERSION, clock });
@@ -17,10 +18,13 @@ export async function openObservers(ground: Ground, store: RunStore, fetch: Fetc
   if (tracing) closing.defer(tracing.close);
   const url = options.closed ? undefined : config.observe.notifyUrl;
   const { scrub } = secrets;
-  const notices = url && openNotices({ url, fetch, store, scrub, log, clock, noticed: metrics.noticed });
+  const { host } = new URL(config.github.apiUrl);
+  const facts = { host, retryHours: config.workflows.retryHours, publicUrl: config.http.publicUrl };
+  const { noticed } = metrics;
+  const notices = url && openNotices({ url, fetch, store, scrub, log, clock, noticed, causeOf, facts });
   if (notices) closing.defer(notices.close);
   const observers = [metrics, tracing, notices || undefined].flatMap((each) => each?.observer ?? []);
-  return { observe: observedBy(observers), metrics, tracing };
+  return { observe: observedBy(observers), metrics, tracing, report: notices ? notices.outage : undefined };
 }
 
 /** Traces, where there is a collector; their libraries are loaded only then. */

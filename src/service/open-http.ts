@@ -29,7 +29,10 @@ export async function openHttp(
   const rejected = rejectedRequests(store.overview.noteRejected, clock);
   closing.defer(rejected.close);
   let reloads = 0;
-  const revision = async () => `${await store.overview.revision()}${reloads === 0 ? "" : `-${reloads}`}`;
+  const revision = async () => {
+    const { since = "", until = "" } = (await engine.outages.current()) ?? {};
+    return [await store.overview.revision(), reloads || "", since, until].filter(Boolean).join("-");
+  };
   const live = livePages(revision, clock);
   const shared = { repeated, rejected, live, revision };
 
@@ -113,6 +116,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       previews: engine.previews.list,
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,
+      outage: engine.outages.current,
       metrics: metrics.expose,
     },
     {
@@ -145,7 +149,7 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
 
 function pages(
   { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, actions, callbacks, startByHand, rerunWith, previews }: Engine,
+  { store, gitHub, outages, actions, callbacks, startByHand, rerunWith, previews }: Engine,
   { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
 ): MountPages {
   const { workflows } = loaded.current;
@@ -163,6 +167,7 @@ function pages(
       },
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
+      outage: outages.current,
       live,
       workflows: {
         all: workflows,

@@ -11,14 +11,19 @@ import type { StoreConfig } from "./config/store.ts";
  */
 export async function openStore(
   { database, dataDir }: StoreConfig,
-  { clock, log }: { clock: Clock; log: Pick<Log, "warn"> },
+  { clock, log, databaseNow }: { clock: Clock; log: Pick<Log, "warn">; databaseNow?: string | undefined },
 ): Promise<RunStore> {
   if (!database) {
     const { openSqliteStore } = await import("../store/sqlite/store.ts");
     return openSqliteStore(dataDir, clock, (warning) => log.warn(warning));
   }
   const { openPostgresStore } = await import("../store/postgres/store.ts");
-  return openPostgresStore({ ...database, clock, onError: onceAnOutage(clock, log) });
+  return openPostgresStore({
+    ...database,
+    clock,
+    onError: onceAnOutage(clock, log),
+    ...(databaseNow && { databaseNow }),
+  });
 }
 
 /** A store that ends with the process. */

@@ -109,6 +109,7 @@ export function pagesOf({
     },
     overview: { activity: async () => NOTHING, rejected: async () => [], revision: async () => "1" },
     accounts: () => [],
+    outage: async () => undefined,
     live: livePages(async () => "1", systemClock),
     web: { url: "https://github.com", repositoryOf: () => undefined },
     version: "1.2.3",

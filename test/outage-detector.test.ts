@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { type GitHubOutcome, outageDetector, PROBE } from "../src/model/outage.ts";
+
+const SECOND = 1000;
+const START = Date.parse("2026-11-29T02:10:00Z");
+
+/** One request, so many seconds after the start. */
+type Asked = Pick<GitHubOutcome, "asker"> & { readonly at: number; readonly failed: boolean; readonly kind?: "write" };
+
+/** A detector that has seen these, in order of time. */
+function having(asked: readonly Asked[], detector = outageDetector()) {
+  for (const { asker, at, failed, kind = "read" } of asked.toSorted((a, b) => a.at - b.at)) {
+    const fault = failed ? "GitHub answered 502" : undefined;
+    detector.note({ asker, kind, fault }, { now: START + at * SECOND, monotonic: at * SECOND });
+  }
+  return {
+    detector,
+    outage: (at: number) => detector.outage(at * SECOND),
+    isSuspected: (at: number) => detector.isSuspected(at * SECOND),
+    isOver: (at: number) => detector.isOver(at * SECOND),
+  };
+}
+
+const every = (seconds: number, until: number, ask: (nth: number) => Omit<Asked, "at">, from = 0): Asked[] =>
+  Array.from({ length: Math.floor((until - from) / seconds) + 1 }, (_, nth) => ({
+    at: from + nth * seconds,
+    ...ask(nth),
+  }));
+
+/** The tries of one attempt. */
+const tries = (asker: string, at: number, failed = true): Asked[] =>
+  [0, 0.3, 1.3].map((after) => ({ asker, at: at + after, failed }));
+
+describe("an outage", () => {
+  it("begins a minute after the first request that failed, and names that one, however many were answered before", () => {
+    const before = every(1, 300, (nth) => ({ asker: `pr-${nth}`, failed: false }));
+    const failing = every(3, 361, (nth) => ({ asker: `new-${nth}`, failed: true }), 301);
+    const { outage } = having([...before, ...failing]);
+    assert.equal(outage(360), undefined);
+    assert.deepEqual(outage(361.5), { since: START + 301 * SECOND, fault: "GitHub answered 502" });
+  });
+
+  it("is found while answers still come now and then, and while only what is written fails", () => {
+    const most = every(1, 200, (nth) => ({ asker: `pr-${nth}`, failed: nth % 10 !== 9 }));
+    assert.ok(having(most).outage(200));
+    const reads = every(2, 100, (nth) => ({ asker: `pr-${nth}`, failed: false }));
+    const writes = every(2, 101, (nth) => ({ asker: `pr-${nth}`, failed: true, kind: "write" as const }), 1);
+    assert.equal(having([...reads, ...writes]).outage(101)?.since, START + SECOND);
+  });
+
+  it("of which one run alone knows is one when the probe fails as well", () => {
+    const run = [...tries("pr-1", 0), ...tries("pr-1", 6), ...tries("pr-1", 37)];
+    const probes = (failed: boolean) => every(15, 60, () => ({ asker: PROBE, failed }), 15);
+    assert.ok(having(run).isSuspected(38));
+    assert.equal(having(run).outage(61), undefined);
+    assert.equal(having([...run, ...probes(true)]).outage(61)?.since, START);
+    assert.equal(having([...run, ...probes(false)]).outage(61), undefined);
+  });
+
+  it("is forgotten when nothing is asked for long", () => {
+    const { outage, isSuspected } = having(every(3, 63, (nth) => ({ asker: `pr-${nth}`, failed: true })));
+    assert.ok(outage(64));
+    assert.deepEqual([outage(190), isSuspected(190)], [undefined, false]);
+  });
+
+  it("is over when runs have been answered for ten seconds, and not for what is read alone while writes fail", () => {
+    const { detector, isOver } = having(every(3, 63, (nth) => ({ asker: `pr-${nth}`, failed: true })));
+    detector.begin();
+    having(tries(PROBE, 70, false), detector);
+    assert.equal(isOver(85), false, "that GitHub answers the probe says nothing about runs");
+    having(tries("pr-1", 90, false), detector);
+    assert.equal(isOver(95), false);
+    assert.equal(isOver(101), true);
+    having([{ asker: "pr-1", at: 102, failed: true, kind: "write" }], detector);
+    assert.equal(isOver(103), false);
+    having([{ asker: "pr-1", at: 104, failed: false, kind: "write" }], detector);
+    assert.equal(isOver(115), true);
+    detector.end();
+    assert.deepEqual([isOver(116), detector.hasBegun()], [false, false]);
+  });
+});
+
+describe("no outage", () => {
+  const answered = fc.record({ asker: fc.constantFrom("a", "b", "c", "d", "e", "f"), at: fc.nat({ max: 600 }) });
+
+  it("is one repository or run that fails again and again while others are answered", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat({ max: 600 }), { maxLength: 40 }),
+        fc.nat({ max: 14 }),
+        fc.integer({ min: 1, max: 4 }),
+        (attempts, offset, bad) => {
+          const failing = attempts.flatMap((at) => tries(`bad-${at % bad}`, at));
+          // Somebody else is answered every 15 seconds, be it the probe.
+          const others = every(15, 620, () => ({ asker: PROBE, failed: false }), offset);
+          const { detector } = having([]);
+          for (const each of [...failing, ...others].toSorted((a, b) => a.at - b.at)) {
+            having([each], detector);
+            assert.equal(detector.outage(each.at * SECOND), undefined);
+          }
+        },
+      ),
+    );
+  });
+
+  it("is a fault among answers, whoever asks and whenever", () => {
+    fc.assert(
+      fc.property(fc.array(answered, { minLength: 2, maxLength: 200 }), fc.nat(), (asked, which) => {
+        const failed = which % asked.length;
+        const { detector } = having([]);
+        for (const each of asked
+          .map((one, nth) => ({ ...one, failed: nth === failed }))
+          .toSorted((a, b) => a.at - b.at)) {
+          having([each], detector);
+          assert.equal(detector.outage(each.at * SECOND), undefined);
+        }
+      }),
+    );
+  });
+
+  it("is suspected while GitHub answers all, and none lasts less than a minute", () => {
+    fc.assert(
+      fc.property(fc.array(answered, { maxLength: 100 }), (asked) => {
+        const { outage, isSuspected } = having(asked.map((one) => ({ ...one, failed: false })));
+        assert.deepEqual([outage(600), isSuspected(600)], [undefined, false]);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(answered, { maxLength: 100 }), fc.nat({ max: 540 }), (asked, from) => {
+        const short = asked.map((one) => ({ ...one, failed: one.at >= from && one.at < from + 60 }));
+        const { detector } = having([]);
+        for (const each of short.toSorted((a, b) => a.at - b.at)) {
+          having([each], detector);
+          assert.equal(detector.outage(each.at * SECOND), undefined);
+        }
+      }),
+    );
+  });
+});
