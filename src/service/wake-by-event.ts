@@ -56,14 +56,10 @@ export function wakingByEvent({ store, wake, watch, rerun }: Parts) {
   }
 }
 
-/**
- * Whether a run has followed this Actions run to its end. While it has not ended, it looks at the newest attempt anyway. One
- * that has succeeded is run again only when another run has started the Actions run: it has nothing to send again.
- */
+/** Whether a run has followed this Actions run to its end. While it has not ended, it looks at the newest attempt anyway. */
 function follows({ run, steps }: RunDetail, followed: Followed): boolean {
-  const isGiven = mentions(run.input, followed);
-  if (run.status === "success") return isGiven;
-  return run.status === "failure" && (isGiven || steps.some(({ result }) => mentions(result, followed)));
+  if (run.status !== "success" && run.status !== "failure") return false;
+  return [run.input, ...steps.map(({ result }) => result)].some((value) => mentions(value, followed));
 }
 
 type Followed = { readonly repository: string; readonly runId: number };
