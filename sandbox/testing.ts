@@ -11,6 +11,7 @@ import { type RunningApp, startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
 import { beginOthers, type OpenRun, type StartedOther, startedBy } from "./other-runs.ts";
+import { letPass } from "./passing.ts";
 import { type SkippingClock, skippingClock } from "./skipping-clock.ts";
 import { startOf } from "./start-of.ts";
 
@@ -52,7 +53,10 @@ export type TestedRun = {
   readonly started: readonly StartedOther[];
   /** The stand-in, to change what it has while the run waits. */
   readonly github: StandInGitHub;
-  /** Lets time pass, up to the run's end: every attempt that is due within it is made, as late as it is due. */
+  /**
+   * Lets time pass, up to the run's end: every attempt that is due within it is made, as late as it is due. Runs of GitHub
+   * Actions go on as the stand-in's script says, and what follows them looks when they change.
+   */
   advance(duration: Duration): Promise<TestedRun>;
   /** GitHub delivers this event: the run looks again if it waits for it (`wakeOn`). */
   event(event: { readonly name: WebhookName; readonly payload: unknown }): Promise<TestedRun>;
@@ -83,7 +87,8 @@ export async function testRun<Given extends { trigger: TriggerKind }, EnvName ex
   const under = renamed(workflow);
   const closing = new AsyncDisposableStack();
   try {
-    const github = await startGitHub();
+    const clock = skippingClock();
+    const github = await startGitHub({ now: clock.now });
     closing.defer(github.close);
     github.token(token);
     for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
@@ -93,7 +98,6 @@ export async function testRun<Given extends { trigger: TriggerKind }, EnvName ex
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
     );
     if (workflow.githubToken !== undefined) variables[workflow.githubToken] = token;
-    const clock = skippingClock();
     const callbacks = new Set<string>();
     const app = await startApp(
       readConfig({
@@ -154,6 +158,11 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
     }
   }
 
+  async function relook(): Promise<Run> {
+    detail = await look();
+    return detail.run;
+  }
+
   const isOpen = () => detail.run.endedAt === undefined;
 
   async function close(): Promise<void> {
@@ -212,16 +221,7 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
     github,
     advance: (duration) =>
       then(`advance("${duration}")`, async () => {
-        // What the attempts take comes on top: waits that follow on each other end when their lengths have passed.
-        let left = millisecondsOf(duration);
-        while (isOpen()) {
-          const ahead = Math.max(0, (detail.run.dueAt ?? Number.POSITIVE_INFINITY) - clock.now());
-          if (ahead > left) break;
-          left -= ahead;
-          clock.skip(ahead);
-          detail = await look();
-        }
-        clock.skip(left);
+        await letPass(millisecondsOf(duration), { clock, github, engine: app.engine, look: relook });
       }),
     event: (event) => then(`the event ${event.name}`, async () => void (await wake(wakeKeysOf(event)))),
     answer: (name, body) =>
