@@ -69,7 +69,8 @@ export const WORKFLOWS_SETTINGS = {
     "",
     "Where the result of the tests is reported that a deployment starts: `status` (of the commit), `check` (needs a GitHub App), " +
       "`comment` (on the pull request), `deployment`, or several with commas in between. The run `preview-tests` follows the " +
-      "tests and reports them, and the event carries its id as `run`. Empty: nothing is followed.",
+      "tests and reports them, and the event carries its id as `run`. Not followed are the tests of a request that brings its " +
+      "`github_token`. Empty: nothing is followed.",
     (text) => listOf(REPORTS, text),
   ),
   followContext: setting(
