@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import type { TestContext } from "node:test";
+import type { RunPlan } from "../../sandbox/actions/runner.ts";
+import type { StandInGitHub } from "../../sandbox/github.ts";
+import type { RunDetail } from "../../src/model/history.ts";
+import { movedClock, until } from "./clock.ts";
+import { deploy, notify, startService, TARGET } from "./service.ts";
+import { WEBHOOK_SECRET } from "./webhooks.ts";
+
+const FILE = ".github/workflows/environment-ready.yml";
+const TARGET_WORKFLOW = readFileSync(new URL("../../deploy/target/environment-ready.yml", import.meta.url), "utf8");
+
+export const SHA = (nth: number): string => `${nth}`.padStart(2, "0").repeat(20);
+
+type Options = {
+  readonly settings?: Record<string, string>;
+  /** How runs of Actions go; without it they start and stay in progress. */
+  readonly plan?: (key: string, attempt: number) => RunPlan;
+  /** False: no webhook comes. */
+  readonly webhooks?: boolean;
+  /** Of the target repository; the one of deploy/target without it. */
+  readonly workflow?: string;
+};
+
+/** The service with FOLLOW before a stand-in GitHub whose target repository has the workflow that is shipped. */
+export async function previewScene(t: TestContext, { settings = {}, plan, webhooks = true, workflow }: Options = {}) {
+  const clock = movedClock();
+  const service = await startService(t, {
+    settings: {
+      FOLLOW: "status,comment",
+      PUBLIC_URL: "https://ci.example",
+      GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      ...settings,
+    },
+    github: { now: clock.now },
+    options: { clock },
+  });
+  const { github, url, app } = service;
+  const shop = github.repository(TARGET);
+  shop.put(FILE, workflow ?? TARGET_WORKFLOW);
+  const hook = github.hook(TARGET, `${url}/webhooks/github`, webhooks ? { secret: WEBHOOK_SECRET } : {});
+  github.actions.script(({ title, attempt }) => plan?.(keyIn(title), attempt) ?? {});
+
+  /** An environment is deployed with a commit, which the target repository has, and ArgoCD says so. */
+  async function deployed(application: string, sha: string) {
+    if (/^[0-9a-f]{40}$/.test(sha)) shop.addCommit(sha);
+    deploy(github, application, sha);
+    return notify(url, { application });
+  }
+
+  async function runs(workflowName: string): Promise<readonly RunDetail[]> {
+    const { runs: found } = await app.engine.store.list({ workflow: workflowName }, { limit: 100 });
+    const all = await Promise.all(found.map(({ id }) => app.engine.store.get(id)));
+    return all.map((each) => each ?? assert.fail("a run is gone")).reverse();
+  }
+
+  /** Runs that follow tests, the oldest first; and those that cancel some. */
+  const followers = async () => (await runs("preview-tests")).filter(({ run }) => run.group !== undefined);
+  const cancellers = async () => (await runs("preview-tests")).filter(({ run }) => run.group === undefined);
+
+  /** Nothing is under way: no run is queued for now or running. */
+  async function rest(): Promise<void> {
+    await github.settle();
+    let quiet = 0;
+    await until("nothing is under way", async () => {
+      const all = [...(await runs("environment-ready")), ...(await runs("preview-tests"))];
+      const busy = all.some(
+        ({ run }) =>
+          run.cleaningUp ||
+          (run.endedAt === undefined && (run.status === "running" || (run.dueAt ?? 0) <= clock.now())),
+      );
+      quiet = busy ? 0 : quiet + 1;
+      return quiet > 3;
+    });
+  }
+
+  return {
+    ...{ ...service, clock, shop, hook, deployed, runs, followers, cancellers, rest },
+    /** Lets time pass in steps of five seconds, with all that happens meanwhile. */
+    async pass(milliseconds: number, everyMs = 5000): Promise<void> {
+      await rest();
+      for (let left = milliseconds; left > 0; left -= everyMs) {
+        clock.move(Math.min(left, everyMs));
+        await rest();
+      }
+    },
+    states: (sha: string) => shop.statuses.filter((status) => status.sha === sha).map(({ state }) => state),
+    contexts: (sha: string) => [
+      ...new Set(shop.statuses.flatMap((status) => (status.sha === sha ? status.context : []))),
+    ],
+    /** What GitHub was asked for and told, by route. */
+    asked: () => countsOf(github),
+  };
+}
+
+export const keyIn = (title: string): string => /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(title)?.[0] ?? "";
+
+function countsOf({ requests }: StandInGitHub): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { route } of requests) counts[route] = (counts[route] ?? 0) + 1;
+  return counts;
+}
