@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Check } from "../model/check.ts";
 import type { Json, Run } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
@@ -26,8 +27,11 @@ async function dispatch(application: string, { revision, dryRun, json }: Options
   const given = { application, ...(revision === undefined ? {} : { revision }) };
   const run = await runOf(config, given, dryRun && ((request) => void requests.push(request)));
   const failed = run.status === "failure" || run.status === "queued";
+  const warnings = dryRun && !failed ? await aboutTests(config) : [];
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ...asJson(run, failed), ...(dryRun ? { dryRun, requests } : {}) })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ...asJson(run, failed), ...(dryRun ? { dryRun, requests } : {}), ...(warnings.length > 0 ? { warnings } : {}) })}\n`,
+    );
     if (failed) process.exitCode = 1;
     return;
   }
@@ -44,6 +48,15 @@ async function dispatch(application: string, { revision, dryRun, json }: Options
   process.stdout.write(
     dryRun ? `${requests.map(asMessage).join("\n")}\nnot sent: ${oneLine(what)}\n` : `sent: ${oneLine(what)}\n`,
   );
+  for (const { check, message, remedy } of warnings) {
+    process.stdout.write(`${oneLine(`${check}: ${message}. ${remedy ?? ""}`)}\n`);
+  }
+}
+
+/** What would keep the tests from being followed. */
+async function aboutTests(config: Config): Promise<readonly Check[]> {
+  const { checkTests } = await import("../service/doctor.ts");
+  return checkTests(config);
 }
 
 type Ended = Pick<Run, "status" | "outputs" | "reason" | "kind" | "dueAt">;

@@ -34,7 +34,8 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
     const trigger = oneOf(kindsOf(on), wanted, name);
     return { trigger, input: inputFor(on, trigger) };
   };
-  const { run, steps } = await runHere(readConfig(), name, startedBy, {
+  const config = readConfig();
+  const { run, steps } = await runHere(config, name, startedBy, {
     waitForLimits: true,
     dryRun: dryRun && ((request) => write(asMessage(request))),
   });
@@ -43,6 +44,11 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
   }
   const ended = run.status === "success" ? JSON.stringify(run.outputs) : (run.reason ?? "");
   const again = AFTER[run.status] ?? "";
+  if (dryRun && name === "environment-ready") {
+    const { checkTests } = await import("../service/doctor.ts");
+    for (const { check, message, remedy } of await checkTests(config))
+      write(oneLine(`${check}: ${message}. ${remedy}`));
+  }
   write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
   if (!["success", "skipped", "waiting"].includes(run.status)) process.exitCode = 1;
 }

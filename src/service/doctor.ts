@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { checkGitHub } from "../github/checks/check-github.ts";
 import { checkPauses } from "../github/checks/limits.ts";
+import { checkTargetWorkflow } from "../github/checks/workflow.ts";
 import { type OpenGitHub, openGitHub } from "../github/open-github.ts";
 import { proxyFor } from "../github/proxy.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
@@ -45,6 +46,8 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       targetRepo: wrong.has("TARGET_REPO") ? undefined : config.workflows.targetRepo,
       deploymentRef: config.workflows.deploymentRef,
       eventType: config.workflows.eventType,
+      targetWorkflow: config.workflows.targetWorkflow,
+      follow: config.workflows.follow,
     });
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
@@ -57,6 +60,22 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       ...stored,
     ];
     return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
+  } finally {
+    await gitHub.close();
+  }
+}
+
+/** What a dry run cannot show by what it reads: whether the tests that it would start could be followed. Empty: all is well. */
+export async function checkTests(config: Config): Promise<readonly Check[]> {
+  const { follow, targetWorkflow, targetRepo } = config.workflows;
+  if (follow.length === 0 && targetWorkflow === undefined) return [];
+  const { scrub, ...secrets } = knownSecrets(config.secrets);
+  const gitHub = await gitHubOnly(config, { scrub, ...secrets });
+  try {
+    const checks = await checkTargetWorkflow({ github: gitHub.inspection, ...config.workflows }, targetRepo);
+    return checks
+      .filter(({ status }) => status !== "ok")
+      .map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
   } finally {
     await gitHub.close();
   }

@@ -95,7 +95,7 @@ export function appApi({ id, privateKey, apiUrl, askAs, hide, now }: App) {
 }
 
 /** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. */
-function asParameter(permission: string): Record<string, string> {
+export function asParameter(permission: string): Record<string, string> {
   const [name = "", level = ""] = permission.toLowerCase().split(": ");
   return { [name === "commit statuses" ? "statuses" : name.replaceAll(" ", "_")]: level };
 }

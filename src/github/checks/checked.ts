@@ -13,6 +13,10 @@ export type Checked = {
   /** Undefined: the default branch. */
   readonly deploymentRef: string | undefined;
   readonly eventType: string;
+  /** `tests.yml` or `tests.yml@REF`: it is started instead of an event being sent. */
+  readonly targetWorkflow: string | undefined;
+  /** Where the result of the tests is reported; empty when nothing is followed. */
+  readonly follow: readonly ("status" | "check" | "comment" | "deployment")[];
 };
 
 /** What a look at GitHub finds; a problem when it failed. */

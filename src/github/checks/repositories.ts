@@ -4,6 +4,7 @@ import { ownerAndName } from "../files.ts";
 import { type RepositoryFacts, repositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";
 import { type Identity, scopesIn } from "./credential.ts";
+import { checkFollowing } from "./following.ts";
 import { checkWorkflow } from "./workflow.ts";
 
 /** Whether the values files' repository is there, may be read, and has the ref that they are read at. */
@@ -41,8 +42,11 @@ export async function checkTarget(checked: Checked, identity: Identity): Promise
         ? [problem(name, `${fullName} is archived and takes no events`, "Unarchive it, or set another TARGET_REPO.")]
         : []),
     ];
-    const workflow = await checkWorkflow(checked, repository, facts);
-    return [...orVisible(name, fullName, remarks), checkPermission(identity, facts), ...workflow];
+    const [workflow, following] = await Promise.all([
+      checkWorkflow(checked, repository, facts),
+      checkFollowing(checked, identity, repository, facts),
+    ]);
+    return [...orVisible(name, fullName, remarks), checkPermission(identity, facts), ...following, ...workflow];
   });
 }
 

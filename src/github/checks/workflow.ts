@@ -1,44 +1,128 @@
-import { type Check, ok, problem } from "../../model/check.ts";
+import { type Check, ok, problem, warning } from "../../model/check.ts";
 import { isFailure } from "../../model/failure.ts";
-import { listensTo, type WorkflowFile, workflowFiles, workflowStates } from "../actions/workflow-files.ts";
+import type { StartedRun } from "../../model/github.ts";
+import {
+  listensTo,
+  showKey,
+  showsKey,
+  type WorkflowFile,
+  workflowFiles,
+  workflowStates,
+} from "../actions/workflow-files.ts";
 import type { Inspection } from "../open-github.ts";
+import { type RepositoryFacts, repositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";
 
 /** The permission that the target's other requests are made with, so that an App needs no further token. */
 const PERMISSION = "Contents: write";
 
 /**
- * Whether a workflow on the target's default branch, the only one that counts, listens to our event. GitHub takes events
- * that nobody listens to, and says nothing.
+ * Whether a workflow on the target's default branch, the only one that counts, does something with what is sent, and with
+ * FOLLOW whether the names of its runs show for what they were started. GitHub takes events that nobody listens to, and says
+ * nothing.
  */
 export function checkWorkflow(
-  { github, eventType }: Checked,
+  { github, eventType, targetWorkflow, follow }: Looked,
   repository: string,
-  { fullName, defaultBranch }: { readonly fullName: string; readonly defaultBranch: string },
+  { fullName, defaultBranch }: Pick<RepositoryFacts, "fullName" | "defaultBranch">,
 ): Promise<readonly Check[]> {
-  const name = "workflow";
-  return found(name, async () => {
+  return found(NAME, async () => {
     const files = await workflowFiles(github.ask, repository, PERMISSION);
-    const listening = files.filter((file) => listensTo(file, eventType));
-    const [first] = listening;
+    const start = targetWorkflow === undefined ? byEvent(eventType) : byName(targetWorkflow);
+    const starting = files.filter(start.isStarted);
+    const [first] = starting;
     if (!first) {
-      const others = files.flatMap(otherwise).join("; ");
-      const remedy = `Add to a workflow there: on: { repository_dispatch: { types: [${eventType}] } }, or set EVENT_TYPE to what is listened to.`;
-      const nothing = `no workflow on ${defaultBranch} of ${fullName} listens to ${eventType}`;
-      return [problem(name, others ? `${nothing}: ${others}` : nothing, remedy)];
+      const others = start.others(files);
+      const nothing = `no workflow on ${defaultBranch} of ${fullName} ${start.does}`;
+      return [problem(NAME, others ? `${nothing}: ${others}` : nothing, start.remedy)];
     }
     const states = await statesOf(github, repository);
-    const active = listening.filter(({ path }) => (states?.get(path) ?? "active") === "active");
-    const listens = (which: readonly WorkflowFile[]) =>
-      `${which.map(({ path }) => path).join(", ")} listens to ${eventType}`;
+    const active = starting.filter(({ path }) => (states?.get(path) ?? "active") === "active");
+    const says = (which: readonly WorkflowFile[]) => `${which.map(({ path }) => path).join(", ")} ${start.does}`;
     if (states?.size === 0) {
-      const disabled = `${listens(listening)}, but GitHub knows no workflow of ${fullName}: Actions is disabled`;
-      return [problem(name, disabled, "Enable Actions in the repository's settings, under Actions.")];
+      const disabled = `${says(starting)}, but GitHub knows no workflow of ${fullName}: Actions is disabled`;
+      return [problem(NAME, disabled, "Enable Actions in the repository's settings, under Actions.")];
     }
-    if (active.length > 0) return [ok(name, listens(active))];
-    const remedy = `Enable it: gh workflow enable ${first.path.split("/").at(-1)} -R ${fullName}`;
-    return [problem(name, `${listens(listening)}, but is disabled (${states?.get(first.path)})`, remedy)];
+    if (active.length === 0) {
+      const remedy = `Enable it: gh workflow enable ${first.path.split("/").at(-1)} -R ${fullName}`;
+      return [problem(NAME, `${says(starting)}, but is disabled (${states?.get(first.path)})`, remedy)];
+    }
+    const rejected = active.flatMap((file) => start.rejects(file));
+    if (rejected.length > 0) return rejected;
+    return [ok(NAME, says(active)), ...(follow.length > 0 ? checkRunNames(active, start.event) : [])];
   });
+}
+
+/** The same for a repository of which nothing is known. */
+export function checkTargetWorkflow(checked: Looked, repository: string): Promise<readonly Check[]> {
+  return found(NAME, async () =>
+    checkWorkflow(checked, repository, await repositoryFacts(checked.github.ask, repository, PERMISSION)),
+  );
+}
+
+type Looked = Pick<Checked, "github" | "eventType" | "targetWorkflow" | "follow">;
+
+const NAME = "workflow";
+
+/** How the target's workflow is started. */
+type Start = {
+  readonly event: StartedRun["event"];
+  readonly isStarted: (file: WorkflowFile) => boolean;
+  /** What a workflow does that is started so. */
+  readonly does: string;
+  readonly others: (files: readonly WorkflowFile[]) => string;
+  readonly remedy: string;
+  /** Why a workflow would not take what is sent. */
+  readonly rejects: (file: WorkflowFile) => readonly Check[];
+};
+
+function byEvent(eventType: string): Start {
+  return {
+    event: "repository_dispatch",
+    isStarted: (file) => listensTo(file, eventType),
+    does: `listens to ${eventType}`,
+    others: (files) => files.flatMap(otherwise).join("; "),
+    remedy: `Add to a workflow there: on: { repository_dispatch: { types: [${eventType}] } }, or set EVENT_TYPE to what is listened to.`,
+    rejects: () => [],
+  };
+}
+
+/** What the service sends to any workflow. */
+const INPUTS = ["commitHash", "sourceName"];
+
+/** @param targetWorkflow as in the setting. */
+function byName(targetWorkflow: string): Start {
+  const [workflow = ""] = targetWorkflow.split("@");
+  const isIt = ({ path }: WorkflowFile) => path.split("/").at(-1) === workflow;
+  return {
+    event: "workflow_dispatch",
+    isStarted: (file) => isIt(file) && file.inputs !== undefined,
+    does: `is ${workflow} and can be started (workflow_dispatch)`,
+    others: (files) => files.filter(isIt).map(({ path }) => `${path} is not started by workflow_dispatch`)[0] ?? "",
+    remedy: "Add on: workflow_dispatch to it there, or correct TARGET_WORKFLOW.",
+    rejects({ path, inputs = [] }) {
+      const missing = INPUTS.filter((input) => !inputs.includes(input));
+      if (missing.length === 0) return [];
+      const message = `${path} has no input ${missing.join(" and ")}, and GitHub rejects inputs that a workflow does not have`;
+      return [
+        problem(NAME, message, `Add to it: ${missing.map((input) => `${input}: { required: true }`).join(", ")}.`),
+      ];
+    },
+  };
+}
+
+/** Whether runs can be told apart. More than one workflow that starts is more than one run, of which one is followed. */
+function checkRunNames(active: readonly WorkflowFile[], event: StartedRun["event"]): readonly Check[] {
+  const name = "run name";
+  const paths = active.map(({ path }) => path).join(" and ");
+  const hidden = active.filter((file) => !showsKey(file, event)).map(({ path }) => path);
+  if (hidden.length > 0) {
+    const message = `${hidden.join(" and ")} shows no key in the names of its runs, so that a run is found by its time alone`;
+    return [warning(name, message, showKey(event))];
+  }
+  if (active.length === 1) return [ok(name, `${paths} shows the key, by which a run is found`)];
+  const remedy = "Have one workflow listen to the event, or start the others from it.";
+  return [warning(name, `${paths} start together, and only the first run of an event is followed`, remedy)];
 }
 
 /** What a file that does not listen to our event is instead. */
