@@ -125,6 +125,7 @@ function newRepository(
     },
     hasRef: (ref) => filesAt(ref) !== undefined,
     commitOf(ref) {
+      if (ref === "HEAD") return branchTip(repository.defaultBranch);
       const [, kind, name = ""] = /^(tags|heads)\/(.+)$/.exec(ref) ?? [];
       if (kind !== undefined) return kind === "tags" ? tags.get(name) : branchTip(name);
       const named = tags.get(ref) ?? branchTip(ref);
