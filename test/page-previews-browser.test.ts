@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { systemClock } from "../src/model/clock.ts";
@@ -6,7 +7,7 @@ import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { openBrowser, openPage, violations, withoutChromium } from "./support/browser.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { type Story, writePreview } from "./support/previews.ts";
-import { deploy, notify, startService } from "./support/service.ts";
+import { DEPLOYMENT, deploy, notify, startService, TARGET } from "./support/service.ts";
 
 const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 const PATIENCE = { timeout: 15_000 };
@@ -90,6 +91,64 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
       assert.deepEqual(page.complaints, []);
     });
   }
+
+  it("leads from a real notification to the result of its tests, while the page is open", async (t) => {
+    const secret = "a-webhook-secret-0123456789";
+    const service = await startService(t, {
+      settings: { FOLLOW: "status", GITHUB_WEBHOOK_SECRET: secret, ARGOCD_URL: "https://argocd.example" },
+      options: { serverLimits: { drainMs: 200 } },
+    });
+    const { github, url } = service;
+    const shop = github.repository(TARGET);
+    const workflow = ".github/workflows/environment-ready.yml";
+    shop.put(workflow, readFileSync(new URL("../deploy/target/environment-ready.yml", import.meta.url), "utf8"));
+    github.hook(TARGET, `${url}/webhooks/github`, { secret, events: ["workflow_run"] });
+    const runs: number[] = [];
+    github.actions.script(({ id, attempt }) => {
+      if (attempt === 1) runs.push(id);
+      return { startsAfterMs: 0 };
+    });
+    const page = await openPage(t, browser);
+    await page.goto(`${url}/previews`);
+    await page.locator('#live[data-kind="live"]').waitFor(PATIENCE);
+    deploy(github, "pr-7", shop.commitOf("main") ?? COMMIT);
+    assert.equal((await notify(url, { application: "pr-7" })).json.status, "success");
+
+    const row = page.locator(".previews li.run", { hasText: "pr-7" });
+    await row.getByText("The Actions run is under way.").waitFor(PATIENCE);
+    assert.equal(await row.locator(".pill").textContent(), "Running");
+    github.actions.end(shop, runs[0] ?? 0, "failure");
+    await row.locator(".pill", { hasText: "Failed" }).waitFor(PATIENCE);
+    const stages = (await row.locator(".stages li > span").allTextContents()).join(" ");
+    assert.equal(stages, "Received Values read Dispatched Created Started Ended Reported");
+    assert.deepEqual(
+      await row.locator(".jobs a").evaluateAll((all) => all.map((each) => each.textContent?.split(":")[0])),
+      [...["begin", "tests", "report"]],
+    );
+    const hrefs = await row
+      .locator("a")
+      .evaluateAll((all) => all.map((each) => (each as unknown as { href: string }).href));
+    for (const start of [
+      `${github.url}/acme/shop/commit/`,
+      `${github.url}/acme/deployment/blob/${github.repository(DEPLOYMENT).commitOf("main")}/configs/pr/light/pr-7/`,
+      `https://github.com/acme/shop/actions/runs/${runs[0]}`,
+    ]) {
+      assert.ok(
+        hrefs.some((href) => href.startsWith(start)),
+        `${start} in ${hrefs.join(" ")}`,
+      );
+    }
+    assert.ok(hrefs.includes("https://argocd.example/applications/pr-7"));
+    assert.equal(await page.getByText("The tests are not followed.").count(), 0);
+
+    // A person re-runs them at GitHub, and they pass.
+    github.actions.rerun(shop, runs[0] ?? 0);
+    await row.locator(".pill", { hasText: "Running" }).waitFor(PATIENCE);
+    github.actions.end(shop, runs[0] ?? 0, "success");
+    await row.locator(".pill", { hasText: "Passed" }).waitFor(PATIENCE);
+    assert.match((await row.textContent()) ?? "", /attempt 2/);
+    assert.deepEqual(page.complaints, []);
+  });
 
   for (const colorScheme of ["light", "dark"] as const) {
     it(`has nothing that axe-core finds wrong, ${colorScheme}, on a phone and on a desktop`, async (t) => {

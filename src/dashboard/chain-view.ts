@@ -48,7 +48,7 @@ const STAGE_NAMES: Readonly<Record<Stage["name"], string>> = {
   received: "Received",
   read: "Values read",
   dispatched: "Dispatched",
-  created: "Actions run created",
+  created: "Created",
   started: "Started",
   ended: "Ended",
   reported: "Reported",
@@ -117,22 +117,23 @@ nothing new was started.</p>`;
   return html`<p class="why">${linkedText(cut(reason, MAX_REASON_CHARACTERS), now)}${newer}</p>${repeat}`;
 }
 
-type Part = { readonly term: string; readonly value: unknown };
+/** Without a term, the value says what it is. */
+type Part = { readonly term: string | undefined; readonly value: unknown };
 
 /**
  * The things of a chain, linked where their pages are known: those that it has.
- * @param short the values file without its folders.
+ * @param short for a row: the values file without its folders, and no name twice.
  */
 export function chainParts(chain: Chain, { web, argocdUrl }: ChainPlace, { short = false } = {}): readonly Part[] {
   const { application, commit, pullRequest, values, actionsRun, environment } = chain;
   const repository = chain.repository ?? (environment && web.repositoryOf(environment.workflow));
-  const part = (term: string, value: unknown) => (value === undefined ? [] : [{ term, value }]);
+  const part = (term: string | undefined, value: unknown) => (value === undefined ? [] : [{ term, value }]);
   return [
     ...part("Commit", commit && namedCommitLink(commit, repository, web)),
     ...part("Pull request", pullRequest && pullRequestLink(pullRequest)),
     ...part("Actions run", actionsRun && actionsRunLink(actionsRun)),
     ...part("Values file", values && valuesLink(values, web, short)),
-    ...part("ArgoCD", argocdLink(application, argocdUrl)),
+    ...part(short ? undefined : "ArgoCD", argocdLink(application, argocdUrl, short ? "ArgoCD" : application)),
   ];
 }
 

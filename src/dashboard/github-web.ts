@@ -72,9 +72,9 @@ export function actionsRunLink({ id, url, attempt = 1 }: NonNullable<Chain["acti
  * The page of an application in ArgoCD; undefined without its address, or for a name that is none.
  * @see https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/templates/
  */
-export function argocdLink(application: string, argocdUrl: string | undefined) {
+export function argocdLink(application: string, argocdUrl: string | undefined, text: string) {
   if (argocdUrl === undefined || !/^[\w.-]{1,253}$/.test(application) || /^\.+$/.test(application)) return undefined;
-  return html`<a href="${argocdUrl}/applications/${encoded(application)}">${nameOf(application)}</a>`;
+  return html`<a href="${argocdUrl}/applications/${encoded(application)}">${nameOf(text)}</a>`;
 }
 
 const encoded = (segment: string) => encodeURIComponent(segment.toWellFormed());

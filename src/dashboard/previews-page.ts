@@ -98,18 +98,19 @@ function row(chain: Chain, facts: PreviewFacts) {
 ${statusIcon(statusOfResult(chain))}
 <div class="what"><p><a class="name" href="/runs/${run?.id}">${name(application)}</a> ${resultPill(chain)}</p>
 ${chainReason(chain, facts.now)}
-<ul class="parts sub">${chainParts(chain, facts, { short: true }).map(({ term, value }) => html`<li><span>${term}</span> ${value}</li>`)}
+<ul class="parts sub">${chainParts(chain, facts, { short: true }).map(({ term, value }) => html`<li>${term === undefined ? "" : html`<span>${term}</span> `}${value}</li>`)}
 ${facts.query.application === undefined ? html`<li><a href="${previewsPath({ application })}">Earlier</a></li>` : ""}</ul>
 ${stageList(chain, facts.now)}
 ${jobList(chain, ROW_JOBS)}</div>
-<div class="age">${time(receivedAt, "age", facts.now)}${total === undefined ? "" : html`<br>took ${durationText(total)}`}</div>
+<div class="age">${time(receivedAt, "age", facts.now)}${total === undefined ? "" : html` <span class="total">took ${durationText(total)}</span>`}</div>
 </li>`;
 }
 
-/** From the notification to the latest stage of one that has ended. */
+/** From the notification to the result. */
 function totalMs({ stages, result, receivedAt }: Chain): number | undefined {
+  if (result !== "passed" && result !== "failed") return undefined;
   const last = stages.findLast(({ at }) => at !== undefined)?.at;
-  return result === "running" || last === undefined || last <= receivedAt ? undefined : last - receivedAt;
+  return last === undefined || last <= receivedAt ? undefined : last - receivedAt;
 }
 
 function nothing({ query, page, prefixes }: PreviewFacts) {
