@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { defineWorkflow } from "../src/index.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { send, startService, TARGET } from "./support/service.ts";
+
+const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
+const SECOND = 1000;
+const LIST = "GET /repos/{owner}/{repo}/actions/runs";
+
+const follower = defineWorkflow({
+  name: "follower",
+  on: { http: { path: "/follower", body: ANYTHING } },
+  async run({ github, body }) {
+    const { conclusion } = await github.follow({ repository: TARGET, runId: (body as { id: number }).id });
+    return { conclusion };
+  },
+});
+
+describe("a service that no webhook reaches", () => {
+  it("ends a run soon after the Actions run that it follows, and asks for nothing else meanwhile", async (t) => {
+    const clock = movedClock();
+    const workflows = [{ workflow: follower as Workflow, file: "follower.ts" }];
+    const service = await startService(t, { github: { now: clock.now }, options: { clock, workflows } });
+    const { github, url, app, log } = service;
+    const repository = github.repository(TARGET);
+    repository.put(".github/workflows/tests.yml", "name: tests\non: workflow_dispatch\njobs: { test: {} }\n");
+    const id = github.actions.start(repository, ".github/workflows/tests.yml");
+    const listed = () => github.requests.filter(({ route }) => route === LIST).length;
+    const pass = async (milliseconds: number) => {
+      for (let left = milliseconds; left > 0; left -= 5 * SECOND) {
+        clock.move(5 * SECOND);
+        // Requests are on the wire meanwhile.
+        for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const passUntil = (what: string, holds: () => boolean | Promise<boolean>) =>
+      until(what, async () => {
+        if (await holds()) return true;
+        await pass(5 * SECOND);
+        return false;
+      });
+
+    await pass(120 * SECOND);
+    assert.deepEqual(github.requests, [], "no run waits");
+    const headers = { "content-type": "application/json", prefer: "respond-async" };
+    const answer = await send(url, { method: "POST", path: "/follower", body: JSON.stringify({ id }), headers });
+    assert.equal(answer.status, 202);
+    const run = async () => (await app.engine.store.get(answer.json.run))?.run;
+    await until("it waits", async () => (await run())?.status === "waiting");
+    const since = clock.now();
+    await passUntil("it is looked for", () => listed() >= 5);
+    const minutes = (clock.now() - since) / (60 * SECOND);
+    assert.ok(listed() <= minutes + 3, `${listed()} lists in ${minutes} minutes`);
+
+    github.actions.end(repository, id, "timed_out");
+    const before = listed();
+    await passUntil("it has ended", async () => (await run())?.status === "success");
+    assert.deepEqual((await run())?.outputs, { conclusion: "timed_out" });
+    assert.ok(clock.now() - since < 3_000_000, "it has not looked by itself");
+    assert.ok(listed() > before);
+    await pass(120 * SECOND);
+    const after = listed();
+    await pass(600 * SECOND);
+    assert.equal(listed(), after);
+    assert.deepEqual(
+      log().filter(({ msg }) => /Actions/.test(String(msg))),
+      [],
+    );
+  });
+});
