@@ -5,6 +5,22 @@ import type { StandInGitHub } from "./github.ts";
 const LIMIT_SECONDS = 8;
 const BETWEEN_EVENTS_MS = 5000;
 
+/** Tests take 8 to 20 seconds, and every fourth fails in one of its jobs. */
+export function scriptTests(github: StandInGitHub): void {
+  let started = 0;
+  github.actions.script(() => {
+    const isGood = ++started % 4 !== 0;
+    const browser = { name: "Browser tests", conclusion: isGood ? "success" : "failure" };
+    return {
+      appearsAfterMs: 1500,
+      startsAfterMs: 2000,
+      takesMs: 5000 + ((started * 5) % 13) * 1000,
+      conclusion: isGood ? "success" : "failure",
+      jobs: [{ name: "Smoke tests", conclusion: "success" }, browser],
+    };
+  });
+}
+
 /**
  * Sends events, one every few seconds, until it is told to stop: most of them good, some without a values file, some
  * that are skipped, some rejected. Now and then GitHub answers slowly, has a fault, or sets a limit.

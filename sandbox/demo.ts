@@ -8,25 +8,32 @@ import { startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { writeHistory } from "./demo-history.ts";
-import { sendTraffic } from "./demo-traffic.ts";
+import { scriptTests, sendTraffic } from "./demo-traffic.ts";
 import { startGitHub } from "./github.ts";
 import { type SeededEnvironment, seedEnvironments } from "./seed.ts";
 
 /**
  * `npm run demo`: a stand-in GitHub with three preview environments, and the service in front of it. Sends three
  * notifications as ArgoCD would, shows what became of them, and stays up: with a page to look at, a day of history that
- * was made up, and a little traffic. With `--once` it ends by itself; exit code 1 when an answer or an event was not the
+ * was made up, and a little traffic. With `FOLLOW=status` it follows the tests, which take some seconds, and
+ * reports on commits. With `--once` it ends by itself; exit code 1 when an answer or an event was not the
  * expected one.
  */
 const { values: flags } = parseArgs({ options: { once: { type: "boolean", default: false } } });
 const deploymentRepo = "acme/deployment";
 const targetRepo = "acme/shop";
 const token = "demo-token-of-no-value";
+const port = process.env.PORT || "9555";
 const folder = mkdtempSync(join(tmpdir(), "gh-runner-demo-"));
 const write = (text = "") => process.stdout.write(`${text}\n`);
 
+const secret = "webhook-secret-of-no-value";
+const { FOLLOW } = process.env;
+const following = FOLLOW ? { FOLLOW, GITHUB_WEBHOOK_SECRET: secret, PUBLIC_URL: `http://localhost:${port}` } : {};
+
 const github = await startGitHub({ limits: { primaryPerHour: 5000 } });
 github.token(token);
+scriptTests(github);
 const environments = seedEnvironments(github, { deploymentRepo, targetRepo });
 
 try {
@@ -37,15 +44,18 @@ try {
   }
   const app = await startApp(
     readConfig({
-      PORT: process.env.PORT || "9555",
+      PORT: port,
       DATA_DIR: folder,
       GITHUB_API_URL: github.url,
       GITHUB_TOKEN: token,
       DEPLOYMENT_REPO: deploymentRepo,
       TARGET_REPO: targetRepo,
+      ...following,
     }),
     { logTo: { write: () => {} } },
   );
+  if (FOLLOW)
+    github.hook(targetRepo, `${app.url}/webhooks/github`, { secret, events: ["workflow_run", "pull_request"] });
   write(`A stand-in GitHub answers at ${github.url}, gh-runner at ${app.url}.`);
 
   const [light, heavy, third] = environments as [SeededEnvironment, SeededEnvironment, SeededEnvironment];

@@ -6,7 +6,7 @@ const MAX_BODY_CHARACTERS = 500;
 
 /**
  * The stand-in for `gh-runner dev`: every repository and pull request is there when it is first asked for, and
- * acme/deployment has the values files of three preview environments.
+ * acme/deployment has the values files of three preview environments. A run of Actions ends well after five seconds.
  * @param told gets a line for everything that is written to it.
  */
 export async function startDevGitHub(told: (line: string) => void): Promise<StandInGitHub> {
@@ -19,6 +19,7 @@ export async function startDevGitHub(told: (line: string) => void): Promise<Stan
       told(`GitHub got ${method} ${path} ${shown} and answered ${status}`);
     },
   });
+  github.actions.script(() => ({ startsAfterMs: 1000, takesMs: 4000 }));
   seedEnvironments(github, { deploymentRepo: "acme/deployment", targetRepo: "acme/shop" });
   return github;
 }

@@ -33,12 +33,21 @@ export type Fault =
     }
   /** The connection is reset; with `afterHandling` the request is carried out first, and its answer lost. */
   | { readonly kind: "reset"; readonly afterHandling?: boolean }
-  /** No answer at all. */
-  | { readonly kind: "hang" }
-  /** The answer ends half-way through its body. */
+  /** No answer at all; with `afterHandling` the request is carried out. */
+  | { readonly kind: "hang"; readonly afterHandling?: boolean }
+  /** The request is carried out. Its answer ends half-way through its body; one without a body does not begin. */
   | { readonly kind: "cut" }
   /** The ordinary answer, so many milliseconds later. */
   | { readonly kind: "delay"; readonly ms: number };
+
+/**
+ * Breaks the connection of a request, as likely before GitHub has taken it as after that: with `probability` in the match,
+ * `github.fault({ route, probability: 0.3, random }, brokenBeforeOrAfter(random))`.
+ * @param random the same numbers again make the same faults again.
+ */
+export function brokenBeforeOrAfter(random: () => number): () => Fault {
+  return () => ({ kind: "reset", afterHandling: random() < 0.5 });
+}
 
 export type FaultHandle = { remove(): void; readonly met: number };
 
@@ -96,6 +105,7 @@ export function faultReply(fault: Fault, handled: () => Reply): Reply | "hang" |
     case "limit":
       return limitReply(fault);
     case "hang":
+      if (fault.afterHandling) handled();
       return "hang";
     case "reset":
       if (fault.afterHandling) handled();

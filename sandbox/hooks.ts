@@ -19,7 +19,7 @@ export type Hook = {
 };
 
 /** `lost`: it does not arrive, and the log says so. `unlogged`: there is not even a line in the log. */
-export type Upset = "lost" | "unlogged" | "twice" | { readonly lateMs: number };
+type Upset = "lost" | "unlogged" | "twice" | { readonly lateMs: number };
 
 export type HookOptions = Partial<Pick<Hook, "secret" | "events">>;
 

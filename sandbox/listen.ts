@@ -71,6 +71,8 @@ export function write(outgoing: Outgoing, reply: Reply, common: Record<string, s
   const body = reply.raw ?? (reply.json === undefined ? undefined : Buffer.from(JSON.stringify(reply.json)));
   const type = reply.json === undefined ? {} : { "content-type": "application/json; charset=utf-8" };
   const length = body ? { "content-length": String(body.byteLength) } : {};
+  const destroy = () => ("stream" in outgoing ? outgoing.stream.destroy() : outgoing.destroy());
+  if (cut && !body) return void destroy();
   // Two kinds of answers, one way to write them: the types of HTTP/1.1 and HTTP/2 do not overlap.
   const out = outgoing as ServerResponse;
   out.writeHead(reply.status, { ...common, ...type, ...length, ...reply.headers });
@@ -78,8 +80,7 @@ export function write(outgoing: Outgoing, reply: Reply, common: Record<string, s
     out.end(body);
     return;
   }
-  const half = body?.subarray(0, Math.floor(body.byteLength / 2)) ?? "";
-  out.write(half, () => ("stream" in outgoing ? outgoing.stream.destroy() : outgoing.destroy()));
+  out.write(body?.subarray(0, Math.floor(body.byteLength / 2)), destroy);
 }
 
 /** Breaks the connection that a request came on: with a reset, under TLS by closing it without a word. */

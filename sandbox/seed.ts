@@ -13,17 +13,21 @@ const ENVIRONMENTS: readonly SeededEnvironment[] = [
   { application: "pr-3456", size: "light", commit: "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e" },
 ];
 
-/** Fills a deployment repository with values files as Helm charts have them, and makes their commits known. */
+const TITLES = ["Show prices with tax", "Search while typing", "Remember the basket"];
+
+/** Fills a deployment repository with values files as Helm charts have them; their commits are those of pull requests. */
 export function seedEnvironments(
   github: StandInGitHub,
   { deploymentRepo, targetRepo }: { deploymentRepo: string; targetRepo: string },
 ): readonly SeededEnvironment[] {
   const deployment = github.repository(deploymentRepo);
   const target = github.repository(targetRepo);
-  for (const { application, size, commit } of ENVIRONMENTS) {
+  for (const [place, { application, size, commit }] of ENVIRONMENTS.entries()) {
     const values = size === "light" ? lightValues(application, commit) : heavyValues(application, commit);
     deployment.put(`configs/pr/${size}/${application}/values.yaml`, values);
     target.addCommit(commit);
+    const number = Number(application.slice("pr-".length));
+    target.openPull({ number, title: TITLES[place] ?? application, head: { ref: `change-${number}`, sha: commit } });
   }
   target.put(".github/workflows/preview-tests.yml", PREVIEW_TESTS);
   // Moved from heavy to light and not cleaned up: light wins.
@@ -33,17 +37,37 @@ export function seedEnvironments(
 }
 
 const PREVIEW_TESTS = `name: Preview tests
+run-name: >-
+  Preview tests of \${{ inputs.sourceName || github.event.client_payload.sourceName }}
+  \${{ inputs.run || github.event.client_payload.run }}
 on:
   repository_dispatch:
     types: [environment_ready]
+  workflow_dispatch:
+    inputs:
+      commitHash: { required: true }
+      sourceName: { required: true }
+      run: {}
+env:
+  COMMIT: \${{ inputs.commitHash || github.event.client_payload.commitHash }}
+  PREVIEW: \${{ inputs.sourceName || github.event.client_payload.sourceName }}
 jobs:
-  test:
+  smoke:
+    name: Smoke tests
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v6
         with:
-          ref: \${{ github.event.client_payload.commitHash }}
-      - run: make test PREVIEW=\${{ github.event.client_payload.sourceName }}
+          ref: \${{ env.COMMIT }}
+      - run: make smoke
+  browser:
+    name: Browser tests
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v6
+        with:
+          ref: \${{ env.COMMIT }}
+      - run: make test
 `;
 
 const lightValues = (
