@@ -10,12 +10,17 @@ import type { Workflow } from "../src/model/workflow.ts";
 import { type RunningApp, startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
-import { beginOthers, type OpenRun, type StartedOther, startedBy } from "./other-runs.ts";
+import { beginOthers, startedBy } from "./other-runs.ts";
 import { letPass } from "./passing.ts";
 import { type SkippingClock, skippingClock } from "./skipping-clock.ts";
 import { startOf } from "./start-of.ts";
 
 export { type StandInGitHub, startGitHub } from "./github.ts";
+
+/** A run of another workflow that is there before the test. */
+export type OpenRun = { readonly workflow: string; readonly inputs: Json; readonly id?: string };
+
+export type StartedOther = { readonly workflow: string; readonly id: string; readonly inputs: Json };
 
 export type TestOptions = {
   /** Fills the stand-in before the run: `(github) => github.repository("acme/shop").put("a.yaml", "…")`. */
