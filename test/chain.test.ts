@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { chainOf, PREVIEW_RESULTS } from "../src/model/chain.ts";
 import type { ChainMember } from "../src/model/chain-facts.ts";
 import type { Json, Run, Step } from "../src/model/run.ts";
+import { ALL_WORKFLOWS } from "../src/model/run-actions.ts";
 import { previewsOf } from "../src/service/previews.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock } from "./support/clock.ts";
@@ -66,7 +67,7 @@ describe("the chain of a preview", () => {
       passed: ["passed", undefined],
       failed: ["failed", /ended with failure/],
       cancelled: ["failed", /ended with cancelled/],
-      running: ["running", /The Actions run is under way\./],
+      running: ["running", /The Actions run is queued or running\./],
       appearing: ["running", /No Actions run has appeared yet\./],
       "no run": ["nothing_started", /no workflow on main listens to environment_ready/],
       closed: ["cancelled", /Pull request #1234 was closed/],
@@ -207,6 +208,7 @@ describe("the list of previews", () => {
         queries++;
         return store.several(ids);
       },
+      paused: store.paused,
     };
     const counting = previewsOf(counted, () => [READY]);
     for (const [result, count] of [
@@ -229,6 +231,27 @@ describe("the list of previews", () => {
     assert.equal((await previews.list({}, { limit: 130 })).next, undefined);
   });
 
+  it("says that what waits is paused, and who paused it", async () => {
+    const facts = { reason: undefined, http: undefined, kind: undefined };
+    const environment = { status: "queued", dueAt: NOW + MINUTE, counts: false, ...facts } as const;
+    const { store, previews } = await storeWith(
+      { application: "pr-1", environment },
+      { application: "pr-2", tests: "failed" },
+    );
+    const reasons = async () => (await previews.list({}, { limit: 10 })).previews.map(({ reason }) => reason);
+    const [failed, waits] = await reasons();
+    assert.equal(waits, "It waits for its turn.");
+    await store.pause("environment-ready", { actor: "token bob", at: NOW });
+    const its = "The workflow environment-ready is paused (token bob). It continues when that is resumed.";
+    assert.deepEqual(await reasons(), [failed, its]);
+    await store.resume("environment-ready", { actor: "token bob", at: NOW });
+    await store.pause(ALL_WORKFLOWS, { actor: "token bob", at: NOW });
+    assert.deepEqual(await reasons(), [
+      failed,
+      "All workflows are paused (token bob). It continues when that is resumed.",
+    ]);
+  });
+
   it("shows a repeat as what it repeats, and says that nothing new was started", async () => {
     const { store, previews, ids } = await storeWith({ application: "pr-1", tests: "running" });
     const reason = `the tests of ${SHA} for pr-1 are under way: run ${ids[0]?.tests} follows them`;
@@ -244,7 +267,7 @@ describe("the list of previews", () => {
       history.map(({ result, reason }) => [result, reason]),
       [
         ["nothing_started", reason],
-        ["running", "The Actions run is under way."],
+        ["running", "The Actions run is queued or running."],
       ],
     );
   });

@@ -115,7 +115,7 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
     assert.equal((await notify(url, { application: "pr-7" })).json.status, "success");
 
     const row = page.locator(".previews li.run", { hasText: "pr-7" });
-    await row.getByText("The Actions run is under way.").waitFor(PATIENCE);
+    await row.getByText("The Actions run is queued or running.").waitFor(PATIENCE);
     assert.equal(await row.locator(".pill").textContent(), "Running");
     github.actions.end(shop, runs[0] ?? 0, "failure");
     await row.locator(".pill", { hasText: "Failed" }).waitFor(PATIENCE);

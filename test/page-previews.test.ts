@@ -100,7 +100,7 @@ describe("the page of previews", () => {
     ];
     const { text, html } = await pageOf(chains);
     assert.match(text, /Limited until 12:01:00 UTC\./);
-    assert.match(text, /Dispatched 1\.0 s Created 4 min 58 s so far/);
+    assert.match(text, /Dispatched 1\.0 s Waiting for the Actions run 4 min 58 s so far/);
     assert.match(html, new RegExp(`replaced it\\. <a href="/runs/${RUN}">Show the newer run</a>`));
     assert.match(text, /Notified again 2 min ago: nothing new was started\./);
   });

@@ -58,14 +58,25 @@ const STAGE_NAMES: Readonly<Record<Stage["name"], string>> = {
 export function stageList({ stages, result, receivedAt }: Chain, now: number) {
   const last = stages.findLastIndex(({ at }) => at !== undefined);
   const known = stages.filter(({ at }) => at !== undefined);
-  const next = result === "running" ? stages[last + 1] : undefined;
-  const since = stages[last]?.at ?? receivedAt;
+  const latest = stages[last];
+  const open = result === "running" ? UNDER_WAY[latest?.name ?? "received"] : undefined;
   return html`<ol class="stages" aria-label="Stages">${known.map(stageEntry(now))}${
-    next === undefined
+    open === undefined
       ? ""
-      : html`<li class="open"><span>${STAGE_NAMES[next.name]}</span> <b>${durationText(now - since)} so far</b></li>`
+      : html`<li class="open"><span>${open}</span> <b>${durationText(now - (latest?.at ?? receivedAt))} so far</b></li>`
   }</ol>`;
 }
+
+/** What happens after each stage. */
+const UNDER_WAY: Readonly<Record<Stage["name"], string | undefined>> = {
+  received: "Reading the values file",
+  read: "Dispatching",
+  dispatched: "Waiting for the Actions run",
+  created: "Queued or running",
+  started: "Running",
+  ended: "Reporting",
+  reported: undefined,
+};
 
 const stageEntry =
   (now: number) =>

@@ -114,13 +114,15 @@ function resultOf(environment: Run | undefined, tests: Run | undefined, facts: C
 function reasonOf(run: Run, result: PreviewResult, facts: ChainFacts): string | undefined {
   if (run.supersededBy !== undefined) return "A newer event of the same application replaced it.";
   if (result === "passed") return run.status === "success" ? undefined : run.reason;
+  if (result === "dispatched" && run.ownToken)
+    return "The request brought its GitHub token: its tests are not followed.";
   if (result !== "running") return run.reason;
   // While it waits for another attempt, that is why; what a wait says of itself is told better here.
   if (run.status === "queued") return run.reason ?? "It waits for its turn.";
   if (run.cancelledBy !== undefined) return "It is being cancelled.";
   if (!facts.isFollowed) return run.reason ?? "The values file is being read.";
   if (facts.times.ended !== undefined) return "The tests have ended; the result is being reported.";
-  if (facts.actionsRun) return "The Actions run is under way.";
+  if (facts.actionsRun) return "The Actions run is queued or running.";
   return "The event is dispatched. No Actions run has appeared yet.";
 }
 

@@ -1,6 +1,7 @@
 import { type Chain, chainOf, type PreviewPage, type PreviewQuery } from "../model/chain.ts";
 import { type ChainMember, dispatchedByIn, idsIn, isFollower, keysIn } from "../model/chain-facts.ts";
 import type { Run } from "../model/run.ts";
+import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { applicationsOf } from "../workflows/environment-ready.ts";
@@ -22,7 +23,7 @@ const MAX_BATCHES = 6;
 
 /** Which runs belong together, and what they make of each application. */
 export function previewsOf(
-  store: Pick<RunStore, "newestOfGroups" | "several">,
+  store: Pick<RunStore, "newestOfGroups" | "several" | "paused">,
   workflows: () => readonly PreviewWorkflow[],
 ) {
   /**
@@ -54,6 +55,7 @@ export function previewsOf(
       const { application, text, result } = query;
       const filter = { workflows: workflows(), text, group: application };
       const previews: Chain[] = [];
+      const paused = await store.paused();
       let next = cursor;
       for (let batch = 0; batch < (result === undefined ? 1 : MAX_BATCHES); batch++) {
         const size = result === undefined ? limit : BATCH;
@@ -65,7 +67,7 @@ export function previewsOf(
         for (const [at, { id, cursor }] of page.found.entries()) {
           const chain = made.get(id);
           if (chain === undefined || (result !== undefined && chain.result !== result)) continue;
-          previews.push(chain);
+          previews.push(withPause(chain, paused));
           const isLast = at === page.found.length - 1 && page.next === undefined;
           if (previews.length === limit) return { previews, next: isLast ? undefined : cursor };
         }
@@ -85,6 +87,16 @@ export function previewsOf(
       return by === undefined ? undefined : chainOf((await store.several([by]))[0], member);
     },
   };
+}
+
+/** What is paused waits for a person, whatever it would wait for otherwise. */
+function withPause(chain: Chain, paused: readonly Paused[]): Chain {
+  const run = chain.tests ?? chain.environment;
+  if (run?.status !== "queued" && run?.status !== "waiting") return chain;
+  const found = paused.find(({ workflow }) => workflow === run.workflow || workflow === ALL_WORKFLOWS);
+  if (found === undefined) return chain;
+  const what = found.workflow === ALL_WORKFLOWS ? "All workflows are" : `The workflow ${found.workflow} is`;
+  return { ...chain, reason: `${what} paused (${found.actor}). It continues when that is resumed.` };
 }
 
 const reasonOfSkip = ({ status, reason }: Run) => (status === "skipped" ? reason : undefined);
