@@ -52,6 +52,7 @@ describe("settings", () => {
         app: undefined,
         hasCredential: false,
         limits: "auto",
+        webhookOf: undefined,
         httpsProxy: undefined,
         httpProxy: undefined,
         noProxy: undefined,

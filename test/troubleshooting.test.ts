@@ -9,9 +9,10 @@ import { describe, it, type TestContext } from "node:test";
 import { privateAuthority } from "../sandbox/certificates.ts";
 import type { TokenGrant } from "../sandbox/credentials.ts";
 import type { Fault } from "../sandbox/faults.ts";
-import type { StandInGitHub } from "../sandbox/github.ts";
+import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import type { GitHubOfAttempt } from "../src/github/client.ts";
 import { noAnswer } from "../src/github/failures.ts";
+import type { Workflow } from "../src/model/workflow.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock } from "./support/clock.ts";
@@ -166,6 +167,29 @@ function asked(answer: Scripted, ask: (client: GitHubOfAttempt) => Promise<unkno
   };
 }
 
+const ON_PUSH = { name: "on-push", on: { github: { events: "push" } }, run: async () => {} } as const;
+
+/** The reason for which a service with a workflow for webhooks cannot read which of them it has missed. */
+function webhooksOf(prepare: (github: StandInGitHub) => void, settings: Record<string, string> = {}): Case {
+  return async (t) => {
+    const github = await startGitHub();
+    t.after(() => github.close());
+    github.token(FINE_GRAINED);
+    github.repository(TARGET);
+    prepare(github);
+    const { log, url } = await startService(t, {
+      settings: {
+        ...{ GITHUB_API_URL: github.url, GITHUB_TOKEN: FINE_GRAINED, GITHUB_WEBHOOK_SECRET: "s".repeat(20) },
+        ...settings,
+      },
+      options: { workflows: [{ workflow: ON_PUSH as Workflow, file: "on-push.ts" }] },
+    });
+    const told = () => log().find(({ msg }) => msg === "missed webhook deliveries cannot be read");
+    while (!told()) await send(url, { path: "/ready" });
+    return String(told()?.reason);
+  };
+}
+
 const LIMITED = { clock: movedClock(), random: () => 0 };
 
 /** By the headings of docs/troubleshooting.md. */
@@ -216,6 +240,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   // Words as users report them; GitHub does not document them.
   "The user is suspended": [said(CONTENTS, 403, "Sorry. Your account was suspended.")],
+  "The log of a webhook cannot be read": [
+    webhooksOf((github) => github.token(FINE_GRAINED, { permissions: { contents: "write", metadata: "read" } })),
+    webhooksOf((github) => github.token(FINE_GRAINED, { scopes: ["repo"] }), { GITHUB_WEBHOOK_OF: "acme" }),
+    webhooksOf(() => {}),
+    webhooksOf((github) => {
+      for (const host of ["one", "other"]) github.hook(TARGET, `https://${host}.example.com/webhooks/github`);
+    }),
+  ],
   "The App is not installed": [
     withApp((github) => installed(github)),
     // Uninstalled after it was found.

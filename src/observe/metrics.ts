@@ -91,6 +91,7 @@ function eventLoopLag({ gauge }: Instruments) {
   return delays;
 }
 
+const MISSED = ["taken_in", "not_wanted", "left_out"] as const;
 const CLOSED = ["pipelining", "unread", "idle", "bodies"] as const;
 
 /** Requests that became nothing, and connections that went beyond a bound. */
@@ -107,6 +108,12 @@ function inboundMetrics({ counted }: Instruments) {
       "Requests without a valid credential, by the kind of credential that they brought.",
       "credential",
       CREDENTIALS,
+    ),
+    missedWebhook: counted(
+      "gh_runner_missed_webhooks_total",
+      "Deliveries of GitHub's webhook that were found in its log: taken in late, not wanted by any workflow after all, or left out because they cannot be read.",
+      "result",
+      MISSED,
     ),
     connectionClosed: counted(
       "gh_runner_connections_closed_total",

@@ -10,6 +10,7 @@ import { repeatedRecords } from "../observe/repeated-records.ts";
 import { secretLines } from "./config/setting.ts";
 import type { Engine } from "./engine.ts";
 import type { AppOptions, Ground } from "./ground.ts";
+import { startMissedWebhooks } from "./missed-webhooks.ts";
 import { previewWorkflows } from "./previews.ts";
 import { VERSION } from "./version.ts";
 
@@ -59,6 +60,8 @@ export async function openHttp(
   const schedule = () => startSchedules(loaded.current.workflows, { accept, store, clock, log });
   let stopSchedules = schedule();
   closing.defer(() => stopSchedules());
+  let stopMissed = startMissedWebhooks(ground, engine);
+  closing.defer(() => stopMissed());
   // Pages that are open would hold up the server's closing.
   closing.defer(live.close);
   return {
@@ -68,6 +71,8 @@ export async function openHttp(
       app = routes(ground, engine, shared);
       stopSchedules();
       stopSchedules = schedule();
+      void stopMissed();
+      stopMissed = startMissedWebhooks(ground, engine);
     },
   };
 }

@@ -97,8 +97,15 @@ export function appApi({ id, privateKey, apiUrl, askAs, hide, now }: App) {
 /** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. */
 export function asParameter(permission: string): Record<string, string> {
   const [name = "", level = ""] = permission.toLowerCase().split(": ");
-  return { [name === "commit statuses" ? "statuses" : name.replaceAll(" ", "_")]: level };
+  return { [SPELLED[name] ?? name.replaceAll(" ", "_")]: level };
 }
+
+/** Permissions whose name in GitHub's settings is another one in its API. */
+const SPELLED: Readonly<Record<string, string>> = {
+  "commit statuses": "statuses",
+  webhooks: "repository_hooks",
+  "organization webhooks": "organization_hooks",
+};
 
 /** GitHub takes no JWT from its future, and clocks differ a little. */
 const BACKDATED_S = 60;

@@ -10,7 +10,13 @@ import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
 /** What a delivery may start, and how. */
-type Intake = { readonly workflows: readonly Workflow[]; readonly accept: AcceptEvent; readonly wake: WakeRuns };
+type Intake = {
+  readonly workflows: readonly Workflow[];
+  readonly accept: AcceptEvent;
+  readonly wake: WakeRuns;
+  /** Of a delivery that is late: whether a workflow has had a newer event of its group, which this one may not follow. */
+  readonly isOutdated?: (workflow: Workflow, event: WebhookEvent) => Promise<boolean>;
+};
 
 /** What a delivery has led to. */
 type TakenIn = {
@@ -32,7 +38,7 @@ type TakenIn = {
 export async function takeIn(
   event: WebhookEvent,
   actor: string,
-  { workflows, accept, wake }: Intake,
+  { workflows, accept, wake, isOutdated }: Intake,
 ): Promise<TakenIn> {
   const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
   const started = { trigger: "github", actor, input: event as unknown as Json } as const;
@@ -42,6 +48,7 @@ export async function takeIn(
   for (const workflow of workflows) {
     try {
       if (!gitHubEntries(workflow.on).some((entry) => isFor(entry, event))) continue;
+      if (await isOutdated?.(workflow, event)) continue;
       const { run, isNew } = await accept({ workflow, ...started, event: identity }, { wait: false });
       runs.push({ workflow: workflow.name, run });
       anyNew ||= isNew;
@@ -61,7 +68,7 @@ export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
  * is larger would cost more memory than this service is given: until it is stored a payload takes about ten times its
  * size, and with a heap of 48 MB two of 4.7 MB ended the process.
  */
-const MAX_PAYLOAD_BYTES = Math.min(5_000_000, Math.floor(getHeapStatistics().heap_size_limit / 24));
+export const MAX_PAYLOAD_BYTES = Math.min(5_000_000, Math.floor(getHeapStatistics().heap_size_limit / 24));
 
 /** Larger ones are parsed and stored one after the other. */
 const LARGE_BYTES = 250_000;
@@ -137,7 +144,7 @@ export function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
 }
 
 /** Whether an entry may want an event, as far as its name and action tell. */
-function mayWant({ events, actions }: GitHubTrigger, name: string, action: unknown): boolean {
+export function mayWant({ events, actions }: GitHubTrigger, name: string, action: unknown): boolean {
   if (!([] as string[]).concat(events).includes(name)) return false;
   return !actions || (actions as readonly unknown[]).includes(action);
 }

@@ -48,6 +48,14 @@ export const GITHUB_SETTINGS = {
     (text) => (text === "" ? undefined : appPrivateKey(text)),
     { mayBeQuoted: true },
   ),
+  webhookOf: setting(
+    "GITHUB_WEBHOOK_OF",
+    "",
+    "Whose webhook sends to this service, for deliveries that are missed while it is down (docs/operations.md): `app`, " +
+      "`owner/name`, or the name of an organisation; several with commas in between; `off`: none is looked for. Empty: the " +
+      "GitHub App's if there is an App, and that of TARGET_REPO.",
+    webhookOwners,
+  ),
   limits: setting(
     "GITHUB_LIMITS",
     "auto",
@@ -66,6 +74,8 @@ export function gitHubConfig({ values, isSet, problem }: Reader) {
   if (hasId && hasKey && isSet("GITHUB_TOKEN")) {
     problem("GITHUB_TOKEN: is set, and a GitHub App too; unset one of them, so that it is clear which is used");
   }
+  if (others.webhookOf?.includes("app") && !hasId)
+    problem("GITHUB_WEBHOOK_OF: app is the webhook of a GitHub App; set GITHUB_APP_ID");
   const app = id && privateKey ? { id, privateKey } : undefined;
   return { ...others, app, hasCredential: app !== undefined || others.serviceToken !== undefined };
 }
@@ -109,6 +119,17 @@ function passwordsIn(proxy: string | undefined): readonly string[] {
   if (!username && !password) return [];
   const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return [decodeURIComponent(password), password, `${username}:${password}`, Buffer.from(plain).toString("base64")];
+}
+
+/** Undefined: not set. Empty: none. */
+function webhookOwners(text: string): readonly string[] | undefined {
+  if (text === "") return undefined;
+  if (text === "off") return [];
+  return text.split(",").map((each) => {
+    const owner = each.trim();
+    if (/^[\w-]+(?:\/[\w.-]+)?$/.test(owner)) return owner;
+    throw new Error(`expected app, off, owner/name, or the name of an organisation, got "${owner}"`);
+  });
 }
 
 /** At most so many units in so many milliseconds. */

@@ -1,0 +1,174 @@
+import { type Delivery, type DeliveryLog, nameOf, openDeliveryLog } from "../github/deliveries.ts";
+import { isCloud } from "../github/limits/limits.ts";
+import { GITHUB_WEBHOOK_PATH, MAX_PAYLOAD_BYTES, mayWant, takeIn } from "../http/triggers/github.ts";
+import { isFailure } from "../model/failure.ts";
+import type { Json } from "../model/run.ts";
+import { type RunStore, StoreUnavailable } from "../model/store.ts";
+import { gitHubEntries, type WebhookEvent } from "../model/triggers.ts";
+import { groupOf, orderOf, type Workflow } from "../model/workflow.ts";
+import { type CaughtUp, catchUp } from "./catch-up.ts";
+import type { Engine } from "./engine.ts";
+import type { Ground } from "./ground.ts";
+
+/** Asks GitHub as soon as that may be, or rejects when it may not be for long. */
+export type Patiently = <T>(ask: () => Promise<T>) => Promise<T>;
+
+/** What a person has to change is looked at again after this time, ms. */
+const PERMANENT_MS = 3_600_000;
+
+/** One delivery may end so many rounds while others can be read, an hour; then it is left out. */
+const MAX_STUCK = 12;
+
+/** Who has started the runs. */
+const ACTOR = "GitHub webhook, from the delivery log";
+
+/** Under which name the store has how far the log of an owner's webhook was read. */
+export function markOf(owner: string): string {
+  return `missed webhooks of ${owner.toLowerCase()}`;
+}
+
+const DAY_MS = 86_400_000;
+
+/** How long GitHub keeps deliveries, ms. */
+export function keptMs(apiUrl: string): number {
+  return (isCloud(new URL(apiUrl).host) ? 3 : 7) * DAY_MS;
+}
+
+/** What an owner's webhook was sent, and was not answered. */
+export function openSource(
+  owner: string,
+  { ground, engine, isNamed, patiently }: { ground: Ground; engine: Engine; isNamed: boolean; patiently: Patiently },
+) {
+  const { config, loaded, log, clock } = ground;
+  const { gitHub, store, metrics, accept, wakeByEvent: wake } = engine;
+  const { workflows } = loaded.current;
+  const { apiUrl } = config.github;
+  const of = nameOf(owner);
+  let opened: DeliveryLog | undefined;
+  let isTroubled = false;
+  /** Not before this time of the monotonic clock. */
+  let notBefore = Number.NEGATIVE_INFINITY;
+  /** The delivery that has ended the latest rounds. */
+  let stuck = { guid: "", times: 0 };
+
+  async function open(): Promise<DeliveryLog> {
+    const { targetRepo, deploymentRepo } = config.workflows;
+    const github = { ...gitHub.inspection, apiUrl, repositories: [targetRepo, deploymentRepo] };
+    const wanted = { publicUrl: config.http.publicUrl, path: GITHUB_WEBHOOK_PATH, isNamed };
+    const its = await patiently(() => openDeliveryLog(github, owner, wanted, MAX_PAYLOAD_BYTES));
+    return {
+      page: (cursor) => patiently(() => its.page(cursor)),
+      payload: (delivery) => patiently(() => its.payload(delivery)),
+    };
+  }
+
+  async function takeInLate(delivery: Delivery, isNewer: (guid: string) => Promise<boolean>): Promise<boolean> {
+    const { guid, event: name } = delivery;
+    const read = await readOrLeave(delivery);
+    if ("lacking" in read) {
+      metrics.inbound.missedWebhook("left_out");
+      log.warn({ delivery: guid, event: name, reason: read.lacking }, "a missed webhook delivery is left out");
+      return false;
+    }
+    const event = { name, delivery: guid, payload: read.payload } as unknown as WebhookEvent;
+    const isOutdated = async (workflow: Workflow) => {
+      const before = await latestDelivery(store, workflow, event);
+      return before !== undefined && isNewer(before);
+    };
+    const { runs, isNew, threw } = await takeIn(event, ACTOR, { workflows, accept, wake, isOutdated });
+    if (threw.length > 0) {
+      const facts = { delivery: guid, event: name, threw };
+      log.error(
+        facts,
+        "workflows threw when they were asked about a missed webhook delivery: fix them, then redeliver it",
+      );
+    }
+    if (isNew) metrics.inbound.missedWebhook("taken_in");
+    else if (runs.length === 0) metrics.inbound.missedWebhook(threw.length > 0 ? "left_out" : "not_wanted");
+    return isNew;
+  }
+
+  /** One that GitHub fails to show for an hour may not keep back all others. */
+  async function readOrLeave(delivery: Delivery): ReturnType<DeliveryLog["payload"]> {
+    const { guid } = delivery;
+    try {
+      return await (opened as DeliveryLog).payload(delivery);
+    } catch (error) {
+      if (!isFailure(error) || error.kind !== "transient") throw error;
+      stuck = { guid, times: stuck.guid === guid ? stuck.times + 1 : 1 };
+      if (stuck.times < MAX_STUCK) throw error;
+      return { lacking: error.facts.happened };
+    }
+  }
+
+  async function round(): Promise<boolean> {
+    opened ??= await open();
+    let taken = 0;
+    const caughtUp = await catchUp(markOf(owner), {
+      ...{ log: opened, store, clock, keptMs: keptMs(apiUrl) },
+      wants: (name, action) =>
+        workflows.some(({ on }) => gitHubEntries(on).some((entry) => mayWant(entry, name, action))),
+      async takeIn(delivery, isNewer) {
+        if (await takeInLate(delivery, isNewer)) taken++;
+      },
+    });
+    report(caughtUp, taken);
+    return caughtUp.hasMore;
+  }
+
+  function report({ from, lostSince }: CaughtUp, taken: number): void {
+    if (isTroubled) log.info({ of }, "missed webhook deliveries can be read again");
+    isTroubled = false;
+    if (from === undefined) {
+      log.info({ of }, "webhook deliveries that are missed from now on are taken in from GitHub's log");
+      return;
+    }
+    const since = new Date(lostSince ?? from).toISOString();
+    if (lostSince !== undefined) {
+      log.warn(
+        { of, since, until: new Date(from).toISOString() },
+        "GitHub's log of webhook deliveries does not go back as far as it should",
+      );
+    }
+    if (taken > 0)
+      log.info({ of, count: taken, since }, `took in ${taken} webhook deliveries that were missed since ${since}`);
+  }
+
+  return {
+    /** Resolves with whether there is more to do at once. */
+    async look(signal: AbortSignal): Promise<boolean> {
+      if (clock.monotonic() < notBefore) return false;
+      try {
+        return await round();
+      } catch (error) {
+        if (signal.aborted || error instanceof StoreUnavailable) return false;
+        if (!isFailure(error)) {
+          log.error({ of, err: error }, "missed webhook deliveries cannot be read: internal error");
+          return false;
+        }
+        if (error.kind === "permanent") {
+          opened = undefined;
+          notBefore = clock.monotonic() + PERMANENT_MS;
+        }
+        const level = isNamed || error.kind !== "permanent" ? "warn" : "info";
+        if (!isTroubled) log[level]({ of, reason: error.message }, "missed webhook deliveries cannot be read");
+        isTroubled = true;
+        return false;
+      }
+    },
+  };
+}
+
+/** The delivery that has started the newest run of an event's group; undefined when its order does not matter. */
+async function latestDelivery(
+  store: Pick<RunStore, "list" | "get">,
+  workflow: Workflow,
+  event: WebhookEvent,
+): Promise<string | undefined> {
+  const group = groupOf(workflow, { trigger: "github", input: event as unknown as Json });
+  if (group === undefined || orderOf(workflow)?.queue === "all") return undefined;
+  const { runs } = await store.list({ workflow: workflow.name, group }, { limit: 1 });
+  const newest = runs[0] && (await store.get(runs[0].id))?.run;
+  const { delivery } = (newest?.trigger === "github" ? newest.input : {}) as { delivery?: unknown };
+  return typeof delivery === "string" ? delivery : undefined;
+}

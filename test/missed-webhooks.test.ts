@@ -1,0 +1,680 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { describe, it, type TestContext } from "node:test";
+import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
+import type { Hook } from "../sandbox/hooks.ts";
+import { defineWorkflow } from "../src/index.ts";
+import type { Workflow } from "../src/model/workflow.ts";
+import { openPostgresStore } from "../src/store/postgres/store.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { movedClock } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { ENFORCED, WINDOWS } from "./support/limits.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { DEPLOYMENT, type Service, send, startService, TARGET, TOKEN } from "./support/service.ts";
+import { deliver, WEBHOOK_SECRET } from "./support/webhooks.ts";
+import { workflowsFolder } from "./support/workflows.ts";
+
+const postgres = postgresForTests();
+const HERE = "https://runner.example.com/webhooks/github";
+const MINUTE_MS = 60_000;
+const MARK = `missed webhooks of ${TARGET}`;
+const LATE = "GitHub webhook, from the delivery log";
+
+/** Wants pull requests of people that are opened or closed. */
+const pulls = (options: Partial<Workflow> = {}) =>
+  ({
+    ...defineWorkflow({
+      name: "pulls",
+      on: {
+        github: {
+          events: "pull_request",
+          actions: ["opened", "closed"],
+          filter: ({ payload }) => payload.sender.type !== "Bot",
+        },
+      },
+      run: async ({ event }) => ({ number: event.payload.number }),
+    }),
+    ...options,
+  }) as Workflow;
+
+const payload = (number: number, action = "opened", type = "User") => ({ action, number, sender: { type } });
+
+type Scene = Awaited<ReturnType<typeof scene>>;
+
+/** A stand-in GitHub with a webhook, and services that it sends to, as they are started. */
+async function scene(t: TestContext, options: GitHubOptions = {}) {
+  const github = await startGitHub(options);
+  t.after(() => github.close());
+  github.token(TOKEN);
+  for (const name of [DEPLOYMENT, TARGET]) github.repository(name);
+  const dataDir = temporaryFolder(t);
+  const start = (given: Parameters<typeof startService>[1] & { workflow?: Workflow } = {}): Promise<Service> =>
+    startService(t, {
+      settings: {
+        ...{ GITHUB_API_URL: github.url, DATA_DIR: dataDir, GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET },
+        ...given.settings,
+      },
+      options: { workflows: [{ workflow: given.workflow ?? pulls(), file: "pulls.ts" }], ...given.options },
+    });
+  return { github, dataDir, start };
+}
+
+async function runsOf({ url }: Pick<Service, "url">) {
+  const runs = [];
+  for (let next = ""; ; ) {
+    const page = (await send(url, { path: `/api/runs?limit=100${next && `&cursor=${next}`}` })).json;
+    runs.push(...page.runs);
+    if (!page.next) return runs;
+    next = encodeURIComponent(page.next);
+  }
+}
+
+const messages = ({ log }: Pick<Service, "log">) => log().map(({ msg }) => String(msg));
+const tookIn = (service: Service) => messages(service).filter((msg) => msg.startsWith("took in"));
+const reads = ({ github }: Scene) => github.requests.filter(({ route }) => route.includes("hook"));
+
+/**
+ * What GitHub has sent while the service was down: 7,000 deliveries, of which 270 are wanted and were not answered. Others
+ * are of other events and actions, or of bots, or were answered in the end.
+ */
+function outage(hook: Hook, from: number): readonly number[] {
+  const wanted: number[] = [];
+  for (let n = 0; n < 6850; n++) {
+    const facts = { at: from + n * 10_000 };
+    if (n % 25 === 0 && wanted.length < 270) {
+      wanted.push(n);
+      hook.note("pull_request", payload(n), facts);
+    } else if (n % 25 === 1) hook.note("pull_request", payload(n, "opened", "Bot"), { ...facts, status: 200 });
+    else if (n % 25 === 2) hook.note("pull_request", payload(n, "labeled"), facts);
+    else if (n % 25 === 3) hook.note("pull_request", payload(n), { ...facts, status: 202 });
+    else hook.note(n % 2 ? "workflow_run" : "push", { n }, facts);
+  }
+  const end = from + 6850 * 10_000;
+  const missed = hook.deliveries.filter(({ event, status }) => event === "pull_request" && status === 502);
+  // A person has sent some of them again: these in vain, and others, which were not wanted before, with success.
+  for (const { guid, event, payload } of missed.slice(0, 50)) {
+    hook.note(event, payload ?? {}, { guid, isRedelivery: true, at: end });
+  }
+  for (let n = 0; n < 50; n++) {
+    const { guid } = hook.note("pull_request", payload(10_000 + n), { at: end + 1000 });
+    hook.note("pull_request", payload(10_000 + n), { guid, isRedelivery: true, at: end + 2000, status: 202 });
+  }
+  assert.deepEqual([hook.deliveries.length, wanted.length], [7000, 270]);
+  return wanted;
+}
+
+const OUTAGE_MS = 69_000_000;
+
+describe("7,000 deliveries while the service was down, of which 270 are wanted", () => {
+  const stores: readonly [string, (dataDir: string) => Promise<Record<string, string>>][] = [
+    ["SQLite", async () => ({})],
+    ["PostgreSQL", async () => ({ DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() })],
+  ];
+  for (const [name, settingsOf] of stores) {
+    it(`become 270 runs, none twice, within the limits, in ${name}`, { timeout: 120_000 }, async (t) => {
+      const its = await scene(t, { limits: { ...ENFORCED, primaryPerHour: 5000 } });
+      const settings = { GITHUB_LIMITS: WINDOWS, ...(await settingsOf(its.dataDir)) };
+      const hook = its.github.hook(TARGET, HERE);
+      const from = Date.now() - OUTAGE_MS;
+      const wanted = outage(hook, from);
+      await setMark(its.dataDir, settings, from);
+
+      const service = await its.start({ settings });
+      await untilLong("they were taken in", () => tookIn(service).length > 0);
+      const runs = await runsOf(service);
+      assert.equal(runs.length, 270);
+      assert.deepEqual(new Set(runs.map(({ trigger, actor }) => `${trigger}, ${actor}`)), new Set([`github, ${LATE}`]));
+      const numbers = await Promise.all(runs.map(async ({ id }) => (await runOf(service, id)).outputs?.number));
+      assert.deepEqual(numbers.toReversed(), wanted, "in the order in which they were sent");
+      assert.match(tookIn(service)[0] ?? "", /^took in 270 webhook deliveries that were missed since \d{4}-/);
+      // One for the webhook, 70 pages, and each delivery once.
+      assert.ok(reads(its).length <= 1 + 70 + 270 + 2, `${reads(its).length} requests`);
+      assert.deepEqual([its.github.counts.limited, its.github.counts.whilePaused], [0, 0]);
+      const metrics = (await send(service.url, { path: "/metrics" })).text;
+      assert.match(metrics, /^gh_runner_missed_webhooks_total\{result="taken_in"\} 270$/m);
+    });
+  }
+});
+
+describe("three replicas that start at once after an outage", () => {
+  it("take in each delivery once between them, and one reads the log", { timeout: 120_000 }, async (t) => {
+    const its = await scene(t);
+    const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
+    const hook = its.github.hook(TARGET, HERE);
+    const from = Date.now() - OUTAGE_MS;
+    outage(hook, from);
+    await setMark(its.dataDir, settings, from);
+    const replicas = await Promise.all([1, 2, 3].map(() => its.start({ settings })));
+    await untilLong("they were taken in", () => replicas.some((each) => tookIn(each).length > 0));
+    const runs = await runsOf(replicas[0]!);
+    assert.equal(runs.length, 270);
+    assert.ok(reads(its).length <= 1 + 70 + 270 + 2, `${reads(its).length} requests`);
+  });
+});
+
+const FILE = `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "pulls", on: { github: { events: "pull_request" } },
+  async run({ event }) { return { number: event.payload.number }; } });`;
+
+describe("a service that is killed while it takes in what it has missed", () => {
+  it("continues where it was, and starts nothing twice", { timeout: 180_000 }, async (t) => {
+    const its = await scene(t);
+    const hook = its.github.hook(TARGET, HERE);
+    const from = Date.now() - OUTAGE_MS;
+    for (let n = 0; n < 60; n++) hook.note("pull_request", payload(n), { at: from + n * 1000 });
+    await setMark(its.dataDir, {}, from);
+    const settings = { WORKFLOWS_DIR: workflowsFolder(t, { "pulls.ts": FILE }), GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET };
+    const port = await fixedPort();
+    const start = async () => {
+      const service = spawnService(t, { port, dataDir: its.dataDir, githubUrl: its.github.url, settings });
+      await listening(service, port);
+      return service;
+    };
+    const url = `http://127.0.0.1:${port}`;
+    const shown = () => reads(its).filter(({ route }) => route.endsWith("{delivery_id}")).length;
+    for (const most of [5, 30, 50]) {
+      const service = await start();
+      const end = performance.now() + 40_000;
+      while (shown() < most && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      await service.kill();
+    }
+    await start();
+    await untilLong("all are runs", async () => (await runsOf({ url })).length >= 60);
+    const runs = await runsOf({ url });
+    const numbers = await Promise.all(runs.map(async ({ id }) => (await runOf({ url }, id)).outputs.number));
+    assert.deepEqual(
+      numbers.toReversed(),
+      Array.from({ length: 60 }, (_, n) => n),
+    );
+    assert.ok(shown() < 60 + 3 * 21, `${shown()} were read`);
+  });
+});
+
+async function untilLong(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** A service by a clock to move, with a webhook of TARGET_REPO, whose log is read from now on. */
+async function watching(
+  t: TestContext,
+  { workflow = pulls(), settings = {}, ahead = 0, options = {} as GitHubOptions } = {},
+) {
+  const theirs = movedClock();
+  const clock = movedClock(theirs.now() + ahead);
+  const its = await scene(t, { ...options, now: theirs.now });
+  const hook = its.github.hook(TARGET, HERE);
+  // From before the service has ever been there.
+  hook.note("pull_request", payload(0), { at: theirs.now() - 1000 });
+  const pass = (milliseconds: number) => {
+    theirs.move(milliseconds);
+    clock.move(milliseconds);
+  };
+  /** Five minutes later the log was read again, and what was found was stored. */
+  const nextRound = async () => {
+    const before = rounds();
+    pass(5 * MINUTE_MS);
+    await untilLong("the log was read again", () => rounds() > before);
+  };
+  const service = await its.start({ workflow, settings: { LOG_LEVEL: "debug", ...settings }, options: { clock } });
+  const rounds = () =>
+    messages(service).filter((msg) => msg === "looked for webhook deliveries that were missed").length;
+  await untilLong("the log was read", () => rounds() > 0);
+  const numbers = async () => {
+    const runs = await runsOf(service);
+    const all = await Promise.all(runs.map(async ({ id }) => (await runOf(service, id)).outputs?.number));
+    return all.toReversed();
+  };
+  return { ...its, hook, service, theirs, clock, pass, nextRound, numbers };
+}
+
+describe("deliveries of GitHub's webhook that were not answered", () => {
+  it("are taken in from the moment on at which the log was first read, not before", async (t) => {
+    const { hook, nextRound, numbers, pass, service } = await watching(t);
+    assert.ok(messages(service).some((msg) => /missed from now on are taken in/.test(msg)));
+    pass(1000);
+    hook.note("pull_request", payload(1));
+    await nextRound();
+    assert.deepEqual(await numbers(), [1]);
+    for (let round = 0; round < 4; round++) await nextRound();
+    assert.deepEqual(await numbers(), [1]);
+  });
+
+  it("cost one request a round while there are none", async (t) => {
+    const its = await watching(t);
+    const before = its.github.requests.length;
+    for (let round = 0; round < 3; round++) await its.nextRound();
+    assert.equal(its.github.requests.length - before, 3);
+  });
+
+  it("are read once, however often they were sent in vain", async (t) => {
+    const { hook, github, nextRound, numbers, pass } = await watching(t);
+    pass(1000);
+    const { guid } = hook.note("pull_request", payload(1));
+    await nextRound();
+    hook.note("pull_request", payload(1), { guid, isRedelivery: true });
+    for (let round = 0; round < 4; round++) await nextRound();
+    assert.deepEqual(await numbers(), [1]);
+    const shown = github.requests.filter(({ route }) => route.endsWith("{delivery_id}"));
+    assert.equal(shown.length, 1);
+  });
+
+  it("start nothing when they arrived after all, and GitHub has not heard the answer", async (t) => {
+    const { hook, nextRound, numbers, pass, service } = await watching(t);
+    pass(1000);
+    const { guid } = hook.note("pull_request", payload(1), { status: 504 });
+    assert.equal((await deliver(service.url, "pull_request", payload(1), { delivery: guid })).status, 202);
+    await nextRound();
+    assert.deepEqual(await numbers(), [1]);
+    assert.deepEqual(tookIn(service), []);
+  });
+
+  it("start nothing again when a person sends them again", async (t) => {
+    const { hook, nextRound, numbers, pass, service } = await watching(t);
+    pass(1000);
+    const { guid } = hook.note("pull_request", payload(1));
+    await nextRound();
+    assert.equal((await deliver(service.url, "pull_request", payload(1), { delivery: guid })).status, 202);
+    assert.deepEqual(await numbers(), [1]);
+  });
+
+  it("are taken in when they were answered with an error, such as to a wrong signature", async (t) => {
+    const { hook, nextRound, numbers, pass } = await watching(t);
+    pass(1000);
+    for (const [number, status] of [401, 413, 500, 503, 302, 0].entries()) {
+      hook.note("pull_request", payload(number), { status });
+    }
+    hook.note("pull_request", payload(9), { status: 200 });
+    await nextRound();
+    assert.deepEqual(await numbers(), [0, 1, 2, 3, 4, 5]);
+  });
+
+  it("keep their order, of the same second as well", async (t) => {
+    const { hook, nextRound, numbers, pass, theirs } = await watching(t);
+    pass(1000);
+    for (const number of [1, 2, 3, 4, 5]) hook.note("pull_request", payload(number), { at: theirs.now() });
+    await nextRound();
+    assert.deepEqual(await numbers(), [1, 2, 3, 4, 5]);
+  });
+
+  it("are found when GitHub's log shows them late", async (t) => {
+    const { hook, nextRound, numbers, pass, theirs } = await watching(t);
+    await nextRound();
+    const at = theirs.now();
+    pass(MINUTE_MS);
+    await nextRound();
+    hook.deliveries.splice(1, 0, { ...hook.note("pull_request", payload(1), { at }) });
+    hook.deliveries.pop();
+    await nextRound();
+    assert.deepEqual(await numbers(), [1]);
+  });
+
+  it("do not follow a newer event of their group", async (t) => {
+    const workflow = pulls({ concurrency: { group: () => "one" } });
+    const { hook, nextRound, numbers, pass, service } = await watching(t, { workflow });
+    pass(MINUTE_MS);
+    hook.note("pull_request", payload(1));
+    pass(MINUTE_MS);
+    const { guid } = hook.note("pull_request", payload(2), { status: 202 });
+    await deliver(service.url, "pull_request", payload(2), { delivery: guid });
+    assert.deepEqual(await numbers(), [2]);
+    pass(MINUTE_MS);
+    hook.note("pull_request", payload(3));
+    await nextRound();
+    assert.deepEqual(await numbers(), [2, 3]);
+  });
+
+  it("all run where every event of a group does", async (t) => {
+    const workflow = pulls({ concurrency: { group: () => "one", queue: "all" } });
+    const { hook, nextRound, numbers, pass, service } = await watching(t, { workflow });
+    pass(MINUTE_MS);
+    hook.note("pull_request", payload(1));
+    const { guid } = hook.note("pull_request", payload(2), { status: 202 });
+    await deliver(service.url, "pull_request", payload(2), { delivery: guid });
+    await nextRound();
+    assert.deepEqual(await numbers(), [2, 1]);
+  });
+
+  for (const [what, ahead] of [
+    ["a day ahead", 86_400_000],
+    ["a day behind", -86_400_000],
+  ] as const) {
+    it(`are neither lost nor repeated by a clock that is ${what}, and is set right`, async (t) => {
+      const { hook, clock, nextRound, numbers, pass } = await watching(t, { ahead });
+      for (const number of [1, 2, 3]) {
+        pass(1000);
+        hook.note("pull_request", payload(number));
+        await nextRound();
+      }
+      clock.set(-ahead);
+      for (const number of [4, 5]) {
+        pass(1000);
+        hook.note("pull_request", payload(number));
+        await nextRound();
+      }
+      assert.deepEqual(await numbers(), [1, 2, 3, 4, 5]);
+    });
+  }
+});
+
+const DELIVERY = "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}";
+const LIST = "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries";
+
+describe("a round that fails", () => {
+  it("is repeated from where it was", async (t) => {
+    const { hook, github, nextRound, numbers, pass, service } = await watching(t);
+    for (let number = 1; number <= 50; number++) {
+      pass(1000);
+      hook.note("pull_request", payload(number));
+    }
+    const fault = github.fault({ route: DELIVERY, after: 30 }, { kind: "status", status: 502 });
+    await nextRound();
+    assert.equal((await numbers()).length, 30);
+    fault.remove();
+    const list = github.fault({ route: LIST }, { kind: "status", status: 502 });
+    await nextRound();
+    assert.ok(list.met > 0);
+    list.remove();
+    await nextRound();
+    assert.deepEqual(
+      await numbers(),
+      Array.from({ length: 50 }, (_, at) => at + 1),
+    );
+    const shown = github.requests.filter(({ route, status }) => route === DELIVERY && status === 200);
+    assert.ok(shown.length <= 50 + 20, `${shown.length} were read`);
+    assert.equal(messages(service).filter((msg) => msg === "missed webhook deliveries cannot be read").length, 1);
+    assert.equal(messages(service).filter((msg) => msg === "missed webhook deliveries can be read again").length, 1);
+  });
+
+  it("waits for a limit that ends soon, and leaves one that does not to the next round", async (t) => {
+    const { hook, github, nextRound, numbers, pass, theirs } = await watching(t);
+    pass(1000);
+    for (const number of [1, 2, 3]) hook.note("pull_request", payload(number));
+    const limit = github.fault(
+      { route: DELIVERY, after: 1, times: 1 },
+      { kind: "limit", secondary: true, retryAfterSeconds: 20 },
+    );
+    const quota = { resetAt: Math.ceil(theirs.now() / 1000) + 1800 };
+    github.fault({ route: DELIVERY, after: 3, times: 1 }, { kind: "limit", ...quota });
+    pass(5 * MINUTE_MS);
+    await untilLong("it waits", () => limit.met > 0);
+    assert.deepEqual(await numbers(), [1]);
+    pass(21_000);
+    await untilLong("the next was read", async () => (await numbers()).length === 2);
+    pass(1800_000);
+    await nextRound();
+    assert.deepEqual(await numbers(), [1, 2, 3]);
+    assert.equal(github.counts.whilePaused, 0);
+  });
+
+  it("leaves a fifth of the hour's requests to runs", async (t) => {
+    const options = { limits: { primaryPerHour: 50 } };
+    const { hook, github, nextRound, numbers, pass } = await watching(t, { options });
+    pass(1000);
+    for (let number = 1; number <= 60; number++) hook.note("pull_request", payload(number));
+    await nextRound();
+    assert.ok((await numbers()).length < 40);
+    assert.ok(github.requests.length <= 41, `${github.requests.length} requests`);
+    for (let hours = 0; hours < 2; hours++) {
+      pass(3_600_000);
+      await nextRound();
+    }
+    assert.equal((await numbers()).length, 60);
+    assert.equal(github.counts.limited, 0);
+  });
+
+  it("is not kept up for ever by one delivery that GitHub fails to show", async (t) => {
+    const { hook, github, nextRound, numbers, pass, service } = await watching(t);
+    pass(1000);
+    const { id } = hook.note("pull_request", payload(1));
+    hook.note("pull_request", payload(2));
+    github.fault({ path: new RegExp(`/${id}$`) }, { kind: "status", status: 502 });
+    for (let round = 0; round < 11; round++) await nextRound();
+    assert.deepEqual(await numbers(), []);
+    await nextRound();
+    assert.deepEqual(await numbers(), [2]);
+    assert.ok(messages(service).includes("a missed webhook delivery is left out"));
+  });
+
+  it("says so when GitHub's log does not go back as far", async (t) => {
+    const its = await scene(t);
+    its.github.hook(TARGET, HERE);
+    await setMark(its.dataDir, {}, Date.now() - 8 * 86_400_000);
+    const service = await its.start();
+    const told = () => service.log().find(({ msg }) => /does not go back as far/.test(String(msg)));
+    await untilLong("it was told", () => told() !== undefined);
+    assert.match(String(told()?.since), /^\d{4}-/);
+  });
+});
+
+describe("a delivery that cannot be taken in", () => {
+  it("is left out with a line in the log, and the others follow", async (t) => {
+    const { hook, nextRound, numbers, pass, service } = await watching(t);
+    pass(1000);
+    hook.note("pull_request", { ...payload(1), text: "x".repeat(6_000_000) });
+    hook.note("pull_request", { ...payload(2), text: "x".repeat(4_000_000) });
+    hook.note("pull_request", payload(3)).payload = null;
+    hook.note("pull_request", payload(4));
+    await nextRound();
+    await untilLong("all were looked at", async () => (await numbers()).includes(4));
+    const left = service.log().filter(({ msg }) => msg === "a missed webhook delivery is left out");
+    assert.deepEqual(
+      left.map(({ reason }) => reason),
+      ["its payload is larger than this service takes", "GitHub has kept no payload of it"],
+    );
+    assert.deepEqual(await numbers(), [2, 4]);
+  });
+
+  it("is named when a workflow's filter throws, and is left", async (t) => {
+    const on = { github: { events: "pull_request", filter: () => assert.fail("not today") } } as const;
+    const { hook, nextRound, pass, service } = await watching(t, { workflow: pulls({ on } as Partial<Workflow>) });
+    pass(1000);
+    hook.note("pull_request", payload(1));
+    for (let round = 0; round < 3; round++) await nextRound();
+    const threw = service
+      .log()
+      .filter(({ msg }) => /workflows threw when they were asked about a missed/.test(String(msg)));
+    assert.deepEqual(
+      threw.map((record) => record.threw),
+      [["pulls (not today)"]],
+    );
+  });
+});
+
+const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const AS_APP = {
+  GITHUB_TOKEN: "",
+  GITHUB_APP_ID: "7",
+  GITHUB_APP_PRIVATE_KEY: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+};
+
+/** Starts a service that was down for an hour, after one wanted delivery to each of these webhooks. */
+async function afterAnHour(
+  t: TestContext,
+  hooks: readonly (readonly [owner: string, url: string])[],
+  settings: Record<string, string> = {},
+  prepare: (its: Scene) => void = () => {},
+) {
+  const its = await scene(t);
+  const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
+  const permissions = {
+    contents: "write",
+    metadata: "read",
+    repository_hooks: "read",
+    organization_hooks: "read",
+  } as const;
+  its.github.app({ id: 7, publicKey, installations: [{ id: 70, owner: "acme", permissions }] });
+  for (const [number, [owner, url]] of hooks.entries()) {
+    its.github.hook(owner, url).note("pull_request", payload(number), { at: Date.now() - 1_800_000 });
+  }
+  for (const owner of ["app", TARGET, "acme/other", "acme"]) {
+    await setMark(its.dataDir, {}, Date.now() - 3_600_000, `missed webhooks of ${owner}`);
+  }
+  prepare(its);
+  const service = await its.start({ settings: { LOG_LEVEL: "debug", ...settings } });
+  await untilLong("the log was read", () =>
+    messages(service).some((msg) => msg.startsWith("looked for webhook deliv")),
+  );
+  const runs = await runsOf(service);
+  const numbers = await Promise.all(runs.map(async ({ id }) => (await runOf(service, id)).outputs.number));
+  const troubles = service.log().filter(({ msg }) => msg === "missed webhook deliveries cannot be read");
+  return { ...its, service, numbers: numbers.toReversed(), troubles };
+}
+
+const OTHER = "https://hooks.slack.com/services/T0/B0/secretOfTheirs";
+
+describe("the webhook whose deliveries are read", () => {
+  it("is that of TARGET_REPO which leads to the service, and no other", async (t) => {
+    const { numbers, troubles } = await afterAnHour(t, [
+      [TARGET, OTHER],
+      [TARGET, HERE],
+      ["acme", HERE],
+      ["acme/other", HERE],
+    ]);
+    assert.deepEqual([numbers, troubles], [[1], []]);
+  });
+
+  it("is the one with the host of PUBLIC_URL, and a path of any proxy", async (t) => {
+    const hooks = [
+      [TARGET, "https://staging.example.com/webhooks/github"],
+      [TARGET, "https://runner.example.com/gh-runner/webhooks/github"],
+    ] as const;
+    const { numbers } = await afterAnHour(t, hooks, { PUBLIC_URL: "https://runner.example.com/gh-runner" });
+    assert.deepEqual(numbers, [1]);
+    const unknown = await afterAnHour(t, hooks);
+    assert.deepEqual(unknown.numbers, []);
+    assert.match(String(unknown.troubles[0]?.reason), /several webhooks there .* Set PUBLIC_URL/);
+    const elsewhere = await afterAnHour(t, hooks, { PUBLIC_URL: "https://other.example.com" });
+    assert.deepEqual(elsewhere.numbers, []);
+    assert.match(String(elsewhere.troubles[0]?.reason), /no webhook there has the URL https:\/\/other\.example\.com/);
+  });
+
+  it("may have another host where an operator has named its owner", async (t) => {
+    const settings = { PUBLIC_URL: "https://inside.example.com", GITHUB_WEBHOOK_OF: TARGET };
+    const { numbers } = await afterAnHour(t, [[TARGET, HERE]], settings);
+    assert.deepEqual(numbers, [0]);
+  });
+
+  it("is the GitHub App's, read with its JWT and no permission", async (t) => {
+    const { numbers, github } = await afterAnHour(t, [["app", HERE]], AS_APP);
+    assert.deepEqual(numbers, [0]);
+    assert.ok(github.requests.some(({ route }) => route === "GET /app/hook/deliveries/{delivery_id}"));
+  });
+
+  it("is that of TARGET_REPO where the GitHub App has none that leads here", async (t) => {
+    const { numbers, troubles } = await afterAnHour(
+      t,
+      [
+        ["app", OTHER],
+        [TARGET, HERE],
+      ],
+      AS_APP,
+    );
+    assert.deepEqual(numbers, [1]);
+    assert.deepEqual(
+      troubles.map(({ of, level }) => [of, level]),
+      [["the GitHub App's webhook", "info"]],
+    );
+  });
+
+  it("may be several: of repositories, of an organisation", async (t) => {
+    const hooks = [
+      [TARGET, HERE],
+      ["acme/other", HERE],
+      ["acme", HERE],
+    ] as const;
+    const prepare = ({ github }: Scene) => void github.repository("acme/other");
+    const settings = { GITHUB_WEBHOOK_OF: "acme/other, acme" };
+    assert.deepEqual((await afterAnHour(t, hooks, settings, prepare)).numbers, [1, 2]);
+    const asApp = await afterAnHour(t, hooks, { ...settings, ...AS_APP }, prepare);
+    assert.deepEqual([asApp.numbers, asApp.troubles], [[1, 2], []]);
+  });
+
+  it("is not looked for when it is switched off, without a secret, and without a workflow that wants events", async (t) => {
+    const http = { http: { path: "/go", body: { safeParse: (data: unknown) => ({ success: true as const, data }) } } };
+    for (const given of [
+      { settings: { GITHUB_WEBHOOK_OF: "off" } },
+      { settings: { GITHUB_WEBHOOK_SECRET: "" }, workflow: pulls({ on: http } as Partial<Workflow>) },
+      { workflow: pulls({ on: http } as Partial<Workflow>) },
+    ]) {
+      const its = await scene(t);
+      its.github.hook(TARGET, HERE);
+      const service = await its.start(given);
+      // It begins before the service answers.
+      for (let n = 0; n < 5; n++) await send(service.url, { path: "/ready" });
+      assert.deepEqual(its.github.requests, []);
+      await service.app.close();
+    }
+  });
+});
+
+describe("a token that may not read webhooks", () => {
+  it("is told once, with what it lacks, and the service works", async (t) => {
+    const fineGrained = "github_pat_0123456789abcdefABCDEF";
+    const prepare = ({ github }: Scene) =>
+      github.token(fineGrained, { permissions: { contents: "write", metadata: "read" } });
+    const { service, troubles, numbers } = await afterAnHour(
+      t,
+      [[TARGET, HERE]],
+      { GITHUB_TOKEN: fineGrained },
+      prepare,
+    );
+    assert.deepEqual(numbers, []);
+    assert.deepEqual([troubles.length, troubles[0]?.level], [1, "info"]);
+    assert.match(
+      String(troubles[0]?.reason),
+      /^Finding the webhook of acme\/shop failed: GitHub answered 403 .* Give the token "Webhooks: read" on acme\/shop/,
+    );
+    assert.equal((await deliver(service.url, "pull_request", payload(5))).status, 202);
+    const named = await afterAnHour(
+      t,
+      [["acme", HERE]],
+      { GITHUB_TOKEN: fineGrained, GITHUB_WEBHOOK_OF: "acme" },
+      prepare,
+    );
+    assert.equal(named.troubles[0]?.level, "warn");
+    assert.match(
+      String(named.troubles[0]?.reason),
+      /Give the token "Organization webhooks: read" on acme \(.*admin:org_hook/,
+    );
+    assert.ok(!JSON.stringify(service.log()).includes(fineGrained));
+  });
+
+  it("is looked at again after an hour, and what was missed meanwhile is taken in", async (t) => {
+    const its = await watching(t);
+    its.pass(1000);
+    its.hook.note("pull_request", payload(1));
+    const fault = its.github.fault(
+      {},
+      { kind: "status", status: 403, body: '{"message":"Resource not accessible by personal access token"}' },
+    );
+    for (let round = 0; round < 12; round++) await its.nextRound();
+    assert.equal(fault.met, 1);
+    fault.remove();
+    await its.nextRound();
+    assert.deepEqual(await its.numbers(), [1]);
+  });
+});
+
+async function runOf({ url }: Pick<Service, "url">, id: string) {
+  for (;;) {
+    const run = (await send(url, { path: `/api/runs/${id}` })).json;
+    if (run.status !== "queued" && run.status !== "running") return run;
+  }
+}
+
+/** The log was read until then, by a service that is down now. */
+async function setMark(dataDir: string, settings: Record<string, string>, time: number, name = MARK): Promise<void> {
+  const { DATABASE_URL: url, DATABASE_SCHEMA: schema = "" } = settings;
+  const clock = movedClock(Date.now());
+  const store = url
+    ? await openPostgresStore({ url, schema, clock, onError: () => {} })
+    : openSqliteStore(dataDir, clock);
+  await store.setMark(name, { until: time, done: {} });
+  await store.close();
+}
