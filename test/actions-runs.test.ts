@@ -208,6 +208,21 @@ describe("finding a run", () => {
     assert.equal(await actions.find(started), undefined);
   });
 
+  it("takes by time none of another workflow", async (t) => {
+    const own = listed("Tests", { path: ".github/workflows/tests.yml@main" });
+    const other = listed("Lint", { path: ".github/workflows/lint.yml" });
+    const { actions } = await scriptedGitHub(t, () => listOf(other, own), at(40));
+    const found = await actions.find({ ...started, event: "workflow_dispatch", workflow: "tests.yml" });
+    assert.equal(found?.runId, own.id);
+  });
+
+  for (const json of [{}, { workflow_runs: null }, [], "text"]) {
+    it(`takes ${JSON.stringify(json)} for no list, and not for an empty one`, async (t) => {
+      const { actions } = await scriptedGitHub(t, () => ({ json }));
+      await assert.rejects(actions.find(started), /GitHub's answer lacks what it should hold/);
+    });
+  }
+
   it("names two that fit by time, and says how to tell them apart", async (t) => {
     const [a, b] = [listed("Tests"), listed("Tests")];
     const { actions } = await scriptedGitHub(t, () => listOf(b, a), at(40));

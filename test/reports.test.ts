@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { isFailure } from "../src/model/failure.ts";
+import type { GitHubClient } from "../src/model/github.ts";
 import { clientOf, type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 
 const REPOSITORY = "acme/shop";
@@ -378,6 +379,20 @@ describe("cancelling an Actions run", () => {
     );
     await assert.rejects(github.cancelRun(REPOSITORY, 7), { kind: "transient" });
   });
+});
+
+describe("a report", () => {
+  for (const [what, report] of [
+    ["comment", (github) => github.comment(comment("x"))],
+    ["check", (github) => github.check(check("queued"))],
+    ["deployment", (github) => github.deployment(deployment("success"))],
+  ] as const satisfies readonly (readonly [string, (github: GitHubClient) => Promise<void>])[]) {
+    it(`is not made where it cannot be seen whether it is there: ${what}`, async (t) => {
+      const { github, requests } = await scriptedGitHub(t, () => ({ json: { message: "a proxy's" } }));
+      await assert.rejects(report(github), /GitHub's answer lacks what it should hold/);
+      assert.equal(requests.length, 1);
+    });
+  }
 });
 
 describe("reports at the stand-in", () => {

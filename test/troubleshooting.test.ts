@@ -158,7 +158,7 @@ function asked(answer: Scripted, ask: (client: GitHubOfAttempt) => Promise<unkno
     const headers = { "x-github-request-id": "AB12" };
     const isRead = ({ method, path }: Received) => method === "GET" && path.endsWith("/check-runs");
     const client = await scriptedGitHub(t, (request) =>
-      isRead(request) || typeof answer === "string" ? { json: {} } : { ...answer, headers },
+      isRead(request) || typeof answer === "string" ? { json: { check_runs: [] } } : { ...answer, headers },
     );
     return ask(client).then(
       () => "it does not fail",

@@ -1,8 +1,8 @@
 import { type Failure, isFailure, LimitReached, PermanentFailure } from "../model/failure.ts";
 import { hasTooManyValues } from "../model/json-values.ts";
 import { type Answer, jsonOf } from "./answer.ts";
-import { appFailureOf, notUnderstood } from "./auth/app-failures.ts";
-import { type Attempted, failureOf, whatCame } from "./failures.ts";
+import { appFailureOf } from "./auth/app-failures.ts";
+import { type Attempted, failureOf, notUnderstood, whatCame } from "./failures.ts";
 import { ownerAndName } from "./files.ts";
 import type { Inspection } from "./open-github.ts";
 

@@ -1,6 +1,6 @@
 import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { networkFault } from "../model/network.ts";
-import type { Answer } from "./answer.ts";
+import { type Answer, jsonOf } from "./answer.ts";
 import type { Need } from "./auth/credentials.ts";
 import { NO_LENGTH } from "./exchange.ts";
 import { ProxyError } from "./proxy.ts";
@@ -46,6 +46,25 @@ function isRejected({ status }: Answer): boolean {
 export function whatCame({ status, message, facts }: Answer): string {
   return `GitHub answered ${status}${message ? ` "${message}"` : ""}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
 }
+
+/** An answer that is right by its status but not by its content. */
+export function notUnderstood({ tried }: Attempted): Failure {
+  return new PermanentFailure({
+    tried,
+    happened: "GitHub's answer lacks what it should hold",
+    remedy: "Check GITHUB_API_URL and any proxy in between.",
+  });
+}
+
+/** A list that an answer holds, or has under a name. What is taken for an empty one could be made twice: it throws instead. */
+export function listIn(attempted: Attempted, answer: Answer, name?: string): readonly Listed[] {
+  const json: unknown = jsonOf(answer);
+  const list = name === undefined ? json : (json as Listed)[name];
+  if (!Array.isArray(list)) throw notUnderstood(attempted);
+  return list.filter((each) => typeof each === "object" && each !== null);
+}
+
+export type Listed = Readonly<Record<string, unknown>>;
 
 /**
  * No usable answer: refused, reset, timed out, cut short. Whether GitHub carried it out is known only where there was no

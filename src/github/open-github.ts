@@ -122,7 +122,7 @@ export async function openGitHub(options: Options) {
       return dryRun ? { ...client, actions: dryActions(client.actions) } : client;
     },
     /** The runs of a repository, with the service's credentials, for no run in particular. */
-    runsOf: runLists(asking(host, { credentials: service, name: "watch" }).ask),
+    runsOf: runLists(asking(host, { credentials: service, name: "watch" }).ask, { remember: true }),
     inspection: {
       ask: asking(host, { credentials: service, name: "inspection" }).ask,
       /** Undefined without an App. */

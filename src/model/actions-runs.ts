@@ -75,6 +75,8 @@ export type ListedActionsRun = {
   /** What its `run-name` made of it. */
   readonly title: string;
   readonly event: string;
+  /** The file name of its workflow. */
+  readonly workflow: string;
   readonly status: string;
   readonly conclusion: string | undefined;
   /** RFC 3339. */

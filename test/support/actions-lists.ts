@@ -34,5 +34,13 @@ export function listsOf(runs: () => readonly ListedRun[]) {
 }
 
 const UNNAMED = {
-  ...{ htmlUrl: "", attempt: 1, title: "", event: "repository_dispatch", status: "queued", conclusion: undefined },
+  ...{
+    htmlUrl: "",
+    attempt: 1,
+    title: "",
+    event: "repository_dispatch",
+    workflow: "tests.yml",
+    status: "queued",
+    conclusion: undefined,
+  },
 };

@@ -50,15 +50,17 @@ const WINDOW_MS = { before: 10_000, after: 120_000 };
  * name without this key is another's.
  */
 function onlyOneByTime(
-  { repository, event, since }: StartedRun,
+  { repository, event, workflow, since }: StartedRun,
   candidates: readonly ListedActionsRun[],
   now: number,
 ): ListedActionsRun | undefined {
   const sent = Date.parse(since);
   if (now < sent + SETTLED_MS || candidates.some(({ title }) => showsSomeKey(title))) return undefined;
-  const fitting = candidates.filter(({ createdAt }) => {
-    const created = Date.parse(createdAt);
-    return created >= sent - WINDOW_MS.before && created <= sent + WINDOW_MS.after;
+  // A workflow may be named by its id.
+  const isOther = (file: string) => workflow !== undefined && !/^\d+$/.test(workflow) && file !== workflow;
+  const fitting = candidates.filter((run) => {
+    const created = Date.parse(run.createdAt);
+    return !isOther(run.workflow) && created >= sent - WINDOW_MS.before && created <= sent + WINDOW_MS.after;
   });
   if (fitting.length <= 1) return fitting[0];
   throw new PermanentFailure({

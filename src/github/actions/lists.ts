@@ -1,15 +1,16 @@
 import type { ActionsRunLists, ListedActionsRun, ListedActionsRuns } from "../../model/actions-runs.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
+import { type Attempted, type Listed, listIn } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 
-/** The lists of runs, as whoever asks may see them. */
-export function runLists(ask: Ask): ActionsRunLists {
+/** The lists of runs, as whoever asks may see them. With `remember` a list that is as it was costs nothing of the quota. */
+export function runLists(ask: Ask, { remember = false } = {}): ActionsRunLists {
   return {
     listNewest: (repository, { event, since, page }) =>
-      list(ask, repository, { ...(event && { event }), created: `>=${since}`, page: page ?? 1 }),
+      list(ask, repository, { ...(event && { event }), created: `>=${since}`, page: page ?? 1 }, { remember }),
     listCompleted: (repository, { since, page }) =>
-      list(ask, repository, { status: "completed", created: `>=${since}`, page: page ?? 1 }),
+      list(ask, repository, { status: "completed", created: `>=${since}`, page: page ?? 1 }, { remember }),
   };
 }
 
@@ -20,7 +21,7 @@ export async function countRuns(
   { from, to }: { from: number; to: number },
 ): Promise<number> {
   const created = `${new Date(from).toISOString()}..${new Date(to).toISOString()}`;
-  return (await list(ask, repository, { created, page: 1 }, 1)).total;
+  return (await list(ask, repository, { created, page: 1 }, { size: 1 })).total;
 }
 
 /** GitHub's most for a page. */
@@ -31,29 +32,35 @@ async function list(
   ask: Ask,
   repository: string,
   which: Readonly<Record<string, string | number>>,
-  size = PAGE,
+  { size = PAGE, remember = false },
 ): Promise<ListedActionsRuns> {
+  const attempted = { tried: `listing the Actions runs of ${repository}`, repository, permission: "Actions: read" };
+  // Without the time: a list of another time has another ETag, and takes the place of the one before.
+  const { created: _, ...kind } = which;
   const answer = await ask(
-    { tried: `listing the Actions runs of ${repository}`, repository, permission: "Actions: read" },
+    attempted,
     "GET /repos/{owner}/{repo}/actions/runs",
     { ...ownerAndName(repository), ...which, per_page: size, exclude_pull_requests: true },
     [200],
-    { rememberAs: JSON.stringify(["runs", repository, which]), reduce: reduced },
+    {
+      reduce: (whole) => reduced(attempted, whole),
+      ...(remember && { rememberAs: JSON.stringify(["runs", repository, kind]) }),
+    },
   );
   return jsonOf(answer) as ListedActionsRuns;
 }
 
 /** A page of 100 runs has 1 to 2 MB, of which this is 30 KB. */
-function reduced(answer: Answer): Uint8Array {
-  const { total_count, workflow_runs } = jsonOf(answer) as { total_count?: unknown; workflow_runs?: unknown };
-  const runs = Array.isArray(workflow_runs) ? workflow_runs.flatMap(listed) : [];
-  const all: ListedActionsRuns = { total: typeof total_count === "number" ? total_count : runs.length, runs };
+function reduced(attempted: Attempted, answer: Answer): Uint8Array {
+  const { total_count: total } = jsonOf(answer) as { total_count?: unknown };
+  const runs = listIn(attempted, answer, "workflow_runs").flatMap(listed);
+  const all: ListedActionsRuns = { total: typeof total === "number" ? total : runs.length, runs };
   return new TextEncoder().encode(JSON.stringify(all));
 }
 
-function listed(run: Readonly<Record<string, unknown>> | null): readonly ListedActionsRun[] {
-  const text = (name: string) => (typeof run?.[name] === "string" ? run[name] : "");
-  if (typeof run?.id !== "number") return [];
+function listed(run: Listed): readonly ListedActionsRun[] {
+  const text = (name: string) => (typeof run[name] === "string" ? run[name] : "");
+  if (typeof run.id !== "number") return [];
   return [
     {
       id: run.id,
@@ -61,6 +68,8 @@ function listed(run: Readonly<Record<string, unknown>> | null): readonly ListedA
       attempt: typeof run.run_attempt === "number" ? run.run_attempt : 1,
       title: text("display_title"),
       event: text("event"),
+      // GitHub adds a ref to some: `.github/workflows/tests.yml@main`.
+      workflow: text("path").split("@")[0]?.split("/").at(-1) ?? "",
       status: text("status"),
       conclusion: typeof run.conclusion === "string" ? run.conclusion : undefined,
       createdAt: text("created_at"),

@@ -3,7 +3,7 @@ import { PermanentFailure } from "../../model/failure.ts";
 import type { FollowedJob, FollowedRun } from "../../model/github.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
-import { whatCame } from "../failures.ts";
+import { type Listed, listIn, notUnderstood, whatCame } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 
 /** What is kept of the answer about a run, which has 10 to 20 KB. */
@@ -40,6 +40,7 @@ export async function showRun(ask: Ask, repository: string, runId: number): Prom
   }
   const run = jsonOf(answer) as KeptRun;
   const { status, htmlUrl, attempt } = run;
+  if (status === "") throw notUnderstood(attempted);
   if (status !== "completed") return { status, htmlUrl, attempt };
   return { status, htmlUrl, attempt, ended: ended(runId, run, await jobsOf(ask, repository, runId)) };
 }
@@ -48,7 +49,7 @@ function keptRun(answer: Answer): Uint8Array {
   const run = jsonOf(answer) as Readonly<Record<string, unknown>>;
   const createdAt = textIn(run.created_at) ?? "";
   const kept: KeptRun = {
-    status: textIn(run.status) ?? "unknown",
+    status: textIn(run.status) ?? "",
     conclusion: textIn(run.conclusion),
     htmlUrl: textIn(run.html_url) ?? "",
     attempt: typeof run.run_attempt === "number" ? run.run_attempt : 1,
@@ -72,22 +73,26 @@ function ended(id: number, run: KeptRun, jobs: readonly FollowedJob[]): Followed
  * @see https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run
  */
 async function jobsOf(ask: Ask, repository: string, runId: number): Promise<readonly FollowedJob[]> {
+  const attempted = {
+    tried: `reading the jobs of the Actions run ${runId} of ${repository}`,
+    repository,
+    permission: "Actions: read",
+  };
   const answer = await ask(
-    { tried: `reading the jobs of the Actions run ${runId} of ${repository}`, repository, permission: "Actions: read" },
+    attempted,
     "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
     { ...ownerAndName(repository), run_id: runId, filter: "latest", per_page: 100 },
     [200],
   );
-  const { jobs } = jsonOf(answer) as { jobs?: unknown };
-  return Array.isArray(jobs) ? jobs.map(jobIn) : [];
+  return listIn(attempted, answer, "jobs").map(jobIn);
 }
 
-function jobIn(job: Readonly<Record<string, unknown>> | null): FollowedJob {
-  const [startedAt, endedAt] = [textIn(job?.started_at), textIn(job?.completed_at)];
+function jobIn(job: Listed): FollowedJob {
+  const [startedAt, endedAt] = [textIn(job.started_at), textIn(job.completed_at)];
   return {
-    name: textIn(job?.name) ?? "unnamed",
-    conclusion: textIn(job?.conclusion) ?? textIn(job?.status) ?? "unknown",
-    htmlUrl: textIn(job?.html_url) ?? "",
+    name: textIn(job.name) ?? "unnamed",
+    conclusion: textIn(job.conclusion) ?? textIn(job.status) ?? "unknown",
+    htmlUrl: textIn(job.html_url) ?? "",
     ...(startedAt !== undefined && { startedAt }),
     ...(endedAt !== undefined && { endedAt }),
   };

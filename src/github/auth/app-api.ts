@@ -2,9 +2,9 @@ import { sign } from "node:crypto";
 import { PermanentFailure } from "../../model/failure.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
-import type { Attempted } from "../failures.ts";
+import { type Attempted, notUnderstood } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
-import { appFailureOf, isUnknownApp, notUnderstood } from "./app-failures.ts";
+import { appFailureOf, isUnknownApp } from "./app-failures.ts";
 import { appAccount, installationAccount, type Need } from "./credentials.ts";
 
 /** A GitHub App, and how it asks GitHub. */

@@ -50,12 +50,3 @@ function installationRemedy(need: Need): string {
 function ownerOf({ repository }: Need): string {
   return repository.split("/")[0] ?? "";
 }
-
-/** An answer that is right by its status but not by its content. */
-export function notUnderstood({ tried }: Attempted): Failure {
-  return new PermanentFailure({
-    tried,
-    happened: "GitHub's answer lacks what it should hold",
-    remedy: "Check GITHUB_API_URL and any proxy in between.",
-  });
-}

@@ -1,6 +1,6 @@
 import type { CommitCheck } from "../../model/github.ts";
 import { oneLine } from "../../model/visible.ts";
-import { type Answer, jsonOf } from "../answer.ts";
+import { type Listed, listIn } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
@@ -8,6 +8,9 @@ const MAX_TITLE = 255;
 
 /** GitHub's most characters. */
 const MAX_SUMMARY = 65_535;
+
+/** 50 with GitHub's longest texts have 3 MB. */
+const PAGE = 50;
 
 type Run = { readonly id: number; readonly isCompleted: boolean };
 
@@ -31,13 +34,14 @@ export async function setCheck(reporting: Reporting, check: CommitCheck): Promis
     ...(detailsUrl !== undefined && { details_url: detailsUrl }),
   };
   const look = async () => {
+    const looking = { ...attempted, tried: `looking for the check ${name} of ${sha} in ${repository}` };
     const answer = await ask(
-      { ...attempted, tried: `looking for the check ${name} of ${sha} in ${repository}` },
+      looking,
       "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
-      { ...ownerAndName(repository), ref: sha, check_name: name, filter: "all", per_page: 100 },
+      { ...ownerAndName(repository), ref: sha, check_name: name, filter: "all", per_page: PAGE },
       [200],
     );
-    return newestOf(answer, key);
+    return newestOf(listIn(looking, answer, "check_runs"), key);
   };
   const create = async () => {
     const made = { ...ownerAndName(repository), name, head_sha: sha, external_id: key, ...content };
@@ -58,9 +62,9 @@ export async function setCheck(reporting: Reporting, check: CommitCheck): Promis
   await createOnce(reporting, create, isThere);
 }
 
-function newestOf(answer: Answer, key: string): Run | undefined {
-  const { check_runs: runs } = jsonOf(answer) as { check_runs?: unknown };
-  const known = Array.isArray(runs) ? runs.flatMap((run) => (run?.external_id === key ? [run] : [])) : [];
-  const newest = known.reduce((one, other) => (one && one.id > other.id ? one : other), undefined);
-  return typeof newest?.id === "number" ? { id: newest.id, isCompleted: newest.status === "completed" } : undefined;
+function newestOf(runs: readonly Listed[], key: string): Run | undefined {
+  const known = runs.flatMap(({ id, external_id, status }) =>
+    typeof id === "number" && external_id === key ? [{ id, isCompleted: status === "completed" }] : [],
+  );
+  return known.toSorted((a, b) => b.id - a.id)[0];
 }

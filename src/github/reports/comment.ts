@@ -2,7 +2,7 @@ import { PermanentFailure } from "../../model/failure.ts";
 import type { KeyedComment } from "../../model/github.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
-import type { Attempted } from "../failures.ts";
+import { type Attempted, type Listed, listIn } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
@@ -82,8 +82,7 @@ async function commentsWith(
 ): Promise<readonly Comment[]> {
   for (let page = 1; page <= MAX_PAGES; page++) {
     const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
-    const listed = jsonOf(await ask(attempted, route, { ...issue, per_page: PAGE, page }, [200]));
-    const all: readonly Listed[] = Array.isArray(listed) ? listed : [];
+    const all = listIn(attempted, await ask(attempted, route, { ...issue, per_page: PAGE, page }, [200]));
     const marked = all.filter(({ body }) => typeof body === "string" && body.startsWith(marker));
     const isOurs = marked.length > 0 ? await authorship(ask, attempted) : () => false;
     const ours = marked.filter(isOurs);
@@ -93,12 +92,6 @@ async function commentsWith(
   return [];
 }
 
-type Listed = {
-  readonly id?: unknown;
-  readonly body?: unknown;
-  readonly user?: { readonly login?: unknown; readonly type?: unknown } | null;
-};
-
 /**
  * Tells the comments of the token's user from others. GitHub tells no user to the token of an App: then those of bots, since
  * only such a token writes as one.
@@ -106,5 +99,8 @@ type Listed = {
 async function authorship(ask: Ask, { repository }: Attempted): Promise<(comment: Listed) => boolean> {
   const attempted = { tried: "asking GitHub whose the token is", repository, permission: "" };
   const { login } = jsonOf(await ask(attempted, "GET /user", {}, [200, 403, 404])) as { login?: unknown };
-  return ({ user }) => (typeof login === "string" ? user?.login === login : user?.type === "Bot");
+  return ({ user }) => {
+    const author = user as Listed | null | undefined;
+    return typeof login === "string" ? author?.login === login : author?.type === "Bot";
+  };
 }

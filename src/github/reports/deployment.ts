@@ -1,6 +1,7 @@
 import type { DeploymentState } from "../../model/github.ts";
 import { oneLine } from "../../model/visible.ts";
-import { type Answer, jsonOf } from "../answer.ts";
+import { jsonOf } from "../answer.ts";
+import { type Listed, listIn, notUnderstood } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
@@ -21,7 +22,7 @@ export async function setDeployment(reporting: Reporting, deployment: Deployment
   const repositoryOf = ownerAndName(repository);
   const look = async () => {
     const which = { ...repositoryOf, sha, environment, per_page: 100 };
-    return withKey(await ask(looking, "GET /repos/{owner}/{repo}/deployments", which, [200]), key);
+    return withKey(listIn(looking, await ask(looking, "GET /repos/{owner}/{repo}/deployments", which, [200])), key);
   };
   const create = async () => {
     const made = {
@@ -36,7 +37,8 @@ export async function setDeployment(reporting: Reporting, deployment: Deployment
     };
     const route = "POST /repos/{owner}/{repo}/deployments";
     const { id } = jsonOf(await ask(attempted, route, made, [201], { retry: false })) as { id?: unknown };
-    return Number(id);
+    if (typeof id !== "number") throw notUnderstood(attempted);
+    return id;
   };
   function texts(text: string | undefined) {
     return text === undefined ? {} : { description: within(brief, oneLine(text), MAX_DESCRIPTION) };
@@ -54,7 +56,8 @@ export async function setDeployment(reporting: Reporting, deployment: Deployment
   const one = { ...repositoryOf, deployment_id: id };
   const statuses = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
   const isNewest = async () => {
-    const newest = newestOf(await ask(looking, `GET ${statuses}`, { ...one, per_page: 100 }, [200]));
+    const all = listIn(looking, await ask(looking, `GET ${statuses}`, { ...one, per_page: 100 }, [200]));
+    const newest = all.toSorted((a, b) => Number(b.id) - Number(a.id))[0];
     return Object.entries(status).every(([name, value]) => newest?.[name] === value) || undefined;
   };
   if (known !== undefined && (await isNewest())) return;
@@ -69,12 +72,11 @@ export async function setDeployment(reporting: Reporting, deployment: Deployment
 const KEY = "gh_runner_key";
 
 /** The id of the deployment with this key, the oldest if there are two. */
-function withKey(answer: Answer, key: string): number | undefined {
-  const listed = jsonOf(answer);
-  const all: readonly Readonly<Record<string, unknown>>[] = Array.isArray(listed) ? listed : [];
-  return all
-    .flatMap(({ id, payload }) => (typeof id === "number" && keyIn(payload) === key ? [id] : []))
-    .sort((a, b) => a - b)[0];
+function withKey(deployments: readonly Listed[], key: string): number | undefined {
+  const known = deployments.flatMap(({ id, payload }) =>
+    typeof id === "number" && keyIn(payload) === key ? [id] : [],
+  );
+  return known.sort((a, b) => a - b)[0];
 }
 
 /** GitHub gives a payload back as an object, or as text. */
@@ -85,10 +87,4 @@ function keyIn(payload: unknown): unknown {
   } catch {
     return undefined;
   }
-}
-
-function newestOf(answer: Answer): Readonly<Record<string, unknown>> | undefined {
-  const listed = jsonOf(answer);
-  const all: readonly Readonly<Record<string, unknown>>[] = Array.isArray(listed) ? listed : [];
-  return all.toSorted((a, b) => Number(b.id) - Number(a.id))[0];
 }
