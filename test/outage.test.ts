@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
-import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
-import { type MovedClock, movedClock, until } from "./support/clock.ts";
-import { databaseClock } from "./support/database-clock.ts";
-import { temporaryFolder } from "./support/folder.ts";
+import { describe, it } from "node:test";
+import type { StandInGitHub } from "../sandbox/github.ts";
+import { until } from "./support/clock.ts";
+import { deployment, event } from "./support/deployment.ts";
 import { postgresForTests } from "./support/postgres.ts";
-import { startReceiver } from "./support/receiver.ts";
-import { DEPLOYMENT, notify, type Service, send, startService, TARGET, TOKEN } from "./support/service.ts";
+import { notify, send, TOKEN } from "./support/service.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -15,100 +13,19 @@ const EVENTS = 200;
 
 const postgres = postgresForTests();
 
-/** A deployment of so many replicas before one GitHub, with one clock for all, the database's included. */
-async function deployment(t: TestContext, count: number, settings: Record<string, string> = {}) {
-  const clock = movedClock();
-  const github = await startGitHub({ now: clock.now });
-  t.after(() => github.close());
-  github.token(TOKEN);
-  github.repository(TARGET);
-  const receiver = await startReceiver(t);
-  const { where, databaseNow, setTime } = count > 1 ? await inPostgres(clock) : inSqlite(t);
-  const start = () =>
-    startService(t, {
-      settings: {
-        ...where,
-        GITHUB_API_URL: github.url,
-        GITHUB_LIMITS: "off",
-        NOTIFY_URL: `${receiver.url}/hook`,
-        PUBLIC_URL: "https://ci.example",
-        ...settings,
-      },
-      options: { clock, databaseNow, random: () => 0 },
-    });
-  const replicas = await Promise.all(Array.from({ length: count }, start));
-  const first = () => replicas[0] as Service;
-  const rests = async () => {
-    const { runs } = (await send(first().url, { path: "/api/runs?status=running&limit=1" })).json;
-    return runs.length === 0;
-  };
-  /** What is due begins within a few turns of the event loop; then it has to end. */
-  const settle = async () => {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-    await until("nothing runs", rests);
-  };
-  return {
-    clock,
-    github,
-    start,
-    replicas,
-    settle,
-    /** Lets time pass, in steps that are shorter than any lease. */
-    async pass(milliseconds: number): Promise<void> {
-      await settle();
-      const end = clock.now() + milliseconds;
-      while (clock.now() < end) {
-        const step = Math.min(5 * SECOND, end - clock.now());
-        await setTime(clock.now() + step);
-        clock.move(step);
-        await settle();
-      }
-    },
-    notices: () => receiver.received.map(({ body }) => JSON.parse(body)),
-    /** Log records of all replicas about outages. */
-    logged: () => replicas.flatMap(({ log }) => log().filter(({ host }) => host !== undefined)),
-    pages: async (path = "/") => Promise.all(replicas.map(async ({ url }) => (await send(url, { path })).text)),
-    fails: () => github.fault({}, { kind: "status", status: 502 }),
-  };
-}
-
-const inSqlite = (t: TestContext) => ({
-  where: { DATA_DIR: temporaryFolder(t) },
-  databaseNow: "",
-  setTime: async (_: number) => {},
-});
-
-async function inPostgres(clock: MovedClock) {
-  const schema = postgres.schema();
-  const { databaseNow, setTime } = await databaseClock(postgres.url, schema, clock.now());
-  return { where: { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema }, databaseNow, setTime };
-}
-
-type Deployment = Awaited<ReturnType<typeof deployment>>;
-
-/** Notifies of a revision of an application, which is also its commit, and does not wait for its run. */
-async function event({ github, replicas }: Deployment, nth: number, application: string): Promise<void> {
-  const revision = `commit-${nth}`;
-  const values = `global:\n  config:\n    DEPLOYMENT_TAG: ${revision}\n`;
-  github.repository(DEPLOYMENT).put(`configs/pr/light/${application}/values.yaml`, values, revision);
-  const { url } = replicas[nth % replicas.length] as Service;
-  const answer = await notify(url, { application, revision }, { prefer: "respond-async" });
-  assert.equal(answer.status, 202);
-}
-
 const commits = ({ dispatches }: StandInGitHub) =>
   dispatches.map(({ payload }) => (payload as { commitHash: string }).commitHash);
 
-for (const [name, count] of [
+for (const [name, replicas] of [
   ["SQLite", 1],
-  ["PostgreSQL and three replicas", 3],
+  ["PostgreSQL and three replicas", { count: 3, postgres }],
 ] as const) {
   describe(`an outage of GitHub, with ${name}`, () => {
     it("is one notice and one summary; afterwards the newest of each application goes first, and none is lost", {
       timeout: 240_000,
     }, async (t) => {
-      const all = await deployment(t, count);
-      const { clock, github, replicas, pass, notices, logged, pages } = all;
+      const all = await deployment(t, replicas);
+      const { clock, github, services, pass, notices, logged, pages } = all;
       const began = clock.now();
       const outage = all.fails();
       const newest = new Map<string, number>();
@@ -120,7 +37,7 @@ for (const [name, count] of [
       };
       for (let nth = 0; nth < EVENTS / 2; nth++) await notifyOf(nth);
       // A run that brings its token is attempted once.
-      const own = (application: string) => notify(replicas[0]!.url, { application, github_token: TOKEN });
+      const own = (application: string) => notify(services[0]!.url, { application, github_token: TOKEN });
       const failed = (await own("pr-own-1")).headers["x-run-id"];
       await pass(90 * SECOND);
       await until("it is noticed", () => notices().length === 1);
@@ -148,7 +65,7 @@ for (const [name, count] of [
       for (const page of [...(await pages()), ...(await pages("/workflows"))]) {
         assert.match(page, /GitHub has failed most requests since <time datetime="2026-11-24T12:00:00/);
       }
-      for (const { url } of replicas) {
+      for (const { url } of services) {
         assert.deepEqual((await send(url, { path: "/api/outage" })).json, {
           outage: { since, fault: "GitHub answered 502" },
         });
@@ -196,7 +113,7 @@ for (const [name, count] of [
         ],
       );
       for (const page of await pages()) assert.doesNotMatch(page, /GitHub (has failed|works again)/);
-      for (const { url } of replicas) {
+      for (const { url } of services) {
         assert.deepEqual((await send(url, { path: "/api/outage" })).json, { outage: null });
         assert.match((await send(url, { path: "/metrics" })).text, /^gh_runner_github_outage 0$/m);
       }
@@ -207,10 +124,10 @@ for (const [name, count] of [
 describe("a service that is restarted in an outage", () => {
   it("sends no second notice, and one summary, whenever it is restarted", { timeout: 120_000 }, async (t) => {
     const all = await deployment(t, 1);
-    const { github, replicas, pass, notices } = all;
+    const { github, services, pass, notices } = all;
     const restart = async () => {
-      await replicas[0]!.app.close();
-      replicas[0] = await all.start();
+      await services[0]!.app.close();
+      services[0] = await all.start();
     };
     const outage = all.fails();
     await event(all, 1, "pr-1");
@@ -220,9 +137,9 @@ describe("a service that is restarted in an outage", () => {
     assert.match((await all.pages())[0]!, /GitHub has failed most requests since <time datetime="2026-11-24T12:00:00/);
     await pass(10 * MINUTE);
     assert.equal(notices().length, 1);
-    await replicas[0]!.app.close();
+    await services[0]!.app.close();
     outage.remove();
-    replicas[0] = await all.start();
+    services[0] = await all.start();
     await pass(45 * SECOND);
     await until("it is dispatched", () => github.dispatches.length === 1);
     await pass(30 * SECOND);
@@ -239,8 +156,8 @@ describe("a service that is restarted in an outage", () => {
 describe("GitHub that works and fails in turns", () => {
   it("is one outage, by which no run loses any of its time for retries", { timeout: 120_000 }, async (t) => {
     const all = await deployment(t, 1);
-    const { github, replicas, pass, notices } = all;
-    for (let nth = 0; nth < 6; nth++) await event({ ...all, github }, nth, `pr-${nth}`);
+    const { github, services, pass, notices } = all;
+    for (let nth = 0; nth < 6; nth++) await event(all, nth, `pr-${nth}`);
     await all.settle();
     assert.equal(github.dispatches.length, 6);
     // What is read is answered, and what is sent is not.
@@ -257,7 +174,7 @@ describe("GitHub that works and fails in turns", () => {
     fails.remove();
     await pass(2 * MINUTE);
     await until("all are dispatched", () => github.dispatches.length === 12);
-    const { runs } = (await send(replicas[0]!.url, { path: "/api/runs?status=success&limit=20" })).json;
+    const { runs } = (await send(services[0]!.url, { path: "/api/runs?status=success&limit=20" })).json;
     assert.equal(runs.length, 12);
     await pass(40 * MINUTE);
     assert.deepEqual(

@@ -1121,7 +1121,7 @@ export function storeContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: how a group last ended`, () => {
-    const endOf = async (store: RunStore, id: string) => store.endBefore((await store.get(id))!.run);
+    const endOf = async (store: RunStore, id: string) => (await store.endBefore((await store.get(id))!.run))?.status;
 
     promise("is known of the run that ended before, of the same workflow and group", async (store) => {
       const first = await ended(store, { group: "g" }, FAILURE, NOW);

@@ -15,7 +15,8 @@ import { noAnswer } from "../src/github/failures.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
-import { movedClock } from "./support/clock.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { deployment, event } from "./support/deployment.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 import { DEPLOYMENT, deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
@@ -415,6 +416,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     answered(CONTENTS, 502, "<html><head><title>Unicorn! &middot; GitHub</title></head></html>"),
     said(DISPATCH, 503, "Service unavailable"),
   ],
+  "GitHub fails most requests": [loggedOfOutage(0), loggedOfOutage(1), loggedOfOutage(2)],
   "No connection": [
     at("http://127.0.0.1:9"),
     told({ when: (github) => void github.fault({ route: CONTENTS }, { kind: "reset" }) }),
@@ -514,6 +516,20 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     }),
   ],
 };
+
+/** The nth record of the log about an outage. */
+function loggedOfOutage(nth: number): Case {
+  return async (t) => {
+    const all = await deployment(t, 1);
+    const outage = all.fails();
+    await event(all, 1, "pr-1");
+    await all.pass(90_000);
+    outage.remove();
+    await all.pass(5 * 60_000);
+    await until("all is logged", () => all.logged().length === 3);
+    return String(all.logged()[nth]?.msg);
+  };
+}
 
 async function twiceAlone(t: TestContext): Promise<string> {
   const folder = temporaryFolder(t);

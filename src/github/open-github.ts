@@ -129,23 +129,25 @@ export async function openGitHub(options: Options) {
       askAsApp: app && appApi(app).ask,
       time,
     },
-    /** Finds out whether GitHub works, by what costs nothing of its quota: https://docs.github.com/en/rest/rate-limit/rate-limit */
+    /**
+     * Finds out whether GitHub works, by what costs nothing of its quota. False also when nothing could be asked, such as
+     * before a limit.
+     * @see https://docs.github.com/en/rest/rate-limit/rate-limit
+     */
     async probe(): Promise<boolean> {
-      let isHeard = false;
-      const heard = (outcome: GitHubOutcome) => {
-        isHeard = true;
-        options.heard?.(outcome);
+      let outcome: GitHubOutcome | undefined;
+      const heard = (each: GitHubOutcome) => {
+        outcome = each;
+        options.heard?.(each);
       };
       const { ask } = asking({ ...host, heard }, { credentials: service, name: PROBE });
       const attempted = { tried: "finding out whether GitHub works", repository: options.targetRepo, permission: "" };
-      const failure = await ask(attempted, "GET /rate_limit", {}, [200], { retry: false }).then(
-        () => undefined,
-        (error) => (isFailure(error) ? error : undefined),
-      );
-      const works = failure?.kind !== "transient";
-      // An App needs a token first, and what it asks for that is its own.
-      if (!isHeard && !works) heard({ asker: PROBE, kind: "read", fault: failure.facts.happened });
-      return works;
+      await ask(attempted, "GET /rate_limit", {}, [200], { retry: false }).catch((error: unknown) => {
+        // An App needs a token first, and what it asks for that is its own.
+        const isFault = outcome === undefined && isFailure(error) && error.kind === "transient";
+        if (isFault) heard({ asker: PROBE, kind: "read", fault: error.facts.happened });
+      });
+      return outcome !== undefined && outcome.fault === undefined;
     },
     gates,
     /** One line that says which limits are in force. */

@@ -23,6 +23,9 @@ export type Waiting = {
   readonly since: number;
 };
 
+/** How a run once ended. */
+export type End = { readonly status: "success" | "failure" } & Pick<Run, "kind" | "endedAt">;
+
 /** A URL that was handed out, and what it asks for. */
 export type Callback = {
   readonly run: string;
@@ -143,7 +146,7 @@ export type RunStore = {
    * How a run of the same workflow and group last ended before this one, which has ended; a run without a group is
    * alone. Undefined when none is known. Of two runs that ask about each other, one ended before.
    */
-  endBefore(run: Run): Promise<"success" | "failure" | undefined>;
+  endBefore(run: Run): Promise<End | undefined>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
   /**

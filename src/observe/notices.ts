@@ -4,7 +4,7 @@ import type { Fetch } from "../model/network.ts";
 import type { Cause, Outage } from "../model/outage.ts";
 import type { Late } from "../model/overview.ts";
 import type { Run } from "../model/run.ts";
-import type { RunStore } from "../model/store.ts";
+import type { End, RunStore } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
 import { type OutageFacts, outageNotice, outageOverNotice } from "./outage-notices.ts";
 import { openWebhook } from "./webhook.ts";
@@ -56,7 +56,7 @@ export function openNotices({
   readonly clock: Clock;
   readonly noticed: (result: "sent" | "held_back" | "failed") => void;
   /** Why a run has failed that was tried again before. */
-  readonly causeOf: (run: Run) => Promise<Cause>;
+  readonly causeOf: (run: Pick<Run, "startedAt" | "endedAt">) => Promise<Cause>;
   readonly facts: OutageFacts;
 }) {
   const webhook = openWebhook(url, { fetch, log, clock, noticed });
@@ -104,14 +104,19 @@ export function openNotices({
     alarms.add(cancel);
   }
 
+  /** Then there was no notice of the failure. */
+  const isOfOutage = async ({ kind, endedAt }: End) =>
+    kind === "transient" && (await causeOf({ startedAt: endedAt, endedAt })) === "outage";
+
   const report = (error: unknown) => log.error({ err: error }, "a notice met an error of the service's own");
 
   async function settled(run: Run): Promise<void> {
     if (run.status === "failure") return failed(run);
+    if (run.status !== "success") return;
     // The store knows, whichever process the failure was settled by, and when. Nothing is remembered here.
-    if (run.status === "success" && (await store.endBefore(run)) === "failure") {
-      notify(noticeOf("recovery", run, scrub));
-    }
+    const before = await store.endBefore(run);
+    if (before?.status !== "failure" || (await isOfOutage(before))) return;
+    notify(noticeOf("recovery", run, scrub));
   }
 
   function announce(notice: { readonly text: string }): void {

@@ -1,6 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
-import { type Cause, type GitHubOutcome, type Outage, outageDetector } from "../model/outage.ts";
+import { type Cause, type GitHubOutcome, type Outage, outageDetector, PROBE } from "../model/outage.ts";
 import type { Late } from "../model/overview.ts";
 import type { Run } from "../model/run.ts";
 import { type RunStore, StoreUnavailable } from "../model/store.ts";
@@ -12,7 +12,9 @@ export type Outages = ReturnType<typeof openOutages>;
 const LOOK_MS = 15_000;
 /** How often one process of all finds out during an outage whether GitHub works, ms. */
 const PROBE_MS = 30_000;
-/** What one process of all does at the beginning, at the end and afterwards; another does it when that one is gone, ms. */
+/** While a process is answered it says so once in this time, ms. Then no other takes its own trouble for an outage. */
+const ANSWERED_MS = 60_000;
+/** What one process of all does at the end and afterwards; another does it when that one is gone, ms. */
 const TURN_MS = 30_000;
 /** When a probe is answered, so many runs are attempted before all are: what they need may fail still. */
 const FIRST_RUNS = 3;
@@ -52,6 +54,9 @@ export function openOutages({ host, store, clock, log }: Parts) {
   let rounds: ReturnType<typeof pump> | undefined;
   /** There is an outage, or there may be, or what was late is not reported: rounds follow each other. */
   let looking = false;
+  /** When this process last said that it is answered, by the monotonic clock, and whether it is about to. */
+  let answeredAt = Number.NEGATIVE_INFINITY;
+  let isAnswered = false;
 
   function look(): void {
     if (looking || !rounds) return;
@@ -68,6 +73,8 @@ export function openOutages({ host, store, clock, log }: Parts) {
   }
 
   async function round(doing: Doing): Promise<boolean> {
+    if (isAnswered) await store.turn(`${name} is none`, ANSWERED_MS);
+    isAnswered = false;
     const outage = (await store.mark(name)) as Outage | undefined;
     if (outage && outage.until === undefined) {
       detector.begin();
@@ -85,7 +92,8 @@ export function openOutages({ host, store, clock, log }: Parts) {
   async function lookForBeginning({ probe, report }: Doing): Promise<void> {
     await probe();
     const found = detector.outage(clock.monotonic());
-    if (!found || !(await store.turn(`${name} begins`, TURN_MS))) return;
+    // It is none as long as another process is answered. Of several that find it, one takes the turn.
+    if (!found || !(await store.turn(`${name} is none`, ANSWERED_MS))) return;
     const known = await latest();
     if (known && known.until === undefined) return;
     // It has begun again before what was late could be reported: it is the same one.
@@ -145,7 +153,16 @@ export function openOutages({ host, store, clock, log }: Parts) {
     heard(outcome: GitHubOutcome): void {
       const monotonic = clock.monotonic();
       detector.note(outcome, { now: clock.now(), monotonic });
-      if (outcome.fault !== undefined && !looking && detector.isSuspected(monotonic)) look();
+      const isFault = outcome.fault !== undefined;
+      // The usual case.
+      if (!isFault && monotonic - answeredAt < ANSWERED_MS) return;
+      const isSuspected = detector.isSuspected(monotonic);
+      if (!isFault && !isSuspected && outcome.asker !== PROBE) {
+        answeredAt = monotonic;
+        isAnswered = true;
+        // Another process may have found an outage before.
+        look();
+      } else if (isSuspected) look();
     },
     /** The outage that lasts, or whose end is so new that runs may still be late. */
     async current(): Promise<Outage | undefined> {

@@ -1,7 +1,7 @@
 import { idsThatBegin, type RunDetail, type RunFilter, type RunPage } from "../model/history.ts";
 import type { AccountLimits, Pause, Spending } from "../model/limits.ts";
 import type { Paused } from "../model/run-actions.ts";
-import type { RunStore, Waiting } from "../model/store.ts";
+import type { End, RunStore, Waiting } from "../model/store.ts";
 import { endBefore, isPaused } from "./queries.ts";
 import { actionOf, attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 
@@ -48,7 +48,9 @@ export function runReads(
     list: (filter, page) => listRuns(asked, filter, page),
     async endBefore({ id, workflow, group, endedAt }) {
       const [end] = await read(previousEnd, [id, workflow, group ?? null, endedAt ?? null]);
-      return end?.outcome as "success" | "failure" | undefined;
+      if (!end) return undefined;
+      const { outcome, kind, ended_at } = end;
+      return { status: outcome, kind: kind ?? undefined, endedAt: ended_at } as End;
     },
     async findSuccess(workflow, dedupeKey, since) {
       const [found] = await read(

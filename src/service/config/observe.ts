@@ -6,8 +6,8 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as
 export const OBSERVE_SETTINGS = {
   notifyUrl: secret(
     "NOTIFY_URL",
-    "Gets a JSON POST when a run has failed for good and when its group has recovered: a Slack webhook, or anything that " +
-      "takes JSON (docs/operations.md).",
+    "Gets a JSON POST when a run has failed for good, when its group has recovered, and when an outage of GitHub begins and " +
+      "is over: a Slack webhook, or anything that takes JSON (docs/operations.md).",
     httpUrl,
     { hidden: passwordsIn },
   ),

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { until } from "./support/clock.ts";
+import { type Deployment, deployment, event } from "./support/deployment.ts";
+import { postgresForTests } from "./support/postgres.ts";
+import { deploy, notify, send, TOKEN } from "./support/service.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+const postgres = postgresForTests();
+
+/** A run that brings its token is attempted once, so that it fails for good. */
+const once = ({ services }: Deployment, application: string) =>
+  notify(services[0]!.url, { application, github_token: TOKEN });
+
+const kinds = ({ notices }: Deployment) => notices().map((notice) => notice.event);
+
+describe("the notices of runs", () => {
+  it("are left out for failures of an outage, also of the minute before it is known, and for their recovery", async (t) => {
+    const all = await deployment(t, 1);
+    for (const name of ["pr-1", "pr-2"]) deploy(all.github, name, "abc");
+    const outage = all.fails();
+    await once(all, "pr-1");
+    await all.pass(70 * SECOND);
+    await until("the outage is noticed", () => kinds(all).length === 1);
+    await once(all, "pr-2");
+    await all.pass(20 * MINUTE);
+    outage.remove();
+    await all.pass(5 * MINUTE);
+    await until("it is over", () => kinds(all).length === 2);
+    for (const name of ["pr-1", "pr-2"]) assert.equal((await once(all, name)).status, 200);
+    await all.pass(20 * MINUTE);
+    assert.deepEqual(kinds(all), ["outage", "outage over"]);
+    assert.deepEqual([all.notices()[1].late, all.notices()[1].failed], [0, 2]);
+    const metrics = (await send(all.services[0]!.url, { path: "/metrics" })).text;
+    assert.match(metrics, /gh_runner_notices_total\{result="held_back"\} 2\n/);
+  });
+
+  it("are sent three minutes later when it was no outage, and at once for what a person must fix", async (t) => {
+    const all = await deployment(t, 1);
+    deploy(all.github, "pr-1", "abc");
+    const short = all.fails();
+    const failed = await once(all, "pr-1");
+    short.remove();
+    await once(all, "pr-none");
+    await until("what has no file is told", () => kinds(all).length === 1);
+    await all.pass(5 * MINUTE);
+    // The second of one workflow is held back for ten minutes, like every other.
+    await all.pass(8 * MINUTE);
+    await until("the other is told", () => kinds(all).length === 2);
+    assert.deepEqual(kinds(all), ["failure", "failure"]);
+    assert.equal(all.notices()[1].run, failed.headers["x-run-id"]);
+  });
+});
+
+describe("a replica whose network is broken while the others are answered", () => {
+  it("reports no outage, and what it cannot do another one does", { timeout: 120_000 }, async (t) => {
+    const all = await deployment(t, { count: 2, postgres });
+    const { services, notices, pass, github, logged, clock } = all;
+    // All but the receiver of notices is behind a proxy that is not there.
+    const broken = await all.start({ HTTP_PROXY: "http://127.0.0.1:9", NO_PROXY: new URL(all.receiver.url).host });
+    services.push(broken);
+    for (let nth = 0; nth < 60; nth++) {
+      await event(all, nth, `pr-${nth}`);
+      await pass(10 * SECOND);
+    }
+    assert.ok(broken.log().some(({ msg }) => msg === "attempt failed"));
+    assert.deepEqual([logged(), notices()], [[], []]);
+    const latest = clock.now() + 4 * 60 * MINUTE;
+    while (github.dispatches.length < 60 && clock.now() < latest) await pass(MINUTE);
+    assert.equal(github.dispatches.length, 60);
+  });
+});
