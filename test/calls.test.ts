@@ -124,7 +124,7 @@ const caller = defineWorkflow({
 
 describe("the test kit", () => {
   it("has the runs that were started, and does not execute them", async () => {
-    const { run, started } = await testRun(caller, { body: { application: "pr-1" } }, { others: [called as Workflow] });
+    const { run, started } = await testRun(caller, { body: { application: "pr-1" } }, { others: [called] });
     assert.deepEqual(run.outputs, { before: null, id: ID });
     assert.deepEqual(started, [{ workflow: "called", id: ID, inputs: { application: "pr-1", nth: 1 } }]);
   });
@@ -132,7 +132,7 @@ describe("the test kit", () => {
   it("says which runs are open", async () => {
     const id = "5b7c9e1f-0000-4000-8000-000000000002";
     const open = [{ workflow: "called", id, inputs: { application: "pr-1", nth: 1 } }];
-    const options = { others: [called as Workflow], open };
+    const options = { others: [called], open };
     const { run } = await testRun(caller, { body: { application: "pr-1" } }, options);
     assert.deepEqual(run.outputs, { before: id, id: ID });
   });

@@ -235,6 +235,7 @@ for (const [kind, open] of bothStores(postgres)) {
       run: (given: Given) => Promise<unknown>,
       cancelled: (given: Given) => Promise<unknown>,
       prepare: (world: Awaited<ReturnType<typeof followingRun>>["world"]) => void = () => {},
+      before: (run: Awaited<ReturnType<typeof followingRun>>) => Promise<void> = async () => {},
     ) => {
       const seen: unknown[] = [];
       const under = await followingRun(t, open, run, {
@@ -246,6 +247,7 @@ for (const [kind, open] of bothStores(postgres)) {
       });
       prepare(under.world);
       await under.begin();
+      await before(under);
       await under.worker.cancel(RUN, BY);
       for (let times = 0; seen.length === 0 && times < 200; times++) await under.elapse(5 * SECOND).catch(() => {});
       for (let times = 0; seen.length === 0 && times < 60; times++) {
@@ -280,6 +282,26 @@ for (const [kind, open] of bothStores(postgres)) {
         },
       );
       assert.equal((seen[0] as FoundRun).runId, 100);
+      assert.equal(world.sent.length, 1);
+    });
+
+    it("gets no result of before the run was re-run", async (t) => {
+      const { seen, world } = await cancelledAfter(
+        t,
+        async (given) => {
+          await all(given);
+          throw new Error("after the tests");
+        },
+        async (given) => given.github.follow({ repository: "acme/shop", runId: 100 }, { name: "tests" }),
+        () => {},
+        async (run) => {
+          run.world.end(100, "success");
+          await run.wake("workflow_run acme/shop 100", "failure");
+          run.world.restart(100);
+          await run.rerun("waiting");
+        },
+      );
+      assert.match(String(seen[0]), /it has not ended/);
       assert.equal(world.sent.length, 1);
     });
 

@@ -5,6 +5,7 @@ import { TransientFailure } from "../src/index.ts";
 import { until } from "./support/clock.ts";
 import { followingRun, type Given, RUN } from "./support/following.ts";
 import { postgresForTests } from "./support/postgres.ts";
+import { chanceOf } from "./support/random.ts";
 import { bothStores } from "./support/stores.ts";
 
 const SECOND = 1000;
@@ -14,6 +15,9 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const dispatching = ({ github }: Given) => github.dispatch("acme/shop", "ready", { n: 1 }, { once: "dispatch" });
 const starting = ({ github }: Given) =>
   github.runWorkflow("acme/shop", "tests.yml", { ref: "main", inputs: { n: 1 }, once: "start" });
+
+/** Give `ONCE_SEED` to repeat a test run's chances. */
+const SEED = Number(process.env.ONCE_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 const postgres = postgresForTests();
 
@@ -111,6 +115,35 @@ for (const [kind, open] of bothStores(postgres)) {
         `it was sent ${run.world.sent.length} times`,
       );
       assert.equal(new Set(run.world.sent.map(({ key }) => key)).size, 1);
+    });
+
+    it("is sent again after three minutes also when the clock was set back meanwhile", async (t) => {
+      const run = await followingRun(t, open, dispatching, { losesLease: true });
+      run.world.fates.push("hangs before");
+      void run.begin();
+      await until("it is sent", () => run.world.sent.length === 1);
+      run.clock.set(-24 * 60 * MINUTE);
+      await run.elapse(15 * MINUTE);
+      assert.deepEqual([run.world.runs.length, run.world.sent.length], [1, 2]);
+    });
+
+    it("of which a hundred are cut at random, once each", async (t) => {
+      const EVENTS = 100;
+      const random = chanceOf(SEED);
+      const run = await followingRun(t, open, async ({ github }) => {
+        const all = Array.from({ length: EVENTS }, (_, nth) =>
+          github.dispatch("acme/shop", "ready", { nth }, { once: `dispatch ${nth}` }),
+        );
+        return (await Promise.all(all)).length;
+      });
+      const fates = ["before", "after", "after"] as const;
+      for (let nth = 0; nth < EVENTS; nth++) run.world.fates.push(random.pick(fates));
+      run.world.listedAfterMs = 20 * SECOND;
+      await run.begin();
+      await run.elapse(10 * MINUTE, 30 * SECOND);
+      assert.equal((await run.detail()).run.status, "success", `seed ${SEED}`);
+      const nths = run.world.runs.map(({ key }) => key);
+      assert.deepEqual([nths.length, new Set(nths).size], [EVENTS, EVENTS], `seed ${SEED}`);
     });
 
     it("starts a workflow, whose answer names the run", async (t) => {

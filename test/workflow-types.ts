@@ -180,6 +180,40 @@ export const manyTriggers = defineWorkflow({
   },
 });
 
+export const called = defineWorkflow({
+  name: "called",
+  on: { call: { inputs: z.object({ application: z.string() }) }, schedule: { cron: "@daily" } },
+  concurrency: ({ trigger, inputs }) => (trigger === "call" ? inputs.application : undefined),
+  async run({ trigger, inputs }) {
+    if (trigger === "schedule") return trigger;
+    // @ts-expect-error: the schema has no such field
+    inputs.commit;
+    return inputs.application;
+  },
+});
+
+export const follower = defineWorkflow({
+  name: "follower",
+  on: { call: true },
+  async run({ github, runs }) {
+    const started = await github.dispatch("acme/shop", "ready", { n: 1 }, { once: "dispatch" });
+    const key: string | undefined = started.key;
+    const nothing = await github.dispatch("acme/shop", "ready", { n: 1 });
+    const named = await github.runWorkflow("acme/shop", "tests.yml", { ref: "main", once: "start" });
+    const { runId } = await github.findRun(named, { nothingAfter: "5m" });
+    const { conclusion } = await github.follow({ repository: "acme/shop", runId }, { mustSucceed: true });
+    await github.follow(started, { name: "tests", timeout: "2h" });
+    // @ts-expect-error: what was sent without a memory cannot be followed
+    await github.follow(nothing);
+    // @ts-expect-error: inputs are JSON
+    await runs.start("called", { application: () => {} });
+    const open = await runs.open("called", "pr-1");
+    // @ts-expect-error: there may be none
+    open.id;
+    return { key: key ?? null, conclusion };
+  },
+});
+
 export const entries = defineWorkflow({
   name: "entries",
   on: {

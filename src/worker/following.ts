@@ -16,6 +16,7 @@ import { wakeKeys } from "../model/waits.ts";
 import { Suspended } from "./calls.ts";
 import type { Keeping } from "./kept.ts";
 import { growing, type LookingParts, lookingUntil } from "./looking.ts";
+import { resultBefore } from "./names.ts";
 import type { Attended } from "./suspending.ts";
 
 export type FollowingParts = LookingParts & {
@@ -40,9 +41,7 @@ const CANCELLED_LOOKS_MS = 30_000;
 export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "findRun" | "follow"> {
   const { actions, attempting, clock, keeping, names, nameOf, suspending } = parts;
 
-  /** What a wait of a run that is cancelled has come to before. */
-  const remembered = (name: string) =>
-    claim.steps.findLast((step) => step.kind === "waitUntil" && step.name === name && step.error === undefined)?.result;
+  const remembered = (name: string) => resultBefore(claim, "waitUntil", name);
 
   async function find(
     started: StartedRun,

@@ -1,6 +1,6 @@
 import type { Claim, ClaimedWait } from "../model/claim.ts";
 import { PermanentFailure } from "../model/failure.ts";
-import type { Step } from "../model/run.ts";
+import type { Json, Step } from "../model/run.ts";
 import type { Keeping } from "./kept.ts";
 
 type Kind = Step["kind"];
@@ -90,6 +90,21 @@ export class Names {
     const shown = [...new Set(missed)].slice(0, MAX_SHOWN).join(", ");
     return [...kinds, `not reached in this attempt, although an earlier one had done or begun it: ${shown}${more}`];
   }
+}
+
+/**
+ * What a step or a wait of a run that is cancelled came to; undefined where it has none: it failed, or was under way. The latest
+ * counts, since some waits begin again when the run is re-run.
+ */
+export function resultBefore(
+  { steps, waits = [] }: Pick<Claim, "steps" | "waits">,
+  kind: Kind,
+  name: string,
+): Json | undefined {
+  if (waits.some((wait) => wait.kind === kind && wait.name === name)) return undefined;
+  const its = steps.filter((step) => step.kind === kind && step.name === name);
+  const latest = its.toSorted((one, other) => other.attempt - one.attempt)[0];
+  return latest?.error === undefined ? latest?.result : undefined;
 }
 
 const MAX_SHOWN = 10;

@@ -21,6 +21,9 @@ type Sent = Omit<StartedRun, keyof What>;
 /** For so long a run is looked for before its event is sent again, ms. GitHub takes seconds to show one. */
 const NOTHING_AFTER_MS = 180_000;
 
+/** The same for what was sent again: over when the third retry comes (model/retry.ts). */
+const NOTHING_AGAIN_MS = 150_000;
+
 /**
  * Sends events once. The key of an event is stored before it is sent, and what it has started after that: an attempt that
  * finds the key alone does not know whether GitHub has the event, and looks for a run with that key before it sends again.
@@ -71,7 +74,9 @@ export function onceOf(claim: Claim, parts: OnceParts) {
 
     async function look(lost: Sending): Promise<Attended<StartedRun>> {
       const find = () => found(record, what, lost);
-      const leftMs = Date.parse(lost.last) + NOTHING_AFTER_MS - Date.parse(actions.time());
+      // Clocks may be wrong: no longer than that in any case.
+      const sinceMs = Math.max(0, Date.parse(actions.time()) - Date.parse(lost.last));
+      const leftMs = (lost.tries === 1 ? NOTHING_AFTER_MS : NOTHING_AGAIN_MS) - sinceMs;
       if (claim.run.ownToken) {
         const started = await lookingUntil(parts, Math.min(leftMs, attempting.about.timeoutMs / 2), find);
         if (started) return started;

@@ -2,6 +2,7 @@ import type { Claim } from "../model/claim.ts";
 import type { StartedRun } from "../model/github.ts";
 import type { Json, Step } from "../model/run.ts";
 import { keptReason, keptResult } from "./kept.ts";
+import { resultBefore } from "./names.ts";
 import type { StepParts } from "./steps.ts";
 
 /** What is known of an event before its answer is: the result of the step `…: key`. */
@@ -65,14 +66,13 @@ export function sendingRecord(
 
 /** What a run that is cancelled has sent, or may have sent. */
 export function sentBefore(
-  { steps }: Pick<Claim, "steps">,
+  claim: Pick<Claim, "steps" | "waits">,
   name: string,
   about: Pick<StartedRun, "repository" | "event" | "eventType" | "workflow">,
 ): StartedRun | undefined {
-  const resultOf = (wanted: string) => steps.findLast((step) => step.kind === "step" && step.name === wanted)?.result;
-  const sending = resultOf(keyOf(name)) as Sending | undefined;
+  const sending = resultBefore(claim, "step", keyOf(name)) as Sending | undefined;
   const maybe = sending && !sending.unsent ? { ...about, key: sending.key, since: sending.since } : undefined;
-  return (resultOf(name) as StartedRun | undefined) ?? maybe;
+  return (resultBefore(claim, "step", name) as StartedRun | undefined) ?? maybe;
 }
 
 const keyOf = (name: string) => `${name}: key`;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Context, Json, Workflow } from "../../src/index.ts";
+import type { RunStore } from "../../src/model/store.ts";
 import { movedClock, until } from "./clock.ts";
 import { scriptedActions } from "./scripted-actions.ts";
 import type { OpenStore } from "./stores.ts";
@@ -22,8 +23,13 @@ export async function followingRun(
 ) {
   const clock = movedClock();
   const { store: whole, pass } = await open(t, clock);
-  // A process that gives no sign of life: its claims end.
-  const store = losesLease ? { ...whole, extend: async () => [] } : whole;
+  // During the first attempt the process gives no sign of life: its claim ends.
+  const extend: RunStore["extend"] = async (claims, leaseMs) =>
+    whole.extend(
+      claims.filter(({ attempt }) => attempt > 1),
+      leaseMs,
+    );
+  const store = losesLease ? { ...whole, extend } : whole;
   const { world, actions } = scriptedActions(clock);
   const github = () => ({ github: { dispatch: async () => {} } as never, actions, release() {} });
   const parts = workerWith(t, run, { clock, store, options, needs: { github } });
@@ -37,8 +43,9 @@ export async function followingRun(
   async function rests(): Promise<void> {
     const end = performance.now() + HANGS_MS;
     for (;;) {
-      const { status, dueAt = 0, endedAt } = (await detail()).run;
-      if (endedAt !== undefined || (status !== "running" && dueAt > clock.now())) return;
+      const due = (await store.nextDue()) ?? Number.POSITIVE_INFINITY;
+      const { status, endedAt } = (await detail()).run;
+      if (endedAt !== undefined || (status !== "running" && due > clock.now())) return;
       if (performance.now() > end) return;
       await wait(1);
     }
