@@ -5,6 +5,7 @@ import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import type { Hook } from "../sandbox/hooks.ts";
 import { defineWorkflow } from "../src/index.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import { checkSettings } from "../src/service/doctor.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock } from "./support/clock.ts";
@@ -658,6 +659,62 @@ describe("a token that may not read webhooks", () => {
     fault.remove();
     await its.nextRound();
     assert.deepEqual(await its.numbers(), [1]);
+  });
+});
+
+describe("gh-runner doctor", () => {
+  const found = async (its: Scene, settings: Record<string, string> = {}) => {
+    const checks = await checkSettings({
+      ...{ GITHUB_API_URL: its.github.url, GITHUB_TOKEN: TOKEN, DEPLOYMENT_REPO: DEPLOYMENT, TARGET_REPO: TARGET },
+      ...{ DATA_DIR: its.dataDir, GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET, ...settings },
+    });
+    return checks.filter(({ check }) => check === "missed webhooks");
+  };
+
+  it("says how far back GitHub's log of the webhook goes, and until when it was read", async (t) => {
+    for (const settings of [{}, { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() }]) {
+      const its = await scene(t);
+      const hook = its.github.hook(TARGET, HERE);
+      const [empty] = await found(its, settings);
+      assert.match(empty?.message ?? "", /it holds no delivery; the service has not read it yet$/);
+      for (const at of ["2026-11-27T10:00:00Z", "2026-11-28T10:00:00Z"]) {
+        hook.note("push", {}, { at: Date.now() - Date.parse("2026-11-29T00:00:00Z") + Date.parse(at), status: 202 });
+      }
+      await setMark(its.dataDir, settings, Date.now() - 60_000);
+      const [one, ...others] = await found(its, settings);
+      assert.deepEqual([one?.status, one?.remedy, others], ["ok", null, []]);
+      assert.match(
+        one?.message ?? "",
+        /^the log of the webhook of acme\/shop can be read, of the last 7 days: it goes back to \S+Z, and the latest delivery is of \S+Z; the service has read it until \S+Z$/,
+      );
+    }
+  });
+
+  it("warns of a log that does not reach back to where it was read, and of a latest delivery that failed", async (t) => {
+    const its = await scene(t);
+    its.github.hook(TARGET, HERE).note("push", {}, { status: 401 });
+    assert.match((await found(its))[0]?.message ?? "", /, which was answered 401$/);
+    await setMark(its.dataDir, {}, Date.now() - 8 * 86_400_000);
+    const [one] = await found(its);
+    assert.match(`${one?.status} ${one?.message}`, /^warning .* GitHub keeps nothing that old$/);
+  });
+
+  it("warns of a permission that is missing, and fails for nothing else", async (t) => {
+    const its = await scene(t);
+    its.github.token(TOKEN, { permissions: { contents: "write", metadata: "read" } });
+    its.github.hook(TARGET, HERE);
+    const [one, ...others] = await found(its);
+    assert.deepEqual([one?.status, others], ["warning", []]);
+    assert.match(
+      one?.message ?? "",
+      /^what GitHub sends while the service is down is not taken in later: .* answered 404/,
+    );
+    assert.match(
+      one?.remedy ?? "",
+      /^Give the token "Webhooks: read" on acme\/shop .* Or set GITHUB_WEBHOOK_OF=off\.$/,
+    );
+    assert.deepEqual(await found(its, { GITHUB_WEBHOOK_OF: "off" }), []);
+    assert.deepEqual(await found(its, { GITHUB_WEBHOOK_SECRET: "" }), []);
   });
 });
 

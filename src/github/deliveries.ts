@@ -24,7 +24,7 @@ export type Delivery = {
   readonly status: number;
 };
 
-export type DeliveriesPage = {
+type DeliveriesPage = {
   /** Newest first. */
   readonly deliveries: readonly Delivery[];
   /** Of the next page; undefined: this is the last one. */

@@ -1,9 +1,11 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { checkGitHub } from "../github/checks/check-github.ts";
 import { checkPauses } from "../github/checks/limits.ts";
+import { checkWebhooks } from "../github/checks/webhooks.ts";
 import { checkTargetWorkflow } from "../github/checks/workflow.ts";
 import { type OpenGitHub, openGitHub } from "../github/open-github.ts";
 import { proxyFor } from "../github/proxy.ts";
+import { GITHUB_WEBHOOK_PATH } from "../http/triggers/github.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
 import { systemClock } from "../model/clock.ts";
 import { NOTHING_KEPT } from "../model/limits.ts";
@@ -11,9 +13,11 @@ import { unobserved } from "../model/observer.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { knownSecrets } from "../observe/secrets.ts";
 import { type Config, inspectConfig } from "./config/config.ts";
-import { storedPauses } from "./open-store.ts";
+import { webhookOwners } from "./missed-webhooks.ts";
+import { storedMark, storedPauses } from "./open-store.ts";
 import { VERSION } from "./version.ts";
 import { defaultRepositories, plainHttp, repositories } from "./warnings.ts";
+import { keptMs, markOf } from "./webhook-source.ts";
 
 /**
  * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
@@ -49,6 +53,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       targetWorkflow: config.workflows.targetWorkflow,
       follow: config.workflows.follow,
     });
+    const webhooks = isSure ? await checkMissedWebhooks(config, gitHub) : [];
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
     const all = [
@@ -57,6 +62,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       ...plain,
       ok("proxy", proxy ?? "none: GitHub is asked directly"),
       ...found,
+      ...webhooks,
       ...stored,
     ];
     return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
@@ -90,6 +96,26 @@ function repositoryCheck(config: Config): Check {
     "repositories",
     message,
     `${remedies.join("; ")}. Set ${remedies.length > 1 ? "both, even to these values" : "it, even to this value"}.`,
+  );
+}
+
+/** Whether what GitHub sends while the service is down can be taken in later, where webhooks are taken at all. */
+async function checkMissedWebhooks({ auth, github, http, store, workflows }: Config, { inspection }: OpenGitHub) {
+  const { owners, isNamed } = webhookOwners({ github, workflows });
+  if (auth.webhookSecrets.length === 0 || owners.length === 0 || !github.hasCredential) return [];
+  const readUntil = new Map<string, number>();
+  for (const owner of owners) {
+    const mark = await storedMark(store, markOf(owner)).catch(() => undefined);
+    const until = (mark as { until?: unknown } | undefined)?.until;
+    if (typeof until === "number") readUntil.set(owner, until);
+  }
+  return checkWebhooks(
+    { github: inspection, apiUrl: github.apiUrl },
+    {
+      ...{ owners, readUntil, keptMs: keptMs(github.apiUrl) },
+      wanted: { publicUrl: http.publicUrl, path: GITHUB_WEBHOOK_PATH, isNamed },
+      repositories: [workflows.targetRepo, workflows.deploymentRepo],
+    },
   );
 }
 

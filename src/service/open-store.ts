@@ -1,6 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { StoredPause } from "../model/limits.ts";
 import type { Log } from "../model/log.ts";
+import type { Json } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import type { Mover } from "../store/move/tables.ts";
 import type { StoreConfig } from "./config/store.ts";
@@ -56,6 +57,14 @@ export async function storedPauses({ database, dataDir }: StoreConfig): Promise<
   }
   const { storedPausesIn } = await import("../store/sqlite/stored-pauses.ts");
   return storedPausesIn(dataDir);
+}
+
+/** The value of a mark that the store of the settings holds, read in the same way; undefined without one. */
+export async function storedMark({ database, dataDir }: StoreConfig, name: string): Promise<Json | undefined> {
+  const text = database
+    ? await (await import("../store/postgres/store.ts")).storedMarkInSchema(database, name)
+    : (await import("../store/sqlite/stored-pauses.ts")).storedMarkIn(dataDir, name);
+  return text === undefined ? undefined : (JSON.parse(text) as Json);
 }
 
 /**

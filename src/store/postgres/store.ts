@@ -230,15 +230,29 @@ export function migratePostgres(options: Migrating & Pick<PostgresOptions, "sche
 /** The table or the schema of it is not there. */
 const ABSENT = ["42P01", "3F000"];
 
-/** The pauses that the store of a schema holds; none without a store. Only reads. */
-export function storedPausesInSchema(options: Connecting & { schema: string }): Promise<readonly StoredPause[]> {
-  return withDatabase(options, async ({ sql }, { schema }) => {
-    const found = sql(`SELECT account, until, strikes FROM ${schema}.github_pauses`).catch((error) => {
+/** The pauses that the store of a schema holds; none without a store. */
+export async function storedPausesInSchema(options: Stored): Promise<readonly StoredPause[]> {
+  const rows = await rowsIn(options, (schema) => `SELECT account, until, strikes FROM ${schema}.github_pauses`);
+  return rows as readonly StoredPause[];
+}
+
+/** The value of a mark that the store of a schema holds, as JSON; undefined without one. */
+export async function storedMarkInSchema(options: Stored, name: string): Promise<string | undefined> {
+  const query = (schema: string) => `SELECT value FROM ${schema}.marks WHERE name = $1 AND value IS NOT NULL`;
+  const rows = (await rowsIn(options, query, [name])) as readonly { readonly value: string }[];
+  return rows[0]?.value;
+}
+
+type Stored = Connecting & { schema: string };
+
+/** Only reads. Nothing without a store, or before it has the table. */
+function rowsIn(options: Stored, query: (schema: string) => string, values: readonly string[] = []) {
+  return withDatabase(options, async ({ sql }, { schema }) =>
+    sql(query(schema), [...values]).catch((error) => {
       if (ABSENT.includes(codeOf(error))) return [];
       throw error;
-    });
-    return (await found) as StoredPause[];
-  });
+    }),
+  );
 }
 
 // The release has one file for all that needs PostgreSQL's libraries.

@@ -4,14 +4,25 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import type { StoredPause } from "../../model/limits.ts";
 
-/** The pauses that the store of a folder holds; none without a store. Only reads, whoever uses the store meanwhile. */
+/** The pauses that the store of a folder holds; none without a store. */
 export function storedPausesIn(folder: string): readonly StoredPause[] {
+  return rowsIn(folder, "github_pauses", "SELECT account, until, strikes FROM github_pauses") as StoredPause[];
+}
+
+/** The value of a mark that the store of a folder holds, as JSON; undefined without one. */
+export function storedMarkIn(folder: string, name: string): string | undefined {
+  const rows = rowsIn(folder, "marks", "SELECT value FROM marks WHERE name = ? AND value IS NOT NULL", name);
+  return rows[0]?.value as string | undefined;
+}
+
+/** Only reads, whoever uses the store meanwhile. Nothing without a store, or before it has the table. */
+function rowsIn(folder: string, table: string, query: string, ...values: readonly string[]) {
   const file = join(folder, "gh-runner.sqlite");
   if (!exists(file)) return [];
   const db = new DatabaseSync(addressOf(file), { readOnly: true, timeout: 1000 });
   try {
-    if (!db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'github_pauses'").get()) return [];
-    return db.prepare("SELECT account, until, strikes FROM github_pauses").all() as StoredPause[];
+    if (!db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table)) return [];
+    return db.prepare(query).all(...values);
   } finally {
     db.close();
   }

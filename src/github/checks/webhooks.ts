@@ -1,0 +1,74 @@
+import { type Check, ok, warning } from "../../model/check.ts";
+import { isFailure } from "../../model/failure.ts";
+import { type DeliveryLog, nameOf, openDeliveryLog, type WantedHook } from "../deliveries.ts";
+import type { Checked } from "./checked.ts";
+
+/** The webhooks whose missed deliveries the service takes in. */
+export type CheckedWebhooks = {
+  readonly owners: readonly string[];
+  readonly wanted: WantedHook;
+  /** Of the settings. */
+  readonly repositories: readonly string[];
+  /** How long GitHub keeps deliveries, ms. */
+  readonly keptMs: number;
+  /** Until when the service has read each owner's log, epoch milliseconds by GitHub's clock. */
+  readonly readUntil: ReadonlyMap<string, number>;
+};
+
+const CHECK = "missed webhooks";
+const DAY_MS = 86_400_000;
+
+/**
+ * Whether the deliveries can be read that were missed, and how far back. Where no owner is named, the webhook of one is
+ * enough. It keeps nothing else from working.
+ */
+export async function checkWebhooks(
+  { github, apiUrl }: Pick<Checked, "github" | "apiUrl">,
+  { owners, ...webhooks }: CheckedWebhooks,
+): Promise<readonly Check[]> {
+  const asked = { ...github, apiUrl, repositories: webhooks.repositories };
+  const looks = owners.map(async (owner) => {
+    try {
+      const log = await openDeliveryLog(asked, owner, webhooks.wanted, 0);
+      return { check: await checkLog(owner, log, webhooks), isRead: true };
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      const { tried, happened, remedy } = error.facts;
+      const lacking = `what GitHub sends while the service is down is not taken in later: ${tried} failed: ${happened}`;
+      return { check: warning(CHECK, lacking, `${remedy} Or set GITHUB_WEBHOOK_OF=off.`), isRead: false };
+    }
+  });
+  const all = await Promise.all(looks);
+  const enough = webhooks.wanted.isNamed ? [] : all.filter(({ isRead }) => isRead);
+  return (enough.length > 0 ? enough : all).map(({ check }) => check);
+}
+
+async function checkLog(
+  owner: string,
+  log: DeliveryLog,
+  { keptMs, readUntil }: Pick<CheckedWebhooks, "keptMs" | "readUntil">,
+): Promise<Check> {
+  const { deliveries, cursor, at } = await log.page();
+  const [newest, oldest] = [deliveries[0], deliveries.at(-1)];
+  const days = keptMs / DAY_MS;
+  const until = readUntil.get(owner);
+  const reaches =
+    newest && oldest
+      ? `it goes back to ${timeOf(oldest.at)}${cursor === undefined ? "" : " and further"}, and the latest delivery is of ${timeOf(newest.at)}`
+      : "it holds no delivery";
+  const known =
+    until === undefined ? "the service has not read it yet" : `the service has read it until ${timeOf(until)}`;
+  const message = `the log of ${nameOf(owner)} can be read, of the last ${days} days: ${reaches}; ${known}`;
+  if (until !== undefined && until < at - keptMs) {
+    const lost = `${message}, and GitHub keeps nothing that old`;
+    return warning(CHECK, lost, "Start the service. See at the systems concerned what they missed before that.");
+  }
+  if (newest && (newest.status < 200 || newest.status > 299)) {
+    const remedy =
+      "See its answer at GitHub, under Recent Deliveries. 401: the secret is not that of GITHUB_WEBHOOK_SECRET.";
+    return warning(CHECK, `${message}, which was answered ${newest.status || "nothing"}`, remedy);
+  }
+  return ok(CHECK, message);
+}
+
+const timeOf = (epochMs: number): string => new Date(epochMs).toISOString();
