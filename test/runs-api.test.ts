@@ -4,12 +4,15 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import * as z from "zod";
 import { httpApp } from "../src/http/routes.ts";
 import { defineWorkflow, type Workflow } from "../src/index.ts";
+import { systemClock } from "../src/model/clock.ts";
 import { RUN_STATUSES } from "../src/model/run.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { environmentReady } from "../src/workflows/environment-ready.ts";
 import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { writePreview } from "./support/previews.ts";
 import { deploy, type HttpAnswer, notify, type Service, send, startService, TOKEN } from "./support/service.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -269,6 +272,7 @@ describe("the runs API and /openapi.json", () => {
       ["GET", "/api/runs", 200],
       ["GET", `/api/runs/${id}`, 200],
       ["POST", `/api/runs/${id}/rerun`, 202],
+      ["GET", "/api/previews", 200],
       ["GET", "/openapi.json", 200],
     ] as const) {
       for (const headers of [{}, { authorization: "Bearer wrong" }]) {
@@ -528,6 +532,8 @@ describe("/openapi.json", () => {
       ["GET /api/runs/{id}", get(url, `/api/runs/${UNKNOWN_ID}`), 404],
       ["POST /api/runs/{id}/rerun", rerun(url, UNKNOWN_ID), 404],
       ["POST /api/runs/{id}/rerun", rerun(url, slow), 409],
+      ["GET /api/previews", get(url, "/api/previews"), 200],
+      ["GET /api/previews", get(url, "/api/previews?result=none"), 400],
       ["GET /openapi.json", get(url, "/openapi.json"), 200],
       ["GET /health", get(url, "/health"), 200],
       ["GET /ready", get(url, "/ready"), 200],
@@ -554,6 +560,42 @@ describe("/openapi.json", () => {
       const again = await rerun(url, failure, query);
       assert.equal(again.status, status);
       assert.deepEqual(deviations(document, "POST /api/runs/{id}/rerun", again), []);
+    }
+  });
+
+  it("holds for previews, in whatever state they are", async (t) => {
+    const DATA_DIR = temporaryFolder(t);
+    const store = openSqliteStore(DATA_DIR, systemClock);
+    const ends = ["passed", "failed", "running", "appearing", "no run", "closed", undefined] as const;
+    const from = Date.now() - ends.length * 600_000;
+    for (const [nth, tests] of ends.entries()) {
+      const story = { application: `pr-${nth}`, at: from + nth * 600_000 };
+      await writePreview(store, tests === undefined ? story : { ...story, tests });
+    }
+    await store.close();
+    const service = await startService(t, { settings: { DATA_DIR } });
+    const document = await documentOf(service);
+    const answer = await get(service.url, "/api/previews?limit=7");
+    assert.deepEqual(deviations(document, "GET /api/previews", answer), []);
+    assert.deepEqual(
+      answer.json.previews.map(({ result }: { result: string }) => result),
+      ["dispatched", "cancelled", "nothing_started", "running", "running", "failed", "passed"],
+    );
+    const { application, stages, jobs, receivedAt } = answer.json.previews.at(-1);
+    assert.equal(application, "pr-0");
+    for (const time of [receivedAt, stages[6].at, jobs[0].endedAt]) assert.match(time, TIME);
+    assert.deepEqual(stages[1], { name: "read", at: stages[1].at, seconds: 0.6 });
+
+    const pages: string[] = [];
+    let next = "";
+    do {
+      const page = (await get(service.url, `/api/previews?limit=3${next}`)).json;
+      pages.push(...page.previews.map((preview: { application: string }) => preview.application));
+      next = page.next === undefined ? "" : `&cursor=${page.next}`;
+    } while (next !== "");
+    assert.deepEqual(pages, ["pr-6", "pr-5", "pr-4", "pr-3", "pr-2", "pr-1", "pr-0"]);
+    for (const wrong of ["result=none", "limit=0", "cursor=x", "app=pr-1", "text=a&text=b"]) {
+      assert.equal((await get(service.url, `/api/previews?${wrong}`)).status, 400, wrong);
     }
   });
 });
