@@ -5,7 +5,7 @@ import { PermanentFailure } from "../model/failure.ts";
 import { nearestName } from "../model/nearest-name.ts";
 import type { NewRun } from "../model/new-run.ts";
 import { problemsIn } from "../model/problems.ts";
-import type { Json } from "../model/run.ts";
+import { isOpen, type Json } from "../model/run.ts";
 import { byRun } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
 import { callSchemaOf } from "../model/triggers.ts";
@@ -59,10 +59,8 @@ export function runsOf(
       }),
     open: (workflow, group) =>
       follow(`runs.open ${workflow}`, async () => {
-        const page = { limit: 1 };
-        const statuses = ["queued", "running", "waiting"] as const;
-        const newest = await Promise.all(statuses.map((status) => store.list({ workflow, group, status }, page)));
-        const [open] = newest.flatMap(({ runs }) => runs).sort((one, other) => other.acceptedAt - one.acceptedAt);
+        const { runs } = await store.list({ workflow, group }, { limit: NEWEST });
+        const open = runs.find(isOpen);
         const found = open && (await store.get(open.id))?.run;
         return found && { id: found.id, input: found.input };
       }),
@@ -70,6 +68,9 @@ export function runsOf(
 }
 
 const MAX_SHOWN = 100;
+
+/** An open run of a group is its newest, unless an older one was re-run. */
+const NEWEST = 20;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
