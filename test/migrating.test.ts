@@ -127,6 +127,30 @@ describe("an upgrade that rolls", () => {
     assert.deepEqual(await versionOf(schema), [{ version: NEXT.length }]);
   });
 
+  it("lets replicas of schema version 5 go on beside those that poll GitHub in turns", async (t) => {
+    const schema = postgres.schema();
+    const old = await open(t, schema, MIGRATIONS.slice(0, 5));
+    const before = await acceptOne(old);
+    const next = await open(t, schema);
+    assert.equal(await next.turn("watch acme/shop", 60_000), true);
+    await next.setMark("deliveries", "a");
+    assert.equal(await carryOut(old), before);
+    const waiting = await acceptOne(old);
+    const [claim] = await old.claim({ ...lease("x"), limit: 1 });
+    const now = Date.now();
+    const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
+    const attempt = { number: 1, startedAt: now, endedAt: now, outcome: "waiting", ...nothing } as const;
+    const wait = { name: "tests", kind: "sleep", attempt: 1, startedAt: now, until: { inMs: 60_000 } } as const;
+    const wakeKeys = ["workflow_run acme/shop 7"];
+    await old.settle(claim!, attempt, { status: "waiting", reason: "waits", wakeKeys, waits: [wait] });
+    assert.deepEqual(
+      (await next.watched()).map(({ run }) => run),
+      [waiting],
+    );
+    assert.equal(await next.wake(wakeKeys), 1);
+    assert.equal(await carryOut(old), waiting);
+  });
+
   it("does not disturb an old version in the middle of its work, whose statements are planned already", async (t) => {
     const schema = postgres.schema();
     const old = await open(t, schema);
