@@ -2,15 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import type { UnsentWrite } from "../src/github/dry-run.ts";
-import { openGitHub } from "../src/github/open-github.ts";
-import { systemClock } from "../src/model/clock.ts";
 import { isFailure } from "../src/model/failure.ts";
 import type { StartedRun } from "../src/model/github.ts";
-import { NOTHING_KEPT } from "../src/model/limits.ts";
-import { unobserved } from "../src/model/observer.ts";
 import { keysIn } from "../src/model/run-names.ts";
-import { knownSecrets } from "../src/observe/secrets.ts";
-import { readConfig } from "../src/service/config/config.ts";
+import { openedGitHub } from "./support/opened-github.ts";
 import { clientOf, type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 
 const REPOSITORY = "acme/shop";
@@ -381,19 +376,7 @@ async function opened(t: TestContext) {
   standIn
     .repository(REPOSITORY)
     .put(".github/workflows/a.yml", `run-name: Tests ${key}\non: [repository_dispatch]\njobs: { a: { steps: [] } }\n`);
-  const gitHub = await openGitHub({
-    settings: { ...readConfig({ GITHUB_API_URL: standIn.url, GITHUB_TOKEN: "token" }).github },
-    targetRepo: REPOSITORY,
-    userAgent: "test",
-    hide: () => () => {},
-    brief: knownSecrets([]).brief,
-    limitLog: NOTHING_KEPT,
-    clock: systemClock,
-    observe: unobserved,
-    wait: async () => {},
-    onPause: () => {},
-  });
-  t.after(() => gitHub.close());
+  const gitHub = await openedGitHub(t, { GITHUB_API_URL: standIn.url, GITHUB_TOKEN: "token" });
   return { standIn, gitHub };
 }
 

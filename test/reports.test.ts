@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { isFailure } from "../src/model/failure.ts";
 import type { GitHubClient } from "../src/model/github.ts";
+import { openedGitHub } from "./support/opened-github.ts";
 import { clientOf, type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 
 const REPOSITORY = "acme/shop";
@@ -419,5 +421,52 @@ describe("reports at the stand-in", () => {
     );
     assert.deepEqual(target.statuses.map(({ state }) => state).sort(), ["pending", "success"]);
     await assert.rejects(github.check(check("queued")), /GitHub takes checks from a GitHub App alone/);
+  });
+
+  it("of a GitHub App take each a token with that permission alone, and checks too", async (t) => {
+    const standIn = await startGitHub();
+    t.after(() => standIn.close());
+    const target = standIn.repository(REPOSITORY);
+    target.addCommit(SHA);
+    target.openPull({ number: 7 });
+    const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
+    const write = ["statuses", "checks", "deployments", "pull_requests", "actions"].map((name) => [name, "write"]);
+    const permissions = { metadata: "read", ...Object.fromEntries(write) } as never;
+    standIn.app({ id: 7, publicKey, installations: [{ id: 42, owner: "acme", suspended: false, permissions }] });
+    const gitHub = await openedGitHub(t, {
+      GITHUB_API_URL: standIn.url,
+      GITHUB_APP_ID: "7",
+      GITHUB_APP_PRIVATE_KEY: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    });
+    const { github, actions } = gitHub.attempt({ token: undefined, name: "test" });
+    for (const state of ["pending", "success"] as const) {
+      await github.status({ repository: REPOSITORY, sha: SHA, context: "gh-runner/preview", state });
+      await github.comment(comment(state));
+      await github.deployment(deployment(state === "pending" ? "in_progress" : state));
+      await github.check(state === "pending" ? check("in_progress") : check("completed", { conclusion: "success" }));
+    }
+    assert.deepEqual(
+      target.comments.map(({ body }) => body),
+      ["<!-- gh-runner: pr-7 -->\nsuccess"],
+    );
+    assert.deepEqual(
+      target.checks.map(({ conclusion }) => conclusion),
+      ["success"],
+    );
+    const id = standIn.actions.start(target, ".github/workflows/a.yml");
+    await github.cancelRun(REPOSITORY, id);
+    assert.equal((await actions.show(REPOSITORY, id)).ended?.conclusion, "cancelled");
+    const asked = standIn.requests
+      .filter(({ path }) => path.endsWith("/access_tokens"))
+      .map(({ body }) => JSON.stringify(JSON.parse(body).permissions ?? "all"));
+    assert.deepEqual(asked.sort(), [
+      '"all"',
+      '{"actions":"read"}',
+      '{"actions":"write"}',
+      '{"checks":"write"}',
+      '{"deployments":"write"}',
+      '{"statuses":"write"}',
+    ]);
   });
 });
