@@ -436,7 +436,7 @@ describe("what an event has started at the stand-in", () => {
     await github.comment({ repository: REPOSITORY, number: 7, key: "k", body: "text" });
     assert.deepEqual(shown, [
       "POST /repos/acme/shop/dispatches",
-      "POST /repos/acme/shop/actions/runs/0/cancel",
+      "POST /repos/acme/shop/actions/runs/1/cancel",
       "POST /repos/acme/shop/deployments",
       "POST /repos/acme/shop/deployments/0/statuses",
       "POST /repos/acme/shop/check-runs",

@@ -8,6 +8,7 @@ import { checkSettings } from "../src/service/doctor.ts";
 import { command } from "./support/command.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { DEPLOYMENT, deploy, TARGET, TOKEN } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
 
 const FINE_GRAINED = "github_pat_0123456789abcdefghij";
 const PATH = ".github/workflows/preview.yml";
@@ -188,5 +189,34 @@ describe("a dry run", () => {
     const { stdout } = await command(["dispatch", "pr-1", "--dry-run", "--json"], { ...settings, FOLLOW: "status" });
     const [only] = JSON.parse(stdout).warnings;
     assert.deepEqual(Object.keys(only), ["check", "status", "message", "remedy"]);
+  });
+
+  it("of a workflow that follows shows all that it would send, as if the run had succeeded", async (t) => {
+    const { settings, github } = await scene(t);
+    const folder = workflowsFolder(t, {
+      "follow-it.js": `import { defineWorkflow } from "gh-runner";
+        export default defineWorkflow({
+          name: "follow-it",
+          on: { manual: {} },
+          async run({ github, step }) {
+            const tests = await github.dispatch("acme/shop", "environment_ready", { a: 1 }, { once: "dispatch" });
+            const found = await github.findRun(tests, { name: "Actions run" });
+            const { conclusion } = await github.follow(found, { name: "tests", mustSucceed: true });
+            const about = { repository: "acme/shop", sha: "${"a".repeat(40)}", context: "tests" };
+            await step("result", () => github.status({ ...about, state: conclusion }));
+            return { conclusion, foundBy: found.foundBy };
+          },
+        });`,
+    });
+    const { code, stdout, stderr } = await command(["run", "follow-it", "--dry-run"], {
+      ...settings,
+      WORKFLOWS_DIR: folder,
+    });
+    assert.equal(code, 0, stdout + stderr);
+    const lines = stdout.trim().split("\n");
+    const shown = lines.flatMap((line) => /^POST .*(?=\/repos)(.*)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(shown, ["/repos/acme/shop/dispatches", `/repos/acme/shop/statuses/${"a".repeat(40)}`]);
+    assert.equal(lines.at(-1), 'success: {"conclusion":"success","foundBy":"key"}');
+    assert.equal(github.dispatches.length, 0);
   });
 });

@@ -57,6 +57,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     ...newsOfGitHub(ground, metrics),
     timeoutMs: options.githubTimeoutMs,
     patienceMs: options.githubPatienceMs,
+    incidentsUrl: options.incidentsUrl,
   });
   closing.defer(gitHub.close);
 

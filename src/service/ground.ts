@@ -35,6 +35,8 @@ export type AppOptions = {
   readonly githubTimeoutMs?: number;
   /** How long a request may wait before GitHub's limits before its run is put back into the store, ms. */
   readonly githubPatienceMs?: number;
+  /** Where GitHub's open incidents are read, instead of at its status page. */
+  readonly incidentsUrl?: string;
   /** Workflows beside those of the settings. */
   readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
   /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
