@@ -31,6 +31,7 @@ describe("docs/security.md", () => {
     const sources = [
       "src/http/routes.ts",
       "src/http/runs-api.ts",
+      "src/http/previews-api.ts",
       "src/http/bulk-api.ts",
       "src/http/pauses-api.ts",
       "src/http/openapi.ts",
