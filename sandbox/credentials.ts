@@ -54,6 +54,9 @@ export type GitHubApp = {
 /** GitHub Actions itself is an App. */
 const ACTIONS_APP = 15_368;
 
+/** Apps here are called gh-runner, and write under that name. */
+const APP_LOGIN = "gh-runner[bot]";
+
 const TOKEN_LIFE_MS = 3_600_000;
 const MAX_JWT_LIFE_S = 600;
 
@@ -65,6 +68,11 @@ export function credentialBook(now: () => number) {
     add: (token: string, grant: TokenGrant = {}) => void grants.set(token, grant),
     revoke: (token: string) => void grants.delete(token),
     addApp: (app: GitHubApp) => void apps.push(app),
+    /** The installations of all Apps at an owner; undefined when there is no App at all. */
+    installationsAt: (owner: string): readonly Installation[] | undefined =>
+      apps.length === 0
+        ? undefined
+        : apps.flatMap((app) => app.installations.filter((each) => each.owner.toLowerCase() === owner.toLowerCase())),
     /** The grant of a token that is known and not expired. */
     grantOf(token: string): KnownGrant | undefined {
       const grant = grants.get(token);
@@ -111,7 +119,7 @@ export function credentialBook(now: () => number) {
       const expiresAt = now() + TOKEN_LIFE_MS;
       const permissions: Permissions = { metadata: "read", ...(narrowed.permissions ?? grantedTo(installation)) };
       grants.set(token, {
-        login: `${owner}[bot]`,
+        login: APP_LOGIN,
         repositories: narrowed.repositories?.map((name) => `${owner}/${name}`) ?? [`${owner}/*`],
         permissions,
         expiresAt,

@@ -3,7 +3,7 @@ import { actionsRunner, type StandInActions } from "./actions/runner.ts";
 import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.ts";
 import { editionOf, NO_USER_AGENT } from "./edition.ts";
 import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
-import { type Hook, type HookOptions, hookBook } from "./hooks.ts";
+import { type Hook, type HookOptions, hookBook, ownerOf } from "./hooks.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
 import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
 import { provide } from "./provide.ts";
@@ -12,7 +12,7 @@ import { conditional } from "./routes/conditional.ts";
 import { decoded, type World } from "./routes/reply.ts";
 import { routeOf } from "./routes/routes.ts";
 import { timekeeper } from "./timekeeper.ts";
-import { common, emitPull, emitRun } from "./webhooks.ts";
+import { closePull, common, emitRun } from "./webhooks.ts";
 
 export type GitHubOptions = {
   /** Any free port without it. */
@@ -233,7 +233,8 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
         : undefined,
     actions,
     now,
-    emit: ({ fullName }, event, payload, at = now()) => hooks.emit(fullName, event, payload, at),
+    emit: (repository, event, payload, at = now()) =>
+      hooks.emit(repository, event, payload, at, credentials.installationsAt(ownerOf(repository.fullName))),
     accept(repository, eventType, payload, token) {
       counts.dispatches++;
       if (record) dispatches.push({ repo: repository.fullName, eventType, payload, token, at: now() });
@@ -253,12 +254,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     actions,
     settle: time.settle,
     hook: hooks.add,
-    closePull(repository, number, { merged = false } = {}) {
-      const pull = repository.pulls.get(number);
-      if (!pull) throw new Error(`${repository.fullName} has no pull request ${number}`);
-      Object.assign(pull, { state: "closed", merged });
-      emitPull(world, repository, pull, "closed");
-    },
+    closePull: (repository, number, { merged = false } = {}) => closePull(world, repository, number, merged),
     emit: (repository, event, payload) =>
       world.emit(repository, event, () => ({ ...common(repository, world), ...payload })),
     fault: faults.add,

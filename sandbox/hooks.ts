@@ -37,8 +37,10 @@ export type HookDelivery = {
   readonly isRedelivery: boolean;
   /** What it was answered; 502 when there was no answer. */
   status: number;
-  /** Its body, and what was answered. */
+  /** What was answered. */
   readonly answer: string;
+  readonly installationId: number | null;
+  readonly repositoryId: number | null;
 };
 
 const KEPT_MS = 3 * 86_400_000;
@@ -46,14 +48,13 @@ const KEPT_MS = 3 * 86_400_000;
 /** https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks#respond-within-10-seconds */
 const PATIENCE_MS = 10_000;
 
-type Letter = {
-  readonly hook: Hook;
-  readonly guid: string;
-  readonly event: string;
-  readonly payload: Payload;
-  readonly at: number;
-  readonly isRedelivery: boolean;
-};
+type Letter = { readonly hook: Hook; readonly payload: Payload } & Pick<
+  HookDelivery,
+  "guid" | "event" | "at" | "isRedelivery" | "installationId" | "repositoryId"
+>;
+
+/** Of `owner/name`. */
+export const ownerOf = (fullName: string): string => fullName.split("/")[0] ?? "";
 
 export type Hooks = ReturnType<typeof hookBook>;
 
@@ -76,10 +77,10 @@ export function hookBook(now: () => number, planned: () => void) {
     planned();
   }
 
-  async function deliver({ hook, guid, event, payload, isRedelivery }: Letter): Promise<void> {
+  async function deliver({ hook, event, payload, ...facts }: Letter): Promise<void> {
     const at = now();
-    const { status, answer } = await send(hook, guid, event, JSON.stringify(payload));
-    hook.note(event, payload, { guid, isRedelivery, at, status, answer });
+    const answered = await send(hook, facts.guid, event, JSON.stringify(payload));
+    hook.note(event, payload, { ...facts, ...answered, at });
   }
 
   return {
@@ -107,6 +108,8 @@ export function hookBook(now: () => number, planned: () => void) {
             isRedelivery: false,
             status: 502,
             answer: "",
+            installationId: null,
+            repositoryId: 1,
             ...facts,
           };
           hook.deliveries.push(delivery);
@@ -116,27 +119,42 @@ export function hookBook(now: () => number, planned: () => void) {
       byOwner.set(owner.toLowerCase(), [...of(owner), hook]);
       return hook;
     },
-    /** Posts an event of a repository to everything that listens to it. */
-    emit(fullName: string, event: string, payload: () => Payload, at: number): void {
-      const owners = [fullName, fullName.split("/")[0] ?? "", "app"];
-      const listening = owners
-        .flatMap(of)
-        .filter(({ secret, events }) => secret !== undefined && (events.includes("*") || events.includes(event)));
+    /**
+     * Posts an event of a repository to everything that listens to it.
+     * @param installations of Apps at the owner: their webhooks hear of what is installed there only.
+     */
+    emit(
+      { fullName, id: repositoryId }: { readonly fullName: string; readonly id: number },
+      event: string,
+      payload: () => Payload,
+      at: number,
+      installations: readonly { readonly id: number }[] | undefined,
+    ): void {
+      const isMeant = ({ secret, events }: Hook) =>
+        secret !== undefined && (events.includes("*") || events.includes(event));
+      const installationId = installations?.[0]?.id ?? null;
+      const own = [fullName, ownerOf(fullName)].flatMap(of).map((hook) => ({ hook, installationId: null }));
+      const ofApps = installations?.length === 0 ? [] : of("app").map((hook) => ({ hook, installationId }));
+      const listening = [...own, ...ofApps].filter(({ hook }) => isMeant(hook));
       if (listening.length === 0) return;
-      const [guid, told] = [randomUUID(), payload()];
-      const action = typeof told.action === "string" ? told.action : null;
-      for (const hook of listening) {
-        const letter = { hook, guid, event, payload: told, at, isRedelivery: false };
+      const [guid, all] = [randomUUID(), payload()];
+      for (const { hook, installationId } of listening) {
+        const installation = installationId === null ? {} : { installation: { id: installationId, node_id: "I_1" } };
+        const told: Payload = { ...all, ...installation };
+        const facts = { guid, at, repositoryId, installationId };
+        const letter = { hook, event, payload: told, isRedelivery: false, ...facts };
+        const action = typeof told.action === "string" ? told.action : null;
         const upset = hook.upset?.({ guid, event, action, payload: told });
-        if (upset === "lost") hook.note(event, told, { guid, at });
+        if (upset === "lost") hook.note(event, told, facts);
         else if (typeof upset === "object") post({ ...letter, at: at + upset.lateMs });
         else if (upset !== "unlogged") post(letter);
         if (upset === "twice") post(letter);
       }
     },
     /** Posts what was sent before again, under the same GUID. */
-    redeliver(hook: Hook, { guid, event, payload }: HookDelivery): void {
-      post({ hook, guid, event, payload: payload ?? {}, at: now(), isRedelivery: true });
+    redeliver(hook: Hook, { guid, event, payload, installationId, repositoryId }: HookDelivery): void {
+      const facts = { guid, event, installationId, repositoryId };
+      post({ hook, payload: payload ?? {}, at: now(), isRedelivery: true, ...facts });
     },
     /** When the next one is due, epoch milliseconds. */
     next: (): number | undefined => letters[0]?.at,

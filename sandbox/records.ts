@@ -118,7 +118,8 @@ export type ActionsRun = {
   updatedAt: number;
   /** From 1. */
   attempt: number;
-  status: "queued" | "in_progress" | "completed";
+  /** `pending`: its concurrency group has another. */
+  status: "pending" | "queued" | "in_progress" | "completed";
   /** Of a run that is completed: `success`, `failure`, `cancelled`, … */
   conclusion: string | null;
   /** Of all attempts. */

@@ -1,5 +1,4 @@
 import type { RunChanged } from "./actions/runner.ts";
-import type { Pull } from "./records.ts";
 import type { Repository } from "./repository.ts";
 import { workflowJson } from "./routes/actions.ts";
 import { pullDetail } from "./routes/pulls.ts";
@@ -33,13 +32,13 @@ export function emitRun(world: World): RunChanged {
   };
 }
 
-/** Emits what happened to a pull request: `opened`, `synchronize`, `closed`, … */
-export function emitPull(world: World, repository: Repository, pull: Pull, action: string): void {
+/** Closes a pull request, or merges it, and emits that. */
+export function closePull(world: World, repository: Repository, number: number, merged: boolean): void {
+  const pull = repository.pulls.get(number);
+  if (!pull) throw new Error(`${repository.fullName} has no pull request ${number}`);
+  Object.assign(pull, { state: "closed", merged });
   world.emit(repository, "pull_request", () => ({
-    action,
-    number: pull.number,
-    pull_request: pullDetail(repository, world, pull),
-    ...(action === "synchronize" ? { before: "0".repeat(40), after: pull.head.sha } : {}),
+    ...{ action: "closed", number, pull_request: pullDetail(repository, world, pull) },
     ...common(repository, world, pull.author),
   }));
 }

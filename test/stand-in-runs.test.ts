@@ -199,6 +199,21 @@ describe("a run of the stand-in's Actions", () => {
     );
   });
 
+  it("is pending while another of its group goes, and makes way for a newer one", async (t) => {
+    const { github, dispatch, shop, get, clock } = await scene(t, { file: `${TESTS}concurrency: previews\n` });
+    github.actions.script(() => ({ takesMs: 10_000 }));
+    for (const key of ["k-1", "k-2", "k-3"]) await dispatch(key);
+    const states = async () => {
+      await get("/actions/runs");
+      return [...shop.runs.values()].map(({ status, conclusion }) => conclusion ?? status);
+    };
+    assert.deepEqual(await states(), ["in_progress", "cancelled", "pending"]);
+    clock.now += 15_000;
+    assert.deepEqual(await states(), ["success", "cancelled", "in_progress"]);
+    clock.now += 5000;
+    assert.deepEqual(await states(), ["success", "cancelled", "success"]);
+  });
+
   it("is dropped without a word when it is one of more than 500 within 10 s", async (t) => {
     const { dispatch, get, clock } = await scene(t);
     for (let at = 0; at < 502; at++) assert.equal((await dispatch(`k-${at}`)).status, 204);

@@ -93,6 +93,33 @@ describe("the webhooks of the stand-in", () => {
     assert.deepEqual(silent.deliveries, []);
   });
 
+  it("do not say of a re-run that it was requested, nor of one that no job ran for that it is in progress", async (t) => {
+    const { github, receiver, dispatch, pass, names, shop } = await scene(t);
+    github.hook("acme/shop", receiver.url, { secret: SECRET, events: ["workflow_run"] });
+    github.actions.script(({ attempt }) => ({ takesMs: 0, conclusion: attempt === 1 ? "skipped" : "failure" }));
+    await dispatch();
+    await pass(0);
+    assert.deepEqual(names(), ["workflow_run requested", "workflow_run completed"]);
+    github.actions.rerun(shop, [...shop.runs.keys()][0] ?? 0);
+    await pass(0);
+    assert.deepEqual(names().slice(2), ["workflow_run in_progress", "workflow_run completed"]);
+    assert.equal(JSON.parse(receiver.received.at(-1)?.body ?? "").workflow_run.run_attempt, 2);
+  });
+
+  it("reach an App where it is installed, and name the installation", async (t) => {
+    const { github, receiver, pass, shop } = await scene(t);
+    github.app({ id: 7, publicKey: "", installations: [{ id: 70, owner: "acme" }] });
+    const app = github.hook("app", receiver.url, { secret: SECRET });
+    const own = github.hook("acme/shop", receiver.url, { secret: SECRET });
+    github.emit(shop, "push", { ref: "refs/heads/main" });
+    github.emit(github.repository("other/shop"), "push", { ref: "refs/heads/main" });
+    await pass(0);
+    const told = [app, own].map(({ deliveries }) => deliveries.map((each) => [each.installationId, each.repositoryId]));
+    assert.deepEqual(told, [[[70, shop.id]], [[null, shop.id]]]);
+    assert.deepEqual(app.deliveries[0]?.payload?.installation, { id: 70, node_id: "I_1" });
+    assert.equal(own.deliveries[0]?.payload?.installation, undefined);
+  });
+
   it("are lost, doubled and late as they are told to be", async (t) => {
     const { github, receiver, dispatch, pass, names, log } = await scene(t);
     const hook = github.hook("acme/shop", receiver.url, { secret: SECRET, events: ["workflow_run"] });

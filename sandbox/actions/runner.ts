@@ -1,7 +1,8 @@
 import { type ActionsRun, nextId } from "../records.ts";
 import type { Repository } from "../repository.ts";
-import { filledIn } from "./expressions.ts";
-import { readWorkflowFile, type WorkflowFile } from "./workflow-file.ts";
+import { concurrencyGroups, type Group } from "./groups.ts";
+import { fillerFor, usualTitle } from "./naming.ts";
+import { readWorkflowFile } from "./workflow-file.ts";
 
 /** How a run goes, one attempt of it. Milliseconds by the stand-in's clock. */
 export type RunPlan = {
@@ -32,7 +33,7 @@ type PlannedRun = Pick<ActionsRun, "id" | "path" | "event" | "title" | "branch" 
 type RunScript = (run: PlannedRun) => RunPlan | undefined;
 
 /** What has started a run. */
-type StartingEvent = Pick<ActionsRun, "event" | "branch" | "actor"> & {
+export type StartingEvent = Pick<ActionsRun, "event" | "branch" | "actor"> & {
   readonly inputs?: Readonly<Record<string, unknown>>;
   /** Of a `repository_dispatch`. */
   readonly type?: string;
@@ -69,8 +70,8 @@ const STARTS_WITHIN_MS = 10_000;
 
 type Payload = Readonly<Record<string, unknown>>;
 
-/** How a run goes, and in which group it is where a newer one cancels it. */
-type Course = { plan: RunPlan; readonly payload: Payload; readonly group: string | undefined };
+/** How a run goes, and its concurrency group. */
+type Course = { plan: RunPlan; readonly payload: Payload; readonly group: Group | undefined };
 
 /**
  * Runs of GitHub Actions that go as a script says. Nothing happens by itself: `advance` makes happen what is due by the
@@ -92,8 +93,7 @@ export function actionsRunner({
   let script: RunScript = () => (endsRuns ? { takesMs: 0 } : undefined);
   const due: { readonly at: number; readonly happen: (at: number) => void }[] = [];
   const courses = new WeakMap<ActionsRun, Course>();
-  /** The open runs of each group in which a newer run cancels the older ones. */
-  const groups = new Map<string, Set<ActionsRun>>();
+  const groups = concurrencyGroups();
   const starts = new Map<Repository, number[]>();
   const numbers = new Map<string, number>();
 
@@ -130,7 +130,10 @@ export function actionsRunner({
     const sha = repository.commitOf(branch) ?? "0".repeat(40);
     const fill = fillerFor(repository, file, { ...event, sha });
     const title = fill(file.runName)?.trim() || usualTitle(file, path, event);
-    const group = file.concurrency?.cancelInProgress ? `${repository.id} ${fill(file.concurrency.group)}` : undefined;
+    const group = file.concurrency && {
+      name: `${repository.id} ${fill(file.concurrency.group)}`,
+      cancelInProgress: file.concurrency.cancelInProgress,
+    };
     const facts = { id, path, event: event.event, title, branch, inputs };
     const plan = script({ ...facts, attempt: 1, repository: repository.fullName, payload }) ?? STAYS_QUEUED;
     if (plan.never) return id;
@@ -145,17 +148,25 @@ export function actionsRunner({
     return id;
   }
 
-  /** Begins an attempt, and plans its end. */
+  /** Begins an attempt, or has it wait for its group, and plans its end. */
   function begin(repository: Repository, run: ActionsRun, at: number): void {
     const { attempt } = run;
     const { plan = STAYS_QUEUED, group } = courses.get(run) ?? {};
-    if (group !== undefined) {
-      for (const older of groups.get(group) ?? []) endSoon(repository, older, at, false);
-      groups.set(group, (groups.get(group) ?? new Set()).add(run));
-    }
+    // A re-run has no such event: https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#workflow_run
+    if (attempt === 1) changed(repository, run, { event: "workflow_run", action: "requested" }, at);
+    const { obsolete, mayGo } = group
+      ? groups.enter(group, run, (then) => go(repository, run, then, plan))
+      : { obsolete: [], mayGo: true };
+    for (const older of obsolete) endSoon(repository, older, at, false);
+    if (mayGo) go(repository, run, at, plan);
+    else run.status = "pending";
+  }
+
+  function go(repository: Repository, run: ActionsRun, at: number, plan: RunPlan): void {
+    const { attempt } = run;
+    run.status = "queued";
     const file = readWorkflowFile(repository.file(run.path, run.branch)?.bytes.toString() ?? "");
     const jobs = plan.jobs ?? (file.jobs.length > 0 ? file.jobs : ["test"]).map((name) => ({ name }));
-    changed(repository, run, { event: "workflow_run", action: "requested" }, at);
     for (const { name } of jobs) {
       const job = { id: nextId(), name, attempt, createdAt: at, status: "queued", conclusion: null } as const;
       run.jobs.push({ ...job, startedAt: undefined, endedAt: undefined });
@@ -164,7 +175,7 @@ export function actionsRunner({
     const isOpen = () => run.attempt === attempt && run.status !== "completed";
     const { startsAfterMs = 0, takesMs = Number.POSITIVE_INFINITY, conclusion = "success" } = plan;
     later(at + startsAfterMs, (startedAt) => {
-      if (!isOpen()) return;
+      if (!isOpen() || NEVER_IN_PROGRESS.includes(conclusion)) return;
       Object.assign(run, { status: "in_progress", updatedAt: startedAt });
       changed(repository, run, { event: "workflow_run", action: "in_progress" }, startedAt);
       for (const job of jobsNow(run)) {
@@ -191,8 +202,8 @@ export function actionsRunner({
       changed(repository, run, { event: "workflow_job", action: "completed", job: job.id }, at);
     }
     Object.assign(run, { status: "completed", conclusion, updatedAt: at });
-    groups.get(courses.get(run)?.group ?? "")?.delete(run);
     changed(repository, run, { event: "workflow_run", action: "completed" }, at);
+    groups.leave(courses.get(run)?.group, run)?.(at);
   }
 
   function endSoon(repository: Repository, run: ActionsRun, at: number, force: boolean): void {
@@ -244,25 +255,8 @@ export function actionsRunner({
 
 const STAYS_QUEUED: RunPlan = { startsAfterMs: Number.POSITIVE_INFINITY };
 
+/** How runs end of which no job ran. */
+const NEVER_IN_PROGRESS = ["skipped", "startup_failure", "action_required"];
+
 /** Those of the latest attempt. */
 const jobsNow = ({ jobs, attempt }: ActionsRun) => jobs.filter((job) => job.attempt === attempt);
-
-type Named = StartingEvent & { readonly sha: string };
-
-/** Fills in what `run-name` and `concurrency` may look at. */
-function fillerFor(repository: Repository, file: WorkflowFile, { event, branch, sha, ...rest }: Named) {
-  const { actor, type, inputs = {}, payload } = rest;
-  const ref = { ref: `refs/heads/${branch}`, ref_name: branch, sha, repository: repository.fullName };
-  const what = payload ? { action: type, client_payload: payload, branch } : { inputs };
-  const contexts = {
-    github: { ...ref, actor, event_name: event, workflow: file.name, event: what },
-    inputs,
-  };
-  return (text: string | undefined) => (text === undefined ? undefined : filledIn(text, contexts));
-}
-
-/** Without a `run-name`. */
-function usualTitle({ name }: WorkflowFile, path: string, { event, type }: StartingEvent): string {
-  if (event === "repository_dispatch" && type !== undefined) return type;
-  return event === "workflow_dispatch" || event === "schedule" ? (name ?? path) : "A commit";
-}

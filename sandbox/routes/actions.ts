@@ -1,6 +1,6 @@
 import { inputsFor, listensTo, readWorkflowFile } from "../actions/workflow-file.ts";
 import type { Repository } from "../repository.ts";
-import { failure, notFound, pageOf, parseObject, type RepositoryHandler, type World } from "./reply.ts";
+import { failure, loginOf, notFound, pageOf, parseObject, type RepositoryHandler, type World } from "./reply.ts";
 
 /** GitHub's bounds: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
 const MAX_EVENT_TYPE_CHARACTERS = 100;
@@ -8,7 +8,6 @@ const MAX_PAYLOAD_PROPERTIES = 10;
 const MAX_PAYLOAD_BYTES = 65_535;
 
 export const dispatch: RepositoryHandler = (repository, call, world) => {
-  if (repository.archived) return failure(403, "Repository was archived so is read-only.");
   const body = parseObject(call.body);
   if (!body) return failure(400, "Problems parsing JSON");
   const problem = problemOf(body);
@@ -18,7 +17,7 @@ export const dispatch: RepositoryHandler = (repository, call, world) => {
   const { event_type, client_payload = {} } = body;
   const [type, payload] = [event_type as string, client_payload as Record<string, unknown>];
   world.accept(repository, type, payload, call.token);
-  const actor = world.credentials.grantOf(call.token)?.login ?? "octocat";
+  const actor = loginOf(call, world);
   const event = { event: "repository_dispatch", branch: repository.defaultBranch, actor, type, payload };
   for (const { path, text } of workflowFiles(repository)) {
     if (isActive(repository, path) && listensTo(readWorkflowFile(text), type)) {
@@ -119,7 +118,6 @@ const MAX_INPUTS = 25;
 
 /** Starts a workflow that is a file of the repository and listens to `workflow_dispatch`. */
 export const startWorkflow: RepositoryHandler = (repository, call, world, [name = ""]) => {
-  if (repository.archived) return failure(403, "Repository was archived so is read-only.");
   const { ref, inputs: given = {}, return_run_details: details } = parseObject(call.body) ?? {};
   if (typeof ref !== "string") return failure(422, `Invalid request.\n\n"ref" wasn't supplied.`);
   if (!repository.hasRef(ref)) return failure(422, `No ref found for: ${ref}`);
@@ -136,7 +134,7 @@ export const startWorkflow: RepositoryHandler = (repository, call, world, [name 
   }
   const inputs = inputsFor(workflow, given as Record<string, unknown>);
   if (typeof inputs === "string") return failure(422, inputs);
-  const actor = world.credentials.grantOf(call.token)?.login ?? "octocat";
+  const actor = loginOf(call, world);
   const branch = ref.replace(/^refs\/(heads|tags)\//, "");
   const id = world.actions.start(repository, file.path, { event: "workflow_dispatch", branch, actor, inputs });
   // An Enterprise Server does not know how to name the run.

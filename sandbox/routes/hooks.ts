@@ -153,7 +153,8 @@ const FAILURES = new Map([
   [504, "timed out"],
 ]);
 
-function deliveryJson({ id, guid, event, action, at, isRedelivery, status }: HookDelivery) {
+function deliveryJson(delivery: HookDelivery) {
+  const { id, guid, event, action, at, isRedelivery, status, installationId, repositoryId } = delivery;
   return {
     id: (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(id)),
     guid,
@@ -164,8 +165,8 @@ function deliveryJson({ id, guid, event, action, at, isRedelivery, status }: Hoo
     status_code: status,
     event,
     action,
-    installation_id: null,
-    repository_id: 1,
+    installation_id: installationId,
+    repository_id: repositoryId,
     throttled_at: null,
   };
 }

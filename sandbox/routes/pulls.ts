@@ -5,6 +5,7 @@ import {
   type Call,
   failure,
   listed,
+  loginOf,
   MADE,
   notFound,
   parseObject,
@@ -125,7 +126,7 @@ const changedAt = ({ createdAt, updatedAt }: Comment) => updatedAt ?? createdAt 
 export const createComment = withPull((repository, { number }, call, world) => {
   const body = textOf(call);
   if (typeof body !== "string") return body;
-  const author = world.credentials.grantOf(call.token)?.login ?? "octocat";
+  const author = loginOf(call, world);
   const id = 1 + Math.max(0, ...repository.comments.map((each) => each.id));
   const comment = { id, pull: number, author, body, createdAt: world.now() };
   repository.comments.push(comment);

@@ -121,6 +121,10 @@ export function all(value: unknown, names: string): Record<string, unknown> {
   );
 }
 
+/** Who a token writes as. */
+export const loginOf = ({ token }: Call, { credentials }: World): string =>
+  credentials.grantOf(token)?.login ?? "octocat";
+
 /** A user or an organisation. */
 export function userJson(login: string) {
   const url = `https://api.github.com/users/${encodeURIComponent(login)}`;

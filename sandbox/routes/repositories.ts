@@ -40,7 +40,10 @@ export function withRepository(permission: Permission, then: RepositoryHandler):
       return { ...failure(403, why), headers: { "x-github-sso": `required; url=${grant.sso}` } };
     }
     const readsPublic = permission.endsWith("=read") && !repository.isPrivate;
-    if (readsPublic || mayDo(grant, repository, permission)) return then(repository, call, world, rest);
+    if (readsPublic || mayDo(grant, repository, permission)) {
+      const isWrite = permission.endsWith("=write");
+      return isWrite && repository.archived ? ARCHIVED : then(repository, call, world, rest);
+    }
     // A scope that is missing hides what it would open.
     if (isClassic(call.token)) return notFound;
     return failure(403, `Resource not accessible by ${grant.installation ? "integration" : "personal access token"}`);
@@ -52,6 +55,8 @@ export function withRepository(permission: Permission, then: RepositoryHandler):
     return { ...reply, headers: { "x-accepted-github-permissions": permission, ...scopes, ...reply.headers } };
   };
 }
+
+const ARCHIVED = failure(403, "Repository was archived so is read-only.");
 
 /** Whether a grant reaches a repository and holds a permission on it. */
 function mayDo(grant: TokenGrant, repository: Repository, permission: Permission): boolean {

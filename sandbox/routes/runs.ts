@@ -4,6 +4,7 @@ import { idOf, workflowJson } from "./actions.ts";
 import {
   type Call,
   failure,
+  loginOf,
   notFound,
   pageOf,
   type Reply,
@@ -86,8 +87,6 @@ export const listJobs = withRun((repository, run, call, world) => {
   const json = { total_count: jobs.length, jobs: items.map((job) => jobJson(repository, world, run, job)) };
   return { status: 200, headers, json };
 });
-
-const loginOf = (call: Call, { credentials }: World) => credentials.grantOf(call.token)?.login ?? "octocat";
 
 const cancelRun = (force: boolean) =>
   withRun((repository, run, call, world) =>
