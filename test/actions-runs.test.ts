@@ -158,7 +158,7 @@ describe("finding a run", () => {
     assert.equal(path, "/repos/acme/shop/actions/runs");
     assert.deepEqual(Object.fromEntries(query), {
       event: "repository_dispatch",
-      created: ">=2026-03-01T11:59:00.000Z",
+      created: ">=2026-03-01T11:59:00Z",
       page: "1",
       per_page: "100",
       exclude_pull_requests: "true",

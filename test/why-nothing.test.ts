@@ -120,11 +120,17 @@ describe("why nothing has started", () => {
   });
 
   it("may be that no name shows the key", async (t) => {
-    const { target, why } = await scene(t);
+    const { github, target, why } = await scene(t);
     target.put(PATH, LISTENS);
-    const { happened, remedy } = await why();
+    const { happened, remedy, sendAgain } = await why();
     assert.match(happened, /the names of its runs do not show which event they are for$/);
     assert.match(remedy, /run-name: Tests \$\{\{ github\.event\.client_payload\.run \}\}/);
+    assert.equal(sendAgain, true);
+    github.actions.start(target, PATH, { event: "push" });
+    assert.equal((await why()).sendAgain, true);
+    // It may be the one.
+    github.actions.start(target, PATH, { event: "repository_dispatch", type: "ready" });
+    assert.equal((await why()).sendAgain, false);
   });
 
   it("is looked for in what the token may read", async (t) => {

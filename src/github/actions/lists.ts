@@ -1,4 +1,5 @@
 import type { ActionsRunLists, ListedActionsRun, ListedActionsRuns } from "../../model/actions-runs.ts";
+import type { StartedRun } from "../../model/github.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listIn } from "../failures.ts";
@@ -8,20 +9,35 @@ import { ownerAndName } from "../files.ts";
 export function runLists(ask: Ask, { remember = false } = {}): ActionsRunLists {
   return {
     listNewest: (repository, { event, since, page }) =>
-      list(ask, repository, { ...(event && { event }), created: `>=${since}`, page: page ?? 1 }, { remember }),
+      list(
+        ask,
+        repository,
+        { ...(event && { event }), created: `>=${inSeconds(Date.parse(since))}`, page: page ?? 1 },
+        { remember },
+      ),
     listCompleted: (repository, { since, page }) =>
-      list(ask, repository, { status: "completed", created: `>=${since}`, page: page ?? 1 }, { remember }),
+      list(
+        ask,
+        repository,
+        { status: "completed", created: `>=${inSeconds(Date.parse(since))}`, page: page ?? 1 },
+        { remember },
+      ),
   };
 }
 
-/** How many runs were created within a span (epoch milliseconds). */
+/** How many runs were created within a span (epoch milliseconds), of one event or of all. */
 export async function countRuns(
   ask: Ask,
   repository: string,
-  { from, to }: { from: number; to: number },
+  { event, from, to }: { readonly event?: StartedRun["event"]; readonly from: number; readonly to: number },
 ): Promise<number> {
-  const created = `${new Date(from).toISOString()}..${new Date(to).toISOString()}`;
-  return (await list(ask, repository, { created, page: 1 }, { size: 1 })).total;
+  const created = `${inSeconds(from)}..${inSeconds(to + 999)}`;
+  return (await list(ask, repository, { ...(event && { event }), created, page: 1 }, { size: 1 })).total;
+}
+
+/** As GitHub's filters take a time, the fraction of its second left out. */
+function inSeconds(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** GitHub's most for a page. */

@@ -31,7 +31,7 @@ export async function whyNothing(
     (about && states && whenDisabled(about, states, repository)) ??
     (await whenTooMany(ask, started)) ??
     (await whenIncident(incidents)) ??
-    unknown(about, event)
+    (await unknown(ask, about, started))
   );
 }
 
@@ -69,8 +69,9 @@ function whenNothingListens(
   facts: RepositoryFacts | undefined,
   repository: string,
 ): WhyNothing | undefined {
-  // A workflow may be named by its id.
-  if (about.length > 0 || (eventType === undefined && /^\d+$/.test(workflow ?? ""))) return undefined;
+  // A workflow may be named by its id. GitHub has started it by name, so that it is there: perhaps no file could be seen.
+  const isSeen = eventType !== undefined || (files.length > 0 && !/^\d+$/.test(workflow ?? ""));
+  if (about.length > 0 || !isSeen) return undefined;
   const where = `${facts?.defaultBranch ?? "the default branch"} of ${repository}`;
   if (eventType === undefined) {
     const happened = `${where} has no workflow ${workflow} that workflow_dispatch can start`;
@@ -131,14 +132,29 @@ async function whenIncident(incidents: OpenIncidents | undefined): Promise<WhyNo
   };
 }
 
-function unknown(about: readonly WorkflowFile[] | undefined, event: StartedRun["event"]): WhyNothing {
+/** How long after an event its run may have begun unseen, ms. */
+const UNSEEN_MS = 120_000;
+
+/** Where names show no key, a run of that time may be the one: then nothing is sent again. */
+async function unknown(
+  ask: Ask,
+  about: readonly WorkflowFile[] | undefined,
+  { repository, event, since }: StartedRun,
+): Promise<WhyNothing> {
   const isHidden = about !== undefined && about.length > 0 && !about.some((file) => showsKey(file, event));
   const listening = about?.map(({ path }) => path).join(", ");
+  if (!isHidden) {
+    return {
+      happened: `nothing has started${listening ? `, although ${listening} listens` : ""}, and GitHub shows no reason`,
+      remedy: "See the Actions page of the repository, and https://www.githubstatus.com.",
+      sendAgain: true,
+    };
+  }
+  const span = { from: Date.parse(since) - SPAN_MS, to: Date.parse(since) + UNSEEN_MS };
+  const count = await known(countRuns(ask, repository, { event, ...span }));
   return {
-    happened: isHidden
-      ? `nothing was found, although ${listening} listens; the names of its runs do not show which event they are for`
-      : `nothing has started${listening ? `, although ${listening} listens` : ""}, and GitHub shows no reason`,
-    remedy: isHidden ? showKey(event) : "See the Actions page of the repository, and https://www.githubstatus.com.",
-    sendAgain: true,
+    happened: `nothing was found, although ${listening} listens; the names of its runs do not show which event they are for`,
+    remedy: showKey(event),
+    sendAgain: count === 0,
   };
 }
