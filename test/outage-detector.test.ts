@@ -59,6 +59,15 @@ describe("an outage", () => {
     assert.equal(having([...run, ...probes(false)]).outage(61), undefined);
   });
 
+  it("is over for a process that was answered right before it heard of it", () => {
+    const { detector, isOver } = having(tries("pr-1", 100, false));
+    detector.begin(105 * SECOND);
+    assert.deepEqual([isOver(106), isOver(112)], [false, true]);
+    detector.end();
+    detector.begin(162 * SECOND);
+    assert.equal(isOver(175), false, "that was too long ago");
+  });
+
   it("is forgotten when nothing is asked for long", () => {
     const { outage, isSuspected } = having(every(3, 63, (nth) => ({ asker: `pr-${nth}`, failed: true })));
     assert.ok(outage(64));
@@ -67,7 +76,7 @@ describe("an outage", () => {
 
   it("is over when runs have been answered for ten seconds, and not for what is read alone while writes fail", () => {
     const { detector, isOver } = having(every(3, 63, (nth) => ({ asker: `pr-${nth}`, failed: true })));
-    detector.begin();
+    detector.begin(64 * SECOND);
     having(tries(PROBE, 70, false), detector);
     assert.equal(isOver(85), false, "that GitHub answers the probe says nothing about runs");
     having(tries("pr-1", 90, false), detector);

@@ -48,6 +48,8 @@ export function outageDetector() {
   let failing = { read: openSpell(true), write: openSpell(true) };
   /** During an outage alone: while GitHub works, a request costs next to nothing here. */
   let answered: typeof failing | undefined;
+  /** The latest answer to a run. */
+  let answer: { readonly outcome: GitHubOutcome; readonly moment: Moment } | undefined;
   let probe: { readonly failed: boolean; readonly at: number } | undefined;
   let fault = "";
 
@@ -64,7 +66,9 @@ export function outageDetector() {
       if (outcome.fault !== undefined) fault = outcome.fault;
       // What the probe finds holds for writes as well. That it is answered ends nothing: what runs ask may still fail.
       for (const each of asker === PROBE ? KINDS : [kind]) failing[each].note(asker, failed, moment);
-      if (asker !== PROBE) answered?.[kind].note(asker, failed, moment);
+      if (asker === PROBE) return;
+      answer = failed ? undefined : { outcome, moment };
+      answered?.[kind].note(asker, failed, moment);
     },
     /** Whether so many requests have failed that it has to be found out whether GitHub works. */
     isSuspected: (monotonic: number): boolean =>
@@ -75,9 +79,12 @@ export function outageDetector() {
       const those = spells.filter((spell) => isOutage(spell, monotonic));
       return those.length === 0 ? undefined : { since: Math.min(...those.map(({ since }) => since)), fault };
     },
-    /** An outage is known: from now on it is looked for its end. */
-    begin(): void {
-      answered ??= { read: openSpell(false), write: openSpell(false) };
+    /** An outage is known: from now on it is looked for its end. This process may have been answered a moment ago. */
+    begin(monotonic: number): void {
+      if (answered) return;
+      answered = { read: openSpell(false), write: openSpell(false) };
+      if (!answer || monotonic - answer.moment.monotonic >= OUTAGE_MS) return;
+      answered[answer.outcome.kind].note(answer.outcome.asker, false, answer.moment);
     },
     hasBegun: (): boolean => answered !== undefined,
     /** Whether GitHub has answered most requests of runs for a while. */

@@ -18,6 +18,8 @@ const ANSWERED_MS = 60_000;
 const TURN_MS = 30_000;
 /** When a probe is answered, so many runs are attempted before all are: what they need may fail still. */
 const FIRST_RUNS = 3;
+/** They are attempted again after a tenth of the time that the outage has lasted, and within these bounds, ms. */
+const [FIRST_MS, FIRST_AT_MOST_MS] = [PROBE_MS, 5 * 60_000];
 /** What is late is reported when that has ended, at the earliest after so long, and at the latest, ms. */
 const REPORT_AFTER_MS = 60_000;
 const REPORT_AT_LATEST_MS = 30 * 60_000;
@@ -77,7 +79,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
     isAnswered = false;
     const outage = (await store.mark(name)) as Outage | undefined;
     if (outage && outage.until === undefined) {
-      detector.begin();
+      detector.begin(clock.monotonic());
       await lookForEnd(outage, doing);
       return true;
     }
@@ -110,9 +112,11 @@ export function openOutages({ host, store, clock, log }: Parts) {
   async function lookForEnd(outage: Outage, { probe, wake, due }: Doing): Promise<void> {
     let isOver = detector.isOver(clock.monotonic());
     if (!isOver && (await store.turn(`${name} probe`, PROBE_MS)) && (await probe())) {
-      const first = await store.hasten(FIRST_RUNS);
-      if (first > 0) due();
-      else isOver = !detector.isSuspected(clock.monotonic());
+      const tenth = (clock.now() - outage.since) / 10;
+      const everyMs = Math.floor(Math.min(Math.max(tenth, FIRST_MS), FIRST_AT_MOST_MS));
+      const first = (await store.turn(`${name} is tried`, everyMs)) ? await store.hasten(FIRST_RUNS) : undefined;
+      if (first === 0) isOver = !detector.isSuspected(clock.monotonic());
+      else if (first !== undefined) due();
     }
     if (!isOver || !(await store.turn(`${name} ends`, TURN_MS))) return;
     // First: when this process ends in the middle, another one does both.
