@@ -97,8 +97,14 @@ describe("the page of previews", () => {
       aChain({ result: "running", reason: `Limited until ${new Date(NOW + 60_000).toISOString()}.`, stages }),
       aChain({ result: "cancelled", reason: "A newer event of the same application replaced it.", supersededBy: RUN }),
       aChain({ result: "running", repeatedBy: { id: RUN, at: NOW - 120_000 } }),
+      aChain({ result: "running", reason: "Sending the event failed: GitHub answered 502. Wait." }),
+      aChain({ result: "failed", reason: "Sending the event failed: GitHub answered 403. Fix it." }),
     ];
     const { text, html } = await pageOf(chains);
+    assert.match(
+      text,
+      /Sending the event: GitHub answered 502\. Wait\. .*Sending the event failed: GitHub answered 403\./,
+    );
     assert.match(text, /Limited until 12:01:00 UTC\./);
     assert.match(text, /Dispatched 1\.0 s Waiting for the Actions run 4 min 58 s so far/);
     assert.match(html, new RegExp(`replaced it\\. <a href="/runs/${RUN}">Show the newer run</a>`));

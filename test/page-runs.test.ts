@@ -120,6 +120,13 @@ describe("the page of a run", () => {
     assert.equal(text.match(/Started by token alice/g)?.length, 2, "in the facts and once in what happened");
   });
 
+  it("leads to the run that has started it", async () => {
+    const id = "3f9c2a10-0000-4000-8000-00000000000a";
+    const { html, text } = await pageOf(detailOf({ actor: `run ${id}`, trigger: "call" }));
+    assert.ok(html.includes(`<bdi>run <a href="/runs/${id}">${id}</a></bdi>`));
+    assert.match(text, /Trigger Another workflow Started by run 3f9c2a10/);
+  });
+
   it("says that a running run is being cancelled, but not because of a cancel before its re-run", async () => {
     const actions: Action[] = [{ at: NOW - 1000, actor: "token bob", action: "cancelled" }];
     const run = { status: "running", startedAt: NOW - 10_000 } as const;

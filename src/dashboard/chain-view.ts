@@ -117,7 +117,7 @@ function jobEntry({ name: job, conclusion = "", url, startedAt, endedAt }: Tests
 const MAX_REASON_CHARACTERS = 400;
 
 /** Why the result is what it is, and which runs have to do with it. */
-export function chainReason({ reason, supersededBy, repeatedBy }: Chain, now: number) {
+export function chainReason({ result, reason, supersededBy, repeatedBy }: Chain, now: number) {
   const newer = supersededBy === undefined ? "" : html` <a href="/runs/${supersededBy}">Show the newer run</a>`;
   const repeat =
     repeatedBy === undefined
@@ -125,7 +125,8 @@ export function chainReason({ reason, supersededBy, repeatedBy }: Chain, now: nu
       : html`<p class="why">Notified again <a href="/runs/${repeatedBy.id}">${time(repeatedBy.at, "age", now)}</a>:
 nothing new was started.</p>`;
   if (reason === undefined) return repeat;
-  return html`<p class="why">${linkedText(cut(reason, MAX_REASON_CHARACTERS), now)}${newer}</p>${repeat}`;
+  const why = linkedText(cut(reason, MAX_REASON_CHARACTERS), now, { waits: result === "running" });
+  return html`<p class="why">${why}${newer}</p>${repeat}`;
 }
 
 /** Without a term, the value says what it is. */

@@ -10,6 +10,7 @@ import { type NotDone, notDone, runActions } from "./run-actions.ts";
 import {
   durationText,
   isDeep,
+  linkedText,
   MAX_JSON_LEVELS,
   name,
   nameText,
@@ -82,7 +83,7 @@ function facts(run: Run, web: GitHubWeb, now: number) {
 ${fact("Workflow", run.workflow)}
 ${commit ? fact("Commit", commit) : ""}
 ${run.trigger ? fact("Trigger", TRIGGERS[run.trigger]) : ""}
-${run.actor ? fact("Started by", name(run.actor)) : ""}
+${run.actor ? fact("Started by", html`<bdi>${linkedText(nameText(run.actor), now)}</bdi>`) : ""}
 ${fact("Accepted", time(run.acceptedAt, "age", now))}
 ${took === undefined ? "" : fact(run.attempts > 1 ? "Last attempt took" : "Duration", durationText(took))}
 ${fact("Attempts", run.attempts)}

@@ -94,9 +94,13 @@ type Telling = { readonly waits?: boolean; readonly now: number };
  * A run's reason in its words: "TRIED failed: WHAT HAPPENED. WHAT TO DO". Its times become those of the page, which are
  * shown in the reader's zone.
  */
-export function reasonText(reason: string, { waits = false, now }: Telling) {
+export function reasonText(reason: string, telling: Telling) {
+  return withTimes(asTold(reason, telling), telling.now);
+}
+
+function asTold(reason: string, { waits = false }: Pick<Telling, "waits">): string {
   const { tried, rest } = partsOf(reason);
-  return withTimes(tried === undefined || !waits ? reason : `${tried}: ${rest}`, now);
+  return tried === undefined || !waits ? reason : `${tried}: ${rest}`;
 }
 
 /** The same, with what was tried as a heading. */
@@ -124,8 +128,8 @@ function withTimes(text: string, now: number) {
 }
 
 /** The same, in which ids are links to their runs. */
-export function linkedText(text: string, now: number) {
-  return text
+export function linkedText(text: string, now: number, told: Pick<Telling, "waits"> = {}) {
+  return asTold(text, told)
     .split(ID)
     .map((part, at) => (at % 2 === 1 ? html`<a href="/runs/${part}">${part}</a>` : withTimes(part, now)));
 }
