@@ -113,6 +113,8 @@ export type ActionsRun = {
   triggeredBy: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly createdAt: number;
+  /** From then on it is in lists; at once without it. */
+  readonly listedAt?: number;
   /** Of the latest attempt. */
   startedAt: number;
   updatedAt: number;

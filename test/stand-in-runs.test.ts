@@ -126,6 +126,16 @@ describe("a run of the stand-in's Actions", () => {
     );
   });
 
+  it("may be there before lists have it", async (t) => {
+    const { github, start, get, clock } = await scene(t);
+    github.actions.script(() => ({ listedAfterMs: 5000 }));
+    const { workflow_run_id: id } = (await start({ run: "k-1" })).json;
+    assert.equal((await get(`/actions/runs/${id}`)).status, "in_progress");
+    assert.equal((await get("/actions/runs")).total_count, 0);
+    clock.now += 5000;
+    assert.equal((await get("/actions/runs")).total_count, 1);
+  });
+
   it("may never appear, and stays in progress without a length", async (t) => {
     const { github, dispatch, get, clock } = await scene(t);
     github.actions.script(({ payload }) => ({ never: payload.run === "k-1" }));

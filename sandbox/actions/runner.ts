@@ -10,7 +10,9 @@ export type RunPlan = {
   readonly never?: boolean;
   /** From the event until the run is there: 0 without it. Of a re-run: until its attempt is. */
   readonly appearsAfterMs?: number;
-  /** From then until it is in progress: 0 without it. */
+  /** From then until lists have it, as GitHub's may lag behind: 0 without it. */
+  readonly listedAfterMs?: number;
+  /** From when it is there until it is in progress: 0 without it. */
   readonly startsAfterMs?: number;
   /** From then until its end; without it, it stays in progress until it is ended or cancelled. */
   readonly takesMs?: number;
@@ -140,7 +142,8 @@ export function actionsRunner({
     later(now() + (plan.appearsAfterMs ?? 0), (at) => {
       const number = 1 + (numbers.get(`${repository.id} ${path}`) ?? 0);
       numbers.set(`${repository.id} ${path}`, number);
-      const run = repository.addRun({ ...facts, number, sha, actor: event.actor, createdAt: at });
+      const times = { createdAt: at, listedAt: at + (plan.listedAfterMs ?? 0) };
+      const run = repository.addRun({ ...facts, number, sha, actor: event.actor, ...times });
       courses.set(run, { plan, payload, group });
       begin(repository, run, at);
     });

@@ -57,7 +57,7 @@ function listed(repository: Repository, call: Call, world: World, isMeant: (run:
     return value === null ? [] : [(run: ActionsRun) => holds(run, value)];
   });
   const found = [...repository.runs.values()]
-    .filter((run) => isMeant(run) && filters.every((holds) => holds(run)))
+    .filter((run) => (run.listedAt ?? 0) <= world.now() && isMeant(run) && filters.every((holds) => holds(run)))
     .sort((a, b) => b.createdAt - a.createdAt || b.id - a.id);
   const { items, headers } = pageOf(filters.length > 0 ? found.slice(0, MAX_FILTERED) : found, call, world);
   const workflow_runs = items.map((run) => runJson(repository, world, run));
