@@ -84,6 +84,7 @@ function scripted(script: Script) {
     runId: "run-1",
     attempt: script.attempt ?? 1,
     hasOwnToken: false,
+    isRerun: script.runAttempt !== undefined,
     log: { debug: say, info: say, warn: say, error: say },
     step: async (name: string, work: () => Promise<unknown>) => {
       if (!(name in steps)) steps[name] = await work();

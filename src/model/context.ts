@@ -15,6 +15,8 @@ export type RunContext<EnvName extends string = string> = {
   readonly attempt: number;
   /** Who started the run, as far as is known: `token argocd`, `schedule`, `GitHub webhook`. */
   readonly by: string | undefined;
+  /** The run had ended, and was re-run. */
+  readonly isRerun: boolean;
   /** The event brought its GitHub token, which is not stored: the run is attempted once, and cannot wait. */
   readonly hasOwnToken: boolean;
   /** Aborts when the attempt is over, or when the service is about to stop. Hand it to `fetch` and the like. */

@@ -36,6 +36,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     runId: run.id,
     attempt,
     by: run.actor,
+    isRerun: (claim.firstAttempt ?? 1) > 1,
     hasOwnToken: run.ownToken,
     get signal() {
       return attempting.signal;

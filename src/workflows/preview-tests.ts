@@ -49,10 +49,11 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
 
   async function tests() {
     found = await actionsRun(context, preview);
-    const nth = await attemptOf(context, found);
+    // A person may have re-run it at GitHub, which has had this run re-run.
+    const nth = context.isRerun ? await attemptOf(context, found) : 1;
     if (closed) return never();
     await report(named("running", nth), running(found.htmlUrl));
-    return github.follow(found, { name: named("tests", nth), timeout: preview.timeout as Duration });
+    return github.follow(found, { name: "tests", timeout: preview.timeout as Duration });
   }
 
   async function pullClosed() {
@@ -87,7 +88,7 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
 
 const never = () => new Promise<never>(() => {});
 
-/** Another name for each attempt of the Actions run, so that each is followed, and reported. */
+/** Another name for each attempt of the Actions run, so that each is reported. */
 const named = (name: string, nth: number) => (nth === 1 ? name : `${name}, attempt ${nth}`);
 
 /** The Actions run that was started. When there is none, and that may help, the event is sent once more. */

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import type { RunPlan } from "../../sandbox/actions/runner.ts";
 import type { StandInGitHub } from "../../sandbox/github.ts";
 import type { RunDetail } from "../../src/model/history.ts";
-import { movedClock, until } from "./clock.ts";
+import { movedClock } from "./clock.ts";
 import { deploy, notify, startService, TARGET } from "./service.ts";
 import { WEBHOOK_SECRET } from "./webhooks.ts";
 
@@ -12,6 +13,10 @@ const FILE = ".github/workflows/environment-ready.yml";
 const TARGET_WORKFLOW = readFileSync(new URL("../../deploy/target/environment-ready.yml", import.meta.url), "utf8");
 
 export const SHA = (nth: number): string => `${nth}`.padStart(2, "0").repeat(20);
+
+/** More runs than any test has. */
+const MANY = 3000;
+const REST_MS = 60_000;
 
 type Options = {
   readonly settings?: Record<string, string>;
@@ -59,20 +64,29 @@ export async function previewScene(t: TestContext, { settings = {}, plan, webhoo
   const followers = async () => (await runs("preview-tests")).filter(({ run }) => run.group !== undefined);
   const cancellers = async () => (await runs("preview-tests")).filter(({ run }) => run.group === undefined);
 
-  /** Nothing is under way: no run is queued for now or running. */
+  /** Whether a run is attempted, or is due, of a workflow that is not paused. */
+  async function isBusy(): Promise<boolean> {
+    const paused = (await app.engine.store.paused()).map(({ workflow: name }) => name);
+    for (const name of app.loaded.workflows.map((each) => each.name).filter((each) => !paused.includes(each))) {
+      const list = async (status: "running" | "queued" | "waiting" | "cancelled") =>
+        (await app.engine.store.list({ workflow: name, status }, { limit: MANY })).runs;
+      if ((await list("running")).length > 0) return true;
+      if ((await list("cancelled")).some(({ cleaningUp }) => cleaningUp)) return true;
+      for (const status of ["queued", "waiting"] as const) {
+        if ((await list(status)).some(({ dueAt = 0 }) => dueAt <= clock.now())) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Resolves when nothing is under way. */
   async function rest(): Promise<void> {
     await github.settle();
-    let quiet = 0;
-    await until("nothing is under way", async () => {
-      const all = [...(await runs("environment-ready")), ...(await runs("preview-tests"))];
-      const busy = all.some(
-        ({ run }) =>
-          run.cleaningUp ||
-          (run.endedAt === undefined && (run.status === "running" || (run.dueAt ?? 0) <= clock.now())),
-      );
-      quiet = busy ? 0 : quiet + 1;
-      return quiet > 3;
-    });
+    const end = performance.now() + REST_MS;
+    for (let quiet = 0; quiet < 3; quiet = (await isBusy()) ? 0 : quiet + 1) {
+      if (performance.now() > end) throw new Error("there is always something under way");
+      await wait(2);
+    }
   }
 
   return {
