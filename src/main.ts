@@ -6,6 +6,7 @@ import { devCommand } from "./cli/dev.ts";
 import { dispatchCommand } from "./cli/dispatch.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { initCommand } from "./cli/init.ts";
+import { previewsCommand } from "./cli/previews.ts";
 import { runCommand } from "./cli/run.ts";
 import { runsCommand } from "./cli/runs.ts";
 import { serveCommand } from "./cli/serve.ts";
@@ -28,6 +29,7 @@ const COMMANDS = [
   dispatchCommand,
   storeCommands,
   runsCommand,
+  previewsCommand,
   startCommand,
   workflowCommand,
 ];

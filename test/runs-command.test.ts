@@ -32,6 +32,30 @@ async function startOther(t: TestContext, status: number, text: string, headers:
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
+describe("gh-runner previews", () => {
+  it("prints the newest preview of each application, all of one, and the API's own JSON for scripts", async (t) => {
+    const { github, url } = await startService(t);
+    deploy(github, "pr-1", "9fceb02d0ae598e95dc970b74767f19372d61af8");
+    await notify(url, { application: "pr-1" });
+    const failed = await failing(url, "pr-2");
+    await notify(url, { application: "pr-1" });
+    const previews = (...args: string[]) => command(["previews", ...args], { GH_RUNNER_URL: url });
+    const all = await previews();
+    const [heading = "", first = "", second = "", ...more] = linesOf(all.stdout);
+    assert.deepEqual([all.code, all.stderr, more], [0, "", []]);
+    assert.match(heading, /^APPLICATION +RESULT +COMMIT +PULL +RUN +AGE +REASON$/);
+    assert.match(first, /^pr-1 +dispatched +9fceb02 +[0-9a-f-]{36} +\d+m?s$/);
+    assert.match(second, new RegExp(`^pr-2 +nothing started +${failed} +\\d+m?s +Looking up pr-2 `));
+    assert.equal(linesOf((await previews("pr-1")).stdout).length, 3);
+    assert.equal(linesOf((await previews("--result", "nothing_started")).stdout).length, 2);
+    const json = await previews("--json", "--limit", "1");
+    assert.equal(json.stdout, `${(await send(url, { path: "/api/previews?limit=1" })).text}\n`);
+    assert.match((await previews("--limit", "1")).stderr, /^There are more: --cursor \d+\n$/);
+    const wrong = await previews("--limit", "x");
+    assert.deepEqual([wrong.code, wrong.stdout], [1, ""]);
+  });
+});
+
 describe("gh-runner runs list", () => {
   it("prints aligned columns for people and the API's own JSON for scripts", async (t) => {
     const { github, url } = await startService(t);

@@ -1,4 +1,5 @@
 import type { ZodType } from "zod";
+import { previewPageSchema } from "../http/previews-schemas.ts";
 import { linesSchema } from "../http/run-log-schemas.ts";
 import { runDetailSchema, runPageSchema, runSchema } from "../http/runs-schemas.ts";
 import { pauseSchema, workflowListSchema } from "../http/workflows-schemas.ts";
@@ -100,6 +101,7 @@ export function serviceClient() {
       );
     },
     show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
+    previews: async (query: Query) => ask("GET", `/api/previews?${given(query)}`, previewPageSchema),
     workflows: async () => ask("GET", "/api/workflows", workflowListSchema),
     /** Pauses or resumes a workflow; undefined: all of them. */
     turn: async (action: "pause" | "resume", workflow: string | undefined) => {
