@@ -18,15 +18,15 @@ export async function repositoryFacts(ask: Ask, repository: string, permission: 
   const attempted = { tried: `looking up the repository ${repository}`, repository, permission };
   const answer = await ask(attempted, "GET /repos/{owner}/{repo}", ownerAndName(repository), [200]);
   const facts = jsonOf(answer) as {
-    full_name?: string;
-    default_branch?: string;
-    archived?: boolean;
-    private?: boolean;
-    permissions?: { push?: boolean };
+    full_name?: unknown;
+    default_branch?: unknown;
+    archived?: unknown;
+    private?: unknown;
+    permissions?: { push?: unknown } | null;
   };
   return {
-    fullName: facts.full_name ?? repository,
-    defaultBranch: facts.default_branch ?? "main",
+    fullName: typeof facts.full_name === "string" ? facts.full_name : repository,
+    defaultBranch: typeof facts.default_branch === "string" ? facts.default_branch : "main",
     archived: facts.archived === true,
     isPrivate: facts.private !== false,
     push: facts.permissions?.push === true,

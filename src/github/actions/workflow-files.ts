@@ -2,6 +2,7 @@ import { FAILSAFE_SCHEMA, loadAll } from "js-yaml";
 import type { StartedRun } from "../../model/github.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
+import { listIn } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 
 /** What a workflow file of the default branch, the only one that counts, says about its triggers and the names of its runs. */
@@ -24,8 +25,11 @@ export async function workflowFiles(ask: Ask, repository: string, permission: st
       [200, 404],
     );
   const folder = await read(".github/workflows", "application/vnd.github+json");
-  const entries = folder.status === 200 ? Object.values(jsonOf(folder) as readonly { path?: unknown }[]) : [];
-  const paths = entries.flatMap(({ path }) => (typeof path === "string" && /\.ya?ml$/.test(path) ? [path] : []));
+  // Of a file of that name it is what is known of the file.
+  const entries: readonly unknown[] = folder.status === 200 ? Object.values(jsonOf(folder)) : [];
+  const paths = entries.flatMap((entry) =>
+    isMapping(entry) && typeof entry.path === "string" && /\.ya?ml$/.test(entry.path) ? [entry.path] : [],
+  );
   return Promise.all(
     paths.map(async (path) => {
       const { bytes } = await read(path, "application/vnd.github.raw+json");
@@ -105,12 +109,13 @@ function inBraces(value: string): string {
 
 /** What GitHub says of each workflow, by the path of its file: `active`, `disabled_manually`, … Empty while Actions is off. */
 export async function workflowStates(ask: Ask, repository: string): Promise<ReadonlyMap<string, string>> {
+  const attempted = { tried: `listing the workflows of ${repository}`, repository, permission: "Actions: read" };
   const answer = await ask(
-    { tried: `listing the workflows of ${repository}`, repository, permission: "Actions: read" },
+    attempted,
     "GET /repos/{owner}/{repo}/actions/workflows",
     { ...ownerAndName(repository), per_page: 100 },
     [200],
   );
-  const { workflows = [] } = jsonOf(answer) as { workflows?: readonly { path?: unknown; state?: unknown }[] };
+  const workflows = listIn(attempted, answer, "workflows");
   return new Map(workflows.map(({ path, state }) => [String(path), String(state)]));
 }
