@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { defineWorkflow } from "../src/index.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { movedClock, until } from "./support/clock.ts";
-import { send, startService, TARGET } from "./support/service.ts";
+import { send, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
 const SECOND = 1000;
@@ -67,6 +67,42 @@ describe("a service that no webhook reaches", () => {
     assert.deepEqual(
       log().filter(({ msg }) => /Actions/.test(String(msg))),
       [],
+    );
+  });
+
+  it("sends no list without a token of its own: the run looks with its token, every five minutes", async (t) => {
+    const clock = movedClock();
+    const mine = { ...follower, githubToken: "SHOP_TOKEN" } as unknown as Workflow;
+    const service = await startService(t, {
+      settings: { GITHUB_TOKEN: "", SHOP_TOKEN: TOKEN },
+      github: { now: clock.now },
+      options: { clock, workflows: [{ workflow: mine, file: "follower.ts" }] },
+    });
+    const { github, url, app, log } = service;
+    const repository = github.repository(TARGET);
+    repository.put(".github/workflows/tests.yml", "name: tests\non: workflow_dispatch\njobs: { test: {} }\n");
+    const id = github.actions.start(repository, ".github/workflows/tests.yml");
+    const headers = { "content-type": "application/json", prefer: "respond-async" };
+    const answer = await send(url, { method: "POST", path: "/follower", body: JSON.stringify({ id }), headers });
+    const run = async () => (await app.engine.store.get(answer.json.run))?.run;
+    await until("it waits", async () => (await run())?.status === "waiting");
+    const passUntil = (what: string, holds: () => boolean | Promise<boolean>) =>
+      until(what, async () => {
+        if (await holds()) return true;
+        clock.move(5 * SECOND);
+        for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+        return false;
+      });
+    const since = clock.now();
+    await passUntil("it has looked for the second time", () => github.requests.length >= 2);
+    github.actions.end(repository, id, "success");
+    await passUntil("it has ended", async () => (await run())?.status === "success");
+    assert.ok(clock.now() - since < 3_000_000, "it has not looked by itself");
+    assert.ok(!github.requests.some(({ route }) => route === LIST));
+    const told = log().filter(({ msg }) => /^the Actions runs of a repository cannot be listed/.test(String(msg)));
+    assert.deepEqual(
+      told.map(({ repository: name }) => name),
+      [TARGET],
     );
   });
 });

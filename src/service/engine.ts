@@ -92,7 +92,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     if (woken > 0) worker.look();
     return woken;
   };
-  const watch = startWatch({ store, lists: gitHub.runsOf, wake, clock, log });
+  const watch = startWatch({ store, lists: config.github.hasCredential ? gitHub.runsOf : undefined, wake, clock, log });
   closing.defer(watch.stop);
   metrics.read({
     ...{ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble },

@@ -1,6 +1,6 @@
 import type { ActionsRunLists } from "../model/actions-runs.ts";
 import type { Clock } from "../model/clock.ts";
-import { type Failure, isFailure } from "../model/failure.ts";
+import { type Failure, isFailure, PermanentFailure } from "../model/failure.ts";
 import type { Log } from "../model/log.ts";
 import { type RunStore, StoreUnavailable, type WatchedKey } from "../model/store.ts";
 import { pump } from "../worker/pump.ts";
@@ -8,8 +8,8 @@ import { type Repository, seenRepository } from "./watched-repository.ts";
 
 type Parts = {
   readonly store: Pick<RunStore, "watched" | "turn" | "mark" | "setMark">;
-  /** With the service's credentials. */
-  readonly lists: ActionsRunLists;
+  /** With the service's credentials; undefined where it has none. */
+  readonly lists: ActionsRunLists | undefined;
   readonly wake: (keys: readonly string[]) => Promise<number>;
   readonly clock: Clock;
   readonly log: Log;
@@ -38,7 +38,7 @@ const HEARD_FOR_MS = 3_600_000;
  * wait in a repository together, and wakes those for which something has happened. One process does so for a repository at a
  * time. What it cannot do, the waits do by themselves, only later.
  */
-export function startWatch({ store, lists, wake, clock, log }: Parts) {
+export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, log }: Parts) {
   const repositories = new Map<string, Repository>();
   const noted = new Map<string, number>();
   let stopped = false;
@@ -124,6 +124,15 @@ export function startWatch({ store, lists, wake, clock, log }: Parts) {
     rest: rounds.rest,
   };
 }
+
+const rejected = async (repository: string) => {
+  throw new PermanentFailure({
+    tried: `listing the Actions runs of ${repository}`,
+    happened: "the service has no token, and those of runs are for their attempts alone",
+    remedy: "Set GITHUB_TOKEN or a GitHub App, or send the workflow_run events of the repository to the webhook.",
+  });
+};
+const WITHOUT_CREDENTIALS: ActionsRunLists = { listNewest: rejected, listCompleted: rejected };
 
 const TROUBLE: Readonly<Record<Failure["kind"], string>> = {
   permanent:
