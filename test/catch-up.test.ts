@@ -13,7 +13,7 @@ const START = Date.parse("2026-11-24T12:00:00Z");
 type Sending = Omit<Delivery, "id" | "event" | "action"> & { readonly shownAt: number };
 
 /** GitHub's log in pages of 100, a store of one mark, and what was taken in. */
-function scene(sendings: readonly Sending[]) {
+function scene(sendings: readonly Sending[], dateAheadMs = 0) {
   let now = START;
   let mark: Json | undefined;
   let failsAfter = Number.POSITIVE_INFINITY;
@@ -31,7 +31,7 @@ function scene(sendings: readonly Sending[]) {
         .sort((a, b) => b.at - a.at);
       const from = Number(cursor);
       const next = from + 100 < shown.length ? String(from + 100) : undefined;
-      return { deliveries: shown.slice(from, from + 100), cursor: next, at: now };
+      return { deliveries: shown.slice(from, from + 100), cursor: next, at: now + dateAheadMs };
     },
     payload: async () => ({ payload: {} }),
   };
@@ -72,20 +72,23 @@ describe("the log of what a webhook was sent", () => {
     fc.array(fc.record({ minute: minutes, failsAfter }), { maxLength: 12 });
   const rounds = fc.oneof(roundsThat(fc.constant(null)), roundsThat(fc.option(fc.integer({ min: 0, max: 30 }))));
 
+  /** A proxy may say another time than GitHub's. When that is ahead, a log that is late as well is too much. */
+  const dateAhead = fc.constantFrom(0, 0, DAY_MS, -DAY_MS);
+
   it("loses nothing and repeats nothing, whatever is late, sent again, or fails", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(event, { maxLength: 40 }), rounds, async (events, rounds) => {
+      fc.asyncProperty(fc.array(event, { maxLength: 40 }), rounds, dateAhead, async (events, rounds, ahead) => {
         const sendings = events
           .flatMap(({ sent }, guid) =>
             sent
               .toSorted((a, b) => a.minute - b.minute)
               .map(({ minute, status, lateMs }, nth): Sending => {
                 const at = START + minute * MINUTE_MS;
-                return { guid: String(guid), at, isRedelivery: nth > 0, status, shownAt: at + lateMs };
+                return { guid: String(guid), at, isRedelivery: nth > 0, status, shownAt: ahead > 0 ? at : at + lateMs };
               }),
           )
           .sort((a, b) => a.at - b.at);
-        const { taken, roundAt } = scene(sendings);
+        const { taken, roundAt } = scene(sendings, ahead);
         await roundAt(START);
         for (const { minute, failsAfter } of rounds.toSorted((a, b) => a.minute - b.minute)) {
           await roundAt(START + minute * MINUTE_MS, failsAfter ?? undefined);

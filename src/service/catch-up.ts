@@ -5,8 +5,10 @@ import type { RunStore } from "../model/store.ts";
 
 /** Everything that was sent before `until` was taken in, or was not missed. */
 type Mark = {
-  /** Epoch milliseconds by GitHub's clock, like all times of deliveries. */
+  /** By the times in the log. Epoch milliseconds by GitHub's clock, like all times here. */
   readonly until: number;
+  /** When the log was last read to its end. */
+  readonly readAt: number;
   /** What was sent since then and is done with, by GUID, each with when it was last sent. */
   readonly done: Readonly<Record<string, number>>;
 };
@@ -26,12 +28,11 @@ export type CatchUp = {
   takeIn(delivery: Delivery, isNewer: (guid: string) => Promise<boolean>): Promise<void>;
 };
 
-/** How far the log was read, epoch milliseconds by GitHub's clock. */
 export type CaughtUp = {
-  /** Where this round began; undefined: it was the first of all, and what was sent before is left. */
-  readonly from: number | undefined;
-  /** Where the round before had ended, if GitHub keeps nothing that old. */
-  readonly lostSince: number | undefined;
+  /** When the log was read before; undefined: this is the first time, and what was sent before is left. */
+  readonly since: number | undefined;
+  /** GitHub keeps nothing that old. */
+  readonly isLate: boolean;
   /** More was missed than is held at once: another round is due now. */
   readonly hasMore: boolean;
 };
@@ -58,13 +59,14 @@ export async function catchUp(name: string, { log, store, clock, keptMs, wants, 
   const first = await log.page();
   let listedAt = clock.monotonic();
   const save = (next: Mark) => store.setMark(name, next as Json);
+  // What is in the log by now cannot come between what will be. That does not depend on what a proxy makes of GitHub's time.
+  const newest = Math.max(-1, ...first.deliveries.map(({ at }) => at)) + 1;
   if (!mark) {
-    await save({ until: first.at, done: {} });
-    return { from: undefined, lostSince: undefined, hasMore: false };
+    await save({ until: newest, readAt: first.at, done: {} });
+    return { since: undefined, isLate: false, hasMore: false };
   }
 
-  const oldest = first.at - keptMs;
-  const from = Math.max(mark.until, oldest);
+  const { until: from, readAt } = mark;
   const done = new Map(Object.entries(mark.done));
   const sorted = sorting(done, wants);
   for (let page = first; ; page = await log.page(page.cursor)) {
@@ -80,10 +82,10 @@ export async function catchUp(name: string, { log, store, clock, keptMs, wants, 
     }
     return (sorted.sentAt(guid) ?? 0) > than.at;
   };
-  const saveUntil = async (time: number) => {
-    const until = Math.max(mark.until, Math.min(time, first.at - LATE_MS));
+  const saveUntil = async (time: number, isEnd = false) => {
+    const until = Math.max(from, Math.min(time, newest, first.at - LATE_MS));
     for (const [guid, at] of done) if (at < until) done.delete(guid);
-    await save({ until, done: Object.fromEntries(done) });
+    await save({ until, readAt: isEnd ? first.at : readAt, done: Object.fromEntries(done) });
   };
   const missed = sorted.oldestFirst();
   for (const [index, { delivery, lastAt }] of missed.entries()) {
@@ -92,8 +94,8 @@ export async function catchUp(name: string, { log, store, clock, keptMs, wants, 
     if (index % SAVED_EVERY === SAVED_EVERY - 1) await saveUntil(delivery.at);
   }
   const hasMore = sorted.hasMore();
-  await saveUntil(hasMore ? (missed.at(-1)?.delivery.at ?? from) : first.at);
-  return { from, lostSince: mark.until < oldest ? mark.until : undefined, hasMore };
+  await saveUntil(hasMore ? (missed.at(-1)?.delivery.at ?? from) : first.at, !hasMore);
+  return { since: readAt, isLate: readAt < first.at - keptMs, hasMore };
 }
 
 /** An event that was not answered 2xx, as it was first sent, and when it was last sent. */

@@ -106,8 +106,8 @@ async function checkMissedWebhooks({ auth, github, http, store, workflows }: Con
   const readUntil = new Map<string, number>();
   for (const owner of owners) {
     const mark = await storedMark(store, markOf(owner)).catch(() => undefined);
-    const until = (mark as { until?: unknown } | undefined)?.until;
-    if (typeof until === "number") readUntil.set(owner, until);
+    const readAt = (mark as { readAt?: unknown } | undefined)?.readAt;
+    if (typeof readAt === "number") readUntil.set(owner, readAt);
   }
   return checkWebhooks(
     { github: inspection, apiUrl: github.apiUrl },

@@ -116,22 +116,18 @@ export function openSource(
     return caughtUp.hasMore;
   }
 
-  function report({ from, lostSince }: CaughtUp, taken: number): void {
+  function report({ since, isLate }: CaughtUp, taken: number): void {
     if (isTroubled) log.info({ of }, "missed webhook deliveries can be read again");
     isTroubled = false;
-    if (from === undefined) {
+    if (since === undefined) {
       log.info({ of }, "webhook deliveries that are missed from now on are taken in from GitHub's log");
       return;
     }
-    const since = new Date(lostSince ?? from).toISOString();
-    if (lostSince !== undefined) {
-      log.warn(
-        { of, since, until: new Date(from).toISOString() },
-        "GitHub's log of webhook deliveries does not go back as far as it should",
-      );
-    }
-    if (taken > 0)
-      log.info({ of, count: taken, since }, `took in ${taken} webhook deliveries that were missed since ${since}`);
+    const facts = { of, since: new Date(since).toISOString() };
+    if (isLate) log.warn(facts, "GitHub's log of webhook deliveries does not go back as far as it should");
+    if (taken === 0) return;
+    const what = taken === 1 ? "1 webhook delivery that was" : `${taken} webhook deliveries that were`;
+    log.info({ ...facts, count: taken }, `took in ${what} missed since ${facts.since}`);
   }
 
   return {
