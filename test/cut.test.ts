@@ -196,6 +196,7 @@ describe("a token across a limit of length", () => {
       "src/dashboard/chain-view.ts": "a list of jobs",
       "src/model/chain-facts.ts": "a list of jobs",
       "src/dashboard/verdict.ts": "seven characters of a commit",
+      "src/cli/previews.ts": "seven characters of a commit",
       "src/cli/runs-print.ts": "the id of a run",
       "src/cli/terminal.ts": "what the service has answered, and the command's own line",
       "src/github/auth/credentials.ts": "a digest",

@@ -40,5 +40,5 @@ async function listPreviews(application: string | undefined, { json, ...query }:
 
 /** A hash as people write it; a tag as it is. */
 function commitOf({ commit }: PreviewPageShown["previews"][number]): string {
-  return commit === undefined ? "" : commit.name === commit.sha ? `${commit.sha}`.substring(0, 7) : commit.name;
+  return commit === undefined ? "" : commit.name === commit.sha ? commit.name.slice(0, 7) : commit.name;
 }
