@@ -35,6 +35,23 @@ describe("tests that have passed", () => {
   });
 });
 
+describe("tests that a person re-runs at GitHub after their pull request was closed", () => {
+  it("are theirs to end: their result is shown, and nothing cancels them", async (t) => {
+    const { deployed, pass, shop, github, states } = await previewScene(t, {
+      plan: (_key, attempt) => ({ takesMs: MINUTE, conclusion: attempt === 1 ? "failure" : "success" }),
+    });
+    shop.openPull({ number: 7, head: { ref: "faster", sha: SHA(1) } });
+    await deployed("pr-7", SHA(1));
+    await pass(2 * MINUTE);
+    github.closePull(shop, 7);
+    await pass(10_000);
+    const [run] = shop.runs.values();
+    github.actions.rerun(shop, run?.id ?? 0);
+    await pass(2 * MINUTE);
+    assert.deepEqual([run?.cancels, states(SHA(1)).at(-1)], [[], "success"]);
+  });
+});
+
 describe("a deployment at GitHub", () => {
   it("is in progress while the tests run, ends as they do, and is inactive when the environment has another commit", async (t) => {
     const { deployed, pass, shop } = await previewScene(t, {

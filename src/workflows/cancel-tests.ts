@@ -1,4 +1,4 @@
-import { type FoundRun, type Json, type RunContext, skip } from "../index.ts";
+import { type Duration, type FoundRun, type Json, type RunContext, skip } from "../index.ts";
 import { pullOf, shaOf } from "./preview-github.ts";
 import { groupOfPreview, type Obsolete, PREVIEW_TESTS, type Preview, previewIn, startedOf } from "./preview-input.ts";
 import { linksOf, type PreviewTestsOptions, reporting, timeMayHelp } from "./report.ts";
@@ -26,7 +26,7 @@ export async function cancelTests(
 ) {
   const { github, step, log } = context;
   const found = await trying(log, () =>
-    github.findRun(startedOf(preview), { name: "Actions run", nothingAfter: "1m" }),
+    github.findRun(startedOf(preview), { name: "Actions run", nothingAfter: preview.nothingAfter as Duration }),
   );
   // Another may have started that one.
   const mine = found?.foundBy === "time" ? undefined : found;

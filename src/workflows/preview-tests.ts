@@ -57,11 +57,12 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
   }
 
   async function pullClosed() {
-    if (pull?.state !== "open") return never();
+    // What a person has run again is theirs to end.
+    if (pull?.state !== "open" || context.isRerun) return never();
     // It was read a moment ago.
     const look = async () => (attempt === 1 ? undefined : isClosed(context, preview, pull));
     const wakeOn = { pullRequest: { repository, number: pull.number } };
-    closed = await waitUntil("pull request closed", look, { every: "1d", timeout: "60d", wakeOn });
+    closed = await waitUntil("pull request closed", look, { every: "1d", timeout: "365d", wakeOn });
     return pull;
   }
 
