@@ -6,6 +6,9 @@ import { type GitHubOutcome, outageDetector, PROBE } from "../src/model/outage.t
 const SECOND = 1000;
 const START = Date.parse("2026-11-29T02:10:00Z");
 
+/** Who asks for the service itself. */
+const SERVICE = [PROBE, "watch"];
+
 /** One request, so many seconds after the start. */
 type Asked = Pick<GitHubOutcome, "asker"> & { readonly at: number; readonly failed: boolean; readonly kind?: "write" };
 
@@ -13,7 +16,10 @@ type Asked = Pick<GitHubOutcome, "asker"> & { readonly at: number; readonly fail
 function having(asked: readonly Asked[], detector = outageDetector()) {
   for (const { asker, at, failed, kind = "read" } of asked.toSorted((a, b) => a.at - b.at)) {
     const fault = failed ? "GitHub answered 502" : undefined;
-    detector.note({ asker, kind, fault }, { now: START + at * SECOND, monotonic: at * SECOND });
+    detector.note(
+      { asker, isRun: !SERVICE.includes(asker), kind, fault },
+      { now: START + at * SECOND, monotonic: at * SECOND },
+    );
   }
   return {
     detector,
@@ -77,8 +83,8 @@ describe("an outage", () => {
   it("is over when runs have been answered for ten seconds, and not for what is read alone while writes fail", () => {
     const { detector, isOver } = having(every(3, 63, (nth) => ({ asker: `pr-${nth}`, failed: true })));
     detector.begin(64 * SECOND);
-    having(tries(PROBE, 70, false), detector);
-    assert.equal(isOver(85), false, "that GitHub answers the probe says nothing about runs");
+    for (const asker of SERVICE) having(tries(asker, 70, false), detector);
+    assert.equal(isOver(85), false, "what the service asks for itself says nothing about what runs need");
     having(tries("pr-1", 90, false), detector);
     assert.equal(isOver(95), false);
     assert.equal(isOver(101), true);

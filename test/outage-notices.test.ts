@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { defineWorkflow } from "../src/index.ts";
+import type { Workflow } from "../src/model/workflow.ts";
 import { until } from "./support/clock.ts";
 import { type Deployment, deployment, event } from "./support/deployment.ts";
 import { postgresForTests } from "./support/postgres.ts";
-import { deploy, notify, send, TOKEN } from "./support/service.ts";
+import { deploy, notify, send, TARGET, TOKEN } from "./support/service.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -51,6 +53,33 @@ describe("the notices of runs", () => {
     await until("the other is told", () => kinds(all).length === 2);
     assert.deepEqual(kinds(all), ["failure", "failure"]);
     assert.equal(all.notices()[1].run, failed.headers["x-run-id"]);
+  });
+});
+
+describe("a run that waits for an Actions run", () => {
+  it("looks again when an outage is over", async (t) => {
+    let looks = 0;
+    const waits = defineWorkflow({
+      name: "waits",
+      on: { manual: true },
+      async run({ waitUntil }) {
+        const look = async () => {
+          looks++;
+        };
+        const wakeOn = { workflowRun: { repository: TARGET, key: "abc" } };
+        await waitUntil("tests", look, { every: "2d", timeout: "9d", wakeOn });
+      },
+    });
+    const all = await deployment(t, 1, [waits as Workflow]);
+    await send(all.services[0]!.url, { method: "POST", path: "/api/workflows/waits/runs" });
+    await all.settle();
+    const outage = all.fails();
+    await event(all, 1, "pr-1");
+    await all.pass(2 * MINUTE);
+    const before = looks;
+    outage.remove();
+    await all.pass(2 * MINUTE);
+    await until("it has looked", () => looks > before);
   });
 });
 

@@ -173,7 +173,7 @@ describe("GitHub that works and fails in turns", () => {
       await pass(3 * MINUTE);
     }
     fails.remove();
-    await pass(2 * MINUTE);
+    await pass(6 * MINUTE);
     await until("all are dispatched", () => github.dispatches.length === 12);
     const { runs } = (await send(services[0]!.url, { path: "/api/runs?status=success&limit=20" })).json;
     assert.equal(runs.length, 12);

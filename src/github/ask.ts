@@ -159,6 +159,7 @@ async function askAs(
     : parameters;
   const { tried } = attempted;
   const kind = /^(?:GET|HEAD) /.test(route) ? "read" : "write";
+  const by = { asker: name, isRun: lease !== undefined, kind } as const;
   const reservation = kind === "write" ? rooms.take(account) : undefined;
   const sendLeased = async (begin: () => void) => {
     let answered: (() => void) | undefined;
@@ -179,13 +180,13 @@ async function askAs(
     .catch((error) => {
       if (isFailure(error) || error instanceof StoreUnavailable) throw error;
       const failure = noAnswer(attempted, apiUrl, error);
-      if (failure.kind === "transient") heard?.({ asker: name, kind, fault: failure.facts.happened });
+      if (failure.kind === "transient") heard?.({ ...by, fault: failure.facts.happened });
       throw failure;
     });
   if (!("answer" in passed)) throw notYet(attempted, passed);
   const { notBefore } = passed;
   const { status } = passed.answer;
-  heard?.({ asker: name, kind, fault: isFault(passed.answer) ? `GitHub answered ${status}` : undefined });
+  heard?.({ ...by, fault: isFault(passed.answer) ? `GitHub answered ${status}` : undefined });
   const answer = status === 200 && reduce ? { ...passed.answer, bytes: reduce(passed.answer) } : passed.answer;
   const requestId = answer.headers["x-github-request-id"];
   if (typeof requestId === "string") saw?.(requestId);

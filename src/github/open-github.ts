@@ -145,7 +145,7 @@ export async function openGitHub(options: Options) {
       await ask(attempted, "GET /rate_limit", {}, [200], { retry: false }).catch((error: unknown) => {
         // An App needs a token first, and what it asks for that is its own.
         const isFault = outcome === undefined && isFailure(error) && error.kind === "transient";
-        if (isFault) heard({ asker: PROBE, kind: "read", fault: error.facts.happened });
+        if (isFault) heard({ asker: PROBE, isRun: false, kind: "read", fault: error.facts.happened });
       });
       return outcome !== undefined && outcome.fault === undefined;
     },

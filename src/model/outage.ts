@@ -17,6 +17,8 @@ export type Cause = "outage" | "unsure" | "other";
 export type GitHubOutcome = {
   /** Who asked. One who asks again and again counts once. */
   readonly asker: string;
+  /** A run has asked. What the service asks for itself, such as for lists, may be answered while what runs need is not. */
+  readonly isRun: boolean;
   readonly kind: "read" | "write";
   /** What came instead of an answer, in words. Undefined: GitHub works, be it that it refuses or sets a limit. */
   readonly fault: string | undefined;
@@ -60,13 +62,13 @@ export function outageDetector() {
 
   return {
     note(outcome: GitHubOutcome, moment: Moment): void {
-      const { asker, kind } = outcome;
+      const { asker, isRun, kind } = outcome;
       const failed = outcome.fault !== undefined;
       if (asker === PROBE) probe = { failed, at: moment.monotonic };
       if (outcome.fault !== undefined) fault = outcome.fault;
-      // What the probe finds holds for writes as well. That it is answered ends nothing: what runs ask may still fail.
+      // What the probe finds holds for writes as well.
       for (const each of asker === PROBE ? KINDS : [kind]) failing[each].note(asker, failed, moment);
-      if (asker === PROBE) return;
+      if (!isRun) return;
       answer = failed ? undefined : { outcome, moment };
       answered?.[kind].note(asker, failed, moment);
     },

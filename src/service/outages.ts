@@ -1,6 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
-import { type Cause, type GitHubOutcome, type Outage, outageDetector, PROBE } from "../model/outage.ts";
+import { type Cause, type GitHubOutcome, type Outage, outageDetector } from "../model/outage.ts";
 import type { Late } from "../model/overview.ts";
 import type { Run } from "../model/run.ts";
 import { type RunStore, StoreUnavailable } from "../model/store.ts";
@@ -161,7 +161,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
       // The usual case.
       if (!isFault && monotonic - answeredAt < ANSWERED_MS) return;
       const isSuspected = detector.isSuspected(monotonic);
-      if (!isFault && !isSuspected && outcome.asker !== PROBE) {
+      if (!isFault && !isSuspected && outcome.isRun) {
         answeredAt = monotonic;
         isAnswered = true;
         // Another process may have found an outage before.

@@ -118,13 +118,12 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
           WHERE a.kind = 'transient' AND a.outcome = 'failure' AND a.ended_at >= $2 AND a.started_at <= $3
           GROUP BY newest.seq, id, status, newest.kind, newest.ended_at)`;
       const values = [MAX_COUNTED, since, until];
-      const [ends, failed] = await Promise.all([
-        read(
-          `${late} SELECT status, kind, count(*) AS runs, max(ended_at - failed_at) AS ms FROM late GROUP BY status, kind`,
-          values,
-        ),
-        read(`${late} SELECT id FROM late WHERE ${FAILED} ORDER BY seq LIMIT ${NAMED_RUNS}`, values),
-      ]);
+      const ends = await read(
+        `${late} SELECT status, kind, count(*) AS runs, max(ended_at - failed_at) AS ms FROM late GROUP BY status, kind`,
+        values,
+      );
+      const those = `${late} SELECT id FROM late WHERE status = 'failure' AND kind = 'transient' ORDER BY seq LIMIT ${NAMED_RUNS}`;
+      const failed = ends.some(isFailed) ? await read(those, values) : [];
       return lateOf(
         ends,
         failed.map(({ id }) => id as string),
@@ -137,11 +136,10 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
 /** So many of the runs that are late are named. */
 const NAMED_RUNS = 5;
 
-const FAILED = "status = 'failure' AND kind = 'transient'";
+const isFailed = ({ status, kind }: Row) => status === "failure" && kind === "transient";
 
 function lateOf(ends: readonly Row[], failedRuns: readonly string[]): Late {
   const sum = (rows: readonly Row[]) => rows.reduce((all, { runs }) => all + Number(runs), 0);
-  const isFailed = ({ status, kind }: Row) => status === "failure" && kind === "transient";
   const having = (...statuses: string[]) =>
     ends.filter((row) => statuses.includes(row.status as string) && !isFailed(row));
   const ended = having("success", "skipped", "failure");

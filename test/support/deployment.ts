@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { startGitHub } from "../../sandbox/github.ts";
+import type { Workflow } from "../../src/model/workflow.ts";
 import { type MovedClock, movedClock, until } from "./clock.ts";
 import { databaseClock } from "./database-clock.ts";
 import { temporaryFolder } from "./folder.ts";
@@ -17,6 +18,7 @@ const SECOND = 1000;
 export async function deployment(
   t: TestContext,
   replicas: 1 | { readonly count: number; readonly postgres: PostgresServer },
+  workflows: readonly Workflow[] = [],
 ) {
   const clock = movedClock();
   const github = await startGitHub({ now: clock.now });
@@ -35,7 +37,10 @@ export async function deployment(
         PUBLIC_URL: "https://ci.example",
         ...settings,
       },
-      options: { clock, databaseNow, random: () => 0 },
+      options: {
+        ...{ clock, databaseNow, random: () => 0 },
+        workflows: workflows.map((workflow) => ({ workflow, file: `${workflow.name}.ts` })),
+      },
     });
   const length = replicas === 1 ? 1 : replicas.count;
   const services = await Promise.all(Array.from({ length }, () => start()));
