@@ -5,6 +5,7 @@ import { startGitHub } from "../sandbox/github.ts";
 import { isFailure } from "../src/model/failure.ts";
 import type { GitHubClient } from "../src/model/github.ts";
 import { openedGitHub } from "./support/opened-github.ts";
+import { chanceOf } from "./support/random.ts";
 import { clientOf, type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 
 const REPOSITORY = "acme/shop";
@@ -74,7 +75,7 @@ const comment = (body: string, key = "pr-7") => ({ repository: REPOSITORY, numbe
 
 /** Makes the attempts of a run until one succeeds. */
 async function attempts(work: () => Promise<void>): Promise<number> {
-  for (let attempt = 1; attempt <= 5; attempt++) {
+  for (let attempt = 1; attempt <= 50; attempt++) {
     try {
       await work();
       return attempt;
@@ -468,5 +469,45 @@ describe("reports at the stand-in", () => {
       '{"deployments":"write"}',
       '{"statuses":"write"}',
     ]);
+  });
+
+  it("are one of each, in their last state, whatever answers are lost", async (t) => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const chance = chanceOf(seed);
+    const standIn = await startGitHub();
+    t.after(() => standIn.close());
+    standIn.token("token");
+    const target = standIn.repository(REPOSITORY);
+    target.addCommit(SHA);
+    target.openPull({ number: 7 });
+    const { github } = clientOf(t, standIn.url);
+    for (const afterHandling of [true, false]) {
+      standIn.fault({ probability: 0.2, random: chance.next }, { kind: "reset", afterHandling });
+    }
+    for (let at = 0; at < 20; at++) {
+      for (const state of ["in_progress", "success"] as const) {
+        const status = state === "success" ? state : "pending";
+        await attempts(() => github.status({ repository: REPOSITORY, sha: SHA, context: `c${at}`, state: status }));
+        await attempts(() => github.comment(comment(`${at} ${state}`, `key-${at}`)));
+        await attempts(() => github.deployment(deployment(state, { key: `run-${at}`, environment: `pr-${at}` })));
+      }
+    }
+    const about = `seed ${seed}`;
+    assert.deepEqual(
+      target.comments.map(({ body }) => body),
+      Array.from({ length: 20 }, (_, at) => `<!-- gh-runner: key-${at} -->\n${at} success`),
+      about,
+    );
+    assert.deepEqual(
+      target.deployments.map(({ environment, statuses }) => [environment, statuses.map(({ state }) => state)]),
+      Array.from({ length: 20 }, (_, at) => [`pr-${at}`, ["success", "in_progress"]]),
+      about,
+    );
+    for (let at = 0; at < 20; at++) {
+      const states = target.statuses.filter(({ context }) => context === `c${at}`).map(({ state }) => state);
+      // Of one context the newest counts, and what is set twice is the same.
+      assert.deepEqual([...new Set(states)], ["pending", "success"], about);
+      assert.equal(states.at(-1), "success", about);
+    }
   });
 });
