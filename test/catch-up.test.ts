@@ -111,6 +111,35 @@ describe("the log of what a webhook was sent", () => {
     );
   });
 
+  it("is listed again to tell whether what has come meanwhile is newer", async () => {
+    const at = START + MINUTE_MS;
+    const shown: Delivery[] = [
+      { id: "1", guid: "missed", event: "push", action: undefined, at, isRedelivery: false, status: 502 },
+    ];
+    let clock = 0;
+    const store = { mark: async () => ({ until: START, readAt: START, done: {} }), setMark: async () => {} };
+    const log: DeliveryLog = {
+      page: async () => ({ deliveries: shown.toReversed(), cursor: undefined, at: at + MINUTE_MS }),
+      payload: async () => ({ payload: {} }),
+    };
+    const told: boolean[] = [];
+    await catchUp("mark", {
+      ...{ log, store, clock: { monotonic: () => clock }, keptMs: DAY_MS, wants: () => true },
+      async takeIn(missed, isNewer) {
+        for (const [guid, time] of [
+          ["before", at - 1000],
+          ["after", at + 1000],
+        ] as const) {
+          shown.push({ ...missed, guid, at: time, status: 202 });
+          clock += MINUTE_MS;
+          told.push(await isNewer(guid));
+        }
+        told.push(await isNewer("missed"), await isNewer("unknown"));
+      },
+    });
+    assert.deepEqual(told, [false, true, false, false]);
+  });
+
   it("is taken in piece by piece when more was missed than is held at once", async () => {
     const sendings = Array.from({ length: 25_000 }, (_, n): Sending => {
       const at = START + MINUTE_MS + n * 1000;

@@ -103,31 +103,38 @@ export function openSource(
 
   async function round(): Promise<boolean> {
     opened ??= await open();
-    let taken = 0;
-    const caughtUp = await catchUp(markOf(owner), {
-      ...{ log: opened, store, clock, keptMs: keptMs(apiUrl) },
-      wants: (name, action) =>
-        workflows.some(({ on }) => gitHubEntries(on).some((entry) => mayWant(entry, name, action))),
-      async takeIn(delivery, isNewer) {
-        if (await takeInLate(delivery, isNewer)) taken++;
-      },
-    });
-    report(caughtUp, taken);
-    return caughtUp.hasMore;
+    let count = 0;
+    let since = 0;
+    try {
+      const caughtUp = await catchUp(markOf(owner), {
+        ...{ log: opened, store, clock, keptMs: keptMs(apiUrl) },
+        wants: (name, action) =>
+          workflows.some(({ on }) => gitHubEntries(on).some((entry) => mayWant(entry, name, action))),
+        async takeIn(delivery, isNewer) {
+          if ((await takeInLate(delivery, isNewer)) && count++ === 0) since = delivery.at;
+        },
+      });
+      report(caughtUp);
+      return caughtUp.hasMore;
+    } finally {
+      if (count > 0) reportTaken(count, new Date(since).toISOString());
+    }
   }
 
-  function report({ since, isLate }: CaughtUp, taken: number): void {
+  function reportTaken(count: number, since: string): void {
+    const what = count === 1 ? "1 webhook delivery that was" : `${count} webhook deliveries that were`;
+    log.info({ of, count, since }, `took in ${what} missed since ${since}`);
+  }
+
+  function report({ since, isLate }: CaughtUp): void {
     if (isTroubled) log.info({ of }, "missed webhook deliveries can be read again");
     isTroubled = false;
     if (since === undefined) {
       log.info({ of }, "webhook deliveries that are missed from now on are taken in from GitHub's log");
-      return;
+    } else if (isLate) {
+      const facts = { of, since: new Date(since).toISOString() };
+      log.warn(facts, "GitHub's log of webhook deliveries does not go back as far as it should");
     }
-    const facts = { of, since: new Date(since).toISOString() };
-    if (isLate) log.warn(facts, "GitHub's log of webhook deliveries does not go back as far as it should");
-    if (taken === 0) return;
-    const what = taken === 1 ? "1 webhook delivery that was" : `${taken} webhook deliveries that were`;
-    log.info({ ...facts, count: taken }, `took in ${what} missed since ${facts.since}`);
   }
 
   return {
