@@ -219,6 +219,19 @@ describe("the watch of Actions runs", () => {
     });
   }
 
+  it("goes on after an internal error, and does not ask more often for it", async (t) => {
+    const { pass, start, fail, requests, records, woken, run } = await watching(t);
+    await start(7);
+    fail(new TypeError("no function"));
+    await pass(10 * MINUTE);
+    assert.ok(requests.length <= 11, `${requests.length} requests`);
+    assert.match(records[0]!, /^error: the watch of Actions runs met an internal error/);
+    fail(undefined);
+    run(7, { status: "completed" });
+    await pass(2 * MINUTE);
+    assert.equal(woken[0], "workflow_run acme/shop 7");
+  });
+
   it("lists each repository by itself: one that fails holds up no other", async (t) => {
     const { pass, start, run, woken, fail } = await watching(t);
     const facts = { tried: "listing", happened: "GitHub answered 502", remedy: "See it." };

@@ -84,6 +84,8 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
       repository.dueAt = clock.monotonic() + every + TAKE_OVER_MS;
       return;
     }
+    // Also when the list fails in a way that is not known.
+    repository.dueAt = clock.monotonic() + every;
     const keys = await repository
       .list(lists, { now: clock.now(), monotonic: clock.monotonic() })
       .then((found) => report(repository, undefined, found))
