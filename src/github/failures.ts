@@ -58,8 +58,12 @@ export function notUnderstood({ tried }: Attempted): Failure {
 
 /** A list that an answer holds, or has under a name. What is taken for an empty one could be made twice: it throws instead. */
 export function listIn(attempted: Attempted, answer: Answer, name?: string): readonly Listed[] {
-  const json: unknown = jsonOf(answer);
-  const list = name === undefined ? json : (json as Listed)[name];
+  const json = jsonOf(answer);
+  return listOf(attempted, name === undefined ? json : (json as Listed)[name]);
+}
+
+/** The same of what was read already. */
+export function listOf(attempted: Attempted, list: unknown): readonly Listed[] {
   if (!Array.isArray(list)) throw notUnderstood(attempted);
   return list.filter((each) => typeof each === "object" && each !== null);
 }

@@ -2,7 +2,7 @@ import type { ActionsRunLists, ListedActionsRun, ListedActionsRuns } from "../..
 import type { StartedRun } from "../../model/github.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
-import { type Attempted, type Listed, listIn } from "../failures.ts";
+import { type Attempted, type Listed, listOf } from "../failures.ts";
 import { ownerAndName } from "../files.ts";
 
 /** The lists of runs, as whoever asks may see them. With `remember` a list that is as it was costs nothing of the quota. */
@@ -68,8 +68,8 @@ async function list(
 
 /** A page of 100 runs has 1 to 2 MB, of which this is 30 KB. */
 function reduced(attempted: Attempted, answer: Answer): Uint8Array {
-  const { total_count: total } = jsonOf(answer) as { total_count?: unknown };
-  const runs = listIn(attempted, answer, "workflow_runs").flatMap(listed);
+  const { total_count: total, workflow_runs } = jsonOf(answer) as Listed;
+  const runs = listOf(attempted, workflow_runs).flatMap(listed);
   const all: ListedActionsRuns = { total: typeof total === "number" ? total : runs.length, runs };
   return new TextEncoder().encode(JSON.stringify(all));
 }
