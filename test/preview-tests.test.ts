@@ -27,6 +27,7 @@ const preview = (more: Partial<Preview> = {}): Preview => ({
   event: { type: "environment_ready", payload: { commitHash: SHA, sourceName: "pr-7" } },
   values: { repository: "acme/deployment", path: "values.yaml" },
   dispatchedBy: "run-0",
+  followedBy: "preview-tests",
   follow: ["status", "comment"],
   context: "gh-runner/preview",
   timeout: "6h",

@@ -1,19 +1,18 @@
 import { type Duration, type FoundRun, type Json, type RunContext, skip } from "../index.ts";
 import { pullOf, shaOf } from "./preview-github.ts";
-import { groupOfPreview, type Obsolete, PREVIEW_TESTS, type Preview, previewIn, startedOf } from "./preview-input.ts";
+import { groupOfPreview, type Obsolete, type Preview, previewIn, startedOf } from "./preview-input.ts";
 import { linksOf, type PreviewTestsOptions, reporting, timeMayHelp } from "./report.ts";
 import { broken, obsolete } from "./result.ts";
 
 /** Has tests cancelled by another run, which can wait for them, and go on after a restart. */
 export async function cancelLater({ runs }: Pick<RunContext, "runs">, cancel: Obsolete): Promise<void> {
-  await runs.start(PREVIEW_TESTS, { cancel } as Json, {
-    name: `cancel ${cancel.preview.tests.key ?? cancel.preview.commit}`,
-  });
+  const { followedBy, tests, commit } = cancel.preview;
+  await runs.start(followedBy, { cancel } as Json, { name: `cancel ${tests.key ?? commit}` });
 }
 
 /** A run that followed tests was cancelled. Where a newer one has done it, what has started that sees to these tests. */
 export async function giveUp(context: Pick<RunContext, "runs">, preview: Preview): Promise<void> {
-  const newer = await context.runs.open(PREVIEW_TESTS, groupOfPreview(preview));
+  const newer = await context.runs.open(preview.followedBy, groupOfPreview(preview));
   if (newer) return;
   await cancelLater(context, { preview, why: "The run that followed the tests was cancelled.", word: "cancelled" });
 }
@@ -72,7 +71,7 @@ async function report(
   options: PreviewTestsOptions,
 ): Promise<void> {
   const { runs, step } = context;
-  const newer = await step("newer", async () => (await runs.open(PREVIEW_TESTS, groupOfPreview(preview))) ?? null);
+  const newer = await step("newer", async () => (await runs.open(preview.followedBy, groupOfPreview(preview))) ?? null);
   if (previewIn(newer?.input)?.commit === preview.commit) return;
   const sha = preview.sha ?? (await step("commit", () => shaOf(context, preview)));
   // The comment is the newer one's.

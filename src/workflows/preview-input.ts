@@ -12,6 +12,8 @@ export type Report = (typeof REPORTS)[number];
 /** How the tests of a preview are followed. */
 export type FollowTests = {
   readonly reports: readonly Report[];
+  /** Name of the workflow that does it, made with `previewTests`: "preview-tests" without it. */
+  readonly followedBy?: string | undefined;
   /**
    * Name of the status and of the check, with `{application}` where one commit is deployed for several; without it
    * `gh-runner/preview`, or `gh-runner/NAME` of another workflow than `environment-ready`.
@@ -61,8 +63,9 @@ const preview = z.object({
     .optional(),
   /** The values file, and the commit at which it was read where that is known. */
   values: z.object({ repository: z.string(), path: z.string(), commit: z.string().optional() }),
-  /** The run that has started the tests. */
+  /** The run that has started the tests, and the workflow that follows them. */
   dispatchedBy: z.string(),
+  followedBy: z.string(),
   follow: z.array(z.enum(REPORTS)),
   context: z.string(),
   environmentUrl: z.string().optional(),

@@ -20,7 +20,8 @@ import { shortCommit } from "./summary.ts";
  */
 export function previewTests(options: PreviewTestsOptions = {}) {
   return defineWorkflow({
-    name: PREVIEW_TESTS,
+    name: options.name ?? PREVIEW_TESTS,
+    ...(options.githubToken === undefined ? {} : { githubToken: options.githubToken }),
     on: { call: { inputs: previewInputs } },
     concurrency: {
       group: ({ inputs }) => ("cancel" in inputs ? undefined : groupOfPreview(inputs)),

@@ -13,8 +13,12 @@ type Place = {
   readonly argocdUrl: string | undefined;
 };
 
-/** What is the same for all previews of a service. */
+/** What is the same for all previews that a workflow follows. */
 export type PreviewTestsOptions = {
+  /** Unique in a service: "preview-tests" without it. */
+  readonly name?: string | undefined;
+  /** Name of the variable with the GitHub token, as of the `environmentReady` that it follows; the service's credentials without it. */
+  readonly githubToken?: string | undefined;
   /** Where people reach the service, PUBLIC_URL: for links to its runs. */
   readonly publicUrl?: string | undefined;
   /** Where people reach ArgoCD: for links to its applications. */

@@ -45,9 +45,10 @@ export async function startTests(
 ): Promise<string | undefined> {
   const { step, runs, runId, log } = context;
   const { workflow, application, commit } = preview;
+  const { followedBy = PREVIEW_TESTS } = follow;
   const earlier = await step(
     "tests under way",
-    async () => (await runs.open(PREVIEW_TESTS, groupOfPreview(preview))) ?? null,
+    async () => (await runs.open(followedBy, groupOfPreview(preview))) ?? null,
   );
   const obsolete = previewIn(earlier?.input);
   if (earlier && obsolete?.commit === commit) return earlier.id;
@@ -61,7 +62,7 @@ export async function startTests(
   const started: Preview = {
     ...preview,
     ...(FULL_HASH.test(commit) && { sha: commit.toLowerCase() }),
-    ...{ repository, tests, dispatchedBy: runId },
+    ...{ repository, tests, dispatchedBy: runId, followedBy },
     ...(start ? { start } : { event: { type, payload } }),
     follow: [...follow.reports],
     context: contextOf(workflow, application, follow.context),
@@ -70,7 +71,7 @@ export async function startTests(
     nothingAfter: follow.nothingAfter ?? "3m",
   };
   try {
-    await runs.start(PREVIEW_TESTS, started as Json, tests.key === undefined ? {} : { id: tests.key });
+    await runs.start(followedBy, started as Json, tests.key === undefined ? {} : { id: tests.key });
     if (obsolete) {
       await cancelLater(context, { preview: obsolete, why: "Superseded by a newer deployment.", word: "superseded" });
     }
