@@ -83,6 +83,20 @@ describe("a run that waits for an Actions run", () => {
   });
 });
 
+describe("a stop in an outage", () => {
+  it("does not wait for GitHub to answer the probe", async (t) => {
+    const all = await deployment(t, 1);
+    all.fails();
+    const probe = all.github.fault({ route: "GET /rate_limit" }, { kind: "hang" });
+    await event(all, 1, "pr-1");
+    await until("it is probed", () => probe.met > 0);
+    await all.settle();
+    const before = performance.now();
+    await all.services[0]!.app.close();
+    assert.ok(performance.now() - before < 5000, `${performance.now() - before} ms`);
+  });
+});
+
 describe("a replica whose network is broken while the others are answered", () => {
   it("reports no outage, and what it cannot do another one does", { timeout: 120_000 }, async (t) => {
     const all = await deployment(t, { count: 2, postgres });

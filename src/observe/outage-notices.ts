@@ -17,7 +17,7 @@ export function outageNotice({ since, fault }: Outage, { host, retryHours, publi
   return {
     text:
       `GitHub has failed most requests since ${minuteOf(since)} UTC (${fault}). Events are accepted, and their runs wait: ` +
-      `they are tried again for ${retryHours} hours, and continue when GitHub works. You get no notice for each. ${look}`,
+      `they are tried again for ${retryHours} h, and continue when GitHub works. You get no notice for each. ${look}`,
     event: "outage",
     host,
     since: new Date(since).toISOString(),

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import { type Cause, type GitHubOutcome, type Outage, outageDetector } from "../model/outage.ts";
@@ -14,6 +15,8 @@ const LOOK_MS = 15_000;
 const PROBE_MS = 30_000;
 /** While a process is answered it says so once in this time, ms. Then no other takes its own trouble for an outage. */
 const ANSWERED_MS = 60_000;
+/** A stop waits for so long, ms. */
+const STOP_MS = 1000;
 /** What one process of all does at the end and afterwards; another does it when that one is gone, ms. */
 const TURN_MS = 30_000;
 /** When a probe is answered, so many runs are attempted before all are: what they need may fail still. */
@@ -121,7 +124,8 @@ export function openOutages({ host, store, clock, log }: Parts) {
     if (!isOver || !(await store.turn(`${name} ends`, TURN_MS))) return;
     // First: when this process ends in the middle, another one does both.
     const runs = await store.hasten();
-    const until = clock.now();
+    // The clock may have been set back.
+    const until = Math.max(outage.since, clock.now());
     await store.setMark(name, { ...outage, until });
     due();
     await wake((await store.watched()).map(({ key }) => key));
@@ -188,7 +192,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
           return looking ? clock.now() + LOOK_MS : Number.POSITIVE_INFINITY;
         },
         (error) => {
-          const isOwn = !(error instanceof StoreUnavailable);
+          const isOwn = rounds !== undefined && !(error instanceof StoreUnavailable);
           if (isOwn) log.error({ err: error }, "looking for outages of GitHub met an error of the service's own");
           return clock.now() + LOOK_MS;
         },
@@ -199,7 +203,11 @@ export function openOutages({ host, store, clock, log }: Parts) {
       return async () => {
         rounds = undefined;
         pumped.stop();
-        await pumped.rest();
+        // What is under way is stored and posted; GitHub may not answer the probe, though.
+        const enough = new AbortController();
+        const stopMs = wait(STOP_MS, undefined, { signal: enough.signal }).catch(() => {});
+        await Promise.race([pumped.rest(), stopMs]);
+        enough.abort();
       };
     },
   };
