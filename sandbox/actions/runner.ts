@@ -116,7 +116,8 @@ export function actionsRunner({
 
   /** False when GitHub drops what comes now. */
   function hasRoom(repository: Repository): boolean {
-    const recent = (starts.get(repository) ?? []).filter((at) => at > now() - STARTS_WITHIN_MS);
+    const recent = starts.get(repository) ?? [];
+    while ((recent[0] ?? Number.POSITIVE_INFINITY) <= now() - STARTS_WITHIN_MS) recent.shift();
     const fits = recent.length < MAX_STARTS;
     if (fits) recent.push(now());
     starts.set(repository, recent);
