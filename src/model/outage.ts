@@ -72,9 +72,12 @@ export function outageDetector() {
       answer = failed ? undefined : { outcome, moment };
       answered?.[kind].note(asker, failed, moment);
     },
-    /** Whether so many requests have failed that it has to be found out whether GitHub works. */
-    isSuspected: (monotonic: number): boolean =>
-      KINDS.some((kind) => (failing[kind].now(monotonic)?.count ?? 0) >= LEAST_FAILED),
+    /** Whether so many requests have failed, for so long, that it has to be found out whether GitHub works. */
+    isSuspected: (monotonic: number, forMs = 0): boolean =>
+      KINDS.some((kind) => {
+        const spell = failing[kind].now(monotonic);
+        return spell !== undefined && spell.count >= LEAST_FAILED && monotonic - spell.at >= forMs;
+      }),
     /** The outage that there is; undefined when there is none. */
     outage(monotonic: number): Outage | undefined {
       const spells = KINDS.flatMap((kind) => failing[kind].now(monotonic) ?? []);

@@ -95,6 +95,8 @@ export function openOutages({ host, store, clock, log }: Parts) {
   }
 
   async function lookForBeginning({ probe, report }: Doing): Promise<void> {
+    // What has just begun to fail is asked by no more than what needs it.
+    if (!detector.isSuspected(clock.monotonic(), LOOK_MS)) return;
     await probe();
     const found = detector.outage(clock.monotonic());
     // It is none as long as another process is answered. Of several that find it, one takes the turn.
