@@ -189,6 +189,17 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([run.world.sent.length, run.world.runs.length], [2, 1]);
     });
 
+    it("that was lost, and then certainly was not sent again, is looked for once more before it is sent", async (t) => {
+      const run = await followingRun(t, open, dispatching);
+      run.world.fates.push("after", "unsent");
+      run.world.listedAfterMs = 3 * MINUTE + 3 * SECOND;
+      await run.begin();
+      await run.elapse(10 * MINUTE);
+      assert.equal((await run.detail()).run.status, "success");
+      assert.deepEqual([run.world.sent.length, run.world.runs.length], [2, 1]);
+      assert.equal(((await run.detail()).run.outputs as StartedRun).runId, 100);
+    });
+
     for (const [moment, taken] of [
       ["before GitHub had it", 0],
       ["after GitHub took it", 1],

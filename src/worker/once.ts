@@ -45,10 +45,11 @@ export function onceOf(claim: Claim, parts: OnceParts) {
     if (record.started) return record.started;
     attempting.begin(`the step ${name}`);
     const { sending } = record;
-    if (sending && !sending.unsent) return look(sending);
-    const { key = given ?? randomUUID(), tries = 1 } = sending ?? {};
+    // What was never sent before needs no look.
+    if (sending && !(sending.unsent && sending.tries === 1)) return look(sending);
     const since = actions.time();
-    return sendNow(await record.note({ key, since, tries, last: since }));
+    const key = sending?.key ?? given ?? randomUUID();
+    return sendNow(await record.note({ key, since, tries: 1, last: since }));
 
     async function sendNow(now: Sending): Promise<Attended<StartedRun>> {
       try {
@@ -76,7 +77,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
       const find = () => found(record, what, lost);
       // Clocks may be wrong: no longer than that in any case.
       const sinceMs = Math.max(0, Date.parse(actions.time()) - Date.parse(lost.last));
-      const leftMs = (lost.tries === 1 ? NOTHING_AFTER_MS : NOTHING_AGAIN_MS) - sinceMs;
+      const leftMs = lost.unsent ? 0 : (lost.tries === 1 ? NOTHING_AFTER_MS : NOTHING_AGAIN_MS) - sinceMs;
       if (claim.run.ownToken) {
         const started = await lookingUntil(parts, Math.min(leftMs, attempting.about.timeoutMs / 2), find);
         if (started) return started;
@@ -100,7 +101,8 @@ export function onceOf(claim: Claim, parts: OnceParts) {
       const started = await find();
       // A wait would begin the time for retries again, each time.
       if (!started && lost.tries > 1 && leftMs > 0 && !claim.run.ownToken) throw notKnown(name);
-      return started ?? sendNow(await record.note({ ...lost, tries: lost.tries + 1, last: actions.time() }));
+      const { key, since, tries } = lost;
+      return started ?? sendNow(await record.note({ key, since, tries: tries + 1, last: actions.time() }));
     }
   }
 
