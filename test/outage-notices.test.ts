@@ -89,6 +89,7 @@ describe("a stop in an outage", () => {
     all.fails();
     const probe = all.github.fault({ route: "GET /rate_limit" }, { kind: "hang" });
     await event(all, 1, "pr-1");
+    await all.pass(20 * SECOND);
     await until("it is probed", () => probe.met > 0);
     await all.settle();
     const before = performance.now();
