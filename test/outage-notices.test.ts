@@ -70,7 +70,7 @@ describe("a run that waits for an Actions run", () => {
         await waitUntil("tests", look, { every: "2d", timeout: "9d", wakeOn });
       },
     });
-    const all = await deployment(t, 1, [waits as Workflow]);
+    const all = await deployment(t, 1, { workflows: [waits as Workflow] });
     await send(all.services[0]!.url, { method: "POST", path: "/api/workflows/waits/runs" });
     await all.settle();
     const outage = all.fails();

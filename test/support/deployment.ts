@@ -11,6 +11,12 @@ import { DEPLOYMENT, notify, type Service, send, startService, TARGET, TOKEN } f
 
 const SECOND = 1000;
 
+/** Of all processes: workflows beside the built-in ones, and settings. */
+type DeploymentOptions = {
+  readonly workflows?: readonly Workflow[];
+  readonly settings?: Record<string, string>;
+};
+
 /**
  * A deployment before one GitHub, with one clock for all, the database's included: one process with SQLite, or so many
  * replicas with PostgreSQL. Its notices are received.
@@ -18,7 +24,7 @@ const SECOND = 1000;
 export async function deployment(
   t: TestContext,
   replicas: 1 | { readonly count: number; readonly postgres: PostgresServer },
-  workflows: readonly Workflow[] = [],
+  { workflows = [], settings: ofAll = {} }: DeploymentOptions = {},
 ) {
   const clock = movedClock();
   const github = await startGitHub({ now: clock.now });
@@ -35,6 +41,7 @@ export async function deployment(
         GITHUB_LIMITS: "off",
         NOTIFY_URL: `${receiver.url}/hook`,
         PUBLIC_URL: "https://ci.example",
+        ...ofAll,
         ...settings,
       },
       options: {
