@@ -4,12 +4,13 @@ import { previewScene, SHA } from "./support/follow.ts";
 import { chanceOf } from "./support/random.ts";
 import { deploy, notify } from "./support/service.ts";
 
-const MANY = Number(process.env.MANY ?? 1000);
+/** MANY=1000 takes a minute of CPU. */
+const MANY = Number(process.env.MANY ?? 300);
 const AT_ONCE = 50;
 const SEED = Number(process.env.SEED ?? 20_261_124);
 const MINUTE = 60_000;
 
-it("1,000 dispatches whose answer is cut at random, before GitHub took them or after, start one Actions run each", async (t) => {
+it(`${MANY} dispatches whose answer is cut at random, before GitHub took them or after, start one Actions run each`, async (t) => {
   const chance = chanceOf(SEED);
   const { github, url, shop, pass, app } = await previewScene(t, { settings: { FOLLOW: "status" }, webhooks: false });
   const cut = { route: "POST /repos/{owner}/{repo}/dispatches", probability: 0.5, random: chance.next };
