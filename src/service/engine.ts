@@ -131,7 +131,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     worker,
     accept,
     wake,
-    wakeByEvent: wakingByEvent({ store, wake, watch, rerun: actions.rerun }),
+    wakeByEvent: wakingByEvent({ store, wake, rerun: actions.rerun }),
     outages,
     callbacks: callbacksOf({ store, clock, secrets, due: worker.look, log }),
     previews: previewsOf(store, () => previewWorkflows(loaded.current.workflows)),

@@ -5,12 +5,10 @@ import type { RunStore } from "../model/store.ts";
 import type { WebhookEvent } from "../model/triggers.ts";
 import { wakeKeysOf } from "../model/waits.ts";
 import type { runActions } from "./run-actions.ts";
-import type { Watch } from "./watch.ts";
 
 type Parts = {
   readonly store: Pick<RunStore, "get" | "mark" | "setMark" | "turn">;
   readonly wake: (keys: readonly string[]) => Promise<number>;
-  readonly watch: Pick<Watch, "heard">;
   readonly rerun: ReturnType<typeof runActions>["rerun"];
 };
 
@@ -24,13 +22,12 @@ type Delivered = {
  * What a delivery of GitHub means for runs that there are: those that wait for it look again, and one that has followed an
  * Actions run to its end follows it again when a person re-runs it at GitHub. Resolves with how many runs look.
  */
-export function wakingByEvent({ store, wake, watch, rerun }: Parts) {
+export function wakingByEvent({ store, wake, rerun }: Parts) {
   return async (event: Pick<WebhookEvent, "name" | "payload">): Promise<number> => {
     const woken = await wake(wakeKeysOf(event));
     if (event.name !== "workflow_run") return woken;
     const { repository, workflow_run: run } = event.payload as Delivered;
     if (typeof repository?.full_name !== "string" || typeof run?.id !== "number") return woken;
-    if (woken > 0) watch.heard(repository.full_name.toLowerCase());
     if (typeof run.run_attempt !== "number" || run.run_attempt < 2 || typeof run.display_title !== "string")
       return woken;
     const followed = { repository: repository.full_name.toLowerCase(), runId: run.id };

@@ -7,7 +7,7 @@ import { pump } from "../worker/pump.ts";
 import { type Repository, seenRepository } from "./watched-repository.ts";
 
 type Parts = {
-  readonly store: Pick<RunStore, "watched" | "turn" | "mark" | "setMark">;
+  readonly store: Pick<RunStore, "watched" | "turn">;
   /** With the service's credentials; undefined where it has none. */
   readonly lists: ActionsRunLists | undefined;
   readonly wake: (keys: readonly string[]) => Promise<number>;
@@ -29,10 +29,6 @@ const TURN_SLACK_MS = 5000;
 /** Other processes leave a repository to the one that lists it, until it has been silent for so much longer. */
 const TAKE_OVER_MS = 30_000;
 
-/** How often it is noted that webhooks of a repository arrive, and for how long they are taken to arrive after that. */
-const HEARD_EVERY_MS = 600_000;
-const HEARD_FOR_MS = 3_600_000;
-
 /**
  * Stands in for webhooks that are lost, or are not set up: while runs wait for runs of Actions, lists these, for all that
  * wait in a repository together, and wakes those for which something has happened. One process does so for a repository at a
@@ -40,7 +36,6 @@ const HEARD_FOR_MS = 3_600_000;
  */
 export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, log }: Parts) {
   const repositories = new Map<string, Repository>();
-  const noted = new Map<string, number>();
   let stopped = false;
   const rounds = pump(clock, round, (error) => {
     // The store's trouble is logged where it is noticed.
@@ -75,8 +70,6 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
 
   async function list(repository: Repository): Promise<void> {
     const { name } = repository;
-    const heardAt = await store.mark(`webhooks ${name}`);
-    repository.hasWebhooks = typeof heardAt === "number" && Math.abs(clock.now() - heardAt) < HEARD_FOR_MS;
     const every = repository.interval(clock.monotonic());
     const least = repository.isMine === false ? every + TAKE_OVER_MS : every - TURN_SLACK_MS;
     repository.isMine = await store.turn(`watch ${name}`, least);
@@ -110,13 +103,6 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
   }
 
   return {
-    /** A webhook about a workflow run of this repository has arrived, and has woken a run. */
-    heard(name: string): void {
-      const now = clock.monotonic();
-      if (now - (noted.get(name) ?? Number.NEGATIVE_INFINITY) < HEARD_EVERY_MS) return;
-      noted.set(name, now);
-      store.setMark(`webhooks ${name}`, clock.now()).catch(() => noted.delete(name));
-    },
     /** What is on the wire is not waited for: nothing depends on it. */
     stop(): void {
       stopped = true;

@@ -11,7 +11,6 @@ const AFTER_CHANGE_MS = [15_000, 45_000];
 const USUAL_MS = MINUTE_MS;
 const QUIET_AFTER_MS = 30 * MINUTE_MS;
 const QUIET_MS = 2 * MINUTE_MS;
-const WITH_WEBHOOKS_MS = 5 * MINUTE_MS;
 /** Where it is not permitted, and after so many faults in a row. */
 const UNREADABLE_MS = 5 * MINUTE_MS;
 const MOST_FAULTS_MS = 15 * MINUTE_MS;
@@ -78,7 +77,6 @@ export function seenRepository(name: string) {
     listedAt: Number.NEGATIVE_INFINITY,
     /** Whether this process lists it; undefined until it has tried. */
     isMine: undefined as boolean | undefined,
-    hasWebhooks: false,
 
     /** Takes note of what is waited for now. Returns whether something new is. */
     wait(keys: readonly WatchedKey[], now: number): boolean {
@@ -97,7 +95,6 @@ export function seenRepository(name: string) {
     interval(now: number): number {
       if (trouble?.kind === "permanent") return UNREADABLE_MS;
       if (trouble) return Math.min(USUAL_MS * 2 ** trouble.times, MOST_FAULTS_MS);
-      if (this.hasWebhooks) return WITH_WEBHOOKS_MS;
       if (now - changedAt > QUIET_AFTER_MS) return QUIET_MS;
       return AFTER_CHANGE_MS[listsSince] ?? USUAL_MS;
     },
