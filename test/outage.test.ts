@@ -86,7 +86,7 @@ for (const [name, replicas] of [
       assert.deepEqual(commits(github).toSorted(), expected.toSorted(), "the newest of each application, once");
       assert.deepEqual(commits(github).slice(0, 3).toSorted(), expected.slice(0, 3).toSorted());
       // Of replicas, each has some at once: in which order those arrive is chance.
-      if (replicas === 1) assert.ok(disorder(commits(github), expected) < 0.2, commits(github).join(" "));
+      if (replicas === 1) assert.ok(disorder(commits(github), expected) < 0.35, commits(github).join(" "));
 
       await pass(3 * MINUTE);
       await until("the summary is there", () => notices().length === 2);

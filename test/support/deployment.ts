@@ -58,7 +58,7 @@ export async function deployment(
   };
   /** What is due begins within a few turns of the event loop; then it has to end. */
   const settle = async () => {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 40; turn++) await new Promise((resolve) => setImmediate(resolve));
     await until("nothing runs", rests);
   };
   return {
