@@ -97,6 +97,20 @@ describe("what the doctor finds of the names of the target's runs", () => {
   });
 });
 
+describe("what the doctor finds of the settings beside FOLLOW", () => {
+  it("that reports need, as the start warns of them", async (t) => {
+    const { check } = await scene(t);
+    const missing = found(await check({ FOLLOW: "status" }), "reports");
+    assert.equal(missing?.status, "warning");
+    assert.match(missing.message, /PUBLIC_URL is not/);
+    const PUBLIC_URL = "https://runner.example.com";
+    assert.equal(found(await check({ FOLLOW: "status", PUBLIC_URL }), "reports"), undefined);
+    const stays = found(await check({ FOLLOW: "deployment", PUBLIC_URL }), "reports");
+    assert.match(stays?.message ?? "", /GITHUB_WEBHOOK_SECRET is not set: deployments stay active/);
+    assert.equal(found(await check({}), "reports"), undefined);
+  });
+});
+
 describe("what the doctor finds of the permissions for FOLLOW", () => {
   const NAME = "further permissions";
 

@@ -683,7 +683,7 @@ describe("gh-runner doctor", () => {
   const found = async (its: Scene, settings: Record<string, string> = {}) => {
     const checks = await checkSettings({
       ...{ GITHUB_API_URL: its.github.url, GITHUB_TOKEN: TOKEN, DEPLOYMENT_REPO: DEPLOYMENT, TARGET_REPO: TARGET },
-      ...{ DATA_DIR: its.dataDir, GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET, ...settings },
+      ...{ DATA_DIR: its.dataDir, GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET, WORKFLOWS_DIR: "workflows", ...settings },
     });
     return checks.filter(({ check }) => check === "missed webhooks");
   };
@@ -732,6 +732,21 @@ describe("gh-runner doctor", () => {
     );
     assert.deepEqual(await found(its, { GITHUB_WEBHOOK_OF: "off" }), []);
     assert.deepEqual(await found(its, { GITHUB_WEBHOOK_SECRET: "" }), []);
+  });
+
+  it("asks for nothing while no workflow can want what was missed, since the service does not look then", async (t) => {
+    const its = await scene(t);
+    for (const FOLLOW of ["", "status,comment"]) {
+      assert.deepEqual(await found(its, { WORKFLOWS_DIR: "", FOLLOW }), []);
+    }
+    // A closed pull request ends its deployments.
+    const [one] = await found(its, { WORKFLOWS_DIR: "", FOLLOW: "deployment" });
+    assert.match(one?.message ?? "", /: no webhook there has the URL https:\/\/…\/webhooks\/github$/);
+    const [here] = await found(its, { PUBLIC_URL: "https://runner.example.com/gh-runner" });
+    assert.match(
+      here?.message ?? "",
+      /: no webhook there has the URL https:\/\/runner\.example\.com\/webhooks\/github$/,
+    );
   });
 });
 

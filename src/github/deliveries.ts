@@ -216,10 +216,10 @@ function which<Hook extends { readonly url: string }>(
 }
 
 function none(tried: string, { publicUrl, path }: WantedHook) {
-  const at = publicUrl === undefined ? `https://…${path}` : `${new URL(publicUrl).origin}/…${path}`;
+  const at = publicUrl === undefined ? "https://…" : new URL(publicUrl).origin;
   return new PermanentFailure({
     tried,
-    happened: `no webhook there has the URL ${at.replace("/…/", "/")}`,
+    happened: `no webhook there has the URL ${at}${path}`,
     remedy: "Name whose webhook sends to this service in GITHUB_WEBHOOK_OF.",
   });
 }

@@ -16,8 +16,9 @@ import { type Config, inspectConfig } from "./config/config.ts";
 import { webhookOwners } from "./missed-webhooks.ts";
 import { storedMark, storedPauses } from "./open-store.ts";
 import { VERSION } from "./version.ts";
-import { defaultRepositories, plainHttp, repositories } from "./warnings.ts";
+import { defaultRepositories, followWarnings, plainHttp, repositories } from "./warnings.ts";
 import { keptMs, markOf } from "./webhook-source.ts";
+import { mayWantWebhooks } from "./workflows.ts";
 
 /**
  * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
@@ -55,6 +56,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
     });
     const webhooks = isSure ? await checkMissedWebhooks(config, gitHub) : [];
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
+    const reports = followWarnings(config).map(({ text, remedy }) => warning("reports", text, remedy));
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
     const all = [
       ...settings,
@@ -62,6 +64,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       ...plain,
       ok("proxy", proxy ?? "none: GitHub is asked directly"),
       ...found,
+      ...reports,
       ...webhooks,
       ...stored,
     ];
@@ -103,6 +106,7 @@ function repositoryCheck(config: Config): Check {
 async function checkMissedWebhooks({ auth, github, http, store, workflows }: Config, { inspection }: OpenGitHub) {
   const { owners, isNamed } = webhookOwners({ github, workflows });
   if (auth.webhookSecrets.length === 0 || owners.length === 0 || !github.hasCredential) return [];
+  if (!mayWantWebhooks(workflows)) return [];
   const readUntil = new Map<string, number>();
   for (const owner of owners) {
     const mark = await storedMark(store, markOf(owner)).catch(() => undefined);

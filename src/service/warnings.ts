@@ -66,23 +66,36 @@ export function startWarnings(
     ...(!github.hasCredential
       ? ["neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work"]
       : []),
-    ...following(config),
+    ...followWarnings(config).map(({ text, remedy }) => `${text}. ${remedy}`),
+    ...(workflows.follow.includes("check") && github.app === undefined
+      ? ["FOLLOW has check, and GitHub takes checks from a GitHub App alone: use status, or set GITHUB_APP_ID"]
+      : []),
   ];
 }
 
-/** What the reports of FOLLOW will lack. */
-function following({ workflows: { follow }, http, github, auth }: Config): readonly string[] {
-  if (follow.length === 0) return [];
+/** What the reports of FOLLOW will lack, and what to do about each. */
+export function followWarnings({
+  workflows: { follow },
+  http,
+  auth,
+}: Config): readonly { readonly text: string; readonly remedy: string }[] {
+  const hasNoLink = follow.length > 0 && http.publicUrl === undefined;
+  const staysActive = follow.includes("deployment") && auth.webhookSecrets.length === 0;
   return [
-    ...(http.publicUrl === undefined
-      ? ["FOLLOW is set and PUBLIC_URL is not: reports have no link to the run that follows the tests"]
-      : []),
-    ...(follow.includes("check") && github.app === undefined
-      ? ["FOLLOW has check, and GitHub takes checks from a GitHub App alone: use status, or set GITHUB_APP_ID"]
-      : []),
-    ...(follow.includes("deployment") && auth.webhookSecrets.length === 0
+    ...(hasNoLink
       ? [
-          "FOLLOW has deployment and GITHUB_WEBHOOK_SECRET is not set: deployments stay active when their pull request is closed",
+          {
+            text: "FOLLOW is set and PUBLIC_URL is not: reports have no link to the run that follows the tests",
+            remedy: "Set PUBLIC_URL to where people reach the service.",
+          },
+        ]
+      : []),
+    ...(staysActive
+      ? [
+          {
+            text: "FOLLOW has deployment and GITHUB_WEBHOOK_SECRET is not set: deployments stay active when their pull request is closed",
+            remedy: "Set up GitHub's webhook: docs/following.md#with-githubs-webhook.",
+          },
         ]
       : []),
   ];

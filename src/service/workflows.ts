@@ -1,5 +1,6 @@
 import { scheduleProblem } from "../http/triggers/schedule.ts";
 import type { Secrets } from "../model/secrets.ts";
+import { gitHubEntries } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
@@ -63,6 +64,13 @@ export async function openWorkflows(
       return loaded;
     },
   };
+}
+
+/** Whether a workflow may be started by GitHub's webhook, as far as settings tell: files of WORKFLOWS_DIR are not run for it. */
+export function mayWantWebhooks(config: WorkflowsConfig): boolean {
+  if (config.dir !== undefined) return true;
+  const builtIn = builtInWorkflows(config, { publicUrl: undefined, hasWebhookSecret: true });
+  return builtIn.some(({ on }) => gitHubEntries(on).length > 0);
 }
 
 /** The one that the service is for, and with FOLLOW those that follow what it has started. */
