@@ -40,7 +40,7 @@ async function startRun({ url }: Service, group = "pr-1"): Promise<string> {
   const headers = { "content-type": "application/json", prefer: "respond-async" };
   const answer = await send(url, { method: "POST", path: "/following", body, headers });
   assert.equal(answer.status, 202);
-  await until("it has ended", async () => (await shown(url, answer.json.run)).endedAt !== null);
+  await until("it has ended", async () => (await shown(url, answer.json.run)).endedAt !== undefined);
   return answer.json.run;
 }
 
