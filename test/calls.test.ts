@@ -78,7 +78,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual((await of())?.outputs, { application: "pr-1", nth: 1, trigger: "call", by: `run ${runId(1)}` });
     });
 
-    it("finds the open run of a group, and none when it has ended", async (t) => {
+    it("finds the open run of a group, none when it has ended, and the newest in any case", async (t) => {
       const seen: unknown[] = [];
       const { accept, store, worker, clock } = await calling(t, async ({ runs }) => {
         seen.push((await runs.open("called", "pr-1"))?.id);
@@ -86,10 +86,11 @@ for (const [kind, open] of bothStores(postgres)) {
         seen.push((await runs.open("called", "pr-1"))?.id, (await runs.open("called", "pr-2"))?.id);
         await worker.cancel(id, { actor: "test", at: clock.now() });
         seen.push((await runs.open("called", "pr-1"))?.id);
+        seen.push((await runs.newest("called", "pr-1"))?.id, (await runs.newest("called", "pr-2"))?.id);
       });
       await (await accept({}, runId(1))).outcome;
       const [run] = (await store.list({ workflow: "called" }, { limit: 1 })).runs;
-      assert.deepEqual(seen, [undefined, run?.id, undefined, undefined]);
+      assert.deepEqual(seen, [undefined, run?.id, undefined, undefined, run?.id, undefined]);
     });
 
     it("fails with what can be started, and with what does not fit", async (t) => {

@@ -95,6 +95,7 @@ function scripted(script: Script) {
     runs: {
       start: async (workflow: string, inputs: Json) => note("start")({ workflow, inputs }),
       open: async () => undefined,
+      newest: async () => undefined,
     },
     github: {
       ...Object.fromEntries([...REPORTS, "cancelRun"].map((each) => [each, note(each)])),

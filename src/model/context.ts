@@ -82,6 +82,8 @@ export type Runs = {
   start(workflow: string, inputs: Json, options?: { readonly id?: string; readonly name?: string }): Promise<string>;
   /** The newest run of a workflow that is queued, running or waiting in a concurrency group; undefined when there is none. */
   open(workflow: string, group: string): Promise<{ readonly id: string; readonly input: Json } | undefined>;
+  /** The newest run of a workflow in a concurrency group, also when it has ended; undefined when there is none. */
+  newest(workflow: string, group: string): Promise<{ readonly id: string; readonly input: Json } | undefined>;
 };
 
 export type WaitUntilOptions = {

@@ -5,7 +5,7 @@ import { PermanentFailure } from "../model/failure.ts";
 import { nearestName } from "../model/nearest-name.ts";
 import type { NewRun } from "../model/new-run.ts";
 import { problemsIn } from "../model/problems.ts";
-import { isOpen, type Json } from "../model/run.ts";
+import { isOpen, type Json, type Run } from "../model/run.ts";
 import { byRun } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
 import { callSchemaOf } from "../model/triggers.ts";
@@ -57,14 +57,16 @@ export function runsOf(
         };
         return insist(() => startRun(started));
       }),
-    open: (workflow, group) =>
-      follow(`runs.open ${workflow}`, async () => {
-        const { runs } = await store.list({ workflow, group }, { limit: NEWEST });
-        const open = runs.find(isOpen);
-        const found = open && (await store.get(open.id))?.run;
-        return found && { id: found.id, input: found.input };
-      }),
+    open: (workflow, group) => follow(`runs.open ${workflow}`, () => first(workflow, group, isOpen)),
+    newest: (workflow, group) => follow(`runs.newest ${workflow}`, () => first(workflow, group, () => true)),
   };
+
+  async function first(workflow: string, group: string, fits: (run: Pick<Run, "status">) => boolean) {
+    const { runs } = await store.list({ workflow, group }, { limit: NEWEST });
+    const its = runs.find(fits);
+    const found = its && (await store.get(its.id))?.run;
+    return found && { id: found.id, input: found.input };
+  }
 }
 
 const MAX_SHOWN = 100;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Duration, type FoundRun, type Json, type RunContext, skip } from "../index.ts";
 import { pullOf, shaOf } from "./preview-github.ts";
 import { groupOfPreview, type Obsolete, type Preview, previewIn, startedOf } from "./preview-input.ts";
@@ -12,8 +13,7 @@ export async function cancelLater({ runs }: Pick<RunContext, "runs">, cancel: Ob
 
 /** A run that followed tests was cancelled. Where a newer one has done it, what has started that sees to these tests. */
 export async function giveUp(context: Pick<RunContext, "runs">, preview: Preview): Promise<void> {
-  const newer = await context.runs.open(preview.followedBy, groupOfPreview(preview));
-  if (newer) return;
+  if (await newerThan(context, preview)) return;
   await cancelLater(context, { preview, why: "The run that followed the tests was cancelled.", word: "cancelled" });
 }
 
@@ -63,21 +63,33 @@ async function trying<Result>(log: RunContext["log"], work: () => Promise<Result
   }
 }
 
-/** Ends what the obsolete commit shows. Where newer tests are for the same commit, it shows those. */
+/** Ends what the obsolete commit shows. Where newer tests are for the same commit, it shows those, also when they have ended. */
 async function report(
   context: RunContext,
   { preview, why, word, pull: known }: Obsolete,
   found: FoundRun | undefined,
   options: PreviewTestsOptions,
 ): Promise<void> {
-  const { runs, step } = context;
-  const newer = await step("newer", async () => (await runs.open(preview.followedBy, groupOfPreview(preview))) ?? null);
-  if (previewIn(newer?.input)?.commit === preview.commit) return;
+  const { step } = context;
+  const newer = await step("newer", async () => (await newerThan(context, preview)) ?? null);
+  if (newer?.commit === preview.commit) return;
   const sha = preview.sha ?? (await step("commit", () => shaOf(context, preview)));
+  if (newer && sha !== null) {
+    // A commit has many names: a tag, and the beginnings of its hash.
+    const other = newer.sha ?? (await step("newer commit", () => shaOf(context, newer)));
+    if (other === sha) return;
+  }
   // The comment is the newer one's.
   const isMine = sha !== null && newer === null && preview.follow.includes("comment");
-  const pull = known ?? (isMine ? await step("pull request", () => pullOf(context, preview, sha)) : null);
+  const pull = isMine ? (known ?? (await step("pull request", () => pullOf(context, preview, sha)))) : null;
   const { report } = reporting(context, { preview, sha, pull, ...linksOf(context, options) });
   const url = found?.htmlUrl;
   await report(`result ${word}`, word === "cancelled" ? broken(why, word, url) : obsolete(why, word, url));
+}
+
+/** What is, or was, tested for the same application after that. */
+async function newerThan({ runs }: Pick<RunContext, "runs">, preview: Preview): Promise<Preview | undefined> {
+  const newest = await runs.newest(preview.followedBy, groupOfPreview(preview));
+  const its = previewIn(newest?.input);
+  return its && isDeepStrictEqual(its.tests, preview.tests) ? undefined : its;
 }
