@@ -20,7 +20,8 @@ type Delivered = {
 
 /**
  * What a delivery of GitHub means for runs that there are: those that wait for it look again, and one that has followed an
- * Actions run to its end follows it again when a person re-runs it at GitHub. Resolves with how many runs look.
+ * Actions run to its end follows it again when a person re-runs it at GitHub. So does one that has given up before its
+ * Actions run appeared. Resolves with how many runs look.
  */
 export function wakingByEvent({ store, wake, rerun }: Parts) {
   return async (event: Pick<WebhookEvent, "name" | "payload">): Promise<number> => {
@@ -28,8 +29,7 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
     if (event.name !== "workflow_run") return woken;
     const { repository, workflow_run: run } = event.payload as Delivered;
     if (typeof repository?.full_name !== "string" || typeof run?.id !== "number") return woken;
-    if (typeof run.run_attempt !== "number" || run.run_attempt < 2 || typeof run.display_title !== "string")
-      return woken;
+    if (typeof run.run_attempt !== "number" || typeof run.display_title !== "string") return woken;
     const followed = { repository: repository.full_name.toLowerCase(), runId: run.id };
     let again = 0;
     for (const id of [...keysIn(run.display_title)].filter((word) => RUN_ID.test(word)).slice(0, MOST_KEYS)) {
@@ -41,7 +41,7 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
   /** Once per attempt of the Actions run: it is delivered several times, and perhaps late. */
   async function rerunOnce(id: string, attempt: number, followed: Followed): Promise<boolean> {
     const detail = await store.get(id);
-    if (!detail || !follows(detail, followed)) return false;
+    if (!detail || !(attempt > 1 ? follows(detail, followed) : hasGivenUp(detail, followed))) return false;
     const name = `followed attempt of ${id}`;
     const last = await store.mark(name);
     if (typeof last === "number" && last >= attempt) return false;
@@ -57,6 +57,16 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
 function follows({ run, steps }: RunDetail, followed: Followed): boolean {
   if (run.status !== "success" && run.status !== "failure") return false;
   return [run.input, ...steps.map(({ result }) => result)].some((value) => mentions(value, followed));
+}
+
+/** Whether a run has failed because this Actions run did not appear: only that leaves why nothing had started. */
+function hasGivenUp({ run, steps }: RunDetail, followed: Followed): boolean {
+  if (run.status !== "failure" || !mentions(run.input, followed)) return false;
+  const results = steps.map(({ result }) => result as { readonly sendAgain?: Json; readonly runId?: Json } | undefined);
+  return (
+    results.some((each) => typeof each?.sendAgain === "boolean") &&
+    !results.some((each) => typeof each?.runId === "number")
+  );
 }
 
 type Followed = { readonly repository: string; readonly runId: number };

@@ -54,7 +54,15 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
     const nth = context.isRerun ? await attemptOf(context, found) : 1;
     if (closed) return never();
     await report(named("running", nth), running(found.htmlUrl));
-    return github.follow(found, { name: "tests", timeout: preview.timeout as Duration });
+    const timeout = preview.timeout as Duration;
+    const first = await github.follow(found, { name: "tests", timeout });
+    if (first.conclusion !== "cancelled" || found.foundBy !== "key") return first;
+    // An event that was sent again may have started two, of which the target's workflow cancels one.
+    const left = await github.findRun(startedOf(preview), { name: "Actions run that is left" });
+    if (left.runId === found.runId || closed) return first;
+    found = left;
+    await report(named("running, the other", nth), running(found.htmlUrl));
+    return github.follow(found, { name: "tests that are left", timeout });
   }
 
   async function pullClosed() {
@@ -94,7 +102,7 @@ const never = () => new Promise<never>(() => {});
 const named = (name: string, nth: number) => (nth === 1 ? name : `${name}, attempt ${nth}`);
 
 /** The Actions run that was started. When there is none, and that may help, the event is sent once more. */
-async function actionsRun({ github, log }: RunContext, preview: Preview): Promise<FoundRun> {
+async function actionsRun({ github, log, step }: RunContext, preview: Preview): Promise<FoundRun> {
   const { repository, event, start } = preview;
   const nothingAfter = preview.nothingAfter as Duration;
   const started = startedOf(preview);
@@ -103,7 +111,10 @@ async function actionsRun({ github, log }: RunContext, preview: Preview): Promis
   } catch (error) {
     const { facts } = error as PermanentFailure;
     if (!facts?.sendAgain) throw error;
-    log.warn("no Actions run has appeared: the event is sent once more", { why: facts.happened });
+    await step("no Actions run", () => {
+      log.warn("no Actions run has appeared: the event is sent once more", { why: facts.happened });
+      return facts.happened;
+    });
     const once = { once: "dispatch again", ...(started.key !== undefined && { key: started.key }) };
     const again = start
       ? await github.runWorkflow(repository, start.workflow, { ref: start.ref, inputs: start.inputs, ...once })

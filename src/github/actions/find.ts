@@ -28,9 +28,10 @@ export async function findRun(
   for (let page = 1; page <= MAX_PAGES; page++) {
     const { runs } = await listNewest(repository, { event, since: from, page });
     for (const run of runs) candidates.set(run.id, run);
-    // The oldest: what was sent again may have started another.
-    const shown = key === undefined ? undefined : runs.findLast(({ title }) => keysIn(title).has(key));
-    if (shown) return foundBy("key", repository, shown);
+    const shown = key === undefined ? [] : runs.filter(({ title }) => keysIn(title).has(key));
+    // What was sent again may have started another, and one of the two may have cancelled the other. Else it is the oldest.
+    const its = shown.findLast(({ conclusion }) => conclusion !== "cancelled") ?? shown.at(-1);
+    if (its) return foundBy("key", repository, its);
     if (runs.length < PAGE) break;
   }
   const only = onlyOneByTime(started, [...candidates.values()], now());
