@@ -14,6 +14,8 @@ const PATIENCE = { timeout: 15_000 };
 const MINUTE = 60_000;
 
 const LONG = "very-long-name-".repeat(15);
+/** Nowhere in it a line may break. */
+const UNBROKEN = `pr-${"x".repeat(250)}`;
 const STORIES: readonly Omit<Story, "at">[] = [
   { application: "pr-1", tests: "passed" },
   { application: "pr-2", tests: "failed", jobs: ["unit", "end to end (chromium, 1 of 4)", LONG] },
@@ -154,6 +156,7 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
     it(`has nothing that axe-core finds wrong, ${colorScheme}, on a phone and on a desktop`, async (t) => {
       const { url } = await startWithPreviews(t);
       const empty = await startWithPreviews(t, []);
+      const unbroken = await startWithPreviews(t, [{ application: UNBROKEN, tests: "failed", title: UNBROKEN }]);
       const many = Array.from({ length: 40 }, (_, nth) => ({ application: `pr-${nth}`, tests: "passed" as const }));
       const full = await startWithPreviews(t, many);
       for (const viewport of [
@@ -171,6 +174,8 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
         for (const path of paths) await look(`${url}/previews${path}`);
         const run = await page.locator(".previews .name").first().getAttribute("href");
         await look(url + run);
+        await look(`${unbroken.url}/previews?application=${UNBROKEN}`);
+        await look(`${unbroken.url}${await page.locator(".previews .name").first().getAttribute("href")}`);
         await look(`${empty.url}/previews`);
         await page.getByText("No previews yet.").waitFor(PATIENCE);
         await look(`${full.url}/previews`);
