@@ -232,7 +232,7 @@ describe("tests that never start", () => {
 
 describe("tests that a person re-runs at GitHub", () => {
   it("are pending again, and their new result replaces the old one", async (t) => {
-    const { deployed, pass, shop, github, followers, states, contexts } = await previewScene(t, {
+    const { deployed, pass, shop, github, followers, states, contexts, log } = await previewScene(t, {
       plan: (_key, attempt) => ({ takesMs: MINUTE, conclusion: attempt === 1 ? "failure" : "success" }),
     });
     shop.openPull({ number: 7, head: { ref: "faster", sha: SHA(1) } });
@@ -248,6 +248,11 @@ describe("tests that a person re-runs at GitHub", () => {
     );
     assert.equal(shop.comments.length, 1);
     assert.match(String(shop.comments[0]?.body), /success.*Attempt: 2/s);
+    // All is well: the log of the run warns of nothing.
+    assert.deepEqual(
+      log().filter(({ level, run }) => level === "warn" && run !== undefined),
+      [],
+    );
   });
 });
 

@@ -22,7 +22,7 @@ export type ContextParts = Omit<WaitParts, "suspending"> &
 
 /** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
 export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts): Context {
-  const { store, clock, keeping, own, attempting } = parts;
+  const { store, clock, keeping, own, attempting, names } = parts;
   const { run, attempt } = claim;
   const { calls } = attempting;
   const doStep = stepsOf(claim, parts);
@@ -36,7 +36,10 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     runId: run.id,
     attempt,
     by: run.actor,
-    isRerun: (claim.firstAttempt ?? 1) > 1,
+    get isRerun() {
+      names.knowsRerun();
+      return (claim.firstAttempt ?? 1) > 1;
+    },
     hasOwnToken: run.ownToken,
     get signal() {
       return attempting.signal;

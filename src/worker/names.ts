@@ -10,13 +10,17 @@ export class Names {
   readonly #brief: Keeping["brief"];
   /** `cancelled` does what it does for the first time. */
   readonly #before: readonly (Step | ClaimedWait)[];
+  /** Of a re-run: what attempts before this one have done belongs to the run as it had ended. */
+  readonly #firstAttempt: number;
+  #knowsRerun = false;
   #known: ReadonlyMap<string, Step | ClaimedWait> | undefined;
   // Most runs have neither.
   #begun: Map<string, Kind> | undefined;
   #changed: Map<string, Kind> | undefined;
 
-  constructor({ steps, waits = [], handler }: Claim, { brief }: Pick<Keeping, "brief">) {
+  constructor({ steps, waits = [], handler, firstAttempt = 1 }: Claim, { brief }: Pick<Keeping, "brief">) {
     this.#brief = brief;
+    this.#firstAttempt = firstAttempt;
     this.#before = handler ? [] : waits.length === 0 ? steps : [...steps, ...waits];
   }
 
@@ -36,6 +40,11 @@ export class Names {
   done(kind: Kind, name: string): void {
     this.#begun ??= new Map();
     this.#begun.set(name, kind);
+  }
+
+  /** The workflow has asked whether the run is re-run: it may go another way then than before, and means to. */
+  knowsRerun(): void {
+    this.#knowsRerun = true;
   }
 
   /** This name, or with a number that makes it another one than those before. */
@@ -84,7 +93,10 @@ export class Names {
       ([name, kind]) =>
         `${name} was a ${kind} in an earlier attempt and is a ${this.#begun?.get(name)} now: it begins again`,
     );
-    const missed = this.#before.filter(({ name }) => !this.#begun?.has(name)).map(({ name }) => name);
+    const expected = this.#knowsRerun
+      ? this.#before.filter(({ attempt }) => attempt >= this.#firstAttempt)
+      : this.#before;
+    const missed = expected.filter(({ name }) => !this.#begun?.has(name)).map(({ name }) => name);
     if (missed.length === 0) return kinds;
     const more = missed.length > MAX_SHOWN ? ` and ${missed.length - MAX_SHOWN} more` : "";
     const shown = [...new Set(missed)].slice(0, MAX_SHOWN).join(", ");
