@@ -95,7 +95,7 @@ for (const [name, replicas] of [
       const [, { text, ...over }] = notices();
       assert.match(
         text,
-        /^GitHub works again\. It failed most requests from 2026-11-24 12:00 to 12:0[67] UTC \(\d min\)\. 50 runs were late, by \d+ (?:s|min) at most\. 2 runs failed for good: \S+, \S+\. Re-run what is still needed\. 150 runs were replaced by newer events or cancelled\. https:\/\/ci\.example\/\?status=failure$/,
+        /^GitHub works again\. It failed most requests from 2026-11-24 12:00 to 12:0[67] UTC \(\d min\)\. 50 runs were late, by \d+ (?:s|min) at most\. 2 runs failed for good: \S+, \S+\. Re-run what is still needed, or send it again if it brought its token\. 150 runs were replaced by newer events or cancelled\. https:\/\/ci\.example\/\?status=failure$/,
       );
       assert.ok(Date.parse(over.until) - endedAt <= 75 * SECOND, over.until);
       assert.ok(over.failedRuns.includes(failed));

@@ -155,6 +155,8 @@ describe("the tests of a preview", () => {
       String(error?.message),
       new RegExp(`^The tests of pr-7 at 5b7c9e1 failed: unit \\(${ACTIONS}/job/2\\)\\. `),
     );
+    // A run that GitHub's webhook does not reach hears of no re-run.
+    assert.match(String(error?.message), /Without GitHub's webhook, then re-run this run from the failure\.$/);
     const other = await scripted({ follow: async () => ended("timed_out") }).run();
     assert.match(
       String(other.error?.message),

@@ -41,7 +41,7 @@ export function outageOverNotice(
       ? "No run was late."
       : `${counted(runs, "run was", "runs were")} late, by ${lengthOf(atMostMs)} at most.`,
     failed > 0
-      ? `${counted(failed, "run", "runs")} failed for good: ${named}${failed > failedRuns.length ? ", …" : ""}. Re-run what is still needed.`
+      ? `${counted(failed, "run", "runs")} failed for good: ${named}${failed > failedRuns.length ? ", …" : ""}. Re-run what is still needed, or send it again if it brought its token.`
       : "",
     replaced > 0 ? `${counted(replaced, "run was", "runs were")} replaced by newer events or cancelled.` : "",
     open > 0 ? `${counted(open, "run still waits", "runs still wait")}.` : "",

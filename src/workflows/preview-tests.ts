@@ -139,7 +139,7 @@ function notPassed({ application, commit }: Preview, ended: FollowedRun, notRepo
   return new PermanentFailure({
     tried: `the tests of ${application} at ${shortCommit(commit)}`,
     happened: what,
-    remedy: `Fix it and push, or re-run them at GitHub: what comes of that is reported again.${missing}`,
+    remedy: `Fix it and push, or re-run them at GitHub. Without GitHub's webhook, then re-run this run from the failure.${missing}`,
   });
 }
 
