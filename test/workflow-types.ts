@@ -200,6 +200,8 @@ export const follower = defineWorkflow({
     const key: string | undefined = started.key;
     const nothing = await github.dispatch("acme/shop", "ready", { n: 1 });
     const named = await github.runWorkflow("acme/shop", "tests.yml", { ref: "main", once: "start" });
+    const options = { ref: "main", once: "start again" };
+    await github.follow(await github.runWorkflow("acme/shop", "tests.yml", options));
     const { runId } = await github.findRun(named, { nothingAfter: "5m" });
     const { conclusion } = await github.follow({ repository: "acme/shop", runId }, { mustSucceed: true });
     await github.follow(started, { name: "tests", timeout: "2h" });

@@ -78,7 +78,7 @@ export type GitHub = {
   runWorkflow(
     repository: string,
     workflow: string,
-    options: { ref: string; inputs?: WorkflowInputs },
+    options: { ref: string; inputs?: WorkflowInputs; once?: never },
   ): Promise<StartedWorkflow | undefined>;
   /**
    * Waits until the Actions run that was started is there. A wait like `waitUntil`. In `cancelled`, which cannot wait, it looks

@@ -21,7 +21,7 @@ export function gitHubOf(claim: Claim, parts: GitHubParts): GitHub {
         : once.dispatch(repository, eventType, payload, options)) as GitHub["dispatch"],
     runWorkflow: ((repository, workflow, options) =>
       "once" in options
-        ? once.runWorkflow(repository, workflow, options)
+        ? once.runWorkflow(repository, workflow, options as Parameters<typeof once.runWorkflow>[2])
         : client.runWorkflow(repository, workflow, options)) as GitHub["runWorkflow"],
   };
 }
