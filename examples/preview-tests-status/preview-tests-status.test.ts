@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
-import { until } from "../../test/support/clock.ts";
-import { payloadOf, startExample } from "../../test/support/example.ts";
+import { startExample } from "../../test/support/example.ts";
 
 const COMMIT = "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e";
 const STATUS = "POST /repos/{owner}/{repo}/statuses/{sha}";
@@ -11,54 +10,45 @@ const LOOK = "GET /repos/{owner}/{repo}/actions/runs/{run_id}";
 const NOTIFICATION = { application: "pr-7", commit: COMMIT };
 const MINUTE = 60_000;
 
+const FILE = ".github/workflows/preview-tests.yml";
 const TESTS = readFileSync(new URL("preview-tests.after.yml", import.meta.url), "utf8");
 
 async function scene(t: TestContext) {
   const example = await startExample(t, "preview-tests-status");
-  const { argocd, runs, clock, github, webhook } = example;
+  const { argocd, github, waiting, lastActionsRun, tellEnded } = example;
   const shop = github.repository("acme/shop");
   shop.addCommit(COMMIT);
-  shop.put(".github/workflows/preview-tests.yml", TESTS);
+  shop.put(FILE, TESTS);
   const states = () => shop.statuses.map(({ state }) => state);
+  const end = (conclusion: string) => github.actions.end(shop, lastActionsRun("acme/shop").id, conclusion);
+  const tell = (delivery?: string) => tellEnded("acme/shop", lastActionsRun("acme/shop").id, delivery);
   /** The tests of a preview are started, and its run waits for their end. */
   const started = async () => {
     const answer = await argocd("/preview-tests", NOTIFICATION);
-    await until("the run waits", async () => (await runs()).at(-1)?.status === "waiting");
-    const tests = [...shop.runs.values()].at(-1);
-    return { answer, tests: tests ?? assert.fail("no tests were started") };
+    await waiting();
+    return answer;
   };
-  /** GitHub's webhook, of GitHub's own example of a run. */
-  const ended = (id: number, delivery?: string) => {
-    const real = payloadOf("workflow_run", ({ action }) => action === "completed");
-    const repository = { ...real.repository, full_name: "acme/shop" };
-    return webhook("workflow_run", { ...real, workflow_run: { ...real.workflow_run, id }, repository }, delivery);
-  };
-  /** So much later. */
-  const later = async (milliseconds: number) => {
-    await until("it is known when to look again", () => clock.next() !== undefined);
-    clock.move(milliseconds);
-  };
-  return { ...example, shop, states, started, ended, later };
+  return { ...example, shop, states, started, end, tell };
 }
 
 describe("preview-tests", () => {
   it("are pending on the commit before they are started, and end with what came of them", async (t) => {
-    const { started, ended, lastRun, shop, github } = await scene(t);
-    const { answer, tests } = await started();
-    assert.equal(answer.status, 202);
+    const { started, end, tell, lastRun, lastActionsRun, shop, github } = await scene(t);
+    assert.equal((await started()).status, 202);
     assert.deepEqual(
       github.requests.map(({ route }) => route),
       [STATUS, START, LOOK],
     );
-    assert.deepEqual(tests.inputs, { commit: COMMIT, application: "pr-7" });
-    Object.assign(tests, { status: "completed", conclusion: "success" });
-    await ended(tests.id);
+    const { id, inputs, title } = lastActionsRun("acme/shop");
+    assert.deepEqual(inputs, { ...NOTIFICATION, run: title.split(" ").at(-1) });
+    end("success");
+    await tell();
     assert.deepEqual((await lastRun()).outputs, { commit: COMMIT, state: "success" });
     assert.deepEqual(
       shop.statuses.map(({ sha, context, state, targetUrl }) => [sha, context, state, targetUrl]),
       [
         [COMMIT, "preview-tests", "pending", null],
-        [COMMIT, "preview-tests", "success", `https://github.com/acme/shop/actions/runs/${tests.id}`],
+        [COMMIT, "preview-tests", "success", `https://github.com/acme/shop/actions/runs/${id}`],
       ],
     );
   });
@@ -68,46 +58,60 @@ describe("preview-tests", () => {
     ["cancelled", "error"],
   ] as const) {
     it(`that end with ${conclusion} make it ${state}, also when the webhook is lost`, async (t) => {
-      const { started, later, lastRun, states } = await scene(t);
-      const { tests } = await started();
-      Object.assign(tests, { status: "completed", conclusion });
-      await later(5 * MINUTE);
+      const { started, end, passUntil, lastRun, states, clock } = await scene(t);
+      await started();
+      const before = clock.now();
+      end(conclusion);
+      await passUntil("it shows", () => states().length > 1);
       await lastRun();
       assert.deepEqual(states(), ["pending", state]);
+      assert.ok(clock.now() - before < 5 * MINUTE, `${clock.now() - before} ms later`);
     });
   }
 
   it("are started once for a commit, and ended once by a delivery that comes early, and twice", async (t) => {
-    const { argocd, started, ended, lastRun, states, done } = await scene(t);
-    const { tests } = await started();
-    await ended(tests.id, "early");
-    Object.assign(tests, { status: "completed", conclusion: "success" });
-    for (const _ of ["first", "again"]) await ended(tests.id, "same");
+    const { argocd, started, end, tell, lastRun, states, done } = await scene(t);
+    await started();
+    await tell("early");
+    end("success");
+    for (const _ of ["first", "again"]) await tell("same");
     await lastRun();
     assert.equal((await argocd("/preview-tests", NOTIFICATION)).json.status, "skipped");
     assert.deepEqual([states(), done(START)], [["pending", "success"], 1]);
   });
 
+  it("are started once when GitHub's answer to that is lost", async (t) => {
+    const { argocd, github, end, passUntil, lastRun, states, done, shop } = await scene(t);
+    github.fault({ route: START, times: 1 }, { kind: "reset", afterHandling: true });
+    await argocd("/preview-tests", NOTIFICATION);
+    end("success");
+    await passUntil("it shows", () => states().length > 1);
+    await lastRun();
+    assert.deepEqual([states(), shop.runs.size, done(START)], [["pending", "success"], 1, 0]);
+  });
+
   it("that never end do not stay pending", async (t) => {
-    const { started, later, lastRun, states } = await scene(t);
+    const { started, clock, lastRun, shop, states } = await scene(t);
     await started();
-    await later(180 * MINUTE);
-    assert.match((await lastRun()).reason, /tests have ended.* within 3h/);
+    clock.move(180 * MINUTE);
+    await lastRun();
     assert.deepEqual(states(), ["pending", "error"]);
+    assert.match(shop.statuses.at(-1)?.description ?? "", /not ended within 3h/);
   });
 
   it("are not announced again when GitHub failed before they could be started", async (t) => {
-    const { argocd, breakDown, recover, runs, states, done } = await scene(t);
+    const { argocd, breakDown, github, passUntil, states, shop } = await scene(t);
     breakDown({ route: START });
-    assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 500);
-    await recover();
-    await until("the run waits", async () => (await runs()).at(-1)?.status === "waiting");
-    assert.deepEqual([states(), done(START)], [["pending"], 1]);
+    assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 202);
+    assert.equal(shop.runs.size, 0);
+    github.clearFaults();
+    await passUntil("they are started", () => shop.runs.size > 0);
+    assert.deepEqual([states(), shop.runs.size], [["pending"], 1]);
   });
 
   it("that can never be started do not stay pending", async (t) => {
     const { argocd, shop, states } = await scene(t);
-    shop.remove(".github/workflows/preview-tests.yml");
+    shop.remove(FILE);
     assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 500);
     assert.deepEqual(states(), ["pending", "error"]);
   });

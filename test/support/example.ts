@@ -12,6 +12,8 @@ const SECRETS = { AUTH_TOKENS: "argocd-token", GITHUB_WEBHOOK_SECRET: "of the we
 /** Later than the second attempt of a run that failed for a passing reason, ms. */
 const NEXT_ATTEMPT_MS = 10_000;
 
+const STEP_MS = 1000;
+
 /** The service with the workflows of one folder of `examples/`, on a clock that is moved, and those who call it. */
 export async function startExample(
   t: TestContext,
@@ -22,6 +24,7 @@ export async function startExample(
   const clock = movedClock(start === undefined ? undefined : Date.parse(start));
   const service = await startService(t, {
     settings: { WORKFLOWS_DIR: folder, ...SECRETS, ...settings },
+    github: { now: clock.now },
     options: { clock },
   });
   const { github, url } = service;
@@ -33,6 +36,24 @@ export async function startExample(
     return answer;
   }
   const get = async (path: string) => (await send(url, { path, headers: { authorization } })).json;
+  const runs = async (): Promise<Payload[]> => (await get("/api/runs?limit=100")).runs.reverse();
+  /** As GitHub delivers it. */
+  function webhook(event: string, payload: unknown, delivery: string = randomUUID()) {
+    const body = JSON.stringify(payload);
+    return post("/webhooks/github", body, {
+      "content-type": "application/json",
+      "user-agent": "GitHub-Hookshot/044aadd",
+      "x-github-event": event,
+      "x-github-delivery": delivery,
+      "x-hub-signature-256": `sha256=${hmac(SECRETS.GITHUB_WEBHOOK_SECRET, body)}`,
+    });
+  }
+  const passUntil = (what: string, condition: () => boolean | Promise<boolean>) =>
+    until(what, async () => {
+      if (await condition()) return true;
+      clock.move(STEP_MS);
+      return false;
+    });
 
   return {
     ...service,
@@ -45,17 +66,7 @@ export async function startExample(
         body: `${JSON.stringify(body)}\n`,
         headers: { authorization, "user-agent": "Go-http-client/1.1" },
       }),
-    /** As GitHub delivers it. */
-    webhook(event: string, payload: unknown, delivery: string = randomUUID()) {
-      const body = JSON.stringify(payload);
-      return post("/webhooks/github", body, {
-        "content-type": "application/json",
-        "user-agent": "GitHub-Hookshot/044aadd",
-        "x-github-event": event,
-        "x-github-delivery": delivery,
-        "x-hub-signature-256": `sha256=${hmac(SECRETS.GITHUB_WEBHOOK_SECRET, body)}`,
-      });
-    },
+    webhook,
     /** As Flux's notification-controller forwards it, provider generic-hmac. */
     flux(path: string, event: unknown) {
       const body = JSON.stringify(event);
@@ -66,7 +77,24 @@ export async function startExample(
       });
     },
     /** Every run so far, oldest first. */
-    runs: async () => (await get("/api/runs?limit=100")).runs.reverse(),
+    runs,
+    /** Resolves once the last run waits, and nothing of it is under way. */
+    waiting: () => until("the run waits", async () => (await runs()).at(-1)?.status === "waiting"),
+    /** Time passes, a second at a time, until it is so. */
+    passUntil,
+    /** The last run of GitHub Actions in a repository. */
+    lastActionsRun: (repository: string) =>
+      [...github.repository(repository).runs.values()].at(-1) ?? assert.fail("GitHub Actions has started nothing"),
+    /** GitHub's webhook says that a run of Actions has ended, in GitHub's own example of that. */
+    tellEnded(repository: string, id: number, delivery?: string) {
+      const real = payloadOf("workflow_run", ({ action }) => action === "completed");
+      const its = { ...real.repository, full_name: repository };
+      return webhook(
+        "workflow_run",
+        { ...real, workflow_run: { ...real.workflow_run, id }, repository: its },
+        delivery,
+      );
+    },
     /** The last run, once every run has ended. */
     async lastRun() {
       let runs: Payload[] = [];
