@@ -8,10 +8,10 @@ const FOLDER = fileURLToPath(new URL("../examples/", import.meta.url));
 const EXAMPLES = globSync("*/README.md", { cwd: FOLDER }).map(dirname).sort();
 
 describe("every example", () => {
-  it("is in the list of examples, and there are six", () => {
+  it("is in the list of examples, and there are eight", () => {
     const list = readFileSync(`${FOLDER}/README.md`, "utf8");
     for (const name of EXAMPLES) assert.ok(list.includes(`(${name})`), name);
-    assert.equal(EXAMPLES.length, 6);
+    assert.equal(EXAMPLES.length, 8);
   });
 
   it("has its original, what became of it, and a test", () => {
