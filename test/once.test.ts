@@ -86,6 +86,17 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.ok(!lines.some((line) => line.includes("not reached")), lines.join("\n"));
     });
 
+    it("is looked for as long as is asked for", async (t) => {
+      const options = { once: "dispatch", nothingAfter: "20s" } as const;
+      const run = await followingRun(t, open, ({ github }) => github.dispatch("acme/shop", "ready", { n: 1 }, options));
+      run.world.fates.push("before");
+      await run.begin();
+      await run.elapse(15 * SECOND);
+      assert.equal(run.world.sent.length, 1);
+      await run.elapse(10 * SECOND);
+      assert.deepEqual([run.world.sent.length, (await run.detail()).run.status], [2, "success"]);
+    });
+
     it("is sent at once in the next attempt when it certainly was not sent", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("unsent");

@@ -121,6 +121,8 @@ export type OnceOptions = {
   readonly once: string;
   /** A text without spaces that is unique to this event, up to 100 characters; a UUID without it. */
   readonly key?: string;
+  /** For how long the run is looked for after a lost answer, before the event is sent again; `"3m"` without it. */
+  readonly nothingAfter?: Duration;
 };
 
 /** What was started at GitHub Actions. JSON, so that it can be kept and handed on. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Claim } from "../model/claim.ts";
+import { type Duration, millisecondsOf } from "../model/duration.ts";
 import { isFailure, PermanentFailure, TransientFailure } from "../model/failure.ts";
 import type { OnceOptions, StartedRun, WorkflowInputs } from "../model/github.ts";
 import type { Json } from "../model/run.ts";
@@ -18,10 +19,10 @@ export type OnceParts = StepParts &
 type What = Pick<StartedRun, "repository" | "event" | "eventType" | "workflow">;
 type Sent = Omit<StartedRun, keyof What>;
 
-/** For so long a run is looked for before its event is sent again, ms. GitHub takes seconds to show one. */
-const NOTHING_AFTER_MS = 180_000;
+/** For so long a run is looked for before its event is sent again. GitHub takes seconds to show one. */
+const NOTHING_AFTER: Duration = "3m";
 
-/** The same for what was sent again: over when the third retry comes (model/retry.ts). */
+/** At most so long for what was sent again: over when the third retry comes (model/retry.ts). */
 const NOTHING_AGAIN_MS = 150_000;
 
 /**
@@ -35,11 +36,12 @@ export function onceOf(claim: Claim, parts: OnceParts) {
   async function once(
     name: string,
     what: What,
-    given: string | undefined,
+    { key: given, nothingAfter = NOTHING_AFTER }: Omit<OnceOptions, "once">,
     send: (key: string) => Promise<Sent>,
   ): Promise<Attended<StartedRun>> {
     if (claim.handler) return sentBefore(claim, name, what) ?? notSent(name);
     requireOnce(name, given, attempting.calls.inStep());
+    const nothingAfterMs = millisecondsOf(nothingAfter);
     const record = sendingRecord(claim, name, parts);
     record.begin();
     if (record.started) return record.started;
@@ -77,7 +79,9 @@ export function onceOf(claim: Claim, parts: OnceParts) {
       const find = () => found(record, what, lost);
       // Clocks may be wrong: no longer than that in any case.
       const sinceMs = Math.max(0, Date.parse(actions.time()) - Date.parse(lost.last));
-      const leftMs = lost.unsent ? 0 : (lost.tries === 1 ? NOTHING_AFTER_MS : NOTHING_AGAIN_MS) - sinceMs;
+      const leftMs = lost.unsent
+        ? 0
+        : (lost.tries === 1 ? nothingAfterMs : Math.min(nothingAfterMs, NOTHING_AGAIN_MS)) - sinceMs;
       if (claim.run.ownToken) {
         const started = await lookingUntil(parts, Math.min(leftMs, attempting.about.timeoutMs / 2), find);
         if (started) return started;
@@ -118,7 +122,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
 
   const call = (
     what: What,
-    { once: given, key }: OnceOptions,
+    { once: given, ...options }: OnceOptions,
     check: () => void,
     send: (key: string) => Promise<Sent>,
   ) => {
@@ -126,7 +130,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
     const about = `github.${method} ${keeping.brief(what.repository, MAX_SHOWN)}`;
     return parts.suspending().call<StartedRun>(about, async () => {
       check();
-      return once(nameOf(given), what, key, send);
+      return once(nameOf(given), what, options, send);
     });
   };
 

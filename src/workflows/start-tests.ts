@@ -54,10 +54,12 @@ export async function startTests(
   if (earlier && obsolete?.commit === commit) return earlier.id;
 
   const { repository, eventType: type, payload } = event;
+  const { nothingAfter = "3m" } = follow;
+  const once = { once: "dispatch", nothingAfter };
   const start = event.targetWorkflow && (await step("default branch", () => workflowOf(github, event)));
   const tests: StartedRun = start
-    ? await github.runWorkflow(repository, start.workflow, { ref: start.ref, inputs: start.inputs, once: "dispatch" })
-    : await github.dispatch(repository, type, payload, { once: "dispatch" });
+    ? await github.runWorkflow(repository, start.workflow, { ref: start.ref, inputs: start.inputs, ...once })
+    : await github.dispatch(repository, type, payload, once);
 
   const started: Preview = {
     ...preview,
@@ -68,7 +70,7 @@ export async function startTests(
     context: contextOf(workflow, application, follow.context),
     environmentUrl: follow.environmentUrl,
     timeout: follow.timeout ?? "6h",
-    nothingAfter: follow.nothingAfter ?? "3m",
+    nothingAfter,
   };
   try {
     await runs.start(followedBy, started as Json, tests.key === undefined ? {} : { id: tests.key });
