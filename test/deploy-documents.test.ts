@@ -40,7 +40,11 @@ describe("docs/kubernetes.md", () => {
 
   it("lists every key of the Secret that a manifest names, and no other", () => {
     const manifests = ["base/deployment", "overlays/postgres/replicas", "components/github-app/kustomization"]
-      .concat("components/flux/kustomization", "components/prometheus/service-monitor")
+      .concat(
+        "components/flux/kustomization",
+        "components/webhook/kustomization",
+        "components/prometheus/service-monitor",
+      )
       .map((file) => readFileSync(`${ROOT}deploy/kubernetes/${file}.yaml`, "utf8"))
       .join("\n");
     const named = [...manifests.matchAll(/\/run\/secrets\/gh-runner\/([a-z-]+)| key: ([a-z]+-token)$/gm)];

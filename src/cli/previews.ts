@@ -10,8 +10,8 @@ export function previewsCommand(program: Command): void {
     .description("list the newest preview of each application, or all of one, with the result of its tests")
     .addOption(new Option("--result <result>", "only with this result").choices(PREVIEW_RESULTS))
     .option("--text <text>", "only applications with this in their name")
-    .option("--limit <number>", "at most so many: 1 to 100, 20 without it")
-    .option("--cursor <cursor>", "go on where an earlier list ended")
+    .option("--limit <number>", "up to N: 1 to 100, 20 without it")
+    .option("--cursor <cursor>", "continue where an earlier list ended")
     .option(...JSON_OPTION)
     .action(listPreviews);
 }

@@ -13,8 +13,8 @@ export function runsCommand(program: Command): void {
     .addOption(new Option("--status <status>", "only runs in this status").choices(RUN_STATUSES))
     .option("--workflow <name>", "only runs of this workflow")
     .option("--group <name>", "only runs of this concurrency group")
-    .option("--limit <number>", "at most so many: 1 to 100, 20 without it")
-    .option("--cursor <cursor>", "go on where an earlier list ended")
+    .option("--limit <number>", "up to N: 1 to 100, 20 without it")
+    .option("--cursor <cursor>", "continue where an earlier list ended")
     .option("--follow", "go on with what comes, a line for each change, until Ctrl-C")
     .option(...JSON_OPTION)
     .action(async (options) => (await import("./runs-print.ts")).listRuns(options));

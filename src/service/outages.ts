@@ -195,7 +195,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
         },
         (error) => {
           const isOwn = rounds !== undefined && !(error instanceof StoreUnavailable);
-          if (isOwn) log.error({ err: error }, "looking for outages of GitHub met an error of the service's own");
+          if (isOwn) log.error({ err: error }, "looking for outages of GitHub met an internal error");
           return clock.now() + LOOK_MS;
         },
       );

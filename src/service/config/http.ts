@@ -9,7 +9,7 @@ export const HTTP_SETTINGS = {
     "",
     "Where browsers reach the service, if a proxy in front changes `Host` or puts a path before its own: " +
       "`https://ci.example/gh-runner` (docs/operations.md#behind-a-proxy). Empty: as the request says. Workflows with a " +
-      "`callback` need it.",
+      "`callback` need it, and so do the links of reports (FOLLOW).",
     (text) => (text === "" ? undefined : publicUrl(text)),
   ),
   keepAliveSeconds: setting(
