@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { previewScene, SHA } from "./support/follow.ts";
+import { deploy, notify } from "./support/service.ts";
 
 const MINUTE = 60_000;
 
@@ -48,5 +49,25 @@ describe("tests that begin after they were given up", () => {
       follower?.actions.map(({ actor, action }) => [actor, action]),
       [["GitHub webhook", "re-run"]],
     );
+  });
+});
+
+describe("a repeated notification while GitHub's answer to the first is lost", () => {
+  it("waits until it is known what came of the first, and starts no second Actions run", async (t) => {
+    const { pass, shop, github, states, runs, url } = await previewScene(t, {
+      plan: () => ({ takesMs: 3 * MINUTE }),
+    });
+    github.fault({ route: "POST /repos/{owner}/{repo}/dispatches", times: 1 }, { kind: "reset", afterHandling: true });
+    github.fault({ route: "GET /repos/{owner}/{repo}/actions/runs", times: 3 }, { kind: "status", status: 502 });
+    shop.addCommit(SHA(1));
+    deploy(github, "pr-7", SHA(1));
+    for (let nth = 0; nth < 3; nth++) {
+      await notify(url, { application: "pr-7" }, { prefer: "respond-async" });
+      await pass(5000);
+    }
+    await pass(5 * MINUTE);
+    assert.deepEqual([github.dispatches.length, shop.runs.size, states(SHA(1)).at(-1)], [1, 1, "success"]);
+    const statuses = (await runs("environment-ready")).map(({ run }) => run.status);
+    assert.deepEqual([statuses[0], statuses.at(-1)], ["success", "skipped"]);
   });
 });
