@@ -88,7 +88,7 @@ for (const [name, open] of bothStores(postgres)) {
       );
       const [[facts, text] = []] = worker.errors as [{ run: string; err: Error }, string][];
       assert.deepEqual([worker.errors.length, facts?.run, facts?.err.message], [1, worker.run, "a mistake of ours"]);
-      assert.match(text ?? "", /an error of the service's own/);
+      assert.match(text ?? "", /an internal error/);
     });
 
     it("that also keeps the failure from being stored lets the claim lapse, and the run is attempted again", async (t) => {

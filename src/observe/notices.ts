@@ -108,7 +108,7 @@ export function openNotices({
   const isOfOutage = async ({ kind, endedAt }: End) =>
     kind === "transient" && (await causeOf({ startedAt: endedAt, endedAt })) === "outage";
 
-  const report = (error: unknown) => log.error({ err: error }, "a notice met an error of the service's own");
+  const report = (error: unknown) => log.error({ err: error }, "a notice met an internal error");
 
   async function settled(run: Run): Promise<void> {
     if (run.status === "failure") return failed(run);

@@ -69,8 +69,7 @@ export function runsInFlight(
       return;
     }
     const show = token ? parts.hide(token) : undefined;
-    const note = (err: unknown) =>
-      log.error({ run: claim.run.id, err }, "an attempt met an error of the service's own");
+    const note = (err: unknown) => log.error({ run: claim.run.id, err }, "an attempt met an internal error");
     note(error);
     const failure = { http: 500, kind: "permanent", reason: keptReason(internalError(error), keeping) } as const;
     const endedAt = clock.now();

@@ -133,7 +133,7 @@ export function startWorker(parts: WorkerParts) {
 
   /** The store's trouble is logged where it is noticed; anything else is an internal error. */
   function report(error: unknown): void {
-    if (!(error instanceof StoreUnavailable)) log.error({ err: error }, "the worker met an error of the service's own");
+    if (!(error instanceof StoreUnavailable)) log.error({ err: error }, "the worker met an internal error");
   }
 
   async function accept(
