@@ -17,6 +17,8 @@ const DOCUMENTED: readonly Limit[] = [
   { unit: "writes", most: 500, ms: 60 * MINUTE },
 ];
 
+const KINDS: readonly Kind[] = ["read", "write", "report"];
+
 type Headers = Record<string, string>;
 
 const answer = (status: number, headers: Headers = {}, message = ""): Answer => ({
@@ -360,7 +362,7 @@ describe("the windows", () => {
 
   it("are never exceeded at GitHub, whatever comes, however long the answers take, and nobody starves", async () => {
     const arrivals = fc.array(
-      fc.record({ gapMs: fc.nat(1500), latencyMs: fc.nat(3000), kind: fc.constantFrom<Kind>("read", "write") }),
+      fc.record({ gapMs: fc.nat(1500), latencyMs: fc.nat(3000), kind: fc.constantFrom(...KINDS) }),
       { minLength: 300, maxLength: 900 },
     );
     await fc.assert(
@@ -378,7 +380,7 @@ describe("the windows", () => {
                 begin();
                 // It arrives somewhere between being sent and being answered.
                 clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
-                  if (keeper.enter("a", { isWrite: kind === "write", isFree: false }, DOCUMENTED_LIMITS, clock.now()))
+                  if (keeper.enter("a", { isWrite: kind !== "read", isFree: false }, DOCUMENTED_LIMITS, clock.now()))
                     met++;
                   clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
                     keeper.leave("a", 200);
@@ -467,6 +469,151 @@ describe("a request that was let through and not yet sent when a pause begins", 
   });
 });
 
+describe("a report", () => {
+  const HOUR = 60 * MINUTE;
+  /** After a window or a pause, a report leaves so much time to those that were promised theirs. */
+  const GRACE = 30 * SECOND;
+
+  /** Sends each, and again whenever it was told to come, until all are sent; resolves with when each was sent. */
+  function comingAgain({ send, clock }: ReturnType<typeof gateWith>) {
+    const sentAt: Record<"write" | "report", number[]> = { write: [], report: [] };
+    let refused = 0;
+    const come = async (kind: "write" | "report", name: string): Promise<void> => {
+      const result = await send(kind, () => OK, name);
+      if (isSent(result)) sentAt[kind].push(clock.now());
+      else {
+        refused++;
+        clock.alarm(result.notBefore, () => void come(kind, name));
+      }
+    };
+    /** Moves the clock from alarm to alarm. */
+    const liveUntil = async (isDone: () => boolean) => {
+      for (await settled(); !isDone(); await settled()) clock.move(clock.next()! - clock.now());
+    };
+    return { sentAt, come, liveUntil, refused: () => refused };
+  }
+
+  it("lets a dispatch go first, also where 200 wait, and leaves it a place in flight", async () => {
+    const { gate, send } = gateWith();
+    const order: string[] = [];
+    const pending: (() => void)[] = [];
+    const slow = (name: string) => () => {
+      order.push(name);
+      return new Promise<Answer>((resolve) => pending.push(() => resolve(OK)));
+    };
+    for (let at = 0; at < 200; at++) void send("report", slow("report"));
+    await settled();
+    assert.deepEqual([gate.state().inFlight, gate.state().waiting], [40, 160]);
+    void send("write", slow("dispatch"));
+    await settled();
+    assert.equal(order.at(-1), "dispatch");
+    for (let at = 0; at < 30; at++) void send("read", slow("read"));
+    await settled();
+    void send("write", slow("second"));
+    await settled();
+    assert.deepEqual([gate.state().inFlight, order.includes("second")], [50, false]);
+    pending.shift()!();
+    await settled();
+    assert.equal(order.at(-1), "second");
+    while (order.filter((name) => name === "report").length < 200) {
+      for (const reply of pending.splice(0)) reply();
+      await settled();
+    }
+  });
+
+  it("leaves a fifth of the minute to dispatches", async () => {
+    const { send, clock } = gateWith({ limits: DOCUMENTED });
+    for (let at = 0; at < 64; at++) assert.ok(isSent(await send("report", () => OK, `report ${at}`)));
+    const { notBefore, why } = refusal(await send("report", () => OK, "late"));
+    assert.equal(notBefore, clock.now() + MINUTE + GRACE);
+    assert.match(why, /what reports may use of 64 writes in 90 s/);
+    for (let at = 0; at < 16; at++) assert.ok(isSent(await send("write", () => OK, `dispatch ${at}`)));
+  });
+
+  it("leaves a fifth of the hour to dispatches, and waits until the window moves", async () => {
+    const gate = gateWith({ limits: DOCUMENTED });
+    const { clock, send } = gate;
+    const { sentAt, come, liveUntil, refused } = comingAgain(gate);
+    const start = clock.now();
+    for (let at = 0; at < 500; at++) void come("report", `report ${at}`);
+    await liveUntil(() => sentAt.report.length >= 400);
+    assert.ok(clock.now() <= start + 6 * (MINUTE + GRACE), "they do not use what they may");
+    clock.move(MINUTE + GRACE);
+    await settled();
+    assert.equal(sentAt.report.length, 400);
+    for (let at = 0; at < 80; at++) assert.ok(isSent(await send("write", () => OK, `dispatch ${at}`)));
+    clock.move(MINUTE);
+    for (let at = 80; at < 100; at++) assert.ok(isSent(await send("write", () => OK, `dispatch ${at}`)));
+    await liveUntil(() => sentAt.report.length === 500);
+    // 64 leave the window every 90 s, and 100 dispatches have come into it.
+    assert.equal(sentAt.report[400], start + HOUR + GRACE + MINUTE + GRACE);
+    assert.ok(refused() <= 1000, `${refused()} were told to come again`);
+  });
+
+  it("takes nothing from those that were promised their turn, although it comes before them", async () => {
+    const gate = gateWith({ limits: DOCUMENTED });
+    const { clock, send } = gate;
+    for (let at = 0; at < 80; at++) await send("write", () => OK, `first ${at}`);
+    const start = clock.now();
+    for (let at = 0; at < 160; at++) {
+      const { notBefore } = refusal(await send("write", () => OK, `dispatch ${at}`));
+      assert.equal(notBefore, start + (at < 80 ? 1 : 2) * MINUTE);
+    }
+    const { sentAt, come, liveUntil, refused } = comingAgain(gate);
+    for (let at = 0; at < 100; at++) void come("report", `early ${at}`);
+    for (const minute of [1, 2]) {
+      clock.move(start + minute * MINUTE - clock.now());
+      for (let at = 0; at < 20; at++) void come("report", `late ${minute} ${at}`);
+      await settled();
+      // The run has to be claimed, and to read something.
+      clock.move(20 * SECOND);
+      await settled();
+      for (let at = 80 * (minute - 1); at < 80 * minute; at++) {
+        assert.ok(isSent(await send("write", () => OK, `dispatch ${at}`)), `dispatch ${at} is late`);
+      }
+    }
+    assert.equal(sentAt.report.length, 0);
+    await liveUntil(() => sentAt.report.length === 140);
+    assert.ok(refused() <= 2 * 140, `${refused()} were told to come again`);
+  });
+
+  it("waits after a pause until those have gone that waited for its end", async () => {
+    const gate = gateWith({ limits: DOCUMENTED });
+    const { clock, send } = gate;
+    await send("read", () => secondary({ "retry-after": "60" }));
+    const end = clock.now() + MINUTE;
+    assert.equal(refusal(await send("report", () => OK, "report")).notBefore, end + GRACE);
+    for (let at = 0; at < 80; at++) {
+      assert.equal(refusal(await send("write", () => OK, `dispatch ${at}`)).notBefore, end);
+    }
+    clock.move(MINUTE + GRACE - SECOND);
+    assert.ok(!isSent(await send("report", () => OK, "other")));
+    for (let at = 0; at < 80; at++) assert.ok(isSent(await send("write", () => OK, `dispatch ${at}`)));
+    clock.move(MINUTE + GRACE);
+    assert.ok(isSent(await send("report", () => OK, "report")));
+  });
+
+  it("goes in the end, as soon as the limits allow beside dispatches that keep coming", async () => {
+    const gate = gateWith({ limits: DOCUMENTED });
+    const { clock } = gate;
+    const { sentAt, come, liveUntil } = comingAgain(gate);
+    const start = clock.now();
+    for (let at = 0; at < 200; at++) void come("report", `report ${at}`);
+    for (let at = 0; at < 60; at++) {
+      clock.alarm(start + at * 5 * SECOND, () => void come("write", `dispatch ${at}`));
+    }
+    await liveUntil(() => sentAt.write.length + sentAt.report.length === 260);
+    assert.deepEqual(
+      sentAt.write.map((at) => (at - start) / SECOND),
+      Array.from({ length: 60 }, (_, at) => at * 5),
+    );
+    // 64 in 90 s, of which the dispatches need 18.
+    const leastMs = Math.floor(259 / 64) * (MINUTE + GRACE);
+    const tookMs = sentAt.report.at(-1)! - start;
+    assert.ok(tookMs <= 1.3 * leastMs, `${tookMs / SECOND} s where the limits allow ${leastMs / SECOND} s`);
+  });
+});
+
 describe("a clock that is set back", () => {
   const YEAR = 365 * 24 * 60 * MINUTE;
   const limits: readonly Limit[] = [{ unit: "writes", most: 1, ms: MINUTE }];
@@ -497,6 +644,15 @@ describe("a clock that is set back", () => {
     const until = clock.now() + YEAR;
     const later = gateWith({ clock, known: { account: "test", spent: [], pause: { until, strikes: 1 } } });
     assert.equal(refusal(await later.send("read")).notBefore, clock.now() + 24 * 60 * MINUTE);
+  });
+
+  it("holds no report back for longer", async () => {
+    const { clock, send } = gateWith();
+    await send("read", () => secondary({ "retry-after": "60" }));
+    clock.set(-YEAR);
+    assert.equal(refusal(await send("report")).notBefore, clock.now() + 90 * SECOND);
+    clock.move(90 * SECOND);
+    assert.ok(isSent(await send("report")));
   });
 
   it("keeps nobody to a time that was promised before", async () => {

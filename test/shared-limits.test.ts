@@ -308,6 +308,52 @@ describe("replicas of one deployment", () => {
       assert.ok(isSent(await other.send("read")));
     });
 
+    it("keep a fifth for dispatches from the reports of all of them", async (t) => {
+      const { replicas: both, clock, settled } = await replicas(t, 2, { limits: DOCUMENTED });
+      const [one, other] = both as [Replica, Replica];
+      for (let at = 0; at < 64; at++) {
+        assert.ok(isSent(await both[at % 2]!.send("report", () => OK, `report ${at}`)));
+        await settled();
+      }
+      for (const replica of both) {
+        assert.equal(
+          refusal(await replica.send("report", () => OK, "late")).notBefore,
+          clock.now() + MINUTE + 30 * SECOND,
+        );
+      }
+      for (let at = 0; at < 16; at++) assert.ok(isSent(await both[at % 2]!.send("write", () => OK, `dispatch ${at}`)));
+      await settled();
+      assert.ok(!isSent(await one.send("write", () => OK, "late")));
+      clock.move(MINUTE + 30 * SECOND);
+      assert.ok(isSent(await other.send("report", () => OK, "late")));
+    });
+
+    it("let no report of one replica take a turn that another has promised", async (t) => {
+      const { replicas: both, clock, settled } = await replicas(t, 2, { limits: DOCUMENTED });
+      const [one, other] = both as [Replica, Replica];
+      for (let at = 0; at < 80; at++) await one.send("write", () => OK, `first ${at}`);
+      for (let at = 0; at < 80; at++) {
+        const { notBefore } = refusal(await one.send("write", () => OK, `dispatch ${at}`));
+        assert.equal(notBefore, clock.now() + MINUTE);
+      }
+      const reports = async () => {
+        await settled();
+        const all = Array.from({ length: 80 }, (_, at) => other.send("report", () => OK, `report ${at}`));
+        return (await Promise.all(all)).filter(isSent).length;
+      };
+      assert.equal(await reports(), 0);
+      clock.move(MINUTE);
+      assert.equal(await reports(), 0);
+      clock.move(20 * SECOND);
+      assert.equal(await reports(), 0);
+      for (let at = 0; at < 80; at++) {
+        assert.ok(isSent(await one.send("write", () => OK, `dispatch ${at}`)), `dispatch ${at} is late`);
+      }
+      await settled();
+      clock.move(5 * MINUTE);
+      assert.equal(await reports(), 64);
+    });
+
     it("let nobody through who cannot be counted: it comes again a second later, and goes on with the database", async (t) => {
       const { replicas: both, clock, settled } = await replicas(t, 1, { limits: DOCUMENTED });
       const [one] = both as [Replica];

@@ -9,6 +9,7 @@ import { type Attempted, failureOf, isFault, noAnswer } from "./failures.ts";
 import type { OpenIncidents } from "./github-status.ts";
 import type { Send } from "./http.ts";
 import type { Room } from "./limits/admission.ts";
+import type { Kind } from "./limits/budget.ts";
 import type { Gates } from "./limits/gates.ts";
 
 /** One request: resolves with an answer of an expected status, else throws a `Failure`. */
@@ -27,6 +28,8 @@ export type AskOptions = {
   readonly reduce?: (answer: Answer) => Uint8Array;
   /** False: sent once, whatever becomes of it. */
   readonly retry?: false | undefined;
+  /** A write takes no room from other writes: it waits while they need it. */
+  readonly yields?: true;
 };
 
 /** Resolves after so many milliseconds; tests move their own clock. */
@@ -125,7 +128,7 @@ type Request = {
   readonly attempted: Attempted;
   readonly route: string;
   readonly parameters: Readonly<Record<string, unknown>>;
-} & Pick<AskOptions, "rememberAs" | "reduce">;
+} & Pick<AskOptions, "rememberAs" | "reduce" | "yields">;
 
 type Way = { readonly host: GitHubHost; readonly asker: Asker; readonly rooms: ReturnType<typeof keptRooms> };
 
@@ -147,7 +150,7 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
 async function askAs(
   { account, token }: Credential,
   { host: { apiUrl, gates, remembered, send, heard }, asker: { name, saw, lease }, rooms }: Way,
-  { attempted, route, parameters, rememberAs, reduce }: Request,
+  { attempted, route, parameters, rememberAs, reduce, yields }: Request,
 ): Promise<Answer> {
   const key = rememberAs && `${account}\n${rememberAs}`;
   const earlier = key ? remembered.get(key) : undefined;
@@ -160,7 +163,8 @@ async function askAs(
   const { tried } = attempted;
   const kind = /^(?:GET|HEAD) /.test(route) ? "read" : "write";
   const by = { asker: name, isRun: lease !== undefined, kind } as const;
-  const reservation = kind === "write" ? rooms.take(account) : undefined;
+  const what: Kind = kind === "write" && yields ? "report" : kind;
+  const reservation = what === "write" ? rooms.take(account) : undefined;
   const sendLeased = async (begin: () => void) => {
     let answered: (() => void) | undefined;
     try {
@@ -176,7 +180,7 @@ async function askAs(
   };
   const passed = await gates
     .of(account)
-    .pass(kind, sendLeased, { name, reservation })
+    .pass(what, sendLeased, { name, reservation })
     .catch((error) => {
       if (isFailure(error) || error instanceof StoreUnavailable) throw error;
       const failure = noAnswer(attempted, apiUrl, error);

@@ -26,7 +26,9 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
   const { release, ...asked } = asking(host, asker);
   const { ask } = asked;
   const { now, brief } = host;
-  const reporting = { ...asked, brief };
+  const yielding: Ask = (attempted, route, parameters, expected, options) =>
+    ask(attempted, route, parameters, expected, { ...options, yields: true });
+  const reporting = { ...asked, ask: yielding, brief };
   return {
     github: {
       request: (route: string, parameters = {}, options: RequestOptions = {}) =>

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Admitted, type LimitLog, RESERVED_MS } from "../../model/limits.ts";
-import { type Budget, COST, type Kind, type NotYet } from "./budget.ts";
+import { type Budget, COST, GRACE_MS, type Kind, type NotYet } from "./budget.ts";
 import { requestsInFlight } from "./in-flight.ts";
 import type { AccountPause, PauseOptions } from "./pause.ts";
 
@@ -47,15 +47,16 @@ export function openAdmission(
   { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionOptions,
 ) {
   const inFlight = requestsInFlight(clock, pause);
-  /** Each in the order in which they came. Writes first, whose reads are done already. */
-  const waiting = { write: new Set<Waiter>(), read: new Set<Waiter>(), reservation: new Set<Waiter>() };
-  const queues = () => [waiting.write, waiting.read, waiting.reservation];
+  const queue = () => new Set<Waiter>();
+  /** Each in the order in which they came. Writes first, whose reads are done already; reports after all others. */
+  const waiting = { write: queue(), read: queue(), reservation: queue(), report: queue() };
+  const queues = () => [waiting.write, waiting.read, waiting.reservation, waiting.report];
   let cancelAlarm = () => {};
   let isAsking = false;
   /** Until then the log is not asked: it could not be. 0 when it can. */
   let awayUntil = 0;
 
-  const mustStay = (what: Waiter["what"]) => what !== "reservation" && inFlight.isFull();
+  const mustStay = (what: Waiter["what"]) => what !== "reservation" && inFlight.isFull(what === "report");
 
   /**
    * Admits all that may go, rejects those that would wait too long, and wakes when the next may go. Answers all but those
@@ -89,7 +90,7 @@ export function openAdmission(
   }
 
   function openingFor({ what, name, room }: Waiter, now: number): NotYet {
-    const from = pause.until(now);
+    const from = pause.until(now, what === "report" ? GRACE_MS : 0);
     const silence = { notBefore: from, why: "GitHub has set a limit and asked for silence" };
     if (room) return silence;
     // The clock may be set back in the middle.
@@ -102,7 +103,7 @@ export function openAdmission(
   function grant(waiter: Waiter, now: number): Granted[] {
     const { what, name } = waiter;
     waiting[what].delete(waiter);
-    const unredeem = what === "read" ? () => {} : budget.redeem(name, now);
+    const unredeem = what === "read" ? () => {} : budget.redeem(kindOf(what), name, now);
     if (what !== "reservation") inFlight.change(1);
     if (waiter.room) {
       waiter.answer(waiter.room);
@@ -120,7 +121,9 @@ export function openAdmission(
 
   function reject(waiter: Waiter, notYet: NotYet): void {
     waiting[waiter.what].delete(waiter);
-    if (waiter.what !== "read" && notYet.why !== AWAY) budget.promise(waiter.name, notYet.notBefore);
+    if (waiter.what !== "read" && notYet.why !== AWAY) {
+      budget.promise(kindOf(waiter.what), waiter.name, notYet.notBefore);
+    }
     waiter.answer(notYet);
   }
 
@@ -156,7 +159,7 @@ export function openAdmission(
   }
 
   function roomFor(kind: Kind, at: number): Room {
-    const id = kind === "write" ? randomUUID() : undefined;
+    const id = kind === "read" ? undefined : randomUUID();
     const spend = budget.reserve(kind);
     let isSettled = false;
     return {
@@ -179,7 +182,9 @@ export function openAdmission(
     /** Resolves with room for one request once it may be sent, in flight from then on, or with when it will be. */
     enter(what: Waiter["what"], name: string, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
-        waiting[what].add({ what, name, room, deadline: clock.now() + patienceMs, answer });
+        // A run that waits here takes the place of one that would dispatch: reports wait in the store.
+        const deadline = clock.now() + (what === "report" ? 0 : patienceMs);
+        waiting[what].add({ what, name, room, deadline, answer });
         if (room || awayUntil > 0 || mustStay(what)) letThrough();
         else if (!isAsking) void ask();
       });
@@ -211,4 +216,4 @@ export function openAdmission(
 
 const AWAY = "the database cannot be asked what the other replicas have used of the limits";
 
-const kindOf = (what: Waiter["what"]): Kind => (what === "read" ? "read" : "write");
+const kindOf = (what: Waiter["what"]): Kind => (what === "reservation" ? "write" : what);

@@ -1,10 +1,17 @@
 import type { AdmissionTimes, Limit, Spending } from "../../model/limits.ts";
 
-/** What a request does at GitHub, and so what it costs. */
-export type Kind = "read" | "write";
+/** What a request does at GitHub, and so what it costs. A report is a write that takes nothing from any other. */
+export type Kind = "read" | "write" | "report";
 
 /** @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit */
-export const COST = { read: { points: 1, writes: 0 }, write: { points: 5, writes: 1 } } as const;
+export const COST = {
+  read: { points: 1, writes: 0 },
+  write: { points: 5, writes: 1 },
+  report: { points: 5, writes: 1 },
+} as const;
+
+/** A promise that is not taken up within this time is given to others. */
+export const GRACE_MS = 30_000;
 
 /** Not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
 export type NotYet = { readonly notBefore: number; readonly why: string };
@@ -14,16 +21,24 @@ export type Budget = ReturnType<typeof openBudget>;
 /** What an account may spend by GitHub's limits, what it has spent, and the times that its writes were promised. */
 export function openBudget(limits: readonly Limit[]) {
   const windows = limits.map(slidingWindow);
-  const line = waitingLine();
+  const forReports = limits
+    .filter(({ unit }) => unit === "writes")
+    .map((limit) => slidingWindow(leftForReports(limit)));
+  const all = [...windows, ...forReports];
+  const [line, reports] = [waitingLine(), waitingLine()];
+  const lineOf = (kind: Kind) => (kind === "report" ? reports : line);
 
   function opensAt(kind: Kind, from: number, promised: readonly number[]): NotYet {
     let latest: NotYet = { notBefore: from, why: "" };
-    for (const { limit, opensAt } of windows) {
+    for (const window of kind === "report" ? all : windows) {
+      const { limit, opensAt } = window;
       const { unit, most, ms } = limit;
       const kept = kind === "read" && unit === "points" ? keptForWrites(limit, from) : 0;
       const notBefore = opensAt(COST[kind][unit], from, kept, promised);
       if (notBefore <= latest.notBefore) continue;
-      latest = { notBefore, why: `the limit of ${most} ${unit} in ${ms / 1000} s is used up` };
+      const isLeft = forReports.includes(window);
+      const what = `${isLeft ? "what reports may use" : "the limit"} of ${most} ${unit} in ${ms / 1000} s`;
+      latest = { notBefore, why: `${what} is used up` };
     }
     return latest;
   }
@@ -40,40 +55,58 @@ export function openBudget(limits: readonly Limit[]) {
     /** When this may be sent, not before `from`, and what it waits for. `name` is the write's in the line. */
     opening(kind: Kind, name: string, from: number, now: number): NotYet {
       if (kind === "read") return opensAt(kind, from, []);
-      const promised = line.timeOf(name, now);
+      const promised = lineOf(kind).timeOf(name, now);
       if (promised !== undefined && promised > now) {
         return { notBefore: Math.max(from, promised), why: "others were promised their turn before" };
       }
       // A write whose time has come meets only what is spent; any other also what was promised to those ahead.
       const due = promised === undefined ? undefined : opensAt(kind, from, []);
-      return due && due.notBefore <= now ? due : opensAt(kind, from, line.ahead(name));
+      if (due && due.notBefore <= now) return due;
+      const ahead = lineOf(kind).ahead(name, now);
+      if (kind === "report") ahead.push(...line.ahead(undefined, now));
+      return opensAt(
+        kind,
+        from,
+        ahead.sort((a, b) => a - b),
+      );
     },
     /** Counts as spent now until the function is called: spent at a time, or with undefined not at all. */
     reserve(kind: Kind): (at: number | undefined) => void {
-      for (const { limit, reserve } of windows) reserve(COST[kind][limit.unit]);
+      for (const { limit, reserve } of all) reserve(COST[kind][limit.unit]);
       return (at) => {
-        for (const { limit, settle } of windows) settle(COST[kind][limit.unit], at);
+        for (const { limit, settle } of all) settle(COST[kind][limit.unit], at);
       };
     },
     /** A write may pass at this time. */
-    promise: line.join,
+    promise: (kind: Kind, name: string, at: number): void => lineOf(kind).join(name, at),
     /** A write is let through. @returns how to give it back the time that it was promised. */
-    redeem(name: string, now: number): () => void {
-      const at = line.timeOf(name, now);
-      line.leave(name);
-      return () => at !== undefined && line.join(name, at);
+    redeem(kind: Kind, name: string, now: number): () => void {
+      const { timeOf, leave, join } = lineOf(kind);
+      const at = timeOf(name, now);
+      leave(name);
+      return () => at !== undefined && join(name, at);
     },
     /** What other processes have spent, oldest first: replaces what was known of them. */
     learn(others: readonly Spending[]): void {
-      for (const { limit, learn } of windows) learn(others.map((one) => ({ at: one.at, cost: one[limit.unit] })));
+      for (const { limit, learn } of all) learn(others.map((one) => ({ at: one.at, cost: one[limit.unit] })));
     },
     /** Since when spending matters, for each unit. */
     since(now: number): AdmissionTimes["since"] {
-      const longest = (unit: Limit["unit"]) => Math.max(0, ...limits.map((each) => (each.unit === unit ? each.ms : 0)));
+      const longest = (unit: Limit["unit"]) =>
+        Math.max(0, ...all.map(({ limit }) => (limit.unit === unit ? limit.ms : 0)));
       return { points: now - longest("points"), writes: now - longest("writes") };
     },
-    isEmpty: (now: number): boolean => windows.every(({ used }) => used(now) === 0),
+    isEmpty: (now: number): boolean => all.every(({ used }) => used(now) === 0),
   };
+}
+
+/**
+ * What reports meet: a fifth less than the limit, for writes to come, in a window that is longer by the grace of a promise.
+ * A write that waits, also in another process, was promised a time at which the limit's window is still full. Up to the
+ * grace after that time the longer window is, too, so that no report takes its place, and no process needs the others' lines.
+ */
+function leftForReports({ unit, most, ms }: Limit): Limit {
+  return { unit, most: Math.floor((most * 4) / 5), ms: ms + GRACE_MS };
 }
 
 type Entry = { readonly at: number; readonly cost: number; readonly byOthers?: true };
@@ -144,9 +177,6 @@ function slidingWindow(limit: Limit) {
   };
 }
 
-/** A promise that is not taken up within this time is given to others. */
-const GRACE_MS = 30_000;
-
 /**
  * The line of writes that were rejected for now, each with the time that it was promised. Without it all would be told
  * the same time, and all but a few be rejected again and again. A write that gets a later time keeps its place.
@@ -169,14 +199,15 @@ function waitingLine() {
       tidy(now);
       return line.get(name);
     },
-    /** The times of those ahead of this name, earliest first: of all when it has no place yet. */
-    ahead(name: string): readonly number[] {
+    /** The times of those ahead of this name: of all when it has no place. */
+    ahead(name: string | undefined, now: number): number[] {
+      tidy(now);
       const times: number[] = [];
       for (const [other, at] of line) {
         if (other === name) break;
         times.push(at);
       }
-      return times.sort((a, b) => a - b);
+      return times;
     },
     /** Takes a place at the end, or keeps the one that it has. */
     join: (name: string, at: number): void => void line.set(name, at),

@@ -27,9 +27,10 @@ export function requestsInFlight(clock: Pick<Clock, "monotonic">, pause: Pick<Ac
   let newUntil = Number.NEGATIVE_INFINITY;
   return {
     count: (): number => count,
-    isFull(): boolean {
-      const most = share < MOST_OF_SEVERAL && monotonic() < newUntil ? 1 : share;
-      return count >= Math.min(pause.cap(), most);
+    /** @param kept whether a fifth is kept free, for others. */
+    isFull(kept: boolean): boolean {
+      const most = Math.min(pause.cap(), share < MOST_OF_SEVERAL && monotonic() < newUntil ? 1 : share);
+      return count >= (kept ? Math.ceil((most * 4) / 5) : most);
     },
     change(by: 1 | -1): void {
       count += by;

@@ -54,9 +54,10 @@ export function openPause({ account, clock, log, known, onPause }: PauseOptions)
     return clock.monotonic() + Math.min(pause.until - clock.now(), LONGEST_MS);
   }
 
-  function until(now: number): number {
-    if (latest.until <= now) return now;
-    return Math.max(now, Math.min(latest.until, now + Math.ceil(endsAt - clock.monotonic())));
+  function until(now: number, graceMs = 0): number {
+    const end = latest.until + graceMs;
+    if (end <= now) return now;
+    return Math.max(now, Math.min(end, now + Math.ceil(endsAt + graceMs - clock.monotonic())));
   }
 
   /** @returns whether it is longer than what is in force. */
@@ -82,7 +83,7 @@ export function openPause({ account, clock, log, known, onPause }: PauseOptions)
   }
 
   return {
-    /** When requests may be sent again, epoch milliseconds; now when they may. */
+    /** When requests may be sent again, epoch milliseconds; now when they may. With a grace, so long after the pause. */
     until,
     /** Requests remember the episode in which they were sent. */
     episode: (): number => episode,
