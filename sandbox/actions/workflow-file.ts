@@ -1,4 +1,16 @@
-import { load } from "js-yaml";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+/** Undefined in compose.yaml, where the stand-in has no packages: events are printed there, and start no runs. */
+function yaml(): typeof import("js-yaml") | undefined {
+  try {
+    return require("js-yaml");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
 
 /** What the stand-in reads in a workflow file. */
 export type WorkflowFile = {
@@ -30,7 +42,7 @@ export function readWorkflowFile(text: string): WorkflowFile {
 function parse(text: string): WorkflowFile {
   let file: unknown;
   try {
-    file = load(text);
+    file = yaml()?.load(text);
   } catch {
     return NOTHING;
   }

@@ -48,8 +48,9 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
     // Of those who hear of it at once, one; should its process end here, a later delivery does it.
     if (!(await store.turn(`follow attempt ${attempt} of ${id}`, AT_ONCE_MS))) return false;
     const { status } = await rerun(id, { from: "failure", actor: "GitHub webhook" });
+    if (status !== "queued") return false;
     await store.setMark(name, attempt);
-    return status === "queued";
+    return true;
   }
 }
 
