@@ -5,7 +5,7 @@ import { chanceOf } from "./support/random.ts";
 import { deploy, notify } from "./support/service.ts";
 
 /** MANY=1000 takes a minute of CPU. */
-const MANY = Number(process.env.MANY ?? 300);
+const MANY = Number(process.env.MANY ?? 100);
 const AT_ONCE = 50;
 const SEED = Number(process.env.SEED ?? 20_261_124);
 const MINUTE = 60_000;
