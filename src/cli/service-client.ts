@@ -101,7 +101,7 @@ export function serviceClient() {
       );
     },
     show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
-    previews: async (query: Query) => ask("GET", `/api/previews?${given(query)}`, previewPageSchema),
+    previews: async (query: Query) => ask("GET", `/api/previews?${given(query)}`, previewPageSchema()),
     workflows: async () => ask("GET", "/api/workflows", workflowListSchema),
     /** Pauses or resumes a workflow; undefined: all of them. */
     turn: async (action: "pause" | "resume", workflow: string | undefined) => {

@@ -39,7 +39,7 @@ export function runPaths({ refTo, describe }: { refTo: RefTo; describe: (operati
       about: ["list-previews", "runs", "List previews with the result of their tests, newest first"],
       description: "The newest preview of each application, or all of one.",
       parameters: queryParameters(previewsQuerySchema),
-      200: json("A page of previews.", refTo(previewPageSchema, "PreviewPage")),
+      200: json("A page of previews.", refTo(previewPageSchema(), "PreviewPage")),
       400: "A query value cannot be used.",
       503: "The runs cannot be read.",
     }),

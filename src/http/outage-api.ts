@@ -3,18 +3,18 @@ import * as z from "zod";
 import type { Outage } from "../model/outage.ts";
 import { type Json, json, type Operation, type RefTo } from "./openapi-parts.ts";
 
-const time = (description: string) => z.iso.datetime().meta({ description });
-
-const outageSchema = z.object({
-  outage: z
-    .object({
-      since: time("When the first request failed."),
-      until: time("When GitHub worked again; absent while it does not.").optional(),
-      fault: z.string().meta({ description: "What came instead of answers." }),
-    })
-    .nullable()
-    .meta({ description: "null when there is none. One that is over stays until what was late is reported." }),
-});
+/** Made for the description of the API alone. */
+const outageSchema = () =>
+  z.object({
+    outage: z
+      .object({
+        since: z.iso.datetime().meta({ description: "When the first request failed." }),
+        until: z.iso.datetime().meta({ description: "When GitHub worked again; absent while it does not." }).optional(),
+        fault: z.string().meta({ description: "What came instead of answers." }),
+      })
+      .nullable()
+      .meta({ description: "null when there is none. One that is over stays until what was late is reported." }),
+  });
 
 /** Mounts `GET /api/outage`: whether GitHub fails most requests, as one of the replicas found. */
 export function mountOutageApi(
@@ -24,7 +24,7 @@ export function mountOutageApi(
   app.get("/api/outage", guard, async (c) => c.json(shown(await outage())));
 }
 
-function shown(outage: Outage | undefined): z.infer<typeof outageSchema> {
+function shown(outage: Outage | undefined): z.infer<ReturnType<typeof outageSchema>> {
   if (!outage) return { outage: null };
   const { since, until, fault } = outage;
   const text = (at: number) => new Date(at).toISOString();
@@ -36,7 +36,7 @@ export function outagePath({ refTo, describe }: { refTo: RefTo; describe: (opera
     "/api/outage": {
       get: describe({
         about: ["get-outage", "service", "Whether GitHub fails most requests, and since when"],
-        200: json("The outage that there is.", refTo(outageSchema, "Outage")),
+        200: json("The outage that there is.", refTo(outageSchema(), "Outage")),
         503: "The database cannot be read.",
       }),
     },

@@ -28,77 +28,87 @@ export type FollowTests = {
 };
 
 /** What `dispatch` and `runWorkflow` have given, whole: `findRun` takes it. */
-const startedRun = z.looseObject({
-  repository: z.string(),
-  event: z.enum(["repository_dispatch", "workflow_dispatch"]),
-  key: z.string().optional(),
-  since: z.string(),
-});
-
-const json = z.record(
-  z.string(),
-  z.custom<Json>((value) => value !== undefined),
+const startedRun = z.lazy(() =>
+  z.looseObject({
+    repository: z.string(),
+    event: z.enum(["repository_dispatch", "workflow_dispatch"]),
+    key: z.string().optional(),
+    since: z.string(),
+  }),
 );
 
-/** One environment with the commit that is tested in it. */
-const preview = z.object({
-  /** Name of the workflow that has started the tests. */
-  workflow: z.string(),
-  application: z.string(),
-  /** As the values file has it: a hash or a tag. */
-  commit: z.string(),
-  /** The full hash, where `commit` is one. */
-  sha: z.string().optional(),
-  /** In which the tests run. */
-  repository: z.string(),
-  tests: startedRun,
-  /** What was sent, to send it again: one of the two. */
-  event: z.object({ type: z.string(), payload: json }).optional(),
-  start: z
-    .object({
-      workflow: z.string(),
-      ref: z.string(),
-      inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-    })
-    .optional(),
-  /** The values file, and the commit at which it was read where that is known. */
-  values: z.object({ repository: z.string(), path: z.string(), commit: z.string().optional() }),
-  /** The run that has started the tests, and the workflow that follows them. */
-  dispatchedBy: z.string(),
-  followedBy: z.string(),
-  follow: z.array(z.enum(REPORTS)),
-  context: z.string(),
-  environmentUrl: z.string().optional(),
-  timeout: z.string(),
-  nothingAfter: z.string(),
-});
+const json = z.lazy(() =>
+  z.record(
+    z.string(),
+    z.custom<Json>((value) => value !== undefined),
+  ),
+);
+
+/** One environment with the commit that is tested in it. Lazy: a service without FOLLOW needs none of it. */
+const preview = z.lazy(() =>
+  z.object({
+    /** Name of the workflow that has started the tests. */
+    workflow: z.string(),
+    application: z.string(),
+    /** As the values file has it: a hash or a tag. */
+    commit: z.string(),
+    /** The full hash, where `commit` is one. */
+    sha: z.string().optional(),
+    /** In which the tests run. */
+    repository: z.string(),
+    tests: startedRun,
+    /** What was sent, to send it again: one of the two. */
+    event: z.object({ type: z.string(), payload: json }).optional(),
+    start: z
+      .object({
+        workflow: z.string(),
+        ref: z.string(),
+        inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+      })
+      .optional(),
+    /** The values file, and the commit at which it was read where that is known. */
+    values: z.object({ repository: z.string(), path: z.string(), commit: z.string().optional() }),
+    /** The run that has started the tests, and the workflow that follows them. */
+    dispatchedBy: z.string(),
+    followedBy: z.string(),
+    follow: z.array(z.enum(REPORTS)),
+    context: z.string(),
+    environmentUrl: z.string().optional(),
+    timeout: z.string(),
+    nothingAfter: z.string(),
+  }),
+);
 
 export type Preview = z.infer<typeof preview>;
 
-const pull = z.object({
-  number: z.number(),
-  url: z.string(),
-  title: z.string(),
-  state: z.enum(["open", "closed"]),
-});
+const pull = z.lazy(() =>
+  z.object({
+    number: z.number(),
+    url: z.string(),
+    title: z.string(),
+    state: z.enum(["open", "closed"]),
+  }),
+);
 
 /** The pull request of a commit, as far as GitHub knows one. */
 export type Pull = z.infer<typeof pull>;
 
-const obsolete = z.object({
-  preview,
-  /** Why nobody needs these tests any more, as a sentence, and as one word. */
-  why: z.string(),
-  word: z.enum(["superseded", "closed", "cancelled"]),
-  /** Where there is a comment about it. */
-  pull: pull.optional(),
-});
+const obsolete = z.lazy(() =>
+  z.object({
+    preview,
+    /** Why nobody needs these tests any more, as a sentence, and as one word. */
+    why: z.string(),
+    word: z.enum(["superseded", "closed", "cancelled"]),
+    /** Where there is a comment about it. */
+    pull: pull.optional(),
+  }),
+);
 
 /** Tests that are to be cancelled at GitHub. */
 export type Obsolete = z.infer<typeof obsolete>;
 
 /** Tests to follow, or tests to cancel. */
-export const previewInputs = z.union([preview, z.object({ cancel: obsolete })]);
+export const previewInputs = z.lazy(() => z.union([preview, z.object({ cancel: obsolete })]));
 
 /** The preview that a run of `preview-tests` follows; undefined when it is none. */
 export function previewIn(input: unknown): Preview | undefined {
