@@ -1,3 +1,4 @@
+export { hasPassed } from "./model/actions-runs.ts";
 export type {
   CallbackOptions,
   OpenCallback,

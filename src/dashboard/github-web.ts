@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import type { Chain } from "../model/chain.ts";
+import { isCommitHash } from "../model/github.ts";
 import type { Json, Run } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
 import { name as nameOf } from "./shown.ts";
@@ -40,8 +41,7 @@ export function namedCommitLink(
   { url }: Pick<GitHubWeb, "url">,
 ) {
   const isName = /^(?!\.+$)[\w.-]{1,100}$/.test(name);
-  const isHash = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(name);
-  const short = html`<code>${isHash ? name.slice(0, 7) : visible(name.slice(0, 40))}</code>`;
+  const short = html`<code>${isCommitHash(name) ? name.slice(0, 7) : visible(name.slice(0, 40))}</code>`;
   const known = sha ?? (isName ? name : undefined);
   if (known === undefined || !repository) return short;
   return html`<a href="${url}/${repository}/commit/${known}" title="${known}">${short}</a>`;
@@ -69,12 +69,12 @@ export function actionsRunLink({ id, url, attempt = 1 }: NonNullable<Chain["acti
 }
 
 /**
- * The page of an application in ArgoCD; undefined without its address, or for a name that is none.
+ * The page of an application in ArgoCD; undefined without its address, or for a name that no application can have.
  * @see https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/templates/
  */
 export function argocdLink(application: string, argocdUrl: string | undefined, text: string) {
-  if (argocdUrl === undefined || !/^[\w.-]{1,253}$/.test(application) || /^\.+$/.test(application)) return undefined;
-  return html`<a href="${argocdUrl}/applications/${encoded(application)}">${nameOf(text)}</a>`;
+  if (argocdUrl === undefined || !/^(?!\.+$)[\w.-]{1,253}$/.test(application)) return undefined;
+  return html`<a href="${argocdUrl}/applications/${application}">${nameOf(text)}</a>`;
 }
 
 const encoded = (segment: string) => encodeURIComponent(segment.toWellFormed());

@@ -1,9 +1,9 @@
 import { type Failure, isFailure, LimitReached, PermanentFailure } from "../model/failure.ts";
+import { ownerAndName } from "../model/github.ts";
 import { hasTooManyValues } from "../model/json-values.ts";
 import { type Answer, jsonOf } from "./answer.ts";
 import { appFailureOf } from "./auth/app-failures.ts";
 import { type Attempted, failureOf, notUnderstood, whatCame } from "./failures.ts";
-import { ownerAndName } from "./files.ts";
 import type { Inspection } from "./open-github.ts";
 
 /** Whose webhook it is: `app`, that of the service's GitHub App; or a repository's (`owner/name`); or an organisation's. */

@@ -1,8 +1,8 @@
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubClient, StartedWorkflow } from "../model/github.ts";
+import { ownerAndName } from "../model/github.ts";
 import { type Answer, jsonOf } from "./answer.ts";
 import type { Ask, AskOptions } from "./ask.ts";
-import { ownerAndName } from "./files.ts";
 
 type Payload = Parameters<GitHubClient["dispatch"]>[2];
 

@@ -1,5 +1,5 @@
 import { isFailure, PermanentFailure } from "../model/failure.ts";
-import type { GitHub } from "../model/github.ts";
+import { type GitHub, ownerAndName } from "../model/github.ts";
 import type { Answer } from "./answer.ts";
 import type { Ask, Asking } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
@@ -155,10 +155,4 @@ async function requireVisible(ask: Ask, repository: string): Promise<void> {
     ownerAndName(repository),
     [200],
   );
-}
-
-/** `acme/shop` as the parameters that GitHub's routes are written with. */
-export function ownerAndName(repository: string): { owner: string; repo: string } {
-  const [owner = "", repo = ""] = repository.split("/");
-  return { owner, repo };
 }

@@ -1,6 +1,6 @@
+import { ownerAndName } from "../model/github.ts";
 import { jsonOf } from "./answer.ts";
 import type { Ask } from "./ask.ts";
-import { ownerAndName } from "./files.ts";
 
 /** What GitHub tells of a repository. */
 export type RepositoryFacts = {

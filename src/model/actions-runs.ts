@@ -67,6 +67,13 @@ export type ListedActionsRuns = {
   readonly runs: readonly ListedActionsRun[];
 };
 
+/** Whether a run or a job ended well: what was skipped counts so at GitHub, too, also where it is required. */
+export function hasPassed({ conclusion }: { readonly conclusion?: string | undefined }): boolean {
+  return conclusion !== undefined && PASSED.includes(conclusion);
+}
+
+const PASSED = ["success", "skipped", "neutral"];
+
 /** A run in a list of a repository's runs. */
 export type ListedActionsRun = {
   readonly id: number;

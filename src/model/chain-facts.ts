@@ -1,4 +1,5 @@
-import type { RunDetail } from "./history.ts";
+import { isCommitHash } from "./github.ts";
+import { isRunId, type RunDetail } from "./history.ts";
 import type { Json, Step } from "./run.ts";
 
 export const STAGES = ["received", "read", "dispatched", "created", "started", "ended", "reported"] as const;
@@ -16,7 +17,7 @@ export type ChainMember = Pick<RunDetail, "run" | "steps">;
 
 export type Link = { readonly url: string | undefined };
 
-export type PullRequestLink = Link & {
+type PullRequestLink = Link & {
   readonly number: number;
   readonly title: string | undefined;
   readonly state: string | undefined;
@@ -34,10 +35,13 @@ export type TestsJob = Link & {
 export type ChainFacts = {
   readonly application: string | undefined;
   readonly isFollowed: boolean;
+  /** The values file that was read. */
   readonly values:
     | { readonly repository: string; readonly path: string; readonly commit: string | undefined }
     | undefined;
+  /** As the values file names it, and its full hash where that is known. */
   readonly commit: { readonly name: string; readonly sha: string | undefined } | undefined;
+  /** Where the tests are, `owner/name`. */
   readonly repository: string | undefined;
   readonly pullRequest: PullRequestLink | undefined;
   readonly actionsRun: (Link & { readonly id: number }) | undefined;
@@ -95,7 +99,7 @@ export function keysIn({ steps }: ChainMember): readonly string[] {
 /** The id of the run that dispatched, as the run that follows was given it. */
 export function dispatchedByIn({ run }: ChainMember): string | undefined {
   const by = text(at(run.input, "dispatchedBy")) ?? /^run (.+)$/.exec(run.actor ?? "")?.[1];
-  return by !== undefined && IS_RUN_ID.test(by) ? by : undefined;
+  return by !== undefined && isRunId(by) ? by : undefined;
 }
 
 /** Whether a run follows the tests of an application; others of its workflow clean up. */
@@ -109,7 +113,6 @@ export function idsIn(reason: string | undefined): readonly string[] {
 }
 
 const RUN_ID = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
-const IS_RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** With a key, the send is a step, and what was before it is known. */
 function dispatchTimes(environment: ChainMember | undefined, started: Json | undefined, read: Step | undefined) {
@@ -190,7 +193,7 @@ function id(value: Json | undefined): number | undefined {
 }
 
 function sha(value: Json | undefined): string | undefined {
-  return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value) ? value : undefined;
+  return typeof value === "string" && isCommitHash(value) ? value : undefined;
 }
 
 function repositoryName(value: Json | undefined): string | undefined {

@@ -1,17 +1,9 @@
-import {
-  type ChainFacts,
-  type ChainMember,
-  factsIn,
-  type Link,
-  type PullRequestLink,
-  STAGES,
-  type Stage,
-  type TestsJob,
-} from "./chain-facts.ts";
+import { hasPassed } from "./actions-runs.ts";
+import { type ChainFacts, type ChainMember, factsIn, type Link, STAGES, type Stage } from "./chain-facts.ts";
 import { isOpen, type Run, type RunStatus } from "./run.ts";
 
 /** From the notification about an environment to the result of its tests, as two runs tell it. */
-export type Chain = {
+export type Chain = Pick<ChainFacts, "values" | "commit" | "repository" | "pullRequest" | "jobs"> & {
   readonly application: string;
   readonly result: PreviewResult;
   /** Why it is so, in a sentence; undefined where the result says it. */
@@ -24,19 +16,9 @@ export type Chain = {
   readonly tests: ChainRun | undefined;
   /** The newer run that took the place of one of them. */
   readonly supersededBy: string | undefined;
-  /** The values file that was read. */
-  readonly values:
-    | { readonly repository: string; readonly path: string; readonly commit: string | undefined }
-    | undefined;
-  /** As the values file names it, and its full hash where that is known. */
-  readonly commit: { readonly name: string; readonly sha: string | undefined } | undefined;
-  /** Where the tests are, `owner/name`. */
-  readonly repository: string | undefined;
-  readonly pullRequest: PullRequestLink | undefined;
   readonly actionsRun:
     | (Link & { readonly id: number; readonly attempt: number | undefined; readonly conclusion: string | undefined })
     | undefined;
-  readonly jobs: readonly TestsJob[];
   /** All stages in their order. */
   readonly stages: readonly Stage[];
   /** The same was reported again later, and started nothing: the run that says so. */
@@ -98,8 +80,6 @@ export function chainOf(
 
 const chainRun = ({ id, workflow, status }: Run): ChainRun => ({ id, workflow, status });
 
-const PASSED: readonly (string | undefined)[] = ["success", "neutral", "skipped"];
-
 function resultOf(environment: Run | undefined, tests: Run | undefined, facts: ChainFacts): PreviewResult {
   const run = tests ?? environment;
   if (!run || isOpen(run)) return "running";
@@ -107,7 +87,7 @@ function resultOf(environment: Run | undefined, tests: Run | undefined, facts: C
   if (!tests) return run.status === "success" ? "dispatched" : "nothing_started";
   if (run.status === "skipped") return "cancelled";
   // That the result could not be reported makes the run fail, and not the tests.
-  if (run.status === "success" || PASSED.includes(facts.conclusion)) return "passed";
+  if (run.status === "success" || hasPassed(facts)) return "passed";
   return facts.actionsRun || facts.conclusion !== undefined ? "failed" : "nothing_started";
 }
 

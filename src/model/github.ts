@@ -241,6 +241,15 @@ export type DeploymentState = {
   readonly description?: string | undefined;
 };
 
+/** `acme/shop` as the parameters that GitHub's routes are written with. */
+export function ownerAndName(repository: string): { owner: string; repo: string } {
+  const [owner = "", repo = ""] = repository.split("/");
+  return { owner, repo };
+}
+
+/** Whether a text is the full hash of a commit, in either case. */
+export const isCommitHash = (text: string): boolean => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i.test(text);
+
 /** What a route takes: the parameters of its path, its query and its body, in one object. */
 export type RequestParameters<Route extends keyof Endpoints> = Omit<Endpoints[Route]["parameters"], "headers"> & {
   readonly headers?: Readonly<Record<string, string>>;

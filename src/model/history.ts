@@ -20,6 +20,9 @@ export function idsThatBegin(text: string): readonly [string, string] {
   return [completed(text, "0"), completed(text, "f")];
 }
 
+/** Whether a text can be the id of a run, as the service writes it. PostgreSQL compares an id with no other text. */
+export const isRunId = (text: string): boolean => UUID.test(text);
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function completed(text: string, digit: string): string {

@@ -1,4 +1,5 @@
 import { PermanentFailure } from "./failure.ts";
+import { isCommitHash } from "./github.ts";
 import { keysIn } from "./run-names.ts";
 
 /**
@@ -43,7 +44,7 @@ function keyOf(subject: WakeSubject): string {
   }
   if ("check" in subject) {
     const { repository, sha } = subject.check;
-    return key("check", named(repository), COMMIT.test(sha) ? sha : mistaken("sha", "the full SHA of a commit", sha));
+    return key("check", named(repository), isCommitHash(sha) ? sha : mistaken("sha", "the full SHA of a commit", sha));
   }
   return mistaken("wakeOn", "workflowRun, pullRequest, deployment or check", JSON.stringify(subject));
 }
@@ -53,8 +54,6 @@ const ANY = "*";
 
 const key = (what: string, repository: string, which: string | number) =>
   `${what} ${repository} ${which}`.toLowerCase();
-
-const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
 
 function named(repository: string): string {
   return /^[\w.-]+\/[\w.-]+$/.test(repository) ? repository : mistaken("repository", "owner/name", repository);

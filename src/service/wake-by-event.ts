@@ -1,4 +1,4 @@
-import type { RunDetail } from "../model/history.ts";
+import { isRunId, type RunDetail } from "../model/history.ts";
 import type { Json } from "../model/run.ts";
 import { keysIn } from "../model/run-names.ts";
 import type { RunStore } from "../model/store.ts";
@@ -32,7 +32,7 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
     if (typeof run.run_attempt !== "number" || typeof run.display_title !== "string") return woken;
     const followed = { repository: repository.full_name.toLowerCase(), runId: run.id };
     let again = 0;
-    for (const id of [...keysIn(run.display_title)].filter((word) => RUN_ID.test(word)).slice(0, MOST_KEYS)) {
+    for (const id of [...keysIn(run.display_title)].filter((word) => isRunId(word.toLowerCase())).slice(0, MOST_KEYS)) {
       if (await rerunOnce(id.toLowerCase(), run.run_attempt, followed)) again++;
     }
     return woken + again;
@@ -72,7 +72,6 @@ function hasGivenUp({ run, steps }: RunDetail, followed: Followed): boolean {
 
 type Followed = { readonly repository: string; readonly runId: number };
 
-const RUN_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 /** The name of a run shows one. */
 const MOST_KEYS = 3;
 const AT_ONCE_MS = 60_000;

@@ -1,3 +1,4 @@
+import { isRunId } from "../model/history.ts";
 import type { Json } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Asked, searchPattern } from "./reads.ts";
@@ -56,7 +57,7 @@ export function previewReads({ dialect, read }: Asked): Pick<RunStore, "newestOf
       return { found, next: end?.runs === LOOKED_THROUGH ? String(end.seq) : undefined };
     },
     async several(ids) {
-      const known = [...new Set(ids)].filter((id) => RUN_ID.test(id));
+      const known = [...new Set(ids)].filter((id) => isRunId(id));
       if (known.length === 0) return [];
       const among = (table: string, column: string) => `${column} IN (${dialect.rows(table, [column], "$1")})`;
       const short = (column: string) =>
@@ -78,9 +79,6 @@ export function previewReads({ dialect, read }: Asked): Pick<RunStore, "newestOf
     },
   };
 }
-
-/** PostgreSQL compares an id with no other text. */
-const RUN_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function inputOf({ input }: Row): Json {
   return typeof input === "string" ? (JSON.parse(input) as Json) : null;

@@ -1,4 +1,4 @@
-import type { WhyNothing } from "../model/actions-runs.ts";
+import { hasPassed, type WhyNothing } from "../model/actions-runs.ts";
 import type { Claim } from "../model/claim.ts";
 import { type Duration, millisecondsOf } from "../model/duration.ts";
 import { type Failure, PermanentFailure } from "../model/failure.ts";
@@ -87,7 +87,7 @@ export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "
     };
     if (claim.handler) {
       const ended = (remembered(name) as FollowedRun | undefined) ?? (await look()) ?? notEnded(its);
-      if (mustSucceed && !hasSucceeded(ended)) throw notSucceeded(its, ended);
+      if (mustSucceed && !hasPassed(ended)) throw notSucceeded(its, ended);
       return ended;
     }
     return suspending().attend<FollowedRun>("waitUntil", name, {
@@ -101,7 +101,7 @@ export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "
       async look() {
         const ended = await look();
         if (!ended) return undefined;
-        return mustSucceed && !hasSucceeded(ended) ? { fails: ended as unknown as Json } : { result: ended };
+        return mustSucceed && !hasPassed(ended) ? { fails: ended as unknown as Json } : { result: ended };
       },
       // It may have been re-run at GitHub.
       looksAgain: () => true,
@@ -126,14 +126,10 @@ export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "
 /** Enough of a repository to find a call by. */
 const MAX_SHOWN = 100;
 
-const SUCCEEDED = ["success", "skipped", "neutral"];
-
-const hasSucceeded = ({ conclusion }: { readonly conclusion: string }) => SUCCEEDED.includes(conclusion);
-
 const MAX_JOBS = 10;
 
 function notSucceeded(its: string, { conclusion, htmlUrl, jobs }: FollowedRun): Failure {
-  const failed = jobs.filter((job) => !hasSucceeded(job));
+  const failed = jobs.filter((job) => !hasPassed(job));
   const named = failed.slice(0, MAX_JOBS).map((job) => `${job.name} (${job.conclusion}, ${job.htmlUrl})`);
   const more = failed.length > MAX_JOBS ? ` and ${failed.length - MAX_JOBS} more` : "";
   return new PermanentFailure({

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Claim } from "../model/claim.ts";
 import type { Runs } from "../model/context.ts";
 import { PermanentFailure } from "../model/failure.ts";
+import { isRunId } from "../model/history.ts";
 import { nearestName } from "../model/nearest-name.ts";
 import type { NewRun } from "../model/new-run.ts";
 import { problemsIn } from "../model/problems.ts";
@@ -45,7 +46,7 @@ export function runsOf(
       follow(`runs.start ${name}`, async () => {
         const workflow = callable(name, workflows());
         const input = keeping.withoutTokens(inputsOf(workflow, inputs), own);
-        if (id !== undefined && !UUID.test(id)) throw wrongId(name, id);
+        if (id !== undefined && !isRunId(id)) throw wrongId(name, id);
         const started: NewRun = {
           id: id ?? randomUUID(),
           workflow: name,
@@ -73,8 +74,6 @@ const MAX_SHOWN = 100;
 
 /** An open run of a group is its newest, unless an older one was re-run. */
 const NEWEST = 20;
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function callable(name: string, workflows: readonly Workflow[]): Workflow {
   const workflow = workflows.find((each) => each.name === name);

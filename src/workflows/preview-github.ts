@@ -1,4 +1,5 @@
 import type { FoundRun, GitHub, RunContext } from "../index.ts";
+import { isCommitHash } from "./git-revision.ts";
 import type { Preview, Pull } from "./preview-input.ts";
 import { timeMayHelp } from "./report.ts";
 
@@ -15,7 +16,7 @@ export async function shaOf({ github, log }: Means, { repository, commit }: Prev
       { allow: [404, 409, 422] },
     ),
   );
-  const sha = /^[0-9a-f]{40,64}$/.exec(String(found?.data ?? "").trim())?.[0] ?? null;
+  const sha = hashIn(found?.data) ?? null;
   if (sha === null) log.warn(`${repository} shows no commit ${commit}: nothing can be reported on it`);
   return sha;
 }
@@ -64,6 +65,18 @@ export async function attemptOf({ github }: Means, { repository, runId }: FoundR
   return data.run_attempt ?? 1;
 }
 
+/** The hash in an answer of the media type `application/vnd.github.sha`; an error's body has none. */
+export function hashIn(data: unknown): string | undefined {
+  const text = String(data).trim();
+  return isCommitHash(text) ? text : undefined;
+}
+
+/** `acme/shop` as the parameters that GitHub's routes are written with. */
+export function ownerAndName(repository: string): { owner: string; repo: string } {
+  const [owner = "", repo = ""] = repository.split("/");
+  return { owner, repo };
+}
+
 async function reading<Answer>(log: Means["log"], read: () => Promise<Answer>): Promise<Answer | undefined> {
   try {
     return await read();
@@ -72,10 +85,4 @@ async function reading<Answer>(log: Means["log"], read: () => Promise<Answer>): 
     log.warn(error instanceof Error ? error.message : String(error));
     return undefined;
   }
-}
-
-/** `acme/shop` as the parameters that GitHub's routes are written with. */
-export function ownerAndName(repository: string): { owner: string; repo: string } {
-  const [owner = "", repo = ""] = repository.split("/");
-  return { owner, repo };
 }

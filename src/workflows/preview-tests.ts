@@ -3,6 +3,7 @@ import {
   defineWorkflow,
   type FollowedRun,
   type FoundRun,
+  hasPassed,
   PermanentFailure,
   type RunContext,
   skip,
@@ -11,7 +12,7 @@ import { cancelLater, cancelTests, giveUp } from "./cancel-tests.ts";
 import { attemptOf, isClosed, pullOf, shaOf } from "./preview-github.ts";
 import { groupOfPreview, PREVIEW_TESTS, type Preview, previewInputs, startedOf } from "./preview-input.ts";
 import { linksOf, type PreviewTestsOptions, reporting, timeMayHelp } from "./report.ts";
-import { broken, failedJobs, isPassed, nameOf, type Result, result, running, STARTED } from "./result.ts";
+import { broken, failedJobs, nameOf, type Result, result, running, STARTED } from "./result.ts";
 import { shortCommit } from "./summary.ts";
 
 /**
@@ -91,7 +92,7 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
     return skip(why);
   }
   await report(named(`result ${came.conclusion}`, came.attempt), result(came));
-  if (!isPassed(came)) throw notPassed(preview, came, notReported());
+  if (!hasPassed(came)) throw notPassed(preview, came, notReported());
   const missing = notReported().length > 0 && { notReported: notReported() };
   return { application, commit, conclusion: came.conclusion, actionsRun: came.htmlUrl, ...missing };
 }

@@ -78,7 +78,7 @@ function writersOf(
 ): Readonly<Record<Report, (result: Result) => Promise<void>>> {
   const { repository, application, commit, context } = preview;
   const environmentUrl = filledIn(preview.environmentUrl, application);
-  const about = { application, commit, runUrl, argocdUrl: argocdOf(argocdUrl, application), environmentUrl };
+  const about = { application, commit, runUrl, argocdUrl: argocdPage(argocdUrl, application), environmentUrl };
   const key = keyOf(`${context}/${application}`);
   const linkOf = ({ actionsUrl }: Result) => actionsUrl ?? runUrl;
   const none = async () => {};
@@ -123,10 +123,6 @@ function deploymentState({ state, isObsolete }: Result) {
   return isObsolete ? "inactive" : state === "pending" ? "in_progress" : state;
 }
 
-function argocdOf(argocdUrl: string | undefined, application: string): string | undefined {
-  return argocdUrl && `${argocdUrl}/applications/${encodeURIComponent(application)}`;
-}
-
 function filledIn(template: string | undefined, application: string): string | undefined {
   return template?.replaceAll("{application}", () => encodeURIComponent(application));
 }
@@ -138,3 +134,9 @@ export function keyOf(text: string): string {
 }
 
 const MAX_KEY_CHARACTERS = 100;
+
+/** As the dashboard links it: undefined for a name that no application of ArgoCD can have. */
+function argocdPage(argocdUrl: string | undefined, application: string): string | undefined {
+  if (argocdUrl === undefined || !/^(?!\.+$)[\w.-]{1,253}$/.test(application)) return undefined;
+  return `${argocdUrl}/applications/${application}`;
+}

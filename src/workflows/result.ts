@@ -1,4 +1,4 @@
-import type { FollowedJob, FollowedRun } from "../index.ts";
+import { type FollowedJob, type FollowedRun, hasPassed } from "../index.ts";
 
 /** How the tests of a preview stand, for all places where that is shown. */
 export type Result = {
@@ -22,16 +22,12 @@ export function running(actionsUrl: string): Result {
   return { state: "pending", word: "running", text: "The tests are running.", actionsUrl };
 }
 
-/** A job that is skipped counts as passed at GitHub, too, also where it is required. */
-const PASSED = ["success", "skipped", "neutral"];
 const FAILED = ["failure", "startup_failure"];
-
-export const isPassed = ({ conclusion }: Pick<FollowedRun, "conclusion">): boolean => PASSED.includes(conclusion);
 
 /** The Actions run has ended. */
 export function result(ended: FollowedRun): Result {
   const { conclusion } = ended;
-  const state = isPassed(ended) ? "success" : FAILED.includes(conclusion) ? "failure" : "error";
+  const state = hasPassed(ended) ? "success" : FAILED.includes(conclusion) ? "failure" : "error";
   const word = conclusion.replaceAll("_", " ");
   return { state, word, text: sentence(ended), actionsUrl: ended.htmlUrl, ended };
 }
@@ -73,7 +69,7 @@ export function obsolete(why: string, word: string, actionsUrl?: string): Result
 /** Jobs that kept the run from passing, the failed ones first; those that were cut off because of them only without such. */
 export function failedJobs({ jobs }: Pick<FollowedRun, "jobs">): readonly FollowedJob[] {
   const failed = jobs.filter(({ conclusion }) => ["failure", "timed_out", "startup_failure"].includes(conclusion));
-  return failed.length > 0 ? failed : jobs.filter(({ conclusion }) => !PASSED.includes(conclusion));
+  return failed.length > 0 ? failed : jobs.filter((job) => !hasPassed(job));
 }
 
 /** Whole or not at all: a name is not shortened, since a part of a token would not be recognised. */

@@ -1,6 +1,7 @@
 import type { GitHub, Json, RunContext, StartedRun } from "../index.ts";
 import { cancelLater } from "./cancel-tests.ts";
-import { ownerAndName } from "./preview-github.ts";
+import { isCommitHash } from "./git-revision.ts";
+import { hashIn, ownerAndName } from "./preview-github.ts";
 import {
   contextOf,
   type FollowTests,
@@ -63,7 +64,7 @@ export async function startTests(
 
   const started: Preview = {
     ...preview,
-    ...(FULL_HASH.test(commit) && { sha: commit.toLowerCase() }),
+    ...(isCommitHash(commit) && { sha: commit.toLowerCase() }),
     ...{ repository, tests, dispatchedBy: runId, followedBy },
     ...(start ? { start } : { event: { type, payload } }),
     follow: [...follow.reports],
@@ -84,8 +85,6 @@ export async function startTests(
   }
   return undefined;
 }
-
-const FULL_HASH = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i;
 
 /** The workflow to start, with its ref and inputs; undefined where an event is sent instead. */
 async function workflowOf(github: Pick<GitHub, "request">, { repository, targetWorkflow, payload }: TestsEvent) {
@@ -117,13 +116,13 @@ export async function readAtCommit<Read>(
   return { ...(await read(at ?? ref)), ...(at !== undefined && { at }) };
 
   async function commitAt(): Promise<string | undefined> {
-    if (ref !== undefined && FULL_HASH.test(ref)) return ref;
+    if (ref !== undefined && isCommitHash(ref)) return ref;
     const parameters = { ...ownerAndName(repository), ref: ref ?? "HEAD" };
     const headers = { accept: "application/vnd.github.sha" };
     try {
       const route = "GET /repos/{owner}/{repo}/commits/{ref}";
       const { data } = await github.request(route, { ...parameters, headers }, { retry: false });
-      return /^[0-9a-f]{40,64}$/.exec(String(data).trim())?.[0];
+      return hashIn(data);
     } catch (error) {
       // The file is read nevertheless, and what is wrong with the ref comes out then.
       log.debug("the commit of the values file is not known", { error });

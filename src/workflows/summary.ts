@@ -1,4 +1,5 @@
 import { oneLine } from "../model/visible.ts";
+import { isCommitHash } from "./git-revision.ts";
 import { failedJobs, nameOf, type Result, took } from "./result.ts";
 
 type Links = {
@@ -39,7 +40,7 @@ export function summaryOf(links: Links, result: Result): string {
 
 /** A hash as people write it; a tag as it is. */
 export function shortCommit(commit: string): string {
-  return /^[0-9a-f]{40,64}$/i.test(commit) ? commit.slice(0, 7) : commit;
+  return isCommitHash(commit) ? commit.slice(0, 7) : commit;
 }
 
 /** A link, or its text where the address is none that a browser should open. */

@@ -1,7 +1,7 @@
 import { TransientFailure } from "../../model/failure.ts";
+import { ownerAndName } from "../../model/github.ts";
 import type { Ask } from "../ask.ts";
 import { whatCame } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 import { showRun } from "./show.ts";
 
 /**

@@ -1,9 +1,9 @@
 import type { ActionsRunLists, ListedActionsRun, ListedActionsRuns } from "../../model/actions-runs.ts";
 import type { StartedRun } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listOf } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 
 /** The lists of runs, as whoever asks may see them. With `remember` a list that is as it was costs nothing of the quota. */
 export function runLists(ask: Ask, { remember = false } = {}): ActionsRunLists {

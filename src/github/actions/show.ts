@@ -1,10 +1,10 @@
-import type { ShownRun } from "../../model/actions-runs.ts";
+import { hasPassed, type ShownRun } from "../../model/actions-runs.ts";
 import { PermanentFailure } from "../../model/failure.ts";
 import type { FollowedJob, FollowedRun } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Listed, listIn, notUnderstood, whatCame } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 
 /** What is kept of the answer about a run, which has 10 to 20 KB. */
 type KeptRun = {
@@ -100,12 +100,10 @@ function jobIn(job: Listed): FollowedJob {
 
 const MAX_JOBS = 50;
 
-const PASSED = ["success", "skipped", "neutral"];
-
 /** As many as are kept, those that did not pass first among them, in their order. */
 function fewer(jobs: readonly FollowedJob[]): readonly FollowedJob[] {
   if (jobs.length <= MAX_JOBS) return jobs;
-  const rank = ({ conclusion }: FollowedJob) => (PASSED.includes(conclusion) ? 1 : 0);
+  const rank = (job: FollowedJob) => (hasPassed(job) ? 1 : 0);
   const kept = new Set(jobs.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_JOBS));
   return jobs.filter((job) => kept.has(job));
 }

@@ -1,9 +1,9 @@
 import { FAILSAFE_SCHEMA, loadAll } from "js-yaml";
 import type { StartedRun } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { listIn } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 
 /** What a workflow file of the default branch, the only one that counts, says about its triggers and the names of its runs. */
 export type WorkflowFile = {

@@ -1,9 +1,9 @@
 import { sign } from "node:crypto";
 import { PermanentFailure } from "../../model/failure.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, notUnderstood } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 import { appFailureOf, isUnknownApp } from "./app-failures.ts";
 import { appAccount, installationAccount, type Need } from "./credentials.ts";
 

@@ -1,4 +1,4 @@
-import { ownerAndName } from "../files.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { type App, appApi, type InstallationToken } from "./app-api.ts";
 import { notInstalled } from "./app-failures.ts";
 import type { Credentials, Need } from "./credentials.ts";

@@ -1,7 +1,7 @@
 import { type Check, ok, problem } from "../../model/check.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { jsonOf } from "../answer.ts";
 import { appFailureOf } from "../auth/app-failures.ts";
-import { ownerAndName } from "../files.ts";
 import type { Inspection } from "../open-github.ts";
 import { type Checked, found } from "./checked.ts";
 import { checkGranted } from "./following.ts";

@@ -1,6 +1,6 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { asParameter } from "../auth/app-api.ts";
-import { ownerAndName } from "../files.ts";
 import type { RepositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";
 import type { Identity } from "./credential.ts";

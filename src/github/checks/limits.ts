@@ -1,8 +1,8 @@
 import { type Check, ok, warning } from "../../model/check.ts";
+import { ownerAndName } from "../../model/github.ts";
 import type { StoredPause } from "../../model/limits.ts";
 import { jsonOf } from "../answer.ts";
 import { appAccount, installationAccount, SERVICE_ACCOUNT } from "../auth/credentials.ts";
-import { ownerAndName } from "../files.ts";
 import { ofPrefix } from "../limits/gates.ts";
 import type { GitHubSettings, Inspection } from "../open-github.ts";
 import { type Checked, found } from "./checked.ts";

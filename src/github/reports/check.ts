@@ -1,7 +1,7 @@
 import type { CommitCheck } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { oneLine } from "../../model/visible.ts";
 import { type Listed, listIn } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
 const MAX_TITLE = 255;

@@ -1,9 +1,9 @@
 import { PermanentFailure } from "../../model/failure.ts";
 import type { KeyedComment } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listIn } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
 /** GitHub's most characters. */

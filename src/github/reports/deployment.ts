@@ -1,8 +1,8 @@
 import type { DeploymentState } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { oneLine } from "../../model/visible.ts";
 import { jsonOf } from "../answer.ts";
 import { type Listed, listIn, notUnderstood } from "../failures.ts";
-import { ownerAndName } from "../files.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
 /** GitHub's most characters. */

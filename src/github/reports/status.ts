@@ -1,6 +1,6 @@
 import type { CommitStatus } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github.ts";
 import { oneLine } from "../../model/visible.ts";
-import { ownerAndName } from "../files.ts";
 import { type Reporting, within } from "./reporting.ts";
 
 /** GitHub's most characters. */

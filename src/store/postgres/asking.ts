@@ -23,8 +23,3 @@ export function asking({ sql, transaction }: Pick<Database, "sql" | "transaction
       }),
   };
 }
-
-/** PostgreSQL does not compare an id with any other text. */
-export function isRunId(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
-}

@@ -1,4 +1,5 @@
 import { hasWaited } from "../../model/claim.ts";
+import { isRunId } from "../../model/history.ts";
 import type { Run } from "../../model/run.ts";
 import type { By, Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
 import type { RunStore } from "../../model/store.ts";
@@ -7,7 +8,6 @@ import { isUnderWay } from "../queries.ts";
 import { listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
 import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../rules/cancels.ts";
 import { rerun, rerunAction, settled } from "../rules/runs.ts";
-import { isRunId } from "./asking.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import { act } from "./pauses.ts";

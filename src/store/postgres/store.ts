@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import type { Claim } from "../../model/claim.ts";
 import type { Clock } from "../../model/clock.ts";
+import { isRunId } from "../../model/history.ts";
 import type { StoredPause } from "../../model/limits.ts";
 import type { Step } from "../../model/run.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
@@ -11,7 +12,7 @@ import { previewReads } from "../previews.ts";
 import { forgetActions, forgetTurns, hastenRetries, isPaused, isUnderWay, takeTurn } from "../queries.ts";
 import { runReads } from "../reads.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
-import { asking, isRunId } from "./asking.ts";
+import { asking } from "./asking.ts";
 import { gathered } from "./batch.ts";
 import { callbacks } from "./callbacks.ts";
 import { claimRuns, extendLeases } from "./claim.ts";
