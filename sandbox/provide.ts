@@ -26,7 +26,7 @@ export function provide(
   if (file !== undefined) provideWorkflow(repository, file, parseObject(body)?.inputs ?? {});
 }
 
-/** A workflow file that can be started with these inputs; one that somebody wrote stays as it is. */
+/** A workflow file that can be started with these inputs; one that is there stays as it is. */
 function provideWorkflow(repository: Repository, file: string, inputs: object): void {
   const path = `.github/workflows/${file}`;
   const text = repository.file(path, repository.defaultBranch)?.bytes.toString() ?? "";

@@ -5,7 +5,7 @@ import { deploy, notify } from "./support/service.ts";
 
 const MINUTE = 60_000;
 
-describe("tests that were started once more", () => {
+describe("tests that were started again", () => {
   for (const [what, secondAppearsAfterMs] of [
     ["the first event", 0],
     ["either event", 4 * MINUTE],
@@ -26,7 +26,7 @@ describe("tests that were started once more", () => {
       const passed = [...shop.runs.values()].find(({ conclusion }) => conclusion === "success");
       assert.equal(follower?.run.status, "success");
       assert.match(JSON.stringify(follower?.run.outputs), new RegExp(`runs/${passed?.id}"`));
-      assert.equal(log().filter(({ msg }) => /sent once more/.test(String(msg))).length, 1);
+      assert.equal(log().filter(({ msg }) => /sent again/.test(String(msg))).length, 1);
     });
   }
 });

@@ -69,7 +69,7 @@ describe("a repeated notification", () => {
   });
 });
 
-describe("tests that nobody needs any more", () => {
+describe("obsolete tests", () => {
   it("of ten commits in a row are cancelled but for the last, and no run that another started", async (t) => {
     const { deployed, pass, shop, github, states, cancellers, followers } = await previewScene(t, {
       plan: (key) => (key === "" ? {} : { startsAfterMs: 10_000, takesMs: 5 * MINUTE }),
@@ -216,7 +216,7 @@ describe("tests that never start", () => {
     assert.match(String(last?.description), /^No tests have started: /);
   });
 
-  it("are started once more where that can help, and followed", async (t) => {
+  it("are started again where that can help, and followed", async (t) => {
     let sent = 0;
     const { deployed, pass, followers, github, shop, states } = await previewScene(t, {
       plan: () => (++sent === 1 ? { never: true } : { takesMs: MINUTE }),

@@ -331,7 +331,7 @@ describe("tests that never start", () => {
     assert.equal(of("dispatch").length, 0);
   });
 
-  it("are started once more where that can help, with the same key", async () => {
+  it("are started again where that can help, with the same key", async () => {
     let looked = 0;
     const { run, of, states } = scripted({
       find: async () => (looked++ === 0 ? Promise.reject(nothing(true)) : found()),

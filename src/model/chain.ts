@@ -14,14 +14,14 @@ export type Chain = Pick<ChainFacts, "values" | "commit" | "repository" | "pullR
   readonly environment: ChainRun | undefined;
   /** The run that follows the tests; undefined when nothing follows them. */
   readonly tests: ChainRun | undefined;
-  /** The newer run that took the place of one of them. */
+  /** The newer run that replaced one of them. */
   readonly supersededBy: string | undefined;
   readonly actionsRun:
     | (Link & { readonly id: number; readonly attempt: number | undefined; readonly conclusion: string | undefined })
     | undefined;
   /** All stages in their order. */
   readonly stages: readonly Stage[];
-  /** The same was reported again later, and started nothing: the run that says so. */
+  /** The same was reported again later, and started nothing: the run of that report. */
   readonly repeatedBy: { readonly id: string; readonly at: number } | undefined;
 };
 
@@ -97,7 +97,7 @@ function reasonOf(run: Run, result: PreviewResult, facts: ChainFacts): string | 
   if (result === "dispatched" && run.ownToken)
     return "The request brought its GitHub token: its tests are not followed.";
   if (result !== "running") return run.reason;
-  // While it waits for another attempt, that is why; what a wait says of itself is told better here.
+  // While it waits for another attempt, that is why; here is a better sentence than that of the wait.
   if (run.status === "queued") return run.reason ?? "It waits for its turn.";
   if (run.cancelledBy !== undefined) return "It is being cancelled.";
   if (!facts.isFollowed) return run.reason ?? "The values file is being read.";

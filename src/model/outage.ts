@@ -20,7 +20,7 @@ export type GitHubOutcome = {
   /** A run has asked. What the service asks for itself, such as for lists, may be answered while what runs need is not. */
   readonly isRun: boolean;
   readonly kind: "read" | "write";
-  /** What came instead of an answer, in words. Undefined: GitHub works, be it that it refuses or sets a limit. */
+  /** What came instead of an answer, in words. Undefined: GitHub works, also when it rejects a request or sets a limit. */
   readonly fault: string | undefined;
 };
 

@@ -13,7 +13,7 @@ const EVERY_MS = 5 * 60_000;
 /** At a start it is read at once, unless a process has begun within this time or is at it, ms. */
 const AT_START_MS = 15_000;
 
-/** A process that reads for long says so at these intervals, so that no other begins, ms. */
+/** A process that reads for long renews its turn at these intervals, so that no other begins, ms. */
 const STILL_READING_MS = 5000;
 
 /** One request at a time, and no more than so often, ms: runs keep more than half of GitHub's 900 points a minute. */

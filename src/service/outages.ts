@@ -13,7 +13,7 @@ export type Outages = ReturnType<typeof openOutages>;
 const LOOK_MS = 15_000;
 /** How often one process of all finds out during an outage whether GitHub works, ms. */
 const PROBE_MS = 30_000;
-/** While a process is answered it says so once in this time, ms. Then no other takes its own trouble for an outage. */
+/** While a process is answered it notes that once in this time, ms, so that no other takes its own trouble for an outage. */
 const ANSWERED_MS = 60_000;
 /** A stop waits for so long, ms. */
 const STOP_MS = 1000;
@@ -59,7 +59,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
   let rounds: ReturnType<typeof pump> | undefined;
   /** There is an outage, or there may be, or what was late is not reported: rounds follow each other. */
   let looking = false;
-  /** When this process last said that it is answered, by the monotonic clock, and whether it is about to. */
+  /** When this process last noted that it is answered, by the monotonic clock, and whether it is about to. */
   let answeredAt = Number.NEGATIVE_INFINITY;
   let isAnswered = false;
 

@@ -89,7 +89,7 @@ export function previewsOf(
   };
 }
 
-/** What is paused waits for a person, whatever it would wait for otherwise. */
+/** What is paused waits for a person, also when it would wait for something else. */
 function withPause(chain: Chain, paused: readonly Paused[]): Chain {
   const run = chain.tests ?? chain.environment;
   if (run?.status !== "queued" && run?.status !== "waiting") return chain;

@@ -6,7 +6,7 @@ import { workflowRunKeys } from "../model/waits.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** After a change: once more in each of the first minutes, so that a change costs one request more than silence. */
+/** After a change: again in each of the first minutes, so that a change costs one request more than silence. */
 const AFTER_CHANGE_MS = [15_000, 45_000];
 const USUAL_MS = MINUTE_MS;
 const QUIET_AFTER_MS = 30 * MINUTE_MS;

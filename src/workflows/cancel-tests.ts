@@ -5,7 +5,7 @@ import { groupOfPreview, type Obsolete, type Preview, previewIn, startedOf } fro
 import { linksOf, type PreviewTestsOptions, reporting, timeMayHelp } from "./report.ts";
 import { broken, obsolete } from "./result.ts";
 
-/** Has tests cancelled by another run, which can wait for them, and go on after a restart. */
+/** Has tests cancelled by another run, which can wait for them, and continues after a restart. */
 export async function cancelLater({ runs }: Pick<RunContext, "runs">, cancel: Obsolete): Promise<void> {
   const { followedBy, tests, commit } = cancel.preview;
   await runs.start(followedBy, { cancel } as Json, { name: `cancel ${tests.key ?? commit}` });
@@ -17,7 +17,7 @@ export async function giveUp(context: Pick<RunContext, "runs">, preview: Preview
   await cancelLater(context, { preview, why: "The run that followed the tests was cancelled.", word: "cancelled" });
 }
 
-/** Cancels tests that nobody needs any more: the Actions run that this service has started, and no other. */
+/** Cancels obsolete tests: the Actions run that this service has started, and no other. */
 export async function cancelTests(
   context: RunContext,
   { preview, why, word, pull }: Obsolete,

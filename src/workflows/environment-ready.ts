@@ -126,7 +126,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
         const commitHash = revisionIn(scalarAt(file.text, tagKey, where), `${tagKey} from ${where}`);
         return { commitHash, where, path: file.path };
       }
-      // What is kept is what was sent: after a lost answer the same event is looked for, whatever the file says by then.
+      // What is kept is what was sent: after a lost answer the same event is looked for, also when the file has changed.
       const read = () => readAtCommit(context, { repository: deploymentRepo, ref }, readCommit);
       const { commitHash, where, path, at }: Read = follow ? await step("read", read) : await readCommit();
 

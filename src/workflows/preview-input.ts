@@ -96,7 +96,7 @@ export type Pull = z.infer<typeof pull>;
 const obsolete = z.lazy(() =>
   z.object({
     preview,
-    /** Why nobody needs these tests any more, as a sentence, and as one word. */
+    /** Why these tests are obsolete, as a sentence, and as one word. */
     why: z.string(),
     word: z.enum(["superseded", "closed", "cancelled"]),
     /** Where there is a comment about it. */

@@ -17,7 +17,7 @@ import { shortCommit } from "./summary.ts";
 
 /**
  * Follows the tests that `environmentReady` has started for a preview, and reports how they end. A newer commit of the same
- * application ends it. A run of it can also be for tests that nobody needs any more: it cancels them.
+ * application ends it. A run of it can also be for tests that are obsolete: it cancels them.
  */
 export function previewTests(options: PreviewTestsOptions = {}) {
   return defineWorkflow({
@@ -102,7 +102,7 @@ const never = () => new Promise<never>(() => {});
 /** Another name for each attempt of the Actions run, so that each is reported. */
 const named = (name: string, nth: number) => (nth === 1 ? name : `${name}, attempt ${nth}`);
 
-/** The Actions run that was started. When there is none, and that may help, the event is sent once more. */
+/** The Actions run that was started. When there is none, and that may help, the event is sent again. */
 async function actionsRun({ github, log, step }: RunContext, preview: Preview): Promise<FoundRun> {
   const { repository, event, start } = preview;
   const nothingAfter = preview.nothingAfter as Duration;
@@ -113,7 +113,7 @@ async function actionsRun({ github, log, step }: RunContext, preview: Preview): 
     const { facts } = error as PermanentFailure;
     if (!facts?.sendAgain) throw error;
     await step("no Actions run", () => {
-      log.warn("no Actions run has appeared: the event is sent once more", { why: facts.happened });
+      log.warn("no Actions run has appeared: the event is sent again", { why: facts.happened });
       return facts.happened;
     });
     const once = { once: "dispatch again", ...(started.key !== undefined && { key: started.key }) };

@@ -13,7 +13,7 @@ type Links = {
 
 const SIGNS = { pending: "⏳", success: "✅", failure: "❌", error: "⚠️" } as const;
 
-/** How the tests stand, for a comment: Markdown in which names are text, whatever is in them. */
+/** How the tests stand, for a comment: Markdown in which names are only text. */
 export function commentOf(links: Links, result: Result): string {
   return `### ${SIGNS[result.state]} Tests of ${code(links.application)}: ${text(result.word)}\n\n${summaryOf(links, result)}`;
 }

@@ -5,7 +5,7 @@ import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listOf } from "../failures.ts";
 
-/** The lists of runs, as whoever asks may see them. With `remember` a list that is as it was costs nothing of the quota. */
+/** The lists of runs, as the asker may see them. With `remember` a list that is as it was costs nothing of the quota. */
 export function runLists(ask: Ask, { remember = false } = {}): ActionsRunLists {
   return {
     listNewest: (repository, { event, since, page }) =>
@@ -51,7 +51,7 @@ async function list(
   { size = PAGE, remember = false },
 ): Promise<ListedActionsRuns> {
   const attempted = { tried: `listing the Actions runs of ${repository}`, repository, permission: "Actions: read" };
-  // Without the time: a list of another time has another ETag, and takes the place of the one before.
+  // Without the time: a list of another time has another ETag, and replaces the one before.
   const { created: _, ...kind } = which;
   const answer = await ask(
     attempted,

@@ -15,7 +15,7 @@ export type WorkflowFile = {
   readonly runName: string | undefined;
 };
 
-/** @param permission one that whoever asks has anyway, so that an App needs no further token. */
+/** @param permission one that the asker has anyway, so that an App needs no further token. */
 export async function workflowFiles(ask: Ask, repository: string, permission: string): Promise<WorkflowFile[]> {
   const read = (path: string, accept: string) =>
     ask(

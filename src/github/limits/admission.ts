@@ -182,7 +182,7 @@ export function openAdmission(
     /** Resolves with room for one request once it may be sent, in flight from then on, or with when it will be. */
     enter(what: Waiter["what"], name: string, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
-        // A run that waits here takes the place of one that would dispatch: reports wait in the store.
+        // A run that waits here holds a slot of the worker that a dispatch may need: reports wait in the store.
         const deadline = clock.now() + (what === "report" ? 0 : patienceMs);
         waiting[what].add({ what, name, room, deadline, answer });
         if (room || awayUntil > 0 || mustStay(what)) letThrough();

@@ -84,7 +84,7 @@ export const WORKFLOWS_SETTINGS = {
     "NOTHING_AFTER",
     "3m",
     "How long it may take until GitHub shows the run of the tests. Then the service finds out why there is none, and sends the " +
-      "event once more where that can help.",
+      "event again where that can help.",
     lengthOfTime,
   ),
   environmentUrl: setting(
