@@ -10,6 +10,7 @@ import { checkSettings } from "../src/service/doctor.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock } from "./support/clock.ts";
+import { databaseClock } from "./support/database-clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { ENFORCED, WINDOWS } from "./support/limits.ts";
 import { postgresForTests } from "./support/postgres.ts";
@@ -155,6 +156,36 @@ describe("three replicas that start at once after an outage", () => {
     const runs = await runsOf(replicas[0]!);
     assert.equal(runs.length, 270);
     assert.ok(reads(its).length <= 1 + 70 + 270 + 2, `${reads(its).length} requests`);
+  });
+});
+
+describe("a replica that reads GitHub's log for long", () => {
+  it("is left to it by the others", async (t) => {
+    const clock = movedClock();
+    const its = await scene(t, { now: clock.now });
+    const schema = postgres.schema();
+    const { databaseNow, setTime } = await databaseClock(postgres.url, schema, clock.now());
+    const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
+    const hook = its.github.hook(TARGET, HERE);
+    const from = clock.now() - OUTAGE_MS;
+    for (let n = 0; n < 60; n++) hook.note("pull_request", payload(n), { at: from + n * 1000 });
+    await setMark(its.dataDir, settings, from);
+    // Between two requests a second passes.
+    const passing = async () => {
+      await setTime(clock.now() + 1000);
+      clock.move(1000);
+    };
+    const start = () => its.start({ settings, options: { clock, databaseNow, wait: passing } });
+    const replicas = [await start(), await start()];
+    await untilLong("they were taken in", () => replicas.some((each) => tookIn(each).length > 0));
+    assert.equal((await runsOf(replicas[0] as Service)).length, 60);
+    const read = reads(its).filter(({ route }) => route.endsWith("{delivery_id}"));
+    assert.equal(read.length, 60, "each was read once");
+    assert.equal(
+      reads(its).filter(({ route }) => route.endsWith("/hooks")).length,
+      1,
+      "one has looked for the webhook",
+    );
   });
 });
 
