@@ -6,7 +6,13 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { integrity, readHistory, type StoredRun, snapshotOf, unfinished } from "./support/history.ts";
-import { everyAnswerWasKept, latestWins, onlyInterruptedAttemptsSendAgain, type Sent } from "./support/judge.ts";
+import {
+  everyAnswerWasKept,
+  isSuspect,
+  latestWins,
+  onlyInterruptedAttemptsSendAgain,
+  type Sent,
+} from "./support/judge.ts";
 import { dispatchTo, eventually, fixedPort, type Heard, listening, spawnService } from "./support/process.ts";
 import { type Chance, chanceOf } from "./support/random.ts";
 import { DEPLOYMENT, send, TARGET, TOKEN } from "./support/service.ts";
@@ -95,14 +101,12 @@ describe("a service that is killed", () => {
     const heard = await Promise.all(callers);
     assert.equal((await send(`http://127.0.0.1:${port}`, { path: "/health" })).status, 200);
     await eventually("no run is queued or running", 60_000, () => unfinished(dataDir) === 0);
-    // Chance may kill a run twice that is all there is in flight. It is taken for the cause then, and a person re-runs it.
-    const suspects = readHistory(dataDir).filter(({ reason }) => /^The process ended 2 times while/.test(reason ?? ""));
-    for (const { id } of suspects) {
+    for (const { id } of readHistory(dataDir).filter(isSuspect)) {
       const { status, text } = await send(`http://127.0.0.1:${port}`, {
         method: "POST",
         path: `/api/runs/${id}/rerun`,
       });
-      assert.equal(status, 202, text);
+      assert.ok(status === 202 || (status === 409 && /Its group has a newer run/.test(text)), text);
     }
     await eventually("what was re-run has ended", 60_000, () => unfinished(dataDir) === 0);
     service.stop();
@@ -224,7 +228,7 @@ function historyTellsTheTruth(runs: readonly StoredRun[], interrupted: readonly 
   const told: string[] = [];
   for (const run of runs) {
     const about = JSON.stringify(run);
-    assert.ok(["success", "superseded"].includes(run.status), about);
+    assert.ok(["success", "superseded"].includes(run.status) || isSuspect(run), about);
     assert.deepEqual(
       run.attempts.map(({ number }) => number),
       Array.from({ length: run.begun }, (_, at) => at + 1),
