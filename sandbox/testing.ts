@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Duration, Json, WebhookEvent, WebhookName } from "../src/index.ts";
 import { millisecondsOf } from "../src/model/duration.ts";
+import type { EventFacts } from "../src/model/event-facts.ts";
 import type { RunDetail } from "../src/model/history.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import type { LogLine, Run, Step } from "../src/model/run.ts";
@@ -263,7 +264,7 @@ const MAX_LINES = 10_000;
 type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
   ? { readonly trigger?: Kind } & (Given extends { event: { name: infer Name extends WebhookName } }
       ? { readonly event: WebhookEvent<Name> }
-      : Omit<Given, "trigger">)
+      : Omit<Given, "trigger" | keyof EventFacts>)
   : never;
 
 /** The built-in one is there as well, under its own name and path. */

@@ -9,6 +9,7 @@ export type {
   WaitUntilOptions,
 } from "./model/context.ts";
 export type { Duration } from "./model/duration.ts";
+export type { Repo } from "./model/event-facts.ts";
 export { LimitReached, PermanentFailure, TransientFailure } from "./model/failure.ts";
 export type {
   CommitCheck,

@@ -313,3 +313,47 @@ export const waiting = defineWorkflow({
   },
   cancelled: async ({ step, by }) => step("clean up", () => by?.length ?? 0),
 });
+
+export const facts = [
+  defineWorkflow({
+    name: "of-pull-requests",
+    on: { github: { events: ["pull_request", "pull_request_review"] } },
+    concurrency: ({ repository, pull }) => `${repository}#${pull}`,
+    async run({ github, repo, repository, issue, pull, sha }) {
+      const [_number, _commit]: [number, string] = [pull, sha];
+      await github.status({ repository, sha, context: "title", state: "success" });
+      await github.request("GET /repos/{owner}/{repo}/issues/{issue_number}", { ...repo, issue_number: issue });
+    },
+  }),
+  defineWorkflow({
+    name: "of-comments",
+    on: { github: { events: "issue_comment" } },
+    async run({ issue, pull, sha }) {
+      const number: number = issue;
+      // @ts-expect-error: not every issue is a pull request
+      const _pull: number = pull;
+      // @ts-expect-error: a comment is about no commit
+      const _sha: string = sha;
+      return { number };
+    },
+  }),
+  defineWorkflow({
+    name: "of-pushes",
+    on: { github: [{ events: "push" }, { events: "merge_group" }] },
+    async run({ sha }) {
+      // @ts-expect-error: a branch that is deleted is at no commit
+      const _sha: string = sha;
+    },
+  }),
+  defineWorkflow({
+    name: "by-the-clock",
+    on: { schedule: { cron: "0 3 * * *" } },
+    repository: "acme/shop",
+    async run({ repo, repository, issue }) {
+      const texts: [string, string] = [repo.owner, repository];
+      // @ts-expect-error: no event is about an issue
+      const _number: number = issue;
+      return texts;
+    },
+  }),
+];

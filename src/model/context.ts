@@ -1,4 +1,5 @@
 import type { Duration } from "./duration.ts";
+import type { Repo } from "./event-facts.ts";
 import type { GitHub } from "./github.ts";
 import type { Json } from "./run.ts";
 import type { Schema } from "./triggers.ts";
@@ -7,6 +8,10 @@ import type { WakeOn } from "./waits.ts";
 /** What a running workflow is given besides the event that started it. */
 export type RunContext<EnvName extends string = string> = {
   readonly github: GitHub;
+  /** The repository that the run is about, `owner/name`: of the event, else the workflow's `repository`, else TARGET_REPO. */
+  readonly repository: string;
+  /** The same as the parameters of GitHub's routes: `github.request("GET /repos/{owner}/{repo}", { ...repo })`. */
+  readonly repo: Repo;
   /** Other runs of this service. */
   readonly runs: Runs;
   /** Id of the run: the same in every attempt. */

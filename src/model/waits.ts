@@ -1,3 +1,4 @@
+import { at } from "./event-facts.ts";
 import { PermanentFailure } from "./failure.ts";
 import { isCommitHash } from "./github.ts";
 import { keysIn } from "./run-names.ts";
@@ -119,12 +120,4 @@ export function workflowRunKeys(repository: string, id: unknown, title: unknown)
   if (typeof id !== "number" && typeof id !== "string") return [];
   const words = typeof title === "string" ? keysIn(title) : [];
   return [...new Set([id, ANY, ...words].map((which) => key("workflow_run", repository, which)))];
-}
-
-function at(value: unknown, ...path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (inner, name) =>
-      typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>)[name] : undefined,
-    value,
-  );
 }

@@ -1,5 +1,6 @@
 import type { RunContext } from "./context.ts";
 import { type Duration, millisecondsOf } from "./duration.ts";
+import { type EventFacts, eventFacts, type FactsOf } from "./event-facts.ts";
 import type { Order } from "./new-run.ts";
 import type { Json } from "./run.ts";
 import {
@@ -102,8 +103,12 @@ type GivenBy<All extends TriggerKind, Body, Event, Inputs> = {
       manual: Inputs;
       call: Inputs;
     }[Kind];
-  } & { readonly [Field in Exclude<GivenAs<All>, GivenAs<Kind>>]?: undefined };
+  } & { readonly [Field in Exclude<GivenAs<All>, GivenAs<Kind>>]?: undefined } & (Kind extends "github"
+      ? FactsOf<NamesOf<Event>>
+      : { readonly [Fact in keyof EventFacts]?: EventFacts[Fact] | undefined });
 }[All];
+
+type NamesOf<Event> = Event extends { readonly name: infer Name extends WebhookName } ? Name : never;
 
 type GivenAs<Kind extends TriggerKind> = (typeof GIVEN_AS)[Kind];
 
@@ -220,7 +225,8 @@ export function triggerOf({ on }: Pick<Workflow, "on">, { trigger }: Started): T
 /** What started a run, as its workflow is given it. */
 export function givenOf(workflow: Pick<Workflow, "on">, run: Started): AnyStart {
   const trigger = triggerOf(workflow, run);
-  return { trigger, [GIVEN_AS[trigger]]: run.input } as AnyStart;
+  const facts = trigger === "github" ? eventFacts(run.input as Parameters<typeof eventFacts>[0]) : {};
+  return { trigger, [GIVEN_AS[trigger]]: run.input, ...facts } as AnyStart;
 }
 
 /** How the runs of a workflow take their turns, as the store does it; undefined: as without any option. */

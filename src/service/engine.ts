@@ -72,6 +72,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
     tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : loaded.current.variables[githubToken]),
     codeOf: (name) => loaded.current.codeOf.get(name),
+    targetRepo: config.workflows.targetRepo,
     callbackUrl: callbacksAt(config.http.publicUrl, options.callbackOpened),
     hide: secrets.hide,
     keeping: secrets,

@@ -1,4 +1,5 @@
 import type { Claim } from "../model/claim.ts";
+import { ownerAndName } from "../model/github.ts";
 import type { Fetch } from "../model/network.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
@@ -14,6 +15,8 @@ export type ContextParts = Omit<WaitParts, "suspending"> &
     readonly store: Pick<RunStore, "findSuccess">;
     /** The values of the environment variables that a workflow declares. */
     readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
+    /** What a run is about that says nothing else: `owner/name`. */
+    readonly targetRepo: string;
     /** For `waitFor`. */
     readonly fetch: Fetch;
     /** Told the key by which the run is known to have been done before. */
@@ -27,10 +30,14 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   const { calls } = attempting;
   const doStep = stepsOf(claim, parts);
   const nameOf = (given: string) => keeping.withoutTokens(given, own);
+  const given = givenOf(workflow, run);
+  const { repository = workflow.repository ?? parts.targetRepo } = given;
   let opened: Waits | undefined;
   const waits = () => (opened ??= waitsOf(claim, { ...parts, suspending: parts.suspending(), nameOf }));
   return {
-    ...givenOf(workflow, run),
+    ...given,
+    repository,
+    repo: ownerAndName(repository),
     github: gitHubOf(claim, { ...parts, nameOf }),
     runs: runsOf(claim, parts, nameOf),
     runId: run.id,

@@ -36,6 +36,7 @@ export function workerWith(
     workflows: () => [workflow],
     github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, actions: {} as never, release() {} }),
     tokenOf: () => undefined,
+    targetRepo: "acme/shop",
     envOf: () => ({}),
     hide: () => () => {},
     keeping: knownSecrets([]),

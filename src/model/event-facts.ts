@@ -1,0 +1,79 @@
+import { isCommitHash, ownerAndName } from "./github.ts";
+import type { WebhookName } from "./triggers.ts";
+
+/** What an event of GitHub is about. A field is missing where the event has no such thing. */
+export type EventFacts = {
+  /** `owner/name` of the repository. */
+  readonly repository?: string;
+  /** The same as the parameters of GitHub's routes: `{ ...repo, issue_number: issue }`. */
+  readonly repo?: Repo;
+  /** Number of the issue; also of the pull request, which is an issue, too. */
+  readonly issue?: number;
+  /** Number of the pull request. */
+  readonly pull?: number;
+  /**
+   * Full hash of the commit: the head of a pull request, what a push has left, what a check, a status, a deployment, a merge
+   * group or an Actions run is for.
+   */
+  readonly sha?: string;
+};
+
+export type Repo = { readonly owner: string; readonly repo: string };
+
+/** The same as types: what every one of these events has is there, the rest may be. */
+export type FactsOf<Name extends WebhookName> = {
+  readonly repository: string;
+  readonly repo: Repo;
+  readonly issue: [Name] extends [AboutIssue | AboutPull] ? number : number | undefined;
+  readonly pull: [Name] extends [AboutPull] ? number : number | undefined;
+  readonly sha: [Name] extends [AboutPull | AboutCommit] ? string : string | undefined;
+};
+
+type AboutPull = "pull_request" | "pull_request_review" | "pull_request_review_comment" | "pull_request_review_thread";
+type AboutIssue = "issues" | "issue_comment";
+type AboutCommit =
+  | ("check_run" | "check_suite" | "commit_comment" | "deployment" | "deployment_status")
+  | ("merge_group" | "status" | "workflow_job" | "workflow_run");
+
+/** What a delivery is about. The payload is as its sender made it: what is not as GitHub makes it is missing. */
+export function eventFacts({ name, payload }: { readonly name: string; readonly payload: unknown }): EventFacts {
+  const repository = text(at(payload, "repository", "full_name"));
+  const ofPull = number(at(payload, "pull_request", "number"));
+  const ofIssue = number(at(payload, "issue", "number"));
+  const pull = ofPull ?? (at(payload, "issue", "pull_request") ? ofIssue : undefined);
+  const issue = ofIssue ?? pull;
+  const sha = text(at(payload, ...(SHA_AT[name] ?? ["pull_request", "head", "sha"])));
+  return {
+    ...(repository !== undefined && { repository, repo: ownerAndName(repository) }),
+    ...(issue !== undefined && { issue }),
+    ...(pull !== undefined && { pull }),
+    // A branch that was deleted is left at a commit of zeros.
+    ...(sha !== undefined && isCommitHash(sha) && /[^0]/.test(sha) && { sha }),
+  };
+}
+
+/** Where the commit stands in the payloads of events that are about none of a pull request. */
+const SHA_AT: Readonly<Record<string, readonly string[]>> = {
+  check_run: ["check_run", "head_sha"],
+  check_suite: ["check_suite", "head_sha"],
+  commit_comment: ["comment", "commit_id"],
+  deployment: ["deployment", "sha"],
+  deployment_status: ["deployment", "sha"],
+  merge_group: ["merge_group", "head_sha"],
+  push: ["after"],
+  status: ["sha"],
+  workflow_job: ["workflow_job", "head_sha"],
+  workflow_run: ["workflow_run", "head_sha"],
+};
+
+/** What lies at a path of JSON that may have any shape. */
+export function at(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (inner, name) =>
+      typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>)[name] : undefined,
+    value,
+  );
+}
+
+const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+const number = (value: unknown) => (typeof value === "number" ? value : undefined);
