@@ -3,12 +3,19 @@ import { registerHooks } from "node:module";
 import { resolve as resolvePath, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as api from "../../index.ts";
-import * as workflows from "../index.ts";
 
-/** What a workflow may import that is in this process already. */
-const OFFERED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  "gh-runner": api,
-  "gh-runner/workflows": workflows,
+/** What a workflow may import of the service that runs it: the names, and how to come by what they stand for. */
+const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; readonly load: () => unknown }>> = {
+  "gh-runner": { names: Object.keys(api), load: () => api },
+  // Loaded when a file imports it: most services need none of the ready-made workflows.
+  "gh-runner/workflows": {
+    names: Object.keys({
+      environmentReady: true,
+      previewTests: true,
+      scalarAt: true,
+    } satisfies Record<keyof typeof import("../index.ts"), true>),
+    load: () => import("../index.ts"),
+  },
 };
 
 /** The release brings all of zod as a file beside it: what the service itself uses of zod is a part, and 7 MB less. */
@@ -76,9 +83,11 @@ function asModule<Found extends { url: string }>(found: Found, version: string):
 }
 
 function sourceOf(specifier: string): string {
-  const names = Object.keys(OFFERED[specifier] ?? {});
+  const { names = [] } = OFFERED[specifier] ?? {};
+  const its = `globalThis[Symbol.for("gh-runner.modules")][${JSON.stringify(specifier)}].load()`;
   return [
-    `const offered = globalThis[Symbol.for("gh-runner.modules")][${JSON.stringify(specifier)}];`,
+    // What CommonJS requires must be there at once.
+    `const offered = ${specifier === "gh-runner" ? "" : "await "}${its};`,
     ...names.map((name, at) => `const e${at} = offered[${JSON.stringify(name)}]; export { e${at} as ${name} };`),
   ].join("\n");
 }
