@@ -1,0 +1,92 @@
+import { nearestName } from "../../model/nearest-name.ts";
+
+/** What a value must be, in words, when it is not that; undefined when it is. */
+export type Check = (value: unknown) => string | undefined;
+
+/** Options of the replaced action that are not taken, each with the reason and what to write instead. */
+export type Reasons = Readonly<Record<string, string>>;
+
+/** For TypeScript: an option that is not taken. The error names the reason. */
+export type NotTaken<Reason extends string> = { readonly [NOT_TAKEN]: Reason };
+export type NoneOf<Rejected extends Reasons> = { readonly [Name in keyof Rejected]?: NotTaken<Rejected[Name]> };
+declare const NOT_TAKEN: unique symbol;
+
+/** What every ready-made workflow takes beside the options of the action. */
+export type CommonOptions = {
+  /** Unique in a service: two of one kind need two names. */
+  readonly name?: string;
+  /** Name of the environment variable with the GitHub token that is used instead of the service's. */
+  readonly githubToken?: string;
+};
+
+const COMMON: Readonly<Record<keyof CommonOptions, Check>> = { name: text, githubToken: text };
+
+/**
+ * Looks at the options of a ready-made workflow as it is defined.
+ * @throws Error that names everything that is wrong, and what to write.
+ */
+export function checkOptions<Options extends object>(
+  workflow: string,
+  given: Options,
+  known: Readonly<Record<Exclude<keyof Options, keyof CommonOptions>, Check>>,
+  rejected: Reasons = {},
+): void {
+  const checks: Readonly<Record<string, Check>> = { ...COMMON, ...known };
+  const problems = Object.entries(given).flatMap(([name, value]) => {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (check === undefined) return [`${name} ${unknown(name, checks, rejected)}`];
+    const expected = value === undefined ? undefined : check(value);
+    return expected === undefined ? [] : [`${name} must be ${expected}`];
+  });
+  if (problems.length > 0) throw new Error(`${workflow}(): ${problems.join("; ")}`);
+}
+
+/** Names are also known as the action's file writes them: `sync-labels`. */
+function unknown(name: string, known: object, rejected: Reasons): string {
+  const plain = name.replace(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
+  if (Object.hasOwn(rejected, plain)) return `is not taken: ${rejected[plain]}`;
+  const near = nearestName(plain, [...Object.keys(known), ...Object.keys(rejected)]);
+  if (near === undefined) return `is not known; known are ${Object.keys(known).join(", ")}`;
+  return Object.hasOwn(rejected, near)
+    ? `is not known; ${near} is not taken: ${rejected[near]}`
+    : `is not known: is ${near} meant?`;
+}
+
+/** The options that every workflow of the service has, ready to be spread into its definition. */
+export function commonOf(workflow: string, { name = workflow, githubToken }: CommonOptions) {
+  return { name, ...(githubToken === undefined ? {} : { githubToken }) };
+}
+
+export function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? undefined : "text";
+}
+
+export function yesOrNo(value: unknown): string | undefined {
+  return typeof value === "boolean" ? undefined : "true or false";
+}
+
+export function aFunction(value: unknown): string | undefined {
+  return typeof value === "function" ? undefined : "a function";
+}
+
+export function texts(value: unknown): string | undefined {
+  const isList = Array.isArray(value) && value.every((each) => typeof each === "string" && each !== "");
+  return isList ? undefined : 'a list of texts, such as ["one", "two"]';
+}
+
+export function wholeNumber(value: unknown): string | undefined {
+  return Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "a whole number from 0 on";
+}
+
+/** One of these words. */
+export function oneOf(words: readonly string[]): Check {
+  return (value) => (words.includes(value as string) ? undefined : `one of ${words.join(", ")}`);
+}
+
+/** One of these words each. */
+export function someOf(words: readonly string[]): Check {
+  return (value) => {
+    const isList = Array.isArray(value) && value.every((each) => words.includes(each as string));
+    return isList ? undefined : `a list of ${words.join(", ")}`;
+  };
+}
