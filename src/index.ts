@@ -49,5 +49,5 @@ export type {
   WebhookName,
 } from "./model/triggers.ts";
 export type { WakeOn } from "./model/waits.ts";
-export type { Concurrency, Context, Skip, Workflow } from "./model/workflow.ts";
-export { defineWorkflow, skip } from "./model/workflow.ts";
+export type { Concurrency, Context, Fail, Skip, Workflow } from "./model/workflow.ts";
+export { defineWorkflow, fail, skip } from "./model/workflow.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type FollowedRun, type Json, PermanentFailure, TransientFailure } from "../src/index.ts";
-import { skipReason } from "../src/model/workflow.ts";
+import { endingOf } from "../src/model/workflow.ts";
 import { type Preview, REPORTS, type Report } from "../src/workflows/preview-input.ts";
 import { previewTests } from "../src/workflows/preview-tests.ts";
 import { keyOf } from "../src/workflows/report.ts";
@@ -285,7 +285,7 @@ describe("the tests of a preview", () => {
   it("whose pull request is closed are cancelled, and the run ends as skipped", async () => {
     const { run, of } = scripted({ isClosed: true, follow: never });
     const { outputs } = await run();
-    assert.equal(skipReason(outputs), "Pull request #7 was closed before the tests ended.");
+    assert.equal(endingOf(outputs)?.reason, "Pull request #7 was closed before the tests ended.");
     const [started] = of("start") as {
       workflow: string;
       inputs: { cancel: { word: string; pull: { number: number } } };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { defineWorkflow, TransientFailure } from "gh-runner";
+import { defineWorkflow, fail, TransientFailure } from "gh-runner";
 import { testRun } from "gh-runner/testing";
 import { environmentReady } from "gh-runner/workflows";
 import * as z from "zod";
@@ -20,6 +20,19 @@ const comment = defineWorkflow({
 });
 
 describe("the test kit", () => {
+  it("ends as failed, without a retry, when the workflow returns fail", async () => {
+    const workflow = defineWorkflow({
+      name: "strict",
+      on: { manual: true },
+      run: async () => fail("the title has no ticket"),
+    });
+    const { run } = await testRun(workflow, { inputs: {} });
+    assert.deepEqual(
+      [run.status, run.reason, run.kind, run.attempts],
+      ["failure", "the title has no ticket", "permanent", 1],
+    );
+  });
+
   it("runs a workflow in one line and tells what GitHub was sent", async () => {
     const { run, sent, steps } = await testRun(
       comment,

@@ -61,8 +61,8 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   /** Short facts about an event for the log record of each attempt, such as the application's name. */
   labels?(given: Given): Readonly<Record<string, string | undefined>>;
   /**
-   * Does the work. Returning `skip(reason)` ends the run as skipped; what it returns else, as JSON, are the run's
-   * outputs. Throwing ends the attempt as failed: a `TransientFailure` is attempted again, anything else is not.
+   * Does the work. Returning `skip(reason)` ends the run as skipped, `fail(reason)` as failed; what it returns else, as JSON,
+   * are the run's outputs. Throwing ends the attempt as failed: a `TransientFailure` is attempted again, anything else is not.
    */
   run(context: Context<Given, EnvName>): Promise<Outputs>;
   /**
@@ -133,8 +133,8 @@ export type WorkflowSource = {
 // biome-ignore lint/suspicious/noExplicitAny: a function that takes a certain event stands beside those that take others
 type AnyGiven = any;
 
-/** What a workflow returns: JSON, nothing, or `skip(reason)`. */
-type Returned = Json | undefined | Skip;
+/** What a workflow returns: JSON, nothing, `skip(reason)` or `fail(reason)`. */
+type Returned = Json | undefined | Skip | Fail;
 
 /** The value that ends a run as skipped. */
 export type Skip = { readonly [SKIP]: string };
@@ -147,9 +147,23 @@ export function skip(reason: string): Skip {
   return { [SKIP]: reason };
 }
 
-/** The reason, when the value is a `skip`. */
-export function skipReason(value: unknown): string | undefined {
-  return typeof value === "object" && value !== null && SKIP in value ? (value as Skip)[SKIP] : undefined;
+/** The value that ends a run as failed. */
+export type Fail = { readonly [FAIL]: string };
+
+const FAIL: unique symbol = Symbol.for("gh-runner.fail") as never;
+
+/** Ends a run as failed, for the reason given, and without a retry: `return fail("the title has no ticket")`. */
+export function fail(reason: string): Fail {
+  return { [FAIL]: reason };
+}
+
+/** How a run ends whose workflow has returned this, and why; undefined when the value is neither a `skip` nor a `fail`. */
+export function endingOf(
+  value: unknown,
+): { readonly status: "skipped" | "failure"; readonly reason: string } | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (SKIP in value) return { status: "skipped", reason: (value as Skip)[SKIP] };
+  return FAIL in value ? { status: "failure", reason: (value as Fail)[FAIL] } : undefined;
 }
 
 /**

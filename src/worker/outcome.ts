@@ -2,13 +2,15 @@ import { fileURLToPath } from "node:url";
 import { isFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/run.ts";
 import { StoreUnavailable } from "../model/store.ts";
-import { skipReason, type WorkflowSource } from "../model/workflow.ts";
+import { endingOf, type WorkflowSource } from "../model/workflow.ts";
 import { keptJson } from "./kept.ts";
 
 /** What an attempt comes to whose workflow has returned this. */
 export function outcomeOf(result: unknown): Outcome {
-  const reason = skipReason(result);
-  return reason === undefined ? success(result) : { status: "skipped", reason };
+  const ending = endingOf(result);
+  if (ending === undefined) return success(result);
+  const { status, reason } = ending;
+  return status === "skipped" ? { status, reason } : { status, reason, http: 500, kind: "permanent" };
 }
 
 /**
