@@ -12,6 +12,7 @@ export type { Duration } from "./model/duration.ts";
 export type { Repo } from "./model/event-facts.ts";
 export { LimitReached, PermanentFailure, TransientFailure } from "./model/failure.ts";
 export type {
+  Annotation,
   CommitCheck,
   CommitStatus,
   DeploymentState,
@@ -30,6 +31,7 @@ export type {
   StartedRun,
   StartedWorkflow,
 } from "./model/github.ts";
+export type { ReportAs, ReportedCommit, ReportOption, ReportOptions, RunReport } from "./model/report.ts";
 export type { Json, Outcome } from "./model/run.ts";
 export type {
   CallTrigger,

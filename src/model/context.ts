@@ -1,6 +1,7 @@
 import type { Duration } from "./duration.ts";
 import type { Repo } from "./event-facts.ts";
 import type { GitHub } from "./github.ts";
+import type { RunReport } from "./report.ts";
 import type { Json } from "./run.ts";
 import type { Schema } from "./triggers.ts";
 import type { WakeOn } from "./waits.ts";
@@ -73,6 +74,12 @@ export type RunContext<EnvName extends string = string> = {
    * `dedupe` is simpler.
    */
   repeatOf(key: string, seconds: number): Promise<string | undefined>;
+  /**
+   * Says what the check or the status of this run shows, when its workflow has the option `report`. It is written when the
+   * attempt ends. Of several titles and summaries the latest counts; annotations are added. Call it outside of steps: a later
+   * attempt does not repeat what stands in one.
+   */
+  report(report: RunReport): void;
 };
 
 export type Runs = {

@@ -216,6 +216,21 @@ export type CommitCheck = {
   /** Markdown. */
   readonly summary: string;
   readonly detailsUrl?: string | undefined;
+  /** Any number, as long as it is completed. */
+  readonly annotations?: readonly Annotation[] | undefined;
+};
+
+/** A remark on lines of a file, beside which GitHub shows it. */
+export type Annotation = {
+  /** From the top of the repository: `src/main.ts`. */
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+  /** The last of several lines. */
+  readonly endLine?: number;
+  readonly message: string;
+  readonly title?: string;
+  readonly level: "notice" | "warning" | "failure";
 };
 
 export type KeyedComment = {

@@ -2,6 +2,7 @@ import type { RunContext } from "./context.ts";
 import { type Duration, millisecondsOf } from "./duration.ts";
 import { type EventFacts, eventFacts, type FactsOf } from "./event-facts.ts";
 import type { Order } from "./new-run.ts";
+import { groupOfCommit, type ReportOption } from "./report.ts";
 import type { Json } from "./run.ts";
 import {
   type ActionOf,
@@ -28,8 +29,8 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   readonly name: string;
   /**
    * The group of a run: runs of one workflow with the same group never overlap, and the newest queued one replaces
-   * older ones. Undefined, or no `concurrency` at all: runs do not wait for each other. The long form changes what a
-   * newer event does.
+   * older ones. Undefined, or no `concurrency` at all: runs do not wait for each other, except that with `report` each commit
+   * is a group. The long form changes what a newer event does.
    */
   readonly concurrency?: Group<Given> | Concurrency<Given>;
   /** Absorbs repeats: a run is skipped when one with the same key has succeeded within that time. */
@@ -58,6 +59,11 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   readonly githubToken?: string;
   /** The GitHub repository, `owner/name`, that its runs are about: the page links their commits and Actions there. */
   readonly repository?: string;
+  /**
+   * Shows the result of each run on the commit that its event is about: as a check (`"check"`, which needs a GitHub App), or as
+   * a commit status (`"status"`). A run whose result cannot be written there has failed.
+   */
+  readonly report?: ReportOption<Given>;
   /** Short facts about an event for the log record of each attempt, such as the application's name. */
   labels?(given: Given): Readonly<Record<string, string | undefined>>;
   /**
@@ -258,9 +264,10 @@ export function orderOf(
   };
 }
 
-/** The concurrency group of an event. */
-export function groupOf(workflow: Pick<Workflow, "on" | "concurrency">, event: Started): string | undefined {
-  const { concurrency } = workflow;
+/** The concurrency group of an event. Without `concurrency`, what reports on one commit takes turns: the newest event is last. */
+export function groupOf(workflow: Pick<Workflow, "on" | "concurrency" | "report">, event: Started): string | undefined {
+  const { concurrency, report } = workflow;
+  if (report !== undefined && concurrency === undefined) return groupOfCommit(givenOf(workflow, event));
   const group = typeof concurrency === "object" ? concurrency.group : concurrency;
   return typeof group === "function" ? group(givenOf(workflow, event)) : group;
 }

@@ -3,6 +3,7 @@ import { type Claim, hasWaited } from "../model/claim.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHubClient } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
+import type { RunReport } from "../model/report.ts";
 import type { Outcome, Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import { wakeKeyOfWorkflow } from "../model/waits.ts";
@@ -19,7 +20,7 @@ import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
   | ("github" | "actions" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
-  | ("names" | "suspending" | "hide");
+  | ("names" | "suspending" | "hide" | "said");
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
   EndingParts & {
@@ -69,6 +70,7 @@ export async function attemptRun(
   const code = parts.codeOf?.(run.workflow);
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
   const runLog = new AttemptLog(claim, parts);
+  const said: RunReport[] = [];
   const { github, actions, release } = parts.github({
     token: token ?? (workflow && parts.tokenOf(workflow)),
     // What takes this run's place in its group takes it in the line, too.
@@ -80,7 +82,7 @@ export async function attemptRun(
   });
   try {
     const execute = async (found: Workflow) => {
-      const outcome = await executeConfined(found, claim, { ...parts, github, actions, own, hide, seen, runLog });
+      const outcome = await executeConfined(found, claim, { ...parts, github, actions, own, hide, seen, said, runLog });
       return keptOutcome(outcome, keeping, [...own, ...Object.values(parts.envOf(found))]);
     };
     const isGone = claim.handler && !workflow?.cancelled;
@@ -115,6 +117,7 @@ async function executeConfined(
     readonly lease: AttemptLease;
     readonly own: readonly string[];
     readonly seen: Seen;
+    readonly said: RunReport[];
     readonly runLog: AttemptLog;
   },
 ): Promise<Outcome> {

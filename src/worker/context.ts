@@ -1,6 +1,7 @@
 import type { Claim } from "../model/claim.ts";
 import { ownerAndName } from "../model/github.ts";
 import type { Fetch } from "../model/network.ts";
+import type { RunReport } from "../model/report.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import { type GitHubParts, gitHubOf } from "./github.ts";
@@ -19,6 +20,8 @@ export type ContextParts = Omit<WaitParts, "suspending"> &
     readonly targetRepo: string;
     /** For `waitFor`. */
     readonly fetch: Fetch;
+    /** Gets what `report` is called with. */
+    readonly said: RunReport[];
     /** Told the key by which the run is known to have been done before. */
     readonly isRepeatOf: (key: string) => void;
   };
@@ -63,6 +66,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     waitUntil: (...given) => waits().waitUntil(...given),
     callback: (...given) => waits().callback(...given),
     waitFor: (url, options = {}) => waitFor(url, options, { ...parts, suspending: parts.suspending(), nameOf }),
+    report: (report) => void parts.said.push(report),
     repeatOf: (key, seconds) => calls.follow("repeatOf", repeatOf(key, seconds)),
   };
 

@@ -25,6 +25,7 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     cancelled: aFunction().optional(),
     githubToken: variable().optional(),
     repository: text('a repository, such as "acme/shop"', /^[\w.-]+\/[\w.-]+$/).optional(),
+    report: report().optional(),
     labels: aFunction().optional(),
     dedupe: fields(
       { key: aFunction(), within: duration() },
@@ -131,6 +132,19 @@ function concurrency() {
     );
   });
   return either((value) => typeof value === "string" || typeof value === "function", group, long);
+}
+
+function report() {
+  const as = z.enum(["check", "status"], expected('"check" or "status"'));
+  const long = fields(
+    {
+      as,
+      name: text('text, such as "pull request title"', /^[^\n\r]{1,255}$/).optional(),
+      commit: aFunction().optional(),
+    },
+    '"check", "status" or { as: "check", name: "lint" }',
+  );
+  return either((value) => typeof value === "string", as, long);
 }
 
 /** The one schema for what looks like it, the other for everything else. */
