@@ -38,6 +38,13 @@ export type RunContext<EnvName extends string = string> = {
    */
   step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result>;
   /**
+   * The paths of the files that the event has changed: of a pull request, a push or a merge group. Of a renamed file the new
+   * path; files that are gone are among them. Remembered like a step: a run costs one request per 100 files. GitHub shows up
+   * to 3,000 files of a pull request and 300 of a push.
+   * @throws PermanentFailure when the event changes no files, or something else has started the run.
+   */
+  changedFiles(): Promise<readonly string[]>;
+  /**
    * Waits for a length of time, or until a time of the wall clock. Like every wait it has a name, unique among the run's
    * steps and waits. The attempt ends meanwhile, and a later one continues from here: what stands before it runs again,
    * except steps and waits that are done. `finally` blocks do not run when an attempt ends so.

@@ -6,9 +6,18 @@ import type { Lease } from "../model/lease.ts";
 import type { RunReport } from "../model/report.ts";
 import type { Outcome, Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
+import type { WebhookEvent } from "../model/triggers.ts";
 import { wakeKeyOfWorkflow } from "../model/waits.ts";
-import { type BrokenFile, givenOf, type Workflow, type WorkflowSource } from "../model/workflow.ts";
+import {
+  type BrokenFile,
+  type Context,
+  givenOf,
+  triggerOf,
+  type Workflow,
+  type WorkflowSource,
+} from "../model/workflow.ts";
 import { type Attempting, confined, type Stopping } from "./attempting.ts";
+import { changedFilesOf } from "./changed-files.ts";
 import { type ContextParts, contextOf } from "./context.ts";
 import { concluded, type Ended, type EndingParts, givenBack, NOT_CALLED, type Seen } from "./ending.ts";
 import { keptOutcome } from "./kept.ts";
@@ -20,7 +29,7 @@ import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
   | ("github" | "actions" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
-  | ("names" | "suspending" | "hide" | "said");
+  | ("names" | "suspending" | "hide" | "said" | "readChangedFiles");
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
   EndingParts & {
@@ -145,7 +154,9 @@ async function executeConfined(
     // Few workflows wait.
     let waiting: Suspending | undefined;
     const suspending = () => (waiting ??= openSuspending(claim, { ...parts, attempting, names }));
-    const context = contextOf(workflow, claim, { ...parts, attempting, isRepeatOf, names, suspending });
+    const readChangedFiles = changedFilesOf(deliveryOf(workflow, claim.run), () => context);
+    const its = { attempting, isRepeatOf, names, suspending, readChangedFiles };
+    const context: Context = contextOf(workflow, claim, { ...parts, ...its });
     if (dedupe && !handler) {
       const key = dedupe.key(givenOf(workflow, claim.run));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
@@ -168,6 +179,11 @@ async function executeConfined(
 }
 
 const MAX_CALLS = 10;
+
+/** The delivery of GitHub that has started a run. */
+function deliveryOf(workflow: Workflow, run: Run): WebhookEvent | undefined {
+  return triggerOf(workflow, run) === "github" ? (run.input as unknown as WebhookEvent) : undefined;
+}
 
 /**
  * Does the work of a workflow, and waits for what it has called and not awaited. Never throws: what the workflow throws

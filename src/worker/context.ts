@@ -4,6 +4,7 @@ import type { Fetch } from "../model/network.ts";
 import type { RunReport } from "../model/report.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
+import type { ReadChangedFiles } from "./changed-files.ts";
 import { type GitHubParts, gitHubOf } from "./github.ts";
 import { type RunsParts, runsOf } from "./runs.ts";
 import { stepsOf } from "./steps.ts";
@@ -18,6 +19,7 @@ export type ContextParts = Omit<WaitParts, "suspending"> &
     readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
     /** What a run is about that says nothing else: `owner/name`. */
     readonly targetRepo: string;
+    readonly readChangedFiles: ReadChangedFiles;
     /** For `waitFor`. */
     readonly fetch: Fetch;
     /** Gets what `report` is called with. */
@@ -67,8 +69,13 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     callback: (...given) => waits().callback(...given),
     waitFor: (url, options = {}) => waitFor(url, options, { ...parts, suspending: parts.suspending(), nameOf }),
     report: (report) => void parts.said.push(report),
+    changedFiles: () => calls.follow("changedFiles", changedFiles()),
     repeatOf: (key, seconds) => calls.follow("repeatOf", repeatOf(key, seconds)),
   };
+
+  async function changedFiles(): Promise<readonly string[]> {
+    return (await parts.readChangedFiles()).files;
+  }
 
   async function repeatOf(key: string, seconds: number): Promise<string | undefined> {
     // Without its token a key would be that of others, too.

@@ -1,0 +1,91 @@
+import { at, eventFacts } from "./event-facts.ts";
+
+/** What GitHub shows of the files that an event has changed. JSON, so that it can be kept. */
+export type ChangedFiles = {
+  /** Paths from the repository's root, also of files that are gone. Of a renamed file the new one. */
+  readonly files: readonly string[];
+  /** What renamed files were called before. */
+  readonly earlier: readonly string[];
+  /** False: GitHub does not show all of them, or none. */
+  readonly isWhole: boolean;
+};
+
+/** Where the files are read that an event has changed. */
+export type Change =
+  /** The payload has them all. */
+  | { readonly known: readonly string[] }
+  | { readonly pull: number }
+  /** Between two commits. `isForced`: the older one need not be an ancestor of the newer one. */
+  | { readonly base: string; readonly head: string; readonly isForced?: boolean }
+  /** Between the parent of a commit and another commit. */
+  | { readonly parentOf: string; readonly head: string };
+
+type Delivery = { readonly name: string; readonly payload: unknown };
+
+/**
+ * Where the changed files of an event are read, as Actions reads them for its path filters; undefined where it has none.
+ * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#git-diff-comparisons
+ */
+export function changeIn({ name, payload }: Delivery): Change | undefined {
+  if (name === "push") return changeInPush(payload);
+  if (name === "merge_group") {
+    const [base, head] = ["base_sha", "head_sha"].map((field) => at(payload, "merge_group", field));
+    return typeof base === "string" && typeof head === "string" ? { base, head } : undefined;
+  }
+  const { pull } = eventFacts({ name, payload });
+  return pull === undefined ? undefined : { pull };
+}
+
+function changeInPush(payload: unknown): Change | undefined {
+  const [before, after] = [at(payload, "before"), at(payload, "after")];
+  if (typeof before !== "string" || typeof after !== "string") return undefined;
+  if (at(payload, "deleted") === true) return { known: [] };
+  const isNew = at(payload, "created") === true;
+  if (at(payload, "forced") === true && !isNew) return { base: before, head: after, isForced: true };
+  const commits = commitsIn(payload);
+  const known = commits.length <= 1 ? touchedByPush({ name: "push", payload }) : undefined;
+  if (known) return { known };
+  if (!isNew) return { base: before, head: after };
+  const deepest = at(commits[0] ?? at(payload, "head_commit"), "id");
+  return { parentOf: typeof deepest === "string" ? deepest : after, head: after };
+}
+
+/** GitHub lists up to 2,048 commits; from 1,000 on Actions looks at no paths. */
+const MAX_COMMITS = 1000;
+
+/** So many files a diff of GitHub shows. Whether the payload has more of a commit is documented nowhere. */
+const MAX_FILES = 300;
+
+/**
+ * Every path that the commits of a push have touched, as its payload says: those that the push has changed, and those that
+ * were changed back. Undefined where the payload may lack some. Needs no request, so it can rule out paths at once.
+ */
+export function touchedByPush({ name, payload }: Delivery): readonly string[] | undefined {
+  if (name !== "push") return undefined;
+  if (at(payload, "deleted") === true) return [];
+  const isNew = at(payload, "created") === true;
+  if (at(payload, "forced") === true && !isNew) return undefined;
+  const listed = commitsIn(payload);
+  const head = at(payload, "head_commit");
+  // A new branch without new commits is looked at as its newest commit.
+  const commits = listed.length === 0 && isNew && head ? [head] : listed;
+  const isListed =
+    commits.length > 0 && commits.length < MAX_COMMITS && at(commits.at(-1), "id") === at(payload, "after");
+  if (!isListed) return undefined;
+  const touched = commits.map(touchedBy);
+  // A commit without any may be a merge.
+  if (touched.some((paths) => paths.length === 0 || paths.length >= MAX_FILES)) return undefined;
+  return [...new Set(touched.flat())];
+}
+
+function commitsIn(payload: unknown): readonly unknown[] {
+  const commits = at(payload, "commits");
+  return Array.isArray(commits) ? commits : [];
+}
+
+function touchedBy(commit: unknown): readonly string[] {
+  return ["added", "removed", "modified"].flatMap((field) => {
+    const paths = at(commit, field);
+    return Array.isArray(paths) ? paths.filter((path) => typeof path === "string") : [];
+  });
+}

@@ -1,0 +1,140 @@
+import { type Change, type ChangedFiles, changeIn } from "../model/changed-files.ts";
+import type { RunContext } from "../model/context.ts";
+import { PermanentFailure } from "../model/failure.ts";
+import type { GitHub } from "../model/github.ts";
+
+type Parts = Pick<RunContext, "repo" | "step" | "log"> & { readonly github: Pick<GitHub, "request"> };
+
+/** Reads the files that an event has changed, once in a run. */
+export type ReadChangedFiles = () => Promise<ChangedFiles>;
+
+/**
+ * What reads the files that an event has changed. Each page of GitHub is a step, so a run asks for it once.
+ * @param event undefined: GitHub has not started the run.
+ */
+export function changedFilesOf(
+  event: { readonly name: string; readonly payload: unknown } | undefined,
+  parts: () => Parts,
+): ReadChangedFiles {
+  let read: Promise<ChangedFiles> | undefined;
+  return () => (read ??= start());
+
+  async function start(): Promise<ChangedFiles> {
+    const change = event && changeIn(event);
+    if (change) return reading(change, parts());
+    throw new PermanentFailure({
+      tried: "reading the changed files",
+      happened: `${event ? `the event ${event.name}` : "what started the run"} has changed none`,
+      remedy: "Call changedFiles in runs of a push, of a pull request or of a merge group.",
+    });
+  }
+}
+
+async function reading(change: Change, parts: Parts): Promise<ChangedFiles> {
+  if ("known" in change) return { files: change.known, earlier: [], isWhole: true };
+  const { log, step } = parts;
+  const read = "pull" in change ? await readPull(change.pull, parts) : await step(STEP, () => readPush(change, parts));
+  if (!read.isWhole) log.warn("GitHub does not show all changed files", { shown: read.files.length });
+  return read;
+}
+
+/** The name of the step, and with a number of those after it. */
+const STEP = "changed files";
+
+/** GitHub lists no more files of a pull request than these pages have. */
+const MAX_PAGES = 30;
+
+async function readPull(pull_number: number, { github, repo, step }: Parts): Promise<ChangedFiles> {
+  const route = "GET /repos/{owner}/{repo}/pulls/{pull_number}/files";
+  const files: string[] = [];
+  const earlier: string[] = [];
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const read = await step(page === 1 ? STEP : `${STEP} (${page})`, async () => {
+      const { data, headers } = await github.request(route, { ...repo, pull_number, per_page: 100, page });
+      return { ...namesIn(data), hasMore: /rel="next"/.test(headers.link ?? "") };
+    });
+    files.push(...read.files);
+    earlier.push(...read.earlier);
+    if (!read.hasMore) return { files, earlier, isWhole: true };
+  }
+  return { files, earlier, isWhole: false };
+}
+
+/** GitHub compares no more files than these, and Actions looks at no paths of a push of more commits. */
+const MAX_COMPARED_FILES = 300;
+const MAX_COMMITS = 1000;
+
+/** A comparison whose result is kept: 300 paths of the longest kind would be more than a step keeps. */
+const MAX_KEPT_CHARACTERS = 500_000;
+
+const NOTHING: ChangedFiles = { files: [], earlier: [], isWhole: false };
+
+type Commits = Exclude<Change, { readonly known: readonly string[] } | { readonly pull: number }>;
+
+/** GitHub compares with the last common ancestor; the two together are what a push has changed that replaces commits. */
+async function readPush(change: Commits, parts: Parts): Promise<ChangedFiles> {
+  const base = "base" in change ? change.base : await parentOf(change.parentOf, parts);
+  if (base === undefined) return NOTHING;
+  const come = await compared(base, change.head, parts);
+  if (!("isForced" in change) || !come) return come ? kept(come) : NOTHING;
+  const gone = await compared(change.head, base, parts);
+  return gone ? kept(between(gone, come)) : NOTHING;
+}
+
+async function parentOf(commit: string, { github, repo }: Parts): Promise<string | undefined> {
+  const route = "GET /repos/{owner}/{repo}/commits/{ref}";
+  const { status, data } = await github.request(route, { ...repo, ref: commit, per_page: 1 }, { allow: [404, 422] });
+  return status === 200 ? data.parents[0]?.sha : undefined;
+}
+
+type Compared = { readonly files: readonly File[]; readonly isWhole: boolean };
+
+type File = {
+  readonly filename: string;
+  readonly sha?: string | null;
+  readonly status?: string;
+  readonly previous_filename?: string | undefined;
+};
+
+/** Undefined where GitHub has no comparison: a commit is gone, the two have nothing in common, or it takes too long. */
+async function compared(base: string, head: string, { github, repo }: Parts): Promise<Compared | undefined> {
+  const route = "GET /repos/{owner}/{repo}/compare/{basehead}";
+  const basehead = `${base}...${head}`;
+  // The files come with the first page of the commits, which are not needed.
+  const { status, data } = await github.request(route, { ...repo, basehead, per_page: 1 }, { allow: [404, 422] });
+  if (status !== 200) return undefined;
+  const { files = [], total_commits: commits } = data;
+  return { files, isWhole: files.length < MAX_COMPARED_FILES && commits <= MAX_COMMITS };
+}
+
+/** What differs between two commits, of which each was compared with the ancestor that they share. */
+function between(gone: Compared, come: Compared): Compared {
+  const [before, after] = [gone, come].map(({ files }) => new Map(files.flatMap(contentsIn)));
+  const files = [...new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])]
+    .filter((path) => before?.get(path) !== after?.get(path))
+    .map((filename) => ({ filename }));
+  return { files, isWhole: gone.isWhole && come.isWhole };
+}
+
+/** The paths that a file had or has, each with its content there; none where it is gone. */
+function contentsIn({ filename, sha, status, previous_filename }: File): [path: string, content: string][] {
+  const its: [string, string] = [filename, status === "removed" ? "" : (sha ?? "")];
+  return status === "renamed" && previous_filename !== undefined ? [[previous_filename, ""], its] : [its];
+}
+
+function kept({ files, isWhole }: Compared): ChangedFiles {
+  let characters = 0;
+  const fitting = files.filter(({ filename, previous_filename = "" }) => {
+    characters += filename.length + previous_filename.length;
+    return characters <= MAX_KEPT_CHARACTERS;
+  });
+  return { ...namesIn(fitting), isWhole: isWhole && fitting.length === files.length };
+}
+
+function namesIn(files: readonly File[]): Pick<ChangedFiles, "files" | "earlier"> {
+  return {
+    files: files.map(({ filename }) => filename),
+    // A file that was copied is still what it was.
+    earlier: files.flatMap(({ status, previous_filename }) => (status === "renamed" && previous_filename) || []),
+  };
+}
