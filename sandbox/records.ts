@@ -1,8 +1,7 @@
+import { type Issues, newIssues } from "./issues.ts";
+
 /** What people and workflows have left in a repository besides its files. */
-export type Records = {
-  /** By number. */
-  readonly pulls: Map<number, Pull>;
-  readonly comments: Comment[];
+export type Records = Issues & {
   readonly deployments: Deployment[];
   readonly statuses: CommitStatus[];
   readonly checks: CheckRun[];
@@ -10,36 +9,6 @@ export type Records = {
   readonly runs: Map<number, ActionsRun>;
   /** Adds a run of Actions that goes nowhere by itself; what is left out is the usual. */
   addRun(facts?: Partial<ActionsRun>): ActionsRun;
-  /** Opens a pull request; what is left out is the usual. */
-  openPull(facts?: Partial<Pull>): Pull;
-};
-
-export type Pull = {
-  readonly number: number;
-  title: string;
-  /** Branch and its commit. */
-  head: { ref: string; sha: string };
-  author: string;
-  state: "open" | "closed";
-  draft: boolean;
-  readonly labels: string[];
-  readonly assignees: string[];
-  /** Paths that it changes. */
-  readonly files: string[];
-  /** Its commits before the head. */
-  readonly commits?: readonly string[];
-  /** Of one that is closed. */
-  merged?: boolean;
-};
-
-/** Times are epoch milliseconds; the beginning of 2026 without them. */
-export type Comment = {
-  readonly id: number;
-  readonly pull: number;
-  readonly author: string;
-  body: string;
-  readonly createdAt?: number;
-  updatedAt?: number;
 };
 
 export type Deployment = {
@@ -150,11 +119,9 @@ export const nextId = (): number => ++lastId;
 const MAX_RUNS = 10_000;
 
 export function newRecords(): Records {
-  const pulls = new Map<number, Pull>();
   const runs = new Map<number, ActionsRun>();
   return {
-    pulls,
-    comments: [],
+    ...newIssues(),
     deployments: [],
     statuses: [],
     checks: [],
@@ -186,23 +153,6 @@ export function newRecords(): Records {
       runs.set(run.id, run);
       if (runs.size > MAX_RUNS) runs.delete(runs.keys().next().value as number);
       return run;
-    },
-    openPull(facts = {}) {
-      const number = facts.number ?? Math.max(0, ...pulls.keys()) + 1;
-      const pull: Pull = {
-        title: `Change ${number}`,
-        head: { ref: `change-${number}`, sha: "c".repeat(40) },
-        author: "octocat",
-        state: "open",
-        draft: false,
-        labels: [],
-        assignees: [],
-        files: [],
-        ...facts,
-        number,
-      };
-      pulls.set(number, pull);
-      return pull;
     },
   };
 }

@@ -36,7 +36,7 @@ export function emitRun(world: World): RunChanged {
 export function closePull(world: World, repository: Repository, number: number, merged: boolean): void {
   const pull = repository.pulls.get(number);
   if (!pull) throw new Error(`${repository.fullName} has no pull request ${number}`);
-  Object.assign(pull, { state: "closed", merged });
+  Object.assign(pull, { state: "closed", merged, closedAt: world.now(), updatedAt: world.now() });
   world.emit(repository, "pull_request", () => ({
     ...{ action: "closed", number, pull_request: pullDetail(repository, world, pull) },
     ...common(repository, world, pull.author),

@@ -126,7 +126,7 @@ async function judged(
     const statuses = shop.statuses.filter(({ sha }) => sha === shaOf(mine));
     assert.deepEqual([...new Set(statuses.map(({ context }) => context))], ["gh-runner/preview"], about);
     assert.equal(statuses.at(-1)?.state, STATES[conclusion], about);
-    const comments = shop.comments.filter(({ pull }) => pull === mine);
+    const comments = shop.comments.filter(({ issue }) => issue === mine);
     assert.equal(comments.length, 1, about);
     assert.ok(String(comments[0]?.body).includes(`: ${conclusion.replaceAll("_", " ")}`), about);
   }

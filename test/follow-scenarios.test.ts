@@ -155,7 +155,7 @@ for (const [name, replicas] of [
         const statuses = shop.statuses.filter((status) => status.sha === sha);
         assert.deepEqual([...new Set(statuses.map(({ context }) => context))], ["gh-runner/preview"], each);
         assert.equal(statuses.at(-1)?.state, state, `${each}: ${statuses.map((status) => status.state)}`);
-        const comments = shop.comments.filter(({ pull }) => pull === nth + 1);
+        const comments = shop.comments.filter(({ issue }) => issue === nth + 1);
         assert.equal(comments.length, 1, each);
         assert.match(
           String(comments[0]?.body)

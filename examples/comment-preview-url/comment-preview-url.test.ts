@@ -22,7 +22,7 @@ async function scene(t: TestContext) {
   const example = await startExample(t, "comment-preview-url", { settings: { PREVIEW_URL: `${url}/{application}` } });
   const shop = example.github.repository("acme/shop");
   shop.openPull({ number: 7 });
-  shop.comments.push({ id: 1, pull: 7, author: "hubot", body: "Looks good" });
+  shop.comments.push({ id: 1, issue: 7, author: "hubot", body: "Looks good" });
   const deployed = (revision: string) =>
     example.argocd("/preview-deployed", { application: "pr-7", revision: revision.repeat(40) });
   const comments = () => shop.comments.map(({ body }) => body);
@@ -49,7 +49,7 @@ describe("comment-preview-url", () => {
   it("finds its comment behind hundreds of others", async (t) => {
     const { deployed, comments, github, done } = await scene(t);
     const shop = github.repository("acme/shop");
-    for (let id = 2; id < 250; id++) shop.comments.push({ id, pull: 7, author: "hubot", body: `No ${id}` });
+    for (let id = 2; id < 250; id++) shop.comments.push({ id, issue: 7, author: "hubot", body: `No ${id}` });
     await deployed("a");
     await deployed("b");
     assert.deepEqual([comments().length, done(CREATE), done(UPDATE)], [250, 1, 1]);

@@ -1,5 +1,5 @@
 import type { StandInActions } from "../actions/runner.ts";
-import type { credentialBook } from "../credentials.ts";
+import type { credentialBook, TokenGrant } from "../credentials.ts";
 import type { Hooks } from "../hooks.ts";
 import type { Repository, repositoryShelf } from "../repository.ts";
 
@@ -47,6 +47,15 @@ export type RepositoryHandler = (
   world: World,
   parameters: readonly string[],
 ) => Reply;
+
+type Level = "read" | "write";
+export type PermissionName = Exclude<keyof NonNullable<TokenGrant["permissions"]>, "metadata">;
+
+/** Several, of which one is enough, stand as GitHub writes them: `issues=write; pull_requests=write`. */
+export type Permission = "metadata=read" | `${PermissionName}=${Level}` | `issues=${Level}; pull_requests=${Level}`;
+
+/** Method and path below `/repos/{owner}/{repo}`, the permission that it needs, and what answers it. */
+export type RepositoryRoute = readonly [string, Permission, RepositoryHandler];
 
 export const DOCS = "https://docs.github.com/rest";
 

@@ -9,18 +9,14 @@ import {
   type Handler,
   MADE,
   notFound,
+  type Permission,
+  type PermissionName,
   type Reply,
   type RepositoryHandler,
   suspended,
   userJson,
   type World,
 } from "./reply.ts";
-
-type Level = "read" | "write";
-type Name = Exclude<keyof NonNullable<TokenGrant["permissions"]>, "metadata">;
-
-/** Several, of which one is enough, stand as GitHub writes them: `issues=write; pull_requests=write`. */
-export type Permission = "metadata=read" | `${Name}=${Level}` | `issues=${Level}; pull_requests=${Level}`;
 
 /**
  * Finds the repository, follows its renaming, and holds GitHub's rules about who sees and may do what. Every answer
@@ -64,7 +60,7 @@ function mayDo(grant: TokenGrant, repository: Repository, permission: Permission
   const writes = permission.endsWith("=write");
   if (writes && !(grant.scopes?.some((scope) => WRITING_SCOPES.includes(scope)) ?? true)) return false;
   if (!grant.permissions || permission === "metadata=read") return true;
-  const names = permission.split("; ").map((each) => each.split("=")[0] as Name);
+  const names = permission.split("; ").map((each) => each.split("=")[0] as PermissionName);
   const levels = names.map((name) => grant.permissions?.[name]);
   return writes ? levels.includes("write") : levels.some((level) => level !== undefined);
 }

@@ -1,23 +1,16 @@
 import { dispatch, listWorkflows, showPermissions, showWorkflow, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
 import { createCheck, listChecks, showCheck, updateCheck } from "./checks.ts";
+import { commentRoutes } from "./comments.ts";
 import { deleteRef, listBranches, matchingRefs, showBranch, showCommit, showContents } from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
 import { hookRoutes } from "./hooks.ts";
-import {
-  addAssignees,
-  addLabels,
-  createComment,
-  deleteComment,
-  listComments,
-  listFiles,
-  listPulls,
-  listPullsOfCommit,
-  showPull,
-  updateComment,
-} from "./pulls.ts";
-import { type Call, decoded, type Handler, notFound, type Reply, type RepositoryHandler, type World } from "./reply.ts";
-import { type Permission, showRepository, withRepository } from "./repositories.ts";
+import { issueRoutes } from "./issues.ts";
+import { labelRoutes } from "./labels.ts";
+import { milestoneRoutes } from "./milestones.ts";
+import { listFiles, listPulls, listPullsOfCommit, showPull } from "./pulls.ts";
+import { type Call, decoded, type Handler, notFound, type Reply, type RepositoryRoute, type World } from "./reply.ts";
+import { showRepository, withRepository } from "./repositories.ts";
 import { cancel, forceCancel, listJobs, listRuns, listRunsOfWorkflow, rerun, showRun } from "./runs.ts";
 import { createStatus, listStatuses, showCombinedStatus } from "./statuses.ts";
 import { showRateLimit, showUser } from "./users.ts";
@@ -35,7 +28,7 @@ export function routeOf(method: string, path: string): { route: string; answer(c
 }
 
 /** Below `/repos/{owner}/{repo}`, each with the permission that it needs. */
-const OF_REPOSITORIES: readonly (readonly [string, Permission, RepositoryHandler])[] = [
+const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ["GET", "metadata=read", showRepository],
   ["GET /contents/{path}", "contents=read", showContents],
   ["POST /dispatches", "contents=write", dispatch],
@@ -66,16 +59,14 @@ const OF_REPOSITORIES: readonly (readonly [string, Permission, RepositoryHandler
   ["GET /pulls", "pull_requests=read", listPulls],
   ["GET /pulls/{pull_number}", "pull_requests=read", showPull],
   ["GET /pulls/{pull_number}/files", "pull_requests=read", listFiles],
-  ["GET /issues/{issue_number}/comments", "issues=read; pull_requests=read", listComments],
-  ["POST /issues/{issue_number}/comments", "issues=write; pull_requests=write", createComment],
-  ["PATCH /issues/comments/{comment_id}", "issues=write; pull_requests=write", updateComment],
-  ["DELETE /issues/comments/{comment_id}", "issues=write; pull_requests=write", deleteComment],
-  ["POST /issues/{issue_number}/labels", "issues=write; pull_requests=write", addLabels],
-  ["POST /issues/{issue_number}/assignees", "issues=write; pull_requests=write", addAssignees],
   ["GET /deployments", "deployments=read", listDeployments],
   ["POST /deployments", "deployments=write", createDeployment],
   ["GET /deployments/{deployment_id}/statuses", "deployments=read", listDeploymentStatuses],
   ["POST /deployments/{deployment_id}/statuses", "deployments=write", createDeploymentStatus],
+  ...issueRoutes,
+  ...labelRoutes,
+  ...commentRoutes,
+  ...milestoneRoutes,
 ];
 
 const ROUTES = [

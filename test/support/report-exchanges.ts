@@ -11,22 +11,6 @@ const CHECK = `GET ${REPOSITORY}/check-runs/{check_run_id}`;
 const UPDATE = `PATCH ${REPOSITORY}/check-runs/{check_run_id}`;
 const DEPLOY = `POST ${REPOSITORY}/deployments`;
 
-const ALL = [STATUSES, COMBINED, CHECKS, PULLS, CREATE, CHECK, UPDATE];
-
-/** What GitHub answers although its description does not list it. */
-export const UNLISTED_OF_REPORTS = [
-  ...[401, 403, 404].map((status) => ({
-    status,
-    routes: status === 404 ? ALL.filter((route) => route !== COMBINED) : ALL,
-    reason: "any route: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
-  })),
-  {
-    status: 422,
-    routes: [CREATE, CHECKS, PULLS],
-    reason: "any route, for a request that cannot be: 'Validation failed' on the same page",
-  },
-];
-
 const SHA = "5".repeat(40);
 const BROKEN = "6".repeat(40);
 

@@ -12,15 +12,6 @@ const WORKFLOW = `GET ${REPOSITORY}/workflows/{workflow_id}`;
 const RUNS_OF_WORKFLOW = `GET ${REPOSITORY}/workflows/{workflow_id}/runs`;
 const PERMISSIONS = `GET ${REPOSITORY}/permissions`;
 
-const ALL = [RUNS, RUN, JOBS, CANCEL, FORCE_CANCEL, RERUN, WORKFLOW, RUNS_OF_WORKFLOW, PERMISSIONS];
-
-/** What GitHub answers although its description does not list it. */
-export const UNLISTED_OF_RUNS = [401, 403, 404].map((status) => ({
-  status,
-  routes: ALL,
-  reason: "any route: docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
-}));
-
 /** Runs in every state: 5 is under way, 6 has failed, 8 is cancelled by force, 9 is queued. */
 export function prepareRuns(github: StandInGitHub): void {
   const shop = github.repository("acme/shop");

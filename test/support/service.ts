@@ -102,6 +102,8 @@ export async function send(
 ): Promise<HttpAnswer> {
   const { hostname, port } = new URL(url);
   const outgoing = request({ hostname, port, method, path, headers, agent: false });
+  // Node by itself gives no length to the body of a DELETE.
+  if (method === "DELETE") outgoing.setHeader("content-length", Buffer.byteLength(body));
   outgoing.end(body);
   const [incoming] = await once(outgoing, "response");
   let text = "";
