@@ -46,6 +46,10 @@ type KnownGrant = TokenGrant & { readonly installation?: Installation };
 
 export type GitHubApp = {
   readonly id: number;
+  /** Its other name, which a JWT may have instead: `Iv1.0123456789abcdef`. */
+  readonly clientId?: string;
+  /** "gh-runner" without one; it writes as `gh-runner[bot]`. */
+  readonly slug?: string;
   /** PEM of the public half of the App's key. */
   readonly publicKey: string;
   readonly installations: readonly Installation[];
@@ -54,8 +58,8 @@ export type GitHubApp = {
 /** GitHub Actions itself is an App. */
 const ACTIONS_APP = 15_368;
 
-/** Apps here are called gh-runner, and write under that name. */
-const APP_LOGIN = "gh-runner[bot]";
+/** What Apps here are called that have no other name. */
+export const APP_SLUG = "gh-runner";
 
 const TOKEN_LIFE_MS = 3_600_000;
 const MAX_JWT_LIFE_S = 600;
@@ -103,7 +107,7 @@ export function credentialBook(now: () => number) {
     appOf(jwt: string): GitHubApp | undefined {
       const [header = "", payload = "", signature = ""] = jwt.split(".");
       const claims = decode(payload);
-      const app = apps.find(({ id }) => String(id) === String(claims?.iss));
+      const app = apps.find(({ id, clientId }) => [String(id), clientId].includes(String(claims?.iss)));
       if (!app || decode(header)?.alg !== "RS256") return undefined;
       const seconds = now() / 1000;
       const { iat, exp } = claims as { iat: number; exp: number };
@@ -115,11 +119,12 @@ export function credentialBook(now: () => number) {
     /** A new token of an installation, narrowed as asked for, with its end in epoch milliseconds. */
     issue(installation: Installation, narrowed: Pick<TokenGrant, "repositories" | "permissions">) {
       const { owner } = installation;
+      const { slug = APP_SLUG } = apps.find(({ installations }) => installations.includes(installation)) ?? {};
       const token = `ghs_${randomBytes(24).toString("hex")}`;
       const expiresAt = now() + TOKEN_LIFE_MS;
       const permissions: Permissions = { metadata: "read", ...(narrowed.permissions ?? grantedTo(installation)) };
       grants.set(token, {
-        login: APP_LOGIN,
+        login: `${slug}[bot]`,
         repositories: narrowed.repositories?.map((name) => `${owner}/${name}`) ?? [`${owner}/*`],
         permissions,
         expiresAt,

@@ -51,6 +51,8 @@ type ReceivedRequest = {
   readonly route: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string;
+  /** Whose limits it counts against: `installation 42`, a user, or else the token itself. */
+  readonly account: string;
   /** "1.1" or "2.0" */
   readonly httpVersion: string;
   readonly at: number;
@@ -159,9 +161,20 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const { httpVersion } = incoming;
     const found = routeOf(method, path);
     const route = isInside ? found.route : `${method} ${pathname}`;
-    const seen = { method, path, query: search ?? "", route, headers, body, httpVersion, at: now(), status: 0 };
     if (options.hasEverything && isInside) provide({ credentials, repositories }, decoded(path), body, token);
     const account = credentials.accountOf(token);
+    const seen = {
+      method,
+      path,
+      query: search ?? "",
+      route,
+      headers,
+      body,
+      account,
+      httpVersion,
+      at: now(),
+      status: 0,
+    };
     if (record) requests.push(seen);
     counts.requests++;
     counts.maxInFlight = Math.max(counts.maxInFlight, ++inFlight);

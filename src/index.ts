@@ -31,6 +31,8 @@ export type {
   StartedRun,
   StartedWorkflow,
 } from "./model/github.ts";
+export type { Identity } from "./model/identity.ts";
+export type { Permissions } from "./model/permissions.ts";
 export type { ReportAs, ReportedCommit, ReportOption, ReportOptions, RunReport } from "./model/report.ts";
 export type { Json, Outcome } from "./model/run.ts";
 export type {

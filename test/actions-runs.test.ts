@@ -384,7 +384,7 @@ describe("what an event has started at the stand-in", () => {
   it("is found by its key, listed for the watch without an attempt, and shown to its end", async (t) => {
     const { standIn, gitHub } = await opened(t);
     standIn.actions.script(() => ({ startsAfterMs: 0 }));
-    const { actions } = gitHub.attempt({ token: undefined, name: "test" });
+    const { actions } = gitHub.attempt({ name: "test" });
     const { since } = await actions.sendEvent(REPOSITORY, "ready", { run: KEY });
     const found = (await actions.find({ ...started, since })) ?? assert.fail();
     assert.equal(found.foundBy, "key");
@@ -423,7 +423,7 @@ describe("what an event has started at the stand-in", () => {
     const { standIn, gitHub } = await opened(t);
     const shown: string[] = [];
     const dryRun = ({ method, url }: UnsentWrite) => void shown.push(`${method} ${new URL(url).pathname}`);
-    const { actions, github } = gitHub.attempt({ token: undefined, name: "test", dryRun });
+    const { actions, github } = gitHub.attempt({ name: "test", dryRun });
     const { since } = await actions.sendEvent(REPOSITORY, "ready", { run: KEY });
     const found = (await actions.find({ ...started, since })) ?? assert.fail();
     assert.equal((await actions.show(REPOSITORY, found.runId)).ended?.conclusion, "success");

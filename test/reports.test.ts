@@ -440,7 +440,7 @@ describe("reports at the stand-in", () => {
       GITHUB_APP_ID: "7",
       GITHUB_APP_PRIVATE_KEY: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     });
-    const { github, actions } = gitHub.attempt({ token: undefined, name: "test" });
+    const { github, actions } = gitHub.attempt({ name: "test" });
     for (const state of ["pending", "success"] as const) {
       await github.status({ repository: REPOSITORY, sha: SHA, context: "gh-runner/preview", state });
       await github.comment(comment(state));

@@ -221,7 +221,7 @@ async function bringAll({ url, github }: Service): Promise<string[]> {
     ] as const) {
       const text = await keep(post(url, "/takes", body), 400);
       assert.ok(text.includes(`${place} holds a token, and what starts a run is written down`), text);
-      assert.match(text, /`env` and `githubToken`/);
+      assert.match(text, /`env`, `githubToken` and `githubApp`/);
     }
   }
   for (const how of HOWS) await keep(post(url, "/leaks", { how }));

@@ -357,3 +357,59 @@ export const facts = [
     },
   }),
 ];
+
+export const identities = [
+  defineWorkflow({
+    name: "release",
+    on: { manual: true },
+    githubApp: "RELEASE_APP",
+    identities: {
+      bot: { githubApp: "BOT", permissions: { pull_requests: "write" } },
+      reader: { githubToken: "READER_TOKEN" },
+    },
+    permissions: { contents: "write", organization_projects: "admin" },
+    async run({ github }) {
+      await github.as("bot").comment({ repository: "acme/shop", number: 1, key: "release", body: "Out." });
+      const text = await github.as("reader").as("service").readFile("acme/shop", "a.md");
+      // @ts-expect-error: the workflow has no such identity
+      github.as("bto");
+      return { text: text ?? "" };
+    },
+    async cancelled({ github }) {
+      // @ts-expect-error: nor when it is cancelled
+      github.as("boot");
+      await github.as("bot").cancelRun("acme/shop", 1);
+    },
+  }),
+  defineWorkflow({
+    name: "alone",
+    on: { manual: true },
+    async run({ github }) {
+      await github.as("service").hasCommit("acme/shop", "v1");
+      // @ts-expect-error: it has no identities
+      github.as("bot");
+    },
+  }),
+  defineWorkflow({
+    name: "mistaken",
+    on: { manual: true },
+    identities: {
+      // @ts-expect-error: one or the other
+      both: { githubApp: "BOT", githubToken: "BOT_TOKEN" },
+      // @ts-expect-error: an App or a token
+      neither: { permissions: { issues: "read" } },
+      // @ts-expect-error: that is the service's own
+      service: { githubApp: "BOT" },
+    },
+    // @ts-expect-error: the API's name has an underscore
+    permissions: { "pull-requests": "write" },
+    async run() {},
+  }),
+  defineWorkflow({
+    name: "mistaken-levels",
+    on: { manual: true },
+    // @ts-expect-error: workflow files can be written, or not at all
+    permissions: { workflows: "read" },
+    async run() {},
+  }),
+];

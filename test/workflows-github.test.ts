@@ -24,7 +24,7 @@ async function gitHub(t: TestContext, grant = {}, show?: (write: UnsentWrite) =>
   const http = openGitHubHttp({ apiUrl: server.url, brief: knownSecrets([]).brief, userAgent: "gh-runner/test" });
   t.after(() => http.close());
   const waits: number[] = [];
-  const send = show ? dryRunOf(http, server.url, show) : http.send;
+  const send = show ? dryRunOf(http, { apiUrl: server.url }, show) : http.send;
   const host = gitHubHost({ apiUrl: server.url, send, wait: async (ms: number) => void waits.push(ms) });
   return { server, waits, github: gitHubFor(host, { credentials: tokenCredentials("token"), name: "test" }).github };
 }

@@ -1,4 +1,4 @@
-import { type GitHubApp, grantedTo, type TokenGrant } from "../credentials.ts";
+import { APP_SLUG, type GitHubApp, grantedTo, type TokenGrant } from "../credentials.ts";
 import {
   type Call,
   failure,
@@ -79,16 +79,16 @@ function isNarrowing(
   return Object.entries(asked).every(([name, level]) => granted[name] === "write" || granted[name] === level);
 }
 
-export const showApp: AppHandler = ({ id, installations: [installation] }) => {
+export const showApp: AppHandler = ({ id, slug = APP_SLUG, installations: [installation] }) => {
   const json = {
     id,
-    slug: "gh-runner",
+    slug,
     node_id: `A_${id}`,
     owner: userJson("acme"),
-    name: "gh-runner",
+    name: slug,
     description: null,
     external_url: "https://example.com",
-    html_url: "https://github.com/apps/gh-runner",
+    html_url: `https://github.com/apps/${slug}`,
     ...MADE,
     permissions: installation ? grantedTo(installation) : {},
     events: [],
@@ -109,7 +109,7 @@ function installationJson(app: GitHubApp, installation: GitHubApp["installations
     repositories_url: `${base}/installation/repositories`,
     html_url: `https://github.com/organizations/${owner}/settings/installations/${id}`,
     app_id: app.id,
-    app_slug: "gh-runner",
+    app_slug: app.slug ?? APP_SLUG,
     target_id: 1,
     target_type: "Organization",
     permissions: grantedTo(installation),

@@ -11,6 +11,8 @@ export type UnsentWrite = {
   readonly headers: Readonly<Record<string, string>>;
   /** JSON; null without a body. */
   readonly body: string | null;
+  /** Who would send it, where it is not the workflow's `github`. */
+  readonly identity?: string;
 };
 
 /**
@@ -19,7 +21,7 @@ export type UnsentWrite = {
  */
 export function dryRunOf(
   { send, requestFor }: Pick<GitHubHttp, "send" | "requestFor">,
-  apiUrl: string,
+  { apiUrl, identity }: { readonly apiUrl: string; readonly identity?: string | undefined },
   show: (write: UnsentWrite) => void,
 ): Send {
   const { origin } = new URL(apiUrl);
@@ -27,7 +29,8 @@ export function dryRunOf(
     const { method, path, headers, body } = requestFor(route, parameters);
     if (method === "GET" || method === "HEAD") return send(route, parameters, token, begin);
     const all = Object.entries({ ...headers, authorization: "Bearer ***" }).sort(([a], [b]) => (a < b ? -1 : 1));
-    show({ method, url: origin + path, headers: Object.fromEntries(all), body });
+    const write = { method, url: origin + path, headers: Object.fromEntries(all), body };
+    show(identity === undefined ? write : { ...write, identity });
     return asIfTaken(method, path);
   };
 }

@@ -1,14 +1,16 @@
 import type { Clock } from "../model/clock.ts";
 import { isFailure } from "../model/failure.ts";
+import type { AppKey } from "../model/identity.ts";
 import type { LimitLog } from "../model/limits.ts";
 import type { Observer } from "../model/observer.ts";
 import { type GitHubOutcome, PROBE } from "../model/outage.ts";
+import type { Permissions } from "../model/permissions.ts";
 import { runLists } from "./actions/lists.ts";
 import type { Brief } from "./answer.ts";
 import { type Asker, asking, type GitHubHost } from "./ask.ts";
 import { appApi } from "./auth/app-api.ts";
-import { appCredentials } from "./auth/app-credentials.ts";
-import { SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
+import { appCredentials, appsOfWorkflows, narrowedTo } from "./auth/app-credentials.ts";
+import { type Credentials, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
 import { openFetch } from "./connections.ts";
@@ -57,9 +59,20 @@ type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
   readonly patienceMs?: number | undefined;
 };
 
+/** As whom GitHub is asked: with a token, or as an App; with the service's credentials without either. */
+export type AskedAs = {
+  readonly token?: string | undefined;
+  /** The variable of the token, where it is one of the service. */
+  readonly variable?: string | undefined;
+  readonly app?: AppKey | undefined;
+  /** What the tokens of an App may do. */
+  readonly permissions?: Permissions | undefined;
+};
+
 type Attempt = Omit<Asker, "credentials"> & {
-  /** The run's own; the service's credentials without it. */
-  readonly token: string | undefined;
+  readonly as?: AskedAs;
+  /** The identity of the workflow, where it is one. */
+  readonly identity?: string | undefined;
   /** Makes it a dry run: reads are sent, and each write is shown instead. */
   readonly dryRun?: ((write: UnsentWrite) => void) | undefined;
 };
@@ -109,16 +122,23 @@ export async function openGitHub(options: Options) {
 
   const askAs = (jwt: string, account: string) =>
     asking(host, { credentials: tokenCredentials(jwt, account), name: account }).ask;
-  const app = settings.app && { ...settings.app, apiUrl, askAs, hide, now: time.now };
+  const asApp = { apiUrl, askAs, hide, now: time.now };
+  const app = settings.app && { ...settings.app, ...asApp };
   const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
+  const apps = appsOfWorkflows(asApp);
+
+  function credentialsOf({ token, variable, app: named, permissions }: AskedAs): Credentials {
+    const ofService = token === undefined || token === serviceToken;
+    const isApp = named !== undefined || (ofService && app !== undefined);
+    const credentials = named ? apps(named) : ofService ? service : tokenCredentials(token, undefined, variable);
+    return isApp && permissions ? narrowedTo(permissions, credentials) : credentials;
+  }
 
   return {
     /** GitHub for one attempt of a run. */
-    attempt({ token, dryRun, ...asker }: Attempt): GitHubOfAttempt {
-      const isOwn = token === undefined || token === serviceToken;
-      const credentials = isOwn ? service : tokenCredentials(token);
-      const through = dryRun ? { ...host, send: dryRunOf({ ...http, send }, apiUrl, dryRun) } : host;
-      const client = gitHubFor(through, { ...asker, credentials });
+    attempt({ as = {}, identity, dryRun, ...asker }: Attempt): GitHubOfAttempt {
+      const through = dryRun ? { ...host, send: dryRunOf({ ...http, send }, { apiUrl, identity }, dryRun) } : host;
+      const client = gitHubFor(through, { ...asker, credentials: credentialsOf(as) });
       return dryRun ? { ...client, actions: dryActions(client.actions) } : client;
     },
     /** The runs of a repository, with the service's credentials, for no run in particular. */

@@ -7,8 +7,8 @@ import type { Schema } from "./triggers.ts";
 import type { WakeOn } from "./waits.ts";
 
 /** What a running workflow is given besides the event that started it. */
-export type RunContext<EnvName extends string = string> = {
-  readonly github: GitHub;
+export type RunContext<EnvName extends string = string, IdentityName extends string = string> = {
+  readonly github: GitHub<IdentityName>;
   /** The repository that the run is about, `owner/name`: of the event, else the workflow's `repository`, else TARGET_REPO. */
   readonly repository: string;
   /** The same as the parameters of GitHub's routes: `github.request("GET /repos/{owner}/{repo}", { ...repo })`. */

@@ -1,5 +1,6 @@
 import type { Endpoints } from "@octokit/types";
 import type { Duration } from "./duration.ts";
+import type { SERVICE } from "./identity.ts";
 import type { Json } from "./run.ts";
 
 /**
@@ -7,7 +8,13 @@ import type { Json } from "./run.ts";
  * `TransientFailure` or a `LimitReached`; transient faults have then already been tried three times. After a lost
  * answer a request is sent again, so a write may happen twice; `request` has an option against that.
  */
-export type GitHub = {
+export type GitHub<IdentityName extends string = string> = {
+  /**
+   * GitHub as another identity of the workflow sees it, with all of its methods: `github.as("bot").comment({ … })`. What is
+   * remembered and waited for is the run's, whoever asked. `service` is the service's own credentials.
+   * @throws PermanentFailure when the workflow has no such identity.
+   */
+  as(identity: IdentityName | typeof SERVICE): GitHub<IdentityName>;
   /**
    * Any request of GitHub's REST API, written as its documentation writes it and typed from GitHub's own description:
    * `github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", { owner, repo, issue_number, body })`.
@@ -105,7 +112,7 @@ export type GitHub = {
 };
 
 /** What needs no wait. */
-export type GitHubClient = Omit<GitHub, "dispatch" | "runWorkflow" | "findRun" | "follow"> & {
+export type GitHubClient = Omit<GitHub, "as" | "dispatch" | "runWorkflow" | "findRun" | "follow"> & {
   dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
   runWorkflow(
     repository: string,

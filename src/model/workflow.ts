@@ -1,7 +1,9 @@
 import type { RunContext } from "./context.ts";
 import { type Duration, millisecondsOf } from "./duration.ts";
 import { type EventFacts, eventFacts, type FactsOf } from "./event-facts.ts";
+import type { Identity, SERVICE } from "./identity.ts";
 import type { Order } from "./new-run.ts";
+import type { Permissions } from "./permissions.ts";
 import { groupOfCommit, type ReportOption } from "./report.ts";
 import type { Json } from "./run.ts";
 import {
@@ -19,12 +21,17 @@ import {
 } from "./triggers.ts";
 
 /** One workflow: data that says when it runs, and the function that does. Write it with `defineWorkflow`. */
-export type Workflow<Given = AnyGiven, Outputs = unknown, EnvName extends string = string> = {
+export type Workflow<
+  Given = AnyGiven,
+  Outputs = unknown,
+  EnvName extends string = string,
+  IdentityName extends string = string,
+> = {
   readonly on: Triggers;
-} & WorkflowOptions<Given, Outputs, EnvName>;
+} & WorkflowOptions<Given, Outputs, EnvName, IdentityName>;
 
 /** Everything about a workflow but what starts it. */
-export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
+export type WorkflowOptions<Given, Outputs, EnvName extends string, IdentityName extends string> = {
   /** Unique in a service; letters, digits and dashes. */
   readonly name: string;
   /**
@@ -57,6 +64,24 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
   readonly env?: readonly EnvName[];
   /** Name of the environment variable with the GitHub token that this workflow uses instead of the service's own. */
   readonly githubToken?: string;
+  /**
+   * The same for a GitHub App: `"BOT"` names the variables `BOT_ID` and `BOT_PRIVATE_KEY`, each of which may be given as a
+   * file, `BOT_PRIVATE_KEY_FILE`.
+   */
+  readonly githubApp?: string;
+  /**
+   * Others that this workflow asks GitHub as: `{ bot: { githubApp: "BOT" }, reader: { githubToken: "READER_TOKEN" } }` gives
+   * `github.as("bot")` and `github.as("reader")`. `service` is always there: the service's own credentials.
+   */
+  readonly identities?: {
+    readonly [Name in IdentityName]: Name extends typeof SERVICE ? never : Identity;
+  };
+  /**
+   * What the tokens of a GitHub App may do in this workflow, in the names of GitHub's API:
+   * `{ issues: "write", pull_requests: "read" }`. What is not named is not permitted. An identity that has `permissions` has
+   * those instead. Other tokens cannot be narrowed; `gh-runner doctor` compares what they have.
+   */
+  readonly permissions?: Permissions;
   /** The GitHub repository, `owner/name`, that its runs are about: the page links their commits and Actions there. */
   readonly repository?: string;
   /**
@@ -70,12 +95,12 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string> = {
    * Does the work. Returning `skip(reason)` ends the run as skipped, `fail(reason)` as failed; what it returns else, as JSON,
    * are the run's outputs. Throwing ends the attempt as failed: a `TransientFailure` is attempted again, anything else is not.
    */
-  run(context: Context<Given, EnvName>): Promise<Outputs>;
+  run(context: Context<Given, EnvName, IdentityName>): Promise<Outputs>;
   /**
    * Cleans up: called once when a run that had started was cancelled. It gets what `run` gets, and two minutes. What it
    * throws is in the run's record, and is not attempted again.
    */
-  cancelled?(context: Context<Given, EnvName>): Promise<unknown> | unknown;
+  cancelled?(context: Context<Given, EnvName, IdentityName>): Promise<unknown> | unknown;
 };
 
 /** The concurrency group of a run; undefined: it does not wait for others. */
@@ -91,7 +116,11 @@ export type Concurrency<Given> = {
 };
 
 /** What `run` gets: what started it, and the means to work with. */
-export type Context<Given = unknown, EnvName extends string = string> = RunContext<EnvName> & Given;
+export type Context<
+  Given = unknown,
+  EnvName extends string = string,
+  IdentityName extends string = string,
+> = RunContext<EnvName, IdentityName> & Given;
 
 /**
  * What starts a run: `{ trigger, body }` of http and flux, `{ trigger, event }` of github and schedule, `{ trigger, inputs }`
@@ -193,6 +222,7 @@ export function defineWorkflow<
   Action4 extends ActionOf<Name4> = ActionOf<Name4>,
   Name5 extends WebhookName = never,
   Action5 extends ActionOf<Name5> = ActionOf<Name5>,
+  const IdentityName extends string = never,
 >(
   workflow: {
     /** What starts it: one or more of `http`, `schedule`, `github`, `flux`, `manual`, `call`. */
@@ -217,7 +247,8 @@ export function defineWorkflow<
       Inputs
     >,
     Outputs,
-    EnvName
+    EnvName,
+    IdentityName
   >,
 ): Workflow<
   GivenBy<
@@ -227,7 +258,8 @@ export function defineWorkflow<
     Inputs
   >,
   Outputs,
-  EnvName
+  EnvName,
+  IdentityName
 > {
   return workflow as never;
 }

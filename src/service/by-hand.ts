@@ -24,7 +24,7 @@ export function startingByHand({ workflows, accept, store, secrets, log }: Parts
     if (!workflow?.on.manual) return cannotBeStarted(name, workflow !== undefined, workflows());
     const read = readWith(inputsSchemaOf(workflow.on), inputs);
     if ("problems" in read) return { status: "rejected", ...read };
-    const its = `${name} gets its tokens as variables of the service (its \`env\` and \`githubToken\`)`;
+    const its = `${name} gets its tokens as variables of the service (its \`env\`, \`githubToken\` and \`githubApp\`)`;
     const problem = tokenProblem(read.input, secrets, its);
     if (problem) return { status: "rejected", problems: [problem] };
     const { run } = await accept({ workflow, trigger: "manual", actor, input: read.input }, { wait: false });

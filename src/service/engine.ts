@@ -9,6 +9,7 @@ import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
+import { askedAs } from "./asked-as.ts";
 import { bulkActions } from "./bulk.ts";
 import { startingByHand } from "./by-hand.ts";
 import { callbacksOf } from "./callbacks.ts";
@@ -67,10 +68,13 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     workflowNamed,
     workflows: () => loaded.current.workflows,
     brokenFiles: () => loaded.current.broken,
-    github: (attempt) => gitHub.attempt({ ...attempt, dryRun: options.dryRun }),
+    github: ({ workflow, identity, token, ...attempt }) =>
+      gitHub.attempt({
+        ...{ ...attempt, identity, dryRun: options.dryRun },
+        as: askedAs({ workflow, identity, token }, loaded.current),
+      }),
     sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
-    tokenOf: ({ githubToken }) => (githubToken === undefined ? undefined : loaded.current.variables[githubToken]),
     codeOf: (name) => loaded.current.codeOf.get(name),
     targetRepo: config.workflows.targetRepo,
     callbackUrl: callbacksAt(config.http.publicUrl, options.callbackOpened),

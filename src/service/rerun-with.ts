@@ -1,6 +1,7 @@
 import { fluxEvent } from "../http/triggers/flux.ts";
 import { isFor } from "../http/triggers/github.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
+import { hasCredentials } from "../model/identity.ts";
 import type { Log } from "../model/log.ts";
 import type { Json, Run } from "../model/run.ts";
 import type { Secrets } from "../model/secrets.ts";
@@ -69,7 +70,7 @@ function checkedInput(
   if (schema) {
     const read = readWith(schema, input);
     if ("problems" in read || trigger !== "http") return read;
-    const hasToken = workflow.githubToken !== undefined || hasServiceToken;
+    const hasToken = hasCredentials(workflow) || hasServiceToken;
     const rejection = workflow.on.http?.refuse?.(read.data, { hasToken });
     return rejection ? wrong(rejection) : read;
   }

@@ -1,4 +1,5 @@
 import { scheduleProblem } from "../http/triggers/schedule.ts";
+import type { AppKey, Identity } from "../model/identity.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { gitHubEntries } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
@@ -7,6 +8,7 @@ import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check
 import { codeVersion, type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { previewClosed } from "../workflows/preview-closed.ts";
 import { previewTests } from "../workflows/preview-tests.ts";
+import { appOfWorkflow } from "./config/github.ts";
 import { secretLines } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
 import { VERSION } from "./version.ts";
@@ -17,6 +19,8 @@ type Options = {
   closing: AsyncDisposableStack;
   more?: readonly { readonly workflow: Workflow; readonly file: string }[] | undefined;
   variable?: WorkflowsConfig["variable"];
+  /** The GitHub App of a name; out of the variables without it. */
+  app?: (name: string) => AppKey;
   hasWebhookSecret: boolean;
   /** Where people reach the service. */
   publicUrl?: string | undefined;
@@ -37,7 +41,15 @@ export type LoadedWorkflows = {
  */
 export async function openWorkflows(
   config: WorkflowsConfig,
-  { closing, more = [], variable = config.variable, hasWebhookSecret, publicUrl, strict = true }: Options,
+  {
+    closing,
+    more = [],
+    variable = config.variable,
+    app = (name) => appOfWorkflow(name, variable),
+    hasWebhookSecret,
+    publicUrl,
+    strict = true,
+  }: Options,
 ): Promise<LoadedWorkflows> {
   const load = config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing);
   const code = codeVersion(VERSION);
@@ -48,7 +60,7 @@ export async function openWorkflows(
   }));
   const others = more.map(({ workflow, file }) => ({ file, exported: workflow }));
   const check = (files: readonly LoadedFile[], before?: CheckedWorkflows) =>
-    checkedWorkflows(builtIn, [...files, ...others], { variable, hasWebhookSecret }, scheduleProblem, before);
+    checkedWorkflows(builtIn, [...files, ...others], { variable, app, hasWebhookSecret }, scheduleProblem, before);
   let current = check(await load());
   let last = Promise.resolve();
   if (strict) requireSound(current.broken);
@@ -97,12 +109,18 @@ function requireSound(broken: readonly BrokenFile[]): void {
 }
 
 /** Has the variables of workflows never be seen: those that hold a token for certain, and those that may. */
-export function hideVariables({ workflows, variables }: CheckedWorkflows, secrets: Secrets): void {
-  const tokens = new Set([...workflows.map(({ githubToken }) => githubToken), ...keyVariables(workflows)]);
+export function hideVariables({ workflows, variables, apps }: CheckedWorkflows, secrets: Secrets): void {
+  const tokens = new Set([...workflows.flatMap(tokenVariables), ...keyVariables(workflows)]);
+  for (const { privateKey } of Object.values(apps)) secrets.guard(privateKey);
   for (const [name, value] of Object.entries(variables)) {
     if (tokens.has(name)) for (const each of [value, ...secretLines(value)]) secrets.guard(each);
     else secrets.hide(value);
   }
+}
+
+/** Variables that hold tokens for GitHub. */
+function tokenVariables({ githubToken, identities = {} }: Workflow): readonly (string | undefined)[] {
+  return [githubToken, ...Object.values<Identity>(identities).map((each) => each.githubToken)];
 }
 
 /** Variables that hold what callers of a workflow must bring. */

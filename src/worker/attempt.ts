@@ -20,6 +20,7 @@ import { type Attempting, confined, type Stopping } from "./attempting.ts";
 import { changedFilesOf } from "./changed-files.ts";
 import { type ContextParts, contextOf } from "./context.ts";
 import { concluded, type Ended, type EndingParts, givenBack, NOT_CALLED, type Seen } from "./ending.ts";
+import type { GitHubParts } from "./github.ts";
 import { keptOutcome } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
 import { Names } from "./names.ts";
@@ -28,7 +29,7 @@ import { AttemptLog } from "./run-log.ts";
 import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
-  | ("github" | "actions" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
+  | ("github" | "actions" | "githubAs" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
   | ("names" | "suspending" | "hide" | "said" | "readChangedFiles");
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
@@ -41,10 +42,13 @@ export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
     readonly codeOf?: ((name: string) => string | undefined) | undefined;
     /** The file of a workflow, where it has one. */
     readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
-    /** The GitHub token that a workflow names, instead of the service's. */
-    readonly tokenOf: (workflow: Workflow) => string | undefined;
-    /** GitHub as a run's own token sees it, or the service's, until it is released. */
+    /** GitHub as a run's credentials see it, until it is released. */
     readonly github: (attempt: {
+      /** Names its credentials, and those of its identities. Undefined: it is gone. */
+      workflow: Workflow | undefined;
+      /** One of the workflow's, or `service`; the workflow itself without it. */
+      identity: string | undefined;
+      /** The run's own, which is used instead. */
       token: string | undefined;
       /** The run's in the line before a limit. */
       name: string;
@@ -80,18 +84,36 @@ export async function attemptRun(
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
   const runLog = new AttemptLog(claim, parts);
   const said: RunReport[] = [];
-  const { github, actions, release } = parts.github({
-    token: token ?? (workflow && parts.tokenOf(workflow)),
+  const asking = {
+    workflow,
     // What takes this run's place in its group takes it in the line, too.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
-    saw: (id) => {
+    saw: (id: string) => {
       seen.requestId = id;
     },
     lease: parts.lease,
-  });
+  };
+  const releases: (() => void)[] = [];
+  const open = (as: { identity: string | undefined; token: string | undefined }) => {
+    const opened = parts.github({ ...asking, ...as });
+    releases.push(opened.release);
+    return opened;
+  };
+  const { github, actions } = open({ identity: undefined, token });
+  const githubAs = (identity: string) => open({ identity, token: undefined });
   try {
     const execute = async (found: Workflow) => {
-      const outcome = await executeConfined(found, claim, { ...parts, github, actions, own, hide, seen, said, runLog });
+      const outcome = await executeConfined(found, claim, {
+        ...parts,
+        github,
+        actions,
+        githubAs,
+        own,
+        hide,
+        seen,
+        said,
+        runLog,
+      });
       return keptOutcome(outcome, keeping, [...own, ...Object.values(parts.envOf(found))]);
     };
     const isGone = claim.handler && !workflow?.cancelled;
@@ -105,7 +127,7 @@ export async function attemptRun(
       : concluded(claim, { ...facts, outcome, workflow, ...seen }, parts);
     return { ...ended, runLog };
   } finally {
-    release();
+    for (const release of releases) release();
     for (const show of hidden) show();
   }
 }
@@ -122,6 +144,7 @@ async function executeConfined(
   parts: Omit<AttemptParts, "github" | "hide"> & {
     readonly github: GitHubClient;
     readonly actions: ActionsRuns;
+    readonly githubAs: GitHubParts["githubAs"];
     readonly hide: (secret: string) => void;
     readonly lease: AttemptLease;
     readonly own: readonly string[];

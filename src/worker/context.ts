@@ -43,7 +43,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     ...given,
     repository,
     repo: ownerAndName(repository),
-    github: gitHubOf(claim, { ...parts, nameOf }),
+    github: gitHubOf(workflow, claim, { ...parts, nameOf }),
     runs: runsOf(claim, parts, nameOf),
     runId: run.id,
     attempt,

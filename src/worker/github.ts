@@ -1,19 +1,46 @@
 import type { ActionsRuns } from "../model/actions-runs.ts";
 import type { Claim } from "../model/claim.ts";
+import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub, GitHubClient } from "../model/github.ts";
+import { SERVICE } from "../model/identity.ts";
+import type { Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
 import { type FollowingParts, followingOf } from "./following.ts";
 import type { Keeping } from "./kept.ts";
 import { type OnceParts, onceOf } from "./once.ts";
 
-export type GitHubParts = OnceParts & FollowingParts & { readonly github: GitHubClient; readonly actions: ActionsRuns };
+type Opened = { readonly github: GitHubClient; readonly actions: ActionsRuns };
 
-/** GitHub as a workflow is given it: until the attempt is over, and with what is remembered and waited for. */
-export function gitHubOf(claim: Claim, parts: GitHubParts): GitHub {
+export type GitHubParts = OnceParts &
+  FollowingParts &
+  Opened & {
+    /** GitHub as another identity of the workflow sees it. */
+    readonly githubAs: (identity: string) => Opened;
+  };
+
+/** GitHub as a workflow is given it, and as each of its identities, which is opened when it is first asked for. */
+export function gitHubOf({ name, identities = {} }: Workflow, claim: Claim, parts: GitHubParts): GitHub {
+  const opened = new Map<string, GitHub>();
+  const as = (identity: string): GitHub => {
+    const known = opened.get(identity);
+    if (known) return known;
+    if (identity !== SERVICE && !Object.hasOwn(identities, identity)) {
+      throw unknownIdentity(parts.keeping.brief(String(identity), MAX_SHOWN), name, Object.keys(identities));
+    }
+    const its = oneGitHub(claim, { ...parts, ...parts.githubAs(identity) }, as);
+    opened.set(identity, its);
+    return its;
+  };
+  return oneGitHub(claim, parts, as);
+}
+
+/** Until the attempt is over, and with what is remembered and waited for. */
+function oneGitHub(claim: Claim, parts: GitHubParts, as: GitHub["as"]): GitHub {
   const client = until(parts.attempting, parts.github, parts.keeping);
   const once = onceOf(claim, parts);
   return {
     ...client,
+    as,
     ...followingOf(claim, parts),
     dispatch: ((repository, eventType, payload, options) =>
       options === undefined
@@ -28,6 +55,14 @@ export function gitHubOf(claim: Claim, parts: GitHubParts): GitHub {
 
 /** Enough of a call to find it by. */
 const MAX_SHOWN = 100;
+
+function unknownIdentity(identity: string, workflow: string, names: readonly string[]): PermanentFailure {
+  return new PermanentFailure({
+    tried: `asking GitHub as ${JSON.stringify(identity)}`,
+    happened: `${workflow} has no such identity`,
+    remedy: `It has ${[...names, SERVICE].join(", ")}. Use one of these, or add it to the workflow's \`identities\`.`,
+  });
+}
 
 /** GitHub until the attempt is over. */
 function until(attempting: Attempting, github: GitHubClient, { brief }: Pick<Keeping, "brief">): GitHubClient {

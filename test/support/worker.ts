@@ -35,7 +35,6 @@ export function workerWith(
     workflowNamed: () => workflow,
     workflows: () => [workflow],
     github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, actions: {} as never, release() {} }),
-    tokenOf: () => undefined,
     targetRepo: "acme/shop",
     envOf: () => ({}),
     hide: () => () => {},

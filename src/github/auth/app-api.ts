@@ -11,6 +11,8 @@ import { appAccount, installationAccount, type Need } from "./credentials.ts";
 export type App = {
   /** The App ID or the client ID. */
   readonly id: string;
+  /** The name by which workflows know it, see `appVariables`; the service's App has none. */
+  readonly name?: string | undefined;
   /** RSA, PEM. */
   readonly privateKey: string;
   readonly apiUrl: string;
@@ -33,7 +35,8 @@ export type InstallationToken = {
 const REJECTED = [401, 403, 404, 422];
 
 /** What an App asks GitHub as itself, signed with its key, before it can ask anything as an installation. */
-export function appApi({ id, privateKey, apiUrl, askAs, hide, now }: App) {
+export function appApi({ id, name, privateKey, apiUrl, askAs, hide, now }: App) {
+  const context = { apiUrl, app: name };
   const askOnce = async (attempted: Attempted, route: string, parameters: Readonly<Record<string, unknown>>) => {
     const jwt = appJwt(id, privateKey, now());
     const show = hide(jwt);
@@ -59,7 +62,7 @@ export function appApi({ id, privateKey, apiUrl, askAs, hide, now }: App) {
       const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
       const parameters = ownerAndName(repository);
       const answer = await askAsApp(attempted, "GET /repos/{owner}/{repo}/installation", parameters);
-      if (answer.status !== 200) throw appFailureOf(attempted, answer, { apiUrl });
+      if (answer.status !== 200) throw appFailureOf(attempted, answer, context);
       const { id, account } = jsonOf(answer) as { id?: unknown; account?: { login?: unknown } };
       if (typeof id !== "number") throw notUnderstood(attempted);
       // The answer to a repository that has moved is its new owner's.
@@ -74,24 +77,31 @@ export function appApi({ id, privateKey, apiUrl, askAs, hide, now }: App) {
       return id;
     },
 
-    /** A new token for one repository and one permission; undefined when there is no such installation. */
-    async issueToken(installation: number, { repository, permission }: Need): Promise<InstallationToken | undefined> {
+    /** A new token for one repository, and for what is needed there; undefined when there is no such installation. */
+    async issueToken(installation: number, need: Need): Promise<InstallationToken | undefined> {
+      const { repository, permission } = need;
       const account = installationAccount(installation);
       const tried = `getting a token of the GitHub App's ${account} for ${repository}`;
       const attempted = { tried, repository, permission };
       const answer = await askAsApp(attempted, "POST /app/installations/{installation_id}/access_tokens", {
         installation_id: installation,
         repositories: [ownerAndName(repository).repo],
-        ...(permission ? { permissions: asParameter(permission) } : {}),
+        ...asked(need),
       });
       if (answer.status === 404 && !isUnknownApp(answer)) return undefined;
-      if (answer.status !== 201) throw appFailureOf(attempted, answer, { apiUrl });
+      if (answer.status !== 201) throw appFailureOf(attempted, answer, context);
       const { token, expires_at } = jsonOf(answer) as { token?: unknown; expires_at?: unknown };
       const expiresAt = Date.parse(String(expires_at));
       if (typeof token !== "string" || Number.isNaN(expiresAt)) throw notUnderstood(attempted);
       return { token, account, expiresAt };
     },
   };
+}
+
+/** Without any, a token may do all that the installation may: no permissions at all are those that it has in any case. */
+function asked({ permission, permissions }: Need): { permissions?: Readonly<Record<string, string>> } {
+  if (permission) return { permissions: asParameter(permission) };
+  return permissions ? { permissions: { metadata: "read", ...permissions } } : {};
 }
 
 /** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. */

@@ -1,6 +1,8 @@
 import { ownerAndName } from "../../model/github.ts";
-import { type App, appApi, type InstallationToken } from "./app-api.ts";
-import { notInstalled } from "./app-failures.ts";
+import { type AppKey, appVariables } from "../../model/identity.ts";
+import { lackingIn, type Permissions } from "../../model/permissions.ts";
+import { type App, appApi, asParameter, type InstallationToken } from "./app-api.ts";
+import { notInstalled, notPermitted } from "./app-failures.ts";
 import type { Credentials, Need } from "./credentials.ts";
 
 /** A token lives for an hour. One that is handed out must outlast the request, its retries and the wait for its turn. */
@@ -30,7 +32,7 @@ export function appCredentials(app: App): Credentials {
 
   const tokenFor = (need: Need, rejected?: string): Promise<InstallationToken> =>
     tokens.get(
-      `${need.repository} ${need.permission}`.toLowerCase(),
+      `${need.repository} ${need.permission || inWords(need.permissions)}`.toLowerCase(),
       ({ token, expiresAt }) => token !== rejected && now() < expiresAt - RENEWED_BEFORE_END_MS,
       () => freshToken(need),
     );
@@ -47,14 +49,47 @@ export function appCredentials(app: App): Credentials {
     return issued;
   }
 
+  const facts = { variable: app.name && appVariables(app.name).privateKey };
   return async (need) => {
+    const its = { ...facts, permissions: need.permissions };
     const { token, account } = await tokenFor(need);
     const renew = async () => {
       const renewed = await tokenFor(need, token);
-      return { token: renewed.token, account: renewed.account };
+      return { ...its, token: renewed.token, account: renewed.account };
     };
-    return { token, account, renew };
+    return { ...its, token, account, renew };
   };
+}
+
+/**
+ * The same for a workflow that says what its tokens may do. Where it is known what a request needs, its token may do that
+ * alone, as without; where it is not, all that the workflow says.
+ * @throws PermanentFailure when a request needs what the workflow does not say.
+ */
+export function narrowedTo(permissions: Permissions, credentials: Credentials): Credentials {
+  return async (need) => {
+    const wanted = need.permission === "" ? (need.either ?? []) : [need.permission];
+    const lacking = wanted.map((each) => lackingIn(permissions, asParameter(each)).join(", "));
+    if (lacking.length > 0 && !lacking.includes("")) throw notPermitted(need, lacking);
+    return credentials({ ...need, permissions });
+  };
+}
+
+/** The Apps that workflows name. Each keeps its tokens for as long as its key is the same. */
+export function appsOfWorkflows(asking: Omit<App, "id" | "name" | "privateKey">) {
+  const apps = new Map<string, AppKey & { readonly credentials: Credentials }>();
+  return (app: AppKey): Credentials => {
+    const known = apps.get(app.name);
+    if (known && known.id === app.id && known.privateKey === app.privateKey) return known.credentials;
+    const credentials = appCredentials({ ...asking, ...app });
+    apps.set(app.name, { ...app, credentials });
+    return credentials;
+  };
+}
+
+/** The same for the same permissions in another order. */
+function inWords(permissions: Permissions | undefined): string {
+  return permissions === undefined ? "" : JSON.stringify(Object.entries(permissions).sort());
 }
 
 /**

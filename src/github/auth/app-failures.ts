@@ -1,11 +1,16 @@
 import { type Failure, PermanentFailure } from "../../model/failure.ts";
+import { appVariables, SERVICE_APP } from "../../model/identity.ts";
 import type { Answer } from "../answer.ts";
 import { type Attempted, failureOf, whatCame } from "../failures.ts";
 import type { Need } from "./credentials.ts";
 
 /** Turns GitHub's rejection of an App into a failure; what is not special to Apps is a failure as of any request. */
-export function appFailureOf(attempted: Attempted, answer: Answer, context: { apiUrl: string }): Failure {
-  const remedy = remedyFor(attempted, answer);
+export function appFailureOf(
+  attempted: Attempted,
+  answer: Answer,
+  context: { apiUrl: string; app?: string | undefined },
+): Failure {
+  const remedy = remedyFor(attempted, answer, appVariables(context.app ?? SERVICE_APP));
   if (remedy === undefined) return failureOf(attempted, answer, context);
   return new PermanentFailure({ tried: attempted.tried, happened: whatCame(answer), remedy });
 }
@@ -15,23 +20,37 @@ export function isUnknownApp({ message }: Answer): boolean {
   return /integration not found|'iss'/i.test(message);
 }
 
-function remedyFor(need: Need, answer: Answer): string | undefined {
+function remedyFor(
+  need: Need,
+  answer: Answer,
+  { id, privateKey }: ReturnType<typeof appVariables>,
+): string | undefined {
   const { status, message } = answer;
   const { repository, permission } = need;
   if (isUnknownApp(answer)) {
-    return "GitHub knows no App of this id: set GITHUB_APP_ID to the App ID or the client ID in the App's settings.";
+    return `GitHub knows no App of this id: set ${id} to the App ID or the client ID in the App's settings.`;
   }
   if (status === 401 && /'(?:iat|exp)'/.test(message)) {
     return "The clock is wrong: synchronize the clock of this machine.";
   }
   if (status === 401) {
-    return "GITHUB_APP_PRIVATE_KEY is no key of the App with GITHUB_APP_ID, or was deleted: take both from the App's settings.";
+    return `${privateKey} is no key of the App with ${id}, or was deleted: take both from the App's settings.`;
   }
   if (status === 404) return installationRemedy(need);
   if (status !== 422) return undefined;
   return /permission/i.test(message)
     ? `Give the GitHub App "${permission}" in its settings, then accept it in the settings of ${ownerOf(need)}.`
     : `Select ${repository} in the installation of the GitHub App on ${ownerOf(need)}. If the repository was renamed, use its present name.`;
+}
+
+/** A workflow says what its tokens may do, and a request needs more. */
+export function notPermitted({ tried, repository }: Need, lacking: readonly string[]): Failure {
+  const either = lacking.join(" or ");
+  return new PermanentFailure({
+    tried: tried ?? `getting a token of the GitHub App for ${repository}`,
+    happened: `the workflow's \`permissions\` do not have ${either}, which it needs`,
+    remedy: `Add ${either} to them, or leave the call out.`,
+  });
 }
 
 /** There was an installation; now there is none, or GitHub names one that gives no tokens. */

@@ -1,10 +1,15 @@
 import { createHash } from "node:crypto";
+import type { Permissions } from "../../model/permissions.ts";
 
 /** A token, and whose limits its requests count against. */
 export type Credential = {
   readonly token: string;
   /** Names what GitHub counts its limits by, such as `installation 42`. Never holds a token: it is stored and shown. */
   readonly account: string;
+  /** The variable of the token, or of the key of the App, where a workflow names one. */
+  readonly variable?: string | undefined;
+  /** What the workflow lets a token of an App do. */
+  readonly permissions?: Permissions | undefined;
   /** Gets another token when GitHub has rejected this one (401); absent when there is no other. */
   renew?(): Promise<Credential>;
 };
@@ -17,14 +22,18 @@ export type Need = {
   readonly permission: string;
   /** Where one of several permissions is enough, and `permission` is empty: their names, for a person. */
   readonly either?: readonly string[];
+  /** What a token of an App is narrowed to where `permission` is empty; without it, to the repository alone. */
+  readonly permissions?: Permissions | undefined;
+  /** The request, in the words of its failure. */
+  readonly tried?: string;
 };
 
 /** Finds the token for a request; throws a `Failure` when there is none. */
 export type Credentials = (need: Need) => Promise<Credential>;
 
 /** One token for everything. */
-export function tokenCredentials(token: string, account = digestOf(token)): Credentials {
-  const credential = { token, account };
+export function tokenCredentials(token: string, account = digestOf(token), variable?: string): Credentials {
+  const credential = { token, account, variable };
   return async () => credential;
 }
 

@@ -1,4 +1,5 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
+import { hasCredentials } from "../../model/identity.ts";
 import type { EventIdentity } from "../../model/new-run.ts";
 import type { Json, Run } from "../../model/run.ts";
 import type { Secrets } from "../../model/secrets.ts";
@@ -71,7 +72,7 @@ async function receive(
   if (place !== undefined)
     throw new Rejection(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
   const rejection = trigger.refuse?.(body, {
-    hasToken: token !== undefined || workflow.githubToken !== undefined || hasServiceToken,
+    hasToken: token !== undefined || hasCredentials(workflow) || hasServiceToken,
   });
   if (rejection) throw new Rejection(400, rejection);
   return { workflow, trigger: "http", actor: actorOf(c), input: body as Json, token };
@@ -85,7 +86,7 @@ function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { nam
   const where = ["body", place].filter(Boolean).join(".");
   const what = `${where} holds a token, and what starts a run is written down.`;
   return tokenField === undefined
-    ? `${what} Leave it out: ${name} gets its tokens as variables of the service (its \`env\` and \`githubToken\`), and a caller's own by a \`tokenField\`.`
+    ? `${what} Leave it out: ${name} gets its tokens as variables of the service (its \`env\`, \`githubToken\` and \`githubApp\`), and a caller's own by a \`tokenField\`.`
     : `${what} A token belongs in ${tokenField} of the body, which is never written down, or in the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
 }
 

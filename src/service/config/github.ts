@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { type AppKey, appVariables } from "../../model/identity.ts";
 import { appPrivateKey } from "./private-key.ts";
 import { baseUrl, optional, type Reader, secret, setting, token } from "./setting.ts";
 
@@ -145,6 +146,35 @@ function limits(text: string): "auto" | "on" | "off" | readonly Limit[] {
     }
     return { unit: unit as Limit["unit"], most: Number(most), ms };
   });
+}
+
+/**
+ * The GitHub App that a workflow names, out of its two variables.
+ * @throws Error that names the variable, and what to set.
+ */
+export function appOfWorkflow(name: string, variable: (name: string) => string | undefined): AppKey {
+  const { id: idName, privateKey: keyName } = appVariables(name);
+  const [id, key] = [variable(idName), variable(keyName)];
+  const missing = [
+    ...(id === undefined ? [`${idName} is not set: set it to the App ID or the client ID of the GitHub App`] : []),
+    ...(key === undefined
+      ? [`${keyName} is not set: set it to the App's private key, or ${keyName}_FILE to its file`]
+      : []),
+  ];
+  if (id === undefined || key === undefined) throw new Error(missing.join("; "));
+  return {
+    name,
+    id: named(idName, () => appId(id)) ?? "",
+    privateKey: named(keyName, () => appPrivateKey(key, keyName)),
+  };
+}
+
+function named<T>(variable: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new Error(`${variable}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Client IDs: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app */

@@ -3,21 +3,21 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 /**
  * The private key of a GitHub App as PKCS#8 PEM, from any spelling that people give it: PKCS#1 (as GitHub hands it out)
  * or PKCS#8, with line breaks real, written out as `\n` or lost, or the whole PEM in base64.
+ * @param name of its variable.
  * @throws Error that says what was given instead. It never repeats any of the text.
  */
-export function appPrivateKey(text: string): string {
+export function appPrivateKey(text: string, name = "GITHUB_APP_PRIVATE_KEY"): string {
   const pem = pemText(text);
   const begin = BEGIN.exec(pem);
-  if (!begin) throw new Error(`expected the text of a private key, which begins with -----BEGIN${fileHint(text)}`);
+  if (!begin)
+    throw new Error(`expected the text of a private key, which begins with -----BEGIN${fileHint(text, name)}`);
   const [, label = ""] = begin;
   if (/PUBLIC KEY|CERTIFICATE/.test(label)) {
     throw new Error(`is public (${label}): the private key is needed, which ${FROM_GITHUB}`);
   }
   const body = new RegExp(`-----BEGIN ${label}-----(.*?)-----END ${label}-----`, "s").exec(pem)?.[1];
   if (body === undefined) {
-    throw new Error(
-      "is cut off, the line -----END is missing: use GITHUB_APP_PRIVATE_KEY_FILE, or write \\n for each line break",
-    );
+    throw new Error(`is cut off, the line -----END is missing: use ${name}_FILE, or write \\n for each line break`);
   }
   if (label.includes("ENCRYPTED") || body.includes("ENCRYPTED")) {
     throw new Error("is encrypted: take its passphrase off (openssl rsa -in KEY -out NEW-KEY)");
@@ -37,8 +37,8 @@ function pemText(text: string): string {
   return Buffer.from(text, "base64").toString("latin1");
 }
 
-function fileHint(text: string): string {
-  return /^[\w./-]+\.(?:pem|key)$/.test(text) ? ": is it a file's name? Then use GITHUB_APP_PRIVATE_KEY_FILE" : "";
+function fileHint(text: string, name: string): string {
+  return /^[\w./-]+\.(?:pem|key)$/.test(text) ? `: is it a file's name? Then use ${name}_FILE` : "";
 }
 
 /** Types of the DER inside a PEM, by the word on its first line: https://www.rfc-editor.org/rfc/rfc7468#section-4 */

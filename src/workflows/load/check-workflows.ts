@@ -1,3 +1,4 @@
+import type { AppKey, Identity } from "../../model/identity.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 import { shown } from "../../model/problems.ts";
 import { type GitHubTrigger, gitHubEntries, pathsOf } from "../../model/triggers.ts";
@@ -15,6 +16,8 @@ export type CheckedWorkflows = {
   readonly codeOf: ReadonlyMap<string, string>;
   /** The values of all variables that they declare. */
   readonly variables: Readonly<Record<string, string>>;
+  /** The GitHub Apps that they declare, by their names. */
+  readonly apps: Readonly<Record<string, AppKey>>;
   /** What is probably a mistake, and may be right: file, field and what was probably meant. */
   readonly warnings: readonly string[];
 };
@@ -32,7 +35,12 @@ type Before = Pick<CheckedWorkflows, "workflows" | "fileOf">;
 export function checkedWorkflows(
   builtIn: readonly Found[],
   loaded: readonly LoadedFile[],
-  service: { variable: (name: string) => string | undefined; hasWebhookSecret: boolean },
+  service: {
+    variable: (name: string) => string | undefined;
+    /** The GitHub App of a name. Throws when one of its variables is missing, or cannot be used. */
+    app: (name: string) => AppKey;
+    hasWebhookSecret: boolean;
+  },
   scheduleProblem: ScheduleProblem,
   before: Before = { workflows: [], fileOf: new Map() },
 ): CheckedWorkflows {
@@ -49,12 +57,20 @@ export function checkedWorkflows(
     ...clashes(inRank, before, "on", "the path", ({ on }) => pathsOf(on).map(([path]) => path)),
   );
   const variables: Record<string, string> = {};
+  const apps: Record<string, AppKey> = {};
   for (const { workflow, file } of found) {
     for (const [field, name] of variablesOf(workflow)) {
       try {
         const value = service.variable(name);
         if (value === undefined) problems.push([file, `${field}: ${name} is not set: set it, or ${name}_FILE`]);
         else variables[name] = value;
+      } catch (error) {
+        problems.push([file, `${field}: ${(error as Error).message}`]);
+      }
+    }
+    for (const [field, name] of appsOf(workflow)) {
+      try {
+        apps[name] ??= service.app(name);
       } catch (error) {
         problems.push([file, `${field}: ${(error as Error).message}`]);
       }
@@ -72,6 +88,7 @@ export function checkedWorkflows(
     fileOf: new Map(sound.map(({ workflow, file }) => [workflow.name, file])),
     codeOf: new Map(sound.flatMap(({ workflow, code }) => (code === undefined ? [] : [[workflow.name, code]]))),
     variables,
+    apps,
     warnings: sound.flatMap(({ workflow: { on }, file }) =>
       gitHubEntries(on)
         .flatMap((entry, at) => webhookNameWarnings(entry, Array.isArray(on.github) ? `on.github.${at}` : "on.github"))
@@ -113,10 +130,24 @@ function clashes(
   );
 }
 
-function variablesOf({ env = [], githubToken, on }: Workflow): (readonly [string, string])[] {
+type Named = (readonly [field: string, name: string])[];
+
+function appsOf({ githubApp, identities = {} }: Workflow): Named {
+  return [
+    ...(githubApp === undefined ? [] : [["githubApp", githubApp] as const]),
+    ...Object.entries(identities).flatMap(([name, { githubApp: its }]: [string, Identity]) =>
+      its === undefined ? [] : [[`identities.${name}.githubApp`, its] as const],
+    ),
+  ];
+}
+
+function variablesOf({ env = [], githubToken, identities = {}, on }: Workflow): Named {
   return [
     ...env.map((name) => ["env", name] as const),
     ...(githubToken === undefined ? [] : [["githubToken", githubToken] as const]),
+    ...Object.entries(identities).flatMap(([name, { githubToken: its }]: [string, Identity]) =>
+      its === undefined ? [] : [[`identities.${name}.githubToken`, its] as const],
+    ),
     ...(on.http?.token === undefined ? [] : [["on.http.token", on.http.token] as const]),
     ...(on.flux?.key === undefined ? [] : [["on.flux.key", on.flux.key] as const]),
   ];

@@ -3,6 +3,7 @@ import { millisecondsOf } from "../../model/duration.ts";
 import { problemsIn, shown, unknownNames } from "../../model/problems.ts";
 import { kindsOf, type ScheduleTrigger, TRIGGER_KINDS, type TriggerKind, type Triggers } from "../../model/triggers.ts";
 import type { Concurrency } from "../../model/workflow.ts";
+import { credentialFields, variable } from "./credential-fields.ts";
 
 /** Why a schedule cannot be used; undefined when it can. */
 export type ScheduleProblem = (trigger: ScheduleTrigger) => string | undefined;
@@ -23,7 +24,7 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     throttle: fields({ limit: wholeNumber(), per: duration() }, '{ limit: 10, per: "1m" }').optional(),
     debounce: duration().optional(),
     cancelled: aFunction().optional(),
-    githubToken: variable().optional(),
+    ...credentialFields(),
     repository: text('a repository, such as "acme/shop"', /^[\w.-]+\/[\w.-]+$/).optional(),
     report: report().optional(),
     labels: aFunction().optional(),
@@ -36,7 +37,11 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     env: z.array(variable(), expected('names of environment variables, such as ["SLACK_URL"]')).optional(),
   };
   return fields(shape, "a workflow", { remedy: ': write "export default defineWorkflow({ ... })"' }).superRefine(
-    ({ debounce, concurrency }, context) => {
+    ({ debounce, concurrency, githubApp, githubToken }, context) => {
+      if (githubApp !== undefined && githubToken !== undefined) {
+        const message = "githubToken is there, too: keep one of them, and make the other one of the identities";
+        context.addIssue({ code: "custom", path: ["githubApp"], message });
+      }
       if (debounce === undefined || (concurrency as Partial<Concurrency<unknown>> | undefined)?.queue !== "all") return;
       const message =
         'cannot be used with the queue "all": the one lets a newer event replace an older one, the other runs all of them';
@@ -187,14 +192,6 @@ const path = () =>
   text('a path such as "/previews"', /^\/[\w.~/-]*[\w~-]$/).refine((given) => !RESERVED.test(given), {
     error: ({ input }) => `${input} is the service's own: choose another`,
   });
-
-function variable() {
-  const error = ({ input }: { input?: unknown }) =>
-    /^(gh[pousr]_|github_pat_)/.test(String(input))
-      ? "expected the name of a variable, not the token itself"
-      : `expected the name of an environment variable, got ${shown(input)}`;
-  return z.string({ error }).regex(/^(?!gh[pousr]_|github_pat_)[a-z_]\w*$/i, { error });
-}
 
 const duration = () =>
   z.unknown().superRefine((value, context) => {

@@ -1,0 +1,27 @@
+import type { AskedAs } from "../github/open-github.ts";
+import { SERVICE } from "../model/identity.ts";
+import type { Workflow } from "../model/workflow.ts";
+import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
+
+/**
+ * As whom a run asks GitHub: with the token that it brought, as its workflow, as one of the workflow's identities, or as the
+ * service. An identity has the `permissions` of its workflow unless it has its own.
+ * @param workflow undefined: it is gone.
+ * @param identity of the workflow, or `service`; the workflow itself without it.
+ */
+export function askedAs(
+  {
+    workflow,
+    identity,
+    token,
+  }: { workflow: Workflow | undefined; identity: string | undefined; token: string | undefined },
+  { variables, apps }: Pick<CheckedWorkflows, "variables" | "apps">,
+): AskedAs {
+  if (token !== undefined) return { token };
+  const its: Pick<Workflow, "githubApp" | "githubToken" | "permissions"> =
+    (identity === undefined ? workflow : identity === SERVICE ? {} : workflow?.identities?.[identity]) ?? {};
+  const permissions = its.permissions ?? workflow?.permissions;
+  if (its.githubApp !== undefined) return { app: apps[its.githubApp], permissions };
+  const variable = its.githubToken;
+  return variable === undefined ? { permissions } : { token: variables[variable], variable, permissions };
+}
