@@ -8,8 +8,8 @@ import { pageAssetsAsTexts } from "./page-assets.ts";
 
 /**
  * Makes the release: files that need nothing but Node. zod has a file of its own, because workflows import it too, and
- * get the very one that the service uses; so have PostgreSQL, which only those load who use it, and the health check of
- * the container, because it is small.
+ * get the very one that the service uses; so have PostgreSQL and Octokit's names, which only those load who use
+ * them, and the health check of the container, because it is small.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -42,6 +42,15 @@ const postgresBeside: Plugin = {
     ),
 };
 
+/** Octokit's names: 86 KB that only those load who use them. */
+const octokitBeside: Plugin = {
+  name: "Octokit's names beside",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^@octokit\/plugin-rest-endpoint-methods$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./octokit.js", external: true } : undefined,
+    ),
+};
+
 /** `gh-runner dev` says so where it is missing: the release is for servers. The npm package has it. */
 const withoutStandIn: Plugin = {
   name: "without the stand-in GitHub",
@@ -70,7 +79,7 @@ const BANNER = {
 const service = await build({
   ...COMMON,
   entryPoints: { "gh-runner": "src/main.ts" },
-  plugins: [zodBeside, postgresBeside, withoutStandIn, nodeWhenItRuns, pageAssetsAsTexts],
+  plugins: [zodBeside, postgresBeside, octokitBeside, withoutStandIn, nodeWhenItRuns, pageAssetsAsTexts],
   banner: BANNER,
 });
 const postgres = await build({
@@ -80,7 +89,10 @@ const postgres = await build({
   external: ["pg-native", "pg-cloudflare"],
   banner: BANNER,
 });
-const beside = await build({ ...COMMON, entryPoints: { zod: "zod", health: "src/service/health.ts" } });
+const beside = await build({
+  ...COMMON,
+  entryPoints: { zod: "zod", health: "src/service/health.ts", octokit: "@octokit/plugin-rest-endpoint-methods" },
+});
 
 const builds = [beside, postgres, service];
 const packages = bundledPackages(builds.map(({ metafile }) => metafile));

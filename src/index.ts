@@ -22,11 +22,8 @@ export type {
   FollowOptions,
   FoundRun,
   GitHub,
-  GitHubAnswer,
   KeyedComment,
   OnceOptions,
-  RequestOptions,
-  RequestParameters,
   RunReference,
   StartedRun,
   StartedWorkflow,
@@ -34,6 +31,8 @@ export type {
 export type { Identity } from "./model/identity.ts";
 export type { Permissions } from "./model/permissions.ts";
 export type { ReportAs, ReportedCommit, ReportOption, ReportOptions, RunReport } from "./model/report.ts";
+export type { GitHubAnswer, RequestOptions, RequestParameters } from "./model/request.ts";
+export type { Page, PageOptions, Rest, RestMethod } from "./model/rest.ts";
 export type { Json, Outcome } from "./model/run.ts";
 export type {
   CallTrigger,

@@ -168,7 +168,12 @@ describe("a call that the workflow does not await", () => {
     const worker = workerWith(t, run, {
       options,
       needs: {
-        github: () => ({ github: { dispatch } as unknown as GitHub, actions: {} as never, release() {} }),
+        github: () => ({
+          github: { dispatch } as unknown as GitHub,
+          actions: {} as never,
+          octokitNames: {} as never,
+          release() {},
+        }),
         log: {
           debug() {},
           info() {},

@@ -308,6 +308,7 @@ describe("a cancel", () => {
         },
       } as unknown as GitHub,
       actions: {} as never,
+      octokitNames: {} as never,
       release() {},
     });
     const ends: string[] = [];
@@ -344,6 +345,7 @@ describe("a cancel", () => {
         },
       } as unknown as GitHub,
       actions: {} as never,
+      octokitNames: {} as never,
       release() {},
     });
     const work: Parameters<typeof scene>[1] = async ({ github: { dispatch } }) => {

@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   undici: "github",
   "@octokit/endpoint": "github",
+  "@octokit/plugin-rest-endpoint-methods": "github",
   "@octokit/types": "model",
   "@octokit/openapi-webhooks-types": "model",
   hono: ["http", "dashboard", "observe"],

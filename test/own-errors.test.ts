@@ -44,7 +44,12 @@ async function busyWorker(
         log: { debug() {}, info() {}, warn() {}, error: (...told: unknown[]) => void errors.push(told) },
         github: ({ name }) => {
           if (name === run && github) github();
-          return { github: { dispatch: async () => {} } as never, actions: {} as never, release() {} };
+          return {
+            github: { dispatch: async () => {} } as never,
+            actions: {} as never,
+            octokitNames: {} as never,
+            release() {},
+          };
         },
       },
     },

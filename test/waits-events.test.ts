@@ -428,7 +428,12 @@ describe("a wait", () => {
   it("lets the attempt's part of GitHub, and its place in the worker, go", async (t) => {
     const held = new Set<object>();
     const github = () => {
-      const part = { github: {} as never, actions: {} as never, release: () => void held.delete(part) };
+      const part = {
+        github: {} as never,
+        actions: {} as never,
+        octokitNames: {} as never,
+        release: () => void held.delete(part),
+      };
       held.add(part);
       return part;
     };

@@ -111,6 +111,7 @@ async function working(
           },
         } as unknown as GitHub,
         actions: {} as never,
+        octokitNames: {} as never,
         release() {},
       }),
     },

@@ -1,7 +1,9 @@
 import type { ActionsRuns } from "../model/actions-runs.ts";
 import { PermanentFailure } from "../model/failure.ts";
-import type { GitHubAnswer, GitHubClient, RequestOptions } from "../model/github.ts";
+import type { GitHubClient } from "../model/github.ts";
 import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
+import type { GitHubAnswer, RequestOptions } from "../model/request.ts";
+import type { OctokitNames } from "../model/rest.ts";
 import { cancelRun } from "./actions/cancel.ts";
 import { findRun } from "./actions/find.ts";
 import { runLists } from "./actions/lists.ts";
@@ -13,13 +15,19 @@ import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
 import { dispatch, runWorkflow } from "./dispatch.ts";
 import type { Attempted } from "./failures.ts";
 import { firstFile, hasCommit } from "./files.ts";
+import { octokitNames } from "./octokit-names/names.ts";
 import { setCheck } from "./reports/check.ts";
 import { setComment } from "./reports/comment.ts";
 import { setDeployment } from "./reports/deployment.ts";
 import { setStatus } from "./reports/status.ts";
 
 /** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
-export type GitHubOfAttempt = { readonly github: GitHubClient; readonly actions: ActionsRuns; release(): void };
+export type GitHubOfAttempt = {
+  readonly github: GitHubClient;
+  readonly actions: ActionsRuns;
+  readonly octokitNames: OctokitNames;
+  release(): void;
+};
 
 /** What a workflow may ask of GitHub, as these credentials see it. */
 export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
@@ -52,6 +60,7 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       show: (...run) => showRun(ask, ...run),
       whyNothing: (...nothing) => whyNothing(ask, host.incidents, ...nothing),
     },
+    octokitNames: octokitNames(host.apiUrl),
     release,
   };
 }

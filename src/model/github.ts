@@ -1,6 +1,8 @@
 import type { Endpoints } from "@octokit/types";
 import type { Duration } from "./duration.ts";
 import type { SERVICE } from "./identity.ts";
+import type { GitHubAnswer, RequestOptions, RequestParameters, Verb } from "./request.ts";
+import type { Paginate, Rest } from "./rest.ts";
 import type { Json } from "./run.ts";
 
 /**
@@ -32,6 +34,13 @@ export type GitHub<IdentityName extends string = string> = {
     parameters?: Readonly<Record<string, unknown>>,
     options?: RequestOptions,
   ): Promise<GitHubAnswer<unknown>>;
+  /**
+   * The same requests by Octokit's names: `github.rest.issues.addLabels({ ...repo, issue_number, labels })`.
+   * @see https://docs.github.com/en/rest
+   */
+  readonly rest: Rest;
+  /** What a list route has on all of its pages; with `paginate.iterator`, page by page. */
+  readonly paginate: Paginate;
   /**
    * The text of a file; undefined when there is no such file.
    * @param options.ref branch, tag or commit; the default branch without it.
@@ -112,7 +121,10 @@ export type GitHub<IdentityName extends string = string> = {
 };
 
 /** What needs no wait. */
-export type GitHubClient = Omit<GitHub, "as" | "dispatch" | "runWorkflow" | "findRun" | "follow"> & {
+export type GitHubClient = Omit<
+  GitHub,
+  "as" | "dispatch" | "runWorkflow" | "findRun" | "follow" | "rest" | "paginate"
+> & {
   dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
   runWorkflow(
     repository: string,
@@ -272,36 +284,9 @@ export function ownerAndName(repository: string): { owner: string; repo: string 
 /** Whether a text is the full hash of a commit, in either case. */
 export const isCommitHash = (text: string): boolean => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i.test(text);
 
-/** What a route takes: the parameters of its path, its query and its body, in one object. */
-export type RequestParameters<Route extends keyof Endpoints> = Omit<Endpoints[Route]["parameters"], "headers"> & {
-  readonly headers?: Readonly<Record<string, string>>;
-};
-
-export type RequestOptions = {
-  /** Statuses that resolve besides 2xx, such as 404 where absence is an answer. `data` then is GitHub's error body. */
-  readonly allow?: readonly number[];
-  /** `owner/name`, for routes without `{owner}` and `{repo}`: whose token is used. TARGET_REPO without it. */
-  readonly repository?: string;
-  /**
-   * Sent once in an attempt: after a passing fault, such as a lost answer, it is not sent again, and its
-   * `TransientFailure` is thrown at once. The next attempt of the run can look what has become of it.
-   */
-  readonly retry?: false;
-};
-
-export type GitHubAnswer<Data> = {
-  readonly status: number;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The JSON body; undefined when there is none, text when it is no JSON. */
-  readonly data: Data;
-};
-
 /** A workflow run on GitHub that `runWorkflow` has started. */
 export type StartedWorkflow = {
   readonly id: number;
   /** Its page for people. */
   readonly htmlUrl: string;
 };
-
-type Verb = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";

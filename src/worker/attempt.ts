@@ -4,6 +4,7 @@ import { millisecondsOf } from "../model/duration.ts";
 import type { GitHubClient } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
 import type { RunReport } from "../model/report.ts";
+import type { OctokitNames } from "../model/rest.ts";
 import type { Outcome, Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import type { WebhookEvent } from "../model/triggers.ts";
@@ -29,7 +30,7 @@ import { AttemptLog } from "./run-log.ts";
 import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
-  | ("github" | "actions" | "githubAs" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
+  | ("github" | "actions" | "octokitNames" | "githubAs" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
   | ("names" | "suspending" | "hide" | "said" | "readChangedFiles");
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
@@ -56,7 +57,7 @@ export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
       saw: (requestId: string) => void;
       /** Nothing is sent unless it holds. */
       lease: Lease;
-    }) => { github: GitHubClient; actions: ActionsRuns; release(): void };
+    }) => { github: GitHubClient; actions: ActionsRuns; octokitNames: OctokitNames; release(): void };
     /** Hides a token from logs and answers until the returned function is called. */
     readonly hide: (token: string) => () => void;
     readonly stopping: Pick<Stopping, "begun" | "follow">;
@@ -95,18 +96,17 @@ export async function attemptRun(
   };
   const releases: (() => void)[] = [];
   const open = (as: { identity: string | undefined; token: string | undefined }) => {
-    const opened = parts.github({ ...asking, ...as });
-    releases.push(opened.release);
-    return opened;
+    const { release, ...its } = parts.github({ ...asking, ...as });
+    releases.push(release);
+    return its;
   };
-  const { github, actions } = open({ identity: undefined, token });
+  const opened = open({ identity: undefined, token });
   const githubAs = (identity: string) => open({ identity, token: undefined });
   try {
     const execute = async (found: Workflow) => {
       const outcome = await executeConfined(found, claim, {
         ...parts,
-        github,
-        actions,
+        ...opened,
         githubAs,
         own,
         hide,
@@ -144,6 +144,7 @@ async function executeConfined(
   parts: Omit<AttemptParts, "github" | "hide"> & {
     readonly github: GitHubClient;
     readonly actions: ActionsRuns;
+    readonly octokitNames: OctokitNames;
     readonly githubAs: GitHubParts["githubAs"];
     readonly hide: (secret: string) => void;
     readonly lease: AttemptLease;

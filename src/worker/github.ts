@@ -3,13 +3,18 @@ import type { Claim } from "../model/claim.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub, GitHubClient } from "../model/github.ts";
 import { SERVICE } from "../model/identity.ts";
+import type { AnyRequest, OctokitNames } from "../model/rest.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
 import { type FollowingParts, followingOf } from "./following.ts";
 import type { Keeping } from "./kept.ts";
 import { type OnceParts, onceOf } from "./once.ts";
 
-type Opened = { readonly github: GitHubClient; readonly actions: ActionsRuns };
+type Opened = {
+  readonly github: GitHubClient;
+  readonly actions: ActionsRuns;
+  readonly octokitNames: OctokitNames;
+};
 
 export type GitHubParts = OnceParts &
   FollowingParts &
@@ -36,12 +41,28 @@ export function gitHubOf({ name, identities = {} }: Workflow, claim: Claim, part
 
 /** Until the attempt is over, and with what is remembered and waited for. */
 function oneGitHub(claim: Claim, parts: GitHubParts, as: GitHub["as"]): GitHub {
-  const client = until(parts.attempting, parts.github, parts.keeping);
+  const { attempting, github, keeping } = parts;
+  const client = until(attempting, github, keeping.brief);
   const once = onceOf(claim, parts);
+  const request: AnyRequest = async (...given) => {
+    attempting.begin("github.request");
+    return (github.request as AnyRequest)(...given);
+  };
+  let opened: ReturnType<OctokitNames> | undefined;
+  const octokit = () =>
+    (opened ??= parts.octokitNames(request, (what, work) =>
+      followed(attempting, `github.${keeping.brief(what, MAX_SHOWN)}`, work),
+    ));
   return {
     ...client,
     as,
     ...followingOf(claim, parts),
+    get rest() {
+      return octokit().rest;
+    },
+    get paginate() {
+      return octokit().paginate;
+    },
     dispatch: ((repository, eventType, payload, options) =>
       options === undefined
         ? client.dispatch(repository, eventType, payload)
@@ -65,19 +86,24 @@ function unknownIdentity(identity: string, workflow: string, names: readonly str
 }
 
 /** GitHub until the attempt is over. */
-function until(attempting: Attempting, github: GitHubClient, { brief }: Pick<Keeping, "brief">): GitHubClient {
+function until(attempting: Attempting, github: GitHubClient, brief: Keeping["brief"]): GitHubClient {
   const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
     methods.map(([name, method]) => [
       name,
       (...given: unknown[]) => {
-        const call = async () => {
-          attempting.begin(`github.${name}`);
-          return method(...given);
-        };
         const about = typeof given[0] === "string" ? ` ${brief(given[0], MAX_SHOWN)}` : "";
-        return attempting.calls.follow(`github.${name}${about}`, call());
+        return followed(attempting, `github.${name}`, () => method(...given), about);
       },
     ]),
   ) as GitHubClient;
+}
+
+/** One call of the workflow's, unless the attempt is over. */
+function followed<T>(attempting: Attempting, what: string, work: () => Promise<T>, about = ""): Promise<T> {
+  const call = async () => {
+    attempting.begin(what);
+    return work();
+  };
+  return attempting.calls.follow(what + about, call());
 }

@@ -31,7 +31,12 @@ export async function followingRun(
     );
   const store = losesLease ? { ...whole, extend } : whole;
   const { world, actions } = scriptedActions(clock);
-  const github = () => ({ github: { dispatch: async () => {} } as never, actions, release() {} });
+  const github = () => ({
+    github: { dispatch: async () => {} } as never,
+    actions,
+    octokitNames: {} as never,
+    release() {},
+  });
   const parts = workerWith(t, run, { clock, store, options, needs: { github } });
   const detail = async () => (await store.get(RUN)) ?? assert.fail("there is no run");
   const is = (status: string, attempts?: number) =>

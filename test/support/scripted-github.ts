@@ -24,10 +24,18 @@ export type Scripted =
   | "hang"
   | "cut";
 
-type Options = Partial<Pick<GitHubHost, "now" | "incidents">> & { readonly timeoutMs?: number };
+type Options = Partial<Pick<GitHubHost, "now" | "incidents">> & {
+  readonly timeoutMs?: number;
+  /** Path of the API, such as `/api/v3`. */
+  readonly base?: string;
+};
 
 /** A GitHub that answers what the test says, over a real socket, and a client of it. Both end with the test. */
-export async function scriptedGitHub(t: TestContext, answer: (request: Received) => Scripted, options: Options = {}) {
+export async function scriptedGitHub(
+  t: TestContext,
+  answer: (request: Received) => Scripted,
+  { base = "", ...options }: Options = {},
+) {
   const requests: Received[] = [];
   const server = createServer(async (incoming, outgoing) => {
     let body = "";
@@ -58,7 +66,7 @@ export async function scriptedGitHub(t: TestContext, answer: (request: Received)
     server.closeAllConnections();
     server.close();
   });
-  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}${base}`;
   return { requests, apiUrl, ...clientOf(t, apiUrl, options) };
 }
 

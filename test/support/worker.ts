@@ -34,7 +34,12 @@ export function workerWith(
     store,
     workflowNamed: () => workflow,
     workflows: () => [workflow],
-    github: () => ({ github: { dispatch: async () => {} } as unknown as GitHub, actions: {} as never, release() {} }),
+    github: () => ({
+      github: { dispatch: async () => {} } as unknown as GitHub,
+      actions: {} as never,
+      octokitNames: {} as never,
+      release() {},
+    }),
     targetRepo: "acme/shop",
     envOf: () => ({}),
     hide: () => () => {},

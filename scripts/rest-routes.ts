@@ -1,0 +1,23 @@
+import { restEndpointMethods } from "@octokit/plugin-rest-endpoint-methods";
+
+type Given = { readonly method: string; readonly url: string };
+type Names = Readonly<Record<string, Readonly<Record<string, () => string>>>>;
+
+/**
+ * The text of `src/model/rest-routes.ts`. The types that Octokit has for its names take a parameter of any name, and would
+ * bring its core into every project that imports gh-runner. `request` has stricter ones, by the route.
+ */
+export function restRoutes(): string {
+  const defaults = (given: Given) =>
+    Object.assign(() => `${given.method} ${given.url}`, { endpoint: { merge: () => ({}) } });
+  const { rest } = restEndpointMethods({ request: { defaults }, log: { warn() {} } } as never) as unknown as {
+    rest: Names;
+  };
+  const scopes = Object.entries(rest).map(([scope, names]) => {
+    // `repos.uploadReleaseAsset` goes to another host than the API.
+    const routes = Object.entries(names).filter(([name]) => name !== "uploadReleaseAsset");
+    return `  ${scope}: {\n${routes.map(([name]) => `    ${name}: ${JSON.stringify(names[name]?.())};\n`).join("")}  };\n`;
+  });
+  const about = "Octokit's names, each with its route. Generated from its table: `npm run docs` writes it anew.";
+  return `/** ${about} */\nexport type RestRoutes = {\n${scopes.join("")}};\n`;
+}

@@ -1,0 +1,11 @@
+import type { OctokitNames } from "../../model/rest.ts";
+import { paginating } from "./paginate.ts";
+import { openTable, restOver } from "./rest.ts";
+
+/** Octokit's names, over the `request` of an attempt: its limits, lease, dry run and failures hold for them, too. */
+export function octokitNames(apiUrl: string): OctokitNames {
+  return (request, call) => {
+    const table = openTable();
+    return { rest: restOver(table, request, call), paginate: paginating(table, request, call, apiUrl) };
+  };
+}

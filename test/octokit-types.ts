@@ -1,0 +1,86 @@
+import type { GitHub } from "../src/index.ts";
+
+/** Never run: `tsc` holds that Octokit's names and `paginate` have the types of their routes, and that mistakes are noticed. */
+
+const repo = { owner: "acme", repo: "shop" };
+
+export async function names({ rest }: GitHub) {
+  const { data, headers } = await rest.issues.addLabels({ ...repo, issue_number: 7, labels: ["bug"] });
+  const name: string | undefined = data[0]?.name;
+  const link: string | undefined = headers.link;
+  // @ts-expect-error: GitHub answers with no such field
+  data[0]?.nmae;
+  await rest.issues.get({ ...repo, issue_number: 7 }, { allow: [404], retry: false });
+  await rest.rateLimit.get();
+  await rest.meta.get();
+  // @ts-expect-error: issue_number is missing
+  await rest.issues.get({ ...repo });
+  // @ts-expect-error: there is no such parameter
+  await rest.issues.get({ ...repo, issue_number: 7, issue: 7 });
+  // @ts-expect-error: issue_number is a number
+  await rest.issues.get({ ...repo, issue_number: "7" });
+  // @ts-expect-error: the state is open or closed
+  await rest.issues.update({ ...repo, issue_number: 7, state: "done" });
+  // @ts-expect-error: Octokit has no such name
+  await rest.issues.addLabel({ ...repo, issue_number: 7, labels: ["bug"] });
+  // @ts-expect-error: Octokit has no such scope
+  await rest.issue.get({ ...repo, issue_number: 7 });
+  // @ts-expect-error: it goes to another host
+  await rest.repos.uploadReleaseAsset({ ...repo, release_id: 7, data: "" });
+  // @ts-expect-error: how often is not the workflow's to choose
+  await rest.issues.get({ ...repo, issue_number: 7 }, { retry: 5 });
+  return { name, link };
+}
+
+export async function lists({ paginate, rest }: GitHub) {
+  const labels = await paginate("GET /repos/{owner}/{repo}/labels", { ...repo });
+  const names: string[] = labels.map(({ name }) => name);
+  const issues = await paginate(rest.issues.listForRepo, { ...repo, state: "open", per_page: 50 });
+  const numbers: number[] = issues.map(({ number }) => number);
+  const runs = await paginate(rest.actions.listWorkflowRunsForRepo, { ...repo, status: "failure" });
+  const conclusions: (string | null)[] = runs.map(({ conclusion }) => conclusion);
+  const found = await paginate("GET /search/issues", { q: "is:open" });
+  const titles: string[] = found.map(({ title }) => title);
+  const mine: { full_name: string }[] = await paginate(rest.repos.listForAuthenticatedUser);
+  const artifacts = await paginate(rest.actions.listWorkflowRunArtifacts, { ...repo, run_id: 7 });
+  const expired: boolean[] = artifacts.map(({ expired }) => expired);
+  const checks = await paginate(rest.checks.listForRef, { ...repo, ref: "main" }, ({ data }, done) => {
+    if (data.length > 10) done();
+    return data.map(({ name }) => name);
+  });
+  const checkNames: string[] = checks;
+  const newer = await paginate("GET /repos/{owner}/{repo}/things", { ...repo });
+  const unknown: unknown[] = newer;
+  await paginate("GET /orgs/{org}/repos", { org: "acme" }, { repository: "acme/shop" });
+  for await (const { data, status } of paginate.iterator(rest.pulls.list, { ...repo })) {
+    const heads: string[] = data.map(({ head }) => head.sha);
+    // @ts-expect-error: a pull request has no such field
+    data[0]?.haed;
+    names.push(...heads, String(status));
+  }
+  for await (const { data } of paginate.iterator("GET /repos/{owner}/{repo}/actions/runs", { ...repo })) {
+    names.push(...data.map(({ head_sha }) => head_sha));
+  }
+
+  // @ts-expect-error: this route has no list
+  await paginate("GET /repos/{owner}/{repo}", { ...repo });
+  // @ts-expect-error: nor has this one, although what it answers with has lists
+  await paginate(rest.pulls.get, { ...repo, pull_number: 7 });
+  // @ts-expect-error: only a GET has pages
+  await paginate("POST /repos/{owner}/{repo}/issues", { ...repo, title: "" });
+  // @ts-expect-error: only a GET has pages
+  await paginate(rest.issues.create, { ...repo, title: "" });
+  // @ts-expect-error: owner and repo are missing
+  await paginate("GET /repos/{owner}/{repo}/labels");
+  // @ts-expect-error: owner is missing
+  await paginate(rest.issues.listForRepo, { repo: "shop" });
+  // @ts-expect-error: there is no such state
+  await paginate(rest.issues.listForRepo, { ...repo, state: "opened" });
+  // @ts-expect-error: a page is mapped to a list
+  await paginate(rest.issues.listForRepo, { ...repo }, ({ data }) => data.length);
+  // @ts-expect-error: it is called by `paginate`
+  await paginate(rest.issues.listForRepo({ ...repo }));
+  // @ts-expect-error: a list of pages is read by `for await`
+  await paginate.iterator("GET /repos/{owner}/{repo}/labels", { ...repo }).then();
+  return { names, numbers, conclusions, titles, mine, checkNames, unknown, expired };
+}
