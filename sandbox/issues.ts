@@ -80,7 +80,7 @@ type Reaction = {
   readonly createdAt: number;
 };
 
-type IssueEvent = {
+export type IssueEvent = {
   readonly id: number;
   readonly issue: number;
   /** `labeled`, `unlabeled`, `closed`, `reopened`, `assigned`, `locked`, … */

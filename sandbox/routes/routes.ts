@@ -5,6 +5,7 @@ import { commentRoutes } from "./comments.ts";
 import { deleteRef, listBranches, matchingRefs, showBranch, showCommit, showContents } from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
 import { hookRoutes } from "./hooks.ts";
+import { issueEventRoutes } from "./issue-events.ts";
 import { issueRoutes } from "./issues.ts";
 import { labelRoutes } from "./labels.ts";
 import { milestoneRoutes } from "./milestones.ts";
@@ -64,6 +65,7 @@ const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ["GET /deployments/{deployment_id}/statuses", "deployments=read", listDeploymentStatuses],
   ["POST /deployments/{deployment_id}/statuses", "deployments=write", createDeploymentStatus],
   ...issueRoutes,
+  ...issueEventRoutes,
   ...labelRoutes,
   ...commentRoutes,
   ...milestoneRoutes,

@@ -55,6 +55,10 @@ export const ISSUE_CASES: readonly Case[] = [
     { ...MISSING, path: "issues/99/lock" },
   ]),
   ...ofWorkflow(`DELETE ${ISSUE}/lock`, "issues/20/lock", [{ status: 204, what: "an issue" }]),
+  ...ofWorkflow(`GET ${ISSUE}/events`, "issues/20/events?per_page=100", [
+    { status: 200, what: "what has happened" },
+    { ...MISSING, path: "issues/99/events" },
+  ]),
   ...ofWorkflow(`GET ${ISSUE}/labels`, "issues/20/labels", [{ status: 200, what: "an issue" }]),
   ...ofWorkflow(`POST ${ISSUE}/labels`, "issues/20/labels", [
     { status: 200, what: "labels", body: { labels: ["size/S", "bug"] } },

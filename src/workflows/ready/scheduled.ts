@@ -1,0 +1,58 @@
+import * as z from "zod";
+import { type Check, type CommonOptions, commonOf, text } from "./options.ts";
+
+/** What the ready-made workflows that run by the clock take besides. */
+export type ScheduledOptions = CommonOptions & {
+  /** Five fields, `"30 1 * * *"`; once a day without it. */
+  readonly cron?: string;
+  /** An IANA name, `"Europe/Zagreb"`; UTC without it, as at GitHub. */
+  readonly timeZone?: string;
+  /** `owner/name`; TARGET_REPO without it. */
+  readonly repository?: string;
+  /** Several of them, one after the other. */
+  readonly repositories?: readonly string[];
+};
+
+export const SCHEDULED = {
+  cron: text,
+  timeZone: text,
+  repository: aRepository,
+  repositories: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((each) => aRepository(each) === undefined)
+      ? undefined
+      : 'a list of repositories, such as ["acme/shop", "acme/web"]',
+} satisfies Record<string, Check>;
+
+function aRepository(value: unknown): string | undefined {
+  return typeof value === "string" && /^[\w.-]+\/[\w.-]+$/.test(value)
+    ? undefined
+    : 'a repository, such as "acme/shop"';
+}
+
+/** The part of a definition that says when it runs and for what. A run that is under way is never joined by another. */
+export function scheduledOf(workflow: string, options: ScheduledOptions, cron: string) {
+  const { timeZone, repository = options.repositories?.[0] } = options;
+  return {
+    ...commonOf(workflow, options),
+    ...(repository === undefined ? {} : { repository }),
+    on: {
+      schedule: { cron: options.cron ?? cron, ...(timeZone === undefined ? {} : { timeZone }) },
+      manual: { inputs: z.object({ dryRun: z.boolean().default(false) }) },
+    },
+    concurrency: "all",
+    // GitHub's limits interrupt it far earlier, and what was done is remembered.
+    timeout: "6h",
+  } as const;
+}
+
+/** The repositories of a run, each once. */
+export function repositoriesOf({ repository, repositories = [] }: ScheduledOptions, its: string): readonly string[] {
+  const named = new Set([...(repository === undefined ? [] : [repository]), ...repositories]);
+  return named.size > 0 ? [...named] : [its];
+}
+
+/** `acme/shop` as the parameters that GitHub's routes are written with. */
+export function repoOf(repository: string): { owner: string; repo: string } {
+  const [owner = "", repo = ""] = repository.split("/");
+  return { owner, repo };
+}

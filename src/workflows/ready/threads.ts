@@ -1,0 +1,204 @@
+import { type GitHub, LimitReached, PermanentFailure, type RunContext, TransientFailure } from "../../index.ts";
+import { repoOf } from "./scheduled.ts";
+
+/** An issue or a pull request. Times are epoch milliseconds. */
+export type Thread = {
+  readonly number: number;
+  readonly isPull: boolean;
+  readonly isOpen: boolean;
+  readonly isLocked: boolean;
+  readonly isDraft: boolean;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Of one that is closed. */
+  readonly closedAt: number | undefined;
+  readonly labels: readonly string[];
+  readonly assignees: readonly string[];
+  readonly milestone: string | undefined;
+  /** Of an issue that has one: `Bug`. */
+  readonly type: string | undefined;
+  /** Its page for people. */
+  readonly url: string;
+};
+
+/** Comments that have a key begin so. */
+export const KEYED = "<!-- gh-runner: ";
+
+/** Times are epoch milliseconds. */
+export type ThreadEvent = { readonly event: string; readonly at: number; readonly label: string | undefined };
+type DescribedEvent = {
+  readonly event: string;
+  readonly created_at: string;
+  readonly label?: { readonly name: string };
+};
+
+export type Comment = { readonly at: number; readonly isByPerson: boolean; readonly body: string };
+
+/** An issue as GitHub's REST API describes it, alone, in a list or in a search. */
+type Described = {
+  readonly number: number;
+  readonly state: string;
+  readonly locked: boolean;
+  readonly draft?: boolean;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly closed_at: string | null;
+  readonly html_url: string;
+  readonly labels: readonly (string | { readonly name?: string | null })[];
+  readonly assignees?: readonly { readonly login: string }[] | null;
+  readonly milestone: { readonly title: string } | null;
+  readonly pull_request?: unknown;
+  readonly type?: { readonly name: string } | null;
+};
+
+export function threadOf(issue: Described): Thread {
+  return {
+    number: issue.number,
+    isPull: issue.pull_request !== undefined && issue.pull_request !== null,
+    isOpen: issue.state === "open",
+    isLocked: issue.locked,
+    isDraft: issue.draft ?? false,
+    createdAt: Date.parse(issue.created_at),
+    updatedAt: Date.parse(issue.updated_at),
+    closedAt: issue.closed_at === null ? undefined : Date.parse(issue.closed_at),
+    labels: issue.labels.map((label) => (typeof label === "string" ? label : (label.name ?? ""))),
+    assignees: (issue.assignees ?? []).map(({ login }) => login),
+    milestone: issue.milestone?.title,
+    type: issue.type?.name,
+    url: issue.html_url,
+  };
+}
+
+/** The threads of a repository, as a run reads and changes them. */
+export function threadsOf(github: GitHub, repository: string, { runId, isDry }: { runId: string; isDry: boolean }) {
+  const repo = repoOf(repository);
+  const of = (number: number) => ({ ...repo, issue_number: number });
+
+  return {
+    /** As it is now, and what time it is there; undefined when it was deleted, or moved to another repository. */
+    async read(number: number): Promise<{ readonly thread: Thread; readonly now: number } | undefined> {
+      const route = "GET /repos/{owner}/{repo}/issues/{issue_number}";
+      const { status, data, headers } = await github.request(route, of(number), { allow: [404, 410] });
+      if (status !== 200) return undefined;
+      const thread = threadOf(data as Described);
+      return thread.number === number ? { thread, now: timeOf(headers) } : undefined;
+    },
+    async events(number: number): Promise<readonly ThreadEvent[]> {
+      const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/events";
+      const events: ThreadEvent[] = [];
+      for await (const { data } of github.paginate.iterator(route, of(number))) {
+        for (const { event, created_at, label } of data as readonly DescribedEvent[]) {
+          events.push({ event, at: Date.parse(created_at), label: label?.name });
+        }
+      }
+      return events;
+    },
+    /** What was written or changed since a time (epoch milliseconds). */
+    async commentsSince(number: number, time: number): Promise<readonly Comment[]> {
+      const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
+      const since = { ...of(number), since: new Date(time).toISOString() };
+      const comments: Comment[] = [];
+      for await (const { data } of github.paginate.iterator(route, since)) {
+        for (const { user, body = "", updated_at } of data) {
+          comments.push({ at: Date.parse(updated_at), isByPerson: user?.type === "User", body });
+        }
+      }
+      return comments;
+    },
+    /** Writes a comment, once in this run. */
+    async comment(number: number, what: string, body: string): Promise<void> {
+      if (!isDry) await github.comment({ repository, number, key: keyOf(what, runId), body });
+    },
+    /** Whether this run has written that comment. */
+    hasOwn: (comments: readonly Comment[], what: string): boolean =>
+      comments.some(({ body }) => body.startsWith(`${KEYED}${keyOf(what, runId)} -->`)),
+    /** All labels at once: one write, and none is there without the others. */
+    async change(number: number, change: Change): Promise<void> {
+      if (isDry) return;
+      const route = "PATCH /repos/{owner}/{repo}/issues/{issue_number}";
+      const { labels, ...rest } = change;
+      const { data } = await github.request(route, { ...of(number), ...rest, ...(labels && { labels: [...labels] }) });
+      requireLabels(repository, number, labels, data);
+    },
+    async lock(number: number, reason: LockReason | undefined): Promise<void> {
+      if (isDry) return;
+      const route = "PUT /repos/{owner}/{repo}/issues/{issue_number}/lock";
+      await github.request(route, { ...of(number), ...(reason && { lock_reason: reason }) });
+    },
+  };
+}
+
+export type Change = {
+  readonly labels?: readonly string[];
+  readonly state?: "closed";
+  readonly state_reason?: "completed" | "not_planned";
+};
+
+export type LockReason = "off-topic" | "too heated" | "resolved" | "spam";
+
+const keyOf = (what: string, runId: string) => `${what}/${runId}`;
+
+/** Without push access GitHub drops labels silently. In a dry run it answers nothing. */
+function requireLabels(repository: string, number: number, wanted: readonly string[] | undefined, data: unknown): void {
+  const { labels } = data as Partial<Described>;
+  if (wanted === undefined || !Array.isArray(labels) || labels.length === wanted.length) return;
+  throw new PermanentFailure({
+    tried: `setting the labels of ${repository}#${number}`,
+    happened: "GitHub has taken the request and left the labels as they were",
+    remedy: "Give the token's user the role Triage or Write in the repository, or use a GitHub App.",
+  });
+}
+
+/** GitHub's time, epoch milliseconds: a wrong clock here closes nothing. */
+export function timeOf({ date = "" }: Readonly<Record<string, string>>): number {
+  return Date.parse(date);
+}
+
+/** The parameters of a page: a number, and at GitHub.com a cursor. */
+export type Page = { readonly [name: string]: string };
+
+/** The page after this one; undefined when it is the last. */
+export function nextPage({ link = "" }: Readonly<Record<string, string>>): Page | undefined {
+  const url = /<([^>]+)>\s*;\s*rel="next"/.exec(link)?.[1];
+  if (url === undefined) return undefined;
+  const query = Object.fromEntries(new URL(url).searchParams);
+  const { page, after } = query;
+  return { ...(page !== undefined && { page }), ...(after !== undefined && { after }) };
+}
+
+/** So many are looked at in one step. After a crash in the middle, those are looked at again. */
+const IN_ONE_STEP = 20;
+
+/**
+ * Works through items in steps, so that a later attempt continues where this one stopped. When a limit or a passing fault
+ * interrupts a step, what it has done is remembered first. `work` may be called again for an item that it has half done.
+ * @param most how many may be done; `work` has done nothing when it gives undefined.
+ */
+export async function workThrough<Item, Done>(
+  step: RunContext["step"],
+  { name, items, most }: { name: string; items: readonly Item[]; most: number },
+  work: (item: Item) => Promise<Done | undefined>,
+): Promise<readonly Done[]> {
+  const done: Done[] = [];
+  for (let next = 0; next < items.length && done.length < most; ) {
+    const first = next;
+    const result = await step(`${name}, from ${first + 1}`, async () => {
+      const its: Done[] = [];
+      let at = first;
+      try {
+        for (; at < Math.min(first + IN_ONE_STEP, items.length) && done.length + its.length < most; at++) {
+          const one = await work(items[at] as Item);
+          if (one !== undefined) its.push(one);
+        }
+      } catch (error) {
+        if (at === first || !isPassing(error)) throw error;
+      }
+      return { next: at, done: its };
+    });
+    next = result.next;
+    done.push(...result.done);
+  }
+  return done;
+}
+
+const isPassing = (error: unknown) => error instanceof LimitReached || error instanceof TransientFailure;

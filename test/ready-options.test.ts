@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { stale } from "../src/workflows/index.ts";
+
+/** The inputs of each action, as its `action.yml` names them, and a value for those that are not names. */
+const ACTIONS = {
+  stale: {
+    make: stale as (options: object) => { readonly name: string },
+    inputs: `repo-token stale-issue-message stale-pr-message close-issue-message close-pr-message days-before-stale
+      days-before-issue-stale days-before-pr-stale days-before-close days-before-issue-close days-before-pr-close
+      stale-issue-label close-issue-label exempt-issue-labels close-issue-reason stale-pr-label close-pr-label
+      exempt-pr-labels exempt-milestones exempt-issue-milestones exempt-pr-milestones exempt-all-milestones
+      exempt-all-issue-milestones exempt-all-pr-milestones only-labels any-of-labels any-of-issue-labels any-of-pr-labels
+      only-issue-labels only-pr-labels operations-per-run remove-stale-when-updated remove-issue-stale-when-updated
+      remove-pr-stale-when-updated debug-only ascending sort-by delete-branch start-date exempt-assignees
+      exempt-issue-assignees exempt-pr-assignees exempt-all-assignees exempt-all-issue-assignees exempt-all-pr-assignees
+      exempt-draft-pr enable-statistics labels-to-add-when-unstale labels-to-remove-when-stale
+      labels-to-remove-when-unstale ignore-updates ignore-issue-updates ignore-pr-updates include-only-assigned
+      only-issue-types`,
+    sample: (name: string): unknown => {
+      if (/^days|^operations/.test(name)) return 30;
+      if (/^(exempt-all|exempt-draft|ignore|remove|debug|delete|enable|ascending|include)/.test(name)) return true;
+      if (name === "close-issue-reason") return "completed";
+      if (name === "sort-by") return "updated";
+      return name === "start-date" ? "2026-04-18T00:00:00Z" : "one, two";
+    },
+  },
+};
+
+const DOCUMENT = readFileSync(new URL("../docs/ready-made.md", import.meta.url), "utf8");
+
+const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/** Option → what its row of the table says. */
+function documented(workflow: string): ReadonlyMap<string, { readonly here: string; readonly words: string }> {
+  const [, section = ""] = DOCUMENT.split(`\n## ${workflow}\n`);
+  const rows = [...(section.split("\n## ")[0] ?? "").matchAll(/^\| (`.*?) \| (supported|better|rejected) \|(.*)\|$/gm)];
+  return new Map(
+    rows.flatMap(([, names = "", here = "", words = ""]) =>
+      [...names.matchAll(/`(\w+)`/g)].map(([, name = ""]) => [name, { here, words: words.trim() }] as const),
+    ),
+  );
+}
+
+for (const [workflow, { make, inputs, sample }] of Object.entries(ACTIONS)) {
+  describe(`the options of ${workflow}`, () => {
+    const table = documented(workflow);
+    const names = inputs.split(/\s+/);
+
+    it("are those of the action, all of them in the table and no other", () => {
+      assert.deepEqual([...table.keys()].sort(), names.map(camelCase).sort());
+    });
+
+    for (const name of names) {
+      it(`${name} is taken or rejected, as the table says`, () => {
+        const { here, words } = table.get(camelCase(name)) ?? assert.fail("no row");
+        const define = () => make({ [camelCase(name)]: sample(name) });
+        if (here !== "rejected")
+          return assert.equal(
+            define().name,
+            workflow.replace(/[A-Z]/g, (it) => `-${it.toLowerCase()}`),
+          );
+        assert.ok(words.length > 0);
+        assert.throws(define, (error: Error) => error.message.includes(words.replaceAll("`", "")));
+      });
+
+      it(`${name} as the action's file writes it is led to its name here`, () => {
+        if (!name.includes("-")) return;
+        assert.throws(
+          () => make({ [name]: sample(name) }),
+          (error: Error) => error.message.includes(camelCase(name)) || /not taken/.test(error.message),
+        );
+      });
+    }
+
+    it("are checked: a wrong value, a misspelt name, everything at once", () => {
+      assert.throws(() => make({ timezone: "UTC", cron: 5 }), /is not known: is timeZone meant\?; cron must be text$/);
+    });
+  });
+}
+
+describe("the options of stale", () => {
+  it("say what is wrong with a value", () => {
+    const wrong = {
+      daysBeforeStale: "60",
+      startDate: "soon",
+      sortBy: "age",
+      ascending: "true",
+      onlyLabels: 5,
+      operationsPerRun: 0,
+    };
+    assert.throws(
+      () => stale(wrong as never),
+      (error: Error) => {
+        for (const part of [
+          "daysBeforeStale must be a number of days, such as 60; -1 is never",
+          'startDate must be a date, such as "2026-04-18T00:00:00Z"',
+          "sortBy must be one of created, updated, comments",
+          "ascending must be true or false",
+          'onlyLabels must be names, such as ["one", "two"] or "one, two"',
+          "operationsPerRun must be a whole number from 1 on",
+        ]) {
+          assert.ok(error.message.includes(part), `${part} in ${error.message}`);
+        }
+        return true;
+      },
+    );
+  });
+
+  it("are typed", () => {
+    // @ts-expect-error: the token's variable is named by githubToken
+    assert.throws(() => stale({ repoToken: "GITHUB_TOKEN" }), /repoToken is not taken: githubToken names the variable/);
+    // @ts-expect-error: misspelt
+    assert.throws(() => stale({ daysBeforeStal: 30 }), /daysBeforeStal is not known: is daysBeforeStale meant\?/);
+    // @ts-expect-error: a number
+    assert.throws(() => stale({ daysBeforeStale: "30" }), /must be a number of days/);
+    stale({ onlyLabels: ["a", "b"], exemptIssueLabels: "a,b", closeIssueReason: "" });
+  });
+});
