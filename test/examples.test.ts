@@ -5,12 +5,14 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL("../examples/", import.meta.url));
-const EXAMPLES = globSync("*/README.md", { cwd: FOLDER }).map(dirname).sort();
+const FOLDERS = globSync("*/README.md", { cwd: FOLDER }).map(dirname).sort();
+/** Those of a folder of their own. */
+const EXAMPLES = FOLDERS.filter((name) => name !== "everyday");
 
 describe("every example", () => {
   it("is in the list of examples, and there are eight", () => {
     const list = readFileSync(`${FOLDER}/README.md`, "utf8");
-    for (const name of EXAMPLES) assert.ok(list.includes(`(${name})`), name);
+    for (const name of FOLDERS) assert.ok(list.includes(`(${name})`), name);
     assert.equal(EXAMPLES.length, 8);
   });
 
@@ -23,6 +25,18 @@ describe("every example", () => {
           `${name}: ${kind}`,
         );
       }
+    }
+  });
+
+  it("of everyday workflows is in their list, and in their test", () => {
+    const files = globSync("everyday/*.ts", { cwd: FOLDER, exclude: ["**/*.test.ts"] }).map((file) => basename(file));
+    const [list, tests] = ["README.md", "everyday.test.ts"].map((file) =>
+      readFileSync(`${FOLDER}/everyday/${file}`, "utf8"),
+    );
+    assert.ok(files.length >= 5);
+    for (const file of files) {
+      assert.ok(list?.includes(`(${file})`), `${file} in the list`);
+      assert.ok(tests?.includes(`"./${file}"`), `${file} in the tests`);
     }
   });
 });
