@@ -1,58 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
-import type { GitHub, Workflow } from "../src/index.ts";
-import type { AppOptions } from "../src/service/ground.ts";
-import { appKey } from "./support/apps.ts";
-import { send, startService, TARGET, TOKEN } from "./support/service.ts";
-
-const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
-
-const bot = appKey();
-const release = appKey();
-const READER = "ghp_readerToken0123456789abcdefABCDEF01";
-
-const BOT = { BOT_ID: "7", BOT_PRIVATE_KEY: bot.privateKey };
-const RELEASE = { RELEASE_APP_ID: "Iv1.release", RELEASE_APP_PRIVATE_KEY: release.privateKey };
-
-type Permissions = Readonly<Record<string, "read" | "write">>;
-
-/** A service with one workflow at /w, whose `run` is the test's, and a GitHub with two Apps. */
-async function scene(
-  t: TestContext,
-  run: (github: GitHub, body: { readonly n?: number }) => Promise<unknown>,
-  {
-    workflow = {},
-    settings = {},
-    granted = { contents: "write", issues: "write", pull_requests: "write" },
-    options = {},
-  }: {
-    workflow?: Partial<Workflow>;
-    settings?: Record<string, string>;
-    granted?: Permissions;
-    options?: AppOptions;
-  } = {},
-) {
-  const under: Workflow = {
-    name: "w",
-    on: { http: { path: "/w", body: ANYTHING, tokenField: "github_token" } },
-    run: ({ github, body }) => run(github, body),
-    ...workflow,
-  };
-  const service = await startService(t, {
-    settings: { ...BOT, ...RELEASE, READER_TOKEN: READER, ...settings },
-    options: { ...options, workflows: [{ workflow: under, file: "w.ts" }] },
-  });
-  const { github, url } = service;
-  github.token(READER, { login: "reader" });
-  github.app({ id: 7, publicKey: bot.publicKey, installations: [{ id: 42, owner: "acme", permissions: granted }] });
-  const installations = [{ id: 43, owner: "acme", permissions: granted }];
-  github.app({ id: 8, clientId: "Iv1.release", slug: "release", publicKey: release.publicKey, installations });
-  const start = (body: object = {}) => send(url, { method: "POST", path: "/w", body: JSON.stringify(body) });
-  /** Who has asked for a repository's things, in order. */
-  const askers = () =>
-    github.requests.filter(({ path }) => path.startsWith("/repos/acme/shop/contents")).map(({ account }) => account);
-  return { ...service, start, askers };
-}
+import { describe, it } from "node:test";
+import type { GitHub } from "../src/index.ts";
+import { identityScene as scene } from "./support/identities.ts";
+import { TARGET, TOKEN } from "./support/service.ts";
 
 const read = (github: GitHub) => github.readFile(TARGET, "a.md");
 

@@ -12,12 +12,14 @@ import type { Fault } from "../sandbox/faults.ts";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import type { GitHubOfAttempt } from "../src/github/client.ts";
 import { noAnswer } from "../src/github/failures.ts";
+import type { GitHub } from "../src/model/github.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { deployment, event } from "./support/deployment.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { identityScene } from "./support/identities.ts";
 import { type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 import { DEPLOYMENT, deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
 
@@ -84,6 +86,21 @@ function answered(route: string, status: number, body: string | object, headers:
 }
 
 const said = (route: string, status: number, message: string) => answered(route, status, { message });
+
+/** A run of a workflow with these credentials fails; resolves with its reason. */
+function asWorkflow(
+  workflow: Partial<Workflow>,
+  run: (github: GitHub) => Promise<unknown>,
+  settings: Record<string, string> = {},
+): Case {
+  return async (t) => {
+    const { start } = await identityScene(t, run, { workflow, settings });
+    return (await start()).json.detail;
+  };
+}
+
+const [owner = "", repo = ""] = TARGET.split("/");
+const listPulls = (github: GitHub) => github.request("GET /repos/{owner}/{repo}/pulls", { owner, repo });
 
 /** With a fine-grained token of this grant as the service's. */
 function granted(grant: TokenGrant, scene: Scene = {}): Case {
@@ -219,6 +236,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     }),
   ],
   // https://github.com/openSUSE/open-build-service/issues/18402, https://github.com/refined-github/refined-github/issues/6951
+  "The token of a workflow is wrong": [
+    asWorkflow({ githubToken: "READER_TOKEN" }, listPulls, { READER_TOKEN: "ghp_revokedToken0123456789abcdefABCD" }),
+  ],
   "The organisation does not take this token": [
     said(
       CONTENTS,
@@ -273,6 +293,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     withApp((github) => installed(github, { ...installation, permissions: { contents: "read" } })),
     // A token of another App, given to the service as it is: the words of the stand-in, and of GitHub.
     said(DISPATCH, 403, "Resource not accessible by integration"),
+  ],
+  "A workflow's permissions lack something": [
+    asWorkflow({ githubApp: "RELEASE_APP", permissions: {} }, (github) => github.dispatch(TARGET, "built", {})),
+    asWorkflow({ githubApp: "RELEASE_APP", permissions: { contents: "read" } }, listPulls),
+    asWorkflow({ githubApp: "RELEASE_APP", permissions: { deployments: "write" } }, listPulls),
+  ],
+  "A workflow has no such identity": [
+    asWorkflow({ identities: { bot: { githubApp: "BOT" } } }, async (github) => github.as("bto")),
   ],
   "The App's installation is suspended": [withApp((github) => installed(github, { ...installation, suspended: true }))],
   "The App's key or id is wrong": [

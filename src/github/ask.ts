@@ -144,7 +144,7 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
   }
   // A 404 page of some other server says nothing about a file.
   if (expected.includes(answer.status) && !isPage(answer) && !isEncoded(answer)) return answer;
-  throw failureOf(attempted, answer, way.host);
+  throw failureOf(attempted, answer, { apiUrl: way.host.apiUrl, by: credential });
 }
 
 async function askAs(

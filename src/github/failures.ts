@@ -17,7 +17,7 @@ export type Attempted = Need & { readonly tried: string };
 export function failureOf(
   attempted: Attempted,
   answer: Answer,
-  { apiUrl, notBefore }: { apiUrl: string; notBefore?: number },
+  { notBefore, ...asked }: Parameters<typeof remedyFor>[2] & { readonly notBefore?: number },
 ): Failure {
   const facts = { tried: attempted.tried, happened: whatCame(answer) };
   if (notBefore !== undefined) {
@@ -28,7 +28,7 @@ export function failureOf(
     const remedy = "Nothing to do if it passes; else see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
-  const remedy = remedyFor(attempted, answer, apiUrl);
+  const remedy = remedyFor(attempted, answer, asked);
   return new PermanentFailure({ ...facts, remedy, ...(isRejected(answer) && { sent: false }) });
 }
 

@@ -1,12 +1,19 @@
+import { lackingIn } from "../model/permissions.ts";
 import { type Answer, isEncoded, isPage } from "./answer.ts";
-import type { Need } from "./auth/credentials.ts";
+import type { Credential, Need } from "./auth/credentials.ts";
 import { isCloud } from "./limits/limits.ts";
+
+type Asked = {
+  readonly apiUrl: string;
+  /** What it was asked with. */
+  readonly by?: Pick<Credential, "variable" | "permissions"> | undefined;
+};
 
 /**
  * What a person can do about an answer that trying again does not change. Each sentence stands in
  * docs/troubleshooting.md; a test holds the two together and names where GitHub's words come from.
  */
-export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
+export function remedyFor(need: Need, answer: Answer, { apiUrl, by = {} }: Asked): string {
   const { status, headers, message } = answer;
   const { repository } = need;
   const permission = wanted(need);
@@ -33,10 +40,13 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
   }
   switch (status) {
     case 401:
+      if (by.variable !== undefined) return `The token is wrong, expired or revoked: give ${by.variable} a valid one.`;
       return "The token is wrong, expired or revoked: give the service a valid GITHUB_TOKEN (or the request a valid github_token).";
     case 403:
-      return remedyForForbidden(need, answer);
-    case 404:
+      return notDeclared(answer, by) ?? remedyForForbidden(need, answer);
+    case 404: {
+      const remedy = notDeclared(answer, by);
+      if (remedy !== undefined) return remedy;
       // A request of a workflow: it may as well be an issue or a user that is not there.
       if (permission === undefined) {
         return "What it asks for does not exist, or the token cannot see it: check each name in the request, and the token's permissions.";
@@ -45,6 +55,7 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
         `${repository} does not exist or the token cannot see it: check the name, and give the token ` +
         `${permission} on it.`
       );
+    }
     case 409:
       return `${permission === undefined ? "What it asks for" : repository} is in a state that does not allow this, such as empty or changed meanwhile: see what GitHub says, then re-run.`;
     case 413:
@@ -68,6 +79,23 @@ export function remedyFor(need: Need, answer: Answer, apiUrl: string): string {
 
 const TOO_LARGE = "The event is larger than GitHub takes (64 KB): send less in it.";
 const INVALID = "GitHub found the request invalid: check what it is made of.";
+
+/**
+ * That the workflow does not let its tokens do this, by what GitHub says that the route takes: `issues=write; pull_requests=write`,
+ * of which one is enough.
+ * @see https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#resource-not-accessible
+ */
+function notDeclared({ headers }: Answer, { permissions }: NonNullable<Asked["by"]>): string | undefined {
+  const accepted = headers["x-accepted-github-permissions"];
+  if (permissions === undefined || typeof accepted !== "string") return undefined;
+  const ways = accepted.split(";").map((way) => {
+    const wanted = way.split(",").map((each) => each.trim().split("=", 2) as [string, string]);
+    return lackingIn(permissions, Object.fromEntries(wanted)).join(", ");
+  });
+  if (ways.includes("")) return undefined;
+  const either = ways.join(" or ");
+  return `The workflow's \`permissions\` do not have ${either}: add ${ways.length === 1 ? "it" : "one of these"} to them.`;
+}
 
 /** GitHub says 403 for a dozen reasons, and which one only in words. */
 function remedyForForbidden(need: Need, { headers, message }: Answer): string {

@@ -1,5 +1,6 @@
 import type { Endpoints } from "@octokit/types";
 import { nearestName } from "./nearest-name.ts";
+import { shown } from "./problems.ts";
 
 type Granted = NonNullable<
   Endpoints["POST /app/installations/{installation_id}/access_tokens"]["parameters"]["permissions"]
@@ -34,7 +35,7 @@ export function permissionProblems(
     if (!levels) return [[name, unknown(name)] as const];
     if (levels.includes(level as string)) return [];
     const none = level === "none" ? ": leave it out for no access" : "";
-    return [[name, `expected ${levels.map((each) => `"${each}"`).join(" or ")}, got ${JSON.stringify(level)}${none}`]];
+    return [[name, `expected ${levels.map((each) => `"${each}"`).join(" or ")}, got ${shown(level)}${none}`]];
   });
 }
 

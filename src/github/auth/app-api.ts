@@ -1,10 +1,11 @@
 import { sign } from "node:crypto";
 import { PermanentFailure } from "../../model/failure.ts";
 import { ownerAndName } from "../../model/github.ts";
+import { lackingIn } from "../../model/permissions.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, notUnderstood } from "../failures.ts";
-import { appFailureOf, isUnknownApp } from "./app-failures.ts";
+import { appFailureOf, isUnknownApp, notGranted } from "./app-failures.ts";
 import { appAccount, installationAccount, type Need } from "./credentials.ts";
 
 /** A GitHub App, and how it asks GitHub. */
@@ -31,6 +32,8 @@ export type InstallationToken = {
   readonly expiresAt: number;
 };
 
+type Installation = { readonly id: number; readonly permissions: Readonly<Record<string, string>> };
+
 /** Statuses that mean something else to an App than to a token; the others are left to `ask`. */
 const REJECTED = [401, 403, 404, 422];
 
@@ -53,29 +56,35 @@ export function appApi({ id, name, privateKey, apiUrl, askAs, hide, now }: App) 
     return answer.status === 401 ? askOnce(...request) : answer;
   };
 
+  /** The installation that reaches this repository. */
+  async function findInstallation({ repository, permission }: Need): Promise<Installation> {
+    const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
+    const parameters = ownerAndName(repository);
+    const answer = await askAsApp(attempted, "GET /repos/{owner}/{repo}/installation", parameters);
+    if (answer.status !== 200) throw appFailureOf(attempted, answer, context);
+    const {
+      id,
+      account,
+      permissions = {},
+    } = jsonOf(answer) as Partial<Installation> & { account?: { login?: unknown } };
+    if (typeof id !== "number") throw notUnderstood(attempted);
+    // The answer to a repository that has moved is its new owner's.
+    const login = typeof account?.login === "string" ? account.login : parameters.owner;
+    if (login.toLowerCase() !== parameters.owner.toLowerCase()) {
+      throw new PermanentFailure({
+        tried: attempted.tried,
+        happened: `the repository belongs to ${login} now`,
+        remedy: `Use the present name of ${repository} in the settings.`,
+      });
+    }
+    return { id, permissions };
+  }
+
   return {
     /** Asks as the App itself; the answer may be one of `REJECTED`. */
     ask: askAsApp,
 
-    /** The id of the installation that reaches this repository. */
-    async findInstallation({ repository, permission }: Need): Promise<number> {
-      const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
-      const parameters = ownerAndName(repository);
-      const answer = await askAsApp(attempted, "GET /repos/{owner}/{repo}/installation", parameters);
-      if (answer.status !== 200) throw appFailureOf(attempted, answer, context);
-      const { id, account } = jsonOf(answer) as { id?: unknown; account?: { login?: unknown } };
-      if (typeof id !== "number") throw notUnderstood(attempted);
-      // The answer to a repository that has moved is its new owner's.
-      const login = typeof account?.login === "string" ? account.login : parameters.owner;
-      if (login.toLowerCase() !== parameters.owner.toLowerCase()) {
-        throw new PermanentFailure({
-          tried: attempted.tried,
-          happened: `the repository belongs to ${login} now`,
-          remedy: `Use the present name of ${repository} in the settings.`,
-        });
-      }
-      return id;
-    },
+    findInstallation: async (need: Need) => (await findInstallation(need)).id,
 
     /** A new token for one repository, and for what is needed there; undefined when there is no such installation. */
     async issueToken(installation: number, need: Need): Promise<InstallationToken | undefined> {
@@ -89,6 +98,10 @@ export function appApi({ id, name, privateKey, apiUrl, askAs, hide, now }: App) 
         ...asked(need),
       });
       if (answer.status === 404 && !isUnknownApp(answer)) return undefined;
+      if (answer.status === 422 && !permission && need.permissions && /permission/i.test(answer.message)) {
+        const { permissions } = await findInstallation(need);
+        throw notGranted(attempted, answer, lackingIn(permissions, need.permissions));
+      }
       if (answer.status !== 201) throw appFailureOf(attempted, answer, context);
       const { token, expires_at } = jsonOf(answer) as { token?: unknown; expires_at?: unknown };
       const expiresAt = Date.parse(String(expires_at));

@@ -53,6 +53,20 @@ export function notPermitted({ tried, repository }: Need, lacking: readonly stri
   });
 }
 
+/**
+ * A workflow says that its tokens may do what the App may not.
+ * @param lacking empty: GitHub has granted it since.
+ */
+export function notGranted(attempted: Attempted, answer: Answer, lacking: readonly string[]): Failure {
+  const names = lacking.length > 0 ? lacking.join(", ") : "what the workflow's `permissions` name";
+  const owner = ownerOf(attempted);
+  return new PermanentFailure({
+    tried: attempted.tried,
+    happened: whatCame(answer),
+    remedy: `Give the GitHub App ${names} in its settings, then accept it in the settings of ${owner}; or take it out of the workflow's \`permissions\`.`,
+  });
+}
+
 /** There was an installation; now there is none, or GitHub names one that gives no tokens. */
 export function notInstalled(need: Need): Failure {
   return new PermanentFailure({

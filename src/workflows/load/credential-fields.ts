@@ -66,7 +66,8 @@ function identities() {
           : `expected ${EXAMPLE}, got ${shown(issue.input)}`,
     })
     .superRefine(({ githubApp, githubToken }, context) => {
-      if ((githubApp === undefined) !== (githubToken === undefined)) return;
+      const isMisspelt = context.issues.some(({ code }) => code === "unrecognized_keys");
+      if (isMisspelt || (githubApp === undefined) !== (githubToken === undefined)) return;
       context.addIssue(`expected either githubApp or githubToken: write ${EXAMPLE}`);
     });
   const error = ({ input }: { input?: unknown }) =>

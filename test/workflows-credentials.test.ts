@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { startApp } from "../src/service/app.ts";
+import { readConfig } from "../src/service/config/config.ts";
+import { appKey } from "./support/apps.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+const { privateKey, publicKey } = appKey();
+
+/** What keeps a service from starting whose workflow has these options. Undefined: it starts. */
+async function refusal(t: TestContext, options: string, settings: Record<string, string> = {}) {
+  const folder = workflowsFolder(t, { "w.ts": httpWorkflow("w", "return {};", options) });
+  const config = readConfig({
+    ...{ PORT: "0", HOST: "127.0.0.1", DATA_DIR: temporaryFolder(t), WORKFLOWS_DIR: folder },
+    ...{ GITHUB_API_URL: "http://127.0.0.1:1", GITHUB_TOKEN: "", ...settings },
+  });
+  try {
+    const app = await startApp(config, { logTo: { write: () => {} } });
+    await app.close();
+    return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    assert.doesNotMatch(message, /MII|-----BEGIN RSA|ghp_/);
+    return message
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim());
+  }
+}
+
+const APP = 'githubApp: "BOT",';
+
+describe("the credentials that a workflow names", () => {
+  it("let the service start when they are there, as variables or as files", async (t) => {
+    const file = join(temporaryFolder(t), "bot.pem");
+    writeFileSync(file, privateKey);
+    const all = `${APP} identities: { reader: { githubToken: "READER", permissions: {} }, other: { githubApp: "OTHER" } },`;
+    const settings = {
+      ...{ BOT_ID: "7", BOT_PRIVATE_KEY_FILE: file, READER: "a-token" },
+      ...{ OTHER_ID: "Iv1.abc", OTHER_PRIVATE_KEY: Buffer.from(privateKey).toString("base64") },
+    };
+    assert.equal(await refusal(t, all, settings), undefined);
+  });
+
+  it("that are missing are named, each with its file, its field, and what to set", async (t) => {
+    assert.deepEqual(await refusal(t, APP), [
+      "w.ts: githubApp: BOT_ID is not set: set it to the App ID or the client ID of the GitHub App; BOT_PRIVATE_KEY is not set: set it to the App's private key, or BOT_PRIVATE_KEY_FILE to its file",
+    ]);
+    assert.deepEqual(await refusal(t, APP, { BOT_ID: "7" }), [
+      "w.ts: githubApp: BOT_PRIVATE_KEY is not set: set it to the App's private key, or BOT_PRIVATE_KEY_FILE to its file",
+    ]);
+    const both = 'identities: { bot: { githubApp: "BOT" }, reader: { githubToken: "READER" } },';
+    assert.deepEqual(await refusal(t, both, { BOT_PRIVATE_KEY: privateKey }), [
+      "w.ts: identities.reader.githubToken: READER is not set: set it, or READER_FILE",
+      "w.ts: identities.bot.githubApp: BOT_ID is not set: set it to the App ID or the client ID of the GitHub App",
+    ]);
+  });
+
+  it("that cannot be used are named as those of the service are", async (t) => {
+    const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+    for (const [settings, says] of [
+      [{ BOT_ID: "my-app", BOT_PRIVATE_KEY: privateKey }, /BOT_ID: expected the App ID, a number, or the client ID/],
+      [
+        { BOT_ID: "7", BOT_PRIVATE_KEY: privateKey.split("\n")[0] },
+        /BOT_PRIVATE_KEY: is cut off, .* use BOT_PRIVATE_KEY_FILE/,
+      ],
+      [{ BOT_ID: "7", BOT_PRIVATE_KEY: "/run/secrets/bot.pem" }, /is it a file's name\? Then use BOT_PRIVATE_KEY_FILE/],
+      [{ BOT_ID: "7", BOT_PRIVATE_KEY: publicKey }, /BOT_PRIVATE_KEY: is public/],
+      [
+        { BOT_ID: "7", BOT_PRIVATE_KEY: elliptic.export({ type: "sec1", format: "pem" }).toString() },
+        /BOT_PRIVATE_KEY: is no RSA key/,
+      ],
+      [{ BOT_ID: "7", BOT_PRIVATE_KEY_FILE: "/nowhere.pem" }, /BOT_PRIVATE_KEY_FILE names no file that exists/],
+    ] as const) {
+      const lines = await refusal(t, APP, settings as Record<string, string>);
+      assert.equal(lines?.length, 1);
+      assert.match(lines?.[0] ?? "", /^w\.ts: githubApp: /);
+      assert.match(lines?.[0] ?? "", says);
+    }
+  });
+
+  it("are names of variables and not secrets, and one of the two kinds", async (t) => {
+    const settings = { BOT_ID: "7", BOT_PRIVATE_KEY: privateKey, T: "a-token" };
+    const key = JSON.stringify(privateKey);
+    for (const [options, line] of [
+      [
+        `githubApp: ${key},`,
+        'githubApp: expected the name of variables, such as "BOT" for BOT_ID and BOT_PRIVATE_KEY, not the key itself',
+      ],
+      [
+        `identities: { bot: { githubApp: ${JSON.stringify(Buffer.from(privateKey).toString("base64"))} } },`,
+        'identities.bot.githubApp: expected the name of variables, such as "BOT" for BOT_ID and BOT_PRIVATE_KEY, not the key itself',
+      ],
+      [
+        'identities: { bot: { githubToken: "ghp_0123456789abcdefghij" } },',
+        "identities.bot.githubToken: expected the name of a variable, not the token itself",
+      ],
+      [
+        'githubApp: "BOT_PRIVATE_KEY",',
+        'githubApp: expected the name without its ending: write "BOT" for BOT_ID and BOT_PRIVATE_KEY',
+      ],
+      [
+        "githubApp: 12345,",
+        'githubApp: expected the name of the variables of a GitHub App, such as "BOT" for BOT_ID and BOT_PRIVATE_KEY, got 12345',
+      ],
+      [
+        'githubApp: "BOT", githubToken: "T",',
+        "githubApp: githubToken is there, too: keep one of them, and make the other one of the identities",
+      ],
+      [
+        "identities: { bot: {} },",
+        'identities.bot: expected either githubApp or githubToken: write { githubApp: "BOT" } or { githubToken: "BOT_TOKEN" }',
+      ],
+      [
+        'identities: { bot: { githubApp: "BOT", githubToken: "T" } },',
+        'identities.bot: expected either githubApp or githubToken: write { githubApp: "BOT" } or { githubToken: "BOT_TOKEN" }',
+      ],
+      ['identities: { bot: { githubAp: "BOT" } },', "identities.bot: there is no field githubAp: is githubApp meant?"],
+      [
+        'identities: { service: { githubApp: "BOT" } },',
+        "identities.service: is the name of the service's own credentials: choose another",
+      ],
+      [
+        'identities: { "a b": { githubApp: "BOT" } },',
+        'identities.a b: expected a name of letters, digits and dashes, such as "bot"',
+      ],
+      [
+        'identities: ["bot"],',
+        'identities: expected identities such as { bot: { githubApp: "BOT" } or { githubToken: "BOT_TOKEN" } }, got ["bot"]',
+      ],
+      ['permissions: "read-all",', 'permissions: expected permissions such as { issues: "write" }, got "read-all"'],
+      [
+        'permissions: { "pull-requests": "write" },',
+        "permissions.pull-requests: no permission of GitHub's API has this name: is pull_requests meant?",
+      ],
+      [
+        'identities: { bot: { githubApp: "BOT", permissions: { issues: "admin" } } },',
+        'identities.bot.permissions.issues: expected "read" or "write", got "admin"',
+      ],
+    ] as const) {
+      assert.deepEqual(await refusal(t, options, settings), [`w.ts: ${line}`]);
+    }
+  });
+});
