@@ -28,6 +28,7 @@ export type {
   StartedRun,
   StartedWorkflow,
 } from "./model/github.ts";
+export type { GraphQLError, GraphQLOptions, GraphQLVariables } from "./model/graphql.ts";
 export type { Identity } from "./model/identity.ts";
 export type { Permissions } from "./model/permissions.ts";
 export type { ReportAs, ReportedCommit, ReportOption, ReportOptions, RunReport } from "./model/report.ts";

@@ -203,6 +203,7 @@ describe("a token across a limit of length", () => {
       "src/github/actions/find.ts": "a list of runs",
       "src/github/actions/show.ts": "a list of jobs",
       "src/github/route-label.ts": "words of GitHub's",
+      "src/github/graphql/errors.ts": "a list of errors",
       "src/github/checks/credential.ts": "a date",
       "src/github/checks/repositories.ts": "seven characters of a commit",
       "src/observe/tracing.ts": "a digest",

@@ -24,7 +24,7 @@ function attempts(most = WRITES) {
     return { status: isRead ? 200 : status, headers: {}, bytes, message: "", documentationUrl: "", facts: [] };
   };
   return (credentials: Credentials = async () => ({ token: "t", account: "a" })) =>
-    gitHubFor(gitHubHost({ apiUrl: "https://github.test", send, gates: { of: () => gate } }), {
+    gitHubFor(gitHubHost({ apiUrl: "https://github.test", send, gates: { of: () => gate, graphql: () => gate } }), {
       credentials,
       name: "test",
     });

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { GraphQLError } from "../model/graphql.ts";
 import { hasTooManyValues } from "../model/json-values.ts";
 import { oneLine } from "../model/visible.ts";
 
@@ -11,6 +12,8 @@ export type Answer = {
   readonly message: string;
   /** `documentation_url` of a JSON error body; else empty. */
   readonly documentationUrl: string;
+  /** Of a 200 of GraphQL: what it brings, and what went wrong and may not. */
+  readonly graphql?: { readonly data: object; readonly errors: readonly GraphQLError[] };
   /** What its headers say that a person may need, without secrets: `request id AB12`. */
   readonly facts: readonly string[];
 };

@@ -7,6 +7,8 @@ import type { Credential, Credentials } from "./auth/credentials.ts";
 import type { RememberedAnswers } from "./etags.ts";
 import { type Attempted, failureOf, isFault, noAnswer } from "./failures.ts";
 import type { OpenIncidents } from "./github-status.ts";
+import { type Allows, graphQLFailure, takenApart } from "./graphql/errors.ts";
+import { GRAPHQL_ROUTE, isQuery } from "./graphql/request.ts";
 import type { Send } from "./http.ts";
 import type { Room } from "./limits/admission.ts";
 import type { Kind } from "./limits/budget.ts";
@@ -28,6 +30,8 @@ export type AskOptions = {
   readonly reduce?: (answer: Answer) => Uint8Array;
   /** False: sent once, whatever becomes of it. */
   readonly retry?: false | undefined;
+  /** Of a GraphQL request: errors in its answer that do not fail it. */
+  readonly allows?: Allows;
   /** A write takes no room from other writes: it waits while they need it. */
   readonly yields?: true;
 };
@@ -41,7 +45,7 @@ export type GitHubHost = {
   /** `owner/name`: whose token a request uses that names no repository. */
   readonly targetRepo: string;
   readonly send: Send;
-  readonly gates: Pick<Gates, "of">;
+  readonly gates: Pick<Gates, "of" | "graphql">;
   readonly remembered: RememberedAnswers;
   readonly wait: Wait;
   readonly brief: Brief;
@@ -128,7 +132,7 @@ type Request = {
   readonly attempted: Attempted;
   readonly route: string;
   readonly parameters: Readonly<Record<string, unknown>>;
-} & Pick<AskOptions, "rememberAs" | "reduce" | "yields">;
+} & Pick<AskOptions, "rememberAs" | "reduce" | "yields" | "allows">;
 
 type Way = { readonly host: GitHubHost; readonly asker: Asker; readonly rooms: ReturnType<typeof keptRooms> };
 
@@ -143,14 +147,15 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
     if (answer.status === 401) throw new TransientFailure({ tried: attempted.tried, ...NOT_KNOWN_YET, sent: false });
   }
   // A 404 page of some other server says nothing about a file.
-  if (expected.includes(answer.status) && !isPage(answer) && !isEncoded(answer)) return answer;
-  throw failureOf(attempted, answer, { apiUrl: way.host.apiUrl, by: credential });
+  const isExpected = expected.includes(answer.status) && !hasErrors(answer);
+  if (isExpected && !isPage(answer) && !isEncoded(answer)) return answer;
+  throw failed(attempted, answer, { apiUrl: way.host.apiUrl, by: credential });
 }
 
 async function askAs(
   { account, token }: Credential,
-  { host: { apiUrl, gates, remembered, send, heard }, asker: { name, saw, lease }, rooms }: Way,
-  { attempted, route, parameters, rememberAs, reduce, yields }: Request,
+  { host: { apiUrl, gates, remembered, send, heard, brief }, asker: { name, saw, lease }, rooms }: Way,
+  { attempted, route, parameters, rememberAs, reduce, yields, allows = () => false }: Request,
 ): Promise<Answer> {
   const key = rememberAs && `${account}\n${rememberAs}`;
   const earlier = key ? remembered.get(key) : undefined;
@@ -161,32 +166,33 @@ async function askAs(
       }
     : parameters;
   const { tried } = attempted;
-  const kind = /^(?:GET|HEAD) /.test(route) ? "read" : "write";
+  const isGraphQL = route === GRAPHQL_ROUTE;
+  const kind = /^(?:GET|HEAD) /.test(route) || (isGraphQL && isQuery(parameters)) ? "read" : "write";
   const by = { asker: name, isRun: lease !== undefined, kind } as const;
   const what: Kind = kind === "write" && yields ? "report" : kind;
   const reservation = what === "write" ? rooms.take(account) : undefined;
   const sendLeased = async (begin: () => void) => {
     let answered: (() => void) | undefined;
     try {
-      return await send(route, sent, token, async (abort) => {
+      const answer = await send(route, sent, token, async (abort) => {
         if (lease && !(await lease.holds())) throw new TransientFailure({ tried, ...TAKEN_OVER, sent: false });
         begin();
         answered?.();
         answered = lease?.sent(abort);
       });
+      // Before the gate hears it: it may be a limit.
+      return isGraphQL ? takenApart(answer, attempted, allows, brief) : answer;
     } finally {
       answered?.();
     }
   };
-  const passed = await gates
-    .of(account)
-    .pass(what, sendLeased, { name, reservation })
-    .catch((error) => {
-      if (isFailure(error) || error instanceof StoreUnavailable) throw error;
-      const failure = noAnswer(attempted, apiUrl, error);
-      if (failure.kind === "transient") heard?.({ ...by, fault: failure.facts.happened });
-      throw failure;
-    });
+  const gate = isGraphQL ? gates.graphql(account) : gates.of(account);
+  const passed = await gate.pass(what, sendLeased, { name, reservation }).catch((error) => {
+    if (isFailure(error) || error instanceof StoreUnavailable) throw error;
+    const failure = noAnswer(attempted, apiUrl, error);
+    if (failure.kind === "transient") heard?.({ ...by, fault: failure.facts.happened });
+    throw failure;
+  });
   if (!("answer" in passed)) throw notYet(attempted, passed);
   const { notBefore } = passed;
   const { status } = passed.answer;
@@ -194,11 +200,16 @@ async function askAs(
   const answer = status === 200 && reduce ? { ...passed.answer, bytes: reduce(passed.answer) } : passed.answer;
   const requestId = answer.headers["x-github-request-id"];
   if (typeof requestId === "string") saw?.(requestId);
-  if (notBefore !== undefined) throw failureOf(attempted, answer, { apiUrl, notBefore });
+  if (notBefore !== undefined) throw failed(attempted, answer, { apiUrl, notBefore });
   if (status === 304 && earlier) return earlier;
   if (key && status === 200) remembered.put(key, answer);
   return answer;
 }
+
+const hasErrors = ({ graphql }: Answer) => graphql !== undefined && graphql.errors.length > 0;
+
+const failed: typeof failureOf = (attempted, answer, context) =>
+  hasErrors(answer) ? graphQLFailure(attempted, answer, context) : failureOf(attempted, answer, context);
 
 /** Room for one write per account, kept until it is used or the attempt ends. */
 function keptRooms() {

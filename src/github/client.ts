@@ -1,7 +1,7 @@
 import type { ActionsRuns } from "../model/actions-runs.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubClient } from "../model/github.ts";
-import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
+import type { GraphQLOptions } from "../model/graphql.ts";
 import type { GitHubAnswer, RequestOptions } from "../model/request.ts";
 import type { OctokitNames } from "../model/rest.ts";
 import { cancelRun } from "./actions/cancel.ts";
@@ -10,11 +10,11 @@ import { runLists } from "./actions/lists.ts";
 import { showRun } from "./actions/show.ts";
 import { sendEvent, startWorkflow } from "./actions/start.ts";
 import { whyNothing } from "./actions/why-nothing.ts";
-import type { Answer } from "./answer.ts";
+import { dataOf } from "./answer-data.ts";
 import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
 import { dispatch, runWorkflow } from "./dispatch.ts";
-import type { Attempted } from "./failures.ts";
 import { firstFile, hasCommit } from "./files.ts";
+import { graphql } from "./graphql/graphql.ts";
 import { octokitNames } from "./octokit-names/names.ts";
 import { setCheck } from "./reports/check.ts";
 import { setComment } from "./reports/comment.ts";
@@ -41,6 +41,14 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
     github: {
       request: (route: string, parameters = {}, options: RequestOptions = {}) =>
         request(ask, route, parameters, options, host.targetRepo) as Promise<never>,
+      graphql: (query: string, variables = {}, options: GraphQLOptions = {}, otherwise = host.targetRepo) =>
+        graphql(
+          ask,
+          query,
+          variables,
+          { ...options, headers: withoutToken(options.headers) },
+          otherwise,
+        ) as Promise<never>,
       readFile: async (repository, path, options = {}) => (await firstFile(asked, repository, [path], options))?.text,
       firstFile: (repository, paths, options = {}) => firstFile(asked, repository, paths, options),
       hasCommit: (repository, ref) => hasCommit(ask, repository, ref),
@@ -87,7 +95,10 @@ async function request(
     const remedy = 'Write it as the documentation does: "GET /repos/{owner}/{repo}".';
     throw new PermanentFailure({ tried: attempted.tried, happened: "this is no route", remedy });
   }
-  const answer = await ask(attempted, route, cleaned(parameters), [...SUCCESS, ...allow], { retry });
+  const answer = await ask(attempted, route, cleaned(parameters), [...SUCCESS, ...allow], {
+    retry,
+    allows: () => true,
+  });
   const headers = Object.entries(answer.headers).map(([name, value]) => [name, [value ?? ""].flat().join(", ")]);
   return { status: answer.status, headers: Object.fromEntries(headers), data: dataOf(answer, attempted) };
 }
@@ -96,37 +107,15 @@ const ROUTE = /^(GET|HEAD|POST|PUT|PATCH|DELETE) \/\S*$/;
 
 /** The host, the method and the token are not the workflow's to choose. */
 function cleaned({ baseUrl, url, method, ...parameters }: Readonly<Record<string, unknown>>) {
-  const given = Object.entries((parameters.headers ?? {}) as Record<string, unknown>);
-  const headers = Object.fromEntries(given.filter(([name]) => name.toLowerCase() !== "authorization"));
-  return { ...parameters, headers };
+  return { ...parameters, headers: withoutToken(parameters.headers as Record<string, unknown> | undefined) };
+}
+
+function withoutToken<Value>(headers: Readonly<Record<string, Value>> = {}): Readonly<Record<string, Value>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== "authorization"));
 }
 
 function filledIn(route: string, parameters: Readonly<Record<string, unknown>>): string {
   return route.replace(/\{\+?(\w+)\}/g, (all, name) =>
     parameters[name] === undefined ? all : String(parameters[name]),
   );
-}
-
-function dataOf({ bytes, headers, status }: Answer, { tried }: Attempted): unknown {
-  if (bytes.byteLength === 0) return undefined;
-  const isJson = /\bjson\b/i.test(headers["content-type"] ?? "") && !/\braw\b/i.test(headers["content-type"] ?? "");
-  if (isJson && hasTooManyValues(bytes)) {
-    throw new PermanentFailure({
-      tried,
-      happened: `the answer holds more than ${MAX_VALUES} values, for which the service's heap has no room`,
-      remedy: "Ask for less at once, such as with a smaller per_page, or give Node a larger heap.",
-    });
-  }
-  const text = new TextDecoder().decode(bytes);
-  if (!isJson) return text;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new PermanentFailure({
-      tried,
-      happened: `GitHub answered ${status} with what is no JSON`,
-      remedy: "This is not how GitHub answers: check GITHUB_API_URL and any proxy in between.",
-      cause,
-    });
-  }
 }

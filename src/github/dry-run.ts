@@ -1,6 +1,7 @@
 import type { ActionsRuns } from "../model/actions-runs.ts";
 import type { FollowedRun } from "../model/github.ts";
 import type { Answer } from "./answer.ts";
+import { GRAPHQL_ROUTE, heldBack, isQuery } from "./graphql/request.ts";
 import type { GitHubHttp, Send } from "./http.ts";
 
 /** A write of a dry run, exactly as it would be sent but for the token. */
@@ -27,21 +28,26 @@ export function dryRunOf(
   const { origin } = new URL(apiUrl);
   return async (route, parameters, token, begin) => {
     const { method, path, headers, body } = requestFor(route, parameters);
-    if (method === "GET" || method === "HEAD") return send(route, parameters, token, begin);
+    const isRead = method === "GET" || method === "HEAD" || (route === GRAPHQL_ROUTE && isQuery(parameters));
+    if (isRead) return send(route, parameters, token, begin);
     const all = Object.entries({ ...headers, authorization: "Bearer ***" }).sort(([a], [b]) => (a < b ? -1 : 1));
     const write = { method, url: origin + path, headers: Object.fromEntries(all), body };
     show(identity === undefined ? write : { ...write, identity });
-    return asIfTaken(method, path);
+    return route === GRAPHQL_ROUTE ? answerWith(200, { data: heldBack(parameters) }) : asIfTaken(method, path);
   };
 }
 
 function asIfTaken(method: string, path: string): Answer {
   const isEmpty = method === "DELETE" || path.endsWith("/dispatches");
   const isCancel = /\/(?:force-)?cancel$/.test(path);
+  return answerWith(isEmpty ? 204 : isCancel ? 202 : method === "POST" ? 201 : 200, isEmpty ? undefined : STAND_IN);
+}
+
+function answerWith(status: number, json: object | undefined): Answer {
   return {
-    status: isEmpty ? 204 : isCancel ? 202 : method === "POST" ? 201 : 200,
-    headers: isEmpty ? {} : { "content-type": "application/json; charset=utf-8" },
-    bytes: new TextEncoder().encode(isEmpty ? "" : JSON.stringify(STAND_IN)),
+    status,
+    headers: json === undefined ? {} : { "content-type": "application/json; charset=utf-8" },
+    bytes: new TextEncoder().encode(json === undefined ? "" : JSON.stringify(json)),
     message: "",
     documentationUrl: "",
     facts: [],

@@ -1,4 +1,4 @@
-import { type Failure, LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
+import { type Failure, type FailureFacts, LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { networkFault } from "../model/network.ts";
 import { type Answer, jsonOf } from "./answer.ts";
 import type { Need } from "./auth/credentials.ts";
@@ -20,16 +20,19 @@ export function failureOf(
   { notBefore, ...asked }: Parameters<typeof remedyFor>[2] & { readonly notBefore?: number },
 ): Failure {
   const facts = { tried: attempted.tried, happened: whatCame(answer) };
-  if (notBefore !== undefined) {
-    const remedy = `Nothing to do: GitHub takes requests again after ${new Date(notBefore).toISOString()}.`;
-    return new LimitReached({ ...facts, remedy, ...(isRejected(answer) && { sent: false }) }, notBefore);
-  }
+  if (notBefore !== undefined) return limitReached(facts, notBefore, isRejected(answer));
   if (isFault(answer)) {
     const remedy = "Nothing to do if it passes; else see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
   const remedy = remedyFor(attempted, answer, asked);
   return new PermanentFailure({ ...facts, remedy, ...(isRejected(answer) && { sent: false }) });
+}
+
+/** @param isUndone whether it is certain that GitHub has not done what was asked. */
+export function limitReached(facts: Omit<FailureFacts, "remedy">, notBefore: number, isUndone: boolean): LimitReached {
+  const remedy = `Nothing to do: GitHub takes requests again after ${new Date(notBefore).toISOString()}.`;
+  return new LimitReached({ ...facts, remedy, ...(isUndone && { sent: false }) }, notBefore);
 }
 
 /** Whether GitHub has failed: time may help. */

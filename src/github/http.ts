@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import type { Answer, Brief } from "./answer.ts";
 import { openConnections } from "./connections.ts";
 import { type Begin, exchange } from "./exchange.ts";
+import { GRAPHQL_ROUTE, graphQLBase } from "./graphql/request.ts";
 import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 import { movedRepositories, redirectPath } from "./redirects.ts";
 
@@ -73,7 +74,10 @@ export function openGitHubHttp({
     },
   });
   const requestFor: GitHubHttp["requestFor"] = (route, parameters) => {
-    const { method, url, headers, body } = build(route, parameters);
+    const { method, url, headers, body } = build(
+      route,
+      route === GRAPHQL_ROUTE ? { ...parameters, baseUrl: graphQLBase(apiUrl) } : parameters,
+    );
     const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
     return { method, path: url.slice(origin.length), headers: headers as WireRequest["headers"], body: text };
   };

@@ -81,11 +81,11 @@ type Attempt = Omit<Asker, "credentials"> & {
 export async function openGitHub(options: Options) {
   const { settings, clock, brief, hide, timeoutMs, patienceMs } = options;
   const { apiUrl, serviceToken } = settings;
-  const { limits, about } = limitsInForce(settings.limits, apiUrl);
+  const { about, ...limits } = limitsInForce(settings.limits, apiUrl);
   const reminders = expiryReminders(clock, (expiresAt) => options.onExpiry?.(SERVICE_ACCOUNT, expiresAt));
   const gates = await openGates({
     host: new URL(apiUrl).host,
-    limits,
+    ...limits,
     clock,
     log: options.limitLog,
     onPause: (account, until, { status, message }) => options.onPause({ account, until, status, message }),

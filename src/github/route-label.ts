@@ -1,7 +1,7 @@
 import described from "./route-words.json" with { type: "json" };
 
-/** Every word in the paths of GitHub's REST API, names of parameters too. */
-const WORDS = new Set(Object.values(described.words).flatMap((words) => words.split(" ")));
+/** Every word in the paths of GitHub's APIs, names of parameters too. */
+const WORDS = new Set([...Object.values(described.words).flatMap((words) => words.split(" ")), "graphql"]);
 
 /**
  * A route as metrics and traces may show it. A workflow writes its routes itself, and may put a name or a token into

@@ -1,3 +1,4 @@
+import type { GraphQLError } from "./graphql.ts";
 import type { FailureStatus } from "./run.ts";
 import { oneLine } from "./visible.ts";
 
@@ -21,6 +22,8 @@ export type FailureFacts = {
   readonly sent?: false;
   /** Of "no run": the same event may start something when it is sent again. */
   readonly sendAgain?: true;
+  /** Of a GraphQL request: what GitHub's answer names, up to 50. */
+  readonly errors?: readonly GraphQLError[];
   readonly cause?: unknown;
 };
 

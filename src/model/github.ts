@@ -1,5 +1,6 @@
 import type { Endpoints } from "@octokit/types";
 import type { Duration } from "./duration.ts";
+import type { GraphQLOptions, GraphQLVariables } from "./graphql.ts";
 import type { SERVICE } from "./identity.ts";
 import type { GitHubAnswer, RequestOptions, RequestParameters, Verb } from "./request.ts";
 import type { Paginate, Rest } from "./rest.ts";
@@ -41,6 +42,16 @@ export type GitHub<IdentityName extends string = string> = {
   readonly rest: Rest;
   /** What a list route has on all of its pages; with `paginate.iterator`, page by page. */
   readonly paginate: Paginate;
+  /**
+   * Asks GitHub's GraphQL API: `github.graphql<{ viewer: { login: string } }>("{ viewer { login } }")`. Resolves with the
+   * `data` of the answer; an error in it fails the call, with GitHub's `type` in the reason and all of them in
+   * `failure.facts.errors`. A query is sent again as a read is, a mutation as a write. In a dry run a mutation is shown
+   * instead of sent, and gives the fields that it asks for: `id` is `"not-sent"`, numbers of things are 0, lists are empty,
+   * all else is null. What is not certainly a query counts as a mutation.
+   * @typeParam Data what the query asks for; it is not checked.
+   * @see https://docs.github.com/en/graphql
+   */
+  graphql<Data = unknown>(query: string, variables?: GraphQLVariables, options?: GraphQLOptions): Promise<Data>;
   /**
    * The text of a file; undefined when there is no such file.
    * @param options.ref branch, tag or commit; the default branch without it.
@@ -123,8 +134,15 @@ export type GitHub<IdentityName extends string = string> = {
 /** What needs no wait. */
 export type GitHubClient = Omit<
   GitHub,
-  "as" | "dispatch" | "runWorkflow" | "findRun" | "follow" | "rest" | "paginate"
+  "as" | "dispatch" | "runWorkflow" | "findRun" | "follow" | "rest" | "paginate" | "graphql"
 > & {
+  /** @param otherwise whose token is used when neither options nor variables name a repository; TARGET_REPO without it. */
+  graphql<Data = unknown>(
+    query: string,
+    variables?: GraphQLVariables,
+    options?: GraphQLOptions,
+    otherwise?: string,
+  ): Promise<Data>;
   dispatch(repository: string, eventType: string, payload: { readonly [key: string]: Json }): Promise<void>;
   runWorkflow(
     repository: string,

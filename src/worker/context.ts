@@ -12,7 +12,7 @@ import { waitFor } from "./wait-for.ts";
 import { type WaitParts, type Waits, waitsOf } from "./waits.ts";
 
 export type ContextParts = Omit<WaitParts, "suspending"> &
-  Omit<GitHubParts, "nameOf"> &
+  Omit<GitHubParts, "nameOf" | "repository"> &
   RunsParts & {
     readonly store: Pick<RunStore, "findSuccess">;
     /** The values of the environment variables that a workflow declares. */
@@ -43,7 +43,7 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     ...given,
     repository,
     repo: ownerAndName(repository),
-    github: gitHubOf(workflow, claim, { ...parts, nameOf }),
+    github: gitHubOf(workflow, claim, { ...parts, nameOf, repository }),
     runs: runsOf(claim, parts, nameOf),
     runId: run.id,
     attempt,

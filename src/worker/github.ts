@@ -4,6 +4,7 @@ import { PermanentFailure } from "../model/failure.ts";
 import type { GitHub, GitHubClient } from "../model/github.ts";
 import { SERVICE } from "../model/identity.ts";
 import type { AnyRequest, OctokitNames } from "../model/rest.ts";
+import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
 import { type FollowingParts, followingOf } from "./following.ts";
@@ -21,6 +22,8 @@ export type GitHubParts = OnceParts &
   Opened & {
     /** GitHub as another identity of the workflow sees it. */
     readonly githubAs: (identity: string) => Opened;
+    /** `owner/name` that the run is about. */
+    readonly repository: string;
   };
 
 /** GitHub as a workflow is given it, and as each of its identities, which is opened when it is first asked for. */
@@ -63,6 +66,7 @@ function oneGitHub(claim: Claim, parts: GitHubParts, as: GitHub["as"]): GitHub {
     get paginate() {
       return octokit().paginate;
     },
+    graphql: (query, variables = {}, options = {}) => client.graphql(query, variables, options, parts.repository),
     dispatch: ((repository, eventType, payload, options) =>
       options === undefined
         ? client.dispatch(repository, eventType, payload)
@@ -92,7 +96,7 @@ function until(attempting: Attempting, github: GitHubClient, brief: Keeping["bri
     methods.map(([name, method]) => [
       name,
       (...given: unknown[]) => {
-        const about = typeof given[0] === "string" ? ` ${brief(given[0], MAX_SHOWN)}` : "";
+        const about = typeof given[0] === "string" ? ` ${oneLine(brief(given[0], MAX_SHOWN))}` : "";
         return followed(attempting, `github.${name}`, () => method(...given), about);
       },
     ]),

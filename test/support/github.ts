@@ -9,7 +9,7 @@ import { knownSecrets } from "../../src/observe/secrets.ts";
 export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<GitHubHost>): GitHubHost {
   const gate = openGate({ account: "test", limits: [], clock: systemClock, log: NOTHING_KEPT });
   return {
-    gates: { of: () => gate },
+    gates: { of: () => gate, graphql: () => gate },
     remembered: rememberedAnswers(),
     wait: async () => {},
     now: Date.now,

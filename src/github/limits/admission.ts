@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Admitted, type LimitLog, RESERVED_MS } from "../../model/limits.ts";
-import { type Budget, COST, GRACE_MS, type Kind, type NotYet } from "./budget.ts";
+import { type Budget, type Cost, GRACE_MS, type Kind, type NotYet } from "./budget.ts";
 import { requestsInFlight } from "./in-flight.ts";
 import type { AccountPause, PauseOptions } from "./pause.ts";
 
@@ -32,6 +32,7 @@ const AWAY_MS = 1000;
 type Waiter = {
   readonly what: Kind | "reservation";
   readonly name: string;
+  readonly cost: Cost;
   /** That was reserved for it before. */
   readonly room: Room | undefined;
   /** Rejected when it cannot be admitted by then. */
@@ -89,19 +90,19 @@ export function openAdmission(
     if (queues().some(({ size }) => size > 0)) decide(false);
   }
 
-  function openingFor({ what, name, room }: Waiter, now: number): NotYet {
+  function openingFor({ what, name, cost, room }: Waiter, now: number): NotYet {
     const from = pause.until(now, what === "report" ? GRACE_MS : 0);
     const silence = { notBefore: from, why: "GitHub has set a limit and asked for silence" };
     if (room) return silence;
     // The clock may be set back in the middle.
     awayUntil = Math.min(awayUntil, now + AWAY_MS);
     if (awayUntil > from) return { notBefore: awayUntil, why: AWAY };
-    const spent = budget.opening(kindOf(what), name, from, now);
+    const spent = budget.opening(kindOf(what), name, cost, from, now);
     return spent.notBefore > from ? spent : silence;
   }
 
   function grant(waiter: Waiter, now: number): Granted[] {
-    const { what, name } = waiter;
+    const { what, name, cost } = waiter;
     waiting[what].delete(waiter);
     const unredeem = what === "read" ? () => {} : budget.redeem(kindOf(what), name, now);
     if (what !== "reservation") inFlight.change(1);
@@ -109,7 +110,7 @@ export function openAdmission(
       waiter.answer(waiter.room);
       return [];
     }
-    const room = roomFor(kindOf(what), now);
+    const room = roomFor(kindOf(what), cost, now);
     const undo = () => {
       room.withdraw();
       unredeem();
@@ -158,12 +159,12 @@ export function openAdmission(
     letThrough();
   }
 
-  function roomFor(kind: Kind, at: number): Room {
+  function roomFor(kind: Kind, cost: Cost, at: number): Room {
     const id = kind === "read" ? undefined : randomUUID();
-    const spend = budget.reserve(kind);
+    const spend = budget.reserve(cost);
     let isSettled = false;
     return {
-      admitted: { at, ...COST[kind], ...(id !== undefined && { id }) },
+      admitted: { at, ...cost, ...(id !== undefined && { id }) },
       // What is sent then is answered before the others take the room back.
       usableUntil: id === undefined ? Number.POSITIVE_INFINITY : at + RESERVED_MS / 2,
       settle(spentAt) {
@@ -180,19 +181,19 @@ export function openAdmission(
 
   return {
     /** Resolves with room for one request once it may be sent, in flight from then on, or with when it will be. */
-    enter(what: Waiter["what"], name: string, room?: Room): Promise<Room | NotYet> {
+    enter(what: Waiter["what"], name: string, cost: Cost, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
         // A run that waits here holds a slot of the worker that a dispatch may need: reports wait in the store.
         const deadline = clock.now() + (what === "report" ? 0 : patienceMs);
-        waiting[what].add({ what, name, room, deadline, answer });
+        waiting[what].add({ what, name, cost, room, deadline, answer });
         if (room || awayUntil > 0 || mustStay(what)) letThrough();
         else if (!isAsking) void ask();
       });
     },
     /** Room for another request that follows on one in flight: a redirect leads there. */
-    follow(kind: Kind): Room {
+    follow(kind: Kind, cost: Cost): Room {
       const now = clock.now();
-      const room = roomFor(kind, now);
+      const room = roomFor(kind, cost, now);
       log.admit(account, { now, since: budget.since(now) }, () => [room.admitted]).catch(() => {});
       return room;
     },

@@ -3,12 +3,21 @@ import type { AdmissionTimes, Limit, Spending } from "../../model/limits.ts";
 /** What a request does at GitHub, and so what it costs. A report is a write that takes nothing from any other. */
 export type Kind = "read" | "write" | "report";
 
+export type Cost = Pick<Spending, "points" | "writes">;
+
 /** @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit */
 export const COST = {
   read: { points: 1, writes: 0 },
   write: { points: 5, writes: 1 },
   report: { points: 5, writes: 1 },
-} as const;
+} satisfies Readonly<Record<Kind, Cost>>;
+
+/** What GraphQL takes of the limits that all requests share: its points are others, and a mutation creates as a write does. */
+export const SHARED_COST = {
+  read: { points: 0, writes: 0 },
+  write: { points: 0, writes: 1 },
+  report: { points: 0, writes: 1 },
+} satisfies Readonly<Record<Kind, Cost>>;
 
 /** A promise that is not taken up within this time is given to others. */
 export const GRACE_MS = 30_000;
@@ -28,13 +37,13 @@ export function openBudget(limits: readonly Limit[]) {
   const [line, reports] = [waitingLine(), waitingLine()];
   const lineOf = (kind: Kind) => (kind === "report" ? reports : line);
 
-  function opensAt(kind: Kind, from: number, promised: readonly number[]): NotYet {
+  function opensAt(kind: Kind, cost: Cost, from: number, promised: readonly number[]): NotYet {
     let latest: NotYet = { notBefore: from, why: "" };
     for (const window of kind === "report" ? all : windows) {
       const { limit, opensAt } = window;
       const { unit, most, ms } = limit;
       const kept = kind === "read" && unit === "points" ? keptForWrites(limit, from) : 0;
-      const notBefore = opensAt(COST[kind][unit], from, kept, promised);
+      const notBefore = opensAt(cost[unit], from, kept, promised);
       if (notBefore <= latest.notBefore) continue;
       const isLeft = forReports.includes(window);
       const what = `${isLeft ? "what reports may use" : "the limit"} of ${most} ${unit} in ${ms / 1000} s`;
@@ -53,28 +62,29 @@ export function openBudget(limits: readonly Limit[]) {
 
   return {
     /** When this may be sent, not before `from`, and what it waits for. `name` is the write's in the line. */
-    opening(kind: Kind, name: string, from: number, now: number): NotYet {
-      if (kind === "read") return opensAt(kind, from, []);
+    opening(kind: Kind, name: string, cost: Cost, from: number, now: number): NotYet {
+      if (kind === "read") return opensAt(kind, cost, from, []);
       const promised = lineOf(kind).timeOf(name, now);
       if (promised !== undefined && promised > now) {
         return { notBefore: Math.max(from, promised), why: "others were promised their turn before" };
       }
       // A write whose time has come meets only what is spent; any other also what was promised to those ahead.
-      const due = promised === undefined ? undefined : opensAt(kind, from, []);
+      const due = promised === undefined ? undefined : opensAt(kind, cost, from, []);
       if (due && due.notBefore <= now) return due;
       const ahead = lineOf(kind).ahead(name, now);
       if (kind === "report") ahead.push(...line.ahead(undefined, now));
       return opensAt(
         kind,
+        cost,
         from,
         ahead.sort((a, b) => a - b),
       );
     },
     /** Counts as spent now until the function is called: spent at a time, or with undefined not at all. */
-    reserve(kind: Kind): (at: number | undefined) => void {
-      for (const { limit, reserve } of all) reserve(COST[kind][limit.unit]);
+    reserve(cost: Cost): (at: number | undefined) => void {
+      for (const { limit, reserve } of all) reserve(cost[limit.unit]);
       return (at) => {
-        for (const { limit, settle } of all) settle(COST[kind][limit.unit], at);
+        for (const { limit, settle } of all) settle(cost[limit.unit], at);
       };
     },
     /** A write may pass at this time. */

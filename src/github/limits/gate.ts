@@ -2,8 +2,8 @@ import { type Limit, NOTHING_KEPT, type Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 import { expiryIn } from "../auth/token-expiry.ts";
 import { type AdmissionOptions, openAdmission, type Room } from "./admission.ts";
-import { type Kind, type NotYet, openBudget } from "./budget.ts";
-import { isOverallQuota, openPause, type PauseOptions } from "./pause.ts";
+import { COST, type Cost, type Kind, type NotYet, openBudget } from "./budget.ts";
+import { type AccountPause, openPause, type PauseOptions, quotaOf } from "./pause.ts";
 
 export type GateOptions = PauseOptions &
   AdmissionOptions & {
@@ -26,7 +26,7 @@ export type Gate = ReturnType<typeof openGate>;
  * rejected with the time at which it will be let through, so that a store can keep it instead of memory.
  */
 export function openGate(options: GateOptions) {
-  const { limits, clock, known, onExpiry } = options;
+  const { limits, clock, known, onExpiry, resource = "account" } = options;
   const pause = openPause(options);
   const budget = openBudget(limits);
   budget.learn(known?.spent ?? []);
@@ -44,7 +44,7 @@ export function openGate(options: GateOptions) {
   }
 
   function heard(answer: Answer): void {
-    quota = quotaIn(answer) ?? quota;
+    if (quotaOf(answer) === resource) quota = quotaIn(answer) ?? quota;
     const end = onExpiry && expiryIn(answer);
     if (end === undefined || end === tokenExpiresAt) return;
     tokenExpiresAt = end;
@@ -56,14 +56,16 @@ export function openGate(options: GateOptions) {
      * Sends when it may. `send` calls `begin` right before each request that it puts on the wire: until then it may have
      * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, or its
      * room has lapsed, and `send` is called again when it may. Rejects with what else `send` rejects with.
+     * @param sender.cost where it is not what its kind costs.
      * @param sender.name under which a write that is rejected gets a place in the line, to be let through at the time
      * that it was told.
      */
     async pass(
       kind: Kind,
       send: (begin: () => void) => Promise<Answer>,
-      sender: { readonly name: string; readonly reservation?: Room | undefined },
+      sender: { readonly name: string; readonly reservation?: Room | undefined; readonly cost?: Cost },
     ): Promise<Sent | NotYet> {
+      const { name, cost = COST[kind] } = sender;
       let room = sender.reservation;
       const giveBack = () => {
         room?.settle(undefined);
@@ -71,7 +73,7 @@ export function openGate(options: GateOptions) {
       };
       for (;;) {
         if (room && hasLapsed(room, clock.now())) giveBack();
-        const entered = await enter(kind, sender.name, room);
+        const entered = await enter(kind, name, cost, room);
         if ("notBefore" in entered) {
           giveBack();
           return entered;
@@ -81,9 +83,9 @@ export function openGate(options: GateOptions) {
         const begun: Room[] = [];
         const begin = () => {
           const now = clock.now();
-          if (pause.until(now) > now || (room && hasLapsed(room, now))) throw new NotNow();
+          if (pause.until(now) > now || (room && hasLapsed(room, now))) throw new NotNow(pause);
           episode = pause.episode();
-          begun.push(room ?? admission.follow(kind));
+          begun.push(room ?? admission.follow(kind, cost));
           room = undefined;
         };
         try {
@@ -92,7 +94,7 @@ export function openGate(options: GateOptions) {
           heard(answer);
           return { answer, notBefore: pause.answered(answer, episode) };
         } catch (error) {
-          if (error instanceof NotNow) continue;
+          if (error instanceof NotNow && error.of === pause) continue;
           giveBack();
           throw error;
         } finally {
@@ -103,7 +105,7 @@ export function openGate(options: GateOptions) {
       }
     },
     /** Keeps room for a write, so that what must be read for it is not read in vain. Settle it if it is not used. */
-    reserve: (name: string): Promise<Room | NotYet> => enter("reservation", name),
+    reserve: (name: string): Promise<Room | NotYet> => enter("reservation", name, COST.write),
     /** Another process of the deployment was told to be silent, or had an ordinary answer after that. */
     hear(told: Pause, isOver = false): void {
       pause.heard(told, isOver);
@@ -133,14 +135,20 @@ const CLOSED = "the service is stopping";
 const hasLapsed = ({ usableUntil }: Room, now: number): boolean => usableUntil < now;
 
 /** A pause has begun, or room has lapsed, after the request was let through and before it was sent. */
-class NotNow extends Error {}
+class NotNow extends Error {
+  /** A request may have to pass another gate besides. */
+  readonly of: AccountPause;
+
+  constructor(of: AccountPause) {
+    super();
+    this.of = of;
+  }
+}
 
 type Quota = { readonly limit: number; readonly remaining: number; readonly resetsAt: number };
 
 function quotaIn({ headers }: Answer): Quota | undefined {
   const number = (name: string) => Number(headers[`x-ratelimit-${name}`] ?? Number.NaN);
   const [limit, remaining, resetsAt] = [number("limit"), number("remaining"), number("reset") * 1000];
-  return isOverallQuota(headers) && Number.isFinite(limit + remaining + resetsAt)
-    ? { limit, remaining, resetsAt }
-    : undefined;
+  return Number.isFinite(limit + remaining + resetsAt) ? { limit, remaining, resetsAt } : undefined;
 }

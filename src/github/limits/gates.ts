@@ -1,6 +1,8 @@
-import type { AccountLimits, LimitLog } from "../../model/limits.ts";
+import type { AccountLimits, Limit, LimitLog } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 import { type Gate, type GateOptions, openGate } from "./gate.ts";
+import { graphQLGate } from "./graphql-gate.ts";
+import type { Resource } from "./pause.ts";
 
 /** Beyond this number, gates that have nothing to remember are closed: each token that a request brings opens one. */
 const KEPT_GATES = 100;
@@ -11,6 +13,8 @@ const RECALL_AGAIN_MS = 1000;
 export type Gates = Awaited<ReturnType<typeof openGates>>;
 
 type GatesOptions = Pick<GateOptions, "limits" | "clock" | "patienceMs"> & {
+  /** Those that GraphQL has besides. */
+  readonly graphqlLimits?: readonly Limit[];
   readonly log: LimitLog;
   /** The log also has other hosts' accounts: each GitHub has its limits for the same account. */
   readonly host: string;
@@ -25,7 +29,7 @@ type GatesOptions = Pick<GateOptions, "limits" | "clock" | "patienceMs"> & {
  * spent and told before. When GitHub tells another process of the deployment to be silent, these gates are, too.
  */
 export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...options }: GatesOptions) {
-  const { clock, limits } = options;
+  const { clock, limits, graphqlLimits = [] } = options;
   const prefix = `${host} `;
   const gates = new Map<string, Gate>();
   const known = new Map<string, AccountLimits>();
@@ -35,8 +39,11 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
     if (gates.size >= KEPT_GATES) {
       for (const [name, gate] of gates) if (gate.isIdle()) gates.delete(name);
     }
+    const { resource } = gateOf(account);
     const gate = openGate({
       ...options,
+      resource,
+      limits: resource === "graphql" ? graphqlLimits : limits,
       log,
       account: prefix + account,
       known: known.get(account),
@@ -54,7 +61,7 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
   const of = (account: string): Gate => gates.get(account) ?? open(account);
 
   async function recall(): Promise<void> {
-    const longestMs = Math.max(0, ...limits.map(({ ms }) => ms));
+    const longestMs = Math.max(0, ...[...limits, ...graphqlLimits].map(({ ms }) => ms));
     for (const each of ofPrefix(prefix, await log.recall(clock.now() - longestMs))) {
       if (!gates.has(each.account)) known.set(each.account, each);
       if (each.pause && each.pause.until > clock.now()) of(each.account).hear(each.pause);
@@ -75,6 +82,8 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
   await recall();
   return {
     of,
+    /** That of its GraphQL requests. */
+    graphql: (account: string) => graphQLGate(of(account + GRAPHQL), of(account)),
     all: (): ReadonlyMap<string, Gate> => gates,
     /** Lets nothing through any more. */
     close(): void {
@@ -84,6 +93,16 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
       for (const gate of gates.values()) gate.close();
     },
   };
+}
+
+/** After the name of an account: what is counted of its GraphQL requests alone. */
+const GRAPHQL = " graphql";
+
+/** The account that a gate's name is about, and what of it. */
+function gateOf(name: string): { account: string; resource: Resource } {
+  return name.endsWith(GRAPHQL)
+    ? { account: name.slice(0, -GRAPHQL.length), resource: "graphql" }
+    : { account: name, resource: "account" };
 }
 
 /** Those whose accounts begin so, without it. */

@@ -1,7 +1,10 @@
 import type { Limit } from "../../model/limits.ts";
 
+/** One that is spelled out; `graphql`: points of GraphQL, whose requests are counted by themselves. */
+type SpelledLimit = Omit<Limit, "unit"> & { readonly unit: Limit["unit"] | "graphql" };
+
 /** `auto`: where GitHub has limits by default. */
-export type LimitsSetting = "auto" | "on" | "off" | readonly Limit[];
+export type LimitsSetting = "auto" | "on" | "off" | readonly SpelledLimit[];
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -10,24 +13,32 @@ const HOUR_MS = 3_600_000;
  * Points: documented. Writes: those that create content; whether dispatches count among them is unknown, so they do.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
  */
-const DOCUMENTED: readonly Limit[] = [
+const DOCUMENTED: readonly SpelledLimit[] = [
   { unit: "points", most: 900, ms: MINUTE_MS },
   { unit: "writes", most: 80, ms: MINUTE_MS },
   { unit: "writes", most: 500, ms: HOUR_MS },
+  // A query costs 1 point, a mutation 5.
+  { unit: "graphql", most: 2000, ms: MINUTE_MS },
 ];
 
 /** The windows that the gates of a host hold, and one line that says so. On GitHub Enterprise Server limits are off by default. */
-export function limitsInForce(setting: LimitsSetting, apiUrl: string): { limits: readonly Limit[]; about: string } {
+export function limitsInForce(
+  setting: LimitsSetting,
+  apiUrl: string,
+): { limits: readonly Limit[]; graphqlLimits: readonly Limit[]; about: string } {
   const { host } = new URL(apiUrl);
   const limits =
     typeof setting === "object" ? setting : setting === "on" || (setting === "auto" && isCloud(host)) ? DOCUMENTED : [];
-  const windows = limits.map(({ unit, most, ms }) => `${most} ${unit} in ${ms / 1000} s`).join(", ");
+  const windows = limits.map(({ unit, most, ms }) => `${most} ${NAMES[unit]} in ${ms / 1000} s`).join(", ");
   const why = typeof setting === "object" ? "as set" : `${setting}, for ${host}`;
   return {
-    limits,
+    limits: limits.flatMap(({ unit, ...each }) => (unit === "graphql" ? [] : { unit, ...each })),
+    graphqlLimits: limits.flatMap(({ unit, ...each }) => (unit === "graphql" ? { unit: "points", ...each } : [])),
     about: `GitHub's limits (GITHUB_LIMITS: ${why}): ${windows || "no windows"}; pauses that GitHub asks for are always kept`,
   };
 }
+
+const NAMES = { points: "points", writes: "writes", graphql: "points of GraphQL" } as const;
 
 /** github.com and GitHub Enterprise Cloud with data residency: https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency */
 export function isCloud(host: string): boolean {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../model/clock.ts";
 import type { AccountLimits, LimitLog, Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
+import { limitIn } from "../graphql/errors.ts";
 
 /** Silence after a secondary limit that names no time; doubled each time it repeats. */
 const UNNAMED_MS = 60_000;
@@ -23,8 +24,13 @@ const STRIKES_KEPT_MS = 3_600_000;
 /** A pause that could not be stored is stored again after this time, ms. */
 const STORE_AGAIN_MS = 1000;
 
+/** What a pause is for: all that an account sends, or its GraphQL requests, whose quota is another one. */
+export type Resource = "account" | "graphql";
+
 export type PauseOptions = {
   readonly account: string;
+  /** `account` without it. */
+  readonly resource?: Resource | undefined;
   readonly clock: Clock;
   readonly log: Pick<LimitLog, "pause">;
   /** From before this process began. */
@@ -41,7 +47,7 @@ export type AccountPause = ReturnType<typeof openPause>;
  * together, and that is one strike.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  */
-export function openPause({ account, clock, log, known, onPause }: PauseOptions) {
+export function openPause({ account, resource = "account", clock, log, known, onPause }: PauseOptions) {
   const stored = storing(log, account, clock);
   /** The latest one, by whichever process it was stored. Over when an ordinary answer has come after it. */
   let latest: Pause & { readonly isOver: boolean } = { until: 0, strikes: 0, ...known?.pause, isOver: !known?.pause };
@@ -95,7 +101,8 @@ export function openPause({ account, clock, log, known, onPause }: PauseOptions)
     answered(answer: Answer, sentIn: number): number | undefined {
       const now = clock.now();
       const before = until(now);
-      const word = limitWord(answer, now);
+      const said = limitWord(answer, now);
+      const word = said?.of === resource ? said : undefined;
       const isForeseen = word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS);
       if (!word || !(word.rejected || isForeseen)) {
         if (answer.status < 500 && sentIn === episode) passed();
@@ -148,39 +155,46 @@ function storing(log: Pick<LimitLog, "pause">, account: string, clock: Clock) {
 }
 
 /** Whether GitHub has rejected a request because of a limit, and until when it asks for silence, if it names a time. */
-type LimitWord = { readonly rejected: boolean; readonly until: number | undefined };
+type LimitWord = { readonly of: Resource; readonly rejected: boolean; readonly until: number | undefined };
 
 /**
  * Reads what an answer says about limits, undefined when it says nothing. Order of decision: `retry-after`, then
  * `x-ratelimit-reset` when nothing remains. The local clock is corrected by the answer's `date`.
  * @see https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
  */
-export function limitWord({ status, headers, message, documentationUrl }: Answer, now: number): LimitWord | undefined {
+export function limitWord(answer: Answer, now: number): LimitWord | undefined {
+  const { status, headers, message, documentationUrl } = answer;
   const serverNow = Date.parse(String(headers.date));
   const local = (serverTime: number) => (Number.isNaN(serverNow) ? serverTime : now + (serverTime - serverNow));
   const bounded = (time: number) => Math.min(time, now + LONGEST_MS);
 
   const reset = Number(headers["x-ratelimit-reset"] ?? Number.NaN) * 1000;
-  const exhausted = headers["x-ratelimit-remaining"] === "0" && isOverallQuota(headers);
+  const quota = quotaOf(answer);
+  const exhausted = headers["x-ratelimit-remaining"] === "0" && quota !== undefined;
   const resetAt = exhausted && Number.isFinite(reset) ? bounded(local(reset)) : undefined;
-  if (status !== 403 && status !== 429) return resetAt === undefined ? undefined : { rejected: false, until: resetAt };
+  const inside = limitIn(answer);
+  if (inside === "graphql") return { of: "graphql", rejected: true, until: resetAt };
+  if (status !== 403 && status !== 429 && inside === undefined) {
+    return resetAt === undefined ? undefined : { of: quota!, rejected: false, until: resetAt };
+  }
 
   const retryAfter = headers["retry-after"];
   if (retryAfter !== undefined) {
     const seconds = Number(retryAfter);
     const until = Number.isFinite(seconds) ? now + Math.max(0, seconds) * 1000 : local(Date.parse(retryAfter));
-    return { rejected: true, until: Number.isNaN(until) ? undefined : bounded(until) };
+    return { of: "account", rejected: true, until: Number.isNaN(until) ? undefined : bounded(until) };
   }
-  if (exhausted) return { rejected: true, until: resetAt };
+  if (exhausted && inside === undefined) return { of: quota, rejected: true, until: resetAt };
   const secondary =
+    inside !== undefined ||
     status === 429 ||
     /secondary rate limit|abuse|rate limit exceeded/i.test(message) ||
     /(secondary|abuse)-rate-limits$/.test(documentationUrl);
-  return secondary ? { rejected: true, until: undefined } : undefined;
+  return secondary ? { of: "account", rejected: true, until: undefined } : undefined;
 }
 
-/** Search and a few others have quotas of their own: https://docs.github.com/en/rest/rate-limit/rate-limit */
-export function isOverallQuota(headers: Answer["headers"]): boolean {
-  const resource = headers["x-ratelimit-resource"];
-  return resource === undefined || resource === "core";
+/** Whose quota the headers show. Search and a few others have further ones: https://docs.github.com/en/rest/rate-limit/rate-limit */
+export function quotaOf({ headers, graphql }: Answer): Resource | undefined {
+  const resource = headers["x-ratelimit-resource"] ?? (graphql ? "graphql" : "core");
+  return resource === "core" ? "account" : resource === "graphql" ? "graphql" : undefined;
 }

@@ -61,8 +61,8 @@ export const GITHUB_SETTINGS = {
     "GITHUB_LIMITS",
     "auto",
     "Requests are held back before GitHub's limits. `auto`: where GitHub has limits by default (api.github.com and " +
-      "*.ghe.com). `on`, `off`, or spelled out: `points=900/60s,writes=80/60s,writes=500/3600s` (a read costs 1 point, a " +
-      "write 5). A pause that GitHub asks for is always kept.",
+      "*.ghe.com). `on`, `off`, or spelled out: `points=900/60s,writes=80/60s,writes=500/3600s,graphql=2000/60s` (a read " +
+      "costs 1 point, a write 5; GraphQL has points of its own). A pause that GitHub asks for is always kept.",
     limits,
   ),
 };
@@ -134,12 +134,12 @@ function webhookOwners(text: string): readonly string[] | undefined {
 }
 
 /** At most so many units in so many milliseconds. */
-type Limit = { readonly unit: "points" | "writes"; readonly most: number; readonly ms: number };
+type Limit = { readonly unit: "points" | "writes" | "graphql"; readonly most: number; readonly ms: number };
 
 function limits(text: string): "auto" | "on" | "off" | readonly Limit[] {
   if (text === "auto" || text === "on" || text === "off") return text;
   return text.split(",").map((each) => {
-    const [, unit, most, seconds] = /^\s*(points|writes)=([1-9]\d*)\/(\d+(?:\.\d+)?)s\s*$/.exec(each) ?? [];
+    const [, unit, most, seconds] = /^\s*(points|writes|graphql)=([1-9]\d*)\/(\d+(?:\.\d+)?)s\s*$/.exec(each) ?? [];
     const ms = Number(seconds) * 1000;
     if (!unit || !(ms > 0)) {
       throw new Error(`expected auto, on, off, or limits such as points=900/60s,writes=80/60s, got "${each.trim()}"`);

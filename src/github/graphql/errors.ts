@@ -1,0 +1,161 @@
+import { type Failure, PermanentFailure, TransientFailure } from "../../model/failure.ts";
+import type { GraphQLError } from "../../model/graphql.ts";
+import { hasTooManyValues } from "../../model/json-values.ts";
+import type { Answer, Brief } from "../answer.ts";
+import { tooManyValues } from "../answer-data.ts";
+import { type Attempted, limitReached, notUnderstood } from "../failures.ts";
+import { remedyFor } from "../remedies.ts";
+
+/** Whether an error may stand beside the data without failing the request. */
+export type Allows = (error: GraphQLError) => boolean;
+
+/** Enough of an error to recognise it by. */
+const MAX_MESSAGE_CHARACTERS = 300;
+const MAX_NAME_CHARACTERS = 100;
+
+/** More say nothing that the first ones do not; GitHub reports one for each item of a list. */
+const MAX_ERRORS = 50;
+
+/**
+ * A 200 of GraphQL with its body taken apart: what went wrong stands in it. Any other answer as it is.
+ * @throws Failure where the body has too many values, ends early, or is none of GraphQL.
+ */
+export function takenApart(answer: Answer, attempted: Attempted, allows: Allows, brief: Brief): Answer {
+  const { status, headers, bytes } = answer;
+  if (status !== 200 || !/\bjson\b/i.test(headers["content-type"] ?? "")) return answer;
+  if (hasTooManyValues(bytes)) throw tooManyValues(attempted);
+  const body = bodyOf(bytes, attempted);
+  const given = "errors" in body ? body.errors : [];
+  if (!Array.isArray(given)) throw notUnderstood(attempted);
+  const errors = given
+    .slice(0, MAX_ERRORS)
+    .map((error) => errorOf(error, brief))
+    .filter((error) => isLimit(error) || !allows(error));
+  const data = "data" in body ? body.data : undefined;
+  if (given.length === 0 && (typeof data !== "object" || data === null)) throw notUnderstood(attempted);
+  const message = errors[0]?.message ?? "";
+  return { ...answer, message, graphql: { data: (data ?? {}) as object, errors } };
+}
+
+function bodyOf(bytes: Uint8Array, attempted: Attempted): object {
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    // An object that was cut short is no JSON. That of a write is not taken for an answer either.
+    throw new TransientFailure({
+      tried: attempted.tried,
+      happened: "the answer ended early",
+      remedy: "Check the network and any proxy in between if it does not pass.",
+      cause,
+    });
+  }
+  if (typeof body !== "object" || body === null) throw notUnderstood(attempted);
+  return body;
+}
+
+function errorOf(error: unknown, brief: Brief): GraphQLError {
+  const { type, message, path, extensions } = (error ?? {}) as Record<string, unknown>;
+  const { type: inner } = (extensions ?? {}) as Record<string, unknown>;
+  const named = [type, inner].find((each) => typeof each === "string") as string | undefined;
+  const steps = Array.isArray(path) ? path.map(String).join(".") : "";
+  return {
+    ...(named !== undefined && { type: brief(named, MAX_NAME_CHARACTERS) }),
+    message: brief(typeof message === "string" ? message : "", MAX_MESSAGE_CHARACTERS),
+    ...(steps && { path: brief(steps, MAX_NAME_CHARACTERS) }),
+  };
+}
+
+/**
+ * The limit that an error reports: the hour's points of GraphQL alone, or a secondary one, which is the account's.
+ * @see https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api#exceeding-the-rate-limit
+ */
+export function limitIn(answer: Answer): "graphql" | "account" | undefined {
+  const limits = answer.graphql?.errors.filter(isLimit) ?? [];
+  if (limits.length === 0) return undefined;
+  return limits.some(({ message }) => SECONDARY.test(message)) ? "account" : "graphql";
+}
+
+const isLimit: Allows = ({ type = "", message }) => LIMITED.test(type) || SECONDARY.test(message);
+
+const LIMITED = /^RATE_LIMIT(?:ED)?$/;
+const SECONDARY = /secondary rate limit|abuse detection/i;
+
+/** Time may help: GitHub has failed, or did not finish within its 10 seconds. */
+const PASSING_TYPE = /^(?:INTERNAL(?:_\w+)?|SERVICE_UNAVAILABLE|TIMEOUT|BAD_GATEWAY)$/;
+const PASSING_WORDS =
+  /^Something went wrong while executing your query|couldn't respond to your request in time|^Timeout on|^Internal (?:server )?error/i;
+
+/**
+ * What an answer with errors comes to.
+ * @param context.notBefore it is a limit, which ends then (epoch milliseconds).
+ */
+export function graphQLFailure(
+  attempted: Attempted,
+  answer: Answer,
+  { notBefore, ...asked }: Parameters<typeof remedyFor>[2] & { readonly notBefore?: number },
+): Failure {
+  const { errors = [], data = {} } = answer.graphql ?? {};
+  const lasting = errors.find((error) => !isPassing(error));
+  const [first = NONE] = lasting ? [lasting] : errors;
+  const facts = { tried: attempted.tried, happened: whatCameOf(first, errors.length, answer), errors };
+  // Fields of a mutation are carried out one after the other: those before the error may be done.
+  const isUndone = Object.values(data).every((value) => value === null) && errors.every((error) => !isPassing(error));
+  if (notBefore !== undefined) return limitReached(facts, notBefore, isUndone);
+  if (!lasting) {
+    const remedy =
+      "Nothing to do if it passes; else ask for less at once, such as with a smaller `first`, or see https://www.githubstatus.com.";
+    return new TransientFailure({ ...facts, remedy });
+  }
+  return new PermanentFailure({
+    ...facts,
+    remedy: remedyForError(attempted, first, answer, asked),
+    ...(isUndone && { sent: false }),
+  });
+}
+
+const NONE: GraphQLError = { message: "" };
+
+function isPassing({ type = "", message }: GraphQLError): boolean {
+  return PASSING_TYPE.test(type) || PASSING_WORDS.test(message);
+}
+
+/** `GitHub answered NOT_FOUND "Could not resolve to a Repository …" at repository and 2 more errors (request id AB12)` */
+function whatCameOf({ type, message, path }: GraphQLError, count: number, { facts }: Answer): string {
+  const words = [
+    `GitHub answered ${type ?? "an error"}`,
+    message && `"${message}"`,
+    path && `at ${path}`,
+    count > 1 && `and ${count - 1} more error${count > 2 ? "s" : ""}`,
+    facts.length > 0 && `(${facts.join(", ")})`,
+  ];
+  return words.filter((each) => each).join(" ");
+}
+
+function remedyForError(
+  attempted: Attempted,
+  error: GraphQLError,
+  answer: Answer,
+  asked: Parameters<typeof remedyFor>[2],
+): string {
+  const { type, message, path } = error;
+  switch (type) {
+    case "NOT_FOUND":
+      return "What it asks for does not exist, or the token cannot see it: check each name and id in the request, and the token's permissions.";
+    case "FORBIDDEN":
+      return remedyFor(attempted, { ...answer, status: 403, message }, asked);
+    case "INSUFFICIENT_SCOPES":
+      return "Give the token the scope that GitHub names.";
+    case "UNPROCESSABLE":
+    case "STALE_DATA":
+      return "GitHub cannot do this as things are now: see what it says, then re-run.";
+    case "MAX_NODE_LIMIT_EXCEEDED":
+    case "RESOURCE_LIMITS_EXCEEDED":
+      return "Ask for less at once, such as with a smaller `first` and fewer lists within lists.";
+  }
+  if (type === undefined && path === undefined) return INVALID;
+  return /undefinedField|argument|variable/i.test(type ?? "") ? INVALID : "See what GitHub says about it.";
+}
+
+const INVALID =
+  "Check the query's fields, arguments and variables: https://docs.github.com/en/graphql/reference lists them, and an Enterprise Server has those of its version.";

@@ -1,0 +1,40 @@
+import type { NotYet } from "./budget.ts";
+import { SHARED_COST } from "./budget.ts";
+import type { Gate } from "./gate.ts";
+
+/**
+ * What stands before GraphQL. GitHub counts its points by themselves, and the rest together with the account's other
+ * requests: what creates content, what is in flight, and the secondary limits. So a request passes two gates.
+ * @see https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+ */
+export function graphQLGate(counted: Gate, shared: Gate): Pick<Gate, "pass"> {
+  return {
+    async pass(kind, send, { name }) {
+      let held: NotYet | undefined;
+      let sharedEnd: number | undefined;
+      const sendThrough = async (begin: () => void) => {
+        const both = (beginShared: () => void) =>
+          send(() => {
+            begin();
+            beginShared();
+          });
+        const passed = await shared.pass(kind, both, { name, cost: SHARED_COST[kind] });
+        if ("answer" in passed) {
+          sharedEnd = passed.notBefore;
+          return passed.answer;
+        }
+        held = passed;
+        throw HELD;
+      };
+      try {
+        const passed = await counted.pass(kind, sendThrough, { name });
+        return "answer" in passed ? { ...passed, notBefore: passed.notBefore ?? sharedEnd } : passed;
+      } catch (error) {
+        if (error === HELD && held) return held;
+        throw error;
+      }
+    },
+  };
+}
+
+const HELD = new Error("held by the other gate");
