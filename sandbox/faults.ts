@@ -98,21 +98,21 @@ export function endOf({ retryAfterSeconds, resetAt }: Fault & { kind: "limit" },
   return resetAt === undefined ? now + 60_000 : resetAt * 1000;
 }
 
-export function faultReply(fault: Fault, handled: () => Reply): Reply | "hang" | "reset" {
+export async function faultReply(fault: Fault, handled: () => Promise<Reply>): Promise<Reply | "hang" | "reset"> {
   switch (fault.kind) {
     case "status":
       return { status: fault.status, headers: fault.headers ?? {}, ...bodyOf(fault) };
     case "limit":
       return limitReply(fault);
     case "hang":
-      if (fault.afterHandling) handled();
+      if (fault.afterHandling) await handled();
       return "hang";
     case "reset":
-      if (fault.afterHandling) handled();
+      if (fault.afterHandling) await handled();
       return "reset";
     case "cut":
     case "delay":
-      return handled();
+      return await handled();
   }
 }
 

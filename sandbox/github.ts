@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { actionsRunner, type StandInActions } from "./actions/runner.ts";
+import { type Answers, answerBook } from "./answers.ts";
 import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.ts";
 import { editionOf, NO_USER_AGENT } from "./edition.ts";
 import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
@@ -107,6 +108,10 @@ export type StandInGitHub = {
   closePull(repository: Repository, number: number, options?: { readonly merged?: boolean }): void;
   /** Sends an event of a repository to the webhooks that listen to it. What all events have is added to the payload. */
   emit(repository: Repository, event: string, payload: Readonly<Record<string, unknown>>): void;
+  /** Answers requests instead of the stand-in; those of a route replace earlier ones of it. */
+  answers<Routes extends string>(answers: Answers<Routes>): void;
+  /** What functions among the answers threw. Their requests were answered 400. */
+  readonly failures: readonly Error[];
   /** A function is asked at each request. */
   fault(match: FaultMatch, fault: Fault | (() => Fault)): FaultHandle;
   clearFaults(): void;
@@ -126,6 +131,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   const hooks = hookBook(now, () => time.planned());
   const credentials = credentialBook(now);
   const faults = faultScript();
+  const answers = answerBook(() => url);
   const keeper = limitKeeper();
   const requests: ReceivedRequest[] = [];
   const dispatches: ReceivedDispatch[] = [];
@@ -160,7 +166,11 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const token = /^(?:bearer|token) (.*)$/i.exec(headers.authorization ?? "")?.[1] ?? "";
     const { httpVersion } = incoming;
     const found = routeOf(method, path);
-    const route = isInside ? found.route : `${method} ${pathname}`;
+    const route = isInside
+      ? found.isKnown
+        ? found.route
+        : (answers.routeOf(method, path) ?? found.route)
+      : `${method} ${pathname}`;
     if (options.hasEverything && isInside) provide({ credentials, repositories }, decoded(path), body, token);
     const account = credentials.accountOf(token);
     const seen = {
@@ -188,18 +198,18 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
 
     const fault = faults.take(route, decoded(path));
     const call = { method, path, query: new URLSearchParams(search), headers, body, token };
-    const handled = () => {
+    const handled = async () => {
       advance();
       if (!isInside) return edition.outside;
       if (!headers["user-agent"]) return NO_USER_AGENT;
       const rejected = edition.rejection(headers["x-github-api-version"]);
-      return rejected ?? conditional(call, found.answer(call, world));
+      return rejected ?? (await answers.answer(call)) ?? conditional(call, found.answer(call, world));
     };
     const reply = limited
       ? limitReply({ secondary: limited.kind === "secondary", ...limited })
       : fault
-        ? faultReply(fault, handled)
-        : handled();
+        ? await faultReply(fault, handled)
+        : await handled();
     if (limited) counts.limited++;
     if (fault?.kind === "limit" && !limited) keeper.pause(account, endOf(fault, now()), now());
     if (fault?.kind === "delay") await wait(fault.ms);
@@ -270,6 +280,8 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     closePull: (repository, number, { merged = false } = {}) => closePull(world, repository, number, merged),
     emit: (repository, event, payload) =>
       world.emit(repository, event, () => ({ ...common(repository, world), ...payload })),
+    answers: answers.add,
+    failures: answers.failures,
     fault: faults.add,
     clearFaults: faults.clear,
     limits: (next) => {

@@ -10,12 +10,15 @@ import { wakeKeysOf } from "../src/model/waits.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { type RunningApp, startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
+import type { Answers } from "./answers.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
 import { beginOthers, startedBy } from "./other-runs.ts";
 import { letPass } from "./passing.ts";
 import { type SkippingClock, skippingClock } from "./skipping-clock.ts";
 import { startOf } from "./start-of.ts";
 
+export type { Answer, Answers, AskedRequest } from "./answers.ts";
+export type { Fault, FaultHandle, FaultMatch } from "./faults.ts";
 export { type StandInGitHub, startGitHub } from "./github.ts";
 
 /** A run of another workflow that is there before the test. */
@@ -23,14 +26,11 @@ export type OpenRun = { readonly workflow: string; readonly inputs: Json; readon
 
 export type StartedOther = { readonly workflow: string; readonly id: string; readonly inputs: Json };
 
-export type TestOptions = {
+export type TestOptions<Routes extends string = string> = {
   /** Fills the stand-in before the run: `(github) => github.repository("acme/shop").put("a.yaml", "…")`. */
   readonly prepare?: (github: StandInGitHub) => void;
-  /**
-   * What GitHub answers on routes that the stand-in does not know, by the route as GitHub's documentation writes it.
-   * A function is asked at each request. Without one, such a request is answered 404.
-   */
-  readonly answers?: Readonly<Record<string, Answer | (() => Answer)>>;
+  /** What GitHub answers instead of the stand-in, by route. */
+  readonly answers?: Answers<Routes>;
   /** Other workflows of the service, which it may start with `runs.start`. Their runs are stored and not executed. */
   readonly others?: readonly Workflow[];
   /** Runs of these that `runs.open` finds: started before, and not ended. */
@@ -38,8 +38,6 @@ export type TestOptions = {
   /** Values of the variables that the workflow declares. Those that are left out are `test-NAME`. */
   readonly env?: Readonly<Record<string, string>>;
 };
-
-type Answer = { readonly status?: number; readonly body?: unknown };
 
 export type TestedRun = {
   /**
@@ -84,10 +82,14 @@ const WAIT_MS = 300_000;
  * @param given what starts it: `{ body }` of http and flux, `{ event }` of github and schedule, `{ inputs }` of manual; with
  *   `trigger` where several bring the same. A body of http and inputs are checked by the workflow's schema first.
  */
-export async function testRun<Given extends { trigger: TriggerKind }, EnvName extends string>(
+export async function testRun<
+  Given extends { trigger: TriggerKind },
+  EnvName extends string,
+  Routes extends string = string,
+>(
   workflow: Workflow<Given, unknown, EnvName>,
   given: Starting<Given>,
-  { prepare, answers = {}, env = {}, others = [], open = [] }: TestOptions = {},
+  { prepare, answers, env = {}, others = [], open = [] }: TestOptions<Routes> = {},
 ): Promise<TestedRun> {
   const token = "token-of-the-test-kit";
   const under = renamed(workflow);
@@ -99,7 +101,7 @@ export async function testRun<Given extends { trigger: TriggerKind }, EnvName ex
     github.token(token);
     for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
     prepare?.(github);
-    for (const [route, answer] of Object.entries(answers)) plant(github, route, answer);
+    if (answers) github.answers(answers);
     const variables = Object.fromEntries(
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
     );
@@ -193,6 +195,8 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
   /** Nothing keeps the process up while the run waits. */
   async function rested(): Promise<TestedRun> {
     detail = await look();
+    const [failure] = github.failures;
+    if (failure) throw failure;
     log = (await store.lines(id, { limit: MAX_LINES }))?.lines ?? [];
     started = await startedBy(id, store);
     if (isOpen()) github.hold(false);
@@ -276,17 +280,6 @@ function renamed(workflow: Workflow): Workflow {
 
 function named({ on }: Workflow): readonly string[] {
   return [on.http?.token ?? [], on.flux?.key ?? []].flat();
-}
-
-function plant(github: StandInGitHub, route: string, given: Answer | (() => Answer)): void {
-  const [method = "", template = ""] = route.split(" ");
-  const path = new RegExp(`^${template.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\w+\}/g, "(.+)")}$`);
-  const headers = { "content-type": "application/json; charset=utf-8" };
-  const answered = () => {
-    const { status = method === "POST" ? 201 : 200, body = {} } = typeof given === "function" ? given() : given;
-    return { kind: "status", status, headers, ...(status === 204 ? {} : { body: JSON.stringify(body) }) } as const;
-  };
-  github.fault({ method, path }, answered);
 }
 
 function told({ requests, dispatches }: StandInGitHub): Pick<TestedRun, "sent" | "dispatches"> {

@@ -17,15 +17,18 @@ import { createStatus, listStatuses, showCombinedStatus } from "./statuses.ts";
 import { showRateLimit, showUser } from "./users.ts";
 
 /** Finds the route of a call, by GitHub's own template, and what answers it. */
-export function routeOf(method: string, path: string): { route: string; answer(call: Call, world: World): Reply } {
+export function routeOf(
+  method: string,
+  path: string,
+): { route: string; isKnown: boolean; answer(call: Call, world: World): Reply } {
   for (const { verb, template, pattern, handle } of ROUTES) {
     const match = verb === method ? pattern.exec(path) : null;
     if (match) {
       const parameters = match.slice(1).map((each = "") => decoded(each));
-      return { route: `${verb} ${template}`, answer: (call, world) => handle(call, world, parameters) };
+      return { route: `${verb} ${template}`, isKnown: true, answer: (call, world) => handle(call, world, parameters) };
     }
   }
-  return { route: `${method} ${path}`, answer: () => notFound };
+  return { route: `${method} ${path}`, isKnown: false, answer: () => notFound };
 }
 
 /** Below `/repos/{owner}/{repo}`, each with the permission that it needs. */
