@@ -59,6 +59,8 @@ export type CheckRun = {
   status: string;
   conclusion: string | null;
   output: { title: string | null; summary: string | null; text: string | null };
+  /** As GitHub was given them, and with each update more. */
+  readonly annotations: Readonly<Record<string, unknown>>[];
   /** RFC 3339. */
   startedAt: string;
   completedAt: string | null;

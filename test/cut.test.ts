@@ -202,6 +202,7 @@ describe("a token across a limit of length", () => {
       "src/github/auth/credentials.ts": "a digest",
       "src/github/actions/find.ts": "a list of runs",
       "src/github/actions/show.ts": "a list of jobs",
+      "src/github/reports/annotations.ts": "a list of annotations",
       "src/github/route-label.ts": "words of GitHub's",
       "src/github/graphql/errors.ts": "a list of errors",
       "src/github/checks/credential.ts": "a date",

@@ -30,7 +30,8 @@ export const createCheck: RepositoryHandler = (repository, call, world) => {
   const check: CheckRun = {
     ...{ id: 1 + repository.checks.length, sha: given.head_sha, app },
     ...{ name: given.name, externalId: "", detailsUrl: null, status: "queued", conclusion: null },
-    ...{ output: { title: null, summary: null, text: null }, startedAt: timeOf(world.now()), completedAt: null },
+    ...{ output: { title: null, summary: null, text: null }, annotations: [] },
+    ...{ startedAt: timeOf(world.now()), completedAt: null },
   };
   const problem = change(check, given, world);
   if (problem) return problem;
@@ -53,6 +54,20 @@ export const updateCheck: RepositoryHandler = (repository, call, world, [id]) =>
 export const showCheck: RepositoryHandler = (repository, _call, world, [id]) => {
   const check = repository.checks.find((each) => each.id === Number(id));
   return check ? { status: 200, json: checkJson(repository, world, check) } : notFound;
+};
+
+/** https://docs.github.com/en/rest/checks/runs#list-check-run-annotations */
+export const listAnnotations: RepositoryHandler = (repository, call, world, [id]) => {
+  const check = repository.checks.find((each) => each.id === Number(id));
+  if (!check) return notFound;
+  const { items, headers } = pageOf(check.annotations, call, world);
+  const blob = `https://github.com/${repository.fullName}/blob/${check.sha}`;
+  const nothing = { start_column: null, end_column: null, title: null, raw_details: null };
+  return {
+    status: 200,
+    headers,
+    json: items.map((each) => ({ ...nothing, ...each, blob_href: `${blob}/${each.path}` })),
+  };
 };
 
 /** Without `filter=all` only the newest of each name and App, whatever its `external_id`. */
@@ -89,6 +104,10 @@ function change(check: CheckRun, given: Record<string, unknown>, { now }: World)
   const { title, summary, text } = (output ?? {}) as Record<string, string | undefined>;
   if (output !== undefined && typeof summary !== "string")
     return failure(422, `Invalid request.\n\n"summary" wasn't supplied.`);
+  const added = (output as { annotations?: unknown } | undefined)?.annotations ?? [];
+  const wrong = wrongAnnotations(added);
+  if (wrong) return failure(422, `Invalid request.\n\n${wrong}`);
+  check.annotations.push(...(added as Record<string, unknown>[]));
   check.status = String(status);
   check.conclusion = status === "completed" ? String(conclusion ?? check.conclusion) : null;
   check.completedAt = status === "completed" ? String(completed_at ?? timeOf(now())) : null;
@@ -99,6 +118,21 @@ function change(check: CheckRun, given: Record<string, unknown>, { now }: World)
   if (output !== undefined)
     check.output = { title: title ?? check.output.title, summary: summary ?? null, text: text ?? null };
   return undefined;
+}
+
+const LEVELS = ["notice", "warning", "failure"];
+const MOST_ANNOTATIONS = 50;
+
+function wrongAnnotations(given: unknown): string | undefined {
+  if (!Array.isArray(given)) return "annotations is not an array.";
+  if (given.length > MOST_ANNOTATIONS)
+    return `No more than ${MOST_ANNOTATIONS} items are allowed; ${given.length} were supplied.`;
+  const missing = ["path", "start_line", "end_line", "annotation_level", "message"].find((name) =>
+    given.some((each) => each?.[name] === undefined),
+  );
+  if (missing) return `"${missing}" wasn't supplied.`;
+  const isWrong = given.some((each) => !LEVELS.includes(each.annotation_level) || !(each.start_line <= each.end_line));
+  return isWrong ? "annotation_level or a line is not valid." : undefined;
 }
 
 function checkJson({ fullName }: Repository, { base }: World, check: CheckRun) {
@@ -116,7 +150,7 @@ function checkJson({ fullName }: Repository, { base }: World, check: CheckRun) {
     conclusion: check.conclusion,
     started_at: check.startedAt,
     completed_at: check.completedAt,
-    output: { ...check.output, annotations_count: 0, annotations_url: `${url}/annotations` },
+    output: { ...check.output, annotations_count: check.annotations.length, annotations_url: `${url}/annotations` },
     name: check.name,
     check_suite: { id: 5 },
     app: {

@@ -1,6 +1,6 @@
 import { dispatch, listWorkflows, showPermissions, showWorkflow, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
-import { createCheck, listChecks, showCheck, updateCheck } from "./checks.ts";
+import { createCheck, listAnnotations, listChecks, showCheck, updateCheck } from "./checks.ts";
 import { commentRoutes } from "./comments.ts";
 import { deleteRef, listBranches, matchingRefs, showBranch, showCommit, showContents } from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
@@ -58,6 +58,7 @@ const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ["GET /commits/{ref}", "contents=read", showCommit],
   ["POST /check-runs", "checks=write", createCheck],
   ["GET /check-runs/{check_run_id}", "checks=read", showCheck],
+  ["GET /check-runs/{check_run_id}/annotations", "checks=read", listAnnotations],
   ["PATCH /check-runs/{check_run_id}", "checks=write", updateCheck],
   ["POST /statuses/{sha}", "statuses=write", createStatus],
   ["GET /pulls", "pull_requests=read", listPulls],

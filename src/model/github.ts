@@ -253,7 +253,7 @@ export type CommitCheck = {
   /** Markdown. */
   readonly summary: string;
   readonly detailsUrl?: string | undefined;
-  /** Any number, as long as it is completed. */
+  /** Of a check that is completed: up to 1,000. */
   readonly annotations?: readonly Annotation[] | undefined;
 };
 

@@ -9,6 +9,7 @@ const PULLS = `GET ${REPOSITORY}/commits/{commit_sha}/pulls`;
 const CREATE = `POST ${REPOSITORY}/check-runs`;
 const CHECK = `GET ${REPOSITORY}/check-runs/{check_run_id}`;
 const UPDATE = `PATCH ${REPOSITORY}/check-runs/{check_run_id}`;
+const ANNOTATIONS = `${CHECK}/annotations`;
 const DEPLOY = `POST ${REPOSITORY}/deployments`;
 
 const SHA = "5".repeat(40);
@@ -31,6 +32,9 @@ export function prepareReports(github: StandInGitHub): void {
     detailsUrl: null,
     conclusion: null,
     output,
+    annotations: [
+      { path: "src/a.ts", start_line: 1, end_line: 2, annotation_level: "warning", message: "It is long." },
+    ],
     completedAt: null,
   };
   const startedAt = "2026-01-01T00:00:00Z";
@@ -58,6 +62,10 @@ export const REPORT_CASES: readonly Case[] = [
     { status: 404, what: "no such check", path: "check-runs/99", body: ended, token: "app's" },
   ]),
   ...ofWorkflow(CHECK, "check-runs/1", [{ status: 200, what: "a check" }]),
+  ...ofWorkflow(ANNOTATIONS, "check-runs/2/annotations", [
+    { status: 200, what: "what a check says of lines" },
+    { status: 404, what: "no such check", path: "check-runs/99/annotations" },
+  ]),
   ...ofWorkflow(CHECKS, `commits/${SHA}/check-runs?check_name=preview&filter=all&app_id=7`, [
     { status: 200, what: "those of a name" },
     { status: 422, what: "no such commit", path: `commits/${"1".repeat(40)}/check-runs` },

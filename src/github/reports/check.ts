@@ -1,7 +1,9 @@
 import type { CommitCheck } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github.ts";
 import { oneLine } from "../../model/visible.ts";
-import { type Listed, listIn } from "../failures.ts";
+import { jsonOf } from "../answer.ts";
+import { type Attempted, type Listed, listIn, notUnderstood } from "../failures.ts";
+import { annotationsLeft, annotationsToWrite, MAX_ANNOTATIONS, PER_REQUEST } from "./annotations.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
 const MAX_TITLE = 255;
@@ -12,29 +14,38 @@ const MAX_SUMMARY = 65_535;
 /** 50 with GitHub's longest texts have 3 MB. */
 const PAGE = 50;
 
-type Run = { readonly id: number; readonly isCompleted: boolean };
+type Run = { readonly id: number; readonly conclusion: string | undefined; readonly annotations: number };
 
 /**
- * Makes a check, or updates the newest one with this key. One that has ended stays as it ended: what begins again is another
- * check of the name, and the newest counts, as GitHub has it for re-runs.
+ * Makes a check, or updates the newest one with this key. One that has ended stays as it ended, as GitHub has it: what begins
+ * again, or ends otherwise than before, is another check of the name, and the newest counts. Annotations can be added and not
+ * taken away, so one that has others is followed by another check, too.
  * @see https://docs.github.com/en/rest/checks/runs
  */
 export async function setCheck(reporting: Reporting, check: CommitCheck): Promise<void> {
   const { ask, brief } = reporting;
-  const { repository, sha, name, key, status, conclusion, title, summary, detailsUrl } = check;
+  const { repository, sha, name, key, status, conclusion = "neutral", title, summary, detailsUrl } = check;
   const attempted = {
     tried: `writing the check ${name} of ${sha} in ${repository}`,
     repository,
     permission: "Checks: write",
   };
-  const content = {
-    status,
-    ...(status === "completed" && { conclusion: conclusion ?? "neutral" }),
-    output: { title: within(brief, oneLine(title), MAX_TITLE), summary: within(brief, summary, MAX_SUMMARY) },
-    ...(detailsUrl !== undefined && { details_url: detailsUrl }),
+  const isCompleted = status === "completed";
+  const all = isCompleted ? annotationsToWrite(attempted, check.annotations ?? [], brief) : [];
+  const more = (check.annotations?.length ?? 0) - MAX_ANNOTATIONS;
+  const note = isCompleted && more > 0 ? `\n\n${more} more annotations were left out.` : "";
+  const output = {
+    title: within(brief, oneLine(title), MAX_TITLE),
+    summary: `${within(brief, summary, MAX_SUMMARY - note.length)}${note}`,
   };
+  const contentWith = (annotations: readonly object[]) => ({
+    status,
+    ...(isCompleted && { conclusion }),
+    output: { ...output, ...(annotations.length > 0 && { annotations }) },
+    ...(detailsUrl !== undefined && { details_url: detailsUrl }),
+  });
+  const looking = { ...attempted, tried: `looking for the check ${name} of ${sha} in ${repository}` };
   const look = async () => {
-    const looking = { ...attempted, tried: `looking for the check ${name} of ${sha} in ${repository}` };
     const answer = await ask(
       looking,
       "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
@@ -43,28 +54,47 @@ export async function setCheck(reporting: Reporting, check: CommitCheck): Promis
     );
     return newestOf(listIn(looking, answer, "check_runs"), key);
   };
-  const create = async () => {
-    const made = { ...ownerAndName(repository), name, head_sha: sha, external_id: key, ...content };
-    await ask(attempted, "POST /repos/{owner}/{repo}/check-runs", made, [201], { retry: false });
-    return true;
+  const update = async (id: number, annotations: readonly object[]) => {
+    const given = { ...ownerAndName(repository), check_run_id: id, ...contentWith(annotations) };
+    // A second time it would add them again.
+    const once = annotations.length > 0 ? ({ retry: false } as const) : {};
+    await ask(attempted, "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}", given, [200], once);
   };
 
   const known = await look();
-  if (known && !(known.isCompleted && status !== "completed")) {
-    const update = { ...ownerAndName(repository), check_run_id: known.id, ...content };
-    await ask(attempted, "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}", update, [200]);
-    return;
-  }
-  const isThere = async () => {
-    const found = await look();
-    return (found !== undefined && found.id !== known?.id) || undefined;
+  const stands = known && (known.conclusion === undefined || (isCompleted && known.conclusion === conclusion));
+  const left = stands ? await annotationsLeft(ask, looking, known, all) : undefined;
+  const create = async () => {
+    const content = contentWith(all.slice(0, PER_REQUEST));
+    const made = { ...ownerAndName(repository), name, head_sha: sha, external_id: key, ...content };
+    const answer = await ask(attempted, "POST /repos/{owner}/{repo}/check-runs", made, [201], { retry: false });
+    return idOf(attempted, jsonOf(answer));
   };
-  await createOnce(reporting, create, isThere);
+  const made = async () => {
+    const found = await look();
+    return found?.id === known?.id ? undefined : found?.id;
+  };
+  const id = known && left ? known.id : await createOnce(reporting, create, made);
+  const rest = left ?? all.slice(PER_REQUEST);
+  if (left?.length === 0) await update(id, []);
+  for (let at = 0; at < rest.length; at += PER_REQUEST) await update(id, rest.slice(at, at + PER_REQUEST));
+}
+
+function idOf(attempted: Attempted, made: unknown): number {
+  const { id } = made as { id?: unknown };
+  if (typeof id !== "number") throw notUnderstood(attempted);
+  return id;
 }
 
 function newestOf(runs: readonly Listed[], key: string): Run | undefined {
-  const known = runs.flatMap(({ id, external_id, status }) =>
-    typeof id === "number" && external_id === key ? [{ id, isCompleted: status === "completed" }] : [],
-  );
+  const known = runs.flatMap(({ id, external_id, status, conclusion, output }) => {
+    if (typeof id !== "number" || external_id !== key) return [];
+    const { annotations_count: annotations } = (output ?? {}) as { readonly annotations_count?: unknown };
+    return {
+      id,
+      conclusion: status === "completed" ? String(conclusion) : undefined,
+      annotations: typeof annotations === "number" ? annotations : 0,
+    };
+  });
   return known.toSorted((a, b) => b.id - a.id)[0];
 }

@@ -1,0 +1,96 @@
+import { PermanentFailure } from "../../model/failure.ts";
+import { type Annotation, ownerAndName } from "../../model/github.ts";
+import { oneLine } from "../../model/visible.ts";
+import type { Brief } from "../answer.ts";
+import type { Ask } from "../ask.ts";
+import { type Attempted, listIn } from "../failures.ts";
+import { within } from "./reporting.ts";
+
+/** GitHub's most in one request. */
+export const PER_REQUEST = 50;
+
+/** GitHub names no most; so many are 20 requests, and more than a person reads. */
+export const MAX_ANNOTATIONS = 1000;
+
+/** GitHub takes 64 KB, and a character has up to 4 bytes. */
+const MAX_MESSAGE = 16_000;
+const MAX_TITLE = 255;
+const MAX_PATH = 4096;
+
+type Written = {
+  readonly path: string;
+  readonly start_line: number;
+  readonly end_line: number;
+  readonly annotation_level: string;
+  readonly message: string;
+  readonly title?: string;
+};
+
+/** As GitHub takes them, without secrets. @throws PermanentFailure that names the first one that GitHub would reject all for. */
+export function annotationsToWrite(
+  { tried }: Attempted,
+  annotations: readonly Annotation[],
+  brief: Brief,
+): readonly Written[] {
+  return annotations.slice(0, MAX_ANNOTATIONS).map((annotation, at) => {
+    const problem = problemIn(annotation);
+    if (problem !== undefined) {
+      const happened = `annotation ${at + 1} of ${annotations.length} cannot be written: ${brief(problem, MAX_TITLE)}`;
+      throw new PermanentFailure({ tried, happened, remedy: "Correct it where the workflow makes it.", sent: false });
+    }
+    const { path, line, endLine = line, message, title, level } = annotation;
+    return {
+      ...{ path: within(brief, path, MAX_PATH), start_line: line, end_line: endLine, annotation_level: level },
+      message: within(brief, message, MAX_MESSAGE),
+      ...(title !== undefined && { title: within(brief, oneLine(title), MAX_TITLE) }),
+    };
+  });
+}
+
+const LEVELS: readonly unknown[] = ["notice", "warning", "failure"] satisfies Annotation["level"][];
+
+/** What a workflow in JavaScript gives may be anything. */
+function problemIn({ path, line, endLine = line, message, level }: Annotation): string | undefined {
+  if (typeof path !== "string" || !/^(?!\/)(?!(?:.*\/)?\.\.?(?:\/|$))\S/.test(path)) {
+    return `path is ${shown(path)}, and is a path from the top of the repository, such as "src/main.ts"`;
+  }
+  if (!isLine(line)) return `line is ${shown(line)} in ${path}, and is a whole number from 1`;
+  if (!isLine(endLine) || endLine < line) {
+    return `endLine is ${shown(endLine)} in ${path}, and is a whole number from ${line}, which is its line`;
+  }
+  if (typeof message !== "string" || message.trim() === "") return `message is ${shown(message)} in ${path}`;
+  if (!LEVELS.includes(level)) return `level is ${shown(level)} in ${path}, and is one of ${LEVELS.join(", ")}`;
+  return undefined;
+}
+
+const isLine = (line: unknown) => Number.isSafeInteger(line) && Number(line) >= 1;
+const shown = (value: unknown) => JSON.stringify(value) ?? String(value);
+
+/**
+ * Those that a check lacks; undefined where it has others than these, which cannot be taken away. An attempt may have ended
+ * between two requests.
+ */
+export async function annotationsLeft(
+  ask: Ask,
+  looking: Attempted,
+  { id, annotations: count }: { readonly id: number; readonly annotations: number },
+  all: readonly Written[],
+): Promise<readonly Written[] | undefined> {
+  if (count === 0) return all;
+  if (count > all.length) return undefined;
+  const route = "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations";
+  for (let page = 1; (page - 1) * PAGE < count; page++) {
+    const which = { ...ownerAndName(looking.repository), check_run_id: id, per_page: PAGE, page };
+    const found = listIn(looking, await ask(looking, route, which, [200]));
+    const isSame = found.every((each, at) => keyOf(each) === keyOf(all[(page - 1) * PAGE + at]));
+    if (!isSame || found.length === 0) return undefined;
+  }
+  return all.slice(count);
+}
+
+const PAGE = 100;
+
+function keyOf(annotation: Partial<Written> | undefined): string {
+  const { path, start_line, end_line, annotation_level, message, title } = annotation ?? {};
+  return JSON.stringify([path, start_line, end_line, annotation_level, message, title ?? null]);
+}
