@@ -127,7 +127,7 @@ function remedyForForbidden(need: Need, { headers, message }: Answer): string {
     return "GitHub wants a User-Agent, which this service sends: check what a proxy in between takes away.";
   }
   if (/authenticate via a github app/i.test(message)) {
-    return "GitHub takes checks from a GitHub App alone: set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or write a status instead.";
+    return 'GitHub takes checks from a GitHub App alone: set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or write a status instead (report: "status").';
   }
   if (/by integration/i.test(message)) {
     return `Give the GitHub App ${permission} in its settings, then accept it in the settings of ${owner}.`;

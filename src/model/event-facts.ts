@@ -52,6 +52,11 @@ export function eventFacts({ name, payload }: { readonly name: string; readonly 
   };
 }
 
+/** Whether events of this name may be about a commit, or about a pull request, which has one. */
+export function mayHaveCommit(name: string): boolean {
+  return name in SHA_AT || name === "issue_comment" || name.startsWith("pull_request");
+}
+
 /** Where the commit stands in the payloads of events that are about none of a pull request. */
 const SHA_AT: Readonly<Record<string, readonly string[]>> = {
   check_run: ["check_run", "head_sha"],

@@ -31,6 +31,15 @@ export type RunReport = {
   readonly annotations?: readonly Annotation[];
 };
 
+type Reported<Given> = ReportOptions<Given> & { readonly name: string };
+
+type Reporting<Given> = { readonly name: string; readonly report?: ReportOption<Given> | undefined };
+
+/** How a workflow reports, in the long form; undefined: it does not. */
+export function reportOf<Given>({ name, report }: Reporting<Given>): Reported<Given> | undefined {
+  return report && { name, ...(typeof report === "string" ? { as: report } : report) };
+}
+
 type Facts = { readonly [Fact in "repository" | "sha" | "pull"]?: EventFacts[Fact] | undefined };
 
 /** `owner/name@sha`, or `owner/name#12` where the event names a pull request alone: what runs that report take their turns by. */

@@ -281,16 +281,21 @@ export function givenOf(workflow: Pick<Workflow, "on">, run: Started): AnyStart 
   return { trigger, [GIVEN_AS[trigger]]: run.input, ...facts } as AnyStart;
 }
 
+/** Whether something is done when a run that had started was cancelled: its `cancelled` is called, or that is shown on its commit. */
+export function isCalledWhenCancelled({ cancelled, report }: Pick<Workflow, "cancelled" | "report">): boolean {
+  return cancelled !== undefined || report !== undefined;
+}
+
 /** How the runs of a workflow take their turns, as the store does it; undefined: as without any option. */
 export function orderOf(
-  workflow: Pick<Workflow, "concurrency" | "throttle" | "debounce" | "cancelled">,
+  workflow: Pick<Workflow, "concurrency" | "throttle" | "debounce" | "cancelled" | "report">,
 ): Order | undefined {
   const { concurrency, throttle, debounce } = workflow;
   const { cancelRunning = false, queue = "latest" } = typeof concurrency === "object" ? concurrency : {};
   if (!cancelRunning && queue === "latest" && throttle === undefined && debounce === undefined) return undefined;
   return {
     queue,
-    ...(cancelRunning && { cancelRunning, hasHandler: workflow.cancelled !== undefined }),
+    ...(cancelRunning && { cancelRunning, hasHandler: isCalledWhenCancelled(workflow) }),
     ...(throttle && { throttle: { limit: throttle.limit, perMs: millisecondsOf(throttle.per) } }),
     ...(debounce !== undefined && { debounceMs: millisecondsOf(debounce) }),
   };

@@ -77,6 +77,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
     codeOf: (name) => loaded.current.codeOf.get(name),
     targetRepo: config.workflows.targetRepo,
+    runUrl: config.http.publicUrl === undefined ? undefined : (run) => `${config.http.publicUrl}/runs/${run}`,
     callbackUrl: callbacksAt(config.http.publicUrl, options.callbackOpened),
     hide: secrets.hide,
     keeping: secrets,

@@ -5,6 +5,7 @@ import type { GitHubClient } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
 import type { RunReport } from "../model/report.ts";
 import type { OctokitNames } from "../model/rest.ts";
+import { afterAttempt } from "../model/retry.ts";
 import type { Outcome, Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import type { WebhookEvent } from "../model/triggers.ts";
@@ -13,6 +14,7 @@ import {
   type BrokenFile,
   type Context,
   givenOf,
+  isCalledWhenCancelled,
   triggerOf,
   type Workflow,
   type WorkflowSource,
@@ -26,6 +28,7 @@ import { keptOutcome } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
 import { Names } from "./names.ts";
 import { failedAside, failedBy, outcomeOf } from "./outcome.ts";
+import { type ReportingParts, reported, SHOWN_STEP } from "./reporting.ts";
 import { AttemptLog } from "./run-log.ts";
 import { openSuspending, type Suspending } from "./suspending.ts";
 
@@ -35,7 +38,7 @@ type OfOneAttempt =
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
   EndingParts & {
-    readonly store: Pick<RunStore, "saveLines">;
+    readonly store: Pick<RunStore, "saveLines"> & ReportingParts["store"];
     readonly workflowNamed: (name: string) => Workflow | undefined;
     /** Files that bring no workflow because something is wrong with them. */
     readonly brokenFiles?: (() => readonly BrokenFile[]) | undefined;
@@ -43,6 +46,10 @@ export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
     readonly codeOf?: ((name: string) => string | undefined) | undefined;
     /** The file of a workflow, where it has one. */
     readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
+    /** From 0 to 1. */
+    readonly random: () => number;
+    readonly retryHours: number;
+    readonly runUrl?: ReportingParts["runUrl"];
     /** GitHub as a run's credentials see it, until it is released. */
     readonly github: (attempt: {
       /** Names its credentials, and those of its identities. Undefined: it is gone. */
@@ -116,21 +123,33 @@ export async function attemptRun(
       });
       return keptOutcome(outcome, keeping, [...own, ...Object.values(parts.envOf(found))]);
     };
-    const isGone = claim.handler && !workflow?.cancelled;
+    const isGone = claim.handler && !(workflow && isCalledWhenCancelled(workflow));
     const missing = () => (isGone ? NOT_CALLED : missingWorkflow(run, parts.brokenFiles?.() ?? []));
-    const outcome = workflow && !isGone ? await execute(workflow) : missing();
+    const did = workflow && !isGone ? await execute(workflow) : missing();
+    const chances = { now: clock.now(), random: parts.random(), retryHours: parts.retryHours };
+    const nextAfter = (came: Outcome) => afterAttempt(run, came, { ...chances, retry: workflow?.retry ?? true });
+    const show = async (reporting: Workflow) => {
+      const came = { outcome: did, next: nextAfter(did) };
+      const shown = await reported(reporting, claim, came, { ...parts, ...opened, runLog, said });
+      return shown === did ? did : keptOutcome(shown, keeping, own);
+    };
+    if (said.length > 0 && workflow?.report === undefined) runLog.log.info(NOT_SHOWN);
+    const isShown = workflow?.report !== undefined && !isGone && !(parts.stopping.begun && did.status === "failure");
+    const outcome = isShown ? await show(workflow) : did;
     const isGivenBack = parts.stopping.begun && outcome.status === "failure";
     runLog.end(isGivenBack ? undefined : outcome);
     const facts = { startedAt, endedAt: clock.now(), code };
     const ended = isGivenBack
       ? givenBack(claim, facts, parts.log)
-      : concluded(claim, { ...facts, outcome, workflow, ...seen }, parts);
+      : concluded(claim, { ...facts, outcome, next: nextAfter(outcome), workflow, ...seen }, parts);
     return { ...ended, runLog };
   } finally {
     for (const release of releases) release();
     for (const show of hidden) show();
   }
 }
+
+const NOT_SHOWN = "report() has no effect: the workflow has no option `report`";
 
 /** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
 const DEFAULT_TIMEOUT = "5m";
@@ -167,6 +186,7 @@ async function executeConfined(
   const times = { timeout, timeoutMs: millisecondsOf(timeout) };
   const about = { run, workflow: name, handler, source: parts.sourceOf?.(name), ...times, runLog, left };
   const names = new Names(claim, parts.keeping);
+  if (workflow.report !== undefined) names.done("step", SHOWN_STEP);
   const outcome = await confined(about, parts.clock, async (attempting) => {
     stopping.follow(attempting);
     lease.follow(attempting);

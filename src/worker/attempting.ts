@@ -13,6 +13,8 @@ type About = {
   readonly workflow: string;
   /** It is the workflow's `cancelled`, not its `run`. */
   readonly handler?: boolean | undefined;
+  /** Its work has ended, and its result is shown: a cancel comes too late. */
+  readonly isReport?: boolean;
   /** The file of the workflow, where it has one. */
   readonly source: WorkflowSource | undefined;
   readonly timeout: string;
@@ -144,10 +146,12 @@ export class Attempting {
 const OVER = new Error("The attempt is over.");
 const STOPPING = new Error("The service is stopping.");
 
-function timedOut({ workflow, timeout, handler }: About): Outcome {
-  const reason = handler
-    ? `\`cancelled\` of ${workflow} took longer than the ${timeout} that it has: do less in it.`
-    : `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;
+function timedOut({ workflow, timeout, handler, isReport }: About): Outcome {
+  const reason = isReport
+    ? `Showing the result of ${workflow} on its commit took longer than the ${timeout} that it has.`
+    : handler
+      ? `\`cancelled\` of ${workflow} took longer than the ${timeout} that it has: do less in it.`
+      : `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;
   return { status: "failure", reason, http: 500, kind: "transient" };
 }
 
@@ -195,7 +199,7 @@ export function orderlyStop() {
     cancel(run: string, reason: string): void {
       for (const attempting of [...following]) {
         const { about } = attempting;
-        if (about.run === run && !about.handler) attempting.end({ status: "cancelled", reason });
+        if (about.run === run && !about.handler && !about.isReport) attempting.end({ status: "cancelled", reason });
       }
     },
     /** Aborts the signal of every attempt. What has begun may finish; an attempt that begins something new ends. */

@@ -2,7 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import { type By, type Cancel, whyCancelled } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
-import type { Workflow } from "../model/workflow.ts";
+import { isCalledWhenCancelled, type Workflow } from "../model/workflow.ts";
 import type { WaitingCallers } from "./callers.ts";
 import type { StoreHealth } from "./store-health.ts";
 
@@ -40,7 +40,10 @@ export function cancelling({
   /** Something may be due that was not: the next one of the group, or a workflow's `cancelled`. */
   readonly wake: () => void;
 }) {
-  const hasHandler = (workflow: string) => workflowNamed(workflow)?.cancelled !== undefined;
+  const hasHandler = (name: string) => {
+    const workflow = workflowNamed(name);
+    return workflow !== undefined && isCalledWhenCancelled(workflow);
+  };
 
   /** Runs that were cancelled a moment ago, by the monotonic clock, oldest first. */
   const recent = new Map<string, number>();

@@ -1,6 +1,6 @@
 import type { Claim, Settlement } from "../model/claim.ts";
 import type { Log } from "../model/log.ts";
-import { afterAttempt } from "../model/retry.ts";
+import type { Next } from "../model/retry.ts";
 import type { Attempt, Outcome, Run } from "../model/run.ts";
 import { givenOf, type Workflow } from "../model/workflow.ts";
 import { STOPPED_REASON } from "./attempting.ts";
@@ -11,9 +11,6 @@ export type EndingParts = {
   readonly keeping: Keeping;
   /** Names the trace that the attempt belongs to, for its log records. */
   readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
-  /** From 0 to 1. */
-  readonly random: () => number;
-  readonly retryHours: number;
 };
 
 /** An attempt that has ended, and what that makes of its run. */
@@ -60,18 +57,16 @@ export function concluded(
   claim: Claim,
   {
     outcome,
+    next,
     workflow,
     requestId,
     dedupeKey,
     ...times
-  }: Circumstances & Seen & { outcome: Outcome; workflow: Workflow | undefined },
-  { log, keeping, traceIds, random, retryHours }: EndingParts,
+  }: Circumstances & Seen & { outcome: Outcome; next: Next; workflow: Workflow | undefined },
+  { log, keeping, traceIds }: EndingParts,
 ): Ended {
   const { run, attempt: number, handler } = claim;
-  const chances = { now: times.endedAt, random: random(), retryHours, retry: workflow?.retry ?? true };
-  const settlement = handler
-    ? stillCancelled(run)
-    : settlementOf(outcome, afterAttempt(run, outcome, chances), dedupeKey);
+  const settlement = handler ? stillCancelled(run) : settlementOf(outcome, next, dedupeKey);
   const { reason, kind, stack } = { reason: undefined, kind: undefined, stack: undefined, ...outcome };
   const githubRequestId = requestId && keeping.brief(requestId, MAX_REQUEST_ID_CHARACTERS);
   const trace = stack === undefined ? {} : { stack: stack.join("\n") };
@@ -86,17 +81,13 @@ export function concluded(
     outcome: outcome.status,
     ...(outcome.status === "failure" ? { reason, failure: kind, ...trace } : {}),
   };
-  if (handler) recordHandler(log, outcome, facts);
+  if (handler) recordHandler(log, workflow, outcome, facts);
   else record(log, outcome, settlement, { facts, isRepeated: run.reason === reason });
   const attempt = attemptOf(claim, times, { outcome: outcome.status, reason, kind, githubRequestId, ...trace });
   return { attempt, settlement };
 }
 
-function settlementOf(
-  outcome: Outcome,
-  next: ReturnType<typeof afterAttempt>,
-  dedupeKey: string | undefined,
-): Settlement {
+function settlementOf(outcome: Outcome, next: Next, dedupeKey: string | undefined): Settlement {
   if (outcome.status === "success") return { ...outcome, dedupeKey };
   if (outcome.status !== "failure") return outcome;
   const { reason, http, kind } = outcome;
@@ -121,9 +112,9 @@ function stillCancelled({ reason = "" }: Run): Settlement {
 /** What a run comes to whose workflow is gone, or has no `cancelled` any more. */
 export const NOT_CALLED: Outcome = { status: "skipped", reason: "The workflow has no `cancelled` any more." };
 
-function recordHandler(log: Log, outcome: Outcome, facts: object): void {
+function recordHandler(log: Log, workflow: Workflow | undefined, outcome: Outcome, facts: object): void {
   if (outcome.status === "failure") log.error(facts, "the workflow's `cancelled` failed, and is not called again");
-  else if (outcome !== NOT_CALLED) log.info(facts, "the workflow's `cancelled` has ended");
+  else if (outcome !== NOT_CALLED && workflow?.cancelled) log.info(facts, "the workflow's `cancelled` has ended");
 }
 
 function record(

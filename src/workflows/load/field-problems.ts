@@ -1,7 +1,16 @@
 import * as z from "zod";
 import { millisecondsOf } from "../../model/duration.ts";
+import { mayHaveCommit } from "../../model/event-facts.ts";
 import { problemsIn, shown, unknownNames } from "../../model/problems.ts";
-import { kindsOf, type ScheduleTrigger, TRIGGER_KINDS, type TriggerKind, type Triggers } from "../../model/triggers.ts";
+import type { ReportOption } from "../../model/report.ts";
+import {
+  gitHubEntries,
+  kindsOf,
+  type ScheduleTrigger,
+  TRIGGER_KINDS,
+  type TriggerKind,
+  type Triggers,
+} from "../../model/triggers.ts";
 import type { Concurrency } from "../../model/workflow.ts";
 import { credentialFields, variable } from "./credential-fields.ts";
 
@@ -37,7 +46,13 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     env: z.array(variable(), expected('names of environment variables, such as ["SLACK_URL"]')).optional(),
   };
   return fields(shape, "a workflow", { remedy: ': write "export default defineWorkflow({ ... })"' }).superRefine(
-    ({ debounce, concurrency, githubApp, githubToken }, context) => {
+    ({ debounce, concurrency, githubApp, githubToken, report: reports, on }, context) => {
+      if (reports !== undefined && neverReports(reports as ReportOption, on as Triggers)) {
+        const message =
+          "can never apply: the triggers bring no commit. Add events such as pull_request, push or merge_group, or name it: " +
+          '{ as: "check", commit: ({ inputs }) => ({ repository: "acme/shop", sha: inputs.sha }) }';
+        context.addIssue({ code: "custom", path: ["report"], message });
+      }
       if (githubApp !== undefined && githubToken !== undefined) {
         const message = "githubToken is there, too: keep one of them, and make the other one of the identities";
         context.addIssue({ code: "custom", path: ["githubApp"], message });
@@ -48,6 +63,11 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
       context.addIssue({ code: "custom", path: ["debounce"], message });
     },
   );
+}
+
+function neverReports(report: ReportOption, on: Triggers): boolean {
+  if (typeof report === "object" && report.commit !== undefined) return false;
+  return !gitHubEntries(on).some(({ events }) => [events].flat().some((name) => mayHaveCommit(String(name))));
 }
 
 function triggers(scheduleProblem: ScheduleProblem) {

@@ -1,0 +1,223 @@
+import { hash } from "node:crypto";
+import type { Claim } from "../model/claim.ts";
+import { type Clock, pause } from "../model/clock.ts";
+import { millisecondsOf } from "../model/duration.ts";
+import { PermanentFailure } from "../model/failure.ts";
+import { type GitHubClient, isCommitHash, ownerAndName } from "../model/github.ts";
+import { type ReportedCommit, type RunReport, reportOf } from "../model/report.ts";
+import type { Outcome, Run } from "../model/run.ts";
+import { newerOf } from "../model/run-actions.ts";
+import type { RunStore } from "../model/store.ts";
+import { oneLine } from "../model/visible.ts";
+import { givenOf, type Workflow } from "../model/workflow.ts";
+import { type Attempting, confined, type Stopping } from "./attempting.ts";
+import type { Keeping } from "./kept.ts";
+import { type AttemptLease, LOST } from "./leases.ts";
+import { failedBy } from "./outcome.ts";
+import type { AttemptLog } from "./run-log.ts";
+import { type Came, cancelledAs, type Shown, shownOf } from "./shown.ts";
+import type { StoreHealth } from "./store-health.ts";
+
+export type ReportingParts = {
+  readonly store: Pick<RunStore, "saveStep" | "get" | "list">;
+  readonly github: Pick<GitHubClient, "check" | "status" | "request">;
+  readonly keeping: Pick<Keeping, "brief">;
+  readonly clock: Clock;
+  readonly insist: StoreHealth["insist"];
+  readonly lease: AttemptLease;
+  readonly stopping: Pick<Stopping, "follow">;
+  readonly runLog: Pick<AttemptLog, "warn" | "print">;
+  readonly said: readonly RunReport[];
+  /** The page of a run; undefined where the service does not know its address. */
+  readonly runUrl?: ((run: string) => string) | undefined;
+};
+
+/** The name of the step that says what is shown while a run has not ended. */
+export const SHOWN_STEP = "report (in progress)";
+
+/** Three tries of each request, and what GitHub takes for it at worst. */
+const TIMEOUT = "2m";
+
+/** A wait that could not be shown goes on; the run looks again after so long, ms. */
+const AGAIN_MS = 60_000;
+
+/** Before another try to show that a run was cancelled, which has no later attempt, ms. */
+const CANCELLED_DELAYS_MS = [5000, 30_000, 60_000];
+
+/**
+ * Shows on its commit what a run has come to, or once that it has not ended. Resolves with the outcome, or with what it is where
+ * the result could not be shown: a passing fault is a failure that passes, so that the run is attempted again.
+ */
+export async function reported(workflow: Workflow, claim: Claim, came: Came, parts: ReportingParts): Promise<Outcome> {
+  const { outcome } = came;
+  const { run, handler = false } = claim;
+  // Its `cancelled` is called next, which shows it; but for a run with a token, which has no later attempt.
+  if (outcome.status === "cancelled" && !run.ownToken) return outcome;
+  const times = { timeout: TIMEOUT, timeoutMs: millisecondsOf(TIMEOUT) };
+  const about = { run: run.id, workflow: workflow.name, handler, isReport: true, source: undefined, ...times };
+  return confined({ ...about, runLog: parts.runLog, left: () => {} }, parts.clock, async (attempting) => {
+    parts.stopping.follow(attempting);
+    parts.lease.follow(attempting);
+    if (attempting.over) return LOST;
+    const show = () => showing(workflow, claim, came, { ...parts, attempting });
+    for (const delay of handler ? [...CANCELLED_DELAYS_MS, undefined] : [undefined]) {
+      try {
+        await show();
+        return outcome;
+      } catch (error) {
+        const failed = failedBy(error, undefined);
+        const isPassing = failed.status === "failure" && failed.kind !== "permanent";
+        if (!isPassing || delay === undefined) return unlessShown(came, failed, { ...parts, handler });
+        await pause(parts.clock, delay, attempting.signal);
+      }
+    }
+    return outcome;
+  });
+}
+
+/** What an attempt comes to whose result could not be shown. */
+function unlessShown(
+  { outcome, next }: Came,
+  failed: Outcome,
+  { runLog, handler }: Pick<ReportingParts, "runLog"> & { readonly handler: boolean },
+): Outcome {
+  if (failed.status !== "failure") return outcome;
+  const isPassing = failed.kind !== "permanent";
+  const isOver =
+    handler || outcome.status === "cancelled" || (outcome.status === "failure" && !(next.end && isPassing));
+  const isWait = outcome.status === "waiting" && isPassing;
+  if (isOver || isWait) runLog.warn("the run could not be shown on its commit", { reason: failed.reason });
+  if (isWait) return { ...outcome, againInMs: Math.min(outcome.againInMs ?? AGAIN_MS, AGAIN_MS) };
+  if (isOver) return outcome;
+  return outcome.status === "failure"
+    ? { ...failed, reason: `${outcome.reason} That could not be shown on its commit yet: ${failed.reason}` }
+    : failed;
+}
+
+type Showing = ReportingParts & { readonly attempting: Attempting };
+
+async function showing(workflow: Workflow, claim: Claim, came: Came, parts: Showing): Promise<void> {
+  const { store, keeping, clock, insist, said } = parts;
+  const { run, attempt, handler = false, firstAttempt = 1 } = claim;
+  const before = shownBefore(claim.steps);
+  const commit = before?.commit ?? (await commitOf(workflow, run, parts.github));
+  if (!commit) return;
+  if (handler && (await isReplacedOn(commit, workflow, run, parts))) return;
+  const shown = shownOf(run, came, said, handler);
+  const title = keeping.brief(oneLine(shown.title), MAX_TITLE);
+  const mark = { ...commit, title, hash: hash("sha256", `${shown.title}\n${shown.summary}`) };
+  const isNew = before === undefined || before.attempt < firstAttempt;
+  if (shown.state === "in_progress" && !isNew && before.hash === mark.hash) return;
+  await write(workflow, commit, shown, run.id, parts);
+  if (isNew && !handler) await endSuperseded(workflow, claim, commit, parts);
+  if (shown.state !== "in_progress") return;
+  const at = clock.now();
+  const step = { name: SHOWN_STEP, kind: "step", attempt, startedAt: at, endedAt: at, error: undefined } as const;
+  await insist(() => store.saveStep(claim, { ...step, result: mark }));
+}
+
+const MAX_TITLE = 255;
+
+type Mark = { readonly commit: ReportedCommit; readonly hash: unknown; readonly attempt: number };
+
+/** What was shown last of a run that has not ended. */
+function shownBefore(steps: Claim["steps"]): Mark | undefined {
+  const its = steps.filter(({ name, kind }) => name === SHOWN_STEP && kind === "step");
+  const latest = its.toSorted((one, other) => other.attempt - one.attempt)[0];
+  if (!latest?.result) return undefined;
+  const { repository, sha, hash } = latest.result as { readonly [Name in "repository" | "sha" | "hash"]: string };
+  return { commit: { repository, sha }, hash, attempt: latest.attempt };
+}
+
+/** The commit that an event is about; that of a comment on a pull request is the head that it has now. */
+async function commitOf(
+  workflow: Workflow,
+  run: Pick<Run, "trigger" | "input">,
+  github?: Pick<GitHubClient, "request">,
+): Promise<ReportedCommit | undefined> {
+  const given = givenOf(workflow, run);
+  const { commit } = reportOf(workflow) ?? {};
+  if (commit) return checked(workflow, commit(given));
+  const { repository, sha, pull } = given;
+  if (repository === undefined) return undefined;
+  if (sha !== undefined) return { repository, sha };
+  if (pull === undefined || !github) return undefined;
+  const which = { ...ownerAndName(repository), pull_number: pull };
+  const { data } = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", which);
+  return { repository, sha: data.head.sha };
+}
+
+function checked({ name }: Workflow, commit: ReportedCommit | undefined): ReportedCommit | undefined {
+  if (commit === undefined) return undefined;
+  const { repository, sha } = commit;
+  if (/^[\w.-]+\/[\w.-]+$/.test(repository) && isCommitHash(sha)) return { repository, sha };
+  throw new PermanentFailure({
+    tried: `finding the commit that ${name} reports on`,
+    happened: `\`report.commit\` gave ${JSON.stringify({ repository, sha })}`,
+    remedy: 'Give { repository: "owner/name", sha } with the full hash, or undefined where nothing is reported.',
+  });
+}
+
+function write(
+  workflow: Workflow,
+  { repository, sha }: ReportedCommit,
+  { state, title, summary, annotations }: Shown,
+  run: string,
+  { github, runUrl }: Pick<Showing, "github" | "runUrl">,
+): Promise<void> {
+  const { as, name } = reportOf(workflow) ?? { as: "check", name: workflow.name };
+  const url = runUrl?.(run);
+  if (as === "status") {
+    const about = { repository, sha, context: name, description: title, targetUrl: url };
+    return github.status({ ...about, state: STATUS_STATES[state] });
+  }
+  return github.check({
+    ...{ repository, sha, name, key: workflow.name, title, summary, annotations, detailsUrl: url },
+    ...(state === "in_progress" ? { status: state } : { status: "completed", conclusion: state }),
+  });
+}
+
+/** A commit status knows no more. */
+const STATUS_STATES = {
+  in_progress: "pending",
+  success: "success",
+  skipped: "success",
+  failure: "failure",
+  cancelled: "error",
+} as const;
+
+/** Whether the run that has cancelled this one reports on the same commit: what it comes to is what counts. */
+async function isReplacedOn(
+  commit: ReportedCommit,
+  workflow: Workflow,
+  run: Run,
+  { store }: Showing,
+): Promise<boolean> {
+  const newer = newerOf(run.cancelledBy ?? "");
+  const other = newer && (await store.get(newer))?.run;
+  return other !== undefined && other !== "" && isSame(await commitOf(workflow, other), commit);
+}
+
+const isSame = (one: ReportedCommit | undefined, other: ReportedCommit) =>
+  one?.repository === other.repository && one.sha === other.sha;
+
+/** So many of a group are looked at: each of them has waited when a newer event came. */
+const MOST_SUPERSEDED = 20;
+
+/**
+ * Runs whose place this one took may have been shown as in progress on other commits, where their workflow groups by something
+ * else than the commit: that is over.
+ */
+async function endSuperseded(workflow: Workflow, claim: Claim, commit: ReportedCommit, parts: Showing): Promise<void> {
+  const { group, id } = claim.run;
+  if (workflow.concurrency === undefined || group === undefined) return;
+  const { runs } = await parts.store.list({ workflow: workflow.name, group }, { limit: MOST_SUPERSEDED });
+  const replaced = new Set([id]);
+  for (const { id: older, status, supersededBy = "", attempts } of runs) {
+    if (status !== "superseded" || !replaced.has(supersededBy)) continue;
+    replaced.add(older);
+    const before = attempts === 0 ? undefined : shownBefore((await parts.store.get(older))?.steps ?? []);
+    if (before === undefined || isSame(before.commit, commit)) continue;
+    await write(workflow, before.commit, cancelledAs("Superseded by a newer event."), older, parts);
+  }
+}

@@ -1,0 +1,60 @@
+import type { RunReport } from "../model/report.ts";
+import type { Next } from "../model/retry.ts";
+import type { Outcome, Run } from "../model/run.ts";
+
+/** What an attempt has come to, and what follows it. */
+export type Came = { readonly outcome: Outcome; readonly next: Next };
+
+/** What is shown of a run on its commit. */
+export type Shown = {
+  readonly state: "in_progress" | "success" | "skipped" | "failure" | "cancelled";
+  readonly title: string;
+  /** Markdown. */
+  readonly summary: string;
+  readonly annotations: NonNullable<RunReport["annotations"]>;
+};
+
+/** What is shown of a run whose attempt has come to this, and whose workflow has said so much about it. */
+export function shownOf(
+  { reason }: Pick<Run, "reason">,
+  { outcome, next }: Came,
+  said: readonly RunReport[],
+  isCancelled: boolean,
+): Shown {
+  const { title, summary }: RunReport = Object.assign({}, ...said);
+  const annotations = said.flatMap(({ annotations = [] }) => annotations);
+  const as = (state: Shown["state"], its: { title: string; summary: string }): Shown => ({
+    state,
+    ...its,
+    annotations,
+  });
+  if (isCancelled || outcome.status === "cancelled") return cancelledAs(reason ?? "Cancelled.");
+  switch (outcome.status) {
+    case "success":
+      return as("success", { title: title ?? "Success", summary: summary ?? "The run has succeeded." });
+    case "skipped":
+      return as("skipped", { title: title ?? outcome.reason, summary: summary ?? verbatim(outcome.reason) });
+    case "waiting":
+      return as("in_progress", { title: title ?? outcome.reason, summary: summary ?? verbatim(outcome.reason) });
+  }
+  const why = verbatim(next.end && next.because ? `${outcome.reason} ${next.because}` : outcome.reason);
+  if (next.end) {
+    // What was said before something else went wrong may be "All is well".
+    const isMeant = outcome.kind === "permanent";
+    const parts = isMeant && summary !== undefined ? [summary, why] : [why];
+    return as("failure", { title: (isMeant && title) || outcome.reason, summary: parts.join("\n\n") });
+  }
+  const again = outcome.kind === "limit" ? "Waits for a limit of GitHub" : `Will be tried again: ${outcome.reason}`;
+  return { state: "in_progress", title: again, summary: why, annotations: [] };
+}
+
+export function cancelledAs(reason: string): Shown {
+  return { state: "cancelled", title: reason, summary: verbatim(reason), annotations: [] };
+}
+
+/** A text in Markdown that is shown as it is, whoever has written it: it links nothing, and mentions no one. */
+function verbatim(text: string): string {
+  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}text\n${text}\n${fence}`;
+}
