@@ -1,6 +1,7 @@
 export { type EnvironmentReadyOptions, environmentReady } from "./environment-ready.ts";
 export type { FollowTests, Report } from "./preview-input.ts";
 export { previewTests } from "./preview-tests.ts";
+export { type LabelerOptions, labeler } from "./ready/labeler.ts";
 export { stale } from "./ready/stale.ts";
 export type { StaleOptions } from "./ready/stale-options.ts";
 export type { PreviewTestsOptions } from "./report.ts";

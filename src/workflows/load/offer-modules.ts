@@ -11,6 +11,7 @@ const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; read
   "gh-runner/workflows": {
     names: Object.keys({
       environmentReady: true,
+      labeler: true,
       previewTests: true,
       scalarAt: true,
       stale: true,

@@ -1,3 +1,4 @@
+import type { Permissions } from "../../index.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 
 /** What a value must be, in words, when it is not that; undefined when it is. */
@@ -7,7 +8,7 @@ export type Check = (value: unknown) => string | undefined;
 export type Reasons = Readonly<Record<string, string>>;
 
 /** For TypeScript: an option that is not taken. The error names the reason. */
-export type NotTaken<Reason extends string> = { readonly [NOT_TAKEN]: Reason };
+type NotTaken<Reason extends string> = { readonly [NOT_TAKEN]: Reason };
 export type NoneOf<Rejected extends Reasons> = { readonly [Name in keyof Rejected]?: NotTaken<Rejected[Name]> };
 declare const NOT_TAKEN: unique symbol;
 
@@ -17,19 +18,28 @@ export type CommonOptions = {
   readonly name?: string;
   /** Name of the environment variable with the GitHub token that is used instead of the service's. */
   readonly githubToken?: string;
+  /** Name of the GitHub App that it asks as: the variables begin so, as in `NAME_ID`. */
+  readonly githubApp?: string;
+  /** What the tokens of a GitHub App may do in it. */
+  readonly permissions?: Permissions;
 };
 
-const COMMON: Readonly<Record<keyof CommonOptions, Check>> = { name: text, githubToken: text };
+const COMMON: Readonly<Record<keyof CommonOptions, Check>> = {
+  name: text,
+  githubToken: text,
+  githubApp: text,
+  permissions: (value) => (typeof value === "object" ? undefined : 'permissions, such as { issues: "write" }'),
+};
 
 /**
  * Looks at the options of a ready-made workflow as it is defined.
  * @throws Error that names everything that is wrong, and what to write.
  */
-export function checkOptions<Options extends object>(
+export function checkOptions<Options extends object, Rejected extends Reasons = Reasons>(
   workflow: string,
   given: Options,
-  known: Readonly<Record<Exclude<keyof Options, keyof CommonOptions>, Check>>,
-  rejected: Reasons = {},
+  known: Readonly<Record<Exclude<keyof Options, keyof CommonOptions | keyof Rejected>, Check>>,
+  rejected: Rejected,
 ): void {
   const checks: Readonly<Record<string, Check>> = { ...COMMON, ...known };
   const problems = Object.entries(given).flatMap(([name, value]) => {
@@ -53,8 +63,13 @@ function unknown(name: string, known: object, rejected: Reasons): string {
 }
 
 /** The options that every workflow of the service has, ready to be spread into its definition. */
-export function commonOf(workflow: string, { name = workflow, githubToken }: CommonOptions) {
-  return { name, ...(githubToken === undefined ? {} : { githubToken }) };
+export function commonOf(workflow: string, { name = workflow, githubToken, githubApp, permissions }: CommonOptions) {
+  return {
+    name,
+    ...(githubToken === undefined ? {} : { githubToken }),
+    ...(githubApp === undefined ? {} : { githubApp }),
+    ...(permissions === undefined ? {} : { permissions }),
+  };
 }
 
 export function text(value: unknown): string | undefined {

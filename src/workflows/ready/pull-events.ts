@@ -1,0 +1,29 @@
+import type { WebhookEvent } from "../../index.ts";
+import { aFunction, someOf } from "./options.ts";
+
+/** Which events about pull requests a ready-made workflow acts upon. */
+export type PullEventOptions = {
+  /** What happens to a pull request, GitHub's `types`: `["opened", "edited"]`. */
+  readonly actions?: readonly PullAction[];
+  /** A last look at the event: false, and there is no run. */
+  readonly filter?: (event: WebhookEvent<"pull_request">) => boolean;
+};
+
+type PullAction = WebhookEvent<"pull_request">["payload"]["action"];
+
+/** @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request */
+const PULL_ACTIONS = [
+  ...[
+    "assigned",
+    "auto_merge_disabled",
+    "auto_merge_enabled",
+    "closed",
+    "converted_to_draft",
+    "demilestoned",
+    "dequeued",
+  ],
+  ...["edited", "enqueued", "labeled", "locked", "milestoned", "opened", "ready_for_review", "reopened"],
+  ...["review_request_removed", "review_requested", "synchronize", "unassigned", "unlabeled", "unlocked"],
+];
+
+export const PULL_EVENT_CHECKS = { actions: someOf(PULL_ACTIONS), filter: aFunction };
