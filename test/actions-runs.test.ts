@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
-import type { UnsentWrite } from "../src/github/dry-run.ts";
 import { isFailure } from "../src/model/failure.ts";
 import type { StartedRun } from "../src/model/github.ts";
+import type { UnsentWrite } from "../src/model/network.ts";
 import { keysIn } from "../src/model/run-names.ts";
 import { openedGitHub } from "./support/opened-github.ts";
 import { clientOf, type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";

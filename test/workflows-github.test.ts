@@ -5,9 +5,10 @@ import { startGitHub } from "../sandbox/github.ts";
 import { judgeOf } from "../sandbox/openapi.ts";
 import { tokenCredentials } from "../src/github/auth/credentials.ts";
 import { gitHubFor } from "../src/github/client.ts";
-import { dryRunOf, type UnsentWrite } from "../src/github/dry-run.ts";
+import { dryRunOf } from "../src/github/dry-run.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import type { PermanentFailure } from "../src/index.ts";
+import type { UnsentWrite } from "../src/model/network.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
 import { gitHubHost } from "./support/github.ts";
 

@@ -5,8 +5,10 @@ import { afterProxy, ProxyError, type ProxySettings, proxyUrlFor } from "./proxy
 type ConnectionLimits = {
   /** Connections at once, whichever way they take. */
   readonly connections: number;
-  /** For connecting, for the beginning of an answer, and for silence in the middle of it. */
+  /** For the beginning of an answer, and for silence in the middle of it. */
   readonly timeoutMs: number;
+  /** For connecting; as `timeoutMs` without it. */
+  readonly connectMs?: number;
   readonly maxAnswerBytes: number;
 };
 
@@ -16,7 +18,7 @@ type ConnectionLimits = {
  */
 export function openConnections(
   proxyUrl: string | undefined,
-  { connections, timeoutMs, maxAnswerBytes }: ConnectionLimits,
+  { connections, timeoutMs, connectMs = timeoutMs, maxAnswerBytes }: ConnectionLimits,
 ): Dispatcher {
   const options = {
     connections,
@@ -25,20 +27,25 @@ export function openConnections(
     bodyTimeout: timeoutMs,
     maxResponseSize: maxAnswerBytes,
   };
-  if (proxyUrl === undefined) return new Agent({ ...options, connect: { timeout: timeoutMs } });
+  if (proxyUrl === undefined) return new Agent({ ...options, connect: { timeout: connectMs } });
   return new ProxyAgent({
     ...options,
     uri: proxyUrl,
-    connectTimeout: timeoutMs,
+    connectTimeout: connectMs,
     // Its own default waits five minutes for a proxy that takes connections and never answers.
     clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: timeoutMs }),
   });
 }
 
-/** For other hosts than GitHub: an address that is down is soon asked again by another request. */
-const OUTSIDE: ConnectionLimits = { connections: 10, timeoutMs: 10_000, maxAnswerBytes: 10_000_000 };
+/** For other hosts than GitHub: a service that thinks before it answers has its time; one that is down is found out sooner. */
+const OUTSIDE: ConnectionLimits = {
+  connections: 10,
+  connectMs: 10_000,
+  timeoutMs: 60_000,
+  maxAnswerBytes: 50_000_000,
+};
 
-/** Requests to other hosts than GitHub, by the same proxies. The caller sets a time-out. */
+/** Requests to other hosts than GitHub, by the same proxies. */
 export function openFetch(proxies: ProxySettings): { readonly fetch: Fetch; close(): Promise<void> } {
   const ways = new Map<string | undefined, Dispatcher>();
   return {

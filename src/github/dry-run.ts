@@ -1,20 +1,9 @@
 import type { ActionsRuns } from "../model/actions-runs.ts";
 import type { FollowedRun } from "../model/github.ts";
+import type { UnsentWrite } from "../model/network.ts";
 import type { Answer } from "./answer.ts";
 import { GRAPHQL_ROUTE, heldBack, isQuery } from "./graphql/request.ts";
 import type { GitHubHttp, Send } from "./http.ts";
-
-/** A write of a dry run, exactly as it would be sent but for the token. */
-export type UnsentWrite = {
-  readonly method: string;
-  readonly url: string;
-  /** By name, in lower case; the token reads `***`. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** JSON; null without a body. */
-  readonly body: string | null;
-  /** Who would send it, where it is not the workflow's `github`. */
-  readonly identity?: string;
-};
 
 /**
  * Sends reads alone. Every write is shown instead, and answered as if GitHub had taken it, so that the workflow

@@ -2,6 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import { isFailure } from "../model/failure.ts";
 import type { AppKey } from "../model/identity.ts";
 import type { LimitLog } from "../model/limits.ts";
+import type { UnsentWrite } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import { type GitHubOutcome, PROBE } from "../model/outage.ts";
 import type { Permissions } from "../model/permissions.ts";
@@ -14,7 +15,7 @@ import { type Credentials, SERVICE_ACCOUNT, tokenCredentials } from "./auth/cred
 import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
 import { openFetch } from "./connections.ts";
-import { dryActions, dryRunOf, type UnsentWrite } from "./dry-run.ts";
+import { dryActions, dryRunOf } from "./dry-run.ts";
 import { rememberedAnswers } from "./etags.ts";
 import { openIncidents } from "./github-status.ts";
 import { openGitHubHttp } from "./http.ts";

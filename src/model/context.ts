@@ -76,6 +76,21 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
    */
   callback<Body = Json>(name: string, options?: CallbackOptions<Body>): Promise<OpenCallback<Body>>;
   /**
+   * The platform's `fetch`, within the attempt: it ends with that, and goes by the proxy of the settings. Any status resolves,
+   * redirects are followed as `fetch` does, and an answer may have 50 MB. A GET or HEAD that meets a passing fault, or
+   * a 5xx, is sent twice more. In a dry run whatever is neither is shown, and answered with 200 and `{}`.
+   * @throws TransientFailure without an answer, so that the run is attempted again later; PermanentFailure for a request that cannot be
+   * made. Neither shows the query, or what looks like a secret in the path.
+   */
+  fetch(url: string | URL, init?: RequestInit): Promise<Response>;
+  /**
+   * Posts a text to an incoming webhook of Slack, Discord or Teams, or of what takes Slack's form: `await notify(env.SLACK_URL,
+   * "**done**: [the run](https://…)")`. The text may have Markdown's links and bold; it is cut to what the chat takes, and
+   * calls nobody. Is not remembered: within a `step` it is posted once.
+   * @throws LimitReached when the chat asks for patience; PermanentFailure when it rejects the text.
+   */
+  notify(url: string | URL, text: string): Promise<void>;
+  /**
    * Marks this run with a key, and tells the id of a run of the same workflow that succeeded with the same key within
    * the last so many seconds: the way to absorb repeats. When the key is known from the event alone, the option
    * `dedupe` is simpler.

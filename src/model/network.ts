@@ -1,17 +1,17 @@
-/** The part of the platform's `fetch` that requests to other hosts than GitHub need; redirects are not followed. */
-export type Fetch = (
-  url: string | URL,
-  options: {
-    readonly method?: "GET" | "POST";
-    readonly headers?: Record<string, string>;
-    readonly body?: string;
-    readonly redirect: "manual";
-    readonly signal: AbortSignal;
-  },
-) => Promise<{
-  readonly status: number;
-  readonly body: (AsyncIterable<Uint8Array> & { cancel(): Promise<void> }) | null;
-}>;
+/** The platform's `fetch`, of an address. */
+export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+/** A write of a dry run, exactly as it would be sent but for tokens. */
+export type UnsentWrite = {
+  readonly method: string;
+  readonly url: string;
+  /** By name, in lower case; those of tokens read `***`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** As text; null without a body. */
+  readonly body: string | null;
+  /** Who would send it, where it is not the workflow's `github`. */
+  readonly identity?: string;
+};
 
 /**
  * Why there was no answer, in words, where time may help. Undefined for any other error: repeating the request would not

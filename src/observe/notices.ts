@@ -1,3 +1,4 @@
+import { forSlack } from "../model/chat.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import type { Fetch } from "../model/network.ts";
@@ -163,9 +164,4 @@ function noticeOf(event: Notice["event"], run: Run, scrub: (text: string) => str
     reason,
     endedAt: new Date(run.endedAt ?? 0).toISOString(),
   };
-}
-
-/** Without it a name such as `<!channel>` would call everybody: https://docs.slack.dev/messaging/formatting-message-text */
-function forSlack(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

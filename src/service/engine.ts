@@ -85,6 +85,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     traceIds: tracing?.ids,
     observe,
     fetch,
+    dryRun: options.dryRun,
     clock,
     random: options.random ?? Math.random,
     owner: randomUUID(),

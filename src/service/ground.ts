@@ -1,8 +1,8 @@
 import type { Wait } from "../github/ask.ts";
-import type { UnsentWrite } from "../github/dry-run.ts";
 import type { ServerLimits } from "../http/server.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
+import type { UnsentWrite } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";

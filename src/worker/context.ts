@@ -1,11 +1,12 @@
 import type { Claim } from "../model/claim.ts";
 import { ownerAndName } from "../model/github.ts";
-import type { Fetch } from "../model/network.ts";
 import type { RunReport } from "../model/report.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";
 import type { ReadChangedFiles } from "./changed-files.ts";
+import { type FetchParts, fetchOf } from "./fetch.ts";
 import { type GitHubParts, gitHubOf } from "./github.ts";
+import { notifyOf } from "./notify.ts";
 import { type RunsParts, runsOf } from "./runs.ts";
 import { stepsOf } from "./steps.ts";
 import { waitFor } from "./wait-for.ts";
@@ -13,6 +14,7 @@ import { type WaitParts, type Waits, waitsOf } from "./waits.ts";
 
 export type ContextParts = Omit<WaitParts, "suspending"> &
   Omit<GitHubParts, "nameOf" | "repository"> &
+  FetchParts &
   RunsParts & {
     readonly store: Pick<RunStore, "findSuccess">;
     /** The values of the environment variables that a workflow declares. */
@@ -20,8 +22,6 @@ export type ContextParts = Omit<WaitParts, "suspending"> &
     /** What a run is about that says nothing else: `owner/name`. */
     readonly targetRepo: string;
     readonly readChangedFiles: ReadChangedFiles;
-    /** For `waitFor`. */
-    readonly fetch: Fetch;
     /** Gets what `report` is called with. */
     readonly said: RunReport[];
     /** Told the key by which the run is known to have been done before. */
@@ -68,6 +68,8 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     waitUntil: (...given) => waits().waitUntil(...given),
     callback: (...given) => waits().callback(...given),
     waitFor: (url, options = {}) => waitFor(url, options, { ...parts, suspending: parts.suspending(), nameOf }),
+    fetch: (...given) => fetchOf(parts)(...given),
+    notify: (...given) => notifyOf(parts)(...given),
     report: (report) => void parts.said.push(report),
     changedFiles: () => calls.follow("changedFiles", changedFiles()),
     repeatOf: (key, seconds) => calls.follow("repeatOf", repeatOf(key, seconds)),

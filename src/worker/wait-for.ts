@@ -5,6 +5,7 @@ import { PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
 import type { Attempting } from "./attempting.ts";
 import type { Names } from "./names.ts";
+import { shownUrl } from "./shown-url.ts";
 import type { Look, Suspending, Terms } from "./suspending.ts";
 
 const FIRST_PAUSE_MS = 1000;
@@ -38,7 +39,7 @@ export function waitFor(
   { until = isSuccess, timeout = "2m", every = "10s", name: given }: WaitForOptions,
   { clock, attempting, fetch, suspending, names, nameOf }: WaitForParts,
 ): Promise<void> {
-  const where = shown(url);
+  const where = shownUrl(url);
   let last = "";
 
   /** Whether it is answered as wanted within so many milliseconds, or at once. */
@@ -86,17 +87,6 @@ export function waitFor(
 
 const isSuccess = ({ status }: { status: number }) => status >= 200 && status < 300;
 
-/**
- * Where it waits, without what may be a secret: user, query, and any part of the path that is long and has digits, as in
- * the address of a webhook.
- */
-function shown(url: string | URL): string {
-  const parsed = URL.parse(url);
-  if (!parsed) return "a URL";
-  const path = parsed.pathname.split("/").map((part) => (/(?=.*\d)(?=.*[a-z]).{16}/i.test(part) ? "…" : part));
-  return parsed.host ? `${parsed.protocol}//${parsed.host}${path.join("/")}` : parsed.protocol;
-}
-
 /** The answer, or in a word why there was none. */
 async function ask(
   fetch: Fetch,
@@ -111,7 +101,7 @@ async function ask(
     const fault = networkFault(error);
     if (fault ?? over.aborted) return fault?.words ?? "the attempt is over";
     throw new PermanentFailure({
-      tried: `waiting for ${shown(url)}`,
+      tried: `waiting for ${shownUrl(url)}`,
       // Not its message, which may hold the address.
       happened: `the URL cannot be used (${((error as Error).cause as Error | undefined)?.message ?? (error as Error).name})`,
       remedy: "Use one that begins with http: or https:, without user and password.",

@@ -1,0 +1,60 @@
+import { chatMessage } from "../model/chat.ts";
+import { pause } from "../model/clock.ts";
+import type { RunContext } from "../model/context.ts";
+import { LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
+import { type FetchParts, fetching } from "./fetch.ts";
+import { shownUrl } from "./shown-url.ts";
+
+/** A chat that asks for more patience is written to later, by another attempt, s. */
+const MOST_PATIENCE_S = 10;
+
+/** How often a chat is written to again within an attempt when it asks for patience. */
+const MAX_TRIES = 3;
+
+/** Enough of an answer to see what is wrong. */
+const MAX_ANSWER = 200;
+
+/** Posts a text to the webhook of a chat, in the name of an attempt. */
+export function notifyOf(parts: FetchParts): RunContext["notify"] {
+  const { attempting, clock, keeping } = parts;
+  const fetch = fetching(parts);
+  return (address, text) => {
+    const tried = `posting to ${shownUrl(address)}`;
+    const notify = async () => {
+      attempting.begin("notify");
+      const url = URL.parse(address);
+      if (!url || !/^https?:$/.test(url.protocol)) {
+        const remedy = "Give it the whole address of an incoming webhook, from a variable in the workflow's `env`.";
+        throw new PermanentFailure({ tried, happened: "this is no address of a webhook", remedy });
+      }
+      const body = JSON.stringify(chatMessage(url, text, keeping.brief));
+      const init = {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+        redirect: "manual",
+      } as const;
+      for (let tries = 1; ; tries++) {
+        const answer = await fetch(url, init);
+        const said = keeping.brief((await answer.text()).trim(), MAX_ANSWER);
+        if (answer.ok) return;
+        const happened = `it answered ${answer.status}${said === "" ? "" : ` "${said}"`}`;
+        if (answer.status === 429) {
+          const seconds = Math.max(1, Number(answer.headers.get("retry-after")) || 1);
+          const notBefore = clock.now() + seconds * 1000;
+          if (seconds > MOST_PATIENCE_S || tries === MAX_TRIES) {
+            throw new LimitReached({ tried, happened, remedy: "Nothing to do: the run continues then." }, notBefore);
+          }
+          await pause(clock, seconds * 1000, attempting.signal);
+          attempting.begin("another try of notify");
+        } else if (answer.status >= 500 || answer.status === 408) {
+          throw new TransientFailure({ tried, happened, remedy: "Nothing to do if the chat comes back." });
+        } else {
+          const remedy = "Make a new webhook in the chat, and set the variable that holds its address.";
+          throw new PermanentFailure({ tried, happened, remedy });
+        }
+      }
+    };
+    return attempting.calls.follow("notify", notify());
+  };
+}
