@@ -13,6 +13,7 @@ const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; read
       environmentReady: true,
       labeler: true,
       previewTests: true,
+      pullRequestTitle: true,
       scalarAt: true,
       stale: true,
     } satisfies Record<keyof typeof import("../index.ts"), true>),

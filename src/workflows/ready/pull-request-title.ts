@@ -1,0 +1,169 @@
+import { defineWorkflow, fail, type Repo, type ReportOption, type RunContext, skip } from "../../index.ts";
+import { bounded } from "./bounded.ts";
+import {
+  type Check,
+  type CommonOptions,
+  checkOptions,
+  commonOf,
+  type NoneOf,
+  text,
+  texts,
+  yesOrNo,
+} from "./options.ts";
+import { PULL_EVENT_CHECKS, type PullEventOptions } from "./pull-events.ts";
+import { problemOf, type TitleProblem, type TitleRules, titleOf } from "./title-rules.ts";
+
+/** `actions` are opened, reopened, edited and synchronize; with `ignoreLabels` also labeled and unlabeled. */
+export type PullRequestTitleOptions = CommonOptions &
+  PullEventOptions &
+  TitleRules & {
+    /** A pull request with one of these labels is not checked. */
+    readonly ignoreLabels?: readonly string[];
+    /** The message of a pull request's only commit, which GitHub takes for a squash merge, is checked like the title. */
+    readonly validateSingleCommit?: boolean;
+    /** With `validateSingleCommit`: the message must also be the title. */
+    readonly validateSingleCommitMatchesPrTitle?: boolean;
+    /** A title that begins with "[WIP] " is not checked, and a status of the commit remains pending meanwhile. */
+    readonly wip?: boolean;
+    /** How the result is shown on the commit: `"status"`, or `"check"`, which needs a GitHub App. `"status"` without it. */
+    readonly report?: ReportOption;
+  } & NoneOf<typeof REJECTED>;
+
+const REJECTED = {
+  githubBaseUrl: "GITHUB_API_URL of the service says where GitHub is",
+} as const;
+
+/** Of the status that `wip` adds: the name that rulesets of the action's users know. */
+const WIP_CONTEXT = "action-semantic-pull-request";
+
+/**
+ * Checks that titles of pull requests are as Conventional Commits has them, as amannn/action-semantic-pull-request does. A
+ * merge queue's commit passes: the titles of its pull requests were checked.
+ */
+export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
+  checkOptions("pullRequestTitle", options, CHECKS, REJECTED);
+  const { ignoreLabels = [], wip = false, report = "status", filter = () => true } = options;
+  const onLabels = ignoreLabels.length > 0 ? (["labeled", "unlabeled"] as const) : [];
+  const { actions = ["opened", "reopened", "edited", "synchronize", ...onLabels] } = options;
+  return defineWorkflow({
+    ...commonOf("pull-request-title", options),
+    on: {
+      github: [
+        { events: "pull_request", actions, filter },
+        { events: "merge_group", actions: ["checks_requested"] },
+      ],
+    },
+    report,
+    labels: ({ repository, pull }) => ({ repository, pull: pull?.toString() }),
+    async run({ pull, ...context }) {
+      const { github, repo, step } = context;
+      if (pull === undefined) {
+        context.report({ title: "The titles were checked before" });
+        return { mergeGroup: true };
+      }
+      // A run that is made again looks at the title as it is then.
+      const { data } = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", {
+        ...repo,
+        pull_number: pull,
+      });
+      const ignored = data.labels.find(({ name }) => ignoreLabels.includes(name));
+      if (ignored) return skip(`the pull request has the label ${ignored.name}`);
+
+      const isWip = wip && /^\[WIP\]\s/.test(data.title);
+      const problem = isWip
+        ? undefined
+        : await problemOfPull(context, repo, { number: pull, title: data.title }, options);
+      if (wip) {
+        const state = isWip || problem ? "pending" : "success";
+        const description = isWip ? "Work in progress" : (problem?.title ?? "Ready for review");
+        const status = {
+          repository: context.repository,
+          sha: data.head.sha,
+          context: WIP_CONTEXT,
+          state,
+          description,
+        } as const;
+        await step("status of the work in progress", () => github.status(status));
+      }
+      if (isWip) return skip("the title says that it is work in progress");
+      if (problem) {
+        context.report(problem);
+        return fail(`${problem.title}: ${data.title}`);
+      }
+      const title = titleOf(data.title, options);
+      context.report({ title: title.scope === null ? `${title.type}` : `${title.type}(${title.scope})` });
+      return title;
+    },
+  });
+}
+
+async function problemOfPull(
+  { github }: RunContext,
+  repo: Repo,
+  { number, title }: { readonly number: number; readonly title: string },
+  options: PullRequestTitleOptions,
+): Promise<TitleProblem | undefined> {
+  const checked = (text: string) => bounded("checking the title", () => problemOf(text, options));
+  const problem = checked(title);
+  if (problem || !options.validateSingleCommit) return problem;
+  const commits = await github.paginate(
+    "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits",
+    { ...repo, pull_number: number },
+    ({ data }, done) => {
+      // GitHub does not count merges when it chooses the message.
+      const own = data.filter(({ parents }) => parents.length < 2).map(({ commit }) => commit.message);
+      if (own.length > 1) done();
+      return own;
+    },
+  );
+  const [message, ...others] = commits;
+  if (message === undefined || others.length > 0) return undefined;
+  const [line = ""] = message.split("\n");
+  const why = "GitHub takes the message of an only commit, not the title, for a squash merge";
+  const what = "Amend the message, or add another commit.";
+  if (checked(message)) {
+    return { title: "The only commit's message is not as the title must be", summary: `"${line}": ${why}. ${what}` };
+  }
+  if (!options.validateSingleCommitMatchesPrTitle || line === title) return undefined;
+  return {
+    title: "The only commit's message is not the title",
+    summary: `"${line}" is not "${title}": ${why}. ${what}`,
+  };
+}
+
+const pattern: Check = (value) => (isPattern(value) ? undefined : "a regular expression, such as /^[a-z].*$/");
+const patterns: Check = (value) =>
+  Array.isArray(value) && value.every(isPattern)
+    ? undefined
+    : 'a list of words or regular expressions, such as ["fix", "feat"]';
+const report: Check = (value) =>
+  value === "check" || value === "status" || (typeof value === "object" && value !== null)
+    ? undefined
+    : '"check", "status" or { as: "check", name: "Validate PR title" }';
+
+const CHECKS = {
+  ...PULL_EVENT_CHECKS,
+  types: patterns,
+  scopes: patterns,
+  requireScope: yesOrNo,
+  disallowScopes: patterns,
+  subjectPattern: pattern,
+  subjectPatternError: text,
+  headerPattern: pattern,
+  headerPatternCorrespondence: texts,
+  ignoreLabels: texts,
+  validateSingleCommit: yesOrNo,
+  validateSingleCommitMatchesPrTitle: yesOrNo,
+  wip: yesOrNo,
+  report,
+};
+
+function isPattern(value: unknown): boolean {
+  if (value instanceof RegExp) return true;
+  if (typeof value !== "string" || value === "") return false;
+  try {
+    return new RegExp(value) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
