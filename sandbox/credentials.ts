@@ -50,10 +50,15 @@ export type GitHubApp = {
   readonly clientId?: string;
   /** "gh-runner" without one; it writes as `gh-runner[bot]`. */
   readonly slug?: string;
-  /** PEM of the public half of the App's key. */
-  readonly publicKey: string;
+  /** PEM of the public half of the App's key; without it, any key will do. */
+  readonly publicKey?: string;
   readonly installations: readonly Installation[];
+  /** It is installed wherever it is asked for, and may do everything there. */
+  readonly isEverywhere?: true;
 };
+
+/** The id of the first that is made. */
+const FIRST_INSTALLATION = 1000;
 
 /** GitHub Actions itself is an App. */
 const ACTIONS_APP = 15_368;
@@ -72,6 +77,17 @@ export function credentialBook(now: () => number) {
     add: (token: string, grant: TokenGrant = {}) => void grants.set(token, grant),
     revoke: (token: string) => void grants.delete(token),
     addApp: (app: GitHubApp) => void apps.push(app),
+    /** The installation of an App at an owner. */
+    installationOf(app: GitHubApp, owner: string): Installation | undefined {
+      const at = owner.toLowerCase();
+      const found = app.installations.find((each) => each.owner.toLowerCase() === at);
+      if (found || !app.isEverywhere) return found;
+      const others = apps.flatMap(({ installations }) => installations);
+      const made = { id: Math.max(FIRST_INSTALLATION, ...others.map(({ id }) => id + 1)), owner };
+      apps.splice(apps.indexOf(app), 1, { ...app, installations: [...app.installations, made] });
+      return made;
+    },
+    isKnownApp: (issuer: string): boolean => apps.some((app) => isIssuer(app, issuer)),
     /** The installations of all Apps at an owner; undefined when there is no App at all. */
     installationsAt: (owner: string): readonly Installation[] | undefined =>
       apps.length === 0
@@ -107,11 +123,12 @@ export function credentialBook(now: () => number) {
     appOf(jwt: string): GitHubApp | undefined {
       const [header = "", payload = "", signature = ""] = jwt.split(".");
       const claims = decode(payload);
-      const app = apps.find(({ id, clientId }) => [String(id), clientId].includes(String(claims?.iss)));
+      const app = apps.find((each) => isIssuer(each, String(claims?.iss)));
       if (!app || decode(header)?.alg !== "RS256") return undefined;
       const seconds = now() / 1000;
       const { iat, exp } = claims as { iat: number; exp: number };
       if (!(iat <= seconds && exp > seconds && exp - seconds <= MAX_JWT_LIFE_S)) return undefined;
+      if (app.publicKey === undefined) return app;
       const signed = Buffer.from(`${header}.${payload}`);
       const holds = verify("sha256", signed, createPublicKey(app.publicKey), Buffer.from(signature, "base64url"));
       return holds ? app : undefined;
@@ -119,18 +136,20 @@ export function credentialBook(now: () => number) {
     /** A new token of an installation, narrowed as asked for, with its end in epoch milliseconds. */
     issue(installation: Installation, narrowed: Pick<TokenGrant, "repositories" | "permissions">) {
       const { owner } = installation;
-      const { slug = APP_SLUG } = apps.find(({ installations }) => installations.includes(installation)) ?? {};
+      const { slug = APP_SLUG, isEverywhere } =
+        apps.find(({ installations }) => installations.includes(installation)) ?? {};
       const token = `ghs_${randomBytes(24).toString("hex")}`;
       const expiresAt = now() + TOKEN_LIFE_MS;
-      const permissions: Permissions = { metadata: "read", ...(narrowed.permissions ?? grantedTo(installation)) };
+      const permissions =
+        isEverywhere && !narrowed.permissions ? undefined : (narrowed.permissions ?? grantedTo(installation));
       grants.set(token, {
         login: `${slug}[bot]`,
         repositories: narrowed.repositories?.map((name) => `${owner}/${name}`) ?? [`${owner}/*`],
-        permissions,
+        ...(permissions && { permissions: { metadata: "read", ...permissions } }),
         expiresAt,
         installation,
       });
-      return { token, permissions, expiresAt };
+      return { token, permissions: { metadata: "read", ...(permissions ?? grantedTo(installation)) }, expiresAt };
     },
   };
 }
@@ -154,6 +173,15 @@ export function reaches(
   const wanted = names.flatMap((name) => [name, `${name.split("/")[0]}/*`]).map((name) => name.toLowerCase());
   return grant.repositories?.some((each) => wanted.includes(each.toLowerCase())) ?? true;
 }
+
+/** Who has signed a JWT, as it says itself; undefined for any other text. */
+export function issuerOf(token: string): string | undefined {
+  const [, payload = ""] = token.split(".");
+  const issuer = decode(payload)?.iss;
+  return issuer === undefined ? undefined : String(issuer);
+}
+
+const isIssuer = ({ id, clientId }: GitHubApp, issuer: string) => [String(id), clientId].includes(issuer);
 
 function decode(part: string): Record<string, unknown> | undefined {
   try {

@@ -52,8 +52,8 @@ type ReceivedRequest = {
   readonly route: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string;
-  /** Whose limits it counts against: `installation 42`, a user, or else the token itself. */
-  readonly account: string;
+  /** Who its token is: a user, or `slug[bot]` of an App; undefined where nothing is known of the token. */
+  readonly login: string | undefined;
   /** "1.1" or "2.0" */
   readonly httpVersion: string;
   readonly at: number;
@@ -173,18 +173,9 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       : `${method} ${pathname}`;
     if (options.hasEverything && isInside) provide({ credentials, repositories }, decoded(path), body, token);
     const account = credentials.accountOf(token);
-    const seen = {
-      method,
-      path,
-      query: search ?? "",
-      route,
-      headers,
-      body,
-      account,
-      httpVersion,
-      at: now(),
-      status: 0,
-    };
+    const login = credentials.grantOf(token)?.login;
+    const wire = { method, path, query: search ?? "", headers, body, httpVersion };
+    const seen = { ...wire, route, login, at: now(), status: 0 };
     if (record) requests.push(seen);
     counts.requests++;
     counts.maxInFlight = Math.max(counts.maxInFlight, ++inFlight);

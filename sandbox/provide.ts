@@ -1,6 +1,10 @@
 import { readWorkflowFile } from "./actions/workflow-file.ts";
+import { issuerOf } from "./credentials.ts";
 import type { Repository } from "./repository.ts";
 import { parseObject, type World } from "./routes/reply.ts";
+
+/** The id of those that are known by their client id, or by an id that is here taken for one. */
+const FIRST_APP = 1;
 
 const ASKED =
   /^\/repos\/([^/]+\/[^/]+)(?:\/(?:(?:pulls|issues)\/(\d+)|actions\/workflows\/([^/]+\.ya?ml)\/dispatches))?/;
@@ -8,7 +12,7 @@ const ASKED =
 const COMMIT = /\b[0-9a-f]{40}\b/g;
 
 /**
- * Makes what a request needs, and leaves what is there as it is: the token, the repository, its pull request, its workflow
+ * Makes what a request needs, and leaves what is there as it is: the token or the App, the repository, its pull request, its workflow
  * file, and every commit that the request names.
  */
 export function provide(
@@ -17,7 +21,12 @@ export function provide(
   body: string,
   token: string,
 ): void {
-  if (!credentials.grantOf(token)) credentials.add(token, { app: 1 });
+  const issuer = issuerOf(token);
+  if (issuer === undefined) {
+    if (!credentials.grantOf(token)) credentials.add(token, { app: 1 });
+  } else if (!credentials.isKnownApp(issuer)) {
+    credentials.addApp({ id: FIRST_APP, clientId: issuer, installations: [], isEverywhere: true });
+  }
   const [, name, number, file] = ASKED.exec(path) ?? [];
   if (name === undefined) return;
   const repository = repositories.open(name);

@@ -14,8 +14,10 @@ import type { Answers } from "./answers.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
 import { beginOthers, startedBy } from "./other-runs.ts";
 import { letPass } from "./passing.ts";
+import { type SentRequest, sentTo } from "./sent.ts";
 import { type SkippingClock, skippingClock } from "./skipping-clock.ts";
 import { startOf } from "./start-of.ts";
+import { giveCredentials } from "./test-credentials.ts";
 
 export type { Answer, Answers, AskedRequest } from "./answers.ts";
 export type { Fault, FaultHandle, FaultMatch } from "./faults.ts";
@@ -50,7 +52,7 @@ export type TestedRun = {
   /** What it has written with `log` and `console`, the first attempt's first. */
   readonly log: readonly (LogLine & { readonly attempt: number })[];
   /** What GitHub was sent, except reads, in order. */
-  readonly sent: readonly { readonly method: string; readonly path: string; readonly body: unknown }[];
+  readonly sent: readonly SentRequest[];
   /** The `repository_dispatch` events among it. */
   readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
   /** The runs of other workflows that it has started, the first one first. */
@@ -85,35 +87,35 @@ const WAIT_MS = 300_000;
 export async function testRun<
   Given extends { trigger: TriggerKind },
   EnvName extends string,
+  IdentityName extends string,
   Routes extends string = string,
 >(
-  workflow: Workflow<Given, unknown, EnvName>,
+  workflow: Workflow<Given, unknown, EnvName, IdentityName>,
   given: Starting<Given>,
   { prepare, answers, env = {}, others = [], open = [] }: TestOptions<Routes> = {},
 ): Promise<TestedRun> {
-  const token = "token-of-the-test-kit";
   const under = renamed(workflow);
   const closing = new AsyncDisposableStack();
   try {
     const clock = skippingClock();
     const github = await startGitHub({ now: clock.now });
     closing.defer(github.close);
-    github.token(token);
     for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
+    const credentials = giveCredentials(github, workflow as Workflow, env);
     prepare?.(github);
     if (answers) github.answers(answers);
     const variables = Object.fromEntries(
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
     );
-    if (workflow.githubToken !== undefined) variables[workflow.githubToken] = token;
     const callbacks = new Set<string>();
     const app = await startApp(
       readConfig({
         PUBLIC_URL: "https://gh-runner.test",
         ...variables,
+        ...credentials.variables,
         ...env,
         GITHUB_API_URL: github.url,
-        GITHUB_TOKEN: token,
+        ...credentials.settings,
         TARGET_REPO: "acme/shop",
         DEPLOYMENT_REPO: "acme/deployment",
         LOG_LEVEL: "silent",
@@ -132,7 +134,7 @@ export async function testRun<
     await beginOthers(app, under, open);
     const started = { workflow: under, actor: "test", ...startOf(workflow, given) };
     const { run } = await app.start(started, WAIT_MS);
-    return await testedRun(run.id, { app, github, clock, callbacks, closing });
+    return await testedRun(run.id, { app, github, identityOf: credentials.identityOf, clock, callbacks, closing });
   } catch (error) {
     await closing.disposeAsync();
     throw error;
@@ -142,6 +144,7 @@ export async function testRun<
 type Scene = {
   readonly app: RunningApp;
   readonly github: StandInGitHub;
+  readonly identityOf: ReturnType<typeof giveCredentials>["identityOf"];
   readonly clock: SkippingClock;
   /** The secrets of those that were opened. */
   readonly callbacks: ReadonlySet<string>;
@@ -149,7 +152,10 @@ type Scene = {
 };
 
 /** A run whose first attempt was made, and what can happen to it. */
-async function testedRun(id: string, { app, github, clock, callbacks, closing }: Scene): Promise<TestedRun> {
+async function testedRun(
+  id: string,
+  { app, github, identityOf, clock, callbacks, closing }: Scene,
+): Promise<TestedRun> {
   const { store, wake, actions, callbacks: all } = app.engine;
   let detail = await look();
   let log: TestedRun["log"] = [];
@@ -220,10 +226,10 @@ async function testedRun(id: string, { app, github, clock, callbacks, closing }:
       return log;
     },
     get sent() {
-      return told(github).sent;
+      return sentTo(github, identityOf);
     },
     get dispatches() {
-      return told(github).dispatches;
+      return github.dispatches.map(({ repo, eventType, payload }) => ({ repo, eventType, payload }));
     },
     get started() {
       return started;
@@ -280,13 +286,4 @@ function renamed(workflow: Workflow): Workflow {
 
 function named({ on }: Workflow): readonly string[] {
   return [on.http?.token ?? [], on.flux?.key ?? []].flat();
-}
-
-function told({ requests, dispatches }: StandInGitHub): Pick<TestedRun, "sent" | "dispatches"> {
-  return {
-    sent: requests
-      .filter(({ method }) => method !== "GET" && method !== "HEAD")
-      .map(({ method, path, body }) => ({ method, path, body: body === "" ? undefined : JSON.parse(body) })),
-    dispatches: dispatches.map(({ repo, eventType, payload }) => ({ repo, eventType, payload })),
-  };
 }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
+import { startGitHub } from "../sandbox/github.ts";
 import type { GitHub } from "../src/index.ts";
-import { identityScene as scene } from "./support/identities.ts";
+import { command } from "./support/command.ts";
+import { CREDENTIALS, knowIdentities, identityScene as scene } from "./support/identities.ts";
 import { TARGET, TOKEN } from "./support/service.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const read = (github: GitHub) => github.readFile(TARGET, "a.md");
 
@@ -10,7 +13,7 @@ describe("a workflow that names a GitHub App", () => {
   it("asks GitHub as that App, and the other workflows as the service", async (t) => {
     const { start, askers } = await scene(t, read, { workflow: { githubApp: "RELEASE_APP" } });
     assert.equal((await start()).status, 200);
-    assert.deepEqual(askers(), ["installation 43"]);
+    assert.deepEqual(askers(), ["release[bot]"]);
   });
 
   it("has other identities beside it, each whole, and the service's", async (t) => {
@@ -31,8 +34,7 @@ describe("a workflow that names a GitHub App", () => {
     );
     const answer = await start();
     assert.equal(answer.status, 200, answer.text);
-    const [app, service] = ["installation 42", TOKEN];
-    assert.deepEqual(askers(), [app, "reader", service, app, "reader", "installation 43"]);
+    assert.deepEqual(askers(), ["bot[bot]", "reader", "service", "bot[bot]", "reader", "release[bot]"]);
     assert.equal(github.dispatches.length, 1);
     assert.match(github.dispatches[0]?.token ?? "", /^ghs_/);
   });
@@ -62,6 +64,35 @@ describe("a workflow that names a GitHub App", () => {
     github.token("ghp_callersToken0123456789abcdefABCDEF01", { login: "caller" });
     const answer = await start({ github_token: "ghp_callersToken0123456789abcdefABCDEF01" });
     assert.equal(answer.status, 200, answer.text);
-    assert.deepEqual(askers(), ["caller", "installation 42", TOKEN]);
+    assert.deepEqual(askers(), ["caller", "bot[bot]", "service"]);
   });
 });
+
+describe("a dry run", () => {
+  it("shows who would write what", async (t) => {
+    const { github, settings } = await commandScene(t);
+    const folder = workflowsFolder(t, {
+      "w.ts": httpWorkflow(
+        "w",
+        `await github.dispatch("${TARGET}", "a", {}); await github.as("bot").dispatch("${TARGET}", "b", {});`,
+        'identities: { bot: { githubApp: "BOT" } },',
+      ),
+    });
+    const { code, stdout, stderr } = await command(["run", "w", "--dry-run"], { ...settings, WORKFLOWS_DIR: folder });
+    assert.equal(code, 0, stderr);
+    const shown = stdout.split("\n").filter((line) => /^(POST|authorization)/.test(line));
+    const post = `POST ${github.url}/repos/${TARGET}/dispatches`;
+    assert.deepEqual(shown, [post, "authorization: Bearer ***", post, "authorization: Bearer *** (as bot)"]);
+    assert.deepEqual(github.dispatches, []);
+  });
+});
+
+/** A GitHub with the Apps and tokens, and the settings of a command. */
+async function commandScene(t: TestContext) {
+  const github = await startGitHub();
+  t.after(() => github.close());
+  github.token(TOKEN);
+  github.repository(TARGET);
+  knowIdentities(github);
+  return { github, settings: { ...CREDENTIALS, GITHUB_API_URL: github.url, GITHUB_TOKEN: TOKEN, TARGET_REPO: TARGET } };
+}

@@ -27,8 +27,7 @@ export function withApp(then: AppHandler): Handler {
 export const showInstallation: AppHandler = (app, call, world, parameters) => {
   const { repository, asked } = repositoryOf(world, parameters);
   if (!repository) return notFound;
-  const owner = repository.fullName.split("/")[0]?.toLowerCase();
-  const installation = app.installations.find((each) => each.owner.toLowerCase() === owner);
+  const installation = world.credentials.installationOf(app, repository.fullName.split("/")[0] ?? "");
   if (!installation) return notFound;
   if (asked && asked !== repository.fullName.toLowerCase()) return moved(call, world, repository);
   return { status: 200, json: installationJson(app, installation, world) };
@@ -44,7 +43,8 @@ export const issueToken: AppHandler = (app, call, world, [id]) => {
   if (repositories !== undefined && !isListOfNames(repositories)) {
     return failure(422, `Invalid request.\n\nFor 'properties/repositories', expected an array of names.`);
   }
-  if (permissions !== undefined && !isNarrowing(permissions, { metadata: "read", ...grantedTo(installation) })) {
+  const granted = app.isEverywhere ? "all" : { metadata: "read", ...grantedTo(installation) };
+  if (permissions !== undefined && !isNarrowing(permissions, granted)) {
     return failure(422, "The permissions requested are not granted to this installation.");
   }
   if (repositories?.some((name) => !world.repositories.isPresentName(`${installation.owner}/${name}`))) {
@@ -73,9 +73,10 @@ function isListOfNames(value: unknown): value is string[] {
 /** Whether permissions are asked for that were granted, at the same level or below. */
 function isNarrowing(
   asked: unknown,
-  granted: Readonly<Record<string, string>>,
+  granted: Readonly<Record<string, string>> | "all",
 ): asked is NonNullable<TokenGrant["permissions"]> {
   if (typeof asked !== "object" || asked === null) return false;
+  if (granted === "all") return true;
   return Object.entries(asked).every(([name, level]) => granted[name] === "write" || granted[name] === level);
 }
 

@@ -43,8 +43,9 @@ export async function runHere(
 export type DryWrite = Parameters<NonNullable<AppOptions["dryRun"]>>[0];
 
 /** What a dry run would have sent, in the form of HTTP, with the whole URL in the first line. */
-export function asMessage({ method, url, headers, body }: DryWrite): string {
-  const lines = Object.entries(headers).map(([name, value]) => oneLine(`${name}: ${value}`));
+export function asMessage({ method, url, headers, body, identity }: DryWrite): string {
+  const by = (name: string) => (identity !== undefined && name === "authorization" ? ` (as ${identity})` : "");
+  const lines = Object.entries(headers).map(([name, value]) => oneLine(`${name}: ${value}${by(name)}`));
   return [`${method} ${url}`, ...lines, "", ...(body === null ? [] : [visible(body), ""])].join("\n");
 }
 

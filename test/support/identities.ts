@@ -1,8 +1,9 @@
 import type { TestContext } from "node:test";
+import type { StandInGitHub } from "../../sandbox/github.ts";
 import type { GitHub, Workflow } from "../../src/index.ts";
 import type { AppOptions } from "../../src/service/ground.ts";
 import { appKey } from "./apps.ts";
-import { send, startService } from "./service.ts";
+import { send, startService, TOKEN } from "./service.ts";
 
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
 
@@ -28,7 +29,7 @@ export async function identityScene(
   {
     workflow = {},
     settings = {},
-    granted = { contents: "write", issues: "write", pull_requests: "write" },
+    granted,
     options = {},
   }: {
     workflow?: Partial<Workflow>;
@@ -48,13 +49,27 @@ export async function identityScene(
     options: { ...options, workflows: [{ workflow: under, file: "w.ts" }] },
   });
   const { github, url } = service;
-  github.token(READER, { login: "reader" });
-  github.app({ id: 7, publicKey: bot.publicKey, installations: [{ id: 42, owner: "acme", permissions: granted }] });
-  const installations = [{ id: 43, owner: "acme", permissions: granted }];
-  github.app({ id: 8, clientId: "Iv1.release", slug: "release", publicKey: release.publicKey, installations });
+  knowIdentities(github, granted);
   const start = (body: object = {}) => send(url, { method: "POST", path: "/w", body: JSON.stringify(body) });
   /** Who has asked for a repository's things, in order. */
   const askers = () =>
-    github.requests.filter(({ path }) => path.startsWith("/repos/acme/shop/contents")).map(({ account }) => account);
+    github.requests.filter(({ path }) => path.startsWith("/repos/acme/shop/contents")).map(({ login }) => login);
   return { ...service, start, askers };
+}
+
+/** Makes a GitHub know the Apps and tokens of `CREDENTIALS`, and what the Apps may do. */
+export function knowIdentities(
+  github: StandInGitHub,
+  permissions: Granted = { contents: "write", issues: "write", pull_requests: "write" },
+): void {
+  github.token(READER, { login: "reader" });
+  github.token(TOKEN, { login: "service" });
+  github.app({
+    id: 7,
+    slug: "bot",
+    publicKey: bot.publicKey,
+    installations: [{ id: 42, owner: "acme", permissions }],
+  });
+  const installations = [{ id: 43, owner: "acme", permissions }];
+  github.app({ id: 8, clientId: "Iv1.release", slug: "release", publicKey: release.publicKey, installations });
 }

@@ -1,0 +1,26 @@
+import type { StandInGitHub } from "./github.ts";
+import type { giveCredentials } from "./test-credentials.ts";
+
+export type SentRequest = {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  /** Who has sent it, where it was not the workflow's `github`: `bot` of `github.as("bot")`. */
+  readonly identity?: string;
+};
+
+/** What a stand-in was sent, except reads, in order. */
+export function sentTo(
+  { requests }: StandInGitHub,
+  identityOf: ReturnType<typeof giveCredentials>["identityOf"],
+): readonly SentRequest[] {
+  // Apps get their tokens by themselves.
+  const isSent = ({ method, path }: { method: string; path: string }) =>
+    method !== "GET" && method !== "HEAD" && !path.endsWith("/access_tokens");
+  return requests.filter(isSent).map((request) => {
+    const { method, path, body } = request;
+    const identity = identityOf(request);
+    const sent = { method, path, body: body === "" ? undefined : JSON.parse(body) };
+    return identity === undefined ? sent : { ...sent, identity };
+  });
+}
