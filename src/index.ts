@@ -28,6 +28,7 @@ export type {
   StartedRun,
   StartedWorkflow,
 } from "./model/github.ts";
+export type { GitHubTrigger } from "./model/github-trigger.ts";
 export type { GraphQLError, GraphQLOptions, GraphQLVariables } from "./model/graphql.ts";
 export type { Identity } from "./model/identity.ts";
 export type { Permissions } from "./model/permissions.ts";
@@ -40,7 +41,6 @@ export type {
   Ended,
   FluxEvent,
   FluxTrigger,
-  GitHubTrigger,
   HttpAnswer,
   HttpTrigger,
   ManualTrigger,
@@ -49,9 +49,8 @@ export type {
   Tick,
   TriggerKind,
   Triggers,
-  WebhookEvent,
-  WebhookName,
 } from "./model/triggers.ts";
 export type { WakeOn } from "./model/waits.ts";
+export type { WebhookEvent, WebhookName } from "./model/webhooks.ts";
 export type { Concurrency, Context, Fail, Skip, Workflow } from "./model/workflow.ts";
 export { defineWorkflow, fail, skip } from "./model/workflow.ts";

@@ -1,5 +1,5 @@
 import { isCommitHash, ownerAndName } from "./github.ts";
-import type { WebhookName } from "./triggers.ts";
+import type { WebhookName } from "./webhooks.ts";
 
 /** What an event of GitHub is about. A field is missing where the event has no such thing. */
 export type EventFacts = {

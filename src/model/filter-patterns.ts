@@ -25,7 +25,7 @@ export function patternProblem(pattern: string): string | undefined {
 }
 
 /** Whether a pattern takes back what others have chosen. */
-function isNegative(pattern: string): boolean {
+export function isNegative(pattern: string): boolean {
   return pattern.startsWith("!");
 }
 

@@ -1,4 +1,4 @@
-import type { operations } from "@octokit/openapi-webhooks-types";
+import type { GitHubTrigger } from "./github-trigger.ts";
 import type { Json, Trigger } from "./run.ts";
 
 /** What starts a workflow: one of these, or several. `trigger` in its context says which one started a run. */
@@ -151,65 +151,6 @@ export type Tick = {
   /** When the run was due, RFC 3339. */
   readonly scheduledAt: string;
 };
-
-/** GitHub's webhook `POST /webhooks/github`, signed with GITHUB_WEBHOOK_SECRET, starts the workflow. */
-export type GitHubTrigger<Name extends WebhookName = WebhookName, Action extends ActionOf<Name> = ActionOf<Name>> = {
-  /** GitHub's names: `"pull_request"`, `"workflow_run"`. */
-  readonly events: Name | readonly Name[];
-  /** Only these actions, `["opened", "reopened"]`; all without it. */
-  readonly actions?: readonly Action[];
-  /** A last look at the event: false, and there is no run. */
-  filter?(event: WebhookEvent<Name, Action>): boolean;
-};
-
-/** One webhook delivery. With several names, `event.name` tells the payloads apart. */
-export type WebhookEvent<
-  Name extends WebhookName = WebhookName,
-  Action extends ActionOf<Name> = ActionOf<Name>,
-> = Name extends WebhookName
-  ? {
-      readonly name: Name;
-      /** `X-GitHub-Delivery`: the same when GitHub delivers it again. */
-      readonly delivery: string;
-      readonly payload: WithAction<Payloads[Name], Action>;
-    }
-  : never;
-
-/** The deliveries that up to five entries are for. */
-export type WebhookEvents<
-  Name extends WebhookName,
-  Action extends ActionOf<Name>,
-  Name2 extends WebhookName,
-  Action2 extends ActionOf<Name2>,
-  Name3 extends WebhookName,
-  Action3 extends ActionOf<Name3>,
-  Name4 extends WebhookName,
-  Action4 extends ActionOf<Name4>,
-  Name5 extends WebhookName,
-  Action5 extends ActionOf<Name5>,
-> =
-  | WebhookEvent<Name, Action>
-  | WebhookEvent<Name2, Action2>
-  | WebhookEvent<Name3, Action3>
-  | WebhookEvent<Name4, Action4>
-  | WebhookEvent<Name5, Action5>;
-
-export type WebhookName = keyof Payloads;
-
-export type ActionOf<Name extends WebhookName> = Extract<Payloads[Name], { action: unknown }>["action"];
-
-type WithAction<Payload, Action> = Payload extends { action: infer Its }
-  ? [Extract<Its, Action> | Extract<Action, Its>] extends [never]
-    ? never
-    : Payload
-  : Payload;
-
-/** What GitHub sends with each event. It describes every action by itself, under a name such as `pull-request/opened`. */
-type Payloads = {
-  readonly [Described in keyof operations as EventIn<Described>]: operations[Described]["requestBody"]["content"]["application/json"];
-};
-type EventIn<Described> = Described extends `${infer Event}/${string}` ? Snake<Event> : Snake<Described>;
-type Snake<Text> = Text extends `${infer Word}-${infer Rest}` ? `${Word}_${Snake<Rest>}` : Text;
 
 /** Flux's notification-controller, providers `generic` and `generic-hmac`, starts the workflow by `POST {path}`. */
 export type FluxTrigger = {

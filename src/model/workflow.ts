@@ -1,24 +1,22 @@
 import type { RunContext } from "./context.ts";
 import { type Duration, millisecondsOf } from "./duration.ts";
 import { type EventFacts, eventFacts, type FactsOf } from "./event-facts.ts";
+import type { GitHubTrigger } from "./github-trigger.ts";
 import type { Identity, SERVICE } from "./identity.ts";
 import type { Order } from "./new-run.ts";
 import type { Permissions } from "./permissions.ts";
 import { groupOfCommit, type ReportOption } from "./report.ts";
 import type { Json } from "./run.ts";
 import {
-  type ActionOf,
   type FluxEvent,
   GIVEN_AS,
-  type GitHubTrigger,
   kindsOf,
   type NoInputs,
   type Tick,
   type TriggerKind,
   type Triggers,
-  type WebhookEvents,
-  type WebhookName,
 } from "./triggers.ts";
+import type { ActionOf, NoWebhook, WebhookEvents, WebhookName } from "./webhooks.ts";
 
 /** One workflow: data that says when it runs, and the function that does. Write it with `defineWorkflow`. */
 export type Workflow<
@@ -208,19 +206,19 @@ export function endingOf(
 export function defineWorkflow<
   Kind extends TriggerKind,
   Body,
-  Name extends WebhookName,
+  Name extends WebhookName | NoWebhook,
   Action extends ActionOf<Name>,
   // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement resolves with void
   Outputs extends Returned | void,
   const EnvName extends string = never,
   Inputs = NoInputs,
-  Name2 extends WebhookName = never,
+  Name2 extends WebhookName | NoWebhook = never,
   Action2 extends ActionOf<Name2> = ActionOf<Name2>,
-  Name3 extends WebhookName = never,
+  Name3 extends WebhookName | NoWebhook = never,
   Action3 extends ActionOf<Name3> = ActionOf<Name3>,
-  Name4 extends WebhookName = never,
+  Name4 extends WebhookName | NoWebhook = never,
   Action4 extends ActionOf<Name4> = ActionOf<Name4>,
-  Name5 extends WebhookName = never,
+  Name5 extends WebhookName | NoWebhook = never,
   Action5 extends ActionOf<Name5> = ActionOf<Name5>,
   const IdentityName extends string = never,
 >(

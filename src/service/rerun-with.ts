@@ -1,13 +1,14 @@
 import { fluxEvent } from "../http/triggers/flux.ts";
-import { isFor } from "../http/triggers/github.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
+import { isFor } from "../model/github-trigger.ts";
 import { hasCredentials } from "../model/identity.ts";
 import type { Log } from "../model/log.ts";
 import type { Json, Run } from "../model/run.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Start } from "../model/start.ts";
 import type { RunStore } from "../model/store.ts";
-import { gitHubEntries, kindsOf, schemaFor, type TriggerKind, type WebhookEvent } from "../model/triggers.ts";
+import { gitHubEntries, kindsOf, schemaFor, type TriggerKind } from "../model/triggers.ts";
+import type { WebhookEvent } from "../model/webhooks.ts";
 import { triggerOf, type Workflow } from "../model/workflow.ts";
 import { type ReadInput, readWith, tokenProblem, wrong } from "./read-input.ts";
 

@@ -2,8 +2,8 @@ import { isRunId, type RunDetail } from "../model/history.ts";
 import type { Json } from "../model/run.ts";
 import { keysIn } from "../model/run-names.ts";
 import type { RunStore } from "../model/store.ts";
-import type { WebhookEvent } from "../model/triggers.ts";
 import { wakeKeysOf } from "../model/waits.ts";
+import type { WebhookEvent } from "../model/webhooks.ts";
 import type { runActions } from "./run-actions.ts";
 
 type Parts = {

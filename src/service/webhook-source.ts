@@ -1,10 +1,12 @@
 import { type Delivery, type DeliveryLog, nameOf, openDeliveryLog } from "../github/deliveries.ts";
 import { isCloud } from "../github/limits/limits.ts";
-import { GITHUB_WEBHOOK_PATH, MAX_PAYLOAD_BYTES, mayWant, takeIn } from "../http/triggers/github.ts";
+import { GITHUB_WEBHOOK_PATH, MAX_PAYLOAD_BYTES, takeIn } from "../http/triggers/github.ts";
 import { isFailure } from "../model/failure.ts";
+import { mayWant } from "../model/github-trigger.ts";
 import type { Json } from "../model/run.ts";
 import { type RunStore, StoreUnavailable } from "../model/store.ts";
-import { gitHubEntries, type WebhookEvent } from "../model/triggers.ts";
+import { gitHubEntries } from "../model/triggers.ts";
+import type { WebhookEvent } from "../model/webhooks.ts";
 import { groupOf, orderOf, type Workflow } from "../model/workflow.ts";
 import { type CaughtUp, catchUp } from "./catch-up.ts";
 import type { Engine } from "./engine.ts";

@@ -8,8 +8,8 @@ import type { OctokitNames } from "../model/rest.ts";
 import { afterAttempt } from "../model/retry.ts";
 import type { Outcome, Run } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
-import type { WebhookEvent } from "../model/triggers.ts";
 import { wakeKeyOfWorkflow } from "../model/waits.ts";
+import type { WebhookEvent } from "../model/webhooks.ts";
 import {
   type BrokenFile,
   type Context,
@@ -20,7 +20,7 @@ import {
   type WorkflowSource,
 } from "../model/workflow.ts";
 import { type Attempting, confined, type Stopping } from "./attempting.ts";
-import { changedFilesOf } from "./changed-files.ts";
+import { changedFilesOf, unwantedChange } from "./changed-files.ts";
 import { type ContextParts, contextOf } from "./context.ts";
 import { concluded, type Ended, type EndingParts, givenBack, NOT_CALLED, type Seen } from "./ending.ts";
 import type { GitHubParts } from "./github.ts";
@@ -198,7 +198,8 @@ async function executeConfined(
     // Few workflows wait.
     let waiting: Suspending | undefined;
     const suspending = () => (waiting ??= openSuspending(claim, { ...parts, attempting, names }));
-    const readChangedFiles = changedFilesOf(deliveryOf(workflow, claim.run), () => context);
+    const delivery = deliveryOf(workflow, claim.run);
+    const readChangedFiles = changedFilesOf(delivery, () => context);
     const its = { attempting, isRepeatOf, names, suspending, readChangedFiles };
     const context: Context = contextOf(workflow, claim, { ...parts, ...its });
     if (dedupe && !handler) {
@@ -211,7 +212,10 @@ async function executeConfined(
     }
     const alsoFailed = ({ what, error }: { what: string; error: unknown }) =>
       runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error });
-    const work = async () => (handler ? workflow.cancelled?.(context) : workflow.run(context));
+    const work = async () => {
+      if (handler) return workflow.cancelled?.(context);
+      return (await unwantedChange(workflow, delivery, readChangedFiles)) ?? workflow.run(context);
+    };
     return execute(work, attempting, { alsoFailed, failedBy: async (error) => waiting?.failedBy(error) });
   });
   // One that failed, or was cut off, did not get there.

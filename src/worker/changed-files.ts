@@ -1,7 +1,12 @@
 import { type Change, type ChangedFiles, changeIn } from "../model/changed-files.ts";
 import type { RunContext } from "../model/context.ts";
 import { PermanentFailure } from "../model/failure.ts";
+import type { FilterPatterns } from "../model/filter-patterns.ts";
 import type { GitHub } from "../model/github.ts";
+import { entriesWithPaths, hasWantedFile } from "../model/github-trigger.ts";
+import { gitHubEntries } from "../model/triggers.ts";
+import type { WebhookEvent } from "../model/webhooks.ts";
+import { type Skip, skip, type Workflow } from "../model/workflow.ts";
 
 type Parts = Pick<RunContext, "repo" | "step" | "log"> & { readonly github: Pick<GitHub, "request"> };
 
@@ -12,10 +17,7 @@ export type ReadChangedFiles = () => Promise<ChangedFiles>;
  * What reads the files that an event has changed. Each page of GitHub is a step, so a run asks for it once.
  * @param event undefined: GitHub has not started the run.
  */
-export function changedFilesOf(
-  event: { readonly name: string; readonly payload: unknown } | undefined,
-  parts: () => Parts,
-): ReadChangedFiles {
+export function changedFilesOf(event: WebhookEvent | undefined, parts: () => Parts): ReadChangedFiles {
   let read: Promise<ChangedFiles> | undefined;
   return () => (read ??= start());
 
@@ -28,6 +30,33 @@ export function changedFilesOf(
       remedy: "Call changedFiles in runs of a push, of a pull request or of a merge group.",
     });
   }
+}
+
+/** Why a run has nothing to do: the event has changed no file that its workflow is for. */
+export async function unwantedChange(
+  { on }: Pick<Workflow, "on">,
+  event: WebhookEvent | undefined,
+  read: ReadChangedFiles,
+): Promise<Skip | undefined> {
+  const entries = event && entriesWithPaths(gitHubEntries(on), event);
+  if (!entries) return undefined;
+  const { files, earlier, isWhole } = await read();
+  // What is not shown may be a wanted one: Actions runs a workflow then, too.
+  if (!isWhole || entries.some((entry) => hasWantedFile(entry, [...files, ...earlier]))) return undefined;
+  const wanted = entries.map(({ paths, pathsIgnore }) =>
+    paths === undefined ? `the paths other than ${listed(pathsIgnore)}` : `the paths ${listed(paths)}`,
+  );
+  if (files.length === 0) return skip(`no file is changed, and ${wanted.join(" and ")} are wanted`);
+  return skip(`none of the changed files (${files.length}) is among ${wanted.join(" or ")}`);
+}
+
+/** Enough patterns to know the entry by. */
+const MAX_SHOWN = 10;
+
+function listed(patterns: FilterPatterns = []): string {
+  const all = [patterns].flat();
+  const more = all.length > MAX_SHOWN ? ` and ${all.length - MAX_SHOWN} more` : "";
+  return `${all.slice(0, MAX_SHOWN).join(", ")}${more}`;
 }
 
 async function reading(change: Change, parts: Parts): Promise<ChangedFiles> {

@@ -1,8 +1,10 @@
 import { getHeapStatistics } from "node:v8";
 import type { Context, Hono } from "hono";
+import { isFor } from "../../model/github-trigger.ts";
 import type { Json } from "../../model/run.ts";
 import { StoreUnavailable } from "../../model/store.ts";
-import { type GitHubTrigger, gitHubEntries, type WebhookEvent } from "../../model/triggers.ts";
+import { gitHubEntries } from "../../model/triggers.ts";
+import type { WebhookEvent } from "../../model/webhooks.ts";
 import type { Workflow } from "../../model/workflow.ts";
 import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
@@ -135,16 +137,4 @@ function receive(c: Context, bytes: Uint8Array): WebhookEvent {
     throw new Rejection(400, "X-GitHub-Event or X-GitHub-Delivery is missing: this is not how GitHub delivers.");
   }
   return { name, delivery, payload: jsonObject(bytes) } as unknown as WebhookEvent;
-}
-
-/** Whether an entry wants an event. */
-export function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
-  const { action } = event.payload as { action?: string };
-  return mayWant(entry, event.name, action) && (entry.filter?.(event) ?? true);
-}
-
-/** Whether an entry may want an event, as far as its name and action tell. */
-export function mayWant({ events, actions }: GitHubTrigger, name: string, action: unknown): boolean {
-  if (!([] as string[]).concat(events).includes(name)) return false;
-  return !actions || (actions as readonly unknown[]).includes(action);
 }

@@ -1,7 +1,8 @@
+import type { GitHubTrigger } from "../../model/github-trigger.ts";
 import type { AppKey, Identity } from "../../model/identity.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 import { shown } from "../../model/problems.ts";
-import { type GitHubTrigger, gitHubEntries, pathsOf } from "../../model/triggers.ts";
+import { gitHubEntries, pathsOf } from "../../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../../model/workflow.ts";
 import { fieldProblems, type ScheduleProblem } from "./field-problems.ts";
 import type { LoadedFile } from "./load-workflows.ts";

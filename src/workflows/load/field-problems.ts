@@ -13,6 +13,7 @@ import {
 } from "../../model/triggers.ts";
 import type { Concurrency } from "../../model/workflow.ts";
 import { credentialFields, variable } from "./credential-fields.ts";
+import { filterProblems } from "./filter-problems.ts";
 
 /** Why a schedule cannot be used; undefined when it can. */
 export type ScheduleProblem = (trigger: ScheduleTrigger) => string | undefined;
@@ -112,14 +113,27 @@ function triggers(scheduleProblem: ScheduleProblem) {
 /** One entry or a list of them. Each is looked at for what it is: a union would say of either that it is not the other. */
 function gitHubTrigger() {
   const example = '{ events: "pull_request", actions: ["opened"] }';
+  const patternFields = {
+    branches: oneOrMore('["main", "releases/**"]').optional(),
+    branchesIgnore: oneOrMore('["dependabot/**"]').optional(),
+    tags: oneOrMore('["v*"]').optional(),
+    tagsIgnore: oneOrMore('["nightly-*"]').optional(),
+    paths: oneOrMore('["docs/**"]').optional(),
+    pathsIgnore: oneOrMore('["**.md"]').optional(),
+  };
   const entry = fields(
     {
-      events: z.union([text(""), names("")], expected('["pull_request"]')),
+      events: oneOrMore('["pull_request"]'),
       actions: names('["opened", "reopened"]').optional(),
+      ...patternFields,
+      labels: oneOrMore('["bug", "help wanted"]').optional(),
       filter: aFunction().optional(),
     },
     `${example}, or a list of these`,
-  );
+  ).superRefine((entry, context) => {
+    for (const { path, message } of filterProblems(entry))
+      context.addIssue({ code: "custom", path: [...path], message });
+  });
   return either(Array.isArray, z.array(entry).min(1, expected(`a list of entries such as ${example}`)), entry);
 }
 
@@ -201,6 +215,7 @@ function expected(what: string) {
 
 const text = (what: string, pattern = /./) => z.string(expected(what)).regex(pattern, expected(what));
 const names = (what: string) => z.array(z.string(expected(what)), expected(what)).min(1, expected(what));
+const oneOrMore = (what: string) => z.union([text(""), names("")], expected(what));
 const wholeNumber = () => z.int(expected("a whole number")).min(1, expected("1 or more"));
 const aFunction = () => z.custom((value) => typeof value === "function", expected("a function"));
 

@@ -1,0 +1,149 @@
+import { touchedByPush } from "./changed-files.ts";
+import { at } from "./event-facts.ts";
+import { choosing, type FilterPatterns } from "./filter-patterns.ts";
+import type { ActionOf, NO_WEBHOOKS, NoWebhook, WebhookEvent, WebhookName } from "./webhooks.ts";
+
+/** GitHub's webhook `POST /webhooks/github`, signed with GITHUB_WEBHOOK_SECRET, starts the workflow. */
+export type GitHubTrigger<
+  Name extends WebhookName | NoWebhook = WebhookName,
+  Action extends ActionOf<Name> = ActionOf<Name>,
+> = {
+  /** GitHub's names: `"pull_request"`, `"workflow_run"`. */
+  readonly events: EventNamed<Name> | readonly EventNamed<Name>[];
+  /** Only these actions, `["opened", "reopened"]`; all without it. */
+  readonly actions?: readonly Action[];
+  /**
+   * Only these branches, as GitHub's filter patterns name them: of a push the branch that was pushed, of a pull request and a
+   * merge group the one that it goes into, of a `workflow_run` the one that it ran on.
+   */
+  readonly branches?: OnlyOf<Name, "branches">;
+  /** All branches but these. */
+  readonly branchesIgnore?: OnlyOf<Name, "branches">;
+  /** Only pushes of these tags. With `tags` alone no push of a branch is meant, and with `branches` alone none of a tag. */
+  readonly tags?: OnlyOf<Name, "tags">;
+  /** Only pushes of other tags than these. */
+  readonly tagsIgnore?: OnlyOf<Name, "tags">;
+  /**
+   * Only changes of one or more of these files, as GitHub's filter patterns name them: `["docs/**", "!docs/drafts/**"]`. Where
+   * the payload does not tell, the run asks GitHub, and ends as skipped when none is changed.
+   */
+  readonly paths?: OnlyOf<Name, "paths">;
+  /** Only changes of one or more other files than these. */
+  readonly pathsIgnore?: OnlyOf<Name, "paths">;
+  /**
+   * Only issues, pull requests and discussions with one or more of these labels; case does not count. For the actions `labeled` and
+   * `unlabeled` it is the label that was added or removed.
+   */
+  readonly labels?: OnlyOf<Name, "labels">;
+  /** A last look at the event: false, and there is no run. */
+  filter?(event: WebhookEvent<Name, Action>): boolean;
+};
+
+const PULL_REQUEST = [
+  ...(["pull_request", "pull_request_review"] as const),
+  ...(["pull_request_review_comment", "pull_request_review_thread"] as const),
+] as const;
+
+/** Which events each filter is for, and what is said of others. */
+export const FILTERS = {
+  branches: {
+    events: ["push", ...PULL_REQUEST, "merge_group", "workflow_run"],
+    words: "branches are for push, pull_request, merge_group and workflow_run: write other events as another entry",
+  },
+  tags: { events: ["push"], words: "tags are for push: write other events as another entry" },
+  paths: {
+    events: ["push", ...PULL_REQUEST],
+    words: "paths are for push and pull_request: write other events as another entry",
+  },
+  labels: {
+    events: ["issues", "issue_comment", ...PULL_REQUEST, "discussion", "discussion_comment"],
+    words: "labels are for issues, pull requests and discussions: write other events as another entry",
+  },
+} as const satisfies Record<string, { readonly events: readonly WebhookName[]; readonly words: string }>;
+
+type EventNamed<Name> = Name extends NoWebhook ? (typeof NO_WEBHOOKS)[Name] : Name;
+
+/** What a filter takes, or why it cannot be used for these events. */
+type OnlyOf<Name, Filter extends keyof typeof FILTERS> = [
+  Exclude<Name, (typeof FILTERS)[Filter]["events"][number]>,
+] extends [never]
+  ? FilterPatterns
+  : WebhookName extends Name
+    ? FilterPatterns
+    : (typeof FILTERS)[Filter]["words"];
+
+/** Whether an entry may want an event, as far as its name and action tell. */
+export function mayWant({ events, actions }: GitHubTrigger, name: string, action: unknown): boolean {
+  if (!([] as string[]).concat(events).includes(name)) return false;
+  return !actions || (actions as readonly unknown[]).includes(action);
+}
+
+/** Whether an entry wants an event, as far as its payload tells: for `paths` the run may have to ask. */
+export function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
+  if (!mayWant(entry, event.name, at(event.payload, "action"))) return false;
+  if (!hasWantedRef(entry, event) || !hasWantedLabel(entry, event)) return false;
+  const touched = asksForFiles(entry, event) ? touchedByPush(event) : undefined;
+  if (touched && !hasWantedFile(entry, touched)) return false;
+  return entry.filter?.(event) ?? true;
+}
+
+/**
+ * The entries that want an event if it has changed certain files. Undefined when the files do not matter: one of them wants it
+ * in any case.
+ */
+export function entriesWithPaths(
+  entries: readonly GitHubTrigger[],
+  event: WebhookEvent,
+): readonly GitHubTrigger[] | undefined {
+  // Most workflows have none, and a filter is not asked again for nothing.
+  if (!entries.some((entry) => asksForFiles(entry, event))) return undefined;
+  const its = entries.filter((entry) => isFor(entry, event));
+  return its.length > 0 && its.every((entry) => asksForFiles(entry, event)) ? its : undefined;
+}
+
+/** Whether one of these files is one that an entry with paths wants. */
+export function hasWantedFile({ paths, pathsIgnore }: GitHubTrigger, files: readonly string[]): boolean {
+  if (paths !== undefined) return files.some(choosing(paths));
+  const isIgnored = choosing(pathsIgnore ?? []);
+  return files.some((file) => !isIgnored(file));
+}
+
+/** Actions does not look at the paths of a tag either. */
+function asksForFiles({ paths, pathsIgnore }: GitHubTrigger, { name, payload }: WebhookEvent): boolean {
+  if (paths === undefined && pathsIgnore === undefined) return false;
+  return !(name === "push" && String(at(payload, "ref")).startsWith("refs/tags/"));
+}
+
+function hasWantedRef({ branches, branchesIgnore, tags, tagsIgnore }: GitHubTrigger, event: WebhookEvent): boolean {
+  if ((branches ?? branchesIgnore ?? tags ?? tagsIgnore) === undefined) return true;
+  const [, kind, name = ""] = /^(?:refs\/(heads|tags)\/)?(.*)$/s.exec(refOf(event)) ?? [];
+  const [only, ignored] = kind === "tags" ? [tags, tagsIgnore] : [branches, branchesIgnore];
+  if (only !== undefined) return choosing(only)(name);
+  return ignored !== undefined && !choosing(ignored)(name);
+}
+
+function refOf({ name, payload }: WebhookEvent): string {
+  const path =
+    name === "push"
+      ? ["ref"]
+      : name === "merge_group"
+        ? ["merge_group", "base_ref"]
+        : name === "workflow_run"
+          ? ["workflow_run", "head_branch"]
+          : ["pull_request", "base", "ref"];
+  return String(at(payload, ...path) ?? "");
+}
+
+function hasWantedLabel({ labels }: GitHubTrigger, { payload }: WebhookEvent): boolean {
+  if (labels === undefined) return true;
+  const wanted = [labels].flat().map((label) => label.toLowerCase());
+  return labelsOf(payload).some((label) => wanted.includes(label.toLowerCase()));
+}
+
+function labelsOf(payload: unknown): readonly string[] {
+  const isAboutOne = /^(un)?labeled$/.test(String(at(payload, "action")));
+  const all = isAboutOne
+    ? [at(payload, "label")]
+    : ["issue", "pull_request", "discussion"].flatMap((name) => at(payload, name, "labels"));
+  return all.map((label) => at(label, "name")).filter((name) => typeof name === "string");
+}
