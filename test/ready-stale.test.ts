@@ -42,4 +42,131 @@ describe("stale", () => {
     assert.deepEqual([state, stateReason, labels], ["closed", "not_planned", ["bug", "Stale", "abandoned"]]);
     assert.match(ready.bodies(1).at(-1) ?? "", new RegExp(`${CLOSED}$`));
   });
+
+  it("takes the label off what people have answered, and changes the other labels with it in one write", async (t) => {
+    const ready = await service(t, {
+      labelsToRemoveWhenStale: "triaged",
+      labelsToRemoveWhenUnstale: "waiting, triaged",
+      labelsToAddWhenUnstale: ["answered"],
+    });
+    ready.openIssue({ number: 1, daysAgo: 61, labels: ["bug", "triaged", "waiting"] });
+    await ready.run();
+    assert.deepEqual(ready.issue(1).labels, ["bug", "waiting", "Stale"]);
+    ready.days(2);
+    ready.comment(1, "It is.");
+    const { run } = await ready.run();
+    assert.deepEqual(ready.issue(1).labels, ["bug", "answered"]);
+    assert.deepEqual(ready.writes(), ["POST issues/1/comments", "PATCH issues/1", "PATCH issues/1"]);
+    assert.deepEqual((run.outputs as { unstaledIssuesPrs: unknown }).unstaledIssuesPrs, ["acme/shop#1"]);
+  });
+
+  it("takes what a person has labelled for stale from then on, and a push for activity", async (t) => {
+    const ready = await service(t, { daysBeforeStale: -1, closePrMessage: CLOSED });
+    ready.openPull({ number: 1, daysAgo: 300 });
+    ready.openPull({ number: 2, daysAgo: 300 });
+    ready.label(1, "stale");
+    ready.label(2, "Stale");
+    ready.days(3);
+    ready.touch(2);
+    ready.days(5);
+    await ready.run();
+    assert.deepEqual([ready.issue(1).state, ready.issue(1).stateReason], ["closed", "completed"]);
+    assert.deepEqual([ready.issue(2).state, ready.issue(2).labels], ["open", []]);
+  });
+
+  it("marks without a comment where there is no message, and closes at once where it is told to", async (t) => {
+    const ready = await service(t, { staleIssueMessage: "", daysBeforeClose: 0, closeIssueReason: "completed" });
+    ready.openIssue({ number: 1, daysAgo: 61 });
+    const { run } = await ready.run();
+    assert.deepEqual(ready.writes(), ["PATCH issues/1", "PATCH issues/1"]);
+    const { state, stateReason, labels } = ready.issue(1);
+    assert.deepEqual([state, stateReason, labels], ["closed", "completed", ["Stale"]]);
+    assert.deepEqual((run.outputs as { closedIssuesPrs: unknown }).closedIssuesPrs, ["acme/shop#1"]);
+  });
+
+  it("deletes the branch of what it closes, if it is one of the repository and not its default branch", async (t) => {
+    const ready = await service(t, { deleteBranch: true, closePrMessage: CLOSED });
+    for (const number of [1, 2])
+      ready.openPull({ number, daysAgo: 300, head: { ref: number === 1 ? "old" : "main", sha: "c".repeat(40) } });
+    ready.openPull({ number: 3, daysAgo: 1 });
+    ready.shop.put("a", "b", "old");
+    for (const number of [1, 2]) ready.label(number, "Stale");
+    ready.days(8);
+    const { run } = await ready.run();
+    assert.deepEqual(ready.shop.branches(), ["main"]);
+    assert.deepEqual(
+      [1, 2, 3].map((number) => ready.issue(number).state),
+      ["closed", "closed", "open"],
+    );
+    assert.deepEqual((run.outputs as { closedIssuesPrs: unknown }).closedIssuesPrs, ["acme/shop#2", "acme/shop#1"]);
+  });
+
+  it("looks at all of several pages, in the order that is asked for, and remembers a page and twenty issues a step", async (t) => {
+    const ready = await service(t, { staleIssueMessage: "", ascending: true, sortBy: "updated" });
+    for (let number = 1; number <= 250; number++)
+      ready.openIssue({ number, daysAgo: number % 5 === 0 ? 100 + number : 1 });
+    const { run, steps } = await ready.run();
+    const { statistics, staledIssuesPrs } = run.outputs as { statistics: unknown; staledIssuesPrs: string[] };
+    assert.deepEqual(statistics, { seen: 250, marked: 50, unstaled: 0, closed: 0, failed: 0 });
+    assert.deepEqual([staledIssuesPrs[0], staledIssuesPrs.at(-1)], ["acme/shop#250", "acme/shop#5"]);
+    assert.deepEqual(
+      steps.map(({ name }) => name),
+      [1, 2, 3]
+        .map((page) => `list acme/shop, page ${page}`)
+        .concat([1, 21, 41].map((from) => `acme/shop, from ${from}`)),
+    );
+  });
+
+  it("changes no more than operationsPerRun, and the next run continues", async (t) => {
+    const ready = await service(t, { operationsPerRun: 2, ascending: true });
+    for (let number = 1; number <= 5; number++) ready.openIssue({ number, daysAgo: 70 });
+    const marked = async () => ((await ready.run()).run.outputs as { staledIssuesPrs: unknown }).staledIssuesPrs;
+    assert.deepEqual(await marked(), ["acme/shop#1", "acme/shop#2"]);
+    assert.ok(ready.messages().includes("operationsPerRun is reached: the next run continues"));
+    assert.deepEqual(await marked(), ["acme/shop#3", "acme/shop#4"]);
+    assert.deepEqual(await marked(), ["acme/shop#5"]);
+  });
+
+  for (const [what, options, inputs] of [
+    ["started so", {}, { dryRun: true }],
+    ["with debugOnly", { debugOnly: true }, {}],
+  ] as const) {
+    it(`writes nothing in a dry run (${what}), and says what it would do`, async (t) => {
+      const ready = await service(t, { ...options, deleteBranch: true, closePrMessage: CLOSED });
+      ready.openIssue({ number: 1, daysAgo: 61 });
+      ready.openPull({ number: 2, daysAgo: 90, head: { ref: "old", sha: "c".repeat(40) } });
+      ready.shop.put("a", "b", "old");
+      ready.label(2, "Stale");
+      ready.days(8);
+      ready.issue(2).updatedAt = ready.clock.now() - 8 * 86_400_000;
+      const { run } = await ready.run(inputs);
+      assert.deepEqual(ready.writes(), []);
+      assert.deepEqual(run.outputs, {
+        dryRun: true,
+        staledIssuesPrs: ["acme/shop#1"],
+        unstaledIssuesPrs: [],
+        closedIssuesPrs: ["acme/shop#2"],
+        statistics: { seen: 2, marked: 1, unstaled: 0, closed: 1, failed: 0 },
+      });
+      const said = ready.messages().filter((message) => message.startsWith("dry run: "));
+      assert.deepEqual(
+        said.map((message) => message.split(":", 3).join(":")),
+        [
+          "dry run: marked as stale: acme/shop#1",
+          "dry run: closed acme/shop#2: stale for 8 days",
+          "dry run: branch old deleted of acme/shop#2: it is closed (deleteBranch)",
+        ],
+      );
+    });
+  }
+
+  it("goes through several repositories", async (t) => {
+    const ready = await service(t, { repositories: ["acme/shop", "acme/deployment"] });
+    ready.openIssue({ number: 1, daysAgo: 61 });
+    const old = ready.clock.now() - 100 * 86_400_000;
+    ready.github.repository("acme/deployment").openIssue({ number: 1, createdAt: old });
+    const { run } = await ready.run();
+    const { staledIssuesPrs } = run.outputs as { staledIssuesPrs: unknown };
+    assert.deepEqual(staledIssuesPrs, ["acme/shop#1", "acme/deployment#1"]);
+  });
 });

@@ -18,6 +18,7 @@ export type Ready = {
   readonly clock: SkippingClock;
   /** Lets days pass. */
   days(days: number): void;
+  /** Up to its end: what it waits for passes at once. */
   run(inputs?: Json): Promise<RunDetail>;
   /** The messages of the log, of all runs. */
   messages(): readonly string[];
@@ -57,11 +58,17 @@ export async function readyService(t: TestContext, workflow: Workflow<any, any, 
     shop,
     clock,
     days: (days) => clock.skip(days * DAY_MS),
-    run: (inputs = {}) =>
-      app.start(
-        { workflow, actor: "test", trigger: "manual", input: { dryRun: false, ...(inputs as object) } },
-        60_000,
-      ),
+    async run(inputs = {}) {
+      const input = { dryRun: false, ...(inputs as object) };
+      let detail = await app.start({ workflow, actor: "test", trigger: "manual", input }, 60_000);
+      while (detail.run.endedAt === undefined) {
+        const { dueAt, status } = detail.run;
+        if (dueAt !== undefined && status !== "running") clock.skip(Math.max(0, dueAt - clock.now()));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        detail = (await app.engine.store.get(detail.run.id)) as RunDetail;
+      }
+      return detail;
+    },
     messages: () => service.log().map(({ msg }) => String(msg)),
     log: service.log,
     writes: () =>

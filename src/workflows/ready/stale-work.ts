@@ -150,8 +150,9 @@ export function staleWork(
     if (!found) return undefined;
     const { thread, now } = found;
     if (thread.isOpen) {
-      const { is, why } = isDry ? { is: "close", why: "as its branch" } : await verdict(thread, now);
-      if (is !== "close") return undefined;
+      const { is, why } = await verdict(thread, now);
+      const isAtOnce = is === "wait" && (isDry || rulesFor(thread).daysBeforeClose === 0);
+      if (is !== "close" && !isAtOnce) return undefined;
       await close(thread, why);
     }
     await removeBranch(thread);
