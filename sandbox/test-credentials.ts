@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { appVariables, type Identity, SERVICE, SERVICE_APP } from "../src/model/identity.ts";
+import { reportOf } from "../src/model/report.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import type { StandInGitHub } from "./github.ts";
 
@@ -9,13 +10,14 @@ const SERVICE_TOKEN = "token-of-the-test-kit";
 type Credential = { readonly token: string } | { readonly app: string };
 
 /**
- * Makes the credentials of a workflow under test known to its GitHub. Where it has `permissions`, the service is an App, since
- * those narrow the tokens of Apps alone.
+ * Makes the credentials of a workflow under test known to its GitHub. Where it has `permissions`, or reports as a check, the service is an
+ * App: those narrow the tokens of Apps alone, and GitHub takes checks from Apps alone.
  * @param given variables that the test sets itself: they are left alone.
  * @returns the variables of all of them, and who has sent a request; undefined: the workflow's `github`.
  */
 export function giveCredentials(github: StandInGitHub, workflow: Workflow, given: Readonly<Record<string, string>>) {
   const { githubApp, githubToken, permissions, identities = {} } = workflow;
+  const needsApp = permissions !== undefined || reportOf(workflow)?.as === "check";
   const variables: Record<string, string> = {};
   const apps: string[] = [];
 
@@ -40,7 +42,7 @@ export function giveCredentials(github: StandInGitHub, workflow: Workflow, given
     githubApp !== undefined ? appOf(githubApp) : githubToken !== undefined ? tokenOf(githubToken) : undefined;
 
   const own = credentialOf({ githubApp, githubToken } as Partial<Identity>);
-  const isApp = own === undefined && permissions !== undefined;
+  const isApp = own === undefined && needsApp;
   const service = isApp ? appOf(SERVICE_APP) : { token: SERVICE_TOKEN };
   if (!isApp) github.token(SERVICE_TOKEN);
   const known: (readonly [string | undefined, Credential])[] = [[undefined, own ?? service]];

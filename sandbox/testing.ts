@@ -4,10 +4,11 @@ import { millisecondsOf } from "../src/model/duration.ts";
 import type { EventFacts } from "../src/model/event-facts.ts";
 import type { RunDetail } from "../src/model/history.ts";
 import { problemsIn } from "../src/model/problems.ts";
+import { reportOf } from "../src/model/report.ts";
 import type { LogLine, Run, Step } from "../src/model/run.ts";
 import type { TriggerKind } from "../src/model/triggers.ts";
 import { wakeKeysOf } from "../src/model/waits.ts";
-import type { Workflow } from "../src/model/workflow.ts";
+import { givenOf, type Workflow } from "../src/model/workflow.ts";
 import { type RunningApp, startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import type { Answers } from "./answers.ts";
@@ -133,6 +134,8 @@ export async function testRun<
     closing.defer(app.close);
     await beginOthers(app, under, open);
     const started = { workflow: under, actor: "test", ...startOf(workflow, given) };
+    const { repository, sha } = givenOf(workflow, started);
+    if (workflow.report && repository !== undefined && sha !== undefined) github.repository(repository).addCommit(sha);
     const { run } = await app.start(started, WAIT_MS);
     return await testedRun(run.id, { app, github, identityOf: credentials.identityOf, clock, callbacks, closing });
   } catch (error) {
@@ -281,7 +284,8 @@ type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
 function renamed(workflow: Workflow): Workflow {
   const { http } = workflow.on;
   const on = http ? { ...workflow.on, http: { ...http, path: `/under-test${http.path}` } } : workflow.on;
-  return { ...workflow, name: `${workflow.name}-under-test`, on };
+  const report = reportOf(workflow);
+  return { ...workflow, name: `${workflow.name}-under-test`, on, ...(report && { report }) };
 }
 
 function named({ on }: Workflow): readonly string[] {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { reportOf } from "../model/report.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
 import { JSON_OPTION } from "./command.ts";
 import { table } from "./terminal.ts";
@@ -23,17 +24,22 @@ async function listWorkflows({ json }: { readonly json?: true }): Promise<void> 
   const { current } = await openWorkflows(readConfig().workflows, checks);
   const { workflows, fileOf, warnings } = current;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  const listed = workflows.map(({ name, on }) => {
-    const triggers = triggersIn(on);
-    return { name, trigger: triggers.join("; "), file: fileOf.get(name) ?? "", triggers };
+  const listed = workflows.map((workflow) => {
+    const { name } = workflow;
+    const triggers = triggersIn(workflow.on);
+    const report = reportOf(workflow);
+    const reports = report && { as: report.as, name: report.name };
+    return { name, trigger: triggers.join("; "), file: fileOf.get(name) ?? "", triggers, report: reports };
   });
   process.stdout.write(
     json
       ? `${JSON.stringify(listed)}\n`
       : table(
           ["WORKFLOW", "TRIGGER", "FILE"],
-          listed.flatMap(({ name, file, triggers }) =>
-            triggers.map((trigger, at) => (at === 0 ? [name, trigger, file] : ["", trigger, ""])),
+          listed.flatMap(({ name, file, triggers, report }) =>
+            [...triggers, ...(report ? [`reports the ${report.as} ${report.name}`] : [])].map((line, at) =>
+              at === 0 ? [name, line, file] : ["", line, ""],
+            ),
           ),
           process.stdout.columns,
         ),

@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
+import { reportOf } from "../model/report.ts";
 import type { ListedRun } from "../model/run.ts";
 import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
 import { gitHubEntries } from "../model/triggers.ts";
@@ -81,12 +82,13 @@ function startButton({ name: workflow, on }: Workflow) {
   return html`<form method="post" action="${path}"><button class="primary">Run workflow</button></form>`;
 }
 
-function triggers({ on }: Workflow, nextTick: number | undefined, now: number) {
-  const { http, flux, schedule, manual, call } = on;
+function triggers(workflow: Workflow, nextTick: number | undefined, now: number) {
+  const { http, flux, schedule, manual, call } = workflow.on;
+  const report = reportOf(workflow);
   return [
     ...(http ? [html`<li>HTTP <code>POST ${http.path}</code></li>`] : []),
     ...(flux ? [html`<li>Flux <code>POST ${flux.path}</code></li>`] : []),
-    ...gitHubEntries(on).map(({ events, actions }) => {
+    ...gitHubEntries(workflow.on).map(({ events, actions }) => {
       const names = [events].flat().join(", ");
       return html`<li>GitHub <code>${names}</code>${actions ? ` (${actions.join(", ")})` : ""}</li>`;
     }),
@@ -99,5 +101,6 @@ function triggers({ on }: Workflow, nextTick: number | undefined, now: number) {
       : []),
     ...(manual ? [html`<li>By hand</li>`] : []),
     ...(call ? [html`<li>Another workflow</li>`] : []),
+    ...(report ? [html`<li>Reports the ${report.as} <code>${report.name}</code></li>`] : []),
   ];
 }

@@ -1,5 +1,6 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
+import { reportOf } from "../model/report.ts";
 import type { Start } from "../model/start.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
@@ -39,8 +40,11 @@ export function mountWorkflowsApi(app: Hono, { workflows, fileOf, broken, startB
   });
 }
 
-function shownWorkflow({ name, on, repository }: Workflow, file: string): WorkflowShown {
-  return { name, file, repository, triggers: triggersIn(on) };
+function shownWorkflow(workflow: Workflow, file: string): WorkflowShown {
+  const { name, on, repository } = workflow;
+  const report = reportOf(workflow);
+  const reports = report && { as: report.as, name: report.name };
+  return { name, file, repository, triggers: triggersIn(on), report: reports };
 }
 
 function triggersIn(on: Triggers): TriggerShown[] {

@@ -52,6 +52,10 @@ const workflow = z.object({
   file: text("Its file in WORKFLOWS_DIR, or `built in`."),
   repository: text("The GitHub repository that its runs are about, `owner/name`.").optional(),
   triggers: z.array(trigger).meta({ description: "What starts it." }),
+  report: z
+    .object({ as: z.enum(["check", "status"]), name: text("Of the check, or the context of the status.") })
+    .meta({ description: "Where it shows the result of each run on the event's commit; absent: nowhere." })
+    .optional(),
   paused: paused.optional(),
 });
 
