@@ -51,6 +51,8 @@ export type Issue = {
 export type Pull = Issue & {
   /** Branch and its commit. */
   head: { ref: string; sha: string };
+  /** The branch that it is for; the default branch without it. */
+  base?: string;
   draft: boolean;
   /** Paths that it changes. */
   readonly files: string[];

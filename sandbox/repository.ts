@@ -33,6 +33,10 @@ export type Repository = Records & {
   addCommit(sha: string): void;
   /** Gives a commit a name; makes it known like `addCommit`. */
   addTag(name: string, sha: string): void;
+  /** Makes a branch of a commit or another branch; false when there is none. */
+  addBranch(name: string, from: string): boolean;
+  /** Paths of the files that differ between two refs. */
+  changes(ref: string, base: string): string[];
   /** Names of the branches, in the order of the alphabet. */
   branches(): readonly string[];
   /** False when there is no such branch. */
@@ -138,6 +142,16 @@ function newRepository(
     addTag(name, sha) {
       repository.addCommit(sha);
       tags.set(name, sha);
+    },
+    addBranch(name, from) {
+      const files = filesAt(from);
+      if (files) trees.set(name, new Map(files));
+      return files !== undefined;
+    },
+    changes(ref, base) {
+      const [now, before] = [filesAt(ref) ?? new Map(), filesAt(base) ?? new Map()];
+      const paths = new Set([...now.keys(), ...before.keys()]);
+      return [...paths].filter((path) => now.get(path)?.sha !== before.get(path)?.sha).sort();
     },
     branches: () => [...trees.keys()].filter((ref) => !isSha(ref)).sort(),
     removeBranch: (name) => !isSha(name) && trees.delete(name),

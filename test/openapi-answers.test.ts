@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { EDITIONS, type Exchange, judgeOf } from "../sandbox/openapi.ts";
 import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
+import { CHANGE_CASES } from "./support/change-exchanges.ts";
 import { at, type Case, ofWorkflow } from "./support/exchanges.ts";
 import { ISSUE_CASES, prepareIssues } from "./support/issue-exchanges.ts";
 import { prepareReports, REPORT_CASES } from "./support/report-exchanges.ts";
@@ -86,6 +87,7 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   github.repository("acme/old").archived = true;
   github.repository("acme/still").actionsDisabled = true;
   shop.put("a.txt", "a", "change-7");
+  shop.put("a.txt", "b", "change-9");
   shop.openPull({ number: 7, labels: ["docs"], assignees: ["octocat"], files: ["docs/a.md"] });
   shop.openPull({ number: 8, state: "closed" });
   shop.put(".github/workflows/tests.yaml", "name: Tests\non: repository_dispatch\n");
@@ -195,6 +197,7 @@ const CASES: Case[] = [
   ...RUN_CASES,
   ...REPORT_CASES,
   ...ISSUE_CASES,
+  ...CHANGE_CASES,
   ...ofWorkflow(DELETE_REF, "git/refs/heads/change-7", [
     { status: 204, what: "a branch" },
     { status: 422, what: "no such branch", path: "git/refs/heads/none" },

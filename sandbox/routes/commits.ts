@@ -27,17 +27,16 @@ export const showBranch: RepositoryHandler = (repository, _call, { base }, [name
 
 /** Branches only, those whose reference begins so. */
 export const matchingRefs: RepositoryHandler = (repository, _call, { base }, [beginning = ""]) => {
-  const repo = `${base}/repos/${repository.fullName}`;
-  const json = repository
-    .branches()
-    .filter((name) => `heads/${name}`.startsWith(beginning))
-    .map((name) => {
-      const sha = repository.commitOf(name);
-      const object = { type: "commit", sha, url: `${repo}/git/commits/${sha}` };
-      return { ref: `refs/heads/${name}`, node_id: `REF_${sha}`, url: `${repo}/git/refs/heads/${name}`, object };
-    });
-  return { status: 200, json };
+  const found = repository.branches().filter((name) => `heads/${name}`.startsWith(beginning));
+  return { status: 200, json: found.map((name) => refJson(repository, base, name)) };
 };
+
+export function refJson({ fullName, commitOf }: Repository, base: string, name: string) {
+  const repo = `${base}/repos/${fullName}`;
+  const sha = commitOf(name);
+  const object = { type: "commit", sha, url: `${repo}/git/commits/${sha}` };
+  return { ref: `refs/heads/${name}`, node_id: `REF_${sha}`, url: `${repo}/git/refs/heads/${name}`, object };
+}
 
 /** Of branches only; a reference is written `heads/main`. */
 export const deleteRef: RepositoryHandler = (repository, _call, _world, [ref = ""]) => {
@@ -111,7 +110,7 @@ export const showContents: RepositoryHandler = (repository, call, { base }, [pat
 
 type Entry = ReturnType<Repository["list"]>[number];
 
-function entryJson({ fullName }: Repository, base: string, ref: string, { path, name, file }: Entry) {
+export function entryJson({ fullName }: Repository, base: string, ref: string, { path, name, file }: Entry) {
   const url = `${base}/repos/${fullName}/contents/${encodeURI(path)}?ref=${encodeURIComponent(ref)}`;
   const kind = file ? "blob" : "tree";
   const sha = file?.sha ?? createHash("sha1").update(path).digest("hex");

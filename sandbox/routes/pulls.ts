@@ -26,10 +26,12 @@ function withPull(then: (repository: Repository, pull: Pull, call: Call, world: 
 export const listPulls: RepositoryHandler = (repository, call, world) => {
   const state = call.query.get("state") ?? "open";
   const head = call.query.get("head");
+  const base = call.query.get("base");
   const owner = repository.fullName.split("/")[0];
   const wanted = [...repository.pulls.values()]
     .filter((pull) => state === "all" || pull.state === state)
     .filter((pull) => head === null || head === `${owner}:${pull.head.ref}`)
+    .filter((pull) => base === null || base === (pull.base ?? repository.defaultBranch))
     .reverse();
   return listed(wanted, call, world, (pull) => pullJson(repository, world, pull));
 };
@@ -88,6 +90,7 @@ function urlsOf({ fullName }: Repository, { base }: World, { number }: Pull) {
 
 function pullJson(repository: Repository, world: World, pull: Pull) {
   const { fullName, defaultBranch } = repository;
+  const { base = defaultBranch } = pull;
   const [owner = ""] = fullName.split("/");
   const { url, html, issue } = urlsOf(repository, world, pull);
   const comment = `${world.base}/repos/${fullName}/pulls/comments{/number}`;
@@ -120,7 +123,7 @@ function pullJson(repository: Repository, world: World, pull: Pull) {
     requested_teams: [],
     draft: pull.draft,
     head: branch(pull.head.ref, pull.head.sha),
-    base: branch(defaultBranch, repository.commitOf(defaultBranch)),
+    base: branch(base, repository.commitOf(base)),
     ...all(null, "auto_merge merge_commit_sha"),
     closed_at: closedAt,
     merged_at: pull.merged ? closedAt : null,

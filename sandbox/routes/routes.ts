@@ -1,5 +1,6 @@
 import { dispatch, listWorkflows, showPermissions, showWorkflow, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
+import { changeRoutes } from "./changes.ts";
 import { createCheck, listAnnotations, listChecks, showCheck, updateCheck } from "./checks.ts";
 import { commentRoutes } from "./comments.ts";
 import { deleteRef, listBranches, matchingRefs, showBranch, showCommit, showContents } from "./commits.ts";
@@ -68,6 +69,7 @@ const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ["POST /deployments", "deployments=write", createDeployment],
   ["GET /deployments/{deployment_id}/statuses", "deployments=read", listDeploymentStatuses],
   ["POST /deployments/{deployment_id}/statuses", "deployments=write", createDeploymentStatus],
+  ...changeRoutes,
   ...issueRoutes,
   ...issueEventRoutes,
   ...labelRoutes,

@@ -12,6 +12,8 @@ import { sendEvent, startWorkflow } from "./actions/start.ts";
 import { whyNothing } from "./actions/why-nothing.ts";
 import { dataOf } from "./answer-data.ts";
 import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
+import { openPull } from "./changes/open-pull.ts";
+import { writeFile } from "./changes/write-file.ts";
 import { dispatch, runWorkflow } from "./dispatch.ts";
 import { firstFile, hasCommit } from "./files.ts";
 import { graphql } from "./graphql/graphql.ts";
@@ -55,6 +57,8 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       dispatch: async (...event) => void (await dispatch(ask, ...event)),
       runWorkflow: async (...given) => (await runWorkflow(ask, ...given)).started,
       cancelRun: (repository, runId, { force = false } = {}) => cancelRun(ask, repository, runId, force),
+      writeFile: (...given) => writeFile({ ...asked, wait: host.wait }, ...given),
+      openPull: (pull) => openPull(asked, pull),
       status: (status) => setStatus(reporting, status),
       check: (check) => setCheck(reporting, check),
       comment: (comment) => setComment(reporting, comment),

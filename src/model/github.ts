@@ -1,4 +1,5 @@
 import type { Endpoints } from "@octokit/types";
+import type { Changes } from "./changes.ts";
 import type { Duration } from "./duration.ts";
 import type { GraphQLOptions, GraphQLVariables } from "./graphql.ts";
 import type { SERVICE } from "./identity.ts";
@@ -11,7 +12,7 @@ import type { Json } from "./run.ts";
  * `TransientFailure` or a `LimitReached`; transient faults have then already been tried three times. After a lost
  * answer a request is sent again, so a write may happen twice; `request` has an option against that.
  */
-export type GitHub<IdentityName extends string = string> = {
+export type GitHub<IdentityName extends string = string> = Changes & {
   /**
    * GitHub as another identity of the workflow sees it, with all of its methods: `github.as("bot").comment({ … })`. What is
    * remembered and waited for is the run's, whoever asked. `service` is the service's own credentials.
