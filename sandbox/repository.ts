@@ -98,8 +98,14 @@ function newRepository(
     const sha = trees.has(ref) ? ref : (repository.commitOf(ref) ?? ref);
     return trees.get(sha) ?? given.get(sha);
   };
+  const records = newRecords();
   const repository: Repository = {
-    ...newRecords(),
+    ...records,
+    openPull(facts) {
+      const pull = records.openPull(facts);
+      repository.addCommit(pull.head.sha);
+      return pull;
+    },
     committedAt: new Map(),
     id,
     fullName,

@@ -34,7 +34,7 @@ export function giveCredentials(github: StandInGitHub, workflow: Workflow, given
   function tokenOf(variable: string): Credential {
     const token = given[variable] ?? `${SERVICE_TOKEN}-${variable}`;
     variables[variable] = token;
-    github.token(token);
+    github.token(token, AS_APP);
     return { token };
   }
 
@@ -44,7 +44,7 @@ export function giveCredentials(github: StandInGitHub, workflow: Workflow, given
   const own = credentialOf({ githubApp, githubToken } as Partial<Identity>);
   const isApp = own === undefined && needsApp;
   const service = isApp ? appOf(SERVICE_APP) : { token: SERVICE_TOKEN };
-  if (!isApp) github.token(SERVICE_TOKEN);
+  if (!isApp) github.token(SERVICE_TOKEN, AS_APP);
   const known: (readonly [string | undefined, Credential])[] = [[undefined, own ?? service]];
   for (const [name, identity] of Object.entries<Identity>(identities)) {
     known.push([name, credentialOf(identity) ?? service]);
@@ -79,3 +79,6 @@ function key() {
   });
   return made;
 }
+
+/** It may write checks, as the App may that a service has. */
+const AS_APP = { app: 1 };

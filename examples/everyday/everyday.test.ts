@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, it, type TestContext } from "node:test";
 import type { WebhookEvent, WebhookName } from "gh-runner";
 import { type StandInGitHub, testRun } from "gh-runner/testing";
 import caches from "./caches.ts";
+import ecosystem from "./ecosystem.ts";
 import labeled from "./labeled.ts";
 import milestone from "./milestone.ts";
 import packageLabel from "./package-label.ts";
+import project from "./project.ts";
 import pullRequestRules from "./pull-request-rules.ts";
 import tag from "./tag.ts";
+import website from "./website.ts";
 
 /** An event of acme/shop, with as much of its payload as a workflow looks at. */
 function event<Name extends WebhookName>(name: Name, payload: object): WebhookEvent<Name> {
@@ -114,8 +120,15 @@ describe("everyday workflows", () => {
   ] as const) {
     it(`pull-request-rules: ${JSON.stringify(facts)} is a ${status} ${says}`, async () => {
       const labels = ("labels" in facts ? facts.labels : []).map((name) => ({ name }));
-      const of = pull({ base: { ref: "master" }, head: { sha: "a".repeat(40) }, ...facts, labels });
-      const { run } = await testRun(pullRequestRules, { event: event("pull_request", { action: "edited", ...of }) });
+      const head = { ref: "faster", sha: "a".repeat(40) };
+      const of = pull({ base: { ref: "master" }, head, ...facts, labels });
+      const { run, github } = await testRun(
+        pullRequestRules,
+        { event: event("pull_request", { action: "edited", ...of }) },
+        { prepare: (github) => void github.repository("acme/shop").openPull({ number: 7, head }) },
+      );
+      const [check] = github.repository("acme/shop").checks;
+      assert.equal(check?.conclusion, status);
       assert.equal(run.status, status, run.reason ?? "");
       assert.ok((run.reason ?? "").includes(says), run.reason ?? "");
     });
@@ -132,5 +145,139 @@ describe("everyday workflows", () => {
     const tested = await testRun(tag, { inputs: { version: "v1.2.3" } }, { answers: refs });
     assert.deepEqual(sentTo(tested), [["POST git/refs", { ref: "refs/tags/pkg/v1.2.3", sha }]]);
     await assert.rejects(testRun(tag, { inputs: { version: "1.2" } }), /must be a version/);
+  });
+
+  it("website: tells it where the change is", async () => {
+    const push = (ref: string, file: string) => {
+      const commits = [{ id: "a".repeat(40), distinct: true, added: [], removed: [], modified: [file] }];
+      const [before, after] = ["c".repeat(40), "a".repeat(40)];
+      return event("push", {
+        ref,
+        before,
+        after,
+        created: false,
+        deleted: false,
+        forced: false,
+        commits,
+        compare: "https://compare",
+      });
+    };
+    const prepare = (github: StandInGitHub) => void github.repository("acme/website");
+    const told = await testRun(website, { event: push("refs/heads/3.x", "docs/a.md") }, { prepare });
+    assert.deepEqual(told.dispatches, [
+      { repo: "acme/website", eventType: "docs-updated", payload: { url: "https://compare" } },
+    ]);
+  });
+
+  it("project: adds a pull request, and names the one plugin that it changes", async () => {
+    const asked: unknown[] = [];
+    const nodes = [
+      { id: "F1", name: "Plugin" },
+      { id: "F2", name: "Theme" },
+    ];
+    const { run } = await testRun(
+      project,
+      { event: event("pull_request", { action: "opened", ...pull({ node_id: "PR_7" }) }) },
+      {
+        prepare: (github) =>
+          void github.repository("acme/shop").openPull({
+            number: 7,
+            files: ["plugins/git/a.zsh", "plugins/git/b.zsh", "themes/x.theme", "themes/y.theme"],
+          }),
+        answers: {
+          "POST /graphql": ({ body: { query, variables } }) => {
+            asked.push(variables);
+            if (query.startsWith("query"))
+              return { data: { organization: { projectV2: { id: "P1", fields: { nodes } } } } };
+            return { data: query.includes("add:") ? { add: { item: { id: "I1" } } } : { set: null } };
+          },
+        },
+      },
+    );
+    assert.equal(run.status, "success", run.reason ?? "");
+    assert.deepEqual(asked, [
+      { org: "acme", number: 1 },
+      { project: "P1", content: "PR_7" },
+      { project: "P1", item: "I1", field: "F1", text: "git" },
+    ]);
+  });
+
+  describe("ecosystem", () => {
+    const head = { ref: "faster", sha: "d".repeat(40) };
+    const commanded = event("issue_comment", {
+      action: "created",
+      issue: { number: 7, pull_request: {} },
+      comment: { id: 5, body: "/ecosystem-ci run vue", created_at: "2026-02-02T00:00:00Z" },
+      sender: { login: "octocat" },
+    });
+    /** @param pushedAt when the pull request was changed last. */
+    async function scene(t: TestContext, { triage = true, pushedAt = "2026-02-01T00:00:00Z", found = 200 } = {}) {
+      const packages = createServer((_request, response) => void response.writeHead(found).end()).listen(
+        0,
+        "127.0.0.1",
+      );
+      await once(packages, "listening");
+      t.after(() => packages.close());
+      const { port } = packages.address() as AddressInfo;
+      return testRun(
+        ecosystem,
+        { event: commanded },
+        {
+          env: { PACKAGES_URL: `http://127.0.0.1:${port}/acme` },
+          prepare(github) {
+            github.repository("acme/shop").openPull({ number: 7, head });
+            github.repository("acme/ecosystem-ci");
+          },
+          answers: {
+            "GET /repos/{owner}/{repo}/collaborators/{username}/permission": {
+              body: { user: { permissions: { triage } } },
+            },
+            "GET /repos/{owner}/{repo}/commits/{ref}": {
+              body: { sha: head.sha, commit: { committer: { date: pushedAt } } },
+            },
+            "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": ({ body }) => ({
+              body: { id: 9, content: body.content },
+            }),
+            "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs": ({ count }) => ({
+              body: { workflow_runs: count < 3 ? [] : [{ status: "completed", conclusion: "success" }] },
+            }),
+            "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions/{reaction_id}": { status: 204 },
+            "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": { status: 204 },
+          },
+        },
+      );
+    }
+    const requests = (tested: Parameters<typeof sentTo>[0]) => sentTo(tested).map(([request]) => request);
+    const REACT = "POST issues/comments/5/reactions";
+    const START = "POST /repos/acme/ecosystem-ci/actions/workflows/from-pull-request.yml/dispatches";
+
+    it("starts the suite for the head of the pull request", async (t) => {
+      const tested = await scene(t);
+      assert.equal(tested.run.status, "success", tested.run.reason ?? "");
+      assert.deepEqual(requests(tested), [REACT, START]);
+      assert.deepEqual((tested.sent[1]?.body as { inputs?: object } | undefined)?.inputs, {
+        prNumber: "7",
+        branchName: "faster",
+        repo: "acme/shop",
+        commit: head.sha,
+        suite: "vue",
+      });
+    });
+
+    it("has a preview released first where there is none", async (t) => {
+      await using tested = await scene(t, { found: 404 });
+      assert.equal(tested.run.status, "waiting");
+      await tested.advance("1m");
+      assert.equal(tested.run.status, "success", tested.run.reason ?? "");
+      const released = ["POST issues/7/labels", "DELETE issues/comments/5/reactions/9"];
+      assert.deepEqual(requests(tested), [REACT, REACT, ...released, START]);
+    });
+
+    it("does nothing for someone who may not, or when the pull request has changed since", async (t) => {
+      const stranger = await scene(t, { triage: false });
+      assert.deepEqual([stranger.run.reason, requests(stranger)], ["octocat may not start it", [REACT]]);
+      const changed = await scene(t, { pushedAt: "2026-02-03T00:00:00Z" });
+      assert.deepEqual([changed.run.status, requests(changed)], ["failure", [REACT, "POST issues/7/comments"]]);
+    });
   });
 });
