@@ -1,3 +1,4 @@
+import type { Resource } from "./limits.ts";
 import type { Reply } from "./routes/reply.ts";
 
 /** Which requests a fault meets. Every condition that is given must hold. */
@@ -98,12 +99,16 @@ export function endOf({ retryAfterSeconds, resetAt }: Fault & { kind: "limit" },
   return resetAt === undefined ? now + 60_000 : resetAt * 1000;
 }
 
-export async function faultReply(fault: Fault, handled: () => Promise<Reply>): Promise<Reply | "hang" | "reset"> {
+export async function faultReply(
+  fault: Fault,
+  handled: () => Promise<Reply>,
+  resource: Resource = "core",
+): Promise<Reply | "hang" | "reset"> {
   switch (fault.kind) {
     case "status":
       return { status: fault.status, headers: fault.headers ?? {}, ...bodyOf(fault) };
     case "limit":
-      return limitReply(fault);
+      return limitReply(fault, resource);
     case "hang":
       if (fault.afterHandling) await handled();
       return "hang";
@@ -122,10 +127,14 @@ function bodyOf({ status, body }: Fault & { kind: "status" }): Pick<Reply, "raw"
 }
 
 /** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
-export function limitReply(limit: { secondary?: boolean; retryAfterSeconds?: number; resetAt?: number }): Reply {
+export function limitReply(
+  limit: { secondary?: boolean; retryAfterSeconds?: number; resetAt?: number },
+  resource: Resource = "core",
+): Reply {
   const { secondary = false, retryAfterSeconds, resetAt } = limit;
+  const isInside = resource === "graphql" && !secondary;
   const docs = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api";
-  const status = secondary ? 403 : 429;
+  const status = secondary ? 403 : isInside ? 200 : 429;
   const message = secondary
     ? "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
     : "API rate limit exceeded for user ID 1.";
@@ -135,7 +144,10 @@ export function limitReply(limit: { secondary?: boolean; retryAfterSeconds?: num
     headers: {
       ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
       ...(resetAt === undefined ? {} : { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(resetAt) }),
+      ...(isInside ? { "x-ratelimit-resource": resource } : {}),
     },
-    json: { message, documentation_url: told, status: String(status) },
+    json: isInside
+      ? { errors: [{ type: "RATE_LIMITED", message }] }
+      : { message, documentation_url: told, status: String(status) },
   };
 }

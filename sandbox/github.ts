@@ -1,9 +1,11 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { GRAPHQL_ROUTE } from "../src/github/graphql/request.ts";
 import { actionsRunner, type StandInActions } from "./actions/runner.ts";
 import { type Answers, answerBook } from "./answers.ts";
 import { credentialBook, type GitHubApp, type TokenGrant } from "./credentials.ts";
 import { editionOf, NO_USER_AGENT } from "./edition.ts";
 import { endOf, type Fault, type FaultHandle, type FaultMatch, faultReply, faultScript, limitReply } from "./faults.ts";
+import { type GraphQLFields, graphQLBook, graphQLPath, isWrite } from "./graphql.ts";
 import { type Hook, type HookOptions, hookBook, ownerOf } from "./hooks.ts";
 import { type Limits, limitKeeper } from "./limits.ts";
 import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
@@ -110,6 +112,8 @@ export type StandInGitHub = {
   emit(repository: Repository, event: string, payload: Readonly<Record<string, unknown>>): void;
   /** Answers requests instead of the stand-in; those of a route replace earlier ones of it. */
   answers<Routes extends string>(answers: Answers<Routes>): void;
+  /** Answers the fields of GraphQL queries and mutations, such as `viewer` or `addStar`. */
+  graphql(fields: GraphQLFields): void;
   /** What functions among the answers threw. Their requests were answered 400. */
   readonly failures: readonly Error[];
   /** A function is asked at each request. */
@@ -132,6 +136,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   const credentials = credentialBook(now);
   const faults = faultScript();
   const answers = answerBook(() => url);
+  const graphQL = graphQLBook({ hasEverything: options.hasEverything ?? false, usesSchema: !options.enterprise });
   const keeper = limitKeeper();
   const requests: ReceivedRequest[] = [];
   const dispatches: ReceivedDispatch[] = [];
@@ -160,12 +165,14 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     // Taken apart by hand: URL would tidy up the very path that the record is asked about.
     const [pathname = "/", search] = (incoming.url ?? "/").split(/(?=\?)(.*)/s);
     const method = incoming.method ?? "GET";
-    const isInside = `${pathname}/`.startsWith(`${basePath}/`);
-    const path = isInside ? pathname.slice(basePath.length) : pathname;
+    const isGraphQL = method === "POST" && pathname === graphQLPath(basePath);
+    const resource = isGraphQL ? "graphql" : "core";
+    const isInside = isGraphQL || `${pathname}/`.startsWith(`${basePath}/`);
+    const path = isGraphQL ? "/graphql" : isInside ? pathname.slice(basePath.length) : pathname;
     const headers = headersOf(incoming);
     const token = /^(?:bearer|token) (.*)$/i.exec(headers.authorization ?? "")?.[1] ?? "";
     const { httpVersion } = incoming;
-    const found = routeOf(method, path);
+    const found = isGraphQL ? { route: GRAPHQL_ROUTE, isKnown: true, answer: graphQL.answer } : routeOf(method, path);
     const route = isInside
       ? found.isKnown
         ? found.route
@@ -179,12 +186,12 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     if (record) requests.push(seen);
     counts.requests++;
     counts.maxInFlight = Math.max(counts.maxInFlight, ++inFlight);
-    if (keeper.isPaused(account, now())) {
+    if (keeper.isPaused(account, resource, now())) {
       counts.whilePaused++;
       counts.lateness = Math.max(counts.lateness, arrived - keeper.toldAt(account));
     }
     const isFree = route === "GET /rate_limit";
-    const limited = keeper.enter(account, { isWrite: method !== "GET", isFree }, limits, now());
+    const limited = keeper.enter(account, { isWrite: isWrite(method, route, body), isFree, resource }, limits, now());
     if (latencyMs > 0) await wait(latencyMs);
 
     const fault = faults.take(route, decoded(path));
@@ -194,15 +201,18 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       if (!isInside) return edition.outside;
       if (!headers["user-agent"]) return NO_USER_AGENT;
       const rejected = edition.rejection(headers["x-github-api-version"]);
-      return rejected ?? (await answers.answer(call)) ?? conditional(call, found.answer(call, world));
+      if (rejected) return rejected;
+      const invalid = isGraphQL ? await graphQL.rejection(call, world) : undefined;
+      return invalid ?? (await answers.answer(call)) ?? conditional(call, found.answer(call, world));
     };
     const reply = limited
-      ? limitReply({ secondary: limited.kind === "secondary", ...limited })
+      ? limitReply({ secondary: limited.kind === "secondary", ...limited }, resource)
       : fault
-        ? await faultReply(fault, handled)
+        ? await faultReply(fault, handled, resource)
         : await handled();
     if (limited) counts.limited++;
-    if (fault?.kind === "limit" && !limited) keeper.pause(account, endOf(fault, now()), now());
+    if (fault?.kind === "limit" && !limited)
+      keeper.pause(account, endOf(fault, now()), now(), isGraphQL && !fault.secondary ? "graphql" : "all");
     if (fault?.kind === "delay") await wait(fault.ms);
 
     const status = typeof reply === "string" ? 0 : reply.status;
@@ -219,7 +229,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
       "x-github-api-version-selected": headers["x-github-api-version"] ?? "2022-11-28",
       ...edition.headers,
       ...credentials.headersOf(token),
-      ...(edition.showsLimits ? keeper.headers(account, limits, now()) : {}),
+      ...(edition.showsLimits ? keeper.headers(account, resource, limits, now()) : {}),
     };
     const common = {
       date: new Date(now()).toUTCString(),
@@ -243,7 +253,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     hooks,
     quota: (token) =>
       edition.showsLimits
-        ? keeper.quota(credentials.accountOf(token), limits.primaryPerHour ?? 5000, limits, now())
+        ? keeper.quota(credentials.accountOf(token), "core", limits.primaryPerHour ?? 5000, limits, now())
         : undefined,
     actions,
     now,
@@ -272,6 +282,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     emit: (repository, event, payload) =>
       world.emit(repository, event, () => ({ ...common(repository, world), ...payload })),
     answers: answers.add,
+    graphql: graphQL.add,
     failures: answers.failures,
     fault: faults.add,
     clearFaults: faults.clear,

@@ -13,6 +13,10 @@ export type Limits = {
   readonly writesPerHour?: number;
   /** 5,000 for a user's tokens. */
   readonly primaryPerHour?: number;
+  /** 2,000: a query costs 1 point, a mutation 5. They are counted by themselves. */
+  readonly graphqlPointsPerMinute?: number;
+  /** 5,000 for a user's tokens: here, each request costs 1 point, whatever it asks for. */
+  readonly graphqlPerHour?: number;
   /** How many times faster its clock goes: with 60 a minute lasts a second. Default 1. */
   readonly scale?: number;
 };
@@ -23,6 +27,7 @@ export const DOCUMENTED_LIMITS = {
   pointsPerMinute: 900,
   writesPerMinute: 80,
   writesPerHour: 500,
+  graphqlPointsPerMinute: 2000,
 } satisfies Limits;
 
 /** Why a request is rejected, and for how long. */
@@ -35,11 +40,17 @@ const HOUR_MS = 3_600_000;
 const WRITE_POINTS = 5;
 const NONE = Number.POSITIVE_INFINITY;
 
+/** What is counted by itself. */
+export type Resource = "core" | "graphql";
+
+/** What is counted of one of them. */
+type Account = { points: { at: number; cost: number }[]; from: number; used: number; pausedUntil: number };
+
 type Ledger = {
+  readonly core: Account;
+  readonly graphql: Account;
   inFlight: number;
-  points: { at: number; cost: number }[];
   writes: number[];
-  primary: { from: number; used: number };
   pausedUntil: number;
   /** When the first rejection of the present pause was handed to a socket; see `performance.now`. */
   toldAt: number | undefined;
@@ -49,9 +60,10 @@ type Ledger = {
 export function limitKeeper() {
   const ledgers = new Map<string, Ledger>();
   const ledgerOf = (credential: string): Ledger => {
-    const primary = { from: 0, used: 0 };
+    const account = (): Account => ({ points: [], from: 0, used: 0, pausedUntil: 0 });
     const known = ledgers.get(credential);
-    const ledger = known ?? { inFlight: 0, points: [], writes: [], primary, pausedUntil: 0, toldAt: undefined };
+    const nothing = { inFlight: 0, writes: [], pausedUntil: 0, toldAt: undefined };
+    const ledger = known ?? { core: account(), graphql: account(), ...nothing };
     if (!known) ledgers.set(credential, ledger);
     return ledger;
   };
@@ -60,8 +72,8 @@ export function limitKeeper() {
     if (ledger.pausedUntil <= now) ledger.toldAt = undefined;
     ledger.pausedUntil = Math.max(ledger.pausedUntil, until);
   };
-  const quota = (credential: string, limit: number, { scale = 1 }: Limits, now: number) => {
-    const { from, used } = ledgerOf(credential).primary;
+  const quota = (credential: string, resource: Resource, limit: number, { scale = 1 }: Limits, now: number) => {
+    const { from, used } = ledgerOf(credential)[resource];
     const hour = HOUR_MS / scale;
     const isOver = from <= now - hour;
     return {
@@ -74,10 +86,17 @@ export function limitKeeper() {
 
   return {
     /** Whether the credential was told to be silent until a time that has not come yet. */
-    isPaused: (credential: string, now: number): boolean => ledgerOf(credential).pausedUntil > now,
+    isPaused(credential: string, resource: Resource, now: number): boolean {
+      const ledger = ledgerOf(credential);
+      return Math.max(ledger.pausedUntil, ledger[resource].pausedUntil) > now;
+    },
 
     /** The credential was told by other means (a fault) to be silent. */
-    pause: (credential: string, until: number, now: number): void => silence(ledgerOf(credential), until, now),
+    pause(credential: string, until: number, now: number, of: Resource | "all" = "all"): void {
+      const ledger = ledgerOf(credential);
+      if (of === "all") silence(ledger, until, now);
+      else ledger[of].pausedUntil = until;
+    },
 
     /** A rejection was handed to the credential's socket at this time of `performance.now`. */
     told(credential: string, at: number): void {
@@ -90,17 +109,22 @@ export function limitKeeper() {
     /** Counts a request that begins; says so when it is one too many. */
     enter(
       credential: string,
-      { isWrite, isFree }: { isWrite: boolean; isFree: boolean },
+      { isWrite, isFree, resource = "core" }: { isWrite: boolean; isFree: boolean; resource?: Resource },
       limits: Limits,
       now: number,
     ): Limited | undefined {
       const ledger = ledgerOf(credential);
-      const { scale = 1, primaryPerHour = NONE, concurrent = NONE, pointsPerMinute = NONE } = limits;
+      const { scale = 1, concurrent = NONE } = limits;
+      const [pointsPerMinute = NONE, primaryPerHour = NONE] =
+        resource === "core"
+          ? [limits.pointsPerMinute, limits.primaryPerHour]
+          : [limits.graphqlPointsPerMinute, limits.graphqlPerHour];
+      const account = ledger[resource];
       const { writesPerMinute = NONE, writesPerHour = NONE } = limits;
       const [minute, hour] = [MINUTE_MS / scale, HOUR_MS / scale];
-      ledger.points = ledger.points.filter(({ at }) => at > now - minute);
+      account.points = account.points.filter(({ at }) => at > now - minute);
       ledger.writes = ledger.writes.filter((at) => at > now - hour);
-      if (ledger.primary.from <= now - hour) ledger.primary = { from: now, used: 0 };
+      if (account.from <= now - hour) Object.assign(account, { from: now, used: 0 });
 
       const secondary = (until: number): Limited => {
         const retryAfterSeconds = Math.max(1, Math.ceil((until - now) / 1000));
@@ -109,25 +133,26 @@ export function limitKeeper() {
       };
       const lastMinuteWrites = ledger.writes.filter((at) => at > now - minute);
       const cost = isWrite ? WRITE_POINTS : 1;
-      const points = ledger.points.reduce((sum, each) => sum + each.cost, 0);
+      const points = account.points.reduce((sum, each) => sum + each.cost, 0);
 
       ledger.inFlight++;
-      if (!isFree && ledger.primary.used >= primaryPerHour) {
-        const resetAt = Math.ceil((ledger.primary.from + hour) / 1000);
-        silence(ledger, resetAt * 1000, now);
+      if (!isFree && account.used >= primaryPerHour) {
+        const resetAt = Math.ceil((account.from + hour) / 1000);
+        if (resource === "core") silence(ledger, resetAt * 1000, now);
+        else account.pausedUntil = resetAt * 1000;
         return { kind: "primary", resetAt };
       }
       if (ledger.inFlight > concurrent) return secondary(now + minute);
       if (points + cost > pointsPerMinute) {
-        return secondary(timeOfRoom(ledger.points, points + cost - pointsPerMinute, now) + minute);
+        return secondary(timeOfRoom(account.points, points + cost - pointsPerMinute, now) + minute);
       }
       if (isWrite && lastMinuteWrites.length >= writesPerMinute) {
         return secondary((lastMinuteWrites[0] ?? now) + minute);
       }
       if (isWrite && ledger.writes.length >= writesPerHour) return secondary((ledger.writes[0] ?? now) + hour);
-      ledger.points.push({ at: now, cost });
+      account.points.push({ at: now, cost });
       if (isWrite) ledger.writes.push(now);
-      if (!isFree) ledger.primary.used++;
+      if (!isFree) account.used++;
       return undefined;
     },
 
@@ -135,19 +160,20 @@ export function limitKeeper() {
     leave(credential: string, status: number): void {
       const ledger = ledgerOf(credential);
       ledger.inFlight--;
-      if (status === 304) ledger.primary.used = Math.max(0, ledger.primary.used - 1);
+      if (status === 304) ledger.core.used = Math.max(0, ledger.core.used - 1);
     },
 
     /** The `x-ratelimit-*` headers of an answer; none without a primary limit. */
-    headers(credential: string, limits: Limits, now: number): Record<string, string> {
-      if (limits.primaryPerHour === undefined) return {};
-      const { limit, remaining, used, reset } = quota(credential, limits.primaryPerHour, limits, now);
+    headers(credential: string, resource: Resource, limits: Limits, now: number): Record<string, string> {
+      const perHour = resource === "core" ? limits.primaryPerHour : limits.graphqlPerHour;
+      if (perHour === undefined) return {};
+      const { limit, remaining, used, reset } = quota(credential, resource, perHour, limits, now);
       return {
         "x-ratelimit-limit": String(limit),
         "x-ratelimit-remaining": String(remaining),
         "x-ratelimit-used": String(used),
         "x-ratelimit-reset": String(reset),
-        "x-ratelimit-resource": "core",
+        "x-ratelimit-resource": resource,
       };
     },
 
@@ -157,7 +183,7 @@ export function limitKeeper() {
 }
 
 /** When the last of the points was spent that must leave the window before `missing` more fit in. */
-function timeOfRoom(points: Ledger["points"], missing: number, now: number): number {
+function timeOfRoom(points: Account["points"], missing: number, now: number): number {
   let lacking = missing;
   for (const { at, cost } of points) {
     lacking -= cost;

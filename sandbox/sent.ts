@@ -1,4 +1,5 @@
 import type { StandInGitHub } from "./github.ts";
+import { isWrite } from "./graphql.ts";
 import type { giveCredentials } from "./test-credentials.ts";
 
 export type SentRequest = {
@@ -15,8 +16,8 @@ export function sentTo(
   identityOf: ReturnType<typeof giveCredentials>["identityOf"],
 ): readonly SentRequest[] {
   // Apps get their tokens by themselves.
-  const isSent = ({ method, path }: { method: string; path: string }) =>
-    method !== "GET" && method !== "HEAD" && !path.endsWith("/access_tokens");
+  const isSent = ({ method, path, route, body }: (typeof requests)[number]) =>
+    isWrite(method, route, body) && !path.endsWith("/access_tokens");
   return requests.filter(isSent).map((request) => {
     const { method, path, body } = request;
     const identity = identityOf(request);

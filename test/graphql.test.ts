@@ -1,152 +1,309 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
-import { openGitHub } from "../src/github/open-github.ts";
-import type { LimitReached, PermanentFailure } from "../src/index.ts";
+import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
+import { graphQLBase } from "../src/github/graphql/request.ts";
 import type { Failure } from "../src/model/failure.ts";
-import { NOTHING_KEPT } from "../src/model/limits.ts";
-import { unobserved } from "../src/model/observer.ts";
-import { knownSecrets } from "../src/observe/secrets.ts";
-import { readConfig } from "../src/service/config/config.ts";
+import type { Lease } from "../src/model/lease.ts";
 import { movedClock } from "./support/clock.ts";
+import { failed, MUTATION, QUERY, REPO, SHOP, serviceGitHub, TOKEN } from "./support/graphql.ts";
 import { type Received, type Scripted, scriptedGitHub } from "./support/scripted-github.ts";
 
-const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB";
-const QUERY = "query Title($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { id } }";
-const MUTATION = 'mutation { addStar(input: { starrableId: "R_1" }) { starrable { id stargazerCount } } }';
-const SHOP = { owner: "acme", name: "shop" };
+type Problem = { type?: string; message: string; path?: (string | number)[]; extensions?: object };
 
-type Error = { type?: string; message: string; path?: (string | number)[]; extensions?: object };
-
-/** The service's GitHub, with a token, in front of one that answers what the test says. */
-async function scene(t: TestContext, answer: (request: Received) => Scripted, settings: Record<string, string> = {}) {
+/** In front of a GitHub that answers what the test says. */
+async function scripted(t: TestContext, answer: (request: Received) => Scripted, lease?: Lease) {
   const clock = movedClock();
-  const dated = (request: Received): Scripted => {
-    const scripted = answer(request);
-    const date = new Date(clock.now()).toUTCString();
-    return typeof scripted === "string" ? scripted : { ...scripted, headers: { date, ...scripted.headers } };
-  };
-  const { apiUrl, requests } = await scriptedGitHub(t, dated);
-  const shown: { method: string; url: string; body: string | null }[] = [];
-  const pauses: { account: string; until: number }[] = [];
-  const gitHub = await openGitHub({
-    settings: readConfig({ GITHUB_API_URL: apiUrl, GITHUB_TOKEN: TOKEN, GITHUB_LIMITS: "on", ...settings }).github,
-    targetRepo: "acme/shop",
-    userAgent: "test",
-    hide: () => () => {},
-    brief: knownSecrets([TOKEN]).brief,
-    limitLog: NOTHING_KEPT,
-    clock,
-    observe: unobserved,
-    wait: async () => {},
-    onPause: (pause) => void pauses.push(pause),
-    timeoutMs: 300,
-    patienceMs: 0,
-  });
-  t.after(() => gitHub.close());
-  const { github } = gitHub.attempt({ name: "test" });
-  const dry = gitHub.attempt({ name: "dry", dryRun: (write) => void shown.push(write) });
-  return { clock, github, dry: dry.github, requests, shown, pauses, gates: gitHub.gates };
+  const { apiUrl, requests } = await scriptedGitHub(t, answer);
+  const service = await serviceGitHub(t, { GITHUB_API_URL: apiUrl, GITHUB_TOKEN: TOKEN }, { clock, lease });
+  return { ...service, clock, requests };
+}
+
+/** In front of the stand-in, which knows GitHub's schema. */
+async function standIn(t: TestContext, options: GitHubOptions = {}, settings: Record<string, string> = {}) {
+  const clock = movedClock();
+  const server = await startGitHub({ now: clock.now, ...options });
+  t.after(() => server.close());
+  server.token(TOKEN);
+  server.repository("acme/shop");
+  server.graphql({ repository: { id: "R_1", viewerHasStarred: false } });
+  const service = await serviceGitHub(t, { GITHUB_API_URL: server.url, GITHUB_TOKEN: TOKEN, ...settings }, { clock });
+  return { ...service, clock, server };
 }
 
 const data = (json: unknown): Scripted => ({ json: { data: json } });
-const errors = (...all: Error[]): Scripted => ({ json: { data: null, errors: all } });
-
-/** A failure of a kind whose reason says this. */
-const failed = (kind: Failure["kind"], pattern: RegExp) => (error: Failure) => {
-  assert.equal(error.kind, kind);
-  assert.match(error.message, pattern);
-  return true;
-};
-const limited = (until: number) => (error: LimitReached) => {
-  assert.equal(error.kind, "limit");
-  assert.equal(error.notBefore, until);
-  return true;
-};
+const errors = (...all: Problem[]): Scripted => ({ json: { data: null, errors: all } });
 
 describe("github.graphql", () => {
   it("resolves with the data", async (t) => {
-    const { github, requests } = await scene(t, () => data({ repository: { id: "R_1" } }));
+    const { github, server } = await standIn(t);
     const { repository } = await github.graphql<{ repository: { id: string } }>(QUERY, SHOP);
-    assert.equal(repository.id, "R_1");
-    const [{ method, path, body, headers } = {} as Received] = requests;
-    assert.equal(`${method} ${path}`, "POST /graphql");
-    assert.deepEqual(JSON.parse(body), { query: QUERY, variables: SHOP });
-    assert.equal(headers.authorization, `Bearer ${TOKEN}`);
+    assert.deepEqual(repository, { id: "R_1", viewerHasStarred: false });
+    const [request] = server.requests;
+    assert.equal(request?.route, "POST /graphql");
+    assert.deepEqual(JSON.parse(request?.body ?? ""), { query: QUERY, variables: SHOP });
+    assert.equal(request?.headers.authorization, `Bearer ${TOKEN}`);
+  });
+
+  it("sends headers that are options, and none that stand among the variables", async (t) => {
+    const { github, server } = await standIn(t);
+    const headers = { "GraphQL-Features": "sub_issues", Authorization: "Bearer other" };
+    await github.graphql(QUERY, SHOP, { headers, operationName: "Title" });
+    const [request] = server.requests;
+    assert.equal(request?.headers["graphql-features"], "sub_issues");
+    assert.equal(request?.headers.authorization, `Bearer ${TOKEN}`);
+    assert.equal(JSON.parse(request?.body ?? "").operationName, "Title");
+    await assert.rejects(
+      github.graphql(QUERY, { ...SHOP, headers } as never),
+      failed("permanent", /headers stand among the variables.*Give them as an option/),
+    );
+    assert.equal(server.requests.length, 1);
   });
 
   it("fails with what GitHub says went wrong", async (t) => {
-    const missing = {
-      type: "NOT_FOUND",
-      path: ["repository", "issues", 0],
-      message: "Could not resolve to a Repository with the name 'acme/shop'.",
-    };
-    const { github, requests } = await scene(t, () => errors(missing));
-    await assert.rejects(github.graphql(QUERY, SHOP), (error: PermanentFailure) => {
+    const message = `Could not resolve to a Repository with the name 'acme/${TOKEN}'.`;
+    const missing = { type: "NOT_FOUND", path: ["repository", "issues", 0], message };
+    const { github, requests } = await scripted(t, () =>
+      errors(missing, { message: "More" }, { message: "Even more" }),
+    );
+    await assert.rejects(github.graphql(QUERY, SHOP), (error: Failure) => {
       assert.equal(error.kind, "permanent");
-      assert.match(
+      const shown = "Could not resolve to a Repository with the name 'acme/***'.";
+      assert.equal(
         error.message,
-        /^Asking GitHub with the GraphQL query Title failed: GitHub answered NOT_FOUND "Could not resolve to a Repository with the name 'acme\/shop'\." at repository\.issues\.0\. What it asks for does not exist/,
+        `Asking GitHub with the GraphQL query Title failed: GitHub answered NOT_FOUND "${shown}" at repository.issues.0 and 2 more ` +
+          "errors. What it asks for does not exist, or the token cannot see it: check each name and id in the request, and the " +
+          "token's permissions.",
       );
-      assert.deepEqual(error.facts.errors, [{ ...missing, path: "repository.issues.0" }]);
-      assert.equal(error.facts.sent, false);
+      assert.deepEqual(error.facts.errors?.[0], { type: "NOT_FOUND", path: "repository.issues.0", message: shown });
+      assert.equal(error.facts.errors?.length, 3);
       return true;
     });
     assert.equal(requests.length, 1);
   });
 
+  const lasting: readonly [Problem, RegExp][] = [
+    [{ type: "FORBIDDEN", message: "Resource not accessible by integration" }, /Give the GitHub App the permission/],
+    [{ type: "FORBIDDEN", message: "Resource protected by organization SAML enforcement." }, /single sign-on/],
+    [{ type: "INSUFFICIENT_SCOPES", message: "needs ['read:project']" }, /Give the token the scope that GitHub names/],
+    [{ type: "UNPROCESSABLE", message: "Pull request is in clean status" }, /cannot do this as things are now/],
+    [{ type: "STALE_DATA", message: "Expected branch to point to" }, /cannot do this as things are now/],
+    [{ type: "MAX_NODE_LIMIT_EXCEEDED", message: "too many nodes" }, /Ask for less at once/],
+    [{ type: "RESOURCE_LIMITS_EXCEEDED", message: "Resource limits" }, /Ask for less at once/],
+    [
+      { type: "SOMETHING_NEW", message: "new", path: ["a"] },
+      /answered SOMETHING_NEW "new" at a\. GitHub says what is wrong/,
+    ],
+    [{ message: 'Parse error on "}"' }, /answered an error "Parse error.*Check the query's fields/],
+    [
+      { message: "Field 'x' doesn't exist", path: ["query", "x"], extensions: { code: "undefinedField" } },
+      /answered undefinedField .*Check the query's fields/,
+    ],
+  ];
+  for (const [problem, pattern] of lasting) {
+    it(`does not try again: ${problem.type ?? problem.message}`, async (t) => {
+      const { github, requests } = await scripted(t, () => errors(problem));
+      await assert.rejects(github.graphql(QUERY, SHOP), failed("permanent", pattern));
+      assert.equal(requests.length, 1);
+    });
+  }
+
+  const passing: readonly [string, Scripted][] = [
+    [
+      "a query that took too long",
+      errors({ message: "Something went wrong while executing your query. Include `AB12`." }),
+    ],
+    ["an internal error", errors({ type: "INTERNAL", message: "oh" })],
+    ["a service that is away", errors({ type: "SERVICE_UNAVAILABLE", message: "oh" })],
+    ["502 with errors", { status: 502, json: { data: null, errors: [{ message: "Something went wrong" }] } }],
+    ["504", { status: 504, json: { message: "We couldn't respond to your request in time. Sorry about that." } }],
+    ["an answer that was cut off", "cut"],
+    ["a connection that was reset", "reset"],
+    ["no answer at all", "hang"],
+  ];
+  for (const [what, answer] of passing) {
+    it(`tries again: ${what}`, async (t) => {
+      const { github, requests } = await scripted(t, () => answer);
+      await assert.rejects(github.graphql(QUERY, SHOP), failed("transient", /the GraphQL query Title failed/));
+      assert.equal(requests.length, 3);
+      await assert.rejects(
+        github.graphql(MUTATION, {}, { retry: false }),
+        failed("transient", /the GraphQL mutation addStar failed/),
+      );
+      assert.equal(requests.length, 4);
+    });
+  }
+
+  it("takes JSON that ends early for an answer that is lost", async (t) => {
+    const { github, server } = await standIn(t);
+    const headers = { "content-type": "application/json" };
+    const fault = server.fault(
+      { route: "POST /graphql", times: 1 },
+      { kind: "status", status: 200, body: '{"data":{', headers },
+    );
+    await github.graphql(QUERY, SHOP);
+    assert.equal(fault.met, 1);
+  });
+
+  it("takes what is no answer of GraphQL for none", async (t) => {
+    for (const json of [[], {}, { data: null }, { errors: "x" }, { data: 7 }]) {
+      const { github } = await scripted(t, () => ({ json }));
+      await assert.rejects(github.graphql(QUERY, SHOP), failed("permanent", /lacks what it should hold/));
+    }
+    const page = await scripted(t, () => ({ headers: { "content-type": "text/html" }, json: "<html>" }));
+    await assert.rejects(
+      page.github.graphql(QUERY, SHOP),
+      failed("permanent", /check GITHUB_API_URL|GITHUB_API_URL to/),
+    );
+    const text = await scripted(t, () => ({ headers: { "content-type": "text/plain" }, json: "x" }));
+    await assert.rejects(text.github.graphql(QUERY, SHOP), failed("permanent", /lacks what it should hold/));
+  });
+
+  it("says of a mutation whether it may have been carried out", async (t) => {
+    const [gone, wrong] = [
+      { type: "NOT_FOUND", message: "gone" },
+      { type: "INTERNAL", message: "oh" },
+    ];
+    const answers: readonly [Scripted, false | undefined][] = [
+      [errors(gone), false],
+      [{ json: { errors: [gone] } }, false],
+      [{ json: { data: { a: null, b: null }, errors: [gone, gone] } }, false],
+      [{ json: { data: { a: { id: 1 }, b: null }, errors: [gone] } }, undefined],
+      [errors(gone, wrong), undefined],
+      [errors(wrong), undefined],
+    ];
+    for (const [answer, sent] of answers) {
+      const { github } = await scripted(t, () => answer);
+      await assert.rejects(github.graphql(MUTATION, {}, { retry: false }), (error: Failure) => {
+        assert.equal(error.facts.sent, sent);
+        return true;
+      });
+    }
+  });
+
   it("resolves with what came beside errors that are allowed", async (t) => {
-    const partly = { json: { data: { a: null, b: { id: "R_1" } }, errors: [{ type: "NOT_FOUND", message: "no" }] } };
-    const { github } = await scene(t, () => partly);
+    const gone = { type: "NOT_FOUND", message: "gone" };
+    let answer: Scripted = { json: { data: { a: null, b: { id: "R_1" } }, errors: [gone] } };
+    const { github } = await scripted(t, () => answer);
     assert.deepEqual(await github.graphql(QUERY, {}, { allow: ["NOT_FOUND"] }), { a: null, b: { id: "R_1" } });
-    await assert.rejects(github.graphql(QUERY, {}, { allow: ["FORBIDDEN"] }), failed("permanent", /NOT_FOUND "no"/));
+    await assert.rejects(github.graphql(QUERY, {}, { allow: ["FORBIDDEN"] }), failed("permanent", /NOT_FOUND "gone"/));
+    answer = errors(gone);
+    assert.deepEqual(await github.graphql(QUERY, {}, { allow: ["NOT_FOUND"] }), {});
+    answer = errors(gone, { type: "FORBIDDEN", message: "no" });
+    await assert.rejects(github.graphql(QUERY, {}, { allow: ["NOT_FOUND"] }), failed("permanent", /FORBIDDEN "no"/));
+    answer = { json: { errors: [{ type: "RATE_LIMITED", message: "limit" }] } };
+    await assert.rejects(github.graphql(QUERY, {}, { allow: ["RATE_LIMITED"] }), failed("limit", /RATE_LIMITED/));
   });
 
-  it("tries again what GitHub could not finish", async (t) => {
-    const wrong = { message: "Something went wrong while executing your query. Please include `AB12` when reporting." };
-    const { github, requests } = await scene(t, () => errors(wrong));
-    await assert.rejects(github.graphql(QUERY, SHOP), failed("transient", /Something went wrong/));
-    assert.equal(requests.length, 3);
-    await assert.rejects(github.graphql(MUTATION, {}, { retry: false }), failed("transient", /mutation addStar/));
-    assert.equal(requests.length, 4);
+  it("sends nothing once the attempt has lost its run", async (t) => {
+    const lease = { holds: async () => false, sent: () => () => {} };
+    const { github, requests } = await scripted(t, () => data({}), lease);
+    await assert.rejects(github.graphql(MUTATION, {}, { retry: false }), failed("transient", /may have taken it over/));
+    assert.equal(requests.length, 0);
   });
 
-  it("waits for the reset when the hour's points are used up, and leaves REST going", async (t) => {
-    let reset = 0;
-    const { github, clock, requests, pauses } = await scene(t, ({ path }) =>
-      path === "/graphql"
-        ? { ...(errors({ type: "RATE_LIMITED", message: "API rate limit exceeded" }) as object), headers: spent(reset) }
-        : { json: { full_name: "acme/shop" } },
-    );
-    reset = clock.now() / 1000 + 600;
-    await assert.rejects(github.graphql(QUERY, SHOP), limited(reset * 1000));
-    await assert.rejects(github.graphql(QUERY, SHOP), limited(reset * 1000));
-    assert.equal(requests.length, 1);
-    assert.deepEqual(
-      pauses.map(({ account, until }) => [account, until]),
-      [["GITHUB_TOKEN graphql", reset * 1000]],
-    );
-    await github.request("GET /repos/{owner}/{repo}", { owner: "acme", repo: "shop" });
-    clock.move(600_000);
-    await assert.rejects(github.graphql(QUERY, SHOP));
-    assert.equal(requests.length, 3);
-  });
-
-  it("shows a mutation of a dry run instead of sending it, and sends a query", async (t) => {
-    const { dry, requests, shown } = await scene(t, () => data({ repository: { id: "R_1" } }));
-    await dry.graphql(QUERY, SHOP);
-    assert.equal(requests.length, 1);
-    assert.deepEqual(await dry.graphql(MUTATION), { addStar: { starrable: { id: "not-sent", stargazerCount: null } } });
-    assert.equal(requests.length, 1);
-    assert.deepEqual(
-      shown.map(({ method, url, body }) => `${method} ${new URL(url).pathname} ${JSON.parse(body ?? "").query}`),
-      [`POST /graphql ${MUTATION}`],
-    );
+  it("is also there as a route, whose errors are a part of the answer", async (t) => {
+    const { github, dry, requests, shown } = await scripted(t, () => errors({ type: "NOT_FOUND", message: "gone" }));
+    const ask = "POST /graphql" as "POST /graphql/of/newer";
+    const { status, data } = await github.request(ask, { query: QUERY, variables: SHOP });
+    assert.deepEqual([status, data], [200, { data: null, errors: [{ type: "NOT_FOUND", message: "gone" }] }]);
+    const held = await dry.request(ask, { query: MUTATION });
+    assert.deepEqual(held.data, {
+      data: { addStar: { starrable: { id: "not-sent", stargazerCount: null, viewerHasStarred: null } } },
+    });
+    assert.deepEqual([requests.length, shown.length], [1, 1]);
   });
 });
 
-const spent = (reset: number) => ({
-  "x-ratelimit-limit": "5000",
-  "x-ratelimit-remaining": "0",
-  "x-ratelimit-reset": String(reset),
-  "x-ratelimit-resource": "graphql",
+describe("github.graphql in a dry run", () => {
+  it("sends a query, and shows a mutation", async (t) => {
+    const { dry, server, shown } = await standIn(t);
+    await dry.graphql(QUERY, SHOP);
+    assert.equal(server.requests.length, 1);
+    assert.deepEqual(await dry.graphql(MUTATION, { a: 1 }), {
+      addStar: { starrable: { id: "not-sent", stargazerCount: null, viewerHasStarred: null } },
+    });
+    const both = `query A { viewer { login } } ${MUTATION.replace("mutation", "mutation B")}`;
+    await dry.graphql(both, {}, { operationName: "A" });
+    await dry.graphql(both, {}, { operationName: "B" });
+    assert.deepEqual(await dry.graphql(both), {});
+    assert.deepEqual(await dry.graphql("subscription { a { id } }"), { a: { id: "not-sent" } });
+    assert.deepEqual(await dry.graphql("{ unfinished"), {});
+    assert.equal(server.requests.length, 2);
+    assert.equal(shown.length, 5);
+    const [{ method, url, headers, body } = { method: "", url: "", headers: {}, body: "" }] = shown;
+    assert.equal(`${method} ${url}`, `POST ${server.url}/graphql`);
+    assert.equal(headers.authorization, "Bearer ***");
+    assert.deepEqual(JSON.parse(body ?? ""), { query: MUTATION, variables: { a: 1 } });
+  });
+});
+
+describe("github.graphql on GitHub Enterprise Server", () => {
+  it("asks below /api/graphql, and needs no headers about limits", async (t) => {
+    const { github, dry, server, shown } = await standIn(t, { enterprise: "3.19.0", basePath: "/api/v3" });
+    await github.graphql(QUERY, SHOP);
+    await dry.graphql(MUTATION);
+    const origin = new URL(server.url).origin;
+    assert.equal(shown[0]?.url, `${origin}/api/graphql`);
+    assert.equal(server.requests[0]?.route, "POST /graphql");
+    assert.equal(server.requests[0]?.status, 200);
+  });
+
+  it("finds the path for each base", () => {
+    const all = [
+      ["https://api.github.com", "https://api.github.com"],
+      ["https://api.acme.ghe.com", "https://api.acme.ghe.com"],
+      ["https://ghe.acme.test/api/v3", "https://ghe.acme.test/api"],
+      ["https://ghe.acme.test/api/v3/", "https://ghe.acme.test/api"],
+      ["https://proxy.test/ghe/api/v3", "https://proxy.test/ghe/api"],
+      ["https://proxy.test/github", "https://proxy.test/github"],
+      ["https://api.ghe.acme.test", "https://api.ghe.acme.test"],
+    ];
+    for (const [base = "", expected] of all) assert.equal(graphQLBase(base), expected);
+  });
+});
+
+describe("github.graphql as a GitHub App", () => {
+  it("asks as the installation of the repository that is meant", async (t) => {
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const clock = movedClock();
+    const server = await startGitHub({ now: clock.now });
+    t.after(() => server.close());
+    for (const name of ["acme/shop", "acme/other", "globex/shop"]) server.repository(name);
+    server.app({
+      id: 7,
+      publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+      installations: [
+        { id: 42, owner: "acme" },
+        { id: 43, owner: "globex" },
+      ],
+    });
+    server.graphql({ repository: { id: "R_1" } });
+    const settings = {
+      GITHUB_API_URL: server.url,
+      GITHUB_APP_ID: "7",
+      GITHUB_APP_PRIVATE_KEY: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    };
+    const { github, gates } = await serviceGitHub(t, settings, { clock });
+    const viewer = "{ viewer { login } }";
+    const asked = async (...given: Parameters<typeof github.graphql>) => {
+      await github.graphql(...given);
+      return server.requests.at(-1)?.headers.authorization;
+    };
+    const [acme, globex] = [await asked(viewer), await asked(QUERY, { owner: "globex", name: "shop" })];
+    assert.notEqual(acme, globex);
+    assert.equal(await asked(viewer, {}, { repository: "globex/shop" }), globex);
+    assert.equal(await asked(QUERY, SHOP, { repository: "globex/shop" }), globex);
+    assert.equal(await asked(viewer, {}, {}, "globex/shop"), globex);
+    const repo = "query($owner: String!, $repo: String!) { repository(owner: $owner, name: $repo) { id } }";
+    assert.equal(await asked(repo, { ...REPO, owner: "globex" }, {}, "acme/shop"), globex);
+    assert.deepEqual(
+      [...gates.all().keys()].filter((name) => name.includes("graphql")),
+      ["installation 42 graphql", "installation 43 graphql"],
+    );
+    // A token that GitHub has revoked is renewed, as for any other request.
+    server.revoke(globex?.slice("Bearer ".length) ?? "");
+    assert.notEqual(await asked(viewer, {}, { repository: "globex/shop" }), globex);
+    assert.equal(server.requests.at(-1)?.status, 200);
+  });
 });

@@ -130,7 +130,7 @@ function remedyForForbidden(need: Need, { headers, message }: Answer): string {
     return 'GitHub takes checks from a GitHub App alone: set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or write a status instead (report: "status").';
   }
   if (/by integration/i.test(message)) {
-    return `Give the GitHub App ${permission} in its settings, then accept it in the settings of ${owner}.`;
+    return `Give the GitHub App ${wanted(need) ?? "the permission that this request needs"} in its settings, then accept it in the settings of ${owner}.`;
   }
   return `Give the token the permission ${permission} on ${repository} (a classic token: scope repo).`;
 }

@@ -22,7 +22,7 @@ export type GraphQLVariables = { readonly [name: string]: unknown; readonly head
 
 /** An error in an answer of GraphQL, in GitHub's words and without secrets. */
 export type GraphQLError = {
-  /** `NOT_FOUND`, `FORBIDDEN`, `UNPROCESSABLE`, …; missing where GitHub names none, such as for an invalid query. */
+  /** `NOT_FOUND`, `FORBIDDEN`, `UNPROCESSABLE`, …; of an invalid query GitHub's code, such as `undefinedField`, or nothing. */
   readonly type?: string;
   readonly message: string;
   /** Where in the answer, by the names in the query: `repository.pullRequest`. */

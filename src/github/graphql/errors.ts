@@ -56,8 +56,8 @@ function bodyOf(bytes: Uint8Array, attempted: Attempted): object {
 
 function errorOf(error: unknown, brief: Brief): GraphQLError {
   const { type, message, path, extensions } = (error ?? {}) as Record<string, unknown>;
-  const { type: inner } = (extensions ?? {}) as Record<string, unknown>;
-  const named = [type, inner].find((each) => typeof each === "string") as string | undefined;
+  const { code } = (extensions ?? {}) as Record<string, unknown>;
+  const named = [type, code].find((each) => typeof each === "string") as string | undefined;
   const steps = Array.isArray(path) ? path.map(String).join(".") : "";
   return {
     ...(named !== undefined && { type: brief(named, MAX_NAME_CHARACTERS) }),
@@ -153,8 +153,9 @@ function remedyForError(
     case "RESOURCE_LIMITS_EXCEEDED":
       return "Ask for less at once, such as with a smaller `first` and fewer lists within lists.";
   }
-  if (type === undefined && path === undefined) return INVALID;
-  return /undefinedField|argument|variable/i.test(type ?? "") ? INVALID : "See what GitHub says about it.";
+  // Errors of a query that is invalid have a code such as `undefinedField`, or nothing; all others have a type in capitals.
+  const isInvalid = type === undefined ? path === undefined : /^[a-z]/.test(type);
+  return isInvalid ? INVALID : "GitHub says what is wrong: correct it, or see https://docs.github.com/en/graphql.";
 }
 
 const INVALID =

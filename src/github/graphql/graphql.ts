@@ -22,10 +22,10 @@ export async function graphql(
     repository: repository ?? named(variables) ?? otherwise,
     permission: "",
   };
-  if ("headers" in variables) {
+  if (variables.headers !== undefined) {
     throw new PermanentFailure({
       tried: attempted.tried,
-      happened: "headers stand among the variables, of which GitHub would make nothing",
+      happened: "headers stand among the variables, where GitHub would ignore them",
       remedy: "Give them as an option: github.graphql(query, variables, { headers }).",
       sent: false,
     });

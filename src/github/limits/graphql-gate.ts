@@ -28,7 +28,8 @@ export function graphQLGate(counted: Gate, shared: Gate): Pick<Gate, "pass"> {
       };
       try {
         const passed = await counted.pass(kind, sendThrough, { name });
-        return "answer" in passed ? { ...passed, notBefore: passed.notBefore ?? sharedEnd } : passed;
+        if (!("answer" in passed)) return { ...passed, why: `for GraphQL, ${passed.why}` };
+        return { ...passed, notBefore: passed.notBefore ?? sharedEnd };
       } catch (error) {
         if (error === HELD && held) return held;
         throw error;

@@ -173,7 +173,6 @@ export function limitWord(answer: Answer, now: number): LimitWord | undefined {
   const exhausted = headers["x-ratelimit-remaining"] === "0" && quota !== undefined;
   const resetAt = exhausted && Number.isFinite(reset) ? bounded(local(reset)) : undefined;
   const inside = limitIn(answer);
-  if (inside === "graphql") return { of: "graphql", rejected: true, until: resetAt };
   if (status !== 403 && status !== 429 && inside === undefined) {
     return resetAt === undefined ? undefined : { of: quota!, rejected: false, until: resetAt };
   }
@@ -182,8 +181,9 @@ export function limitWord(answer: Answer, now: number): LimitWord | undefined {
   if (retryAfter !== undefined) {
     const seconds = Number(retryAfter);
     const until = Number.isFinite(seconds) ? now + Math.max(0, seconds) * 1000 : local(Date.parse(retryAfter));
-    return { of: "account", rejected: true, until: Number.isNaN(until) ? undefined : bounded(until) };
+    return { of: inside ?? "account", rejected: true, until: Number.isNaN(until) ? undefined : bounded(until) };
   }
+  if (inside === "graphql") return { of: inside, rejected: true, until: resetAt };
   if (exhausted && inside === undefined) return { of: quota, rejected: true, until: resetAt };
   const secondary =
     inside !== undefined ||
