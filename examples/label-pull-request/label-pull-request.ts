@@ -17,23 +17,16 @@ export default defineWorkflow({
       filter: ({ payload }) => payload.pull_request.user?.type !== "Bot",
     },
   },
-  async run({ event: { payload }, github, step }) {
-    const { number, pull_request: pull, repository } = payload;
-    const where = { owner: repository.owner.login, repo: repository.name };
-
-    const files = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}/files", {
-      ...where,
-      pull_number: number,
-      per_page: 100,
-    });
+  async run({ event: { payload }, changedFiles, github, issue, repo, step }) {
+    const { pull_request: pull } = payload;
+    const files = await changedFiles();
     const has = pull.labels.map(({ name }) => name);
     const labels = Object.entries(LABELS)
-      .filter(([label, paths]) => !has.includes(label) && files.data.some(({ filename }) => paths.test(filename)))
+      .filter(([label, paths]) => !has.includes(label) && files.some((path) => paths.test(path)))
       .map(([label]) => label);
     if (labels.length > 0) {
       await step("label", async () => {
-        const issue = { ...where, issue_number: number, labels };
-        await github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/labels", issue);
+        await github.rest.issues.addLabels({ ...repo, issue_number: issue, labels });
       });
     }
 
@@ -41,8 +34,7 @@ export default defineWorkflow({
     const assignees = isUnassigned && pull.user ? [pull.user.login] : [];
     if (assignees.length > 0) {
       await step("assign", async () => {
-        const issue = { ...where, issue_number: number, assignees };
-        await github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/assignees", issue);
+        await github.rest.issues.addAssignees({ ...repo, issue_number: issue, assignees });
       });
     }
     return { labels, assignees };
