@@ -9,6 +9,9 @@ const FIRST_APP = 1;
 const ASKED =
   /^\/repos\/([^/]+\/[^/]+)(?:\/(?:(?:pulls|issues)\/(\d+)|actions\/workflows\/([^/]+\.ya?ml)\/dispatches))?/;
 
+/** What a pull request changes: a filter for paths probably wants one of these. */
+const CHANGED = ["README.md", "docs/index.md", "package.json", "src/index.ts"];
+
 const COMMIT = /\b[0-9a-f]{40}\b/g;
 
 /**
@@ -31,7 +34,9 @@ export function provide(
   if (name === undefined) return;
   const repository = repositories.open(name);
   for (const [sha] of `${path} ${body}`.matchAll(COMMIT)) repository.addCommit(sha);
-  if (number !== undefined && !repository.pulls.has(Number(number))) repository.openPull({ number: Number(number) });
+  if (number !== undefined && !repository.pulls.has(Number(number))) {
+    repository.openPull({ number: Number(number), files: CHANGED });
+  }
   if (file !== undefined) provideWorkflow(repository, file, parseObject(body)?.inputs ?? {});
 }
 

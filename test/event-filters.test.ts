@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { defineWorkflow, type GitHubTrigger, type WebhookEvent } from "gh-runner";
 import { type TestOptions, testRun } from "gh-runner/testing";
+import { examplePayload } from "../src/cli/dev-payload.ts";
 import { isFor, mayWant } from "../src/model/github-trigger.ts";
 import { fieldProblems } from "../src/workflows/load/field-problems.ts";
 import { until } from "./support/clock.ts";
@@ -264,6 +265,42 @@ describe("problems with filters", () => {
     );
     assert.deepEqual(problems({ events: ["issues", "pull_request"], labels: ["bug", "help wanted"] }), []);
     assert.deepEqual(problems({ events: "push", pathsIgnore: ["**", "!docs/**"] }), []);
+  });
+});
+
+describe("the payload that gh-runner dev offers", () => {
+  it("is one that the entry wants", () => {
+    for (const given of [
+      { events: "push", branches: ["releases/**", "!releases/**-alpha"], paths: ["docs/**/*.md"] },
+      { events: "push", branchesIgnore: ["main"], pathsIgnore: ["src/**"] },
+      { events: "push", tags: ["v[0-9]+.[0-9]+.[0-9]+"] },
+      { events: "push", paths: "**.js" },
+      { events: "pull_request", actions: ["opened"], branches: "next", labels: ["bug"] },
+      { events: "pull_request", actions: ["labeled"], labels: ["bug"] },
+      { events: "issues", labels: "bug" },
+      { events: "merge_group", branches: "main" },
+      { events: "workflow_run", branches: "feature/*" },
+    ]) {
+      const payload = examplePayload(given.events, entry(given));
+      assert.ok(isFor(entry(given), event(given.events, payload)), JSON.stringify([given, payload]));
+    }
+  });
+});
+
+describe("GET /api/workflows", () => {
+  it("has the filters of a trigger as lists", async (t) => {
+    const github = '{ events: "push", branches: "main", paths: ["src/**"] }';
+    const folder = workflowsFolder(t, {
+      "a.ts": `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "a", on: { github: ${github} }, async run() {} });`,
+    });
+    const { url } = await startService(t, {
+      settings: { WORKFLOWS_DIR: folder, GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET },
+    });
+    const { workflows } = (await send(url, { path: "/api/workflows" })).json;
+    assert.deepEqual(workflows.at(-1).triggers, [
+      { trigger: "github", events: ["push"], branches: ["main"], paths: ["src/**"] },
+    ]);
   });
 });
 

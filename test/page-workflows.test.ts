@@ -12,7 +12,7 @@ const RELEASE = {
   name: "release",
   on: {
     manual: { inputs: z.object({ version: z.string() }), description: "Releases a <version>." },
-    github: [{ events: "push" }, { events: ["pull_request"], actions: ["opened"] }],
+    github: [{ events: "push" }, { events: ["pull_request"], actions: ["opened"], branches: "v*", labels: ["a", "b"] }],
   },
   run: async () => {},
 } as unknown as Workflow;
@@ -50,7 +50,7 @@ describe("the page of workflows", () => {
     assert.match(text, /1 workflow file is broken\. The other workflows run\. bad\.ts on: expected one of/);
     assert.match(
       text,
-      /release GitHub push GitHub pull_request \(opened\) By hand .*Failure 1 min ago Run workflow… Pause/,
+      /release GitHub push GitHub pull_request \(opened; branches: v\*; labels: a, b\) By hand .*Failure 1 min ago Run workflow… Pause/,
     );
     assert.match(
       text,

@@ -51,7 +51,8 @@ export default defineWorkflow({
   name: "several",
   on: {
     http: { path: "/several", body: z.object({ n: z.number() }) },
-    github: [{ events: ["push", "workflow_run"] }, { events: "pull_request", actions: ["opened"] }],
+    github: [{ events: ["push", "workflow_run"] }, { events: "pull_request", actions: ["opened"] },
+      { events: "push", branches: ["main", "!x"], pathsIgnore: "docs/**" }],
     manual: { inputs: z.object({ ref: z.string(), times: z.int().default(1) }) },
   },
   async run({ trigger, inputs }) { return trigger === "manual" ? { trigger, ...inputs } : { trigger }; },
@@ -108,6 +109,7 @@ describe("gh-runner workflows", () => {
       ["several", "http POST /several", "several.ts"],
       ["github push, workflow_run"],
       ["github pull_request (opened)"],
+      ["github push (branches: main, !x; pathsIgnore: docs/**)"],
       ["manual"],
     ]);
     const [, json] = JSON.parse((await command(["workflows", "--json"], { ...env, WORKFLOWS_DIR })).stdout);
@@ -115,6 +117,7 @@ describe("gh-runner workflows", () => {
       "http POST /several",
       "github push, workflow_run",
       "github pull_request (opened)",
+      "github push (branches: main, !x; pathsIgnore: docs/**)",
       "manual",
     ]);
     assert.equal(json.trigger, json.triggers.join("; "));

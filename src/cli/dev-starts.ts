@@ -3,6 +3,7 @@ import type { Json } from "../model/run.ts";
 import { callSchemaOf, gitHubEntries, type HttpTrigger, inputsSchemaOf, type Schema } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { madeUp } from "../service/config/dev.ts";
+import { examplePayload } from "./dev-payload.ts";
 import { triggersIn } from "./workflows.ts";
 
 /** Where `gh-runner dev` answers. */
@@ -22,9 +23,9 @@ export function startsOf({ name, on }: Workflow, { url, senderUrl, missing }: De
   const commands = [
     ...(on.http ? [callOf(on.http, url, missing)] : []),
     ...(on.flux ? [send("flux", FLUX_EVENT)] : []),
-    ...gitHubEntries(on).map(({ events, actions = [] }) => {
-      const [event = ""] = ([] as string[]).concat(events);
-      return send(`github/${event}`, payloadOf(event, actions[0]));
+    ...gitHubEntries(on).map((entry) => {
+      const [event = ""] = ([] as string[]).concat(entry.events);
+      return send(`github/${event}`, examplePayload(event, entry));
     }),
     ...(on.schedule ? [send("schedule", {})] : []),
     ...(on.manual ? [curl({ inputs: exampleOf(inputsSchemaOf(on)) }, `${url}/api/workflows/${name}/runs`)] : []),
@@ -53,19 +54,6 @@ const FLUX_EVENT: Json = {
   reason: "ReconciliationSucceeded",
   metadata: { revision: `main@sha1:${"5b7c9e1f".repeat(5)}`, repository: "acme/shop" },
 };
-
-/** The part of a payload that most workflows read. */
-function payloadOf(event: string, action: string | undefined): Json {
-  const repository = { full_name: "acme/shop", name: "shop", owner: { login: "acme" } };
-  const number = 7;
-  const pull = { number, state: "open", title: "Change 7", head: { ref: "change-7", sha: "c".repeat(40) } };
-  return {
-    ...(action === undefined ? {} : { action }),
-    ...(event.startsWith("pull_request") ? { number, pull_request: pull } : {}),
-    ...(event === "push" ? { ref: "refs/heads/main", after: "c".repeat(40) } : {}),
-    repository,
-  };
-}
 
 /** A body that a schema of zod probably takes; of another library's nothing is known. */
 function exampleOf(schema: Schema<unknown>): Json {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { entryInWords } from "../model/github-trigger.ts";
 import { reportOf } from "../model/report.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
 import { JSON_OPTION } from "./command.ts";
@@ -52,9 +53,9 @@ export function triggersIn(on: Triggers): readonly string[] {
   return [
     ...(http ? [`http POST ${http.path}`] : []),
     ...(flux ? [`flux POST ${flux.path}`] : []),
-    ...gitHubEntries(on).map(({ events, actions }) => {
-      const names = ([] as string[]).concat(events).join(", ");
-      return `github ${names}${actions ? ` (${actions.join(", ")})` : ""}`;
+    ...gitHubEntries(on).map((entry) => {
+      const { events, only } = entryInWords(entry);
+      return `github ${events}${only ? ` (${only})` : ""}`;
     }),
     ...(schedule ? [`schedule ${schedule.cron} ${schedule.timeZone ?? "UTC"}`] : []),
     ...(manual ? ["manual"] : []),

@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { entryInWords } from "../model/github-trigger.ts";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
 import { reportOf } from "../model/report.ts";
 import type { ListedRun } from "../model/run.ts";
@@ -88,9 +89,9 @@ function triggers(workflow: Workflow, nextTick: number | undefined, now: number)
   return [
     ...(http ? [html`<li>HTTP <code>POST ${http.path}</code></li>`] : []),
     ...(flux ? [html`<li>Flux <code>POST ${flux.path}</code></li>`] : []),
-    ...gitHubEntries(workflow.on).map(({ events, actions }) => {
-      const names = [events].flat().join(", ");
-      return html`<li>GitHub <code>${names}</code>${actions ? ` (${actions.join(", ")})` : ""}</li>`;
+    ...gitHubEntries(workflow.on).map((entry) => {
+      const { events, only } = entryInWords(entry);
+      return html`<li>GitHub <code>${events}</code>${only ? ` (${only})` : ""}</li>`;
     }),
     ...(schedule
       ? [

@@ -1,4 +1,5 @@
 import type { Hono, MiddlewareHandler } from "hono";
+import { filtersOf } from "../model/github-trigger.ts";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
 import { reportOf } from "../model/report.ts";
 import type { Start } from "../model/start.ts";
@@ -53,10 +54,11 @@ function triggersIn(on: Triggers): TriggerShown[] {
   return [
     ...(http ? [{ trigger: "http", path: http.path } as const] : []),
     ...(flux ? [{ trigger: "flux", path: flux.path } as const] : []),
-    ...gitHubEntries(on).map(({ events, actions }) => ({
+    ...gitHubEntries(on).map((entry) => ({
       trigger: "github" as const,
-      events: ([] as string[]).concat(events),
-      actions: actions && [...actions],
+      events: ([] as string[]).concat(entry.events),
+      actions: entry.actions && [...entry.actions],
+      ...filtersOf(entry),
     })),
     ...(schedule ? [{ trigger: "schedule", cron: schedule.cron, timeZone: schedule.timeZone ?? "UTC" } as const] : []),
     ...(manual ? [{ trigger: "manual", description, inputs: inputsJsonSchemaOf(on) } as const] : []),

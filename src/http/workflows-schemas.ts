@@ -2,6 +2,13 @@ import * as z from "zod";
 
 const text = (description: string) => z.string().meta({ description });
 
+const patterns = (description: string) =>
+  z
+    .array(z.string())
+    .readonly()
+    .meta({ description: `${description} GitHub's filter patterns, the last one that matches counts.` })
+    .optional();
+
 const trigger = z.discriminatedUnion("trigger", [
   z.object({ trigger: z.literal("http"), path: text("`POST` to it starts a run.") }),
   z.object({ trigger: z.literal("flux"), path: text("Where Flux's notification-controller sends to.") }),
@@ -9,6 +16,17 @@ const trigger = z.discriminatedUnion("trigger", [
     trigger: z.literal("github"),
     events: z.array(z.string()).meta({ description: "Events of GitHub's webhook." }),
     actions: z.array(z.string()).meta({ description: "Only these actions; absent: all." }).optional(),
+    branches: patterns("Only these branches."),
+    branchesIgnore: patterns("All branches but these."),
+    tags: patterns("Only pushes of these tags."),
+    tagsIgnore: patterns("Only pushes of other tags."),
+    paths: patterns("Only changes of one or more of these files."),
+    pathsIgnore: patterns("Only changes of one or more other files."),
+    labels: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: "Only what has one or more of these labels." })
+      .optional(),
   }),
   z.object({
     trigger: z.literal("schedule"),

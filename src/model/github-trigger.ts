@@ -61,6 +61,25 @@ export const FILTERS = {
   },
 } as const satisfies Record<string, { readonly events: readonly WebhookName[]; readonly words: string }>;
 
+/** The filters that are data, as they stand in an entry. */
+const FILTER_FIELDS = [
+  ...(["branches", "branchesIgnore", "tags", "tagsIgnore"] as const),
+  ...(["paths", "pathsIgnore", "labels"] as const),
+] as const satisfies (keyof GitHubTrigger)[];
+
+/** The filters of an entry that are data, each with its patterns or labels. */
+export function filtersOf(entry: GitHubTrigger): { [Field in (typeof FILTER_FIELDS)[number]]?: readonly string[] } {
+  const used = FILTER_FIELDS.filter((field) => entry[field] !== undefined);
+  return Object.fromEntries(used.map((field) => [field, [entry[field] ?? []].flat()]));
+}
+
+/** What an entry is for, in words: `pull_request`, and `opened; branches: main`. */
+export function entryInWords(entry: GitHubTrigger): { readonly events: string; readonly only: string } {
+  const filters = Object.entries(filtersOf(entry)).map(([field, patterns]) => `${field}: ${patterns.join(", ")}`);
+  const only = [...(entry.actions ? [entry.actions.join(", ")] : []), ...filters].join("; ");
+  return { events: [entry.events].flat().join(", "), only };
+}
+
 type EventNamed<Name> = Name extends NoWebhook ? (typeof NO_WEBHOOKS)[Name] : Name;
 
 /** What a filter takes, or why it cannot be used for these events. */
