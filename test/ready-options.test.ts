@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { stale } from "../src/workflows/index.ts";
+import { lockThreads, stale } from "../src/workflows/index.ts";
 
 /** The inputs of each action, as its `action.yml` names them, and a value for those that are not names. */
 const ACTIONS = {
@@ -24,6 +24,28 @@ const ACTIONS = {
       if (name === "close-issue-reason") return "completed";
       if (name === "sort-by") return "updated";
       return name === "start-date" ? "2026-04-18T00:00:00Z" : "one, two";
+    },
+  },
+  lockThreads: {
+    make: lockThreads as (options: object) => { readonly name: string },
+    inputs: [
+      "github-token process-only log-output",
+      "issue-inactive-days pr-inactive-days discussion-inactive-days issue-comment pr-comment discussion-comment",
+      "issue-lock-reason pr-lock-reason",
+      ...["issue", "pr", "discussion"].map(
+        (kind) => `exclude-${kind}-created-before exclude-${kind}-created-after exclude-${kind}-created-between
+          exclude-${kind}-closed-before exclude-${kind}-closed-after exclude-${kind}-closed-between
+          include-any-${kind}-labels include-all-${kind}-labels exclude-any-${kind}-labels
+          add-${kind}-labels remove-${kind}-labels`,
+      ),
+    ].join(" "),
+    sample: (name: string): unknown => {
+      if (name.endsWith("days")) return 90;
+      if (name.endsWith("between")) return "2018-01-01T00:00:00Z/2019-12-31T23:59:59.999Z";
+      if (/(before|after)$/.test(name)) return "2018-01-01T00:00:00Z";
+      if (name.endsWith("reason")) return "too heated";
+      if (name === "log-output") return true;
+      return name === "process-only" ? "issues, prs" : "one, two";
     },
   },
 };
@@ -79,6 +101,30 @@ for (const [workflow, { make, inputs, sample }] of Object.entries(ACTIONS)) {
     });
   });
 }
+
+describe("the options of lockThreads", () => {
+  it("say what is wrong with a value", () => {
+    const wrong = {
+      processOnly: "issue",
+      prInactiveDays: 5000,
+      excludePrCreatedBetween: "2020-01-01/2019-01-01",
+      excludeIssueClosedBefore: "soon",
+      issueLockReason: "rude",
+    };
+    assert.throws(
+      () => lockThreads(wrong as never),
+      /processOnly must be a list of .*issues, prs, discussions; prInactiveDays must be a number of days from 0 to 3650; excludePrCreatedBetween must be two dates, the earlier one first, such as .*; excludeIssueClosedBefore must be a date, such as .*; issueLockReason must be one of/,
+    );
+  });
+
+  it("are typed", () => {
+    // @ts-expect-error: discussions have no reason
+    assert.throws(() => lockThreads({ discussionLockReason: "spam" }), /discussionLockReason is not known/);
+    // @ts-expect-error: misspelt
+    assert.throws(() => lockThreads({ issueInactiveDay: 90 }), /is issueInactiveDays meant\?/);
+    lockThreads({ excludeIssueCreatedBetween: ["2018-01-01", "2019-01-01"], addPrLabels: ["a"], processOnly: "prs" });
+  });
+});
 
 describe("the options of stale", () => {
   it("say what is wrong with a value", () => {

@@ -2,6 +2,8 @@ export { type EnvironmentReadyOptions, environmentReady } from "./environment-re
 export type { FollowTests, Report } from "./preview-input.ts";
 export { previewTests } from "./preview-tests.ts";
 export { type LabelerOptions, labeler } from "./ready/labeler.ts";
+export type { LockThreadsOptions } from "./ready/lock-options.ts";
+export { lockThreads } from "./ready/lock-threads.ts";
 export { type PullRequestTitleOptions, pullRequestTitle } from "./ready/pull-request-title.ts";
 export { stale } from "./ready/stale.ts";
 export type { StaleOptions } from "./ready/stale-options.ts";

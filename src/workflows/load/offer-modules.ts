@@ -15,6 +15,7 @@ const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; read
       previewTests: true,
       pullRequestTitle: true,
       scalarAt: true,
+      lockThreads: true,
       stale: true,
     } satisfies Record<keyof typeof import("../index.ts"), true>),
     load: () => import("../index.ts"),

@@ -1,19 +1,17 @@
-import { PermanentFailure, type RunContext } from "../../index.ts";
+import type { RunContext } from "../../index.ts";
 import { changed, same } from "./lists.ts";
 import { repoOf } from "./scheduled.ts";
 import type { StaleRules } from "./stale-options.ts";
 import { isActivity, markedAt, type Standing, standingOf, type Verdict, verdictOn } from "./stale-rules.ts";
-import { type Thread, threadsOf } from "./threads.ts";
+import { type Failed, guardOf, type Thread, threadsOf } from "./threads.ts";
 
 /** A thread of a list that may need something, and since when it has looked so. */
 export type Candidate = { readonly number: number; readonly updatedAt: number; readonly isDue: boolean };
 
 /** What was done to a thread. `due`: it is to be closed together with its branch. */
-export type Done = {
-  readonly number: number;
-  readonly what: "marked" | "unstaled" | "closed" | "due" | "unlabeled" | "failed";
-  readonly why?: string;
-};
+export type Done =
+  | { readonly number: number; readonly what: "marked" | "unstaled" | "closed" | "due" | "unlabeled" }
+  | Failed;
 
 type Working = {
   readonly repository: string;
@@ -36,24 +34,6 @@ export function staleWork(
   function say(what: string, { number, url }: Thread, why: string): void {
     log.info(`${isDry ? "dry run: " : ""}${what} ${repository}#${number}: ${why}`, { url });
   }
-
-  let inARow = 0;
-
-  /** What stands in the way of one thread ends only that; what stands in the way of all of them ends the run. */
-  const guarded =
-    <Item>(numberOf: (item: Item) => number, work: (item: Item) => Promise<Done | undefined>) =>
-    async (item: Item): Promise<Done | undefined> => {
-      try {
-        const done = await work(item);
-        inARow = 0;
-        return done;
-      } catch (error) {
-        if (!(error instanceof PermanentFailure) || ++inARow >= TOO_MANY) throw error;
-        const number = numberOf(item);
-        log.error(`${repository}#${number} could not be changed`, { err: error });
-        return { number, what: "failed", why: error.message };
-      }
-    };
 
   async function look({ number, updatedAt, isDue }: Candidate): Promise<Done | undefined> {
     const found = await threads.read(number);
@@ -175,13 +155,11 @@ export function staleWork(
     say(`branch ${ref} deleted of`, thread, "it is closed (deleteBranch)");
   }
 
+  const guarded = guardOf(log, repository);
   return {
     look: guarded(({ number }: Candidate) => number, look),
     closeWithBranch: guarded((number: number) => number, closeWithBranch),
   };
 }
-
-/** Failures in a row, after which the next thread would fail, too. */
-const TOO_MANY = 5;
 
 const list = (label: string | undefined) => (label === undefined ? [] : [label]);

@@ -1,9 +1,9 @@
-import { defineWorkflow, PermanentFailure, type RunContext } from "../../index.ts";
+import { defineWorkflow, type RunContext } from "../../index.ts";
 import { repoOf, repositoriesOf, scheduledOf } from "./scheduled.ts";
 import { checkStaleOptions, type StaleOptions, staleRules } from "./stale-options.ts";
 import { standingOf } from "./stale-rules.ts";
 import { type Candidate, type Done, staleWork } from "./stale-work.ts";
-import { nextPage, type Page, threadOf, timeOf, workThrough } from "./threads.ts";
+import { nextPage, type Page, requireNone, threadOf, timeOf, workThrough } from "./threads.ts";
 
 /** Not when everyone's schedules begin. */
 const ONCE_A_DAY = "37 1 * * *";
@@ -40,7 +40,8 @@ export function stale(options: StaleOptions = {}) {
       const outputs = outputsOf(done, { seen, isDry });
       if (done.length >= operationsPerRun) log.info("operationsPerRun is reached: the next run continues");
       if (options.enableStatistics ?? true) log.info("statistics", outputs.statistics);
-      requireAll(done);
+      const failed = done.filter((each) => each.what === "failed");
+      requireNone(failed, { tried: "changing stale issues and pull requests", of: done.length });
       return outputs;
     },
   });
@@ -106,16 +107,4 @@ function outputsOf(
       failed: are("failed").length,
     },
   };
-}
-
-/** @throws PermanentFailure when some could not be changed, after all others were. */
-function requireAll(done: readonly Done[]): void {
-  const failed = done.filter(({ what }) => what === "failed");
-  if (failed.length === 0) return;
-  const [first] = failed;
-  throw new PermanentFailure({
-    tried: "changing stale issues and pull requests",
-    happened: `${failed.length} of ${done.length} failed, the first with: ${first?.why}`,
-    remedy: "The run's log names each. The next run tries them again.",
-  });
 }

@@ -136,7 +136,8 @@ export type Change = {
 
 export type LockReason = "off-topic" | "too heated" | "resolved" | "spam";
 
-const keyOf = (what: string, runId: string) => `${what}/${runId}`;
+/** The key of a comment: one per run. */
+export const keyOf = (what: string, runId: string) => `${what}/${runId}`;
 
 /** Without push access GitHub drops labels silently. In a dry run it answers nothing. */
 function requireLabels(repository: string, number: number, wanted: readonly string[] | undefined, data: unknown): void {
@@ -202,3 +203,38 @@ export async function workThrough<Item, Done>(
 }
 
 const isPassing = (error: unknown) => error instanceof LimitReached || error instanceof TransientFailure;
+
+/** What could not be changed. */
+export type Failed = { readonly number: number; readonly what: "failed"; readonly why: string };
+
+/** Failures in a row, after which the next thread would fail, too. */
+const TOO_MANY = 5;
+
+/** What stands in the way of one thread ends only that; what stands in the way of all of them ends the run. */
+export function guardOf(log: RunContext["log"], repository: string) {
+  let inARow = 0;
+  return <Item, Done>(numberOf: (item: Item) => number, work: (item: Item) => Promise<Done | undefined>) =>
+    async (item: Item): Promise<Done | Failed | undefined> => {
+      try {
+        const done = await work(item);
+        inARow = 0;
+        return done;
+      } catch (error) {
+        if (!(error instanceof PermanentFailure) || ++inARow >= TOO_MANY) throw error;
+        const number = numberOf(item);
+        log.error(`${repository}#${number} could not be changed`, { err: error });
+        return { number, what: "failed", why: error.message };
+      }
+    };
+}
+
+/** @throws PermanentFailure when some could not be changed, after all others were. */
+export function requireNone(failed: readonly Failed[], { tried, of }: { tried: string; of: number }): void {
+  const [first] = failed;
+  if (first === undefined) return;
+  throw new PermanentFailure({
+    tried,
+    happened: `${failed.length} of ${of} failed, the first with: ${first.why}`,
+    remedy: "The run's log names each. The next run tries them again.",
+  });
+}
