@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { startApp } from "../src/service/app.ts";
 import { configurationReference, readClientConfig, readConfig } from "../src/service/config/config.ts";
+import { appKey } from "./support/apps.ts";
 import { command } from "./support/command.ts";
 import { type LogRecord, startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
@@ -30,7 +31,8 @@ const textsOf = (tokens: readonly { text: string }[]) => tokens.map(({ text }) =
 
 function settings(environment: Record<string, string>) {
   const config = readConfig(environment);
-  const { variable, ...workflows } = config.workflows;
+  const { variable, app, ...workflows } = config.workflows;
+  assert.throws(() => app("NOT_SET"), /NOT_SET_ID is not set/);
   assert.equal(variable("NOT_SET"), undefined);
   return { ...config, workflows };
 }
@@ -591,10 +593,12 @@ describe("the start", () => {
 
   it("warns of a variable with nearly the name of a setting, unless a workflow declares it", async (t) => {
     const file = `import { defineWorkflow } from "gh-runner";
-      export default defineWorkflow({ name: "posts", env: ["NOTIFY_URLS"], on: { schedule: { cron: "0 3 1 1 *" } }, run() {} });`;
+      export default defineWorkflow({ name: "posts", env: ["NOTIFY_URLS"], githubApp: "GITHUB_APPS", on: { schedule: { cron: "0 3 1 1 *" } }, run() {} });`;
     const settings = {
       WORKFLOWS_DIR: workflowsFolder(t, { "posts.ts": file }),
       NOTIFY_URLS: "https://chat.example/x",
+      GITHUB_APPS_ID: "7",
+      GITHUB_APPS_PRIVATE_KEY: appKey().privateKey,
       TARGET_REPOS: "acme/shop",
     };
     const { log } = await startService(t, { settings });

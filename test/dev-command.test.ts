@@ -165,6 +165,26 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     assert.doesNotMatch(dev.output(), /of-the-real|of_the_real/);
   });
 
+  it("has the Apps and tokens that a workflow names, made up where they are not set", async (t) => {
+    const folder = workflowsFolder(t, {
+      "w.ts": httpWorkflow(
+        "w",
+        `const files = [];
+         for (const each of [github, github.as("bot"), github.as("reader"), github.as("service")]) {
+           files.push(typeof (await each.request("GET /repos/{owner}/{repo}", { owner: "any", repo: "one" })).data.id);
+         }
+         await github.as("bot").comment({ repository: "any/one", number: 7, key: "k", body: "Hello." });
+         return { files };`,
+        `githubApp: "RELEASE_APP", identities: { bot: { githubApp: "BOT" }, reader: { githubToken: "READER_TOKEN" } },
+         permissions: { issues: "write", contents: "read" },`,
+      ),
+    });
+    const { says, follow } = await startDev(t, folder);
+    await says("RELEASE_APP_PRIVATE_KEY is not set");
+    const { status, files } = await follow("w.ts");
+    assert.deepEqual([status, files], ["success", ["number", "number", "number", "number"]]);
+  });
+
   it("starts every example by the commands that it prints", async (t) => {
     const folder = temporaryFolder(t);
     const examples = fileURLToPath(new URL("../examples/", import.meta.url));

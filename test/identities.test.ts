@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
-import type { GitHub } from "../src/index.ts";
+import type { GitHub, Workflow } from "../src/index.ts";
 import { command } from "./support/command.ts";
-import { CREDENTIALS, knowIdentities, identityScene as scene } from "./support/identities.ts";
-import { TARGET, TOKEN } from "./support/service.ts";
+import { CREDENTIALS, knowIdentities, READER, identityScene as scene } from "./support/identities.ts";
+import { send, startService, TARGET, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const read = (github: GitHub) => github.readFile(TARGET, "a.md");
@@ -84,6 +84,59 @@ describe("a dry run", () => {
     const post = `POST ${github.url}/repos/${TARGET}/dispatches`;
     assert.deepEqual(shown, [post, "authorization: Bearer ***", post, "authorization: Bearer *** (as bot)"]);
     assert.deepEqual(github.dispatches, []);
+  });
+});
+
+describe("the identities and permissions of a workflow", () => {
+  const OPTIONS = `githubApp: "RELEASE_APP", permissions: { contents: "write", issues: "read" },
+  identities: { bot: { githubApp: "BOT", permissions: {} }, reader: { githubToken: "READER_TOKEN" } },`;
+
+  it("stand in gh-runner workflows, whether the variables are set or not", async (t) => {
+    const folder = workflowsFolder(t, {
+      "a.ts": httpWorkflow("a", "return {};", OPTIONS),
+      "b.ts": httpWorkflow("b", "return {};", 'permissions: { statuses: "write" },'),
+      "c.ts": httpWorkflow("c", "return {};"),
+    });
+    const { code, stdout } = await command(["workflows"], { WORKFLOWS_DIR: folder });
+    assert.equal(code, 0);
+    const [, , ...lines] = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.trimEnd().replace(/ {2,}/g, "  "));
+    assert.deepEqual(lines, [
+      "a  http POST /a  a.ts",
+      "  asks GitHub as App RELEASE_APP (contents: write, issues: read)",
+      "  asks GitHub as bot: App BOT (metadata: read)",
+      "  asks GitHub as reader: token READER_TOKEN",
+      "b  http POST /b  b.ts",
+      "  asks GitHub as the service (statuses: write)",
+      "c  http POST /c  c.ts",
+    ]);
+    const [, first] = JSON.parse((await command(["workflows", "--json"], { WORKFLOWS_DIR: folder })).stdout);
+    assert.deepEqual([first.githubApp, first.permissions], ["RELEASE_APP", { contents: "write", issues: "read" }]);
+  });
+
+  it("stand on the page and in the API by the names of their variables, without any value", async (t) => {
+    const folder = workflowsFolder(t, { "a.ts": httpWorkflow("a", "return {};", OPTIONS) });
+    const settings = { ...CREDENTIALS, WORKFLOWS_DIR: folder, DASHBOARD: "on" };
+    const { url } = await startService(t, { settings });
+    const { workflows } = (await send(url, { path: "/api/workflows" })).json;
+    const { githubApp, githubToken, identities, permissions } = workflows.find(({ name }: Workflow) => name === "a");
+    assert.deepEqual(
+      { githubApp, githubToken, identities, permissions },
+      {
+        githubApp: "RELEASE_APP",
+        githubToken: undefined,
+        identities: { bot: { githubApp: "BOT", permissions: {} }, reader: { githubToken: "READER_TOKEN" } },
+        permissions: { contents: "write", issues: "read" },
+      },
+    );
+    const page = (await send(url, { path: "/workflows" })).text;
+    assert.ok(page.includes("Asks GitHub as App RELEASE_APP (contents: write, issues: read)"));
+    assert.ok(page.includes("Asks GitHub as bot: App BOT (metadata: read)"));
+    for (const secret of [READER, ...Object.values(CREDENTIALS).flatMap((each) => each.split("\n"))]) {
+      if (secret.length > 12) assert.ok(!page.includes(secret) && !JSON.stringify(workflows).includes(secret));
+    }
   });
 });
 

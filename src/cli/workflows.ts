@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { entryInWords } from "../model/github-trigger.ts";
+import { credentialLines } from "../model/identity.ts";
 import { reportOf } from "../model/report.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
 import { JSON_OPTION } from "./command.ts";
@@ -21,31 +22,37 @@ async function listWorkflows({ json }: { readonly json?: true }): Promise<void> 
   const { readConfig } = await import("../service/config/config.ts");
   const { openWorkflows } = await import("../service/workflows.ts");
   await using closing = new AsyncDisposableStack();
-  const checks = { closing, variable: () => "set", hasWebhookSecret: true };
+  const checks = { closing, variable: () => "set", app: noKey, hasWebhookSecret: true };
   const { current } = await openWorkflows(readConfig().workflows, checks);
   const { workflows, fileOf, warnings } = current;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const listed = workflows.map((workflow) => {
-    const { name } = workflow;
+    const { name, githubApp, githubToken, identities, permissions } = workflow;
     const triggers = triggersIn(workflow.on);
     const report = reportOf(workflow);
     const reports = report && { as: report.as, name: report.name };
-    return { name, trigger: triggers.join("; "), file: fileOf.get(name) ?? "", triggers, report: reports };
+    const facts = { triggers, report: reports, githubApp, githubToken, identities, permissions };
+    return { name, trigger: triggers.join("; "), file: fileOf.get(name) ?? "", ...facts };
   });
   process.stdout.write(
     json
       ? `${JSON.stringify(listed)}\n`
       : table(
           ["WORKFLOW", "TRIGGER", "FILE"],
-          listed.flatMap(({ name, file, triggers, report }) =>
-            [...triggers, ...(report ? [`reports the ${report.as} ${report.name}`] : [])].map((line, at) =>
-              at === 0 ? [name, line, file] : ["", line, ""],
-            ),
+          listed.flatMap(({ name, file, triggers, report, ...credentials }) =>
+            [
+              ...triggers,
+              ...(report ? [`reports the ${report.as} ${report.name}`] : []),
+              ...credentialLines(credentials).map((line) => `asks GitHub as ${line}`),
+            ].map((line, at) => (at === 0 ? [name, line, file] : ["", line, ""])),
           ),
           process.stdout.columns,
         ),
   );
 }
+
+/** Its variables need not be set either. */
+const noKey = (name: string) => ({ name, id: "", privateKey: "" });
 
 /** A line for each trigger, and for each entry of `github`. */
 export function triggersIn(on: Triggers): readonly string[] {

@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import { entryInWords } from "../model/github-trigger.ts";
+import { credentialLines } from "../model/identity.ts";
 import { inputsJsonSchemaOf } from "../model/json-schema.ts";
 import { reportOf } from "../model/report.ts";
 import type { ListedRun } from "../model/run.ts";
@@ -58,7 +59,7 @@ function entry({ workflow, lastRun, nextTick }: Row, { paused, now }: Frame) {
   return html`<li class="run" id="workflow-${workflow.name}">
 ${lastRun ? statusIcon(lastRun.status, { alone: true }) : html`<span></span>`}
 <div class="what"><p class="name"><a class="name" href="/?workflow=${encodeURIComponent(workflow.name)}">${workflow.name}</a></p>
-<ul class="plain sub">${triggers(workflow, nextTick, now)}</ul>
+<ul class="plain sub">${triggers(workflow, nextTick, now)}${credentialLines(workflow).map((line) => html`<li>Asks GitHub as ${line}</li>`)}</ul>
 ${its ? pausedNote(its, now) : ""}</div>
 <div class="took">${lastRun ? lastRunOf(lastRun, now) : "No run yet"}</div>
 <div class="do">${startButton(workflow)}

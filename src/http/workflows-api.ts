@@ -42,10 +42,11 @@ export function mountWorkflowsApi(app: Hono, { workflows, fileOf, broken, startB
 }
 
 function shownWorkflow(workflow: Workflow, file: string): WorkflowShown {
-  const { name, on, repository } = workflow;
+  const { name, on, repository, githubApp, githubToken, identities, permissions } = workflow;
   const report = reportOf(workflow);
   const reports = report && { as: report.as, name: report.name };
-  return { name, file, repository, triggers: triggersIn(on), report: reports };
+  const credentials = { githubApp, githubToken, identities, permissions };
+  return { name, file, repository, triggers: triggersIn(on), report: reports, ...credentials };
 }
 
 function triggersIn(on: Triggers): TriggerShown[] {

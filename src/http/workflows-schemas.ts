@@ -65,6 +65,13 @@ export const pauseSchema = z.object({
     .optional(),
 });
 
+const permissions = z.record(z.string(), z.string()).optional();
+
+const credential = {
+  githubApp: text("The GitHub App: `BOT` for the variables BOT_ID and BOT_PRIVATE_KEY.").optional(),
+  githubToken: text("The variable with the token.").optional(),
+};
+
 const workflow = z.object({
   name: text("Unique in the service."),
   file: text("Its file in WORKFLOWS_DIR, or `built in`."),
@@ -74,6 +81,15 @@ const workflow = z.object({
     .object({ as: z.enum(["check", "status"]), name: text("Of the check, or the context of the status.") })
     .meta({ description: "Where it shows the result of each run on the event's commit; absent: nowhere." })
     .optional(),
+  ...credential,
+  identities: z
+    .record(z.string(), z.object({ ...credential, permissions }))
+    .meta({ description: "Others that it asks GitHub as, by their names." })
+    .optional(),
+  permissions: permissions.meta({
+    description:
+      "What the tokens of a GitHub App may do in it, in the names of GitHub's API; absent: all that the App may.",
+  }),
   paused: paused.optional(),
 });
 

@@ -13,7 +13,7 @@ export type Identity = { readonly permissions?: Permissions } & (
 export const SERVICE = "service";
 
 /** Whether a workflow brings its credentials, so that it needs none of the service. */
-export const hasCredentials = ({ githubApp, githubToken }: { githubApp?: string; githubToken?: string }) =>
+export const hasCredentials = ({ githubApp, githubToken }: Pick<Credentials, "githubApp" | "githubToken">) =>
   githubApp !== undefined || githubToken !== undefined;
 
 /** How its App would be named, going by its settings GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY. */
@@ -30,3 +30,36 @@ export type AppKey = {
 
 /** The variables of the GitHub App that a workflow names. */
 export const appVariables = (name: string) => ({ id: `${name}_ID`, privateKey: `${name}_PRIVATE_KEY` }) as const;
+
+type Credentials = {
+  readonly githubApp?: string | undefined;
+  readonly githubToken?: string | undefined;
+  readonly permissions?: Permissions | undefined;
+  readonly identities?: Readonly<Record<string, Identity>> | undefined;
+};
+
+/**
+ * As whom a workflow asks GitHub, and what its tokens may do, a line for each: `App RELEASE_APP (contents: write)`,
+ * `bot: token BOT_TOKEN`. Names of variables, no values. Empty: it has the service's credentials, and all that they may.
+ */
+export function credentialLines({ identities = {}, ...own }: Credentials): readonly string[] {
+  const { permissions, ...named } = own;
+  return [
+    ...(hasCredentials(named) || permissions ? [credentialLine(own)] : []),
+    ...Object.entries(identities).map(([name, identity]) => `${name}: ${credentialLine(identity)}`),
+  ];
+}
+
+function credentialLine({ githubApp, githubToken, permissions }: Credentials): string {
+  const who =
+    githubApp !== undefined ? `App ${githubApp}` : githubToken !== undefined ? `token ${githubToken}` : "the service";
+  if (permissions === undefined) return who;
+  return `${who} (${inWords(Object.keys(permissions).length > 0 ? permissions : { metadata: "read" })})`;
+}
+
+/** `contents: write, issues: read` */
+function inWords(permissions: Readonly<Record<string, string>>): string {
+  return Object.entries(permissions)
+    .map(([name, level]) => `${name}: ${level}`)
+    .join(", ");
+}

@@ -91,8 +91,8 @@ async function openApp(
   await wakeHeld();
   const { server, follow } = await open.openHttp(ground, engine);
 
-  const { variables, workflows } = loaded.current;
-  for (const warning of startWarnings(config, variables, keyVariables(workflows))) log.warn(warning);
+  for (const warning of startWarnings(config, loaded.current, keyVariables(loaded.current.workflows)))
+    log.warn(warning);
   log.info(engine.gitHub.aboutLimits);
   const { apiUrl } = config.github;
   const proxy = proxyFor(apiUrl, config.github);

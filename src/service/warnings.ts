@@ -1,3 +1,5 @@
+import { appVariables } from "../model/identity.ts";
+import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 import type { Config } from "./config/config.ts";
 
 /** The two repositories, for the ready line and doctor; a default is called one. */
@@ -40,15 +42,16 @@ function isPlainToOthers(url: string): boolean {
 
 /**
  * What the start warns of, all of it right and probably not meant so.
- * @param variables those that workflows declare, and their values.
+ * @param declared the variables that workflows declare, with their values, and the GitHub Apps.
  * @param keys which of them hold what callers must bring.
  */
 export function startWarnings(
   config: Config,
-  variables: Readonly<Record<string, string>>,
+  { variables, apps }: Pick<CheckedWorkflows, "variables" | "apps">,
   keys: readonly string[],
 ): readonly string[] {
   const { auth, github, nearSettings, workflows } = config;
+  const names = new Set([...Object.keys(variables), ...Object.keys(apps).flatMap(namesOfApp)]);
   const secrets: Readonly<Record<string, readonly string[]>> = {
     AUTH_TOKENS: auth.tokens.map(({ text }) => text),
     GITHUB_WEBHOOK_SECRET: auth.webhookSecrets,
@@ -56,7 +59,7 @@ export function startWarnings(
     ...Object.fromEntries(keys.map((name) => [name, [variables[name] ?? ""]])),
   };
   return [
-    ...nearSettings.flatMap(({ name, warning }) => (name in variables ? [] : warning)),
+    ...nearSettings.flatMap(({ name, warning }) => (names.has(name.replace(/_FILE$/, "")) ? [] : warning)),
     ...defaultRepositories(workflows),
     ...(auth.tokens.length === 0
       ? ["AUTH_TOKENS is not set: everybody who can reach this service can start runs"]
@@ -72,6 +75,8 @@ export function startWarnings(
       : []),
   ];
 }
+
+const namesOfApp = (name: string) => Object.values(appVariables(name));
 
 /** What the reports of FOLLOW will lack, and what to do about each. */
 export function followWarnings({

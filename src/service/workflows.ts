@@ -1,5 +1,5 @@
 import { scheduleProblem } from "../http/triggers/schedule.ts";
-import type { AppKey, Identity } from "../model/identity.ts";
+import type { Identity } from "../model/identity.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { gitHubEntries } from "../model/triggers.ts";
 import type { BrokenFile, Workflow } from "../model/workflow.ts";
@@ -8,7 +8,6 @@ import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check
 import { codeVersion, type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { previewClosed } from "../workflows/preview-closed.ts";
 import { previewTests } from "../workflows/preview-tests.ts";
-import { appOfWorkflow } from "./config/github.ts";
 import { secretLines } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
 import { VERSION } from "./version.ts";
@@ -19,8 +18,7 @@ type Options = {
   closing: AsyncDisposableStack;
   more?: readonly { readonly workflow: Workflow; readonly file: string }[] | undefined;
   variable?: WorkflowsConfig["variable"];
-  /** The GitHub App of a name; out of the variables without it. */
-  app?: (name: string) => AppKey;
+  app?: WorkflowsConfig["app"];
   hasWebhookSecret: boolean;
   /** Where people reach the service. */
   publicUrl?: string | undefined;
@@ -45,7 +43,7 @@ export async function openWorkflows(
     closing,
     more = [],
     variable = config.variable,
-    app = (name) => appOfWorkflow(name, variable),
+    app = config.app,
     hasWebhookSecret,
     publicUrl,
     strict = true,

@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from "node:crypto";
+import { appVariables } from "../../model/identity.ts";
 import { type Config, readConfig } from "./config.ts";
 import { readHttpConfig } from "./http.ts";
 import { type Environment, textOf } from "./setting.ts";
@@ -58,7 +60,24 @@ export function readDevConfig(
     if (value === undefined) missing.add(name);
     return value ?? madeUp(name);
   };
-  return { config: { ...config, workflows: { ...config.workflows, variable } }, missing };
+  let privateKey: string | undefined;
+  const app = (name: string) => {
+    const names = Object.values(appVariables(name));
+    if (names.every((each) => config.workflows.variable(each) !== undefined)) return config.workflows.app(name);
+    for (const each of names) missing.add(each);
+    privateKey ??= madeUpKey();
+    return { name, id: madeUp(name), privateKey };
+  };
+  return { config: { ...config, workflows: { ...config.workflows, variable, app } }, missing };
+}
+
+/** The stand-in takes any. */
+function madeUpKey(): string {
+  return generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  }).privateKey;
 }
 
 /** The value of a variable that is not set. */

@@ -1,6 +1,7 @@
 import { type Duration, millisecondsOf } from "../../model/duration.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 import { DEFAULT_CONTEXT, REPORTS } from "../../workflows/preview-input.ts";
+import { appOfWorkflow } from "./github.ts";
 import { baseUrl, numberFrom, oneOf, optional, type Reader, setting } from "./setting.ts";
 
 export const WORKFLOWS_SETTINGS = {
@@ -133,6 +134,11 @@ export function workflowsConfig({ values, isSet, variable }: Reader) {
      * @throws Error when the file cannot be read.
      */
     variable,
+    /**
+     * The GitHub App that a workflow names.
+     * @throws Error when one of its variables is not set, or cannot be used.
+     */
+    app: (name: string) => appOfWorkflow(name, variable),
   };
 }
 
