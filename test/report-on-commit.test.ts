@@ -5,6 +5,7 @@ import { until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { CHECKS, CREATE, NEWER, PUBLIC_URL, pullEvent, reportingService, SHA, UPDATE } from "./support/reporting.ts";
 import { send, TARGET } from "./support/service.ts";
+import { workerWith } from "./support/worker.ts";
 
 const MINUTE = 60_000;
 const postgres = postgresForTests();
@@ -351,6 +352,24 @@ for (const [name, database] of [
       assert.equal(checks().length, 1);
     });
 
+    it("is taken over by the newer event that replaces a run which was to be tried again", async (t) => {
+      const { event, is, checks, writes } = await reportingService(
+        t,
+        {
+          async run({ event }) {
+            if (event.payload.pull_request.title === "old") throw passing();
+          },
+        },
+        { database },
+      );
+      const older = await event(pullEvent(SHA, { title: "old" }));
+      await is(older, "queued");
+      assert.match(checks().join(), /^in_progress: /);
+      await is(await event(pullEvent(SHA, { title: "new" })), "success");
+      await is(older, "superseded");
+      assert.deepEqual([checks(), writes()], [["success: Success"], 2]);
+    });
+
     it("of an older commit is cancelled when a newer event replaces the run, running, waiting or to be retried", async (t) => {
       for (const how of ["run", "wait", "retry"]) {
         const { event, is, checks } = await reportingService(
@@ -396,6 +415,144 @@ for (const [name, database] of [
     });
   });
 }
+
+describe("together with other options", () => {
+  it("debounce shows nothing until the run begins, and counts per commit", async (t) => {
+    const { event, is, checks, pass } = await reportingService(t, {
+      debounce: "30s",
+      async run({ event, report }) {
+        report({ title: event.payload.pull_request.title });
+      },
+    });
+    const first = await event(pullEvent(SHA, { title: "a" }));
+    const second = await event(pullEvent(SHA, { title: "b" }));
+    const other = await event(pullEvent(NEWER, { title: "c" }));
+    assert.deepEqual([checks(), checks(NEWER)], [[], []]);
+    await pass(31_000);
+    await is(second, "success");
+    await is(other, "success");
+    await is(first, "superseded");
+    assert.deepEqual([checks(), checks(NEWER)], [["success: b"], ["success: c"]]);
+  });
+
+  it("dedupe shows a repeat as skipped, which GitHub takes for passed, also after a failure between them", async (t) => {
+    const { event, is, checks } = await reportingService(t, {
+      dedupe: { key: ({ event }) => event.payload.pull_request.title, within: "10m" },
+      async run({ event }) {
+        if (event.payload.pull_request.title === "bad") throw failed();
+      },
+    });
+    for (const [title, status] of [
+      ["good", "success"],
+      ["bad", "failure"],
+      ["good", "skipped"],
+    ] as const) {
+      await is(await event(pullEvent(SHA, { title })), status);
+    }
+    assert.match(checks().at(-1) ?? "", /^skipped: run .* has done the same within 10m/);
+  });
+
+  it("timeout: an attempt that takes too long is tried again, and the check is in progress", async (t) => {
+    let attempts = 0;
+    const { event, is, checks, pass } = await reportingService(t, {
+      timeout: "1m",
+      async run() {
+        if (++attempts === 1) await new Promise(() => {});
+      },
+    });
+    const id = await event();
+    await until("it runs", () => attempts === 1);
+    await pass(61_000);
+    await is(id, "queued");
+    assert.match(checks().join(), /^in_progress: Will be tried again: The attempt took longer than the 1m/);
+    await pass(5000);
+    await is(id, "success");
+    assert.deepEqual(checks(), ["success: Success"]);
+  });
+
+  it("cancelled: it is called once, and the check is cancelled", async (t) => {
+    let called = 0;
+    const { event, is, checks, cancel } = await reportingService(t, {
+      async run({ sleep }) {
+        await sleep("long", "1d");
+      },
+      async cancelled({ report }) {
+        called++;
+        report({ title: "not heard" });
+      },
+    });
+    const id = await event();
+    await is(id, "waiting");
+    await cancel(id);
+    await until("it is shown", () => /^cancelled: Cancelled by/.test(checks().join()));
+    assert.equal(called, 1);
+  });
+
+  it("a token of the caller's own: it writes the check, also of a run that is cancelled", async (t) => {
+    const own = "ghs_ownToken0123456789abcdefABCDEF012345";
+    let begun = 0;
+    const body = { safeParse: (data: unknown) => ({ success: true as const, data }) };
+    const { url, github, checks, runs, cancel } = await reportingService(
+      t,
+      {
+        on: { http: { path: "/lint", body, tokenField: "token" } },
+        report: { as: "check", commit: () => ({ repository: TARGET, sha: SHA }) },
+        async run({ signal }) {
+          begun++;
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        },
+      },
+      { grant: {} },
+    );
+    github.token(own, { app: 9 });
+    const sent = JSON.stringify({ token: own });
+    const headers = { prefer: "respond-async", "content-length": String(sent.length) };
+    await send(url, { method: "POST", path: "/lint", body: sent, headers });
+    await until("it runs", () => begun === 1);
+    const [{ id } = assert.fail()] = await runs();
+    await cancel(id);
+    await until("it is shown", () => checks().length === 1);
+    assert.match(checks().join(), /^cancelled: Cancelled by /);
+  });
+});
+
+describe("a service that stops while a result is on its way to GitHub", () => {
+  it("does not wait for it, and gives the run back", async (t) => {
+    let writes = 0;
+    const hanging = { check: () => new Promise<never>(() => void writes++) };
+    const { accept, store, worker } = workerWith(t, async () => {}, {
+      options: { report: { as: "check", commit: () => ({ repository: TARGET, sha: SHA }) } },
+      needs: { github: () => ({ github: hanging, actions: {}, release() {} }) as never },
+    });
+    await accept();
+    await until("it is being written", () => writes === 1);
+    await worker.drain(0);
+    const { run, attempts } = (await store.get("r1")) ?? assert.fail();
+    assert.deepEqual([run.status, attempts.at(-1)?.outcome], ["queued", "stopped"]);
+  });
+
+  it("does not end as cancelled when a cancel comes then: its work is done", async (t) => {
+    const written = Promise.withResolvers<void>();
+    let writes = 0;
+    const slow = {
+      check() {
+        writes++;
+        return written.promise;
+      },
+    };
+    const { accept, store, worker } = workerWith(t, async () => {}, {
+      options: { report: { as: "check", commit: () => ({ repository: TARGET, sha: SHA }) } },
+      needs: { github: () => ({ github: slow, actions: {}, release() {} }) as never },
+    });
+    await accept();
+    await until("it is being written", () => writes === 1);
+    const cancel = worker.cancel("r1", { actor: "kim", at: 0 });
+    await until("it is marked", async () => (await store.get("r1"))?.run.cancelledBy === "kim");
+    written.resolve();
+    assert.equal((await cancel).status, "ended");
+    assert.deepEqual([(await store.get("r1"))?.run.status, writes], ["success", 1]);
+  });
+});
 
 describe("a check that cannot be written", () => {
   it("for a passing fault is written by a later attempt, once", async (t) => {

@@ -26,7 +26,7 @@ export type ReportingParts = {
   readonly insist: StoreHealth["insist"];
   readonly lease: AttemptLease;
   readonly stopping: Pick<Stopping, "follow">;
-  readonly runLog: Pick<AttemptLog, "warn" | "print">;
+  readonly runLog: Pick<AttemptLog, "warn" | "print" | "log">;
   readonly said: readonly RunReport[];
   /** The page of a run; undefined where the service does not know its address. */
   readonly runUrl?: ((run: string) => string) | undefined;
@@ -53,6 +53,8 @@ export async function reported(workflow: Workflow, claim: Claim, came: Came, par
   const { run, handler = false } = claim;
   // Its `cancelled` is called next, which shows it; but for a run with a token, which has no later attempt.
   if (outcome.status === "cancelled" && !run.ownToken) return outcome;
+  // The limit would be met again.
+  if (outcome.status === "failure" && outcome.kind === "limit" && !came.next.end) return outcome;
   const times = { timeout: TIMEOUT, timeoutMs: millisecondsOf(TIMEOUT) };
   const about = { run: run.id, workflow: workflow.name, handler, isReport: true, source: undefined, ...times };
   return confined({ ...about, runLog: parts.runLog, left: () => {} }, parts.clock, async (attempting) => {
@@ -83,16 +85,25 @@ function unlessShown(
 ): Outcome {
   if (failed.status !== "failure") return outcome;
   const isPassing = failed.kind !== "permanent";
-  const isOver =
-    handler || outcome.status === "cancelled" || (outcome.status === "failure" && !(next.end && isPassing));
-  const isWait = outcome.status === "waiting" && isPassing;
-  if (isOver || isWait) runLog.warn("the run could not be shown on its commit", { reason: failed.reason });
-  if (isWait) return { ...outcome, againInMs: Math.min(outcome.againInMs ?? AGAIN_MS, AGAIN_MS) };
-  if (isOver) return outcome;
-  return outcome.status === "failure"
-    ? { ...failed, reason: `${outcome.reason} That could not be shown on its commit yet: ${failed.reason}` }
-    : failed;
+  const isFailure = outcome.status === "failure";
+  const facts = { reason: failed.reason };
+  if (isPassing && isFailure && !next.end) {
+    runLog.log.debug(NOT_SHOWN, facts);
+    return outcome;
+  }
+  if (handler || outcome.status === "cancelled" || (isFailure && !isPassing)) {
+    runLog.warn(NOT_SHOWN, facts);
+    return outcome;
+  }
+  if (isPassing && outcome.status === "waiting") {
+    runLog.warn(NOT_SHOWN, facts);
+    return { ...outcome, againInMs: Math.min(outcome.againInMs ?? AGAIN_MS, AGAIN_MS) };
+  }
+  if (!isFailure) return failed;
+  return { ...failed, reason: `${outcome.reason} That could not be shown on its commit yet: ${failed.reason}` };
 }
+
+const NOT_SHOWN = "the run could not be shown on its commit";
 
 type Showing = ReportingParts & { readonly attempting: Attempting };
 

@@ -28,7 +28,8 @@ export function shownOf(
     ...its,
     annotations,
   });
-  if (isCancelled || outcome.status === "cancelled") return cancelledAs(reason ?? "Cancelled.");
+  if (outcome.status === "cancelled") return cancelledAs(outcome.reason);
+  if (isCancelled) return cancelledAs(reason ?? "Cancelled.");
   switch (outcome.status) {
     case "success":
       return as("success", { title: title ?? "Success", summary: summary ?? "The run has succeeded." });
@@ -44,8 +45,7 @@ export function shownOf(
     const parts = isMeant && summary !== undefined ? [summary, why] : [why];
     return as("failure", { title: (isMeant && title) || outcome.reason, summary: parts.join("\n\n") });
   }
-  const again = outcome.kind === "limit" ? "Waits for a limit of GitHub" : `Will be tried again: ${outcome.reason}`;
-  return { state: "in_progress", title: again, summary: why, annotations: [] };
+  return { state: "in_progress", title: `Will be tried again: ${outcome.reason}`, summary: why, annotations: [] };
 }
 
 export function cancelledAs(reason: string): Shown {
