@@ -41,10 +41,6 @@ type DataOf<Route> = Route extends keyof Endpoints ? Endpoints[Route]["response"
  * @throws PermanentFailure where the answer is no list, and where the items are more than the service has memory for.
  */
 export type Paginate = {
-  <Route extends ListRoute>(
-    from: (Route | RestMethod<Route>) & IfList<Route>,
-    ...given: [...Optional<RequestParameters<Route>>, options?: PageOptions]
-  ): Promise<ItemOf<Route>[]>;
   /** @param map what is kept of a page. After it has called `done`, no further page is asked for. */
   <Route extends ListRoute, Mapped>(
     from: (Route | RestMethod<Route>) & IfList<Route>,
@@ -52,6 +48,10 @@ export type Paginate = {
     map: (page: Page<ItemOf<Route>>, done: () => void) => readonly Mapped[],
     options?: PageOptions,
   ): Promise<Mapped[]>;
+  <Route extends ListRoute>(
+    from: (Route | RestMethod<Route>) & IfList<Route>,
+    ...given: [...Optional<RequestParameters<Route>>, options?: PageOptions]
+  ): Promise<ItemOf<Route>[]>;
   /** The same for a route that the types do not know. */
   <Route extends `GET /${string}`>(
     from: Route extends keyof Endpoints ? never : Route,
