@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { lockThreads, stale } from "../src/workflows/index.ts";
+import { autoMerge, labeler, lockThreads, pullRequestTitle, stale } from "../src/workflows/index.ts";
 
 /** The inputs of each action, as its `action.yml` names them, and a value for those that are not names. */
 const ACTIONS = {
   stale: {
-    make: stale as (options: object) => { readonly name: string },
+    make: stale as Make,
     inputs: `repo-token stale-issue-message stale-pr-message close-issue-message close-pr-message days-before-stale
       days-before-issue-stale days-before-pr-stale days-before-close days-before-issue-close days-before-pr-close
       stale-issue-label close-issue-label exempt-issue-labels close-issue-reason stale-pr-label close-pr-label
@@ -25,9 +25,10 @@ const ACTIONS = {
       if (name === "sort-by") return "updated";
       return name === "start-date" ? "2026-04-18T00:00:00Z" : "one, two";
     },
+    wrong: [{ timezone: "UTC", cron: 5 }, /is not known: is timeZone meant\?; cron must be text$/],
   },
   lockThreads: {
-    make: lockThreads as (options: object) => { readonly name: string },
+    make: lockThreads as Make,
     inputs: [
       "github-token process-only log-output",
       "issue-inactive-days pr-inactive-days discussion-inactive-days issue-comment pr-comment discussion-comment",
@@ -47,7 +48,47 @@ const ACTIONS = {
       if (name === "log-output") return true;
       return name === "process-only" ? "issues, prs" : "one, two";
     },
+    wrong: [{ timezone: "UTC", cron: 5 }, /is not known: is timeZone meant\?; cron must be text$/],
   },
+  labeler: {
+    make: labeler as Make,
+    inputs: "repo-token configuration-path sync-labels dot pr-number",
+    sample: (name: string): unknown => (/sync|dot/.test(name) ? true : "one"),
+    wrong: [{ synclabels: true, dot: "yes" }, /is not known: is syncLabels meant\?; dot must be true or false$/],
+  },
+  pullRequestTitle: {
+    make: pullRequestTitle as Make,
+    inputs: `types scopes requireScope disallowScopes subjectPattern subjectPatternError validateSingleCommit
+      validateSingleCommitMatchesPrTitle githubBaseUrl ignoreLabels headerPattern headerPatternCorrespondence wip`,
+    sample(name: string): unknown {
+      if (/^(require|validate|wip)/.test(name)) return true;
+      return /^subject|Pattern$|Url$/.test(name) ? "^a" : ["one", "two"];
+    },
+    wrong: [{ scope: ["a"], types: "fix" }, /is not known: is scopes meant\?; types must be a list of words/],
+  },
+  autoMerge: {
+    make: autoMerge as Make,
+    // Of dependabot/fetch-metadata and of peter-evans/enable-pull-request-automerge.
+    inputs: `alert-lookup compat-lookup github-token skip-commit-verification skip-verification
+      token repository pull-request-number merge-method`,
+    sample(name: string): unknown {
+      if (/^(alert|compat|skip)/.test(name)) return true;
+      return name === "merge-method" ? "squash" : "one";
+    },
+    wrong: [
+      { updateType: [], mergeMethod: "fast" },
+      /is updateTypes meant\?; mergeMethod must be one of merge, squash/,
+    ],
+  },
+} satisfies Record<string, Replaced>;
+
+type Make = (options: object) => { readonly name: string };
+type Replaced = {
+  readonly make: Make;
+  readonly inputs: string;
+  readonly sample: (name: string) => unknown;
+  /** Options with a misspelt name and a wrong value, and what is said about them. */
+  readonly wrong: [object, RegExp];
 };
 
 const DOCUMENT = readFileSync(new URL("../docs/ready-made.md", import.meta.url), "utf8");
@@ -65,7 +106,7 @@ function documented(workflow: string): ReadonlyMap<string, { readonly here: stri
   );
 }
 
-for (const [workflow, { make, inputs, sample }] of Object.entries(ACTIONS)) {
+for (const [workflow, { make, inputs, sample, wrong }] of Object.entries(ACTIONS)) {
   describe(`the options of ${workflow}`, () => {
     const table = documented(workflow);
     const names = inputs.split(/\s+/);
@@ -97,7 +138,7 @@ for (const [workflow, { make, inputs, sample }] of Object.entries(ACTIONS)) {
     }
 
     it("are checked: a wrong value, a misspelt name, everything at once", () => {
-      assert.throws(() => make({ timezone: "UTC", cron: 5 }), /is not known: is timeZone meant\?; cron must be text$/);
+      assert.throws(() => make(wrong[0]), wrong[1]);
     });
   });
 }

@@ -55,7 +55,7 @@ describe("pullRequestTitle", () => {
     const run = await check("feat(ui)!: Add a button");
     assert.deepEqual(run.run.outputs, { type: "feat", scope: "ui", subject: "Add a button" });
     assert.deepEqual(statusesOf(run).at(-1), {
-      context: run.run.status && "pull-request-title-under-test",
+      context: "pull-request-title",
       state: "success",
       description: "feat(ui)",
     });
@@ -66,7 +66,7 @@ describe("pullRequestTitle", () => {
     assert.equal(run.run.status, "failure");
     assert.equal(run.run.reason, "The title has no type: Add a button");
     assert.deepEqual(statusesOf(run).at(-1), {
-      context: "pull-request-title-under-test",
+      context: "pull-request-title",
       state: "failure",
       description: "The title has no type",
     });

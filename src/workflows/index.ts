@@ -1,6 +1,8 @@
 export { type EnvironmentReadyOptions, environmentReady } from "./environment-ready.ts";
 export type { FollowTests, Report } from "./preview-input.ts";
 export { previewTests } from "./preview-tests.ts";
+export { type AutoMergeOptions, autoMerge } from "./ready/auto-merge.ts";
+export type { DependabotMetadata, DependencyType, UpdatedDependency, UpdateType } from "./ready/dependabot.ts";
 export { type LabelerOptions, labeler } from "./ready/labeler.ts";
 export type { LockThreadsOptions } from "./ready/lock-options.ts";
 export { lockThreads } from "./ready/lock-threads.ts";

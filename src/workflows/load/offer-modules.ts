@@ -10,6 +10,7 @@ const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; read
   // Loaded when a file imports it: most services need none of the ready-made workflows.
   "gh-runner/workflows": {
     names: Object.keys({
+      autoMerge: true,
       environmentReady: true,
       labeler: true,
       previewTests: true,

@@ -21,8 +21,8 @@ export type LabelerOptions = CommonOptions &
   } & NoneOf<typeof REJECTED>;
 
 const REJECTED = {
-  repoToken: "the service has its token; githubToken names the variable with another one",
-  prNumber: 'start it by hand, or with runs.start("labeler", { pullRequests: [1, 2, 3] })',
+  repoToken: "githubToken names the variable with the token",
+  prNumber: 'start it by hand, or from another workflow: runs.start("labeler", { pullRequests: [1, 2, 3] })',
 } as const;
 
 /**

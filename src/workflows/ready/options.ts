@@ -89,10 +89,6 @@ export function texts(value: unknown): string | undefined {
   return isList ? undefined : 'a list of texts, such as ["one", "two"]';
 }
 
-export function wholeNumber(value: unknown): string | undefined {
-  return Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "a whole number from 0 on";
-}
-
 /** One of these words. */
 export function oneOf(words: readonly string[]): Check {
   return (value) => (words.includes(value as string) ? undefined : `one of ${words.join(", ")}`);

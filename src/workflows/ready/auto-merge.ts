@@ -1,0 +1,172 @@
+import { defineWorkflow, type Repo, type RunContext, skip, TransientFailure, type WebhookEvent } from "../../index.ts";
+import { lookedUp } from "./auto-merge-lookups.ts";
+import { type AutoMergeRules, foreignness, unmet } from "./auto-merge-rules.ts";
+import { bounded } from "./bounded.ts";
+import { DEPENDENCY_TYPES, type DependabotMetadata, metadataOf, UPDATE_TYPES } from "./dependabot.ts";
+import { approve, type Merge, type MergeMethod, mergePull, takeBack } from "./merging.ts";
+import {
+  aFunction,
+  type CommonOptions,
+  checkOptions,
+  commonOf,
+  type NoneOf,
+  oneOf,
+  someOf,
+  texts,
+  yesOrNo,
+} from "./options.ts";
+import { PULL_EVENT_CHECKS, type PullEventOptions } from "./pull-events.ts";
+
+/** `actions` are opened, synchronize, reopened and ready_for_review; with `labels` also labeled. */
+export type AutoMergeOptions = CommonOptions &
+  PullEventOptions &
+  AutoMergeRules & {
+    /** `"merge"`, as without it, `"squash"` or `"rebase"`. */
+    readonly mergeMethod?: MergeMethod;
+    /** Approves the pull request first. */
+    readonly approve?: boolean;
+    /** Whose pull requests are merged; Dependabot's without it: `["dependabot[bot]"]`. */
+    readonly authors?: readonly string[];
+    /** Only pull requests with one of these labels. */
+    readonly labels?: readonly string[];
+    /** The last word: false, and the pull request is left alone. Authors other than Dependabot may leave no metadata. */
+    readonly when?: (
+      metadata: DependabotMetadata | undefined,
+      pull: WebhookEvent<"pull_request">["payload"],
+    ) => boolean;
+    /** Looks for the security alert that the update answers: `alertState`, `ghsaId` and `cvss`. */
+    readonly alertLookup?: boolean;
+    /** Looks how often the tests of others have passed after the same update: `compatibilityScore`. */
+    readonly compatLookup?: boolean;
+    /** Takes commits that GitHub has not verified, as on GitHub Enterprise Server. */
+    readonly skipCommitVerification?: boolean;
+    /** Looks neither at the author nor at the commits. Anyone who may push to the branch can then merge. */
+    readonly skipVerification?: boolean;
+  } & NoneOf<typeof REJECTED>;
+
+const REJECTED = {
+  token: "githubToken names the variable with the token",
+  repository: "it acts on every repository whose webhook comes here; filter leaves some out",
+  pullRequestNumber: "it acts on the pull request of the event",
+} as const;
+
+const DEPENDABOT = "dependabot[bot]";
+
+/**
+ * Merges Dependabot's pull requests as soon as their checks have passed: what dependabot/fetch-metadata and `gh pr merge --auto`,
+ * or peter-evans/enable-pull-request-automerge, do together. All commits must be Dependabot's. When another one is pushed
+ * later, auto-merge is switched off again.
+ */
+export function autoMerge(options: AutoMergeOptions = {}) {
+  checkOptions("autoMerge", options, CHECKS, REJECTED);
+  const { authors = [DEPENDABOT], skipVerification = false, labels, filter = () => true } = options;
+  const onLabels = labels === undefined ? [] : (["labeled"] as const);
+  const { actions = ["opened", "synchronize", "reopened", "ready_for_review", ...onLabels] } = options;
+  return defineWorkflow({
+    ...commonOf("auto-merge", options),
+    on: {
+      github: {
+        events: "pull_request",
+        actions,
+        filter: (event) =>
+          (skipVerification || authors.includes(event.payload.pull_request.user?.login ?? "")) && filter(event),
+      },
+    },
+    // What a newer commit needs takes the place of waiting for an older one.
+    concurrency: { group: ({ repository, pull }) => `${repository}#${pull}`, cancelRunning: true },
+    labels: ({ repository, pull }) => ({ repository, pull: pull.toString() }),
+    async run({ event, pull: number, ...context }) {
+      const { repo, step } = context;
+      const verdict = await step("verification", () => verdictOf(context, event.payload, number, options));
+      if ("no" in verdict) {
+        if (verdict.isForeign) await takeBack(context, repo, { number, nodeId: verdict.nodeId, why: verdict.no });
+        return skip(verdict.no);
+      }
+      const { mergeMethod: method = "merge" } = options;
+      const merge: Merge = { ...verdict, number, method };
+      if (options.approve) await step("approval", () => approve(context, repo, merge));
+      const result = await mergePull(context, repo, merge);
+      const { dependencyNames = [], updateType = null } = verdict.metadata ?? {};
+      return typeof result === "string" ? skip(result) : { ...result, dependencyNames, updateType };
+    },
+  });
+}
+
+type Verdict =
+  | { readonly head: string; readonly nodeId: string; readonly metadata: DependabotMetadata | null }
+  | { readonly no: string; readonly nodeId: string; readonly isForeign?: boolean };
+
+/** Whether the pull request, as it is now, is to be merged: a commit that is added later changes nothing about this one. */
+async function verdictOf(
+  context: RunContext,
+  payload: WebhookEvent<"pull_request">["payload"],
+  number: number,
+  options: AutoMergeOptions,
+): Promise<Verdict> {
+  const { github, repo } = context;
+  const { authors = [DEPENDABOT], labels, skipVerification = false, when = () => true } = options;
+  const where = { ...repo, pull_number: number };
+  const { data: pull } = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", where);
+  const nodeId = pull.node_id;
+  const no = (why: string): Verdict => ({ no: why, nodeId });
+  if (pull.state !== "open") return no(`the pull request is ${pull.merged ? "merged" : "closed"}`);
+  if (pull.draft) return no("the pull request is a draft");
+  const author = pull.user.login;
+  if (!skipVerification && !authors.includes(author)) return no(`the pull request is by ${author}`);
+  if (labels && !pull.labels.some(({ name }) => labels.includes(name)))
+    return no(`it has none of ${labels.join(", ")}`);
+
+  const commits = await commitsOf(context, repo, number);
+  if (!skipVerification) {
+    const foreign =
+      commits.length >= MAX_COMMITS
+        ? `GitHub lists no more than ${MAX_COMMITS} commits`
+        : commits.map((commit) => foreignness(commit, author, options)).find((why) => why !== undefined);
+    if (foreign !== undefined) return { no: foreign, nodeId, isForeign: true };
+    if (!commits.some(({ sha }) => sha === pull.head.sha)) {
+      const happened = "a commit was added meanwhile";
+      throw new TransientFailure({ tried: `looking at #${number}`, happened, remedy: "Nothing to do if it passes." });
+    }
+  }
+  const found = {
+    ...{ message: commits[0]?.message ?? "", title: pull.title, body: pull.body ?? "" },
+    ...{ head: pull.head.ref, base: pull.base.ref },
+  };
+  const yaml = await import("js-yaml");
+  const read = bounded("reading the metadata of Dependabot", () => metadataOf(found, yaml));
+  if (read === undefined && author === DEPENDABOT) return no("Dependabot has left no metadata in its commit");
+  const metadata = read && (await lookedUp(context, repo, read, options));
+  const why = unmet(metadata, options) ?? (when(metadata, payload) ? undefined : "`when` has said no");
+  return why === undefined ? { head: pull.head.sha, nodeId, metadata: metadata ?? null } : no(why);
+}
+
+/** @see https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request */
+const MAX_COMMITS = 250;
+
+async function commitsOf({ github }: RunContext, repo: Repo, number: number) {
+  const where = { ...repo, pull_number: number };
+  return github.paginate("GET /repos/{owner}/{repo}/pulls/{pull_number}/commits", where, ({ data }) =>
+    data.map(({ sha, author, committer, commit: { message, verification } }) => ({
+      ...{ sha, message, author: author?.login, committer: committer?.login },
+      isVerified: verification?.verified ?? false,
+    })),
+  );
+}
+
+const CHECKS = {
+  ...PULL_EVENT_CHECKS,
+  updateTypes: someOf(UPDATE_TYPES),
+  dependencyTypes: someOf(DEPENDENCY_TYPES),
+  dependencyNames: texts,
+  packageEcosystems: texts,
+  dependencyGroups: texts,
+  mergeMethod: oneOf(["merge", "squash", "rebase"]),
+  approve: yesOrNo,
+  authors: texts,
+  labels: texts,
+  when: aFunction,
+  alertLookup: yesOrNo,
+  compatLookup: yesOrNo,
+  skipCommitVerification: yesOrNo,
+  skipVerification: yesOrNo,
+};
