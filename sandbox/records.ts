@@ -1,4 +1,5 @@
 import { type Issues, newIssues } from "./issues.ts";
+import { zipOf } from "./zip.ts";
 
 /** What people and workflows have left in a repository besides its files. */
 export type Records = Issues & {
@@ -7,6 +8,15 @@ export type Records = Issues & {
   readonly checks: CheckRun[];
   /** Runs of GitHub Actions, by id, the oldest first. */
   readonly runs: Map<number, ActionsRun>;
+  /** By id, the oldest first. */
+  readonly artifacts: Map<number, Artifact>;
+  /** Adds an artifact of a run, with these files. */
+  addArtifact(
+    run: number,
+    name: string,
+    files: Readonly<Record<string, string | Uint8Array>>,
+    facts?: Partial<Artifact>,
+  ): Artifact;
   /** Adds a run of Actions that goes nowhere by itself; what is left out is the usual. */
   addRun(facts?: Partial<ActionsRun>): ActionsRun;
 };
@@ -101,6 +111,17 @@ export type ActionsRun = {
   readonly cancels: { readonly at: number; readonly force: boolean; readonly by: string }[];
 };
 
+export type Artifact = {
+  readonly id: number;
+  /** Id of its run. */
+  readonly run: number;
+  readonly name: string;
+  zip: Buffer;
+  expired: boolean;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+};
+
 export type ActionsJob = {
   readonly id: number;
   readonly name: string;
@@ -122,12 +143,20 @@ const MAX_RUNS = 10_000;
 
 export function newRecords(): Records {
   const runs = new Map<number, ActionsRun>();
+  const artifacts = new Map<number, Artifact>();
   return {
     ...newIssues(),
     deployments: [],
     statuses: [],
     checks: [],
     runs,
+    artifacts,
+    addArtifact(run, name, files, facts) {
+      const createdAt = runs.get(run)?.updatedAt ?? Date.UTC(2026, 0, 1);
+      const artifact = { id: nextId(), run, name, zip: zipOf(files), expired: false, createdAt, ...facts };
+      artifacts.set(artifact.id, artifact);
+      return artifact;
+    },
     addRun(facts = {}) {
       const path = facts.path ?? ".github/workflows/tests.yml";
       const createdAt = facts.createdAt ?? Date.UTC(2026, 0, 1);

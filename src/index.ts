@@ -1,4 +1,5 @@
 export { hasPassed } from "./model/actions-runs.ts";
+export type { ArtifactFiles } from "./model/artifact.ts";
 export type { OpenedPull, PullToOpen, WriteFileOptions, WrittenFile } from "./model/changes.ts";
 export type {
   CallbackOptions,

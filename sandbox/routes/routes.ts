@@ -1,5 +1,6 @@
 import { dispatch, listWorkflows, showPermissions, showWorkflow, startWorkflow } from "./actions.ts";
 import { issueToken, listInstallations, showApp, showInstallation, withApp } from "./apps.ts";
+import { artifactRoutes, downloadArtifact } from "./artifacts.ts";
 import { changeRoutes } from "./changes.ts";
 import { createCheck, listAnnotations, listChecks, showCheck, updateCheck } from "./checks.ts";
 import { commentRoutes } from "./comments.ts";
@@ -22,7 +23,7 @@ export function routeOf(
   method: string,
   path: string,
 ): { route: string; isKnown: boolean; answer(call: Call, world: World): Reply } {
-  for (const { verb, template, pattern, handle } of ROUTES) {
+  for (const { verb, template, pattern, handle } of [...ROUTES, DOWNLOAD]) {
     const match = verb === method ? pattern.exec(path) : null;
     if (match) {
       const parameters = match.slice(1).map((each = "") => decoded(each));
@@ -70,6 +71,7 @@ const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ["GET /deployments/{deployment_id}/statuses", "deployments=read", listDeploymentStatuses],
   ["POST /deployments/{deployment_id}/statuses", "deployments=write", createDeploymentStatus],
   ...changeRoutes,
+  ...artifactRoutes,
   ...issueRoutes,
   ...issueEventRoutes,
   ...labelRoutes,
@@ -89,6 +91,9 @@ const ROUTES = [
   route("GET /user", showUser),
   route("GET /rate_limit", showRateLimit),
 ];
+
+/** No route of the API: GitHub keeps artifacts at another host. */
+const DOWNLOAD = route("GET /downloads/artifacts/{repository_id}/{artifact_id}", downloadArtifact);
 
 /** What is answered here, in the words of GitHub's description. */
 export const ROUTE_NAMES: readonly string[] = ROUTES.map(({ verb, template }) => `${verb} ${template}`);

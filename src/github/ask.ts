@@ -1,5 +1,6 @@
 import { isFailure, LimitReached, sentOf, TransientFailure } from "../model/failure.ts";
 import type { Lease } from "../model/lease.ts";
+import type { Fetch } from "../model/network.ts";
 import type { GitHubOutcome } from "../model/outage.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import { type Answer, type Brief, isEncoded, isPage } from "./answer.ts";
@@ -45,6 +46,8 @@ export type GitHubHost = {
   /** `owner/name`: whose token a request uses that names no repository. */
   readonly targetRepo: string;
   readonly send: Send;
+  /** For other hosts, such as where GitHub keeps artifacts. */
+  readonly outside: Fetch;
   readonly gates: Pick<Gates, "of" | "graphql">;
   readonly remembered: RememberedAnswers;
   readonly wait: Wait;

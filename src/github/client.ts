@@ -11,6 +11,7 @@ import { showRun } from "./actions/show.ts";
 import { sendEvent, startWorkflow } from "./actions/start.ts";
 import { whyNothing } from "./actions/why-nothing.ts";
 import { dataOf } from "./answer-data.ts";
+import { artifactOf } from "./artifacts/artifact.ts";
 import { type Ask, type Asker, asking, type GitHubHost } from "./ask.ts";
 import { openPull } from "./changes/open-pull.ts";
 import { writeFile } from "./changes/write-file.ts";
@@ -57,6 +58,7 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
       dispatch: async (...event) => void (await dispatch(ask, ...event)),
       runWorkflow: async (...given) => (await runWorkflow(ask, ...given)).started,
       cancelRun: (repository, runId, { force = false } = {}) => cancelRun(ask, repository, runId, force),
+      artifact: (...given) => artifactOf({ ...host, ask, fetch: host.outside }, ...given),
       writeFile: (...given) => writeFile({ ...asked, wait: host.wait }, ...given),
       openPull: (pull) => openPull(asked, pull),
       status: (status) => setStatus(reporting, status),

@@ -83,7 +83,7 @@ async function readFile(
 }
 
 /** The text of a file: UTF-8, or UTF-16 when its byte order mark says so. What is wrong in it is not replaced. */
-function textOf(bytes: Uint8Array, { tried }: Attempted): string {
+export function textOf(bytes: Uint8Array, { tried }: Attempted): string {
   const [first, second] = bytes;
   const encoding =
     first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";

@@ -110,6 +110,7 @@ export async function openGitHub(options: Options) {
   const host: GitHubHost = {
     apiUrl,
     send,
+    outside: outside.fetch,
     gates,
     remembered: rememberedAnswers(),
     wait: options.wait,

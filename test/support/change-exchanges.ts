@@ -1,7 +1,17 @@
+import type { StandInGitHub } from "../../sandbox/github.ts";
 import { type Case, ofWorkflow } from "./exchanges.ts";
 
 const REPOSITORY = "/repos/{owner}/{repo}";
 const FILE = { message: "Change it", content: Buffer.from("tag: 2\n").toString("base64") };
+
+const ARTIFACTS = `${REPOSITORY}/actions/artifacts`;
+
+export function prepareChanges(github: StandInGitHub): void {
+  const shop = github.repository("acme/shop");
+  shop.put("a.txt", "b", "change-9");
+  shop.addArtifact(6, "results", { "a.txt": "a" }, { id: 700 });
+  shop.addArtifact(6, "results", {}, { id: 701, expired: true });
+}
 
 export const CHANGE_CASES: readonly Case[] = [
   // GitHub's description of a 409 contradicts itself: each of its two forms is also of the other.
@@ -33,5 +43,18 @@ export const CHANGE_CASES: readonly Case[] = [
   ...ofWorkflow(`PATCH ${REPOSITORY}/pulls/{pull_number}`, "pulls/7", [
     { status: 200, what: "its title", body: { title: "Another" } },
     { status: 404, what: "no such pull request", path: "pulls/99", body: { title: "Another" } },
+  ]),
+  ...ofWorkflow(
+    `GET ${REPOSITORY}/actions/runs/{run_id}/artifacts`,
+    "actions/runs/6/artifacts?name=results&per_page=100",
+    [
+      { status: 200, what: "a run with artifacts" },
+      { status: 404, what: "no such run", path: "actions/runs/99/artifacts" },
+    ],
+  ),
+  ...ofWorkflow(`GET ${ARTIFACTS}/{artifact_id}/{archive_format}`, "actions/artifacts/700/zip", [
+    { status: 302, what: "an artifact" },
+    { status: 404, what: "no such artifact", path: "actions/artifacts/99/zip" },
+    { status: 410, what: "one that has expired", path: "actions/artifacts/701/zip" },
   ]),
 ];

@@ -11,6 +11,7 @@ export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<
   return {
     gates: { of: () => gate, graphql: () => gate },
     remembered: rememberedAnswers(),
+    outside: globalThis.fetch,
     wait: async () => {},
     now: Date.now,
     brief: knownSecrets([]).brief,

@@ -1,0 +1,148 @@
+import type { ArtifactFiles } from "../../model/artifact.ts";
+import { PermanentFailure, TransientFailure } from "../../model/failure.ts";
+import { ownerAndName } from "../../model/github.ts";
+import { type Fetch, networkFault } from "../../model/network.ts";
+import type { Brief } from "../answer.ts";
+import type { Asking, Wait } from "../ask.ts";
+import { type Attempted, type Listed, listIn, notUnderstood } from "../failures.ts";
+import { textOf } from "../files.ts";
+import { unzip, ZipError } from "./zip.ts";
+
+type Parts = Pick<Asking, "ask"> & {
+  /** For the host that GitHub keeps artifacts at. No token goes there: the address is one. */
+  readonly fetch: Fetch;
+  readonly apiUrl: string;
+  readonly wait: Wait;
+  readonly brief: Brief;
+};
+
+/** Packed, and unpacked: both are in memory, outside of the heap. */
+const MAX_BYTES = 50_000_000;
+
+/** For the whole of it. */
+const TIMEOUT_MS = 120_000;
+
+/** Delays before the second and the third try of the download, ms. */
+const RETRIES_MS = [300, 1000];
+
+/** @see https://docs.github.com/en/rest/actions/artifacts */
+export async function artifactOf(
+  parts: Parts,
+  repository: string,
+  runId: number,
+  name: string,
+): Promise<ArtifactFiles> {
+  const what = `the artifact ${name} of the Actions run ${runId} in ${repository}`;
+  const attempted = { tried: `reading ${what}`, repository, permission: "Actions: read" };
+  const id = await newestOf(parts, attempted, runId, name);
+  const zip = await downloaded(parts, attempted, id);
+  try {
+    const files = await unzip(zip, MAX_BYTES);
+    const text = (path: string) => {
+      const bytes = files.get(path);
+      return bytes && textOf(bytes, { ...attempted, tried: `reading ${path} in ${what}` });
+    };
+    return Object.assign(files, { text });
+  } catch (error) {
+    if (!(error instanceof ZipError)) throw error;
+    const remedy = `Have its files together be smaller than ${MAX_BYTES / 1e6} MB, and upload it with actions/upload-artifact.`;
+    throw new PermanentFailure({
+      tried: attempted.tried,
+      happened: `the zip cannot be used: ${error.message}`,
+      remedy,
+    });
+  }
+}
+
+/** Runs have up to 500 artifacts, and a re-run adds others of the same name. */
+async function newestOf({ ask, brief }: Parts, attempted: Attempted, runId: number, name: string): Promise<number> {
+  const list = async (more: object) => {
+    const given = { ...ownerAndName(attempted.repository), run_id: runId, per_page: 100, ...more };
+    const route = "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts";
+    return listIn(attempted, await ask(attempted, route, given, [200]), "artifacts");
+  };
+  const found = (await list({ name })).filter((each) => each.name === name && typeof each.id === "number");
+  const [newest] = found.toSorted((a, b) => Number(b.id) - Number(a.id));
+  if (newest === undefined) throw missing(attempted, await list({}), brief);
+  if (newest.expired === true) throw expired(attempted);
+  if (Number(newest.size_in_bytes) > MAX_BYTES) {
+    throw new PermanentFailure({
+      tried: attempted.tried,
+      happened: `it has ${Math.ceil(Number(newest.size_in_bytes) / 1e6)} MB`,
+      remedy: `Up to ${MAX_BYTES / 1e6} MB are read: have the run upload what is needed as an artifact by itself.`,
+    });
+  }
+  return Number(newest.id);
+}
+
+async function downloaded(parts: Parts, attempted: Attempted, id: number): Promise<Buffer> {
+  const { wait } = parts;
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  for (const delay of [...RETRIES_MS, undefined]) {
+    // The address is good for one minute, so each try gets its own.
+    const address = await addressOf(parts, attempted, id);
+    try {
+      return await bytesAt(parts.fetch, address, attempted, signal);
+    } catch (error) {
+      if (!(error instanceof TransientFailure) || delay === undefined) throw error;
+      await wait(delay);
+    }
+  }
+  throw new Error("the last try has no delay after it");
+}
+
+async function addressOf({ ask, apiUrl }: Parts, attempted: Attempted, id: number): Promise<URL> {
+  const route = "GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}";
+  const given = { ...ownerAndName(attempted.repository), artifact_id: id, archive_format: "zip" };
+  const { status, headers } = await ask(attempted, route, given, [302, 410]);
+  if (status === 410) throw expired(attempted);
+  const address = URL.parse(headers.location ?? "", apiUrl);
+  const isSafe = address?.protocol === "https:" || address?.protocol === new URL(apiUrl).protocol;
+  if (!address || !isSafe) throw notUnderstood(attempted);
+  return address;
+}
+
+async function bytesAt(fetch: Fetch, address: URL, { tried }: Attempted, signal: AbortSignal): Promise<Buffer> {
+  // Never the whole address: who has it can download.
+  const failed = (happened: string) =>
+    new TransientFailure({ tried, happened: `${address.host}, where GitHub keeps it, ${happened}`, remedy: PASSES });
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    const { status, body } = await fetch(address, { redirect: "manual", signal });
+    if (status !== 200 || !body) {
+      await body?.cancel();
+      throw failed(`answered ${status}`);
+    }
+    for await (const chunk of body) {
+      size += chunk.byteLength;
+      if (size > MAX_BYTES) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    const fault = networkFault(error);
+    throw fault ? failed(`gave no complete answer (${fault.words})`) : error;
+  }
+  if (size <= MAX_BYTES) return Buffer.concat(chunks);
+  const remedy = "Have the run upload what is needed as an artifact by itself.";
+  throw new PermanentFailure({ tried, happened: `it has more than ${MAX_BYTES / 1e6} MB`, remedy });
+}
+
+const PASSES =
+  "Nothing to do if it passes; else see https://www.githubstatus.com, and have a proxy let that host through.";
+
+function expired({ tried }: Attempted): PermanentFailure {
+  const remedy = "Re-run the Actions run, or have its workflow keep the artifact longer (retention-days).";
+  return new PermanentFailure({ tried, happened: "it has expired: GitHub has deleted it", remedy });
+}
+
+/** Enough to find the right one. */
+const MAX_NAMES = 300;
+
+function missing({ tried }: Attempted, others: readonly Listed[], brief: Brief): PermanentFailure {
+  const names = [...new Set(others.map(({ name }) => String(name)))];
+  const has = names.length === 0 ? "has no artifacts" : `has ${brief(names.join(", "), MAX_NAMES)}`;
+  const remedy =
+    "Check the name, and that the run has ended: artifacts are there when the step that uploads them is over.";
+  return new PermanentFailure({ tried, happened: `the run ${has}`, remedy });
+}

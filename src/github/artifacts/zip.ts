@@ -1,0 +1,125 @@
+import { promisify } from "node:util";
+import { crc32, inflateRaw } from "node:zlib";
+
+/** What is wrong with a zip, in words. */
+export class ZipError extends Error {}
+
+const inflate = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflateRaw);
+
+/** More are no artifact that a workflow reads, and each costs memory. */
+const MAX_FILES = 20_000;
+
+/**
+ * The files of a zip in memory, by path. Sizes that it states are not believed: unpacking ends at the bound. Node unpacks;
+ * a library would add this table of contents, and does it in JavaScript without looking at checksums.
+ * @param maxBytes of all files together.
+ * @throws ZipError
+ * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+ */
+export async function unzip(zip: Buffer, maxBytes: number): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  let left = maxBytes;
+  for (const entry of entriesOf(zip)) {
+    if (entry.path.endsWith("/")) continue;
+    const bytes = await contentOf(zip, entry, left);
+    if (crc32(bytes) !== entry.crc) throw new ZipError(`${JSON.stringify(entry.path)} in it is damaged`);
+    left -= bytes.byteLength;
+    files.set(entry.path, bytes);
+  }
+  return files;
+}
+
+type Entry = {
+  readonly path: string;
+  readonly method: number;
+  readonly crc: number;
+  readonly packed: number;
+  /** Of its local header. */
+  readonly offset: number;
+};
+
+const [LOCAL, CENTRAL, END, END64, END64_LOCATOR] = [0x04034b50, 0x02014b50, 0x06054b50, 0x06064b50, 0x07064b50];
+const [STORED, DEFLATED] = [0, 8];
+const ENCRYPTED = 1;
+
+/** Stands where a number has no room, and is in the extra field. */
+const ELSEWHERE = 0xffffffff;
+
+/** The table of contents, which is at the end. */
+function entriesOf(zip: Buffer): Entry[] {
+  const end = findEnd(zip);
+  const is64 = end >= 20 && zip.readUInt32LE(end - 20) === END64_LOCATOR;
+  const end64 = is64 ? at(zip, number64(zip, end - 12), 56) : 0;
+  if (is64 && zip.readUInt32LE(end64) !== END64) throw damaged();
+  const count = is64 ? number64(zip, end64 + 32) : zip.readUInt16LE(end + 10);
+  let next = is64 ? number64(zip, end64 + 48) : zip.readUInt32LE(end + 16);
+  if (count > MAX_FILES) throw new ZipError(`it holds ${count} files, and up to ${MAX_FILES} are read`);
+  return Array.from({ length: count }, () => {
+    const start = at(zip, next, 46);
+    if (zip.readUInt32LE(start) !== CENTRAL) throw damaged();
+    const nameLength = zip.readUInt16LE(start + 28);
+    const extraLength = zip.readUInt16LE(start + 30);
+    const length = nameLength + extraLength + zip.readUInt16LE(start + 32);
+    const name = at(zip, start + 46, length);
+    next = name + length;
+    const path = zip.toString("utf8", name, name + nameLength);
+    if (zip.readUInt16LE(start + 8) & ENCRYPTED) throw new ZipError(`${JSON.stringify(path)} in it is encrypted`);
+    const extra = zip.subarray(name + nameLength, name + nameLength + extraLength);
+    const numbers = [24, 20, 42].map((each) => zip.readUInt32LE(start + each));
+    const [, packed = 0, offset = 0] = numbersOf(numbers, extra);
+    return { path, method: zip.readUInt16LE(start + 10), crc: zip.readUInt32LE(start + 16), packed, offset };
+  });
+}
+
+/** The record at the end has a comment of up to 65,535 bytes after it. */
+function findEnd(zip: Buffer): number {
+  for (let start = zip.byteLength - 22; start >= Math.max(0, zip.byteLength - 22 - 0xffff); start--) {
+    if (zip.readUInt32LE(start) === END && start + 22 + zip.readUInt16LE(start + 20) <= zip.byteLength) return start;
+  }
+  throw new ZipError("it is no zip, or cut off");
+}
+
+/** The sizes and the offset; those that are elsewhere stand in the extra field (zip64) in the same order. */
+function numbersOf(given: readonly number[], extra: Buffer): readonly number[] {
+  if (!given.includes(ELSEWHERE)) return given;
+  for (let field = 0; field + 4 <= extra.byteLength; field += 4 + extra.readUInt16LE(field + 2)) {
+    if (extra.readUInt16LE(field) !== 1) continue;
+    let next = field + 4;
+    return given.map((each) => {
+      if (each !== ELSEWHERE) return each;
+      next += 8;
+      return number64(extra, next - 8);
+    });
+  }
+  throw damaged();
+}
+
+async function contentOf(zip: Buffer, { path, method, packed, offset }: Entry, left: number): Promise<Uint8Array> {
+  const start = at(zip, offset, 30);
+  if (zip.readUInt32LE(start) !== LOCAL) throw damaged();
+  const data = at(zip, start + 30 + zip.readUInt16LE(start + 26) + zip.readUInt16LE(start + 28), packed);
+  const bytes = zip.subarray(data, data + packed);
+  if (method === STORED) return packed <= left ? Uint8Array.from(bytes) : tooLarge();
+  if (method !== DEFLATED) throw new ZipError(`${JSON.stringify(path)} in it is packed in an unusual way (${method})`);
+  const unpacked = await inflate(bytes, { maxOutputLength: left + 1 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ERR_BUFFER_TOO_LARGE") return tooLarge();
+    throw new ZipError(`${JSON.stringify(path)} in it is damaged`);
+  });
+  return unpacked.byteLength <= left ? unpacked : tooLarge();
+}
+
+function tooLarge(): never {
+  throw new ZipError("its files are larger than what is unpacked here");
+}
+
+/** The place, when so many bytes follow there. */
+function at(zip: Buffer, start: number, length: number): number {
+  if (start + length > zip.byteLength) throw damaged();
+  return start;
+}
+
+function number64(bytes: Buffer, start: number): number {
+  return Number(bytes.readBigUInt64LE(at(bytes, start, 8)));
+}
+
+const damaged = () => new ZipError("its table of contents is damaged");
