@@ -141,6 +141,7 @@ describe("filter patterns", () => {
     assert.match(patternProblem("[9-0]") ?? "", /has 9-0 in \[9-0\]/);
     assert.match(patternProblem("[a-Z]") ?? "", /has a-Z in/);
     assert.match(patternProblem("[a_]") ?? "", /has _ in/);
+    assert.match(patternProblem("+a") ?? "", /begins with \+, which has nothing to repeat: write \\\+/);
     assert.match(patternProblem("a\\") ?? "", /ends with a \\/);
     assert.match(patternProblem("!") ?? "", /got nothing/);
     assert.equal(patternProblem("[a-z0-9A]+"), undefined);

@@ -89,6 +89,8 @@ function parsed(pattern: string): Parsed {
       parts.push({ takes: literally(next ?? "\\") });
       at += 2;
     } else {
+      if (/[?+]/.test(character))
+        problem ??= `begins with ${character}, which has nothing to repeat: write \\${character}`;
       parts.push({ takes: literally(character) });
       at += 1;
     }
