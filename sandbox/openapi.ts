@@ -18,25 +18,11 @@ export const EDITIONS = ["api.github.com", "ghes-3.17", "ghes-3.19"] as const;
 
 type Edition = (typeof EDITIONS)[number];
 
-/** Webhooks that the stand-in sends, by GitHub's names; their payloads are kept of the first edition. */
-export const WEBHOOKS: readonly string[] = [
-  "workflow-run-requested",
-  "workflow-run-in-progress",
-  "workflow-run-completed",
-  "workflow-job-queued",
-  "workflow-job-in-progress",
-  "workflow-job-completed",
-  "pull-request-closed",
-  "status",
-];
-
 export type Judge = {
   /** Everything about an exchange that the description does not allow; empty when it is as documented. */
   validateExchange(exchange: Exchange): string[];
   /** The same for a request by itself, with the query that it carries. */
   validateRequest(request: Pick<Exchange, "route" | "requestBody"> & { query?: string }): string[];
-  /** The same for a payload that a webhook of github.com brings. */
-  validateWebhook(event: string, payload: { readonly action?: unknown }): string[];
 };
 
 /**
@@ -53,7 +39,9 @@ export function judgeOf(edition: Edition): Judge {
   /** What stands there, or what the reference there points to. */
   const resolve = <T extends object>(value: T | Reference | undefined): T | undefined =>
     value && "$ref" in value ? (target(value.$ref) as T) : (value as T | undefined);
-  const check = schemaChecker(target);
+  const errors = schemaChecker(target);
+  const check = (what: string, schema: object, body: unknown) =>
+    errors(schema, body).map((each) => `${what}: ${told(each)}`);
 
   function operationOf(route: string): Operation | undefined {
     const [method = "", path = ""] = route.split(" ");
@@ -100,11 +88,6 @@ export function judgeOf(edition: Edition): Judge {
         ...requestProblems(operation, request),
       ];
     },
-    validateWebhook(event, payload) {
-      const name = [event, payload.action ?? []].flat().join("-").replaceAll("_", "-");
-      const schema = description.webhooks?.[name];
-      return schema ? check(name, schema, payload) : [`the webhook ${name} is not documented`];
-    },
   };
 }
 
@@ -123,14 +106,15 @@ const ERROR = { $ref: "#/components/schemas/basic-error" };
 const INSTALLATIONS = "GET /app/installations";
 const LIST_OF_INSTALLATIONS = { type: "array", items: { $ref: "#/components/schemas/installation" } };
 
-/** Checks bodies by schemas of OpenAPI 3.0, whose references `target` finds. */
-function schemaChecker(target: (reference: string) => unknown) {
+/** Checks bodies by schemas of OpenAPI 3.0, whose references `target` finds: gives what they do not allow. */
+export function schemaChecker(target: (reference: string) => unknown) {
   const validators = new Map<object, ValidateFunction>();
   const adopted = new Set<string>();
   /** Not strict: OpenAPI has keywords that JSON Schema lacks. Formats: those whose breach would matter to a client. */
   const ajv = new Ajv({
     strict: false,
     allErrors: true,
+    verbose: true,
     logger: false,
     formats: {
       "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
@@ -161,14 +145,14 @@ function schemaChecker(target: (reference: string) => unknown) {
     return name;
   }
 
-  return (what: string, schema: object, body: unknown): string[] => {
+  return (schema: object, body: unknown): readonly ErrorObject[] => {
     const validate = validators.get(schema) ?? ajv.compile(toJsonSchema(schema) as object);
     validators.set(schema, validate);
-    return validate(body) ? [] : (validate.errors ?? []).map((error) => `${what}: ${told(error)}`);
+    return validate(body) ? [] : (validate.errors ?? []);
   };
 }
 
-function told({ instancePath, message, params }: ErrorObject): string {
+export function told({ instancePath, message, params }: ErrorObject): string {
   return `${instancePath || "the body"} ${message} ${JSON.stringify(params)}`;
 }
 
@@ -187,6 +171,5 @@ type Operation = {
 };
 type Description = {
   paths: Record<string, Record<string, Operation>>;
-  webhooks?: Record<string, object>;
   components: object;
 };

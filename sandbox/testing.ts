@@ -13,6 +13,7 @@ import { type RunningApp, startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import type { Answers } from "./answers.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
+import { haveEvent } from "./have-event.ts";
 import { beginOthers, startedBy } from "./other-runs.ts";
 import { letPass } from "./passing.ts";
 import { type SentRequest, sentTo } from "./sent.ts";
@@ -21,6 +22,7 @@ import { startOf } from "./start-of.ts";
 import { giveCredentials } from "./test-credentials.ts";
 
 export type { Answer, Answers, AskedRequest } from "./answers.ts";
+export { exampleEvent } from "./example-event.ts";
 export type { Fault, FaultHandle, FaultMatch } from "./faults.ts";
 export { type StandInGitHub, startGitHub } from "./github.ts";
 
@@ -104,6 +106,7 @@ export async function testRun<
     for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
     const credentials = giveCredentials(github, workflow as Workflow, env);
     prepare?.(github);
+    if ("event" in given) haveEvent(github, given.event as WebhookEvent);
     if (answers) github.answers(answers);
     const variables = Object.fromEntries(
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),

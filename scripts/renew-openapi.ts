@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { EDITIONS, WEBHOOKS } from "../sandbox/openapi.ts";
+import { brotliCompressSync } from "node:zlib";
+import { EDITIONS } from "../sandbox/openapi.ts";
 import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
+import { WEBHOOKS_FILE } from "../sandbox/webhook-descriptions.ts";
 
 /**
  * Takes from GitHub's OpenAPI descriptions what is read here. `sandbox/github-openapi/` has the routes of the stand-in, for each
@@ -44,7 +46,8 @@ try {
     for (const path of Object.keys(description.paths)) paths.add(path);
     noteWebhooks(description);
     if (!EDITIONS.some((each) => each === edition)) continue;
-    keep(`${edition}.json`, excerpt(description, edition === EDITIONS[0] ? WEBHOOKS : []));
+    keep(`${edition}.json`, excerpt(description));
+    if (edition === EDITIONS[0]) keepWebhooks(description);
   }
 } finally {
   rmSync(folder, { recursive: true });
@@ -63,11 +66,37 @@ function keep(name: string, contents: object, indent = 1): void {
   writeFileSync(join(KEPT, name), `${JSON.stringify({ ...about, ...contents }, null, indent)}\n`);
 }
 
-/** The routes and webhooks that are read, with all components that they refer to, without prose. */
-function excerpt(description: Description, events: readonly string[]): object {
+/** The payloads of all webhooks, compressed: 1.7 MB of JSON are 30 kB. */
+function keepWebhooks({ "x-webhooks": described, components }: Description): void {
+  const schemas: Record<string, unknown> = {};
+  const adopt = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    const name = /^#\/components\/schemas\/(.+)$/.exec(String((value as Node).$ref))?.[1];
+    if (name !== undefined && !(name in schemas)) {
+      schemas[name] = bare(components.schemas?.[name]);
+      adopt(schemas[name]);
+    }
+    Object.values(value).forEach(adopt);
+  };
+  const webhooks = Object.values(described).map(({ post }) => {
+    const given = post.requestBody.content["application/json"]?.schema ?? {};
+    const meant = (schema: Node): Node => components.schemas?.[String(schema.$ref).split("/").at(-1) ?? ""] ?? schema;
+    // Several payloads of one action, such as a review requested of a user or of a team, stand side by side.
+    const first = meant(((meant(given).oneOf ?? []) as Node[])[0] ?? given);
+    const action = ((first.properties as Record<string, { enum?: string[] }>)?.action?.enum ?? [])[0];
+    const event = post["x-github"].subcategory.replaceAll("-", "_");
+    return { event, ...(action === undefined ? {} : { action }), schema: bare(given) };
+  });
+  adopt(webhooks);
+  const text = JSON.stringify({ source: SOURCE, version, renew: "npm run openapi", webhooks, components: { schemas } });
+  writeFileSync(WEBHOOKS_FILE, brotliCompressSync(text));
+}
+
+/** The routes that are read, with all components that they refer to, without prose. */
+function excerpt(description: Description): object {
   const { openapi, info, paths: all, components } = description;
   const chosen: Record<string, Node> = {};
-  for (const route of ROUTE_NAMES) {
+  for (const route of ROUTE_NAMES.toSorted()) {
     const [method = "", path = ""] = route.split(" ");
     const operation = all[path]?.[method.toLowerCase()];
     if (operation) chosen[path] = { ...chosen[path], [method.toLowerCase()]: bare(operation) };
@@ -83,18 +112,11 @@ function excerpt(description: Description, events: readonly string[]): object {
     }
     Object.values(value).forEach(adopt);
   };
-  const payloads = events.map((event) => {
-    const { content } = description["x-webhooks"][event]?.post.requestBody ?? { content: {} };
-    return [event, bare(content["application/json"]?.schema)] as const;
-  });
-  const webhooks = Object.fromEntries(payloads);
   adopt(chosen);
-  adopt(webhooks);
   return {
     openapi,
     info: { title: info.title, version: info.version, license: info.license },
     paths: chosen,
-    ...(events.length > 0 ? { webhooks } : {}),
     components: used,
   };
 }
