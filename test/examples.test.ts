@@ -39,4 +39,15 @@ describe("every example", () => {
       assert.ok(tests?.includes(`"./${file}"`), `${file} in the tests`);
     }
   });
+
+  it("of everyday workflows is at most 0.7 times as long as the file of Actions that it replaces", () => {
+    const list = readFileSync(`${FOLDER}/everyday/README.md`, "utf8");
+    const rows = [...list.matchAll(/^\| \[(\S+\.ts)\].*\| (\d+) \| (\d+), /gm)];
+    assert.ok(rows.length >= 12);
+    for (const [, file, here, there] of rows) {
+      const lines = readFileSync(`${FOLDER}/everyday/${file}`, "utf8").trimEnd().split("\n").length;
+      assert.equal(lines, Number(here), `${file}`);
+      assert.ok(lines <= 0.7 * Number(there), `${file}: ${lines} of ${there}`);
+    }
+  });
 });

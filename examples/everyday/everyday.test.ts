@@ -6,13 +6,18 @@ import { describe, it, type TestContext } from "node:test";
 import type { WebhookEvent, WebhookName } from "gh-runner";
 import { type StandInGitHub, testRun } from "gh-runner/testing";
 import caches from "./caches.ts";
+import dependabot from "./dependabot.ts";
 import ecosystem from "./ecosystem.ts";
+import labelPaths from "./label-paths.ts";
 import labeled from "./labeled.ts";
+import lock from "./lock.ts";
 import milestone from "./milestone.ts";
 import packageLabel from "./package-label.ts";
 import project from "./project.ts";
 import pullRequestRules from "./pull-request-rules.ts";
+import stale from "./stale.ts";
 import tag from "./tag.ts";
+import title from "./title.ts";
 import website from "./website.ts";
 
 /** An event of acme/shop, with as much of its payload as a workflow looks at. */
@@ -23,6 +28,10 @@ function event<Name extends WebhookName>(name: Name, payload: object): WebhookEv
 const pull = (facts: object) => ({ pull_request: { number: 7, labels: [], base: { ref: "main" }, ...facts } });
 const sentTo = ({ sent }: { sent: readonly { method: string; path: string; body: unknown }[] }) =>
   sent.map(({ method, path, body }) => [`${method} ${path.replace("/repos/acme/shop/", "")}`, body]);
+
+const requestsOf = (tested: Parameters<typeof sentTo>[0]) => sentTo(tested).map(([request]) => request);
+
+const LONG_AGO = Date.UTC(2020, 0, 1);
 
 describe("everyday workflows", () => {
   it("milestone: puts what is merged into the next release", async () => {
@@ -247,14 +256,13 @@ describe("everyday workflows", () => {
         },
       );
     }
-    const requests = (tested: Parameters<typeof sentTo>[0]) => sentTo(tested).map(([request]) => request);
     const REACT = "POST issues/comments/5/reactions";
     const START = "POST /repos/acme/ecosystem-ci/actions/workflows/from-pull-request.yml/dispatches";
 
     it("starts the suite for the head of the pull request", async (t) => {
       const tested = await scene(t);
       assert.equal(tested.run.status, "success", tested.run.reason ?? "");
-      assert.deepEqual(requests(tested), [REACT, START]);
+      assert.deepEqual(requestsOf(tested), [REACT, START]);
       assert.deepEqual((tested.sent[1]?.body as { inputs?: object } | undefined)?.inputs, {
         prNumber: "7",
         branchName: "faster",
@@ -270,14 +278,127 @@ describe("everyday workflows", () => {
       await tested.advance("1m");
       assert.equal(tested.run.status, "success", tested.run.reason ?? "");
       const released = ["POST issues/7/labels", "DELETE issues/comments/5/reactions/9"];
-      assert.deepEqual(requests(tested), [REACT, REACT, ...released, START]);
+      assert.deepEqual(requestsOf(tested), [REACT, REACT, ...released, START]);
     });
 
     it("does nothing for someone who may not, or when the pull request has changed since", async (t) => {
       const stranger = await scene(t, { triage: false });
-      assert.deepEqual([stranger.run.reason, requests(stranger)], ["octocat may not start it", [REACT]]);
+      assert.deepEqual([stranger.run.reason, requestsOf(stranger)], ["octocat may not start it", [REACT]]);
       const changed = await scene(t, { pushedAt: "2026-02-03T00:00:00Z" });
-      assert.deepEqual([changed.run.status, requests(changed)], ["failure", [REACT, "POST issues/7/comments"]]);
+      assert.deepEqual([changed.run.status, requestsOf(changed)], ["failure", [REACT, "POST issues/7/comments"]]);
     });
+  });
+
+  it("stale: marks a pull request without activity, and leaves issues alone", async () => {
+    await using tested = await testRun(
+      stale,
+      { inputs: { dryRun: false } },
+      {
+        prepare(github) {
+          const shop = github.repository("acme/shop");
+          shop.openIssue({ number: 2, updatedAt: LONG_AGO });
+          shop.openPull({ number: 3, updatedAt: LONG_AGO });
+        },
+      },
+    );
+    assert.equal(tested.run.status, "success", tested.run.reason ?? "");
+    assert.deepEqual(requestsOf(tested), ["POST issues/3/comments", "PATCH issues/3"]);
+    assert.deepEqual(tested.github.repository("acme/shop").issue(3)?.labels, ["kind/stale"]);
+  });
+
+  it("lock: locks an issue that was closed long ago", async () => {
+    const closed = { number: 3, state: "closed", updatedAt: LONG_AGO, closedAt: LONG_AGO } as const;
+    await using tested = await testRun(
+      lock,
+      { inputs: { dryRun: false } },
+      {
+        prepare: (github) => void github.repository("acme/shop").openIssue(closed),
+        answers: {
+          "GET /search/issues": ({ query: { q } }) => ({
+            body: { items: q?.includes("is:issue") ? [{ number: 3, updated_at: "2020-01-01T00:00:00Z" }] : [] },
+          }),
+          "POST /graphql": { data: { search: { nodes: [], pageInfo: { hasNextPage: false } } } },
+        },
+      },
+    );
+    assert.equal(tested.run.status, "success", tested.run.reason ?? "");
+    assert.deepEqual(requestsOf(tested), ["POST issues/3/comments", "PUT issues/3/lock"]);
+  });
+
+  it("label-paths: labels by the repository's labeler.yml, and takes away what no longer fits", async () => {
+    const tested = await testRun(
+      labelPaths,
+      { event: event("pull_request", { action: "synchronize", ...pull({ labels: [{ name: "core" }] }) }) },
+      {
+        prepare(github) {
+          const shop = github.repository("acme/shop");
+          const rule = (label: string, glob: string) =>
+            `${label}:\n- changed-files:\n  - any-glob-to-any-file: ${glob}\n`;
+          shop.put(".github/labeler.yml", rule("docs", "docs/**") + rule("core", "lib/**"));
+          shop.openPull({ number: 7, files: ["docs/a.md"], labels: ["core"] });
+        },
+      },
+    );
+    assert.equal(tested.run.status, "success", tested.run.reason ?? "");
+    assert.deepEqual(tested.github.repository("acme/shop").pulls.get(7)?.labels, ["docs"]);
+  });
+
+  for (const [text, conclusion] of [
+    ["feat(vite): support a thing", "success"],
+    ["feat(vue): support a thing", "failure"],
+    ["fix(docs): The thing", "failure"],
+  ] as const) {
+    it(`title: "${text}" is a ${conclusion}`, async () => {
+      const head = { ref: "faster", sha: "a".repeat(40) };
+      const { github } = await testRun(
+        title,
+        { event: event("pull_request", { action: "edited", ...pull({ title: text, head }) }) },
+        { prepare: (github) => void github.repository("acme/shop").openPull({ number: 7, title: text, head }) },
+      );
+      assert.equal(github.repository("acme/shop").statuses.at(-1)?.state, conclusion);
+    });
+  }
+
+  it("dependabot: approves a minor update and switches auto-merge on, and leaves a major one alone", async () => {
+    const sha = "a".repeat(40);
+    const of = pull({ user: { login: "dependabot[bot]" }, head: { ref: "dependabot/npm_and_yarn/zod-4.1.0", sha } });
+    const update = (type: string) =>
+      testRun(
+        dependabot,
+        { event: event("pull_request", { action: "opened", ...of }) },
+        {
+          answers: {
+            "GET /repos/{owner}/{repo}/pulls/{pull_number}": {
+              body: {
+                ...of.pull_request,
+                node_id: "PR_7",
+                state: "open",
+                merged: false,
+                draft: false,
+                auto_merge: null,
+              },
+            },
+            "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits": {
+              body: [
+                {
+                  ...{ sha, author: { login: "dependabot[bot]" }, committer: { login: "web-flow" }, parents: [{}] },
+                  commit: {
+                    message: `Bump zod\n\n---\nupdated-dependencies:\n- dependency-name: zod\n  update-type: version-update:semver-${type}\n...\n`,
+                    verification: { verified: true },
+                  },
+                },
+              ],
+            },
+            "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews": { body: [] },
+            "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": { status: 200, body: {} },
+            "POST /graphql": { data: { enablePullRequestAutoMerge: {} } },
+          },
+        },
+      );
+    const minor = await update("minor");
+    assert.equal(minor.run.status, "success", minor.run.reason ?? "");
+    assert.deepEqual(requestsOf(minor), ["POST pulls/7/reviews", "POST /graphql"]);
+    const major = await update("major");
+    assert.deepEqual([major.run.status, major.sent], ["skipped", []]);
   });
 });
