@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { defineWorkflow, skip, type Workflow } from "gh-runner";
 import { testRun } from "gh-runner/testing";
 import { startGitHub } from "../sandbox/github.ts";
+import { readConfig } from "../src/service/config/config.ts";
+import { checkSettings } from "../src/service/doctor.ts";
+import { startWarnings } from "../src/service/warnings.ts";
 import { fieldProblems } from "../src/workflows/load/field-problems.ts";
 import { until } from "./support/clock.ts";
 import { command } from "./support/command.ts";
@@ -13,8 +17,8 @@ import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";
-import { CREATE, NEWER, pullEvent, reportingService, SHA, UPDATE } from "./support/reporting.ts";
-import { send, TARGET, TOKEN } from "./support/service.ts";
+import { CREATE, NEWER, PUBLIC_URL, pullEvent, reportingService, SHA, UPDATE } from "./support/reporting.ts";
+import { DEPLOYMENT, send, TARGET, TOKEN } from "./support/service.ts";
 import { deliver, WEBHOOK_SECRET } from "./support/webhooks.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
@@ -208,5 +212,76 @@ describe("the type of report", () => {
       report: { as: "check", commit: ({ inputs }) => (inputs ? { repository: "acme/shop", sha: SHA } : undefined) },
       async run() {},
     });
+  });
+});
+
+describe("what the doctor finds of reports", () => {
+  async function scene(t: TestContext, report: string) {
+    const github = await startGitHub();
+    t.after(() => github.close());
+    github.token(TOKEN);
+    for (const repository of [DEPLOYMENT, TARGET]) github.repository(repository);
+    const file = `export default { name: "lint", on: { github: { events: "pull_request" } }, async run() {}, ${report} };`;
+    const settings = {
+      ...{ GITHUB_API_URL: github.url, GITHUB_TOKEN: TOKEN, DEPLOYMENT_REPO: DEPLOYMENT, TARGET_REPO: TARGET },
+      ...{ DATA_DIR: temporaryFolder(t), WORKFLOWS_DIR: workflowsFolder(t, { "lint.js": file }), PUBLIC_URL },
+    };
+    const check = async (more: Record<string, string>, name: string) => {
+      const checks = await checkSettings({ ...settings, ...more });
+      return checks.filter((each) => each.check === name).map(({ status, message }) => `${status}: ${message}`);
+    };
+    return { github, check };
+  }
+
+  it("that need an App, as the start warns", async (t) => {
+    const { check } = await scene(t, 'report: "check"');
+    const [found = ""] = await check({}, "reports");
+    assert.match(found, /^problem: GitHub takes checks from a GitHub App alone, .* with a token: lint$/);
+    assert.match(
+      (await check({ PUBLIC_URL: "" }, "reports")).join("\n"),
+      /^warning: PUBLIC_URL is not set: the reports of lint/,
+    );
+    assert.deepEqual(await (await scene(t, 'report: "status"')).check({}, "reports"), []);
+    assert.deepEqual(await (await scene(t, "retry: false")).check({ PUBLIC_URL: "" }, "reports"), []);
+    const its = {
+      name: "lint",
+      on: { github: { events: "pull_request" } },
+      report: "check",
+      async run() {},
+    } as Workflow;
+    const [warning = ""] = startWarnings(
+      readConfig({ PUBLIC_URL }),
+      { variables: {}, apps: {}, workflows: [its] },
+      [],
+    ).filter((each) => each.includes("checks"));
+    assert.match(warning, /with a token: lint\. Set GITHUB_APP_ID .*report: "status"\.$/);
+  });
+
+  it("that a fine-grained token may lack", async (t) => {
+    const { check, github } = await scene(t, 'report: "status"');
+    const GITHUB_TOKEN = "github_pat_0123456789abcdefghij";
+    github.token(GITHUB_TOKEN, { permissions: { contents: "write" } });
+    assert.match(
+      (await check({ GITHUB_TOKEN }, "further permissions")).join(),
+      /^warning: .*"Commit statuses: write"$/,
+    );
+  });
+
+  it("that an installation of the App lacks", async (t) => {
+    const { check, github } = await scene(t, 'report: "check"');
+    const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
+    const GITHUB_APP_PRIVATE_KEY = keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    const asApp = { GITHUB_TOKEN: "", GITHUB_APP_ID: "7", GITHUB_APP_PRIVATE_KEY };
+    const installation = { id: 42, owner: "acme", suspended: false };
+    github.app({ id: 7, publicKey, installations: [installation] });
+    const grant = (permissions: object) => void Object.assign(installation, { permissions });
+    grant({ contents: "write", metadata: "read" });
+    assert.deepEqual(await check(asApp, "further permissions"), [
+      'problem: 42 on acme lacks "Checks: write" for the report of lint',
+    ]);
+    grant({ contents: "write", metadata: "read", checks: "write" });
+    assert.match((await check(asApp, "further permissions")).join(), /^ok: /);
+    assert.deepEqual(await check(asApp, "reports"), []);
   });
 });

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { checkGitHub } from "../github/checks/check-github.ts";
+import type { Checked } from "../github/checks/checked.ts";
 import { checkPauses } from "../github/checks/limits.ts";
 import { checkWebhooks } from "../github/checks/webhooks.ts";
 import { checkTargetWorkflow } from "../github/checks/workflow.ts";
@@ -8,17 +9,27 @@ import { proxyFor } from "../github/proxy.ts";
 import { GITHUB_WEBHOOK_PATH } from "../http/triggers/github.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
 import { systemClock } from "../model/clock.ts";
+import { hasCredentials } from "../model/identity.ts";
 import { NOTHING_KEPT } from "../model/limits.ts";
 import { unobserved } from "../model/observer.ts";
+import { reportOf } from "../model/report.ts";
 import type { Secrets } from "../model/secrets.ts";
+import type { Workflow } from "../model/workflow.ts";
 import { knownSecrets } from "../observe/secrets.ts";
 import { type Config, inspectConfig } from "./config/config.ts";
 import { webhookOwners } from "./missed-webhooks.ts";
 import { storedMark, storedPauses } from "./open-store.ts";
 import { VERSION } from "./version.ts";
-import { defaultRepositories, followWarnings, plainHttp, repositories } from "./warnings.ts";
+import {
+  checksWithoutApp,
+  defaultRepositories,
+  followWarnings,
+  plainHttp,
+  reportsWithoutLink,
+  repositories,
+} from "./warnings.ts";
 import { keptMs, markOf } from "./webhook-source.ts";
-import { mayWantWebhooks } from "./workflows.ts";
+import { mayWantWebhooks, openWorkflows } from "./workflows.ts";
 
 /**
  * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
@@ -43,6 +54,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
   const { scrub } = secrets;
   const gitHub = await gitHubOnly(config, secrets);
   try {
+    const { workflows: reporting, problems: broken } = await reportingWorkflows(config);
     const found = await checkGitHub({
       apiUrl: config.github.apiUrl,
       github: gitHub.inspection,
@@ -53,10 +65,16 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       eventType: config.workflows.eventType,
       targetWorkflow: config.workflows.targetWorkflow,
       follow: config.workflows.follow,
+      reports: reporting.flatMap((workflow) => reportAsService(workflow)),
     });
     const webhooks = isSure ? await checkMissedWebhooks(config, gitHub) : [];
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
-    const reports = followWarnings(config).map(({ text, remedy }) => warning("reports", text, remedy));
+    const reports = [
+      ...[...followWarnings(config), ...reportsWithoutLink(config, reporting)].map(({ text, remedy }) =>
+        warning("reports", text, remedy),
+      ),
+      ...checksWithoutApp(config, reporting).map(({ text, remedy }) => problem("reports", text, remedy)),
+    ];
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
     const all = [
       ...settings,
@@ -64,6 +82,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       ...plain,
       ok("proxy", proxy ?? "none: GitHub is asked directly"),
       ...found,
+      ...broken,
       ...reports,
       ...webhooks,
       ...stored,
@@ -88,6 +107,27 @@ export async function checkTests(config: Config): Promise<readonly Check[]> {
   } finally {
     await gitHub.close();
   }
+}
+
+/** Those of WORKFLOWS_DIR that show their results on commits. Their variables need not be set here. */
+async function reportingWorkflows({ workflows: settings }: Config) {
+  if (settings.dir === undefined) return { workflows: [], problems: [] };
+  await using closing = new AsyncDisposableStack();
+  const app = (name: string) => ({ name, id: "", privateKey: "" });
+  try {
+    const parts = { closing, variable: () => "set", app, hasWebhookSecret: true, strict: false };
+    const { workflows } = (await openWorkflows(settings, parts)).current;
+    return { workflows: workflows.filter(({ report }) => report !== undefined), problems: [] };
+  } catch (error) {
+    const remedy = "Start this where the service runs, with its settings.";
+    return { workflows: [], problems: [problem("workflows", (error as Error).message, remedy)] };
+  }
+}
+
+/** What a workflow reports with the service's credentials; nothing where it has its own. */
+function reportAsService(workflow: Workflow): Checked["reports"] {
+  const report = reportOf(workflow);
+  return report && !hasCredentials(workflow) ? [{ workflow: workflow.name, as: report.as }] : [];
 }
 
 function repositoryCheck(config: Config): Check {

@@ -1,4 +1,6 @@
 import { appVariables } from "../model/identity.ts";
+import { reportOf } from "../model/report.ts";
+import type { Workflow } from "../model/workflow.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 import type { Config } from "./config/config.ts";
 
@@ -47,7 +49,7 @@ function isPlainToOthers(url: string): boolean {
  */
 export function startWarnings(
   config: Config,
-  { variables, apps }: Pick<CheckedWorkflows, "variables" | "apps">,
+  { variables, apps, workflows: loaded }: Pick<CheckedWorkflows, "variables" | "apps" | "workflows">,
   keys: readonly string[],
 ): readonly string[] {
   const { auth, github, nearSettings, workflows } = config;
@@ -69,7 +71,9 @@ export function startWarnings(
     ...(!github.hasCredential
       ? ["neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work"]
       : []),
-    ...followWarnings(config).map(({ text, remedy }) => `${text}. ${remedy}`),
+    ...[followWarnings(config), checksWithoutApp(config, loaded), reportsWithoutLink(config, loaded)]
+      .flat()
+      .map(({ text, remedy }) => `${text}. ${remedy}`),
     ...(workflows.follow.includes("check") && github.app === undefined
       ? ["FOLLOW has check, and GitHub takes checks from a GitHub App alone: use status, or set GITHUB_APP_ID"]
       : []),
@@ -104,6 +108,34 @@ export function followWarnings({
         ]
       : []),
   ];
+}
+
+type Remark = { readonly text: string; readonly remedy: string };
+
+const namesOf = (workflows: readonly Workflow[]) => workflows.map(({ name }) => name).join(", ");
+
+/** Workflows whose checks GitHub will reject, and what to do. */
+export function checksWithoutApp(
+  { github }: Pick<Config, "github">,
+  workflows: readonly Workflow[],
+): readonly Remark[] {
+  const its = workflows.filter((workflow) => {
+    const { githubApp, githubToken } = workflow;
+    const isApp = githubApp !== undefined || (githubToken === undefined && github.app !== undefined);
+    return reportOf(workflow)?.as === "check" && !isApp;
+  });
+  const text = `GitHub takes checks from a GitHub App alone, and these report as checks with a token: ${namesOf(its)}`;
+  const remedy = 'Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, name an App in githubApp, or write report: "status".';
+  return its.length > 0 ? [{ text, remedy }] : [];
+}
+
+/** Workflows whose reports will lack the link to the run, and what to do. */
+export function reportsWithoutLink({ http }: Pick<Config, "http">, workflows: readonly Workflow[]): readonly Remark[] {
+  const its = workflows.filter(({ report }) => report !== undefined);
+  const text = `PUBLIC_URL is not set: the reports of ${namesOf(its)} have no link to their runs`;
+  return its.length > 0 && http.publicUrl === undefined
+    ? [{ text, remedy: "Set PUBLIC_URL to where people reach the service." }]
+    : [];
 }
 
 /** Below this a secret that callers choose freely can be guessed: tries are not counted. */

@@ -39,7 +39,7 @@ async function installation(
     repository: string;
     level: "read" | "write";
     name: string;
-    settings: Pick<Checked, "follow" | "targetWorkflow">;
+    settings: Pick<Checked, "follow" | "targetWorkflow" | "reports">;
   },
 ): Promise<readonly Check[]> {
   const { owner, repo } = ownerAndName(repository);

@@ -17,6 +17,8 @@ export type Checked = {
   readonly targetWorkflow: string | undefined;
   /** Where the result of the tests is reported; empty when nothing is followed. */
   readonly follow: readonly ("status" | "check" | "comment" | "deployment")[];
+  /** The workflows that show their results on commits, with the service's credentials. */
+  readonly reports: readonly { readonly workflow: string; readonly as: "status" | "check" }[];
 };
 
 /** What a look at GitHub finds; a problem when it failed. */

@@ -5,9 +5,9 @@ import type { RepositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";
 import type { Identity } from "./credential.ts";
 
-type Settings = Pick<Checked, "follow" | "targetWorkflow">;
+type Settings = Pick<Checked, "follow" | "targetWorkflow" | "reports">;
 
-/** A permission on the target repository that FOLLOW or TARGET_WORKFLOW needs, by GitHub's name. */
+/** A permission on the target repository that FOLLOW, TARGET_WORKFLOW or a report needs, by GitHub's name. */
 type Wanted = {
   /** One of them is enough. */
   readonly either: readonly string[];
@@ -23,11 +23,15 @@ const REPORTS: Readonly<Record<Checked["follow"][number], readonly string[]>> = 
   deployment: ["Deployments: write"],
 };
 
-function wantedFor({ follow, targetWorkflow }: Settings): readonly Wanted[] {
+function wantedFor({ follow, targetWorkflow, reports }: Settings): readonly Wanted[] {
+  const toReport = reports.map(({ workflow, as }) => ({
+    ...{ either: REPORTS[as], what: `for the report of ${workflow}`, isVital: true },
+  }));
   const start = { either: ["Actions: write"], what: "to start the workflow", isVital: true };
   const toStart = targetWorkflow === undefined ? [] : [start];
-  if (follow.length === 0) return toStart;
+  if (follow.length === 0) return [...toStart, ...toReport];
   return [
+    ...toReport,
     ...follow.map((kind) => ({ either: REPORTS[kind], what: `for FOLLOW=${kind}`, isVital: true })),
     { either: ["Actions: read"], what: "to follow the tests", isVital: true },
     ...toStart,
@@ -46,7 +50,7 @@ export function checkGranted(
   const wanted = wantedFor(settings);
   if (wanted.length === 0) return [];
   const lacking = wanted.filter(({ either }) => !either.some((permission) => has(granted, permission)));
-  if (lacking.length === 0) return [ok(CHECK, `${what} has all that following needs`)];
+  if (lacking.length === 0) return [ok(CHECK, `${what} has all that following and reporting need`)];
   const remedy = `Give the App ${listed(lacking)} in its settings, then accept it in the settings of ${owner}.`;
   const message = `${what} lacks ${lacking.map(({ either, what: why }) => `${eitherOf(either)} ${why}`).join(", ")}`;
   return [lacking.some(({ isVital }) => isVital) ? problem(CHECK, message, remedy) : warning(CHECK, message, remedy)];
@@ -68,7 +72,8 @@ export function checkFollowing(
   repository: string,
   { fullName }: RepositoryFacts,
 ): Promise<readonly Check[]> {
-  const wanted = wantedFor(settings);
+  // That no token writes checks is said beside.
+  const wanted = wantedFor({ ...settings, reports: settings.reports.filter(({ as }) => as !== "check") });
   return found(CHECK, async () => {
     if (wanted.length === 0 || identity.kind === "app") return [];
     if (settings.follow.includes("check")) {
@@ -84,7 +89,7 @@ export function checkFollowing(
       );
     }
     // The scope that dispatching needs covers all of it.
-    if (identity.kind === "classic") return [ok(CHECK, "the token's scope covers what following needs")];
+    if (identity.kind === "classic") return [ok(CHECK, "the token's scope covers what following and reporting need")];
     const message = `GitHub tells only by taking it whether the token has ${listed(wanted)}`;
     return [warning(CHECK, message, `See that the token's settings list ${fullName} with them.`)];
   });
