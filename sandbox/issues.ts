@@ -58,8 +58,24 @@ export type Pull = Issue & {
   readonly files: string[];
   /** Its commits before the head. */
   readonly commits?: readonly string[];
+  /** The oldest first. */
+  readonly reviews: Review[];
+  /** Whether it can be merged: `clean`, as without it, `blocked`, `unstable`, `behind`, `dirty`, `unknown`, … */
+  mergeableState?: string;
+  /** Who has switched auto-merge on. */
+  autoMerge?: { readonly method: "merge" | "squash" | "rebase"; readonly by: string } | null;
   /** Of one that is closed. */
   merged?: boolean;
+};
+
+export type Review = {
+  readonly id: number;
+  readonly author: string;
+  state: "APPROVED" | "CHANGES_REQUESTED" | "COMMENTED" | "DISMISSED" | "PENDING";
+  readonly body: string;
+  readonly commit: string;
+  /** Epoch milliseconds. */
+  readonly submittedAt: number;
 };
 
 /** Times are epoch milliseconds; the beginning of 2026 without them. */
@@ -162,7 +178,7 @@ export function newIssues(): Issues {
     openPull(facts = {}) {
       const issue = usual(facts, "Change");
       const head = { ref: `change-${issue.number}`, sha: "c".repeat(40) };
-      const pull: Pull = { head, draft: false, files: [], ...facts, ...issue };
+      const pull: Pull = { head, draft: false, files: [], reviews: [], ...facts, ...issue };
       pulls.set(pull.number, pull);
       return pull;
     },

@@ -6,6 +6,8 @@ export type Records = Issues & {
   readonly deployments: Deployment[];
   readonly statuses: CommitStatus[];
   readonly checks: CheckRun[];
+  /** Who has made a commit, by its hash; octocat, without a signature, where nothing is said. */
+  readonly written: Map<string, Written>;
   /** Runs of GitHub Actions, by id, the oldest first. */
   readonly runs: Map<number, ActionsRun>;
   /** By id, the oldest first. */
@@ -19,6 +21,15 @@ export type Records = Issues & {
   ): Artifact;
   /** Adds a run of Actions that goes nowhere by itself; what is left out is the usual. */
   addRun(facts?: Partial<ActionsRun>): ActionsRun;
+};
+
+type Written = {
+  readonly author?: string;
+  readonly committer?: string;
+  readonly message?: string;
+  readonly isVerified?: boolean;
+  /** How many commits it follows; a merge follows two. */
+  readonly parents?: number;
 };
 
 export type Deployment = {
@@ -149,6 +160,7 @@ export function newRecords(): Records {
     deployments: [],
     statuses: [],
     checks: [],
+    written: new Map(),
     runs,
     artifacts,
     addArtifact(run, name, files, facts) {

@@ -8,6 +8,7 @@ import { CHANGE_CASES, prepareChanges } from "./support/change-exchanges.ts";
 import { at, type Case, ofWorkflow } from "./support/exchanges.ts";
 import { ISSUE_CASES, prepareIssues } from "./support/issue-exchanges.ts";
 import { prepareReports, REPORT_CASES } from "./support/report-exchanges.ts";
+import { prepareReviews, REVIEW_CASES } from "./support/review-exchanges.ts";
 import { prepareRuns, RUN_CASES } from "./support/run-exchanges.ts";
 import { send } from "./support/service.ts";
 
@@ -99,6 +100,7 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   prepareReports(github);
   prepareIssues(github);
   prepareChanges(github);
+  prepareReviews(github);
   github.app({
     id: 7,
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -198,6 +200,7 @@ const CASES: Case[] = [
   ...REPORT_CASES,
   ...ISSUE_CASES,
   ...CHANGE_CASES,
+  ...REVIEW_CASES,
   ...ofWorkflow(DELETE_REF, "git/refs/heads/change-7", [
     { status: 204, what: "a branch" },
     { status: 422, what: "no such branch", path: "git/refs/heads/none" },

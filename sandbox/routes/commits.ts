@@ -59,6 +59,14 @@ export const showCommit: RepositoryHandler = (repository, call, { base }, [ref =
 export function commitJson(repository: Repository, base: string, ref: string, sha: string) {
   const url = `${base}/repos/${repository.fullName}/commits/${sha}`;
   const who = { name: "Octo Cat", email: "octocat@github.com", date: dateOf(repository, ref, sha) };
+  const {
+    author = "octocat",
+    committer = author,
+    message = "A commit",
+    isVerified,
+    parents = 0,
+  } = repository.written.get(sha) ?? {};
+  const verification = isVerified ? { ...UNSIGNED, verified: true, reason: "valid" } : UNSIGNED;
   const tree = { sha: "0".repeat(40), url: `${base}/repos/${repository.fullName}/git/trees/${"0".repeat(40)}` };
   return {
     sha,
@@ -66,10 +74,13 @@ export function commitJson(repository: Repository, base: string, ref: string, sh
     url,
     html_url: `https://github.com/${repository.fullName}/commit/${sha}`,
     comments_url: `${url}/comments`,
-    commit: { author: who, committer: who, message: "A commit", tree, url, comment_count: 0, verification: UNSIGNED },
-    author: userJson("octocat"),
-    committer: userJson("octocat"),
-    parents: [],
+    commit: { author: who, committer: who, message, tree, url, comment_count: 0, verification },
+    author: userJson(author),
+    committer: userJson(committer),
+    parents: Array.from({ length: parents }, (_, at) => {
+      const parent = String(at).repeat(40);
+      return { sha: parent, url: `${base}/repos/${repository.fullName}/commits/${parent}` };
+    }),
   };
 }
 

@@ -16,10 +16,12 @@ import {
 import { repositoryJson } from "./repositories.ts";
 
 /** Finds the pull request that the first parameter numbers; as an issue, it has labels, assignees and comments. */
-function withPull(then: (repository: Repository, pull: Pull, call: Call, world: World) => Reply): RepositoryHandler {
-  return (repository, call, world, [number]) => {
-    const pull = repository.pulls.get(Number(number));
-    return pull ? then(repository, pull, call, world) : notFound;
+export function withPull(
+  then: (repository: Repository, pull: Pull, call: Call, world: World, parameters: readonly string[]) => Reply,
+): RepositoryHandler {
+  return (repository, call, world, parameters) => {
+    const pull = repository.pulls.get(Number(parameters[0]));
+    return pull ? then(repository, pull, call, world, parameters) : notFound;
   };
 }
 
@@ -56,9 +58,19 @@ export const showPull = withPull((repository, pull, _call, world) => ({
 
 /** One by itself has more than those of a list. */
 export function pullDetail(repository: Repository, world: World, pull: Pull) {
-  const counts = { commits: 1, additions: 1, deletions: 0, changed_files: pull.files.length };
+  const counts = {
+    commits: 1 + (pull.commits?.length ?? 0),
+    additions: 1,
+    deletions: 0,
+    changed_files: pull.files.length,
+  };
   const merged_by = pull.merged ? userJson("octocat") : null;
-  const merging = { merged: pull.merged ?? false, mergeable: true, mergeable_state: "clean", merged_by };
+  const merging = {
+    merged: pull.merged ?? false,
+    mergeable: true,
+    mergeable_state: pull.mergeableState ?? "clean",
+    merged_by,
+  };
   const talk = { comments: 0, review_comments: 0, maintainer_can_modify: false };
   return { ...pullJson(repository, world, pull), ...counts, ...merging, ...talk };
 }
@@ -124,8 +136,13 @@ function pullJson(repository: Repository, world: World, pull: Pull) {
     draft: pull.draft,
     head: branch(pull.head.ref, pull.head.sha),
     base: branch(base, repository.commitOf(base)),
-    ...all(null, "auto_merge merge_commit_sha"),
+    auto_merge: pull.autoMerge ? autoMergeJson(pull.autoMerge) : null,
+    ...all(null, "merge_commit_sha"),
     closed_at: closedAt,
     merged_at: pull.merged ? closedAt : null,
   };
+}
+
+function autoMergeJson({ method, by }: NonNullable<Pull["autoMerge"]>) {
+  return { enabled_by: userJson(by), merge_method: method, commit_title: "", commit_message: "" };
 }

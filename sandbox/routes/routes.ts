@@ -14,6 +14,7 @@ import { milestoneRoutes } from "./milestones.ts";
 import { listFiles, listPulls, listPullsOfCommit, showPull } from "./pulls.ts";
 import { type Call, decoded, type Handler, notFound, type Reply, type RepositoryRoute, type World } from "./reply.ts";
 import { showRepository, withRepository } from "./repositories.ts";
+import { reviewRoutes } from "./reviews.ts";
 import { cancel, forceCancel, listJobs, listRuns, listRunsOfWorkflow, rerun, showRun } from "./runs.ts";
 import { createStatus, listStatuses, showCombinedStatus } from "./statuses.ts";
 import { showRateLimit, showUser } from "./users.ts";
@@ -75,6 +76,7 @@ const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ...issueRoutes,
   ...issueEventRoutes,
   ...labelRoutes,
+  ...reviewRoutes,
   ...commentRoutes,
   ...milestoneRoutes,
 ];
