@@ -132,6 +132,10 @@ describe("the credentials that a workflow names", () => {
         'identities: ["bot"],',
         'identities: expected identities such as { bot: { githubApp: "BOT" } or { githubToken: "BOT_TOKEN" } }, got ["bot"]',
       ],
+      [
+        'report: { as: "check", commit: () => undefined }, permissions: { contents: "read" },',
+        'permissions: `report` needs checks: "write": add it',
+      ],
       ['permissions: "read-all",', 'permissions: expected permissions such as { issues: "write" }, got "read-all"'],
       [
         'permissions: { "pull-requests": "write" },',

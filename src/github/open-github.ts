@@ -129,11 +129,23 @@ export async function openGitHub(options: Options) {
   const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
   const apps = appsOfWorkflows(asApp);
 
-  function credentialsOf({ token, variable, app: named, permissions }: AskedAs): Credentials {
-    const ofService = token === undefined || token === serviceToken;
-    const isApp = named !== undefined || (ofService && app !== undefined);
-    const credentials = named ? apps(named) : ofService ? service : tokenCredentials(token, undefined, variable);
-    return isApp && permissions ? narrowedTo(permissions, credentials) : credentials;
+  const isOfService = ({ token }: AskedAs) => token === undefined || token === serviceToken;
+
+  function credentialsOf(as: AskedAs): Credentials {
+    const { token = "", variable, app: named, permissions } = as;
+    if (!named && !isOfService(as)) return tokenCredentials(token, undefined, variable);
+    const credentials = named ? apps(named) : service;
+    return (named ?? app) && permissions ? narrowedTo(permissions, credentials) : credentials;
+  }
+
+  function inspectionAs(as: AskedAs) {
+    const its = as.app ? { ...as.app, ...asApp } : isOfService(as) ? app : undefined;
+    return {
+      ask: asking(host, { credentials: credentialsOf(as), name: "inspection" }).ask,
+      /** Undefined without an App. */
+      askAsApp: its && appApi(its).ask,
+      time,
+    };
   }
 
   return {
@@ -145,12 +157,8 @@ export async function openGitHub(options: Options) {
     },
     /** The runs of a repository, with the service's credentials, for no run in particular. */
     runsOf: runLists(asking(host, { credentials: service, name: "watch" }).ask, { remember: true }),
-    inspection: {
-      ask: asking(host, { credentials: service, name: "inspection" }).ask,
-      /** Undefined without an App. */
-      askAsApp: app && appApi(app).ask,
-      time,
-    },
+    inspection: inspectionAs({}),
+    inspectionAs,
     /**
      * Finds out whether GitHub works, by what costs nothing of its quota. False also when nothing could be asked, such as
      * before a limit.

@@ -50,15 +50,20 @@ export function credentialLines({ identities = {}, ...own }: Credentials): reado
   ];
 }
 
-function credentialLine({ githubApp, githubToken, permissions }: Credentials): string {
-  const who =
-    githubApp !== undefined ? `App ${githubApp}` : githubToken !== undefined ? `token ${githubToken}` : "the service";
+function credentialLine({ permissions, ...named }: Credentials): string {
+  const who = credentialName(named);
   if (permissions === undefined) return who;
-  return `${who} (${inWords(Object.keys(permissions).length > 0 ? permissions : { metadata: "read" })})`;
+  return `${who} (${permissionsInWords(Object.keys(permissions).length > 0 ? permissions : { metadata: "read" })})`;
+}
+
+/** `App RELEASE_APP`, `token BOT_TOKEN`, or the service. */
+export function credentialName({ githubApp, githubToken }: Pick<Credentials, "githubApp" | "githubToken">): string {
+  if (githubApp !== undefined) return `App ${githubApp}`;
+  return githubToken === undefined ? "the service" : `token ${githubToken}`;
 }
 
 /** `contents: write, issues: read` */
-function inWords(permissions: Readonly<Record<string, string>>): string {
+export function permissionsInWords(permissions: Readonly<Record<string, string>>): string {
   return Object.entries(permissions)
     .map(([name, level]) => `${name}: ${level}`)
     .join(", ");

@@ -16,6 +16,7 @@ import { reportOf } from "../model/report.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { knownSecrets } from "../observe/secrets.ts";
+import { checkWorkflows } from "./check-workflows.ts";
 import { type Config, inspectConfig } from "./config/config.ts";
 import { webhookOwners } from "./missed-webhooks.ts";
 import { storedMark, storedPauses } from "./open-store.ts";
@@ -67,6 +68,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       follow: config.workflows.follow,
       reports: reporting.flatMap((workflow) => reportAsService(workflow)),
     });
+    const workflows = await checkWorkflows(config, gitHub, secrets);
     const webhooks = isSure ? await checkMissedWebhooks(config, gitHub) : [];
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
     const reports = [
@@ -84,6 +86,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       ...found,
       ...broken,
       ...reports,
+      ...workflows,
       ...webhooks,
       ...stored,
     ];

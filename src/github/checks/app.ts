@@ -1,7 +1,9 @@
 import { type Check, ok, problem } from "../../model/check.ts";
 import { ownerAndName } from "../../model/github.ts";
+import { permissionsInWords } from "../../model/identity.ts";
 import { jsonOf } from "../answer.ts";
 import { appFailureOf } from "../auth/app-failures.ts";
+import type { Need } from "../auth/credentials.ts";
 import type { Inspection } from "../open-github.ts";
 import { type Checked, found } from "./checked.ts";
 import { checkGranted } from "./following.ts";
@@ -42,23 +44,14 @@ async function installation(
     settings: Pick<Checked, "follow" | "targetWorkflow" | "reports">;
   },
 ): Promise<readonly Check[]> {
-  const { owner, repo } = ownerAndName(repository);
+  const { owner } = ownerAndName(repository);
   const permission = `Contents: ${level}`;
-  const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
-  const answer = await ask(attempted, "GET /repos/{owner}/{repo}/installation", { owner, repo });
-  if (answer.status !== 200) throw appFailureOf(attempted, answer, { apiUrl });
-  const { id, account, permissions, suspended_at } = jsonOf(answer) as {
-    id?: unknown;
-    account?: { login?: unknown };
-    permissions?: Readonly<Record<string, string>>;
-    suspended_at?: unknown;
-  };
-  const what = `${id} on ${account?.login}`;
-  if (suspended_at) {
+  const { what, isSuspended, granted: permissions } = await installationOn(ask, { apiUrl, repository, permission });
+  if (isSuspended) {
     const remedy = `An owner of ${owner} has to unsuspend it in the settings, under GitHub Apps.`;
     return [problem(name, `${what} is suspended`, remedy)];
   }
-  const granted = permissions?.contents;
+  const granted = permissions.contents;
   if (granted !== "write" && granted !== level) {
     return [
       problem(
@@ -68,7 +61,26 @@ async function installation(
       ),
     ];
   }
-  const list = Object.entries(permissions ?? {}).map(([each, its]) => `${each}: ${its}`);
-  const further = level === "write" ? checkGranted(settings, { what, owner, granted: permissions ?? {} }) : [];
-  return [ok(name, `${what}, with ${list.join(", ")}`), ...further];
+  const further = level === "write" ? checkGranted(settings, { what, owner, granted: permissions }) : [];
+  return [ok(name, `${what}, with ${permissionsInWords(permissions)}`), ...further];
+}
+
+/**
+ * The installation of an App that reaches a repository, and what it was granted there. Throws a `Failure` when there is none.
+ * @param app the name by which workflows know it; the service's without it.
+ */
+export async function installationOn(
+  ask: NonNullable<Inspection["askAsApp"]>,
+  { apiUrl, app, repository, permission }: Need & { readonly apiUrl: string; readonly app?: string | undefined },
+) {
+  const attempted = { tried: `finding the GitHub App's installation for ${repository}`, repository, permission };
+  const answer = await ask(attempted, "GET /repos/{owner}/{repo}/installation", ownerAndName(repository));
+  if (answer.status !== 200) throw appFailureOf(attempted, answer, { apiUrl, app });
+  const { id, account, permissions, suspended_at } = jsonOf(answer) as {
+    id?: unknown;
+    account?: { login?: unknown };
+    permissions?: Readonly<Record<string, string>>;
+    suspended_at?: unknown;
+  };
+  return { what: `${id} on ${account?.login}`, isSuspended: Boolean(suspended_at), granted: permissions ?? {} };
 }

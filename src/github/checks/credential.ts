@@ -12,18 +12,33 @@ export type Identity =
   | { readonly kind: "fine-grained" | "installation" | "app"; readonly name: string };
 
 /** Without `identity` nothing more can be asked. */
-type Answered = { readonly checks: readonly Check[]; readonly identity?: Identity | undefined };
+export type Answered = { readonly checks: readonly Check[]; readonly identity?: Identity | undefined };
 
 /** Whether GitHub answers, and whose the credential is. */
-export async function checkCredential({ github, apiUrl }: Checked): Promise<Answered> {
+export async function checkCredential({
+  github,
+  apiUrl,
+  app,
+  variable = "GITHUB_TOKEN",
+}: Pick<Checked, "github" | "apiUrl"> & {
+  /** The name of an App that a workflow names. */
+  readonly app?: string | undefined;
+  /** Of the token. */
+  readonly variable?: string | undefined;
+}): Promise<Answered> {
   try {
-    return github.askAsApp ? await checkApp(github.askAsApp, apiUrl) : await checkToken(github, apiUrl);
+    return github.askAsApp
+      ? await checkApp(github.askAsApp, { apiUrl, app })
+      : await checkToken(github, apiUrl, variable);
   } catch (error) {
     return { checks: [failed("GitHub", error)] };
   }
 }
 
-async function checkApp(ask: NonNullable<Inspection["askAsApp"]>, apiUrl: string): Promise<Answered> {
+async function checkApp(
+  ask: NonNullable<Inspection["askAsApp"]>,
+  { apiUrl, app }: { readonly apiUrl: string; readonly app: string | undefined },
+): Promise<Answered> {
   const attempted = { tried: `asking ${apiUrl} which App this is`, repository: "", permission: "" };
   const answer = await ask(attempted, "GET /app", {});
   const { slug, owner } = jsonOf(answer) as { slug?: unknown; owner?: { login?: unknown } };
@@ -34,17 +49,17 @@ async function checkApp(ask: NonNullable<Inspection["askAsApp"]>, apiUrl: string
   if (answer.status === 200 || (answer.status === 404 && !isUnknownApp(answer))) {
     return { checks: [notTheApi(apiUrl, answer)] };
   }
-  return { checks: [answersAt(apiUrl, answer), failed("app", appFailureOf(attempted, answer, { apiUrl }))] };
+  return { checks: [answersAt(apiUrl, answer), failed("app", appFailureOf(attempted, answer, { apiUrl, app }))] };
 }
 
-async function checkToken({ ask, time }: Inspection, apiUrl: string): Promise<Answered> {
+async function checkToken({ ask, time }: Inspection, apiUrl: string, variable: string): Promise<Answered> {
   const attempted = { tried: `asking ${apiUrl} whose the token is`, repository: "", permission: "" };
   const answer = await ask(attempted, "GET /user", {}, [200, 401, 403, 404]);
   const identity = identityOf(answer);
   if (answer.status === 404 || (answer.status === 200 && !identity)) return { checks: [notTheApi(apiUrl, answer)] };
   const answers = answersAt(apiUrl, answer);
-  if (!identity) return { checks: [answers, refused(answer)] };
-  return { checks: [answers, whose(identity), ...expiry(answer, time.now())], identity };
+  if (!identity) return { checks: [answers, refused(answer, variable)] };
+  return { checks: [answers, whose(identity), ...expiry(answer, time.now(), variable)], identity };
 }
 
 function answersAt(apiUrl: string, { headers }: Answer): Check {
@@ -78,9 +93,9 @@ function identityOf(answer: Answer): Identity | undefined {
   };
 }
 
-function refused(answer: Answer): Check {
+function refused(answer: Answer, variable: string): Check {
   return answer.status === 401
-    ? problem("token", `is not valid: ${whatCame(answer)}`, "Set GITHUB_TOKEN to a token that is in force.")
+    ? problem("token", `is not valid: ${whatCame(answer)}`, `Set ${variable} to a token that is in force.`)
     : problem("token", `is refused: ${whatCame(answer)}`, "Do what GitHub's message says, or use another token.");
 }
 
@@ -106,12 +121,12 @@ const DAY_MS = 86_400_000;
 const WARNED_DAYS = 14;
 
 /** @param now epoch milliseconds by GitHub's clock. */
-function expiry(answer: Answer, now: number): Check[] {
+function expiry(answer: Answer, now: number, variable: string): Check[] {
   const end = expiryIn(answer);
   if (end === undefined) return [];
   const when = new Date(end).toISOString().slice(0, 10);
   if (end - now > WARNED_DAYS * DAY_MS) return [ok("expiry", `the token ends on ${when}`)];
   const days = Math.max(0, Math.floor((end - now) / DAY_MS));
   const message = `the token ends on ${when}, in ${days === 1 ? "1 day" : `${days} days`}`;
-  return [warning("expiry", message, "Make a new one in time, and put it into GITHUB_TOKEN.")];
+  return [warning("expiry", message, `Make a new one in time, and put it into ${variable}.`)];
 }

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { appVariables, SERVICE } from "../../model/identity.ts";
-import { permissionProblems } from "../../model/permissions.ts";
+import { lackingIn, permissionProblems } from "../../model/permissions.ts";
 import { shown, unknownNames } from "../../model/problems.ts";
+import { type ReportOption, reportOf } from "../../model/report.ts";
 
 /** The fields of a workflow that say as whom it asks GitHub. */
 export const credentialFields = () => ({
@@ -10,6 +11,27 @@ export const credentialFields = () => ({
   identities: identities().optional(),
   permissions: permissions().optional(),
 });
+
+/** What of these fields cannot stand together, each by the field that is to change. */
+export function contradictions(
+  { githubApp, githubToken, permissions }: { githubApp?: unknown; githubToken?: unknown; permissions?: unknown },
+  report: ReportOption | undefined,
+): readonly (readonly [field: string, message: string])[] {
+  const { as = undefined } = reportOf({ name: "", report }) ?? {};
+  const needed = as === "check" ? { checks: "write" } : as === "status" ? { statuses: "write" } : {};
+  const lacking = permissions === undefined ? [] : lackingIn(permissions as Record<string, string>, needed);
+  return [
+    ...(githubApp !== undefined && githubToken !== undefined
+      ? [
+          [
+            "githubApp",
+            "githubToken is there, too: keep one of them, and make the other one of the identities",
+          ] as const,
+        ]
+      : []),
+    ...lacking.map((each) => ["permissions", `\`report\` needs ${each}: add it`] as const),
+  ];
+}
 
 /** The name of an environment variable. */
 export function variable() {

@@ -12,7 +12,7 @@ import {
   type Triggers,
 } from "../../model/triggers.ts";
 import type { Concurrency } from "../../model/workflow.ts";
-import { credentialFields, variable } from "./credential-fields.ts";
+import { contradictions, credentialFields, variable } from "./credential-fields.ts";
 import { filterProblems } from "./filter-problems.ts";
 
 /** Why a schedule cannot be used; undefined when it can. */
@@ -47,16 +47,15 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     env: z.array(variable(), expected('names of environment variables, such as ["SLACK_URL"]')).optional(),
   };
   return fields(shape, "a workflow", { remedy: ': write "export default defineWorkflow({ ... })"' }).superRefine(
-    ({ debounce, concurrency, githubApp, githubToken, report: reports, on }, context) => {
+    ({ debounce, concurrency, report: reports, on, ...credentials }, context) => {
       if (reports !== undefined && neverReports(reports as ReportOption, on as Triggers)) {
         const message =
           "can never apply: the triggers bring no commit. Add events such as pull_request, push or merge_group, or name it: " +
           '{ as: "check", commit: ({ inputs }) => ({ repository: "acme/shop", sha: inputs.sha }) }';
         context.addIssue({ code: "custom", path: ["report"], message });
       }
-      if (githubApp !== undefined && githubToken !== undefined) {
-        const message = "githubToken is there, too: keep one of them, and make the other one of the identities";
-        context.addIssue({ code: "custom", path: ["githubApp"], message });
+      for (const [field, message] of contradictions(credentials, reports as ReportOption | undefined)) {
+        context.addIssue({ code: "custom", path: [field], message });
       }
       if (debounce === undefined || (concurrency as Partial<Concurrency<unknown>> | undefined)?.queue !== "all") return;
       const message =
