@@ -15,7 +15,11 @@ type Problem = { type?: string; message: string; path?: (string | number)[]; ext
 async function scripted(t: TestContext, answer: (request: Received) => Scripted, lease?: Lease) {
   const clock = movedClock();
   const { apiUrl, requests } = await scriptedGitHub(t, answer);
-  const service = await serviceGitHub(t, { GITHUB_API_URL: apiUrl, GITHUB_TOKEN: TOKEN }, { clock, lease });
+  const service = await serviceGitHub(
+    t,
+    { GITHUB_API_URL: apiUrl, GITHUB_TOKEN: TOKEN },
+    { clock, lease, timeoutMs: 300 },
+  );
   return { ...service, clock, requests };
 }
 

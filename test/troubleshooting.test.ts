@@ -92,15 +92,30 @@ function asWorkflow(
   workflow: Partial<Workflow>,
   run: (github: GitHub) => Promise<unknown>,
   settings: Record<string, string> = {},
+  when: (github: StandInGitHub) => void = () => {},
 ): Case {
   return async (t) => {
-    const { start } = await identityScene(t, run, { workflow, settings });
-    return (await start()).json.detail;
+    const { start, github } = await identityScene(t, run, { workflow, settings });
+    when(github);
+    // What stands behind it is about the run.
+    return (await start()).json.detail.replace(/ The event is kept as run .*$/, "");
   };
 }
 
+const AUTO_MERGE = 'mutation { enablePullRequestAutoMerge(input: { pullRequestId: "PR_1" }) { pullRequest { id } } }';
 const [owner = "", repo = ""] = TARGET.split("/");
 const listPulls = (github: GitHub) => github.request("GET /repos/{owner}/{repo}/pulls", { owner, repo });
+
+/** A GraphQL request to which GitHub answers with these errors. */
+function graphQL(errors: readonly object[], query = "{ viewer { login email } }", variables: object = {}): Case {
+  const answer = (github: StandInGitHub) => github.answers({ "POST /graphql": { errors: errors as never } });
+  return asWorkflow(
+    {},
+    (github) => github.graphql(query, variables as never),
+    {},
+    errors.length > 0 ? answer : undefined,
+  );
+}
 
 /** With a fine-grained token of this grant as the service's. */
 function granted(grant: TokenGrant, scene: Scene = {}): Case {
@@ -385,6 +400,71 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         title: "",
         summary: "",
       }),
+    ),
+  ],
+  // https://docs.github.com/en/graphql/overview/resource-limitations, https://github.com/cli/cli/issues/5951
+  "A GraphQL request fails": [
+    graphQL(
+      [
+        {
+          type: "NOT_FOUND",
+          path: ["repository", "pullRequest"],
+          message: "Could not resolve to a PullRequest with the number of 9.",
+        },
+      ],
+      'query Pull { repository(owner: "acme", name: "shop") { pullRequest(number: 9) { id } } }',
+    ),
+    graphQL([], "{ viewer { lgin } }"),
+    graphQL([
+      {
+        type: "INSUFFICIENT_SCOPES",
+        path: ["viewer", "email"],
+        message:
+          "Your token has not been granted the required scopes to execute this query. The 'email' field requires one of the following scopes: ['user:email'].",
+      },
+    ]),
+    graphQL(
+      [{ type: "FORBIDDEN", path: ["enablePullRequestAutoMerge"], message: "Resource not accessible by integration" }],
+      AUTO_MERGE,
+    ),
+    graphQL(
+      [
+        {
+          type: "UNPROCESSABLE",
+          path: ["enablePullRequestAutoMerge"],
+          message: "Pull request Pull request is in clean status",
+        },
+      ],
+      AUTO_MERGE,
+    ),
+    graphQL([
+      {
+        type: "MAX_NODE_LIMIT_EXCEEDED",
+        message: "This query requests up to 1,000,000 possible nodes which exceeds the maximum limit of 500,000.",
+      },
+      { type: "MAX_NODE_LIMIT_EXCEEDED", message: "More" },
+    ]),
+    graphQL([
+      {
+        type: "EXCESSIVE_PAGINATION",
+        message: "Requesting 101 records exceeds the `first` limit of 100 records.",
+      },
+    ]),
+    graphQL([
+      {
+        message: "Something went wrong while executing your query. Please include `AB12` when reporting this issue.",
+      },
+    ]),
+    graphQL([], undefined, { headers: { "graphql-features": "sub_issues" } }),
+    asWorkflow(
+      {},
+      (github) => github.graphql("{ viewer { login } }"),
+      {},
+      (github) =>
+        void github.fault(
+          { route: "POST /graphql" },
+          { kind: "status", status: 200, headers: { "content-type": "application/json" }, body: '{"data":{' },
+        ),
     ),
   ],
   "An Actions run cannot be told from others": [

@@ -25,7 +25,12 @@ type Settings = Readonly<Record<string, string>> & { readonly GITHUB_API_URL: st
 export async function serviceGitHub(
   t: TestContext,
   settings: Settings,
-  { clock, log = NOTHING_KEPT, lease }: { clock: MovedClock; log?: LimitLog } & Pick<Asker, "lease">,
+  {
+    clock,
+    log = NOTHING_KEPT,
+    lease,
+    timeoutMs,
+  }: { clock: MovedClock; log?: LimitLog; timeoutMs?: number } & Pick<Asker, "lease">,
 ) {
   const pauses: { account: string; until: number }[] = [];
   const shown: UnsentWrite[] = [];
@@ -40,7 +45,7 @@ export async function serviceGitHub(
     observe: unobserved,
     wait: async () => {},
     onPause: ({ account, until }) => void pauses.push({ account, until }),
-    timeoutMs: 300,
+    timeoutMs,
     patienceMs: 0,
   });
   t.after(() => gitHub.close());

@@ -3,7 +3,7 @@ import { ownerAndName } from "../../model/github.ts";
 import type { StoredPause } from "../../model/limits.ts";
 import { jsonOf } from "../answer.ts";
 import { appAccount, installationAccount, SERVICE_ACCOUNT } from "../auth/credentials.ts";
-import { ofPrefix } from "../limits/gates.ts";
+import { gateOf, ofPrefix } from "../limits/gates.ts";
 import type { GitHubSettings, Inspection } from "../open-github.ts";
 import { type Checked, found } from "./checked.ts";
 
@@ -52,15 +52,16 @@ export function checkPauses({ apiUrl, app }: GitHubSettings, stored: readonly St
   const isOwn = (account: string) =>
     app ? account === appAccount(app.id) || account.startsWith(installationAccount("")) : account === SERVICE_ACCOUNT;
   return ofPrefix(`${new URL(apiUrl).host} `, stored)
+    .map(({ account: name, ...pause }) => ({ ...pause, ...gateOf(name) }))
     .filter(({ account, until }) => isOwn(account) && until > now)
-    .map(({ account, until, strikes }) => {
+    .map(({ account, resource, until, strikes }) => {
       const why =
         strikes === 0
           ? "GitHub said that the quota is used up until then"
           : `GitHub asked for silence because of a limit${strikes === 1 ? "" : `, ${strikes} times in a row`}`;
       return warning(
         "pause",
-        `the service sends nothing as ${account} until ${new Date(until).toISOString()}: ${why}`,
+        `the service sends ${resource === "graphql" ? "no GraphQL" : "nothing"} as ${account} until ${new Date(until).toISOString()}: ${why}`,
         "Nothing is lost: runs wait, and go on by themselves then. See what else uses this account.",
       );
     });

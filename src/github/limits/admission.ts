@@ -29,10 +29,16 @@ const PATIENCE_MS = 3000;
 /** A log that cannot be asked is asked again after this time, ms. */
 const AWAY_MS = 1000;
 
-type Waiter = {
-  readonly what: Kind | "reservation";
+type Comer = {
   readonly name: string;
   readonly cost: Cost;
+  /** It does not count against the quota of REST. */
+  readonly isShared: boolean;
+};
+
+type Waiter = {
+  readonly what: Kind | "reservation";
+  readonly comer: Comer;
   /** That was reserved for it before. */
   readonly room: Room | undefined;
   /** Rejected when it cannot be admitted by then. */
@@ -90,8 +96,8 @@ export function openAdmission(
     if (queues().some(({ size }) => size > 0)) decide(false);
   }
 
-  function openingFor({ what, name, cost, room }: Waiter, now: number): NotYet {
-    const from = pause.until(now, what === "report" ? GRACE_MS : 0);
+  function openingFor({ what, comer: { name, cost, isShared }, room }: Waiter, now: number): NotYet {
+    const from = isShared ? pause.untilShared(now) : pause.until(now, what === "report" ? GRACE_MS : 0);
     const silence = { notBefore: from, why: "GitHub has set a limit and asked for silence" };
     if (room) return silence;
     // The clock may be set back in the middle.
@@ -102,7 +108,8 @@ export function openAdmission(
   }
 
   function grant(waiter: Waiter, now: number): Granted[] {
-    const { what, name, cost } = waiter;
+    const { what } = waiter;
+    const { name, cost } = waiter.comer;
     waiting[what].delete(waiter);
     const unredeem = what === "read" ? () => {} : budget.redeem(kindOf(what), name, now);
     if (what !== "reservation") inFlight.change(1);
@@ -123,7 +130,7 @@ export function openAdmission(
   function reject(waiter: Waiter, notYet: NotYet): void {
     waiting[waiter.what].delete(waiter);
     if (waiter.what !== "read" && notYet.why !== AWAY) {
-      budget.promise(kindOf(waiter.what), waiter.name, notYet.notBefore);
+      budget.promise(kindOf(waiter.what), waiter.comer.name, notYet.notBefore);
     }
     waiter.answer(notYet);
   }
@@ -181,11 +188,11 @@ export function openAdmission(
 
   return {
     /** Resolves with room for one request once it may be sent, in flight from then on, or with when it will be. */
-    enter(what: Waiter["what"], name: string, cost: Cost, room?: Room): Promise<Room | NotYet> {
+    enter(what: Waiter["what"], comer: Comer, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
         // A run that waits here holds a slot of the worker that a dispatch may need: reports wait in the store.
         const deadline = clock.now() + (what === "report" ? 0 : patienceMs);
-        waiting[what].add({ what, name, cost, room, deadline, answer });
+        waiting[what].add({ what, comer, room, deadline, answer });
         if (room || awayUntil > 0 || mustStay(what)) letThrough();
         else if (!isAsking) void ask();
       });

@@ -2,7 +2,7 @@ import { type Limit, NOTHING_KEPT, type Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 import { expiryIn } from "../auth/token-expiry.ts";
 import { type AdmissionOptions, openAdmission, type Room } from "./admission.ts";
-import { COST, type Cost, type Kind, type NotYet, openBudget } from "./budget.ts";
+import { COST, type Kind, type NotYet, openBudget, SHARED_COST } from "./budget.ts";
 import { type AccountPause, openPause, type PauseOptions, quotaOf } from "./pause.ts";
 
 export type GateOptions = PauseOptions &
@@ -44,7 +44,7 @@ export function openGate(options: GateOptions) {
   }
 
   function heard(answer: Answer): void {
-    if (quotaOf(answer) === resource) quota = quotaIn(answer) ?? quota;
+    if (quotaOf(answer) === (resource === "graphql" ? resource : "core")) quota = quotaIn(answer) ?? quota;
     const end = onExpiry && expiryIn(answer);
     if (end === undefined || end === tokenExpiresAt) return;
     tokenExpiresAt = end;
@@ -56,16 +56,18 @@ export function openGate(options: GateOptions) {
      * Sends when it may. `send` calls `begin` right before each request that it puts on the wire: until then it may have
      * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, or its
      * room has lapsed, and `send` is called again when it may. Rejects with what else `send` rejects with.
-     * @param sender.cost where it is not what its kind costs.
      * @param sender.name under which a write that is rejected gets a place in the line, to be let through at the time
      * that it was told.
+     * @param sender.isShared it has a gate for what it costs, and passes this one for what all requests of an account share.
      */
     async pass(
       kind: Kind,
       send: (begin: () => void) => Promise<Answer>,
-      sender: { readonly name: string; readonly reservation?: Room | undefined; readonly cost?: Cost },
+      sender: { readonly name: string; readonly reservation?: Room | undefined; readonly isShared?: true },
     ): Promise<Sent | NotYet> {
-      const { name, cost = COST[kind] } = sender;
+      const { name, isShared = false } = sender;
+      const cost = (isShared ? SHARED_COST : COST)[kind];
+      const silentUntil = isShared ? pause.untilShared : pause.until;
       let room = sender.reservation;
       const giveBack = () => {
         room?.settle(undefined);
@@ -73,7 +75,7 @@ export function openGate(options: GateOptions) {
       };
       for (;;) {
         if (room && hasLapsed(room, clock.now())) giveBack();
-        const entered = await enter(kind, name, cost, room);
+        const entered = await enter(kind, { name, cost, isShared }, room);
         if ("notBefore" in entered) {
           giveBack();
           return entered;
@@ -83,7 +85,7 @@ export function openGate(options: GateOptions) {
         const begun: Room[] = [];
         const begin = () => {
           const now = clock.now();
-          if (pause.until(now) > now || (room && hasLapsed(room, now))) throw new NotNow(pause);
+          if (silentUntil(now) > now || (room && hasLapsed(room, now))) throw new NotNow(pause);
           episode = pause.episode();
           begun.push(room ?? admission.follow(kind, cost));
           room = undefined;
@@ -105,7 +107,8 @@ export function openGate(options: GateOptions) {
       }
     },
     /** Keeps room for a write, so that what must be read for it is not read in vain. Settle it if it is not used. */
-    reserve: (name: string): Promise<Room | NotYet> => enter("reservation", name, COST.write),
+    reserve: (name: string): Promise<Room | NotYet> =>
+      enter("reservation", { name, cost: COST.write, isShared: false }),
     /** Another process of the deployment was told to be silent, or had an ordinary answer after that. */
     hear(told: Pause, isOver = false): void {
       pause.heard(told, isOver);

@@ -99,7 +99,7 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
 const GRAPHQL = " graphql";
 
 /** The account that a gate's name is about, and what of it. */
-function gateOf(name: string): { account: string; resource: Resource } {
+export function gateOf(name: string): { account: string; resource: Resource } {
   return name.endsWith(GRAPHQL)
     ? { account: name.slice(0, -GRAPHQL.length), resource: "graphql" }
     : { account: name, resource: "account" };

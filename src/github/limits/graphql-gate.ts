@@ -1,5 +1,4 @@
 import type { NotYet } from "./budget.ts";
-import { SHARED_COST } from "./budget.ts";
 import type { Gate } from "./gate.ts";
 
 /**
@@ -18,7 +17,7 @@ export function graphQLGate(counted: Gate, shared: Gate): Pick<Gate, "pass"> {
             begin();
             beginShared();
           });
-        const passed = await shared.pass(kind, both, { name, cost: SHARED_COST[kind] });
+        const passed = await shared.pass(kind, both, { name, isShared: true });
         if ("answer" in passed) {
           sharedEnd = passed.notBefore;
           return passed.answer;

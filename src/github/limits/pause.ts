@@ -24,7 +24,7 @@ const STRIKES_KEPT_MS = 3_600_000;
 /** A pause that could not be stored is stored again after this time, ms. */
 const STORE_AGAIN_MS = 1000;
 
-/** What a pause is for: all that an account sends, or its GraphQL requests, whose quota is another one. */
+/** What a gate is for: all that an account sends, or what is counted of its GraphQL requests alone. */
 export type Resource = "account" | "graphql";
 
 export type PauseOptions = {
@@ -51,27 +51,31 @@ export function openPause({ account, resource = "account", clock, log, known, on
   const stored = storing(log, account, clock);
   /** The latest one, by whichever process it was stored. Over when an ordinary answer has come after it. */
   let latest: Pause & { readonly isOver: boolean } = { until: 0, strikes: 0, ...known?.pause, isOver: !known?.pause };
-  /** By the monotonic clock: the other one may be set back in the middle. */
-  let endsAt = endOf(latest);
+  let silence = silenceUntil(latest.until);
+  /** The same without what the quota of REST alone asks for: GraphQL has another one. */
+  let shared = silenceUntil(isQuota(latest) ? 0 : latest.until);
   let episode = 0;
   let cap = Number.POSITIVE_INFINITY;
 
-  function endOf(pause: Pause): number {
-    return clock.monotonic() + Math.min(pause.until - clock.now(), LONGEST_MS);
+  /** Also by the monotonic clock: the other one may be set back in the middle. */
+  function silenceUntil(until: number): { readonly until: number; readonly endsAt: number } {
+    return { until, endsAt: clock.monotonic() + Math.min(until - clock.now(), LONGEST_MS) };
   }
 
-  function until(now: number, graceMs = 0): number {
-    const end = latest.until + graceMs;
+  function until(now: number, graceMs = 0, { until, endsAt } = silence): number {
+    const end = until + graceMs;
     if (end <= now) return now;
     return Math.max(now, Math.min(end, now + Math.ceil(endsAt + graceMs - clock.monotonic())));
   }
 
   /** @returns whether it is longer than what is in force. */
-  function extend(end: number, strikes: number): boolean {
+  function extend(end: number, strikes: number, isShared: boolean): boolean {
+    const now = clock.now();
     latest = { ...latest, strikes };
-    if (end <= until(clock.now())) return false;
+    if (isShared && end > until(now, 0, shared)) shared = silenceUntil(end);
+    if (end <= until(now)) return false;
     latest = { until: end, strikes, isOver: false };
-    endsAt = endOf(latest);
+    silence = silenceUntil(end);
     return true;
   }
 
@@ -83,26 +87,30 @@ export function openPause({ account, resource = "account", clock, log, known, on
 
   function passed(): void {
     cap++;
-    if (latest.isOver) return;
+    // GraphQL passes while the quota of REST is used up.
+    const now = clock.now();
+    if (latest.isOver || until(now) > now) return;
     latest = { ...latest, strikes: 0, isOver: true };
     stored.end(latest);
   }
 
   return {
     /** When requests may be sent again, epoch milliseconds; now when they may. With a grace, so long after the pause. */
-    until,
+    until: (now: number, graceMs = 0): number => until(now, graceMs),
+    /** The same for requests that do not count against the quota of REST. */
+    untilShared: (now: number): number => until(now, 0, shared),
     /** Requests remember the episode in which they were sent. */
     episode: (): number => episode,
     /** How many requests may be in flight. */
     cap: (): number => cap,
     /** Whether a pause, or the strikes of one that ended lately, must be remembered. */
-    isKnown: (): boolean => !latest.isOver && clock.monotonic() < endsAt + STRIKES_KEPT_MS,
+    isKnown: (): boolean => !latest.isOver && clock.monotonic() < silence.endsAt + STRIKES_KEPT_MS,
     /** Learns from an answer to a request. Returns when the pause ends if it was rejected for a limit. */
     answered(answer: Answer, sentIn: number): number | undefined {
       const now = clock.now();
       const before = until(now);
       const said = limitWord(answer, now);
-      const word = said?.of === resource ? said : undefined;
+      const word = said && (said.of === "graphql") === (resource === "graphql") ? said : undefined;
       const isForeseen = word?.until !== undefined && word.until > before + (before === now ? 0 : SAME_PAUSE_MS);
       if (!word || !(word.rejected || isForeseen)) {
         if (answer.status < 500 && sentIn === episode) passed();
@@ -112,16 +120,17 @@ export function openPause({ account, resource = "account", clock, log, known, on
       if (isStrike || !word.rejected) episode++;
       cap = 1;
       const strikes = latest.strikes + (isStrike ? 1 : 0);
-      if (extend(word.rejected ? endAfter(strikes, word.until, now) : word.until!, strikes)) stored.begin(latest);
+      const asked = word.rejected ? endAfter(strikes, word.until, now) : word.until!;
+      if (extend(asked, strikes, word.of === "account")) stored.begin(latest);
       const end = until(now);
       if (before === now || end > before + SAME_PAUSE_MS) onPause?.(end, answer);
-      return word.rejected ? end : undefined;
+      return word.rejected ? until(now, 0, word.of === "account" ? shared : silence) : undefined;
     },
     /** Another process was told to be silent, or had an ordinary answer after that. */
     heard(told: Pause, isOver = false): void {
       if (isOver && told.until >= latest.until) latest = { ...latest, strikes: 0, isOver };
       if (isOver || told.until === latest.until) return;
-      if (!extend(told.until, Math.max(latest.strikes, told.strikes))) return;
+      if (!extend(told.until, Math.max(latest.strikes, told.strikes), !isQuota(told))) return;
       // What is under way was sent before it, and says nothing about it.
       episode++;
       cap = 1;
@@ -129,6 +138,9 @@ export function openPause({ account, resource = "account", clock, log, known, on
     close: stored.close,
   };
 }
+
+/** Whether a pause is foreseen because a quota is used up. A request that GitHub has rejected is a strike. */
+const isQuota = ({ strikes }: Pause): boolean => strikes === 0;
 
 /** Stores pauses, the latest until it is stored: other processes have to know of it as soon as they can. */
 function storing(log: Pick<LimitLog, "pause">, account: string, clock: Clock) {
@@ -155,7 +167,7 @@ function storing(log: Pick<LimitLog, "pause">, account: string, clock: Clock) {
 }
 
 /** Whether GitHub has rejected a request because of a limit, and until when it asks for silence, if it names a time. */
-type LimitWord = { readonly of: Resource; readonly rejected: boolean; readonly until: number | undefined };
+type LimitWord = { readonly of: "account" | Quota; readonly rejected: boolean; readonly until: number | undefined };
 
 /**
  * Reads what an answer says about limits, undefined when it says nothing. Order of decision: `retry-after`, then
@@ -174,7 +186,7 @@ export function limitWord(answer: Answer, now: number): LimitWord | undefined {
   const resetAt = exhausted && Number.isFinite(reset) ? bounded(local(reset)) : undefined;
   const inside = limitIn(answer);
   if (status !== 403 && status !== 429 && inside === undefined) {
-    return resetAt === undefined ? undefined : { of: quota!, rejected: false, until: resetAt };
+    return quota === undefined || resetAt === undefined ? undefined : { of: quota, rejected: false, until: resetAt };
   }
 
   const retryAfter = headers["retry-after"];
@@ -193,8 +205,11 @@ export function limitWord(answer: Answer, now: number): LimitWord | undefined {
   return secondary ? { of: "account", rejected: true, until: undefined } : undefined;
 }
 
+/** Requests in an hour: those of REST, or points of GraphQL. */
+type Quota = "core" | "graphql";
+
 /** Whose quota the headers show. Search and a few others have further ones: https://docs.github.com/en/rest/rate-limit/rate-limit */
-export function quotaOf({ headers, graphql }: Answer): Resource | undefined {
+export function quotaOf({ headers, graphql }: Answer): Quota | undefined {
   const resource = headers["x-ratelimit-resource"] ?? (graphql ? "graphql" : "core");
-  return resource === "core" ? "account" : resource === "graphql" ? "graphql" : undefined;
+  return resource === "core" || resource === "graphql" ? resource : undefined;
 }
