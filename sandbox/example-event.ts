@@ -4,9 +4,9 @@ import type { WebhookEvent, WebhookName } from "../src/index.ts";
 import type { ActionOf } from "../src/model/webhooks.ts";
 import packed from "./example-events.json" with { type: "json" };
 
-/** Any part of a payload, also deep inside; a list replaces the example's. */
-type Partly<T> = T extends readonly unknown[]
-  ? T
+/** Any part of a payload, also deep inside. A list replaces the example's, and its items have what they are given. */
+type Partly<T> = T extends readonly (infer Item)[]
+  ? readonly Partly<Item>[]
   : T extends object
     ? { readonly [Name in keyof T]?: Partly<T[Name]> | undefined }
     : T;

@@ -30,9 +30,8 @@ describe("every example", () => {
 
   it("of everyday workflows is in their list, and in their test", () => {
     const files = globSync("everyday/*.ts", { cwd: FOLDER, exclude: ["**/*.test.ts"] }).map((file) => basename(file));
-    const [list, tests] = ["README.md", "everyday.test.ts"].map((file) =>
-      readFileSync(`${FOLDER}/everyday/${file}`, "utf8"),
-    );
+    const read = (file: string) => readFileSync(`${FOLDER}/everyday/${file}`, "utf8");
+    const [list, tests] = [read("README.md"), read("everyday.test.ts") + read("backport.test.ts")];
     assert.ok(files.length >= 5);
     for (const file of files) {
       assert.ok(list?.includes(`(${file})`), `${file} in the list`);
