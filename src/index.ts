@@ -54,5 +54,5 @@ export type {
 } from "./model/triggers.ts";
 export type { WakeOn } from "./model/waits.ts";
 export type { WebhookEvent, WebhookName } from "./model/webhooks.ts";
-export type { Concurrency, Context, Fail, Skip, Workflow } from "./model/workflow.ts";
+export type { Concurrency, Context, Fail, GivenBy, Skip, Workflow } from "./model/workflow.ts";
 export { defineWorkflow, fail, skip } from "./model/workflow.ts";

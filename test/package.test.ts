@@ -47,17 +47,34 @@ const PAIR = `import { environmentReady } from "gh-runner/workflows";
 export default environmentReady({ name: "web-ready", path: "/web", deploymentRepo: "acme/deployment", targetRepo: "acme/shop" });
 `;
 
+const STALE = `import { stale } from "gh-runner/workflows";
+
+// @ts-expect-error: misspelt
+() => stale({ daysBeforeStal: 30 });
+export default stale({ daysBeforeStale: 30, exemptIssueLabels: ["pinned"], repositories: ["acme/shop"] });
+`;
+
 const TEST = `import assert from "node:assert/strict";
 import { it } from "node:test";
 import { testRun } from "gh-runner/testing";
 import comment from "./comment.ts";
 import pair from "./pair.ts";
+import old from "./stale.ts";
 
 const COMMENTS = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
 
 it("comments", async () => {
   const { run, sent } = await testRun(comment, { body: { pr: 7 } }, { answers: { [COMMENTS]: { body: { html_url: "u" } } } });
   assert.deepEqual([run.status, run.outputs, sent.length], ["success", { url: "u", wrong: 7 }, 1]);
+});
+
+it("marks stale issues", async () => {
+  const { run, sent } = await testRun(
+    old,
+    { trigger: "manual", inputs: { dryRun: false } },
+    { prepare: (github) => void github.repository("acme/shop").openIssue({ number: 7, createdAt: 0 }) },
+  );
+  assert.deepEqual([run.status, sent.map(({ path }) => path)], ["success", ["/repos/acme/shop/issues/7"]]);
 });
 
 it("fails in the service's own words", async () => {
@@ -109,6 +126,7 @@ describe("the npm package", () => {
       "tsconfig.json": JSON.stringify(TSCONFIG),
       "workflows/comment.ts": WORKFLOW,
       "workflows/pair.ts": PAIR,
+      "workflows/stale.ts": STALE,
       "workflows/comment.test.ts": TEST,
     };
     mkdirSync(join(project, "workflows"));
@@ -123,7 +141,7 @@ describe("the npm package", () => {
 
   it("runs a workflow's test by Node alone", () => {
     const told = inProject(process.execPath, "--test", "--test-reporter=tap", "workflows/comment.test.ts");
-    assert.match(told, /# pass 3\n# fail 0/);
+    assert.match(told, /# pass 4\n# fail 0/);
   });
 
   it("brings its documents, what it is made of, and under which licences", () => {

@@ -6,11 +6,13 @@ import type { DependabotMetadata } from "../src/workflows/index.ts";
 import { lookedUp } from "../src/workflows/ready/auto-merge-lookups.ts";
 import { metadataOf } from "../src/workflows/ready/dependabot.ts";
 
+const readYaml = (text: string) => yaml.load(text, { schema: yaml.FAILSAFE_SCHEMA });
+
 type Given = { sentences?: string; block?: string; head?: string; title?: string; body?: string };
 
 function read({ sentences = "", block = "", head = "dependabot/npm_and_yarn/a-1.0.1", title = "", body = "" }: Given) {
   const message = `${sentences}\n\n---\nupdated-dependencies:\n${block}...\n\nSigned-off-by: dependabot[bot] <support@github.com>`;
-  return metadataOf({ message, title, body, head, base: "main" }, yaml);
+  return metadataOf({ message, title, body, head, base: "main" }, readYaml);
 }
 
 const one = (name: string, more = "") => `- dependency-name: "${name}"\n  dependency-type: direct:production\n${more}`;
@@ -79,7 +81,7 @@ describe("the metadata of Dependabot", () => {
 
   it("is none without the block, with one that is no YAML, and on a branch that is not Dependabot's", () => {
     assert.equal(
-      metadataOf({ message: "Bump a", title: "", body: "", head: "dependabot/x/a", base: "main" }, yaml),
+      metadataOf({ message: "Bump a", title: "", body: "", head: "dependabot/x/a", base: "main" }, readYaml),
       undefined,
     );
     assert.equal(read({ block: "- {\n" }), undefined);

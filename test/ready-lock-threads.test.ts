@@ -8,7 +8,7 @@ const LOCK = "PUT /repos/{owner}/{repo}/issues/{issue_number}/lock";
 
 async function service(t: TestContext, options: LockThreadsOptions = {}) {
   const ready = await readyService(t, lockThreads(options));
-  const { queries, discussions } = searchable(ready);
+  const { queries, discussions } = await searchable(ready);
   const ago = (days: number) => ready.clock.now() - days * DAY_MS;
   return {
     ...ready,

@@ -59,9 +59,14 @@ const AFTER: Partial<Record<RunStatus, string>> = {
   waiting: " (the service would continue when that is over)",
 };
 
-/** @throws CommandError when it is not clear which trigger is meant. */
+/**
+ * What runs by the clock and can be started by hand is started by hand.
+ * @throws CommandError when it is not clear which trigger is meant.
+ */
 function oneOf(kinds: readonly TriggerKind[], wanted: string | undefined, name: string): TriggerKind {
-  const [first, ...others] = kinds.filter((kind) => wanted === undefined || kind === wanted);
+  const isClock = kinds.length === 2 && kinds.includes("schedule") && kinds.includes("manual");
+  const meant = wanted ?? (isClock ? "manual" : undefined);
+  const [first, ...others] = kinds.filter((kind) => meant === undefined || kind === meant);
   if (first !== undefined && others.length === 0) return first;
   throw new CommandError(`${name} is started by ${kinds.join(", ")}: name one of them with --trigger.`);
 }

@@ -126,7 +126,7 @@ export type Context<
  * workflow can take `{ trigger, body, inputs }` apart, and with `if (trigger === "manual")` it has the inputs. With one
  * trigger it may be any kind: a workflow may call the `run` of another one.
  */
-type GivenBy<All extends TriggerKind, Body, Event, Inputs> = {
+export type GivenBy<All extends TriggerKind, Body, Event, Inputs> = {
   readonly [Kind in All]: { readonly trigger: [All] extends [Kind] ? TriggerKind : Kind } & {
     readonly [Field in GivenAs<Kind>]: {
       http: Body;

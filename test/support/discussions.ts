@@ -1,3 +1,4 @@
+import { graphQLJudge } from "../../sandbox/graphql-schema.ts";
 import type { Ready } from "./ready.ts";
 
 /** Times are epoch milliseconds. */
@@ -13,10 +14,10 @@ export type Discussion = {
 };
 
 /** What GitHub's search and discussions come to for lockThreads, with the facts that the stand-in has. */
-export function searchable(ready: Ready): {
-  readonly queries: string[];
-  readonly discussions: Map<number, Discussion>;
-} {
+export async function searchable(
+  ready: Ready,
+): Promise<{ readonly queries: string[]; readonly discussions: Map<number, Discussion> }> {
+  const judge = (await graphQLJudge()) ?? (() => []);
   const { github, shop, clock } = ready;
   const queries: string[] = [];
   const discussions = new Map<number, Discussion>();
@@ -41,6 +42,8 @@ export function searchable(ready: Ready): {
       return { body: { total_count: its.length, incomplete_results: false, items: described } };
     },
     "POST /graphql": ({ body: { query, variables } }) => {
+      const errors = judge({ query, variables });
+      if (errors.length > 0) return { errors };
       const of = (id: string) => discussions.get(Number(id.slice(2)))!;
       const touch = (id: string) => {
         of(id).updatedAt = clock.now();

@@ -15,7 +15,7 @@ import {
   texts,
   yesOrNo,
 } from "./options.ts";
-import { PULL_EVENT_CHECKS, type PullEventOptions } from "./pull-events.ts";
+import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow } from "./pull-events.ts";
 
 /** `actions` are opened, synchronize, reopened and ready_for_review; with `labels` also labeled. */
 export type AutoMergeOptions = CommonOptions &
@@ -57,7 +57,7 @@ const DEPENDABOT = "dependabot[bot]";
  * or peter-evans/enable-pull-request-automerge, do together. All commits must be Dependabot's. When another one is pushed
  * later, auto-merge is switched off again.
  */
-export function autoMerge(options: AutoMergeOptions = {}) {
+export function autoMerge(options: AutoMergeOptions = {}): PullWorkflow {
   checkOptions("autoMerge", options, CHECKS, REJECTED);
   const { authors = [DEPENDABOT], skipVerification = false, labels, filter = () => true } = options;
   const onLabels = labels === undefined ? [] : (["labeled"] as const);
@@ -133,7 +133,8 @@ async function verdictOf(
     ...{ head: pull.head.ref, base: pull.base.ref },
   };
   const yaml = await import("js-yaml");
-  const read = bounded("reading the metadata of Dependabot", () => metadataOf(found, yaml));
+  const readYaml = (text: string) => yaml.load(text, { schema: yaml.FAILSAFE_SCHEMA });
+  const read = bounded("reading the metadata of Dependabot", () => metadataOf(found, readYaml));
   if (read === undefined && author === DEPENDABOT) return no("Dependabot has left no metadata in its commit");
   const metadata = read && (await lookedUp(context, repo, read, options));
   const why = unmet(metadata, options) ?? (when(metadata, payload) ? undefined : "`when` has said no");

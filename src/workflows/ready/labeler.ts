@@ -5,7 +5,7 @@ import { bounded } from "./bounded.ts";
 import { type LabelerFile, readLabelerFile } from "./labeler-file.ts";
 import { allMatch, changesOf, type Glob } from "./labeler-rules.ts";
 import { type CommonOptions, checkOptions, commonOf, type NoneOf, text, yesOrNo } from "./options.ts";
-import { PULL_EVENT_CHECKS, type PullEventOptions } from "./pull-events.ts";
+import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow } from "./pull-events.ts";
 
 /** `actions` are opened, synchronize and reopened, unless they are given. */
 export type LabelerOptions = CommonOptions &
@@ -20,6 +20,8 @@ export type LabelerOptions = CommonOptions &
     readonly dot?: boolean;
   } & NoneOf<typeof REJECTED>;
 
+type ByNumbers = { pullRequests: number[]; repository?: string | undefined };
+
 const REJECTED = {
   repoToken: "githubToken names the variable with the token",
   prNumber: 'start it by hand, or from another workflow: runs.start("labeler", { pullRequests: [1, 2, 3] })',
@@ -30,7 +32,7 @@ const REJECTED = {
  * `.github/labeler.yml`, from the branch that the pull request is to be merged into. A person, or another workflow, can start it
  * for pull requests by their numbers.
  */
-export function labeler(options: LabelerOptions = {}) {
+export function labeler(options: LabelerOptions = {}): PullWorkflow<"github" | "manual" | "call", ByNumbers> {
   checkOptions(
     "labeler",
     options,

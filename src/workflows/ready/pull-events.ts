@@ -1,4 +1,4 @@
-import type { WebhookEvent } from "../../index.ts";
+import type { GivenBy, TriggerKind, WebhookEvent, Workflow } from "../../index.ts";
 import { aFunction, someOf } from "./options.ts";
 
 /** Which events about pull requests a ready-made workflow acts upon. */
@@ -8,6 +8,14 @@ export type PullEventOptions = {
   /** A last look at the event: false, and there is no run. */
   readonly filter?: (event: WebhookEvent<"pull_request">) => boolean;
 };
+
+/**
+ * A workflow that events about pull requests start. It is written out for the declarations of the npm package: what the compiler
+ * infers names every field of every payload, and is longer than it writes.
+ */
+export type PullWorkflow<Kinds extends TriggerKind = "github", Inputs = never> = Workflow<
+  GivenBy<Kinds, unknown, WebhookEvent<"pull_request">, Inputs>
+>;
 
 type PullAction = WebhookEvent<"pull_request">["payload"]["action"];
 
