@@ -10,31 +10,47 @@ import { askedAs } from "./asked-as.ts";
 import type { Config } from "./config/config.ts";
 import { hideVariables, openWorkflows } from "./workflows.ts";
 
-/** Whether the files of WORKFLOWS_DIR can be used, and the credentials and permissions that workflows name. */
-export async function checkWorkflows(config: Config, gitHub: OpenGitHub, secrets: Secrets): Promise<readonly Check[]> {
+/** What doctor looks at of WORKFLOWS_DIR, and what it has found there. */
+export type WorkflowsForChecks = {
+  /** Those whose files are right, also where a variable is missing. */
+  readonly workflows: readonly Workflow[];
+  /** What the service would start with. */
+  readonly loaded: CheckedWorkflows | undefined;
+  readonly checks: readonly Check[];
+};
+
+/** Loads WORKFLOWS_DIR. What is wrong with a file or a variable is a problem: it may keep the service from starting. */
+export async function workflowsForChecks(config: Config, secrets: Secrets): Promise<WorkflowsForChecks> {
   await using closing = new AsyncDisposableStack();
-  const hasWebhookSecret = config.auth.webhookSecrets.length > 0;
-  const options = { closing, hasWebhookSecret, publicUrl: config.http.publicUrl, strict: false };
-  let loaded: CheckedWorkflows;
+  const options = { closing, publicUrl: config.http.publicUrl, strict: false };
   try {
-    loaded = (await openWorkflows(config.workflows, options)).current;
+    const hasWebhookSecret = config.auth.webhookSecrets.length > 0;
+    const loaded = (await openWorkflows(config.workflows, { ...options, hasWebhookSecret })).current;
+    hideVariables(loaded, secrets);
+    const lenient = { ...options, variable: () => "set", app: noKey, hasWebhookSecret: true };
+    const isWhole = loaded.broken.length === 0;
+    const { workflows } = isWhole ? loaded : (await openWorkflows(config.workflows, lenient)).current;
+    return { workflows, loaded, checks: config.workflows.dir === undefined ? [] : checksOf(loaded) };
   } catch (error) {
-    return [problem("workflows", (error as Error).message, "Correct WORKFLOWS_DIR, or unset it.")];
+    const remedy = "Correct WORKFLOWS_DIR, or start this where the service runs, with its settings.";
+    return { workflows: [], loaded: undefined, checks: [problem("workflows", (error as Error).message, remedy)] };
   }
-  hideVariables(loaded, secrets);
-  const broken = loaded.broken.flatMap(({ file, problems }) =>
-    problems.map((each) =>
-      problem("workflows", `${file}: ${each}`, "Correct the file, or the variable: docs/workflows.md."),
-    ),
-  );
-  const count = new Set(loaded.fileOf.values()).size - 1;
-  const files = count === 1 ? "1 file" : `${count} files`;
-  const all =
-    config.workflows.dir === undefined ? [] : [...broken, ok("workflows", `${files} of WORKFLOWS_DIR can be used`)];
-  return [...all, ...(await checkCredentials(config, gitHub, loaded))];
 }
 
-async function checkCredentials(
+const noKey = (name: string) => ({ name, id: "", privateKey: "" });
+
+function checksOf({ broken, fileOf }: CheckedWorkflows): readonly Check[] {
+  const remedy = "Correct the file, or set what it names: docs/workflows.md.";
+  const problems = broken.flatMap(({ file, problems }) => problems.map((each) => `${file}: ${each}`));
+  // Also where the built-in ones come from.
+  const count = new Set(fileOf.values()).size - 1;
+  const sound =
+    count === 0 ? [] : [ok("workflows", `${count === 1 ? "1 file" : `${count} files`} of WORKFLOWS_DIR can be used`)];
+  return [...problems.map((text) => problem("workflows", text, remedy)), ...sound];
+}
+
+/** Whether the credentials of workflows work, and may do what the workflows' permissions name. */
+export async function checkCredentials(
   { github, workflows: { targetRepo } }: Config,
   gitHub: OpenGitHub,
   loaded: CheckedWorkflows,

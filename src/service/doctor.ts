@@ -16,7 +16,7 @@ import { reportOf } from "../model/report.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { knownSecrets } from "../observe/secrets.ts";
-import { checkWorkflows } from "./check-workflows.ts";
+import { checkCredentials, workflowsForChecks } from "./check-workflows.ts";
 import { type Config, inspectConfig } from "./config/config.ts";
 import { webhookOwners } from "./missed-webhooks.ts";
 import { storedMark, storedPauses } from "./open-store.ts";
@@ -30,7 +30,7 @@ import {
   repositories,
 } from "./warnings.ts";
 import { keptMs, markOf } from "./webhook-source.ts";
-import { mayWantWebhooks, openWorkflows } from "./workflows.ts";
+import { mayWantWebhooks } from "./workflows.ts";
 
 /**
  * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
@@ -55,7 +55,8 @@ export async function checkSettings(environment?: Readonly<Record<string, string
   const { scrub } = secrets;
   const gitHub = await gitHubOnly(config, secrets);
   try {
-    const { workflows: reporting, problems: broken } = await reportingWorkflows(config);
+    const { workflows: all, loaded, checks: files } = await workflowsForChecks(config, secrets);
+    const reporting = all.filter(({ report }) => report !== undefined);
     const found = await checkGitHub({
       apiUrl: config.github.apiUrl,
       github: gitHub.inspection,
@@ -68,7 +69,7 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       follow: config.workflows.follow,
       reports: reporting.flatMap((workflow) => reportAsService(workflow)),
     });
-    const workflows = await checkWorkflows(config, gitHub, secrets);
+    const workflows = loaded ? await checkCredentials(config, gitHub, loaded) : [];
     const webhooks = isSure ? await checkMissedWebhooks(config, gitHub) : [];
     const stored = STORE.some((name) => wrong.has(name)) ? [] : await checkStore(config);
     const reports = [
@@ -78,19 +79,19 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       ...checksWithoutApp(config, reporting).map(({ text, remedy }) => problem("reports", text, remedy)),
     ];
     const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
-    const all = [
+    const checks = [
       ...settings,
       ...(isSure ? [repositoryCheck(config)] : []),
       ...plain,
       ok("proxy", proxy ?? "none: GitHub is asked directly"),
       ...found,
-      ...broken,
+      ...files,
       ...reports,
       ...workflows,
       ...webhooks,
       ...stored,
     ];
-    return all.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
+    return checks.map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
   } finally {
     await gitHub.close();
   }
@@ -109,21 +110,6 @@ export async function checkTests(config: Config): Promise<readonly Check[]> {
       .map((each) => ({ ...each, message: scrub(each.message), remedy: each.remedy && scrub(each.remedy) }));
   } finally {
     await gitHub.close();
-  }
-}
-
-/** Those of WORKFLOWS_DIR that show their results on commits. Their variables need not be set here. */
-async function reportingWorkflows({ workflows: settings }: Config) {
-  if (settings.dir === undefined) return { workflows: [], problems: [] };
-  await using closing = new AsyncDisposableStack();
-  const app = (name: string) => ({ name, id: "", privateKey: "" });
-  try {
-    const parts = { closing, variable: () => "set", app, hasWebhookSecret: true, strict: false };
-    const { workflows } = (await openWorkflows(settings, parts)).current;
-    return { workflows: workflows.filter(({ report }) => report !== undefined), problems: [] };
-  } catch (error) {
-    const remedy = "Start this where the service runs, with its settings.";
-    return { workflows: [], problems: [problem("workflows", (error as Error).message, remedy)] };
   }
 }
 
