@@ -153,6 +153,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       "reserved.ts": httpWorkflow("api", "return {};").replace('"/api"', '"/api/mine"'),
       "syntax.ts": "export default {",
       "throws.ts": `const settings: undefined = undefined;\nsettings.name;\nexport default {};`,
+      "ready.ts": `import { labeler } from "gh-runner/workflows";\n\nexport default labeler({ synclabels: true });`,
       "two.ts": `export default { name: "two", on: { manual: undefined }, run() {} };`,
       "zone.ts": `export default { name: "zone", on: { schedule: { cron: "0 3 * * *", timeZone: "Mars/Olympus" } }, run() {} };`,
     });
@@ -177,6 +178,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["number.js", /default export: expected a workflow, got 5: write/],
       ["reserved.ts", /on\.http\.path: \/api\/mine is the service's own: choose another/],
       ["syntax.ts", /SyntaxError/],
+      ["ready.ts", /Error: labeler\(\): synclabels is not known: is syncLabels meant\? \(ready\.ts:3:16\)/],
       ["throws.ts", /TypeError: Cannot read properties of undefined \(reading 'name'\) \(throws\.ts:2:10\)/],
       [
         "two.ts",
@@ -189,7 +191,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
         `${file} ${expected}\n${message}`,
       );
     }
-    assert.equal(lines.length, 20, message);
+    assert.equal(lines.length, 21, message);
   });
 
   it("does not start with triggers and options of a wrong shape, and says what is right", async (t) => {

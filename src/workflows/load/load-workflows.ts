@@ -127,7 +127,7 @@ async function load(folder: string, file: string, version: number | undefined): 
       return { file, problem: 'no default export: write "export default defineWorkflow({ ... })"' };
     return { file, exported: module.default, code };
   } catch (error) {
-    return { file, problem: explained(error) };
+    return { file, problem: explained(error, file) };
   } finally {
     clearTimeout(timer);
   }
@@ -138,10 +138,12 @@ export function codeVersion(code: Uint8Array | string): string {
   return createHash("sha256").update(code).digest("hex").slice(0, 12);
 }
 
-function explained(error: unknown): string {
+/** The place is that in the file itself, where it is known: what the file calls may have thrown. */
+function explained(error: unknown, file: string): string {
   if (!(error instanceof Error)) return `throws ${String(error)} when it is loaded`;
   const stack = withoutVersion(error.stack ?? "");
-  const place = /\n\s+at .*?([^/\\(\s]+:\d+:\d+)\)?/.exec(stack)?.[1];
+  const own = new RegExp(`\\n\\s+at .*?[/\\\\(](${RegExp.escape(file)}:\\d+:\\d+)\\)?`).exec(stack)?.[1];
+  const place = own ?? /\n\s+at .*?([^/\\(\s]+:\d+:\d+)\)?/.exec(stack)?.[1];
   const syntax = /^(?:file:\/\/)?\S*?([^/\\]+:\d+)\n/.exec(stack)?.[1];
   const where = syntax ?? place;
   const message = withoutVersion(error.message).split("\n", 1)[0];
