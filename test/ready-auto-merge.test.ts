@@ -205,6 +205,26 @@ describe("autoMerge", () => {
     }
   });
 
+  it("merges the commit that it has looked at without GitHub's auto-merge, when it is told to", async () => {
+    const given = scene();
+    const run = await merge(given, { useAutoMerge: false });
+    assert.equal(run.run.status, "waiting");
+    given.mergeable = "clean";
+    const done = await run.advance("10m");
+    assert.deepEqual([done.run.status, done.sent.at(-1)?.body], ["success", { sha: HEAD, merge_method: "merge" }]);
+    const ready = await merge(scene({ mergeable: "clean" }), { useAutoMerge: false });
+    assert.deepEqual([ready.run.status, given.mutations], ["success", []]);
+  });
+
+  it("looks at once when GitHub says that the checks have ended", async () => {
+    const given = scene();
+    const run = await merge(given, { useAutoMerge: false });
+    given.mergeable = "clean";
+    const payload = { action: "completed", repository: opened.payload.repository, check_suite: { head_sha: HEAD } };
+    const done = await run.event({ name: "check_suite", payload });
+    assert.deepEqual([done.run.status, given.merged], ["success", true]);
+  });
+
   it("does not merge a commit that comes while it waits", async () => {
     const refusals = { enablePullRequestAutoMerge: "Auto merge is not allowed for this repository" };
     const given = scene({ refusals });
@@ -379,6 +399,8 @@ describe("autoMerge leaves alone", () => {
       return false;
     };
     assert.equal(await reasonOf(scene(), { when }), "`when` has said no");
+    assert.equal(await reasonOf(scene(), { when: async () => false }), "`when` has said no");
+    assert.equal(await reasonOf(scene(), { when: async () => true }), "success");
     assert.deepEqual(seen, {
       dependencyNames: ["lodash"],
       dependencyType: "direct:production",

@@ -74,6 +74,11 @@ describe("labeler", () => {
     assert.deepEqual(labelsOf(kept), ["source", "mine", "documentation"]);
   });
 
+  it("knows labels with a slash, and the same one in other letters", async () => {
+    const file = `area/docs:\n- head-branch: ^never\nDocs:\n- base-branch: main\ndocs:\n- head-branch: ^never\n`;
+    assert.deepEqual(labelsOf(await label(file, { labels: ["area/docs", "docs"] }, { syncLabels: true })), ["docs"]);
+  });
+
   it("matches branches, and paths that begin with a dot unless it is told not to", async () => {
     const file = `main:\n- base-branch: ^main$\nfix:\n- head-branch: ['^fix/', '^bug/']\nci:\n- changed-files:\n  - any-glob-to-any-file: '**'\n`;
     const pull = { head: { ref: "bug/1", sha: "d".repeat(40) }, files: [".github/workflows/ci.yml"] };

@@ -29,11 +29,16 @@ export type AutoMergeOptions = CommonOptions &
     readonly authors?: readonly string[];
     /** Only pull requests with one of these labels. */
     readonly labels?: readonly string[];
+    /**
+     * False: the run itself waits until all checks have passed, and merges the commit that it has looked at. GitHub's
+     * auto-merge, once it is on, would merge a later one as well.
+     */
+    readonly useAutoMerge?: boolean;
     /** The last word: false, and the pull request is left alone. Authors other than Dependabot may leave no metadata. */
     readonly when?: (
       metadata: DependabotMetadata | undefined,
       pull: WebhookEvent<"pull_request">["payload"],
-    ) => boolean;
+    ) => boolean | Promise<boolean>;
     /** Looks for the security alert that the update answers: `alertState`, `ghsaId` and `cvss`. */
     readonly alertLookup?: boolean;
     /** Looks how often the tests of others have passed after the same update: `compatibilityScore`. */
@@ -82,8 +87,8 @@ export function autoMerge(options: AutoMergeOptions = {}): PullWorkflow {
         if (verdict.isForeign) await takeBack(context, repo, { number, nodeId: verdict.nodeId, why: verdict.no });
         return skip(verdict.no);
       }
-      const { mergeMethod: method = "merge" } = options;
-      const merge: Merge = { ...verdict, number, method };
+      const { mergeMethod: method = "merge", useAutoMerge = true } = options;
+      const merge: Merge = { ...verdict, number, method, useAutoMerge };
       if (options.approve) await step("approval", () => approve(context, repo, merge));
       const result = await mergePull(context, repo, merge);
       const { dependencyNames = [], updateType = null } = verdict.metadata ?? {};
@@ -136,9 +141,11 @@ async function verdictOf(
   const readYaml = (text: string) => yaml.load(text, { schema: yaml.FAILSAFE_SCHEMA });
   const read = bounded("reading the metadata of Dependabot", () => metadataOf(found, readYaml));
   if (read === undefined && author === DEPENDABOT) return no("Dependabot has left no metadata in its commit");
+  const why = unmet(read, options);
+  if (why !== undefined) return no(why);
   const metadata = read && (await lookedUp(context, repo, read, options));
-  const why = unmet(metadata, options) ?? (when(metadata, payload) ? undefined : "`when` has said no");
-  return why === undefined ? { head: pull.head.sha, nodeId, metadata: metadata ?? null } : no(why);
+  if (!(await when(metadata, payload))) return no("`when` has said no");
+  return { head: pull.head.sha, nodeId, metadata: metadata ?? null };
 }
 
 /** @see https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request */
@@ -165,6 +172,7 @@ const CHECKS = {
   approve: yesOrNo,
   authors: texts,
   labels: texts,
+  useAutoMerge: yesOrNo,
   when: aFunction,
   alertLookup: yesOrNo,
   compatLookup: yesOrNo,

@@ -41,7 +41,9 @@ export function changesOf(
   const judged = [...labels.keys()].filter((label) => !(isTooLarge && byPaths.includes(label)));
   const wanted = judged.filter(matches);
   const remove = syncLabels
-    ? judged.filter((label) => !wanted.includes(label)).flatMap((label) => has.get(label.toLowerCase()) ?? [])
+    ? judged
+        .filter((label) => !wanted.some((other) => other.toLowerCase() === label.toLowerCase()))
+        .flatMap((label) => has.get(label.toLowerCase()) ?? [])
     : [];
   const missing = wanted.filter((label) => !has.has(label.toLowerCase()));
   const missingByPaths = missing.filter((label) => byPaths.includes(label));

@@ -11,6 +11,8 @@ export type Merge = {
   /** The full hash. */
   readonly head: string;
   readonly method: MergeMethod;
+  /** False: this run merges. */
+  readonly useAutoMerge: boolean;
 };
 
 export type Merged = { readonly result: "auto-merge is on" | "auto-merge was on" | "merged" | "in the merge queue" };
@@ -114,12 +116,13 @@ type Gone = { readonly gone: string };
 async function enable(
   context: RunContext,
   repo: Repo,
-  { number, nodeId, head, method }: Merge,
+  { number, nodeId, head, method, useAutoMerge }: Merge,
 ): Promise<Merged | Gone | { readonly isReady: boolean }> {
   const { github, log } = context;
   const { data: pull } = await github.request(PULL, { ...repo, pull_number: number });
   const gone = goneOf(pull, head);
   if (gone) return gone;
+  if (!useAutoMerge) return { isReady: MERGEABLE.includes(pull.mergeable_state) };
   if (pull.auto_merge) return { result: "auto-merge was on" };
   try {
     const variables = { id: nodeId, head, method: method.toUpperCase() };
