@@ -53,6 +53,6 @@ export type {
   Triggers,
 } from "./model/triggers.ts";
 export type { WakeOn } from "./model/waits.ts";
-export type { WebhookEvent, WebhookName } from "./model/webhooks.ts";
+export type { Delivery, WebhookEvent, WebhookName } from "./model/webhooks.ts";
 export type { Concurrency, Context, Fail, GivenBy, Skip, Workflow } from "./model/workflow.ts";
 export { defineWorkflow, fail, skip } from "./model/workflow.ts";

@@ -5,14 +5,17 @@ export type WebhookEvent<
   Name extends WebhookName | NoWebhook = WebhookName,
   Action extends ActionOf<Name> = ActionOf<Name>,
 > = Name extends WebhookName
-  ? {
-      readonly name: Name;
-      /** `X-GitHub-Delivery`: the same when GitHub delivers it again. */
-      readonly delivery: string;
-      readonly payload: WithAction<Payloads[Name], Action>;
-    }
+  ? Delivery<Name, Action>
   : // biome-ignore lint/suspicious/noExplicitAny: the name is the mistake, and not each use of the event
     any;
+
+/** An interface, which editors, errors and declarations name: a type would be shown with all of its payload. */
+export interface Delivery<Name extends WebhookName, out Action> {
+  readonly name: Name;
+  /** `X-GitHub-Delivery`: the same when GitHub delivers it again. */
+  readonly delivery: string;
+  readonly payload: WithoutAction<Payloads[Name]> | (WithLabel<Payloads[Name]> & { readonly action: Action });
+}
 
 /** The deliveries that up to five entries are for. */
 export type WebhookEvents<
@@ -51,11 +54,7 @@ export const NO_WEBHOOKS = {
 
 export type NoWebhook = keyof typeof NO_WEBHOOKS;
 
-type WithAction<Payload, Action> = Payload extends { action: infer Its }
-  ? [Extract<Its, Action> | Extract<Action, Its>] extends [never]
-    ? never
-    : WithLabel<Payload>
-  : Payload;
+type WithoutAction<Payload> = Exclude<Payload, { action: unknown }>;
 
 /**
  * GitHub describes `label` as optional, since `unlabeled` lacks it when the label itself was deleted. `labeled` has it.
@@ -63,7 +62,7 @@ type WithAction<Payload, Action> = Payload extends { action: infer Its }
  */
 type WithLabel<Payload> = Payload extends { action: "labeled"; label?: infer Label }
   ? Payload & { readonly label: NonNullable<Label> }
-  : Payload;
+  : Extract<Payload, { action: unknown }>;
 
 /** What GitHub sends with each event. It describes every action by itself, under a name such as `pull-request/opened`. */
 type Payloads = {
