@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -7,7 +8,9 @@ import { fileURLToPath } from "node:url";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { load } from "js-yaml";
 import { configurationReference, readConfig } from "../src/service/config/config.ts";
+import { until } from "./support/clock.ts";
 import { documentOf } from "./support/documents.ts";
+import { temporaryFolder } from "./support/folder.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const text = readFileSync(join(ROOT, "compose.yaml"), "utf8");
@@ -89,6 +92,24 @@ describe("compose.yaml", () => {
       assert.ok(standIn.includes(`"${byDefault(runner?.environment?.[name] ?? "")}"`), name);
     }
     for (const volume of github?.volumes ?? []) assert.ok(existsSync(join(ROOT, volume.split(":")[0] ?? "")), volume);
+  });
+
+  it("mounts all that the stand-in is made of", async (t) => {
+    const root = temporaryFolder(t);
+    for (const volume of github?.volumes ?? []) {
+      const [from = "", to = ""] = volume.split(":");
+      cpSync(join(ROOT, from), join(root, to), { recursive: true });
+    }
+    const file = join(root, github?.entrypoint?.[1] ?? "");
+    const standIn = spawn(process.execPath, [file, "--origin", "http://127.0.0.1:0"]);
+    t.after(() => standIn.kill());
+    let printed = "";
+    for (const stream of [standIn.stdout, standIn.stderr])
+      stream.on("data", (text) => {
+        printed += text;
+      });
+    await until("it has started or failed", () => printed.includes("answers") || standIn.exitCode !== null);
+    assert.match(printed, /^A stand-in GitHub answers/);
   });
 
   it("leads the service to PostgreSQL as its comment says", () => {
