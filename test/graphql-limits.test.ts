@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import { DOCUMENTED_LIMITS } from "../sandbox/limits.ts";
+import { type AccountState, cards, limitBanner } from "../src/dashboard/cards.ts";
 import { checkPauses } from "../src/github/checks/limits.ts";
 import { type LimitLog, type LimitNews, NOTHING_KEPT } from "../src/model/limits.ts";
+import type { Activity } from "../src/model/overview.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
@@ -271,6 +273,52 @@ describe("doctor", () => {
     const found = checkPauses(github, stored, HOUR);
     assert.equal(found.length, 1);
     assert.match(JSON.stringify(found), /sends no GraphQL as GITHUB_TOKEN until/);
+  });
+});
+
+describe("the page", () => {
+  const now = Date.parse("2026-11-24T12:00:00Z");
+  const account = { account: "GITHUB_TOKEN", resource: "account", tokenExpiresAt: undefined } as const;
+  const graphql = { ...account, account: "GITHUB_TOKEN graphql", resource: "graphql" } as const;
+  const quota = (limit: number, remaining: number) => ({ limit, remaining, resetsAt: now + HOUR });
+  const shown = (what: unknown) =>
+    String(what)
+      .replaceAll(/<[^>]+>|\s+/g, " ")
+      .replaceAll(/ +/g, " ");
+
+  it("says of what the least is left", () => {
+    const activity: Activity = {
+      ...{
+        hours: [],
+        durations: undefined,
+        queued: 0,
+        running: 0,
+        waiting: 0,
+        nextDueAt: undefined,
+        limited: undefined,
+      },
+      ...{ finished: { thisMonth: 0, ever: 0 }, rejected: 0 },
+    };
+    const left = (rest: number, points: number) => {
+      const accounts = [
+        { ...account, pausedUntil: undefined, quota: quota(5000, rest) },
+        { ...graphql, pausedUntil: undefined, quota: quota(5000, points) },
+      ];
+      return /quota (.+? left of)/.exec(shown(cards(activity, accounts, now)))?.[1];
+    };
+    assert.match(left(100, 200) ?? "", /^100 .*requests left of$/);
+    assert.match(left(200, 100) ?? "", /^100 .*GraphQL points left of$/);
+  });
+
+  it("says what GitHub limits, and until when", () => {
+    const limit = (...accounts: AccountState[]) =>
+      shown(limitBanner({ limited: undefined } as Activity, accounts, now));
+    const pause = (state: typeof account | typeof graphql, minutes: number) => ({
+      ...{ ...state, quota: undefined, pausedUntil: now + minutes * MINUTE },
+    });
+    assert.equal(limit(), "");
+    assert.match(limit(pause(graphql, 30)), /GitHub is limiting our GraphQL requests until 12:30/);
+    assert.match(limit(pause(graphql, 30), pause(account, 5)), /GitHub is limiting us until 12:05/);
   });
 });
 

@@ -5,6 +5,8 @@ import { counted, durationText, plural, time } from "./shown.ts";
 /** What an account has left at GitHub, as it is known to this process. Times are epoch milliseconds. */
 export type AccountState = {
   readonly account: string;
+  /** Whether it is about its GraphQL requests alone, which have their own quota. */
+  readonly resource: "account" | "graphql";
   readonly pausedUntil: number | undefined;
   readonly quota: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined;
   /** When its token ends. */
@@ -51,14 +53,15 @@ function durationsOf({ durations }: Activity) {
 function quotaOf(accounts: readonly AccountState[], now: number) {
   const [scarcest] = accounts
     .filter(isOfService)
-    .flatMap(({ quota }) => (quota && quota.resetsAt > now ? [quota] : []))
+    .flatMap(({ quota, resource }) => (quota && quota.resetsAt > now ? [{ ...quota, resource }] : []))
     .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit);
   if (!scarcest) return unknown("Not known: GitHub has answered nothing in the last hour.");
-  const { remaining, limit, resetsAt } = scarcest;
+  const { remaining, limit, resetsAt, resource } = scarcest;
+  const what = resource === "graphql" ? "GraphQL points" : "requests";
   return html`<p class="figure">${counted(remaining)}</p>
 <meter class="unseen" min="0" max="${limit}" low="${limit / 10}" value="${remaining}"
- aria-label="Requests left of GitHub’s quota">${remaining} of ${limit}</meter>
-<p class="note">requests left of ${counted(limit)}; full again at ${time(resetsAt, "clock", now)}.</p>`;
+ aria-label="${resource === "graphql" ? what : "Requests"} left of GitHub’s quota">${remaining} of ${limit}</meter>
+<p class="note">${what} left of ${counted(limit)}; full again at ${time(resetsAt, "clock", now)}.</p>`;
 }
 
 /** From so long before its end the page warns of it, ms. */
@@ -77,9 +80,15 @@ function tokenEnd(accounts: readonly AccountState[], now: number) {
 export function limitBanner({ limited }: Activity, accounts: readonly AccountState[], now: number) {
   const paused = accounts.filter(({ pausedUntil }) => pausedUntil !== undefined && pausedUntil > now);
   const ours = paused.filter(isOfService);
-  const until = Math.max(0, ...(ours.length > 0 ? ours : paused).map(({ pausedUntil }) => pausedUntil ?? 0));
+  const [whom, whose] = (
+    [
+      ["us", ours.filter(({ resource }) => resource === "account")],
+      ["our GraphQL requests", ours],
+      ["the token of a caller", paused],
+    ] as const
+  ).find(([, all]) => all.length > 0) ?? ["", []];
+  const until = Math.max(0, ...whose.map(({ pausedUntil }) => pausedUntil ?? 0));
   if (until > 0) {
-    const whom = ours.length > 0 ? "us" : "the token of a caller";
     const what = limited
       ? `${runs(limited.runs)} ${plural(limited.runs, "waits and continues", "wait and continue")} then`
       : "runs that need GitHub continue then";

@@ -122,7 +122,14 @@ export function openGate(options: GateOptions) {
       const now = clock.now();
       const until = pause.until(now);
       const pausedUntil = until > now ? until : undefined;
-      return { inFlight: admission.inFlight(), waiting: admission.waiting(), pausedUntil, quota, tokenExpiresAt };
+      return {
+        resource,
+        inFlight: admission.inFlight(),
+        waiting: admission.waiting(),
+        pausedUntil,
+        quota,
+        tokenExpiresAt,
+      };
     },
     /** Lets nothing through any more. */
     close(): void {
