@@ -158,6 +158,32 @@ describe("the result of a run on its commit", () => {
     assert.deepEqual([checks(), checks(NEWER)], [["success: Success"], []]);
   });
 
+  it("has texts of GitHub's length, and none that is empty", async (t) => {
+    const { event, is, shop } = await reportingService(t, {
+      async run({ event, report }) {
+        const isLong = event.payload.pull_request.title === "long";
+        report({ title: isLong ? "t".repeat(300) : "", summary: isLong ? "🌍".repeat(40_000) : "" });
+      },
+    });
+    await is(await event(pullEvent(SHA, { title: "long" })), "success");
+    await is(await event(pullEvent(NEWER, { title: "empty" })), "success");
+    const [long, empty] = shop.checks.map(({ output }) => output);
+    assert.deepEqual([long?.title?.length, (long?.summary?.length ?? 0) <= 65_535], [255, true]);
+    assert.deepEqual([empty?.title, empty?.summary], ["Success", "The run has succeeded."]);
+  });
+
+  it("is given as GitHub wants it, or the run fails where it was called", async (t) => {
+    for (const wrong of [7, null, { title: 7 }, { annotations: "none" }]) {
+      const { event, is, runOf } = await reportingService(t, { run: async ({ report }) => report(wrong as object) });
+      const id = await event();
+      await is(id, "failure");
+      assert.match(
+        (await runOf(id)).reason,
+        /^Reporting failed: report was called with .* Give \{ title, summary, annotations \}/,
+      );
+    }
+  });
+
   it("has no secret in it", async (t) => {
     const secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB";
     const { event, is, shop } = await reportingService(t, {

@@ -61,7 +61,7 @@ describe("the workflow of docs/workflows.md that reports", () => {
       return { run, body: body as Record<string, unknown> };
     };
     const bad = await run("# Shop\nThis is teh shop.\n");
-    assert.equal(bad.run.reason, "1 misspelt words");
+    assert.equal(bad.run.reason, "Misspelt words: 1");
     const { name, head_sha, conclusion, output } = bad.body;
     assert.deepEqual([name, head_sha, conclusion], ["spelling", SHA, "failure"]);
     assert.deepEqual((output as Record<string, unknown>).annotations, [

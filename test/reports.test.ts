@@ -54,7 +54,8 @@ async function keepingGitHub(
     }
     if (path.endsWith(`/commits/${SHA}/check-runs`)) {
       const named = rows.checks.filter(({ name }) => name === query.get("check_name"));
-      return { json: { total_count: named.length, check_runs: named } };
+      const [page, size] = [Number(query.get("page") ?? 1), Number(query.get("per_page"))];
+      return { json: { total_count: named.length, check_runs: named.slice((page - 1) * size, page * size) } };
     }
     if (path.endsWith("/check-runs")) return create("checks", request);
     if (path.includes("/check-runs/")) return update("checks", id, request);
@@ -239,6 +240,27 @@ describe("a check", () => {
       checks.map(({ conclusion }) => conclusion),
       ["failure", "success"],
     );
+  });
+
+  it("is found behind any number of others of its name, whichever GitHub lists first", async (t) => {
+    const { github, checks, requests, writes } = await keepingGitHub(t);
+    for (let id = -60; id < 0; id++) checks.push({ id, name: "preview", external_id: "another" });
+    await github.check(check("in_progress"));
+    await github.check(check("completed", { conclusion: "success" }));
+    assert.deepEqual(writes(), ["POST /repos/acme/shop/check-runs", "PATCH /repos/acme/shop/check-runs/1"]);
+    assert.equal(requests.filter(({ method }) => method === "GET").length, 4);
+  });
+
+  it("that has ended otherwise is followed by another one, and is updated when it has ended the same way", async (t) => {
+    const { github, checks, writes } = await keepingGitHub(t);
+    for (const conclusion of ["failure", "success", "success"] as const) {
+      await github.check(check("completed", { conclusion }));
+    }
+    assert.deepEqual(
+      checks.map(({ conclusion }) => conclusion),
+      ["failure", "success"],
+    );
+    assert.equal(writes().at(-1), "PATCH /repos/acme/shop/check-runs/2");
   });
 
   it("says that it needs a GitHub App", async (t) => {

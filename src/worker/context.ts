@@ -8,6 +8,7 @@ import { type FetchParts, fetchOf } from "./fetch.ts";
 import { type GitHubParts, gitHubOf } from "./github.ts";
 import { notifyOf } from "./notify.ts";
 import { type RunsParts, runsOf } from "./runs.ts";
+import { requireReport } from "./shown.ts";
 import { stepsOf } from "./steps.ts";
 import { waitFor } from "./wait-for.ts";
 import { type WaitParts, type Waits, waitsOf } from "./waits.ts";
@@ -70,7 +71,10 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
     waitFor: (url, options = {}) => waitFor(url, options, { ...parts, suspending: parts.suspending(), nameOf }),
     fetch: (...given) => fetchOf(parts)(...given),
     notify: (...given) => notifyOf(parts)(...given),
-    report: (report) => void parts.said.push(report),
+    report(report) {
+      requireReport(report);
+      parts.said.push(report);
+    },
     changedFiles: () => calls.follow("changedFiles", changedFiles()),
     repeatOf: (key, seconds) => calls.follow("repeatOf", repeatOf(key, seconds)),
   };

@@ -1,3 +1,5 @@
+import { PermanentFailure } from "../model/failure.ts";
+import { shown as inWords } from "../model/problems.ts";
 import type { RunReport } from "../model/report.ts";
 import type { Next } from "../model/retry.ts";
 import type { Outcome, Run } from "../model/run.ts";
@@ -13,6 +15,19 @@ export type Shown = {
   readonly summary: string;
   readonly annotations: NonNullable<RunReport["annotations"]>;
 };
+
+/** @throws PermanentFailure when `report` is called with what it does not take: a workflow may be written in JavaScript. */
+export function requireReport(given: unknown): asserts given is RunReport {
+  const { title, summary, annotations } = (given ?? {}) as Readonly<Record<string, unknown>>;
+  const isText = (value: unknown) => value === undefined || typeof value === "string";
+  const isList = annotations === undefined || Array.isArray(annotations);
+  if (typeof given === "object" && given !== null && isText(title) && isText(summary) && isList) return;
+  throw new PermanentFailure({
+    tried: "reporting",
+    happened: `report was called with ${inWords(given)}`,
+    remedy: "Give { title, summary, annotations }: two texts and a list, or some of them.",
+  });
+}
 
 /** What is shown of a run whose attempt has come to this, and whose workflow has said so much about it. */
 export function shownOf(
@@ -32,17 +47,17 @@ export function shownOf(
   if (isCancelled) return cancelledAs(reason ?? "Cancelled.");
   switch (outcome.status) {
     case "success":
-      return as("success", { title: title ?? "Success", summary: summary ?? "The run has succeeded." });
+      return as("success", { title: title || "Success", summary: summary || "The run has succeeded." });
     case "skipped":
-      return as("skipped", { title: title ?? outcome.reason, summary: summary ?? verbatim(outcome.reason) });
+      return as("skipped", { title: title || outcome.reason, summary: summary || verbatim(outcome.reason) });
     case "waiting":
-      return as("in_progress", { title: title ?? outcome.reason, summary: summary ?? verbatim(outcome.reason) });
+      return as("in_progress", { title: title || outcome.reason, summary: summary || verbatim(outcome.reason) });
   }
   const why = verbatim(next.end && next.because ? `${outcome.reason} ${next.because}` : outcome.reason);
   if (next.end) {
     // What was said before something else went wrong may be "All is well".
     const isMeant = outcome.kind === "permanent";
-    const parts = isMeant && summary !== undefined ? [summary, why] : [why];
+    const parts = isMeant && summary ? [summary, why] : [why];
     return as("failure", { title: (isMeant && title) || outcome.reason, summary: parts.join("\n\n") });
   }
   return { state: "in_progress", title: `Will be tried again: ${outcome.reason}`, summary: why, annotations: [] };

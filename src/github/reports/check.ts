@@ -14,6 +14,9 @@ const MAX_SUMMARY = 65_535;
 /** 50 with GitHub's longest texts have 3 MB. */
 const PAGE = 50;
 
+/** GitHub keeps 1,000 of one name. */
+const MAX_PAGES = 20;
+
 type Run = { readonly id: number; readonly conclusion: string | undefined; readonly annotations: number };
 
 /**
@@ -36,7 +39,7 @@ export async function setCheck(reporting: Reporting, check: CommitCheck): Promis
   const note = isCompleted && more > 0 ? `\n\n${more} more annotations were left out.` : "";
   const output = {
     title: within(brief, oneLine(title), MAX_TITLE),
-    summary: `${within(brief, summary, MAX_SUMMARY - note.length)}${note}`,
+    summary: `${within(brief, summary || title, MAX_SUMMARY - note.length)}${note}`,
   };
   const contentWith = (annotations: readonly object[]) => ({
     status,
@@ -46,13 +49,19 @@ export async function setCheck(reporting: Reporting, check: CommitCheck): Promis
   });
   const looking = { ...attempted, tried: `looking for the check ${name} of ${sha} in ${repository}` };
   const look = async () => {
-    const answer = await ask(
-      looking,
-      "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
-      { ...ownerAndName(repository), ref: sha, check_name: name, filter: "all", per_page: PAGE },
-      [200],
-    );
-    return newestOf(listIn(looking, answer, "check_runs"), key);
+    const route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
+    const which = { ...ownerAndName(repository), ref: sha, check_name: name, filter: "all", per_page: PAGE };
+    const found: Listed[] = [];
+    for (let page = 1; page <= MAX_PAGES; page++) {
+      const its = listIn(
+        looking,
+        await ask(looking, route, page === 1 ? which : { ...which, page }, [200]),
+        "check_runs",
+      );
+      found.push(...its);
+      if (its.length < PAGE) break;
+    }
+    return newestOf(found, key);
   };
   const update = async (id: number, annotations: readonly object[]) => {
     const given = { ...ownerAndName(repository), check_run_id: id, ...contentWith(annotations) };
