@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { defineWorkflow, TransientFailure, type WebhookEvent } from "gh-runner";
 import { type TestOptions, testRun } from "gh-runner/testing";
-import { changeIn, touchedByPush } from "../src/model/changed-files.ts";
+import { type ComparedFile, changeIn, differing, touchedByPush } from "../src/model/changed-files.ts";
 
 const BEFORE = "b".repeat(40);
 const AFTER = "a".repeat(40);
@@ -95,6 +96,40 @@ describe("where the changed files of a push are read", () => {
     assert.equal(touchedByPush({ name: "pull_request", payload: push([commit("a")]) }), undefined);
   });
 });
+
+describe("what differs after a push that replaces commits", () => {
+  it("is found from two comparisons with the ancestor, for any three trees", () => {
+    const content = fc.constantFrom("1", "2", "3");
+    const tree = fc.dictionary(fc.constantFrom("a", "b", "c", "d", "e"), content);
+    fc.assert(
+      fc.property(tree, tree, tree, (ancestor, before, after) => {
+        const paths = ["a", "b", "c", "d", "e"].filter((path) => before[path] !== after[path]);
+        const found = differing(comparedTrees(ancestor, before), comparedTrees(ancestor, after));
+        assert.deepEqual([...found].sort(), paths);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+type Tree = Readonly<Record<string, string>>;
+
+/** As GitHub lists the files: one that is gone elsewhere and came here with the same content is renamed. */
+function comparedTrees(from: Tree, to: Tree): ComparedFile[] {
+  const removed = Object.keys(from).filter((path) => !(path in to));
+  const files: ComparedFile[] = [];
+  for (const [filename, sha] of Object.entries(to)) {
+    if (from[filename] === sha) continue;
+    const earlier = filename in from ? undefined : removed.find((path) => from[path] === sha);
+    if (earlier !== undefined) {
+      removed.splice(removed.indexOf(earlier), 1);
+      files.push({ filename, sha, status: "renamed", previous_filename: earlier });
+    } else {
+      files.push({ filename, sha, status: filename in from ? "modified" : "added" });
+    }
+  }
+  return [...files, ...removed.map((filename) => ({ filename, sha: from[filename] ?? "", status: "removed" }))];
+}
 
 const workflow = defineWorkflow({
   name: "files",

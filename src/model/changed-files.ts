@@ -93,3 +93,27 @@ function touchedBy(commit: unknown): readonly string[] {
     return Array.isArray(paths) ? paths.filter((path) => typeof path === "string") : [];
   });
 }
+
+/** A file as GitHub's comparisons list it. */
+export type ComparedFile = {
+  readonly filename: string;
+  readonly sha?: string | null;
+  readonly status?: string;
+  readonly previous_filename?: string | undefined;
+};
+
+/**
+ * The paths that differ between two commits, of which each was compared with the ancestor that they share.
+ * @param gone what one of them has changed since then; `come`: the same of the other.
+ */
+export function differing(gone: readonly ComparedFile[], come: readonly ComparedFile[]): readonly string[] {
+  const before = new Map(gone.flatMap(contentsIn));
+  const after = new Map(come.flatMap(contentsIn));
+  return [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path));
+}
+
+/** The paths that a file had or has, each with its content there; none where it is gone. */
+function contentsIn({ filename, sha, status, previous_filename }: ComparedFile): [path: string, content: string][] {
+  const its: [string, string] = [filename, status === "removed" ? "" : (sha ?? "")];
+  return status === "renamed" && previous_filename !== undefined ? [[previous_filename, ""], its] : [its];
+}

@@ -142,16 +142,15 @@ function hasWantedRef({ branches, branchesIgnore, tags, tagsIgnore }: GitHubTrig
 }
 
 function refOf({ name, payload }: WebhookEvent): string {
-  const path =
-    name === "push"
-      ? ["ref"]
-      : name === "merge_group"
-        ? ["merge_group", "base_ref"]
-        : name === "workflow_run"
-          ? ["workflow_run", "head_branch"]
-          : ["pull_request", "base", "ref"];
-  return String(at(payload, ...path) ?? "");
+  return String(at(payload, ...(REF_AT[name] ?? ["pull_request", "base", "ref"])) ?? "");
 }
+
+/** Where the branch or tag stands in the payloads of events that are about no pull request. */
+const REF_AT: Readonly<Record<string, readonly string[]>> = {
+  push: ["ref"],
+  merge_group: ["merge_group", "base_ref"],
+  workflow_run: ["workflow_run", "head_branch"],
+};
 
 function hasWantedLabel({ labels }: GitHubTrigger, { payload }: WebhookEvent): boolean {
   if (labels === undefined) return true;

@@ -1,4 +1,4 @@
-import { type Change, type ChangedFiles, changeIn } from "../model/changed-files.ts";
+import { type Change, type ChangedFiles, type ComparedFile, changeIn, differing } from "../model/changed-files.ts";
 import type { RunContext } from "../model/context.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { FilterPatterns } from "../model/filter-patterns.ts";
@@ -107,7 +107,9 @@ async function readPush(change: Commits, parts: Parts): Promise<ChangedFiles> {
   const come = await compared(base, change.head, parts);
   if (!("isForced" in change) || !come) return come ? kept(come) : NOTHING;
   const gone = await compared(change.head, base, parts);
-  return gone ? kept(between(gone, come)) : NOTHING;
+  if (!gone) return NOTHING;
+  const files = differing(gone.files, come.files).map((filename) => ({ filename }));
+  return kept({ files, isWhole: gone.isWhole && come.isWhole });
 }
 
 async function parentOf(commit: string, { github, repo }: Parts): Promise<string | undefined> {
@@ -116,14 +118,7 @@ async function parentOf(commit: string, { github, repo }: Parts): Promise<string
   return status === 200 ? data.parents[0]?.sha : undefined;
 }
 
-type Compared = { readonly files: readonly File[]; readonly isWhole: boolean };
-
-type File = {
-  readonly filename: string;
-  readonly sha?: string | null;
-  readonly status?: string;
-  readonly previous_filename?: string | undefined;
-};
+type Compared = { readonly files: readonly ComparedFile[]; readonly isWhole: boolean };
 
 /** Undefined where GitHub has no comparison: a commit is gone, the two have nothing in common, or it takes too long. */
 async function compared(base: string, head: string, { github, repo }: Parts): Promise<Compared | undefined> {
@@ -136,21 +131,6 @@ async function compared(base: string, head: string, { github, repo }: Parts): Pr
   return { files, isWhole: files.length < MAX_COMPARED_FILES && commits <= MAX_COMMITS };
 }
 
-/** What differs between two commits, of which each was compared with the ancestor that they share. */
-function between(gone: Compared, come: Compared): Compared {
-  const [before, after] = [gone, come].map(({ files }) => new Map(files.flatMap(contentsIn)));
-  const files = [...new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])]
-    .filter((path) => before?.get(path) !== after?.get(path))
-    .map((filename) => ({ filename }));
-  return { files, isWhole: gone.isWhole && come.isWhole };
-}
-
-/** The paths that a file had or has, each with its content there; none where it is gone. */
-function contentsIn({ filename, sha, status, previous_filename }: File): [path: string, content: string][] {
-  const its: [string, string] = [filename, status === "removed" ? "" : (sha ?? "")];
-  return status === "renamed" && previous_filename !== undefined ? [[previous_filename, ""], its] : [its];
-}
-
 function kept({ files, isWhole }: Compared): ChangedFiles {
   let characters = 0;
   const fitting = files.filter(({ filename, previous_filename = "" }) => {
@@ -160,7 +140,7 @@ function kept({ files, isWhole }: Compared): ChangedFiles {
   return { ...namesIn(fitting), isWhole: isWhole && fitting.length === files.length };
 }
 
-function namesIn(files: readonly File[]): Pick<ChangedFiles, "files" | "earlier"> {
+function namesIn(files: readonly ComparedFile[]): Pick<ChangedFiles, "files" | "earlier"> {
   return {
     files: files.map(({ filename }) => filename),
     // A file that was copied is still what it was.
