@@ -54,6 +54,9 @@ export type Pull = Issue & {
   /** The branch that it is for; the default branch without it. */
   base?: string;
   draft: boolean;
+  /** Logins of those who are asked for a review, and slugs of teams. */
+  readonly reviewers: string[];
+  readonly teamReviewers: string[];
   /** Paths that it changes. */
   readonly files: string[];
   /** Its commits before the head. */
@@ -89,7 +92,7 @@ export type Comment = {
   updatedAt?: number;
 };
 
-type Reaction = {
+export type Reaction = {
   readonly id: number;
   readonly on: { readonly issue: number } | { readonly comment: number };
   /** `+1`, `-1`, `laugh`, `confused`, `heart`, `hooray`, `rocket`, `eyes` */
@@ -178,7 +181,16 @@ export function newIssues(): Issues {
     openPull(facts = {}) {
       const issue = usual(facts, "Change");
       const head = { ref: `change-${issue.number}`, sha: "c".repeat(40) };
-      const pull: Pull = { head, draft: false, files: [], reviews: [], ...facts, ...issue };
+      const pull: Pull = {
+        head,
+        draft: false,
+        reviewers: [],
+        teamReviewers: [],
+        files: [],
+        reviews: [],
+        ...facts,
+        ...issue,
+      };
       pulls.set(pull.number, pull);
       return pull;
     },

@@ -6,6 +6,8 @@ export type Records = Issues & {
   readonly deployments: Deployment[];
   readonly statuses: CommitStatus[];
   readonly checks: CheckRun[];
+  /** The oldest first. */
+  readonly releases: Release[];
   /** Who has made a commit, by its hash; octocat, without a signature, where nothing is said. */
   readonly written: Map<string, Written>;
   /** Runs of GitHub Actions, by id, the oldest first. */
@@ -54,6 +56,20 @@ export type DeploymentStatus = {
   readonly description: string;
   readonly environmentUrl: string;
   readonly logUrl: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+};
+
+export type Release = {
+  readonly id: number;
+  tag: string;
+  /** A branch or a commit. */
+  target: string;
+  name: string | null;
+  body: string | null;
+  draft: boolean;
+  prerelease: boolean;
+  readonly author: string;
   /** Epoch milliseconds. */
   readonly createdAt: number;
 };
@@ -160,6 +176,7 @@ export function newRecords(): Records {
     deployments: [],
     statuses: [],
     checks: [],
+    releases: [],
     written: new Map(),
     runs,
     artifacts,

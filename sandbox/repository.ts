@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { newRecords, type Records } from "./records.ts";
+import type { Role } from "./routes/people.ts";
 
 type StoredFile = { readonly bytes: Buffer; readonly sha: string };
 
@@ -17,6 +18,8 @@ export type Repository = Records & {
   /** By the path of the workflow file; active without an entry. */
   readonly workflowStates: Map<string, "active" | "disabled_manually" | "disabled_inactivity">;
   readonly defaultBranch: string;
+  /** What people may do, by login; the others read what is public. */
+  readonly collaborators: Map<string, Role>;
   /** Writes a file on a ref; on the default branch without one. */
   put(path: string, text: string | Uint8Array, ref?: string): void;
   remove(path: string, ref?: string): void;
@@ -57,6 +60,7 @@ export function repositoryShelf() {
     /** False for a name that a repository had before. */
     isPresentName: (name: string) => byName.get(name.toLowerCase())?.fullName.toLowerCase() === name.toLowerCase(),
     findById: (id: number) => byId.get(id),
+    all: () => [...byId.values()],
     /** The repository of this name, made on first use. */
     open(fullName: string): Repository {
       const known = byName.get(fullName.toLowerCase());
@@ -114,6 +118,7 @@ function newRepository(
     archived: false,
     actionsDisabled: false,
     workflowStates: new Map(),
+    collaborators: new Map(),
     defaultBranch: "main",
     put(path, text, ref = "main") {
       const bytes = Buffer.from(text as Uint8Array);

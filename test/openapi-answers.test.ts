@@ -7,6 +7,8 @@ import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
 import { CHANGE_CASES, prepareChanges } from "./support/change-exchanges.ts";
 import { at, type Case, ofWorkflow } from "./support/exchanges.ts";
 import { ISSUE_CASES, prepareIssues } from "./support/issue-exchanges.ts";
+import { prepareReactions, REACTION_CASES } from "./support/reaction-exchanges.ts";
+import { prepareReleases, RELEASE_CASES } from "./support/release-exchanges.ts";
 import { prepareReports, REPORT_CASES } from "./support/report-exchanges.ts";
 import { prepareReviews, REVIEW_CASES } from "./support/review-exchanges.ts";
 import { prepareRuns, RUN_CASES } from "./support/run-exchanges.ts";
@@ -99,8 +101,10 @@ async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   }
   prepareReports(github);
   prepareIssues(github);
-  prepareChanges(github);
+  prepareReactions(github);
+  prepareReleases(github);
   prepareReviews(github);
+  prepareChanges(github);
   github.app({
     id: 7,
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -199,8 +203,10 @@ const CASES: Case[] = [
   ...RUN_CASES,
   ...REPORT_CASES,
   ...ISSUE_CASES,
-  ...CHANGE_CASES,
+  ...REACTION_CASES,
+  ...RELEASE_CASES,
   ...REVIEW_CASES,
+  ...CHANGE_CASES,
   ...ofWorkflow(DELETE_REF, "git/refs/heads/change-7", [
     { status: 204, what: "a branch" },
     { status: 422, what: "no such branch", path: "git/refs/heads/none" },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Repository } from "../repository.ts";
-import { failure, listed, MADE, notFound, type RepositoryHandler, userJson } from "./reply.ts";
+import { failure, listed, MADE, notFound, pageOf, type RepositoryHandler, userJson, type World } from "./reply.ts";
 
 export const listBranches: RepositoryHandler = (repository, call, world) =>
   listed(repository.branches(), call, world, (name) => {
@@ -55,6 +55,37 @@ export const showCommit: RepositoryHandler = (repository, call, { base }, [ref =
   }
   return { status: 200, json: commitJson(repository, base, ref, sha) };
 };
+
+/** What differs between two refs: `main...change-7`. There is no history, so one that differs is one commit ahead. */
+export const compare: RepositoryHandler = (repository, call, world, [basehead = ""]) => {
+  const [from = "", to = ""] = basehead.split(/\.{2,3}/).map((ref) => ref.split(":").at(-1) ?? ref);
+  const [before, after] = [repository.commitOf(from), repository.commitOf(to)];
+  if (before === undefined || after === undefined) return notFound;
+  const { fullName } = repository;
+  const url = `${world.base}/repos/${fullName}/compare/${basehead}`;
+  const html = `https://github.com/${fullName}/compare/${basehead}`;
+  const base = commitJson(repository, world.base, from, before);
+  const commits = before === after ? [] : [commitJson(repository, world.base, to, after)];
+  const files = repository.changes(to, from).map((filename) => changedFileJson(repository, world, filename, after));
+  const { items, headers } = pageOf(files, call, world);
+  const json = {
+    ...{ url, html_url: html, permalink_url: html, diff_url: `${html}.diff`, patch_url: `${html}.patch` },
+    ...{ base_commit: base, merge_base_commit: base, status: before === after ? "identical" : "ahead" },
+    ...{ ahead_by: commits.length, behind_by: 0, total_commits: commits.length, commits, files: items },
+  };
+  return { status: 200, headers, json };
+};
+
+/** A file as lists of changes have it. */
+export function changedFileJson({ fullName }: Repository, { base }: World, filename: string, sha: string) {
+  const path = encodeURI(filename);
+  return {
+    ...{ sha: "f".repeat(40), filename, status: "modified", additions: 1, deletions: 0, changes: 1 },
+    blob_url: `https://github.com/${fullName}/blob/${sha}/${path}`,
+    raw_url: `https://github.com/${fullName}/raw/${sha}/${path}`,
+    contents_url: `${base}/repos/${fullName}/contents/${path}?ref=${sha}`,
+  };
+}
 
 export function commitJson(repository: Repository, base: string, ref: string, sha: string) {
   const url = `${base}/repos/${repository.fullName}/commits/${sha}`;

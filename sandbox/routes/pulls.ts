@@ -1,5 +1,6 @@
 import type { Pull } from "../issues.ts";
 import type { Repository } from "../repository.ts";
+import { changedFileJson } from "./commits.ts";
 import { asIssue } from "./issue-json.ts";
 import {
   all,
@@ -9,6 +10,7 @@ import {
   notFound,
   type Reply,
   type RepositoryHandler,
+  teamJson,
   timeOf,
   userJson,
   type World,
@@ -75,21 +77,8 @@ export function pullDetail(repository: Repository, world: World, pull: Pull) {
   return { ...pullJson(repository, world, pull), ...counts, ...merging, ...talk };
 }
 
-export const listFiles = withPull(({ fullName }, pull, call, world) =>
-  listed(pull.files, call, world, (filename) => {
-    const path = encodeURI(filename);
-    return {
-      sha: "f".repeat(40),
-      filename,
-      status: "modified",
-      additions: 1,
-      deletions: 0,
-      changes: 1,
-      blob_url: `https://github.com/${fullName}/blob/${pull.head.sha}/${path}`,
-      raw_url: `https://github.com/${fullName}/raw/${pull.head.sha}/${path}`,
-      contents_url: `${world.base}/repos/${fullName}/contents/${path}?ref=${pull.head.sha}`,
-    };
-  }),
+export const listFiles = withPull((repository, { files, head }, call, world) =>
+  listed(files, call, world, (filename) => changedFileJson(repository, world, filename, head.sha)),
 );
 
 function urlsOf({ fullName }: Repository, { base }: World, { number }: Pull) {
@@ -100,7 +89,7 @@ function urlsOf({ fullName }: Repository, { base }: World, { number }: Pull) {
   };
 }
 
-function pullJson(repository: Repository, world: World, pull: Pull) {
+export function pullJson(repository: Repository, world: World, pull: Pull) {
   const { fullName, defaultBranch } = repository;
   const { base = defaultBranch } = pull;
   const [owner = ""] = fullName.split("/");
@@ -131,8 +120,8 @@ function pullJson(repository: Repository, world: World, pull: Pull) {
     patch_url: `${html}.patch`,
     ...Object.fromEntries(Object.entries(links).map(([name, href]) => [`${name}_url`, href])),
     _links: Object.fromEntries(Object.entries({ self: url, html, ...links }).map(([name, href]) => [name, { href }])),
-    requested_reviewers: [],
-    requested_teams: [],
+    requested_reviewers: pull.reviewers.map(userJson),
+    requested_teams: pull.teamReviewers.map(teamJson),
     draft: pull.draft,
     head: branch(pull.head.ref, pull.head.sha),
     base: branch(base, repository.commitOf(base)),

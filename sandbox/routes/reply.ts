@@ -2,6 +2,7 @@ import type { StandInActions } from "../actions/runner.ts";
 import type { credentialBook, TokenGrant } from "../credentials.ts";
 import type { Hooks } from "../hooks.ts";
 import type { Repository, repositoryShelf } from "../repository.ts";
+import type { Organization } from "./people.ts";
 
 /** An answer before it is written: JSON unless `raw` is given. */
 export type Reply = {
@@ -27,6 +28,8 @@ export type World = {
   readonly credentials: ReturnType<typeof credentialBook>;
   readonly repositories: ReturnType<typeof repositoryShelf>;
   readonly hooks: Hooks;
+  /** By login in lower case. */
+  readonly organizations: ReadonlyMap<string, Organization>;
   /** What is left of a token's primary limit, `reset` in epoch seconds; undefined where none is in force. */
   quota(token: string): { limit: number; remaining: number; used: number; reset: number } | undefined;
   readonly actions: StandInActions;
@@ -160,5 +163,17 @@ export function userJson(login: string) {
     ...all(null, "company blog location email hireable bio"),
     ...all(0, "public_repos public_gists followers following"),
     ...MADE,
+  };
+}
+
+/** A team of an organisation, by its slug. */
+export function teamJson(slug: string) {
+  const url = `https://api.github.com/teams/${slug}`;
+  return {
+    ...{ id: 1, node_id: "T_1", name: slug, slug, description: null, permission: "push", privacy: "closed" },
+    notification_setting: "notifications_enabled",
+    ...{ url, html_url: `https://github.com/orgs/acme/teams/${slug}`, parent: null, type: "organization" },
+    members_url: `${url}/members{/member}`,
+    repositories_url: `${url}/repos`,
   };
 }

@@ -4,18 +4,23 @@ import { artifactRoutes, downloadArtifact } from "./artifacts.ts";
 import { changeRoutes } from "./changes.ts";
 import { createCheck, listAnnotations, listChecks, showCheck, updateCheck } from "./checks.ts";
 import { commentRoutes } from "./comments.ts";
-import { deleteRef, listBranches, matchingRefs, showBranch, showCommit, showContents } from "./commits.ts";
+import { compare, deleteRef, listBranches, matchingRefs, showBranch, showCommit, showContents } from "./commits.ts";
 import { createDeployment, createDeploymentStatus, listDeploymentStatuses, listDeployments } from "./deployments.ts";
 import { hookRoutes } from "./hooks.ts";
 import { issueEventRoutes } from "./issue-events.ts";
 import { issueRoutes } from "./issues.ts";
 import { labelRoutes } from "./labels.ts";
 import { milestoneRoutes } from "./milestones.ts";
+import { collaboratorRoutes, peopleRoutes } from "./people.ts";
 import { listFiles, listPulls, listPullsOfCommit, showPull } from "./pulls.ts";
+import { reactionRoutes } from "./reactions.ts";
+import { releaseRoutes } from "./releases.ts";
 import { type Call, decoded, type Handler, notFound, type Reply, type RepositoryRoute, type World } from "./reply.ts";
 import { showRepository, withRepository } from "./repositories.ts";
+import { reviewerRoutes } from "./reviewers.ts";
 import { reviewRoutes } from "./reviews.ts";
-import { cancel, forceCancel, listJobs, listRuns, listRunsOfWorkflow, rerun, showRun } from "./runs.ts";
+import { cancel, forceCancel, listJobs, listRuns, listRunsOfWorkflow, rerun, showAttempt, showRun } from "./runs.ts";
+import { searchRoutes } from "./search.ts";
 import { createStatus, listStatuses, showCombinedStatus } from "./statuses.ts";
 import { showRateLimit, showUser } from "./users.ts";
 
@@ -50,10 +55,13 @@ const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ["POST /actions/runs/{run_id}/cancel", "actions=write", cancel],
   ["POST /actions/runs/{run_id}/force-cancel", "actions=write", forceCancel],
   ["POST /actions/runs/{run_id}/rerun", "actions=write", rerun],
+  ["POST /actions/runs/{run_id}/rerun-failed-jobs", "actions=write", rerun],
+  ["GET /actions/runs/{run_id}/attempts/{attempt_number}", "actions=read", showAttempt],
   ["GET /branches", "contents=read", listBranches],
   ["GET /branches/{branch}", "contents=read", showBranch],
   ["GET /git/matching-refs/{ref}", "contents=read", matchingRefs],
   ["DELETE /git/refs/{ref}", "contents=write", deleteRef],
+  ["GET /compare/{basehead}", "contents=read", compare],
   ["GET /commits/{ref}/statuses", "statuses=read", listStatuses],
   ["GET /commits/{ref}/status", "statuses=read", showCombinedStatus],
   ["GET /commits/{ref}/check-runs", "checks=read", listChecks],
@@ -79,6 +87,10 @@ const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ...reviewRoutes,
   ...commentRoutes,
   ...milestoneRoutes,
+  ...reactionRoutes,
+  ...reviewerRoutes,
+  ...releaseRoutes,
+  ...collaboratorRoutes,
 ];
 
 const ROUTES = [
@@ -90,6 +102,7 @@ const ROUTES = [
   route("GET /app/installations", withApp(listInstallations)),
   route("GET /app", withApp(showApp)),
   ...hookRoutes.map(([name, handle]) => route(name, handle)),
+  ...[...peopleRoutes, ...searchRoutes].map(([name, handle]) => route(name, handle)),
   route("GET /user", showUser),
   route("GET /rate_limit", showRateLimit),
 ];
@@ -105,7 +118,7 @@ function route(verbAndTemplate: string, handle: Handler) {
   const pattern = template
     .replace("/repos/{owner}/{repo}", "(?:/repos/([^/]+)/([^/]+)|/repositories/(\\d+)())")
     .replace("{path}", "(.*)")
-    .replace("{ref}", "(.+)")
+    .replace(/\{(?:ref|basehead|tag)\}/, "(.+)")
     .replaceAll(/\{\w+\}/g, "([^/]+)");
   return { verb, template, pattern: new RegExp(`^${pattern}$`), handle };
 }

@@ -31,7 +31,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
 };
 
 /** @see https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax */
-function isWithin(time: string, range: string): boolean {
+export function isWithin(time: string, range: string): boolean {
   // A day by itself is a whole day.
   const at = (text: string, ofDay: string) => Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T${ofDay}Z` : text);
   const [FIRST, LAST] = ["00:00:00", "23:59:59"];
@@ -66,11 +66,11 @@ function listed(repository: Repository, call: Call, world: World, isMeant: (run:
 
 /** Finds the run that the first parameter names. */
 function withRun(
-  then: (repository: Repository, run: ActionsRun, call: Call, world: World) => Reply,
+  then: (repository: Repository, run: ActionsRun, call: Call, world: World, more: readonly string[]) => Reply,
 ): RepositoryHandler {
-  return (repository, call, world, [id]) => {
+  return (repository, call, world, [id, ...more]) => {
     const run = repository.runs.get(Number(id));
-    return run ? then(repository, run, call, world) : notFound;
+    return run ? then(repository, run, call, world, more) : notFound;
   };
 }
 
@@ -78,6 +78,13 @@ export const showRun = withRun((repository, run, _call, world) => ({
   status: 200,
   json: runJson(repository, world, run),
 }));
+
+/** As it is now, also for an earlier attempt: only its jobs are kept. */
+export const showAttempt = withRun((repository, run, _call, world, [attempt]) => {
+  const wanted = Number(attempt);
+  if (!(wanted >= 1 && wanted <= run.attempt)) return notFound;
+  return { status: 200, json: runJson(repository, world, { ...run, attempt: wanted }) };
+});
 
 /** Those of the latest attempt, or of all. */
 export const listJobs = withRun((repository, run, call, world) => {

@@ -1,0 +1,82 @@
+import type { Reaction } from "../issues.ts";
+import type { Repository } from "../repository.ts";
+import {
+  type Call,
+  failure,
+  listed,
+  loginOf,
+  notFound,
+  parseObject,
+  type Reply,
+  type RepositoryHandler,
+  type RepositoryRoute,
+  timeOf,
+  userJson,
+  type World,
+} from "./reply.ts";
+
+const READ = "issues=read; pull_requests=read";
+const WRITE = "issues=write; pull_requests=write";
+
+const CONTENTS = ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
+
+type On = Reaction["on"];
+type WithSubject = (repository: Repository, on: On, call: Call, world: World, id: number) => Reply;
+
+/** What the first parameter numbers: an issue or a pull request, or a comment. */
+const about =
+  (kind: "issue" | "comment") =>
+  (then: WithSubject): RepositoryHandler =>
+  (repository, call, world, [number, id]) => {
+    const has =
+      kind === "issue"
+        ? repository.issue(Number(number))
+        : repository.comments.find((each) => each.id === Number(number));
+    const on = (kind === "issue" ? { issue: Number(number) } : { comment: Number(number) }) as On;
+    return has ? then(repository, on, call, world, Number(id)) : notFound;
+  };
+
+const isOn = (on: On) => (reaction: Reaction) => JSON.stringify(reaction.on) === JSON.stringify(on);
+
+const list: WithSubject = (repository, on, call, world) => {
+  const content = call.query.get("content");
+  const found = repository.reactions.filter(isOn(on)).filter((each) => content === null || each.content === content);
+  return listed(found, call, world, reactionJson);
+};
+
+/** A user reacts once with each: the second time GitHub answers 200 with the first. */
+const create: WithSubject = (repository, on, call, world) => {
+  const content = String(parseObject(call.body)?.content);
+  if (!CONTENTS.includes(content)) return failure(422, "Validation Failed");
+  const author = loginOf(call, world);
+  const known = repository.reactions.find(
+    (each) => isOn(on)(each) && each.content === content && each.author === author,
+  );
+  if (known) return { status: 200, json: reactionJson(known) };
+  const id = 1 + Math.max(0, ...repository.reactions.map((each) => each.id));
+  const reaction = { id, on, content, author, createdAt: world.now() };
+  repository.reactions.push(reaction);
+  return { status: 201, json: reactionJson(reaction) };
+};
+
+const remove: WithSubject = ({ reactions }, on, _call, _world, id) => {
+  const place = reactions.findIndex((each) => each.id === id && isOn(on)(each));
+  if (place === -1) return notFound;
+  reactions.splice(place, 1);
+  return { status: 204 };
+};
+
+export const reactionRoutes: readonly RepositoryRoute[] = [
+  ["GET /issues/{issue_number}/reactions", READ, about("issue")(list)],
+  ["POST /issues/{issue_number}/reactions", WRITE, about("issue")(create)],
+  ["DELETE /issues/{issue_number}/reactions/{reaction_id}", WRITE, about("issue")(remove)],
+  ["GET /issues/comments/{comment_id}/reactions", READ, about("comment")(list)],
+  ["POST /issues/comments/{comment_id}/reactions", WRITE, about("comment")(create)],
+  ["DELETE /issues/comments/{comment_id}/reactions/{reaction_id}", WRITE, about("comment")(remove)],
+];
+
+const reactionJson = ({ id, content, author, createdAt }: Reaction) => ({
+  ...{ id, node_id: `REA_${id}`, content },
+  user: userJson(author),
+  created_at: timeOf(createdAt),
+});
