@@ -140,7 +140,7 @@ describe("stale", () => {
       ready.days(8);
       ready.issue(2).updatedAt = ready.clock.now() - 8 * 86_400_000;
       const { run } = await ready.run(inputs);
-      assert.deepEqual(ready.writes(), []);
+      assert.deepEqual([ready.writes(), run.group], [[], "dryRun" in inputs ? "dry run" : "all"]);
       assert.deepEqual(run.outputs, {
         dryRun: true,
         staledIssuesPrs: ["acme/shop#1"],
@@ -168,5 +168,34 @@ describe("stale", () => {
     const { run } = await ready.run();
     const { staledIssuesPrs } = run.outputs as { staledIssuesPrs: unknown };
     assert.deepEqual(staledIssuesPrs, ["acme/shop#1", "acme/deployment#1"]);
+  });
+
+  it("follows several policies one after the other, and comments for each", async (t) => {
+    const questions = {
+      onlyLabels: "question",
+      daysBeforeStale: 10,
+      staleIssueLabel: "no answer",
+      staleIssueMessage: "Solved?",
+    };
+    const others = { exemptIssueLabels: "question", staleIssueMessage: MESSAGE };
+    const ready = await readyService(t, stale({ ...others, name: "both" }, questions));
+    ready.openIssue({ number: 1, daysAgo: 70 });
+    ready.openIssue({ number: 2, daysAgo: 11, labels: ["question"] });
+    const { run, steps } = await ready.run();
+    assert.deepEqual(
+      [1, 2].map((number) => ready.issue(number).labels),
+      [["Stale"], ["question", "no answer"]],
+    );
+    assert.deepEqual(ready.bodies(2), [`<!-- gh-runner: stale/${run.id}-2 -->\nSolved?`]);
+    const { statistics } = run.outputs as { statistics: unknown };
+    assert.deepEqual(statistics, { seen: 4, marked: 2, unstaled: 0, closed: 0, failed: 0 });
+    const names = ["list acme/shop, page 1", "acme/shop, from 1", "2: list acme/shop, page 1", "2: acme/shop, from 1"];
+    assert.deepEqual(
+      steps.map(({ name }) => name),
+      names,
+    );
+    // @ts-expect-error: the name is that of the workflow
+    assert.throws(() => stale({}, { name: "x" }), /name belongs to the first policy/);
+    assert.throws(() => stale({}, {}, { daysBeforeClose: "7" as never }), /daysBeforeClose must be a number/);
   });
 });

@@ -8,6 +8,6 @@ export type { LockThreadsOptions } from "./ready/lock-options.ts";
 export { lockThreads } from "./ready/lock-threads.ts";
 export { type PullRequestTitleOptions, pullRequestTitle } from "./ready/pull-request-title.ts";
 export { stale } from "./ready/stale.ts";
-export type { StaleOptions } from "./ready/stale-options.ts";
+export type { StaleOptions, StalePolicy } from "./ready/stale-options.ts";
 export type { PreviewTestsOptions } from "./report.ts";
 export { scalarAt } from "./values-file.ts";

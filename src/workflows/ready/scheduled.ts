@@ -39,7 +39,9 @@ export function scheduledOf(workflow: string, options: ScheduledOptions, cron: s
       schedule: { cron: options.cron ?? cron, ...(timeZone === undefined ? {} : { timeZone }) },
       manual: { inputs: z.object({ dryRun: z.boolean().default(false) }) },
     },
-    concurrency: "all",
+    // A dry run waits for no other run, and replaces none.
+    concurrency: ({ inputs }: { readonly inputs?: { readonly dryRun: boolean } | undefined }) =>
+      inputs?.dryRun ? "dry run" : "all",
     // GitHub's limits interrupt it far earlier, and what was done is remembered.
     timeout: "6h",
   } as const;

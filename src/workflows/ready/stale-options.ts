@@ -84,6 +84,9 @@ export type StaleOptions = ScheduledOptions &
     readonly enableStatistics?: boolean;
   };
 
+/** What one more policy may say: all but when the workflow runs, where, and as whom. */
+export type StalePolicy = Omit<StaleOptions, keyof ScheduledOptions | "enableStatistics">;
+
 const aText: Check = (value) => (typeof value === "string" ? undefined : "text");
 const label: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "the name of a label");
 const days: Check = (value) =>
@@ -183,12 +186,22 @@ export type StaleRules = {
 };
 
 /** @throws Error that names every option that cannot be used, and what to write. */
-export function checkStaleOptions(options: StaleOptions): void {
+export function checkStaleOptions(options: StaleOptions, more: readonly StalePolicy[]): void {
   checkOptions<StaleOptions>("stale", options, KNOWN as never, REJECTED);
+  for (const policy of more) {
+    const [first] = Object.keys(policy).filter((name) => OF_THE_WORKFLOW.includes(name));
+    if (first !== undefined) throw new Error(`stale(): ${first} belongs to the first policy: it is for all of them`);
+    checkOptions<StaleOptions>("stale", policy as StaleOptions, KNOWN as never, REJECTED);
+  }
 }
 
+const OF_THE_WORKFLOW: readonly string[] = [
+  ...["name", "githubToken", "githubApp", "permissions", "enableStatistics"],
+  ...Object.keys(SCHEDULED),
+];
+
 /** What the options come to for each kind: an option for one kind goes before the one for both. */
-export function staleRules(options: StaleOptions): { readonly issue: StaleRules; readonly pull: StaleRules } {
+export function staleRules(options: StalePolicy): { readonly issue: StaleRules; readonly pull: StaleRules } {
   const { daysBeforeStale = 60, daysBeforeClose = 7, closeIssueReason = "not_planned", startDate = "" } = options;
   const both = {
     onlyAssigned: options.includeOnlyAssigned ?? false,

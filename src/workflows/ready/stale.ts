@@ -1,6 +1,6 @@
 import { defineWorkflow, type RunContext } from "../../index.ts";
 import { repoOf, repositoriesOf, scheduledOf } from "./scheduled.ts";
-import { checkStaleOptions, type StaleOptions, staleRules } from "./stale-options.ts";
+import { checkStaleOptions, type StaleOptions, type StalePolicy, staleRules } from "./stale-options.ts";
 import { standingOf } from "./stale-rules.ts";
 import { type Candidate, type Done, staleWork } from "./stale-work.ts";
 import { nextPage, type Page, requireNone, threadOf, timeOf, workThrough } from "./threads.ts";
@@ -11,34 +11,32 @@ const ONCE_A_DAY = "37 1 * * *";
 /**
  * Marks issues and pull requests without activity as stale, and closes them when they stay so: the successor of
  * actions/stale, with its options. It keeps GitHub's limits, continues where it was interrupted, and comments once.
+ * @param more further policies, such as one for questions: each is what another step with the action is, and they come one
+ * after the other.
  * @throws Error that names every option that cannot be used.
  */
-export function stale(options: StaleOptions = {}) {
-  checkStaleOptions(options);
-  const rules = staleRules(options);
-  const { debugOnly = false, deleteBranch = false, operationsPerRun = Number.POSITIVE_INFINITY } = options;
+export function stale(options: StaleOptions = {}, ...more: readonly StalePolicy[]) {
+  checkStaleOptions(options, more);
+  const policies = [options, ...more];
   return defineWorkflow({
     ...scheduledOf("stale", options, ONCE_A_DAY),
     async run(context) {
-      const { step, log, repository: its, inputs } = context;
-      const isDry = debugOnly || (inputs?.dryRun ?? false);
-      const done: (Done & { readonly repository: string })[] = [];
+      const { log, repository: its, inputs, runId } = context;
+      const isDry = inputs?.dryRun ?? false;
+      const done: DoneThere[] = [];
       let seen = 0;
-      for (const repository of repositoriesOf(options, its)) {
-        const list = await listed(context, repository, options, rules);
-        seen += list.seen;
-        const { look, closeWithBranch } = staleWork(context, { repository, isDry, deleteBranch, rules });
-        const most = operationsPerRun - done.length;
-        const looked = await workThrough(step, { name: repository, items: list.candidates, most }, look);
-        // Each by itself: what is decided is known before anything is deleted.
-        const due = looked.filter(({ what }) => what === "due").map(({ number }) => number);
-        const all = { name: `${repository}, with branches`, items: due, most: due.length };
-        const closed = await workThrough(step, all, closeWithBranch);
-        const ended = [...looked.filter(({ what }) => what !== "due"), ...closed];
-        done.push(...ended.map((each) => ({ ...each, repository })));
+      for (const [nth, policy] of policies.entries()) {
+        // Comments of one policy are not those of another.
+        const policyRun = nth === 0 ? runId : `${runId}-${nth + 1}`;
+        const lead = nth === 0 ? "" : `${nth + 1}: `;
+        const all = await followed({ ...context, runId: policyRun }, policy, {
+          repositories: repositoriesOf(options, its),
+          ...{ lead, isDry },
+        });
+        seen += all.seen;
+        done.push(...all.done);
       }
-      const outputs = outputsOf(done, { seen, isDry });
-      if (done.length >= operationsPerRun) log.info("operationsPerRun is reached: the next run continues");
+      const outputs = outputsOf(done, { seen, isDry: isDry || policies.every(({ debugOnly }) => debugOnly ?? false) });
       if (options.enableStatistics ?? true) log.info("statistics", outputs.statistics);
       const failed = done.filter((each) => each.what === "failed");
       requireNone(failed, { tried: "changing stale issues and pull requests", of: done.length });
@@ -47,11 +45,56 @@ export function stale(options: StaleOptions = {}) {
   });
 }
 
+type DoneThere = Done & { readonly repository: string };
+
+type Following = {
+  readonly repositories: readonly string[];
+  /** Of the names of steps. */
+  readonly lead: string;
+  readonly isDry: boolean;
+};
+
+/** One policy, in all repositories. */
+async function followed(
+  context: Pick<RunContext, "github" | "step" | "log" | "runId">,
+  policy: StalePolicy,
+  { repositories, lead, isDry }: Following,
+): Promise<{ seen: number; done: readonly DoneThere[] }> {
+  const { step, log } = context;
+  const { debugOnly = false, deleteBranch = false, operationsPerRun = Number.POSITIVE_INFINITY } = policy;
+  const rules = staleRules(policy);
+  const done: DoneThere[] = [];
+  let seen = 0;
+  for (const repository of repositories) {
+    const list = await listed(context, { repository, lead }, policy, rules);
+    seen += list.seen;
+    const working = { repository, isDry: isDry || debugOnly, deleteBranch, rules };
+    const { look, closeWithBranch } = staleWork(context, working);
+    const name = `${lead}${repository}`;
+    const looked = await workThrough(
+      step,
+      { name, items: list.candidates, most: operationsPerRun - done.length },
+      look,
+    );
+    // Each by itself: what is decided is known before anything is deleted.
+    const due = looked.filter(({ what }) => what === "due").map(({ number }) => number);
+    const closed = await workThrough(
+      step,
+      { name: `${name}, with branches`, items: due, most: due.length },
+      closeWithBranch,
+    );
+    const ended = [...looked.filter(({ what }) => what !== "due"), ...closed];
+    done.push(...ended.map((each) => ({ ...each, repository })));
+  }
+  if (done.length >= operationsPerRun) log.info("operationsPerRun is reached: the next run continues");
+  return { seen, done };
+}
+
 /** The threads that may need something, without what only describes them: there may be thousands. */
 async function listed(
   { github, step }: Pick<RunContext, "github" | "step">,
-  repository: string,
-  { sortBy = "created", ascending = false }: StaleOptions,
+  { repository, lead }: { readonly repository: string; readonly lead: string },
+  { sortBy = "created", ascending = false }: StalePolicy,
   rules: ReturnType<typeof staleRules>,
 ): Promise<{ seen: number; candidates: readonly Candidate[] }> {
   const candidates = new Map<number, Candidate>();
@@ -75,7 +118,7 @@ async function listed(
   let page: Page | null = {};
   for (let nth = 1; page !== null; nth++) {
     const asked: Page = page;
-    const its = await step(`list ${repository}, page ${nth}`, () => list(asked));
+    const its = await step(`${lead}list ${repository}, page ${nth}`, () => list(asked));
     seen += its.seen;
     // What is opened meanwhile shifts the pages.
     for (const each of its.candidates) candidates.set(each.number, candidates.get(each.number) ?? each);
@@ -87,10 +130,7 @@ async function listed(
 /** So many are named in the outputs; all are counted. */
 const MAX_NAMED = 1000;
 
-function outputsOf(
-  done: readonly (Done & { readonly repository: string })[],
-  { seen, isDry }: { seen: number; isDry: boolean },
-) {
+function outputsOf(done: readonly DoneThere[], { seen, isDry }: { seen: number; isDry: boolean }) {
   const are = (what: Done["what"]) => done.filter((each) => each.what === what);
   const named = (what: Done["what"]) =>
     are(what).flatMap(({ repository, number }, nth) => (nth < MAX_NAMED ? `${repository}#${number}` : []));
