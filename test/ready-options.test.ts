@@ -64,7 +64,7 @@ const ACTIONS = {
       if (/^(require|validate|wip)/.test(name)) return true;
       return /^subject|Pattern$|Url$/.test(name) ? "^a" : ["one", "two"];
     },
-    wrong: [{ scope: ["a"], types: "fix" }, /is not known: is scopes meant\?; types must be a list of words/],
+    wrong: [{ scope: ["a"], types: ["("] }, /is not known: is scopes meant\?; types must be a list of words/],
   },
   autoMerge: {
     make: autoMerge as Make,

@@ -81,6 +81,26 @@ describe("pullRequestTitle", () => {
     assert.deepEqual([run.status, run.reason], ["skipped", "the pull request has the label bot"]);
   });
 
+  it("takes lists as the action's file has them, and says what the file says", async () => {
+    const options = {
+      types: "\n  fix\n  JIRA-\\d+\n",
+      scopes: "core\nui\n",
+      headerPattern: "^([\\w-]*)(?:\\(([\\w$.\\-*/ ]*)\\))?: (.*)$",
+      headerPatternCorrespondence: "type, scope, subject",
+      subjectPattern: "^(?![A-Z]).+$",
+      subjectPatternError: 'The subject "{subject}"\nbegins with a capital.\n',
+    };
+    assert.equal((await check("JIRA-12(ui): a", options)).run.status, "success");
+    assert.match((await check("feat: a", options)).run.reason ?? "", /^Unknown type "feat"/);
+    assert.match((await check("fix(x): a", options)).run.reason ?? "", /^Unknown scope "x"/);
+    const wrong = await check("fix: A", options);
+    assert.equal(statusesOf(wrong).at(-1)?.description, 'The subject "A" begins with a capital.');
+    assert.equal(
+      (await check("no type", { ...options, ignoreLabels: "bot\nother" }, { labels: ["other"] })).run.status,
+      "skipped",
+    );
+  });
+
   it("checks the message of an only commit, without merges, when it is told to", async () => {
     const options = { validateSingleCommit: true };
     const outcome = async (commits: Parameters<typeof check>[3], more: Options = {}) =>
@@ -197,7 +217,7 @@ describe("a title", () => {
     assert.equal(problem("fix: Abc", { subjectPattern: /[A-Z]/ }), "The subject does not match its pattern");
     const subjectPatternError = '"{subject}" of "{title}" begins with a capital.\nMore.';
     const rules = { subjectPattern: /^(?![A-Z]).+$/, subjectPatternError };
-    assert.equal(problem("fix: A $& b", rules), '"A $& b" of "fix: A $& b" begins with a capital.');
+    assert.equal(problem("fix: A $& b", rules), '"A $& b" of "fix: A $& b" begins with a capital. More.');
   });
 });
 

@@ -11,14 +11,21 @@ import {
   yesOrNo,
 } from "./options.ts";
 import { PULL_EVENT_CHECKS, type PullEventOptions } from "./pull-events.ts";
-import { problemOf, type TitleProblem, type TitleRules, titleOf } from "./title-rules.ts";
+import { type Pattern, problemOf, type TitleProblem, type TitleRules, titleOf } from "./title-rules.ts";
 
 /** `actions` are opened, reopened, edited and synchronize; with `ignoreLabels` also labeled and unlabeled. */
 export type PullRequestTitleOptions = CommonOptions &
   PullEventOptions &
-  TitleRules & {
+  Omit<TitleRules, Listed> & {
+    /** Without them: feat, fix, docs, style, refactor, perf, test, build, ci, chore, revert. */
+    readonly types?: Lines;
+    /** Which scopes are allowed; all without it. */
+    readonly scopes?: Lines;
+    readonly disallowScopes?: Lines;
+    /** What the groups of `headerPattern` are; `["type", "scope", "subject"]` without it. Groups with names need none. */
+    readonly headerPatternCorrespondence?: string | readonly string[];
     /** A pull request with one of these labels is not checked. */
-    readonly ignoreLabels?: readonly string[];
+    readonly ignoreLabels?: string | readonly string[];
     /** The message of a pull request's only commit, which GitHub takes for a squash merge, is checked like the title. */
     readonly validateSingleCommit?: boolean;
     /** With `validateSingleCommit`: the message must also be the title. */
@@ -28,6 +35,11 @@ export type PullRequestTitleOptions = CommonOptions &
     /** How the result is shown on the commit: `"status"`, or `"check"`, which needs a GitHub App. `"status"` without it. */
     readonly report?: ReportOption;
   } & NoneOf<typeof REJECTED>;
+
+type Listed = "types" | "scopes" | "disallowScopes" | "headerPatternCorrespondence";
+
+/** Words and regular expressions, each of which must match as a whole: a list, or text with one a line. */
+type Lines = string | readonly Pattern[];
 
 const REJECTED = {
   githubBaseUrl: "GITHUB_API_URL of the service says where GitHub is",
@@ -42,7 +54,9 @@ const WIP_CONTEXT = "action-semantic-pull-request";
  */
 export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
   checkOptions("pullRequestTitle", options, CHECKS, REJECTED);
-  const { ignoreLabels = [], wip = false, report = "status", filter = () => true } = options;
+  const { wip = false, report = "status", filter = () => true } = options;
+  const rules = rulesOf(options);
+  const ignoreLabels = listOf(options.ignoreLabels, "\n") ?? [];
   const onLabels = ignoreLabels.length > 0 ? (["labeled", "unlabeled"] as const) : [];
   const { actions = ["opened", "reopened", "edited", "synchronize", ...onLabels] } = options;
   return defineWorkflow({
@@ -72,7 +86,7 @@ export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
       const isWip = wip && /^\[WIP\]\s/.test(data.title);
       const problem = isWip
         ? undefined
-        : await problemOfPull(context, repo, { number: pull, title: data.title }, options);
+        : await problemOfPull(context, repo, { number: pull, title: data.title }, rules);
       if (wip) {
         const state = isWip || problem ? "pending" : "success";
         const description = isWip ? "Work in progress" : (problem?.title ?? "Ready for review");
@@ -90,7 +104,7 @@ export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
         context.report(problem);
         return fail(`${problem.title}: ${data.title}`);
       }
-      const title = titleOf(data.title, options);
+      const title = titleOf(data.title, rules);
       context.report({ title: title.scope === null ? `${title.type}` : `${title.type}(${title.scope})` });
       return title;
     },
@@ -101,7 +115,7 @@ async function problemOfPull(
   { github }: RunContext,
   repo: Repo,
   { number, title }: { readonly number: number; readonly title: string },
-  options: PullRequestTitleOptions,
+  options: AllRules,
 ): Promise<TitleProblem | undefined> {
   const checked = (text: string) => bounded("checking the title", () => problemOf(text, options));
   const problem = checked(title);
@@ -131,11 +145,34 @@ async function problemOfPull(
   };
 }
 
+type AllRules = TitleRules &
+  Pick<PullRequestTitleOptions, "validateSingleCommit" | "validateSingleCommitMatchesPrTitle">;
+
+function rulesOf(options: PullRequestTitleOptions): AllRules {
+  const { types, scopes, disallowScopes, headerPatternCorrespondence, ...others } = options;
+  const lists = {
+    types: listOf<Pattern>(types, "\n"),
+    scopes: listOf<Pattern>(scopes, "\n"),
+    disallowScopes: listOf<Pattern>(disallowScopes, "\n"),
+    headerPatternCorrespondence: listOf(headerPatternCorrespondence, ","),
+  };
+  return { ...others, ...Object.fromEntries(Object.entries(lists).filter(([, list]) => list !== undefined)) };
+}
+
+/** A list as such, or as the action's file has it: text with one a line, or between commas. */
+function listOf<Item>(given: string | readonly Item[] | undefined, separator: string) {
+  if (typeof given !== "string") return given;
+  return given.split(separator).flatMap((part) => part.trim() || []) as readonly (Item | string)[] as readonly Item[];
+}
+
 const pattern: Check = (value) => (isPattern(value) ? undefined : "a regular expression, such as /^[a-z].*$/");
-const patterns: Check = (value) =>
-  Array.isArray(value) && value.every(isPattern)
+const patterns: Check = (value) => {
+  const list = typeof value === "string" ? listOf<Pattern>(value, "\n") : value;
+  return Array.isArray(list) && list.every(isPattern)
     ? undefined
     : 'a list of words or regular expressions, such as ["fix", "feat"]';
+};
+const namesOrText: Check = (value) => (typeof value === "string" ? undefined : texts(value));
 const report: Check = (value) =>
   value === "check" || value === "status" || (typeof value === "object" && value !== null)
     ? undefined
@@ -150,8 +187,8 @@ const CHECKS = {
   subjectPattern: pattern,
   subjectPatternError: text,
   headerPattern: pattern,
-  headerPatternCorrespondence: texts,
-  ignoreLabels: texts,
+  headerPatternCorrespondence: namesOrText,
+  ignoreLabels: namesOrText,
   validateSingleCommit: yesOrNo,
   validateSingleCommitMatchesPrTitle: yesOrNo,
   wip: yesOrNo,

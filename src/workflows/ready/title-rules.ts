@@ -1,5 +1,5 @@
 /** A regular expression as text or as such; it must match the whole word. */
-type Pattern = string | RegExp;
+export type Pattern = string | RegExp;
 
 export type TitleRules = {
   /** Without them: feat, fix, docs, style, refactor, perf, test, build, ci, chore, revert. */
@@ -93,7 +93,7 @@ export function problemOf(text: string, rules: TitleRules): TitleProblem | undef
   if (own === undefined)
     return { title, summary: `"${subject}" in ${quoted} does not match ${sourceOf(subjectPattern)} as a whole.` };
   const said = own.replace(/\{(subject|title)\}/g, (_, name) => (name === "title" ? text : subject)).trim();
-  return { title: said.split("\n", 1)[0] ?? title, summary: said };
+  return { title: said.replace(/\s+/g, " "), summary: said };
 }
 
 const sourceOf = (pattern: Pattern) => (typeof pattern === "string" ? pattern : pattern.source);
