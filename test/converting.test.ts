@@ -92,7 +92,12 @@ describe("docs/converting.md", () => {
       assert.equal(count(/[({[]/g), count(/[)}\]]/g), `${code} breaks off`);
     }
     // Words of the reference, each held by its own tests.
-    assert.deepEqual(absent, ["try", "catch", "finally", "waitUntil", "retry: false", "runId", "attempt"]);
+    const identities = ['permissions: { issues: "write" }', 'githubApp: "BOT"', 'github.as("bot")'];
+    assert.deepEqual(absent, [
+      ...["try", "catch", "finally", "waitUntil"],
+      ...identities,
+      ...["retry: false", "runId", "attempt"],
+    ]);
   });
 
   it("has a smoke that does what its original did", async (t) => {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import type { GitHub, Workflow } from "../src/index.ts";
+import { movedClock } from "./support/clock.ts";
 import { command } from "./support/command.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { CREDENTIALS, knowIdentities, READER, identityScene as scene } from "./support/identities.ts";
 import { send, startService, TARGET, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
@@ -136,6 +140,59 @@ describe("the identities and permissions of a workflow", () => {
     assert.ok(page.includes("Asks GitHub as bot: App BOT (metadata: read)"));
     for (const secret of [READER, ...Object.values(CREDENTIALS).flatMap((each) => each.split("\n"))]) {
       if (secret.length > 12) assert.ok(!page.includes(secret) && !JSON.stringify(workflows).includes(secret));
+    }
+  });
+});
+
+describe("a credential in a file", () => {
+  it("is read again after it has changed, and the old one stays while the new one cannot be used", async (t) => {
+    const folder = temporaryFolder(t);
+    const [key, token] = [join(folder, "bot.pem"), join(folder, "reader")];
+    writeFileSync(key, CREDENTIALS.BOT_PRIVATE_KEY);
+    writeFileSync(token, READER);
+    const clock = movedClock();
+    const { start, askers, github, log, logLines } = await scene(
+      t,
+      async (all) => {
+        await read(all.as("bot"));
+        await read(all);
+      },
+      {
+        workflow: { githubToken: "READER_TOKEN", identities: { bot: { githubApp: "BOT" } } },
+        settings: { BOT_PRIVATE_KEY: "", BOT_PRIVATE_KEY_FILE: key, READER_TOKEN: "", READER_TOKEN_FILE: token },
+        options: { clock },
+        github: { now: clock.now },
+      },
+    );
+    assert.equal((await start()).status, 200);
+    const renewed = "ghp_renewedToken0123456789abcdefABCDEF01";
+    github.token(renewed, { login: "renewed" });
+    writeFileSync(token, `${renewed}\n`);
+    // The key of the other App is one that GitHub takes only for that App.
+    writeFileSync(join(folder, "next.pem"), CREDENTIALS.RELEASE_APP_PRIVATE_KEY);
+    renameSync(join(folder, "next.pem"), key);
+    clock.move(10_000);
+    const { json } = await start();
+    assert.match(json.detail, /BOT_PRIVATE_KEY is no key of the App with BOT_ID/);
+    writeFileSync(key, CREDENTIALS.BOT_PRIVATE_KEY);
+    clock.move(10_000);
+    assert.equal((await start()).status, 200);
+    writeFileSync(token, "");
+    writeFileSync(key, "-----BEGIN RSA PRIVATE KEY-----\nMII");
+    clock.move(10_000);
+    assert.equal((await start()).status, 200);
+    clock.move(10_000);
+    assert.equal((await start()).status, 200);
+    const [bot, reader] = ["bot[bot]", "renewed"];
+    assert.deepEqual(askers(), [bot, "reader", bot, reader, bot, reader, bot, reader]);
+    const told = log().filter(({ msg }) => /^a credential cannot be read again/.test(String(msg)));
+    assert.deepEqual(
+      told.map(({ name }) => name),
+      ["READER_TOKEN", "BOT"],
+    );
+    const { text } = await start({ n: 1 });
+    for (const secret of [READER, renewed, ...CREDENTIALS.BOT_PRIVATE_KEY.split("\n").slice(1, -2)]) {
+      assert.ok(!logLines.join("").includes(secret) && !text.includes(secret));
     }
   });
 });

@@ -9,7 +9,7 @@ import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
 import { sourceIn } from "../workflows/load/load-workflows.ts";
-import { askedAs } from "./asked-as.ts";
+import { askingAs } from "./asked-as.ts";
 import { bulkActions } from "./bulk.ts";
 import { startingByHand } from "./by-hand.ts";
 import { callbacksOf } from "./callbacks.ts";
@@ -63,6 +63,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   closing.defer(gitHub.close);
 
   const workflowNamed = (name: string) => loaded.current.workflows.find((workflow) => workflow.name === name);
+  const askAs = askingAs({ values: () => loaded.current, config: config.workflows, secrets, log, clock });
   const worker = startWorker({
     store,
     workflowNamed,
@@ -71,7 +72,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     github: ({ workflow, identity, token, ...attempt }) =>
       gitHub.attempt({
         ...{ ...attempt, identity, dryRun: options.dryRun },
-        as: askedAs({ workflow, identity, token }, loaded.current),
+        as: askAs({ workflow, identity, token }),
       }),
     sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),

@@ -1,5 +1,5 @@
 import type { TestContext } from "node:test";
-import type { StandInGitHub } from "../../sandbox/github.ts";
+import type { GitHubOptions, StandInGitHub } from "../../sandbox/github.ts";
 import type { GitHub, Workflow } from "../../src/index.ts";
 import type { AppOptions } from "../../src/service/ground.ts";
 import { appKey } from "./apps.ts";
@@ -31,11 +31,13 @@ export async function identityScene(
     settings = {},
     granted,
     options = {},
+    github: gitHubOptions = {},
   }: {
     workflow?: Partial<Workflow>;
     settings?: Record<string, string>;
     granted?: Granted;
     options?: AppOptions;
+    github?: GitHubOptions;
   } = {},
 ) {
   const under: Workflow = {
@@ -45,6 +47,7 @@ export async function identityScene(
     ...workflow,
   };
   const service = await startService(t, {
+    github: gitHubOptions,
     settings: { ...CREDENTIALS, ...settings },
     options: { ...options, workflows: [{ workflow: under, file: "w.ts" }] },
   });
