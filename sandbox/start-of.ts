@@ -1,7 +1,16 @@
+import type { WebhookEvent, WebhookName } from "../src/index.ts";
+import type { EventFacts } from "../src/model/event-facts.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import type { Json } from "../src/model/run.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+
+/** What starts a run, each kind. `actions` of a trigger are not asked. */
+export type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
+  ? { readonly trigger?: Kind } & (Given extends { event: { name: infer Name extends WebhookName } }
+      ? { readonly event: WebhookEvent<Name> }
+      : Omit<Given, "trigger" | keyof EventFacts>)
+  : never;
 
 type AnyStart = { trigger?: TriggerKind; body?: unknown; event?: unknown; inputs?: unknown };
 

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Duration, Json, WebhookEvent, WebhookName } from "../src/index.ts";
 import { millisecondsOf } from "../src/model/duration.ts";
-import type { EventFacts } from "../src/model/event-facts.ts";
 import type { RunDetail } from "../src/model/history.ts";
 import { problemsIn } from "../src/model/problems.ts";
 import { reportOf } from "../src/model/report.ts";
@@ -14,24 +13,22 @@ import { readConfig } from "../src/service/config/config.ts";
 import type { Answers } from "./answers.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
 import { haveEvent } from "./have-event.ts";
-import { beginOthers, startedBy } from "./other-runs.ts";
+import { beginOthers, type OpenRun, type StartedOther, startedBy } from "./other-runs.ts";
+import { type OutsideOptions, type OutsideRequest, outsideOf } from "./outside.ts";
 import { letPass } from "./passing.ts";
 import { type SentRequest, sentTo } from "./sent.ts";
 import { type SkippingClock, skippingClock } from "./skipping-clock.ts";
-import { startOf } from "./start-of.ts";
+import { type Starting, startOf } from "./start-of.ts";
 import { giveCredentials } from "./test-credentials.ts";
 
 export type { Answer, Answers, AskedRequest } from "./answers.ts";
 export { exampleEvent } from "./example-event.ts";
 export type { Fault, FaultHandle, FaultMatch } from "./faults.ts";
 export { type StandInGitHub, startGitHub } from "./github.ts";
+export type { OpenRun, StartedOther } from "./other-runs.ts";
+export type { OutsideAnswer, OutsideRequest } from "./outside.ts";
 
-/** A run of another workflow that is there before the test. */
-export type OpenRun = { readonly workflow: string; readonly inputs: Json; readonly id?: string };
-
-export type StartedOther = { readonly workflow: string; readonly id: string; readonly inputs: Json };
-
-export type TestOptions<Routes extends string = string> = {
+export type TestOptions<Routes extends string = string> = OutsideOptions & {
   /** Fills the stand-in before the run: `(github) => github.repository("acme/shop").put("a.yaml", "…")`. */
   readonly prepare?: (github: StandInGitHub) => void;
   /** What GitHub answers instead of the stand-in, by route. */
@@ -56,6 +53,8 @@ export type TestedRun = {
   readonly log: readonly (LogLine & { readonly attempt: number })[];
   /** What GitHub was sent, except reads, in order. */
   readonly sent: readonly SentRequest[];
+  /** What other hosts were sent by `fetch` and `notify`, except reads, in order. */
+  readonly posted: readonly OutsideRequest[];
   /** The `repository_dispatch` events among it. */
   readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
   /** The runs of other workflows that it has started, the first one first. */
@@ -95,7 +94,7 @@ export async function testRun<
 >(
   workflow: Workflow<Given, unknown, EnvName, IdentityName>,
   given: Starting<Given>,
-  { prepare, answers, env = {}, others = [], open = [] }: TestOptions<Routes> = {},
+  { prepare, answers, env = {}, others = [], open = [], outside = {} }: TestOptions<Routes> = {},
 ): Promise<TestedRun> {
   const under = renamed(workflow);
   const closing = new AsyncDisposableStack();
@@ -112,6 +111,7 @@ export async function testRun<
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
     );
     const callbacks = new Set<string>();
+    const posted: OutsideRequest[] = [];
     const app = await startApp(
       readConfig({
         PUBLIC_URL: "https://gh-runner.test",
@@ -127,6 +127,7 @@ export async function testRun<
       {
         closed: true,
         clock,
+        fetch: outsideOf(outside, posted),
         workflows: [
           { workflow: under, file: "the workflow under test" },
           ...others.map((workflow) => ({ workflow, file: "another workflow" })),
@@ -140,7 +141,15 @@ export async function testRun<
     const { repository, sha } = givenOf(workflow, started);
     if (workflow.report && repository !== undefined && sha !== undefined) github.repository(repository).addCommit(sha);
     const { run } = await app.start(started, WAIT_MS);
-    return await testedRun(run.id, { app, github, identityOf: credentials.identityOf, clock, callbacks, closing });
+    return await testedRun(run.id, {
+      app,
+      github,
+      identityOf: credentials.identityOf,
+      clock,
+      callbacks,
+      posted,
+      closing,
+    });
   } catch (error) {
     await closing.disposeAsync();
     throw error;
@@ -154,13 +163,14 @@ type Scene = {
   readonly clock: SkippingClock;
   /** The secrets of those that were opened. */
   readonly callbacks: ReadonlySet<string>;
+  readonly posted: readonly OutsideRequest[];
   readonly closing: AsyncDisposableStack;
 };
 
 /** A run whose first attempt was made, and what can happen to it. */
 async function testedRun(
   id: string,
-  { app, github, identityOf, clock, callbacks, closing }: Scene,
+  { app, github, identityOf, clock, callbacks, posted, closing }: Scene,
 ): Promise<TestedRun> {
   const { store, wake, actions, callbacks: all } = app.engine;
   let detail = await look();
@@ -240,6 +250,7 @@ async function testedRun(
     get started() {
       return started;
     },
+    posted,
     github,
     advance: (duration) =>
       then(`advance("${duration}")`, async () => {
@@ -275,13 +286,6 @@ async function testedRun(
 const LOOK_EVERY_MS = 2;
 
 const MAX_LINES = 10_000;
-
-/** What starts a run, each kind. `actions` of a trigger are not asked. */
-type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
-  ? { readonly trigger?: Kind } & (Given extends { event: { name: infer Name extends WebhookName } }
-      ? { readonly event: WebhookEvent<Name> }
-      : Omit<Given, "trigger" | keyof EventFacts>)
-  : never;
 
 /** The built-in one is there as well, under its own name and path. */
 function renamed(workflow: Workflow): Workflow {

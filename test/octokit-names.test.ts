@@ -169,6 +169,19 @@ describe("paginate", () => {
     );
   });
 
+  it("passes on a limit of GitHub's, upon which the run waits", async (t) => {
+    const list = pages(500);
+    const message = "You have exceeded a secondary rate limit";
+    const { paginate, requests } = await octokit(t, (request) =>
+      request.query.get("page") === "2"
+        ? { status: 429, headers: { "retry-after": "120" }, json: { message } }
+        : list(request),
+    );
+    const limited = paginate("GET /repos/{owner}/{repo}/labels", { ...repo });
+    await assert.rejects(limited, { name: "LimitReached", kind: "limit" });
+    assert.equal(requests.length, 2);
+  });
+
   it("works below the path of GitHub Enterprise Server", async (t) => {
     const { paginate, requests } = await octokit(t, pages(150, { path: "/api/v3/repositories/7/items" }), "/api/v3");
     assert.equal((await paginate("GET /repos/{owner}/{repo}/labels", { ...repo })).length, 150);

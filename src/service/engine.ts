@@ -36,8 +36,9 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     : await openStore(config.store, { ...options, clock, log });
   closing.defer(store.close);
 
-  const { fetch, close: closeFetch } = openFetch(config.github);
-  closing.defer(closeFetch);
+  const outside = openFetch(config.github);
+  closing.defer(outside.close);
+  const fetch = options.fetch?.(outside.fetch) ?? outside.fetch;
 
   const outages = openOutages({ host: new URL(config.github.apiUrl).host, store, clock, log });
   const observed = await openObservers(ground, store, fetch, outages);

@@ -2,7 +2,7 @@ import type { Wait } from "../github/ask.ts";
 import type { ServerLimits } from "../http/server.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
-import type { UnsentWrite } from "../model/network.ts";
+import type { Fetch, UnsentWrite } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
@@ -41,6 +41,8 @@ export type AppOptions = {
   readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
   /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
   readonly dryRun?: (write: UnsentWrite) => void;
+  /** Other hosts than GitHub, instead of `fetch` by itself. */
+  readonly fetch?: (fetch: Fetch) => Fetch;
   /**
    * No address and no schedules: runs begin by `start` alone. Nothing of a service that has the same settings is used: in
    * its database this would be a replica, which takes its runs, and its NOTIFY_URL is for its runs. The history is in
