@@ -505,6 +505,19 @@ describe("a delivery that cannot be taken in", () => {
     assert.deepEqual(await numbers(), [2, 4]);
   });
 
+  it("start nothing that the filters of a workflow leave out", async (t) => {
+    const on = { github: { events: "pull_request", actions: ["opened"], branches: "main", labels: ["bug"] } } as const;
+    const { hook, nextRound, numbers, pass } = await watching(t, { workflow: pulls({ on }) });
+    pass(1000);
+    const to = (number: number, ref: string, label: string) =>
+      hook.note("pull_request", { ...payload(number), pull_request: { base: { ref }, labels: [{ name: label }] } });
+    to(1, "next", "bug");
+    to(2, "main", "Bug");
+    to(3, "main", "docs");
+    await nextRound();
+    assert.deepEqual(await numbers(), [2]);
+  });
+
   it("is named when a workflow's filter throws, and is left", async (t) => {
     const on = { github: { events: "pull_request", filter: () => assert.fail("not today") } } as const;
     const { hook, nextRound, pass, service } = await watching(t, { workflow: pulls({ on } as Partial<Workflow>) });
