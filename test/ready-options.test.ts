@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { autoMerge, labeler, lockThreads, pullRequestTitle, stale } from "../src/workflows/index.ts";
+import { send, startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
 
 /** The inputs of each action, as its `action.yml` names them, and a value for those that are not names. */
 const ACTIONS = {
@@ -164,6 +166,33 @@ describe("the options of lockThreads", () => {
     // @ts-expect-error: misspelt
     assert.throws(() => lockThreads({ issueInactiveDay: 90 }), /is issueInactiveDays meant\?/);
     lockThreads({ excludeIssueCreatedBetween: ["2018-01-01", "2019-01-01"], addPrLabels: ["a"], processOnly: "prs" });
+  });
+});
+
+describe("the examples of docs/ready-made.md", () => {
+  it("are workflows of a service", async (t) => {
+    const blocks = [...DOCUMENT.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+    const whole = blocks.filter((code) => code.includes("export default"));
+    assert.ok(whole.length >= 5);
+    const names = [...new Set(whole.join().match(/\b(?:autoMerge|labeler|lockThreads|pullRequestTitle|stale)\b/g))];
+    const files = whole.map((code, at) => {
+      const its = code.includes("import ")
+        ? code
+        : `import { ${names.join(", ")} } from "gh-runner/workflows";\n${code}`;
+      // Two of one kind need two names.
+      return [
+        `example-${at}.ts`,
+        its.replace(/export default (\w+)\(/, `const made = $1(`) +
+          `\nexport default { ...made, name: \`\${made.name}-${at}\` };\n`,
+      ];
+    });
+    const settings = {
+      WORKFLOWS_DIR: workflowsFolder(t, Object.fromEntries(files)),
+      GITHUB_WEBHOOK_SECRET: "of the webhook",
+    };
+    const { url } = await startService(t, { settings });
+    const { workflows } = (await send(url, { path: "/api/workflows" })).json;
+    assert.equal(workflows.filter(({ name }: { name: string }) => /-\d+$/.test(name)).length, whole.length);
   });
 });
 
