@@ -19,7 +19,7 @@ let opened: Promise<GraphQLJudge | undefined> | undefined;
 
 /**
  * Judges requests by GitHub's schema, where `graphql` and `@octokit/graphql-schema` are installed; undefined where they are
- * not. They have 10 MB, so users of the test kit choose. Takes 0.2 s when it is first called.
+ * not. They have 11 MB, so users of the test kit choose. Takes 0.2 s when it is first called.
  */
 export function graphQLJudge(): Promise<GraphQLJudge | undefined> {
   opened ??= open();

@@ -22,6 +22,9 @@ const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"];
 /** What remains to be installed: zod, and the packages that the declarations name. */
 const DEPENDENCIES = ["zod", "@octokit/types", "@octokit/openapi-webhooks-types"] as const;
 
+/** With these the test kit checks GraphQL by GitHub's schema. They have 11 MB, so they are for who wants them. */
+const CHECKS_GRAPHQL = ["graphql", "@octokit/graphql-schema"] as const;
+
 mkdirSync(join(ROOT, "dist"), { recursive: true });
 const unfinished = mkdtempSync(join(ROOT, "dist/package-"));
 try {
@@ -91,7 +94,7 @@ function writeDeclarations(): void {
 }
 
 function writeManifest(): void {
-  const { name, version, description, license, type, engines, dependencies } = manifest;
+  const { name, version, description, license, type, engines, dependencies, devDependencies } = manifest;
   const exported = Object.entries(ENTRIES).map(([entry, file]) => [
     entry,
     { types: `./types/${declarationOf(file)}`, default: `./${moduleOf(entry)}.js` },
@@ -107,6 +110,8 @@ function writeManifest(): void {
     bin: { [name]: BIN },
     exports: Object.fromEntries(exported),
     dependencies: Object.fromEntries(DEPENDENCIES.map((each) => [each, dependencies[each]])),
+    peerDependencies: Object.fromEntries(CHECKS_GRAPHQL.map((each) => [each, devDependencies[each]])),
+    peerDependenciesMeta: Object.fromEntries(CHECKS_GRAPHQL.map((each) => [each, { optional: true }])),
   };
   writeFileSync(join(unfinished, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
 }

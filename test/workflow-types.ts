@@ -56,6 +56,24 @@ export const http = defineWorkflow({
       repo: "",
       body: "",
     });
+    const { viewer } = await github.graphql<{ viewer: { login: string } }>(
+      "{ viewer { login } }",
+      {},
+      { retry: false },
+    );
+    viewer.login satisfies string;
+    // @ts-expect-error: what the query asks for is said by its type
+    viewer.lgin;
+    // @ts-expect-error: what is not said is not known
+    (await github.graphql("{ viewer { login } }")).viewer;
+    // @ts-expect-error: headers are an option
+    await github.graphql("{ viewer { login } }", { headers: { "graphql-features": "sub_issues" } });
+    // @ts-expect-error: errors are allowed by GitHub's types, not by status
+    await github.graphql("{ viewer { login } }", {}, { allow: [404] });
+    // @ts-expect-error: the query stands alone, and its variables beside it
+    await github.graphql({ query: "{ viewer { login } }" });
+    // @ts-expect-error: there is no such option
+    await github.graphql("{ viewer { login } }", {}, { operation: "A" });
     const started = await github.runWorkflow("acme/shop", "tests.yml", { ref: "main", inputs: { pr: body.pr } });
     // @ts-expect-error: GitHub may not have told which run it is
     started.htmlUrl;

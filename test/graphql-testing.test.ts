@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type TestOptions, testRun } from "../sandbox/testing.ts";
+import { type Context, defineWorkflow } from "../src/index.ts";
+
+type Run = (context: Pick<Context, "github" | "repo" | "log">) => Promise<unknown>;
+
+/** Runs this in the test kit; resolves with how it ended. */
+async function ran(run: Run, options: TestOptions = {}) {
+  const workflow = defineWorkflow({
+    name: "asks",
+    on: { manual: true },
+    retry: false,
+    run: (context) => run(context) as never,
+  });
+  const tested = await testRun(workflow, { inputs: {} }, options);
+  const { status, outputs, reason } = tested.run;
+  return { tested, outputs: status === "success" ? outputs : reason, sent: tested.sent };
+}
+
+const PULL = `query Pull($owner: String!, $repo: String!, $number: Int!) {
+  repository(owner: $owner, name: $repo) {
+    pullRequest(number: $number) { ...Facts commits(last: 2) { nodes { commit { id: oid } } totalCount } }
+  }
+}
+fragment Facts on PullRequest { id isDraft writer: author { login ... on User { name } } }`;
+
+const AUTO_MERGE = `mutation($id: ID!) {
+  enablePullRequestAutoMerge(input: { pullRequestId: $id, mergeMethod: SQUASH }) { pullRequest { number } }
+}`;
+const MINIMIZE = `mutation($id: ID!) {
+  minimizeComment(input: { subjectId: $id, classifier: OUTDATED }) { minimizedComment { isMinimized } }
+}`;
+const ADD = `mutation($project: ID!, $content: ID!) {
+  addProjectV2ItemById(input: { projectId: $project, contentId: $content }) { item { id } }
+}`;
+
+describe("GraphQL in the test kit", () => {
+  it("knows the user, and answers fields as the test says, with what a query picks of them", async () => {
+    const pull = {
+      ...{ id: "PR_7", number: 7, isDraft: false, author: { login: "octocat" }, title: "not asked for" },
+      commits: { nodes: [{ commit: { oid: "a" } }, { commit: { oid: "b" } }] },
+    };
+    const { outputs, sent } = await ran(
+      async ({ github, repo }) => ({
+        ...(await github.graphql<object>("{ viewer { login } }")),
+        ...(await github.graphql<object>(PULL, { ...repo, number: 7 })),
+      }),
+      {
+        prepare: (github) =>
+          github.graphql({ repository: ({ owner, repo }) => ({ pullRequest: { ...pull, of: [owner, repo] } }) }),
+      },
+    );
+    assert.deepEqual(outputs, {
+      viewer: { login: "octocat" },
+      repository: {
+        pullRequest: {
+          ...{ id: "PR_7", isDraft: false, writer: { login: "octocat", name: null } },
+          commits: { nodes: [{ commit: { id: "a" } }, { commit: { id: "b" } }], totalCount: null },
+        },
+      },
+    });
+    // Queries are reads.
+    assert.deepEqual(sent, []);
+  });
+
+  it("carries out mutations, and shows them among what was sent", async () => {
+    const { outputs, sent } = await ran(
+      async ({ github }) => [
+        await github.graphql(AUTO_MERGE, { id: "PR_7" }),
+        await github.graphql(MINIMIZE, { id: "IC_1" }),
+        await github.graphql(ADD, { project: "PVT_1", content: "I_1" }),
+      ],
+      {
+        prepare: (github) =>
+          github.graphql({
+            enablePullRequestAutoMerge: ({ id }) => ({ pullRequest: { number: Number(id.slice(3)) } }),
+            minimizeComment: { minimizedComment: { isMinimized: true } },
+            addProjectV2ItemById: { item: { id: "PVTI_1" } },
+          }),
+      },
+    );
+    assert.deepEqual(outputs, [
+      { enablePullRequestAutoMerge: { pullRequest: { number: 7 } } },
+      { minimizeComment: { minimizedComment: { isMinimized: true } } },
+      { addProjectV2ItemById: { item: { id: "PVTI_1" } } },
+    ]);
+    assert.deepEqual(
+      sent.map(({ path, body }) => [path, (body as { variables: object }).variables]),
+      [
+        ["/graphql", { id: "PR_7" }],
+        ["/graphql", { id: "IC_1" }],
+        ["/graphql", { project: "PVT_1", content: "I_1" }],
+      ],
+    );
+  });
+
+  it("fails a field with an error", async () => {
+    const clean = Object.assign(new Error("Pull request is in clean status"), { name: "UNPROCESSABLE" });
+    const options: TestOptions = { prepare: (github) => github.graphql({ enablePullRequestAutoMerge: () => clean }) };
+    const { outputs } = await ran(({ github }) => github.graphql(AUTO_MERGE, { id: "PR_7" }), options);
+    assert.match(
+      String(outputs),
+      /answered UNPROCESSABLE "Pull request is in clean status" at enablePullRequestAutoMerge/,
+    );
+    const allowed = await ran(
+      ({ github }) => github.graphql(AUTO_MERGE, { id: "PR_7" }, { allow: ["UNPROCESSABLE"] }),
+      options,
+    );
+    assert.deepEqual(allowed.outputs, { enablePullRequestAutoMerge: null });
+  });
+
+  it("says what it has no answer for", async () => {
+    const { outputs } = await ran(({ github }) => github.graphql(MINIMIZE, { id: "IC_1" }));
+    assert.match(
+      String(outputs),
+      /has no answer for minimizeComment: give it one with github\.graphql\(\{ minimizeComment: … \}\)/,
+    );
+  });
+
+  it("finds what GitHub's schema does not allow, also where a test answers all", async () => {
+    const wrong: readonly [string, object, RegExp][] = [
+      ["{ viewer { lgin } }", {}, /undefinedField "Field 'lgin' doesn't exist on type 'User'"/],
+      ["query($n: Int!) { viewer { gists(frst: $n) { totalCount } } }", { n: 1 }, /Unknown argument "frst"/],
+      [
+        "query($n: Int!) { viewer { gists(first: $n) { totalCount } } }",
+        { n: "1" },
+        /Int cannot represent non-integer/,
+      ],
+      [
+        "query($n: Int!) { viewer { gists(first: $n) { totalCount } } }",
+        {},
+        /"\$n" of required type "Int!" was not provided/,
+      ],
+      ["mutation { addStar { starrable { id } } }", {}, /argument "input" of type "AddStarInput!" is required/],
+      ["{ viewer { login }", {}, /Syntax Error/],
+      ["query A { viewer { login } } query B { viewer { login } }", {}, /An operation name is required/],
+    ];
+    for (const [query, variables, pattern] of wrong) {
+      for (const answers of [undefined, { "POST /graphql": { data: { viewer: { login: "octocat" } } } }]) {
+        const { outputs } = await ran(
+          ({ github }) => github.graphql(query, variables as never),
+          answers ? { answers } : {},
+        );
+        assert.match(String(outputs), pattern);
+      }
+    }
+  });
+
+  it("asks with the token of the repository that the event is about", async () => {
+    const workflow = defineWorkflow({
+      name: "asks",
+      githubApp: "BOT",
+      on: { github: { events: "issues" } },
+      run: ({ github }) => github.graphql<{ viewer: { login: string } }>("{ viewer { login } }"),
+    });
+    const payload = {
+      action: "opened",
+      repository: { full_name: "globex/web", name: "web", owner: { login: "globex" } },
+    };
+    const { run, github } = await testRun(
+      workflow,
+      { event: { name: "issues", delivery: "1", payload: payload as never } },
+      { prepare: (github) => void github.repository("globex/web") },
+    );
+    assert.equal(run.status, "success", String(run.reason));
+    assert.ok(github.requests.some(({ path }) => path === "/repos/globex/web/installation"));
+  });
+
+  it("keeps a call that was not awaited, and its failure counts", async () => {
+    const { outputs, tested } = await ran(async ({ github }) => {
+      void github.graphql(MINIMIZE, { id: "IC_1" }).catch(() => {});
+      void github.graphql(MINIMIZE, { id: "IC_2" });
+    });
+    assert.equal(tested.run.status, "failure");
+    assert.match(String(outputs), /mutation minimizeComment failed/);
+    assert.equal(tested.sent.length, 2);
+  });
+});
