@@ -285,3 +285,41 @@ describe("what the doctor finds of reports", () => {
     assert.deepEqual(await check(asApp, "reports"), []);
   });
 });
+
+describe("a report in the test kit", () => {
+  it("is written with the permissions of its workflow", async () => {
+    const workflow = defineWorkflow({
+      name: "narrow",
+      on: { github: { events: "pull_request" } },
+      permissions: { checks: "write" },
+      report: "check",
+      run: async ({ report }) => report({ title: "narrow" }),
+    });
+    const event = { name: "pull_request", delivery: "1", payload: pullEvent() };
+    const { run, sent } = await testRun(workflow, { event } as never);
+    assert.deepEqual([run.status, run.reason ?? ""], ["success", ""]);
+    assert.deepEqual(
+      sent.map(({ method, path }) => `${method} ${path}`),
+      ["POST /repos/acme/shop/check-runs"],
+    );
+  });
+
+  it("of a run whose files no pattern of paths chooses is skipped, so that a required check passes", async () => {
+    const workflow = defineWorkflow({
+      name: "docs",
+      on: { github: { events: "pull_request", paths: ["docs/**"] } },
+      report: "check",
+      async run() {},
+    });
+    const event = { name: "pull_request", delivery: "1", payload: pullEvent() };
+    const { run, sent } = await testRun(workflow, { event } as never, {
+      prepare(github) {
+        const head = { ref: "change", sha: SHA };
+        github.repository("acme/shop").openPull({ number: 7, head, files: ["src/a.ts"] });
+      },
+    });
+    assert.equal(run.status, "skipped");
+    const { conclusion, output } = (sent[0] ?? assert.fail()).body as { conclusion: string; output: { title: string } };
+    assert.deepEqual([conclusion, output.title], ["skipped", run.reason]);
+  });
+});
