@@ -37,6 +37,8 @@ const createReview = withPull((repository, pull, call, world) => {
   const [id, commit] = [pull.reviews.length + 1, String(commit_id)];
   const review: Review = { id, author, state, body: String(body), commit, submittedAt: world.now() };
   pull.reviews.push(review);
+  const place = pull.reviewers.indexOf(author);
+  if (place !== -1) pull.reviewers.splice(place, 1);
   return { status: 200, json: reviewJson(repository, world, pull, review) };
 });
 
