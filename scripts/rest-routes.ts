@@ -10,13 +10,22 @@ type Names = Readonly<Record<string, Readonly<Record<string, () => string>>>>;
 export function restRoutes(): string {
   const defaults = (given: Given) =>
     Object.assign(() => `${given.method} ${given.url}`, { endpoint: { merge: () => ({}) } });
-  const { rest } = restEndpointMethods({ request: { defaults }, log: { warn() {} } } as never) as unknown as {
-    rest: Names;
+  let warned: string | undefined;
+  const log = {
+    warn(text: string) {
+      warned = text;
+    },
+  };
+  const { rest } = restEndpointMethods({ request: { defaults }, log } as never) as unknown as { rest: Names };
+  const line = (name: string, route: () => string) => {
+    warned = undefined;
+    const text = `    ${name}: ${JSON.stringify(route())};\n`;
+    return warned === undefined ? text : `    /** @deprecated ${warned} */\n${text}`;
   };
   const scopes = Object.entries(rest).map(([scope, names]) => {
     // `repos.uploadReleaseAsset` goes to another host than the API.
     const routes = Object.entries(names).filter(([name]) => name !== "uploadReleaseAsset");
-    return `  ${scope}: {\n${routes.map(([name]) => `    ${name}: ${JSON.stringify(names[name]?.())};\n`).join("")}  };\n`;
+    return `  ${scope}: {\n${routes.map(([name, route]) => line(name, route)).join("")}  };\n`;
   });
   const about = "Octokit's names, each with its route. Generated from its table: `npm run docs` writes it anew.";
   return `/** ${about} */\nexport type RestRoutes = {\n${scopes.join("")}};\n`;

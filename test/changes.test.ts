@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import type { Failure } from "../src/model/failure.ts";
+import type { UnsentWrite } from "../src/model/network.ts";
+import { openedGitHub } from "./support/opened-github.ts";
 import { clientOf } from "./support/scripted-github.ts";
 
 const PUT = "PUT /repos/{owner}/{repo}/contents/{path}";
@@ -180,5 +182,24 @@ describe("openPull", () => {
     await github.openPull(pull);
     shop.rename("emca/shop");
     assert.equal((await github.openPull(pull))?.created, false);
+  });
+});
+
+describe("a dry run", () => {
+  it("shows the commit and the pull request, and sends neither", async (t) => {
+    const { stand, shop } = await scene(t);
+    const opened = await openedGitHub(t, { GITHUB_API_URL: stand.url, GITHUB_TOKEN: "token" });
+    const shown: string[] = [];
+    const dryRun = ({ method, url }: UnsentWrite) => void shown.push(`${method} ${new URL(url).pathname}`);
+    const { github } = opened.attempt({ name: "test", dryRun });
+    assert.deepEqual(await github.writeFile("acme/shop", "VERSION", "2\n", write), { changed: true });
+    assert.deepEqual(await github.openPull({ ...pull, labels: ["bot"] }), { number: 0, htmlUrl: "", created: true });
+    assert.deepEqual(shown, [
+      "POST /repos/acme/shop/git/refs",
+      "PUT /repos/acme/shop/contents/VERSION",
+      "POST /repos/acme/shop/pulls",
+      "POST /repos/acme/shop/issues/0/labels",
+    ]);
+    assert.deepEqual([writes(stand), shop.branches()], [[], ["main"]]);
   });
 });

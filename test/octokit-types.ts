@@ -1,4 +1,4 @@
-import type { GitHub } from "../src/index.ts";
+import type { Context, GitHub } from "../src/index.ts";
 
 /** Never run: `tsc` holds that Octokit's names and `paginate` have the types of their routes, and that mistakes are noticed. */
 
@@ -83,4 +83,29 @@ export async function lists({ paginate, rest }: GitHub) {
   // @ts-expect-error: a list of pages is read by `for await`
   await paginate.iterator("GET /repos/{owner}/{repo}/labels", { ...repo }).then();
   return { names, numbers, conclusions, titles, mine, checkNames, unknown, expired };
+}
+
+export async function bots({ github, fetch, notify, repository }: Context) {
+  const { changed, commit } = await github.writeFile(repository, "VERSION", "2", { message: "Version 2" });
+  const sha: string | undefined = commit;
+  // @ts-expect-error: a commit has a message
+  await github.writeFile(repository, "VERSION", "2", { branch: "bot" });
+  // @ts-expect-error: a file is text or bytes
+  await github.writeFile(repository, "a.json", { a: 1 }, { message: "" });
+  const pull = await github.openPull({ repository, head: "bot", title: "Version 2", labels: ["release"] });
+  // @ts-expect-error: there may be nothing to merge
+  pull.number;
+  // @ts-expect-error: a pull request has a title
+  await github.openPull({ repository, head: "bot" });
+  const files = await github.artifact(repository, 7, "coverage");
+  const text: string | undefined = files.text("summary.txt");
+  const bytes: Uint8Array | undefined = files.get("summary.txt");
+  // @ts-expect-error: the files of an artifact are read, not changed
+  files.set("summary.txt", new Uint8Array());
+  // @ts-expect-error: the run is named by its id
+  await github.artifact(repository, "7", "coverage");
+  const answer: Response = await fetch("https://acme.dev", { method: "POST", body: "a" });
+  // @ts-expect-error: a text is posted
+  await notify("https://hooks.slack.com/services/a", { text: "a" });
+  return [changed, sha, text, bytes, answer.status];
 }

@@ -10,6 +10,7 @@ import { privateAuthority } from "../sandbox/certificates.ts";
 import type { TokenGrant } from "../sandbox/credentials.ts";
 import type { Fault } from "../sandbox/faults.ts";
 import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
+import type { Repository } from "../sandbox/repository.ts";
 import type { GitHubOfAttempt } from "../src/github/client.ts";
 import { noAnswer } from "../src/github/failures.ts";
 import type { GitHub } from "../src/model/github.ts";
@@ -105,6 +106,21 @@ function asWorkflow(
 const AUTO_MERGE = 'mutation { enablePullRequestAutoMerge(input: { pullRequestId: "PR_1" }) { pullRequest { id } } }';
 const [owner = "", repo = ""] = TARGET.split("/");
 const listPulls = (github: GitHub) => github.request("GET /repos/{owner}/{repo}/pulls", { owner, repo });
+
+const coverage = (github: GitHub) => github.artifact(TARGET, 9, "coverage");
+
+/** The Actions run 9, with the artifacts that are added. */
+const ofRun =
+  (
+    prepare: (
+      add: (name: string, files: Record<string, string | Uint8Array>) => ReturnType<Repository["addArtifact"]>,
+    ) => void,
+  ) =>
+  (github: StandInGitHub) => {
+    const shop = github.repository(TARGET);
+    shop.addRun({ id: 9 });
+    prepare((name, files) => shop.addArtifact(9, name, files));
+  };
 
 /** A GraphQL request to which GitHub answers with these errors. */
 function graphQL(errors: readonly object[], query = "{ viewer { login email } }", variables: object = {}): Case {
@@ -471,6 +487,63 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     asked(
       { json: { workflow_runs: [1, 2].map((id) => ({ id, created_at: AN_HOUR_AGO, html_url: `https://${id}` })) } },
       ({ actions }) => actions.find({ repository: TARGET, event: "repository_dispatch", since: AN_HOUR_AGO }),
+    ),
+  ],
+  "An artifact cannot be read": [
+    asWorkflow(
+      {},
+      coverage,
+      {},
+      ofRun(() => {}),
+    ),
+    asWorkflow(
+      {},
+      coverage,
+      {},
+      ofRun((add) => void add("results", {})),
+    ),
+    asWorkflow(
+      {},
+      coverage,
+      {},
+      ofRun((add) => void Object.assign(add("coverage", {}), { expired: true })),
+    ),
+    asWorkflow(
+      {},
+      coverage,
+      {},
+      ofRun((add) => void add("coverage", { a: Buffer.alloc(51_000_000) })),
+    ),
+    asWorkflow({}, coverage, {}, (github) => {
+      ofRun((add) => void add("coverage", {}))(github);
+      github.fault({ path: /^\/downloads\// }, { kind: "status", status: 503 });
+    }),
+  ],
+  "A list cannot be read to its end": [
+    asWorkflow(
+      {},
+      (github) => github.paginate("GET /repos/{owner}/{repo}/labels", { owner, repo }),
+      {},
+      (github) => {
+        const link = '<https://ghe.acme.example/api/v3/repositories/7/labels?page=2>; rel="next"';
+        github.answers({ "GET /repos/{owner}/{repo}/labels": { headers: { link }, body: [] } });
+      },
+    ),
+    asWorkflow({}, (github) => github.paginate("GET /repos/{owner}/{repo}" as never, { owner, repo })),
+  ],
+  "A name of Octokit's is not there": [
+    asWorkflow({}, (github) => (github.rest.issues as unknown as { addLabel(): Promise<void> }).addLabel()),
+  ],
+  "A branch takes no commit": [
+    asWorkflow(
+      {},
+      (github) => github.writeFile(TARGET, "VERSION", "2", { message: "Version 2" }),
+      {},
+      (github) => {
+        const body = JSON.stringify({ message: "Repository rule violations found" });
+        const headers = { "content-type": "application/json" };
+        github.fault({ method: "PUT" }, { kind: "status", status: 409, body, headers });
+      },
     ),
   ],
   "There is no values file": [told({ body: { application: "pr-2" } })],

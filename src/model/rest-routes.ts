@@ -81,6 +81,7 @@ export type RestRoutes = {
     getOrgSecret: "GET /orgs/{org}/actions/secrets/{secret_name}";
     getOrgVariable: "GET /orgs/{org}/actions/variables/{name}";
     getPendingDeploymentsForRun: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments";
+    /** @deprecated octokit.actions.getRepoPermissions() has been renamed to octokit.actions.getGithubActionsPermissionsRepository() */
     getRepoPermissions: "GET /repos/{owner}/{repo}/actions/permissions";
     getRepoPublicKey: "GET /repos/{owner}/{repo}/actions/secrets/public-key";
     getRepoSecret: "GET /repos/{owner}/{repo}/actions/secrets/{secret_name}";
@@ -192,6 +193,7 @@ export type RestRoutes = {
     unstarRepoForAuthenticatedUser: "DELETE /user/starred/{owner}/{repo}";
   };
   apps: {
+    /** @deprecated octokit.apps.addRepoToInstallation() has been renamed to octokit.apps.addRepoToInstallationForAuthenticatedUser() */
     addRepoToInstallation: "PUT /user/installations/{installation_id}/repositories/{repository_id}";
     addRepoToInstallationForAuthenticatedUser: "PUT /user/installations/{installation_id}/repositories/{repository_id}";
     checkToken: "POST /applications/{client_id}/token";
@@ -223,6 +225,7 @@ export type RestRoutes = {
     listSubscriptionsForAuthenticatedUserStubbed: "GET /user/marketplace_purchases/stubbed";
     listWebhookDeliveries: "GET /app/hook/deliveries";
     redeliverWebhookDelivery: "POST /app/hook/deliveries/{delivery_id}/attempts";
+    /** @deprecated octokit.apps.removeRepoFromInstallation() has been renamed to octokit.apps.removeRepoFromInstallationForAuthenticatedUser() */
     removeRepoFromInstallation: "DELETE /user/installations/{installation_id}/repositories/{repository_id}";
     removeRepoFromInstallationForAuthenticatedUser: "DELETE /user/installations/{installation_id}/repositories/{repository_id}";
     resetToken: "PATCH /applications/{client_id}/token";
@@ -282,6 +285,7 @@ export type RestRoutes = {
     listAlertInstances: "GET /repos/{owner}/{repo}/code-scanning/alerts/{alert_number}/instances";
     listAlertsForOrg: "GET /orgs/{org}/code-scanning/alerts";
     listAlertsForRepo: "GET /repos/{owner}/{repo}/code-scanning/alerts";
+    /** @deprecated octokit.codeScanning.listAlertsInstances() has been renamed to octokit.codeScanning.listAlertInstances() */
     listAlertsInstances: "GET /repos/{owner}/{repo}/code-scanning/alerts/{alert_number}/instances";
     listCodeqlDatabases: "GET /repos/{owner}/{repo}/code-scanning/codeql/databases";
     listRecentAnalyses: "GET /repos/{owner}/{repo}/code-scanning/analyses";
@@ -484,14 +488,17 @@ export type RestRoutes = {
     getRestrictionsForAuthenticatedUser: "GET /user/interaction-limits";
     getRestrictionsForOrg: "GET /orgs/{org}/interaction-limits";
     getRestrictionsForRepo: "GET /repos/{owner}/{repo}/interaction-limits";
+    /** @deprecated octokit.interactions.getRestrictionsForYourPublicRepos() has been renamed to octokit.interactions.getRestrictionsForAuthenticatedUser() */
     getRestrictionsForYourPublicRepos: "GET /user/interaction-limits";
     removeRestrictionsForAuthenticatedUser: "DELETE /user/interaction-limits";
     removeRestrictionsForOrg: "DELETE /orgs/{org}/interaction-limits";
     removeRestrictionsForRepo: "DELETE /repos/{owner}/{repo}/interaction-limits";
+    /** @deprecated octokit.interactions.removeRestrictionsForYourPublicRepos() has been renamed to octokit.interactions.removeRestrictionsForAuthenticatedUser() */
     removeRestrictionsForYourPublicRepos: "DELETE /user/interaction-limits";
     setRestrictionsForAuthenticatedUser: "PUT /user/interaction-limits";
     setRestrictionsForOrg: "PUT /orgs/{org}/interaction-limits";
     setRestrictionsForRepo: "PUT /repos/{owner}/{repo}/interaction-limits";
+    /** @deprecated octokit.interactions.setRestrictionsForYourPublicRepos() has been renamed to octokit.interactions.setRestrictionsForAuthenticatedUser() */
     setRestrictionsForYourPublicRepos: "PUT /user/interaction-limits";
   };
   issues: {
@@ -572,6 +579,7 @@ export type RestRoutes = {
     listForOrg: "GET /orgs/{org}/migrations";
     listReposForAuthenticatedUser: "GET /user/migrations/{migration_id}/repositories";
     listReposForOrg: "GET /orgs/{org}/migrations/{migration_id}/repositories";
+    /** @deprecated octokit.migrations.listReposForUser() has been renamed to octokit.migrations.listReposForAuthenticatedUser() */
     listReposForUser: "GET /user/migrations/{migration_id}/repositories";
     startForAuthenticatedUser: "POST /user/migrations";
     startForOrg: "POST /orgs/{org}/migrations";
@@ -685,7 +693,9 @@ export type RestRoutes = {
     deletePackageVersionForAuthenticatedUser: "DELETE /user/packages/{package_type}/{package_name}/versions/{package_version_id}";
     deletePackageVersionForOrg: "DELETE /orgs/{org}/packages/{package_type}/{package_name}/versions/{package_version_id}";
     deletePackageVersionForUser: "DELETE /users/{username}/packages/{package_type}/{package_name}/versions/{package_version_id}";
+    /** @deprecated octokit.packages.getAllPackageVersionsForAPackageOwnedByAnOrg() has been renamed to octokit.packages.getAllPackageVersionsForPackageOwnedByOrg() */
     getAllPackageVersionsForAPackageOwnedByAnOrg: "GET /orgs/{org}/packages/{package_type}/{package_name}/versions";
+    /** @deprecated octokit.packages.getAllPackageVersionsForAPackageOwnedByTheAuthenticatedUser() has been renamed to octokit.packages.getAllPackageVersionsForPackageOwnedByAuthenticatedUser() */
     getAllPackageVersionsForAPackageOwnedByTheAuthenticatedUser: "GET /user/packages/{package_type}/{package_name}/versions";
     getAllPackageVersionsForPackageOwnedByAuthenticatedUser: "GET /user/packages/{package_type}/{package_name}/versions";
     getAllPackageVersionsForPackageOwnedByOrg: "GET /orgs/{org}/packages/{package_type}/{package_name}/versions";
@@ -797,6 +807,7 @@ export type RestRoutes = {
     listForTeamDiscussionInOrg: "GET /orgs/{org}/teams/{team_slug}/discussions/{discussion_number}/reactions";
   };
   repos: {
+    /** @deprecated octokit.repos.acceptInvitation() has been renamed to octokit.repos.acceptInvitationForAuthenticatedUser() */
     acceptInvitation: "PATCH /user/repository_invitations/{invitation_id}";
     acceptInvitationForAuthenticatedUser: "PATCH /user/repository_invitations/{invitation_id}";
     addAppAccessRestrictions: "POST /repos/{owner}/{repo}/branches/{branch}/protection/restrictions/apps";
@@ -838,6 +849,7 @@ export type RestRoutes = {
     createWebhook: "POST /repos/{owner}/{repo}/hooks";
     customPropertiesForReposCreateOrUpdateRepositoryValues: "PATCH /repos/{owner}/{repo}/properties/values";
     customPropertiesForReposGetRepositoryValues: "GET /repos/{owner}/{repo}/properties/values";
+    /** @deprecated octokit.repos.declineInvitation() has been renamed to octokit.repos.declineInvitationForAuthenticatedUser() */
     declineInvitation: "DELETE /user/repository_invitations/{invitation_id}";
     declineInvitationForAuthenticatedUser: "DELETE /user/repository_invitations/{invitation_id}";
     delete: "DELETE /repos/{owner}/{repo}";
@@ -865,6 +877,7 @@ export type RestRoutes = {
     disableImmutableReleases: "DELETE /repos/{owner}/{repo}/immutable-releases";
     disablePrivateVulnerabilityReporting: "DELETE /repos/{owner}/{repo}/private-vulnerability-reporting";
     disableVulnerabilityAlerts: "DELETE /repos/{owner}/{repo}/vulnerability-alerts";
+    /** @deprecated octokit.repos.downloadArchive() has been renamed to octokit.repos.downloadZipballArchive() */
     downloadArchive: "GET /repos/{owner}/{repo}/zipball/{ref}";
     downloadTarballArchive: "GET /repos/{owner}/{repo}/tarball/{ref}";
     downloadZipballArchive: "GET /repos/{owner}/{repo}/zipball/{ref}";
@@ -998,6 +1011,7 @@ export type RestRoutes = {
     updateRelease: "PATCH /repos/{owner}/{repo}/releases/{release_id}";
     updateReleaseAsset: "PATCH /repos/{owner}/{repo}/releases/assets/{asset_id}";
     updateRepoRuleset: "PUT /repos/{owner}/{repo}/rulesets/{ruleset_id}";
+    /** @deprecated octokit.repos.updateStatusCheckPotection() has been renamed to octokit.repos.updateStatusCheckProtection() */
     updateStatusCheckPotection: "PATCH /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks";
     updateStatusCheckProtection: "PATCH /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks";
     updateWebhook: "PATCH /repos/{owner}/{repo}/hooks/{hook_id}";
@@ -1064,6 +1078,7 @@ export type RestRoutes = {
     updateInOrg: "PATCH /orgs/{org}/teams/{team_slug}";
   };
   users: {
+    /** @deprecated octokit.users.addEmailForAuthenticated() has been renamed to octokit.users.addEmailForAuthenticatedUser() */
     addEmailForAuthenticated: "POST /user/emails";
     addEmailForAuthenticatedUser: "POST /user/emails";
     addSocialAccountForAuthenticatedUser: "POST /user/social_accounts";
@@ -1071,18 +1086,23 @@ export type RestRoutes = {
     checkBlocked: "GET /user/blocks/{username}";
     checkFollowingForUser: "GET /users/{username}/following/{target_user}";
     checkPersonIsFollowedByAuthenticated: "GET /user/following/{username}";
+    /** @deprecated octokit.users.createGpgKeyForAuthenticated() has been renamed to octokit.users.createGpgKeyForAuthenticatedUser() */
     createGpgKeyForAuthenticated: "POST /user/gpg_keys";
     createGpgKeyForAuthenticatedUser: "POST /user/gpg_keys";
+    /** @deprecated octokit.users.createPublicSshKeyForAuthenticated() has been renamed to octokit.users.createPublicSshKeyForAuthenticatedUser() */
     createPublicSshKeyForAuthenticated: "POST /user/keys";
     createPublicSshKeyForAuthenticatedUser: "POST /user/keys";
     createSshSigningKeyForAuthenticatedUser: "POST /user/ssh_signing_keys";
     deleteAttestationsBulk: "POST /users/{username}/attestations/delete-request";
     deleteAttestationsById: "DELETE /users/{username}/attestations/{attestation_id}";
     deleteAttestationsBySubjectDigest: "DELETE /users/{username}/attestations/digest/{subject_digest}";
+    /** @deprecated octokit.users.deleteEmailForAuthenticated() has been renamed to octokit.users.deleteEmailForAuthenticatedUser() */
     deleteEmailForAuthenticated: "DELETE /user/emails";
     deleteEmailForAuthenticatedUser: "DELETE /user/emails";
+    /** @deprecated octokit.users.deleteGpgKeyForAuthenticated() has been renamed to octokit.users.deleteGpgKeyForAuthenticatedUser() */
     deleteGpgKeyForAuthenticated: "DELETE /user/gpg_keys/{gpg_key_id}";
     deleteGpgKeyForAuthenticatedUser: "DELETE /user/gpg_keys/{gpg_key_id}";
+    /** @deprecated octokit.users.deletePublicSshKeyForAuthenticated() has been renamed to octokit.users.deletePublicSshKeyForAuthenticatedUser() */
     deletePublicSshKeyForAuthenticated: "DELETE /user/keys/{key_id}";
     deletePublicSshKeyForAuthenticatedUser: "DELETE /user/keys/{key_id}";
     deleteSocialAccountForAuthenticatedUser: "DELETE /user/social_accounts";
@@ -1092,35 +1112,44 @@ export type RestRoutes = {
     getById: "GET /user/{account_id}";
     getByUsername: "GET /users/{username}";
     getContextForUser: "GET /users/{username}/hovercard";
+    /** @deprecated octokit.users.getGpgKeyForAuthenticated() has been renamed to octokit.users.getGpgKeyForAuthenticatedUser() */
     getGpgKeyForAuthenticated: "GET /user/gpg_keys/{gpg_key_id}";
     getGpgKeyForAuthenticatedUser: "GET /user/gpg_keys/{gpg_key_id}";
+    /** @deprecated octokit.users.getPublicSshKeyForAuthenticated() has been renamed to octokit.users.getPublicSshKeyForAuthenticatedUser() */
     getPublicSshKeyForAuthenticated: "GET /user/keys/{key_id}";
     getPublicSshKeyForAuthenticatedUser: "GET /user/keys/{key_id}";
     getSshSigningKeyForAuthenticatedUser: "GET /user/ssh_signing_keys/{ssh_signing_key_id}";
     list: "GET /users";
     listAttestations: "GET /users/{username}/attestations/{subject_digest}";
     listAttestationsBulk: "POST /users/{username}/attestations/bulk-list{?per_page,before,after}";
+    /** @deprecated octokit.users.listBlockedByAuthenticated() has been renamed to octokit.users.listBlockedByAuthenticatedUser() */
     listBlockedByAuthenticated: "GET /user/blocks";
     listBlockedByAuthenticatedUser: "GET /user/blocks";
+    /** @deprecated octokit.users.listEmailsForAuthenticated() has been renamed to octokit.users.listEmailsForAuthenticatedUser() */
     listEmailsForAuthenticated: "GET /user/emails";
     listEmailsForAuthenticatedUser: "GET /user/emails";
+    /** @deprecated octokit.users.listFollowedByAuthenticated() has been renamed to octokit.users.listFollowedByAuthenticatedUser() */
     listFollowedByAuthenticated: "GET /user/following";
     listFollowedByAuthenticatedUser: "GET /user/following";
     listFollowersForAuthenticatedUser: "GET /user/followers";
     listFollowersForUser: "GET /users/{username}/followers";
     listFollowingForUser: "GET /users/{username}/following";
+    /** @deprecated octokit.users.listGpgKeysForAuthenticated() has been renamed to octokit.users.listGpgKeysForAuthenticatedUser() */
     listGpgKeysForAuthenticated: "GET /user/gpg_keys";
     listGpgKeysForAuthenticatedUser: "GET /user/gpg_keys";
     listGpgKeysForUser: "GET /users/{username}/gpg_keys";
+    /** @deprecated octokit.users.listPublicEmailsForAuthenticated() has been renamed to octokit.users.listPublicEmailsForAuthenticatedUser() */
     listPublicEmailsForAuthenticated: "GET /user/public_emails";
     listPublicEmailsForAuthenticatedUser: "GET /user/public_emails";
     listPublicKeysForUser: "GET /users/{username}/keys";
+    /** @deprecated octokit.users.listPublicSshKeysForAuthenticated() has been renamed to octokit.users.listPublicSshKeysForAuthenticatedUser() */
     listPublicSshKeysForAuthenticated: "GET /user/keys";
     listPublicSshKeysForAuthenticatedUser: "GET /user/keys";
     listSocialAccountsForAuthenticatedUser: "GET /user/social_accounts";
     listSocialAccountsForUser: "GET /users/{username}/social_accounts";
     listSshSigningKeysForAuthenticatedUser: "GET /user/ssh_signing_keys";
     listSshSigningKeysForUser: "GET /users/{username}/ssh_signing_keys";
+    /** @deprecated octokit.users.setPrimaryEmailVisibilityForAuthenticated() has been renamed to octokit.users.setPrimaryEmailVisibilityForAuthenticatedUser() */
     setPrimaryEmailVisibilityForAuthenticated: "PATCH /user/email/visibility";
     setPrimaryEmailVisibilityForAuthenticatedUser: "PATCH /user/email/visibility";
     unblock: "DELETE /user/blocks/{username}";
