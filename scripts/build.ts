@@ -51,6 +51,26 @@ const octokitBeside: Plugin = {
     ),
 };
 
+/** The ready-made workflows: 150 KB with the libraries that only they use, for those who import `gh-runner/workflows`. */
+const readyBeside: Plugin = {
+  name: "ready-made workflows beside",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/ready\/index\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./ready.js", external: true } : undefined,
+    ),
+};
+
+/** They use the very API that the service offers to files of workflows. */
+const offeredApi: Plugin = {
+  name: "the public API of the service that runs it",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /\/src\/index\.ts$|^\.\.\/\.\.\/index\.ts$/ }, ({ path }) => ({ path, namespace: "offered" }));
+    onLoad({ filter: /./, namespace: "offered" }, () => ({
+      contents: 'module.exports = globalThis[Symbol.for("gh-runner.modules")]["gh-runner"].load();',
+    }));
+  },
+};
+
 /** `gh-runner dev` says so where it is missing: the release is for servers. The npm package has it. */
 const withoutStandIn: Plugin = {
   name: "without the stand-in GitHub",
@@ -79,7 +99,7 @@ const BANNER = {
 const service = await build({
   ...COMMON,
   entryPoints: { "gh-runner": "src/main.ts" },
-  plugins: [zodBeside, postgresBeside, octokitBeside, withoutStandIn, nodeWhenItRuns, pageAssetsAsTexts],
+  plugins: [zodBeside, postgresBeside, octokitBeside, readyBeside, withoutStandIn, nodeWhenItRuns, pageAssetsAsTexts],
   banner: BANNER,
 });
 const postgres = await build({
@@ -89,12 +109,17 @@ const postgres = await build({
   external: ["pg-native", "pg-cloudflare"],
   banner: BANNER,
 });
+const ready = await build({
+  ...COMMON,
+  entryPoints: { ready: "src/workflows/ready/index.ts" },
+  plugins: [zodBeside, offeredApi],
+});
 const beside = await build({
   ...COMMON,
   entryPoints: { zod: "zod", health: "src/service/health.ts", octokit: "@octokit/plugin-rest-endpoint-methods" },
 });
 
-const builds = [beside, postgres, service];
+const builds = [beside, postgres, ready, service];
 const packages = bundledPackages(builds.map(({ metafile }) => metafile));
 const about = [
   { path: `${ROOT}dist/sbom.cdx.json`, contents: billOfMaterials(packages) },

@@ -19,7 +19,7 @@ const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; read
       lockThreads: true,
       stale: true,
     } satisfies Record<keyof typeof import("../index.ts"), true>),
-    load: () => import("../index.ts"),
+    load: async () => ({ ...(await import("../built-in.ts")), ...(await import("../ready/index.ts")) }),
   },
 };
 

@@ -1,0 +1,3 @@
+export { environmentReady } from "./environment-ready.ts";
+export { previewTests } from "./preview-tests.ts";
+export { scalarAt } from "./values-file.ts";
