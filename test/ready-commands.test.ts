@@ -36,6 +36,22 @@ export default stale({ name: "old-issues", staleIssueMessage: "Is it of interest
   });
 });
 
+describe("docs/ready-made.md", () => {
+  const text = readFileSync(`${ROOT}/docs/ready-made.md`, "utf8");
+  for (const [, block = ""] of text
+    .matchAll(/^```ts\n(export default|import)?([\s\S]*?)^```/gm)
+    .map(([all]) => [all, all.slice(6, -4)])) {
+    const [, name = ""] = /export default (\w+)/.exec(block) ?? [];
+    it(`shows ${name} as it can be written: ${block.split("\n").length} lines`, async (t) => {
+      const lead = block.startsWith("import") ? "" : `import { ${name} } from "gh-runner/workflows";\n`;
+      const WORKFLOWS_DIR = workflowsFolder(t, { "it.ts": lead + block });
+      const { code, stdout, stderr } = await command(["workflows"], { WORKFLOWS_DIR });
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /it\.ts/);
+    });
+  }
+});
+
 describe("the ready-made workflows", () => {
   it("are loaded when a file imports them, and not with the service", () => {
     const outside = globSync("src/**/*.ts", { cwd: ROOT }).filter(

@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { type LockThreadsOptions, lockThreads } from "../src/workflows/index.ts";
-import { type Discussion, searchable } from "./support/discussions.ts";
+import { type Discussion, withDiscussions } from "./support/discussions.ts";
 import { DAY_MS, readyService } from "./support/ready.ts";
 
 const LOCK = "PUT /repos/{owner}/{repo}/issues/{issue_number}/lock";
 
 async function service(t: TestContext, options: LockThreadsOptions = {}) {
   const ready = await readyService(t, lockThreads(options));
-  const { queries, discussions } = await searchable(ready);
+  const discussions = await withDiscussions(ready);
   const ago = (days: number) => ready.clock.now() - days * DAY_MS;
   return {
     ...ready,
-    queries,
     discussions,
     ago,
     /** Without activity since it was closed so many days ago. */
@@ -53,7 +52,9 @@ describe("lockThreads", () => {
       ready.writes().filter((write) => !write.includes("graphql")),
       ["PUT issues/1/lock", "PUT issues/3/lock"],
     );
-    assert.match(ready.queries[0] ?? "", /^repo:acme\/shop updated:<=\S+Z is:closed is:unlocked is:issue$/);
+    const search = ready.github.requests.find(({ route }) => route === "GET /search/issues");
+    const asked = new URLSearchParams(search?.query).get("q") ?? "";
+    assert.match(asked, /^repo:acme\/shop updated:<=\S+Z is:closed is:unlocked is:issue$/);
     const said = ready.log().find(({ msg }) => msg === "locked acme/shop#3");
     assert.equal(said?.url, "https://github.com/acme/shop/pull/3");
     assert.deepEqual((await ready.run()).run.outputs, NONE);
@@ -89,6 +90,23 @@ describe("lockThreads", () => {
     assert.deepEqual(run.outputs, { ...NONE, prs: ["acme/shop#2"] });
     assert.ok(!ready.writes().includes("POST /graphql"));
     assert.deepEqual(ready.log().find(({ msg }) => msg === "output")?.prs, ["acme/shop#2"]);
+  });
+
+  it("searches for what the options say, and reads nothing else", async (t) => {
+    const ready = await service(t, {
+      includeAnyIssueLabels: ["help wanted", "bug"],
+      excludeAnyIssueLabels: "pinned",
+      excludeIssueClosedBefore: "2019-01-01",
+    });
+    ready.closedIssue(1, 400, ["help wanted"]);
+    ready.closedIssue(2, 400, ["Bug"]);
+    ready.closedIssue(3, 400, ["other"]);
+    ready.closedIssue(4, 400, ["bug", "pinned"]);
+    Object.assign(ready.closedIssue(5, 400, ["bug"]), { closedAt: Date.parse("2018-06-01") });
+    const { run } = await ready.run();
+    assert.deepEqual((run.outputs as unknown as typeof NONE).issues.toSorted(), ["acme/shop#1", "acme/shop#2"]);
+    const reads = ready.github.requests.filter(({ method, path }) => method === "GET" && /issues\/\d+$/.test(path));
+    assert.deepEqual(reads.map(({ path }) => path.slice(-1)).sort(), ["1", "2"]);
   });
 
   it("locks more than the 1,000 that a search shows", async (t) => {

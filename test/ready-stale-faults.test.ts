@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
+import { DOCUMENTED_LIMITS } from "../sandbox/limits.ts";
 import { type StaleOptions, stale } from "../src/workflows/index.ts";
 import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -53,6 +54,16 @@ describe("stale, when something is in the way", () => {
       requireMarked(ready, 5);
     });
   }
+
+  it("keeps GitHub's limits, and is never told of one", async (t) => {
+    const ready = await readyService(t, stale({ staleIssueMessage: MESSAGE }), { limits: DOCUMENTED_LIMITS });
+    for (let number = 1; number <= 120; number++) ready.openIssue({ number, daysAgo: 70 });
+    const { run, attempts, steps } = await ready.run();
+    assert.deepEqual([run.status, (run.outputs as Outputs).statistics.marked], ["success", 120]);
+    requireMarked(ready, 120);
+    assert.equal(ready.github.counts.limited, 0);
+    assert.ok(attempts.length > 2 && steps.length < 60, `${attempts.length} attempts, ${steps.length} steps`);
+  });
 
   it("closes what it has announced to close when it was interrupted in between", async (t) => {
     const ready = await service(t, {

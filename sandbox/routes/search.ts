@@ -10,11 +10,11 @@ import { isWithin } from "./runs.ts";
 /** A search finds no more: https://docs.github.com/en/rest/search/search#about-search */
 const MAX_FOUND = 1000;
 
-/** One part of what is searched for: `label:"good first issue"`, `-is:locked`, or a word. */
+/** One part of what is searched for: `label:"good first issue","bug"`, `-is:locked`, or a word. */
 type Term = { readonly not: boolean; readonly name: string; readonly value: string };
 
 function termsOf(query: string): readonly Term[] {
-  const terms = query.matchAll(/(-)?(?:([a-z-]+):)?("[^"]*"|\S+)/g);
+  const terms = query.matchAll(/(-)?(?:([a-z-]+):)?((?:"[^"]*"|[^\s"]+)+)/g);
   return [...terms].map(([, not, name = "", value = ""]) => ({
     not: not !== undefined,
     name,

@@ -13,34 +13,19 @@ export type Discussion = {
   readonly comments: { readonly body: string; readonly at: number; readonly by: string }[];
 };
 
-/** What GitHub's search and discussions come to for lockThreads, with the facts that the stand-in has. */
-export async function searchable(
-  ready: Ready,
-): Promise<{ readonly queries: string[]; readonly discussions: Map<number, Discussion> }> {
+/** Discussions as lockThreads asks for them. */
+export async function withDiscussions(ready: Ready): Promise<Map<number, Discussion>> {
   const judge = (await graphQLJudge()) ?? (() => []);
   const { github, shop, clock } = ready;
-  const queries: string[] = [];
   const discussions = new Map<number, Discussion>();
   const iso = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
   const until = (query: string) => Date.parse(/updated:<=(\S+)/.exec(query)?.[1] ?? "") + 999;
 
   function found<Item extends { readonly updatedAt: number }>(all: readonly Item[], query: string): readonly Item[] {
-    queries.push(query);
     return all.filter(({ updatedAt }) => updatedAt <= until(query)).sort((a, b) => b.updatedAt - a.updatedAt);
   }
 
   github.answers({
-    "GET /search/issues": ({ query: { q = "", page = "1", per_page = "30" } }) => {
-      const all = [...(/is:pr/.test(q) ? shop.pulls : shop.issues).values()];
-      const its = found(
-        all.filter(({ state, locked }) => state === "closed" && !locked),
-        q,
-      ).slice(0, 1000);
-      const size = Number(per_page);
-      const items = its.slice((Number(page) - 1) * size, Number(page) * size);
-      const described = items.map(({ number, updatedAt }) => ({ number, updated_at: iso(updatedAt) }));
-      return { body: { total_count: its.length, incomplete_results: false, items: described } };
-    },
     "POST /graphql": ({ body: { query, variables } }) => {
       const errors = judge({ query, variables });
       if (errors.length > 0) return { errors };
@@ -83,5 +68,5 @@ export async function searchable(
       return { data: {} };
     },
   });
-  return { queries, discussions };
+  return discussions;
 }

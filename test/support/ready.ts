@@ -1,6 +1,7 @@
 import type { TestContext } from "node:test";
 import type { StandInGitHub } from "../../sandbox/github.ts";
 import type { Issue, Pull } from "../../sandbox/issues.ts";
+import type { Limits } from "../../sandbox/limits.ts";
 import type { Repository } from "../../sandbox/repository.ts";
 import { type SkippingClock, skippingClock } from "../../sandbox/skipping-clock.ts";
 import type { RunDetail } from "../../src/model/history.ts";
@@ -38,12 +39,16 @@ export type Ready = {
   bodies(number: number): readonly string[];
 };
 
-// biome-ignore lint/suspicious/noExplicitAny: workflows of all kinds
-export async function readyService(t: TestContext, workflow: Workflow<any, any, any>): Promise<Ready> {
+export async function readyService(
+  t: TestContext,
+  // biome-ignore lint/suspicious/noExplicitAny: workflows of all kinds
+  workflow: Workflow<any, any, any>,
+  { limits }: { readonly limits?: Limits } = {},
+): Promise<Ready> {
   const clock = skippingClock();
   const service = await startService(t, {
-    settings: { LOG_LEVEL: "debug" },
-    github: { now: clock.now },
+    settings: { LOG_LEVEL: "debug", ...(limits && { GITHUB_LIMITS: "on" }) },
+    github: { now: clock.now, ...(limits && { limits }) },
     options: { clock, closed: true, workflows: [{ workflow, file: "ready.ts" }] },
   });
   const { github, app } = service;
