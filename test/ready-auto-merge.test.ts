@@ -68,7 +68,12 @@ const COMMITS = `${PULL}/commits` as const;
 const REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews";
 const MERGE = "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge";
 
-function answersOf(given: Scene, draft = false, labels: readonly string[] = []): NonNullable<TestOptions["answers"]> {
+function answersOf(
+  given: Scene,
+  draft = false,
+  labels: readonly string[] = [],
+  author = BOT,
+): NonNullable<TestOptions["answers"]> {
   const pull = () => ({
     ...{
       number: 2,
@@ -79,7 +84,7 @@ function answersOf(given: Scene, draft = false, labels: readonly string[] = []):
       title: "Bump",
       body: "Maintainer changes",
     },
-    ...{ user: { login: opened.payload.pull_request.user?.login }, labels: labels.map((name) => ({ name })) },
+    ...{ user: { login: author }, labels: labels.map((name) => ({ name })) },
     head: { ref: "dependabot/npm_and_yarn/web/lodash-4.17.21", sha: given.head },
     ...{ base: { ref: "main" }, auto_merge: given.isAutoMerged ? { merge_method: "merge" } : null },
     mergeable_state: given.mergeable,
@@ -88,10 +93,12 @@ function answersOf(given: Scene, draft = false, labels: readonly string[] = []):
     [PULL]: () => ({ body: pull() }),
     [COMMITS]: () => ({
       pages: [
-        given.commits.map(({ sha = given.head, author = BOT, committer = "web-flow", verified = true, ...its }) => ({
-          ...{ sha, author: { login: author }, committer: { login: committer }, parents: [{}] },
-          commit: { message: its.message ?? message(), verification: { verified } },
-        })),
+        given.commits.map(
+          ({ sha = given.head, author: by = author, committer = "web-flow", verified = true, ...its }) => ({
+            ...{ sha, author: { login: by }, committer: { login: committer }, parents: [{}] },
+            commit: { message: its.message ?? message(), verification: { verified } },
+          }),
+        ),
       ],
     }),
     [`GET ${REVIEWS}`]: () => ({ pages: [given.reviews] }),
@@ -292,6 +299,23 @@ describe("autoMerge trusts", () => {
     assert.equal(filterOf({ filter: () => false })(by(BOT)), false);
     const { run } = await merge(scene(), { authors: ["octocat"] });
     assert.deepEqual([run.status, run.reason], ["skipped", `the pull request is by ${BOT}`]);
+  });
+
+  it("another author whose name it is told, whose commits say nothing about dependencies", async () => {
+    const given = () => scene({ commits: [{ committer: "octocat", message: "Regenerate" }] });
+    const answers = answersOf(given(), false, [], "octocat");
+    const { run } = await testRun(autoMerge({ authors: ["octocat"] }), { event: opened }, { answers });
+    assert.deepEqual(
+      [run.status, run.outputs],
+      ["success", { result: "auto-merge is on", dependencyNames: [], updateType: null }],
+    );
+    const rules = { authors: ["octocat"], dependencyNames: ["*"] };
+    const asked = await testRun(
+      autoMerge(rules),
+      { event: opened },
+      { answers: answersOf(given(), false, [], "octocat") },
+    );
+    assert.equal(asked.run.reason, "it says nothing about dependencies");
   });
 
   it("only commits that are Dependabot's, verified, and committed by GitHub", async () => {
