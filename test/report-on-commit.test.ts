@@ -118,6 +118,20 @@ describe("the result of a run on its commit", () => {
     assert.deepEqual(checks(), ["success: Success"]);
   });
 
+  it("is not shown for what GitHub tells of it, which would have no end", async (t) => {
+    const { event, is, shop, checks, writes } = await reportingService(t, {
+      on: { github: { events: ["status", "check_run"] } },
+      async run() {},
+    });
+    const repository = { full_name: TARGET };
+    await is(await event({ repository, sha: SHA, context: "lint", state: "success" }, "status"), "success");
+    const check_run = { name: "lint", head_sha: SHA };
+    await is(await event({ repository, action: "completed", check_run }, "check_run"), "success");
+    assert.deepEqual([writes(), shop.statuses], [0, []]);
+    await is(await event({ repository, sha: SHA, context: "tests", state: "success" }, "status"), "success");
+    assert.deepEqual(checks(), ["success: Success"]);
+  });
+
   it("goes to the commit that the workflow names, and nowhere when it names none", async (t) => {
     const commit = ({ inputs }: { inputs?: { sha: string } }) =>
       inputs?.sha ? { repository: TARGET, sha: inputs.sha } : undefined;

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { Claim } from "../model/claim.ts";
 import { type Clock, pause } from "../model/clock.ts";
 import { millisecondsOf } from "../model/duration.ts";
+import { at } from "../model/event-facts.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import { type GitHubClient, isCommitHash, ownerAndName } from "../model/github.ts";
 import { type ReportedCommit, type RunReport, reportOf } from "../model/report.ts";
@@ -150,12 +151,19 @@ async function commitOf(
   const { commit } = reportOf(workflow) ?? {};
   if (commit) return checked(workflow, commit(given));
   const { repository, sha, pull } = given;
-  if (repository === undefined) return undefined;
+  if (repository === undefined || isOfReport(workflow, given.event)) return undefined;
   if (sha !== undefined) return { repository, sha };
   if (pull === undefined || !github) return undefined;
   const which = { ...ownerAndName(repository), pull_number: pull };
   const { data } = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", which);
   return { repository, sha: data.head.sha };
+}
+
+/** GitHub tells of a status and of a check, too: one that is written for each would be written without end. */
+function isOfReport(workflow: Workflow, event: unknown): boolean {
+  const { name } = reportOf(workflow) ?? {};
+  const { payload } = (event ?? {}) as { readonly payload?: unknown };
+  return name !== undefined && [at(payload, "context"), at(payload, "check_run", "name")].includes(name);
 }
 
 function checked({ name }: Workflow, commit: ReportedCommit | undefined): ReportedCommit | undefined {
