@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { movedClock, until } from "./support/clock.ts";
+import { identityScene, READER } from "./support/identities.ts";
 import { DEPLOYMENT, deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const HOUR = 3_600_000;
@@ -94,5 +95,23 @@ describe("a GitHub token that ends", () => {
     assert.deepEqual(await metric(), []);
     assert.doesNotMatch(await page(), /GitHub token/);
     assert.equal(warnings().length, 0);
+  });
+
+  it("is warned of by its variable where a workflow names it", async (t) => {
+    const clock = movedClock();
+    const workflow = { githubToken: "READER_TOKEN" };
+    const { start, github, log } = await identityScene(t, (all) => all.readFile(TARGET, "a.md"), {
+      workflow,
+      options: { clock },
+      github: { now: clock.now },
+    });
+    github.token(READER, { expiresAt: clock.now() + 3 * DAY });
+    assert.equal((await start()).status, 200);
+    clock.move(HOUR);
+    const warned = log().filter(({ msg }) => String(msg).startsWith("the token in"));
+    assert.deepEqual(
+      warned.map(({ msg, account }) => [msg, account]),
+      [["the token in READER_TOKEN ends in 3 days: make a new one, and restart with it", "READER_TOKEN"]],
+    );
   });
 });

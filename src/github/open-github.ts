@@ -11,7 +11,7 @@ import type { Brief } from "./answer.ts";
 import { type Asker, asking, type GitHubHost } from "./ask.ts";
 import { appApi } from "./auth/app-api.ts";
 import { appCredentials, appsOfWorkflows, narrowedTo } from "./auth/app-credentials.ts";
-import { type Credentials, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
+import { type Credentials, isVariable, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
 import { openFetch } from "./connections.ts";
@@ -83,7 +83,13 @@ export async function openGitHub(options: Options) {
   const { settings, clock, brief, hide, timeoutMs, patienceMs } = options;
   const { apiUrl, serviceToken } = settings;
   const { about, ...limits } = limitsInForce(settings.limits, apiUrl);
-  const reminders = expiryReminders(clock, (expiresAt) => options.onExpiry?.(SERVICE_ACCOUNT, expiresAt));
+  const { onExpiry } = options;
+  const reminders = new Map<string, ReturnType<typeof expiryReminders>>();
+  const remindersOf = (account: string) => {
+    const its = reminders.get(account) ?? expiryReminders(clock, (expiresAt) => onExpiry?.(account, expiresAt));
+    reminders.set(account, its);
+    return its;
+  };
   const gates = await openGates({
     host: new URL(apiUrl).host,
     ...limits,
@@ -91,7 +97,7 @@ export async function openGitHub(options: Options) {
     log: options.limitLog,
     onPause: (account, until, { status, message }) => options.onPause({ account, until, status, message }),
     // What callers bring is theirs to renew, and an App's tokens are renewed every hour.
-    onExpiryOf: (account) => (options.onExpiry && account === SERVICE_ACCOUNT ? reminders.ends : undefined),
+    onExpiryOf: (account) => (onExpiry && isVariable(account) ? remindersOf(account).ends : undefined),
     onTrouble: options.onTrouble,
     patienceMs,
   });
@@ -133,7 +139,7 @@ export async function openGitHub(options: Options) {
 
   function credentialsOf(as: AskedAs): Credentials {
     const { token = "", variable, app: named, permissions } = as;
-    if (!named && !isOfService(as)) return tokenCredentials(token, undefined, variable);
+    if (!named && !isOfService(as)) return tokenCredentials(token, variable, variable);
     const credentials = named ? apps(named) : service;
     return (named ?? app) && permissions ? narrowedTo(permissions, credentials) : credentials;
   }
@@ -184,7 +190,7 @@ export async function openGitHub(options: Options) {
     aboutLimits: about,
     async close(): Promise<void> {
       gates.close();
-      reminders.close();
+      for (const each of reminders.values()) each.close();
       await outside.close();
       await http.close();
     },

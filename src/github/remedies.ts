@@ -43,7 +43,7 @@ export function remedyFor(need: Need, answer: Answer, { apiUrl, by = {} }: Asked
       if (by.variable !== undefined) return `The token is wrong, expired or revoked: give ${by.variable} a valid one.`;
       return "The token is wrong, expired or revoked: give the service a valid GITHUB_TOKEN (or the request a valid github_token).";
     case 403:
-      return notDeclared(answer, by) ?? remedyForForbidden(need, answer);
+      return notDeclared(answer, by) ?? remedyForForbidden(need, answer, by);
     case 404: {
       const remedy = notDeclared(answer, by);
       if (remedy !== undefined) return remedy;
@@ -98,7 +98,7 @@ function notDeclared({ headers }: Answer, { permissions }: NonNullable<Asked["by
 }
 
 /** GitHub says 403 for a dozen reasons, and which one only in words. */
-function remedyForForbidden(need: Need, { headers, message }: Answer): string {
+function remedyForForbidden(need: Need, { headers, message }: Answer, by: NonNullable<Asked["by"]>): string {
   const { repository } = need;
   const permission = wanted(need) ?? "that this request needs";
   const [owner = ""] = repository.split("/");
@@ -130,7 +130,9 @@ function remedyForForbidden(need: Need, { headers, message }: Answer): string {
     return 'GitHub takes checks from a GitHub App alone: set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or write a status instead (report: "status").';
   }
   if (/by integration/i.test(message)) {
-    return `Give the GitHub App ${wanted(need) ?? "the permission that this request needs"} in its settings, then accept it in the settings of ${owner}.`;
+    const which = wanted(need) ?? "the permission that this request needs";
+    const also = by.permissions && need.permission === "" ? " See that the workflow's `permissions` have it, too." : "";
+    return `Give the GitHub App ${which} in its settings, then accept it in the settings of ${owner}.${also}`;
   }
   return `Give the token the permission ${permission} on ${repository} (a classic token: scope repo).`;
 }

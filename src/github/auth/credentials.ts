@@ -37,8 +37,14 @@ export function tokenCredentials(token: string, account = digestOf(token), varia
   return async () => credential;
 }
 
-/** All tokens of the service's user share its limits, so a new one continues with the same account. */
+/**
+ * The tokens of a variable share their user's limits, so a new one continues with the same account, named for the variable: this
+ * is the service's.
+ */
 export const SERVICE_ACCOUNT = "GITHUB_TOKEN";
+
+/** Whether an account is named for the variable of a token, which a person renews. */
+export const isVariable = (account: string): boolean => !account.includes(" ");
 
 /** Requests that an App makes as itself have other limits than those of its installations. */
 export const appAccount = (id: string): string => `app ${id}`;
