@@ -1,15 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type { Json } from "../src/model/run.ts";
 import { byRun } from "../src/model/run-actions.ts";
 import type { RunStore } from "../src/model/store.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { groupOf } from "../src/model/workflow.ts";
 import type { RunningApp } from "../src/service/app.ts";
-
-/** A run of another workflow that is there before the test. */
-export type OpenRun = { readonly workflow: string; readonly inputs: Json; readonly id?: string };
-
-export type StartedOther = { readonly workflow: string; readonly id: string; readonly inputs: Json };
+import type { OpenRun, StartedOther } from "./other-run-types.ts";
 
 /** Has no run of another workflow begin, and stores those that are to be there. */
 export async function beginOthers(

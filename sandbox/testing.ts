@@ -13,7 +13,8 @@ import { readConfig } from "../src/service/config/config.ts";
 import type { Answers } from "./answers.ts";
 import { type StandInGitHub, startGitHub } from "./github.ts";
 import { haveEvent } from "./have-event.ts";
-import { beginOthers, type OpenRun, type StartedOther, startedBy } from "./other-runs.ts";
+import type { OpenRun, StartedOther } from "./other-run-types.ts";
+import { beginOthers, startedBy } from "./other-runs.ts";
 import { type OutsideOptions, type OutsideRequest, outsideOf } from "./outside.ts";
 import { letPass } from "./passing.ts";
 import { type SentRequest, sentTo } from "./sent.ts";
@@ -25,7 +26,7 @@ export type { Answer, Answers, AskedRequest } from "./answers.ts";
 export { exampleEvent } from "./example-event.ts";
 export type { Fault, FaultHandle, FaultMatch } from "./faults.ts";
 export { type StandInGitHub, startGitHub } from "./github.ts";
-export type { OpenRun, StartedOther } from "./other-runs.ts";
+export type { OpenRun, StartedOther } from "./other-run-types.ts";
 export type { OutsideAnswer, OutsideRequest } from "./outside.ts";
 
 export type TestOptions<Routes extends string = string> = OutsideOptions & {
