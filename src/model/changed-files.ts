@@ -56,8 +56,8 @@ const MAX_COMMITS = 1000;
 /** So many files a diff of GitHub shows. Whether the payload has more of a commit is documented nowhere. */
 const MAX_FILES = 300;
 
-/** More paths take time to look at; then the run asks GitHub, which shows 300. */
-const MAX_TOUCHED = 3000;
+/** More of them take time to look at, while others wait; then the run asks GitHub, which shows 300. */
+const MAX_TOUCHED_CHARACTERS = 100_000;
 
 /**
  * Every path that the commits of a push have touched, as its payload says: those that the push has changed, and those that
@@ -78,8 +78,8 @@ export function touchedByPush({ name, payload }: Delivery): readonly string[] | 
   const touched = commits.map(touchedBy);
   // A commit without any may be a merge.
   if (touched.some((paths) => paths.length === 0 || paths.length >= MAX_FILES)) return undefined;
-  const all = new Set(touched.flat());
-  return all.size > MAX_TOUCHED ? undefined : [...all];
+  const all = [...new Set(touched.flat())];
+  return all.join("").length > MAX_TOUCHED_CHARACTERS ? undefined : all;
 }
 
 function commitsIn(payload: unknown): readonly unknown[] {

@@ -13,8 +13,10 @@ export type FilterPatterns = string | readonly string[];
 export function choosing(patterns: FilterPatterns): (name: string) => boolean {
   const inOrder = [patterns].flat().map(parsed);
   return (name) => {
+    const likely = inOrder.filter((each) => mayMatch(each, name));
+    if (likely.length === 0) return false;
     const characters = Array.from(name);
-    return inOrder.findLast(({ parts }) => matches(parts, characters))?.isNegative === false;
+    return likely.findLast(({ parts }) => matches(parts, characters))?.isNegative === false;
   };
 }
 
@@ -34,16 +36,31 @@ type Character = (character: string) => boolean;
 /** A part of a pattern takes one character. */
 type Part = {
   readonly takes: Character;
+  /** The only one that it takes, in every name that matches. */
+  readonly literal?: string;
   /** It may take further ones. */
   readonly repeats?: boolean;
   /** Instead of taking a character, the match may continue so many parts later. */
   readonly skips?: readonly number[];
 };
 
-type Parsed = { readonly isNegative: boolean; readonly parts: readonly Part[]; readonly problem?: string };
+type Parsed = {
+  readonly isNegative: boolean;
+  readonly parts: readonly Part[];
+  /** What every name that matches begins and ends with. */
+  readonly begins: string;
+  readonly ends: string;
+  readonly problem?: string;
+};
+
+/** Few names get further than this. */
+function mayMatch({ begins, ends }: Parsed, name: string): boolean {
+  return name.startsWith(begins) && name.endsWith(ends);
+}
 
 const NONE: Character = () => false;
 const ANY: Character = () => true;
+const SLASH: Character = (character) => character === "/";
 const NO_SLASH: Character = (character) => character !== "/";
 
 function parsed(pattern: string): Parsed {
@@ -61,11 +78,7 @@ function parsed(pattern: string): Parsed {
     const last = parts.at(-1);
     if (character === "*" && characters[at + 1] === "*") {
       if (isFolder()) {
-        parts.push(
-          { takes: NONE, skips: [1, 3] },
-          { takes: ANY, repeats: true, skips: [1] },
-          { takes: literally("/") },
-        );
+        parts.push({ takes: NONE, skips: [1, 3] }, { takes: ANY, repeats: true, skips: [1] }, { takes: SLASH });
         at += 3;
       } else {
         parts.push({ takes: ANY, repeats: true, skips: [1] });
@@ -86,22 +99,28 @@ function parsed(pattern: string): Parsed {
     } else if (character === "\\") {
       const next = characters[at + 1];
       problem ??= next === undefined ? "ends with a \\, which has nothing to act on: write \\\\ for one" : undefined;
-      parts.push({ takes: literally(next ?? "\\") });
+      parts.push(literally(next ?? "\\"));
       at += 2;
     } else {
       if (/[?+]/.test(character))
         problem ??= `begins with ${character}, which has nothing to repeat: write \\${character}`;
-      parts.push({ takes: literally(character) });
+      parts.push(literally(character));
       at += 1;
     }
   }
-  return { isNegative: negative, parts, ...(problem !== undefined && { problem }) };
+  const [begins, ends] = [textOf(parts).join(""), textOf(parts.toReversed()).reverse().join("")];
+  return { isNegative: negative, parts, begins, ends, ...(problem !== undefined && { problem }) };
 }
 
-const literally =
-  (wanted: string): Character =>
-  (character) =>
-    character === wanted;
+function literally(literal: string): Part {
+  return { takes: (character) => character === literal, literal };
+}
+
+/** The literal characters before the first part that may take others, none, or more of them. */
+function textOf(parts: readonly Part[]): string[] {
+  const end = parts.findIndex(({ literal, repeats, skips }) => literal === undefined || repeats || skips);
+  return parts.slice(0, end < 0 ? undefined : end).map(({ literal = "" }) => literal);
+}
 
 const RANGE = /^(?:[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[a-zA-Z0-9])$/;
 
