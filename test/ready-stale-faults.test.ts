@@ -114,6 +114,14 @@ describe("stale, when something is in the way", () => {
     assert.ok(ready.messages().includes("acme/shop#3 could not be changed"));
   });
 
+  it("leaves out a repository that it does not see, and fails at the end", async (t) => {
+    const ready = await service(t, { issues: 1, repositories: ["acme/missing", "acme/shop"] });
+    const { run } = await ready.run();
+    assert.match(run.reason ?? "", /1 of 2 failed, the first with: .*acme\/missing/s);
+    requireMarked(ready, 1);
+    assert.ok(ready.messages().includes("acme/missing is left out"));
+  });
+
   it("stops when nothing can be changed", async (t) => {
     const ready = await service(t, { issues: 30 });
     ready.github.fault(

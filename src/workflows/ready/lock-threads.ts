@@ -11,7 +11,7 @@ import {
 } from "./lock-options.ts";
 import { isUntouched, labelsWhenLocked, searchQuery, whyNot } from "./lock-rules.ts";
 import { repoOf, repositoriesOf, scheduledOf } from "./scheduled.ts";
-import { type Failed, guardOf, requireNone, threadsOf, timeOf, workThrough } from "./threads.ts";
+import { type Failed, forEachOf, guardOf, requireNone, threadsOf, timeOf, workThrough } from "./threads.ts";
 
 /** Not when everyone's schedules begin. */
 const ONCE_A_DAY = "17 2 * * *";
@@ -36,22 +36,21 @@ export function lockThreads(options: LockThreadsOptions = {}) {
       const outputs = { issues: [] as string[], prs: [] as string[], discussions: [] as string[] };
       const failed: Failed[] = [];
       let tried = 0;
-      for (const repository of repositoriesOf(options, its)) {
+      const leftOut = await forEachOf(repositoriesOf(options, its), log, async (repository) => {
         const now = await step(`time of ${repository}`, async () =>
           timeOf((await github.request("GET /repos/{owner}/{repo}", repoOf(repository))).headers),
         );
         for (const { kind, rules } of kinds) {
-          const about = { kind, rules, repository, now, isDry, runId };
-          const done = await lockAll(context, about);
+          const done = await lockAll(context, { kind, rules, repository, now, isDry, runId });
           tried += done.length;
           for (const each of done) {
             if (each.what === "failed") failed.push(each);
             else outputs[`${kind}s`].push(`${repository}#${each.number}`);
           }
         }
-      }
+      });
       if (options.logOutput ?? false) log.info("output", outputs);
-      requireNone(failed, { tried: "locking threads", of: tried });
+      requireNone([...leftOut, ...failed], { tried: "locking threads", of: tried + leftOut.length });
       return { ...(isDry && { dryRun: true }), ...outputs };
     },
   });

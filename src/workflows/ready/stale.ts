@@ -3,7 +3,7 @@ import { repoOf, repositoriesOf, scheduledOf } from "./scheduled.ts";
 import { checkStaleOptions, type StaleOptions, type StalePolicy, staleRules } from "./stale-options.ts";
 import { standingOf } from "./stale-rules.ts";
 import { type Candidate, type Done, staleWork } from "./stale-work.ts";
-import { nextPage, type Page, requireNone, threadOf, timeOf, workThrough } from "./threads.ts";
+import { forEachOf, nextPage, type Page, requireNone, threadOf, timeOf, workThrough } from "./threads.ts";
 
 /** Not when everyone's schedules begin. */
 const ONCE_A_DAY = "37 1 * * *";
@@ -65,7 +65,8 @@ async function followed(
   const rules = staleRules(policy);
   const done: DoneThere[] = [];
   let seen = 0;
-  for (const repository of repositories) {
+  const failed = await forEachOf(repositories, log, async (repository) => {
+    if (done.length >= operationsPerRun) return;
     const list = await listed(context, { repository, lead }, policy, rules);
     seen += list.seen;
     const working = { repository, isDry: isDry || debugOnly, deleteBranch, rules };
@@ -78,16 +79,13 @@ async function followed(
     );
     // Each by itself: what is decided is known before anything is deleted.
     const due = looked.filter(({ what }) => what === "due").map(({ number }) => number);
-    const closed = await workThrough(
-      step,
-      { name: `${name}, with branches`, items: due, most: due.length },
-      closeWithBranch,
-    );
+    const all = { name: `${name}, with branches`, items: due, most: due.length };
+    const closed = await workThrough(step, all, closeWithBranch);
     const ended = [...looked.filter(({ what }) => what !== "due"), ...closed];
     done.push(...ended.map((each) => ({ ...each, repository })));
-  }
+  });
   if (done.length >= operationsPerRun) log.info("operationsPerRun is reached: the next run continues");
-  return { seen, done };
+  return { seen, done: [...done, ...failed.map((each) => ({ ...each, repository: "" }))] };
 }
 
 /** The threads that may need something, without what only describes them: there may be thousands. */

@@ -228,6 +228,25 @@ export function guardOf(log: RunContext["log"], repository: string) {
     };
 }
 
+/** Does the work for each repository. What stands in the way of one of several ends only that, and is given back. */
+export async function forEachOf(
+  repositories: readonly string[],
+  log: RunContext["log"],
+  work: (repository: string) => Promise<void>,
+): Promise<readonly Failed[]> {
+  const failed: Failed[] = [];
+  for (const repository of repositories) {
+    try {
+      await work(repository);
+    } catch (error) {
+      if (repositories.length === 1 || !(error instanceof PermanentFailure)) throw error;
+      log.error(`${repository} is left out`, { err: error });
+      failed.push({ number: 0, what: "failed", why: error.message });
+    }
+  }
+  return failed;
+}
+
 /** @throws PermanentFailure when some could not be changed, after all others were. */
 export function requireNone(failed: readonly Failed[], { tried, of }: { tried: string; of: number }): void {
   const [first] = failed;
