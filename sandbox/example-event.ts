@@ -53,11 +53,11 @@ export function exampleEvent(name: string, ...given: readonly unknown[]): unknow
   const payload = structuredClone(exampleOf(name, action));
   const { number, repository = DEFAULT_REPOSITORY, sender, ...rest } = override as AnyOverride;
   const named = typeof repository === "string" ? repository : (repository.full_name ?? DEFAULT_REPOSITORY);
-  const moved = payload.repository ? movedTo(payload, String(named)) : payload;
-  const parts = { ...rest, ...(typeof repository === "string" ? {} : { repository }) };
-  const before = numberOf(moved);
-  const merged = merge(moved, parts) as Payload;
-  const after = number ?? changedNumber(parts) ?? before;
+  const changed = merge(payload, rest) as Payload;
+  const moved = changed.repository ? movedTo(changed, String(named)) : changed;
+  const merged = typeof repository === "string" ? moved : (merge(moved, { repository }) as Payload);
+  const before = numberOf(payload);
+  const after = number ?? numberOf(rest) ?? before;
   if (before !== undefined && after !== undefined) renumber(merged, before, after);
   else if (number !== undefined) merged.number = number;
   if (typeof sender === "string") setLogin(merged, "sender", sender);
@@ -96,12 +96,32 @@ function exampleOf(name: string, action: string | undefined): Payload {
   );
 }
 
-/** Objects are merged, and everything else replaces what was there. */
-function merge(base: unknown, over: unknown): unknown {
+/**
+ * Objects are merged, and everything else replaces what was there. The items of a list get what they lack from the example's
+ * first. The URLs of users and labels change with their names.
+ */
+function merge(base: unknown, over: unknown, name = ""): unknown {
+  if (Array.isArray(over)) {
+    const like = (Array.isArray(base) ? base[0] : undefined) ?? (name in ITEMS ? ITEMS[name]?.() : undefined);
+    return over.map((item) => (isPlain(item) ? merge(like ?? {}, item) : item));
+  }
   if (!isPlain(base) || !isPlain(over)) return over;
+  const named = typeof over.login === "string" ? (withLogin(base, over.login) as Payload) : base;
+  const isLabel = "color" in named && typeof over.name === "string" && typeof named.url === "string";
+  const url = isLabel ? { url: named.url.replace(/[^/]+$/, encodeURIComponent(over.name)) } : {};
   const entries = Object.entries(over).filter(([, value]) => value !== undefined);
-  return { ...base, ...Object.fromEntries(entries.map(([key, value]) => [key, merge(base[key], value)])) };
+  return {
+    ...named,
+    ...url,
+    ...Object.fromEntries(entries.map(([key, value]) => [key, merge(named[key], value, key)])),
+  };
 }
+
+const ITEMS: Readonly<Record<string, () => unknown>> = {
+  labels: () => exampleOf("issues", "labeled").label,
+  assignees: () => exampleOf("issues", "opened").sender,
+  requested_reviewers: () => exampleOf("issues", "opened").sender,
+};
 
 const isPlain = (value: unknown): value is Payload =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -111,8 +131,6 @@ const NUMBERED = ["pull_request", "issue", "discussion"];
 
 const numberOf = (payload: Payload): number | undefined =>
   NUMBERED.map((name) => payload[name]?.number).find((each) => typeof each === "number");
-
-const changedNumber = (over: Payload): number | undefined => numberOf(over);
 
 /** Gives what the payload is about another number, also in the URLs of it and of what was said about it. */
 function renumber(payload: Payload, before: number, after: number): void {

@@ -42,6 +42,22 @@ describe("exampleEvent", () => {
     assert.match(comment.payload.comment.html_url, /acme\/shop\/issues\/12#issuecomment-\d+$/);
   });
 
+  it("completes users and labels of which it is given the name", () => {
+    const { issue, label, sender } = exampleEvent("issues", "labeled", {
+      label: { name: "good first issue" },
+      issue: { labels: [{ name: "good first issue" }], assignees: [{ login: "kim" }], user: { login: "ada" } },
+    }).payload;
+    assert.equal(label?.url, "https://api.github.com/repos/acme/shop/labels/good%20first%20issue");
+    assert.deepEqual(issue.labels?.[0], label);
+    assert.deepEqual(
+      [issue.assignees[0]?.html_url, issue.user?.html_url, issue.assignees[0]?.site_admin],
+      ["https://github.com/kim", "https://github.com/ada", false],
+    );
+    assert.notEqual(sender.login, "kim");
+    const { pull_request: pull } = exampleEvent("pull_request", "opened", { pull_request: { number: 9 } }).payload;
+    assert.match(pull.html_url, /\/pull\/9$/);
+  });
+
   it("leaves the examples as they are", () => {
     exampleEvent("issues", "opened").payload.issue.title = "Changed";
     assert.notEqual(exampleEvent("issues", "opened").payload.issue.title, "Changed");
