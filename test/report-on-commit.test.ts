@@ -103,6 +103,30 @@ describe("the result of a run on its commit", () => {
     }
   });
 
+  it("as a status is pending once while the run waits, and an error when it is cancelled", async (t) => {
+    const { event, is, shop, cancel, pass } = await reportingService(
+      t,
+      {
+        report: "status",
+        run: async ({ waitUntil }) => void (await waitUntil("merged", () => undefined, { every: "1m" })),
+      },
+      { grant: {} },
+    );
+    const id = await event();
+    await is(id, "waiting");
+    await pass(MINUTE);
+    await is(id, "waiting");
+    await cancel(id);
+    await until("it is shown", () => shop.statuses.length === 2);
+    const shown = shop.statuses.map(({ state, description, targetUrl }) => ({ state, description, targetUrl }));
+    const targetUrl = `${PUBLIC_URL}/runs/${id}`;
+    assert.match(shown[1]?.description ?? "", /^Cancelled by /);
+    assert.deepEqual(shown, [
+      { state: "pending", description: "The run waits until merged (for up to 1d, checked every 1m).", targetUrl },
+      { state: "error", description: shown[1]?.description, targetUrl },
+    ]);
+  });
+
   it("goes to the head of a merge group, and what is for no commit is not shown", async (t) => {
     const { event, is, checks, writes } = await reportingService(t, {
       on: { github: { events: ["merge_group", "issues"] } },
