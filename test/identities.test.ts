@@ -144,6 +144,29 @@ describe("the identities and permissions of a workflow", () => {
   });
 });
 
+describe("the secrets of identities", () => {
+  it("are hidden in what is stored, answered and logged, wherever a workflow puts them", async (t) => {
+    const key = CREDENTIALS.BOT_PRIVATE_KEY;
+    const { start, app, logLines } = await scene(t, async () => {}, {
+      workflow: {
+        env: ["READER_TOKEN", "BOT_PRIVATE_KEY"],
+        identities: { bot: { githubApp: "BOT" }, reader: { githubToken: "READER_TOKEN" } },
+        async run({ env, log, step }) {
+          log.info(`with ${env.READER_TOKEN}`, { key: env.BOT_PRIVATE_KEY });
+          const kept = await step(`read ${env.READER_TOKEN}`, () => env.READER_TOKEN);
+          return { kept, token: env.READER_TOKEN, key: env.BOT_PRIVATE_KEY };
+        },
+      },
+    });
+    const { json, text, headers } = await start();
+    assert.deepEqual(json, { status: "success", kept: "***", token: "***", key: "***" });
+    const detail = await app.engine.store.get(String(headers["x-run-id"]));
+    const lines = await app.engine.store.lines(String(headers["x-run-id"]), { limit: 10 });
+    const said = [text, JSON.stringify(detail), JSON.stringify(lines), ...logLines].join("");
+    for (const secret of [READER, ...key.split("\n").slice(1, -2)]) assert.ok(!said.includes(secret));
+  });
+});
+
 describe("a credential in a file", () => {
   it("is read again after it has changed, and the old one stays while the new one cannot be used", async (t) => {
     const folder = temporaryFolder(t);

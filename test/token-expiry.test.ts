@@ -100,10 +100,11 @@ describe("a GitHub token that ends", () => {
   it("is warned of by its variable where a workflow names it", async (t) => {
     const clock = movedClock();
     const workflow = { githubToken: "READER_TOKEN" };
-    const { start, github, log } = await identityScene(t, (all) => all.readFile(TARGET, "a.md"), {
+    const { start, github, log, url } = await identityScene(t, (all) => all.readFile(TARGET, "a.md"), {
       workflow,
       options: { clock },
       github: { now: clock.now },
+      settings: { DASHBOARD: "on" },
     });
     github.token(READER, { expiresAt: clock.now() + 3 * DAY });
     assert.equal((await start()).status, 200);
@@ -113,5 +114,6 @@ describe("a GitHub token that ends", () => {
       warned.map(({ msg, account }) => [msg, account]),
       [["the token in READER_TOKEN ends in 3 days: make a new one, and restart with it", "READER_TOKEN"]],
     );
+    assert.match((await send(url, { path: "/" })).text, /<strong>The token in READER_TOKEN ends /);
   });
 });

@@ -67,11 +67,15 @@ function quotaOf(accounts: readonly AccountState[], now: number) {
 /** From so long before its end the page warns of it, ms. */
 const WARNED_MS = 14 * 86_400_000;
 
-/** When the service's token ends; an App's are renewed by themselves. */
+/** When the first of the service's tokens ends, and of those that workflows name; an App's are renewed by themselves. */
 function tokenEnd(accounts: readonly AccountState[], now: number) {
-  const end = accounts.find(({ tokenExpiresAt }) => tokenExpiresAt !== undefined)?.tokenExpiresAt;
-  if (end === undefined) return "";
-  const said = html`${end > now ? "The GitHub token ends" : "The GitHub token ended"} ${time(end, "full", now)}.`;
+  const [first] = accounts
+    .flatMap(({ account, tokenExpiresAt: end }) => (end === undefined ? [] : [{ account, end }]))
+    .sort((a, b) => a.end - b.end);
+  if (!first) return "";
+  const { account, end } = first;
+  const which = account === "GITHUB_TOKEN" ? "GitHub token" : `token in ${account}`;
+  const said = html`The ${which} ${end > now ? "ends" : "ended"} ${time(end, "full", now)}.`;
   if (end - now > WARNED_MS) return html`<p class="note">${said}</p>`;
   return html`<p class="note"><strong>${said}</strong> Make a new one, and restart the service with it.</p>`;
 }
