@@ -104,7 +104,7 @@ export async function testRun<
     const github = await startGitHub({ now: clock.now });
     closing.defer(github.close);
     for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
-    const credentials = giveCredentials(github, workflow as Workflow, env);
+    const { identityOf, ...credentials } = giveCredentials(github, workflow as Workflow, env);
     prepare?.(github);
     if ("event" in given) haveEvent(github, given.event as WebhookEvent);
     if (answers) github.answers(answers);
@@ -142,15 +142,7 @@ export async function testRun<
     const { repository, sha } = givenOf(workflow, started);
     if (workflow.report && repository !== undefined && sha !== undefined) github.repository(repository).addCommit(sha);
     const { run } = await app.start(started, WAIT_MS);
-    return await testedRun(run.id, {
-      app,
-      github,
-      identityOf: credentials.identityOf,
-      clock,
-      callbacks,
-      posted,
-      closing,
-    });
+    return await testedRun(run.id, { app, github, identityOf, clock, callbacks, posted, closing });
   } catch (error) {
     await closing.disposeAsync();
     throw error;
