@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { type TestOptions, testRun } from "../sandbox/testing.ts";
 import { type Context, defineWorkflow } from "../src/index.ts";
 
+type Viewer = { viewer: { login: string } };
 type Run = (context: Pick<Context, "github" | "repo" | "log">) => Promise<unknown>;
 
 /** Runs this in the test kit; resolves with how it ended. */
@@ -165,6 +166,49 @@ describe("GraphQL in the test kit", () => {
     );
     assert.equal(run.status, "success", String(run.reason));
     assert.ok(github.requests.some(({ path }) => path === "/repos/globex/web/installation"));
+  });
+
+  it("has a run wait until GitHub's limit ends, and go on then", async () => {
+    const workflow = defineWorkflow({
+      name: "waits",
+      on: { manual: true },
+      async run({ github, step }) {
+        const id = await step("find", async () => (await github.graphql<Viewer>("{ viewer { login } }")).viewer.login);
+        await github.graphql(AUTO_MERGE, { id });
+        return (await github.request("GET /repos/{owner}/{repo}", { owner: "acme", repo: "shop" })).data.full_name;
+      },
+    });
+    const tested = await testRun(
+      workflow,
+      { inputs: {} },
+      {
+        prepare(github) {
+          github.graphql({ enablePullRequestAutoMerge: { pullRequest: { number: 7 } } });
+          const resetAt = Math.floor(Date.now() / 1000) + 1800;
+          github.fault({ route: "POST /graphql", after: 1, times: 1 }, { kind: "limit", resetAt });
+        },
+      },
+    );
+    assert.equal(tested.run.status, "queued");
+    assert.match(String(tested.run.reason), /mutation enablePullRequestAutoMerge failed: GitHub answered RATE_LIMITED/);
+    assert.equal((await tested.advance("10m")).run.status, "queued");
+    const { run, steps, sent } = await tested.advance("1h");
+    assert.deepEqual([run.status, run.outputs, run.attempts], ["success", "acme/shop", 2]);
+    assert.equal(steps.length, 1);
+    assert.equal(sent.length, 2);
+    assert.equal(tested.github.counts.whilePaused, 0);
+  });
+
+  it("sends no more at once than GitHub allows, and loses none", async () => {
+    const { outputs, tested } = await ran(
+      async ({ github }) => {
+        const all = Array.from({ length: 150 }, () => github.graphql<Viewer>("{ viewer { login } }"));
+        return new Set((await Promise.all(all)).map(({ viewer }) => viewer.login)).size;
+      },
+      { prepare: (github) => github.limits({ concurrent: 50, graphqlPerHour: 5000, graphqlPointsPerMinute: 2000 }) },
+    );
+    assert.equal(outputs, 1, String(outputs));
+    assert.deepEqual([tested.github.counts.limited, tested.github.counts.requests], [0, 150]);
   });
 
   it("keeps a call that was not awaited, and its failure counts", async () => {

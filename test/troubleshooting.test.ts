@@ -123,10 +123,14 @@ const ofRun =
   };
 
 /** A GraphQL request to which GitHub answers with these errors. */
-function graphQL(errors: readonly object[], query = "{ viewer { login email } }", variables: object = {}): Case {
+function graphQL(
+  errors: readonly object[],
+  query = "{ viewer { login email } }",
+  { variables = {}, workflow = {} }: { variables?: object; workflow?: Partial<Workflow> } = {},
+): Case {
   const answer = (github: StandInGitHub) => github.answers({ "POST /graphql": { errors: errors as never } });
   return asWorkflow(
-    {},
+    workflow,
     (github) => github.graphql(query, variables as never),
     {},
     errors.length > 0 ? answer : undefined,
@@ -444,6 +448,11 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       AUTO_MERGE,
     ),
     graphQL(
+      [{ type: "FORBIDDEN", path: ["enablePullRequestAutoMerge"], message: "Resource not accessible by integration" }],
+      AUTO_MERGE,
+      { workflow: { githubApp: "RELEASE_APP", permissions: { contents: "read" } } },
+    ),
+    graphQL(
       [
         {
           type: "UNPROCESSABLE",
@@ -471,7 +480,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         message: "Something went wrong while executing your query. Please include `AB12` when reporting this issue.",
       },
     ]),
-    graphQL([], undefined, { headers: { "graphql-features": "sub_issues" } }),
+    graphQL([], undefined, { variables: { headers: { "graphql-features": "sub_issues" } } }),
     asWorkflow(
       {},
       (github) => github.graphql("{ viewer { login } }"),

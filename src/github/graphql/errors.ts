@@ -143,6 +143,8 @@ function remedyForError(
     case "NOT_FOUND":
       return "What it asks for does not exist, or the token cannot see it: check each name and id in the request, and the token's permissions.";
     case "FORBIDDEN":
+      // GitHub does not name the permission, as it does for REST in a header.
+      if (asked.by?.permissions !== undefined && /by integration/i.test(message)) return NOT_GRANTED;
       return remedyFor(attempted, { ...answer, status: 403, message }, asked);
     case "INSUFFICIENT_SCOPES":
       return "Give the token the scope that GitHub names.";
@@ -157,6 +159,9 @@ function remedyForError(
   const isInvalid = type === undefined ? path === undefined : /^[a-z]/.test(type);
   return isInvalid ? INVALID : "GitHub says what is wrong: correct it, or see https://docs.github.com/en/graphql.";
 }
+
+const NOT_GRANTED =
+  "The workflow's `permissions` lack what this needs, or the GitHub App does: add it to both. GitHub's page about the field may name it.";
 
 const INVALID =
   "Check the query's fields, arguments and variables: https://docs.github.com/en/graphql/reference lists them, and an Enterprise Server has those of its version.";
