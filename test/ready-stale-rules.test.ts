@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type StaleOptions, staleRules } from "../src/workflows/ready/stale-options.ts";
 import { type Evidence, type Standing, standingOf, verdictOn } from "../src/workflows/ready/stale-rules.ts";
-import type { Thread } from "../src/workflows/ready/threads.ts";
+import { nextPage, type Thread, timeOf } from "../src/workflows/ready/threads.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.parse("2026-11-29T01:37:00Z");
@@ -185,6 +185,24 @@ describe("what is done with a stale issue", () => {
     const said = comment(0, { body: "<!-- gh-runner: close/1 -->\nClosed." });
     assert.equal(verdict({}, updated(0), { comments: [said], isClosing: true }), "close");
     assert.equal(verdict({}, updated(0), { comments: [said, comment(0)], isClosing: true }), "unstale");
+  });
+});
+
+describe("what the headers of an answer say", () => {
+  it("is the time at GitHub, or a failure: without it nothing would ever be stale", () => {
+    assert.equal(timeOf({ date: "Sun, 29 Nov 2026 01:37:00 GMT" }), NOW);
+    assert.throws(() => timeOf({}), /header date of its answer is missing/);
+  });
+
+  it("is the next page, by number and cursor", () => {
+    const link =
+      '<https://api.github.com/repositories/1/issues?per_page=100&after=Y3Vyc29y&page=2>; rel="next", <https://x>; rel="last"';
+    assert.deepEqual(nextPage({ link }), { page: "2", after: "Y3Vyc29y" });
+    assert.deepEqual(nextPage({ link: '<https://ghe/api/v3/repositories/1/issues?page=3>; rel="next"' }), {
+      page: "3",
+    });
+    assert.equal(nextPage({ link: '<https://x?page=1>; rel="prev"' }), undefined);
+    assert.equal(nextPage({}), undefined);
   });
 });
 

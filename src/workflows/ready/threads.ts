@@ -150,9 +150,18 @@ function requireLabels(repository: string, number: number, wanted: readonly stri
   });
 }
 
-/** GitHub's time, epoch milliseconds: a wrong clock here closes nothing. */
+/**
+ * GitHub's time, epoch milliseconds: a wrong clock here closes nothing.
+ * @throws PermanentFailure where an answer does not tell it.
+ */
 export function timeOf({ date = "" }: Readonly<Record<string, string>>): number {
-  return Date.parse(date);
+  const time = Date.parse(date);
+  if (Number.isFinite(time)) return time;
+  throw new PermanentFailure({
+    tried: "reading what time it is at GitHub",
+    happened: `the header date of its answer is ${date === "" ? "missing" : "no time"}`,
+    remedy: "Let what stands between the service and GitHub pass it on.",
+  });
 }
 
 /** The parameters of a page: a number, and at GitHub.com a cursor. */
