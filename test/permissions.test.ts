@@ -51,6 +51,20 @@ describe("the permissions of a workflow", () => {
     assert.deepEqual(asked(), [{ contents: "read" }, { metadata: "read", contents: "write", issues: "write" }]);
   });
 
+  it("are asked for together where a method needs several: a workflow file needs another one", async (t) => {
+    const write = (path: string) => (github: GitHub) =>
+      github.writeFile(TARGET, path, "on: push\n", { message: "Add tests" });
+    const permissions = { contents: "write", workflows: "write" } as const;
+    const { start, asked } = await runWith(t, write(".github/workflows/a.yml"), permissions, { granted: permissions });
+    const answer = await start();
+    assert.equal(answer.status, 200, answer.text);
+    assert.deepEqual(asked(), [permissions]);
+    const { start: again } = await runWith(t, write(".github/workflows/a.yml"), { contents: "write" });
+    assert.match((await again()).json.detail, /`permissions` do not have workflows: "write", which it needs\./);
+    const other = await runWith(t, write("a.yml"), { contents: "write" });
+    assert.equal((await other.start()).status, 200);
+  });
+
   it("that are none still let its tokens read metadata, and nothing else", async (t) => {
     const { start, asked } = await runWith(t, listIssues, {});
     const { status } = await start();

@@ -117,10 +117,15 @@ function asked({ permission, permissions }: Need): { permissions?: Readonly<Reco
   return permissions ? { permissions: { metadata: "read", ...permissions } } : {};
 }
 
-/** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. */
+/** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. Several have commas in between. */
 export function asParameter(permission: string): Record<string, string> {
-  const [name = "", level = ""] = permission.toLowerCase().split(": ");
-  return { [SPELLED[name] ?? name.replaceAll(" ", "_")]: level };
+  const each = permission.toLowerCase().split(", ");
+  return Object.fromEntries(
+    each.map((one) => {
+      const [name = "", level = ""] = one.split(": ");
+      return [SPELLED[name] ?? name.replaceAll(" ", "_"), level];
+    }),
+  );
 }
 
 /** Permissions whose name in GitHub's settings is another one in its API. */

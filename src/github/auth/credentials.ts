@@ -18,7 +18,7 @@ export type Credential = {
 export type Need = {
   /** owner/name */
   readonly repository: string;
-  /** The permission that a fine-grained token or an App needs, in GitHub's words: "Contents: read". Empty: not known. */
+  /** The permission that a fine-grained token or an App needs, in GitHub's words: "Contents: read", several with commas. Empty: not known. */
   readonly permission: string;
   /** Where one of several permissions is enough, and `permission` is empty: their names, for a person. */
   readonly either?: readonly string[];

@@ -20,7 +20,8 @@ export async function writeFile(
   ...[repository, path, text, { message, branch, base }]: Parameters<Changes["writeFile"]>
 ): Promise<WrittenFile> {
   const where = `${path} ${branch === undefined ? "" : `on ${branch} `}in ${repository}`;
-  const attempted = { tried: `writing ${where}`, repository, permission: "Contents: write" };
+  const permission = path.startsWith(".github/workflows/") ? "Contents: write, Workflows: write" : "Contents: write";
+  const attempted = { tried: `writing ${where}`, repository, permission };
   const looking = { ...attempted, tried: `looking at ${where} in order to write it` };
   const repo = ownerAndName(repository);
   const bytes = Buffer.from(text as Uint8Array);
