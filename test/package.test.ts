@@ -56,7 +56,7 @@ export default stale({ daysBeforeStale: 30, exemptIssueLabels: ["pinned"], repos
 
 const TEST = `import assert from "node:assert/strict";
 import { it } from "node:test";
-import { testRun } from "gh-runner/testing";
+import { exampleEvent, testRun } from "gh-runner/testing";
 import comment from "./comment.ts";
 import pair from "./pair.ts";
 import old from "./stale.ts";
@@ -66,6 +66,13 @@ const COMMENTS = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
 it("comments", async () => {
   const { run, sent } = await testRun(comment, { body: { pr: 7 } }, { answers: { [COMMENTS]: { body: { html_url: "u" } } } });
   assert.deepEqual([run.status, run.outputs, sent.length], ["success", { url: "u", wrong: 7 }, 1]);
+});
+
+it("makes events", () => {
+  const { payload } = exampleEvent("issues", "labeled", { number: 7, label: { name: "bug" } });
+  assert.deepEqual([payload.issue.number, payload.label?.name], [7, "bug"]);
+  // @ts-expect-error: the published types know what an action brings
+  exampleEvent("issues", "opened").payload.label;
 });
 
 it("marks stale issues", async () => {
@@ -141,7 +148,7 @@ describe("the npm package", () => {
 
   it("runs a workflow's test by Node alone", () => {
     const told = inProject(process.execPath, "--test", "--test-reporter=tap", "workflows/comment.test.ts");
-    assert.match(told, /# pass 4\n# fail 0/);
+    assert.match(told, /# pass 5\n# fail 0/);
   });
 
   it("brings its documents, what it is made of, and under which licences", () => {
