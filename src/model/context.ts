@@ -86,7 +86,7 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
   /**
    * Posts a text to an incoming webhook of Slack, Discord or Teams, or of what takes Slack's form: `await notify(env.SLACK_URL,
    * "**done**: [the run](https://…)")`. The text may have Markdown's links and bold; it is cut to what the chat takes, and
-   * calls nobody. Is not remembered: within a `step` it is posted once.
+   * in these three it calls nobody. Is not remembered: within a `step` it is posted once.
    * @throws LimitReached when the chat asks for patience; PermanentFailure when it rejects the text.
    */
   notify(url: string | URL, text: string): Promise<void>;
