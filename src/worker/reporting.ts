@@ -11,7 +11,7 @@ import { newerOf } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
 import { givenOf, type Workflow } from "../model/workflow.ts";
-import { type Attempting, confined, type Stopping } from "./attempting.ts";
+import { confined, type Stopping } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
 import { type AttemptLease, LOST } from "./leases.ts";
 import { failedBy } from "./outcome.ts";
@@ -62,10 +62,9 @@ export async function reported(workflow: Workflow, claim: Claim, came: Came, par
     parts.stopping.follow(attempting);
     parts.lease.follow(attempting);
     if (attempting.over) return LOST;
-    const show = () => showing(workflow, claim, came, { ...parts, attempting });
     for (const delay of handler ? [...CANCELLED_DELAYS_MS, undefined] : [undefined]) {
       try {
-        await show();
+        await show(workflow, claim, came, parts);
         return outcome;
       } catch (error) {
         const failed = failedBy(error, undefined);
@@ -106,9 +105,7 @@ function unlessShown(
 
 const NOT_SHOWN = "the run could not be shown on its commit";
 
-type Showing = ReportingParts & { readonly attempting: Attempting };
-
-async function showing(workflow: Workflow, claim: Claim, came: Came, parts: Showing): Promise<void> {
+async function show(workflow: Workflow, claim: Claim, came: Came, parts: ReportingParts): Promise<void> {
   const { store, keeping, clock, insist, said } = parts;
   const { run, attempt, handler = false, firstAttempt = 1 } = claim;
   const before = shownBefore(claim.steps);
@@ -182,7 +179,7 @@ function write(
   { repository, sha }: ReportedCommit,
   { state, title, summary, annotations }: Shown,
   run: string,
-  { github, runUrl }: Pick<Showing, "github" | "runUrl">,
+  { github, runUrl }: Pick<ReportingParts, "github" | "runUrl">,
 ): Promise<void> {
   const { as, name } = reportOf(workflow) ?? { as: "check", name: workflow.name };
   const url = runUrl?.(run);
@@ -210,7 +207,7 @@ async function isReplacedOn(
   commit: ReportedCommit,
   workflow: Workflow,
   run: Run,
-  { store }: Showing,
+  { store }: ReportingParts,
 ): Promise<boolean> {
   const newer = newerOf(run.cancelledBy ?? "");
   const other = newer && (await store.get(newer))?.run;
@@ -227,7 +224,12 @@ const MOST_SUPERSEDED = 20;
  * Runs whose place this one took may have been shown as in progress on other commits, where their workflow groups by something
  * else than the commit: that is over.
  */
-async function endSuperseded(workflow: Workflow, claim: Claim, commit: ReportedCommit, parts: Showing): Promise<void> {
+async function endSuperseded(
+  workflow: Workflow,
+  claim: Claim,
+  commit: ReportedCommit,
+  parts: ReportingParts,
+): Promise<void> {
   const { group, id } = claim.run;
   if (workflow.concurrency === undefined || group === undefined) return;
   const { runs } = await parts.store.list({ workflow: workflow.name, group }, { limit: MOST_SUPERSEDED });
