@@ -195,7 +195,9 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     const commands = dev.output().match(/curl .*/g) ?? [];
     assert.ok(commands.length >= 8, dev.output());
     const wait = ' -s -H "prefer: respond-async" -o /dev/null -w "%{http_code}"';
-    for (const line of commands) assert.equal(await shell(line + wait), "202", line);
+    // One is for comments that begin with a command of its own, which no example has.
+    const answered = (line: string) => (/\/ecosystem\/github\/issue_comment$/.test(line) ? "200" : "202");
+    for (const line of commands) assert.equal(await shell(line + wait), answered(line), line);
     assert.doesNotMatch(dev.output(), /^Broken/m);
   });
 

@@ -12,8 +12,9 @@ export function examplePayload(event: string, entry: GitHubTrigger): Json {
   const labels = [entry.labels ?? []].flat().map((name) => ({ name }));
   const sha = "c".repeat(40);
   const number = 7;
-  const about = { number, state: "open", title: "Change 7", labels };
-  const pull = { ...about, base: { ref: branch }, head: { ref: "change-7", sha } };
+  const user = { login: "octocat", type: "User" };
+  const about = { number, state: action === "closed" ? "closed" : "open", title: "Change 7", labels, user };
+  const pull = { ...about, merged: action === "closed", base: { ref: branch }, head: { ref: "change-7", sha } };
   const path = exampleOf(paths, pathsIgnore, ["src/index.ts", "README.md"]);
   const push = {
     ref: isOfTag ? `refs/tags/${exampleOf(tags, tagsIgnore, ["v1.0.0", "nightly"])}` : `refs/heads/${branch}`,
@@ -24,12 +25,14 @@ export function examplePayload(event: string, entry: GitHubTrigger): Json {
     ...(action === undefined ? {} : { action }),
     ...(event.startsWith("pull_request") ? { number, pull_request: pull } : {}),
     ...(event.startsWith("issue") ? { issue: about } : {}),
+    ...(event.endsWith("_comment") ? { comment: { id: 1, body: "Thank you!", user } } : {}),
     ...(event.startsWith("discussion") ? { discussion: about } : {}),
     ...(/^(un)?labeled$/.test(action ?? "") ? { label: labels[0] ?? { name: "bug" } } : {}),
     ...(event === "push" ? push : {}),
     ...(event === "merge_group" ? { merge_group: { base_ref: `refs/heads/${branch}`, head_sha: sha } } : {}),
     ...(event === "workflow_run" ? { workflow_run: { head_branch: branch, head_sha: sha } } : {}),
     repository,
+    sender: user,
   };
 }
 

@@ -72,6 +72,8 @@ type Described = {
   readonly anyOf?: readonly Described[];
   readonly oneOf?: readonly Described[];
   readonly minimum?: number;
+  readonly minItems?: number;
+  readonly items?: Described;
   readonly properties?: Readonly<Record<string, Described>>;
   readonly required?: readonly string[];
 };
@@ -87,7 +89,7 @@ function example(schema: Described, name = ""): Json {
       return Object.fromEntries(required.map((each) => [each, example(properties[each] ?? {}, each)]));
     }
     case "array":
-      return [];
+      return Array.from({ length: schema.minItems ?? 0 }, () => example(schema.items ?? {}, name));
     case "boolean":
       return true;
     case "number":
