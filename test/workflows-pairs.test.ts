@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { appKey } from "./support/apps.ts";
 import { send, startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
@@ -19,6 +20,23 @@ export default environmentReady({
 });`;
 
 describe("environment-ready", () => {
+  it("may be a GitHub App, beside a service with a token", async (t) => {
+    const pair = SECOND_PAIR.replace('githubToken: "UMBRELLA_TOKEN"', 'githubApp: "UMBRELLA"');
+    const { privateKey, publicKey } = appKey();
+    const settings = {
+      WORKFLOWS_DIR: workflowsFolder(t, { "web-ready.ts": pair }),
+      ...{ UMBRELLA_ID: "9", UMBRELLA_PRIVATE_KEY: privateKey },
+    };
+    const { github, url } = await startService(t, { settings });
+    github.app({ id: 9, publicKey, installations: [{ id: 90, owner: "umbrella" }] });
+    github.repository("umbrella/web");
+    github.repository("umbrella/deploy").put("envs/web-7.yaml", "image: { tag: abc123 }\n", "previews");
+    const body = JSON.stringify({ application: "web-7" });
+    const { status, text } = await send(url, { method: "POST", path: "/web/dispatch", body });
+    assert.equal(status, 200, text);
+    assert.match(github.dispatches[0]?.token ?? "", /^ghs_/);
+  });
+
   it("is a function of its options: several pairs live in one service, each with its own credentials", async (t) => {
     const folder = workflowsFolder(t, { "web-ready.ts": SECOND_PAIR });
     const settings = { WORKFLOWS_DIR: folder, UMBRELLA_TOKEN: "ghp_umbrella0123456789abcdefABCDEF0" };

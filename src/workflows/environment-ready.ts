@@ -43,6 +43,8 @@ export type EnvironmentReadyOptions = {
   readonly follow?: FollowTests | undefined;
   /** Name of the variable with the GitHub token for both repositories; the service's own credentials without it. */
   readonly githubToken?: string;
+  /** The same for a GitHub App: `BOT` names the variables BOT_ID and BOT_PRIVATE_KEY. */
+  readonly githubApp?: string;
   /** Name of the variable with the token that callers bring; one of AUTH_TOKENS without it. */
   readonly token?: string;
 };
@@ -74,6 +76,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
     name: options.name,
     repository: options.targetRepo,
     ...(options.githubToken === undefined ? {} : { githubToken: options.githubToken }),
+    ...(options.githubApp === undefined ? {} : { githubApp: options.githubApp }),
     on: {
       http: {
         path: options.path,

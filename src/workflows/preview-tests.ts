@@ -23,6 +23,7 @@ export function previewTests(options: PreviewTestsOptions = {}) {
   return defineWorkflow({
     name: options.name ?? PREVIEW_TESTS,
     ...(options.githubToken === undefined ? {} : { githubToken: options.githubToken }),
+    ...(options.githubApp === undefined ? {} : { githubApp: options.githubApp }),
     on: { call: { inputs: previewInputs } },
     concurrency: {
       group: ({ inputs }) => ("cancel" in inputs ? undefined : groupOfPreview(inputs)),

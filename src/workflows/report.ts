@@ -19,6 +19,8 @@ export type PreviewTestsOptions = {
   readonly name?: string | undefined;
   /** Name of the variable with the GitHub token, as of the `environmentReady` that it follows; the service's credentials without it. */
   readonly githubToken?: string | undefined;
+  /** The same for a GitHub App: `BOT` names the variables BOT_ID and BOT_PRIVATE_KEY. */
+  readonly githubApp?: string | undefined;
   /** Where people reach the service, PUBLIC_URL: for links to its runs. */
   readonly publicUrl?: string | undefined;
   /** Where people reach ArgoCD: for links to its applications. */
