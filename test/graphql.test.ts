@@ -49,6 +49,24 @@ describe("github.graphql", () => {
     assert.equal(request?.headers.authorization, `Bearer ${TOKEN}`);
   });
 
+  it("takes what JavaScript gives, and says what it cannot take", async (t) => {
+    const { github, server } = await standIn(t);
+    const graphql = github.graphql as (...given: unknown[]) => Promise<unknown>;
+    const viewer = "{ viewer { login } }";
+    for (const given of [[viewer], [viewer, null, null], [viewer, undefined, {}]]) {
+      assert.deepEqual(await graphql(...given), { viewer: { login: "octocat" } });
+    }
+    const sent = server.requests.length;
+    for (const query of [undefined, { query: viewer }, [viewer]]) {
+      await assert.rejects(
+        graphql(query),
+        failed("permanent", /the query is no text\. Write github\.graphql\(query, var/),
+      );
+    }
+    await assert.rejects(graphql(viewer, { value: 1n }), failed("permanent", /could not be made .*BigInt/));
+    assert.equal(server.requests.length, sent);
+  });
+
   it("sends headers that are options, and none that stand among the variables", async (t) => {
     const { github, server } = await standIn(t);
     const headers = { "GraphQL-Features": "sub_issues", Authorization: "Bearer other" };
@@ -299,6 +317,7 @@ describe("github.graphql as a GitHub App", () => {
     assert.equal(await asked(viewer, {}, { repository: "globex/shop" }), globex);
     assert.equal(await asked(QUERY, SHOP, { repository: "globex/shop" }), globex);
     assert.equal(await asked(viewer, {}, {}, "globex/shop"), globex);
+    assert.equal(await asked(viewer, { owner: "globex/..", name: ".." }, {}, "acme/shop"), acme);
     const repo = "query($owner: String!, $repo: String!) { repository(owner: $owner, name: $repo) { id } }";
     assert.equal(await asked(repo, { ...REPO, owner: "globex" }, {}, "acme/shop"), globex);
     assert.deepEqual(

@@ -1,7 +1,7 @@
 import type { ActionsRuns } from "../model/actions-runs.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubClient } from "../model/github.ts";
-import type { GraphQLOptions } from "../model/graphql.ts";
+import type { GraphQLOptions, GraphQLVariables } from "../model/graphql.ts";
 import type { GitHubAnswer, RequestOptions } from "../model/request.ts";
 import type { OctokitNames } from "../model/rest.ts";
 import { cancelRun } from "./actions/cancel.ts";
@@ -44,12 +44,12 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
     github: {
       request: (route: string, parameters = {}, options: RequestOptions = {}) =>
         request(ask, route, parameters, options, host.targetRepo) as Promise<never>,
-      graphql: (query: string, variables = {}, options: GraphQLOptions = {}, otherwise = host.targetRepo) =>
+      graphql: (query: string, variables?: GraphQLVariables, options?: GraphQLOptions, otherwise = host.targetRepo) =>
         graphql(
           ask,
           query,
-          variables,
-          { ...options, headers: withoutToken(options.headers) },
+          variables ?? {},
+          { ...options, headers: withoutToken(options?.headers) },
           otherwise,
         ) as Promise<never>,
       readFile: async (repository, path, options = {}) => (await firstFile(asked, repository, [path], options))?.text,

@@ -66,7 +66,7 @@ function oneGitHub(claim: Claim, parts: GitHubParts, as: GitHub["as"]): GitHub {
     get paginate() {
       return octokit().paginate;
     },
-    graphql: (query, variables = {}, options = {}) => client.graphql(query, variables, options, parts.repository),
+    graphql: (query, variables, options) => client.graphql(query, variables, options, parts.repository),
     dispatch: ((repository, eventType, payload, options) =>
       options === undefined
         ? client.dispatch(repository, eventType, payload)

@@ -17,6 +17,15 @@ export async function graphql(
   { allow = [], repository, retry, operationName, headers }: GraphQLOptions,
   otherwise: string,
 ): Promise<object> {
+  // As Octokit takes it, too: types do not hold in JavaScript.
+  if (typeof query !== "string") {
+    throw new PermanentFailure({
+      tried: "asking GitHub with GraphQL",
+      happened: "the query is no text",
+      remedy: "Write github.graphql(query, variables), with both as arguments.",
+      sent: false,
+    });
+  }
   const attempted = {
     tried: `asking GitHub with ${nameOf(query, operationName)}`,
     repository: repository ?? named(variables) ?? otherwise,
@@ -46,7 +55,11 @@ function nameOf(query: string, operationName: string | undefined): string {
   return `the GraphQL ${operation.kind} ${name}`.trimEnd();
 }
 
+const NAME = /^(?!\.{1,2}$)[\w.-]+$/;
+
 /** The repository that variables name: as GraphQL has it, or as the routes of REST. */
 function named({ owner, repo, name = repo }: GraphQLVariables): string | undefined {
-  return typeof owner === "string" && typeof name === "string" ? `${owner}/${name}` : undefined;
+  // Other variables may be called so, too.
+  const isNamed = [owner, name].every((each) => typeof each === "string" && NAME.test(each));
+  return isNamed ? `${owner}/${name}` : undefined;
 }
