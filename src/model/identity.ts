@@ -9,6 +9,30 @@ export type Identity = { readonly permissions?: Permissions } & (
   | { readonly githubToken: string; readonly githubApp?: never }
 );
 
+/** The options of a workflow that say as whom it asks GitHub. */
+export type CredentialOptions<IdentityName extends string> = {
+  /** Name of the environment variable with the GitHub token that this workflow uses instead of the service's own. */
+  readonly githubToken?: string;
+  /**
+   * The same for a GitHub App: `"BOT"` names the variables `BOT_ID` and `BOT_PRIVATE_KEY`, each of which may be given as a
+   * file, `BOT_PRIVATE_KEY_FILE`.
+   */
+  readonly githubApp?: string;
+  /**
+   * Others that this workflow asks GitHub as: `{ bot: { githubApp: "BOT" }, reader: { githubToken: "READER_TOKEN" } }` gives
+   * `github.as("bot")` and `github.as("reader")`. `service` is always there: the service's own credentials.
+   */
+  readonly identities?: {
+    readonly [Name in IdentityName]: Name extends typeof SERVICE ? never : Identity;
+  };
+  /**
+   * What the tokens of a GitHub App may do in this workflow, in the names of GitHub's API:
+   * `{ issues: "write", pull_requests: "read" }`. What is not named is not permitted. An identity that has `permissions` has
+   * those instead. Other tokens cannot be narrowed; `gh-runner doctor` compares what they have.
+   */
+  readonly permissions?: Permissions;
+};
+
 /** The service's credentials: GITHUB_TOKEN, or its GitHub App. */
 export const SERVICE = "service";
 

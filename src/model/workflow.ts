@@ -2,9 +2,8 @@ import type { RunContext } from "./context.ts";
 import { type Duration, millisecondsOf } from "./duration.ts";
 import { type EventFacts, eventFacts, type FactsOf } from "./event-facts.ts";
 import type { GitHubTrigger } from "./github-trigger.ts";
-import type { Identity, SERVICE } from "./identity.ts";
+import type { CredentialOptions } from "./identity.ts";
 import type { Order } from "./new-run.ts";
-import type { Permissions } from "./permissions.ts";
 import { groupOfCommit, type ReportOption } from "./report.ts";
 import type { Json } from "./run.ts";
 import {
@@ -29,7 +28,12 @@ export type Workflow<
 } & WorkflowOptions<Given, Outputs, EnvName, IdentityName>;
 
 /** Everything about a workflow but what starts it. */
-export type WorkflowOptions<Given, Outputs, EnvName extends string, IdentityName extends string> = {
+export type WorkflowOptions<
+  Given,
+  Outputs,
+  EnvName extends string,
+  IdentityName extends string,
+> = CredentialOptions<IdentityName> & {
   /** Unique in a service; letters, digits and dashes. */
   readonly name: string;
   /**
@@ -60,26 +64,6 @@ export type WorkflowOptions<Given, Outputs, EnvName extends string, IdentityName
    * of outputs too.
    */
   readonly env?: readonly EnvName[];
-  /** Name of the environment variable with the GitHub token that this workflow uses instead of the service's own. */
-  readonly githubToken?: string;
-  /**
-   * The same for a GitHub App: `"BOT"` names the variables `BOT_ID` and `BOT_PRIVATE_KEY`, each of which may be given as a
-   * file, `BOT_PRIVATE_KEY_FILE`.
-   */
-  readonly githubApp?: string;
-  /**
-   * Others that this workflow asks GitHub as: `{ bot: { githubApp: "BOT" }, reader: { githubToken: "READER_TOKEN" } }` gives
-   * `github.as("bot")` and `github.as("reader")`. `service` is always there: the service's own credentials.
-   */
-  readonly identities?: {
-    readonly [Name in IdentityName]: Name extends typeof SERVICE ? never : Identity;
-  };
-  /**
-   * What the tokens of a GitHub App may do in this workflow, in the names of GitHub's API:
-   * `{ issues: "write", pull_requests: "read" }`. What is not named is not permitted. An identity that has `permissions` has
-   * those instead. Other tokens cannot be narrowed; `gh-runner doctor` compares what they have.
-   */
-  readonly permissions?: Permissions;
   /** The GitHub repository, `owner/name`, that its runs are about: the page links their commits and Actions there. */
   readonly repository?: string;
   /**

@@ -115,7 +115,7 @@ export function configurationReference(): string {
     "be used stops the start with one message that names every problem. A secret can be given as a file instead:",
     "`GITHUB_TOKEN_FILE=/run/secrets/github-token`.",
     "",
-    "What workflows name themselves is not listed here: the variables of `env`, `githubToken`, and `githubApp`, where `\"BOT\"` means",
+    'What workflows name themselves is not listed here: the variables of `env`, `githubToken`, and `githubApp`, where `"BOT"` means',
     "`BOT_ID` and `BOT_PRIVATE_KEY` ([workflows.md](workflows.md#identities)). They can be files, too.",
     "",
     "Node's own variables apply as well. `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust, in addition to",
