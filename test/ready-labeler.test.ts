@@ -189,10 +189,10 @@ describe("labeler", () => {
     assert.equal(run.status, "failure");
     assert.match(
       run.reason ?? "",
-      /Matching the rules for slow .* failed: its patterns were not through after 2 s\. Write simpler/,
+      /Matching the rules for slow .* failed: its patterns were not through after 0\.1 s\. Write simpler/,
     );
     const braces = await label(`wide:\n- changed-files:\n  - any-glob-to-any-file: '{a..z}{a..z}{a..z}{a..z}'\n`, {});
-    assert.match(braces.run.reason ?? "", /stands for more than 20000 patterns/);
+    assert.match(braces.run.reason ?? "", /stands for more than 5000 patterns/);
   });
 });
 
@@ -237,7 +237,7 @@ describe("a labeler.yml that is wrong", () => {
     assert.match(problem("a:\n- [\n"), /^line \d: it is no YAML: /);
     assert.match(problem("a: 1\na: 2\n"), /^line 2: it is no YAML: duplicat/);
     assert.match(problem("- a\n"), /^line 1: expected labels/);
-    assert.match(problem(`a: ${"x".repeat(500_001)}`), /characters, more than 500000/);
+    assert.match(problem(`a: ${"x".repeat(100_001)}`), /characters, more than 100000/);
     assert.match(problem("a:\n- changed-files:\n  - any-glob-to-any-file: 2024\n"), /must be a path pattern in quotes/);
   });
 

@@ -1,7 +1,7 @@
 import { defineWorkflow, type Repo, type RunContext, skip, TransientFailure, type WebhookEvent } from "../../index.ts";
 import { lookedUp } from "./auto-merge-lookups.ts";
 import { type AutoMergeRules, foreignness, unmet } from "./auto-merge-rules.ts";
-import { bounded } from "./bounded.ts";
+import { bounds } from "./bounded.ts";
 import { DEPENDENCY_TYPES, type DependabotMetadata, metadataOf, UPDATE_TYPES } from "./dependabot.ts";
 import { approve, type Merge, type MergeMethod, mergePull, takeBack } from "./merging.ts";
 import {
@@ -139,7 +139,7 @@ async function verdictOf(
   };
   const yaml = await import("js-yaml");
   const readYaml = (text: string) => yaml.load(text, { schema: yaml.FAILSAFE_SCHEMA });
-  const read = bounded("reading the metadata of Dependabot", () => metadataOf(found, readYaml));
+  const read = await bounds().bounded("reading the metadata of Dependabot", () => metadataOf(found, readYaml));
   if (read === undefined && author === DEPENDABOT) return no("Dependabot has left no metadata in its commit");
   const why = unmet(read, options);
   if (why !== undefined) return no(why);

@@ -33,7 +33,7 @@ const OPTIONS = ["changed-files", "base-branch", "head-branch"];
 const LIMITS = ["changed-files-labels-limit", "max-files-changed"];
 
 /** No file that a person writes is as long; what its aliases repeat is bounded by the time that reading takes. */
-const MAX_CHARACTERS = 500_000;
+const MAX_CHARACTERS = 100_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,3 @@
-import type { Minimatch } from "minimatch";
 import type { FileRule, LabelerFile, Match, Option } from "./labeler-file.ts";
 
 /** What of a pull request the rules look at. */
@@ -20,7 +19,7 @@ export type Changes = {
 };
 
 /** Whether a path matches a pattern. */
-export type Glob = (pattern: string) => Pick<Minimatch, "match">;
+export type Glob = (pattern: string) => { readonly match: (name: string) => boolean };
 
 /** An issue of GitHub's takes no more. */
 const MAX_LABELS = 100;
@@ -61,6 +60,12 @@ export function changesOf(
 /** One rule for paths is enough, however the label matches. */
 function looksAtPaths(matches: readonly Match[] = []): boolean {
   return matches.some(({ options }) => options.some(({ changedFiles = [] }) => changedFiles.length > 0));
+}
+
+/** The path patterns below a label, each once. */
+export function globsOf(matches: readonly Match[]): readonly string[] {
+  const options = matches.flatMap((match) => match.options);
+  return [...new Set(options.flatMap(({ changedFiles = [] }) => changedFiles.flatMap(({ globs }) => globs)))];
 }
 
 /** Whether all that stands below a label matches. */

@@ -1,9 +1,8 @@
-import { setImmediate as breathe } from "node:timers/promises";
 import * as z from "zod";
 import { defineWorkflow, PermanentFailure, type Repo, type RunContext, skip } from "../../index.ts";
-import { bounded } from "./bounded.ts";
+import { bounds, MAX_READING_MS } from "./bounded.ts";
 import { type LabelerFile, readLabelerFile } from "./labeler-file.ts";
-import { allMatch, changesOf, type Glob } from "./labeler-rules.ts";
+import { allMatch, changesOf, type Glob, globsOf } from "./labeler-rules.ts";
 import { type CommonOptions, checkOptions, commonOf, type NoneOf, text, yesOrNo } from "./options.ts";
 import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow } from "./pull-events.ts";
 
@@ -131,11 +130,24 @@ async function planOf(context: RunContext, repo: Repo, number: number, options: 
   const has = pull.labels.map(({ name }) => name);
   const looked = { files, base: pull.base.ref, head: pull.head.ref, labels: has };
   const matching = new Set<string>();
-  const glob = await globs(options.dot ?? true);
+  const compile = await globCompiler(options.dot ?? true);
+  const { bounded, boundedEach } = bounds();
   for (const [label, rules] of file.labels) {
-    if (bounded(`matching the rules for ${label} in ${place}`, () => allMatch(rules, looked, glob)))
-      matching.add(label);
-    await breathe();
+    const tried = `matching the rules for ${label} in ${place}`;
+    const patterns = globsOf(rules);
+    const matched = new Map<string, Set<string>>();
+    let compiled: ReturnType<Glob> | undefined;
+    await boundedEach(tried, patterns.length * files.length, (nth) => {
+      const pattern = patterns[Math.floor(nth / files.length)] ?? "";
+      const name = files[nth % files.length] ?? "";
+      if (nth % files.length === 0) {
+        compiled = compile(pattern);
+        matched.set(pattern, new Set());
+      }
+      if (compiled?.match(name)) matched.get(pattern)?.add(name);
+    });
+    const glob: Glob = (pattern) => ({ match: (name) => matched.get(pattern)?.has(name) ?? false });
+    if (await bounded(tried, () => allMatch(rules, looked, glob))) matching.add(label);
   }
   const { excess, held, ...changes } = changesOf(file, looked, { syncLabels, matches: (label) => matching.has(label) });
   if (held !== undefined) log.info(`labels by paths of #${number} stay as they are: ${held}`);
@@ -147,7 +159,7 @@ async function readFile(place: string, text: string): Promise<LabelerFile> {
   const yaml = await import("js-yaml");
   const tried = `reading ${place}`;
   try {
-    return bounded(tried, () => readLabelerFile(text, yaml));
+    return await bounds().bounded(tried, () => readLabelerFile(text, yaml), MAX_READING_MS);
   } catch (cause) {
     if (cause instanceof PermanentFailure) throw cause;
     const remedy = "Correct the file on that branch; its format is in https://github.com/actions/labeler#match-object.";
@@ -156,10 +168,10 @@ async function readFile(place: string, text: string): Promise<LabelerFile> {
 }
 
 /** Braces stand for several patterns: {a..z}{a..z}{a..z}{a..z} for 456,976, which take 300 MB. */
-const MAX_PATTERNS = 20_000;
+const MAX_PATTERNS = 5000;
 
 /** Path patterns, as actions/labeler has them. */
-async function globs(dot: boolean): Promise<Glob> {
+async function globCompiler(dot: boolean): Promise<Glob> {
   const { Minimatch } = await import("minimatch");
   let left = MAX_PATTERNS;
   return (pattern) => {

@@ -1,5 +1,5 @@
 import { defineWorkflow, fail, type Repo, type ReportOption, type RunContext, skip } from "../../index.ts";
-import { bounded } from "./bounded.ts";
+import { bounds } from "./bounded.ts";
 import {
   type Check,
   type CommonOptions,
@@ -117,8 +117,8 @@ async function problemOfPull(
   { number, title }: { readonly number: number; readonly title: string },
   options: AllRules,
 ): Promise<TitleProblem | undefined> {
-  const checked = (text: string) => bounded("checking the title", () => problemOf(text, options));
-  const problem = checked(title);
+  const checked = (text: string) => bounds().bounded("checking the title", () => problemOf(text, options));
+  const problem = await checked(title);
   if (problem || !options.validateSingleCommit) return problem;
   const commits = await github.paginate(
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits",
@@ -135,7 +135,7 @@ async function problemOfPull(
   const [line = ""] = message.split("\n");
   const why = "GitHub takes the message of an only commit, not the title, for a squash merge";
   const what = "Amend the message, or add another commit.";
-  if (checked(message)) {
+  if (await checked(message)) {
     return { title: "The only commit's message is not as the title must be", summary: `"${line}": ${why}. ${what}` };
   }
   if (!options.validateSingleCommitMatchesPrTitle || line === title) return undefined;

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { bounds } from "../src/workflows/ready/bounded.ts";
+
+/** Counts the turns that others get until it is stopped. */
+function others() {
+  let turns = 0;
+  let isOn = true;
+  const next = () => {
+    turns++;
+    if (isOn) setImmediate(next);
+  };
+  setImmediate(next);
+  return {
+    stop() {
+      isOn = false;
+      return turns;
+    },
+  };
+}
+
+const nothing = new Int32Array(new SharedArrayBuffer(4));
+
+describe("matching the patterns of people", () => {
+  it("gives others their turn every few milliseconds", async () => {
+    let time = 0;
+    const { boundedEach } = bounds({ now: () => time });
+    const turns = others();
+    const done: number[] = [];
+    await boundedEach("matching", 20, (nth) => {
+      done.push(nth);
+      time += 6;
+    });
+    assert.deepEqual(done, [...Array(20).keys()]);
+    assert.ok(turns.stop() >= 10);
+  });
+
+  it("is given up when one pattern takes too long", async () => {
+    const { boundedEach } = bounds({ maxMs: 20 });
+    const tried = boundedEach("matching the rules", 1, () => /^(a+)+$/.test(`${"a".repeat(60)}!`));
+    await assert.rejects(tried, /Matching the rules failed: its patterns were not through after 0\.02 s\. Write/);
+  });
+
+  it("is given up when many patterns that are nearly as slow take too long together", async () => {
+    let used = 0;
+    const { bounded, boundedEach } = bounds({ maxInAllMs: 5000, cpu: () => used });
+    const slow = () => {
+      used += 90;
+    };
+    let done = 0;
+    await assert.rejects(async () => {
+      for (; done < 100; done++) await bounded("matching", slow);
+    }, /not through after 5 s/);
+    assert.equal(done, 56);
+    await assert.rejects(boundedEach("matching", 1, slow), /not through after 5 s/);
+  });
+
+  it("begins again when the process was halted meanwhile", async () => {
+    let begun = 0;
+    const { bounded } = bounds({ maxMs: 20 });
+    const result = await bounded("matching", () => {
+      if (++begun <= 2) Atomics.wait(nothing, 0, 0, 10_000);
+      return "matched";
+    });
+    assert.deepEqual([result, begun], ["matched", 3]);
+  });
+
+  it("passes on what is thrown", async () => {
+    await assert.rejects(
+      bounds().bounded("matching", () => {
+        throw new Error("no such pattern");
+      }),
+      { message: "no such pattern" },
+    );
+  });
+});
