@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { Chain } from "../model/chain.ts";
-import { isCommitHash } from "../model/github.ts";
+import { isCommitHash } from "../model/github-names.ts";
 import type { Json, Run } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
 import { name as nameOf } from "./shown.ts";

@@ -1,5 +1,5 @@
 import { type Failure, isFailure, LimitReached, PermanentFailure } from "../model/failure.ts";
-import { ownerAndName } from "../model/github.ts";
+import { ownerAndName } from "../model/github-names.ts";
 import { hasTooManyValues } from "../model/json-values.ts";
 import { type Answer, jsonOf } from "./answer.ts";
 import { appFailureOf } from "./auth/app-failures.ts";

@@ -1,6 +1,6 @@
 import { PermanentFailure } from "../model/failure.ts";
 import type { GitHubClient, StartedWorkflow } from "../model/github.ts";
-import { ownerAndName } from "../model/github.ts";
+import { ownerAndName } from "../model/github-names.ts";
 import { type Answer, jsonOf } from "./answer.ts";
 import type { Ask, AskOptions } from "./ask.ts";
 

@@ -1,5 +1,6 @@
 import { isFailure, PermanentFailure } from "../model/failure.ts";
-import { type GitHub, ownerAndName } from "../model/github.ts";
+import type { GitHub } from "../model/github.ts";
+import { ownerAndName } from "../model/github-names.ts";
 import type { Answer } from "./answer.ts";
 import type { Ask, Asking } from "./ask.ts";
 import type { Attempted } from "./failures.ts";

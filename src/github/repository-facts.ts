@@ -1,4 +1,4 @@
-import { ownerAndName } from "../model/github.ts";
+import { ownerAndName } from "../model/github-names.ts";
 import { jsonOf } from "./answer.ts";
 import type { Ask } from "./ask.ts";
 

@@ -1,4 +1,4 @@
-import { isCommitHash } from "./github.ts";
+import { isCommitHash, isRepositoryName } from "./github-names.ts";
 import { isRunId, type RunDetail } from "./history.ts";
 import type { Json, Step } from "./run.ts";
 
@@ -197,7 +197,7 @@ function sha(value: Json | undefined): string | undefined {
 }
 
 function repositoryName(value: Json | undefined): string | undefined {
-  return typeof value === "string" && /^(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/.test(value) ? value : undefined;
+  return isRepositoryName(value) ? value : undefined;
 }
 
 /** Epoch milliseconds of a time as JSON has it. */

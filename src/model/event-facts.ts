@@ -1,4 +1,4 @@
-import { isCommitHash, ownerAndName } from "./github.ts";
+import { isCommitHash, ownerAndName } from "./github-names.ts";
 import type { WebhookName } from "./webhooks.ts";
 
 /** What an event of GitHub is about. A field is missing where the event has no such thing. */

@@ -296,15 +296,6 @@ export type DeploymentState = {
   readonly description?: string | undefined;
 };
 
-/** `acme/shop` as the parameters that GitHub's routes are written with. */
-export function ownerAndName(repository: string): { owner: string; repo: string } {
-  const [owner = "", repo = ""] = repository.split("/");
-  return { owner, repo };
-}
-
-/** Whether a text is the full hash of a commit, in either case. */
-export const isCommitHash = (text: string): boolean => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i.test(text);
-
 /** A workflow run on GitHub that `runWorkflow` has started. */
 export type StartedWorkflow = {
   readonly id: number;

@@ -1,6 +1,6 @@
 import { at } from "./event-facts.ts";
 import { PermanentFailure } from "./failure.ts";
-import { isCommitHash } from "./github.ts";
+import { isCommitHash, isRepositoryName } from "./github-names.ts";
 import { keysIn } from "./run-names.ts";
 
 /**
@@ -57,7 +57,7 @@ const key = (what: string, repository: string, which: string | number) =>
   `${what} ${repository} ${which}`.toLowerCase();
 
 function named(repository: string): string {
-  return /^[\w.-]+\/[\w.-]+$/.test(repository) ? repository : mistaken("repository", "owner/name", repository);
+  return isRepositoryName(repository) ? repository : mistaken("repository", "owner/name", repository);
 }
 
 /** What `keysIn` can find in the name of a run. */

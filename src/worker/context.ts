@@ -1,5 +1,5 @@
 import type { Claim } from "../model/claim.ts";
-import { ownerAndName } from "../model/github.ts";
+import { ownerAndName } from "../model/github-names.ts";
 import type { RunReport } from "../model/report.ts";
 import type { RunStore } from "../model/store.ts";
 import { type Context, givenOf, type Workflow } from "../model/workflow.ts";

@@ -4,7 +4,8 @@ import { type Clock, pause } from "../model/clock.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import { at } from "../model/event-facts.ts";
 import { PermanentFailure } from "../model/failure.ts";
-import { type GitHubClient, isCommitHash, ownerAndName } from "../model/github.ts";
+import type { GitHubClient } from "../model/github.ts";
+import { isCommitHash, isRepositoryName, ownerAndName } from "../model/github-names.ts";
 import { type ReportedCommit, type RunReport, reportOf } from "../model/report.ts";
 import type { Outcome, Run } from "../model/run.ts";
 import { newerOf } from "../model/run-actions.ts";
@@ -166,7 +167,7 @@ function isOfReport(workflow: Workflow, event: unknown): boolean {
 function checked({ name }: Workflow, commit: ReportedCommit | undefined): ReportedCommit | undefined {
   if (commit === undefined) return undefined;
   const { repository, sha } = commit;
-  if (/^[\w.-]+\/[\w.-]+$/.test(repository) && isCommitHash(sha)) return { repository, sha };
+  if (isRepositoryName(repository) && isCommitHash(sha)) return { repository, sha };
   throw new PermanentFailure({
     tried: `finding the commit that ${name} reports on`,
     happened: `\`report.commit\` gave ${JSON.stringify({ repository, sha })}`,

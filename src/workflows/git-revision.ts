@@ -65,6 +65,3 @@ function quoted(text: string): string {
 function shown(text: string): string {
   return visibleName(text).replace(ODD, escaped);
 }
-
-/** Whether a text is the full hash of a commit. */
-export const isCommitHash = (text: string): boolean => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i.test(text);

@@ -1,5 +1,5 @@
 import { defineWorkflow, type GitHub, skip } from "../index.ts";
-import { ownerAndName } from "./preview-github.ts";
+import { ownerAndName } from "../model/github-names.ts";
 import { contextOf, MAIN_WORKFLOW } from "./preview-input.ts";
 import { keyOf } from "./report.ts";
 

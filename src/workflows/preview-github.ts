@@ -1,5 +1,5 @@
 import type { FoundRun, GitHub, RunContext } from "../index.ts";
-import { isCommitHash } from "./git-revision.ts";
+import { isCommitHash, ownerAndName } from "../model/github-names.ts";
 import type { Preview, Pull } from "./preview-input.ts";
 import { timeMayHelp } from "./report.ts";
 
@@ -69,12 +69,6 @@ export async function attemptOf({ github }: Means, { repository, runId }: FoundR
 export function hashIn(data: unknown): string | undefined {
   const text = String(data).trim();
   return isCommitHash(text) ? text : undefined;
-}
-
-/** `acme/shop` as the parameters that GitHub's routes are written with. */
-export function ownerAndName(repository: string): { owner: string; repo: string } {
-  const [owner = "", repo = ""] = repository.split("/");
-  return { owner, repo };
 }
 
 async function reading<Answer>(log: Means["log"], read: () => Promise<Answer>): Promise<Answer | undefined> {

@@ -1,7 +1,7 @@
 import type { GitHub, Json, RunContext, StartedRun } from "../index.ts";
+import { isCommitHash, ownerAndName } from "../model/github-names.ts";
 import { cancelLater } from "./cancel-tests.ts";
-import { isCommitHash } from "./git-revision.ts";
-import { hashIn, ownerAndName } from "./preview-github.ts";
+import { hashIn } from "./preview-github.ts";
 import {
   contextOf,
   type FollowTests,

@@ -1,5 +1,5 @@
+import { isCommitHash } from "../model/github-names.ts";
 import { oneLine } from "../model/visible.ts";
-import { isCommitHash } from "./git-revision.ts";
 import { failedJobs, nameOf, type Result, took } from "./result.ts";
 
 type Links = {

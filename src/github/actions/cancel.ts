@@ -1,5 +1,5 @@
 import { TransientFailure } from "../../model/failure.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import type { Ask } from "../ask.ts";
 import { whatCame } from "../failures.ts";
 import { showRun } from "./show.ts";

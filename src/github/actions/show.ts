@@ -1,7 +1,7 @@
 import { hasPassed, type ShownRun } from "../../model/actions-runs.ts";
 import { PermanentFailure } from "../../model/failure.ts";
 import type { FollowedJob, FollowedRun } from "../../model/github.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Listed, listIn, notUnderstood, whatCame } from "../failures.ts";

@@ -1,6 +1,6 @@
 import { FAILSAFE_SCHEMA, loadAll } from "js-yaml";
 import type { StartedRun } from "../../model/github.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { listIn } from "../failures.ts";

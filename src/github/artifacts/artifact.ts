@@ -1,6 +1,6 @@
 import type { ArtifactFiles } from "../../model/artifact.ts";
 import { PermanentFailure, TransientFailure } from "../../model/failure.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { type Fetch, networkFault } from "../../model/network.ts";
 import type { Brief } from "../answer.ts";
 import type { Asking, Wait } from "../ask.ts";

@@ -1,6 +1,6 @@
 import { sign } from "node:crypto";
 import { PermanentFailure } from "../../model/failure.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { lackingIn } from "../../model/permissions.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";

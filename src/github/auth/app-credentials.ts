@@ -1,4 +1,4 @@
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { type AppKey, appVariables } from "../../model/identity.ts";
 import { lackingIn, type Permissions } from "../../model/permissions.ts";
 import { type App, appApi, asParameter, type InstallationToken } from "./app-api.ts";

@@ -1,6 +1,6 @@
 import type { OpenedPull, PullToOpen } from "../../model/changes.ts";
 import { PermanentFailure } from "../../model/failure.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Asking } from "../ask.ts";
 import { type Listed, listIn, notUnderstood, whatCame } from "../failures.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Changes, WrittenFile } from "../../model/changes.ts";
 import { PermanentFailure, TransientFailure } from "../../model/failure.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Asking, Wait } from "../ask.ts";
 import { type Attempted, type Listed, notUnderstood, whatCame } from "../failures.ts";

@@ -1,5 +1,5 @@
 import { type Check, ok, problem } from "../../model/check.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { permissionsInWords } from "../../model/identity.ts";
 import { jsonOf } from "../answer.ts";
 import { appFailureOf } from "../auth/app-failures.ts";

@@ -1,5 +1,5 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { asParameter } from "../auth/app-api.ts";
 import type { RepositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";

@@ -1,5 +1,5 @@
 import { type Check, ok, warning } from "../../model/check.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import type { StoredPause } from "../../model/limits.ts";
 import { jsonOf } from "../answer.ts";
 import { appAccount, installationAccount, SERVICE_ACCOUNT } from "../auth/credentials.ts";

@@ -1,5 +1,5 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { whatCame } from "../failures.ts";
 import { type RepositoryFacts, repositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";

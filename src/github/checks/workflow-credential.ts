@@ -1,5 +1,5 @@
 import { type Check, ok, problem, warning } from "../../model/check.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { permissionsInWords } from "../../model/identity.ts";
 import { lackingIn, type Permissions } from "../../model/permissions.ts";
 import type { Inspection } from "../open-github.ts";

@@ -1,5 +1,6 @@
 import { PermanentFailure } from "../../model/failure.ts";
-import { type Annotation, ownerAndName } from "../../model/github.ts";
+import type { Annotation } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { oneLine } from "../../model/visible.ts";
 import type { Brief } from "../answer.ts";
 import type { Ask } from "../ask.ts";

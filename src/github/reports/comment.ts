@@ -1,6 +1,6 @@
 import { PermanentFailure } from "../../model/failure.ts";
 import type { KeyedComment } from "../../model/github.ts";
-import { ownerAndName } from "../../model/github.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listIn } from "../failures.ts";

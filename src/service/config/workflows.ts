@@ -1,4 +1,5 @@
 import { type Duration, millisecondsOf } from "../../model/duration.ts";
+import { isRepositoryName } from "../../model/github-names.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 import { DEFAULT_CONTEXT, REPORTS } from "../../workflows/preview-input.ts";
 import { appOfWorkflow } from "./github.ts";
@@ -143,8 +144,7 @@ export function workflowsConfig({ values, isSet, variable }: Reader) {
 }
 
 function repository(text: string): string {
-  const name = /^[\w.-]+\/([\w.-]+)$/.exec(text)?.[1];
-  if (!name || /^\.\.?$/.test(name)) throw new Error(`expected owner/name, got "${text}"`);
+  if (!isRepositoryName(text)) throw new Error(`expected owner/name, got "${text}"`);
   return text;
 }
 

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { millisecondsOf } from "../../model/duration.ts";
 import { mayHaveCommit } from "../../model/event-facts.ts";
+import { REPOSITORY_NAME } from "../../model/github-names.ts";
 import { problemsIn, shown, unknownNames } from "../../model/problems.ts";
 import type { ReportOption } from "../../model/report.ts";
 import {
@@ -35,7 +36,7 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     debounce: duration().optional(),
     cancelled: aFunction().optional(),
     ...credentialFields(),
-    repository: text('a repository, such as "acme/shop"', /^[\w.-]+\/[\w.-]+$/).optional(),
+    repository: text('a repository, such as "acme/shop"', REPOSITORY_NAME).optional(),
     report: report().optional(),
     labels: aFunction().optional(),
     dedupe: fields(

@@ -1,5 +1,5 @@
 import type { GitHub } from "../../index.ts";
-import { repoOf } from "./scheduled.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { type Comment, KEYED, keyOf, type Thread } from "./threads.ts";
 
 type Discussion = Pick<
@@ -19,7 +19,7 @@ export type Found = {
 
 /** The discussions of a repository, which GitHub has in GraphQL alone. */
 export function discussionsOf(github: GitHub, repository: string, { runId, isDry }: { runId: string; isDry: boolean }) {
-  const { owner, repo } = repoOf(repository);
+  const { owner, repo } = ownerAndName(repository);
   const labels = new Map<string, string>();
 
   /** The id of a label, which is made where the repository does not have it. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineWorkflow, PermanentFailure, type Repo, type RunContext, skip } from "../../index.ts";
+import { ownerAndName, REPOSITORY_NAME } from "../../model/github-names.ts";
 import { bounds, MAX_READING_MS } from "./bounded.ts";
 import { type LabelerFile, readLabelerFile } from "./labeler-file.ts";
 import { allMatch, changesOf, type Glob, globsOf } from "./labeler-rules.ts";
@@ -47,10 +48,7 @@ export function labeler(options: LabelerOptions = {}): PullWorkflow<"github" | "
   const { actions = ["opened", "synchronize", "reopened"], filter = () => true } = options;
   const inputs = z.object({
     pullRequests: z.array(z.number().int().positive()).min(1),
-    repository: z
-      .string()
-      .regex(/^[\w.-]+\/[\w.-]+$/)
-      .optional(),
+    repository: z.string().regex(REPOSITORY_NAME).optional(),
   });
   return defineWorkflow({
     ...commonOf("labeler", options),
@@ -67,10 +65,10 @@ export function labeler(options: LabelerOptions = {}): PullWorkflow<"github" | "
         const outcome = await labelPull(context, context.repo, pull, options);
         return typeof outcome === "string" ? skip(outcome) : outcome;
       }
-      const [owner = context.repo.owner, repo = context.repo.repo] = inputs?.repository?.split("/") ?? [];
+      const repo = ownerAndName(inputs?.repository ?? context.repository);
       const pullRequests = [];
       for (const number of new Set(inputs?.pullRequests)) {
-        const outcome = await labelPull(context, { owner, repo }, number, options);
+        const outcome = await labelPull(context, repo, number, options);
         pullRequests.push({ number, ...(typeof outcome === "string" ? { skipped: outcome } : outcome) });
       }
       return { pullRequests };

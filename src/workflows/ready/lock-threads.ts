@@ -1,4 +1,5 @@
 import { defineWorkflow, type GitHub, PermanentFailure, type RunContext } from "../../index.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { discussionsOf, type Found } from "./discussions.ts";
 import { has } from "./lists.ts";
 import {
@@ -10,7 +11,7 @@ import {
   lockRules,
 } from "./lock-options.ts";
 import { isUntouched, labelsWhenLocked, searchQuery, whyNot } from "./lock-rules.ts";
-import { repoOf, repositoriesOf, scheduledOf } from "./scheduled.ts";
+import { repositoriesOf, scheduledOf } from "./scheduled.ts";
 import { type Failed, forEachOf, guardOf, requireNone, threadsOf, timeOf, workThrough } from "./threads.ts";
 
 /** Not when everyone's schedules begin. */
@@ -38,7 +39,7 @@ export function lockThreads(options: LockThreadsOptions = {}) {
       let tried = 0;
       const leftOut = await forEachOf(repositoriesOf(options, its), log, async (repository) => {
         const now = await step(`time of ${repository}`, async () =>
-          timeOf((await github.request("GET /repos/{owner}/{repo}", repoOf(repository))).headers),
+          timeOf((await github.request("GET /repos/{owner}/{repo}", ownerAndName(repository))).headers),
         );
         for (const { kind, rules } of kinds) {
           const done = await lockAll(context, { kind, rules, repository, now, isDry, runId });

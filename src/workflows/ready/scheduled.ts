@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { isRepositoryName } from "../../model/github-names.ts";
 import { type Check, type CommonOptions, commonOf, text } from "./options.ts";
 
 /** What the ready-made workflows that run by the clock take besides. */
@@ -24,9 +25,7 @@ export const SCHEDULED = {
 } satisfies Record<string, Check>;
 
 function aRepository(value: unknown): string | undefined {
-  return typeof value === "string" && /^[\w.-]+\/[\w.-]+$/.test(value)
-    ? undefined
-    : 'a repository, such as "acme/shop"';
+  return isRepositoryName(value) ? undefined : 'a repository, such as "acme/shop"';
 }
 
 /** The part of a definition that says when it runs and for what. A run that is under way is never joined by another. */
@@ -51,10 +50,4 @@ export function scheduledOf(workflow: string, options: ScheduledOptions, cron: s
 export function repositoriesOf({ repository, repositories = [] }: ScheduledOptions, its: string): readonly string[] {
   const named = new Set([...(repository === undefined ? [] : [repository]), ...repositories]);
   return named.size > 0 ? [...named] : [its];
-}
-
-/** `acme/shop` as the parameters that GitHub's routes are written with. */
-export function repoOf(repository: string): { owner: string; repo: string } {
-  const [owner = "", repo = ""] = repository.split("/");
-  return { owner, repo };
 }

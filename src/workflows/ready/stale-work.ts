@@ -1,6 +1,6 @@
 import type { RunContext } from "../../index.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 import { changed, same } from "./lists.ts";
-import { repoOf } from "./scheduled.ts";
 import type { StaleRules } from "./stale-options.ts";
 import { isActivity, markedAt, type Standing, standingOf, type Verdict, verdictOn } from "./stale-rules.ts";
 import { type Failed, guardOf, type Thread, threadsOf } from "./threads.ts";
@@ -140,7 +140,7 @@ export function staleWork(
   }
 
   async function removeBranch(thread: Thread): Promise<void> {
-    const repo = repoOf(repository);
+    const repo = ownerAndName(repository);
     const { data: pull } = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", {
       ...repo,
       pull_number: thread.number,

@@ -1,5 +1,6 @@
 import { defineWorkflow, type RunContext } from "../../index.ts";
-import { repoOf, repositoriesOf, scheduledOf } from "./scheduled.ts";
+import { ownerAndName } from "../../model/github-names.ts";
+import { repositoriesOf, scheduledOf } from "./scheduled.ts";
 import { checkStaleOptions, type StaleOptions, type StalePolicy, staleRules } from "./stale-options.ts";
 import { standingOf } from "./stale-rules.ts";
 import { type Candidate, type Done, staleWork } from "./stale-work.ts";
@@ -99,7 +100,7 @@ async function listed(
   const order = { sort: sortBy, direction: ascending ? "asc" : "desc" } as const;
 
   async function list(page: Page): Promise<{ seen: number; candidates: Candidate[]; next: Page | null }> {
-    const open = { ...repoOf(repository), state: "open", ...order, per_page: 100, ...page } as const;
+    const open = { ...ownerAndName(repository), state: "open", ...order, per_page: 100, ...page } as const;
     const { data, headers } = await github.request("GET /repos/{owner}/{repo}/issues", open);
     const its = data.flatMap((issue): Candidate[] => {
       const thread = threadOf(issue);

@@ -1,5 +1,5 @@
 import { type GitHub, LimitReached, PermanentFailure, type RunContext, TransientFailure } from "../../index.ts";
-import { repoOf } from "./scheduled.ts";
+import { ownerAndName } from "../../model/github-names.ts";
 
 /** An issue or a pull request. Times are epoch milliseconds. */
 export type Thread = {
@@ -71,7 +71,7 @@ export function threadOf(issue: Described): Thread {
 
 /** The threads of a repository, as a run reads and changes them. */
 export function threadsOf(github: GitHub, repository: string, { runId, isDry }: { runId: string; isDry: boolean }) {
-  const repo = repoOf(repository);
+  const repo = ownerAndName(repository);
   const of = (number: number) => ({ ...repo, issue_number: number });
 
   return {
