@@ -260,6 +260,18 @@ describe("github.graphql in a dry run", () => {
   });
 });
 
+describe("a request to GraphQL in a dry run", () => {
+  it("is judged by what goes over the wire", async (t) => {
+    const { dry, server, shown } = await standIn(t);
+    const query = "{ viewer { login } }";
+    await dry.request("POST /graphql", { query, data: { query: MUTATION } });
+    await dry.request("POST /graphql", { query, data: "no JSON" });
+    assert.deepEqual([server.requests.length, shown.length], [0, 2]);
+    await dry.request("POST /graphql", { data: { query } });
+    assert.deepEqual([server.requests.length, shown.length], [1, 2]);
+  });
+});
+
 describe("github.graphql on GitHub Enterprise Server", () => {
   it("asks below /api/graphql, and needs no headers about limits", async (t) => {
     const { github, dry, server, shown } = await standIn(t, { enterprise: "3.19.0", basePath: "/api/v3" });

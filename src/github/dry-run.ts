@@ -2,7 +2,7 @@ import type { ActionsRuns } from "../model/actions-runs.ts";
 import type { FollowedRun } from "../model/github.ts";
 import type { UnsentWrite } from "../model/network.ts";
 import type { Answer } from "./answer.ts";
-import { GRAPHQL_ROUTE, heldBack, isQuery } from "./graphql/request.ts";
+import { askedIn, GRAPHQL_ROUTE, heldBack, isQuery } from "./graphql/request.ts";
 import type { GitHubHttp, Send } from "./http.ts";
 
 /**
@@ -15,14 +15,17 @@ export function dryRunOf(
   show: (write: UnsentWrite) => void,
 ): Send {
   const { origin } = new URL(apiUrl);
+  const graphQL = requestFor(GRAPHQL_ROUTE, {});
   return async (route, parameters, token, begin) => {
     const { method, path, headers, body } = requestFor(route, parameters);
-    const isRead = method === "GET" || method === "HEAD" || (route === GRAPHQL_ROUTE && isQuery(parameters));
+    // By what goes over the wire: the parameter `data` replaces all others in the body.
+    const asked = method === graphQL.method && path === graphQL.path ? askedIn(body) : undefined;
+    const isRead = method === "GET" || method === "HEAD" || (asked !== undefined && isQuery(asked));
     if (isRead) return send(route, parameters, token, begin);
     const all = Object.entries({ ...headers, authorization: "Bearer ***" }).sort(([a], [b]) => (a < b ? -1 : 1));
     const write = { method, url: origin + path, headers: Object.fromEntries(all), body };
     show(identity === undefined ? write : { ...write, identity });
-    return route === GRAPHQL_ROUTE ? answerWith(200, { data: heldBack(parameters) }) : asIfTaken(method, path);
+    return asked === undefined ? asIfTaken(method, path) : answerWith(200, { data: heldBack(asked) });
   };
 }
 

@@ -16,6 +16,15 @@ export function isQuery({ query, operationName }: Parameters): boolean {
   return typeof query === "string" && operationIn(parseDocument(query), operationName)?.kind === "query";
 }
 
+/** What a request asks GraphQL for, by its body as it goes over the wire; nothing, where that is no JSON object. */
+export function askedIn(body: string | null): Parameters {
+  try {
+    return { ...JSON.parse(body ?? "{}") };
+  } catch {
+    return {};
+  }
+}
+
 /**
  * What a mutation that was not sent gives its workflow, so that it continues: the fields that it asks for, each null, but
  * for what the next request may need. `id` is a text, numbers are 0, as in the stand-in of other writes.
