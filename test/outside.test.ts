@@ -190,7 +190,7 @@ describe("fetch", () => {
 });
 
 describe("notify", () => {
-  const SLACK = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXX1";
+  const SLACK = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX";
   const DISCORD = "https://discord.com/api/webhooks/1234567890/abcdefghij0123456789";
   const TEAMS =
     "https://default1.2e.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/x?sig=y";
