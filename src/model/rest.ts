@@ -41,18 +41,7 @@ type DataOf<Route> = Route extends keyof Endpoints ? Endpoints[Route]["response"
  * @throws PermanentFailure where the answer is no list, and where the items are more than the service has memory for.
  */
 export type Paginate = {
-  /** @param map what is kept of a page. After it has called `done`, no further page is asked for. */
-  <Route extends ListRoute, Mapped>(
-    from: (Route | RestMethod<Route>) & IfList<Route>,
-    parameters: RequestParameters<Route>,
-    map: (page: Page<ItemOf<Route>>, done: () => void) => readonly Mapped[],
-    options?: PageOptions,
-  ): Promise<Mapped[]>;
-  <Route extends ListRoute>(
-    from: (Route | RestMethod<Route>) & IfList<Route>,
-    ...given: [...Optional<RequestParameters<Route>>, options?: PageOptions]
-  ): Promise<ItemOf<Route>[]>;
-  /** The same for a route that the types do not know. */
+  /** For a route that the types do not know. Those that they know stand last, since it is the last one that a mistake is explained by. */
   <Route extends `GET /${string}`>(
     from: Route extends keyof Endpoints ? never : Route,
     parameters?: Readonly<Record<string, unknown>>,
@@ -64,17 +53,28 @@ export type Paginate = {
     map: (page: Page<unknown>, done: () => void) => readonly Mapped[],
     options?: PageOptions,
   ): Promise<Mapped[]>;
+  /** @param map what is kept of a page. After it has called `done`, no further page is asked for. */
+  <Route extends ListRoute, Mapped>(
+    from: (Route | RestMethod<Route>) & IfList<Route>,
+    parameters: RequestParameters<Route>,
+    map: (page: Page<ItemOf<Route>>, done: () => void) => readonly Mapped[],
+    options?: PageOptions,
+  ): Promise<Mapped[]>;
+  <Route extends ListRoute>(
+    from: (Route | RestMethod<Route>) & IfList<Route>,
+    ...given: [...Optional<RequestParameters<Route>>, options?: PageOptions]
+  ): Promise<ItemOf<Route>[]>;
   /** Page by page. The next page is asked for when the loop comes back for it, and none after a `break`. */
   readonly iterator: {
-    <Route extends ListRoute>(
-      from: (Route | RestMethod<Route>) & IfList<Route>,
-      ...given: [...Optional<RequestParameters<Route>>, options?: PageOptions]
-    ): AsyncIterable<Page<ItemOf<Route>>>;
     <Route extends `GET /${string}`>(
       from: Route extends keyof Endpoints ? never : Route,
       parameters?: Readonly<Record<string, unknown>>,
       options?: PageOptions,
     ): AsyncIterable<Page<unknown>>;
+    <Route extends ListRoute>(
+      from: (Route | RestMethod<Route>) & IfList<Route>,
+      ...given: [...Optional<RequestParameters<Route>>, options?: PageOptions]
+    ): AsyncIterable<Page<ItemOf<Route>>>;
   };
 };
 
