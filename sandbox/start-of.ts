@@ -9,8 +9,11 @@ import type { Workflow } from "../src/model/workflow.ts";
 export type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
   ? { readonly trigger?: Kind } & (Given extends { event: { name: infer Name extends WebhookName } }
       ? { readonly event: WebhookEvent<Name> }
-      : Omit<Given, "trigger" | keyof EventFacts>)
+      : { readonly [Field in keyof Omit<Given, "trigger" | keyof EventFacts>]: BeforeSchema<Given[Field]> })
   : never;
+
+/** What a schema is given: what it has a default for is left out. What must be there is known when it looks. */
+type BeforeSchema<Value> = Value extends readonly unknown[] ? Value : Value extends object ? Partial<Value> : Value;
 
 type AnyStart = { trigger?: TriggerKind; body?: unknown; event?: unknown; inputs?: unknown };
 

@@ -103,7 +103,7 @@ export async function testRun<
     const clock = skippingClock();
     const github = await startGitHub({ now: clock.now });
     closing.defer(github.close);
-    for (const name of ["acme/shop", "acme/deployment"]) github.repository(name);
+    for (const name of ["acme/shop", "acme/deployment", workflow.repository ?? "acme/shop"]) github.repository(name);
     const { identityOf, ...credentials } = giveCredentials(github, workflow as Workflow, env);
     prepare?.(github);
     if ("event" in given) haveEvent(github, given.event as WebhookEvent);

@@ -150,6 +150,24 @@ describe("the test kit, with a workflow that waits", () => {
     payload: { repository: { full_name: "acme/shop" }, pull_request: { number: 7 } },
   } as const;
 
+  it("takes inputs without what their schema has a default for", async () => {
+    const workflow = defineWorkflow({
+      name: "tag",
+      on: { manual: { inputs: z.object({ version: z.string(), ref: z.string().default("main") }) } },
+      repository: "octo/tools",
+      async run({ inputs, github, repo }) {
+        const { data } = await github.rest.repos.getCommit({ ...repo, ref: inputs.ref });
+        return { of: `${inputs.version} ${inputs.ref}`, isCommit: /^[0-9a-f]{40}$/.test(data.sha) };
+      },
+    });
+    const { run } = await testRun(workflow, { inputs: { version: "v1" } });
+    assert.deepEqual([run.reason, run.outputs], [undefined, { of: "v1 main", isCommit: true }]);
+    // @ts-expect-error: it is no text
+    await assert.rejects(testRun(workflow, { inputs: { version: 1 } }), /inputs/);
+    // @ts-expect-error: it has no such input
+    await testRun(workflow, { inputs: { version: "v1", reff: "main" } });
+  });
+
   it("lets time pass, delivers events and answers callbacks", async () => {
     const { pull, answers } = merging();
     const tested = await testRun(approve, { body: { pr: 7 } }, { answers });
