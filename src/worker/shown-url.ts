@@ -6,6 +6,8 @@
 export function shownUrl(url: string | URL): string {
   const parsed = URL.parse(url);
   if (!parsed) return "a URL";
-  const path = parsed.pathname.split("/").map((part) => (/(?=.*\d)(?=.*[a-z]).{16}|[a-z\d]{20}/i.test(part) ? "…" : part));
+  const path = parsed.pathname
+    .split("/")
+    .map((part) => (/(?=.*\d)(?=.*[a-z]).{16}|[a-z\d]{20}/i.test(part) ? "…" : part));
   return parsed.host ? `${parsed.protocol}//${parsed.host}${path.join("/")}` : parsed.protocol;
 }
