@@ -162,6 +162,37 @@ describe("gh-runner doctor, of the credentials that workflows name", () => {
     assert.match(check?.remedy ?? "", /Or name the workflow's `repository`, if it is not acme\/shop\.$/);
   });
 
+  it("finds that an App may not write what its workflow reports", async (t) => {
+    const lacks = `App BOT is the App bot, and was not granted checks: "write" on ${TARGET}, which \`report\` needs`;
+    const reports = 'report: { as: "check", commit: () => undefined },';
+    const [check] = await diagnosis(t, `${inRepository} githubApp: "BOT", ${reports}`);
+    assert.deepEqual([check?.status, check?.message], ["problem", lacks]);
+    assert.match(check?.remedy ?? "", /^Give the App checks: "write" in its settings, then accept it in .* of acme\.$/);
+    const granted = { checks: "write" } as const;
+    const [enough] = await diagnosis(t, `${inRepository} githubApp: "BOT", ${reports}`, { granted });
+    assert.equal(enough?.status, "ok");
+    const status = `${inRepository} githubToken: "READER_TOKEN", ${reports.replace("check", "status")}`;
+    const [ofToken] = await diagnosis(t, status, { reader: { token: "github_pat_0123456789abcdefghij0123" } });
+    assert.equal(ofToken?.remedy, `See that the token's settings list ${TARGET} with statuses: write.`);
+  });
+
+  it("does not hold a token among the identities to what the workflow is bounded by", async (t) => {
+    const options = `${inRepository} githubApp: "BOT", permissions: { checks: "write" },
+      identities: { reader: { githubToken: "READER_TOKEN" } },`;
+    const [, reader] = await diagnosis(t, options, { granted: { checks: "write" } });
+    assert.deepEqual([reader?.check, reader?.status], ["workflow release as reader", "ok"]);
+    const own = options.replace('"READER_TOKEN" }', '"READER_TOKEN", permissions: { workflows: "write" } }');
+    const [, writer] = await diagnosis(t, own, { granted: { checks: "write" } });
+    assert.match(writer?.message ?? "", /which does not include workflows: write$/);
+  });
+
+  it("is not sure of the repositories that an identity is for", async (t) => {
+    const options = `${inRepository} identities: { notes: { githubToken: "READER_TOKEN" } },`;
+    const [notes] = await diagnosis(t, options, { reader: { repositories: ["acme/notes"] } });
+    assert.equal(notes?.status, "warning");
+    assert.match(notes?.remedy ?? "", / Nothing to do if the workflow asks as notes for other repositories alone\.$/);
+  });
+
   it("names the files and variables that keep the service from starting", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());

@@ -1,5 +1,6 @@
 import type { EventFacts } from "./event-facts.ts";
 import type { Annotation } from "./github.ts";
+import type { Permissions } from "./permissions.ts";
 
 /** Where the result of each run is shown: as a check of the event's commit, which needs a GitHub App, or as a status. */
 export type ReportOption<Given = unknown> = ReportAs | ReportOptions<Given>;
@@ -38,6 +39,12 @@ type Reporting<Given> = { readonly name: string; readonly report?: ReportOption<
 /** How a workflow reports, in the long form; undefined: it does not. */
 export function reportOf<Given>({ name, report }: Reporting<Given>): Reported<Given> | undefined {
   return report && { name, ...(typeof report === "string" ? { as: report } : report) };
+}
+
+/** What a credential must be permitted so that results can be written. */
+export function neededFor(report: ReportOption<never> | undefined): Permissions {
+  const as = typeof report === "object" ? report.as : report;
+  return as === "check" ? { checks: "write" } : as === "status" ? { statuses: "write" } : {};
 }
 
 type Facts = { readonly [Fact in "repository" | "sha" | "pull"]?: EventFacts[Fact] | undefined };

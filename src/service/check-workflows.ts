@@ -3,6 +3,7 @@ import { checkWorkflowCredential, type WorkflowCredential } from "../github/chec
 import type { OpenGitHub } from "../github/open-github.ts";
 import { type Check, ok, problem } from "../model/check.ts";
 import { credentialName, hasCredentials, SERVICE } from "../model/identity.ts";
+import { neededFor } from "../model/report.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
@@ -59,13 +60,17 @@ export async function checkCredentials(
   const answers = new Map<string, ReturnType<typeof checkCredential>>();
 
   async function checked(workflow: Workflow, identity: string | undefined): Promise<readonly Check[]> {
-    const { permissions, ...as } = askedAs({ workflow, identity, token: undefined }, loaded);
-    const its = (identity === undefined ? workflow : workflow.identities?.[identity]) ?? {};
+    const { permissions: bounds, ...as } = askedAs({ workflow, identity, token: undefined }, loaded);
+    const its: Pick<Workflow, "githubApp" | "githubToken" | "permissions"> =
+      (identity === undefined ? workflow : workflow.identities?.[identity]) ?? {};
+    // A token cannot be narrowed: what its workflow may do is not what this one is for.
+    const permissions = identity !== undefined && its.githubToken !== undefined ? its.permissions : bounds;
+    const reports = identity === undefined && hasCredentials(workflow) ? neededFor(workflow.report) : {};
     const what = hasCredentials(its) ? credentialName(its) : github.app ? "the service's App" : "GITHUB_TOKEN";
     const asked = { github: gitHub.inspectionAs(as), apiUrl: github.apiUrl, app: as.app?.name, variable: as.variable };
     const credential: WorkflowCredential = {
       ...asked,
-      ...{ what, permissions },
+      ...{ what, permissions, reports, identity },
       check: `workflow ${workflow.name}${identity === undefined ? "" : ` as ${identity}`}`,
       repository: workflow.repository ?? targetRepo,
       isNamed: workflow.repository !== undefined,

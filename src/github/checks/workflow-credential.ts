@@ -24,6 +24,10 @@ export type WorkflowCredential = {
   /** The workflow names it; else it is TARGET_REPO, and the workflow may be about others. */
   readonly isNamed: boolean;
   readonly permissions: Permissions | undefined;
+  /** What the workflow's reports need, which are written with it. */
+  readonly reports: Permissions;
+  /** One of the workflow's, which may be for other repositories; undefined: the workflow itself. */
+  readonly identity: string | undefined;
 };
 
 /**
@@ -34,7 +38,7 @@ export async function checkWorkflowCredential(
   credential: WorkflowCredential,
   { checks, identity }: Answered,
 ): Promise<readonly Check[]> {
-  const { check, what, repository, isNamed } = credential;
+  const { check, what, isNamed, identity: name } = credential;
   const bad = checks
     .filter(({ status }) => status !== "ok")
     .map((each) => ({ ...each, check, message: `${what}: ${each.check} ${each.message}` }));
@@ -42,18 +46,21 @@ export async function checkWorkflowCredential(
   const looked = await found(check, () =>
     identity.kind === "app" ? installed(credential, identity) : permitted(credential, identity),
   );
-  return [...bad, ...looked.map((each) => (isNamed ? each : unsure(each, repository)))];
+  return [...bad, ...looked.map((each) => (isNamed && name === undefined ? each : unsure(each, credential)))];
 }
 
-/** What does not hold for TARGET_REPO may hold where the workflow's events come from. */
-function unsure(each: Check, repository: string): Check {
+/** What does not hold for TARGET_REPO may hold where the workflow's events come from; an identity is for any repository. */
+function unsure(each: Check, { repository, identity }: WorkflowCredential): Check {
   if (each.status !== "problem") return each;
-  const remedy = `${each.remedy} Or name the workflow's \`repository\`, if it is not ${repository}.`;
-  return { ...each, status: "warning", remedy };
+  const otherwise =
+    identity === undefined
+      ? `Or name the workflow's \`repository\`, if it is not ${repository}.`
+      : `Nothing to do if the workflow asks as ${identity} for other repositories alone.`;
+  return { ...each, status: "warning", remedy: `${each.remedy} ${otherwise}` };
 }
 
 async function installed(
-  { check, what, github, apiUrl, app, repository, permissions }: WorkflowCredential,
+  { check, what, github, apiUrl, app, repository, permissions, reports }: WorkflowCredential,
   { name }: Identity,
 ): Promise<readonly Check[]> {
   const { owner } = ownerAndName(repository);
@@ -64,6 +71,16 @@ async function installed(
   if (isSuspended) {
     const remedy = `An owner of ${owner} has to unsuspend it in the settings, under GitHub Apps.`;
     return [problem(check, `${who}, and its installation on ${owner} is suspended`, remedy)];
+  }
+  const unwritable = lackingIn(granted, reports).join(", ");
+  if (permissions === undefined && unwritable !== "") {
+    return [
+      problem(
+        check,
+        `${who}, and was not granted ${unwritable} on ${repository}, which \`report\` needs`,
+        `Give the App ${unwritable} in its settings, then accept it in the settings of ${owner}.`,
+      ),
+    ];
   }
   if (permissions === undefined) {
     return [ok(check, `${who}, and may do all that it was granted on ${repository}: ${permissionsInWords(granted)}`)];
@@ -80,13 +97,15 @@ async function installed(
 }
 
 async function permitted(
-  { check, what, github, repository, permissions }: WorkflowCredential,
+  { check, what, github, repository, permissions, reports }: WorkflowCredential,
   identity: Identity,
 ): Promise<readonly Check[]> {
   const { fullName, isPrivate } = await repositoryFacts(github.ask, repository, "");
   const its = identity.kind === "installation" ? "an App's installation's" : `${identity.name}'s`;
   const who = `${what} is ${its}, ${identity.kind === "classic" ? `classic, with ${scopesIn(identity.scopes)}` : "fine-grained"}`;
-  const wanted = Object.entries(permissions ?? {}).filter(([name]) => name !== "metadata");
+  // GitHub takes checks from Apps alone, which is looked at elsewhere.
+  const { checks: _, ...written } = reports;
+  const wanted = Object.entries(permissions ?? written).filter(([name]) => name !== "metadata");
   if (wanted.length === 0) return [ok(check, `${who}, and sees ${fullName}`)];
   if (identity.kind !== "classic") {
     const remedy = `See that the token's settings list ${fullName} with ${permissionsInWords(Object.fromEntries(wanted))}.`;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { appVariables, SERVICE } from "../../model/identity.ts";
 import { lackingIn, permissionProblems } from "../../model/permissions.ts";
 import { shown, unknownNames } from "../../model/problems.ts";
-import { type ReportOption, reportOf } from "../../model/report.ts";
+import { neededFor, type ReportOption } from "../../model/report.ts";
 
 /** The fields of a workflow that say as whom it asks GitHub. */
 export const credentialFields = () => ({
@@ -17,9 +17,7 @@ export function contradictions(
   { githubApp, githubToken, permissions }: { githubApp?: unknown; githubToken?: unknown; permissions?: unknown },
   report: ReportOption | undefined,
 ): readonly (readonly [field: string, message: string])[] {
-  const { as = undefined } = reportOf({ name: "", report }) ?? {};
-  const needed = as === "check" ? { checks: "write" } : as === "status" ? { statuses: "write" } : {};
-  const lacking = permissions === undefined ? [] : lackingIn(permissions as Record<string, string>, needed);
+  const lacking = permissions === undefined ? [] : lackingIn(permissions as Record<string, string>, neededFor(report));
   return [
     ...(githubApp !== undefined && githubToken !== undefined
       ? [
