@@ -15,7 +15,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ["model"],
   dashboard: ["model"],
   observe: ["model"],
-  workflows: ["index.ts", "src/model/visible.ts", "src/model/nearest-name.ts", "src/model/github-names.ts"],
+  workflows: [
+    ...["index.ts", "src/model/visible.ts", "src/model/nearest-name.ts"],
+    ...["src/model/github-names.ts", "src/model/next-link.ts", "src/model/comment-key.ts"],
+  ],
   "workflows/load": ["model", "index.ts", "workflows"],
   service: ["http", "dashboard", "store", "worker", "github", "workflows", "workflows/load", "observe", "model"],
   cli: ["service", "http", "store", "observe", "model", "sandbox/dev-github.ts"],

@@ -2,6 +2,7 @@ import { isFailure, LimitReached, sentOf, TransientFailure } from "../model/fail
 import type { Lease } from "../model/lease.ts";
 import type { Fetch } from "../model/network.ts";
 import type { GitHubOutcome } from "../model/outage.ts";
+import { QUICK_RETRIES_MS } from "../model/retry.ts";
 import { StoreUnavailable } from "../model/store.ts";
 import { type Answer, type Brief, isEncoded, isPage } from "./answer.ts";
 import type { Credential, Credentials } from "./auth/credentials.ts";
@@ -74,9 +75,6 @@ export type Asker = {
 };
 
 export type Asking = ReturnType<typeof asking>;
-
-/** Delays before the second and the third try inside an attempt; longer faults are left to later attempts. */
-const QUICK_RETRIES_MS = [300, 1000];
 
 /** Requests with a token for each, through the gate of its account, tried three times when a fault may pass. */
 export function asking(host: GitHubHost, asker: Asker) {

@@ -1,6 +1,7 @@
 import { type Failure, isFailure, LimitReached, PermanentFailure } from "../model/failure.ts";
 import { ownerAndName } from "../model/github-names.ts";
 import { hasTooManyValues } from "../model/json-values.ts";
+import { nextLink } from "../model/next-link.ts";
 import { type Answer, jsonOf } from "./answer.ts";
 import { appFailureOf } from "./auth/app-failures.ts";
 import { type Attempted, failureOf, notUnderstood, whatCame } from "./failures.ts";
@@ -261,8 +262,7 @@ function deliveryOf(item: unknown): Delivery | undefined {
 }
 
 function nextCursor({ headers }: Answer): string | undefined {
-  const [, url = ""] = /<([^<>]*)>\s*;\s*rel="next"/.exec(String(headers.link)) ?? [];
-  return URL.parse(url)?.searchParams.get("cursor") ?? undefined;
+  return URL.parse(nextLink(headers.link) ?? "")?.searchParams.get("cursor") ?? undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

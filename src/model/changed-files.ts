@@ -50,11 +50,11 @@ function changeInPush(payload: unknown): Change | undefined {
   return { parentOf: typeof deepest === "string" ? deepest : after, head: after };
 }
 
-/** GitHub lists up to 2,048 commits; from 1,000 on Actions looks at no paths. */
-const MAX_COMMITS = 1000;
+/** GitHub lists up to 2,048 commits of a push; Actions looks at no paths of a push of more than these. */
+export const MAX_COMMITS = 1000;
 
-/** So many files a diff of GitHub shows. Whether the payload has more of a commit is documented nowhere. */
-const MAX_FILES = 300;
+/** The most files that a comparison of GitHub shows. Whether a payload has more of a commit is not documented. */
+export const MAX_COMPARED_FILES = 300;
 
 /** More of them take time to look at, while others wait; then the run asks GitHub, which shows 300. */
 const MAX_TOUCHED_CHARACTERS = 100_000;
@@ -77,7 +77,7 @@ export function touchedByPush({ name, payload }: Delivery): readonly string[] | 
   if (!isListed) return undefined;
   const touched = commits.map(touchedBy);
   // A commit without any may be a merge.
-  if (touched.some((paths) => paths.length === 0 || paths.length >= MAX_FILES)) return undefined;
+  if (touched.some((paths) => paths.length === 0 || paths.length >= MAX_COMPARED_FILES)) return undefined;
   const all = [...new Set(touched.flat())];
   return all.join("").length > MAX_TOUCHED_CHARACTERS ? undefined : all;
 }

@@ -10,6 +10,9 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
+/** Delays before the second and the third try of a request inside an attempt, ms. Longer faults are left to later attempts. */
+export const QUICK_RETRIES_MS: readonly number[] = [300, 1000];
+
 /** Delays before the attempts after the first, ms; then hourly. */
 const DELAYS_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE];
 

@@ -1,10 +1,19 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import { type Change, type ChangedFiles, type ComparedFile, changeIn, differing } from "../model/changed-files.ts";
+import {
+  type Change,
+  type ChangedFiles,
+  type ComparedFile,
+  changeIn,
+  differing,
+  MAX_COMMITS,
+  MAX_COMPARED_FILES,
+} from "../model/changed-files.ts";
 import type { RunContext } from "../model/context.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { FilterPatterns } from "../model/filter-patterns.ts";
 import type { GitHub } from "../model/github.ts";
 import { entriesWithPaths, type GitHubTrigger, hasWantedFile } from "../model/github-trigger.ts";
+import { nextLink } from "../model/next-link.ts";
 import { gitHubEntries } from "../model/triggers.ts";
 import type { WebhookEvent } from "../model/webhooks.ts";
 import { type Skip, skip, type Workflow } from "../model/workflow.ts";
@@ -93,7 +102,7 @@ async function readPull(pull_number: number, { github, repo, step }: Parts): Pro
   for (let page = 1; page <= MAX_PAGES; page++) {
     const read = await step(page === 1 ? STEP : `${STEP} (${page})`, async () => {
       const { data, headers } = await github.request(route, { ...repo, pull_number, per_page: 100, page });
-      return { ...namesIn(data), hasMore: /rel="next"/.test(headers.link ?? "") };
+      return { ...namesIn(data), hasMore: nextLink(headers.link) !== undefined };
     });
     files.push(...read.files);
     earlier.push(...read.earlier);
@@ -101,10 +110,6 @@ async function readPull(pull_number: number, { github, repo, step }: Parts): Pro
   }
   return { files, earlier, isWhole: false };
 }
-
-/** GitHub compares no more files than these, and Actions looks at no paths of a push of more commits. */
-const MAX_COMPARED_FILES = 300;
-const MAX_COMMITS = 1000;
 
 /** A comparison whose result is kept: 300 paths of the longest kind would be more than a step keeps. */
 const MAX_KEPT_CHARACTERS = 500_000;

@@ -3,6 +3,7 @@ import type { RunContext } from "../model/context.ts";
 import { PermanentFailure, TransientFailure } from "../model/failure.ts";
 import type { Lease } from "../model/lease.ts";
 import { type Fetch, networkFault, type UnsentWrite } from "../model/network.ts";
+import { QUICK_RETRIES_MS } from "../model/retry.ts";
 import type { Attempting } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
 import { shownUrl } from "./shown-url.ts";
@@ -16,9 +17,6 @@ export type FetchParts = {
   /** Makes it a dry run: what is neither GET nor HEAD is shown here instead. */
   readonly dryRun?: ((write: UnsentWrite) => void) | undefined;
 };
-
-/** Delays before the second and the third try of a GET, ms, as for GitHub. */
-const QUICK_RETRIES_MS = [300, 1000];
 
 /** Requests to other hosts than GitHub, each as a call of the attempt. */
 export function fetchOf(parts: FetchParts): RunContext["fetch"] {

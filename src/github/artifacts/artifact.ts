@@ -2,6 +2,7 @@ import type { ArtifactFiles } from "../../model/artifact.ts";
 import { PermanentFailure, TransientFailure } from "../../model/failure.ts";
 import { ownerAndName } from "../../model/github-names.ts";
 import { type Fetch, networkFault } from "../../model/network.ts";
+import { QUICK_RETRIES_MS } from "../../model/retry.ts";
 import type { Brief } from "../answer.ts";
 import type { Asking, Wait } from "../ask.ts";
 import { type Attempted, type Listed, listIn, notUnderstood } from "../failures.ts";
@@ -21,9 +22,6 @@ const MAX_BYTES = 50_000_000;
 
 /** For the whole of it. */
 const TIMEOUT_MS = 120_000;
-
-/** Delays before the second and the third try of the download, ms. */
-const RETRIES_MS = [300, 1000];
 
 /** @see https://docs.github.com/en/rest/actions/artifacts */
 export async function artifactOf(
@@ -78,7 +76,7 @@ async function newestOf({ ask, brief }: Parts, attempted: Attempted, runId: numb
 async function downloaded(parts: Parts, attempted: Attempted, id: number): Promise<Buffer> {
   const { wait } = parts;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  for (const delay of [...RETRIES_MS, undefined]) {
+  for (const delay of [...QUICK_RETRIES_MS, undefined]) {
     // The address is good for one minute, so each try gets its own.
     const address = await addressOf(parts, attempted, id);
     try {

@@ -4,7 +4,7 @@ import { ownerAndName } from "../../model/github-names.ts";
 import { type Answer, jsonOf } from "../answer.ts";
 import type { Asking } from "../ask.ts";
 import { type Listed, listIn, notUnderstood, whatCame } from "../failures.ts";
-import { createOnce } from "../reports/reporting.ts";
+import { createOnce, isSameText } from "../reports/reporting.ts";
 
 /** @see https://docs.github.com/en/rest/pulls/pulls */
 export async function openPull(
@@ -52,7 +52,7 @@ export async function openPull(
   }
   const { number, html_url = "" } = open;
   if (typeof number !== "number") throw notUnderstood(attempted);
-  const differs = open.title !== title || (body !== undefined && plain(open.body) !== plain(body));
+  const differs = open.title !== title || (body !== undefined && !isSameText(String(open.body ?? ""), body));
   if (!created && differs) {
     const given = { ...repo, pull_number: number, title, ...(body !== undefined && { body }) };
     await ask(attempted, "PATCH /repos/{owner}/{repo}/pulls/{pull_number}", given, [200]);
@@ -71,12 +71,6 @@ const isAnswer = (made: Listed | Answer): made is Answer => "bytes" in made;
 
 /** GitHub's 422: both branches are the same, or the head is not there. */
 const NOTHING_TO_MERGE = /No commits between|"field":"head","code":"invalid"/i;
-
-/** A text as GitHub may give it back. */
-const plain = (text: unknown) =>
-  String(text ?? "")
-    .replaceAll("\r\n", "\n")
-    .trim();
 
 function refused(tried: string, answer: Answer): PermanentFailure {
   return new PermanentFailure({

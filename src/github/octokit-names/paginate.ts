@@ -1,5 +1,6 @@
 import { PermanentFailure } from "../../model/failure.ts";
 import { MAX_VALUES } from "../../model/json-values.ts";
+import { nextLink } from "../../model/next-link.ts";
 import type { GitHubAnswer } from "../../model/request.ts";
 import type { AnyRequest, FollowCall, Page, PageOptions, Paginate } from "../../model/rest.ts";
 import { nameOf, type Resolved, type Table } from "./rest.ts";
@@ -116,15 +117,9 @@ function wrappedIn(data: unknown): unknown[][] {
   return Object.values(data).filter(Array.isArray);
 }
 
-/**
- * The route of the next page, below the address of the API.
- * @see https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
- */
+/** The route of the next page, below the address of the API. */
 function nextRoute({ headers }: GitHubAnswer<unknown>, apiUrl: string, tried: string): string | undefined {
-  const links = (headers.link ?? "").matchAll(/<([^<>]*)>([^<]*)/g);
-  const next = [...links].find(([, , about = ""]) =>
-    /;\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next[\s"])/i.test(about),
-  )?.[1];
+  const next = nextLink(headers.link);
   if (next === undefined) return undefined;
   const api = new URL(apiUrl);
   const base = api.pathname.replace(/\/$/, "");

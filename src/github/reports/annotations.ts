@@ -1,6 +1,7 @@
 import { PermanentFailure } from "../../model/failure.ts";
 import type { Annotation } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github-names.ts";
+import { shown } from "../../model/problems.ts";
 import { oneLine } from "../../model/visible.ts";
 import type { Brief } from "../answer.ts";
 import type { Ask } from "../ask.ts";
@@ -65,7 +66,6 @@ function problemIn({ path, line, endLine = line, message, level }: Annotation): 
 }
 
 const isLine = (line: unknown) => Number.isSafeInteger(line) && Number(line) >= 1;
-const shown = (value: unknown) => JSON.stringify(value) ?? String(value);
 
 /**
  * Those that a check lacks; undefined where it has others than these, which cannot be taken away. An attempt may have ended

@@ -1,10 +1,11 @@
+import { markerOf } from "../../model/comment-key.ts";
 import { PermanentFailure } from "../../model/failure.ts";
 import type { KeyedComment } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github-names.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listIn } from "../failures.ts";
-import { createOnce, type Reporting, within } from "./reporting.ts";
+import { createOnce, isSameText, type Reporting, within } from "./reporting.ts";
 
 /** GitHub's most characters. */
 const MAX_BODY = 65_536;
@@ -44,7 +45,7 @@ export async function setComment(reporting: Reporting, comment: KeyedComment): P
     permission: "",
     either: PERMISSIONS,
   };
-  const marker = `<!-- gh-runner: ${key} -->`;
+  const marker = markerOf(key);
   const text = `${marker}\n${within(brief, body, MAX_BODY - marker.length - 1)}`;
   const repositoryOf = ownerAndName(repository);
   const issue = { ...repositoryOf, issue_number: number };
@@ -62,15 +63,10 @@ export async function setComment(reporting: Reporting, comment: KeyedComment): P
     return;
   }
   const one = "/repos/{owner}/{repo}/issues/comments/{comment_id}";
-  if (plain(known.body) !== plain(text)) {
+  if (!isSameText(known.body, text)) {
     await ask(attempted, `PATCH ${one}`, { ...repositoryOf, comment_id: known.id, body: text }, [200]);
   }
   for (const { id } of others) await ask(attempted, `DELETE ${one}`, { ...repositoryOf, comment_id: id }, [204, 404]);
-}
-
-/** A text as GitHub may give it back. */
-function plain(text: string): string {
-  return text.replaceAll("\r\n", "\n").trim();
 }
 
 /** The comments of this client that begin with the marker, the oldest first. */

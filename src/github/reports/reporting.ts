@@ -25,6 +25,12 @@ export async function createOnce<T>(
   }
 }
 
+/** Whether GitHub would show the same: it may give a text back with other line ends, and without the white space around it. */
+export function isSameText(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => text.replaceAll("\r\n", "\n").trim());
+  return a === b;
+}
+
 /** The text without secrets, in so many characters, the sign that there are more included. */
 export function within(brief: Brief, text: string, most: number): string {
   const all = brief(text, most);

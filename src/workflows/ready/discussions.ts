@@ -1,6 +1,7 @@
 import type { GitHub } from "../../index.ts";
+import { markerOf } from "../../model/comment-key.ts";
 import { ownerAndName } from "../../model/github-names.ts";
-import { type Comment, KEYED, keyOf, type Thread } from "./threads.ts";
+import { type Comment, keyOf, type Thread } from "./threads.ts";
 
 type Discussion = Pick<
   Thread,
@@ -68,7 +69,7 @@ export function discussionsOf(github: GitHub, repository: string, { runId, isDry
     },
     async comment({ id }: Discussion, what: string, body: string): Promise<void> {
       if (isDry) return;
-      const text = `${KEYED}${keyOf(what, runId)} -->\n${body}`;
+      const text = `${markerOf(keyOf(what, runId))}\n${body}`;
       // After a lost answer the next attempt looks whether it is there.
       await github.graphql(COMMENT, { id, body: text }, { repository, retry: false });
     },

@@ -1,6 +1,7 @@
+import { KEYED } from "../../model/comment-key.ts";
 import { changed, has } from "./lists.ts";
 import type { Dates, Kind, LockRules } from "./lock-options.ts";
-import { type Comment, KEYED, type Thread } from "./threads.ts";
+import type { Comment, Thread } from "./threads.ts";
 
 /** What a thread needs to have for it; also a discussion has it. Times are epoch milliseconds. */
 export type Lockable = Pick<Thread, "isOpen" | "isLocked" | "createdAt" | "updatedAt" | "closedAt" | "labels">;

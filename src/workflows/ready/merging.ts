@@ -1,4 +1,5 @@
 import type { Repo, RunContext } from "../../index.ts";
+import { markerOf } from "../../model/comment-key.ts";
 import { shortCommit } from "../summary.ts";
 
 export type MergeMethod = "merge" | "squash" | "rebase";
@@ -18,7 +19,7 @@ export type Merge = {
 export type Merged = { readonly result: "auto-merge is on" | "auto-merge was on" | "merged" | "in the merge queue" };
 
 /** In reviews, so that they are found again. */
-const MARK = "<!-- gh-runner: auto-merge -->";
+const MARK = markerOf("auto-merge");
 
 const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
 

@@ -1,6 +1,7 @@
+import { KEYED } from "../../model/comment-key.ts";
 import { has, same } from "./lists.ts";
 import type { StaleRules } from "./stale-options.ts";
-import { KEYED, type Thread } from "./threads.ts";
+import type { Thread } from "./threads.ts";
 
 /** What the thread alone says. */
 export type Standing = {

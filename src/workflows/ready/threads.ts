@@ -1,5 +1,7 @@
 import { type GitHub, LimitReached, PermanentFailure, type RunContext, TransientFailure } from "../../index.ts";
+import { markerOf } from "../../model/comment-key.ts";
 import { ownerAndName } from "../../model/github-names.ts";
+import { nextLink } from "../../model/next-link.ts";
 
 /** An issue or a pull request. Times are epoch milliseconds. */
 export type Thread = {
@@ -20,9 +22,6 @@ export type Thread = {
   /** Its page for people. */
   readonly url: string;
 };
-
-/** Comments that have a key begin so. */
-export const KEYED = "<!-- gh-runner: ";
 
 /** Times are epoch milliseconds. */
 export type ThreadEvent = { readonly event: string; readonly at: number; readonly label: string | undefined };
@@ -111,7 +110,7 @@ export function threadsOf(github: GitHub, repository: string, { runId, isDry }: 
     },
     /** Whether this run has written that comment. */
     hasOwn: (comments: readonly Comment[], what: string): boolean =>
-      comments.some(({ body }) => body.startsWith(`${KEYED}${keyOf(what, runId)} -->`)),
+      comments.some(({ body }) => body.startsWith(markerOf(keyOf(what, runId)))),
     /** All labels at once: one write, and none is there without the others. */
     async change(number: number, change: Change): Promise<void> {
       if (isDry) return;
@@ -168,8 +167,8 @@ export function timeOf({ date = "" }: Readonly<Record<string, string>>): number 
 export type Page = { readonly [name: string]: string };
 
 /** The page after this one; undefined when it is the last. */
-export function nextPage({ link = "" }: Readonly<Record<string, string>>): Page | undefined {
-  const url = /<([^>]+)>\s*;\s*rel="next"/.exec(link)?.[1];
+export function nextPage({ link }: Readonly<Record<string, string>>): Page | undefined {
+  const url = nextLink(link);
   if (url === undefined) return undefined;
   const query = Object.fromEntries(new URL(url).searchParams);
   const { page, after } = query;
