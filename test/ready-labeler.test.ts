@@ -356,7 +356,9 @@ describe("the options of actions/labeler", () => {
   it("are named with the nearest one when they are misspelt, or wrong", () => {
     assert.throws(() => taken({ "sync-labels": true }), /sync-labels is not known: is syncLabels meant\?/);
     assert.throws(() => taken({ synclabel: true, dot: "yes" }), /is syncLabels meant\?; dot must be true or false/);
-    // @ts-expect-error there is no such option
-    assert.throws(() => labeler({ unknown: 1 }), /unknown is not known; known are name, githubToken/);
+    assert.throws(
+      () => taken({ unknown: 1 }),
+      /^Error: labeler\(\): unknown is not known; known are name, githubToken/,
+    );
   });
 });

@@ -145,6 +145,15 @@ for (const [workflow, { make, inputs, sample, wrong }] of Object.entries(ACTIONS
   });
 }
 
+function messageOf(define: () => unknown): string {
+  try {
+    define();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return assert.fail("it was taken");
+}
+
 describe("the options of lockThreads", () => {
   it("say what is wrong with a value", () => {
     const wrong = {
@@ -157,6 +166,23 @@ describe("the options of lockThreads", () => {
     assert.throws(
       () => lockThreads(wrong as never),
       /processOnly must be a list of .*issues, prs, discussions; prInactiveDays must be a number of days from 0 to 3650; excludePrCreatedBetween must be two dates, the earlier one first, such as .*; excludeIssueClosedBefore must be a date, such as .*; issueLockReason must be one of/,
+    );
+  });
+
+  it("are led from names of earlier versions to those of today, and the list of all comes once", () => {
+    const earlier = { issueLockInactiveDays: 30, issueExcludeCreatedBefore: "2019-01-01", wrong: 1, other: 2 };
+    const message = messageOf(() => lockThreads(earlier as never));
+    assert.match(message, /issueLockInactiveDays is not known: is issueInactiveDays meant\?/);
+    assert.match(message, /issueExcludeCreatedBefore is not known: is excludeIssueCreatedBefore meant\?/);
+    assert.match(message, /; wrong is not known; other is not known; known are name, githubToken, /);
+    assert.equal(message.split("known are").length, 2);
+  });
+
+  it("are numbers and booleans without the quotation marks of a file", () => {
+    const quoted = { issueInactiveDays: "30", logOutput: "true", issueComment: "30" };
+    assert.equal(
+      messageOf(() => lockThreads(quoted as never)),
+      "lockThreads(): issueInactiveDays must be a number of days from 0 to 3650, without quotation marks; logOutput must be true or false, without quotation marks",
     );
   });
 

@@ -114,6 +114,22 @@ describe("stale, when something is in the way", () => {
     assert.ok(ready.messages().includes("acme/shop#3 could not be changed"));
   });
 
+  it("does not fail for what is deleted right before the write", async (t) => {
+    const ready = await service(t, { issues: 4, staleIssueMessage: "" });
+    for (const [number, status] of [
+      [2, 404],
+      [4, 410],
+    ] as const) {
+      ready.github.fault({ method: "PATCH", path: new RegExp(`issues/${number}$`) }, () => {
+        ready.shop.issues.delete(number);
+        return { kind: "status", status, body: '{"message":"This issue was deleted"}' };
+      });
+    }
+    const { run } = await ready.run();
+    assert.deepEqual([run.status, (run.outputs as Outputs).statistics.marked], ["success", 2]);
+    assert.ok(ready.messages().includes("acme/shop#4 was deleted or moved meanwhile"));
+  });
+
   it("leaves out a repository that it does not see, and fails at the end", async (t) => {
     const ready = await service(t, { issues: 1, repositories: ["acme/missing", "acme/shop"] });
     const { run } = await ready.run();

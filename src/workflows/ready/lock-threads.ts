@@ -163,7 +163,8 @@ function workOn({ github, log }: Pick<RunContext, "github" | "log">, about: Abou
     return { number, what: "locked" };
   }
 
-  const guarded = guardOf(log, repository);
+  const { read } = kind === "discussion" ? discussions : threads;
+  const guarded = guardOf(log, repository, async (number) => (await read(number)) !== undefined);
   const work = kind === "discussion" ? lockDiscussion : lockThread;
   return guarded(
     ({ number }: Candidate) => number,

@@ -46,21 +46,48 @@ export function checkOptions<Options extends object, Rejected extends Reasons = 
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (check === undefined) return [`${name} ${unknown(name, checks, rejected)}`];
     const expected = value === undefined ? undefined : check(value);
-    return expected === undefined ? [] : [`${name} must be ${expected}`];
+    return expected === undefined
+      ? []
+      : [`${name} must be ${expected}${isQuoted(value) ? ", without quotation marks" : ""}`];
   });
-  if (problems.length > 0) throw new Error(`${workflow}(): ${problems.join("; ")}`);
+  if (problems.length === 0) return;
+  const list = problems.some((each) => each.endsWith(NOT_KNOWN)) ? [`known are ${Object.keys(checks).join(", ")}`] : [];
+  throw new Error(`${workflow}(): ${[...problems, ...list].join("; ")}`);
+}
+
+const NOT_KNOWN = "is not known";
+
+/** A number or a boolean as the file of an action may have it. */
+function isQuoted(value: unknown): boolean {
+  return typeof value === "string" && /^\s*(-?\d+(\.\d+)?|true|false)\s*$/i.test(value);
 }
 
 /** Names are also known as the action's file writes them: `sync-labels`. */
 function unknown(name: string, known: object, rejected: Reasons): string {
   const plain = name.replace(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
   if (Object.hasOwn(rejected, plain)) return `is not taken: ${rejected[plain]}`;
-  const near = nearestName(plain, [...Object.keys(known), ...Object.keys(rejected)]);
-  if (near === undefined) return `is not known; known are ${Object.keys(known).join(", ")}`;
+  const names = [...Object.keys(known), ...Object.keys(rejected)];
+  const near = nearestName(plain, names) ?? ofTheSameWords(plain, names);
+  if (near === undefined) return NOT_KNOWN;
   return Object.hasOwn(rejected, near)
     ? `is not known; ${near} is not taken: ${rejected[near]}`
     : `is not known: is ${near} meant?`;
 }
+
+/** Earlier versions of an action had names of other words, or in another order: issueLockInactiveDays, issueExcludeCreatedBefore. */
+function ofTheSameWords(name: string, known: readonly string[]): string | undefined {
+  const its = wordsOf(name);
+  const [best] = known
+    .map((each) => ({ each, alike: its.intersection(wordsOf(each)).size / its.union(wordsOf(each)).size }))
+    .filter(({ alike }) => alike >= ALIKE)
+    .sort((a, b) => b.alike - a.alike);
+  return best?.each;
+}
+
+/** Three words of four. */
+const ALIKE = 0.75;
+
+const wordsOf = (name: string) => new Set(name.split(/(?=[A-Z])/).map((word) => word.toLowerCase()));
 
 /** The options that every workflow of the service has, ready to be spread into its definition. */
 export function commonOf(workflow: string, { name = workflow, githubToken, githubApp, permissions }: CommonOptions) {

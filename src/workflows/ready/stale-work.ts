@@ -155,7 +155,7 @@ export function staleWork(
     say(`branch ${ref} deleted of`, thread, "it is closed (deleteBranch)");
   }
 
-  const guarded = guardOf(log, repository);
+  const guarded = guardOf(log, repository, async (number) => (await threads.read(number)) !== undefined);
   return {
     look: guarded(({ number }: Candidate) => number, look),
     closeWithBranch: guarded((number: number) => number, closeWithBranch),

@@ -218,8 +218,11 @@ export type Failed = { readonly number: number; readonly what: "failed"; readonl
 /** Failures in a row, after which the next thread would fail, too. */
 const TOO_MANY = 5;
 
-/** What stands in the way of one thread ends only that; what stands in the way of all of them ends the run. */
-export function guardOf(log: RunContext["log"], repository: string) {
+/**
+ * What stands in the way of one thread ends only that; what stands in the way of all of them ends the run.
+ * @param isThere whether a thread still exists: one that was deleted or moved meanwhile is no failure.
+ */
+export function guardOf(log: RunContext["log"], repository: string, isThere: (number: number) => Promise<boolean>) {
   let inARow = 0;
   return <Item, Done>(numberOf: (item: Item) => number, work: (item: Item) => Promise<Done | undefined>) =>
     async (item: Item): Promise<Done | Failed | undefined> => {
@@ -230,6 +233,10 @@ export function guardOf(log: RunContext["log"], repository: string) {
       } catch (error) {
         if (!(error instanceof PermanentFailure) || ++inARow >= TOO_MANY) throw error;
         const number = numberOf(item);
+        if (!(await isThere(number))) {
+          log.info(`${repository}#${number} was deleted or moved meanwhile`);
+          return undefined;
+        }
         log.error(`${repository}#${number} could not be changed`, { err: error });
         return { number, what: "failed", why: error.message };
       }
@@ -261,7 +268,7 @@ export function requireNone(failed: readonly Failed[], { tried, of }: { tried: s
   if (first === undefined) return;
   throw new PermanentFailure({
     tried,
-    happened: `${failed.length} of ${of} failed, the first with: ${first.why}`,
+    happened: `${failed.length} of ${of} failed, the first with: ${first.why.replace(/\.$/, "")}`,
     remedy: "The run's log names each. The next run tries them again.",
   });
 }
