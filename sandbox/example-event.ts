@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { brotliDecompressSync } from "node:zlib";
 import type { WebhookEvent, WebhookName } from "../src/index.ts";
-import type { ActionOf } from "../src/model/webhooks.ts";
+import { type ActionOf, NO_WEBHOOKS } from "../src/model/webhooks.ts";
 import packed from "./example-events.json" with { type: "json" };
 
 /** Any part of a payload, also deep inside. A list replaces the example's, and its items have what they are given. */
@@ -86,6 +86,9 @@ function exampleOf(name: string, action: string | undefined): Payload {
   if (name === "repository_dispatch" && action !== undefined) return { ...unpacked[name], action };
   const found = unpacked[action === undefined ? name : `${name}.${action}`];
   if (found) return found;
+  if (Object.hasOwn(NO_WEBHOOKS, name)) {
+    throw new TypeError(`${name} is no webhook: ${NO_WEBHOOKS[name as keyof typeof NO_WEBHOOKS]}`);
+  }
   const names = Object.keys(unpacked);
   const actions = names.filter((each) => each.startsWith(`${name}.`)).map((each) => each.slice(name.length + 1));
   const events = [...new Set(names.map((each) => each.split(".")[0]))];

@@ -38,15 +38,30 @@ export function exampleEvents(): Readonly<Record<string, Payload>> {
     const { event, action } = webhook;
     const ofEvent = examples.get(event) ?? [];
     const ofAction = ofEvent.filter((each) => each.action === action);
-    const candidates = ofAction.length > 0 ? ofAction : ofEvent.length > 0 ? ofEvent.slice(0, 1) : [{}];
+    const usual = event === "push" ? ofEvent.filter(hasCommits) : ofAction;
+    const candidates = usual.length > 0 ? usual : ofEvent.length > 0 ? ofEvent.slice(0, 1) : [{}];
     const schemas = (webhook.schema as Schema).oneOf ?? resolved(webhook.schema).oneOf ?? [webhook.schema];
     const repaired = candidates.flatMap((each) =>
       schemas.flatMap((schema) => repair({ action, schema }, each, pieces) ?? []),
     );
     const [best] = repaired.sort((a, b) => a.changes - b.changes);
-    return best ? [[action === undefined ? event : `${event}.${action}`, today(best.payload)] as const] : [];
+    return best
+      ? [[action === undefined ? event : `${event}.${action}`, today(ontoBranch(best.payload))] as const]
+      : [];
   });
   return Object.fromEntries(events.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** GitHub has more examples of tags that are deleted than of commits that are pushed, which is what workflows are for. */
+const hasCommits = ({ commits }: Payload): boolean => Array.isArray(commits) && commits.length > 0;
+
+/** Of a push: it is one commit more on a branch that was there. GitHub's example is the first commit of all. */
+function ontoBranch(payload: Payload): Payload {
+  const before = "d6fde92930d4715a2b49857d24b940956b26d2d3";
+  const { after, repository } = payload as { after?: string; repository?: { html_url?: string } };
+  if (!hasCommits(payload) || after === undefined) return payload;
+  const compare = `${repository?.html_url}/compare/${before.slice(0, 12)}...${after.slice(0, 12)}`;
+  return { ...payload, before, created: false, compare };
 }
 
 /** Branches are named as they are today, and what an action has changed is changed. */

@@ -83,6 +83,14 @@ describe("exampleEvent", () => {
     assert.ok(wrong);
   });
 
+  it("pushes a commit to a branch that is there", () => {
+    const { ref, before, after, created, deleted, commits, head_commit } = exampleEvent("push").payload;
+    assert.deepEqual([ref, created, deleted, /^0+$/.test(before)], ["refs/heads/main", false, false, false]);
+    assert.deepEqual([commits.map(({ id }) => id), head_commit?.id], [[after], after]);
+    const docs = exampleEvent("push", { commits: [{ modified: ["docs/a.md"] }] }).payload.commits[0];
+    assert.deepEqual([docs?.id, docs?.modified], [after, ["docs/a.md"]]);
+  });
+
   it("names what there is where there is no example", () => {
     assert.throws(
       () => exampleEvent("issues", "open" as never),
@@ -93,6 +101,10 @@ describe("exampleEvent", () => {
       /no example of issue, opened. Events are branch_/,
     );
     assert.throws(() => exampleEvent("push", "opened" as never), /It has no actions/);
+    assert.throws(
+      () => exampleEvent("pull_request_target" as never, "opened" as never),
+      /no webhook: use pull_request:/,
+    );
   });
 
   it("has every event and action, each as GitHub's description has it, and is up to date", () => {
