@@ -155,11 +155,11 @@ describe("fetch", () => {
   it("follows redirects as fetch does, without the password for another host", async (t) => {
     const other = await server(t, (_, response) => response.end("there"));
     const { url } = await server(t, (_, response) => response.writeHead(302, { location: `${other.url}/there` }).end());
-    const { outputs } = await run(t, async ({ fetch }) =>
-      (await fetch(`${url}/here`, { headers: { authorization: "Bearer s3cret" } })).text(),
-    );
+    const headers = { authorization: "Bearer s3cret", cookie: "session=s3cret", "x-api-key": "k" };
+    const { outputs } = await run(t, async ({ fetch }) => (await fetch(`${url}/here`, { headers })).text());
     assert.equal(outputs, "there");
-    assert.equal(other.requests[0]?.headers.authorization, undefined);
+    const { authorization, cookie, "x-api-key": key } = other.requests[0]?.headers ?? {};
+    assert.deepEqual([authorization, cookie, key], [undefined, undefined, "k"]);
   });
 
   it("shows in a dry run what it would send, without passwords", async (t) => {
