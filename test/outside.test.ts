@@ -258,6 +258,16 @@ describe("notify", () => {
     assert.match(String(wrong.reason), /Posting to a URL failed: this is no address of a webhook/);
   });
 
+  it("shows no address that the answer repeats", async (t) => {
+    const fetch: Fetch = async (url) => new Response(`Cannot POST ${url}`, { status: 404 });
+    for (const url of [SLACK, `${DISCORD}?key=a%2Bsecret`, "https://x.test/hooks?key=12345678&v=1"]) {
+      const { reason } = await run(t, async ({ notify }) => notify(url, "hello"), { fetch });
+      assert.match(String(reason), /it answered 404 "Cannot POST https:\/\/\S*…\S*"\. Make a new webhook/);
+      const secrets = url.split(/[/?&=]/).filter((part) => /^.{16}|secret|1234/.test(part));
+      for (const secret of secrets) assert.ok(!reason?.includes(secret), String(reason));
+    }
+  });
+
   it("sends nothing in a dry run", async (t) => {
     const shown: UnsentWrite[] = [];
     const fetch: Fetch = async () => assert.fail("nothing is sent");

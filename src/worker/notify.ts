@@ -3,7 +3,7 @@ import { pause } from "../model/clock.ts";
 import type { RunContext } from "../model/context.ts";
 import { LimitReached, PermanentFailure, TransientFailure } from "../model/failure.ts";
 import { type FetchParts, fetching } from "./fetch.ts";
-import { shownUrl } from "./shown-url.ts";
+import { shownUrl, withoutAddress } from "./shown-url.ts";
 
 /** A chat that asks for more patience is written to later, by another attempt, s. */
 const MOST_PATIENCE_S = 10;
@@ -36,7 +36,7 @@ export function notifyOf(parts: FetchParts): RunContext["notify"] {
       } as const;
       for (let tries = 1; ; tries++) {
         const answer = await fetch(url, init);
-        const said = keeping.brief((await answer.text()).trim(), MAX_ANSWER);
+        const said = keeping.brief(withoutAddress((await answer.text()).trim(), url), MAX_ANSWER);
         if (answer.ok) return;
         const happened = `it answered ${answer.status}${said === "" ? "" : ` "${said}"`}`;
         if (answer.status === 429) {
