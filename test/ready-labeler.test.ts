@@ -189,10 +189,27 @@ describe("labeler", () => {
     assert.equal(run.status, "failure");
     assert.match(
       run.reason ?? "",
-      /Matching the rules for slow .* failed: its patterns were not through after 0\.1 s\. Write simpler/,
+      /Matching the rules for slow .* failed: it was not through after 0\.1 s\. Write simpler/,
     );
     const braces = await label(`wide:\n- changed-files:\n  - any-glob-to-any-file: '{a..z}{a..z}{a..z}{a..z}'\n`, {});
     assert.match(braces.run.reason ?? "", /stands for more than 5000 patterns/);
+  });
+});
+
+describe("a labeler.yml that is hostile", () => {
+  it("is described in a few words, whatever its aliases stand for", () => {
+    const tens = Array.from({ length: 9 }, (_, at) => `x${at + 1}: &c${at + 1} [${Array(10).fill(`*c${at}`)}]`);
+    const file = `x0: &c0 [5]\n${tens.join("\n")}\ny:\n- changed-files:\n  - any-glob-to-any-file: *c9\n- head-branch: *c9\n`;
+    assert.throws(
+      () => readLabelerFile(file, yaml),
+      ({ message }: Error) => message.length < 2000 && message.endsWith("or a list of them, not a list"),
+    );
+    const old = `a: &a [${Array(1000).fill("docs/**").join(", ")}]\n`;
+    const many = Array.from({ length: 1000 }, (_, at) => `b${at}: *a\n`).join("");
+    assert.throws(
+      () => readLabelerFile(old + many, yaml),
+      ({ message }: Error) => message.length < 100_000 && message.endsWith("; and 951 more"),
+    );
   });
 });
 

@@ -50,7 +50,7 @@ export function bounds({
         return inWorld(work, timeout);
       } catch (error) {
         if ((error as { code?: string }).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
-        if (cpu() - start > maxMs / 2) throw tooLong(tried, maxMs, error);
+        if (cpu() - start > maxMs / 4) throw tooLong(tried, maxMs, error);
       } finally {
         spent += cpu() - before;
       }
@@ -93,7 +93,8 @@ function cpuOfThread(): number {
 }
 
 function tooLong(tried: string, ms: number, cause?: unknown): PermanentFailure {
-  const happened = `its patterns were not through after ${ms / 1000} s`;
-  const remedy = "Write simpler patterns, without one repetition in another such as (a+)+.";
+  const happened = `it was not through after ${ms / 1000} s`;
+  const remedy =
+    "Write simpler patterns, without one repetition in another such as (a+)+, and no aliases within aliases.";
   return new PermanentFailure({ tried, happened, remedy, cause });
 }

@@ -70,8 +70,21 @@ export function readLabelerFile(text: string, yaml: typeof Yaml): LabelerFile {
     changedFilesLabelsLimit: limit("changed-files-labels-limit"),
     maxFilesChanged: limit("max-files-changed"),
   };
-  if (problems.length > 0) throw new Error(problems.join("; "));
-  return { labels, ...limits, ignored };
+  if (problems.length > 0) throw new Error(first(problems).join("; "));
+  return { labels, ...limits, ignored: first(ignored) };
+}
+
+/** Aliases can repeat what is wrong many times. */
+const MAX_SHOWN = 50;
+
+function first(texts: readonly string[]): readonly string[] {
+  const more = texts.length - MAX_SHOWN;
+  return more > 0 ? [...texts.slice(0, MAX_SHOWN), `and ${more} more`] : texts;
+}
+
+/** A list or a mapping may stand for millions of values. */
+function shown(value: unknown): string {
+  return typeof value === "object" && value !== null ? `a ${Array.isArray(value) ? "list" : "mapping"}` : String(value);
 }
 
 type Tell = { readonly problem: (what: string) => void; readonly ignore: (what: string) => void };
@@ -123,7 +136,7 @@ function branchesIn(option: Fields, key: keyof typeof BRANCHES, tell: Tell): Opt
   const patterns = [value].flat();
   const regexps = patterns.flatMap((pattern) => {
     if (typeof pattern !== "string") {
-      tell.problem(`${key} must be a regular expression in quotes, or a list of them, not ${JSON.stringify(pattern)}`);
+      tell.problem(`${key} must be a regular expression in quotes, or a list of them, not ${shown(pattern)}`);
       return [];
     }
     try {
@@ -158,7 +171,10 @@ function ruleIn(key: string, value: unknown, tell: Tell): readonly FileRule[] {
   const globs = [value].flat();
   if (how === undefined) tell.problem(`there is no ${key} below changed-files: known are ${HOWS.join(", ")}`);
   else if (globs.every((glob) => typeof glob === "string")) return [{ how, globs }];
-  else tell.problem(`${how} must be a path pattern in quotes, or a list of them, not ${JSON.stringify(value)}`);
+  else
+    tell.problem(
+      `${how} must be a path pattern in quotes, or a list of them, not ${shown(globs.find((glob) => typeof glob !== "string"))}`,
+    );
   return [];
 }
 
@@ -171,7 +187,8 @@ function oldFormat(entries: unknown): string | undefined {
   return globs.length === 0 ? undefined : fromVersion4("any-glob-to-any-file", globs);
 }
 
-function fromVersion4(how: How, globs: readonly string[]): string {
+function fromVersion4(how: How, all: readonly string[]): string {
+  const globs = all.slice(0, MAX_SHOWN);
   return `this is the format of actions/labeler v4. Write "- changed-files: [{ ${how}: ${JSON.stringify(globs)} }]"`;
 }
 
