@@ -36,7 +36,7 @@ export type Answer<Route extends string = string> = {
       readonly body?: Partly<DataOf<Route>> | Uint8Array | string;
       /**
        * A list, page by page. Each answer has the page that the request asks for and the `link` headers to the others.
-       * Pages longer than `per_page` are cut anew: `[all]` is a list that GitHub pages.
+       * Pages longer than `per_page` are split: `[all]` is a list that GitHub pages.
        */
       readonly pages?: readonly (readonly Partly<ItemOf<DataOf<Route>>>[])[];
       /** The property of the body that has the list, where GitHub wraps it: "workflow_runs". `total_count` is added. */

@@ -15,7 +15,7 @@ export type Limits = {
   readonly primaryPerHour?: number;
   /** 2,000: a query costs 1 point, a mutation 5. They are counted by themselves. */
   readonly graphqlPointsPerMinute?: number;
-  /** 5,000 for a user's tokens: here, each request costs 1 point, whatever it asks for. */
+  /** 5,000 for a user's tokens: here, any request costs 1 point. */
   readonly graphqlPerHour?: number;
   /** How many times faster its clock goes: with 60 a minute lasts a second. Default 1. */
   readonly scale?: number;

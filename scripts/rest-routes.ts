@@ -27,6 +27,6 @@ export function restRoutes(): string {
     const routes = Object.entries(names).filter(([name]) => name !== "uploadReleaseAsset");
     return `  ${scope}: {\n${routes.map(([name, route]) => line(name, route)).join("")}  };\n`;
   });
-  const about = "Octokit's names, each with its route. Generated from its table: `npm run docs` writes it anew.";
+  const about = "Octokit's names, each with its route. Generated from its table: `npm run docs` writes it.";
   return `/** ${about} */\nexport type RestRoutes = {\n${scopes.join("")}};\n`;
 }

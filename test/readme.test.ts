@@ -62,6 +62,13 @@ describe("the README", () => {
     }
   });
 
+  it("lists every section of the reference at its beginning, in order", () => {
+    const text = readFileSync(`${ROOT}/docs/workflows.md`, "utf8");
+    const [, contents = ""] = /^On this page[^\n]*\n\n([\s\S]*?)\n\n## /m.exec(text) ?? [];
+    const listed = [...contents.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor);
+    assert.deepEqual(listed, [...anchorsOf(text.replace(/^# .*$/m, ""))]);
+  });
+
   it("has no command that is not executed, here or by CI", () => {
     const lines = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.trim().split("\n"));
     assert.deepEqual(new Set(lines), new Set([...Object.values(COMMANDS), ...IN_CONTAINERS, ...RUN_BY_CI]));

@@ -1,6 +1,6 @@
 import { lockThreads } from "gh-runner/workflows";
 
-/** What has been closed for a month is locked: whoever has the same problem opens another issue. */
+/** What has been closed for a month is locked: anyone with the same problem opens another issue. */
 export default lockThreads({
   cron: "0 0 * * *",
   issueInactiveDays: 30,

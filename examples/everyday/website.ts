@@ -1,6 +1,6 @@
 import { defineWorkflow } from "gh-runner";
 
-/** The documentation has changed on the branch of a release: the website builds it anew. */
+/** The documentation has changed on the branch of a release: the website is built again. */
 export default defineWorkflow({
   name: "website",
   on: { github: { events: "push", branches: ["3.x"], paths: ["docs/**"] } },

@@ -1,7 +1,7 @@
 export type Artifacts = {
   /**
    * The files of an artifact of an Actions run: of several with this name, such as after a re-run, the newest. Up to 50 MB, packed
-   * and unpacked. Nothing is written to a disk: the paths are names in the zip, as whoever made it has chosen them.
+   * and unpacked. Nothing is written to a disk: the paths are names in the zip, as the maker of the artifact chose them.
    * @throws PermanentFailure when the run has no such artifact, or it has expired.
    */
   artifact(repository: string, runId: number, name: string): Promise<ArtifactFiles>;

@@ -8,7 +8,7 @@
 export function chatMessage(url: URL, text: string, brief: (text: string, most: number) => string): object {
   const { hostname } = url;
   if (SLACK.test(hostname)) return { text: slackText(brief(text, MAX_SLACK)) };
-  // Nobody is called by a name that a text happens to hold: https://docs.discord.com/developers/resources/message
+  // A name that a text happens to hold notifies no one: https://docs.discord.com/developers/resources/message
   if (DISCORD.test(hostname)) return { content: brief(text, MAX_DISCORD), allowed_mentions: { parse: [] } };
   if (TEAMS.test(hostname)) return teamsCard(brief(text, MAX_TEAMS));
   return { text: brief(text, MAX_SLACK) };

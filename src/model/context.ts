@@ -78,7 +78,7 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
   /**
    * The platform's `fetch`, within the attempt: it ends with that, and goes by the proxy of the settings. Any status resolves,
    * redirects are followed as `fetch` does, and an answer may have 50 MB. A GET or HEAD that meets a passing fault, or
-   * a 5xx, is sent twice more. In a dry run whatever is neither is shown, and answered with 200 and `{}`.
+   * a 5xx, is sent twice more. In a dry run anything else is shown, and answered with 200 and `{}`.
    * @throws TransientFailure without an answer, so that the run is attempted again later; PermanentFailure for a request that cannot be
    * made. Neither shows the query, or what looks like a secret in the path.
    */
@@ -86,7 +86,7 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
   /**
    * Posts a text to an incoming webhook of Slack, Discord or Teams, or of what takes Slack's form: `await notify(env.SLACK_URL,
    * "**done**: [the run](https://…)")`. The text may have Markdown's links and bold; it is cut to what the chat takes, and
-   * in these three it calls nobody. Is not remembered: within a `step` it is posted once.
+   * in these three it notifies no one. Is not remembered: within a `step` it is posted once.
    * @throws LimitReached when the chat asks for patience; PermanentFailure when it rejects the text.
    */
   notify(url: string | URL, text: string): Promise<void>;

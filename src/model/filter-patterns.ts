@@ -40,7 +40,7 @@ type Part = {
   readonly literal?: string;
   /** It may take further ones. */
   readonly repeats?: boolean;
-  /** Instead of taking a character, the match may continue so many parts later. */
+  /** Instead of taking a character, the match may continue this many parts later. */
   readonly skips?: readonly number[];
 };
 

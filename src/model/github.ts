@@ -17,7 +17,7 @@ export type GitHub<IdentityName extends string = string> = Artifacts &
   Changes & {
     /**
      * GitHub as another identity of the workflow sees it, with all of its methods: `github.as("bot").comment({ … })`. What is
-     * remembered and waited for is the run's, whoever asked. `service` is the service's own credentials.
+     * remembered and waited for belongs to the run, not to the identity. `service` is the service's own credentials.
      * @throws PermanentFailure when the workflow has no such identity.
      */
     as(identity: IdentityName | typeof SERVICE): GitHub<IdentityName>;

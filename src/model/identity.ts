@@ -1,7 +1,7 @@
 import type { Permissions } from "./permissions.ts";
 
 /**
- * As whom a workflow asks GitHub, besides its `github`. `githubApp: "BOT"` names the variables BOT_ID and BOT_PRIVATE_KEY of a
+ * Another identity that a workflow asks GitHub as. `githubApp: "BOT"` names the variables BOT_ID and BOT_PRIVATE_KEY of a
  * GitHub App, `githubToken: "BOT_TOKEN"` the variable of a token.
  */
 export type Identity = { readonly permissions?: Permissions } & (

@@ -6,7 +6,7 @@ export type RequestParameters<Route extends keyof Endpoints> = Omit<Endpoints[Ro
 };
 
 export type RequestOptions = {
-  /** Statuses that resolve besides 2xx, such as 404 where absence is an answer. `data` then is GitHub's error body. */
+  /** Statuses that resolve, beside 2xx, such as 404 where absence is an answer. `data` then is GitHub's error body. */
   readonly allow?: readonly number[];
   /** `owner/name`, for routes without `{owner}` and `{repo}`: whose token is used. TARGET_REPO without it. */
   readonly repository?: string;

@@ -1,4 +1,4 @@
-/** Octokit's names, each with its route. Generated from its table: `npm run docs` writes it anew. */
+/** Octokit's names, each with its route. Generated from its table: `npm run docs` writes it. */
 export type RestRoutes = {
   actions: {
     addCustomLabelsToSelfHostedRunnerForOrg: "POST /orgs/{org}/actions/runners/{runner_id}/labels";

@@ -107,7 +107,7 @@ type WrappedIn<Data> = Data extends readonly unknown[] | { readonly url: string 
     ? Item
     : { [Name in keyof Data]-?: ItemIn<NonNullable<Data[Name]>> }[keyof Data];
 
-/** `request`, whatever the route. */
+/** `request` for any route. */
 export type AnyRequest = (
   route: string,
   parameters: Readonly<Record<string, unknown>>,

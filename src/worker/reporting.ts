@@ -40,7 +40,7 @@ export const SHOWN_STEP = "report (in progress)";
 /** Three tries of each request, and what GitHub takes for it at worst. */
 const TIMEOUT = "2m";
 
-/** A wait that could not be shown goes on; the run looks again after so long, ms. */
+/** When a wait could not be shown, the run tries again after this time, ms. */
 const AGAIN_MS = 60_000;
 
 /** Before another try to show that a run was cancelled, which has no later attempt, ms. */
@@ -157,7 +157,7 @@ async function commitOf(
   return { repository, sha: data.head.sha };
 }
 
-/** GitHub tells of a status and of a check, too: one that is written for each would be written without end. */
+/** GitHub also sends events for statuses and checks: reporting on those would never end. */
 function isOfReport(workflow: Workflow, event: unknown): boolean {
   const { name } = reportOf(workflow) ?? {};
   const { payload } = (event ?? {}) as { readonly payload?: unknown };
@@ -218,7 +218,7 @@ async function isReplacedOn(
 const isSame = (one: ReportedCommit | undefined, other: ReportedCommit) =>
   one?.repository === other.repository && one.sha === other.sha;
 
-/** So many of a group are looked at: each of them has waited when a newer event came. */
+/** The most superseded runs of a group to look at. Each of them was waiting when a newer event came. */
 const MOST_SUPERSEDED = 20;
 
 /**

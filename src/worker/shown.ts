@@ -67,7 +67,7 @@ export function cancelledAs(reason: string): Shown {
   return { state: "cancelled", title: reason, summary: verbatim(reason), annotations: [] };
 }
 
-/** A text in Markdown that is shown as it is, whoever has written it: it links nothing, and mentions no one. */
+/** A text in Markdown that is shown as it is, no matter who wrote it: it links nothing, and mentions no one. */
 function verbatim(text: string): string {
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
   const fence = "`".repeat(longest + 1);

@@ -112,7 +112,7 @@ function tooLarge(): never {
   throw new ZipError("its files are larger than what is unpacked here");
 }
 
-/** The place, when so many bytes follow there. */
+/** The place, if that many bytes follow it. */
 function at(zip: Buffer, start: number, length: number): number {
   if (start + length > zip.byteLength) throw damaged();
   return start;

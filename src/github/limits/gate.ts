@@ -146,7 +146,7 @@ const hasLapsed = ({ usableUntil }: Room, now: number): boolean => usableUntil <
 
 /** A pause has begun, or room has lapsed, after the request was let through and before it was sent. */
 class NotNow extends Error {
-  /** A request may have to pass another gate besides. */
+  /** A request may have to pass another gate, too. */
   readonly of: AccountPause;
 
   constructor(of: AccountPause) {

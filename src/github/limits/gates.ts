@@ -13,7 +13,7 @@ const RECALL_AGAIN_MS = 1000;
 export type Gates = Awaited<ReturnType<typeof openGates>>;
 
 type GatesOptions = Pick<GateOptions, "limits" | "clock" | "patienceMs"> & {
-  /** Those that GraphQL has besides. */
+  /** Those that only GraphQL has. */
   readonly graphqlLimits?: readonly Limit[];
   readonly log: LimitLog;
   /** The log also has other hosts' accounts: each GitHub has its limits for the same account. */

@@ -141,7 +141,7 @@ const PROXY = "Set GITHUB_API_URL to the address that GitHub gives itself, and c
  */
 const MAX_KEPT = 2 * MAX_VALUES;
 
-/** So many characters weigh as much as a value. */
+/** How many characters weigh as much as a value. */
 const CHARACTERS_OF_A_VALUE = 64;
 
 /** Takes off what a value weighs, until nothing is left. */

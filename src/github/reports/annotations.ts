@@ -11,7 +11,7 @@ import { within } from "./reporting.ts";
 /** GitHub's most in one request. */
 export const PER_REQUEST = 50;
 
-/** GitHub names no most; so many are 20 requests, and more than a person reads. */
+/** GitHub documents no limit. These are 20 requests, and more than a person reads. */
 export const MAX_ANNOTATIONS = 1000;
 
 /** GitHub takes 64 KB, and a character has up to 4 bytes. */

@@ -62,7 +62,7 @@ export const GITHUB_SETTINGS = {
     "auto",
     "Requests are held back before GitHub's limits. `auto`: where GitHub has limits by default (api.github.com and " +
       "*.ghe.com). `on`, `off`, or spelled out: `points=900/60s,writes=80/60s,writes=500/3600s,graphql=2000/60s` (a read " +
-      "costs 1 point, a write 5; GraphQL has points of its own). A pause that GitHub asks for is always kept.",
+      "costs 1 point, a write 5; GraphQL has separate points). A pause that GitHub asks for is always kept.",
     limits,
   ),
 };

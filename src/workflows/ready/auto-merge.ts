@@ -77,7 +77,7 @@ export function autoMerge(options: AutoMergeOptions = {}): PullWorkflow {
           (skipVerification || authors.includes(event.payload.pull_request.user?.login ?? "")) && filter(event),
       },
     },
-    // What a newer commit needs takes the place of waiting for an older one.
+    // A newer commit replaces the wait for an older one.
     concurrency: { group: ({ repository, pull }) => `${repository}#${pull}`, cancelRunning: true },
     labels: ({ repository, pull }) => ({ repository, pull: pull.toString() }),
     async run({ event, pull: number, ...context }) {

@@ -10,7 +10,7 @@ type Named = Capitalize<Kind>;
 
 /** The options of dessant/lock-threads, in camelCase, with its defaults. Dates are ISO 8601. */
 export type LockThreadsOptions = ScheduledOptions & {
-  /** Closed and without activity for so many days it is locked; 365 without it. */
+  /** Days without activity, once closed, until it is locked; 365 without it. */
   readonly [Its in Kind as `${Its}InactiveDays`]?: number;
 } & {
   /** What was created, or closed, before or after a date is left alone. */

@@ -38,7 +38,7 @@ export function labelsWhenLocked(labels: readonly string[], { addLabels: add, re
 }
 
 /**
- * Whether nobody has touched a thread since it was listed: it was not updated, or by what an attempt that was interrupted has
+ * Whether a thread is untouched since it was listed: it was not updated, or by what an attempt that was interrupted has
  * done before the lock.
  */
 export function isUntouched(
@@ -55,7 +55,7 @@ export function isUntouched(
 }
 
 /**
- * What GitHub's search is asked for. It narrows down; what is found is looked at once more.
+ * What GitHub's search is asked for. It narrows down; what is found is checked again.
  * @param before epoch milliseconds: only what was updated then or earlier.
  * @see https://docs.github.com/en/search-github/searching-on-github/searching-issues-and-pull-requests
  */

@@ -67,7 +67,7 @@ type About = {
   readonly runId: string;
 };
 
-/** GitHub's search shows up to so many, whatever the pages. What is beyond is searched for again, from there on. */
+/** The most that one search of GitHub shows. Another search finds the rest, from there on. */
 const MAX_FOUND = 1000;
 const PER_PAGE = 100;
 const DAY_MS = 86_400_000;

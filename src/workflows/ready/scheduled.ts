@@ -2,7 +2,7 @@ import * as z from "zod";
 import { isRepositoryName } from "../../model/github-names.ts";
 import { type Check, type CommonOptions, commonOf, text } from "./options.ts";
 
-/** What the ready-made workflows that run by the clock take besides. */
+/** What the ready-made workflows that run by the clock also take. */
 export type ScheduledOptions = CommonOptions & {
   /** Five fields, `"30 1 * * *"`; once a day without it. */
   readonly cron?: string;

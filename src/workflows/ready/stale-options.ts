@@ -9,11 +9,11 @@ const REJECTED = {
 /** The options of actions/stale, in camelCase, with its defaults. Days may have a fraction; a negative number is never. */
 export type StaleOptions = ScheduledOptions &
   NoneOf<typeof REJECTED> & {
-    /** Without activity for so many days it becomes stale; 60 without it. */
+    /** Days without activity until it becomes stale; 60 without it. */
     readonly daysBeforeStale?: number;
     readonly daysBeforeIssueStale?: number;
     readonly daysBeforePrStale?: number;
-    /** Stale for so many days without activity it is closed; 7 without it. */
+    /** Days without activity, once stale, until it is closed; 7 without it. */
     readonly daysBeforeClose?: number;
     readonly daysBeforeIssueClose?: number;
     readonly daysBeforePrClose?: number;
@@ -63,7 +63,7 @@ export type StaleOptions = ScheduledOptions &
     readonly removeStaleWhenUpdated?: boolean;
     readonly removeIssueStaleWhenUpdated?: boolean;
     readonly removePrStaleWhenUpdated?: boolean;
-    /** Counts from the creation, whatever has happened since. */
+    /** Counts from the creation, and ignores updates. */
     readonly ignoreUpdates?: boolean;
     readonly ignoreIssueUpdates?: boolean;
     readonly ignorePrUpdates?: boolean;
@@ -78,7 +78,7 @@ export type StaleOptions = ScheduledOptions &
     readonly ascending?: boolean;
     /** `"created"` without it. */
     readonly sortBy?: "created" | "updated" | "comments";
-    /** Changes up to so many issues and pull requests per run; all of them without it. The next run goes on. */
+    /** The most issues and pull requests that a run changes; no limit without it. The next run continues. */
     readonly operationsPerRun?: number;
     /** Logs how many were seen, marked and closed; true without it. */
     readonly enableStatistics?: boolean;

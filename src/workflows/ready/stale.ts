@@ -126,7 +126,7 @@ async function listed(
   return { seen, candidates: [...candidates.values()] };
 }
 
-/** So many are named in the outputs; all are counted. */
+/** The most that the outputs name; all are counted. */
 const MAX_NAMED = 1000;
 
 function outputsOf(done: readonly DoneThere[], { seen, isDry }: { seen: number; isDry: boolean }) {

@@ -175,7 +175,7 @@ export function nextPage({ link }: Readonly<Record<string, string>>): Page | und
   return { ...(page !== undefined && { page }), ...(after !== undefined && { after }) };
 }
 
-/** So many are looked at in one step. After a crash in the middle, those are looked at again. */
+/** How many are looked at in one step. After a crash in the middle, those are looked at again. */
 const IN_ONE_STEP = 20;
 
 /**

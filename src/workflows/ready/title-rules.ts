@@ -20,7 +20,7 @@ export type TitleRules = {
 
 export type Title = { readonly type: string | null; readonly scope: string | null; readonly subject: string | null };
 
-/** What is wrong with a title: in a line, and with all that helps to correct it. */
+/** What is wrong with a title: one line, and what helps to correct it. */
 export type TitleProblem = { readonly title: string; readonly summary: string };
 
 /** @see https://github.com/commitizen/conventional-commit-types */
