@@ -123,7 +123,7 @@ describe("a service that is killed", () => {
         `${runs.filter(({ status }) => status === "superseded").length} superseded, ${interrupted.length} interrupted`,
     );
     assert.equal(integrity(dataDir), "ok");
-    assert.ok(answered.length > DEPLOYMENTS / 4, "too few were answered to show anything");
+    assert.ok(answered.length > DEPLOYMENTS / 10, "too few were answered to show anything");
     everyAnswerWasKept(answered, runs, dispatches);
     historyTellsTheTruth(runs, interrupted);
     onlyInterruptedAttemptsSendAgain(runs, dispatches);
