@@ -1,5 +1,6 @@
 import type { Endpoints } from "@octokit/types";
 import { routeLabel } from "../src/github/route-label.ts";
+import type { DataOf } from "../src/model/request.ts";
 import { type Call, decoded, type Reply } from "./routes/reply.ts";
 
 /**
@@ -67,8 +68,6 @@ export type AskedRequest<Route extends string = string> = {
   /** Counts the requests of this key: 1 for the first. */
   readonly count: number;
 };
-
-type DataOf<Route> = Route extends keyof Endpoints ? Endpoints[Route]["response"]["data"] : unknown;
 
 /** Any part of it, also deep inside. */
 type Partly<T> = unknown extends T

@@ -109,3 +109,14 @@ export async function bots({ github, fetch, notify, repository }: Context) {
   await notify("https://hooks.slack.com/services/a", { text: "a" });
   return [changed, sha, text, bytes, answer.status];
 }
+
+/** GitHub's types have `number | bigint` for ids that other routes take as numbers. */
+export async function ids({ rest, artifact, cancelRun }: GitHub): Promise<{ id: number | undefined }> {
+  const { data } = await rest.actions.listWorkflowRunsForRepo({ ...repo });
+  for (const { id } of data.workflow_runs) {
+    await rest.actions.reRunWorkflowFailedJobs({ ...repo, run_id: id });
+    await artifact("acme/shop", id, "sizes");
+    await cancelRun("acme/shop", id);
+  }
+  return { id: data.workflow_runs[0]?.id };
+}

@@ -4,7 +4,7 @@ import type { Changes } from "./changes.ts";
 import type { Duration } from "./duration.ts";
 import type { GraphQLOptions, GraphQLVariables } from "./graphql.ts";
 import type { SERVICE } from "./identity.ts";
-import type { GitHubAnswer, RequestOptions, RequestParameters, Verb } from "./request.ts";
+import type { DataOf, GitHubAnswer, RequestOptions, RequestParameters, Verb } from "./request.ts";
 import type { Paginate, Rest } from "./rest.ts";
 import type { Json } from "./run.ts";
 
@@ -31,7 +31,7 @@ export type GitHub<IdentityName extends string = string> = Artifacts &
       route: Route,
       parameters: RequestParameters<Route>,
       options?: RequestOptions,
-    ): Promise<GitHubAnswer<Endpoints[Route]["response"]["data"]>>;
+    ): Promise<GitHubAnswer<DataOf<Route>>>;
     /** The same for a route that the types do not know, such as one of a newer GitHub: nothing about it is checked. */
     request<Route extends `${Verb} /${string}`>(
       route: Route extends keyof Endpoints ? never : Route,

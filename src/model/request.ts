@@ -5,6 +5,14 @@ export type RequestParameters<Route extends keyof Endpoints> = Omit<Endpoints[Ro
   readonly headers?: Readonly<Record<string, string>>;
 };
 
+/**
+ * What a route answers with. GitHub's description lets some ids be larger than a number holds safely, so its types say
+ * `number | bigint`; JSON is read as numbers here, as everywhere in JavaScript, and other routes take such ids as numbers.
+ */
+export type DataOf<Route> = Route extends keyof Endpoints ? Numbers<Endpoints[Route]["response"]["data"]> : unknown;
+
+type Numbers<T> = T extends bigint ? never : T extends object ? { [Name in keyof T]: Numbers<T[Name]> } : T;
+
 export type RequestOptions = {
   /** Statuses that resolve, beside 2xx, such as 404 where absence is an answer. `data` then is GitHub's error body. */
   readonly allow?: readonly number[];

@@ -1,5 +1,5 @@
 import type { Endpoints } from "@octokit/types";
-import type { GitHubAnswer, RequestOptions, RequestParameters } from "./request.ts";
+import type { DataOf, GitHubAnswer, RequestOptions, RequestParameters } from "./request.ts";
 import type { RestRoutes } from "./rest-routes.ts";
 
 /**
@@ -28,8 +28,6 @@ type RestArguments<Route> = Route extends keyof Endpoints
 
 type Optional<Parameters> =
   Record<never, never> extends Parameters ? [parameters?: Parameters] : [parameters: Parameters];
-
-type DataOf<Route> = Route extends keyof Endpoints ? Endpoints[Route]["response"]["data"] : unknown;
 
 /**
  * What a list route has, on all of its pages: `paginate("GET /repos/{owner}/{repo}/labels", { ...repo })`, or by Octokit's
@@ -92,8 +90,8 @@ type IfList<Route extends ListRoute> = [ItemOf<Route>] extends [never] ? "this r
 
 /** What a list route is a list of; never, where it is no list. */
 type ItemOf<Route extends ListRoute> = "per_page" extends keyof Endpoints[Route]["parameters"]
-  ? ItemIn<Endpoints[Route]["response"]["data"]> | WrappedIn<Endpoints[Route]["response"]["data"]>
-  : ItemIn<Endpoints[Route]["response"]["data"]>;
+  ? ItemIn<DataOf<Route>> | WrappedIn<DataOf<Route>>
+  : ItemIn<DataOf<Route>>;
 
 type ItemIn<Data> = Data extends readonly (infer Item)[] ? Item : never;
 
