@@ -1,6 +1,6 @@
 import { defineWorkflow, fail, type GitHub, type Repo } from "gh-runner";
 
-/** A merged pull request with a label `backport 1.2` is picked onto `release-1.2`, in a pull request to that branch. */
+/** A squashed pull request with a label `backport 1.2` is picked onto `release-1.2`, in a pull request to that branch. */
 export default defineWorkflow({
   name: "backport",
   on: {
@@ -13,8 +13,9 @@ export default defineWorkflow({
   concurrency: ({ repository, pull }) => `${repository}#${pull}`,
   async run({ event, github, repo, repository, pull, step }) {
     const { title, labels, merge_commit_sha: commit } = event.payload.pull_request;
+    const given = event.payload.action === "labeled" ? [event.payload.label] : labels;
     const conflicts: string[] = [];
-    for (const { name } of labels) {
+    for (const { name } of given) {
       if (!commit || !name.startsWith("backport ")) continue;
       const base = name.replace("backport ", "release-");
       const head = `backport-${pull}-to-${base}`;
