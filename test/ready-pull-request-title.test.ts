@@ -236,6 +236,16 @@ describe("the options of amannn/action-semantic-pull-request", () => {
     }
   });
 
+  it("are not given when they are empty, as in the action's file", async () => {
+    const { run } = await check("feat(ui): Add a button", {
+      types: "",
+      scopes: "",
+      disallowScopes: "",
+      ignoreLabels: "",
+    });
+    assert.equal(run.status, "success");
+  });
+
   it("are rejected with the reason, or named with the nearest one", () => {
     assert.throws(
       () => taken({ githubBaseUrl: "https://x" }),

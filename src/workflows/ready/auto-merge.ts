@@ -51,7 +51,7 @@ export type AutoMergeOptions = CommonOptions &
 
 const REJECTED = {
   token: "githubToken names the variable with the token",
-  repository: "it acts on every repository whose webhook comes here; filter leaves some out",
+  repository: "it acts on every repository whose webhook sends to the service; filter leaves some out",
   pullRequestNumber: "it acts on the pull request of the event",
 } as const;
 

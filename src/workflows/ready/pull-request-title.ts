@@ -162,12 +162,14 @@ function rulesOf(options: PullRequestTitleOptions): AllRules {
 /** A list as such, or as the action's file has it: text with one a line, or between commas. */
 function listOf<Item>(given: string | readonly Item[] | undefined, separator: string) {
   if (typeof given !== "string") return given;
+  // An input that is empty is one that is not given.
+  if (given.trim() === "") return undefined;
   return given.split(separator).flatMap((part) => part.trim() || []) as readonly (Item | string)[] as readonly Item[];
 }
 
 const pattern: Check = (value) => (isPattern(value) ? undefined : "a regular expression, such as /^[a-z].*$/");
 const patterns: Check = (value) => {
-  const list = typeof value === "string" ? listOf<Pattern>(value, "\n") : value;
+  const list = typeof value === "string" ? (listOf<Pattern>(value, "\n") ?? []) : value;
   return Array.isArray(list) && list.every(isPattern)
     ? undefined
     : 'a list of words or regular expressions, such as ["fix", "feat"]';
