@@ -14,22 +14,18 @@ export type { Duration } from "./model/duration.ts";
 export type { Repo } from "./model/event-facts.ts";
 export { LimitReached, PermanentFailure, TransientFailure } from "./model/failure.ts";
 export type {
-  Annotation,
-  CommitCheck,
-  CommitStatus,
-  DeploymentState,
   FindOptions,
   FollowedJob,
   FollowedRun,
   FollowOptions,
   FoundRun,
   GitHub,
-  KeyedComment,
   OnceOptions,
   RunReference,
   StartedRun,
   StartedWorkflow,
 } from "./model/github.ts";
+export type { Annotation, CommitCheck, CommitStatus, DeploymentState, KeyedComment } from "./model/github-reports.ts";
 export type { GitHubTrigger } from "./model/github-trigger.ts";
 export type { GraphQLError, GraphQLOptions, GraphQLVariables } from "./model/graphql.ts";
 export type { Identity } from "./model/identity.ts";

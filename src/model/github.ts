@@ -2,6 +2,7 @@ import type { Endpoints } from "@octokit/types";
 import type { Artifacts } from "./artifact.ts";
 import type { Changes } from "./changes.ts";
 import type { Duration } from "./duration.ts";
+import type { CommitCheck, CommitStatus, DeploymentState, KeyedComment } from "./github-reports.ts";
 import type { GraphQLOptions, GraphQLVariables } from "./graphql.ts";
 import type { SERVICE } from "./identity.ts";
 import type { DataOf, GitHubAnswer, RequestOptions, RequestParameters, Verb } from "./request.ts";
@@ -229,71 +230,6 @@ export type FollowOptions = FindOptions & {
   readonly timeout?: Duration;
   /** Throws what has failed unless the run ended with success, skipped or neutral. */
   readonly mustSucceed?: boolean;
-};
-
-export type CommitStatus = {
-  readonly repository: string;
-  /** The full SHA. */
-  readonly sha: string;
-  /** What the status is about: `gh-runner/preview`. */
-  readonly context: string;
-  readonly state: "pending" | "success" | "failure" | "error";
-  /** Cut to the 140 characters that GitHub takes. */
-  readonly description?: string | undefined;
-  readonly targetUrl?: string | undefined;
-};
-
-export type CommitCheck = {
-  readonly repository: string;
-  readonly sha: string;
-  readonly name: string;
-  /** Tells checks of one name on one commit apart; GitHub's `external_id`. */
-  readonly key: string;
-  readonly status: "queued" | "in_progress" | "completed";
-  /** Of a check that is completed. */
-  readonly conclusion?: "success" | "failure" | "neutral" | "cancelled" | "skipped" | "timed_out" | "action_required";
-  readonly title: string;
-  /** Markdown. */
-  readonly summary: string;
-  readonly detailsUrl?: string | undefined;
-  /** Of a check that is completed: up to 1,000. */
-  readonly annotations?: readonly Annotation[] | undefined;
-};
-
-/** A remark on lines of a file, beside which GitHub shows it. */
-export type Annotation = {
-  /** From the top of the repository: `src/main.ts`. */
-  readonly path: string;
-  /** From 1. */
-  readonly line: number;
-  /** The last of several lines. */
-  readonly endLine?: number;
-  readonly message: string;
-  readonly title?: string;
-  readonly level: "notice" | "warning" | "failure";
-};
-
-export type KeyedComment = {
-  readonly repository: string;
-  /** Of the issue or pull request. */
-  readonly number: number;
-  /** Letters, digits, `.`, `_`, `/` and `-`, up to 100 characters. */
-  readonly key: string;
-  /** Markdown. */
-  readonly body: string;
-};
-
-export type DeploymentState = {
-  readonly repository: string;
-  readonly sha: string;
-  /** Name of the environment: `pr-1234`. */
-  readonly environment: string;
-  /** One deployment per environment, commit and key. */
-  readonly key: string;
-  readonly state: "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
-  readonly environmentUrl?: string | undefined;
-  readonly logUrl?: string | undefined;
-  readonly description?: string | undefined;
 };
 
 /** A workflow run on GitHub that `runWorkflow` has started. */

@@ -1,5 +1,5 @@
 import type { EventFacts } from "./event-facts.ts";
-import type { Annotation } from "./github.ts";
+import type { Annotation } from "./github-reports.ts";
 import type { Permissions } from "./permissions.ts";
 
 /** Where the result of each run is shown: as a check of the event's commit, which needs a GitHub App, or as a status. */

@@ -1,6 +1,6 @@
 import { PermanentFailure } from "../../model/failure.ts";
-import type { Annotation } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github-names.ts";
+import type { Annotation } from "../../model/github-reports.ts";
 import { shown } from "../../model/problems.ts";
 import { oneLine } from "../../model/visible.ts";
 import type { Brief } from "../answer.ts";

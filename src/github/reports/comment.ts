@@ -1,7 +1,7 @@
 import { markerOf } from "../../model/comment-key.ts";
 import { PermanentFailure } from "../../model/failure.ts";
-import type { KeyedComment } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github-names.ts";
+import type { KeyedComment } from "../../model/github-reports.ts";
 import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listIn } from "../failures.ts";

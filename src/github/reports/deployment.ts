@@ -1,5 +1,5 @@
-import type { DeploymentState } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github-names.ts";
+import type { DeploymentState } from "../../model/github-reports.ts";
 import { oneLine } from "../../model/visible.ts";
 import { jsonOf } from "../answer.ts";
 import { type Listed, listIn, notUnderstood } from "../failures.ts";

@@ -1,5 +1,5 @@
-import type { CommitStatus } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github-names.ts";
+import type { CommitStatus } from "../../model/github-reports.ts";
 import { oneLine } from "../../model/visible.ts";
 import { type Reporting, within } from "./reporting.ts";
 
