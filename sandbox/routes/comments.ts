@@ -4,6 +4,8 @@ import { withIssue } from "./issues.ts";
 import {
   type Call,
   failure,
+  ISSUES_READ,
+  ISSUES_WRITE,
   listed,
   loginOf,
   MADE,
@@ -16,9 +18,6 @@ import {
   userJson,
   type World,
 } from "./reply.ts";
-
-const READ = "issues=read; pull_requests=read";
-const WRITE = "issues=write; pull_requests=write";
 
 /** The oldest first; `since` asks for those that were updated from then on. */
 const listComments = withIssue((repository, { number }, call, world) => {
@@ -68,11 +67,11 @@ const deleteComment = withComment((repository, comment) => {
 });
 
 export const commentRoutes: readonly RepositoryRoute[] = [
-  ["GET /issues/{issue_number}/comments", READ, listComments],
-  ["POST /issues/{issue_number}/comments", WRITE, createComment],
-  ["GET /issues/comments/{comment_id}", READ, showComment],
-  ["PATCH /issues/comments/{comment_id}", WRITE, updateComment],
-  ["DELETE /issues/comments/{comment_id}", WRITE, deleteComment],
+  ["GET /issues/{issue_number}/comments", ISSUES_READ, listComments],
+  ["POST /issues/{issue_number}/comments", ISSUES_WRITE, createComment],
+  ["GET /issues/comments/{comment_id}", ISSUES_READ, showComment],
+  ["PATCH /issues/comments/{comment_id}", ISSUES_WRITE, updateComment],
+  ["DELETE /issues/comments/{comment_id}", ISSUES_WRITE, deleteComment],
 ];
 
 /** https://github.com/orgs/community/discussions/41331 */

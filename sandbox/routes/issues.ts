@@ -4,6 +4,8 @@ import { issueJson } from "./issue-json.ts";
 import {
   type Call,
   failure,
+  ISSUES_READ,
+  ISSUES_WRITE,
   listed,
   loginOf,
   notFound,
@@ -13,9 +15,6 @@ import {
   type RepositoryRoute,
   type World,
 } from "./reply.ts";
-
-const READ = "issues=read; pull_requests=read";
-const WRITE = "issues=write; pull_requests=write";
 
 type WithIssue = (
   repository: Repository,
@@ -203,12 +202,12 @@ const unlock = withIssue((repository, issue, call, world) => {
 });
 
 export const issueRoutes: readonly RepositoryRoute[] = [
-  ["GET /issues", READ, listIssues],
+  ["GET /issues", ISSUES_READ, listIssues],
   ["POST /issues", "issues=write", createIssue],
-  ["GET /issues/{issue_number}", READ, showIssue],
-  ["PATCH /issues/{issue_number}", WRITE, updateIssue],
-  ["POST /issues/{issue_number}/assignees", WRITE, addAssignees],
-  ["DELETE /issues/{issue_number}/assignees", WRITE, removeAssignees],
-  ["PUT /issues/{issue_number}/lock", WRITE, lock],
-  ["DELETE /issues/{issue_number}/lock", WRITE, unlock],
+  ["GET /issues/{issue_number}", ISSUES_READ, showIssue],
+  ["PATCH /issues/{issue_number}", ISSUES_WRITE, updateIssue],
+  ["POST /issues/{issue_number}/assignees", ISSUES_WRITE, addAssignees],
+  ["DELETE /issues/{issue_number}/assignees", ISSUES_WRITE, removeAssignees],
+  ["PUT /issues/{issue_number}/lock", ISSUES_WRITE, lock],
+  ["DELETE /issues/{issue_number}/lock", ISSUES_WRITE, unlock],
 ];

@@ -5,6 +5,8 @@ import { nameOf, note, setLabels, withIssue } from "./issues.ts";
 import {
   type Call,
   failure,
+  ISSUES_READ,
+  ISSUES_WRITE,
   listed,
   notFound,
   parseObject,
@@ -13,9 +15,6 @@ import {
   type RepositoryRoute,
   type World,
 } from "./reply.ts";
-
-const READ = "issues=read; pull_requests=read";
-const WRITE = "issues=write; pull_requests=write";
 
 const listLabels: RepositoryHandler = (repository, call, world) =>
   listed([...repository.labels.values()], call, world, (label) => labelJson(repository, world, label));
@@ -117,14 +116,14 @@ const removeLabel = withIssue((repository, issue, call, world, [name = ""]) => {
 });
 
 export const labelRoutes: readonly RepositoryRoute[] = [
-  ["GET /labels", READ, listLabels],
-  ["POST /labels", WRITE, createLabel],
-  ["GET /labels/{name}", READ, showLabel],
-  ["PATCH /labels/{name}", WRITE, updateLabel],
-  ["DELETE /labels/{name}", WRITE, deleteLabel],
-  ["GET /issues/{issue_number}/labels", READ, listLabelsOfIssue],
-  ["POST /issues/{issue_number}/labels", WRITE, addLabels],
-  ["PUT /issues/{issue_number}/labels", WRITE, replaceLabels],
-  ["DELETE /issues/{issue_number}/labels", WRITE, removeAllLabels],
-  ["DELETE /issues/{issue_number}/labels/{name}", WRITE, removeLabel],
+  ["GET /labels", ISSUES_READ, listLabels],
+  ["POST /labels", ISSUES_WRITE, createLabel],
+  ["GET /labels/{name}", ISSUES_READ, showLabel],
+  ["PATCH /labels/{name}", ISSUES_WRITE, updateLabel],
+  ["DELETE /labels/{name}", ISSUES_WRITE, deleteLabel],
+  ["GET /issues/{issue_number}/labels", ISSUES_READ, listLabelsOfIssue],
+  ["POST /issues/{issue_number}/labels", ISSUES_WRITE, addLabels],
+  ["PUT /issues/{issue_number}/labels", ISSUES_WRITE, replaceLabels],
+  ["DELETE /issues/{issue_number}/labels", ISSUES_WRITE, removeAllLabels],
+  ["DELETE /issues/{issue_number}/labels/{name}", ISSUES_WRITE, removeLabel],
 ];

@@ -3,6 +3,8 @@ import type { Repository } from "../repository.ts";
 import {
   type Call,
   failure,
+  ISSUES_READ,
+  ISSUES_WRITE,
   listed,
   MADE,
   notFound,
@@ -13,9 +15,6 @@ import {
   userJson,
   type World,
 } from "./reply.ts";
-
-const READ = "issues=read; pull_requests=read";
-const WRITE = "issues=write; pull_requests=write";
 
 /** Those that are open, unless another state is asked for, by the day on which they are due. */
 const listMilestones: RepositoryHandler = (repository, call, world) => {
@@ -65,10 +64,10 @@ function change(milestone: Milestone, call: Call): void {
 }
 
 export const milestoneRoutes: readonly RepositoryRoute[] = [
-  ["GET /milestones", READ, listMilestones],
-  ["POST /milestones", WRITE, createMilestone],
-  ["GET /milestones/{milestone_number}", READ, showMilestone],
-  ["PATCH /milestones/{milestone_number}", WRITE, updateMilestone],
+  ["GET /milestones", ISSUES_READ, listMilestones],
+  ["POST /milestones", ISSUES_WRITE, createMilestone],
+  ["GET /milestones/{milestone_number}", ISSUES_READ, showMilestone],
+  ["PATCH /milestones/{milestone_number}", ISSUES_WRITE, updateMilestone],
 ];
 
 export function milestoneJson(repository: Repository, { base }: World, milestone: Milestone) {

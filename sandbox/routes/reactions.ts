@@ -3,6 +3,8 @@ import type { Repository } from "../repository.ts";
 import {
   type Call,
   failure,
+  ISSUES_READ,
+  ISSUES_WRITE,
   listed,
   loginOf,
   notFound,
@@ -14,9 +16,6 @@ import {
   userJson,
   type World,
 } from "./reply.ts";
-
-const READ = "issues=read; pull_requests=read";
-const WRITE = "issues=write; pull_requests=write";
 
 const CONTENTS = ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
 
@@ -67,12 +66,12 @@ const remove: WithSubject = ({ reactions }, on, _call, _world, id) => {
 };
 
 export const reactionRoutes: readonly RepositoryRoute[] = [
-  ["GET /issues/{issue_number}/reactions", READ, about("issue")(list)],
-  ["POST /issues/{issue_number}/reactions", WRITE, about("issue")(create)],
-  ["DELETE /issues/{issue_number}/reactions/{reaction_id}", WRITE, about("issue")(remove)],
-  ["GET /issues/comments/{comment_id}/reactions", READ, about("comment")(list)],
-  ["POST /issues/comments/{comment_id}/reactions", WRITE, about("comment")(create)],
-  ["DELETE /issues/comments/{comment_id}/reactions/{reaction_id}", WRITE, about("comment")(remove)],
+  ["GET /issues/{issue_number}/reactions", ISSUES_READ, about("issue")(list)],
+  ["POST /issues/{issue_number}/reactions", ISSUES_WRITE, about("issue")(create)],
+  ["DELETE /issues/{issue_number}/reactions/{reaction_id}", ISSUES_WRITE, about("issue")(remove)],
+  ["GET /issues/comments/{comment_id}/reactions", ISSUES_READ, about("comment")(list)],
+  ["POST /issues/comments/{comment_id}/reactions", ISSUES_WRITE, about("comment")(create)],
+  ["DELETE /issues/comments/{comment_id}/reactions/{reaction_id}", ISSUES_WRITE, about("comment")(remove)],
 ];
 
 const reactionJson = ({ id, content, author, createdAt }: Reaction) => ({

@@ -4,6 +4,10 @@ import type { Hooks } from "../hooks.ts";
 import type { Repository, repositoryShelf } from "../repository.ts";
 import type { Organization } from "./people.ts";
 
+/** What GitHub asks for where an issue or a pull request is meant: one of the two is enough. */
+export const ISSUES_READ = "issues=read; pull_requests=read";
+export const ISSUES_WRITE = "issues=write; pull_requests=write";
+
 /** An answer before it is written: JSON unless `raw` is given. */
 export type Reply = {
   readonly status: number;

@@ -34,7 +34,7 @@ function slackText(text: string): string {
     .replace(/\*\*([^*\n]{1,500})\*\*/g, "*$1*");
 }
 
-/** Without it a name such as `<!channel>` would call everybody: https://docs.slack.dev/messaging/formatting-message-text */
+/** Without it a name such as `<!channel>` would notify everyone: https://docs.slack.dev/messaging/formatting-message-text */
 export function forSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -29,7 +29,13 @@ export type FactsOf<Name extends WebhookName> = {
   readonly sha: [Name] extends [AboutPull | AboutCommit] ? string : string | undefined;
 };
 
-type AboutPull = "pull_request" | "pull_request_review" | "pull_request_review_comment" | "pull_request_review_thread";
+/** The events whose payload has a pull request always. */
+export const ABOUT_PULL = [
+  ...(["pull_request", "pull_request_review"] as const),
+  ...(["pull_request_review_comment", "pull_request_review_thread"] as const),
+] as const satisfies WebhookName[];
+
+type AboutPull = (typeof ABOUT_PULL)[number];
 type AboutIssue = "issues" | "issue_comment";
 type AboutCommit =
   | ("check_run" | "check_suite" | "commit_comment" | "deployment" | "deployment_status")

@@ -1,5 +1,5 @@
 import { touchedByPush } from "./changed-files.ts";
-import { at } from "./event-facts.ts";
+import { ABOUT_PULL, at } from "./event-facts.ts";
 import { choosing, type FilterPatterns } from "./filter-patterns.ts";
 import type { ActionOf, NO_WEBHOOKS, NoWebhook, WebhookEvent, WebhookName } from "./webhooks.ts";
 
@@ -39,24 +39,19 @@ export type GitHubTrigger<
   filter?(event: WebhookEvent<Name, Action>): boolean;
 };
 
-const PULL_REQUEST = [
-  ...(["pull_request", "pull_request_review"] as const),
-  ...(["pull_request_review_comment", "pull_request_review_thread"] as const),
-] as const;
-
 /** Which events each filter is for, and what is said of others. */
 export const FILTERS = {
   branches: {
-    events: ["push", ...PULL_REQUEST, "merge_group", "workflow_run"],
+    events: ["push", ...ABOUT_PULL, "merge_group", "workflow_run"],
     words: "branches are for push, pull_request, merge_group and workflow_run: write other events as another entry",
   },
   tags: { events: ["push"], words: "tags are for push: write other events as another entry" },
   paths: {
-    events: ["push", ...PULL_REQUEST],
+    events: ["push", ...ABOUT_PULL],
     words: "paths are for push and pull_request: write other events as another entry",
   },
   labels: {
-    events: ["issues", "issue_comment", ...PULL_REQUEST, "discussion", "discussion_comment"],
+    events: ["issues", "issue_comment", ...ABOUT_PULL, "discussion", "discussion_comment"],
     words: "labels are for issues, pull requests and discussions: write other events as another entry",
   },
 } as const satisfies Record<string, { readonly events: readonly WebhookName[]; readonly words: string }>;

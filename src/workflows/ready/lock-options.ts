@@ -1,5 +1,5 @@
 import { type Names, names, namesIn } from "./lists.ts";
-import { type Check, checkOptions, oneOf, someOf, yesOrNo } from "./options.ts";
+import { aDate, anyText, type Check, checkOptions, oneOf, someOf, yesOrNo } from "./options.ts";
 import { SCHEDULED, type ScheduledOptions } from "./scheduled.ts";
 
 const KINDS = ["issue", "pr", "discussion"] as const;
@@ -61,17 +61,12 @@ export type Dates = {
 
 const days: Check = (value) =>
   typeof value === "number" && value >= 0 && value <= 3650 ? undefined : "a number of days from 0 to 3650";
-const date: Check = (value) =>
-  value === "" || (typeof value === "string" && Number.isFinite(Date.parse(value)))
-    ? undefined
-    : 'a date, such as "2018-01-01T00:00:00Z"';
 const interval: Check = (value) => {
   const [from = Number.NaN, to = Number.NaN, ...more] = datesIn(value);
   return value === "" || (from < to && more.length === 0)
     ? undefined
     : 'two dates, the earlier one first, such as "2018-01-01/2019-12-31"';
 };
-const aText: Check = (value) => (typeof value === "string" ? undefined : "text");
 const kinds: Check = (value) => names(value) ?? someOf(["", "issues", "prs", "discussions"])(namesIn(value as Names));
 
 const KNOWN: Readonly<Record<string, Check>> = {
@@ -82,8 +77,8 @@ const KNOWN: Readonly<Record<string, Check>> = {
     KINDS.flatMap((kind) => {
       const its = named(kind);
       const dates = ["Created", "Closed"].flatMap((what) => [
-        [`exclude${its}${what}Before`, date],
-        [`exclude${its}${what}After`, date],
+        [`exclude${its}${what}Before`, aDate],
+        [`exclude${its}${what}After`, aDate],
         [`exclude${its}${what}Between`, interval],
       ]);
       const lists = ["includeAny", "includeAll", "excludeAny", "add", "remove"].map((what) => [
@@ -94,7 +89,7 @@ const KNOWN: Readonly<Record<string, Check>> = {
         kind === "discussion"
           ? []
           : [[`${kind}LockReason`, oneOf(["", "resolved", "off-topic", "too heated", "spam"])]];
-      return [[`${kind}InactiveDays`, days], ...dates, ...lists, [`${kind}Comment`, aText], ...reason];
+      return [[`${kind}InactiveDays`, days], ...dates, ...lists, [`${kind}Comment`, anyText], ...reason];
     }),
   ),
 };

@@ -103,6 +103,17 @@ export function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? undefined : "text";
 }
 
+/** Also none: `""`. */
+export function anyText(value: unknown): string | undefined {
+  return typeof value === "string" ? undefined : "text";
+}
+
+/** As JavaScript reads one; `""` is none. */
+export function aDate(value: unknown): string | undefined {
+  const isDate = typeof value === "string" && (value === "" || Number.isFinite(Date.parse(value)));
+  return isDate ? undefined : 'a date, such as "2026-04-18T00:00:00Z"';
+}
+
 export function yesOrNo(value: unknown): string | undefined {
   return typeof value === "boolean" ? undefined : "true or false";
 }

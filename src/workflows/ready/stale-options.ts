@@ -1,5 +1,5 @@
 import { type Names, names, namesIn } from "./lists.ts";
-import { type Check, checkOptions, type NoneOf, oneOf, yesOrNo } from "./options.ts";
+import { aDate, anyText, type Check, checkOptions, type NoneOf, oneOf, yesOrNo } from "./options.ts";
 import { SCHEDULED, type ScheduledOptions } from "./scheduled.ts";
 
 const REJECTED = {
@@ -87,14 +87,9 @@ export type StaleOptions = ScheduledOptions &
 /** What one more policy may say: all but when the workflow runs, where, and as whom. */
 export type StalePolicy = Omit<StaleOptions, keyof ScheduledOptions | "enableStatistics">;
 
-const aText: Check = (value) => (typeof value === "string" ? undefined : "text");
 const label: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "the name of a label");
 const days: Check = (value) =>
   typeof value === "number" && Number.isFinite(value) ? undefined : "a number of days, such as 60; -1 is never";
-const date: Check = (value) =>
-  value === "" || (typeof value === "string" && Number.isFinite(Date.parse(value)))
-    ? undefined
-    : 'a date, such as "2026-04-18T00:00:00Z"';
 const count: Check = (value) =>
   Number.isSafeInteger(value) && Number(value) > 0 ? undefined : "a whole number from 1 on";
 
@@ -106,14 +101,14 @@ const KNOWN = {
   daysBeforeClose: days,
   daysBeforeIssueClose: days,
   daysBeforePrClose: days,
-  staleIssueMessage: aText,
-  stalePrMessage: aText,
-  closeIssueMessage: aText,
-  closePrMessage: aText,
+  staleIssueMessage: anyText,
+  stalePrMessage: anyText,
+  closeIssueMessage: anyText,
+  closePrMessage: anyText,
   staleIssueLabel: label,
   stalePrLabel: label,
-  closeIssueLabel: aText,
-  closePrLabel: aText,
+  closeIssueLabel: anyText,
+  closePrLabel: anyText,
   closeIssueReason: oneOf(["", "completed", "not_planned"]),
   exemptIssueLabels: names,
   exemptPrLabels: names,
@@ -138,7 +133,7 @@ const KNOWN = {
   exemptAllPrAssignees: yesOrNo,
   exemptDraftPr: yesOrNo,
   includeOnlyAssigned: yesOrNo,
-  startDate: date,
+  startDate: aDate,
   removeStaleWhenUpdated: yesOrNo,
   removeIssueStaleWhenUpdated: yesOrNo,
   removePrStaleWhenUpdated: yesOrNo,
