@@ -4,7 +4,7 @@ import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import type { Failure } from "../src/model/failure.ts";
 import type { UnsentWrite } from "../src/model/network.ts";
 import { openedGitHub } from "./support/opened-github.ts";
-import { clientOf } from "./support/scripted-github.ts";
+import { clientOf, scriptedGitHub } from "./support/scripted-github.ts";
 
 const PUT = "PUT /repos/{owner}/{repo}/contents/{path}";
 const OPEN = "POST /repos/{owner}/{repo}/pulls";
@@ -182,6 +182,27 @@ describe("openPull", () => {
     await github.openPull(pull);
     shop.rename("emca/shop");
     assert.equal((await github.openPull(pull))?.created, false);
+  });
+});
+
+describe("openPull of a fork", () => {
+  it("looks for its owner's branch, and updates what is open", async (t) => {
+    const { github, requests } = await scriptedGitHub(t, ({ method, path, query }) => {
+      if (path === "/repos/acme/shop") return { json: { default_branch: "main", owner: { login: "acme" } } };
+      const open = {
+        number: 7,
+        title: "Before",
+        head: { ref: "fix" },
+        html_url: "https://github.com/acme/shop/pull/7",
+      };
+      return { json: method === "PATCH" ? open : query.get("head") === "octocat:fix" ? [open] : [] };
+    });
+    const opened = await github.openPull({ repository: "acme/shop", head: "octocat:fix", title: "After" });
+    assert.deepEqual([opened?.number, opened?.created], [7, false]);
+    assert.deepEqual(
+      requests.map(({ method }) => method),
+      ["GET", "GET", "PATCH"],
+    );
   });
 });
 

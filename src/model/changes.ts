@@ -38,7 +38,7 @@ export type WrittenFile = {
 
 export type PullToOpen = {
   readonly repository: string;
-  /** The branch with the changes. */
+  /** The branch with the changes; `octocat:fix` in the fork of octocat. */
   readonly head: string;
   /** The branch that they are for; the default branch without it. */
   readonly base?: string;

@@ -25,10 +25,14 @@ export async function openPull(
   const base = pull.base ?? about.default_branch;
   if (typeof base !== "string") throw notUnderstood(looking);
 
+  // Of a fork it has an owner, as in GitHub's own parameter: no branch has a colon.
+  const isOfFork = head.includes(":");
+  const ref = head.slice(head.indexOf(":") + 1);
+
   const look = async () => {
-    const given = { ...repo, head: `${owner}:${head}`, base, state: "open" };
+    const given = { ...repo, head: isOfFork ? head : `${owner}:${head}`, base, state: "open" };
     const all = listIn(looking, await ask(looking, "GET /repos/{owner}/{repo}/pulls", given, [200]));
-    return all.find((each) => (each.head as Listed | undefined)?.ref === head);
+    return all.find((each) => (each.head as Listed | undefined)?.ref === ref);
   };
   const create = async (): Promise<Listed | Answer> => {
     const given = { ...repo, title, head, base, ...(body !== undefined && { body }), ...(draft && { draft }) };
