@@ -175,6 +175,7 @@ describe("a token across a limit of length", () => {
       "src/http/routes.ts": "what was scrubbed in the same expression",
       "src/worker/attempt.ts": "a list of calls",
       "src/worker/changed-files.ts": "lists of patterns and files",
+      "src/workflows/ready/labeler-file.ts": "lists of patterns and problems",
       "src/worker/log-facts.ts": "lists of facts and errors",
       "src/worker/names.ts": "names without their secrets",
       "src/worker/following.ts": "a list of jobs",
