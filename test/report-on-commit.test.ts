@@ -459,6 +459,37 @@ for (const [name, database] of [
       }
     });
 
+    it("of an older commit is cancelled, too, when the newer run is itself cancelled, replaced, or about no commit", async (t) => {
+      for (const how of ["cancelled", "replaced", "no commit"]) {
+        const { event, is, checks, cancel } = await reportingService(
+          t,
+          {
+            concurrency: { group: () => "all", cancelRunning: how === "replaced" },
+            ...(how === "no commit" && {
+              report: { as: "check", commit: ({ sha }) => (sha === SHA ? { repository: TARGET, sha } : undefined) },
+            }),
+            async run({ sha, signal, event }) {
+              if (sha === SHA) throw passing();
+              if (how === "no commit" || event.payload.pull_request.title === "newest") return;
+              await new Promise((resolve) => signal.addEventListener("abort", resolve));
+            },
+          },
+          { database },
+        );
+        const oldest = await event();
+        await is(oldest, "queued");
+        assert.match(checks().join(), /^in_progress: /);
+        const newer = await event(pullEvent(NEWER));
+        if (how !== "no commit") await is(newer, "running");
+        if (how === "cancelled") await cancel(newer);
+        if (how === "replaced") await is(await event(pullEvent(NEWER, { title: "newest" })), "success");
+        if (how === "no commit") await is(newer, "success");
+        await is(oldest, "superseded");
+        await until("it is shown", () => checks().join().startsWith("cancelled: Superseded"));
+        assert.equal(checks().length, 1);
+      }
+    });
+
     it("goes from the run that is cancelled to the newer one of the same commit", async (t) => {
       let runs = 0;
       const { event, is, checks, writes } = await reportingService(

@@ -111,15 +111,18 @@ async function show(workflow: Workflow, claim: Claim, came: Came, parts: Reporti
   const { run, attempt, handler = false, firstAttempt = 1 } = claim;
   const before = shownBefore(claim.steps);
   const commit = before?.commit ?? (await commitOf(workflow, run, parts.github));
-  if (!commit) return;
-  if (handler && (await isReplacedOn(commit, workflow, run, parts))) return;
   const shown = shownOf(run, came, said, handler);
+  const isNew = before === undefined || before.attempt < firstAttempt;
+  if (!commit) {
+    if (shown.state !== "in_progress") await endSuperseded(workflow, claim, undefined, parts);
+    return;
+  }
+  if (handler && (await isReplacedOn(commit, workflow, run, parts))) return;
   const title = keeping.brief(oneLine(shown.title), MAX_TITLE);
   const mark = { ...commit, title, hash: hash("sha256", `${shown.title}\n${shown.summary}`) };
-  const isNew = before === undefined || before.attempt < firstAttempt;
   if (shown.state === "in_progress" && !isNew && before.hash === mark.hash) return;
   await write(workflow, commit, shown, run.id, parts);
-  if (isNew && !handler) await endSuperseded(workflow, claim, commit, parts);
+  if (isNew) await endSuperseded(workflow, claim, commit, parts);
   if (shown.state !== "in_progress") return;
   const at = clock.now();
   const step = { name: SHOWN_STEP, kind: "step", attempt, startedAt: at, endedAt: at, error: undefined } as const;
@@ -215,8 +218,8 @@ async function isReplacedOn(
   return other !== undefined && other !== "" && isSame(await commitOf(workflow, other), commit);
 }
 
-const isSame = (one: ReportedCommit | undefined, other: ReportedCommit) =>
-  one?.repository === other.repository && one.sha === other.sha;
+const isSame = (one: ReportedCommit | undefined, other: ReportedCommit | undefined) =>
+  one?.repository === other?.repository && one?.sha === other?.sha;
 
 /** The most superseded runs of a group to look at. Each of them was waiting when a newer event came. */
 const MOST_SUPERSEDED = 20;
@@ -228,16 +231,18 @@ const MOST_SUPERSEDED = 20;
 async function endSuperseded(
   workflow: Workflow,
   claim: Claim,
-  commit: ReportedCommit,
+  commit: ReportedCommit | undefined,
   parts: ReportingParts,
 ): Promise<void> {
   const { group, id } = claim.run;
   if (workflow.concurrency === undefined || group === undefined) return;
   const { runs } = await parts.store.list({ workflow: workflow.name, group }, { limit: MOST_SUPERSEDED });
   const replaced = new Set([id]);
-  for (const { id: older, status, supersededBy = "", attempts } of runs) {
-    if (status !== "superseded" || !replaced.has(supersededBy)) continue;
+  for (const { id: older, status, supersededBy, cancelledBy = "", attempts } of runs) {
+    if (!replaced.has(supersededBy ?? newerOf(cancelledBy) ?? "")) continue;
     replaced.add(older);
+    // One that was cancelled shows it itself.
+    if (status !== "superseded") continue;
     const before = attempts === 0 ? undefined : shownBefore((await parts.store.get(older))?.steps ?? []);
     if (before === undefined || isSame(before.commit, commit)) continue;
     await write(workflow, before.commit, cancelledAs("Superseded by a newer event."), older, parts);
