@@ -37,7 +37,7 @@ export function outsideOf(outside: NonNullable<OutsideOptions["outside"]>, sent:
       const address = URL.parse(url);
       const given =
         address && (outside[`${method} ${address.href}`] ?? outside[`${method} ${address.origin}${address.pathname}`]);
-      if (!address || (isRead && !given)) return fetch(url, init);
+      if (!address || isRejected(address) || (isRead && !given)) return fetch(url, init);
       // A server of the test's own gets what is sent to it.
       if (!given && ["127.0.0.1", "localhost", "[::1]"].includes(address.hostname)) return fetch(url, init);
       const text = init.body ? await new Response(init.body).text() : "";
@@ -49,6 +49,11 @@ export function outsideOf(outside: NonNullable<OutsideOptions["outside"]>, sent:
       const content = [204, 304].includes(status) ? null : isText ? body : JSON.stringify(body);
       return new Response(content, { status, headers: { "content-type": type, ...headers } });
     };
+}
+
+/** `fetch` sends nothing to such an address, and neither does a test. */
+function isRejected({ protocol, username, password }: URL): boolean {
+  return !/^https?:$/.test(protocol) || username + password !== "";
 }
 
 function parsed(text: string): unknown {

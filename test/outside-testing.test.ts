@@ -43,6 +43,17 @@ describe("other hosts in the test kit", () => {
     assert.deepEqual(sent, []);
   });
 
+  it("get nothing by an address that fetch rejects", async () => {
+    const outside = { "GET https://status.acme.dev/api": { body: { open: 2 } } };
+    const { run, posted } = await testRun(
+      announce,
+      { inputs: {} },
+      { env: { SLACK_URL: "https://name:pass@chat.acme.dev/hook" }, outside },
+    );
+    assert.match(run.reason ?? "", /cannot be made.*without user and password/);
+    assert.equal(posted.length, 1);
+  });
+
   it("fail as the test says", async () => {
     const { run } = await testRun(
       announce,
