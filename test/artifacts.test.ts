@@ -82,7 +82,7 @@ describe("an artifact", () => {
     shop.addArtifact(9, "web page", {}).zip = Buffer.from("<html>");
     await assert.rejects(
       github.artifact("acme/shop", 9, "web page"),
-      /the zip cannot be used: it is no zip, or cut off/,
+      /the zip cannot be used: it is not a zip, or cut off/,
     );
   });
 

@@ -60,7 +60,7 @@ describe("github.graphql", () => {
     for (const query of [undefined, { query: viewer }, [viewer]]) {
       await assert.rejects(
         graphql(query),
-        failed("permanent", /the query is no text\. Write github\.graphql\(query, var/),
+        failed("permanent", /the query is not text\. Write github\.graphql\(query, var/),
       );
     }
     await assert.rejects(graphql(viewer, { value: 1n }), failed("permanent", /could not be made .*BigInt/));

@@ -235,7 +235,7 @@ describe("paginate", () => {
     }));
     const loose = paginate as unknown as (from: unknown, parameters: object) => Promise<unknown>;
     const about = async (from: unknown) => (await failure(() => loose(from, { ...repo }))).message;
-    assert.match(await about("GET /repos/{owner}/{repo}"), /the answer is no list\. Use github\.request/);
+    assert.match(await about("GET /repos/{owner}/{repo}"), /the answer is not a list\. Use github\.request/);
     assert.match(await about("GET /repos/{owner}/{repo}/compare/a...b"), /several lists/);
     assert.match(await about(rest.issues.create), /only a GET has pages/);
     assert.match(await about("POST /repos/{owner}/{repo}/issues"), /only a GET has pages/);

@@ -255,7 +255,7 @@ describe("notify", () => {
     assert.match(String(reason), /it answered 404 "no_service"\. Make a new webhook/);
     assert.doesNotMatch(String(reason), /XXXX/);
     const wrong = await run(t, async ({ notify }) => notify("#general", "hello"), { fetch });
-    assert.match(String(wrong.reason), /Posting to a URL failed: this is no address of a webhook/);
+    assert.match(String(wrong.reason), /Posting to a URL failed: this is not the address of a webhook/);
   });
 
   it("shows no address that the answer repeats", async (t) => {

@@ -251,8 +251,8 @@ describe("a labeler.yml that is wrong", () => {
   });
 
   it("is no YAML", () => {
-    assert.match(problem("a:\n- [\n"), /^line \d: it is no YAML: /);
-    assert.match(problem("a: 1\na: 2\n"), /^line 2: it is no YAML: duplicat/);
+    assert.match(problem("a:\n- [\n"), /^line \d: it is not YAML: /);
+    assert.match(problem("a: 1\na: 2\n"), /^line 2: it is not YAML: duplicat/);
     assert.match(problem("- a\n"), /^line 1: expected labels/);
     assert.match(problem(`a: ${"x".repeat(100_001)}`), /characters, more than 100000/);
     assert.match(problem("a:\n- changed-files:\n  - any-glob-to-any-file: 2024\n"), /must be a path pattern in quotes/);

@@ -15,7 +15,7 @@ export function dataOf({ bytes, headers, status }: Answer, attempted: Attempted)
   } catch (cause) {
     throw new PermanentFailure({
       tried: attempted.tried,
-      happened: `GitHub answered ${status} with what is no JSON`,
+      happened: `GitHub answered ${status} with text that is not JSON`,
       remedy: "This is not how GitHub answers: check GITHUB_API_URL and any proxy in between.",
       cause,
     });

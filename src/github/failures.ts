@@ -100,7 +100,7 @@ export function noAnswer(attempted: Attempted, url: string, error: unknown): Fai
     return new PermanentFailure({
       ...cause,
       happened: "the answer is larger than this service reads",
-      remedy: "Keep what is asked for under 5 MB: a smaller file, or fewer things at once.",
+      remedy: "Ask for less than 5 MB: a smaller file, or fewer things at once.",
     });
   }
   const happened = `the request could not be made (${message || String(error)})`;

@@ -36,7 +36,7 @@ type Optional<Parameters> =
  *
  * All items are in memory at once. Where there may be more than a few thousand, keep what you need of each page (`map`), or
  * read page by page: `for await (const { data } of github.paginate.iterator(route, parameters))`.
- * @throws PermanentFailure where the answer is no list, and where the items are more than the service has memory for.
+ * @throws PermanentFailure where the answer is not a list, and where the items are more than the service has memory for.
  */
 export type Paginate = {
   /** For a route that the types do not know. Those that they know stand last, since it is the last one that a mistake is explained by. */

@@ -25,7 +25,7 @@ export function notifyOf(parts: FetchParts): RunContext["notify"] {
       const url = URL.parse(address);
       if (!url || !/^https?:$/.test(url.protocol)) {
         const remedy = "Give it the whole address of an incoming webhook, from a variable in the workflow's `env`.";
-        throw new PermanentFailure({ tried, happened: "this is no address of a webhook", remedy });
+        throw new PermanentFailure({ tried, happened: "this is not the address of a webhook", remedy });
       }
       const body = JSON.stringify(chatMessage(url, text, keeping.brief));
       const init = {

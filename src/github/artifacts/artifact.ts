@@ -67,7 +67,7 @@ async function newestOf({ ask, brief }: Parts, attempted: Attempted, runId: numb
     throw new PermanentFailure({
       tried: attempted.tried,
       happened: `it has ${Math.ceil(Number(newest.size_in_bytes) / 1e6)} MB`,
-      remedy: `Up to ${MAX_BYTES / 1e6} MB are read: have the run upload what is needed as an artifact by itself.`,
+      remedy: `Up to ${MAX_BYTES / 1e6} MB are read: have the run upload the files that you need as a separate artifact.`,
     });
   }
   return Number(newest.id);
@@ -122,7 +122,7 @@ async function bytesAt(fetch: Fetch, address: URL, { tried }: Attempted, signal:
     throw fault ? failed(`gave no complete answer (${fault.words})`) : error;
   }
   if (size <= MAX_BYTES) return Buffer.concat(chunks);
-  const remedy = "Have the run upload what is needed as an artifact by itself.";
+  const remedy = "Have the run upload the files that you need as a separate artifact.";
   throw new PermanentFailure({ tried, happened: `it has more than ${MAX_BYTES / 1e6} MB`, remedy });
 }
 

@@ -76,7 +76,7 @@ function findEnd(zip: Buffer): number {
   for (let start = zip.byteLength - 22; start >= Math.max(0, zip.byteLength - 22 - 0xffff); start--) {
     if (zip.readUInt32LE(start) === END && start + 22 + zip.readUInt16LE(start + 20) <= zip.byteLength) return start;
   }
-  throw new ZipError("it is no zip, or cut off");
+  throw new ZipError("it is not a zip, or cut off");
 }
 
 /** The sizes and the offset; those that are elsewhere stand in the extra field (zip64) in the same order. */

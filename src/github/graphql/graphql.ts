@@ -21,7 +21,7 @@ export async function graphql(
   if (typeof query !== "string") {
     throw new PermanentFailure({
       tried: "asking GitHub with GraphQL",
-      happened: "the query is no text",
+      happened: "the query is not text",
       remedy: "Write github.graphql(query, variables), with both as arguments.",
       sent: false,
     });

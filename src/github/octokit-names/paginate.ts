@@ -105,7 +105,7 @@ function pageOf({ data, status, headers }: GitHubAnswer<unknown>, tried: string)
   if (list !== undefined && lists.length === 1) return { data: list, status, headers };
   throw new PermanentFailure({
     tried,
-    happened: lists.length > 1 ? "the answer holds several lists" : "the answer is no list",
+    happened: lists.length > 1 ? "the answer holds several lists" : "the answer is not a list",
     remedy: "Use github.request, which returns the answer as it is.",
   });
 }

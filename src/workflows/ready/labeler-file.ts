@@ -198,7 +198,7 @@ function parsed(text: string, yaml: typeof Yaml): unknown {
   } catch (error) {
     if (!(error instanceof yaml.YAMLException)) throw error;
     const { mark, reason } = error;
-    throw new Error(mark ? `line ${mark.line + 1}: it is no YAML: ${reason}` : `it is no YAML: ${reason}`, {
+    throw new Error(mark ? `line ${mark.line + 1}: it is not YAML: ${reason}` : `it is not YAML: ${reason}`, {
       cause: error,
     });
   }

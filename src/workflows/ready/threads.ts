@@ -158,8 +158,8 @@ export function timeOf({ date = "" }: Readonly<Record<string, string>>): number 
   if (Number.isFinite(time)) return time;
   throw new PermanentFailure({
     tried: "reading what time it is at GitHub",
-    happened: `the header date of its answer is ${date === "" ? "missing" : "no time"}`,
-    remedy: "Let what stands between the service and GitHub pass it on.",
+    happened: `the header date of its answer is ${date === "" ? "missing" : "not a time"}`,
+    remedy: "Make the proxy between the service and GitHub pass it on.",
   });
 }
 
