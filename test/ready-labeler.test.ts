@@ -372,6 +372,10 @@ describe("the options of actions/labeler", () => {
 
   it("are named with the nearest one when they are misspelt, or wrong", () => {
     assert.throws(() => taken({ "sync-labels": true }), /sync-labels is not known: is syncLabels meant\?/);
+    assert.throws(
+      () => taken({ configurationRepository: "labels", permissions: null }),
+      /configurationRepository must be a repository, such as "acme\/shop"; permissions must be permissions/,
+    );
     assert.throws(() => taken({ synclabel: true, dot: "yes" }), /is syncLabels meant\?; dot must be true or false/);
     assert.throws(
       () => taken({ unknown: 1 }),

@@ -4,7 +4,7 @@ import { ownerAndName, REPOSITORY_NAME } from "../../model/github-names.ts";
 import { bounds, MAX_READING_MS } from "./bounded.ts";
 import { type LabelerFile, readLabelerFile } from "./labeler-file.ts";
 import { allMatch, changesOf, type Glob, globsOf } from "./labeler-rules.ts";
-import { type CommonOptions, checkOptions, commonOf, type NoneOf, text, yesOrNo } from "./options.ts";
+import { aRepository, type CommonOptions, checkOptions, commonOf, type NoneOf, text, yesOrNo } from "./options.ts";
 import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow } from "./pull-events.ts";
 
 /** `actions` are opened, synchronize and reopened, unless they are given. */
@@ -39,7 +39,7 @@ export function labeler(options: LabelerOptions = {}): PullWorkflow<"github" | "
     {
       ...PULL_EVENT_CHECKS,
       configurationPath: text,
-      configurationRepository: text,
+      configurationRepository: aRepository,
       syncLabels: yesOrNo,
       dot: yesOrNo,
     },

@@ -1,4 +1,5 @@
 import type { Permissions } from "../../index.ts";
+import { isRepositoryName } from "../../model/github-names.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 
 /** What a value must be, in words, when it is not that; undefined when it is. */
@@ -28,7 +29,8 @@ const COMMON: Readonly<Record<keyof CommonOptions, Check>> = {
   name: text,
   githubToken: text,
   githubApp: text,
-  permissions: (value) => (typeof value === "object" ? undefined : 'permissions, such as { issues: "write" }'),
+  permissions: (value) =>
+    typeof value === "object" && value !== null ? undefined : 'permissions, such as { issues: "write" }',
 };
 
 /**
@@ -112,6 +114,10 @@ export function anyText(value: unknown): string | undefined {
 export function aDate(value: unknown): string | undefined {
   const isDate = typeof value === "string" && (value === "" || Number.isFinite(Date.parse(value)));
   return isDate ? undefined : 'a date, such as "2026-04-18T00:00:00Z"';
+}
+
+export function aRepository(value: unknown): string | undefined {
+  return isRepositoryName(value) ? undefined : 'a repository, such as "acme/shop"';
 }
 
 export function yesOrNo(value: unknown): string | undefined {

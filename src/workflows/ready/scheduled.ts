@@ -1,6 +1,5 @@
 import * as z from "zod";
-import { isRepositoryName } from "../../model/github-names.ts";
-import { type Check, type CommonOptions, commonOf, text } from "./options.ts";
+import { aRepository, type Check, type CommonOptions, commonOf, text } from "./options.ts";
 
 /** What the ready-made workflows that run by the clock also take. */
 export type ScheduledOptions = CommonOptions & {
@@ -23,10 +22,6 @@ export const SCHEDULED = {
       ? undefined
       : 'a list of repositories, such as ["acme/shop", "acme/web"]',
 } satisfies Record<string, Check>;
-
-function aRepository(value: unknown): string | undefined {
-  return isRepositoryName(value) ? undefined : 'a repository, such as "acme/shop"';
-}
 
 /** The part of a definition that says when it runs and for what. A run that is under way is never joined by another. */
 export function scheduledOf(workflow: string, options: ScheduledOptions, cron: string) {
