@@ -65,6 +65,18 @@ describe("matching the patterns of people", () => {
     assert.deepEqual([result, begun], ["matched", 3]);
   });
 
+  it("ends in the time that it needs where the process gets a tenth of the CPU", async () => {
+    let used = 0;
+    let begun = 0;
+    const { bounded } = bounds({ maxMs: 20, cpu: () => used });
+    const result = await bounded("matching", () => {
+      used += 2 * 2 ** begun;
+      if (++begun <= 2) Atomics.wait(nothing, 0, 0, 10_000);
+      return "matched";
+    });
+    assert.deepEqual([result, begun], ["matched", 3]);
+  });
+
   it("passes on what is thrown", async () => {
     await assert.rejects(
       bounds().bounded("matching", () => {
