@@ -214,7 +214,8 @@ async function executeConfined(
       runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error });
     const work = async () => {
       if (handler) return workflow.cancelled?.(context);
-      return (await unwantedChange(workflow, delivery, readChangedFiles)) ?? workflow.run(context);
+      const unwanted = delivery && (await unwantedChange(workflow, delivery, readChangedFiles));
+      return unwanted ?? workflow.run(context);
     };
     return execute(work, attempting, { alsoFailed, failedBy: async (error) => waiting?.failedBy(error) });
   });

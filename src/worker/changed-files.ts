@@ -45,10 +45,10 @@ export function changedFilesOf(event: WebhookEvent | undefined, parts: () => Par
 /** Why a run has nothing to do: the event has changed no file that its workflow is for. */
 export async function unwantedChange(
   { on }: Pick<Workflow, "on">,
-  event: WebhookEvent | undefined,
+  event: WebhookEvent,
   read: ReadChangedFiles,
 ): Promise<Skip | undefined> {
-  const entries = event && entriesWithPaths(gitHubEntries(on), event);
+  const entries = entriesWithPaths(gitHubEntries(on), event);
   if (!entries) return undefined;
   const { files, earlier, isWhole } = await read();
   // What is not shown may be a wanted one: Actions runs a workflow then, too.

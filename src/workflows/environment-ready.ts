@@ -190,8 +190,11 @@ export function applicationsOf(workflow: object): Applications | undefined {
 /** The commit of an environment, and where it stands. */
 type Read = { readonly commitHash: string; readonly where: string; readonly path: string; readonly at?: string };
 
+/** What is used here; a copy of all would make Octokit's names for each dispatch, which are made when they are asked for. */
+type Used = Pick<GitHub, "request" | "hasCommit" | "runWorkflow" | "firstFile" | "dispatch">;
+
 /** GitHub, with failures that name the setting or field which holds what is wrong. */
-function namingSettings(github: GitHub, justPushed: boolean): GitHub {
+function namingSettings(github: GitHub, justPushed: boolean): Used {
   const naming = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     try {
       return await work();
@@ -202,8 +205,11 @@ function namingSettings(github: GitHub, justPushed: boolean): GitHub {
       throw given.about === "ref" ? notFound(facts, justPushed) : new PermanentFailure(facts, http);
     }
   };
+  const { request, hasCommit, runWorkflow } = github;
   return {
-    ...github,
+    request,
+    hasCommit,
+    runWorkflow,
     firstFile: (...file) => naming(() => github.firstFile(...file)),
     dispatch: ((...event: Parameters<GitHub["dispatch"]>) =>
       naming(() => github.dispatch(...event))) as GitHub["dispatch"],
