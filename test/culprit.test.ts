@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import pg from "pg";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { postgresForTests } from "./support/postgres.ts";
+import { endLeases, postgresForTests } from "./support/postgres.ts";
 import { fixedPort, listening, spawnService } from "./support/process.ts";
 import { send } from "./support/service.ts";
 import { workerWith } from "./support/worker.ts";
@@ -78,14 +77,7 @@ describe("a run that ends the process", () => {
   it("is not attempted again by any replica after the second time", async (t) => {
     const schema = postgres.schema();
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
-    // The dead process's lease ends now and not in 21 s.
-    const leaseEnds = async () => {
-      const client = new pg.Client({ connectionString: postgres.url });
-      await client.connect();
-      await client.query(`UPDATE ${schema}.runs SET lease_until = 0 WHERE status = 'running'`);
-      await client.end();
-    };
-    await endsTwice(await scene(t, KILLED, settings), leaseEnds);
+    await endsTwice(await scene(t, KILLED, settings), () => endLeases(postgres.url, schema));
   });
 });
 

@@ -15,7 +15,7 @@ import { until } from "./support/clock.ts";
 import { command } from "./support/command.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { postgresForTests } from "./support/postgres.ts";
+import { endLeases, postgresForTests } from "./support/postgres.ts";
 import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";
 import { CREATE, NEWER, PUBLIC_URL, pullEvent, reportingService, SHA, UPDATE } from "./support/reporting.ts";
 import { DEPLOYMENT, send, TARGET, TOKEN } from "./support/service.ts";
@@ -138,7 +138,7 @@ describe("a report that could never be written", () => {
 });
 
 for (const [name, settings] of [
-  ["SQLite", () => ({})],
+  ["SQLite", (): Record<string, string> => ({})],
   ["PostgreSQL", () => ({ DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() })],
 ] as const) {
   describe(`a process that is killed while it shows a result, on ${name}`, () => {
@@ -161,12 +161,13 @@ export default defineWorkflow({
   },
 });`;
         const port = await fixedPort();
+        const database = settings();
         const facts = {
           ...{ port, dataDir: temporaryFolder(t), githubUrl: github.url },
           settings: {
             GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET,
             WORKFLOWS_DIR: workflowsFolder(t, { "lint.ts": file }),
-            ...settings(),
+            ...database,
           },
         };
         const fault = github.fault({ route, times: 1 }, { kind: "hang", afterHandling: true });
@@ -176,10 +177,10 @@ export default defineWorkflow({
         const { run } = JSON.parse((await deliver(url, "pull_request", pullEvent())).text).runs[0];
         await until("GitHub has it", () => fault.met === 1 && shop.checks[0]?.conclusion === "success");
         await killed.kill();
+        if (database.DATABASE_SCHEMA) await endLeases(postgres.url, database.DATABASE_SCHEMA);
         const restarted = spawnService(t, facts);
         await listening(restarted, port);
         const is = async () => (await send(url, { path: `/api/runs/${run}` })).json.status === "success";
-        // With PostgreSQL a lease has to end first.
         await eventually("the run has ended", 40_000, is);
         assert.deepEqual(
           shop.checks.map(({ conclusion, output }) => [conclusion, output.title]),

