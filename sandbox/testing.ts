@@ -112,6 +112,8 @@ export async function testRun<
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
     );
     const callbacks = new Set<string>();
+    // An attempt that met a limit is no outcome for a caller, who would wait until the limit has ended.
+    const attempted = Promise.withResolvers<void>();
     const posted: OutsideRequest[] = [];
     const app = await startApp(
       readConfig({
@@ -134,6 +136,7 @@ export async function testRun<
           ...others.map((workflow) => ({ workflow, file: "another workflow" })),
         ],
         callbackOpened: (secret) => void callbacks.add(secret),
+        settled: ({ workflow }) => void (workflow === under.name && attempted.resolve()),
       },
     );
     closing.defer(app.close);
@@ -141,7 +144,7 @@ export async function testRun<
     const started = { workflow: under, actor: "test", ...startOf(workflow, given) };
     const { repository, sha } = givenOf(workflow, started);
     if (workflow.report && repository !== undefined && sha !== undefined) github.repository(repository).addCommit(sha);
-    const { run } = await app.start(started, WAIT_MS);
+    const { run } = await app.start(started, WAIT_MS, attempted.promise);
     return await testedRun(run.id, { app, github, identityOf, clock, callbacks, posted, closing });
   } catch (error) {
     await closing.disposeAsync();

@@ -20,6 +20,26 @@ const comment = defineWorkflow({
 });
 
 describe("the test kit", () => {
+  it("shows that a limit is waited for, and goes on when it has ended", async () => {
+    const workflow = defineWorkflow({
+      name: "limited",
+      on: { manual: true },
+      run: async ({ github, repo }) =>
+        (await github.paginate(github.rest.issues.listLabelsForRepo, { ...repo })).length,
+    });
+    let limited = true;
+    const limit = { status: 429, headers: { "retry-after": "120" } };
+    await using tested = await testRun(
+      workflow,
+      { inputs: {} },
+      { answers: { "GET /repos/{owner}/{repo}/labels": () => (limited ? limit : { body: [] }) } },
+    );
+    assert.deepEqual([tested.run.status, tested.run.kind], ["queued", "limit"]);
+    limited = false;
+    await tested.advance("3m");
+    assert.deepEqual([tested.run.status, tested.run.outputs], ["success", 0]);
+  });
+
   it("ends as failed, without a retry, when the workflow returns fail", async () => {
     const workflow = defineWorkflow({
       name: "strict",
