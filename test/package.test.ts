@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import manifest from "../package.json" with { type: "json" };
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { eventually, fixedPort, listening, spawnService } from "./support/process.ts";
 import { type StandInRegistry, startRegistry } from "./support/registry.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -280,6 +280,13 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
       await work();
       process.kill(-Number(service.pid), "SIGTERM");
       await ended;
+      // The shell may end before the service does, which would be taken for the next one.
+      const isFree = () =>
+        fetch(`http://127.0.0.1:${env.PORT}/health`).then(
+          () => false,
+          () => true,
+        );
+      await eventually("the service has ended, too", 15_000, isFree);
     }
     for (const line of install) await shell(line);
     const tested = await shell(test);
