@@ -124,7 +124,7 @@ describe("github.request", () => {
     const { data } = await github.request("GET /repos/{owner}/{repo}/contents/{path}", raw);
     assert.equal(data, "hello\n");
     server.fault({}, { kind: "status", status: 200, body: "<html>", headers: { "content-type": "application/json" } });
-    await assert.rejects(github.request("GET /repos/{owner}/{repo}", SHOP), failed(/no JSON.*proxy/));
+    await assert.rejects(github.request("GET /repos/{owner}/{repo}", SHOP), failed(/not JSON.*proxy/));
   });
 
   it("lets no parameter choose host, method or token", async (t) => {
