@@ -170,12 +170,12 @@ const MAX_PATTERNS = 5000;
 
 /** Path patterns, as actions/labeler has them. */
 async function globCompiler(dot: boolean): Promise<Glob> {
-  const { Minimatch } = await import("minimatch");
+  const { braceExpand, Minimatch } = await import("minimatch");
   let left = MAX_PATTERNS;
   return (pattern) => {
-    const compiled = new Minimatch(pattern, { dot, braceExpandMax: left + 1 });
-    left -= compiled.set.length;
-    if (left >= 0) return compiled;
+    // Counted before they are compiled, which may take longer than a pattern has.
+    left -= braceExpand(pattern, { braceExpandMax: left + 1 }).length;
+    if (left >= 0) return new Minimatch(pattern, { dot });
     const happened = `the file stands for more than ${MAX_PATTERNS} patterns`;
     throw new PermanentFailure({ tried: `compiling ${pattern}`, happened, remedy: "Use fewer braces." });
   };
