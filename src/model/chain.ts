@@ -39,6 +39,8 @@ export type PreviewQuery = {
   /** Part of the application's name; letters count in any case. */
   readonly text?: string | undefined;
   readonly result?: PreviewResult | undefined;
+  /** As in `RunFilter`. */
+  readonly workflows?: readonly string[] | undefined;
 };
 
 /** With a `result`, so many are looked through at once: a page can have few, or none, and still a `next`. */

@@ -4,6 +4,10 @@ export const CREDENTIALS = [
   "basic",
   "cookie",
   "sign_in_form",
+  "oidc_sign_in",
+  "github_sign_in",
+  "oidc_token",
+  "proxy_header",
   "github_signature",
   "flux_signature",
   "other",
@@ -12,8 +16,8 @@ export const CREDENTIALS = [
 
 export type Credential = (typeof CREDENTIALS)[number];
 
-/** A token that lets a caller in, and how the history names who brings it: `token argocd`. */
-export type CallerToken = { readonly text: string; readonly actor: string };
+/** Those that begin a session, which from then on is known as this. */
+export const SIGN_INS: readonly Credential[] = ["sign_in_form", "oidc_sign_in", "github_sign_in"];
 
 /** The actor where no tokens are set. */
 export const ANONYMOUS = "anonymous";

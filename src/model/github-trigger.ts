@@ -94,11 +94,56 @@ export function mayWant({ events, actions }: GitHubTrigger, name: string, action
 
 /** Whether an entry wants an event, as far as its payload tells: for `paths` the run may have to ask. */
 export function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
-  if (!mayWant(entry, event.name, at(event.payload, "action"))) return false;
-  if (!hasWantedRef(entry, event) || !hasWantedLabel(entry, event)) return false;
+  return whyNot(entry, event) === undefined;
+}
+
+/**
+ * Why a workflow with these entries does not want an event, in words that continue its name: `wants opened, this is closed`.
+ * Undefined when one of them wants it. Entries for other events say nothing where one is for this one.
+ */
+export function whyNoEntry(entries: readonly GitHubTrigger[], event: WebhookEvent): string | undefined {
+  const reasons: string[] = [];
+  for (const entry of entries) {
+    const reason = whyNot(entry, event);
+    if (reason === undefined) return undefined;
+    if (isForEvent(entry, event.name)) reasons.push(reason);
+  }
+  if (reasons.length > 0) return [...new Set(reasons)].join("; ");
+  const names = new Set(entries.flatMap(({ events }) => events as WebhookName));
+  return `${FOR_OTHERS}${listed([...names], "and")}, not for ${event.name}`;
+}
+
+/** Whether a reason of `whyNoEntry` says that none of the entries is for this kind of event. */
+export const isForOthers = (reason: string): boolean => reason.startsWith(FOR_OTHERS);
+
+const FOR_OTHERS = "is for ";
+
+/** Why an entry does not want an event; undefined when it does, as far as its payload tells. */
+function whyNot(entry: GitHubTrigger, event: WebhookEvent): string | undefined {
+  const { name, payload } = event;
+  const action = at(payload, "action");
+  if (!mayWant(entry, name, action)) {
+    if (!isForEvent(entry, name)) return `wants ${listed([entry.events].flat())}, this is ${name}`;
+    return `wants ${listed(entry.actions ?? [])}, this ${action === undefined ? "has no action" : `is ${action}`}`;
+  }
   const touched = asksForFiles(entry, event) ? touchedByPush(event) : undefined;
-  if (touched && !hasWantedFile(entry, touched)) return false;
-  return entry.filter?.(event) ?? true;
+  return (
+    whyNotRef(entry, event) ??
+    whyNotLabel(entry, event) ??
+    (touched && whyNotFiles(entry, touched)) ??
+    ((entry.filter?.(event) ?? true) ? undefined : "its filter returned false")
+  );
+}
+
+const isForEvent = ({ events }: GitHubTrigger, name: string) => ([] as string[]).concat(events).includes(name);
+
+/** So many are named; a workflow can have hundreds of patterns, and a push of files. */
+const MAX_NAMED = 4;
+
+/** `a`, `a or b`, `a, b, c, d or 3 more`. */
+function listed(all: readonly string[], word: "or" | "and" = "or"): string {
+  const named = all.length > MAX_NAMED + 1 ? [...all.slice(0, MAX_NAMED), `${all.length - MAX_NAMED} more`] : all;
+  return named.length < 2 ? named.join("") : `${named.slice(0, -1).join(", ")} ${word} ${named.at(-1)}`;
 }
 
 /**
@@ -122,19 +167,39 @@ export function hasWantedFile({ paths, pathsIgnore }: GitHubTrigger, files: read
   return files.some((file) => !isIgnored(file));
 }
 
+function whyNotFiles(entry: GitHubTrigger, files: readonly string[]): string | undefined {
+  if (hasWantedFile(entry, files)) return undefined;
+  const [verb, patterns] = entry.paths === undefined ? ["ignores", entry.pathsIgnore] : ["wants", entry.paths];
+  const changed = files.length === 0 ? "no file" : listed(files, "and");
+  return `${verb} changes of ${listed([patterns ?? []].flat())}, this changed ${changed}`;
+}
+
 /** Actions does not look at the paths of a tag either. */
 function asksForFiles({ paths, pathsIgnore }: GitHubTrigger, { name, payload }: WebhookEvent): boolean {
   if (paths === undefined && pathsIgnore === undefined) return false;
   return !(name === "push" && String(at(payload, "ref")).startsWith("refs/tags/"));
 }
 
-function hasWantedRef({ branches, branchesIgnore, tags, tagsIgnore }: GitHubTrigger, event: WebhookEvent): boolean {
-  if ((branches ?? branchesIgnore ?? tags ?? tagsIgnore) === undefined) return true;
+function whyNotRef(
+  { branches, branchesIgnore, tags, tagsIgnore }: GitHubTrigger,
+  event: WebhookEvent,
+): string | undefined {
+  if ((branches ?? branchesIgnore ?? tags ?? tagsIgnore) === undefined) return undefined;
   const [, kind, name = ""] = /^(?:refs\/(heads|tags)\/)?(.*)$/s.exec(refOf(event)) ?? [];
-  const [only, ignored] = kind === "tags" ? [tags, tagsIgnore] : [branches, branchesIgnore];
-  if (only !== undefined) return choosing(only)(name);
-  return ignored !== undefined && !choosing(ignored)(name);
+  const isTag = kind === "tags";
+  const [only, ignored] = isTag ? [tags, tagsIgnore] : [branches, branchesIgnore];
+  const [one, many] = isTag ? ["tag", "tags"] : ["branch", "branches"];
+  if (only !== undefined) {
+    if (choosing(only)(name)) return undefined;
+    return `wants the ${one} ${listed([only].flat())}, this ${REF_IS[event.name] ?? "goes into"} ${name || "none"}`;
+  }
+  if (ignored === undefined) return `wants ${isTag ? "branches" : "tags"} alone, this is the ${one} ${name}`;
+  if (!choosing(ignored)(name)) return undefined;
+  return `ignores the ${many} ${listed([ignored].flat(), "and")}, this ${REF_IS[event.name] ?? "goes into"} ${name}`;
 }
+
+/** What an event has to do with the branch that its filters are about. */
+const REF_IS: Readonly<Record<string, string>> = { push: "is", workflow_run: "ran on" };
 
 function refOf({ name, payload }: WebhookEvent): string {
   return String(at(payload, ...(REF_AT[name] ?? ["pull_request", "base", "ref"])) ?? "");
@@ -147,10 +212,12 @@ const REF_AT: Readonly<Record<string, readonly string[]>> = {
   workflow_run: ["workflow_run", "head_branch"],
 };
 
-function hasWantedLabel({ labels }: GitHubTrigger, { payload }: WebhookEvent): boolean {
-  if (labels === undefined) return true;
+function whyNotLabel({ labels }: GitHubTrigger, { payload }: WebhookEvent): string | undefined {
+  if (labels === undefined) return undefined;
   const wanted = [labels].flat().map((label) => label.toLowerCase());
-  return labelsOf(payload).some((label) => wanted.includes(label.toLowerCase()));
+  const there = labelsOf(payload);
+  if (there.some((label) => wanted.includes(label.toLowerCase()))) return undefined;
+  return `wants the label ${listed([labels].flat())}, this has ${there.length === 0 ? "none" : listed(there, "and")}`;
 }
 
 function labelsOf(payload: unknown): readonly string[] {

@@ -1,6 +1,11 @@
 /** The platform's `fetch`, of an address. */
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
+/** Whether what goes to an address, and the answer, can be read and changed on the way: plain http to another machine. */
+export function isPlainToOthers({ protocol, hostname }: URL): boolean {
+  return protocol === "http:" && !/^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
 /** A write of a dry run, exactly as it would be sent but for tokens. */
 export type UnsentWrite = {
   readonly method: string;
@@ -12,6 +17,21 @@ export type UnsentWrite = {
   /** Who would send it, where it is not the workflow's `github`. */
   readonly identity?: string;
 };
+
+/** A request as it goes over the wire, without its headers. */
+type WireWrite = {
+  readonly method: string;
+  /** Percent-encoded, with the query. */
+  readonly path: string;
+  /** As text; null without a body. */
+  readonly body: string | null;
+};
+
+/**
+ * Gets each write before it is sent, or before a dry run holds it back. What it returns gets the status of GitHub's answer,
+ * if there is one.
+ */
+export type NoteWrite = (write: WireWrite, heldBack?: boolean) => (status: number) => void;
 
 /**
  * Why there was no answer, in words, where time may help. Undefined for any other error: repeating the request would not

@@ -1,15 +1,20 @@
 import type { Claim } from "./claim.ts";
 import type { Json, Trigger } from "./run.ts";
+import type { Who } from "./who.ts";
 
 /** An event that is about to become a run. */
 export type NewRun = {
   readonly id: string;
   readonly workflow: string;
   readonly group: string | undefined;
+  /** See `Run`. */
+  readonly title?: string | undefined;
   readonly input: Json;
   readonly trigger?: Trigger | undefined;
   /** Who started it, see `Run`. */
   readonly actor?: string | undefined;
+  /** More of who started it by hand, for the audit log. */
+  readonly by?: Who | undefined;
   readonly rerunOf?: string | undefined;
   readonly order?: Order | undefined;
   /** What tells the event from others, where its sender delivers events more than once. */

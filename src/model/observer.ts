@@ -1,4 +1,5 @@
 import type { Claim, Settlement } from "./claim.ts";
+import type { FollowedRun } from "./github.ts";
 import type { Accepted, NewRun } from "./new-run.ts";
 import type { Attempt, Run } from "./run.ts";
 
@@ -15,8 +16,12 @@ export type Observer = {
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
   /** Sends one request to GitHub. `route` is its template, in words of GitHub's alone: `GET /repos/{owner}/{repo}`. */
   request<T extends { status: number }>(route: string, send: () => Promise<T>): Promise<T>;
+  /** An Actions run that a workflow follows was found to have ended. */
+  followed(ended: FollowedRun): void;
   /** The run as it is after an attempt was stored: it has ended, or waits for another. */
   settled(run: Run): void;
+  /** Runs that ended long ago were deleted. */
+  forgotten(): void;
 };
 
 /** One observer for all of these. */
@@ -30,8 +35,14 @@ export function observedBy(observers: readonly Partial<Observer>[]): Observer {
     step: (name, work) => observers.reduce((inner, { step }) => (step ? () => step(name, inner) : inner), work)(),
     request: (route, send) =>
       observers.reduce((inner, { request }) => (request ? () => request(route, inner) : inner), send)(),
+    followed: (ended) => {
+      for (const { followed } of observers) followed?.(ended);
+    },
     settled: (run) => {
       for (const { settled } of observers) settled?.(run);
+    },
+    forgotten: () => {
+      for (const { forgotten } of observers) forgotten?.();
     },
   };
 }

@@ -1,9 +1,11 @@
+import type { Durations } from "./durations.ts";
+
 /** What happened, in sum: the part of the history that outlives single runs. All times are epoch milliseconds. */
 export type Activity = {
   /** The hours of the last day in which runs ended, oldest first; hours without any are left out. */
   readonly hours: readonly HourOfRuns[];
   /** How long the latest attempts took, in ms, of the newest runs of the last day; undefined when none has ended. */
-  readonly durations: { readonly p50: number; readonly p95: number; readonly runs: number } | undefined;
+  readonly durations: Durations | undefined;
   readonly queued: number;
   readonly running: number;
   /** Runs whose workflow waits, for a time or an event. */
@@ -12,7 +14,7 @@ export type Activity = {
   readonly nextDueAt: number | undefined;
   /** Of the queued runs, those that wait for a limit of GitHub. */
   readonly limited: { readonly runs: number; readonly nextDueAt: number } | undefined;
-  /** Runs that were executed to their end, deleted ones included. */
+  /** Runs that succeeded or failed, each time that they were executed to their end, deleted ones included. */
   readonly finished: { readonly thisMonth: number; readonly ever: number };
   /** Requests of the last day that did not become runs. */
   readonly rejected: number;
@@ -60,6 +62,9 @@ export type Late = {
   readonly open: number;
 };
 
+/** So far the failures of a time are counted. */
+export const MAX_FAILURES = 100;
+
 /** How many entries are kept of what was rejected; the oldest give way. */
 export const MAX_REJECTED = 200;
 
@@ -69,6 +74,8 @@ export type Overview = {
   noteRejected(events: readonly RejectedKind[]): Promise<void>;
   /** Latest first, at most `MAX_REJECTED`. */
   rejected(): Promise<readonly RejectedKind[]>;
+  /** How many runs that are failed now ended since then; of `MAX_FAILURES` or more it is that many. */
+  failures(since: number): Promise<number>;
   /** What became of the newest runs, of which an attempt failed in an outage between these times. */
   late(since: number, until: number): Promise<Late>;
   /** Differs from an earlier one when anything in this store may have changed since. */

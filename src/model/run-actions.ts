@@ -1,14 +1,12 @@
+import type { RunFilter } from "./history.ts";
 import type { ListedRun, Run } from "./run.ts";
+import type { By, Who } from "./who.ts";
 
-/** Who does something, and when by the process's clock. */
-export type By = { readonly actor: string; readonly at: number };
-
-export type RerunOptions = {
+export type RerunOptions = Partial<Who> & {
   /** Queues a run although its group has a newer one. */
   readonly evenIfOlder?: boolean | undefined;
   /** `failure`: what steps and finished waits led to stands. `start`, and without it: they are repeated. */
   readonly from?: "start" | "failure" | undefined;
-  readonly actor?: string | undefined;
   /** See `Run`. */
   readonly trace?: string | undefined;
 };
@@ -47,13 +45,7 @@ export function whyCancelled(actor: string): string {
 }
 
 /** Which runs something is done with, all at once. */
-export type BulkFilter = {
-  readonly workflow?: string | undefined;
-  readonly group?: string | undefined;
-  readonly text?: string | undefined;
-  /** Accepted at or after, epoch milliseconds. */
-  readonly since?: number | undefined;
-};
+export type BulkFilter = Omit<RunFilter, "id" | "status">;
 
 export type BulkResult = {
   /** As it is now. */
@@ -66,7 +58,7 @@ export type BulkResult = {
 export type Bulk = { readonly results: readonly BulkResult[]; readonly more: boolean };
 
 /** A workflow whose runs are not begun for now; `*` is all of them. */
-export type Paused = By & { readonly workflow: string };
+export type Paused = Pick<By, "actor" | "at"> & { readonly workflow: string };
 
 export const ALL_WORKFLOWS = "*";
 

@@ -48,8 +48,10 @@ export function isOpen({ status }: { readonly status: RunStatus }): boolean {
   return (OPEN_STATUSES as readonly RunStatus[]).includes(status);
 }
 
+export const TRIGGERS = ["http", "schedule", "github", "flux", "manual", "call"] as const;
+
 /** What started a run. */
-export type Trigger = "http" | "schedule" | "github" | "flux" | "manual" | "call";
+export type Trigger = (typeof TRIGGERS)[number];
 
 /** One event on its way through a workflow. All times are epoch milliseconds. */
 export type Run = {
@@ -59,6 +61,8 @@ export type Run = {
   readonly group: string | undefined;
   /** Undefined for runs that were accepted before triggers were noted. */
   readonly trigger: Trigger | undefined;
+  /** What its workflow calls it, in one line; runs without one are named after their group. */
+  readonly title?: string | undefined;
   /** Who started it, as far as is known: `token argocd`, `schedule`. */
   readonly actor: string | undefined;
   /** The run that this one re-runs with another input. */
@@ -110,10 +114,37 @@ export type Attempt = {
   readonly githubRequestId: string | undefined;
   /** Where in the workflow it threw: the error with its frames, those of the workflow's file first. */
   readonly stack?: string | undefined;
+  /** What it has changed at GitHub, or tried to. Undefined: nothing, or it is from before this was noted. */
+  readonly sent?: SentRequests | undefined;
   /** Version of the workflow's code: the first 12 characters of the SHA-256 of its file. */
   readonly code?: string | undefined;
   /** It was the workflow's `cancelled`, not its `run`. */
   readonly handler?: boolean;
+};
+
+/** The writes of an attempt, tries that failed included. Its reads are not kept. */
+export type SentRequests = {
+  /** How many there were. */
+  readonly count: number;
+  /** The first of them, in the order in which they were sent. */
+  readonly requests: readonly SentRequest[];
+};
+
+/** A request that changes something at GitHub. */
+export type SentRequest = {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly method: string;
+  /** Percent-encoded, with the query: `/repos/acme/shop/dispatches`. */
+  readonly path: string;
+  /** Of GitHub's answer. Undefined: there was none, and GitHub may still have carried it out. */
+  readonly status?: number;
+  /** Up to 1 KB of it as text. */
+  readonly body?: string;
+  /** Who sent it, where it was not the workflow's `github`. */
+  readonly identity?: string;
+  /** A dry run has shown it instead. */
+  readonly heldBack?: true;
 };
 
 /** A wait is a step that outlives its attempt. */
@@ -159,12 +190,23 @@ export type BegunWait = {
   readonly againInMs?: number;
 };
 
+/** Of lines of a log, the least important first. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Whether a line is of a level, or worse. */
+export const isAtLeast =
+  (least: LogLevel) =>
+  ({ level }: { readonly level: LogLevel }): boolean =>
+    LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least);
+
 /** A line that a workflow has written, as the history keeps it. */
 export type LogLine = {
   /** From 1 within the attempt. */
   readonly number: number;
   readonly at: number;
-  readonly level: "debug" | "info" | "warn" | "error";
+  readonly level: LogLevel;
   readonly message: string;
   readonly facts?: { readonly [key: string]: Json } | undefined;
 };

@@ -1,10 +1,16 @@
+import type { AuditLog } from "./audit.ts";
 import type { Claim, Lease, Settlement } from "./claim.ts";
-import type { LinesPage, RunDetail, RunFilter, RunPage } from "./history.ts";
+import type { EventNotes } from "./events.ts";
+import type { Counts, FailureReason, LinesPage, RunDetail, RunFilter, RunPage } from "./history.ts";
 import type { LimitLog } from "./limits.ts";
 import type { Accepted, NewRun } from "./new-run.ts";
 import type { Overview } from "./overview.ts";
 import type { Attempt, Json, LogLine, Run, Step } from "./run.ts";
-import type { By, Cancel, Paused, Rerun, RerunOptions } from "./run-actions.ts";
+import type { Cancel, Paused, Rerun, RerunOptions } from "./run-actions.ts";
+import type { Sessions } from "./session.ts";
+import type { LastSuccess } from "./since-success.ts";
+import type { By } from "./who.ts";
+import type { WorkflowStats } from "./workflow-stats.ts";
 
 /**
  * A schedule that was carried out until further ahead was so by a clock that was wrong. Less is left alone, since the
@@ -116,11 +122,19 @@ export type RunStore = {
   /** Lines of a run, the first attempt's first; undefined when there is no such run. */
   lines(run: string, page: { after?: string | undefined; limit: number }): Promise<LinesPage | undefined>;
   get(id: string): Promise<RunDetail | undefined>;
+  /** Those of these runs that there are, without their details. */
+  runs(ids: readonly string[]): Promise<readonly Run[]>;
   /**
-   * Newest first; `cursor` is the `next` of an earlier page. With `text` only so many runs are looked through at once:
+   * Newest first; `cursor` is the `next` of an earlier page. With words only so many runs are looked through at once:
    * a page can have few runs, or none, and still a `next`.
    */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
+  /** How many runs of a filter are in each status, whichever the filter's is; each is counted up to 10,000. */
+  counts(filter: RunFilter): Promise<Counts>;
+  /** Makes up to so many runs that have changed known to the search, the newest first; resolves with how many. `busy`: another process does. */
+  index(most: number): Promise<number | "busy">;
+  /** Why the newest runs of a filter failed, at most 1000, newest first; the filter's status does not matter. */
+  reasons(filter: RunFilter, limit: number): Promise<readonly FailureReason[]>;
   /**
    * Runs of workflows that have a group, newest first: the newest of each group, or with `group` all of that one. `text` is
    * a part of the group's name; letters count in any case. Only so many runs are looked through at once: a page can have
@@ -147,6 +161,17 @@ export type RunStore = {
    * alone. Undefined when none is known. Of two runs that ask about each other, one ended before.
    */
   endBefore(run: Run): Promise<End | undefined>;
+  /** How the runs of each of these workflows went of late; of one without runs, too. */
+  workflowStats(names: readonly string[]): Promise<ReadonlyMap<string, WorkflowStats>>;
+  /** The names of workflows that there are runs of, up to 500. */
+  workflowNames(): Promise<readonly string[]>;
+  /** Until when the schedule of each workflow has been carried out, epoch milliseconds; of those that once had one, too. */
+  schedules(): Promise<ReadonlyMap<string, number>>;
+  /**
+   * The last success before the latest attempt of a run: of the same workflow and group, or of the same workflow when it
+   * has no group. Looks through 100 runs on either side. Undefined when none of them is one, or there is no such run.
+   */
+  lastSuccess(run: Pick<Run, "id" | "workflow" | "group" | "endedAt">): Promise<LastSuccess | undefined>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
   /**
@@ -183,6 +208,12 @@ export type RunStore = {
   readonly limits: LimitLog;
   /** What happened, in sum. */
   readonly overview: Overview;
+  /** Events that started no run, and who was heard. */
+  readonly events: EventNotes;
+  /** Who has signed in with a browser. */
+  readonly sessions: Sessions;
+  /** Who did what, and what was rejected. */
+  readonly audit: AuditLog;
   /**
    * Tells what other processes that share the store have done; a store of one process has nothing to tell.
    * @returns how to end it.
@@ -198,7 +229,10 @@ export const STORE_TROUBLES = ["disk_full", "files_gone", "other"] as const;
 /** Why nothing can be stored, as far as a person acts differently. */
 export type StoreTrouble = (typeof STORE_TROUBLES)[number];
 
-/** Nothing can be stored at the moment: the disk is full, the database is away. Nothing half-written remains. */
+/**
+ * Nothing can be stored at the moment: the disk is full, the database is away. Nothing half-written remains. What was to be stored
+ * may be there later nevertheless, when only its confirmation failed: a flush of the disk, an answer of the database.
+ */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
   readonly trouble: StoreTrouble;

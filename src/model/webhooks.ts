@@ -70,3 +70,6 @@ type Payloads = {
 };
 type EventIn<Described> = Described extends `${infer Event}/${string}` ? Snake<Event> : Snake<Described>;
 type Snake<Text> = Text extends `${infer Word}-${infer Rest}` ? `${Word}_${Snake<Rest>}` : Text;
+
+/** Where GitHub delivers events. */
+export const GITHUB_WEBHOOK_PATH = "/webhooks/github";

@@ -4,6 +4,7 @@ import { type EventFacts, eventFacts, type FactsOf } from "./event-facts.ts";
 import type { GitHubTrigger } from "./github-trigger.ts";
 import type { CredentialOptions } from "./identity.ts";
 import type { Order } from "./new-run.ts";
+import type { NotifyOption } from "./notices.ts";
 import { groupOfCommit, type ReportOption } from "./report.ts";
 import type { Json } from "./run.ts";
 import {
@@ -71,6 +72,13 @@ export type WorkflowOptions<
    * a commit status (`"status"`). A run whose result cannot be written there has failed.
    */
   readonly report?: ReportOption<Given>;
+  /**
+   * What a run is called on the page and in lists: a text, or a function of the event. Up to 200 characters are kept. Without it
+   * a run is named after its group.
+   */
+  readonly title?: string | ((given: Given) => string | undefined);
+  /** Who gets its notices instead of `NOTIFY_URL`: a variable with the address of a webhook, `{ to, on, as }`, a list, or `false`. */
+  readonly notify?: NotifyOption;
   /** Short facts about an event for the log record of each attempt, such as the application's name. */
   labels?(given: Given): Readonly<Record<string, string | undefined>>;
   /**
@@ -84,6 +92,9 @@ export type WorkflowOptions<
    */
   cancelled?(context: Context<Given, EnvName, IdentityName>): Promise<unknown> | unknown;
 };
+
+/** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
+export const DEFAULT_TIMEOUT = "5m";
 
 /** The concurrency group of a run; undefined: it does not wait for others. */
 type Group<Given> = string | ((given: Given) => string | undefined);
@@ -128,23 +139,6 @@ export type GivenBy<All extends TriggerKind, Body, Event, Inputs> = {
 type NamesOf<Event> = Event extends { readonly name: infer Name extends WebhookName } ? Name : never;
 
 type GivenAs<Kind extends TriggerKind> = (typeof GIVEN_AS)[Kind];
-
-/** A file of WORKFLOWS_DIR that brings no workflow. */
-export type BrokenFile = {
-  readonly file: string;
-  /** Everything that is wrong with it: the field and what to write there, or why it could not be loaded and where. */
-  readonly problems: readonly string[];
-};
-
-/** The file of a workflow, to find it in a stack. */
-export type WorkflowSource = {
-  /** Its name in WORKFLOWS_DIR. */
-  readonly file: string;
-  /** The same as Node names it: absolute, and where symbolic links lead to. */
-  readonly path: string;
-  /** The folder that it lies in, of the same kind. */
-  readonly folder: string;
-};
 
 /** Nothing is known about it where workflows of all kinds are handled. */
 // biome-ignore lint/suspicious/noExplicitAny: a function that takes a certain event stands beside those that take others

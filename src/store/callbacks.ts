@@ -1,8 +1,9 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
+import type { AuditEntry } from "../model/audit.ts";
 import type { Json } from "../model/run.ts";
-import type { By } from "../model/run-actions.ts";
 import type { Callback } from "../model/store.ts";
-import { clean, type NewAction, type Row } from "./rows.ts";
+import { type By, whoOf } from "../model/who.ts";
+import { clean, type Row } from "./rows.ts";
 
 /**
  * Callbacks of both databases. The secret in a callback's URL is derived, so that each attempt hands out the same one, and
@@ -57,6 +58,6 @@ export function callbackOf(row: Row): Callback {
 }
 
 /** Who has answered, for the run's history. */
-export function answeredAction({ run, workflow, name }: Callback, { actor, at }: By): NewAction {
-  return { at, actor: clean(actor), action: "answered", run, workflow, details: name };
+export function answeredAction({ run, workflow, name }: Callback, by: By): AuditEntry {
+  return { ...whoOf(by), at: by.at, action: "answered", run, workflow, details: name };
 }

@@ -18,9 +18,10 @@ export function runLines({ dialect, read, change }: Asked): Pick<RunStore, "save
   const insert = `INSERT INTO ${table} (run, ${columns})
     SELECT runs.seq, written.* FROM ${runs}, (${rows("log_lines", COLUMNS, "$1")}) AS written WHERE runs.id = $2
     ON CONFLICT DO NOTHING`;
+  const search = `INSERT INTO ${schema}.search_queue SELECT seq FROM ${runs} WHERE id = $1 ON CONFLICT DO NOTHING`;
   return {
     async saveLines({ run, attempt }, lines) {
-      await change([insert, [JSON.stringify(lineRows({ attempt }, lines)), run.id]]);
+      await change([insert, [JSON.stringify(lineRows({ attempt }, lines)), run.id]], [search, [run.id]]);
     },
     async lines(id, { after = NONE, limit }) {
       const [run] = await read(`SELECT seq FROM ${runs} WHERE id = $1`, [id]);

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import { durationsOf } from "../model/durations.ts";
 import {
   type Activity,
   type HourOfRuns,
   type Late,
+  MAX_FAILURES,
   MAX_REJECTED,
   type Overview,
   type RejectedKind,
@@ -34,7 +36,7 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
   const sum = (what: string) => `CAST(sum(${what}) AS bigint)`;
   const finishedSince = (at: number) =>
     count(
-      `SELECT ${sum("success + failure + skipped")} AS runs FROM ${schema}.ended_by_hour WHERE hour >= $1`,
+      `SELECT ${sum("success + failure")} AS runs FROM ${schema}.ended_by_hour WHERE hour >= $1`,
       Math.floor(at / HOUR_MS),
     );
 
@@ -111,6 +113,14 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
     async rejected() {
       return (await read(`SELECT * FROM ${rejected} ORDER BY last_at DESC LIMIT $1`, [MAX_REJECTED])).map(rejectedOf);
     },
+    failures: (since) =>
+      count(
+        `SELECT count(*) AS runs FROM (
+           SELECT ended_at FROM ${runs} WHERE status = 'failure' ORDER BY seq DESC LIMIT $1) AS newest
+         WHERE ended_at >= $2`,
+        MAX_FAILURES,
+        since,
+      ),
     async late(since, until) {
       const late = `WITH newest AS (SELECT seq, id, status, kind, ended_at FROM ${runs} ORDER BY seq DESC LIMIT $1),
         late AS (SELECT newest.seq, id, status, newest.kind, newest.ended_at, min(a.started_at) AS failed_at
@@ -189,13 +199,6 @@ function rejectedOf(row: Row): RejectedKind {
     lastAt: row.last_at as number,
     times: row.times as number,
   };
-}
-
-/** The median and the 95th percentile of durations: each is one of them, the least that so large a share does not exceed. */
-function durationsOf(ms: readonly number[]): Activity["durations"] {
-  const sorted = ms.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] as number;
-  return sorted.length > 0 ? { p50: at(0.5), p95: at(0.95), runs: sorted.length } : undefined;
 }
 
 /** In UTC, as GitHub bills. */

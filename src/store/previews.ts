@@ -1,14 +1,11 @@
 import { isRunId } from "../model/history.ts";
 import type { Json } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
-import { type Asked, searchPattern } from "./reads.ts";
+import { type Asked, searchPattern, short } from "./reads.ts";
 import { LISTED, listedRunOf, type Row, stepOf } from "./rows.ts";
 
 /** So many of the newest runs are looked through at once: about 10 ms of SQLite's. */
 const LOOKED_THROUGH = 2000;
-
-/** A longer input or result is left out: it may be megabytes, and nothing that is shown of a preview is. */
-const MAX_VALUE_BYTES = 65_536;
 
 /** A run that was re-run for days has more; its own page shows them. */
 const MAX_STEPS = 5000;
@@ -60,14 +57,13 @@ export function previewReads({ dialect, read }: Asked): Pick<RunStore, "newestOf
       const known = [...new Set(ids)].filter((id) => isRunId(id));
       if (known.length === 0) return [];
       const among = (table: string, column: string) => `${column} IN (${dialect.rows(table, [column], "$1")})`;
-      const short = (column: string) =>
-        `CASE WHEN octet_length(${column}) <= ${MAX_VALUE_BYTES} THEN ${column} END AS ${column}`;
-      const rows = await read(`SELECT ${LISTED}, ${short("input")} FROM ${runs} WHERE ${among("runs", "id")}`, [
-        JSON.stringify(known.map((id) => ({ id }))),
-      ]);
+      const rows = await read(
+        `SELECT ${LISTED}, ${short("input")} AS input FROM ${runs} WHERE ${among("runs", "id")}`,
+        [JSON.stringify(known.map((id) => ({ id })))],
+      );
       if (rows.length === 0) return [];
       const steps = await read(
-        `SELECT run, name, kind, attempt, started_at, ended_at, until, error, ${short("result")} FROM ${schema}.steps
+        `SELECT run, name, kind, attempt, started_at, ended_at, until, error, ${short("result")} AS result FROM ${schema}.steps
          WHERE ${among("steps", "run")} ORDER BY started_at LIMIT ${MAX_STEPS}`,
         [JSON.stringify(rows.map(({ seq }) => ({ run: seq })))],
       );

@@ -98,6 +98,10 @@ export function latestOfPace({ schema, isOfPace }: { schema: string; isOfPace: (
     ORDER BY at DESC LIMIT $2`;
 }
 
+/** That a run has ended as few do. SQLite finds the indexes of these by the words of their condition alone. */
+export const IS_RARE_END =
+  "(status = 'failure' OR status = 'skipped' OR status = 'superseded' OR status = 'cancelled')";
+
 /** That a run holds its group's place: it runs, or it waits. Written as the index says it. */
 export function hasSlot(run: string): string {
   return `(${run}.status = 'running' OR ${run}.status = 'waiting')`;
@@ -119,11 +123,6 @@ export function isPaused(schema: string): string {
   return `(runs.workflow IN (${paused}) OR EXISTS (${paused} WHERE workflow = '${ALL_WORKFLOWS}'))`;
 }
 
-/** Takes what an action is: when, who, what, of which run and workflow, and the details. */
-export function insertAction(schema: string): string {
-  return `INSERT INTO ${schema}.actions (at, actor, action, run, workflow, details) VALUES ($1, $2, $3, $4, $5, $6)`;
-}
-
 /** Takes the workflow, when and who. Returns a row if that is new. */
 export function pause(schema: string): string {
   return `INSERT INTO ${schema}.paused_workflows (workflow, at, actor) VALUES ($1, $2, $3)
@@ -133,11 +132,6 @@ export function pause(schema: string): string {
 /** Takes the workflow. Returns a row if it was paused. */
 export function resume(schema: string): string {
   return `DELETE FROM ${schema}.paused_workflows WHERE workflow = $1 RETURNING workflow`;
-}
-
-/** Takes the time before which actions are forgotten ($1), and of how many of the oldest ($2). */
-export function forgetActions(schema: string): string {
-  return `DELETE FROM ${schema}.actions WHERE at < $1 AND seq IN (SELECT seq FROM ${schema}.actions ORDER BY seq LIMIT $2)`;
 }
 
 /**

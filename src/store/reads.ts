@@ -1,30 +1,39 @@
-import { idsThatBegin, type RunDetail, type RunFilter, type RunPage } from "../model/history.ts";
+import type { RunDetail } from "../model/history.ts";
 import type { AccountLimits, Pause, Spending } from "../model/limits.ts";
 import type { Paused } from "../model/run-actions.ts";
 import type { End, RunStore, Waiting } from "../model/store.ts";
 import { endBefore, isPaused } from "./queries.ts";
-import { actionOf, attemptOf, LISTED, listedRunOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
+import { actionOf, attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 
 /** A database that is asked the same in the same words, whichever it is: for all that is not hot. */
 export type Asked = {
   readonly dialect: Dialect;
   /** Values are written as `$1`, `$2`. */
   read(text: string, values?: readonly Value[]): Promise<readonly Row[]>;
+  /**
+   * The same, of the first rows in the order of an index. PostgreSQL's planner guesses that one in 200 runs is of a group, and may
+   * read all runs of one that has more before it takes the first.
+   */
+  readInOrder(text: string, values?: readonly Value[]): Promise<readonly Row[]>;
   /** All of them or none, without waiting for the disk: what a power failure would take may be lost. */
   change(...statements: readonly (readonly [text: string, values: readonly Value[]])[]): Promise<void>;
 };
 
-type Value = string | number | null;
+export type Value = string | number | null;
 
 /** What both databases say differently. */
 type Dialect = {
   readonly schema: string;
   /** Follows the table whose index its planner does not find by itself. */
   hint(index: string): string;
+  /** That a run is of a workflow, for what is read in the order `workflow DESC, seq DESC`. */
+  isOfWorkflow(name: string): string;
   /** Whether a column with an index is a text, which may be too long for an index. */
   isText(column: string, value: string): string;
   /** Whether an expression of `searchPattern` finds something in a text. */
   finds(text: string, expression: string): string;
+  /** Whether a text has a part, exactly. LIKE takes a hundred times as long where both are one letter, again and again. */
+  holds(text: string, part: string): string;
   /** What selects these columns from the objects of a JSON array, to insert them into a table. */
   rows(table: string, columns: readonly string[], json: string): string;
   /** What tells rejected requests apart. */
@@ -34,7 +43,7 @@ type Dialect = {
 /** What a store is asked about its runs. */
 export function runReads(
   asked: Asked,
-): Pick<RunStore, "get" | "list" | "endBefore" | "findSuccess" | "waiting" | "paused"> {
+): Pick<RunStore, "get" | "runs" | "endBefore" | "findSuccess" | "waiting" | "paused"> {
   const { dialect, read } = asked;
   const { schema, isText } = dialect;
   const runs = `${schema}.runs`;
@@ -45,7 +54,12 @@ export function runReads(
   });
   return {
     get: (id) => getRun(asked, id),
-    list: (filter, page) => listRuns(asked, filter, page),
+    async runs(ids) {
+      const given = JSON.stringify(ids.map((id) => ({ id })));
+      return (await read(`SELECT * FROM ${runs} WHERE id IN (${dialect.rows("runs", ["id"], "$1")})`, [given])).map(
+        runOf,
+      );
+    },
     async endBefore({ id, workflow, group, endedAt }) {
       const [end] = await read(previousEnd, [id, workflow, group ?? null, endedAt ?? null]);
       if (!end) return undefined;
@@ -76,6 +90,12 @@ export function runReads(
   };
 }
 
+/** A longer value is left out: it may be megabytes, and nothing that is shown of another run is. */
+const MAX_VALUE_BYTES = 65_536;
+
+/** A column that is null where its value is longer than that. */
+export const short = (column: string) => `CASE WHEN octet_length(${column}) <= ${MAX_VALUE_BYTES} THEN ${column} END`;
+
 /** One for each reason. */
 function summed(all: readonly Waiting[]): readonly Waiting[] {
   const byReason = Map.groupBy(all, ({ reason }) => reason);
@@ -95,7 +115,7 @@ async function getRun({ dialect: { schema }, read }: Asked, id: string): Promise
     read(`SELECT * FROM ${schema}.attempts WHERE run = $1 ORDER BY number`, seq),
     read(`SELECT * FROM ${schema}.steps WHERE run = $1 ORDER BY started_at`, seq),
     read(`SELECT id FROM ${schema}.runs WHERE superseded_by = $1 ORDER BY seq DESC LIMIT 100`, [id]),
-    read(`SELECT * FROM ${schema}.actions WHERE run = $1 ORDER BY seq`, [id]),
+    read(`SELECT * FROM ${schema}.actions WHERE run = $1 AND outcome = 'done' ORDER BY seq`, [id]),
     isWaiting ? read(`SELECT key FROM ${schema}.wake_keys WHERE run = $1 ORDER BY key`, seq) : [],
   ]);
   return {
@@ -106,72 +126,6 @@ async function getRun({ dialect: { schema }, read }: Asked, id: string): Promise
     ...(isWaiting && { wakeKeys: keys.map(({ key }) => key as string) }),
     actions: actions.map(actionOf),
   };
-}
-
-/** No index finds a part of a text, so that it is looked for in so many runs at once: about 10 ms of SQLite's. */
-const LOOKED_THROUGH = 5000;
-
-const SEARCHED =
-  "(CAST(id AS text) || ' ' || coalesce(grp, '') || ' ' || coalesce(outputs, '') || ' ' || coalesce(reason, ''))";
-
-/** How few runs end. SQLite finds their indexes by the words of their condition alone. */
-const RARE_ENDS: readonly unknown[] = ["failure", "skipped", "superseded", "cancelled"];
-const IS_RARE_END = "(status = 'failure' OR status = 'skipped' OR status = 'superseded' OR status = 'cancelled')";
-
-/** The indexes of runs that have not ended. */
-const OPEN_INDEXES = new Map<unknown, string>([
-  ["queued", "due"],
-  ["running", "leased"],
-  ["waiting", "waking"],
-]);
-
-/** One page of runs, newest first. */
-async function listRuns(
-  { dialect, read }: Asked,
-  { id, status, workflow, group, text }: RunFilter,
-  { limit, cursor }: Parameters<RunStore["list"]>[1],
-): Promise<RunPage> {
-  const values: Value[] = [];
-  const place = (value: Value) => `$${values.push(value)}`;
-  const conditions: string[] = [];
-  // Written out: a partial index is not found for a bound value.
-  if (status !== undefined) conditions.push(`status = '${status}'`);
-  if (RARE_ENDS.includes(status)) conditions.push(IS_RARE_END);
-  if (id !== undefined) {
-    const [first, last] = idsThatBegin(id);
-    conditions.push(`id >= ${place(first)} AND id <= ${place(last)}`);
-  }
-  if (workflow !== undefined) conditions.push(`workflow = ${place(workflow)}`);
-  if (group !== undefined) conditions.push(dialect.isText("grp", place(group)));
-  if (cursor !== undefined) conditions.push(`seq < ${place(Number(cursor))}`);
-  const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
-  // Without a hint SQLite's planner takes the newest runs and goes through all that have ended.
-  const index = OPEN_INDEXES.get(status);
-  const hint = index === undefined ? "" : dialect.hint(index);
-  const source = `FROM ${dialect.schema}.runs ${hint} ${where} ORDER BY seq DESC LIMIT`;
-
-  if (text === undefined) {
-    const rows = await read(`SELECT ${LISTED} ${source} ${place(limit + 1)}`, values);
-    return pageOf(rows, limit, undefined);
-  }
-  const most = place(LOOKED_THROUGH);
-  const looked = [...values];
-  const rows = await read(
-    `SELECT * FROM (SELECT ${LISTED} ${source} ${most}) AS looked_through
-     WHERE ${dialect.finds(SEARCHED, place(searchPattern(text)))} ORDER BY seq DESC LIMIT ${place(limit + 1)}`,
-    values,
-  );
-  if (rows.length > limit) return pageOf(rows, limit, undefined);
-  const [end] = await read(
-    `SELECT min(seq) AS seq, count(*) AS runs FROM (SELECT seq ${source} ${most}) AS looked_through`,
-    looked,
-  );
-  return pageOf(rows, limit, end?.runs === LOOKED_THROUGH ? String(end.seq) : undefined);
-}
-
-function pageOf(rows: readonly Row[], limit: number, further: string | undefined): RunPage {
-  const page = rows.slice(0, limit);
-  return { runs: page.map(listedRunOf), next: rows.length > limit ? String(page.at(-1)?.seq) : further };
 }
 
 /**

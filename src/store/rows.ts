@@ -10,10 +10,12 @@ import type {
   ListedRun,
   Run,
   RunStatus,
+  SentRequests,
   Step,
   Trigger,
 } from "../model/run.ts";
 import type { Waiting } from "../model/store.ts";
+import type { RecentRun } from "../model/workflow-stats.ts";
 
 export type Row = Record<string, SQLOutputValue>;
 
@@ -52,6 +54,7 @@ export type RunRow = {
   readonly event_source: string | null;
   readonly event_id: string | null;
   readonly trace: string | null;
+  readonly title: string | null;
   readonly trigger_kind: string | null;
   readonly actor: string | null;
   readonly rerun_of: string | null;
@@ -75,9 +78,6 @@ export type RunRow = {
 /** No process has the run. */
 export const FREE = { owner: null, lease_until: null };
 
-/** An action that is about to be written down. */
-export type NewAction = Action & { readonly run: string | undefined; readonly workflow: string };
-
 /** What a run keeps, and what a transaction may change. */
 const KEPT = [
   "id",
@@ -89,6 +89,7 @@ const KEPT = [
   "event_source",
   "event_id",
   "trigger_kind",
+  "title",
   "actor",
   "rerun_of",
   "in_order",
@@ -124,23 +125,18 @@ export function runOf(row: Row): Run {
 
 /** The columns that `listedRunOf` reads. */
 export const LISTED = `seq, id, workflow, grp, own_token, status, accepted_at, due_at, started_at, ended_at, attempts,
-  failures, retries_from, outputs, reason, http, kind, superseded_by, trigger_kind, actor, rerun_of,
+  failures, retries_from, outputs, reason, http, kind, superseded_by, trigger_kind, title, actor, rerun_of,
   cancel_actor, handler`;
 
 export function listedRunOf(row: Row): ListedRun {
   return {
-    id: row.id as string,
+    ...recentRunOf(row),
     workflow: row.workflow as string,
     group: text(row.grp),
-    trigger: text(row.trigger_kind) as Trigger | undefined,
+    ...(row.title !== null && { title: text(row.title) }),
     actor: text(row.actor),
     rerunOf: text(row.rerun_of),
     ownToken: row.own_token === 1,
-    status: row.status as RunStatus,
-    acceptedAt: row.accepted_at as number,
-    dueAt: row.status === "queued" || row.status === "waiting" ? number(row.due_at) : undefined,
-    startedAt: number(row.started_at),
-    endedAt: number(row.ended_at),
     attempts: row.attempts as number,
     failures: row.failures as number,
     retriesFrom: row.retries_from as number,
@@ -152,6 +148,21 @@ export function listedRunOf(row: Row): ListedRun {
     ...(row.handler === "due" || row.handler === "running" ? { cleaningUp: true } : {}),
     trace: text(row.trace),
     ...(row.cancel_actor === null ? {} : { cancelledBy: row.cancel_actor as string }),
+  };
+}
+
+/** The columns that `recentRunOf` reads. */
+export const RECENT = "seq, id, workflow, status, trigger_kind, accepted_at, due_at, started_at, ended_at";
+
+export function recentRunOf(row: Row): RecentRun {
+  return {
+    id: row.id as string,
+    status: row.status as RunStatus,
+    trigger: text(row.trigger_kind) as Trigger | undefined,
+    acceptedAt: row.accepted_at as number,
+    dueAt: row.status === "queued" || row.status === "waiting" ? number(row.due_at) : undefined,
+    startedAt: number(row.started_at),
+    endedAt: number(row.ended_at),
   };
 }
 
@@ -177,6 +188,7 @@ export function attemptOf(row: Row): Attempt {
     ...(row.stack === null ? {} : { stack: row.stack as string }),
     ...(row.code === null ? {} : { code: row.code as string }),
     ...(row.handler === 1 ? { handler: true } : {}),
+    ...(row.sent === null ? {} : { sent: json(row.sent) as unknown as SentRequests }),
   };
 }
 
@@ -232,7 +244,7 @@ export function clean<T extends string | null | undefined>(text: T): T {
   return (typeof text === "string" ? text.replaceAll("\0", "\u2400").toWellFormed() : text) as T;
 }
 
-function text(value: SQLOutputValue | undefined): string | undefined {
+export function text(value: SQLOutputValue | undefined): string | undefined {
   return (value as string | null) ?? undefined;
 }
 
@@ -240,6 +252,6 @@ function number(value: SQLOutputValue | undefined): number | undefined {
   return (value as number | null) ?? undefined;
 }
 
-function json(value: SQLOutputValue | undefined): Json | undefined {
+export function json(value: SQLOutputValue | undefined): Json | undefined {
   return typeof value === "string" ? (JSON.parse(value) as Json) : undefined;
 }

@@ -25,7 +25,7 @@ export const run = z.strictObject({
   ...{ rerunOf: z.guid().optional(), inOrder: flag, woken: flag, handlerState: text.optional() },
   ...{ cancelActor: text.optional(), cancelAt: time.optional(), firstAttempt: count.optional() },
   ...{ pace: text.optional(), throttleLimit: count.optional(), throttleMs: count.optional() },
-  ...{ begunAt: time.optional() },
+  ...{ begunAt: time.optional(), title: text.optional() },
 });
 
 /** What belongs to a run: the table of each list, its values, and by which of them it is in order. */
@@ -35,7 +35,7 @@ export const OF_RUNS = {
     values: z.strictObject({
       ...{ number: count, startedAt: time, endedAt: time, outcome: text, reason: text.optional() },
       ...{ kind: text.optional(), githubRequestId: text.optional(), stack: text.optional(), code: text.optional() },
-      ...{ handler: z.literal(true).optional() },
+      ...{ handler: z.literal(true).optional(), sent: json.optional() },
     }),
     by: ["number"],
   },
@@ -92,13 +92,21 @@ export const BESIDE: Readonly<Record<string, readonly [table: string, values: z.
       ...{ firstAt: time, lastAt: time, times: count },
     }),
   ],
+  ignored: ["ignored_events", z.strictObject({ at: time, text, facts: json })],
+  heard: [
+    "heard",
+    z.strictObject({ ...{ kind: text, name: text, actor: text, firstAt: time, lastAt: time }, times: count }),
+  ],
   spending: ["github_spending", z.strictObject({ account: text, at: time, points: count, writes: count })],
   pause: ["github_pauses", z.strictObject({ account: text, until: time, strikes: count })],
   action: [
     "actions",
     z.strictObject({
+      // First: they are in this order.
+      number: count.optional(),
       ...{ at: time, actor: text, action: text, run: z.guid().optional(), workflow: text.optional() },
-      ...{ details: text.optional() },
+      ...{ details: text.optional(), role: text.optional(), via: text.optional(), address: text.optional() },
+      ...{ bulk: text.optional(), outcome: text.default("done"), times: count.default(1), hash: text.optional() },
     }),
   ],
   paused: ["paused_workflows", z.strictObject({ workflow: text, at: time, actor: text })],

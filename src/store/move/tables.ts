@@ -25,11 +25,14 @@ export type Mover = {
   /**
    * Fills the store with an export, all of it or nothing, and brings the schema up to date before.
    * @param source fails when the signal is aborted, with its reason.
+   * @param options.replace deletes the runs that are there.
    * @returns how many runs there are now.
    * @throws Error that says what to do: when the store has runs already, or the export is not whole.
    */
-  import(source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>;
+  import(source: AsyncIterable<Uint8Array>, signal: AbortSignal, options?: Importing): Promise<number>;
 };
+
+export type Importing = { readonly replace?: boolean };
 
 export type Write = (lines: AsyncIterable<string>) => Promise<void>;
 
@@ -144,7 +147,7 @@ const selected = ({ shape }: z.ZodObject) =>
     .join(", ");
 
 /** The tables have these as text. */
-const AS_JSON = new Set(["input", "outputs", "result", "facts", "schema", "body"]);
+const AS_JSON = new Set(["input", "outputs", "result", "facts", "schema", "body", "sent"]);
 
 /** And these as numbers. */
 const FLAGS = new Set(["inOrder", "woken", "untilDate", "handler"]);
@@ -185,9 +188,14 @@ const MOST_CHARACTERS_AT_ONCE = 4_000_000;
  * @returns how many runs there are now.
  * @throws Error that begins with "Cannot import" when there are runs, or names the line that is not what it should be.
  */
-export async function importInto(tables: Tables, source: AsyncIterable<Uint8Array>): Promise<number> {
+export async function importInto(
+  tables: Tables,
+  source: AsyncIterable<Uint8Array>,
+  { replace = false }: Importing = {},
+): Promise<number> {
   const { schema, sql, place } = tables;
-  if ((await sql(`SELECT 1 FROM ${schema}.runs LIMIT 1`)).length > 0) {
+  if (replace) await sql(`DELETE FROM ${schema}.runs`);
+  else if ((await sql(`SELECT 1 FROM ${schema}.runs LIMIT 1`)).length > 0) {
     throw new Error(`Cannot import into ${place.name}: it has runs already. ${place.remedy} Nothing was imported.`);
   }
   for (const [table] of Object.values(BESIDE)) await sql(`DELETE FROM ${schema}.${table}`);

@@ -1,13 +1,14 @@
+import type { AuditEntry } from "../../model/audit.ts";
 import type { Accepted } from "../../model/new-run.ts";
 import { type Paused, pauseOf } from "../../model/run-actions.ts";
 import type { RunStore } from "../../model/store.ts";
 import { hasHandler, hasSlot } from "../queries.ts";
-import { clean, type NewAction, type RunRow, slotOf, WITHOUT_INPUT } from "../rows.ts";
+import { clean, type RunRow, slotOf, WITHOUT_INPUT } from "../rows.ts";
 import { type Arrival, acceptance, acceptedBy } from "../rules/runs.ts";
+import type { Note } from "./audit.ts";
 import type { Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 import { paceLocks, pacesOf } from "./paces.ts";
-import { act } from "./pauses.ts";
 import { forgetKeys } from "./waits.ts";
 import { IS_IN_SLOTS, insertRuns, lock, type Replica, updateRuns } from "./write.ts";
 
@@ -22,6 +23,7 @@ export type AcceptItem = {
  */
 export async function acceptAll(
   sql: Sql,
+  note: Note,
   { names, tell }: Replica,
   items: readonly AcceptItem[],
 ): Promise<readonly Accepted[]> {
@@ -29,7 +31,7 @@ export async function acceptAll(
   const slots = [...new Set(items.map(({ event }) => slotOf(event)).filter((slot) => slot !== null))];
   const sources = [...new Set(items.flatMap(({ event }) => (event.event ? [sourceOf(event)] : [])))];
   const scheduled = items.flatMap(({ event }) => (event.event?.tick === undefined ? [] : [event.workflow]));
-  lock(sql, [...slots, ...sources.map((source) => `event\n${source}`), ...paceLocks(events)]);
+  lock(sql, [...placesOf(events), ...paceLocks(events)]);
   const cancelling = items.flatMap(({ event }) => (event.order?.cancelRunning ? (slotOf(event) ?? []) : []));
   const [{ now, paused }, latest, carriedOut, { waiting, busy, lines }, holders, paces] = await Promise.all([
     situationIn(sql, names),
@@ -47,7 +49,7 @@ export async function acceptAll(
   const cancelled: RunRow[] = [];
   /** Numbers of runs that have ended and may have waited. */
   const over: number[] = [];
-  const actions: NewAction[] = [];
+  const actions: AuditEntry[] = [];
   const put = (run: RunRow) => {
     const at = added.findIndex(({ id }) => id === run.id);
     if (at === -1) changed.set(run.id, run);
@@ -105,7 +107,6 @@ export async function acceptAll(
   updateRuns(sql, names, [...changed.values()]);
   insertRuns(sql, names, added);
   carryOut(sql, names, ticks);
-  for (const action of actions) act(sql, names, action);
   forgetKeys(sql, names.schema, [...over, ...cancelled.map(({ seq }) => seq)]);
   const superseded = accepted.flatMap(({ superseded: id }) => id ?? []);
   const cancel = accepted.flatMap(({ cancels = [] }) => cancels);
@@ -113,6 +114,7 @@ export async function acceptAll(
   const settled = [...superseded, ...cancelled.map(({ id }) => id)];
   if (queued || settled.length + cancel.length > 0)
     tell(sql, { queued, settled, ...(cancel.length > 0 ? { cancel } : {}) });
+  if (actions.length > 0) await note(...actions);
   return accepted;
 }
 
@@ -124,6 +126,11 @@ async function situationIn(
   const [row] = await sql(`SELECT ${now} AS now, ARRAY(SELECT workflow FROM ${schema}.paused_workflows) AS paused`);
   const paused = row?.paused as unknown as readonly string[];
   return { now: row?.now as number, paused: paused.map((workflow) => ({ workflow })) };
+}
+
+/** What is locked for events, so that they are accepted one after the other: their slots and sources. */
+export function placesOf(events: readonly AcceptItem["event"][]): readonly string[] {
+  return events.flatMap((event) => [slotOf(event) ?? [], event.event ? [`event\n${sourceOf(event)}`] : []].flat());
 }
 
 /** Empty for an event without an identity. */

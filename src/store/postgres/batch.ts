@@ -12,10 +12,11 @@ type Waiting<Item, Result> = { item: Item; resolve(result: Result): void; reject
  * Gathers what is asked for while a transaction is under way into the next one, so that a burst costs few of them.
  * When one item is wrong in itself, each is tried alone, and that one is rejected with its own error. When the database
  * is away, so are those that wait, with the error of those before them.
- * @param work does all of the items or none, and resolves with their results in order.
+ * @param work does the items, and passes on the result of each as soon as it is stored. Those that it has passed on when it
+ * rejects are done; of the others, nothing is.
  */
 export function gathered<Item, Result>(
-  work: (items: readonly Item[]) => Promise<readonly Result[]>,
+  work: (items: readonly Item[], done: (item: Item, result: Result) => void) => Promise<void>,
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = [];
   let busy = false;
@@ -32,15 +33,19 @@ export function gathered<Item, Result>(
 
   async function carryOut(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     const since = performance.now();
+    const open = new Map(batch.map((one) => [one.item, one]));
     try {
-      const results = await work(batch.map(({ item }) => item));
-      for (const [at, { resolve }] of batch.entries()) resolve(results[at] as Result);
+      await work([...open.keys()], (item, result) => {
+        open.get(item)?.resolve(result);
+        open.delete(item);
+      });
     } catch (error) {
-      if (batch.length > 1 && !isOutage(error)) for (const one of batch) await carryOut([one]);
+      const left = [...open.values()];
+      if (left.length > 1 && !isOutage(error)) for (const one of left) await carryOut([one]);
       else {
         const behind = performance.now() - since > PATIENCE_MS ? waiting : [];
         waiting = waiting.slice(behind.length);
-        for (const { reject } of [...batch, ...behind]) reject(error);
+        for (const { reject } of [...left, ...behind]) reject(error);
       }
     }
   }

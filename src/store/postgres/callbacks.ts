@@ -12,14 +12,15 @@ import {
 } from "../callbacks.ts";
 import { isUnderWay, wokenAt } from "../queries.ts";
 import { clean } from "../rows.ts";
+import type { auditedTransactions } from "./audit.ts";
 import type { Database, Sql } from "./connect.ts";
-import { act } from "./pauses.ts";
 import type { Replica } from "./write.ts";
 
 /** Callbacks in PostgreSQL. */
 export function callbacks(
   { sql, transaction }: Pick<Database, "sql" | "transaction">,
   { names, tell }: Replica,
+  audited: ReturnType<typeof auditedTransactions>,
 ): Pick<RunStore, "openCallback" | "callback" | "answerCallback"> {
   const { schema, now } = names;
   const find = findCallback(schema);
@@ -53,7 +54,7 @@ export function callbacks(
       return row && callbackOf(row);
     },
     answerCallback: (secret, body, by) =>
-      transaction(async (each) => {
+      audited(async (each, note) => {
         const hash = hashOf(secret);
         // First the run: who answers at the same moment, or ends its attempt, then sees the other's answer.
         const [, [row]] = await Promise.all([
@@ -71,8 +72,8 @@ export function callbacks(
           `UPDATE ${schema}.runs SET ${wokenAt(now, "least")} WHERE seq = $1 AND status IN ('running', 'waiting')`,
           [row.seq],
         );
-        act(each, names, answeredAction(before, by));
         tell(each, { queued: true });
+        await note(answeredAction(before, by));
         return before;
       }),
   };

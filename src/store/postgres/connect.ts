@@ -1,14 +1,13 @@
-import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
+import { unchanging } from "../../model/renewable.ts";
 import { StoreUnavailable } from "../../model/store.ts";
 import { clean, type Row } from "../rows.ts";
+import { CLIENT_OPTIONS, clientsOf, isRejectedLogin, type Login, type RenewableLogin, TIMEOUT_MS } from "./client.ts";
 
-export type Connecting = {
-  /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` */
-  readonly url: string;
-  /** Wins over the one in the address. */
-  readonly password?: string | undefined;
+export type Connecting = Login & {
+  /** The same where user and password may be replaced. */
+  readonly login?: RenewableLogin | undefined;
   /** Takes it that there was no trouble before the start; for tests. */
   readonly isCalm?: boolean;
   /** Waits for as long as it takes: to change the schema, or to move everything. */
@@ -17,6 +16,8 @@ export type Connecting = {
 
 /** Runs one statement; resolves with its rows, numbers as numbers. */
 export type Sql = (text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+export type Statement = readonly [text: string, values?: readonly unknown[]];
 
 export type Database = {
   /** A statement that is a transaction of its own. */
@@ -30,6 +31,11 @@ export type Database = {
    * whose answer is not awaited makes the transaction fail, too, when it fails.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
+  /**
+   * Statements that are known before any is answered, in one round trip; resolves with the rows of each. Each is a
+   * transaction, unless they begin and commit one. It rejects and is run again like `transaction`.
+   */
+  flight(statements: readonly Statement[]): Promise<readonly Row[][]>;
   /** How long this process has seen the database answer in time, ms. */
   calmFor(): number;
   close(): Promise<void>;
@@ -37,9 +43,6 @@ export type Database = {
 
 /** Enough for a burst of writes, claims, and pages that are read; three replicas take 30 of PostgreSQL's default 100. */
 const MAX_CONNECTIONS = 10;
-
-/** A caller who waits for a 503 should have it before the caller's own patience ends. */
-const TIMEOUT_MS = 5000;
 
 /** A process that freezes with a transaction open must not delay the others for longer than these wait for a lock. */
 const IDLE_MS = 3000;
@@ -59,48 +62,16 @@ const SLOW_MS = 2000;
 /** How often a transaction is run that others end. */
 const MOST_TRIES = 5;
 
-/** 64-bit integers are times, counts and sequence numbers here: all fit into a JavaScript number. */
-const INT8 = 20;
-const types = {
-  getTypeParser: ((oid: number, format?: "text") =>
-    oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
-};
-
-export function clientOptions({ url, password }: Connecting): pg.ClientConfig {
-  return {
-    connectionString: withPassword(url, password),
-    application_name: "gh-runner service",
-    connectionTimeoutMillis: TIMEOUT_MS,
-    keepAlive: true,
-    types,
-    stream: () => new PatientSocket(),
-  };
-}
-
-/**
- * What the system has to say of a connection is read before the connection is given up: a process that hung for longer
- * than the time-out would else never learn why there is none.
- */
-class PatientSocket extends Socket {
-  override destroy(error?: Error): this {
-    if (!this.connecting) return super.destroy(error);
-    setImmediate(() => super.destroy(error));
-    return this;
-  }
-}
-
-/** Within the address: what it says wins over what stands beside it. */
-function withPassword(url: string, password: string | undefined): string {
-  if (password === undefined) return url;
-  const address = new URL(url);
-  address.searchParams.set("password", password);
-  return address.href;
-}
+/** How often a connection is begun again that is not let in, and how long after the first times, ms: a new password may be on its way. */
+const MOST_LOGINS = 15;
+const LOGIN_AGAIN_MS = 200;
 
 export function connect(connecting: Connecting, onError: (error: Error) => void): Database {
   const { isCalm = false, patient = false } = connecting;
+  const { Client, isOutdated, refresh } = clientsOf(connecting.login ?? unchanging(connecting));
   const pool = new pg.Pool({
-    ...clientOptions(connecting),
+    ...CLIENT_OPTIONS,
+    Client,
     options: patient ? "" : SESSION,
     // One round trip for what does not depend on each other.
     pipeline: true,
@@ -121,6 +92,20 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
   // moment on: the news of its end may be read at once with that of its beginning, before anybody who awaits it goes on.
   pool.on("connect", (client) => void client.on("error", noticed));
 
+  // The pool does not keep what is ending.
+  pool.on("release", (_error, client) => {
+    if (isOutdated(client)) void client.end();
+  });
+
+  /** Whether it is worth another try after an error: the login may be another one by then. */
+  async function hasLogin(error: unknown, tries: number): Promise<boolean> {
+    if (connecting.login === undefined || tries === MOST_LOGINS || !isRejectedLogin(error)) return false;
+    await refresh();
+    // At first the one that was replaced, and the new one.
+    if (tries > 1) await wait(LOGIN_AGAIN_MS);
+    return true;
+  }
+
   async function watched<T>(work: Promise<T>): Promise<T> {
     const since = performance.now();
     try {
@@ -134,17 +119,19 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
   }
 
   const sql: Sql = async (text, values) => {
-    for (let stale = 0; ; stale++) {
+    for (let stale = 0, rejected = 0; ; ) {
       try {
         return (await watched(pool.query(prepared(text, values)))).rows as Row[];
       } catch (error) {
         // The pool has closed the connection.
-        if (stale === MAX_CONNECTIONS || !isStale(error)) throw explained(error);
+        if (isStale(error) && stale++ < MAX_CONNECTIONS) continue;
+        if (!(await hasLogin(error, rejected++))) throw explained(error);
       }
     }
   };
 
-  async function once<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  /** @param atOnce without the transaction around it. */
+  async function once<T>(work: (sql: Sql) => Promise<T>, atOnce = false): Promise<T> {
     const client = await pool.connect();
     let broken: Error | undefined;
     /** Without those that went well: their rows would stay until the end of a transaction that moves everything. */
@@ -156,9 +143,9 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       return rows;
     };
     try {
-      void send("BEGIN");
+      if (!atOnce) void send("BEGIN");
       const result = await work(send);
-      void send("COMMIT");
+      if (!atOnce) void send("COMMIT");
       // A COMMIT after a failed statement is a ROLLBACK, and says so in silence.
       await Promise.all(sent);
       return result;
@@ -178,18 +165,23 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     }
   }
 
+  async function insisted<T>(work: () => Promise<T>, most = MOST_TRIES): Promise<T> {
+    for (let tries = 1, stale = 0, rejected = 0; ; ) {
+      try {
+        return await watched(work());
+      } catch (error) {
+        if (isStale(error) && stale++ < MAX_CONNECTIONS) continue;
+        if (await hasLogin(error, rejected++)) continue;
+        if (tries++ === most || !isCollision(error)) throw explained(error);
+      }
+    }
+  }
+
   return {
     sql,
-    async transaction(work, { tries: most } = { tries: MOST_TRIES }) {
-      for (let tries = 1, stale = 0; ; ) {
-        try {
-          return await watched(once(work));
-        } catch (error) {
-          if (isStale(error) && stale++ < MAX_CONNECTIONS) continue;
-          if (tries++ === most || !isCollision(error)) throw explained(error);
-        }
-      }
-    },
+    transaction: (work, options) => insisted(() => once(work), options?.tries),
+    flight: (statements) =>
+      insisted(() => once((send) => Promise.all(statements.map(([text, values]) => send(text, values))), true)),
     calmFor: () => performance.now() - troubleAt,
     // A server that does not answer says no farewell either.
     close: () => atMost(FAREWELL_MS, pool.end()),

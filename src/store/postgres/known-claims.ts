@@ -1,5 +1,6 @@
 import type { Claim } from "../../model/claim.ts";
 import type { Clock } from "../../model/clock.ts";
+import { slotOf } from "../rows.ts";
 import type { Lost } from "./claim.ts";
 
 /**
@@ -19,6 +20,8 @@ export function knownClaims(clock: Clock) {
     add(claimed: readonly Claim[]): void {
       for (const claim of claimed) claims.set(claim.run.id, claim);
     },
+    /** Whether one of them is of a run in this slot. */
+    isInSlot: (slot: string): boolean => claims.values().some(({ run }) => slotOf(run) === slot),
     /** Passes on an answer that may bring claims for the time of this lease, and notices its loss. */
     async brought<T>({ leaseMs }: { readonly leaseMs: number }, answer: Promise<T>): Promise<T> {
       try {

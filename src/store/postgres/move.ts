@@ -1,4 +1,4 @@
-import { exportFrom, importInto, type Mover, type Tables } from "../move/tables.ts";
+import { exportFrom, type Importing, importInto, type Mover, type Tables } from "../move/tables.ts";
 import { rejectedKey } from "../overview.ts";
 import type { Row } from "../rows.ts";
 import { type Connecting, type Database, isOutage, type Sql } from "./connect.ts";
@@ -24,12 +24,12 @@ export function postgresMover(moving: Moving): Mover {
         };
         return { records: await transaction(everything, { tries: 1 }), running: false };
       }),
-    async import(source, signal) {
+    async import(source, signal, importing) {
       let filled = false;
       const everything = async (database: Database, names: Names) => {
         await migrate(database, names, options);
         const filling = async (sql: Sql) => {
-          const runs = await stoppable(sql, { database, signal }, () => fill(sql, names, source));
+          const runs = await stoppable(sql, { database, signal }, () => fill(sql, names, source, importing));
           filled = true;
           return runs;
         };
@@ -69,14 +69,19 @@ async function stoppable<T>(
   }
 }
 
-async function fill(sql: Sql, names: Names, source: AsyncIterable<Uint8Array>): Promise<number> {
+async function fill(
+  sql: Sql,
+  names: Names,
+  source: AsyncIterable<Uint8Array>,
+  importing: Importing | undefined,
+): Promise<number> {
   const { schema } = names;
   // Replicas that are there wait, and accept nothing in between.
   await sql(`LOCK TABLE ${schema}.runs IN SHARE ROW EXCLUSIVE MODE`);
   // The check of a foreign key is planned once, with the first runs: where these are few, and vacuum has found the table
   // empty, by reading all of it each time. The third tenth of 150,000 runs took 47 s instead of 1 s (measured).
   await sql("SET LOCAL enable_seqscan = off");
-  const runs = await importInto(tablesIn(sql, names), source);
+  const runs = await importInto(tablesIn(sql, names), source, importing);
   if (runs > 0) await sql(`SELECT setval(pg_get_serial_sequence('${schema}.runs', 'seq'), $1)`, [runs]);
   // Without statistics one run of a million takes 0.3 s to be shown, and a list 0.9 s, until autovacuum comes by
   // (measured). A role that may not is only warned.

@@ -1,8 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
-import pg from "pg";
 import type { LimitNews } from "../../model/limits.ts";
+import { unchanging } from "../../model/renewable.ts";
 import type { News } from "../../model/store.ts";
-import { atMost, type Connecting, clientOptions, FAREWELL_MS, type Sql } from "./connect.ts";
+import { CLIENT_OPTIONS, clientsOf, isRejectedLogin } from "./client.ts";
+import { atMost, type Connecting, FAREWELL_MS, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
 /** What one process tells the others: of runs, or of a pause that GitHub has asked for. */
@@ -14,6 +15,8 @@ export type Newsroom = {
   readonly hears: Promise<void>;
   /** Told with the transaction: nobody hears of what was not stored. */
   tell(sql: Sql, news: Told): void;
+  /** The same as the channel gets it, from a statement. */
+  written(news: Told): string;
   /** @returns how to end it. */
   hear(listener: (news: Told) => void): () => void;
   close(): Promise<void>;
@@ -33,6 +36,7 @@ export function openNewsroom(
   { channel }: Names,
   { own, onError }: { own: string; onError: (error: Error) => void },
 ): Newsroom {
+  const { Client, refresh } = clientsOf({ ...(connecting.login ?? unchanging(connecting)), rejected: () => {} });
   const listeners = new Set<(news: Told) => void>();
   const closing = new AbortController();
   const { promise: hears, resolve: heard } = Promise.withResolvers<void>();
@@ -47,6 +51,7 @@ export function openNewsroom(
         await listenOnce();
       } catch (error) {
         if (!closing.signal.aborted) onError(error as Error);
+        if (isRejectedLogin(error)) await refresh();
       }
       await wait(RECONNECT_MS, undefined, { signal: closing.signal }).catch(() => {});
     }
@@ -54,7 +59,7 @@ export function openNewsroom(
 
   /** Returns when the connection has ended. */
   async function listenOnce(): Promise<void> {
-    const connection = new pg.Client({ ...clientOptions(connecting), query_timeout: PULSE_MS });
+    const connection = new Client({ ...CLIENT_OPTIONS, query_timeout: PULSE_MS });
     const { promise: lost, reject: lose } = Promise.withResolvers<never>();
     lost.catch(() => {});
     const leave = () => lose(new Error("The connection that listens is closed."));
@@ -81,20 +86,22 @@ export function openNewsroom(
         connection.end().catch(() => {}),
       );
       // Missing in its types.
-      (connection as pg.Client & { unref(): void }).unref();
+      (connection as typeof connection & { unref(): void }).unref();
     }
   }
 
+  const written = (news: Told) => JSON.stringify({ ...news, from: own });
   const listening = listen();
   return {
     hears,
+    written,
     tell(sql, { settled = [], cancel = [], ...news }) {
       const parts = [
         ...partsOf(settled).map((ids) => ({ settled: ids })),
         ...partsOf(cancel).map((ids) => ({ cancel: ids })),
       ];
       for (const part of parts.length > 0 ? parts : [{}]) {
-        void sql("SELECT pg_notify($1, $2)", [channel, JSON.stringify({ ...news, ...part, from: own })]);
+        void sql("SELECT pg_notify($1, $2)", [channel, written({ ...news, ...part })]);
       }
     },
     hear(listener) {

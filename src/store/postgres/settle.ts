@@ -1,16 +1,17 @@
 import { hasWaited } from "../../model/claim.ts";
 import { isRunId } from "../../model/history.ts";
 import type { Run } from "../../model/run.ts";
-import type { By, Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
+import type { Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
 import type { RunStore } from "../../model/store.ts";
+import type { By } from "../../model/who.ts";
 import { lineRows } from "../lines.ts";
 import { isUnderWay } from "../queries.ts";
 import { listedRunOf, type RunRow, runOf, slotOf, WITHOUT_INPUT } from "../rows.ts";
 import { cancel, cancelAction, cancelAnswer, endedByCancel } from "../rules/cancels.ts";
 import { rerun, rerunAction, settled } from "../rules/runs.ts";
+import type { Note } from "./audit.ts";
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
-import { act } from "./pauses.ts";
 import { forgetKeys, type Suspending, suspendAll } from "./waits.ts";
 import { countEnds, insertAttempts, insertLines, lock, nowIn, type Replica, updateRuns, waitingIn } from "./write.ts";
 
@@ -48,7 +49,8 @@ export async function settleAll(
   const written: object[] = [];
   const ended = items.flatMap(({ claim, attempt, settlement, lines }) => {
     const row = before.get(claim.run.id);
-    if (!row) return [];
+    // Beside the claim that holds there may be one of the same run that was lost.
+    if (row?.attempts !== claim.attempt) return [];
     written.push(...lineRows({ run: row.seq, attempt: claim.attempt }, lines));
     let run = endedByCancel(row, attempt, settlement);
     if (settlement.status !== "waiting")
@@ -67,9 +69,9 @@ export async function settleAll(
 
   const lost = items.filter(({ claim, unsure }) => unsure && !before.has(claim.run.id));
   for (const row of await settledBefore(sql, names, lost)) after.set(row.id, row);
-  const runs = items.map(({ claim: { run } }) => {
+  const runs = items.map(({ claim: { run, attempt } }) => {
     const row = after.get(run.id);
-    return row && { ...listedRunOf(row), input: run.input };
+    return row?.attempts === attempt ? { ...listedRunOf(row), input: run.input } : undefined;
   });
   // What a process that stops gives back is for the others to take.
   const queued = items.some(({ attempt }) => attempt.outcome === "stopped");
@@ -108,6 +110,7 @@ async function settledBefore(sql: Sql, { schema }: Names, items: readonly Settle
 /** Queues an ended run again, in a transaction. */
 export async function rerunOne(
   sql: Sql,
+  note: Note,
   { names, tell }: Replica,
   { id, ...options }: { id: string; at: number } & RerunOptions,
 ): Promise<Rerun> {
@@ -135,14 +138,15 @@ export async function rerunOne(
   const next = rerun(row as RunRow, { now, busy: busy as RunRow, newer: newer as RunRow }, options);
   if (!("seq" in next)) return next;
   updateRuns(sql, names, [next]);
-  act(sql, names, rerunAction(next, options));
   tell(sql, { queued: true });
+  await note(rerunAction(next, options));
   return { status: "queued", run: runOf(next) };
 }
 
 /** Cancels a run, in a transaction. */
 export async function cancelOne(
   sql: Sql,
+  note: Note,
   { names, tell }: Replica,
   { id, by, hasHandler }: { id: string; by: By; hasHandler: (workflow: string) => boolean },
 ): Promise<Cancel> {
@@ -153,10 +157,10 @@ export async function cancelOne(
   const { does, run } = cancelling;
   if (does !== "nothing") {
     updateRuns(sql, names, [run]);
-    act(sql, names, cancelAction(row as RunRow, by));
     if (does === "end") forgetKeys(sql, schema, [run.seq]);
     // Its group's place is free, or the workflow's `cancelled` is due.
     tell(sql, does === "end" ? { queued: true, settled: [run.id] } : { cancel: [run.id] });
+    await note(cancelAction(row as RunRow, by));
   }
   return cancelAnswer(cancelling);
 }

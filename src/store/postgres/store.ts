@@ -3,28 +3,39 @@ import type { Claim } from "../../model/claim.ts";
 import type { Clock } from "../../model/clock.ts";
 import { isRunId } from "../../model/history.ts";
 import type { StoredPause } from "../../model/limits.ts";
-import type { Step } from "../../model/run.ts";
+import type { Accepted } from "../../model/new-run.ts";
+import type { Run, Step } from "../../model/run.ts";
 import { type News, type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
+import { auditLog, trail } from "../audit.ts";
+import { eventNotes } from "../events.ts";
+import { foundRuns } from "../found-runs.ts";
 import { runLines } from "../lines.ts";
 import { marks } from "../marks.ts";
 import { overview } from "../overview.ts";
 import { previewReads } from "../previews.ts";
-import { forgetActions, forgetTurns, hastenRetries, isPaused, isUnderWay, takeTurn } from "../queries.ts";
+import { forgetTurns, hastenRetries, isPaused, isUnderWay, takeTurn } from "../queries.ts";
 import { runReads } from "../reads.ts";
+import { searchIndex } from "../search-index.ts";
+import { sessions } from "../sessions.ts";
+import { successReads } from "../successes.ts";
+import { workflowReads } from "../workflow-stats.ts";
 import { type AcceptItem, acceptAll } from "./accept.ts";
 import { asking } from "./asking.ts";
+import { auditedTransactions, forgetRecords } from "./audit.ts";
 import { gathered } from "./batch.ts";
 import { callbacks } from "./callbacks.ts";
 import { claimRuns, extendLeases } from "./claim.ts";
-import { atMost, type Connecting, connect, type Sql } from "./connect.ts";
+import { atMost, type Connecting, connect, type Database, type Sql } from "./connect.ts";
 import { knownClaims } from "./known-claims.ts";
 import { postgresLimitLog } from "./limit-log.ts";
 import { type Migrated, type Migrating, migrate } from "./migrate.ts";
 import { type Names, namesFor } from "./names.ts";
 import { openNewsroom } from "./news.ts";
 import { pauseWorkflow, resumeWorkflow } from "./pauses.ts";
+import { postgresSearch } from "./search.ts";
 import { cancelOne, rerunOne, type SettleItem, settleAll } from "./settle.ts";
 import { codeOf, startError, withDatabase } from "./start-error.ts";
+import { acceptUnhindered, settleUnhindered } from "./unhindered.ts";
 import { wakeRuns } from "./waits.ts";
 import type { Replica } from "./write.ts";
 
@@ -33,6 +44,8 @@ export type PostgresOptions = Migrating & {
   readonly clock: Clock;
   /** What the time is by the database's clock, epoch milliseconds, as an expression; for tests, which move it. */
   readonly databaseNow?: string;
+  /** Gets a sentence about what an operator should know. */
+  readonly warn?: (warning: string) => void;
 };
 
 /** A store that does not hear yet works, and makes up for it later. */
@@ -63,7 +76,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const self = randomUUID();
   const news = openNewsroom(options, names, { own: self, onError });
   await atMost(LISTENING_MS, news.hears);
-  const replica: Replica = { names, shard: randomInt(SHARDS), now: clock.now, tell: news.tell };
+  const replica: Replica = { names, shard: randomInt(SHARDS), now: clock.now, tell: news.tell, written: news.written };
 
   /** Differs whenever this process, or another one that told it, has changed something. */
   let revision = 0;
@@ -73,9 +86,26 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     return result;
   };
 
+  const audit = trail();
+  const audited = auditedTransactions(database, names, audit);
   const claims = knownClaims(clock);
-  const accept = gathered((items: readonly AcceptItem[]) => transaction((each) => acceptAll(each, replica, items)));
-  const settle = gathered((items: readonly SettleItem[]) => transaction((each) => settleAll(each, replica, items)));
+  /** Of runs for which no other process can have a caller who waits: they never waited, and no event comes twice. */
+  const alone = new WeakSet<Claim>();
+  const accept = gathered<AcceptItem, Accepted>(async (items, done) => {
+    const left = await acceptUnhindered(database, replica, items, claims.isInSlot, (item, accepted) => {
+      if (accepted.claim && !item.event.event) alone.add(accepted.claim);
+      done(item, accepted);
+    });
+    if (left.length === 0) return;
+    const accepted = await audited((each, note) => acceptAll(each, note, replica, left));
+    for (const [at, item] of left.entries()) done(item, accepted[at] as Accepted);
+  });
+  const settle = gathered<SettleItem, Run | undefined>(async (items, done) => {
+    const left = await settleUnhindered(database, replica, items, ({ claim }) => alone.has(claim), done);
+    if (left.length === 0) return;
+    const runs = await transaction((each) => settleAll(each, replica, left));
+    for (const [at, item] of left.entries()) done(item, runs[at]);
+  });
 
   return {
     accept: (event, lease) =>
@@ -105,7 +135,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     },
     saveStep: (claim, step) => saveStep(sql, names, claim, step),
     cancel: async (id, by, hasHandler) =>
-      changed(await transaction((each) => cancelOne(each, replica, { id, by, hasHandler }))),
+      changed(await audited((each, note) => cancelOne(each, note, replica, { id, by, hasHandler }))),
     wake: (keys) =>
       transaction(async (each) => {
         const woken = await wakeRuns(each, names, keys);
@@ -113,17 +143,23 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
         return woken.length;
       }),
     rerun: async (id, at, options) =>
-      changed(await transaction((each) => rerunOne(each, replica, { ...options, id, at }))),
-    pause: async (workflow, by) => changed(await transaction((each) => pauseWorkflow(each, replica, workflow, by))),
-    resume: async (workflow, by) => changed(await transaction((each) => resumeWorkflow(each, replica, workflow, by))),
+      changed(await audited((each, note) => rerunOne(each, note, replica, { ...options, id, at }))),
+    pause: async (workflow, by) =>
+      changed(await audited((each, note) => pauseWorkflow(each, note, replica, { workflow, by }))),
+    resume: async (workflow, by) =>
+      changed(await audited((each, note) => resumeWorkflow(each, note, replica, { workflow, by }))),
+    audit: auditLog(asked, { ...audit, add: (entries) => audited((_, note) => note(...entries)) }),
     ...reads,
+    ...foundRuns(asked, searchIndex(asked, postgresSearch(database, names, asked), options.warn ?? (() => {}))),
     ...previewReads(asked),
+    ...workflowReads(asked),
+    ...successReads(asked),
     async saveLines(claim, those) {
       changed(await lines.saveLines(claim, those));
       // Behind the transaction: one who looks then finds them.
       sql(`SELECT nextval('${schema}.log_revision')`).catch(() => {});
     },
-    ...callbacks(database, replica),
+    ...callbacks(database, replica, audited),
     get: async (id) => (isRunId(id) ? reads.get(id) : undefined),
     lines: async (id, page) => (isRunId(id) ? lines.lines(id, page) : undefined),
     scheduledUntil: (workflow, at) => scheduledUntil(sql, names, workflow, at),
@@ -131,8 +167,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
       const ms = await nextDueIn(sql, names, forMs);
       return ms === undefined ? undefined : clock.now() + ms;
     },
-    forget: (before, limit) => forget(sql, names, before, limit),
+    forget: (before, limit) => forget(database, names, before, limit),
     limits: postgresLimitLog({ asked, database, names, news, owner: self }),
+    events: eventNotes(asked),
+    sessions: sessions(schema, sql, sql),
     overview: overview(asked, async () => {
       const [row] = await sql(`SELECT pg_sequence_last_value('${schema}.log_revision') AS lines`);
       return `${revision}.${row?.lines ?? 0}`;
@@ -208,7 +246,8 @@ async function nextDueIn(sql: Sql, { schema, now }: Names, forMs: number | undef
 /** Only so many of the oldest runs are looked at when old ones are forgotten; few of these still wait. */
 const OLDEST = 10_000;
 
-async function forget(sql: Sql, { schema }: Names, before: number, limit: number): Promise<number> {
+async function forget(database: Database, names: Names, before: number, limit: number): Promise<number> {
+  const [{ sql }, { schema }] = [database, names];
   const rows = await sql(
     `DELETE FROM ${schema}.runs WHERE seq IN (
        SELECT seq FROM (SELECT seq, accepted_at, ended_at FROM ${schema}.runs ORDER BY seq LIMIT $3) AS oldest
@@ -216,7 +255,8 @@ async function forget(sql: Sql, { schema }: Names, before: number, limit: number
     [before, limit, OLDEST],
   );
   await sql(`DELETE FROM ${schema}.refused_events WHERE last_at < $1`, [before]);
-  await sql(forgetActions(schema), [before, limit]);
+  await sql(`DELETE FROM ${schema}.ignored_events WHERE at < $1`, [before]);
+  await forgetRecords(database, names, before, limit);
   await sql(forgetTurns(schema), [before]);
   // An account that is spent from deletes its own; this is for those that never come again.
   await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);

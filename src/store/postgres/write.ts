@@ -12,6 +12,7 @@ export type Replica = {
   readonly now: () => number;
   /** What it tells the others. */
   readonly tell: Newsroom["tell"];
+  readonly written: Newsroom["written"];
 };
 
 /** Locks texts for what follows, until the end of the transaction; always in the same order. */
@@ -71,15 +72,22 @@ export function insertAttempts(
   attempts: readonly (Attempt & { readonly run: number; readonly owner?: string | null })[],
 ): void {
   if (attempts.length === 0) return;
-  void sql(
-    `INSERT INTO ${schema}.attempts
-       (run, number, started_at, ended_at, outcome, reason, kind, github_request_id, stack, owner, code, handler)
-     SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack, owner, code,
-       CASE WHEN handler THEN 1 END
-     FROM json_to_recordset($1) AS new (run bigint, number integer, "startedAt" bigint, "endedAt" bigint, outcome text,
-       reason text, kind text, "githubRequestId" text, stack text, owner text, code text, handler boolean) ON CONFLICT DO NOTHING`,
-    [asJson(attempts)],
-  );
+  void sql(attemptsFrom(schema, `json_to_recordset($1) AS new (run bigint, ${ATTEMPT}, owner text)`, "owner"), [
+    asJson(attempts),
+  ]);
+}
+
+/** Of a table of attempts, the columns that are an `Attempt`. */
+export const ATTEMPT = `number integer, "startedAt" bigint, "endedAt" bigint, outcome text, reason text, kind text,
+  "githubRequestId" text, stack text, code text, handler boolean, sent text`;
+
+/** @param attempts a table of attempts, and of the number of each one's run. */
+export function attemptsFrom(schema: string, attempts: string, owner: "owner" | "NULL"): string {
+  return `INSERT INTO ${schema}.attempts
+      (run, number, started_at, ended_at, outcome, reason, kind, github_request_id, stack, owner, code, handler, sent)
+    SELECT run, number, "startedAt", "endedAt", outcome, reason, kind, "githubRequestId", stack, ${owner}, code,
+      CASE WHEN handler THEN 1 END, sent
+    FROM ${attempts} ON CONFLICT DO NOTHING`;
 }
 
 /** @param lines as `lineRows` makes them. */
@@ -95,13 +103,16 @@ export function insertLines(sql: Sql, { schema }: Names, lines: readonly object[
 export function countEnds(sql: Sql, { names: { schema }, shard }: Replica, rows: readonly RunRow[]): void {
   const ended = rows.filter(({ status }) => status === "success" || status === "failure" || status === "skipped");
   if (ended.length === 0) return;
-  void sql(
-    `INSERT INTO ${schema}.ended_by_hour
-     SELECT ended_at / 3600000, $2::integer, count(*) FILTER (WHERE status = 'success'),
+  const runs = "json_to_recordset($1) AS run (ended_at bigint, status text)";
+  void sql(counting(schema, runs, "$2"), [asJson(ended.map(({ ended_at, status }) => ({ ended_at, status }))), shard]);
+}
+
+/** @param runs a table of what has ended. */
+export function counting(schema: string, runs: string, shard: string): string {
+  return `INSERT INTO ${schema}.ended_by_hour
+     SELECT ended_at / 3600000, ${shard}::integer, count(*) FILTER (WHERE status = 'success'),
        count(*) FILTER (WHERE status = 'failure'), count(*) FILTER (WHERE status = 'skipped')
-     FROM json_to_recordset($1) AS run (ended_at bigint, status text) GROUP BY 1 ORDER BY 1
+     FROM ${runs} GROUP BY 1 ORDER BY 1
      ON CONFLICT (hour, shard) DO UPDATE SET success = ended_by_hour.success + excluded.success,
-       failure = ended_by_hour.failure + excluded.failure, skipped = ended_by_hour.skipped + excluded.skipped`,
-    [asJson(ended.map(({ ended_at, status }) => ({ ended_at, status }))), shard],
-  );
+       failure = ended_by_hour.failure + excluded.failure, skipped = ended_by_hour.skipped + excluded.skipped`;
 }

@@ -1,8 +1,10 @@
+import type { AuditEntry } from "../../model/audit.ts";
 import type { Settlement } from "../../model/claim.ts";
 import type { NewRun } from "../../model/new-run.ts";
 import type { Attempt } from "../../model/run.ts";
-import { type By, byRun, type Cancel, newerOf, whyCancelled } from "../../model/run-actions.ts";
-import { clean, FREE, type NewAction, type RunRow, runOf } from "../rows.ts";
+import { byRun, type Cancel, newerOf, whyCancelled } from "../../model/run-actions.ts";
+import { type By, whoOf } from "../../model/who.ts";
+import { clean, FREE, type RunRow, runOf } from "../rows.ts";
 
 /** What a store decides of runs that are cancelled, once for both databases; see runs.ts. */
 
@@ -32,9 +34,9 @@ export function cancelAnswer({ does, run }: Cancelling): Cancel {
 }
 
 /** @param run as it was. One that runs may end before it hears of the cancel. */
-export function cancelAction({ id, workflow, status }: RunRow, { actor, at }: By): NewAction {
+export function cancelAction({ id, workflow, status }: RunRow, by: By): AuditEntry {
   const details = status === "running" ? "while it was running" : undefined;
-  return { at, actor: clean(actor), action: "cancelled", run: id, workflow, details };
+  return { ...whoOf(by), at: by.at, action: "cancelled", run: id, workflow, details };
 }
 
 /** A newer event replaces the run that runs or waits in its group. */

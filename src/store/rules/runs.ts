@@ -1,9 +1,11 @@
+import type { AuditEntry } from "../../model/audit.ts";
 import type { Settlement } from "../../model/claim.ts";
 import type { Accepted, NewRun } from "../../model/new-run.ts";
 import { type Attempt, isOpen } from "../../model/run.ts";
-import type { By, RerunOptions, RerunRejected } from "../../model/run-actions.ts";
+import type { RerunOptions, RerunRejected } from "../../model/run-actions.ts";
 import type { RunStore } from "../../model/store.ts";
-import { clean, FREE, type NewAction, type RunRow, runOf, slotOf } from "../rows.ts";
+import { type By, whoOf } from "../../model/who.ts";
+import { clean, FREE, type RunRow, runOf, slotOf } from "../rows.ts";
 import { type Cancelling, cancelFor } from "./cancels.ts";
 import { type Paced, paced } from "./pace.ts";
 
@@ -53,7 +55,7 @@ export type Acceptance =
       readonly superseded: RunRow | undefined;
       /** The run of its group that it cancels. */
       readonly cancels: Cancelling | undefined;
-      readonly actions: readonly NewAction[];
+      readonly actions: readonly AuditEntry[];
     };
 
 /**
@@ -126,6 +128,7 @@ export function acceptance(
     event_id: clean(id) ?? null,
     trace: event.trace ?? null,
     trigger_kind: event.trigger ?? null,
+    title: clean(event.title) ?? null,
     actor: clean(event.actor) ?? null,
     rerun_of: event.rerunOf ?? null,
     in_order: inOrder ? 1 : 0,
@@ -142,10 +145,15 @@ export function acceptance(
   };
 }
 
-/** A person has started it. What starts runs by the thousand is named by the run alone. */
-function started({ trigger, rerunOf, actor: who }: NewRun, run: RunRow): readonly NewAction[] {
-  if (who === undefined || (trigger !== "manual" && rerunOf === undefined)) return [];
-  const facts = { at: run.accepted_at, actor: clean(who), workflow: run.workflow };
+/** Whether a person starts it. What starts runs by the thousand is named by the run alone. */
+export const isByHand = ({ trigger, rerunOf }: Pick<NewRun, "trigger" | "rerunOf">): boolean =>
+  trigger === "manual" || rerunOf !== undefined;
+
+function started(event: NewRun, run: RunRow): readonly AuditEntry[] {
+  const { actor, rerunOf, by } = event;
+  const who = by ?? (actor === undefined ? undefined : { actor });
+  if (who === undefined || !isByHand(event)) return [];
+  const facts = { ...who, at: run.accepted_at, workflow: run.workflow };
   if (rerunOf === undefined) return [{ ...facts, action: "started", run: run.id }];
   return [
     { ...facts, action: "started", run: run.id, details: `as a re-run of ${rerunOf} with another input` },
@@ -176,9 +184,20 @@ export function settled(
   /** The run that waits in its slot, and how far the store's clock is ahead of the process's, ms. */
   { waiting, ahead }: { readonly waiting: Pick<RunRow, "id"> | undefined; readonly ahead: number },
 ): RunRow {
+  if (settlement.status !== "queued") return { ...run, ...ended(settlement, endedAt) };
+  const next = { ...run, ...left(settlement), failures: run.failures + (settlement.counts ? 1 : 0) };
+  return queuedAgain(next, settlement.dueAt + ahead, { at: endedAt, waiting });
+}
+
+/** What the end of its last attempt makes of a run, whatever it was before. */
+export function ended(settlement: Exclude<Settlement, { status: "waiting" | "queued" }>, endedAt: number) {
+  return { ...left(settlement), status: settlement.status, ended_at: endedAt };
+}
+
+/** What an attempt leaves of itself. */
+function left(settlement: Exclude<Settlement, { status: "waiting" }>) {
   const { outputs, dedupeKey, reason, http, kind } = { ...NOTHING, ...settlement };
-  const next = {
-    ...run,
+  return {
     ...FREE,
     outputs: outputs === undefined ? null : JSON.stringify(outputs),
     dedupe_key: dedupeKey ?? null,
@@ -188,14 +207,9 @@ export function settled(
     // It was too late.
     ...NOT_CANCELLED,
   };
-  if (settlement.status !== "queued") return { ...next, status: settlement.status, ended_at: endedAt };
-  const failures = run.failures + (settlement.counts ? 1 : 0);
-  return queuedAgain({ ...next, failures }, settlement.dueAt + ahead, { at: endedAt, waiting });
 }
 
-/** What a settlement leaves empty when it does not say it. */
 const NOTHING = { outputs: undefined, dedupeKey: undefined, reason: undefined, http: undefined, kind: undefined };
-
 const NOT_CANCELLED = { cancel_actor: null, cancel_at: null, handler: null };
 
 /** Puts a run back into the queue; when a newer one waits in its slot, that one replaces it, unless all of them run. */
@@ -214,8 +228,8 @@ function supersededBy(run: RunRow, newer: string, at: number): RunRow {
 }
 
 /** @param workflow `*` is all of them. */
-export function pauseAction(action: "paused" | "resumed", workflow: string, { actor, at }: By): NewAction {
-  return { at, actor: clean(actor), action, run: undefined, workflow: clean(workflow) };
+export function pauseAction(action: "paused" | "resumed", workflow: string, by: By): AuditEntry {
+  return { ...whoOf(by), at: by.at, action, workflow };
 }
 
 /** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
@@ -276,9 +290,9 @@ export function rerun(
 
 export function rerunAction(
   { id, workflow }: Pick<RunRow, "id" | "workflow">,
-  { actor = UNKNOWN, from = "start", at }: RerunOptions & { readonly at: number },
-): NewAction {
-  return { at, actor: clean(actor), action: "re-run", run: id, workflow, details: `from the ${from}` };
+  { actor = UNKNOWN, from = "start", at, ...who }: RerunOptions & { readonly at: number },
+): AuditEntry {
+  return { ...whoOf({ ...who, actor }), at, action: "re-run", run: id, workflow, details: `from the ${from}` };
 }
 
 /** An actor of before actors were noted. */

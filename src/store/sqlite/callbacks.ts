@@ -12,15 +12,25 @@ import {
 } from "../callbacks.ts";
 import { wokenAt } from "../queries.ts";
 import type { Row } from "../rows.ts";
+import type { auditedWrites } from "./audit.ts";
 import type { Write } from "./batch.ts";
-import { act } from "./pauses.ts";
 import { rowOf } from "./runs.ts";
 import type { Sql } from "./statements.ts";
 
 /** Callbacks in SQLite. */
 export function callbacks(
   sql: Sql,
-  { read, write, now }: { read: <T>(work: () => T) => Promise<T>; write: Write; now: () => number },
+  {
+    read,
+    write,
+    audited,
+    now,
+  }: {
+    read: <T>(work: () => T) => Promise<T>;
+    write: Write;
+    audited: ReturnType<typeof auditedWrites>;
+    now: () => number;
+  },
 ): Pick<RunStore, "openCallback" | "callback" | "answerCallback"> {
   const find = (secret: string): Row | undefined => sql.one(FIND, hashOf(secret));
   return {
@@ -39,13 +49,13 @@ export function callbacks(
         return row && callbackOf(row);
       }),
     answerCallback: (secret, body, by) =>
-      write(() => {
+      audited((note) => {
         const row = find(secret);
         const before = row && callbackOf(row);
         if (!row || before?.state !== "open") return before;
         sql.change(ANSWER, hashOf(secret), JSON.stringify(body), by.actor, by.at);
         sql.change(WAKE, now(), row.seq as number);
-        act(sql, answeredAction(before, by));
+        note(answeredAction(before, by));
         return before;
       }),
   };

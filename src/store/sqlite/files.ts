@@ -97,3 +97,8 @@ function refusalOf(path: string): string | undefined {
     return (error as NodeJS.ErrnoException).code;
   }
 }
+
+/** Node's permission model forbids fsync and fdatasync (Node 26). Then SQLite flushes at each commit, on the event loop. */
+export function mayFlush(): boolean {
+  return process.permission === undefined;
+}

@@ -246,4 +246,63 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE marks (name TEXT PRIMARY KEY, at INTEGER NOT NULL DEFAULT 0, value TEXT) STRICT, WITHOUT ROWID;
   CREATE INDEX watched ON wake_keys (run) WHERE substr(key, 1, 13) = 'workflow_run ';
   `,
+  `
+  -- What a person calls the run, as its workflow names it.
+  ALTER TABLE runs ADD COLUMN title TEXT;
+  -- What the attempt changed at GitHub, as JSON.
+  ALTER TABLE attempts ADD COLUMN sent TEXT;
+  CREATE INDEX by_time ON runs (accepted_at);
+
+  -- Events that came from where they say, and started no run: what they are as JSON, and the text that is searched.
+  CREATE TABLE ignored_events (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, facts TEXT NOT NULL, text TEXT NOT NULL) STRICT;
+  -- From where valid events came.
+  CREATE TABLE heard (
+    kind     TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    actor    TEXT NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at  INTEGER NOT NULL,
+    times    INTEGER NOT NULL,
+    PRIMARY KEY (kind, name, actor)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What the search knows of each run: store/search-document.ts. The rows themselves are not kept.
+  CREATE VIRTUAL TABLE search USING fts5(document, content = '', contentless_delete = 1, tokenize = 'trigram case_sensitive 1');
+  -- Runs that have changed since.
+  CREATE TABLE search_queue (run INTEGER PRIMARY KEY) STRICT;
+  INSERT INTO search_queue SELECT seq FROM runs;
+  CREATE TRIGGER search_new AFTER INSERT ON runs
+    BEGIN INSERT INTO search_queue VALUES (NEW.seq) ON CONFLICT DO NOTHING; END;
+  CREATE TRIGGER search_changed AFTER UPDATE OF status ON runs
+    WHEN NEW.status <> 'running' AND (NEW.status <> OLD.status OR NEW.reason IS NOT OLD.reason)
+    BEGIN INSERT INTO search_queue VALUES (NEW.seq) ON CONFLICT DO NOTHING; END;
+  CREATE TRIGGER search_gone AFTER DELETE ON runs
+    BEGIN INSERT INTO search_queue VALUES (OLD.seq) ON CONFLICT DO NOTHING; END;
+  `,
+  `
+  -- Who did it as what, by which credential, from where; with how many others at once; what became of it, and how often. Each hash is
+  -- over its record, its number and the hash of the one before: store/audit-chain.ts. Records of earlier versions have none.
+  ALTER TABLE actions ADD COLUMN role TEXT;
+  ALTER TABLE actions ADD COLUMN via TEXT;
+  ALTER TABLE actions ADD COLUMN address TEXT;
+  ALTER TABLE actions ADD COLUMN bulk TEXT;
+  ALTER TABLE actions ADD COLUMN outcome TEXT NOT NULL DEFAULT 'done';
+  ALTER TABLE actions ADD COLUMN times INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE actions ADD COLUMN number INTEGER;
+  ALTER TABLE actions ADD COLUMN hash TEXT;
+
+  -- Who has signed in. The hash is that of the secret in the cookie, the credential what they have shown, and the person
+  -- who they are, as JSON. What they may do is not kept: it follows from the settings.
+  CREATE TABLE sessions (
+    hash       TEXT PRIMARY KEY,
+    actor      TEXT NOT NULL,
+    via        TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    person     TEXT,
+    started_at INTEGER NOT NULL,
+    ends_at    INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sessions_of ON sessions (actor, started_at);
+  CREATE INDEX sessions_by_end ON sessions (ends_at);
+  `,
 ];

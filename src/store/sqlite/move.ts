@@ -24,11 +24,11 @@ export function sqliteMover(folder: string): Mover {
         close();
       }
     },
-    async import(source) {
+    async import(source, _signal, options) {
       const { db, close } = openSqlite(folder);
       try {
         db.exec("BEGIN IMMEDIATE");
-        const runs = await importInto(tablesIn(db, folder), source);
+        const runs = await importInto(tablesIn(db, folder), source, options);
         db.exec("COMMIT");
         return runs;
       } catch (cause) {

@@ -1,8 +1,10 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makeFolder } from "../make-folder.ts";
-import { createPrivately, notWritable, openToAll, PRIVATE_FOLDER, watchFiles } from "./files.ts";
+import { isFull } from "./batch.ts";
+import { createPrivately, mayFlush, notWritable, openToAll, PRIVATE_FOLDER, watchFiles } from "./files.ts";
+import { copyAgain, validParts, writeAt } from "./log-frames.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
 /**
@@ -12,6 +14,8 @@ import { MIGRATIONS } from "./migrations.ts";
  */
 export function openSqlite(folder: string | undefined): {
   db: DatabaseSync;
+  /** Of the database; undefined in memory. */
+  readonly file: string | undefined;
   /** What has become of a file of the database; undefined while all are in their place. */
   missing(): string | undefined;
   /** What is open wider than it should be, a sentence each. */
@@ -20,7 +24,7 @@ export function openSqlite(folder: string | undefined): {
 } {
   if (folder === undefined) {
     const db = connect(":memory:");
-    return { db, missing: () => undefined, warnings: [], close: () => db.close() };
+    return { db, file: undefined, missing: () => undefined, warnings: [], close: () => db.close() };
   }
   const file = join(folder, "gh-runner.sqlite");
   try {
@@ -35,6 +39,7 @@ export function openSqlite(folder: string | undefined): {
     const files = [file, `${file}-wal`, `${file}-shm`, join(folder, LOCK_FILE)];
     return {
       db,
+      file,
       missing: watchFiles(files),
       warnings: openToAll(folder, files),
       close: () => {
@@ -54,7 +59,7 @@ export function openSqlite(folder: string | undefined): {
 const LOCK_FILE = "lock.sqlite";
 
 /** An open transaction on a file of its own is a lock that ends with the process, and leaves the database readable. */
-function lockFolder(folder: string): DatabaseSync {
+export function lockFolder(folder: string): DatabaseSync {
   const file = join(folder, LOCK_FILE);
   const database = join(folder, "gh-runner.sqlite");
   if (!existsSync(file) && existsSync(database) && isOpenElsewhere(database)) throw inUse(folder);
@@ -126,7 +131,7 @@ const HEADER_BYTES = 100;
  * Whether pages are missing at the end of the file. Beside a log it can be sound nevertheless: when a process is killed
  * or the disk becomes full while the log is carried over, the missing pages are still in the log.
  */
-function isShort(file: string): boolean {
+export function isShort(file: string): boolean {
   if (!existsSync(file)) return false;
   const descriptor = openSync(file, "r");
   try {
@@ -141,21 +146,18 @@ function isShort(file: string): boolean {
   }
 }
 
-/** What the log (`-wal`) shrinks to after a burst; less, and it would grow anew with every usual load. */
-const LOG_BYTES_KEPT = 8 * 1024 * 1024;
-
 function connect(file: string): DatabaseSync {
   refuseUnwritable(file, `${file}-wal`, `${file}-shm`);
   let db: DatabaseSync | undefined;
   try {
     const short = isShort(file);
     if (short && !hasLog(file)) throw damaged(file);
+    if (short) requireWhole(file);
+    if (hasLog(file) && mayFlush()) keepLeftLog(file);
     // A step of the schema may change the text of it; nothing else does.
     db = new DatabaseSync(file, { defensive: false });
-    if (short) requireWhole(db, file);
     db.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000;
-       PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`,
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000",
     );
     migrate(db, file);
     // Missing in the oldest Node that the service runs on.
@@ -170,14 +172,50 @@ function connect(file: string): DatabaseSync {
   }
 }
 
+/**
+ * What a process that was killed has left is flushed, before anything is based on it. It is written again first: when a
+ * flush failed for that process, the system takes for written what is not on the disk. That holds for the database as well:
+ * SQLite copies the log again, unless another process has kept its index, which says what was copied, not whether it was flushed.
+ */
+function keepLeftLog(file: string): void {
+  // Closed after the connection: before it, that would end all locks of this process on the database (POSIX).
+  const log = openSync(`${file}-wal`, "r+");
+  const database = openSync(file, "r+");
+  const db = new DatabaseSync(file, { defensive: false });
+  try {
+    // A reader: no other process begins the log again meanwhile.
+    db.exec("PRAGMA synchronous = FULL; BEGIN; PRAGMA user_version");
+    for (const { position, bytes } of validParts(log)) writeAt(log, position, bytes);
+    fsyncSync(log);
+    db.exec("COMMIT");
+    const copied = db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get() as { log: number; checkpointed: number };
+    // Otherwise a reader needs older pages, and the log does not begin again.
+    if (copied.checkpointed !== copied.log) return;
+    for (const _ of copyAgain(log, database, copied.log));
+    fsyncSync(database);
+  } catch (error) {
+    // The log holds everything, and does not begin again before all of it was copied.
+    if (!isFull(error)) throw error;
+  } finally {
+    db.close();
+    closeSync(database);
+    closeSync(log);
+  }
+}
+
 function hasLog(file: string): boolean {
   return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 /** Reads every page, through the log: too slow to do at every start. */
-function requireWhole(db: DatabaseSync, file: string): void {
-  const { quick_check: finding } = db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
-  if (finding !== "ok") throw damaged(file);
+function requireWhole(file: string): void {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const { quick_check: finding } = db.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+    if (finding !== "ok") throw damaged(file);
+  } finally {
+    db.close();
+  }
 }
 
 function migrate(db: DatabaseSync, file: string): void {

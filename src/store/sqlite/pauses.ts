@@ -1,22 +1,24 @@
-import { type By, type Paused, pauseOf } from "../../model/run-actions.ts";
-import { insertAction, pause, resume } from "../queries.ts";
-import { clean, type NewAction, type Row } from "../rows.ts";
+import { type Paused, pauseOf } from "../../model/run-actions.ts";
+import type { By } from "../../model/who.ts";
+import { pause, resume } from "../queries.ts";
+import { clean, type Row } from "../rows.ts";
 import { pauseAction } from "../rules/runs.ts";
+import type { Note } from "./audit.ts";
 import type { Sql } from "./statements.ts";
 
-/** Pauses of workflows, and what was done by whom. */
+/** Pauses of workflows. */
 
 /** Whether it was not paused before. */
-export function pauseWorkflow(sql: Sql, workflow: string, by: By): boolean {
+export function pauseWorkflow(sql: Sql, note: Note, workflow: string, by: By): boolean {
   if (!sql.one(PAUSE, workflow, by.at, by.actor)) return false;
-  act(sql, pauseAction("paused", workflow, by));
+  note(pauseAction("paused", workflow, by));
   return true;
 }
 
 /** Whether it was paused before. */
-export function resumeWorkflow(sql: Sql, workflow: string, by: By): boolean {
+export function resumeWorkflow(sql: Sql, note: Note, workflow: string, by: By): boolean {
   if (!sql.one(RESUME, workflow)) return false;
-  act(sql, pauseAction("resumed", workflow, by));
+  note(pauseAction("resumed", workflow, by));
   return true;
 }
 
@@ -32,10 +34,3 @@ export function knownPauses(sql: Sql) {
 
 const PAUSE = pause("main");
 const RESUME = resume("main");
-
-/** Writes down who did what, in the transaction that does it. */
-export function act(sql: Sql, { at, actor, action, run, workflow, details }: NewAction): void {
-  sql.change(INSERT_ACTION, at, actor, action, run ?? null, workflow, details ?? null);
-}
-
-const INSERT_ACTION = insertAction("main");

@@ -1,12 +1,12 @@
 import { type Claim, hasWaited, type Settlement } from "../../model/claim.ts";
 import type { Accepted } from "../../model/new-run.ts";
 import type { Attempt, Run, Step } from "../../model/run.ts";
-import type { By, Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
+import type { Cancel, Rerun, RerunOptions } from "../../model/run-actions.ts";
 import { type RunStore, WRONG_CLOCK_MS } from "../../model/store.ts";
+import type { By } from "../../model/who.ts";
 import {
   byDue,
   claimDue,
-  forgetActions,
   forgetTurns,
   hasHandler,
   hasSlot,
@@ -18,8 +18,8 @@ import { CHANGING, INSERTED, listedRunOf, type RunRow, runOf, slotOf, WITHOUT_IN
 import { type Cancelling, cancel, cancelAction, cancelAnswer, endedByCancel } from "../rules/cancels.ts";
 import { type Interrupted, interruptedRuns } from "../rules/interruptions.ts";
 import { type Arrival, acceptance, acceptedBy, rerun, rerunAction, settled } from "../rules/runs.ts";
+import { forgetRecords, type Note } from "./audit.ts";
 import { debouncedIn, latestPaced, spaceOut } from "./paces.ts";
-import { act } from "./pauses.ts";
 import type { Sql } from "./statements.ts";
 import { forgetKeys, stepsOf, suspend } from "./waits.ts";
 
@@ -32,7 +32,7 @@ export function acceptRun(
   sql: Sql,
   event: Accept[0],
   lease: Accept[1],
-  { leaseUntil, isPaused }: Pick<Arrival, "leaseUntil" | "isPaused">,
+  { leaseUntil, isPaused, note }: Pick<Arrival, "leaseUntil" | "isPaused"> & { readonly note: Note },
 ): Accepted {
   const slot = slotOf(event);
   const { workflow } = event;
@@ -61,7 +61,7 @@ export function acceptRun(
     if (decision.cancels) applyCancel(sql, decision.cancels);
     const { run } = decision;
     sql.change(INSERT, ...INSERTED.map((column) => run[column]));
-    for (const action of decision.actions) act(sql, action);
+    if (decision.actions.length > 0) note(...decision.actions);
   }
   return acceptedBy(decision, lease.owner, isPaused);
 }
@@ -72,23 +72,22 @@ const INSERT = `INSERT INTO runs (${INSERTED.join(", ")}) VALUES (${INSERTED.map
 /** @param monotonic the time by the clock that measures leases. */
 export function claimRuns(
   sql: Sql,
-  { owner, now: at, leaseMs, limit }: Parameters<RunStore["claim"]>[0],
-  monotonic: number,
+  { owner, now: at, limit }: Parameters<RunStore["claim"]>[0],
+  { askedAt, leaseUntil }: { askedAt: number; leaseUntil: number },
 ): Claim[] {
   // This process is not gone: the lease of an attempt that hung has ended.
-  interruptRuns(sql, sql.all(LEASE_OVER, monotonic) as Interrupted[], { at, all: false });
+  interruptRuns(sql, sql.all(LEASE_OVER, askedAt) as Interrupted[], { at, all: false });
   sql.change(RIGHT_WRONG_CLOCKS, at);
-  const rows = sql.all(CLAIM, at, owner, leaseEnd(monotonic, leaseMs), limit) as (RunRow & { suspect: number })[];
+  const rows = sql.all(CLAIM, at, owner, leaseUntil, limit) as (RunRow & { suspect: number })[];
   for (const row of rows) if (row.throttle_limit !== null && row.attempts === 1) spaceOut(sql, row);
   return rows.toSorted(byDue).map((row) => {
     const { attempts } = row as RunRow;
     const begun = attempts > 1 ? stepsOf(sql, row as RunRow, at) : { steps: [], waits: [] };
     const handler = row.handler === "running" ? { handler: true } : {};
-    const firstAttempt = (row as RunRow).first_attempt;
     return {
       run: runOf(row),
       attempt: attempts,
-      firstAttempt,
+      firstAttempt: (row as RunRow).first_attempt,
       owner,
       ...begun,
       ...handler,
@@ -96,8 +95,6 @@ export function claimRuns(
     };
   });
 }
-
-export const leaseEnd = (monotonic: number, leaseMs: number) => Math.ceil(monotonic + leaseMs);
 
 const RUNNING = underWay("true");
 const LEASE_OVER = underWay("lease_until <= $1");
@@ -168,6 +165,15 @@ export function settleRun(
   return { ...listedRunOf(run), input: claim.run.input };
 }
 
+/** The run of an attempt that is stored as ended so; undefined when it is not, or the run is under way again. */
+export function settledBefore(sql: Sql, { run, attempt: number }: Claim, attempt: Attempt): Run | undefined {
+  const row = sql.one(SETTLED_BEFORE, run.id, number, attempt.endedAt, attempt.outcome) as RunRow | undefined;
+  return row && { ...listedRunOf(row), input: run.input };
+}
+
+const SETTLED_BEFORE = `SELECT ${WITHOUT_INPUT} FROM runs WHERE id = $1 AND attempts = $2 AND status <> 'running'
+  AND EXISTS (SELECT 1 FROM attempts WHERE run = runs.seq AND number = $2 AND ended_at = $3 AND outcome = $4)`;
+
 export function saveStep(sql: Sql, claim: Claim, step: Step): void {
   const row = rowOf(sql, claim);
   if (!row) return;
@@ -180,7 +186,7 @@ const KEEP_STEP = `INSERT INTO steps (run, name, attempt, started_at, ended_at, 
   VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET started_at = excluded.started_at,
     ended_at = excluded.ended_at, result = excluded.result, error = excluded.error, kind = excluded.kind`;
 
-export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions = {}): Rerun {
+export function rerunRun(sql: Sql, note: Note, id: string, { at, ...options }: RerunOptions & { at: number }): Rerun {
   const row = sql.one("SELECT * FROM runs WHERE id = ?", id) as RunRow | undefined;
   if (!row) return { status: "unknown" };
   const { slot, grp, workflow, seq } = row;
@@ -189,7 +195,7 @@ export function rerunRun(sql: Sql, id: string, at: number, options: RerunOptions
   const next = rerun(row, { now: at, busy, newer }, { ...options, at });
   if (!("seq" in next)) return next;
   update(sql, next);
-  act(sql, rerunAction(next, { ...options, at }));
+  note(rerunAction(next, { ...options, at }));
   return { status: "queued", run: runOf(next) };
 }
 
@@ -216,12 +222,12 @@ export function forgetRuns(sql: Sql, before: number, limit: number): number {
   }
   for (const seq of over) sql.change("DELETE FROM runs WHERE seq = ?", seq);
   sql.change("DELETE FROM refused_events WHERE last_at < ?", before);
-  sql.change(FORGET_ACTIONS, before, limit);
+  sql.change("DELETE FROM ignored_events WHERE at < ?", before);
+  forgetRecords(sql, before, limit);
   sql.change(FORGET_TURNS, before);
   return over.length;
 }
 
-const FORGET_ACTIONS = forgetActions("main");
 const FORGET_TURNS = forgetTurns("main");
 
 function carriedOutUntil(sql: Sql, workflow: string): number | undefined {
@@ -254,12 +260,17 @@ const TAKEN = `SELECT 0 AS in_line FROM runs WHERE slot = $1 AND ${hasSlot("runs
   UNION ALL SELECT EXISTS (SELECT 1 FROM runs WHERE slot = $1 AND status = 'queued' AND in_order = 1)`;
 
 /** Cancels a run. */
-export function cancelRun(sql: Sql, id: string, by: By, hasHandlerOf: (workflow: string) => boolean): Cancel {
+export function cancelRun(
+  sql: Sql,
+  note: Note,
+  id: string,
+  { by, hasHandlerOf }: { by: By; hasHandlerOf: (workflow: string) => boolean },
+): Cancel {
   const row = sql.one("SELECT * FROM runs WHERE id = ?", id) as RunRow | undefined;
   if (!row) return { status: "unknown" };
   const cancelling = cancel(row, by, hasHandlerOf(row.workflow));
   applyCancel(sql, cancelling);
-  if (cancelling.does !== "nothing") act(sql, cancelAction(row, by));
+  if (cancelling.does !== "nothing") note(cancelAction(row, by));
   return cancelAnswer(cancelling);
 }
 
@@ -276,10 +287,12 @@ function update(sql: Sql, run: RunRow): void {
 const UPDATE = `UPDATE runs SET ${CHANGING.map((column) => `${column} = ?`).join(", ")} WHERE seq = ?`;
 
 function insertAttempt(sql: Sql, run: number, attempt: Attempt): void {
-  const { number, startedAt, endedAt, outcome, reason, kind, githubRequestId, stack, code, handler } = attempt;
+  const { number, startedAt, endedAt, outcome, reason, kind, githubRequestId, stack, code, handler, sent } = attempt;
   sql.change(
-    "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    `INSERT OR IGNORE INTO attempts (run, number, started_at, ended_at, outcome, reason, kind, github_request_id, stack, code, handler, sent)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...[run, number, startedAt, endedAt, outcome],
     ...[reason ?? null, kind ?? null, githubRequestId ?? null, stack ?? null, code ?? null, handler ? 1 : null],
+    sent === undefined ? null : JSON.stringify(sent),
   );
 }

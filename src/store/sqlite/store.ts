@@ -1,15 +1,27 @@
 import type { DatabaseSync } from "node:sqlite";
+import type { Claim } from "../../model/claim.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
+import { auditLog, trail } from "../audit.ts";
+import { eventNotes } from "../events.ts";
+import { foundRuns } from "../found-runs.ts";
 import { runLines } from "../lines.ts";
 import { marks } from "../marks.ts";
 import { overview } from "../overview.ts";
 import { previewReads } from "../previews.ts";
 import { hasHandler, hastenRetries, isPaused, takeTurn } from "../queries.ts";
 import { runReads } from "../reads.ts";
+import { isByHand } from "../rules/runs.ts";
+import { searchIndex } from "../search-index.ts";
+import { sessions } from "../sessions.ts";
+import { successReads } from "../successes.ts";
+import { workflowReads } from "../workflow-stats.ts";
 import { addFinds, asking } from "./asking.ts";
+import { auditedWrites, type Note } from "./audit.ts";
 import { batchedWrites, isOutage, type Write } from "./batch.ts";
 import { callbacks } from "./callbacks.ts";
+import { NO_DISK, openDisk } from "./disk.ts";
+import { mayFlush } from "./files.ts";
 import { sqliteLimitLog } from "./limit-log.ts";
 import { cannot, openSqlite } from "./open.ts";
 import { knownPauses, pauseWorkflow, resumeWorkflow } from "./pauses.ts";
@@ -20,12 +32,14 @@ import {
   extendLeases,
   forgetRuns,
   interruptAll,
-  leaseEnd,
   rerunRun,
   saveStep,
   scheduledUntil,
+  settledBefore,
   settleRun,
 } from "./runs.ts";
+import { sqliteSearch } from "./search.ts";
+import { ReadingThread } from "./search-thread.ts";
 import { type Sql, statements } from "./statements.ts";
 import { FOLLOW_CLOCK, RIGHT_WRONG_WAITS, wakeRuns } from "./waits.ts";
 
@@ -42,31 +56,46 @@ export function openSqliteStore(
   clock: Clocks,
   warn: (warning: string) => void = () => {},
 ): RunStore {
-  const { db, missing, warnings, close } = openSqlite(folder);
+  const { db, file, missing, warnings, close } = openSqlite(folder);
   for (const warning of warnings) warn(warning);
   addFinds(db);
   const sql = statements(db);
-  const write = followingClock(batchedWrites(db, missing), sql, clock);
-  const read = <T>(work: () => T) => reading(db, work);
-  const asked = asking(sql, { read, write });
-  const lines = runLines(asked);
-  const pauses = knownPauses(sql);
-  const leaseUntil = (leaseMs: number) => leaseEnd(clock.monotonic(), leaseMs);
+  let disk = NO_DISK;
   try {
     db.exec("BEGIN IMMEDIATE");
     interruptAll(sql, clock.now());
     for (const text of RIGHT_WRONG_WAITS) sql.change(text, clock.now());
     db.exec("COMMIT");
+    if (file !== undefined && mayFlush()) disk = openDisk(db, file);
   } catch (cause) {
     close();
     throw cannot(`go on with the runs in ${folder}`, "See that the disk has room, or restore a backup.", cause);
   }
+  const { monotonic } = clock;
+  const write = followingClock(batchedWrites(db, { missing, disk, monotonic }), sql, clock);
+  const read = <T>(work: () => T) => reading(db, work);
+  const asked = asking(sql, { read, write });
+  const thread = file === undefined ? undefined : new ReadingThread(file);
+  const lines = runLines(asked);
+  const audit = trail();
+  const audited = auditedWrites(sql, write, audit);
+  const pauses = knownPauses(sql);
+  /** Claims whose settling was rejected, perhaps by a failed flush after it was committed. */
+  const unsure = new WeakSet<Claim>();
+  const leaseUntil = (leaseMs: number) => Math.ceil(clock.monotonic() + leaseMs);
   return {
-    accept: (event, lease) =>
-      write(() =>
-        acceptRun(sql, event, lease, { leaseUntil: leaseUntil(lease.leaseMs), isPaused: pauses.has(event.workflow) }),
-      ),
-    claim: (lease) => write(() => claimRuns(sql, lease, clock.monotonic()), { flush: false }),
+    accept(event, lease) {
+      const accept = (note: Note) => {
+        const isPaused = pauses.has(event.workflow);
+        return acceptRun(sql, event, lease, { leaseUntil: leaseUntil(lease.leaseMs), isPaused, note });
+      };
+      return isByHand(event) ? audited(accept) : write(() => accept(notNoted));
+    },
+    claim(lease) {
+      // What is extended or settled meanwhile is written after it, so that a long flush makes no attempt look hung.
+      const askedAt = clock.monotonic();
+      return write(() => claimRuns(sql, lease, { askedAt, leaseUntil: leaseUntil(lease.leaseMs) }), { flush: false });
+    },
     turn: (name, everyMs) => write(() => sql.all(TURN, name, everyMs, clock.now()).length > 0, { flush: false }),
     hasten: (most) =>
       write(
@@ -77,19 +106,30 @@ export function openSqliteStore(
     settle(claim, attempt, settlement, last = []) {
       // In the same transaction. Lines that are wrong in themselves are left out of it.
       if (last.length > 0) lines.saveLines(claim, last).catch(() => {});
-      return write(() => settleRun(sql, claim, attempt, settlement, clock.now()));
+      const isUnsure = unsure.has(claim);
+      return write(() => {
+        const run = settleRun(sql, claim, attempt, settlement, clock.now());
+        return run ?? (isUnsure ? settledBefore(sql, claim, attempt) : undefined);
+      }).catch((error) => {
+        unsure.add(claim);
+        throw error;
+      });
     },
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
-    cancel: (id, by, hasHandler) => write(() => cancelRun(sql, id, by, hasHandler)),
+    cancel: (id, by, hasHandlerOf) => audited((note) => cancelRun(sql, note, id, { by, hasHandlerOf })),
     // A power failure that takes it costs time: the run looks by itself.
     wake: (keys) => write(() => wakeRuns(sql, keys, clock.now()), { flush: false }),
-    rerun: (id, at, options) => write(() => rerunRun(sql, id, at, options)),
-    pause: (workflow, by) => write(() => pauseWorkflow(sql, workflow, by)).finally(pauses.look),
-    resume: (workflow, by) => write(() => resumeWorkflow(sql, workflow, by)).finally(pauses.look),
+    rerun: (id, at, options) => audited((note) => rerunRun(sql, note, id, { ...options, at })),
+    pause: (workflow, by) => audited((note) => pauseWorkflow(sql, note, workflow, by)).finally(pauses.look),
+    resume: (workflow, by) => audited((note) => resumeWorkflow(sql, note, workflow, by)).finally(pauses.look),
+    audit: auditLog(asked, { ...audit, add: (entries) => audited((note) => note(...entries)) }),
     ...runReads(asked),
+    ...foundRuns(asked, searchIndex(asked, sqliteSearch(sql, asked, { write, thread }), warn)),
     ...previewReads(asked),
+    ...workflowReads(asked),
+    ...successReads(asked),
     ...lines,
-    ...callbacks(sql, { read, write, now: clock.now }),
+    ...callbacks(sql, { read, write, audited, now: clock.now }),
     scheduledUntil: (workflow, at) => write(() => scheduledUntil(sql, workflow, at)),
     async nextDue(forMs) {
       const now = clock.now();
@@ -99,15 +139,23 @@ export function openSqliteStore(
     forget: (before, limit) => write(() => forgetRuns(sql, before, limit), { flush: false }),
     limits: sqliteLimitLog(sql, { asked, write }),
     // Rows that this connection has changed; nobody else has the file open for writing.
+    events: eventNotes(asked),
+    sessions: sessions("main", asked.read, (text, values) => write(() => sql.all(text, ...values))),
     overview: overview(asked, async () => String((await asked.read("SELECT total_changes() AS changes"))[0]?.changes)),
     hear: () => () => {},
     check: () => write(() => sql.change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
       // Writes that wait are committed first: they were handed over before.
       await write(() => {}).catch(() => {});
-      close();
+      await thread?.close();
+      disk.close(close);
     },
   };
+}
+
+/** An event that no person starts is no action. */
+function notNoted(): never {
+  throw new Error("an event that starts a run was about to be recorded as an action");
 }
 
 const TURN = takeTurn({ schema: "main", now: "$3" });

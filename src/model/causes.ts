@@ -1,0 +1,96 @@
+import type { FailureReason } from "./history.ts";
+
+/** Failures that have one cause, as far as their reasons tell. */
+export type Cause = {
+  /** The reason that they share, with `…` for what differs from one to the next. */
+  readonly text: string;
+  readonly count: number;
+  readonly workflows: readonly string[];
+  /** The newest of them, and when it was accepted, epoch milliseconds. */
+  readonly newest: { readonly id: string; readonly at: number };
+  /** When the first one was accepted. */
+  readonly firstAt: number;
+  /** Words of a search that finds them: parts of the reason that do not differ. */
+  readonly words: readonly string[];
+};
+
+/** Groups failures by their cause, those with the most failures first. */
+export function causesOf(failures: readonly FailureReason[]): readonly Cause[] {
+  const groups = Map.groupBy(failures, ({ reason }) => sharedText(reason));
+  return [...groups]
+    .map(([text, those]) => causeOf(text, those))
+    .sort((one, other) => other.count - one.count || other.newest.at - one.newest.at);
+}
+
+function causeOf(text: string, those: readonly FailureReason[]): Cause {
+  const byAge = those.toSorted((one, other) => other.acceptedAt - one.acceptedAt);
+  const newest = byAge[0] as FailureReason;
+  return {
+    text: those.length === 1 ? newest.reason : text,
+    count: those.length,
+    workflows: [...new Set(byAge.map(({ workflow }) => workflow))],
+    newest: { id: newest.id, at: newest.acceptedAt },
+    firstAt: (byAge.at(-1) as FailureReason).acceptedAt,
+    words: wordsOf(text, newest.reason),
+  };
+}
+
+/** What stands for a part that differs. */
+const GAP = "…";
+
+/** Where longer reasons begin to differ does not matter. */
+const COMPARED_CHARACTERS = 500;
+
+/** Names, numbers, hashes and times, which differ between failures of one cause. */
+const DIFFERS = [
+  // What others said, or a name that they gave.
+  /"[^"\n]*"|“[^”\n]*”|`[^`\n]*`/g,
+  /\bhttps?:\/\/\S+/g,
+  /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi,
+  // Paths and repositories.
+  /(?<![\w…])[\w.@~+-]*(?:\/[\w.@~+-]+)+\/?/g,
+  // pr-1234, 3f9c2a1, 12:00:07.123Z, #7, 2 h. The status of an answer is the cause itself.
+  /(?<!(?:answered|status|code|HTTP)[\s:=]{1,3})(?!(?<=(?:answered|returned|responded)(?: with)?\s)[1-5]\d\d\b)(?<![\w…])[\w#.:+-]*\d[\w.:+-]*/gi,
+] as const;
+
+/** The reason without what differs. */
+function sharedText(reason: string): string {
+  let text = reason.slice(0, COMPARED_CHARACTERS);
+  for (const pattern of DIFFERS) text = text.replace(pattern, (found) => GAP + (/[.:,]+$/.exec(found)?.[0] ?? ""));
+  const shared = text
+    .replace(/\s+/g, " ")
+    .replace(/…(?:[ ,.]*…)+/g, GAP)
+    .replace(/…\.(?=\s|$)/g, GAP)
+    .trim();
+  // Where all of it differs, nothing says that the causes are one.
+  return /[\p{L}\p{N}]/u.test(shared) ? shared : reason.trim();
+}
+
+/** Shorter parts find too much. */
+const LEAST_WORD_CHARACTERS = 4;
+
+/** More of a part finds nothing else, and makes the address long. */
+const MOST_WORD_CHARACTERS = 80;
+
+/** So many of the longest parts tell a cause from others. */
+const MOST_WORDS = 4;
+
+function wordsOf(text: string, reason: string): readonly string[] {
+  const parts = text
+    .split(GAP)
+    // White space may have been more than one space.
+    .flatMap((part) => (reason.includes(part) ? part : part.split(" ")))
+    .map((part) => part.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ""))
+    // Not half of a character, which no text has.
+    .map((part) =>
+      part
+        .slice(0, MOST_WORD_CHARACTERS)
+        .replace(/[\ud800-\udbff]$/, "")
+        .trimEnd(),
+    )
+    .filter((part) => part.length >= LEAST_WORD_CHARACTERS && !part.includes('"'));
+  const longest = [...new Set(parts)].sort((one, other) => other.length - one.length).slice(0, MOST_WORDS);
+  if (longest.length > 0) return longest;
+  const [any] = reason.split(/["\s]+/).toSorted((one, other) => other.length - one.length);
+  return any ? [any.slice(0, COMPARED_CHARACTERS)] : [];
+}

@@ -1,0 +1,135 @@
+import { isCommitHash } from "../github-names.ts";
+import { isOpen, type ListedRun } from "../run.ts";
+import { ALL_WORKFLOWS, pauseOf } from "../run-actions.ts";
+import type { Facts, Finding } from "./facts.ts";
+import { isNamedIn, type Subject } from "./subject.ts";
+import { ago, ahead, sentence, short, span } from "./words.ts";
+
+type Dated = Finding & { readonly at: number };
+
+/** What became of the newest run, and what it waits for. */
+export function runFinding(run: ListedRun, facts: Facts, subject: Subject): Dated {
+  const { id, endedAt, startedAt, acceptedAt } = run;
+  const what = { what: "run", link: { href: `/runs/${id}`, text: "See the run" } } as const;
+  const told = becameOf(run, facts, subject);
+  return { ...what, at: endedAt ?? startedAt ?? acceptedAt, text: told.text, command: told.command };
+}
+
+type Told = { readonly text: string; readonly command?: string };
+
+function becameOf(run: ListedRun, facts: Facts, subject: Subject): Told {
+  const { id, status, acceptedAt, endedAt = acceptedAt, reason = "" } = run;
+  const { now } = facts;
+  const which = `The newest run ${isOf(run, subject) ? "of" : "that matches, of"} ${short(nameOf(run))}${isOf(run, subject) ? "" : ","}`;
+  const why = sentence(short(reason));
+  const when = ago(endedAt, now);
+  switch (status) {
+    case "success":
+      return { text: `${which} succeeded ${when}${dispatched(run)}.` };
+    case "failure":
+      return { text: `${which} failed ${when}. ${why}`, command: `gh-runner runs rerun ${id.slice(0, 8)}` };
+    case "skipped":
+      return { text: `${which} was skipped ${when}: ${why}${hint(reason)}` };
+    case "cancelled":
+      return { text: `${which} was cancelled ${when}. ${why}`, command: `gh-runner runs rerun ${id.slice(0, 8)}` };
+    case "superseded":
+      return {
+        text: `${which} did not run: a newer event of its group replaced it ${when}${run.supersededBy ? `, run ${run.supersededBy}` : ""}.`,
+      };
+    case "running":
+      return { text: `${which} is running. It began ${ago(run.startedAt ?? acceptedAt, now)}.` };
+    case "waiting":
+      return {
+        text: `${which} has waited for ${span(now - (run.startedAt ?? acceptedAt))}: ${why}${paused(run, facts)?.text ?? ""}`,
+      };
+    default:
+      return waitsFor(run, facts, which);
+  }
+}
+
+const nameOf = ({ title, group, workflow }: ListedRun) => title || group || workflow;
+
+/** Whether its name says that it is of what was asked for. Else it has the text somewhere, such as in its log. */
+function isOf(run: ListedRun, { application, workflow, run: id }: Subject): boolean {
+  if (id !== undefined || (workflow !== undefined && run.workflow === workflow)) return true;
+  return application !== undefined && isNamedIn([run.title, run.group], application);
+}
+
+/** One that has the name somewhere, such as in its log, where none is of it. */
+export function mentionFinding(run: ListedRun, { now }: Facts, name: string): Dated {
+  const at = run.endedAt ?? run.startedAt ?? run.acceptedAt;
+  const text = `No run is named ${short(name)}. The newest that has this text somewhere is of ${short(nameOf(run))}: ${run.status}, ${ago(at, now)}.`;
+  return { what: "run", text, at, link: { href: `/runs/${run.id}`, text: "See the run" } };
+}
+
+function dispatched({ outputs }: ListedRun): string {
+  const hash =
+    typeof outputs === "object" && outputs !== null && "commitHash" in outputs ? outputs.commitHash : undefined;
+  return typeof hash === "string" && hash !== ""
+    ? `, and dispatched the commit ${isCommitHash(hash) ? hash.slice(0, 7) : short(hash)}`
+    : "";
+}
+
+/** What to change where a run was skipped by a setting. */
+function hint(reason: string): string {
+  if (reason.startsWith("application name doesn't start with")) return " APPLICATION_PREFIX says which names count.";
+  if (/ within \d+ s$/.test(reason)) return " A repeat within DEDUPE_SECONDS is not dispatched again.";
+  return "";
+}
+
+/** Of a run that is queued. */
+function waitsFor(run: ListedRun, facts: Facts, which: string): Told {
+  const { workflow, kind, dueAt = 0, reason = "" } = run;
+  const { now, outage, broken, workflows } = facts;
+  const pause = paused(run, facts);
+  if (pause) return { text: `${which} waits.${pause.text}`, command: pause.command };
+  if (!workflows.some(({ name }) => name === workflow)) {
+    const file = broken.find(({ file }) => file.includes(workflow))?.file;
+    const why = file === undefined ? `there is no workflow ${short(workflow)} now` : `the file ${file} is broken`;
+    return { text: `${which} waits: ${why}. It continues when the file is fixed.`, command: "gh-runner workflows" };
+  }
+  const next = `Next retry ${ahead(dueAt, now)}.`;
+  if (kind === "limit") return { text: `${which} waits for a limit of GitHub. It continues ${ahead(dueAt, now)}.` };
+  if (outage && outage.until === undefined && kind === "transient") {
+    const since = span(now - outage.since);
+    return { text: `${which} waits: GitHub has failed most requests for ${since}. It continues by itself. ${next}` };
+  }
+  if (reason !== "" && kind === "transient")
+    return { text: `${which} is tried again. ${sentence(short(reason))} ${next}` };
+  if (dueAt > now) return { text: `${which} waits for its time. It begins ${ahead(dueAt, now)}.` };
+  const group =
+    run.group === undefined ? "a worker is free" : "the run before it in its group has ended, and a worker is free";
+  return { text: `${which} is queued. It begins when ${group}.` };
+}
+
+function paused({ workflow }: ListedRun, { paused: all, now }: Facts) {
+  const pause = pauseOf(workflow, all);
+  if (!pause) return undefined;
+  const isAll = pause.workflow === ALL_WORKFLOWS;
+  const what = isAll ? "All workflows are" : `The workflow ${short(workflow)} is`;
+  const quoted = /^[\w.-]+$/.test(workflow) ? workflow : undefined;
+  return {
+    text: ` ${what} paused: ${short(pause.actor)} did that ${ago(pause.at, now)}. It continues when that is resumed.`,
+    command: `gh-runner workflow resume ${isAll ? "--all" : (quoted ?? "WORKFLOW")}`,
+  };
+}
+
+/** What its tests came to, where the run alone does not say it, and whether its pull request is closed. */
+export function previewFinding({ preview, runs, now }: Facts): Dated | undefined {
+  if (preview === undefined || (runs[0] && isOpen(runs[0]))) return undefined;
+  const { pullRequest, result, reason, receivedAt, commit, actionsRun } = preview;
+  const closed = pullRequest?.state !== undefined && pullRequest.state !== "open";
+  const parts = [
+    ...(closed ? [`Its pull request #${pullRequest.number} is ${pullRequest.state}: a preview ends with it.`] : []),
+    ...(result === "dispatched"
+      ? []
+      : [
+          `The tests of its newest commit${commit ? ` (${commit.sha === undefined ? short(commit.name) : commit.sha.slice(0, 7)})` : ""}: ${result.replaceAll("_", " ")}.`,
+        ]),
+    ...(reason === undefined ? [] : [sentence(short(reason))]),
+  ];
+  if (parts.length === 0) return undefined;
+  const text = `${parts.join(" ")} The notification came ${ago(receivedAt, now)}.`;
+  const link = actionsRun?.url === undefined ? undefined : { href: actionsRun.url, text: "See the Actions run" };
+  return { what: "preview", at: receivedAt, text, link };
+}

@@ -1,0 +1,269 @@
+import { at, eventFacts } from "../model/event-facts.ts";
+import { isCommitHash } from "../model/github-names.ts";
+import type { RunFilter } from "../model/history.ts";
+import { ENDED_STATUSES, type Json, type RunStatus, TRIGGERS, type Trigger } from "../model/run.ts";
+import { fold } from "../model/search.ts";
+import { clean } from "./rows.ts";
+
+/**
+ * What the search knows of a run, as one text in which each line is a fact or a piece of text. Facts begin with a
+ * character that no search has, and texts with a space, so that no text can be taken for a fact.
+ */
+
+/** The rest of what a run says is not searched. */
+export const MAX_DOCUMENT_CHARACTERS = 8192;
+
+/** Of a fact. Longer ones are cut in the same way where they are looked for. */
+const MAX_FACT_CHARACTERS = 253;
+
+/** Private characters: https://www.unicode.org/charts/PDF/UE000.pdf */
+const MARKS = {
+  id: "\uE000",
+  workflow: "\uE001",
+  group: "\uE002",
+  repository: "\uE003",
+  event: "\uE004",
+  pull: "\uE005",
+  commit: "\uE006",
+  by: "\uE007",
+} as const;
+
+/** One character each, so that the shortest part that an index has finds them. */
+const STATUSES = new Map<RunStatus | "open", string>(
+  (["open", ...ENDED_STATUSES] as const).map((status, nth) => [status, String.fromCharCode(0xe100 + nth)]),
+);
+const markOf = (status: RunStatus) => STATUSES.get(status) ?? (STATUSES.get("open") as string);
+const TRIGGER_MARKS = new Map<Trigger, string>(TRIGGERS.map((name, nth) => [name, String.fromCharCode(0xe200 + nth)]));
+
+const PRIVATE = /[\uE000-\uE2FF\n]/g;
+
+/** As a text stands in a document. Inside of JSON it may have what no text of the database has. */
+const searched = (text: string) => fold(clean(text)).replace(PRIVATE, " ");
+
+/** All of these must stand in the document of a run that a filter finds. */
+export function needlesOf(filter: RunFilter): readonly string[] {
+  const { words = [], id, status, workflow, group, repository, event, pull, commit, by, trigger } = filter;
+  const whole = (name: keyof typeof MARKS, value: string | undefined) =>
+    value === undefined ? [] : [`\n${factOf(name, value)}\n`];
+  const begun = (name: keyof typeof MARKS, value: string | undefined) =>
+    value === undefined ? [] : [`\n${factOf(name, value)}`];
+  return [
+    ...words.map(searched),
+    ...begun("id", id),
+    ...(status === undefined ? [] : [`\n${markOf(status)}\n`]),
+    ...(trigger === undefined ? [] : [`\n${TRIGGER_MARKS.get(trigger)}\n`]),
+    ...whole("workflow", workflow),
+    ...whole("group", group),
+    ...whole("repository", repository),
+    ...whole("event", event),
+    ...whole("pull", pull === undefined ? undefined : String(pull)),
+    ...begun("commit", commit),
+    ...begun("by", by),
+  ];
+}
+
+function factOf(name: keyof typeof MARKS, value: string): string {
+  const text = searched(value).trim();
+  return MARKS[name] + [...text.slice(0, 2 * MAX_FACT_CHARACTERS)].slice(0, MAX_FACT_CHARACTERS).join("");
+}
+
+/** What a document is made of, as the tables have it. */
+export type Sources = {
+  readonly id: string;
+  readonly workflow: string;
+  readonly group: string | null;
+  readonly title: string | null;
+  readonly status: RunStatus;
+  readonly trigger: Trigger | null;
+  readonly reason: string | null;
+  /** JSON; null: it is too long to be read whole. */
+  readonly input: string | null;
+  /** The beginning and the end of one that is. */
+  readonly pieces: string;
+  /** JSON, or the beginning of it. */
+  readonly outputs: string | null;
+  /** Who did something with it. */
+  readonly actors: readonly (string | null)[];
+  /** Names, results and errors of steps, reasons of attempts, lines: what matters most first. */
+  readonly texts: readonly (string | null)[];
+  /** What each attempt sent, as JSON or the beginning of it. */
+  readonly sent: readonly (string | null)[];
+};
+
+/** The document of a run: lower-cased, of at most `MAX_DOCUMENT_CHARACTERS`. */
+export function documentOf(run: Sources): string {
+  const input = parsed(run.input);
+  const outputs = parsed(run.outputs);
+  const facts = factsOf(run, input === undefined ? partOf(run.pieces) : input, outputs);
+  const lines = [...new Set(facts)].map((fact) => `${fact}\n`);
+  let length = 1 + lines.reduce((sum, line) => sum + line.length, 0);
+  // A fact is found as a word, too.
+  const said = new Set(facts.map((fact) => fact.slice(1)));
+  const say = (text: string | null | undefined) => {
+    if (!text || length >= MAX_DOCUMENT_CHARACTERS) return;
+    const line = searched(text.slice(0, MAX_DOCUMENT_CHARACTERS)).slice(0, MAX_DOCUMENT_CHARACTERS - length - 2);
+    if (said.has(line)) return;
+    said.add(line);
+    lines.push(` ${line.toWellFormed()}\n`);
+    length += line.length + 2;
+  };
+  for (const text of [run.title, run.reason]) say(text);
+  if (outputs === undefined) say(run.outputs);
+  else for (const text of leavesOf(outputs, MAX_OUTPUT_CHARACTERS)) say(text);
+  const most = run.trigger === "github" ? MAX_EVENT_CHARACTERS : MAX_INPUT_CHARACTERS;
+  for (const text of input === undefined ? [] : leavesOf(input, most)) say(text);
+  for (const text of run.texts) say(text);
+  for (const sent of run.sent) for (const text of textsOfSent(sent)) say(text);
+  return `\n${lines.join("")}`;
+}
+
+/** Methods and paths, and what stands in the bodies: each of their keys would cost an entry per run. */
+function textsOfSent(json: string | null): string[] {
+  const requests = at(parsed(json) ?? null, "requests");
+  if (!Array.isArray(requests)) return json === null ? [] : [json];
+  return (requests as readonly Json[]).flatMap((request) => {
+    const [method, path, body] = [at(request, "method"), at(request, "path"), at(request, "body")];
+    const value = typeof body === "string" ? (parsed(body) ?? body) : "";
+    return [`${method} ${path}`, ...leavesOf(value, MAX_BODY_CHARACTERS)];
+  });
+}
+
+const MAX_BODY_CHARACTERS = 500;
+
+/** A webhook has much that no one looks for. */
+const MAX_EVENT_CHARACTERS = 1500;
+const MAX_INPUT_CHARACTERS = 3000;
+const MAX_OUTPUT_CHARACTERS = 2000;
+
+function factsOf(run: Sources, input: Json, outputs: Json | undefined): string[] {
+  const name = run.trigger === "github" ? at(input, "name") : undefined;
+  const event = typeof name === "string" ? name : undefined;
+  const payload = event === undefined ? undefined : at(input, "payload");
+  const action = at(payload, "action");
+  const about = event === undefined ? plainFacts(input) : eventFacts({ name: event, payload });
+  const repositories = [about.repository, at(outputs, "repository")].filter((each) => typeof each === "string");
+  const pulls = [about.pull, at(outputs, "pull")].filter((each) => typeof each === "number");
+  const commits = [about.sha, ...commitsIn(event === undefined ? input : null), ...commitsIn(outputs ?? null)];
+  const sender = at(payload, "sender", "login");
+  const actors = [...run.actors, typeof sender === "string" ? sender : null];
+  return [
+    factOf("id", run.id),
+    markOf(run.status),
+    ...(run.trigger === null ? [] : [TRIGGER_MARKS.get(run.trigger) ?? ""]),
+    factOf("workflow", run.workflow),
+    ...(run.group === null ? [] : [factOf("group", run.group)]),
+    ...repositories.flatMap((full) => [full, full.split("/")[1] ?? full]).map((each) => factOf("repository", each)),
+    ...(event === undefined ? [] : [factOf("event", event)]),
+    ...(event === undefined || typeof action !== "string" ? [] : [factOf("event", `${event}.${action}`)]),
+    ...pulls.map((number) => factOf("pull", String(number))),
+    ...commits.filter((sha) => sha !== undefined).map((sha) => factOf("commit", sha)),
+    ...actors.flatMap(partsOfName).map((part) => factOf("by", part)),
+  ].filter((fact) => fact !== "");
+}
+
+/** `token alice` is found by `token alice` and by `alice`. */
+function partsOfName(actor: string | null): string[] {
+  const words = (actor ?? "").split(/\s+/).filter((word) => word !== "");
+  return words.slice(0, MAX_NAME_WORDS).map((_, from) => words.slice(from).join(" "));
+}
+
+const MAX_NAME_WORDS = 5;
+
+/** What the inputs of workflows call a repository and a pull request. */
+function plainFacts(input: Json): { repository?: string; pull?: number; sha?: undefined } {
+  const [repository, pull] = [at(input, "repository"), at(input, "pull")];
+  return {
+    ...(typeof repository === "string" && { repository }),
+    ...(typeof pull === "number" && { pull }),
+  };
+}
+
+/** Of values with many, the first ones. */
+const MAX_COMMITS = 20;
+
+const NAMES_COMMIT = /^(?:commit|commitHash|sha|head_sha)$/;
+
+function commitsIn(value: Json): string[] {
+  const found: string[] = [];
+  for (const [name, leaf] of walk(value)) {
+    if (typeof leaf !== "string" || found.length >= MAX_COMMITS) continue;
+    if (isCommitHash(leaf) || (NAMES_COMMIT.test(name) && /^[0-9a-f]{4,64}$/i.test(leaf))) found.push(leaf);
+  }
+  return found;
+}
+
+/** Texts and numbers, the least deep first; no addresses and no keys of GitHub's, of which a webhook has hundreds. */
+function leavesOf(value: Json, most: number): string[] {
+  const found = new Set<string>();
+  let length = 0;
+  for (const [name, leaf] of walk(value)) {
+    if (length >= most) break;
+    if (leaf === null || typeof leaf === "boolean" || UNSEARCHED.test(name)) continue;
+    for (const text of endsOf(String(leaf))) {
+      if (text === "" || length >= most || found.has(text)) continue;
+      found.add(text);
+      length += text.length + 2;
+    }
+  }
+  return [...found];
+}
+
+/** A long text is searched at its beginning and its end, where most of what matters stands. */
+function endsOf(text: string): readonly string[] {
+  if (text.length <= BEGINNING_CHARACTERS + END_CHARACTERS) return [text];
+  return [text.slice(0, BEGINNING_CHARACTERS), text.slice(-END_CHARACTERS)];
+}
+
+const [BEGINNING_CHARACTERS, END_CHARACTERS] = [800, 200];
+
+const UNSEARCHED = /(?:^|_)(?:url|node_id|gravatar_id|avatar)$|_at$|^id$|^guid$/;
+
+/** No value has more that is worth looking for; what others send may be nested without end. */
+const MAX_VALUES = 3000;
+
+/** The leaves of a value, each with the name under which it or its list stands; breadth first. */
+function* walk(value: Json): Generator<readonly [name: string, leaf: string | number | boolean | null]> {
+  let level: (readonly [string, Json])[] = [["", value]];
+  let seen = 0;
+  while (level.length > 0) {
+    const next: (readonly [string, Json])[] = [];
+    for (const [name, each] of level) {
+      if (seen++ > MAX_VALUES) return;
+      if (typeof each !== "object" || each === null) yield [name, each];
+      else if (Array.isArray(each)) for (const inner of each.slice(0, MAX_VALUES)) next.push([name, inner as Json]);
+      else for (const entry of Object.entries(each)) next.push(entry);
+    }
+    level = next;
+  }
+}
+
+/** JSON, which is whole unless it was cut. */
+function parsed(json: string | null): Json | undefined {
+  if (json === null) return undefined;
+  try {
+    return JSON.parse(json) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As much of a webhook as can be seen in pieces of it: GitHub writes no space between a name and its value. */
+function partOf(pieces: string): Json {
+  const text = (pattern: RegExp) => pattern.exec(pieces)?.[1] ?? null;
+  const number = (pattern: RegExp) => Number(text(pattern)) || null;
+  return {
+    name: text(/^\{"name":"(\w{1,100})"/),
+    payload: {
+      action: text(/"payload":\{"action":"(\w{1,100})"/),
+      after: text(/"after":"([0-9a-f]{40,64})"/),
+      repository: {
+        full_name: text(/"repository":\{"id":\d+,(?:"\w+":"[^"]{0,200}",){0,3}"full_name":"([^"\\]{1,200})"/),
+      },
+      sender: { login: text(/"sender":\{"login":"([^"\\]{1,100})"/) },
+      pull_request: {
+        number: number(/"payload":\{"action":"\w+","number":(\d{1,10}),/),
+        head: { sha: text(/"head":\{[^{}]{0,300}"sha":"([0-9a-f]{40,64})"/) },
+      },
+    },
+  };
+}

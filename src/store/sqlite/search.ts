@@ -1,0 +1,99 @@
+import type { Asked } from "../reads.ts";
+import type { Row } from "../rows.ts";
+import type { SearchEngine } from "../search-index.ts";
+import { documentsFrom, isForgotten, numbersOf, sourceQueries } from "../search-sources.ts";
+import type { Write } from "./batch.ts";
+import type { ReadingThread } from "./search-thread.ts";
+import type { Sql } from "./statements.ts";
+
+/** Events wait while documents are made: so many bytes of inputs, and so many runs, at once. */
+const BYTES_AT_ONCE = 100_000;
+const RUNS_AT_ONCE = 25;
+
+/**
+ * Of so many runs a find takes 2 ms (measured: 173 ms of 1,800,000, for two things that many have and none has both). Of more,
+ * it looks in a thread. It cannot be cut into parts: each of them would begin with the first run that has all of the texts.
+ */
+const RUNS_IN_LOOP = 20_000;
+
+/**
+ * The search of SQLite: FTS5 keeps where each three characters stand in a document, and not the document. Positions make
+ * a find exact.
+ * @param thread undefined: the database is in memory.
+ * @see https://www.sqlite.org/fts5.html#the_trigram_tokenizer
+ */
+export function sqliteSearch(
+  sql: Pick<Sql, "all" | "change">,
+  { dialect, read }: Asked,
+  { write, thread }: { readonly write: Write; readonly thread: Pick<ReadingThread, "ask"> | undefined },
+): SearchEngine {
+  const queries = sourceQueries(dialect);
+
+  /** Without a thread, which Node's permission model may forbid, and of what it cannot read, the event loop waits. */
+  async function readFound(...values: readonly (string | number)[]): Promise<readonly Row[]> {
+    const [history] = await read(RUNS);
+    if (thread === undefined || Number(history?.runs ?? 0) <= RUNS_IN_LOOP) return read(FIND, values);
+    return thread.ask(FIND.replaceAll("$", "?"), ...values).catch(() => read(FIND, values)) as Promise<readonly Row[]>;
+  }
+
+  /** In one transaction with what else is written: no change comes between what is read and what is forgotten. */
+  function indexSome(most: number, trying: (run: number) => void): number {
+    const forgotten = most > 1 ? sql.all(FORGOTTEN, most) : [];
+    for (const { run } of forgotten) leave(run as number);
+    const queued = sql.all(QUEUED, Math.min(most, RUNS_AT_ONCE));
+    let bytes = 0;
+    const some = queued.filter(({ bytes: size }, nth) => {
+      bytes += Number(size ?? 0);
+      return nth === 0 || bytes <= BYTES_AT_ONCE;
+    });
+    if (some.length === 0) return forgotten.length;
+    const runs = some.map(({ run }) => run as number).toReversed();
+    trying(runs.at(-1) as number);
+    const documents = documentsFrom(queries.map((query) => sql.all(query, numbersOf(runs))));
+    for (const run of runs) {
+      const document = documents.get(run);
+      if (document === undefined) leave(run);
+      else {
+        sql.change("INSERT OR REPLACE INTO search (rowid, document) VALUES (?, ?)", run, document);
+        sql.change(DONE, run);
+      }
+    }
+    return forgotten.length + runs.length;
+  }
+
+  function leave(run: number): void {
+    sql.change("DELETE FROM search WHERE rowid = ?", run);
+    sql.change(DONE, run);
+  }
+
+  return {
+    async index(most, trying) {
+      let done = 0;
+      while (done < most) {
+        const indexed = await write(() => indexSome(most - done, trying), { flush: false });
+        if (indexed === 0) break;
+        done += indexed;
+      }
+      return done;
+    },
+    skip: (run) => write(() => sql.change(DONE, run), { flush: false }),
+    async waiting(most) {
+      const [row] = await read("SELECT count(*) AS runs FROM (SELECT 1 FROM search_queue LIMIT $1)", [most]);
+      return row?.runs as number;
+    },
+    async find(needles, { below, from }, most) {
+      const phrases = needles.map((needle) => `"${needle.replaceAll('"', '""')}"`).join(" AND ");
+      const rows = await readFound(phrases, below, from, most);
+      const found = rows.map(({ rowid }) => rowid as number);
+      return { found, lookedTo: found.length === most ? found.at(-1) : undefined };
+    },
+  };
+}
+
+const QUEUED = `SELECT run, octet_length(input) AS bytes FROM search_queue LEFT JOIN runs ON runs.seq = search_queue.run
+  ORDER BY run DESC LIMIT $1`;
+const FORGOTTEN = `SELECT run FROM search_queue WHERE ${isForgotten("main")} LIMIT ?`;
+const DONE = "DELETE FROM search_queue WHERE run = ?";
+/** An upper bound: some may have been deleted. */
+const RUNS = "SELECT (SELECT max(seq) FROM runs) - (SELECT min(seq) FROM runs) + 1 AS runs";
+const FIND = `SELECT rowid FROM search WHERE search MATCH $1 AND rowid < $2 AND rowid >= $3 ORDER BY rowid DESC LIMIT $4`;
