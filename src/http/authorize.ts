@@ -1,88 +1,150 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Context, MiddlewareHandler } from "hono";
-import { ANONYMOUS, type CallerToken, type Credential } from "../model/credential.ts";
-import { problem } from "./problem.ts";
+import type { Context, MiddlewareHandler, Next } from "hono";
+import { getCookie } from "hono/cookie";
+import {
+  type Identified,
+  type Identify,
+  may,
+  type Permission,
+  type Presented,
+  type Principal,
+  whoIs,
+  whyForbidden,
+} from "../model/access.ts";
+import { ANONYMOUS, type Credential } from "../model/credential.ts";
+import type { Renewable } from "../model/renewable.ts";
+import { withAccess } from "../model/route-access.ts";
+import type { Who } from "../model/who.ts";
+import { problem, Rejection } from "./problem.ts";
+
+/** Lets in who has a permission, as `guard("read")`. */
+export type Guard = (permission: Permission, asked?: Asked) => MiddlewareHandler;
+
+/** More of what a route asks for. */
+type Asked = {
+  /** The workflow that a request is for; undefined: none in particular. */
+  readonly workflowOf?: (c: Context) => string | undefined;
+  /** Lets in callers, too: the route shows them what they have started. */
+  readonly own?: true;
+};
+
+/** What is answered to requests that are not let in. */
+type Answers = {
+  /** To one that brings nothing valid, or that cannot be checked now. */
+  readonly unidentified: (c: Context, found: Unidentified) => Response | Promise<Response>;
+  readonly forbidden: (c: Context, reason: string) => Response | Promise<Response>;
+};
+
+type Unidentified = Exclude<Identified, { status: "known" }>;
 
 /**
- * Lets a request pass that brings one of the tokens, as `Authorization: Bearer TOKEN` or as the password of basic
- * authentication; ArgoCD can send either. Without tokens everything passes. Who it was, `actorOf` says from then on.
+ * What guards routes: a request passes that comes from one who has the permission. Who that is, `principalOf(c)` says from then
+ * on.
  */
-export function authorize(tokens: readonly CallerToken[], failed: FailedAuthentication): MiddlewareHandler {
-  const actorWith = tokenCheck(tokens);
-  return async (c, next) => {
-    const header = c.req.header("authorization");
-    const actor = tokens.length === 0 ? ANONYMOUS : actorWith(presentedToken(header));
-    if (actor !== undefined) {
-      c.set("actor", actor);
-      return next();
-    }
-    failed(c, credentialIn(header));
-    return problem(
-      c,
-      401,
-      unresolved(header) ??
-        "Send one of the service's AUTH_TOKENS, or this path's token, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
-      { "www-authenticate": 'Bearer realm="gh-runner", Basic realm="gh-runner"' },
-    );
+export function guardWith(
+  identify: Identify,
+  sessionOf: (c: Context) => string | undefined,
+  { unidentified, forbidden }: Answers,
+): Guard {
+  return (permission, { workflowOf, own } = {}) => {
+    const suffices: Permission = own ? "self" : permission;
+    return withAccess({ permission, own }, async (c: Context, next: Next) => {
+      const asked = identify(presentedBy(c, sessionOf));
+      const found = asked instanceof Promise ? await asked : asked;
+      if (found.status !== "known") {
+        // A page answers it with the way to sign in.
+        if (!isRead(c.req.method)) c.set("credential", found.credential);
+        return unidentified(c, found);
+      }
+      const { principal } = found;
+      c.set("principal", principal);
+      const workflow = workflowOf?.(c);
+      if (may(principal.grants, suffices, workflow)) return next();
+      return forbidden(c, whyForbidden(principal, permission, workflow));
+    });
+  };
+}
+
+/** What the API answers. */
+export function apiAnswers(failed: FailedAuthentication): Answers {
+  return {
+    unidentified(c, found) {
+      failed(c, found.credential);
+      if (found.status === "later")
+        return problem(c, found.http, found.reason, { "retry-after": String(found.retryAfterSeconds) });
+      return problem(
+        c,
+        401,
+        found.reason ??
+          "Send one of the service's AUTH_TOKENS, or this path's token, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
+        { "www-authenticate": 'Bearer realm="gh-runner", Basic realm="gh-runner"' },
+      );
+    },
+    forbidden(_, reason) {
+      throw new Rejection(403, reason);
+    },
+  };
+}
+
+const isRead = (method: string) => method === "GET" || method === "HEAD";
+
+function presentedBy(c: Context, sessionOf: (c: Context) => string | undefined): Presented {
+  const { req } = c;
+  return {
+    authorization: req.header("authorization"),
+    get session() {
+      return sessionOf(c);
+    },
+    address: addressOf(c),
+    peer: peerOf(c),
+    get rawHeaders() {
+      return incomingOf(c)?.rawHeaders ?? [];
+    },
   };
 }
 
 declare module "hono" {
   interface ContextVariableMap {
     /** Who sends a request that was let in. */
-    actor: string;
+    principal: Principal;
+    /** Set where the answer is 404 to one who is not let in: to a run of another workflow, or with a secret that is none. */
+    hidden: true;
   }
 }
 
-/** Who sends a request that was let in: `token argocd`, or `anonymous` where no tokens are set. */
+/** Who sends a request that was let in, and what they may do: nothing, where no guard was passed. */
+export function principalOf(c: Context): Principal {
+  return c.get("principal") ?? { grants: [], actor: ANONYMOUS, via: "none", address: addressOf(c) };
+}
+
+/** The name of who sends a request that was let in: `token argocd`, or `anonymous` where everyone is. */
 export function actorOf(c: Context): string {
-  return c.get("actor") ?? ANONYMOUS;
+  return principalOf(c).actor;
+}
+
+/** The same, as what they do is recorded. */
+export function whoOf(c: Context): Who {
+  return whoIs(principalOf(c));
 }
 
 /** Told of each request that brought no valid credential. */
 export type FailedAuthentication = (c: Context, credential: Credential) => void;
 
-/** The kind of credential in an `Authorization` header. */
-export function credentialIn(header: string | undefined): Credential {
-  if (!header) return "none";
-  return /^bearer\b/i.test(header) ? "bearer" : /^basic\b/i.test(header) ? "basic" : "other";
-}
-
-/** Why a header holds no token at all, where ArgoCD has put none into it. */
-function unresolved(header = ""): string | undefined {
-  const value = /^basic\b/i.test(header) ? presentedToken(header) : header.replace(/^\S+\s+/, "");
-  if (value.startsWith("$")) {
-    return "The token in Authorization is an unresolved secret ($…): add that key to argocd-notifications-secret.";
-  }
-  if (value.includes("<no value>")) {
-    return "The token in Authorization is '<no value>': the notification template names a field that does not exist.";
-  }
-  return undefined;
-}
-
-/** Says whose token a text is, in the same time whatever it is; undefined when it is none. */
-export function tokenCheck(tokens: readonly CallerToken[]): (text: string) => string | undefined {
-  const known = tokens.map(({ text, actor }) => ({ digest: digest(text), actor }));
-  return (text) => {
-    const given = digest(text);
-    return known.reduce<string | undefined>(
-      (found, each) => (timingSafeEqual(each.digest, given) ? (found ?? each.actor) : found),
-      undefined,
-    );
+/**
+ * The secret of a session, out of its cookie. Browsers send a cookie to every port of a host, so the name of a session has
+ * its port: several can be forwarded. A proxy may pass on Host without the port, which PUBLIC_URL then has.
+ */
+export function sessionCookie(publicOrigin: string | undefined) {
+  const nameOf = (c: Context): string => {
+    const port = new URL(c.req.url).port || new URL(publicOrigin ?? c.req.url).port;
+    return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
   };
-}
-
-/** The token in an `Authorization` header; empty without one. */
-export function presentedToken(header: string | undefined): string {
-  const [, scheme = "", value = ""] = /^(bearer|basic)\s+(\S+)\s*$/i.exec(header ?? "") ?? [];
-  if (scheme.toLowerCase() === "bearer") return value;
-  const userAndPassword = Buffer.from(value, "base64").toString();
-  return userAndPassword.slice(userAndPassword.indexOf(":") + 1);
-}
-
-function digest(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
+  return {
+    nameOf,
+    in: (c: Context): string | undefined =>
+      c.req.header("cookie") === undefined ? undefined : getCookie(c, nameOf(c)),
+  };
 }
 
 /**
@@ -90,7 +152,7 @@ function digest(token: string): Buffer {
  * as for a right one.
  * @param algorithms that count, `["sha256"]`.
  */
-export function isSignedWith(
+function isSignedWith(
   keys: readonly string[],
   bytes: Uint8Array,
   header: string | undefined,
@@ -100,6 +162,17 @@ export function isSignedWith(
   if (!algorithms.includes(algorithm)) return false;
   const right = keys.map((key) => createHmac(algorithm, key).update(bytes).digest());
   return isOneOf(right, Buffer.from(signature, "hex"));
+}
+
+/** The same, and if it is not, again with keys that are read again: the sender may have a new key before the service has. */
+export async function isSignedWithOneOf(
+  keys: Renewable<readonly string[]>,
+  ...signed: [bytes: Uint8Array, header: string | undefined, algorithms: readonly string[]]
+): Promise<boolean> {
+  if (isSignedWith(keys.now(), ...signed)) return true;
+  if (signed[1] === undefined) return false;
+  await keys.refresh();
+  return isSignedWith(keys.now(), ...signed);
 }
 
 /** Compares with all of them always. Of digests, neither content nor length of a token shows in the time it takes. */
@@ -117,7 +190,7 @@ function isOneOf(right: readonly Buffer[], given: Buffer): boolean {
  */
 export function rejectCrossSite(publicOrigin: string | undefined): MiddlewareHandler {
   return async (c, next) => {
-    if (c.req.method === "GET" || c.req.method === "HEAD" || !isCrossSite(c, publicOrigin)) return next();
+    if (isRead(c.req.method) || !isCrossSite(c, publicOrigin)) return next();
     return problem(
       c,
       403,
@@ -149,7 +222,17 @@ export function senderOf(
   return { address: addressOf(c), ...(forwarded && { forwarded_for: forwarded }) };
 }
 
-/** The address that a request came from: the caller's, or that of the proxy in front. */
+/** The address of the client: as trusted proxies report it, and else who has opened the connection. */
 export function addressOf(c: Context): string {
-  return (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress ?? "";
+  return (c.env as RequestEnvironment | undefined)?.client ?? peerOf(c);
 }
+
+/** Who has opened the connection: the client, or the proxy in front. */
+function peerOf(c: Context): string {
+  return incomingOf(c)?.socket.remoteAddress ?? "";
+}
+
+/** What comes with a request: Node's, and the client's address where that is not the connection's. */
+export type RequestEnvironment = { readonly incoming?: IncomingMessage; client?: string };
+
+const incomingOf = (c: Context) => (c.env as RequestEnvironment | undefined)?.incoming;

@@ -1,16 +1,20 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { Context, Hono } from "hono";
+import { limitOf, may, whyForbidden } from "../model/access.ts";
+import type { Clock } from "../model/clock.ts";
 import type { RunStatus } from "../model/run.ts";
 import type { Bulk, BulkFilter, RerunOptions } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
-import { actorOf } from "./authorize.ts";
+import type { Who } from "../model/who.ts";
+import { type Guard, principalOf, whoOf } from "./authorize.ts";
 import { type BulkShown, bulkCancelQuerySchema, bulkRerunQuerySchema } from "./bulk-schemas.ts";
 import { Rejection } from "./problem.ts";
+import { filterOf } from "./run-filter.ts";
 import { mustExist, query, shownRun } from "./runs-api.ts";
 
 /** What is done with all runs that a filter finds. */
 export type BulkActions = {
-  rerunAll(filter: BulkFilter & { status: RunStatus }, options: Pick<RerunOptions, "from" | "actor">): Promise<Bulk>;
-  cancelAll(filter: BulkFilter, actor: string): Promise<Bulk>;
+  rerunAll(filter: BulkFilter & { status: RunStatus }, options: Pick<RerunOptions, "from"> & Who): Promise<Bulk>;
+  cancelAll(filter: BulkFilter, who: Who): Promise<Bulk>;
 };
 
 /** Mounts `POST /api/runs/rerun` and `POST /api/runs/cancel`, with a filter each. */
@@ -19,33 +23,41 @@ export function mountBulkApi(
   {
     bulk,
     guard,
+    clock,
     ...there
   }: {
     bulk: BulkActions;
     runs: Pick<RunStore, "list">;
     workflows: readonly string[];
-    guard: MiddlewareHandler;
+    guard: Guard;
+    clock: Pick<Clock, "now">;
   },
 ): void {
-  app.post("/api/runs/rerun", guard, async (c) => {
-    const { from, ...filter } = query(c, bulkRerunQuerySchema);
-    mustNarrow(filter, "since, workflow or group");
+  /** All runs of all workflows are never meant by leaving the filter out. A status in the text would be a second one. */
+  function narrowed(c: Context, given: Parameters<typeof filterOf>[0], names: string): BulkFilter {
+    const { id: _, status, ...filter } = filterOf(given, clock.now());
+    if (status !== undefined) throw new Rejection(400, "text must not have a status.");
+    const isNarrow = Object.entries(filter).some(([name, value]) => name !== "until" && value !== undefined);
+    if (!isNarrow) throw new Rejection(400, `The query must say which runs: give ${names}.`);
+    const { workflow } = filter;
+    const principal = principalOf(c);
+    if (workflow !== undefined && !may(principal.grants, "operate", workflow))
+      throw new Rejection(403, whyForbidden(principal, "operate", workflow));
+    return { ...filter, ...limitOf(principal.grants, "operate") };
+  }
+
+  app.post("/api/runs/rerun", guard("operate"), async (c) => {
+    const { from, status, ...given } = query(c, bulkRerunQuerySchema);
+    const filter = { ...narrowed(c, given, "since, workflow, group or text"), status };
     await mustExist(filter.workflow, there);
-    return c.json(shownBulk(await bulk.rerunAll(filter, { from, actor: actorOf(c) })));
+    return c.json(shownBulk(await bulk.rerunAll(filter, { from, ...whoOf(c) })));
   });
 
-  app.post("/api/runs/cancel", guard, async (c) => {
-    const filter = query(c, bulkCancelQuerySchema);
-    mustNarrow(filter, "workflow, group or since");
+  app.post("/api/runs/cancel", guard("operate"), async (c) => {
+    const filter = narrowed(c, query(c, bulkCancelQuerySchema), "workflow, group, since or text");
     await mustExist(filter.workflow, there);
-    return c.json(shownBulk(await bulk.cancelAll(filter, actorOf(c))));
+    return c.json(shownBulk(await bulk.cancelAll(filter, whoOf(c))));
   });
-}
-
-/** All runs of all workflows are never meant by leaving the filter out. */
-function mustNarrow({ workflow, group, since }: BulkFilter, names: string): void {
-  if (workflow !== undefined || group !== undefined || since !== undefined) return;
-  throw new Rejection(400, `The query must say which runs: give ${names}.`);
 }
 
 function shownBulk({ results, more }: Bulk): BulkShown {

@@ -1,12 +1,15 @@
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { problemsIn } from "../model/problems.ts";
+import { withAccess } from "../model/route-access.ts";
 import type { Json } from "../model/run.ts";
 import type { Callback } from "../model/store.ts";
+import type { Who } from "../model/who.ts";
+import { addressOf } from "./authorize.ts";
 import { jsonValue, readBytes } from "./body.ts";
 import { Rejection } from "./problem.ts";
 
 /** Answers a callback, once, with a body that its schema takes. The URL is all that a caller needs. */
-export type AnswerCallback = (secret: string, body: Json, actor: string) => Promise<CallbackAnswer>;
+export type AnswerCallback = (secret: string, body: Json, who: Who) => Promise<CallbackAnswer>;
 
 type CallbackAnswer =
   | { readonly status: "taken"; readonly callback: Callback }
@@ -20,11 +23,15 @@ const ANY_BEARER = "callback";
 
 /** Mounts `POST /callbacks/{secret}`, for programs. The page that people see there is the dashboard's. */
 export function mountCallbacks(app: Hono, answer: AnswerCallback): void {
-  app.post("/callbacks/:secret", async (c) => {
+  const handle = async (c: Context) => {
     const bytes = await readBytes(c);
     const body = bytes.byteLength === 0 ? {} : jsonValue(bytes, '{"approved":true}');
-    const answered = await answer(c.req.param("secret"), body as Json, ANY_BEARER);
+    const answered = await answer(c.req.param("secret") ?? "", body as Json, {
+      actor: ANY_BEARER,
+      address: addressOf(c),
+    });
     if (answered.status === "taken") return c.json({ status: "answered", run: answered.callback.run }, 202);
+    if (answered.status === "unknown") c.set("hidden", true);
     if (answered.status === "unknown") throw new Rejection(404, "There is no such callback: check the URL.");
     if (answered.status === "invalid") {
       const problems = problemsIn({ issues: answered.problems }, { whole: "The body" });
@@ -34,7 +41,8 @@ export function mountCallbacks(app: Hono, answer: AnswerCallback): void {
     if (state !== "answered") throw new Rejection(410, "The run does not wait for this callback any more.");
     const when = answeredAt === undefined ? "" : ` at ${new Date(answeredAt).toISOString()}`;
     throw new Rejection(409, `This callback was answered${when}, and is answered once.`);
-  });
+  };
+  app.post("/callbacks/:secret", withAccess({ open: "the secret in the URL" }, handle));
 }
 
 /** A path for logs: who knows the URL of a callback can answer it. */

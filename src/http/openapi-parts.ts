@@ -22,7 +22,7 @@ export function operations(problem: Json, isGuarded: boolean) {
         };
   return ({ about: [operationId, tag, summary], ...rest }: Operation): Json => {
     const needsToken = isGuarded && !("security" in rest);
-    const all = { ...rest, ...(needsToken && { 401: "None of the service's tokens was sent.", security: TOKENS }) };
+    const all = { ...rest, ...(needsToken && { 401: NO_TOKEN, 403: NO_ROLE, security: TOKENS }) };
     const responses: Json = {};
     const fields: Json = {};
     for (const [name, value] of Object.entries(all)) {
@@ -41,6 +41,8 @@ export function withText({ content, ...rest }: Json): Json {
   return { ...rest, content: { ...(content as Json), "text/plain": { schema: { type: "string" } } } };
 }
 
+const NO_TOKEN = "None of the service's tokens was sent.";
+const NO_ROLE = "Your role does not allow it; `detail` says who you are and which role it needs.";
 const TOKENS = [{ bearer: [] }, { basic: [] }];
 const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
 

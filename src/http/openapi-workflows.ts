@@ -16,7 +16,7 @@ export function workflowPaths({ refTo, describe }: { refTo: RefTo; describe: (op
     "/api/workflows": {
       get: describe({
         about: ["list-workflows", "workflows", "List workflows, with what starts each"],
-        200: json("All of the service.", refTo(workflowListSchema, "WorkflowList")),
+        200: json("All of the service.", refTo(workflowListSchema(), "WorkflowList")),
       }),
     },
     "/api/workflows/{name}/runs": {
@@ -26,7 +26,7 @@ export function workflowPaths({ refTo, describe }: { refTo: RefTo; describe: (op
           "For a workflow with the trigger `manual`. The inputs are checked by its schema, and the run is stored before the answer.",
         parameters: [WORKFLOW_NAME],
         requestBody: { content: { "application/json": { schema: refTo(startSchema, "Start") } } },
-        202: json("The run is stored.", refTo(runSchema, "Run"), { Location: LOCATION, "X-Run-Id": X_RUN_ID }),
+        202: json("The run is stored.", refTo(runSchema(), "Run"), { Location: LOCATION, "X-Run-Id": X_RUN_ID }),
         400: "The inputs cannot be used; `detail` names every problem.",
         404: "There is no such workflow; `detail` names those that can be started.",
         409: "The workflow is not started by hand.",
@@ -40,7 +40,7 @@ export function workflowPaths({ refTo, describe }: { refTo: RefTo; describe: (op
         description:
           "Events are accepted and wait, runs that wait stay asleep, and what runs continues. A request that brings its own token is answered 503.",
         parameters: [WORKFLOW_NAME],
-        200: json("It is paused.", refTo(pauseSchema, "Pause")),
+        200: json("It is paused.", refTo(pauseSchema(), "Pause")),
         404: "There is no such workflow.",
         503: STORE_AWAY,
       }),
@@ -49,7 +49,7 @@ export function workflowPaths({ refTo, describe }: { refTo: RefTo; describe: (op
       post: describe({
         about: ["resume-workflow", "workflows", "Let runs of a workflow begin again"],
         parameters: [WORKFLOW_NAME],
-        200: json("Its own pause has ended; `paused` says whether all are paused.", refTo(pauseSchema, "Pause")),
+        200: json("Its own pause has ended; `paused` says whether all are paused.", refTo(pauseSchema(), "Pause")),
         404: "There is no such workflow.",
         503: STORE_AWAY,
       }),
@@ -57,14 +57,14 @@ export function workflowPaths({ refTo, describe }: { refTo: RefTo; describe: (op
     "/api/pause": {
       post: describe({
         about: ["pause-all", "workflows", "Begin no more runs of any workflow"],
-        200: json("All are paused.", refTo(pauseSchema, "Pause")),
+        200: json("All are paused.", refTo(pauseSchema(), "Pause")),
         503: STORE_AWAY,
       }),
     },
     "/api/resume": {
       post: describe({
         about: ["resume-all", "workflows", "End the pause of all workflows"],
-        200: json("It has ended; `pausedByName` stay paused.", refTo(pauseSchema, "Pause")),
+        200: json("It has ended; `pausedByName` stay paused.", refTo(pauseSchema(), "Pause")),
         503: STORE_AWAY,
       }),
     },

@@ -1,8 +1,13 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { Hono } from "hono";
 import * as z from "zod";
+import { atFirstUse } from "../model/at-first-use.ts";
 import { STORE_TROUBLES } from "../model/store.ts";
 import type { HttpTrigger } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
+import { auditPaths } from "./audit-api.ts";
+import type { Guard } from "./authorize.ts";
+import { eventsPaths } from "./events-api.ts";
+import { mePath } from "./me-api.ts";
 import {
   type Json,
   json,
@@ -29,9 +34,9 @@ export type ServiceFacts = {
 };
 
 /** Mounts `GET /openapi.json`: what this very service answers, its workflows included. */
-export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: MiddlewareHandler): void {
+export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: Guard): void {
   let written: string | undefined;
-  app.get("/openapi.json", guard, (c) => {
+  app.get("/openapi.json", guard("read-all"), (c) => {
     written ??= JSON.stringify(openApiDocument(facts));
     return c.body(written, 200, { "content-type": "application/json" });
   });
@@ -44,7 +49,7 @@ export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: MiddlewareHa
  */
 function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFacts): Json {
   const { refTo, components } = schemas();
-  const describe = operations(refTo(problemSchema, "Problem"), isGuarded);
+  const describe = operations(refTo(answers().problemSchema, "Problem"), isGuarded);
   const triggers = workflows.flatMap((workflow) => {
     const { http } = workflow.on;
     return http ? [[http.path, { post: describe(triggerOperation(workflow, http, refTo)) }]] : [];
@@ -64,7 +69,10 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
       ...Object.fromEntries(triggers),
       ...workflowPaths({ refTo, describe }),
       ...runPaths({ refTo, describe }),
+      ...eventsPaths({ refTo, describe }),
+      ...auditPaths({ refTo, describe }),
       ...outagePath({ refTo, describe }),
+      ...mePath({ refTo, describe }),
       "/callbacks/{secret}": {
         post: describe({
           about: ["answer-callback", "runs", "Answer a callback, once"],
@@ -72,7 +80,7 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
           security: [],
           parameters: [CALLBACK_SECRET],
           requestBody: { content: { "application/json": { schema: {} } } },
-          202: json("The run has its answer.", refTo(answeredSchema, "Answered")),
+          202: json("The run has its answer.", refTo(answers().answeredSchema, "Answered")),
           400: "The body cannot be used; `detail` names every problem.",
           404: "There is no such callback.",
           409: "It was answered before; `detail` says when.",
@@ -92,19 +100,23 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
       "/health": get({
         about: ["get-health", "service", "Whether the process answers"],
         security: [],
-        200: json("It does.", refTo(healthSchema, "Health")),
+        200: json("It does.", refTo(answers().healthSchema, "Health")),
       }),
       "/ready": get({
         about: ["get-ready", "service", "Whether events can be stored and runs be worked on"],
         security: [],
-        200: json("They can.", refTo(readySchema, "Ready")),
+        200: json("They can.", refTo(answers().readySchema, "Ready")),
         503: "They cannot; `detail` says why.",
       }),
     },
     components: {
       schemas: components(),
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", description: "One of AUTH_TOKENS." },
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          description: "One of AUTH_TOKENS, or an OIDC token where AUTH_OIDC is set.",
+        },
         basic: { type: "http", scheme: "basic", description: "Any user; one of AUTH_TOKENS as password." },
       },
     },
@@ -123,8 +135,8 @@ function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<
     description: "The event is stored before any answer. The run continues when the caller hangs up.",
     parameters: [{ name: "Prefer", in: "header", schema: { type: "string" }, description }],
     requestBody: { required: true, content: { "application/json": { schema } } },
-    200: json("The run ended.", refTo(outcomeSchema, "Outcome"), headers),
-    202: json(waits, refTo(acceptedSchema, "Accepted"), { ...headers, Location: LOCATION }),
+    200: json("The run ended.", refTo(answers().outcomeSchema, "Outcome"), headers),
+    202: json(waits, refTo(answers().acceptedSchema, "Accepted"), { ...headers, Location: LOCATION }),
     400: "The request cannot be used.",
     404: "The workflow found nothing to work on.",
     413: "The body is larger than 64 KiB.",
@@ -140,30 +152,35 @@ const CALLBACK_SECRET = {
   schema: { type: "string" },
   description: "Of the URL.",
 };
-const problemSchema = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().meta({ description: "What happened and what to do." }),
-    problems: z
-      .array(z.string())
-      .meta({ description: "Of inputs, or of the answer to a callback: every problem." })
-      .optional(),
-    notNeeded: z
-      .literal(true)
-      .meta({ description: "Of a re-run: the run is under way, or its group has a newer one." })
-      .optional(),
-  })
-  .meta({ description: "RFC 9457." });
-const outcomeSchema = z.union([
-  z.looseObject({ status: z.literal("success") }).meta({ description: "With the workflow's outputs beside it." }),
-  z.object({ status: z.literal("skipped"), reason: z.string() }),
-]);
-const acceptedSchema = z.object({ status: z.literal("queued"), run: z.string().meta({ description: "Its id." }) });
-const answeredSchema = z.object({
-  status: z.literal("answered"),
-  run: z.string().meta({ description: "Id of the run." }),
+
+/** Made for the description alone. */
+const answers = atFirstUse(() => {
+  const problemSchema = z
+    .object({
+      type: z.string(),
+      title: z.string(),
+      status: z.int(),
+      detail: z.string().meta({ description: "What happened and what to do." }),
+      problems: z
+        .array(z.string())
+        .meta({ description: "Of inputs, or of the answer to a callback: every problem." })
+        .optional(),
+      notNeeded: z
+        .literal(true)
+        .meta({ description: "Of a re-run: the run is under way, or its group has a newer one." })
+        .optional(),
+    })
+    .meta({ description: "RFC 9457." });
+  const outcomeSchema = z.union([
+    z.looseObject({ status: z.literal("success") }).meta({ description: "With the workflow's outputs beside it." }),
+    z.object({ status: z.literal("skipped"), reason: z.string() }),
+  ]);
+  const acceptedSchema = z.object({ status: z.literal("queued"), run: z.string().meta({ description: "Its id." }) });
+  const answeredSchema = z.object({
+    status: z.literal("answered"),
+    run: z.string().meta({ description: "Id of the run." }),
+  });
+  const healthSchema = z.object({ status: z.literal("healthy") });
+  const readySchema = z.object({ status: z.literal("ready"), trouble: z.enum(STORE_TROUBLES).optional() });
+  return { problemSchema, outcomeSchema, acceptedSchema, answeredSchema, healthSchema, readySchema };
 });
-const healthSchema = z.object({ status: z.literal("healthy") });
-const readySchema = z.object({ status: z.literal("ready"), trouble: z.enum(STORE_TROUBLES).optional() });

@@ -1,6 +1,7 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { Hono } from "hono";
 import * as z from "zod";
 import type { Outage } from "../model/outage.ts";
+import type { Guard } from "./authorize.ts";
 import { type Json, json, type Operation, type RefTo } from "./openapi-parts.ts";
 
 /** Made for the description of the API alone. */
@@ -19,9 +20,9 @@ const outageSchema = () =>
 /** Mounts `GET /api/outage`: whether GitHub fails most requests, as one of the replicas found. */
 export function mountOutageApi(
   app: Hono,
-  { outage, guard }: { readonly outage: () => Promise<Outage | undefined>; readonly guard: MiddlewareHandler },
+  { outage, guard }: { readonly outage: () => Promise<Outage | undefined>; readonly guard: Guard },
 ): void {
-  app.get("/api/outage", guard, async (c) => c.json(shown(await outage())));
+  app.get("/api/outage", guard("read-all"), async (c) => c.json(shown(await outage())));
 }
 
 function shown(outage: Outage | undefined): z.infer<ReturnType<typeof outageSchema>> {

@@ -1,13 +1,15 @@
-import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Context, Hono } from "hono";
+import { may } from "../model/access.ts";
 import { ALL_WORKFLOWS, type Paused, pauseOf } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
-import { actorOf } from "./authorize.ts";
+import type { Who } from "../model/who.ts";
+import { type Guard, principalOf, whoOf } from "./authorize.ts";
 import { Rejection } from "./problem.ts";
 import type { PausedShown } from "./workflows-schemas.ts";
 
 /** Workflows as they are paused and resumed; `*` is all of them. False: it was so before. */
 export type Pauses = Pick<RunStore, "paused"> &
-  Readonly<Record<"pause" | "resume", (workflow: string, actor: string) => Promise<boolean>>>;
+  Readonly<Record<"pause" | "resume", (workflow: string, who: Who) => Promise<boolean>>>;
 
 /**
  * Mounts `POST /api/workflows/{name}/pause` and `/resume`, and `POST /api/pause` and `/api/resume` for all of them. To
@@ -15,12 +17,12 @@ export type Pauses = Pick<RunStore, "paused"> &
  */
 export function mountPausesApi(
   app: Hono,
-  { pauses, workflows, guard }: { pauses: Pauses; workflows: readonly string[]; guard: MiddlewareHandler },
+  { pauses, workflows, guard }: { pauses: Pauses; workflows: readonly string[]; guard: Guard },
 ): void {
   const does = (action: "pause" | "resume", workflowIn: (c: Context) => string) => async (c: Context) => {
     const workflow = workflowIn(c);
-    if (workflow !== ALL_WORKFLOWS && !workflows.includes(workflow)) await mustBePaused(workflow);
-    const changed = await pauses[action](workflow, actorOf(c));
+    if (workflow !== ALL_WORKFLOWS && !workflows.includes(workflow)) await mustBePaused(c, workflow);
+    const changed = await pauses[action](workflow, whoOf(c));
     const left = await pauses.paused();
     const paused = shownPause(workflow, left);
     const rest = workflow === ALL_WORKFLOWS ? left.map((each) => each.workflow) : undefined;
@@ -28,17 +30,18 @@ export function mountPausesApi(
   };
 
   /** One that is not there any more can still be resumed. */
-  async function mustBePaused(workflow: string): Promise<void> {
+  async function mustBePaused(c: Context, workflow: string): Promise<void> {
     if ((await pauses.paused()).some((each) => each.workflow === workflow)) return;
-    throw new Rejection(404, `There is no workflow ${JSON.stringify(workflow)}. There is: ${workflows.join(", ")}.`);
+    const known = workflows.filter((each) => may(principalOf(c).grants, "read", each));
+    throw new Rejection(404, `There is no workflow ${JSON.stringify(workflow)}. There is: ${known.join(", ")}.`);
   }
 
   const named = (c: Context) => c.req.param("name") ?? "";
   const all = () => ALL_WORKFLOWS;
-  app.post("/api/workflows/:name/pause", guard, does("pause", named));
-  app.post("/api/workflows/:name/resume", guard, does("resume", named));
-  app.post("/api/pause", guard, does("pause", all));
-  app.post("/api/resume", guard, does("resume", all));
+  app.post("/api/workflows/:name/pause", guard("operate", { workflowOf: named }), does("pause", named));
+  app.post("/api/workflows/:name/resume", guard("operate", { workflowOf: named }), does("resume", named));
+  app.post("/api/pause", guard("operate-all"), does("pause", all));
+  app.post("/api/resume", guard("operate-all"), does("resume", all));
 }
 
 /** Why a workflow is paused: since when and by whom; undefined when it is not. */

@@ -1,5 +1,7 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { Hono } from "hono";
+import { limitOf } from "../model/access.ts";
 import type { Chain, PreviewPage, PreviewQuery } from "../model/chain.ts";
+import { type Guard, principalOf } from "./authorize.ts";
 import { type PreviewPageShown, previewsQuerySchema } from "./previews-schemas.ts";
 import { optionalTime, query, time } from "./runs-api.ts";
 
@@ -10,13 +12,10 @@ export type ListPreviews = (
 ) => Promise<PreviewPage>;
 
 /** Mounts `GET /api/previews`. */
-export function mountPreviewsApi(
-  app: Hono,
-  { previews, guard }: { previews: ListPreviews; guard: MiddlewareHandler },
-): void {
-  app.get("/api/previews", guard, async (c) => {
+export function mountPreviewsApi(app: Hono, { previews, guard }: { previews: ListPreviews; guard: Guard }): void {
+  app.get("/api/previews", guard("read"), async (c) => {
     const { limit, cursor, ...filter } = query(c, previewsQuerySchema);
-    const page = await previews(filter, { limit, cursor });
+    const page = await previews({ ...filter, ...limitOf(principalOf(c).grants, "read") }, { limit, cursor });
     return c.json({ previews: page.previews.map(shown), next: page.next } satisfies PreviewPageShown);
   });
 }

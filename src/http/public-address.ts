@@ -8,6 +8,8 @@ export type PublicAddress = {
   readonly origin: string | undefined;
   /** The beginning of every path, such as `/gh-runner`; mostly empty. */
   prefixOf(c: Context): string;
+  /** Where the sender of a request reaches the service: `https://ci.example/gh-runner`. */
+  urlOf(c: Context): string;
   /** The path that a request is for, whether the proxy has taken the prefix away or not. */
   readonly getPath: (request: Request) => string;
   /** Puts the prefix before every link, form, asset and Location. */
@@ -25,6 +27,12 @@ export function publicAddress(publicUrl: string | undefined): PublicAddress {
   return {
     origin: url?.origin,
     prefixOf,
+    urlOf(c) {
+      const own = new URL(c.req.url);
+      // Like the prefix, it goes into a page that is kept nowhere.
+      if (forwardedProtocol(c) === "https") own.protocol = "https:";
+      return (url?.origin ?? own.origin) + prefixOf(c);
+    },
     getPath(request) {
       const path = getPath(request);
       return known && (path === known || path.startsWith(`${known}/`)) ? path.slice(known.length) || "/" : path;
@@ -42,6 +50,9 @@ export function publicAddress(publicUrl: string | undefined): PublicAddress {
     },
   };
 }
+
+/** As the proxy says that speaks with the browser: the first one. */
+const forwardedProtocol = (c: Context) => c.req.header("x-forwarded-proto")?.split(",")[0]?.trim();
 
 /** Where a path of the service begins in a page. */
 const LINK = /(\b(?:href|src|action)="|\bcontent="0;url=)\/(?!\/)/g;

@@ -4,13 +4,14 @@ import { MAX_REJECTED, type RejectedKind, type RejectedRequest } from "../model/
 import type { Secrets } from "../model/secrets.ts";
 import { BODY } from "./body.ts";
 import { REASON } from "./problem.ts";
+import { writeBehind } from "./write-behind.ts";
 
 /** Longer reasons and names say nothing more. */
 const MAX_CHARACTERS = 300;
 
 /**
- * Notes each request to a trigger that did not become a run: rejected with a 4xx, or an event that no workflow wanted. What
- * it notes is what the answer says, and of the request the name of the application alone.
+ * Notes each request to a trigger that did not become a run: rejected with a 4xx, or an event that no workflow wanted (200).
+ * What it notes is what the answer says, and of the request the name of the application alone.
  */
 export function noteRejected(
   note: (event: RejectedRequest) => void,
@@ -50,9 +51,6 @@ export function hideWhileAnswered(c: Context, token: string): void {
   (c.get(HIDE) as (token: string) => void)(token);
 }
 
-/** The store is written to this often at most, however many requests are rejected. */
-const WRITE_EVERY_MS = 1000;
-
 /** Stands for what is rejected while as many kinds are counted as the store keeps. */
 const FURTHER = {
   method: "",
@@ -65,21 +63,17 @@ export type RejectedRequests = {
   /** Counts it in memory, without waiting for the store. */
   note(event: RejectedRequest): void;
   /** Writes what is still counted. */
+  flush(): Promise<void>;
   close(): Promise<void>;
 };
 
-/**
- * Counts requests that did not become runs, and writes the counts at once when the last write was a second ago, else a
- * second after it. One write per request made a flood of them delay honest dispatches on PostgreSQL by seconds.
- */
+/** Counts requests that did not become runs in memory, and writes the counts to the store once a second at most. */
 export function rejectedRequests(
   write: (events: readonly RejectedKind[]) => Promise<void>,
   clock: Clock,
 ): RejectedRequests {
   let counted = new Map<string, RejectedKind>();
-  let notBefore = 0;
-  let waiting: (() => void) | undefined;
-  let writing: Promise<void> | undefined;
+  const behind = writeBehind(clock, () => counted.size > 0, writeAll);
 
   function add(events: RejectedKind): void {
     const known = (each: RejectedKind) => counted.get(keyOf(each));
@@ -88,35 +82,20 @@ export function rejectedRequests(
     counted.set(keyOf(bounded), before ? sumOf(before, bounded) : bounded);
   }
 
-  function writeLater(): void {
-    if (waiting || writing || counted.size === 0) return;
-    const at = Math.min(Math.max(clock.now(), notBefore), clock.now() + WRITE_EVERY_MS);
-    waiting = clock.alarm(at, () => void writeNow());
-  }
-
-  async function writeNow(): Promise<void> {
-    waiting?.();
-    waiting = undefined;
+  async function writeAll(): Promise<void> {
     const events = [...counted.values()];
     counted = new Map();
-    notBefore = clock.now() + WRITE_EVERY_MS;
-    writing = write(events).catch(() => events.forEach(add));
-    await writing;
-    writing = undefined;
-    writeLater();
+    await write(events).catch(() => events.forEach(add));
   }
 
   return {
     note(event) {
       const now = clock.now();
       add({ ...event, firstAt: now, lastAt: now, times: 1 });
-      writeLater();
+      behind.later();
     },
-    async close() {
-      await writing;
-      if (counted.size > 0) await writeNow();
-      waiting?.();
-    },
+    flush: behind.flush,
+    close: behind.close,
   };
 }
 

@@ -1,37 +1,51 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import type { CallerToken, Credential } from "../model/credential.ts";
+import type { Access, CallerToken } from "../model/access.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Credential } from "../model/credential.ts";
 import type { Log } from "../model/log.ts";
 import type { Outage } from "../model/outage.ts";
 import type { RejectedRequest } from "../model/overview.ts";
+import { madeOf, type Renewable } from "../model/renewable.ts";
+import { withAccess } from "../model/route-access.ts";
 import { WorkflowPaused } from "../model/run-actions.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 import { pathsOf } from "../model/triggers.ts";
-import type { BrokenFile, Workflow } from "../model/workflow.ts";
+import { GITHUB_WEBHOOK_PATH } from "../model/webhooks.ts";
+import type { Answers } from "../model/why/facts.ts";
+import type { Workflow } from "../model/workflow.ts";
+import type { FindFacts } from "../model/workflow-facts.ts";
+import type { BrokenFile } from "../model/workflow-file.ts";
+import { type AuditHistory, mountAuditApi } from "./audit-api.ts";
+import { type AuditNotes, rejectionOf } from "./audit-notes.ts";
 import {
   addressOf,
-  authorize,
-  credentialIn,
+  apiAnswers,
   type FailedAuthentication,
-  presentedToken,
+  type Guard,
+  guardWith,
+  principalOf,
   rejectCrossSite,
   senderOf,
-  tokenCheck,
+  sessionCookie,
 } from "./authorize.ts";
 import { type BulkActions, mountBulkApi } from "./bulk-api.ts";
 import { type AnswerCallback, mountCallbacks, withoutSecret } from "./callbacks.ts";
+import { mountEventsApi } from "./events-api.ts";
+import { mountMeApi } from "./me-api.ts";
+import type { NotedEvents } from "./noted-events.ts";
 import { mountOpenApi } from "./openapi.ts";
 import { mountOutageApi } from "./outage-api.ts";
 import { mountPausesApi, type Pauses } from "./pauses-api.ts";
 import { type ListPreviews, mountPreviewsApi } from "./previews-api.ts";
-import { problem, Rejection } from "./problem.ts";
+import { problem, REASON, Rejection } from "./problem.ts";
 import { type PublicAddress, publicAddress } from "./public-address.ts";
 import { noteRejected } from "./rejected-requests.ts";
 import { mountRunLogApi } from "./run-log-api.ts";
 import { mountRunsApi, type RunHistory } from "./runs-api.ts";
 import { mountFluxTrigger } from "./triggers/flux.ts";
-import { GITHUB_WEBHOOK_PATH, mountGitHubWebhooks, type WakeRuns } from "./triggers/github.ts";
+import { mountGitHubWebhooks, type WakeRuns } from "./triggers/github.ts";
 import { type AcceptEvent, mountHttpTrigger } from "./triggers/http.ts";
 import { mountWorkflowsApi, type StartByHand } from "./workflows-api.ts";
 
@@ -41,14 +55,18 @@ type Engine = {
   readonly wake: WakeRuns;
   readonly runs: RunHistory;
   readonly previews: ListPreviews;
+  readonly answers: Answers;
   readonly startByHand: StartByHand;
   readonly answerCallback: AnswerCallback;
   readonly pauses: Pauses;
   readonly bulk: BulkActions;
+  readonly audit: AuditHistory;
   /** From which file a workflow comes. */
   readonly fileOf: ReadonlyMap<string, string>;
+  readonly facts: FindFacts;
   /** Files that bring no workflow. */
   readonly broken: readonly BrokenFile[];
+  readonly outdated: readonly BrokenFile[];
   /** Rejects when events cannot be stored or runs not be worked on. */
   readonly checkReady: () => Promise<void>;
   /** Why events cannot be stored, by the last that could not; undefined when they can. */
@@ -59,15 +77,18 @@ type Engine = {
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
 };
 
+/** Any of several counts. Whether there is one stays; what it is may be replaced. */
+type Secret = Renewable<readonly string[]>;
+
 /** What callers must bring, and what they need not. */
 type Auth = {
-  readonly tokens: readonly CallerToken[];
+  readonly access: Access;
   /** What GitHub signs its webhooks with, any of them; without one there are no webhooks. */
-  readonly webhookSecrets: readonly string[];
+  readonly webhookSecrets: Secret;
   /** What Flux signs with, where a workflow names no key. */
-  readonly fluxKeys: readonly string[];
+  readonly fluxKeys: Secret;
   /** The secrets in a variable that a trigger names. */
-  readonly secretsOf: (name: string) => readonly string[];
+  readonly secretsOf: (name: string) => Secret;
   /** Whether the service has a GitHub token of its own. */
   readonly hasServiceToken: boolean;
 };
@@ -78,8 +99,11 @@ type Notes = {
   readonly failedAuthentication: (facts: { credential: Credential; path: string; address: string }) => void;
   /** Every other request that was rejected on purpose. */
   readonly rejected: (facts: { path: string; status: number; reason: string; address: string }) => void;
+  /** Who was heard, and what came from where it says and started no run. */
+  readonly events: Pick<NotedEvents, "heard" | "ignored">;
   /** What was sent to a trigger and did not become a run. */
   readonly noRun: (request: RejectedRequest) => void;
+  readonly audit: Pick<AuditNotes, "rejected">;
   readonly log: Log;
   readonly secrets: Secrets;
 };
@@ -87,6 +111,7 @@ type Notes = {
 /** What the service is to those who look at it. */
 type Site = {
   readonly version: string;
+  readonly clock: Pick<Clock, "now">;
   /** Where browsers reach the service, if that was set. */
   readonly publicUrl: string | undefined;
   /** Passed by every request before anything else. */
@@ -101,51 +126,75 @@ export type MountPages = (app: Hono, entrance: Entrance) => void;
 type Entrance = {
   readonly address: PublicAddress;
   readonly addressOf: typeof addressOf;
-  /** Whose token a text is; undefined when it is none. */
-  readonly actorWith: (token: string) => string | undefined;
-  readonly presentedToken: typeof presentedToken;
-  readonly credentialIn: typeof credentialIn;
+  readonly access: Access;
+  /** The guard of pages, which answers in another way. */
+  readonly guardWith: (answers: Parameters<typeof guardWith>[2]) => Guard;
+  readonly principalOf: typeof principalOf;
+  readonly session: ReturnType<typeof sessionCookie>;
   readonly failedAuthentication: FailedAuthentication;
+  /** Notes a request that a page rejects. */
+  readonly rejected: (c: Context, status: number, reason: string) => void;
 };
 
 /** Longer paths say nothing more in the log. */
 const MAX_PATH_CHARACTERS = 200;
 
-/** No answer is taken for another type than it says, and none is kept, but for what may be. */
-const neitherGuessedNorKept: MiddlewareHandler = async (c, next) => {
-  await next();
-  const { headers } = c.res;
-  headers.set("x-content-type-options", "nosniff");
-  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-};
+/** No answer is taken for another type than it says, and none is kept, but for what may be. Requests that are not let in are recorded. */
+function afterEach(rejected: (c: Context) => void): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    const { headers, status } = c.res;
+    headers.set("x-content-type-options", "nosniff");
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    if (status === 401 || status === 403 || status === 429 || c.get("credential") !== undefined || c.get("hidden"))
+      rejected(c);
+  };
+}
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** What a request brought that was not valid. */
+    credential: Credential;
+  }
+}
 
 /** Everything that the service answers over HTTP. */
 export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Auth, notes: Notes, site: Site): Hono {
   const { secrets } = notes;
-  const { publicUrl, version } = site;
+  const { publicUrl, version, clock } = site;
   const address = publicAddress(publicUrl);
   const app = new Hono({ getPath: address.getPath });
-  const failed: FailedAuthentication = (c, credential) =>
+  const failed: FailedAuthentication = (c, credential) => {
+    c.set("credential", credential);
     notes.failedAuthentication({ credential, path: pathOf(c, secrets), ...senderOf(c, secrets.scrub) });
-  const guard = authorize(auth.tokens, failed);
+  };
+  const names = workflows.map(({ name }) => name);
+  const { access } = auth;
+  const session = sessionCookie(address.origin);
+  const answers = apiAnswers(failed);
+  const guard = guardWith(access.identify, session.in, answers);
+  const guardBy = (tokens: () => readonly CallerToken[]) => guardWith(access.identifyWith(tokens), session.in, answers);
 
   const api = new Hono();
   mountStatus(api, engine, guard);
-  mountTriggers(api, workflows, engine, auth, { guard, failed, secrets });
-  mountWorkflowsApi(api, { workflows, ...engine, guard });
+  mountTriggers(api, workflows, engine, auth, { guard, guardBy, failed, secrets, noted: notes.events });
+  mountWorkflowsApi(api, { ...engine, guard });
+  mountMeApi(api, guard);
   mountOutageApi(api, { outage: engine.outage, guard });
   mountPausesApi(api, { pauses: engine.pauses, workflows: workflows.map(({ name }) => name), guard });
   const there = { runs: engine.runs, workflows: workflows.map(({ name }) => name) };
-  mountBulkApi(api, { bulk: engine.bulk, ...there, guard });
-  mountRunsApi(api, { ...there, guard });
+  mountBulkApi(api, { bulk: engine.bulk, ...there, guard, clock });
+  mountRunsApi(api, { ...there, guard, clock });
   mountPreviewsApi(api, { previews: engine.previews, guard });
+  mountEventsApi(api, { ...engine.answers, guard });
+  mountAuditApi(api, { audit: engine.audit, guard, clock });
   mountRunLogApi(api, { runs: engine.runs, guard });
-  mountOpenApi(api, { workflows, version, isGuarded: auth.tokens.length > 0, publicUrl }, guard);
+  mountOpenApi(api, { workflows, version, isGuarded: !access.isOpen, publicUrl }, guard);
 
   if (site.inbound) app.use(site.inbound);
-  app.use(neitherGuessedNorKept);
+  app.use(afterEach((c) => notes.audit.rejected(rejectionOf(c, pathOf(c, secrets), names))));
   app.use(address.underPrefix);
-  for (const path of triggerPaths(workflows, auth.webhookSecrets.length > 0))
+  for (const path of triggerPaths(workflows, auth.webhookSecrets.now().length > 0))
     app.use(path, noteRejected(notes.noRun, secrets));
   app.use(rejectCrossSite(address.origin));
   app.use(methodNotAllowed({ app: api, onMethodNotAllowed: (c, allowed) => answerMethod(c, allowed, workflows) }));
@@ -154,10 +203,15 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
   site.mountPages?.(app, {
     address,
     addressOf,
-    actorWith: tokenCheck(auth.tokens),
-    presentedToken,
-    credentialIn,
+    access,
+    guardWith: (pageAnswers) => guardWith(access.identify, session.in, pageAnswers),
+    principalOf,
+    session,
     failedAuthentication: failed,
+    rejected(c, status, reason) {
+      c.set(REASON, reason);
+      notes.rejected({ path: pathOf(c, secrets), status, reason, ...senderOf(c, secrets.scrub) });
+    },
   });
   app.notFound((c) =>
     problem(
@@ -179,7 +233,7 @@ function answerError(c: Context, error: Error, { rejected, log, secrets }: Notes
     const { status, headers, more } = error;
     const reason = secrets.scrub(error.message);
     if (status !== 401) rejected({ path: pathOf(c, secrets), status, reason, ...senderOf(c, secrets.scrub) });
-    return problem(c, status, reason, headers, more);
+    return problem(c, status, reason, headers, secrets.scrubAll(more) as typeof more);
   }
   if (error instanceof StoreUnavailable) {
     const detail = "The database cannot be used at the moment, and nothing was stored: send it again.";
@@ -195,34 +249,50 @@ function mountTriggers(
   workflows: readonly Workflow[],
   { accept, wake }: Pick<Engine, "accept" | "wake">,
   { webhookSecrets, fluxKeys, secretsOf, hasServiceToken }: Auth,
-  { guard, failed, secrets }: { guard: MiddlewareHandler; failed: FailedAuthentication; secrets: Secrets },
+  {
+    guard,
+    guardBy,
+    failed,
+    secrets,
+    noted,
+  }: {
+    guard: Guard;
+    guardBy: (tokens: () => readonly CallerToken[]) => Guard;
+    failed: FailedAuthentication;
+    secrets: Secrets;
+    noted: Notes["events"];
+  },
 ): void {
   for (const workflow of workflows) {
     const { http, flux } = workflow.on;
     if (http) {
-      const its = http.token === undefined ? guard : authorize(tokensOf(http.token, secretsOf), failed);
-      mountHttpTrigger(api, workflow, http, { guard: its, accept, hasServiceToken, secrets });
+      const its = http.token === undefined ? guard : guardBy(tokensOf(workflow.name, http.token, secretsOf));
+      mountHttpTrigger(api, workflow, http, { guard: its, accept, hasServiceToken, secrets, noted });
     }
     if (flux) {
       const keys = flux.key === undefined ? fluxKeys : secretsOf(flux.key);
-      mountFluxTrigger(api, workflow, flux, { keys, guard, failed, accept });
+      mountFluxTrigger(api, workflow, flux, { keys, guard, failed, accept, noted });
     }
   }
-  if (webhookSecrets.length > 0) mountGitHubWebhooks(api, { workflows, secrets: webhookSecrets, failed, accept, wake });
+  if (webhookSecrets.now().length > 0)
+    mountGitHubWebhooks(api, { workflows, secrets: webhookSecrets, failed, accept, wake, ...noted });
 }
 
 /** What the callers of a workflow bring, which names another variable for that. */
-function tokensOf(variable: string, secretsOf: Auth["secretsOf"]): readonly CallerToken[] {
-  return secretsOf(variable).map((text) => ({ text, actor: `token of ${variable}` }));
+function tokensOf(workflow: string, variable: string, secretsOf: Auth["secretsOf"]): () => readonly CallerToken[] {
+  const its = { actor: `token of ${variable}`, grants: [{ role: "caller", workflows: [workflow] }] } as const;
+  return madeOf(secretsOf(variable).now, (secrets) => secrets.map((text) => ({ text, ...its })));
 }
 
 /** Mounts what monitoring asks for. */
-function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, guard: MiddlewareHandler): void {
-  api.get("/health", (c) => c.json({ status: "healthy" }));
+function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, guard: Guard): void {
+  const open = { open: "it says only whether the service works" } as const;
+  const health: Handler = (c) => c.json({ status: "healthy" });
+  api.get("/health", withAccess(open, health));
 
   // Everybody may ask, and each look writes to the database: those who ask meanwhile share its answer.
   let looking: Promise<void> | undefined;
-  api.get("/ready", async (c) => {
+  const ready: Handler = async (c) => {
     looking ??= checkReady().finally(() => {
       looking = undefined;
     });
@@ -234,9 +304,10 @@ function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, g
     } catch (error) {
       return problem(c, 503, `Not ready: ${(error as Error).message}`, { "retry-after": "1" });
     }
-  });
+  };
+  api.get("/ready", withAccess(open, ready));
 
-  api.get("/metrics", guard, async (c) => {
+  api.get("/metrics", guard("read-all"), async (c) => {
     const { text, contentType } = await metrics();
     return c.body(text, 200, { "content-type": contentType });
   });

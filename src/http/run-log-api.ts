@@ -1,19 +1,22 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { Hono } from "hono";
 import { accepts } from "hono/accepts";
+import { workflowsFor } from "../model/access.ts";
 import type { LinesPage } from "../model/history.ts";
 import { lineText } from "../model/line-text.ts";
 import type { RunStore } from "../model/store.ts";
+import { type Guard, principalOf } from "./authorize.ts";
 import { type LinesShown, linesQuerySchema } from "./run-log-schemas.ts";
-import { query, time, unknown } from "./runs-api.ts";
+import { query, readable, time, unknown } from "./runs-api.ts";
 
 /** Mounts `GET /api/runs/{id}/logs`. */
 export function mountRunLogApi(
   app: Hono,
-  { runs, guard }: { runs: Pick<RunStore, "lines">; guard: MiddlewareHandler },
+  { runs, guard }: { runs: Pick<RunStore, "lines" | "get">; guard: Guard },
 ): void {
-  app.get("/api/runs/:id/logs", guard, async (c) => {
+  app.get("/api/runs/:id/logs", guard("read", { own: true }), async (c) => {
     const id = c.req.param("id");
     const page = query(c, linesQuerySchema);
+    if (workflowsFor(principalOf(c).grants, "read") !== undefined) await readable(c, runs);
     const { lines, next } = (await runs.lines(id, page)) ?? unknown(id);
     c.header("vary", "accept");
     if (accepts(c, { header: "Accept", supports: [JSON_TYPE, TEXT_TYPE], default: JSON_TYPE }) === JSON_TYPE) {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { atFirstUse } from "../model/at-first-use.ts";
 import { upTo } from "./runs-schemas.ts";
 
 /** What `GET /api/runs/{id}/logs` takes and gives. */
@@ -18,20 +19,23 @@ export const linesQuerySchema = z.strictObject(
   "takes only after and limit",
 );
 
-const line = z.object({
-  attempt: z.int().min(1).meta({ description: "Number of the attempt that wrote it." }),
-  number: z.int().min(1).meta({ description: "From 1 in each attempt." }),
-  at: z.string().meta({ format: "date-time" }),
-  level: z.enum(["debug", "info", "warn", "error"]),
-  message: z.string(),
-  facts: z.record(z.string(), z.unknown()).meta({ description: "What was given beside the message." }).optional(),
+/** Made for the description of the API, and for the command line. */
+export const linesSchema = atFirstUse(() => {
+  const line = z.object({
+    attempt: z.int().min(1).meta({ description: "Number of the attempt that wrote it." }),
+    number: z.int().min(1).meta({ description: "From 1 in each attempt." }),
+    at: z.string().meta({ format: "date-time" }),
+    level: z.enum(["debug", "info", "warn", "error"]),
+    message: z.string(),
+    facts: z.record(z.string(), z.unknown()).meta({ description: "What was given beside the message." }).optional(),
+  });
+
+  return z.object({
+    lines: z.array(line).meta({ description: "Oldest first." }),
+    next: z.string().meta({
+      description: "Give it as `after` to get what comes next. Always there: a run that has not ended may write more.",
+    }),
+  });
 });
 
-export const linesSchema = z.object({
-  lines: z.array(line).meta({ description: "Oldest first." }),
-  next: z.string().meta({
-    description: "Give it as `after` to get what comes next. Always there: a run that has not ended may write more.",
-  }),
-});
-
-export type LinesShown = z.infer<typeof linesSchema>;
+export type LinesShown = z.infer<ReturnType<typeof linesSchema>>;

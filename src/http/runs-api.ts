@@ -1,58 +1,69 @@
-import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Context, Hono } from "hono";
 import type { ZodType } from "zod";
+import { limitOf, may, mayRead, whyForbidden, workflowsFor } from "../model/access.ts";
+import type { Clock } from "../model/clock.ts";
 import type { RunDetail } from "../model/history.ts";
 import { type Action, type Attempt, isInterrupted, type Json, type ListedRun, type Step } from "../model/run.ts";
 import type { Cancel, Rerun, RerunOptions } from "../model/run-actions.ts";
 import type { Start } from "../model/start.ts";
 import type { RunStore } from "../model/store.ts";
-import { actorOf } from "./authorize.ts";
+import type { Who } from "../model/who.ts";
+import { type Guard, principalOf, whoOf } from "./authorize.ts";
 import { jsonObject, readBytes } from "./body.ts";
 import { checked, Rejection } from "./problem.ts";
+import { filterOf, runsQuerySchema } from "./run-filter.ts";
 import {
   type RunDetailShown,
   type RunPageShown,
   type RunShown,
   rerunQuerySchema,
   rerunSchema,
-  runsQuerySchema,
 } from "./runs-schemas.ts";
 
 /** The history as it is read and re-run over HTTP. */
 export type RunHistory = Pick<RunStore, "list" | "get" | "lines"> & {
   rerun(id: string, options: Omit<RerunOptions, "trace">): Promise<Rerun>;
   /** Starts a new run of the same trigger with another input. */
-  rerunWith(id: string, input: Json, actor: string): Promise<Start>;
+  rerunWith(id: string, input: Json, who: Who): Promise<Start>;
   /** Resolves when nothing more is sent for the run, or with `cancelling` when that is not known yet. */
-  cancel(id: string, actor: string): Promise<Cancel>;
+  cancel(id: string, who: Who): Promise<Cancel>;
 };
 
 /** Mounts `GET /api/runs`, `GET /api/runs/{id}`, `POST /api/runs/{id}/rerun` and `POST /api/runs/{id}/cancel`. */
 export function mountRunsApi(
   app: Hono,
-  { runs, workflows, guard }: { runs: RunHistory; workflows: readonly string[]; guard: MiddlewareHandler },
+  {
+    runs,
+    workflows,
+    guard,
+    clock,
+  }: { runs: RunHistory; workflows: readonly string[]; guard: Guard; clock: Pick<Clock, "now"> },
 ): void {
-  app.get("/api/runs", guard, async (c) => {
-    const { limit, cursor, ...filter } = query(c, runsQuerySchema);
+  app.get("/api/runs", guard("read"), async (c) => {
+    const { limit, cursor, ...given } = query(c, runsQuerySchema);
+    const allowed = limitOf(principalOf(c).grants, "read");
+    const filter = { ...filterOf(given, clock.now()), ...allowed };
     const page = await runs.list(filter, { limit, cursor });
-    if (page.runs.length === 0) await mustExist(filter.workflow, { runs, workflows });
-    return c.json({ runs: page.runs.map(shownRun), next: page.next } satisfies RunPageShown);
+    if (page.runs.length === 0) await mustExist(filter.workflow, { runs, workflows, allowed });
+    const { next, unsearched } = page;
+    return c.json({ runs: page.runs.map(shownRun), next, unsearched: unsearched?.count } satisfies RunPageShown);
   });
 
-  app.get("/api/runs/:id", guard, async (c) => {
-    const id = c.req.param("id");
-    return c.json(shownDetail((await runs.get(id)) ?? unknown(id)));
+  app.get("/api/runs/:id", guard("read", { own: true }), async (c) => {
+    return c.json(shownDetail(await readable(c, runs)));
   });
 
-  app.post("/api/runs/:id/rerun", guard, async (c) => {
+  app.post("/api/runs/:id/rerun", guard("operate"), async (c) => {
     const id = c.req.param("id");
+    await mayOperate(c, runs);
     const options = query(c, rerunQuerySchema);
     const input = inputIn(await readBytes(c, MAX_INPUT_BYTES));
     if (input !== undefined) {
       if (Object.keys(options).length > 0)
         throw new Rejection(400, "A run with another input is a new one: it takes no query.");
-      return startedAnswer(c, await runs.rerunWith(id, input, actorOf(c)), "input");
+      return startedAnswer(c, await runs.rerunWith(id, input, whoOf(c)), "input");
     }
-    const rerun = await runs.rerun(id, { ...options, actor: actorOf(c) });
+    const rerun = await runs.rerun(id, { ...options, ...whoOf(c) });
     if (rerun.status === "unknown") return unknown(id);
     if (rerun.status === "rejected") throw new Rejection(409, rerun.reason);
     if (rerun.status === "notNeeded") {
@@ -62,14 +73,36 @@ export function mountRunsApi(
     return c.json(shownRun(rerun.run), 202, { location: `/api/runs/${rerun.run.id}`, "x-run-id": rerun.run.id });
   });
 
-  app.post("/api/runs/:id/cancel", guard, async (c) => {
+  app.post("/api/runs/:id/cancel", guard("operate"), async (c) => {
     const id = c.req.param("id");
-    const cancel = await runs.cancel(id, actorOf(c));
+    await mayOperate(c, runs);
+    const cancel = await runs.cancel(id, whoOf(c));
     if (cancel.status === "unknown") return unknown(id);
     const { run } = cancel;
     if (cancel.status === "ended") throw new Rejection(409, `The run has ended already: ${run.status}.`);
     return c.json(shownRun(run), cancel.status === "cancelled" ? 200 : 202);
   });
+}
+
+/**
+ * The run that a request names.
+ * @throws Rejection with 404 where there is none, and where its sender may not read it: as if it were not there.
+ */
+export async function readable(c: Context, runs: Pick<RunStore, "get">): Promise<RunDetail> {
+  const id = c.req.param("id") ?? "";
+  const detail = await runs.get(id);
+  if (detail && mayRead(principalOf(c), detail.run)) return detail;
+  if (detail) c.set("hidden", true);
+  return unknown(id);
+}
+
+/** @throws Rejection with 403 where the sender may read the run that a request names, and may do nothing with it. */
+async function mayOperate(c: Context, runs: Pick<RunStore, "get">): Promise<void> {
+  const principal = principalOf(c);
+  if (workflowsFor(principal.grants, "operate") === undefined) return;
+  const { workflow } = (await readable(c, runs)).run;
+  if (!may(principal.grants, "operate", workflow))
+    throw new Rejection(403, whyForbidden(principal, "operate", workflow));
 }
 
 /** The answer to a person who starts a run. */
@@ -87,12 +120,17 @@ export function startedAnswer(c: Context, start: Start, whole = "inputs"): Respo
 /** An empty list for a name that is misspelt would say that all is well. */
 export async function mustExist(
   workflow: string | undefined,
-  { runs, workflows }: { runs: Pick<RunStore, "list">; workflows: readonly string[] },
+  {
+    runs,
+    workflows,
+    allowed = {},
+  }: { runs: Pick<RunStore, "list">; workflows: readonly string[]; allowed?: ReturnType<typeof limitOf> },
 ): Promise<void> {
-  if (workflow === undefined || workflows.includes(workflow)) return;
-  if ((await runs.list({ workflow }, { limit: 1 })).runs.length > 0) return;
+  const known = workflows.filter((each) => allowed.workflows?.includes(each) ?? true);
+  if (workflow === undefined || known.includes(workflow)) return;
+  if ((await runs.list({ workflow, ...allowed }, { limit: 1 })).runs.length > 0) return;
   const name = JSON.stringify(workflow);
-  throw new Rejection(404, `There is no workflow ${name}, and no run of one. There is: ${workflows.join(", ")}.`);
+  throw new Rejection(404, `There is no workflow ${name}, and no run of one. There is: ${known.join(", ")}.`);
 }
 
 /** The changed input in the body of a re-run; undefined when there is none. */
@@ -124,6 +162,7 @@ export function shownRun(run: ListedRun): RunShown {
     id: run.id,
     workflow: run.workflow,
     group: run.group,
+    title: run.title,
     trigger: run.trigger,
     actor: run.actor,
     rerunOf: run.rerunOf,
@@ -161,8 +200,13 @@ function shownAction({ at, ...action }: Action) {
   return { ...action, at: time(at) };
 }
 
-function withTimes(each: Attempt) {
-  return { ...each, startedAt: time(each.startedAt), endedAt: time(each.endedAt) };
+function withTimes({ sent, ...each }: Attempt) {
+  return {
+    ...each,
+    startedAt: time(each.startedAt),
+    endedAt: time(each.endedAt),
+    ...(sent && { sent: { ...sent, requests: sent.requests.map((write) => ({ ...write, at: time(write.at) })) } }),
+  };
 }
 
 function shownStep({ until: _, ...step }: Step) {

@@ -1,11 +1,14 @@
 import type { Hono, MiddlewareHandler } from "hono";
 import * as z from "zod";
 import { problemsIn } from "../../model/problems.ts";
+import type { Renewable } from "../../model/renewable.ts";
+import { withAccess } from "../../model/route-access.ts";
 import type { Json } from "../../model/run.ts";
 import type { FluxEvent, FluxTrigger } from "../../model/triggers.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
+import { actorOf, type FailedAuthentication, type Guard, isSignedWithOneOf } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
+import type { NotedEvents } from "../noted-events.ts";
 import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
@@ -22,19 +25,24 @@ export function mountFluxTrigger(
     guard,
     failed,
     accept,
+    noted,
   }: {
     /** Any of them signs; empty: anyone whom the guard lets in. */
-    keys: readonly string[];
-    guard: MiddlewareHandler;
+    keys: Renewable<readonly string[]>;
+    guard: Guard;
     failed: FailedAuthentication;
     accept: AcceptEvent;
+    noted: Pick<NotedEvents, "heard" | "ignored">;
   },
 ): void {
-  const door: MiddlewareHandler = keys.length === 0 ? guard : (_, next) => next();
+  const isSigned = keys.now().length > 0;
+  const door: MiddlewareHandler = isSigned
+    ? withAccess({ open: "the signature of Flux" }, (_, next) => next())
+    : guard("call", { workflowOf: () => workflow.name });
   app.post(trigger.path, door, async (c) => {
     const bytes = await readBytes(c);
     const signature = c.req.header("x-signature");
-    if (keys.length > 0 && !isSignedWith(keys, bytes, signature, ["sha256", "sha512"])) {
+    if (isSigned && !(await isSignedWithOneOf(keys, bytes, signature, ["sha256", "sha512"]))) {
       failed(c, signature === undefined ? "none" : "flux_signature");
       throw new Rejection(
         401,
@@ -42,14 +50,28 @@ export function mountFluxTrigger(
           "service has as FLUX_HMAC_KEY or in the workflow's own variable.",
       );
     }
+    noted.heard({ kind: "flux", name: trigger.path, actor: isSigned ? "" : actorOf(c) });
     const body = fluxEvent(jsonObject(bytes));
     if (!(trigger.filter?.(body) ?? true)) {
+      noted.ignored(ignoredEvent(body, workflow.name));
       return ignored(c, "the workflow's filter does not want it");
     }
     const started = { trigger: "flux", actor: "Flux", input: body as unknown as Json } as const;
     const { run } = await accept({ workflow, ...started, event: identityOf(body) }, { wait: false });
     return c.json({ status: "queued", run }, 202, { location: `/api/runs/${run}`, "x-run-id": run });
   });
+}
+
+function ignoredEvent(
+  { involvedObject, reason, metadata, commit }: FluxEvent,
+  workflow: string,
+): Parameters<NotedEvents["ignored"]>[0] {
+  const { kind, namespace, name } = involvedObject;
+  return {
+    ...{ source: "flux", event: `${kind}.${reason}`, subject: `${namespace}/${name}`, ref: metadata.revision },
+    ...{ sha: commit, woken: 0, answer: `The filter of ${workflow} returned false.` },
+    reasons: [{ workflow, reason: "its filter returned false" }],
+  };
 }
 
 /**

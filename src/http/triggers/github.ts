@@ -1,13 +1,18 @@
 import { getHeapStatistics } from "node:v8";
 import type { Context, Hono } from "hono";
-import { isFor } from "../../model/github-trigger.ts";
+import { at, eventFacts } from "../../model/event-facts.ts";
+import type { IgnoredEvent, Unwanted } from "../../model/events.ts";
+import { whyNoEntry } from "../../model/github-trigger.ts";
+import type { Renewable } from "../../model/renewable.ts";
+import { withAccess } from "../../model/route-access.ts";
 import type { Json } from "../../model/run.ts";
 import { StoreUnavailable } from "../../model/store.ts";
 import { gitHubEntries } from "../../model/triggers.ts";
-import type { WebhookEvent } from "../../model/webhooks.ts";
+import { GITHUB_WEBHOOK_PATH, type WebhookEvent } from "../../model/webhooks.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import { type FailedAuthentication, isSignedWith } from "../authorize.ts";
+import { type FailedAuthentication, isSignedWithOneOf } from "../authorize.ts";
 import { jsonObject, readBytes } from "../body.ts";
+import type { NotedEvents } from "../noted-events.ts";
 import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
@@ -18,6 +23,8 @@ type Intake = {
   readonly wake: WakeRuns;
   /** Of a delivery that is late: whether a workflow has had a newer event of its group, which this one may not follow. */
   readonly isOutdated?: (workflow: Workflow, event: WebhookEvent) => Promise<boolean>;
+  /** Notes a delivery that starts no run. */
+  readonly ignored: NotedEvents["ignored"];
 };
 
 /** What a delivery has led to. */
@@ -40,30 +47,78 @@ type TakenIn = {
 export async function takeIn(
   event: WebhookEvent,
   actor: string,
-  { workflows, accept, wake, isOutdated }: Intake,
+  { workflows, accept, wake, isOutdated, ignored }: Intake,
 ): Promise<TakenIn> {
   const identity = { source: `delivery ${event.delivery}`, id: event.delivery };
   const started = { trigger: "github", actor, input: event as unknown as Json } as const;
   const runs: TakenIn["runs"][number][] = [];
   let anyNew = false;
   const threw: string[] = [];
+  const reasons: Unwanted[] = [];
   for (const workflow of workflows) {
+    const entries = gitHubEntries(workflow.on);
+    if (entries.length === 0) continue;
+    const unwanted = (reason: string) => void reasons.push({ workflow: workflow.name, reason });
     try {
-      if (!gitHubEntries(workflow.on).some((entry) => isFor(entry, event))) continue;
-      if (await isOutdated?.(workflow, event)) continue;
+      const reason = whyNoEntry(entries, event);
+      if (reason !== undefined) {
+        unwanted(reason);
+        continue;
+      }
+      if (await isOutdated?.(workflow, event)) {
+        unwanted("has had a newer event of the same group");
+        continue;
+      }
       const { run, isNew } = await accept({ workflow, ...started, event: identity }, { wait: false });
       runs.push({ workflow: workflow.name, run });
       anyNew ||= isNew;
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
-      threw.push(`${workflow.name} (${error instanceof Error ? error.message : String(error)})`);
+      const message = error instanceof Error ? error.message : String(error);
+      threw.push(`${workflow.name} (${message})`);
+      unwanted(`threw when it was asked about the event: ${message}`);
     }
   }
   // Last: a run that waits looks by itself, too, and GitHub delivers an event that is lost never again.
-  return { runs, isNew: anyNew, woken: await wake(event), threw };
+  const woken = await wake(event);
+  if (runs.length === 0) ignored(ignoredEvent(event, { actor, reasons, woken, hasThrown: threw.length > 0 }));
+  return { runs, isNew: anyNew, woken, threw };
 }
 
-export const GITHUB_WEBHOOK_PATH = "/webhooks/github";
+/** What is kept of a delivery that starts no run. */
+function ignoredEvent(
+  { name, delivery, payload }: WebhookEvent,
+  {
+    actor,
+    reasons,
+    woken,
+    hasThrown,
+  }: { actor: string; reasons: readonly Unwanted[]; woken: number; hasThrown: boolean },
+): Omit<IgnoredEvent, "at"> {
+  const { repository, issue, sha } = eventFacts({ name, payload });
+  const textAt = (...path: string[]) => {
+    const found = at(payload, ...path);
+    return typeof found === "string" ? found : undefined;
+  };
+  const action = textAt("action");
+  const ref =
+    textAt("ref")?.replace(/^refs\/(?:heads|tags)\//, "") ??
+    textAt("pull_request", "head", "ref") ??
+    textAt(name, "head_branch");
+  const what = hasThrown
+    ? "A workflow threw when it was asked about it."
+    : reasons.length === 0
+      ? "No workflow has the trigger github."
+      : "No workflow wants it.";
+  const waited = woken === 0 ? "" : ` ${woken} ${woken === 1 ? "run that waits looks" : "runs that wait look"} again.`;
+  const late = actor === GITHUB ? "" : " It was missed, and read from GitHub's log of deliveries.";
+  return {
+    ...{ source: "github", event: action === undefined ? name : `${name}.${action}`, delivery, reasons, woken },
+    ...{ repository, number: issue, sha, ref, sender: textAt("sender", "login"), answer: what + waited + late },
+  };
+}
+
+const GITHUB = "GitHub webhook";
 
 /**
  * GitHub sends up to 25 MB, but its usual payload is 30 KB, and a push of 2,048 commits, the most that it lists, 1 MB. What
@@ -82,13 +137,18 @@ const LARGE_BYTES = 250_000;
  */
 export function mountGitHubWebhooks(
   app: Hono,
-  { secrets, failed, ...intake }: Intake & { secrets: readonly string[]; failed: FailedAuthentication },
+  {
+    secrets,
+    failed,
+    heard,
+    ...intake
+  }: Intake & Pick<NotedEvents, "heard"> & { secrets: Renewable<readonly string[]>; failed: FailedAuthentication },
 ): void {
   const oneLarge = oneAfterTheOther();
-  app.post(GITHUB_WEBHOOK_PATH, async (c) => {
+  const handle = async (c: Context) => {
     const bytes = await readBytes(c, MAX_PAYLOAD_BYTES);
     const signature = c.req.header("x-hub-signature-256");
-    if (!isSignedWith(secrets, bytes, signature, ["sha256"])) {
+    if (!(await isSignedWithOneOf(secrets, bytes, signature, ["sha256"]))) {
       failed(c, signature === undefined ? "none" : "github_signature");
       throw new Rejection(
         401,
@@ -97,12 +157,14 @@ export function mountGitHubWebhooks(
       );
     }
     return bytes.byteLength > LARGE_BYTES ? oneLarge(() => deliver(c, bytes)) : deliver(c, bytes);
-  });
+  };
+  app.post(GITHUB_WEBHOOK_PATH, withAccess({ open: "the signature of GitHub" }, handle));
 
   async function deliver(c: Context, bytes: Uint8Array): Promise<Response> {
     const event = receive(c, bytes);
+    heard({ kind: "github", name: ownerOf(event), actor: "" });
     if (event.name === ("ping" as string)) return c.json({ status: "pong" });
-    const { runs, woken, threw } = await takeIn(event, "GitHub webhook", intake);
+    const { runs, woken, threw } = await takeIn(event, GITHUB, intake);
     if (threw.length > 0) {
       throw new Rejection(
         500,
@@ -117,6 +179,17 @@ export function mountGitHubWebhooks(
 
 /** Has every run look again that waits for this event, on any replica; resolves with how many there are. */
 export type WakeRuns = (event: WebhookEvent) => Promise<number>;
+
+/** The repository, or else the organisation, in lower case. */
+function ownerOf({ payload }: WebhookEvent): string {
+  const [repository, organization] = [at(payload, "repository", "full_name"), at(payload, "organization", "login")];
+  return (
+    [repository, organization]
+      .find((each) => typeof each === "string")
+      ?.toString()
+      .toLowerCase() ?? ""
+  );
+}
 
 function oneAfterTheOther() {
   let last: Promise<unknown> = Promise.resolve();

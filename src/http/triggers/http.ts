@@ -1,12 +1,15 @@
-import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Context, Hono } from "hono";
 import { hasCredentials } from "../../model/identity.ts";
 import type { EventIdentity } from "../../model/new-run.ts";
 import type { Json, Run } from "../../model/run.ts";
+import { WorkflowPaused } from "../../model/run-actions.ts";
 import type { Secrets } from "../../model/secrets.ts";
 import type { HttpTrigger, TriggerKind } from "../../model/triggers.ts";
+import type { Who } from "../../model/who.ts";
 import type { Workflow } from "../../model/workflow.ts";
-import { actorOf } from "../authorize.ts";
+import { actorOf, type Guard } from "../authorize.ts";
 import { readJsonObject } from "../body.ts";
+import type { NotedEvents } from "../noted-events.ts";
 import { checked, problem, Rejection } from "../problem.ts";
 import { hideWhileAnswered } from "../rejected-requests.ts";
 
@@ -16,6 +19,8 @@ type Received = {
   readonly trigger: TriggerKind;
   /** Who started it: `token argocd`, `GitHub webhook`. */
   readonly actor: string;
+  /** More of who started it by hand. */
+  readonly by?: Who;
   readonly input: Json;
   readonly token?: string | undefined;
   /** What tells it from others, where its sender delivers events more than once. */
@@ -48,15 +53,40 @@ export function mountHttpTrigger(
   {
     guard,
     accept,
+    noted,
     ...service
-  }: { guard: MiddlewareHandler; accept: AcceptEvent; hasServiceToken: boolean; secrets: HidingSecrets },
+  }: {
+    guard: Guard;
+    accept: AcceptEvent;
+    hasServiceToken: boolean;
+    secrets: HidingSecrets;
+    noted: Pick<NotedEvents, "heard" | "ignored">;
+  },
 ): void {
-  app.post(trigger.path, guard, async (c) => {
+  app.post(trigger.path, guard("call", { workflowOf: () => workflow.name }), async (c) => {
+    noted.heard({ kind: "http", name: trigger.path, actor: actorOf(c) });
     const event = await receive(c, workflow, trigger, service);
     const wait = !/(^|[,;\s])respond-async\b/i.test(c.req.header("prefer") ?? "");
-    const { run, outcome } = await accept(event, { wait });
+    const { run, outcome } = await accept(event, { wait }).catch((error) => {
+      if (error instanceof WorkflowPaused) noted.ignored(heldBack(event, trigger, error.message));
+      throw error;
+    });
     return answer(c, run, await outcome, trigger);
   });
+}
+
+/** It brought its token, which is never kept, so that it cannot wait until the workflow is resumed. */
+function heldBack(
+  { workflow, input }: Received,
+  { path }: HttpTrigger<unknown>,
+  answer: string,
+): Parameters<NotedEvents["ignored"]>[0] {
+  const { application } = (input ?? {}) as { readonly application?: Json };
+  return {
+    ...{ source: "http", event: path, woken: 0, answer },
+    subject: typeof application === "string" ? application : undefined,
+    reasons: [{ workflow: workflow.name, reason: "is paused, and the request brought its GitHub token" }],
+  };
 }
 
 async function receive(

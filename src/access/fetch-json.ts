@@ -1,0 +1,81 @@
+import { readFile } from "node:fs/promises";
+import { get as getHttp } from "node:http";
+import type { Agent } from "node:https";
+import { isPlainToOthers } from "../model/network.ts";
+
+/** How the documents of an issuer are read. */
+export type Reading = {
+  /** PEM file with the only certificate authorities that count; undefined: those of the system. */
+  readonly caFile?: string | undefined;
+  /** File with the bearer token that is sent along; read each time, since Kubernetes replaces it. */
+  readonly tokenFile?: string | undefined;
+};
+
+export type FetchJson = (url: string, reading: Reading) => Promise<unknown>;
+
+/** An issuer that takes longer is as good as down: a caller waits for it. */
+const TIMEOUT_MS = 5000;
+
+/** Documents with keys have a few kB. */
+const MAX_BYTES = 512 * 1024;
+
+/**
+ * Reads a JSON document over https, or over plain http from this machine. Follows no redirect.
+ * @param proxyFor the proxy by which an https address is reached, with credentials.
+ * @throws Error that names the address and what happened, within 5 s.
+ */
+export function fetchJsonBy(proxyFor: (url: string) => string | undefined): FetchJson {
+  return async (url, { caFile, tokenFile }) => {
+    const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
+    const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, "utf8")).trim();
+    const { Agent, get } = await import("node:https");
+    const proxy = proxyFor(url);
+    // From Node 24.5 on; without it the issuer is asked directly.
+    const agent = new Agent({ ...(ca !== undefined && { ca }), ...(proxy && { proxyEnv: { HTTPS_PROXY: proxy } }) });
+    try {
+      const text = await textAt(new URL(url), { agent, get, token });
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new Error(`GET ${url}: ${(cause as Error).message}`, { cause });
+    } finally {
+      agent.destroy();
+    }
+  };
+}
+
+function textAt(
+  url: URL,
+  { agent, get, token }: { agent: Agent; get: typeof getHttp; token: string | undefined },
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const headers = { accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+  const request = url.protocol === "https:" ? get(url, { agent, headers, signal }) : getHttp(url, { headers, signal });
+  request.on("error", (error) => reject(signal.aborted ? new Error(`no answer within ${TIMEOUT_MS / 1000} s`) : error));
+  request.on("response", (answer) => {
+    if (answer.statusCode !== 200) {
+      request.destroy();
+      return reject(new Error(`the answer was ${answer.statusCode}, expected 200`));
+    }
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    answer.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes <= MAX_BYTES) return;
+      request.destroy();
+      reject(new Error(`the answer is longer than ${MAX_BYTES} bytes`));
+    });
+    answer.on("end", () => resolve(Buffer.concat(chunks).toString()));
+    answer.on("error", reject);
+    answer.on("close", () => reject(new Error("the answer broke off")));
+  });
+  return promise;
+}
+
+/** Whether keys may be read from an address: none can be exchanged on the way. */
+export function isSafeToRead(address: string): boolean {
+  const url = URL.parse(address);
+  if (url === null || url.username || url.password) return false;
+  return ["http:", "https:"].includes(url.protocol) && !isPlainToOthers(url);
+}

@@ -1,0 +1,183 @@
+import type { Configuration, CustomFetch, ServerMetadata } from "openid-client";
+import { type Fetch, networkFault } from "../model/network.ts";
+import type { Person } from "../model/person.ts";
+import { SignInFailed } from "../model/sign-in.ts";
+import { visibleName } from "../model/visible.ts";
+import { credentialOf, type SignInMethod } from "./sign-in-method.ts";
+
+export type OpenIdSettings = {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Separated by spaces. */
+  readonly scopes: string;
+  /** The claim with the groups of a person. */
+  readonly groupsClaim: string;
+};
+
+/** How long what an issuer says about itself is used, ms. Its keys are read at each sign-in: one may have been rotated. */
+const METADATA_MS = 5 * 60_000;
+
+/** A person waits. */
+const TIMEOUT_SECONDS = 10;
+
+/** How far the issuer's clock may differ, seconds. */
+const CLOCK_SKEW_SECONDS = 60;
+
+/**
+ * Signs in by OpenID Connect: code flow with PKCE, state and nonce, and the ID token's signature is checked. The library is
+ * loaded when the first person signs in.
+ */
+export function openIdSignIn(
+  settings: OpenIdSettings,
+  { fetch, now }: { fetch: Fetch; now: () => number },
+): SignInMethod {
+  const { issuer, clientId, clientSecret, scopes, groupsClaim } = settings;
+  const { host } = new URL(issuer);
+  const isLocal = issuer.startsWith("http:");
+  let known: { readonly metadata: Promise<ServerMetadata>; readonly until: number } | undefined;
+
+  async function discovered(): Promise<ServerMetadata> {
+    const client = await import("openid-client");
+    const found = await client.discovery(new URL(issuer), clientId, clientSecret, undefined, {
+      execute: isLocal ? [client.allowInsecureRequests] : [],
+      timeout: TIMEOUT_SECONDS,
+      [client.customFetch]: fetch as CustomFetch,
+    });
+    return found.serverMetadata();
+  }
+
+  async function configured(): Promise<{ client: typeof import("openid-client"); config: Configuration }> {
+    const client = await import("openid-client");
+    if (known === undefined || known.until <= now()) {
+      const metadata = discovered();
+      known = { metadata, until: now() + METADATA_MS };
+      metadata.catch(() => {
+        known = undefined;
+      });
+    }
+    // The library keeps keys by the object of the metadata: another object, and they are read again.
+    const metadata = { ...(await known.metadata) };
+    const config = new client.Configuration(
+      metadata,
+      clientId,
+      {
+        client_secret: clientSecret,
+        [client.clockTolerance]: CLOCK_SKEW_SECONDS,
+        [client.clockSkew]: Math.round((now() - Date.now()) / 1000),
+      },
+      authentication(client, metadata, clientSecret),
+    );
+    config[client.customFetch] = fetch as CustomFetch;
+    config.timeout = TIMEOUT_SECONDS;
+    if (isLocal) client.allowInsecureRequests(config);
+    client.enableNonRepudiationChecks(config);
+    return { client, config };
+  }
+
+  return {
+    name: "oidc",
+    title: host,
+    via: "oidc_sign_in",
+    credential: credentialOf("oidc", issuer, clientId),
+    begin: ({ redirectUri, state, nonce, verifier }) =>
+      failing(host, async () => {
+        const { client, config } = await configured();
+        return client.buildAuthorizationUrl(config, {
+          ...{ redirect_uri: redirectUri, scope: scopes, state, nonce },
+          ...{ code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256" },
+        });
+      }),
+    finish: (answer, { redirectUri, state, nonce, verifier }) =>
+      failing(host, async () => {
+        const { client, config } = await configured();
+        const url = new URL(redirectUri);
+        url.search = answer.toString();
+        const tokens = await client.authorizationCodeGrant(config, url, {
+          ...{ expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true },
+        });
+        const claims = tokens.claims();
+        if (!claims) throw new SignInFailed("invalid", `${host} sent no ID token`);
+        const isWhole = claims[groupsClaim] !== undefined && claims.email !== undefined;
+        const asks = !isWhole && config.serverMetadata().userinfo_endpoint !== undefined;
+        // An issuer may leave out of the token what its scopes are for. The signed token wins.
+        const more = asks ? await client.fetchUserInfo(config, tokens.access_token, claims.sub) : {};
+        return { person: personOf({ ...more, ...claims }, groupsClaim), doubts: [] };
+      }),
+  };
+}
+
+/** As the issuer takes it; Basic where it does not say. */
+function authentication(client: typeof import("openid-client"), metadata: ServerMetadata, secret: string) {
+  const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
+  return methods.includes("client_secret_basic") ? client.ClientSecretBasic(secret) : client.ClientSecretPost(secret);
+}
+
+const MAX_NAME_CHARACTERS = 200;
+
+/** An address that is not verified can be anyone's. */
+function personOf(claims: Readonly<Record<string, unknown>> & { readonly sub: string }, groupsClaim: string): Person {
+  const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+  const isVerified = claims.email_verified === true || claims.email_verified === "true";
+  const email = isVerified ? text(claims.email) : undefined;
+  const name = email ?? text(claims.preferred_username) ?? claims.sub;
+  const groups = [claimAt(claims, groupsClaim)].flat().filter((each) => typeof each === "string");
+  return {
+    from: "oidc",
+    name: visibleName(name).slice(0, MAX_NAME_CHARACTERS),
+    subject: claims.sub,
+    email,
+    groups,
+  };
+}
+
+/** A claim by its name, or inside of others by a path: `realm_access.roles`. */
+function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name];
+  return name
+    .split(".")
+    .reduce<unknown>(
+      (found, key) => (found instanceof Object ? (found as Record<string, unknown>)[key] : undefined),
+      claims,
+    );
+}
+
+/** Says in words why it failed. What the issuer says stands in the message; its tokens never do. */
+async function failing<T>(host: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SignInFailed) throw error;
+    throw failureOf(host, error as Error & { code?: string; error?: string; status?: number });
+  }
+}
+
+function failureOf(host: string, error: Error & { code?: string; error?: string; status?: number }): SignInFailed {
+  const options = { cause: error };
+  const fault = networkFault(error);
+  if (fault || (error.code === "OAUTH_RESPONSE_IS_NOT_CONFORM" && statusOf(error) >= 500))
+    return new SignInFailed("unavailable", `${host} cannot be reached${fault ? `: ${fault.words}` : ""}`, options);
+  if (error.code === "OAUTH_AUTHORIZATION_RESPONSE_ERROR")
+    return new SignInFailed(
+      "denied",
+      `${host} answered ${/^[\w.-]{1,60}$/.test(error.error ?? "") ? error.error : "an error"}`,
+      options,
+    );
+  if (error.code === "OAUTH_RESPONSE_BODY_ERROR") {
+    const isServer = (error.status ?? 0) >= 500;
+    return new SignInFailed(isServer ? "unavailable" : "invalid", `${host} rejected the code: ${error.error}`, options);
+  }
+  return new SignInFailed("invalid", `what ${host} sent does not hold: ${wholeMessage(error)}`, options);
+}
+
+/** The answer that does not conform is the cause: not always the platform's own `Response`. */
+function statusOf({ cause }: Error): number {
+  const { status } = (cause ?? {}) as { readonly status?: unknown };
+  return typeof status === "number" ? status : 0;
+}
+
+/** The libraries say the fact in the cause: "unexpected JWT claim value encountered". */
+function wholeMessage(error: Error): string {
+  const { message, cause } = error;
+  return cause instanceof Error && cause.message !== message ? `${message} (${cause.message})` : message;
+}

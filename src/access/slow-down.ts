@@ -1,0 +1,206 @@
+import { createHash } from "node:crypto";
+import { isIPv6 } from "node:net";
+import type { TryLater } from "../model/access.ts";
+import { type Clock, pause } from "../model/clock.ts";
+
+/** After so many wrong credentials of an address in this time, its credentials are checked in turn. */
+const FREE_FAILURES = 10;
+const FAILURES_MS = 60_000;
+
+/** One turn per address in this time. */
+const TURN_MS = 500;
+
+/** So many wait for a turn at one address, and at all of them; they hold connections meanwhile. */
+const MAX_WAITING = 20;
+const MAX_WAITING_ALL = 200;
+
+/** Addresses that failed, and credentials that were right: the longest unused are forgotten. */
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * A credential of so many characters cannot be guessed, however often one tries: `openssl rand -hex 32` makes 64, and the
+ * token of an issuer has hundreds. So it is checked at once, and others at its address cannot hold up a caller.
+ */
+const UNGUESSABLE_CHARACTERS = 32;
+
+/** `waited`: checked or answered in turn. `rejected`: not, because too many waited. */
+export type Slowed = "waited" | "rejected";
+
+export type SlowDown = {
+  /**
+   * Checks a credential, and slows down addresses at which many were wrong. What was right before at the same address, and
+   * what cannot be guessed, is checked at once. As synchronous as the check, unless it waits.
+   * @param address of the client.
+   * @param resultOf what was found; `unchecked` counts as neither right nor wrong. `beside`: wrong, of a sender who is known by
+   * something else. Each counts once, since a browser may bring the password of a proxy with every request.
+   * @returns when too many wait for their turn, that it is to be sent again later.
+   */
+  checked<T>(
+    address: string,
+    credential: string,
+    check: () => Maybe<T>,
+    resultOf: (found: T) => Result,
+  ): Maybe<T | TryLater>;
+};
+
+type Result = "right" | "wrong" | "beside" | "unchecked";
+
+type Maybe<T> = T | Promise<T>;
+
+type Address = {
+  /** Wrong credentials since then, by the monotonic clock. */
+  failures: number;
+  since: number;
+  /** What is being checked: each may be wrong, and many can be sent before the first is known to be. */
+  readonly checking: Set<string>;
+  /** Until when turns are given away. */
+  busyUntil: number;
+  waiting: number;
+};
+
+/**
+ * @param slowed is called for each credential that was slowed down.
+ * @param stopping ends all waiting.
+ */
+export function slowDown(clock: Clock, slowed: (what: Slowed) => void, stopping?: AbortSignal): SlowDown {
+  const failing = remembered<Address>();
+  /** What passes at once: it was right, or was counted as wrong beside something right. */
+  const passing = remembered<true>();
+  let waitingAll = 0;
+
+  const isSlow = ({ failures, since, checking }: Address) =>
+    checking.size + (clock.monotonic() - since < FAILURES_MS ? failures : 0) >= FREE_FAILURES;
+
+  const addressOf = (network: string): Address =>
+    failing.get(network) ?? { failures: 0, since: clock.monotonic(), checking: new Set(), busyUntil: 0, waiting: 0 };
+
+  function noteFailure(network: string): void {
+    const now = clock.monotonic();
+    const known = addressOf(network);
+    if (now - known.since >= FAILURES_MS) {
+      known.failures = 0;
+      known.since = now;
+    }
+    known.failures++;
+    // From then on, a minute without a wrong one has to pass.
+    if (known.failures >= FREE_FAILURES) known.since = now;
+    failing.set(network, known);
+  }
+
+  /** Waits where the network is slowed down; undefined where it is not. */
+  function turnOf(network: string): Promise<TryLater | undefined> | undefined {
+    const known = failing.get(network);
+    return known !== undefined && isSlow(known) ? turn(known) : undefined;
+  }
+
+  /** The same credential counts once, however many bring it. */
+  async function counted<T>(network: string, key: string, found: Promise<T>): Promise<T> {
+    const address = addressOf(network);
+    if (address.checking.has(key)) return found;
+    address.checking.add(key);
+    failing.set(network, address);
+    try {
+      return await found;
+    } finally {
+      address.checking.delete(key);
+    }
+  }
+
+  async function turn(address: Address): Promise<TryLater | undefined> {
+    const now = clock.monotonic();
+    const waitMs = Math.max(0, address.busyUntil - now);
+    if (address.waiting >= MAX_WAITING || waitingAll >= MAX_WAITING_ALL) {
+      slowed("rejected");
+      const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
+      return { status: "later", http: 429, reason: TOO_MANY, retryAfterSeconds };
+    }
+    slowed("waited");
+    address.busyUntil = now + waitMs + TURN_MS;
+    address.waiting++;
+    waitingAll++;
+    try {
+      await pause(clock, waitMs, stopping);
+    } finally {
+      address.waiting--;
+      waitingAll--;
+    }
+    return undefined;
+  }
+
+  return {
+    checked<T>(client: string, credential: string, check: () => Maybe<T>, resultOf: (found: T) => Result) {
+      /** Of what cannot be guessed, a wrong one is answered in turn, so that it is of no use to try many at once. */
+      function unguessable(found: T): Maybe<T | TryLater> {
+        if (resultOf(found) !== "wrong") return found;
+        const network = networkOf(client);
+        const waited = turnOf(network);
+        noteFailure(network);
+        return waited?.then((tooMany) => tooMany ?? found) ?? found;
+      }
+
+      function guessable(): Maybe<T | TryLater> {
+        const network = networkOf(client);
+        const key = `${network} ${createHash("sha256").update(credential).digest("base64")}`;
+        const passes = passing.get(key) !== undefined;
+        const settle = (found: T) => {
+          const result = resultOf(found);
+          if (result === "wrong" || (result === "beside" && !passes)) noteFailure(network);
+          if (result === "right" || result === "beside") passing.set(key, true);
+          return found;
+        };
+        const waited = passes ? undefined : turnOf(network);
+        if (waited !== undefined) return waited.then(async (tooMany) => tooMany ?? settle(await check()));
+        const found = check();
+        if (!(found instanceof Promise)) return settle(found);
+        return (passes ? found : counted(network, key, found)).then(settle);
+      }
+
+      if (credential.length < UNGUESSABLE_CHARACTERS) return guessable();
+      const found = check();
+      return found instanceof Promise ? found.then(unguessable) : unguessable(found);
+    },
+  };
+}
+
+const TOO_MANY =
+  "Too many wrong credentials came from this address. Further ones are checked in turn, and too many wait: send it again later.";
+
+/**
+ * What one client is taken for: an IPv4 address, and of IPv6 the network of 64 bits, since each client has one to choose
+ * addresses from.
+ * @see https://www.rfc-editor.org/rfc/rfc6177
+ */
+export function networkOf(address: string): string {
+  // A server on IPv6 sees IPv4 addresses so.
+  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
+  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
+  const [head = "", tail] = address.split("%", 1)[0]?.split("::") ?? [];
+  const groups = (text: string | undefined) => (text ? text.split(":") : []);
+  const missing = tail === undefined ? 0 : 8 - groups(head).length - groups(tail).length;
+  const all = [...groups(head), ...Array<string>(Math.max(0, missing)).fill("0"), ...groups(tail)];
+  return `${all
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":")}::/64`;
+}
+
+/** A map that forgets what was not used for the longest time. */
+function remembered<T>() {
+  const entries = new Map<string, T>();
+  return {
+    get(key: string): T | undefined {
+      const value = entries.get(key);
+      if (value === undefined) return undefined;
+      entries.delete(key);
+      entries.set(key, value);
+      return value;
+    },
+    set(key: string, value: T): void {
+      entries.delete(key);
+      entries.set(key, value);
+      const [oldest] = entries.size > MAX_REMEMBERED ? entries.keys() : [];
+      if (oldest !== undefined) entries.delete(oldest);
+    },
+    delete: (key: string) => entries.delete(key),
+  };
+}
