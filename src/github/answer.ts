@@ -21,10 +21,26 @@ export type Answer = {
 /** So many characters of a text without secrets, with a sign when there are more. */
 export type Brief = (text: string, most: number) => string;
 
+/** What is only shown of a failure is made when it is asked for: of every dispatch one answer is a 404 that is none. */
 export function answerOf(status: number, headers: IncomingHttpHeaders, bytes: Uint8Array, brief: Brief): Answer {
-  const answer = { status, headers, bytes, message: "", documentationUrl: "", facts: factsIn(headers, brief) };
-  return status < 300 ? answer : { ...answer, ...errorText(isIdentity(headers) ? bytes : new Uint8Array(), brief) };
+  const error = () => (status < 300 ? NO_ERROR : errorText(isIdentity(headers) ? bytes : new Uint8Array(), brief));
+  return {
+    status,
+    headers,
+    bytes,
+    get message() {
+      return error().message;
+    },
+    get documentationUrl() {
+      return error().documentationUrl;
+    },
+    get facts() {
+      return factsIn(headers, brief);
+    },
+  };
 }
+
+const NO_ERROR = { message: "", documentationUrl: "" };
 
 /** The object or list that an answer holds; empty when it holds none. What is in it must be looked at with care. */
 export function jsonOf({ bytes }: Pick<Answer, "bytes">): object {

@@ -1,6 +1,6 @@
 import { isFailure, LimitReached, sentOf, TransientFailure } from "../model/failure.ts";
 import type { Lease } from "../model/lease.ts";
-import type { Fetch } from "../model/network.ts";
+import type { Fetch, NoteWrite } from "../model/network.ts";
 import type { GitHubOutcome } from "../model/outage.ts";
 import { QUICK_RETRIES_MS } from "../model/retry.ts";
 import { StoreUnavailable } from "../model/store.ts";
@@ -70,6 +70,8 @@ export type Asker = {
   readonly name: string;
   /** Gets the `x-github-request-id` of every answer: GitHub's support asks for it. */
   readonly saw?: (requestId: string) => void;
+  /** Gets what changes something. */
+  readonly wrote?: NoteWrite | undefined;
   /** Of the attempt; checks and the App have none. */
   readonly lease?: Lease | undefined;
 };
@@ -144,8 +146,10 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
   });
   let answer = await askAs(credential, way, request);
   if (answer.status === 401 && credential.renew) {
-    answer = await askAs(await credential.renew(), way, request);
-    if (answer.status === 401) throw new TransientFailure({ tried: attempted.tried, ...NOT_KNOWN_YET, sent: false });
+    const other = await credential.renew();
+    if (other) answer = await askAs(other, way, request);
+    if (other && answer.status === 401)
+      throw new TransientFailure({ tried: attempted.tried, ...NOT_KNOWN_YET, sent: false });
   }
   // A 404 page of some other server says nothing about a file.
   const isExpected = expected.includes(answer.status) && !hasErrors(answer);
@@ -155,7 +159,7 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
 
 async function askAs(
   { account, token }: Credential,
-  { host: { apiUrl, gates, remembered, send, heard, brief }, asker: { name, saw, lease }, rooms }: Way,
+  { host: { apiUrl, gates, remembered, send, heard, brief }, asker: { name, saw, lease, wrote }, rooms }: Way,
   { attempted, route, parameters, rememberAs, reduce, yields, allows = () => false }: Request,
 ): Promise<Answer> {
   const key = rememberAs && `${account}\n${rememberAs}`;
@@ -175,12 +179,13 @@ async function askAs(
   const sendLeased = async (begin: () => void) => {
     let answered: (() => void) | undefined;
     try {
-      const answer = await send(route, sent, token, async (abort) => {
+      const beginLeased = async (abort: (reason: Error) => void) => {
         if (lease && !(await lease.holds())) throw new TransientFailure({ tried, ...TAKEN_OVER, sent: false });
         begin();
         answered?.();
         answered = lease?.sent(abort);
-      });
+      };
+      const answer = await send(route, sent, token, beginLeased, kind === "write" ? wrote : undefined);
       // Before the gate hears it: it may be a limit.
       return isGraphQL ? takenApart(answer, attempted, allows, brief) : answer;
     } finally {

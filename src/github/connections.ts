@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, fetch, Pool, ProxyAgent } from "undici";
 import type { Fetch } from "../model/network.ts";
+import type { Renewable } from "../model/renewable.ts";
 import { afterProxy, ProxyError, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 
 type ConnectionLimits = {
@@ -46,11 +47,18 @@ const OUTSIDE: ConnectionLimits = {
 };
 
 /** Requests to other hosts than GitHub, by the same proxies. */
-export function openFetch(proxies: ProxySettings): { readonly fetch: Fetch; close(): Promise<void> } {
-  const ways = new Map<string | undefined, Dispatcher>();
+export function openFetch(proxies: Renewable<ProxySettings>): { readonly fetch: Fetch; close(): Promise<void> } {
+  let settings = proxies.now();
+  let ways = new Map<string | undefined, Dispatcher>();
   return {
     async fetch(url, options) {
-      const proxyUrl = URL.canParse(url) ? proxyUrlFor(String(url), proxies) : undefined;
+      if (settings !== proxies.now()) {
+        // What is on its way ends there.
+        for (const each of ways.values()) each.close().catch(() => {});
+        settings = proxies.now();
+        ways = new Map();
+      }
+      const proxyUrl = URL.canParse(url) ? proxyUrlFor(String(url), settings) : undefined;
       const dispatcher = ways.get(proxyUrl) ?? openConnections(proxyUrl, OUTSIDE);
       ways.set(proxyUrl, dispatcher);
       try {
@@ -58,6 +66,8 @@ export function openFetch(proxies: ProxySettings): { readonly fetch: Fetch; clos
       } catch (error) {
         if (proxyUrl === undefined) throw error;
         const failed = afterProxy((error as Error).cause ?? error, proxyUrl, String(url));
+        // The next try uses the proxy of that moment.
+        if (failed instanceof ProxyError) await proxies.refresh();
         throw failed instanceof ProxyError ? failed : error;
       }
     },

@@ -213,14 +213,16 @@ function which<Hook extends { readonly url: string }>(
   if (publicUrl === undefined) return leading;
   const { host } = new URL(publicUrl);
   const here = leading.filter(({ url }) => new URL(url).host === host);
-  return here.length === 0 && isNamed ? leading : here;
+  if (here.length === 0 && isNamed) return leading;
+  // Several installations may share a host, each under a path.
+  const exact = here.filter(({ url }) => url === publicUrl + path);
+  return exact.length === 1 ? exact : here;
 }
 
 function none(tried: string, { publicUrl, path }: WantedHook) {
-  const at = publicUrl === undefined ? "https://…" : new URL(publicUrl).origin;
   return new PermanentFailure({
     tried,
-    happened: `no webhook there has the URL ${at}${path}`,
+    happened: `no webhook there has the URL ${publicUrl ?? "https://…"}${path}`,
     remedy: "Name whose webhook sends to this service in GITHUB_WEBHOOK_OF.",
   });
 }

@@ -16,12 +16,13 @@ export function dryRunOf(
 ): Send {
   const { origin } = new URL(apiUrl);
   const graphQL = requestFor(GRAPHQL_ROUTE, {});
-  return async (route, parameters, token, begin) => {
+  return async (route, parameters, token, begin, note) => {
     const { method, path, headers, body } = requestFor(route, parameters);
     // By what goes over the wire: the parameter `data` replaces all others in the body.
     const asked = method === graphQL.method && path === graphQL.path ? askedIn(body) : undefined;
     const isRead = method === "GET" || method === "HEAD" || (asked !== undefined && isQuery(asked));
-    if (isRead) return send(route, parameters, token, begin);
+    if (isRead) return send(route, parameters, token, begin, note);
+    note?.({ method, path, body }, true);
     const all = Object.entries({ ...headers, authorization: "Bearer ***" }).sort(([a], [b]) => (a < b ? -1 : 1));
     const write = { method, url: origin + path, headers: Object.fromEntries(all), body };
     show(identity === undefined ? write : { ...write, identity });

@@ -1,4 +1,4 @@
-import { channel } from "node:diagnostics_channel";
+import { subscribe } from "node:diagnostics_channel";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ClientHttp2Stream } from "node:http2";
 import { type Dispatcher, errors } from "undici";
@@ -14,7 +14,7 @@ export type Begin = (abort: (reason: Error) => void) => Promise<void>;
 export const NO_LENGTH = "NO_LENGTH";
 
 /** @see https://nodejs.org/api/diagnostics_channel.html#http2 */
-const STREAM_CREATED = channel("http2.client.stream.created");
+const STREAM_CREATED = "http2.client.stream.created";
 
 /** One request and its answer, read to its end. Rejects only when there was no complete answer. */
 export async function exchange(
@@ -24,7 +24,7 @@ export async function exchange(
 ): Promise<Answer> {
   const reader = new AnswerReader(request.method, brief);
   await begin?.(reader.abort);
-  const timer = setTimeout(reader.abort, timeoutMs, new errors.RequestAbortedError("timed out"));
+  const timer = setTimeout(() => reader.abort(new errors.RequestAbortedError("timed out")), timeoutMs);
   try {
     connections.dispatch(request, reader);
     return await reader.answer;
@@ -32,6 +32,13 @@ export async function exchange(
     clearTimeout(timer);
   }
 }
+
+/** Gets the next stream that is opened, if that is in the same turn. To subscribe for each request took 8 us (measured). */
+let findsStream: ((stream: ClientHttp2Stream) => void) | undefined;
+subscribe(STREAM_CREATED, (message) => {
+  findsStream?.((message as { stream: ClientHttp2Stream }).stream);
+  findsStream = undefined;
+});
 
 /** undici's handler of one request: the streams, signals and promises of its `request` cost more CPU than the request. */
 class AnswerReader implements Dispatcher.DispatchHandler {
@@ -74,11 +81,13 @@ class AnswerReader implements Dispatcher.DispatchHandler {
    * the request has started.
    */
   #findStream(): void {
-    const created = (message: unknown) => {
-      this.#stream = (message as { stream: ClientHttp2Stream }).stream;
+    findsStream = (stream) => {
+      this.#stream = stream;
     };
-    STREAM_CREATED.subscribe(created);
-    queueMicrotask(() => STREAM_CREATED.unsubscribe(created));
+    // Another way than HTTP/2: there is no stream.
+    queueMicrotask(() => {
+      findsStream = undefined;
+    });
   }
 
   onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {

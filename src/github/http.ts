@@ -1,16 +1,28 @@
 import { endpoint } from "@octokit/endpoint";
 import type { Dispatcher } from "undici";
+import type { NoteWrite } from "../model/network.ts";
+import { type Renewable, unchanging } from "../model/renewable.ts";
 import type { Answer, Brief } from "./answer.ts";
 import { openConnections } from "./connections.ts";
 import { type Begin, exchange } from "./exchange.ts";
 import { GRAPHQL_ROUTE, graphQLBase } from "./graphql/request.ts";
-import { afterProxy, type ProxySettings, proxyUrlFor } from "./proxy.ts";
+import { plainRequest } from "./plain-requests.ts";
+import { afterProxy, ProxyError, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 import { movedRepositories, redirectPath } from "./redirects.ts";
 
 type Parameters = Readonly<Record<string, unknown>>;
 
-/** @param begin called before each request that goes over the wire, redirects included. */
-export type Send = (route: string, parameters: Parameters, token: string, begin?: Begin) => Promise<Answer>;
+/**
+ * @param begin called before each request that goes over the wire, redirects included.
+ * @param note gets what is sent, once.
+ */
+export type Send = (
+  route: string,
+  parameters: Parameters,
+  token: string,
+  begin?: Begin,
+  note?: NoteWrite,
+) => Promise<Answer>;
 
 /** A request as it goes over the wire. */
 type WireRequest = {
@@ -52,7 +64,7 @@ const API_VERSION = "2022-11-28";
 export function openGitHubHttp({
   apiUrl,
   userAgent,
-  proxies,
+  proxies = unchanging(NO_PROXY),
   brief,
   timeoutMs = GITHUB_TIMEOUT_MS,
 }: {
@@ -60,55 +72,89 @@ export function openGitHubHttp({
   userAgent: string;
   brief: Brief;
   /** No proxy without it. */
-  proxies?: ProxySettings;
+  proxies?: Renewable<ProxySettings>;
   timeoutMs?: number | undefined;
 }): GitHubHttp {
   const { origin } = new URL(apiUrl);
-  const build = endpoint.defaults({
-    baseUrl: apiUrl,
-    headers: {
-      "user-agent": userAgent,
-      "x-github-api-version": API_VERSION,
-      accept: "application/vnd.github+json",
-      "accept-encoding": "identity",
-    },
-  });
-  const requestFor: GitHubHttp["requestFor"] = (route, parameters) => {
-    const { method, url, headers, body } = build(
-      route,
-      route === GRAPHQL_ROUTE ? { ...parameters, baseUrl: graphQLBase(apiUrl) } : parameters,
-    );
+  const common = {
+    "user-agent": userAgent,
+    "x-github-api-version": API_VERSION,
+    accept: "application/vnd.github+json",
+    "accept-encoding": "identity",
+  };
+  const build = endpoint.defaults({ baseUrl: apiUrl, headers: common });
+  const requestFor: GitHubHttp["requestFor"] = (route, given) => {
+    const parameters = route === GRAPHQL_ROUTE ? { ...given, baseUrl: graphQLBase(apiUrl) } : given;
+    const { method, url, headers, body } =
+      plainRequest(route, parameters, { apiUrl, common }) ?? build(route, parameters);
     const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
     return { method, path: url.slice(origin.length), headers: headers as WireRequest["headers"], body: text };
   };
 
   // The time-out of a request begins when it is sent, not while it waits for a connection.
   const inTurn = inTurns(MAX_CONNECTIONS);
-  const proxyUrl = proxies && proxyUrlFor(apiUrl, proxies);
   const limits = { connections: MAX_CONNECTIONS, timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES };
-  const connections = openConnections(proxyUrl, limits);
+  let way = wayBy(proxies.now());
+  function wayBy(settings: ProxySettings) {
+    const proxyUrl = proxyUrlFor(apiUrl, settings);
+    return { settings, proxyUrl, connections: openConnections(proxyUrl, limits) };
+  }
+  function wayNow(): typeof way {
+    const settings = proxies.now();
+    if (way.settings === settings) return way;
+    const before = way;
+    if (proxyUrlFor(apiUrl, settings) === before.proxyUrl) way = { ...before, settings };
+    else {
+      way = wayBy(settings);
+      // What is on its way ends there.
+      before.connections.close().catch(() => {});
+    }
+    return way;
+  }
   const moved = movedRepositories(apiUrl.slice(origin.length));
 
   return {
     requestFor,
-    async send(route, parameters, token, begin) {
-      const { path: asked, headers, ...request } = requestFor(route, parameters);
+    async send(route, parameters, token, begin, note) {
+      const wire = requestFor(route, parameters);
+      const { path: asked, headers, ...request } = wire;
+      let noted: ReturnType<NoteWrite> | undefined;
+      const beginNoted: Begin | undefined =
+        note === undefined
+          ? begin
+          : async (abort) => {
+              await begin?.(abort);
+              noted ??= note(wire);
+            };
       const options = { ...request, origin, headers: { ...headers, authorization: `Bearer ${token}` } };
       let path = moved.pathNow(asked);
       for (let redirects = 0; ; redirects++) {
-        const sent = inTurn(() => exchange(connections, { ...options, path }, { brief, timeoutMs, begin }));
-        const answer = await sent.catch((error) => {
-          throw proxyUrl === undefined ? error : afterProxy(error, proxyUrl, apiUrl, "GitHub");
+        let proxyUrl: string | undefined;
+        const sent = inTurn(() => {
+          const { connections, ...by } = wayNow();
+          proxyUrl = by.proxyUrl;
+          return exchange(connections, { ...options, path }, { brief, timeoutMs, begin: beginNoted });
+        });
+        const answer = await sent.catch(async (error) => {
+          const failed = proxyUrl === undefined ? error : afterProxy(error, proxyUrl, apiUrl, "GitHub");
+          // The next try uses what there is by then.
+          if (failed instanceof ProxyError) await proxies.refresh();
+          throw failed;
         });
         const next = redirects < MAX_REDIRECTS ? redirectPath(answer, origin) : undefined;
-        if (next === undefined) return answer;
+        if (next === undefined) {
+          noted?.(answer.status);
+          return answer;
+        }
         moved.redirected(path, next);
         path = next;
       }
     },
-    close: () => connections.destroy(),
+    close: () => way.connections.destroy(),
   };
 }
+
+const NO_PROXY: ProxySettings = { httpProxy: undefined, httpsProxy: undefined, noProxy: undefined };
 
 /** At most so many at once; the others wait in the order in which they came. */
 function inTurns(places: number): <T>(work: () => Promise<T>) => Promise<T> {

@@ -6,12 +6,13 @@ import type { UnsentWrite } from "../model/network.ts";
 import type { Observer } from "../model/observer.ts";
 import { type GitHubOutcome, PROBE } from "../model/outage.ts";
 import type { Permissions } from "../model/permissions.ts";
+import type { Renewable } from "../model/renewable.ts";
 import { runLists } from "./actions/lists.ts";
 import type { Brief } from "./answer.ts";
 import { type Asker, asking, type GitHubHost } from "./ask.ts";
 import { appApi } from "./auth/app-api.ts";
-import { appCredentials, appsOfWorkflows, narrowedTo } from "./auth/app-credentials.ts";
-import { type Credentials, isVariable, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
+import { knownApps, narrowedTo } from "./auth/app-credentials.ts";
+import { type Credentials, isVariable, renewed, SERVICE_ACCOUNT, tokenCredentials } from "./auth/credentials.ts";
 import { expiryReminders } from "./auth/token-expiry.ts";
 import { type GitHubOfAttempt, gitHubFor } from "./client.ts";
 import { openFetch } from "./connections.ts";
@@ -38,7 +39,8 @@ export type GitHubSettings = ProxySettings & {
 };
 
 type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
-  readonly settings: GitHubSettings;
+  /** Where GitHub is, its limits and which App it is stay; tokens, keys and proxies may be replaced. */
+  readonly settings: Renewable<GitHubSettings>;
   readonly userAgent: string;
   /** Hides a token from all that is logged, until the returned function is called. */
   readonly hide: (secret: string) => () => void;
@@ -71,7 +73,8 @@ export type AskedAs = {
 };
 
 type Attempt = Omit<Asker, "credentials"> & {
-  readonly as?: AskedAs;
+  /** As it is now. */
+  readonly as?: () => AskedAs;
   /** The identity of the workflow, where it is one. */
   readonly identity?: string | undefined;
   /** Makes it a dry run: reads are sent, and each write is shown instead. */
@@ -81,8 +84,9 @@ type Attempt = Omit<Asker, "credentials"> & {
 /** GitHub for the whole service: one host, its connections, and a gate for each account. */
 export async function openGitHub(options: Options) {
   const { settings, clock, brief, hide, timeoutMs, patienceMs } = options;
-  const { apiUrl, serviceToken } = settings;
-  const { about, ...limits } = limitsInForce(settings.limits, apiUrl);
+  const { now: current, refresh } = settings;
+  const { apiUrl, app } = current();
+  const { about, ...limits } = limitsInForce(current().limits, apiUrl);
   const { onExpiry } = options;
   const reminders = new Map<string, ReturnType<typeof expiryReminders>>();
   const remindersOf = (account: string) => {
@@ -113,6 +117,7 @@ export async function openGitHub(options: Options) {
     if (!Number.isNaN(theirs)) skew = theirs - clock.now();
     return answer;
   };
+  const incidents = openIncidents({ apiUrl, url: options.incidentsUrl, brief }, outside.fetch);
   const host: GitHubHost = {
     apiUrl,
     send,
@@ -122,7 +127,7 @@ export async function openGitHub(options: Options) {
     wait: options.wait,
     now: time.now,
     brief,
-    incidents: openIncidents({ apiUrl, url: options.incidentsUrl, brief }, outside.fetch),
+    incidents,
     targetRepo: options.targetRepo,
     retriesMs: options.retriesMs,
     heard: options.heard,
@@ -130,24 +135,35 @@ export async function openGitHub(options: Options) {
 
   const askAs = (jwt: string, account: string) =>
     asking(host, { credentials: tokenCredentials(jwt, account), name: account }).ask;
-  const asApp = { apiUrl, askAs, hide, now: time.now };
-  const app = settings.app && { ...settings.app, ...asApp };
-  const service = app ? appCredentials(app) : tokenCredentials(serviceToken ?? "", SERVICE_ACCOUNT);
-  const apps = appsOfWorkflows(asApp);
+  const asApp = { apiUrl, askAs, hide, now: time.now, refresh };
+  const apps = knownApps(asApp);
 
-  const isOfService = ({ token }: AskedAs) => token === undefined || token === serviceToken;
+  const isOfService = ({ token }: AskedAs) => token === undefined || token === current().serviceToken;
 
-  function credentialsOf(as: AskedAs): Credentials {
+  const credentialsOf = (as: () => AskedAs): Credentials => renewed(() => credentialsNow(as), refresh);
+  /** For those who ask for as long as the process runs. */
+  const always =
+    (as: AskedAs): Credentials =>
+    (need) =>
+      credentialsOf(() => as)(need);
+  const service = always({});
+
+  function credentialsNow(find: () => AskedAs): Credentials {
+    const as = find();
     const { token = "", variable, app: named, permissions } = as;
     if (!named && !isOfService(as)) return tokenCredentials(token, variable, variable);
-    const credentials = named ? apps(named) : service;
-    return (named ?? app) && permissions ? narrowedTo(permissions, credentials) : credentials;
+    const its = named ?? current().app;
+    const credentials = its
+      ? apps(its, () => (named ? find().app : current().app))
+      : tokenCredentials(current().serviceToken ?? "", SERVICE_ACCOUNT);
+    return its && permissions ? narrowedTo(permissions, credentials) : credentials;
   }
 
   function inspectionAs(as: AskedAs) {
-    const its = as.app ? { ...as.app, ...asApp } : isOfService(as) ? app : undefined;
+    const key = as.app ?? (isOfService(as) ? app : undefined);
+    const its = key && { ...asApp, ...key, privateKey: () => (as.app ?? current().app ?? key).privateKey };
     return {
-      ask: asking(host, { credentials: credentialsOf(as), name: "inspection" }).ask,
+      ask: asking(host, { credentials: always(as), name: "inspection" }).ask,
       /** Undefined without an App. */
       askAsApp: its && appApi(its).ask,
       time,
@@ -156,7 +172,7 @@ export async function openGitHub(options: Options) {
 
   return {
     /** GitHub for one attempt of a run. */
-    attempt({ as = {}, identity, dryRun, ...asker }: Attempt): GitHubOfAttempt {
+    attempt({ as = () => ({}), identity, dryRun, ...asker }: Attempt): GitHubOfAttempt {
       const through = dryRun ? { ...host, send: dryRunOf({ ...http, send }, { apiUrl, identity }, dryRun) } : host;
       const client = gitHubFor(through, { ...asker, credentials: credentialsOf(as) });
       return dryRun ? { ...client, actions: dryActions(client.actions) } : client;
@@ -186,6 +202,8 @@ export async function openGitHub(options: Options) {
       return outcome !== undefined && outcome.fault === undefined;
     },
     gates,
+    /** Undefined where GitHub has no status page. */
+    incidents,
     /** One line that says which limits are in force. */
     aboutLimits: about,
     async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { perRoute } from "./per-route.ts";
 import described from "./route-words.json" with { type: "json" };
 
 /** Every word in the paths of GitHub's APIs, names of parameters too. */
@@ -7,14 +8,14 @@ const WORDS = new Set([...Object.values(described.words).flatMap((words) => word
  * A route as metrics and traces may show it. A workflow writes its routes itself, and may put a name or a token into
  * one. So only the words of GitHub's API stay, and whatever else fills a segment is `*`.
  */
-export function routeLabel(route: string): string {
+export const routeLabel = perRoute((route) => {
   const [, verb = "*", path = "/*"] = /^(GET|HEAD|POST|PUT|PATCH|DELETE) (\/[^\s?#]*)/.exec(route) ?? [];
   const segments = path
     .slice(0, MAX_PATH_CHARACTERS)
     .split("/")
     .slice(1, MAX_SEGMENTS + 1);
   return `${verb} ${segments.map((segment) => `/${isGitHubs(segment) ? segment : "*"}`).join("")}`;
-}
+});
 
 /** GitHub's longest path has 162 characters and 11 segments. */
 const MAX_PATH_CHARACTERS = 1000;

@@ -3,6 +3,7 @@ import { type Claim, hasWaited } from "../model/claim.ts";
 import { millisecondsOf } from "../model/duration.ts";
 import type { GitHubClient } from "../model/github.ts";
 import type { Lease } from "../model/lease.ts";
+import type { NoteWrite } from "../model/network.ts";
 import type { RunReport } from "../model/report.ts";
 import type { OctokitNames } from "../model/rest.ts";
 import { afterAttempt } from "../model/retry.ts";
@@ -11,14 +12,14 @@ import type { RunStore } from "../model/store.ts";
 import { wakeKeyOfWorkflow } from "../model/waits.ts";
 import type { WebhookEvent } from "../model/webhooks.ts";
 import {
-  type BrokenFile,
   type Context,
+  DEFAULT_TIMEOUT,
   givenOf,
   isCalledWhenCancelled,
   triggerOf,
   type Workflow,
-  type WorkflowSource,
 } from "../model/workflow.ts";
+import type { BrokenFile, WorkflowSource } from "../model/workflow-file.ts";
 import { type Attempting, confined, type Stopping } from "./attempting.ts";
 import { changedFilesOf, unwantedChange } from "./changed-files.ts";
 import { type ContextParts, contextOf } from "./context.ts";
@@ -30,6 +31,7 @@ import { Names } from "./names.ts";
 import { failedAside, failedBy, outcomeOf } from "./outcome.ts";
 import { type ReportingParts, reported, SHOWN_STEP } from "./reporting.ts";
 import { AttemptLog } from "./run-log.ts";
+import { sentRequests } from "./sent-requests.ts";
 import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
@@ -62,6 +64,8 @@ export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
       name: string;
       /** Gets the id of every answered request. */
       saw: (requestId: string) => void;
+      /** Gets every write. */
+      wrote: NoteWrite;
       /** Nothing is sent unless it holds. */
       lease: Lease;
     }) => { github: GitHubClient; actions: ActionsRuns; octokitNames: OctokitNames; release(): void };
@@ -92,6 +96,7 @@ export async function attemptRun(
   const seen: Seen = { requestId: undefined, dedupeKey: undefined };
   const runLog = new AttemptLog(claim, parts);
   const said: RunReport[] = [];
+  const sent = sentRequests(clock, keeping);
   const asking = {
     workflow,
     // What takes this run's place in its group takes it in the line, too.
@@ -103,7 +108,7 @@ export async function attemptRun(
   };
   const releases: (() => void)[] = [];
   const open = (as: { identity: string | undefined; token: string | undefined }) => {
-    const { release, ...its } = parts.github({ ...asking, ...as });
+    const { release, ...its } = parts.github({ ...asking, ...as, wrote: sent.noting(as.identity) });
     releases.push(release);
     return its;
   };
@@ -138,7 +143,7 @@ export async function attemptRun(
     const outcome = isShown ? await show(workflow) : did;
     const isGivenBack = parts.stopping.begun && outcome.status === "failure";
     runLog.end(isGivenBack ? undefined : outcome);
-    const facts = { startedAt, endedAt: clock.now(), code };
+    const facts = { startedAt, endedAt: clock.now(), code, sent: sent.all() };
     const ended = isGivenBack
       ? givenBack(claim, facts, parts.log)
       : concluded(claim, { ...facts, outcome, next: nextAfter(outcome), workflow, ...seen }, parts);
@@ -150,9 +155,6 @@ export async function attemptRun(
 }
 
 const NOT_SHOWN = "report() has no effect: the workflow has no option `report`";
-
-/** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
-const DEFAULT_TIMEOUT = "5m";
 
 /** To clean up: enough to cancel an Actions run, and to insist after a minute. The caller that cancelled does not wait for it. */
 const CANCELLED_TIMEOUT = "2m";

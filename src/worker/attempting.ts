@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../model/clock.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import type { LogLine, Outcome } from "../model/run.ts";
-import type { WorkflowSource } from "../model/workflow.ts";
+import type { WorkflowSource } from "../model/workflow-file.ts";
 import { Calls } from "./calls.ts";
 import { failedBy } from "./outcome.ts";
 import { type SuspendedWait, waitingFor } from "./waiting-for.ts";

@@ -90,7 +90,7 @@ const MOST_REMEMBERED = 10_000;
 
 /** Follows what other processes do with runs, for the callers who wait for them here. */
 export function followElsewhere(
-  store: Pick<RunStore, "hear" | "get">,
+  store: Pick<RunStore, "hear" | "runs">,
   clock: Clock,
   callers: WaitingCallers,
   /**
@@ -122,14 +122,17 @@ export function followElsewhere(
     }
   }
 
-  /** @param ended whether only an end counts: what else is known of it may be an earlier attempt's. */
-  async function look(id: string, ended: boolean): Promise<void> {
-    const run = (await store.get(id))?.run;
-    if (!run || run.status === "running") return;
-    if (run.status === "queued" && (ended || run.kind === undefined)) return;
-    callers.tell(run);
-    const newer = replacementOf(run);
-    if (newer !== undefined) await look(newer, true);
+  /** @param ended whether only an end counts: what else is known of them may be an earlier attempt's. */
+  async function look(ids: readonly string[], ended: boolean): Promise<void> {
+    if (ids.length === 0) return;
+    const news = (await store.runs(ids)).filter(({ status, kind }) => {
+      return status === "queued" ? !ended && kind !== undefined : status !== "running";
+    });
+    news.forEach(callers.tell);
+    await look(
+      news.flatMap((run) => replacementOf(run) ?? []),
+      true,
+    );
   }
 
   const stop = store.hear(({ queued, settled = [], cancel = [], missed }: News) => {
@@ -137,7 +140,7 @@ export function followElsewhere(
     if (missed) lookForCancelled().catch(report);
     for (const id of settled) remember(id);
     const concerned = missed ? callers.awaited() : settled.filter(callers.isAwaited);
-    for (const id of concerned) look(id, missed === true).catch(report);
+    look(concerned, missed === true).catch(report);
     if (queued || missed) wake();
     else if (settled.length > 0) freed();
   });
@@ -145,7 +148,7 @@ export function followElsewhere(
   return {
     /** Looks at a run for which a caller waits from now on: the news of its end may have come before. */
     expect(run: string): void {
-      if (heard.has(run)) look(run, false).catch(report);
+      if (heard.has(run)) look([run], false).catch(report);
     },
     stop,
   };

@@ -1,7 +1,8 @@
 import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
-import { type By, type Cancel, whyCancelled } from "../model/run-actions.ts";
+import { type Cancel, whyCancelled } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
+import type { By } from "../model/who.ts";
 import { isCalledWhenCancelled, type Workflow } from "../model/workflow.ts";
 import type { WaitingCallers } from "./callers.ts";
 import type { StoreHealth } from "./store-health.ts";

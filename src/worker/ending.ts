@@ -1,7 +1,7 @@
 import type { Claim, Settlement } from "../model/claim.ts";
 import type { Log } from "../model/log.ts";
 import type { Next } from "../model/retry.ts";
-import type { Attempt, Outcome, Run } from "../model/run.ts";
+import type { Attempt, Outcome, Run, SentRequests } from "../model/run.ts";
 import { givenOf, type Workflow } from "../model/workflow.ts";
 import { STOPPED_REASON } from "./attempting.ts";
 import type { Keeping } from "./kept.ts";
@@ -22,17 +22,23 @@ export type Seen = { requestId: string | undefined; dedupeKey: string | undefine
 /** GitHub's have some 50; a header may have 16 KB. */
 const MAX_REQUEST_ID_CHARACTERS = 200;
 
-/** When an attempt was made, and of which version of the code. */
-type Circumstances = { readonly startedAt: number; readonly endedAt: number; readonly code: string | undefined };
+/** When an attempt was made, of which version of the code, and what it has changed at GitHub. */
+type Circumstances = {
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly code: string | undefined;
+  readonly sent?: SentRequests | undefined;
+};
 
 /** An attempt as the history has it. */
 export function attemptOf(
   { attempt: number, handler }: Claim,
-  { startedAt, endedAt, code }: Circumstances,
+  { startedAt, endedAt, code, sent }: Circumstances,
   { outcome, ...rest }: Pick<Attempt, "outcome"> & Partial<Attempt>,
 ): Attempt {
   const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
-  return { number, startedAt, endedAt, outcome, code, ...(handler && { handler }), ...nothing, ...rest };
+  const its = { ...(sent && { sent }), ...(handler && { handler }) };
+  return { number, startedAt, endedAt, outcome, code, ...its, ...nothing, ...rest };
 }
 
 /**
@@ -73,6 +79,7 @@ export function concluded(
   const facts = {
     run: run.id,
     workflow: run.workflow,
+    title: run.title,
     ...(workflow && labelsOf(workflow, run)),
     attempt: number,
     duration_ms: times.endedAt - times.startedAt,

@@ -11,6 +11,7 @@ import type {
   RunReference,
   StartedRun,
 } from "../model/github.ts";
+import type { Observer } from "../model/observer.ts";
 import type { Json } from "../model/run.ts";
 import { wakeKeys } from "../model/waits.ts";
 import { Suspended } from "./calls.ts";
@@ -21,6 +22,7 @@ import type { Attended } from "./suspending.ts";
 
 export type FollowingParts = LookingParts & {
   readonly keeping: Keeping;
+  readonly observe: Pick<Observer, "followed">;
   /** A name as the history keeps it. */
   readonly nameOf: (given: string) => string;
 };
@@ -39,7 +41,7 @@ const CANCELLED_LOOKS_MS = 30_000;
 
 /** The waits for Actions runs. */
 export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "findRun" | "follow"> {
-  const { actions, attempting, clock, keeping, names, nameOf, suspending } = parts;
+  const { actions, attempting, clock, keeping, names, nameOf, observe, suspending } = parts;
 
   const remembered = (name: string) => resultBefore(claim, "waitUntil", name);
 
@@ -101,6 +103,7 @@ export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "
       async look() {
         const ended = await look();
         if (!ended) return undefined;
+        observe.followed(ended);
         return mustSucceed && !hasPassed(ended) ? { fails: ended as unknown as Json } : { result: ended };
       },
       // It may have been re-run at GitHub.

@@ -11,15 +11,19 @@ export type Keeping = Pick<Secrets, "scrub" | "scrubCertain" | "scrubAll" | "bri
  * others by a token no longer is: it is always taken for a new one.
  * @param own the token that it came with.
  */
-export function keptEvent(event: NewRun, { withoutTokens }: Keeping, own: readonly string[]): NewRun {
-  const { input, group, event: identity } = event;
+export function keptEvent(event: NewRun, { withoutTokens, brief }: Keeping, own: readonly string[]): NewRun {
+  const { input, group, title, event: identity } = event;
   return {
     ...event,
+    ...(title !== undefined && { title: brief(withoutTokens(title, own), MAX_TITLE_CHARACTERS).replace(/\s+/g, " ") }),
     input: withoutTokens(input, own),
     group: withoutTokens(group, own),
     event: withoutTokens(identity, own) === identity ? identity : undefined,
   };
 }
+
+/** With the sign that there is more: 200. */
+const MAX_TITLE_CHARACTERS = 199;
 
 /**
  * What the history keeps of how an attempt ended, which is also what callers are told.

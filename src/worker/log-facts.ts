@@ -1,6 +1,6 @@
 import { format } from "node:util";
 import type { Json, LogLine } from "../model/run.ts";
-import type { WorkflowSource } from "../model/workflow.ts";
+import type { WorkflowSource } from "../model/workflow-file.ts";
 import { type Keeping, keptFrames } from "./kept.ts";
 import { shown, traceOf } from "./outcome.ts";
 

@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import { isFailure } from "../model/failure.ts";
 import type { Outcome } from "../model/run.ts";
 import { StoreUnavailable } from "../model/store.ts";
-import { endingOf, type WorkflowSource } from "../model/workflow.ts";
+import { endingOf } from "../model/workflow.ts";
+import type { WorkflowSource } from "../model/workflow-file.ts";
 import { keptJson } from "./kept.ts";
 
 /** What an attempt comes to whose workflow has returned this. */
@@ -61,7 +62,8 @@ function failed(error: unknown, source: WorkflowSource | undefined): Outcome {
   if (error instanceof StoreUnavailable)
     return { status: "failure", reason: error.message, http: 500, kind: "transient" };
   const at = trace?.at === undefined ? "" : ` (${trace.at})`;
-  const reason = `The workflow threw ${shown(error)}${at}`;
+  const because = causesOf(error).map((cause) => `, caused by ${shown(cause)}`);
+  const reason = `The workflow threw ${shown(error)}${at}${because.join("")}`;
   return { status: "failure", reason, http: 500, kind: "permanent", ...(trace && { stack: trace.stack }) };
 }
 
@@ -93,12 +95,29 @@ export function traceOf(thrown: unknown, source: WorkflowSource | undefined): Tr
   const frames = framesOf(thrown, source);
   const own = frames.find(({ rank }) => rank === 0) ?? frames.find(({ rank }) => rank === 1);
   const lines = [...linesOf(thrown, frames)];
-  let cause = thrown.cause;
-  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++, cause = cause.cause) {
+  for (const cause of causesOf(thrown)) {
     const [first, ...more] = linesOf(cause, framesOf(cause, source));
     lines.push(`Caused by ${first}`, ...more);
   }
   return { at: own?.at, stack: lines };
+}
+
+/** The nearest cause first. Where several addresses were tried in vain (AggregateError without a message), the first of them. */
+function causesOf(thrown: unknown): readonly Error[] {
+  const causes: Error[] = [];
+  let cause = causeOf(thrown);
+  while (cause !== undefined && causes.length < MAX_CAUSES) {
+    causes.push(cause);
+    cause = causeOf(cause);
+  }
+  return causes;
+}
+
+function causeOf(thrown: unknown): Error | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const { cause } = thrown;
+  const [first] = cause instanceof AggregateError && cause.message === "" ? cause.errors : [cause];
+  return first instanceof Error ? first : undefined;
 }
 
 /** 0: in the workflow's file. 1: in its folder. 2: elsewhere. */

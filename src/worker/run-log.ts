@@ -2,7 +2,7 @@ import type { Claim } from "../model/claim.ts";
 import type { RunLog } from "../model/context.ts";
 import type { Log } from "../model/log.ts";
 import type { LogLine, Outcome } from "../model/run.ts";
-import type { WorkflowSource } from "../model/workflow.ts";
+import type { WorkflowSource } from "../model/workflow-file.ts";
 import type { Keeping } from "./kept.ts";
 import { errorsIn, factsOf, printed, textOf } from "./log-facts.ts";
 import { keptLines, type SavingLines } from "./run-lines.ts";

@@ -3,12 +3,14 @@ import type { Claim } from "../model/claim.ts";
 import type { Runs } from "../model/context.ts";
 import { PermanentFailure } from "../model/failure.ts";
 import { isRunId } from "../model/history.ts";
+import type { Log } from "../model/log.ts";
 import { nearestName } from "../model/nearest-name.ts";
 import type { NewRun } from "../model/new-run.ts";
 import { problemsIn } from "../model/problems.ts";
 import { isOpen, type Json, type Run } from "../model/run.ts";
 import { byRun } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
+import { titleOf } from "../model/title.ts";
 import { callSchemaOf } from "../model/triggers.ts";
 import { groupOf, orderOf, type Workflow } from "../model/workflow.ts";
 import type { Attempting } from "./attempting.ts";
@@ -25,12 +27,14 @@ export type RunsParts = {
   readonly workflows: () => readonly Workflow[];
   /** Stores a run; resolves with its id, or with that of the run that the same event has become. */
   readonly startRun: (event: NewRun) => Promise<string>;
+  /** Of the service, not of the run. */
+  readonly log: Pick<Log, "warn">;
 };
 
 /** What a run starts, and sees, of the service's other runs. */
 export function runsOf(
   { run }: Pick<Claim, "run">,
-  { store, keeping, own, insist, attempting, workflows, startRun }: RunsParts,
+  { store, keeping, own, insist, attempting, workflows, startRun, log }: RunsParts,
   nameOf: (given: string) => string,
 ): Runs {
   const follow = <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
@@ -51,6 +55,7 @@ export function runsOf(
           id: id ?? randomUUID(),
           workflow: name,
           group: groupOf(workflow, { trigger: "call", input }),
+          title: titleOf(workflow, { trigger: "call", input }, log),
           order: orderOf(workflow),
           ...{ input, trigger: "call", actor: byRun(run.id), ownToken: false, trace: run.trace },
           // A source for each: of one source the store knows the latest event only.

@@ -3,8 +3,9 @@ import { pause } from "../model/clock.ts";
 import type { NewRun } from "../model/new-run.ts";
 import type { Observer } from "../model/observer.ts";
 import type { Run } from "../model/run.ts";
-import { type By, byRun, type Rerun, type RerunOptions, WorkflowPaused } from "../model/run-actions.ts";
+import { byRun, type Rerun, type RerunOptions, WorkflowPaused } from "../model/run-actions.ts";
 import { type RunStore, StoreUnavailable } from "../model/store.ts";
+import type { By } from "../model/who.ts";
 import { followElsewhere, waitingCallers } from "./callers.ts";
 import { cancelling } from "./cancelling.ts";
 import { type InFlightParts, runsInFlight } from "./in-flight.ts";
@@ -223,10 +224,10 @@ function pausedFor({ workflow }: NewRun): WorkflowPaused {
 
 const FORGET_EVERY_MS = 60_000;
 /** Few enough to be deleted without a pause that anybody notices. */
-const FORGET_AT_ONCE = 100;
+const FORGET_AT_ONCE = 50;
 
 /** Deletes runs that ended long ago, once a minute. */
-function forgetting({ store, clock, retainDays }: WorkerParts, health: StoreHealth): () => Promise<void> {
+function forgetting({ store, clock, observe, retainDays }: WorkerParts, health: StoreHealth): () => Promise<void> {
   const began = { now: clock.now(), monotonic: clock.monotonic() };
   let forgotAt = began.monotonic;
   return async () => {
@@ -236,6 +237,10 @@ function forgetting({ store, clock, retainDays }: WorkerParts, health: StoreHeal
     // Not by the clock alone: one that somebody sets a year ahead would delete the whole history.
     const now = Math.min(clock.now(), began.now + since - began.monotonic);
     const before = Math.floor(now - retainDays * 86_400_000);
-    while ((await health.watch(store.forget(before, FORGET_AT_ONCE), "changes")) === FORGET_AT_ONCE);
+    let deleted: number;
+    do {
+      deleted = await health.watch(store.forget(before, FORGET_AT_ONCE), "changes");
+      if (deleted > 0) observe.forgotten();
+    } while (deleted === FORGET_AT_ONCE);
   };
 }

@@ -14,8 +14,10 @@ export type App = {
   readonly id: string;
   /** The name by which workflows know it, see `appVariables`; the service's App has none. */
   readonly name?: string | undefined;
-  /** RSA, PEM. */
-  readonly privateKey: string;
+  /** RSA, PEM; as it is now. */
+  readonly privateKey: () => string;
+  /** Looks whether the key was replaced. */
+  readonly refresh?: (() => Promise<void>) | undefined;
   readonly apiUrl: string;
   /** With a token, for requests that count against the limits of an account. */
   readonly askAs: (token: string, account: string) => Ask;
@@ -38,10 +40,10 @@ type Installation = { readonly id: number; readonly permissions: Readonly<Record
 const REJECTED = [401, 403, 404, 422];
 
 /** What an App asks GitHub as itself, signed with its key, before it can ask anything as an installation. */
-export function appApi({ id, name, privateKey, apiUrl, askAs, hide, now }: App) {
+export function appApi({ id, name, privateKey, refresh, apiUrl, askAs, hide, now }: App) {
   const context = { apiUrl, app: name };
   const askOnce = async (attempted: Attempted, route: string, parameters: Readonly<Record<string, unknown>>) => {
-    const jwt = appJwt(id, privateKey, now());
+    const jwt = appJwt(id, privateKey(), now());
     const show = hide(jwt);
     try {
       return await askAs(jwt, appAccount(id))(attempted, route, parameters, [200, 201, ...REJECTED]);
@@ -50,10 +52,15 @@ export function appApi({ id, name, privateKey, apiUrl, askAs, hide, now }: App) 
     }
   };
 
-  /** Every answer tells GitHub's time, so a JWT that was rejected because of a wrong clock is right the second time. */
+  /**
+   * Every answer tells GitHub's time, so a JWT that was rejected because of a wrong clock is right the second time. The key may
+   * have been replaced, too.
+   */
   const askAsApp: typeof askOnce = async (...request) => {
     const answer = await askOnce(...request);
-    return answer.status === 401 ? askOnce(...request) : answer;
+    if (answer.status !== 401) return answer;
+    await refresh?.();
+    return askOnce(...request);
   };
 
   /** The installation that reaches this repository. */

@@ -75,17 +75,23 @@ export function narrowedTo(permissions: Permissions, credentials: Credentials): 
   };
 }
 
-/** The Apps that workflows name. Each keeps its tokens for as long as its key is the same. */
-export function appsOfWorkflows(asking: Omit<App, "id" | "name" | "privateKey">) {
-  const apps = new Map<string, AppKey & { readonly credentials: Credentials }>();
-  return (app: AppKey): Credentials => {
-    const known = apps.get(app.name);
-    if (known && known.id === app.id && known.privateKey === app.privateKey) return known.credentials;
-    const credentials = appCredentials({ ...asking, ...app });
-    apps.set(app.name, { ...app, credentials });
+/** The service's App, and those that workflows name. Each keeps its tokens for as long as its key is the same. */
+export function knownApps(asking: Omit<App, "id" | "name" | "privateKey">) {
+  const apps = new Map<string, { readonly app: NamedKey; readonly credentials: Credentials }>();
+  /** @param find the App as it is now; undefined when it is gone. */
+  return (app: NamedKey, find: () => Pick<NamedKey, "privateKey"> | undefined): Credentials => {
+    const { id, name, privateKey } = app;
+    const known = apps.get(name ?? "");
+    if (known && known.app.id === id && known.app.privateKey === privateKey) return known.credentials;
+    const now = () => find()?.privateKey ?? privateKey;
+    const credentials = appCredentials({ ...asking, id, name, privateKey: now });
+    apps.set(name ?? "", { app, credentials });
     return credentials;
   };
 }
+
+/** The service's has no name. */
+type NamedKey = Omit<AppKey, "name"> & { readonly name?: string };
 
 /** The same for the same permissions in another order. */
 function inWords(permissions: Permissions | undefined): string {

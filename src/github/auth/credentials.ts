@@ -10,8 +10,8 @@ export type Credential = {
   readonly variable?: string | undefined;
   /** What the workflow lets a token of an App do. */
   readonly permissions?: Permissions | undefined;
-  /** Gets another token when GitHub has rejected this one (401); absent when there is no other. */
-  renew?(): Promise<Credential>;
+  /** Gets another token when GitHub has rejected this one (401); absent or undefined when there is no other. */
+  renew?(): Promise<Credential | undefined>;
 };
 
 /** What a token is needed for. */
@@ -35,6 +35,24 @@ export type Credentials = (need: Need) => Promise<Credential>;
 export function tokenCredentials(token: string, account = digestOf(token), variable?: string): Credentials {
   const credential = { token, account, variable };
   return async () => credential;
+}
+
+/**
+ * The same with what there is by then when GitHub has rejected a token: it may have been replaced.
+ * @param find the credentials as they are now.
+ */
+export function renewed(find: () => Credentials, refresh: () => Promise<void>): Credentials {
+  let credentials = find();
+  return async (need) => {
+    const credential = await credentials(need);
+    const renew = async () => {
+      await refresh();
+      credentials = find();
+      const again = await credentials(need);
+      return again.token === credential.token ? credential.renew?.() : again;
+    };
+    return { ...credential, renew };
+  };
 }
 
 /**

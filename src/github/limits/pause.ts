@@ -175,9 +175,11 @@ type LimitWord = { readonly of: "account" | Quota; readonly rejected: boolean; r
  * @see https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
  */
 export function limitWord(answer: Answer, now: number): LimitWord | undefined {
-  const { status, headers, message, documentationUrl } = answer;
-  const serverNow = Date.parse(String(headers.date));
-  const local = (serverTime: number) => (Number.isNaN(serverNow) ? serverTime : now + (serverTime - serverNow));
+  const { status, headers } = answer;
+  const local = (serverTime: number) => {
+    const serverNow = Date.parse(String(headers.date));
+    return Number.isNaN(serverNow) ? serverTime : now + (serverTime - serverNow);
+  };
   const bounded = (time: number) => Math.min(time, now + LONGEST_MS);
 
   const reset = Number(headers["x-ratelimit-reset"] ?? Number.NaN) * 1000;
@@ -200,8 +202,8 @@ export function limitWord(answer: Answer, now: number): LimitWord | undefined {
   const secondary =
     inside !== undefined ||
     status === 429 ||
-    /secondary rate limit|abuse|rate limit exceeded/i.test(message) ||
-    /(secondary|abuse)-rate-limits$/.test(documentationUrl);
+    /secondary rate limit|abuse|rate limit exceeded/i.test(answer.message) ||
+    /(secondary|abuse)-rate-limits$/.test(answer.documentationUrl);
   return secondary ? { of: "account", rejected: true, until: undefined } : undefined;
 }
 

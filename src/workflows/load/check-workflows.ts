@@ -1,9 +1,11 @@
 import type { GitHubTrigger } from "../../model/github-trigger.ts";
 import type { AppKey, Identity } from "../../model/identity.ts";
 import { nearestName } from "../../model/nearest-name.ts";
+import { targetsIn } from "../../model/notices.ts";
 import { shown } from "../../model/problems.ts";
 import { gitHubEntries, pathsOf } from "../../model/triggers.ts";
-import type { BrokenFile, Workflow } from "../../model/workflow.ts";
+import type { Workflow } from "../../model/workflow.ts";
+import type { BrokenFile } from "../../model/workflow-file.ts";
 import { fieldProblems, type ScheduleProblem } from "./field-problems.ts";
 import type { LoadedFile } from "./load-workflows.ts";
 import described from "./webhooks.json" with { type: "json" };
@@ -11,6 +13,8 @@ import described from "./webhooks.json" with { type: "json" };
 export type CheckedWorkflows = {
   readonly workflows: readonly Workflow[];
   readonly broken: readonly BrokenFile[];
+  /** Files that are broken now, and whose previous version runs. */
+  readonly outdated: readonly BrokenFile[];
   /** From which file each comes. */
   readonly fileOf: ReadonlyMap<string, string>;
   /** The version of the code of each, see `Attempt`. */
@@ -19,6 +23,8 @@ export type CheckedWorkflows = {
   readonly variables: Readonly<Record<string, string>>;
   /** The GitHub Apps that they declare, by their names. */
   readonly apps: Readonly<Record<string, AppKey>>;
+  /** The addresses that get notices, by the variables that workflows name. */
+  readonly addresses: Readonly<Record<string, string>>;
   /** What is probably a mistake, and may be right: file, field and what was probably meant. */
   readonly warnings: readonly string[];
 };
@@ -40,6 +46,8 @@ export function checkedWorkflows(
     variable: (name: string) => string | undefined;
     /** The GitHub App of a name. Throws when one of its variables is missing, or cannot be used. */
     app: (name: string) => AppKey;
+    /** The address in a variable, for notices; undefined where none are sent. Throws when it is missing, or no address. */
+    address: (name: string) => string | undefined;
     hasWebhookSecret: boolean;
   },
   scheduleProblem: ScheduleProblem,
@@ -59,6 +67,7 @@ export function checkedWorkflows(
   );
   const variables: Record<string, string> = {};
   const apps: Record<string, AppKey> = {};
+  const addresses: Record<string, string> = {};
   for (const { workflow, file } of found) {
     for (const [field, name] of variablesOf(workflow)) {
       try {
@@ -76,6 +85,14 @@ export function checkedWorkflows(
         problems.push([file, `${field}: ${(error as Error).message}`]);
       }
     }
+    for (const { to: name } of targetsIn(workflow.notify) ?? []) {
+      try {
+        const address = addresses[name] ?? service.address(name);
+        if (address !== undefined) addresses[name] = address;
+      } catch (error) {
+        problems.push([file, `notify: ${(error as Error).message}`]);
+      }
+    }
     if (workflow.on.github && !service.hasWebhookSecret) {
       const what = "GITHUB_WEBHOOK_SECRET is not set: set it to the secret of the webhook at GitHub";
       problems.push([file, `on.github: ${what}`]);
@@ -86,10 +103,12 @@ export function checkedWorkflows(
   return {
     workflows: sound.map(({ workflow }) => workflow),
     broken: [...byFile].map(([file, its]) => ({ file, problems: its.map(([, problem]) => problem) })),
+    outdated: [],
     fileOf: new Map(sound.map(({ workflow, file }) => [workflow.name, file])),
     codeOf: new Map(sound.flatMap(({ workflow, code }) => (code === undefined ? [] : [[workflow.name, code]]))),
     variables,
     apps,
+    addresses,
     warnings: sound.flatMap(({ workflow: { on }, file }) =>
       gitHubEntries(on)
         .flatMap((entry, at) => webhookNameWarnings(entry, Array.isArray(on.github) ? `on.github.${at}` : "on.github"))

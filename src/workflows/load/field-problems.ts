@@ -15,6 +15,7 @@ import {
 import type { Concurrency } from "../../model/workflow.ts";
 import { contradictions, credentialFields, variable } from "./credential-fields.ts";
 import { filterProblems } from "./filter-problems.ts";
+import { notifyField } from "./notify-field.ts";
 
 /** Why a schedule cannot be used; undefined when it can. */
 export type ScheduleProblem = (trigger: ScheduleTrigger) => string | undefined;
@@ -38,7 +39,9 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
     ...credentialFields(),
     repository: text('a repository, such as "acme/shop"', REPOSITORY_NAME).optional(),
     report: report().optional(),
+    notify: notifyField().optional(),
     labels: aFunction().optional(),
+    title: z.union([z.string(), aFunction()], expected("text or a function")).optional(),
     dedupe: fields(
       { key: aFunction(), within: duration() },
       '{ key: ({ body }) => body.url, within: "10m" }',

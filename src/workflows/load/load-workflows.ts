@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
-import type { WorkflowSource } from "../../model/workflow.ts";
+import type { WorkflowSource } from "../../model/workflow-file.ts";
+import { importFile } from "./import-file.ts";
 import { addressOf, offerModules, withoutVersion } from "./offer-modules.ts";
 
 /** What a file holds as its default export, not looked at yet; or why it could not be loaded. */
@@ -14,6 +15,8 @@ export type LoadedFile = {
   readonly problem?: string;
   /** See `Attempt`. */
   readonly code?: string;
+  /** The folder that it was loaded from. */
+  readonly folder?: string;
 };
 
 /** A file that takes longer waits for something that does not come. */
@@ -40,13 +43,38 @@ export function workflowsIn(folder: string, closing: AsyncDisposableStack): () =
     const version = isLoaded ? ++versions : undefined;
     if (isLoaded) forgetCommonJs(place);
     isLoaded = true;
-    const state = { isOver: false };
-    return loading
-      .run(state, () => Promise.all(files.map((file) => load(place, file, version))))
-      .finally(() => {
-        state.isOver = true;
-      });
+    return loadAll(place, files, version);
   };
+}
+
+/**
+ * Folders of workflows below one, each of which never changes.
+ * @returns how to load one of them, by its name, apart from some of its files.
+ */
+export function workflowsBelow(
+  root: string,
+  closing: AsyncDisposableStack,
+): (name: string, without?: ReadonlySet<string>) => Promise<readonly LoadedFile[]> {
+  const place = realPath(root);
+  closing.defer(offerModules(place));
+  closing.defer(refuseExit());
+  return async (name, without = new Set()) => {
+    const files = workflowFilesIn(join(place, name)).filter((file) => !without.has(file));
+    return loadAll(join(place, name), files, undefined);
+  };
+}
+
+async function loadAll(
+  folder: string,
+  files: readonly string[],
+  version: number | undefined,
+): Promise<readonly LoadedFile[]> {
+  const state = { isOver: false };
+  try {
+    return await loading.run(state, () => Promise.all(files.map((file) => load(folder, file, version))));
+  } finally {
+    state.isOver = true;
+  }
 }
 
 /** Where symbolic links lead to, since Node names modules so. A folder that is missing is reported when it is read. */
@@ -122,10 +150,10 @@ async function load(folder: string, file: string, version: number | undefined): 
   });
   try {
     const code = codeVersion(readFileSync(join(folder, file)));
-    const module = await Promise.race([import(addressOf(join(folder, file), version)), late]);
+    const module = await Promise.race([importFile(addressOf(join(folder, file), version)), late]);
     if (!("default" in module))
       return { file, problem: 'no default export: write "export default defineWorkflow({ ... })"' };
-    return { file, exported: module.default, code };
+    return { file, exported: module.default, code, folder };
   } catch (error) {
     return { file, problem: explained(error, file) };
   } finally {

@@ -15,7 +15,7 @@ import {
   texts,
   yesOrNo,
 } from "./options.ts";
-import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow } from "./pull-events.ts";
+import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow, titleOfPull } from "./pull-events.ts";
 
 /** `actions` are opened, synchronize, reopened and ready_for_review; with `labels` also labeled. */
 export type AutoMergeOptions = CommonOptions &
@@ -79,6 +79,7 @@ export function autoMerge(options: AutoMergeOptions = {}): PullWorkflow {
     },
     // A newer commit replaces the wait for an older one.
     concurrency: { group: ({ repository, pull }) => `${repository}#${pull}`, cancelRunning: true },
+    title: ({ event }) => titleOfPull(event),
     labels: ({ repository, pull }) => ({ repository, pull: pull.toString() }),
     async run({ event, pull: number, ...context }) {
       const { repo, step } = context;

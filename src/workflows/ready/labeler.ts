@@ -5,7 +5,7 @@ import { bounds, MAX_READING_MS } from "./bounded.ts";
 import { type LabelerFile, readLabelerFile } from "./labeler-file.ts";
 import { allMatch, changesOf, type Glob, globsOf } from "./labeler-rules.ts";
 import { aRepository, type CommonOptions, checkOptions, commonOf, type NoneOf, text, yesOrNo } from "./options.ts";
-import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow } from "./pull-events.ts";
+import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow, titleOfPull } from "./pull-events.ts";
 
 /** `actions` are opened, synchronize and reopened, unless they are given. */
 export type LabelerOptions = CommonOptions &
@@ -59,6 +59,7 @@ export function labeler(options: LabelerOptions = {}): PullWorkflow<"github" | "
     },
     // Two runs for one pull request would not see each other's labels.
     concurrency: ({ repository, pull }) => (pull === undefined ? undefined : `${repository}#${pull}`),
+    title: ({ event }) => titleOfPull(event),
     labels: ({ repository, pull }) => ({ repository, pull: pull?.toString() }),
     async run({ inputs, pull, ...context }) {
       if (pull !== undefined) {

@@ -1,4 +1,4 @@
-import type { Permissions } from "../../index.ts";
+import type { NotifyOption, Permissions } from "../../index.ts";
 import { isRepositoryName } from "../../model/github-names.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 
@@ -23,6 +23,8 @@ export type CommonOptions = {
   readonly githubApp?: string;
   /** What the tokens of a GitHub App may do in it. */
   readonly permissions?: Permissions;
+  /** Who gets its notices instead of `NOTIFY_URL`, as `notify` of any workflow has it. */
+  readonly notify?: NotifyOption;
 };
 
 const COMMON: Readonly<Record<keyof CommonOptions, Check>> = {
@@ -31,6 +33,11 @@ const COMMON: Readonly<Record<keyof CommonOptions, Check>> = {
   githubApp: text,
   permissions: (value) =>
     typeof value === "object" && value !== null ? undefined : 'permissions, such as { issues: "write" }',
+  // What is in it is looked at as the file is loaded.
+  notify: (value) =>
+    value === false || typeof value === "string" || (typeof value === "object" && value !== null)
+      ? undefined
+      : 'the name of a variable with the address of a webhook, such as "SLACK_DEPLOYS", or false',
 };
 
 /**
@@ -92,12 +99,16 @@ const ALIKE = 0.75;
 const wordsOf = (name: string) => new Set(name.split(/(?=[A-Z])/).map((word) => word.toLowerCase()));
 
 /** The options that every workflow of the service has, ready to be spread into its definition. */
-export function commonOf(workflow: string, { name = workflow, githubToken, githubApp, permissions }: CommonOptions) {
+export function commonOf(
+  workflow: string,
+  { name = workflow, githubToken, githubApp, permissions, notify }: CommonOptions,
+) {
   return {
     name,
     ...(githubToken === undefined ? {} : { githubToken }),
     ...(githubApp === undefined ? {} : { githubApp }),
     ...(permissions === undefined ? {} : { permissions }),
+    ...(notify === undefined ? {} : { notify }),
   };
 }
 

@@ -17,6 +17,14 @@ export type PullWorkflow<Kinds extends TriggerKind = "github", Inputs = never> =
   GivenBy<Kinds, unknown, WebhookEvent<"pull_request">, Inputs>
 >;
 
+type PullEvent = { readonly payload: { readonly pull_request?: { readonly number: number; readonly title: string } } };
+
+/** What a run is called that is about a pull request: `#7 feat: a cart`. */
+export function titleOfPull(event: PullEvent | undefined): string | undefined {
+  const pull = event?.payload.pull_request;
+  return pull && `#${pull.number} ${pull.title}`;
+}
+
 type PullAction = WebhookEvent<"pull_request">["payload"]["action"];
 
 /** @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request */

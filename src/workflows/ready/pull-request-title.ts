@@ -10,7 +10,7 @@ import {
   texts,
   yesOrNo,
 } from "./options.ts";
-import { PULL_EVENT_CHECKS, type PullEventOptions } from "./pull-events.ts";
+import { PULL_EVENT_CHECKS, type PullEventOptions, titleOfPull } from "./pull-events.ts";
 import { type Pattern, problemOf, type TitleProblem, type TitleRules, titleOf } from "./title-rules.ts";
 
 /** `actions` are opened, reopened, edited and synchronize; with `ignoreLabels` also labeled and unlabeled. */
@@ -68,6 +68,7 @@ export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
       ],
     },
     report,
+    title: ({ event: { payload } }) => titleOfPull({ payload: "pull_request" in payload ? payload : {} }),
     labels: ({ repository, pull }) => ({ repository, pull: pull?.toString() }),
     async run({ pull, ...context }) {
       const { github, repo, step } = context;
