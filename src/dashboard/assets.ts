@@ -1,16 +1,54 @@
 import { createHash } from "node:crypto";
-import type { Hono } from "hono";
+import type { Handler, Hono } from "hono";
+import { type Color, textOn } from "../model/color.ts";
+import { withAccess } from "../model/route-access.ts";
 import * as texts from "./asset-texts.ts";
 
-const ICON =
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#0969da"/>' +
-  '<path d="m6 4.5 5 3.5-5 3.5z" fill="#fff"/></svg>';
+export type Assets = ReturnType<typeof assetsIn>;
 
-export const ASSETS = {
-  style: asset("style.css", "text/css; charset=utf-8", texts.style),
-  script: asset("script.js", "text/javascript; charset=utf-8", texts.script),
-  icon: asset("icon.svg", "image/svg+xml", ICON),
-};
+/** GitHub's blue. */
+const COLOR: Color = "#0969da";
+
+/** More failures are one icon. */
+export const MAX_FAILURES_SHOWN = 9;
+
+/**
+ * What the pages load.
+ * @param color of the installation; undefined: it has none.
+ */
+export function assetsIn(color: Color | undefined) {
+  const style = color === undefined ? "" : colored(color);
+  const icons = Array.from({ length: MAX_FAILURES_SHOWN + 2 }, (_, failures) => drawn(color ?? COLOR, failures));
+  return {
+    style: asset("style.css", "text/css; charset=utf-8", texts.style + style),
+    script: asset("script.js", "text/javascript; charset=utf-8", texts.script),
+    /** By the number of failures that each shows. */
+    icons: icons.map((text, failures) => asset(`icon-${failures}.svg`, "image/svg+xml", text)),
+  };
+}
+
+/** An inline style would need another content security policy. */
+function colored(color: Color): string {
+  return `:root { --brand: ${color}; --brand-text: ${textOn(color)}; }\n.top { border-top: 4px solid var(--brand); }\n`;
+}
+
+/** What browsers show in a tab: without a script too, since each number is an address. */
+function drawn(color: Color, failures: number): string {
+  const square = `<rect width="16" height="16" rx="4" fill="${color}"/>`;
+  const play = `<path d="m6 4.5 5 3.5-5 3.5z" fill="${textOn(color)}"/>`;
+  const drawing = square + (failures === 0 ? play : dot(failures));
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${drawing}</svg>`;
+}
+
+/** As large as it can be: tabs show 16 pixels. */
+function dot(failures: number): string {
+  const [count, size] = failures > MAX_FAILURES_SHOWN ? [`${MAX_FAILURES_SHOWN}+`, 7.5] : [String(failures), 10];
+  return (
+    '<circle cx="9.5" cy="9.5" r="6" fill="#cf222e" stroke="#fff"/>' +
+    `<text x="9.5" y="${9.5 + size * 0.36}" font-family="sans-serif" font-size="${size}" font-weight="700" ` +
+    `text-anchor="middle" fill="#fff">${count}</text>`
+  );
+}
 
 /** The hash of the content is part of the path, so that browsers may keep an asset for ever. */
 function asset(name: string, type: string, text: string) {
@@ -18,10 +56,11 @@ function asset(name: string, type: string, text: string) {
   return { path: `/assets/${hash}/${name}`, type, text };
 }
 
-/** Mounts what the pages load. It is the same for everybody, so it needs no token. */
-export function mountAssets(app: Hono): void {
-  for (const { path, type, text } of Object.values(ASSETS)) {
+/** Mounts what the pages load. It is the same for everyone, so it needs no token. */
+export function mountAssets(app: Hono, { style, script, icons }: Assets): void {
+  for (const { path, type, text } of [style, script, ...icons]) {
     const headers = { "content-type": type, "cache-control": "public, max-age=31536000, immutable" };
-    app.get(path, (c) => c.body(text, 200, { ...headers, "x-content-type-options": "nosniff" }));
+    const handle: Handler = (c) => c.body(text, 200, { ...headers, "x-content-type-options": "nosniff" });
+    app.get(path, withAccess({ open: "it is the same for everyone" }, handle));
   }
 }

@@ -9,7 +9,7 @@ import type { Found } from "./site.ts";
 /** What is done with all runs of a filter. */
 export type BulkAction = "rerun" | "cancel";
 
-type Filter = Pick<ListQuery, "status" | "workflow" | "text">;
+type Filter = Omit<ListQuery, "before">;
 
 const WORDS = {
   rerun: { title: "Re-run failed runs", of: "failed", ask: "Re-run", done: "re-run", none: "No failed run matches." },
@@ -23,8 +23,16 @@ export function bulkPath(action: BulkAction, filter: Filter): string {
 
 const runsText = (number: number, of: string) => `${counted(number)} ${of} ${plural(number, "run", "runs")}`;
 
-/** Asks before anything is done, and says with how many runs. */
-export function confirmPage(frame: Frame, action: BulkAction, filter: Filter, { runs, more }: Found) {
+/**
+ * Asks before anything is done, and says with how many runs.
+ * @param exact the filter that finds these alone when the answer comes, not what is accepted meanwhile.
+ */
+export function confirmPage(
+  frame: Frame,
+  action: BulkAction,
+  { filter, exact }: { filter: Filter; exact: Filter },
+  { runs, more }: Found,
+) {
   const { title, of, ask, none } = WORDS[action];
   const back = listPath(filter);
   const what =
@@ -33,7 +41,7 @@ export function confirmPage(frame: Frame, action: BulkAction, filter: Filter, { 
       : "Queued and waiting runs end at once. Running ones end as soon as they can, and send nothing more.";
   const limit = more ? " There are more: repeat it for the others." : "";
   const question = html`<p class="lead">${ask} ${runsText(runs.length, of)}? ${what}${limit}</p>
-<form class="buttons" method="post" action="${bulkPath(action, filter)}">
+<form class="buttons" method="post" action="${bulkPath(action, exact)}">
 <button class="${action === "cancel" ? "danger" : "primary"}">${ask} ${runsText(runs.length, of)}</button><a class="button" href="${back}">Back</a></form>
 <ul class="runs">${runs.slice(0, MAX_LISTED).map((run) => row(run, "", frame.now))}</ul>
 ${runs.length > MAX_LISTED ? html`<p class="note after">And ${counted(runs.length - MAX_LISTED)} more.</p>` : ""}`;
@@ -80,11 +88,14 @@ export function resultPage(frame: Frame, action: BulkAction, filter: Filter, { r
   );
 }
 
-function filterText({ workflow, text }: Filter) {
-  if (workflow === undefined && text === undefined) return "";
-  return html`<p class="sub">${workflow === undefined ? "" : html`Workflow ${name(workflow)}. `}${
-    text === undefined ? "" : html`With “${text}”.`
-  }</p>`;
+function filterText({ workflow, text, since, until }: Filter) {
+  const parts = [
+    ...(workflow === undefined ? [] : [html`Workflow ${name(workflow)}.`]),
+    ...(text === undefined ? [] : [html`With “${name(text)}”.`]),
+    ...(since === undefined || since === "all" ? [] : [`Since ${since}.`]),
+    ...(until === undefined || until === "all" ? [] : [`Until ${until}.`]),
+  ];
+  return parts.length === 0 ? "" : html`<p class="sub">${parts.map((part) => html`${part} `)}</p>`;
 }
 
 function row(run: ListedRun, result: "" | readonly [string, string | undefined], now: number) {

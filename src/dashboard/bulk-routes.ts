@@ -1,47 +1,82 @@
 import type { Context, Hono } from "hono";
+import { limitOf, may, whyForbidden } from "../model/access.ts";
+import type { RunFilter } from "../model/history.ts";
 import type { Bulk } from "../model/run-actions.ts";
+import type { Who } from "../model/who.ts";
 import { type BulkAction, confirmPage, resultPage } from "./bulk-page.ts";
-import type { Frame } from "./layout.ts";
-import type { ListQuery } from "./list-query.ts";
+import { type Frame, messagePage } from "./layout.ts";
+import { filterOf, isClear, type ListQuery, listPath } from "./list-query.ts";
 import { PROTECTED } from "./protected.ts";
 import type { Found, Site } from "./site.ts";
 
 /** Mounts what is done with all runs that a filter shows: first the question, with how many they are, then the result. */
 export function mountBulkPages(
   app: Hono,
-  { shown: { runs }, page, guard, actorOf }: Site,
+  { shown: { runs }, page, guard, principalOf, whoOf, forbidden }: Site,
   queryIn: (c: Context) => ListQuery,
 ): void {
   const filterIn = (c: Context) => {
     const { before: _, ...filter } = queryIn(c);
     return filter;
   };
-  type Filter = ReturnType<typeof filterIn>;
 
-  const ask = (action: BulkAction, find: (filter: Filter) => Promise<Found>) =>
-    page(async (c, frame) => c.html(confirmPage(still(frame), action, filterIn(c), await find(filterIn(c)))));
-  const act = (action: BulkAction, carryOut: (filter: Filter, actor: string) => Promise<Bulk>) =>
-    page(async (c, frame) => {
-      const done = await carryOut(filterIn(c), actorOf(c));
-      return c.html(resultPage(still(frame), action, filterIn(c), done));
+  /** What is done with the runs that are meant, where that is clear. */
+  const meant = (work: (c: Context, frame: Frame, filter: RunFilter) => Promise<Response>) =>
+    page((c, frame) => {
+      const { filter, problems } = filterOf(filterIn(c), frame);
+      const principal = principalOf(c);
+      const { workflow } = filter;
+      if (workflow !== undefined && !may(principal.grants, "operate", workflow))
+        return forbidden(c, whyForbidden(principal, "operate", workflow));
+      if (isClear({ problems })) return work(c, still(frame), { ...filter, ...limitOf(principal.grants, "operate") });
+      const { text, beside } = problems;
+      const back = { href: listPath(filterIn(c)), text: "Back to the list" };
+      return c.html(messagePage(still(frame), "This search cannot be used", [...text, ...beside].join(" "), back), 400);
+    });
+  const ask = (action: BulkAction, find: (filter: RunFilter) => Promise<Found>) =>
+    meant(async (c, frame, filter) => {
+      const asked = { filter: filterIn(c), exact: exactly(filterIn(c), filter, frame.now) };
+      return c.html(confirmPage(frame, action, asked, await find(filter)));
+    });
+  const act = (action: BulkAction, carryOut: (filter: RunFilter, who: Who) => Promise<Bulk>) =>
+    meant(async (c, frame, filter) => {
+      const done = await carryOut(filter, whoOf(c));
+      return c.html(resultPage(frame, action, filterIn(c), done));
     });
 
-  const failed = (filter: Filter) => ({ ...filter, status: "failure" as const });
+  const failed = (filter: RunFilter) => ({ ...filter, status: "failure" as const });
 
   app.get(
     "/bulk/rerun",
     PROTECTED,
-    guard,
-    ask("rerun", (filter) => runs.rerunnable(failed(filter))),
+    guard("operate"),
+    ask("rerun", async (filter) =>
+      meansFailures(filter) ? runs.rerunnable(failed(filter)) : { runs: [], more: false },
+    ),
   );
   app.post(
     "/bulk/rerun",
     PROTECTED,
-    guard,
-    act("rerun", (filter, actor) => runs.rerunAll(failed(filter), { actor })),
+    guard("operate"),
+    act("rerun", async (filter, who) =>
+      meansFailures(filter) ? runs.rerunAll(failed(filter), who) : { results: [], more: false },
+    ),
   );
-  app.get("/bulk/cancel", PROTECTED, guard, ask("cancel", runs.cancellable));
-  app.post("/bulk/cancel", PROTECTED, guard, act("cancel", runs.cancelAll));
+  app.get("/bulk/cancel", PROTECTED, guard("operate"), ask("cancel", runs.cancellable));
+  app.post("/bulk/cancel", PROTECTED, guard("operate"), act("cancel", runs.cancelAll));
+}
+
+/** What the list shows with another status are no failed runs. */
+const meansFailures = ({ status }: RunFilter) => status === undefined || status === "failure";
+
+/** The same filter, which finds no run that comes later, and misses none because time has passed. */
+function exactly(query: ListQuery, { since, until }: RunFilter, now: number): ListQuery {
+  const text = (at: number) => new Date(at).toISOString();
+  return {
+    ...query,
+    ...(since !== undefined && { since: text(since) }),
+    until: text(Math.min(until ?? Number.POSITIVE_INFINITY, now + 1)),
+  };
 }
 
 /** A page that stays as it is: to look for hundreds of runs again with each change would be too much. */

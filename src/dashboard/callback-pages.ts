@@ -2,9 +2,10 @@ import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import type { Json } from "../model/run.ts";
 import { type Callback, StoreUnavailable } from "../model/store.ts";
+import type { Who } from "../model/who.ts";
 import { schemaForm, type Tried } from "./form.ts";
 import { type Frame, layout, messagePage } from "./layout.ts";
-import { PROTECTED } from "./protected.ts";
+import { openTo } from "./protected.ts";
 import { fieldsOf } from "./schema-fields.ts";
 import { sentValue } from "./sent-form.ts";
 import { name, nameText, time } from "./shown.ts";
@@ -20,7 +21,7 @@ export type Callbacks = {
   answer(
     secret: string,
     body: Json,
-    actor: string,
+    who: Who,
   ): Promise<
     | { readonly status: "taken" | "closed" | "unknown" }
     | { readonly status: "invalid"; readonly problems: readonly At[] }
@@ -31,17 +32,14 @@ type Parts = {
   readonly callbacks: Callbacks;
   /** What every page knows, at the time. */
   readonly frame: () => Frame;
-  /** The person, where they have signed in. */
-  readonly actorOf: (c: Context) => string | undefined;
+  /** Who answers: the person, where they have signed in. */
+  readonly whoOf: (c: Context) => Promise<Who>;
   readonly scrub: (text: string) => string;
   readonly failed: (path: string, error: unknown) => void;
 };
 
-/** The actor when it is not known who had the URL. */
-const ANY_BEARER = "callback";
-
 /** Mounts the page of a callback: a form for a person whom the URL was sent to. The URL is all that they need. */
-export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, actorOf, scrub, failed }: Parts): void {
+export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, whoOf, scrub, failed }: Parts): void {
   const page =
     (render: (c: Context, frame: Frame, secret: string, callback: Callback) => Promise<Response> | Response) =>
     async (c: Context): Promise<Response> => {
@@ -50,6 +48,7 @@ export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, acto
       try {
         const callback = await callbacks.find(secret);
         if (callback) return await render(c, frame, secret, callback);
+        c.set("hidden", true);
         return c.html(messagePage(frame, "No such page", "This link is wrong, or too old. Ask for a new one."), 404);
       } catch (error) {
         if (error instanceof StoreUnavailable) {
@@ -64,20 +63,20 @@ export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, acto
 
   app.get(
     "/callbacks/:secret",
-    PROTECTED,
+    openTo("the secret in the URL"),
     page((c, frame, secret, callback) => c.html(callbackPage(frame, { secret, callback }))),
   );
 
   app.post(
     "/callbacks/:secret/form",
-    PROTECTED,
+    openTo("the secret in the URL"),
     page(async (c, frame, secret, callback) => {
       if (callback.state === "open") {
         const { value, ...tried } = await sentValue(c, fieldsOf(callback.schema, WHOLE), scrub);
         const again = (problems: Tried["problems"]) =>
           c.html(callbackPage(frame, { secret, callback, tried: { ...tried, problems } }), 422);
         if (tried.problems.length > 0) return again(tried.problems);
-        const answered = await callbacks.answer(secret, value, actorOf(c) ?? ANY_BEARER);
+        const answered = await callbacks.answer(secret, value, await whoOf(c));
         if (answered.status === "invalid") {
           return again(answered.problems.map(({ path, message }) => ({ field: path.join("."), message })));
         }

@@ -154,6 +154,9 @@ function pullRequestLink({ number, title, url }: NonNullable<Chain["pullRequest"
   return url === undefined ? html`<span>${text}</span>` : html`<a href="${url}">${text}</a>`;
 }
 
+/** On a page with all else of a run. */
+const MAX_JOBS = 15;
+
 /** The chain on the page of one of its two runs. */
 export function chainSection(chain: Chain | undefined, id: string, place: ChainPlace) {
   if (chain === undefined) return "";
@@ -170,7 +173,7 @@ export function chainSection(chain: Chain | undefined, id: string, place: ChainP
   return html`<section class="chain" aria-labelledby="chain"><h2 id="chain">From the notification to the result</h2>
 <dl class="facts">${parts.map(({ term, value }) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
 ${stageList(chain, place.now)}
-${jobList(chain, 50)}
+${jobList(chain, MAX_JOBS)}
 <p class="note"><a href="/previews?application=${encodeURIComponent(chain.application)}">All previews of ${name(chain.application)}</a></p>
 </section>`;
 }

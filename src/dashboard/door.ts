@@ -1,109 +1,110 @@
-import type { Context, Next } from "hono";
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { html } from "hono/html";
-import { ANONYMOUS, type CallerToken, type Credential } from "../model/credential.ts";
-import { type Frame, layout } from "./layout.ts";
-import { sentForm } from "./sent-form.ts";
-import { SESSION_SECONDS, sessions } from "./session.ts";
+import type { Context, MiddlewareHandler } from "hono";
+import type { Access, Identified, Permission, Principal } from "../model/access.ts";
+import { type Credential, SIGN_INS } from "../model/credential.ts";
+import { type Frame, messagePage } from "./layout.ts";
 
 /** How the pages know an address and a caller: as the API does. */
 export type Entrance = {
   readonly address: {
     readonly origin: string | undefined;
     prefixOf(c: Context): string;
+    /** Where the sender of a request reaches the service: `https://ci.example/gh-runner`. */
+    urlOf(c: Context): string;
   };
   readonly addressOf: (c: Context) => string;
-  /** Whose token a text is; undefined when it is none. */
-  readonly actorWith: (token: string) => string | undefined;
-  /** The token in an `Authorization` header. */
-  readonly presentedToken: (header: string | undefined) => string;
-  readonly credentialIn: (header: string | undefined) => Credential;
-  /** Told of each sign-in and each request that brought no valid credential. */
+  readonly access: Access;
+  readonly guardWith: (answers: {
+    unidentified(c: Context, found: Unidentified): Response | Promise<Response>;
+    forbidden(c: Context, reason: string): Response | Promise<Response>;
+  }) => Guard;
+  /** Who sends a request that a guard has let in. */
+  readonly principalOf: (c: Context) => Principal;
+  /** The cookie of a session. */
+  readonly session: { nameOf(c: Context): string; in(c: Context): string | undefined };
+  /** Called for each sign-in and each request without a valid credential. */
   readonly failedAuthentication: (c: Context, credential: Credential) => void;
+  /** Called for each request of one who is known, and that is rejected. */
+  readonly rejected: (c: Context, status: number, reason: string) => void;
 };
 
-/** Enough for a form with one token. */
-const MAX_FORM_BYTES = 16_384;
+/** Lets in who has a permission, for a workflow where it is for one. */
+export type Guard = (
+  permission: Permission,
+  asked?: { readonly workflowOf?: (c: Context) => string | undefined; readonly own?: true },
+) => MiddlewareHandler;
 
-/** Who may see the pages, and how they come in and go out. */
+type Unidentified = Exclude<Identified, { status: "known" }>;
+
+/** Who may see the pages. */
 export function openDoor(
-  { address, addressOf, actorWith, presentedToken, credentialIn, failedAuthentication }: Entrance,
-  {
-    tokens,
-    scrub,
-    clock,
-  }: { tokens: readonly CallerToken[]; scrub: (text: string) => string; clock: { now(): number } },
+  { addressOf, access, guardWith, principalOf, session, failedAuthentication, rejected }: Entrance,
+  { scrub, frameOf, still }: { scrub: (text: string) => string; frameOf: (c: Context) => Frame; still: () => Frame },
 ) {
-  const isToken = (text: string) => actorWith(text) !== undefined;
-  const { open, actorIn } = sessions(tokens, { isToken, now: clock.now });
-  const nameOf = (c: Context) => cookieName(c, address.origin);
-  const sessionOf = (c: Context) => getCookie(c, nameOf(c));
-  const signedIn = (c: Context) => (tokens.length === 0 ? undefined : actorIn(sessionOf(c) ?? ""));
-  const isSignedIn = (c: Context) => signedIn(c) !== undefined;
-  const visitor = (c: Context) => signedIn(c) ?? actorWith(presentedToken(c.req.header("authorization")));
-  const attributes = (c: Context) => {
-    const forwarded = c.req.header("x-forwarded-proto")?.split(",")[0]?.trim();
-    const secure = forwarded === "https" || (address.origin ?? c.req.url).startsWith("https:");
-    return { path: address.prefixOf(c) || "/", httpOnly: true, sameSite: "Strict", secure } as const;
+  /** Who has a session, on a page that asks for none; undefined without one. */
+  const signedIn = async (c: Context): Promise<Principal | undefined> => {
+    const secret = session.in(c);
+    if (secret === undefined || access.isOpen) return undefined;
+    const brought = { authorization: undefined, session: secret, address: addressOf(c), peer: "", rawHeaders: [] };
+    const found = await access.identify(brought);
+    return found.status === "known" ? found.principal : undefined;
   };
+  /** Whether one whom a guard has let in is known by a session, which can be ended. */
+  const hasSession = (c: Context) => session.in(c) !== undefined && SIGN_INS.includes(principalOf(c).via);
+
+  function forbidden(c: Context, reason: string) {
+    rejected(c, 403, reason);
+    const frame = frameOf(c);
+    const home = frame.reader.may("read") ? { href: "/", text: "Show all runs" } : undefined;
+    return c.html(messagePage(frame, "You may not do this", reason, home), 403);
+  }
+
+  /** Whether one who was let in would be so now. Yes also while that cannot be checked. */
+  async function mayStill(c: Context, permission: Permission): Promise<boolean> {
+    let passes = false;
+    const answers = {
+      unidentified(_: Context, { status }: Unidentified) {
+        passes = status === "later";
+        return new Response();
+      },
+      forbidden: () => new Response(),
+    };
+    await guardWith(answers)(permission)(c, async () => {
+      passes = true;
+    });
+    return passes;
+  }
 
   return {
-    isSignedIn,
-    /** Who has a session; undefined without one. */
+    mayStill,
     signedIn,
-    /** Who sends a request that the guard has let in: `token argocd`, or `anonymous` where no tokens are set. */
-    actorOf: (c: Context): string => visitor(c) ?? ANONYMOUS,
-    /** Identifies a viewer: the session, the credential or the address. */
-    viewerOf(c: Context): string {
-      if (tokens.length === 0) return addressOf(c);
-      return isSignedIn(c) ? (sessionOf(c) ?? "") : presentedToken(c.req.header("authorization"));
-    },
-    async guard(c: Context, next: Next) {
-      const authorization = c.req.header("authorization");
-      if (tokens.length === 0 || visitor(c) !== undefined) return next();
-      const brought = sessionOf(c) === undefined ? credentialIn(authorization) : "cookie";
-      if (brought !== "none") failedAuthentication(c, brought);
-      // A browser may bring what a proxy in front has asked for. To be asked for a password here too would lock it out.
-      const isBrowser = /text\/(html|event-stream)/.test(c.req.header("accept") ?? "");
-      if ((authorization !== undefined && !isBrowser) || c.req.path === "/live") {
-        const scheme = isBrowser ? "Bearer" : "Basic";
-        return c.text("Send one of the service's AUTH_TOKENS.\n", 401, {
-          "www-authenticate": `${scheme} realm="gh-runner"`,
-        });
-      }
-      return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(pageOf(c)))}`, 303);
-    },
-    showSignIn(c: Context, frame: Frame) {
-      const next = localPath(scrub(c.req.query("next") ?? "/"));
-      if (tokens.length === 0 || isSignedIn(c)) return c.redirect(next, 303);
-      if (c.req.header("sec-fetch-site") === "cross-site") return c.html(askAgainPage(next));
-      return c.html(signInPage(frame, next));
-    },
-    async signIn(c: Context, frame: Frame) {
-      const form = await sentForm(c, MAX_FORM_BYTES);
-      const next = localPath(scrub(form?.get("next") ?? "/"));
-      const session = open((form?.get("token") ?? "").trim());
-      if (session === undefined) {
-        failedAuthentication(c, "sign_in_form");
-        return c.html(signInPage(frame, next, { isWrong: true }), 403);
-      }
-      setCookie(c, nameOf(c), session, { ...attributes(c), maxAge: SESSION_SECONDS });
-      return c.redirect(next, 303);
-    },
-    signOut(c: Context) {
-      deleteCookie(c, nameOf(c), attributes(c));
-      return c.redirect("/sign-in", 303);
-    },
+    hasSession,
+    forbidden,
+    /** Identifies a viewer: the session, or else the address with the name. */
+    viewerOf: (c: Context): string =>
+      hasSession(c) ? (session.in(c) ?? "") : `${addressOf(c)} ${principalOf(c).actor}`,
+    guard: guardWith({
+      unidentified(c, found) {
+        const authorization = c.req.header("authorization");
+        if (found.credential !== "none") failedAuthentication(c, found.credential);
+        // A browser may bring what a proxy in front has asked for. To be asked for a password here too would lock it out.
+        const isBrowser = /text\/(html|event-stream)/.test(c.req.header("accept") ?? "");
+        if (found.status === "later") {
+          c.header("retry-after", String(found.retryAfterSeconds));
+          if (!isBrowser || c.req.path.startsWith("/live")) return c.text(`${found.reason}\n`, found.http);
+          const here = { href: scrub(pageOf(c)), text: "Try again" };
+          return c.html(messagePage(still(), "Try again soon", found.reason, here), found.http);
+        }
+        if ((authorization !== undefined && !isBrowser) || c.req.path.startsWith("/live")) {
+          const scheme = isBrowser ? "Bearer" : "Basic";
+          return c.text("Send one of the service's AUTH_TOKENS.\n", 401, {
+            "www-authenticate": `${scheme} realm="gh-runner"`,
+          });
+        }
+        return c.redirect(`/sign-in?next=${encodeURIComponent(scrub(pageOf(c)))}`, 303);
+      },
+      forbidden,
+    }),
   };
-}
-
-/**
- * Browsers send a cookie to every port of a host, so the name of a session has its port: several can be forwarded. A
- * proxy may pass on Host without the port, which PUBLIC_URL then has.
- */
-function cookieName(c: Context, publicOrigin: string | undefined): string {
-  const port = new URL(c.req.url).port || new URL(publicOrigin ?? c.req.url).port;
-  return port === "" ? "gh-runner-session" : `gh-runner-session-${port}`;
 }
 
 /** The page that a request asks for, or that has the form which it sends: its path and query. */
@@ -117,44 +118,3 @@ export function pageOf({ req }: Context): string {
 }
 
 export const isRead = (method: string): boolean => method === "GET" || method === "HEAD";
-
-const BASE = "http://service.invalid";
-
-/** Where signing in leads: always a page of this service. */
-function localPath(path: string): string {
-  const url = URL.parse(path, BASE);
-  if (url?.origin !== BASE || !/^\/($|refused$|runs\/|workflows($|\/)|bulk\/)/.test(url.pathname)) return "/";
-  return url.pathname + url.search;
-}
-
-/** @param next the path that follows. */
-function signInPage(frame: Frame, next: string, { isWrong = false } = {}) {
-  const wrong = html`<p class="error" id="wrong" role="alert">Wrong token.</p>`;
-  const marked = html` aria-invalid="true" aria-describedby="wrong"`;
-  return layout(
-    "Sign in",
-    undefined,
-    frame,
-    html`<div class="message sign-in"><h1>Sign in</h1>
-<form method="post" action="/sign-in">
-<input type="hidden" name="next" value="${next}">
-<label for="token">One of the service’s tokens (<code>AUTH_TOKENS</code>)</label>
-${isWrong ? wrong : ""}
-<input type="password" id="token" name="token" required autofocus autocomplete="current-password"
- spellcheck="false"${isWrong ? marked : ""}>
-<button class="primary">Sign in</button>
-</form>
-<p class="note">You stay signed in for 7 days in this browser, or until the token is withdrawn.</p></div>`,
-  );
-}
-
-/**
- * A link on another site comes without the session, which belongs to this site alone. From this page the browser asks
- * again, and then brings it.
- */
-function askAgainPage(path: string) {
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>gh-runner</title>
-<meta http-equiv="refresh" content="0;url=${path}"></head>
-<body><p><a href="${path}">Go on</a></p></body></html>`;
-}

@@ -14,7 +14,7 @@ export type GitHubWeb = {
 };
 
 /**
- * The address of GitHub's pages that belongs to the address of its API: github.com, a company's own name on ghe.com, or
+ * The address of GitHub's pages for the address of its API: github.com, a company's own name on ghe.com, or
  * a GitHub Enterprise Server.
  * @see https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency
  * @see https://docs.github.com/en/enterprise-server@latest/rest/using-the-rest-api/getting-started-with-the-rest-api

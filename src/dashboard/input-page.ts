@@ -4,7 +4,7 @@ import { type Frame, type Html, layout } from "./layout.ts";
 import type { Field } from "./schema-fields.ts";
 
 type InputFacts = {
-  /** The page that this one belongs to. */
+  /** The page above this one. */
   readonly back: { readonly href: string; readonly text: string | Html };
   readonly title: string;
   /** What sending the form does. */

@@ -1,40 +1,46 @@
-import { html, raw } from "hono/html";
-import type { RunPage } from "../model/history.ts";
+import { html } from "hono/html";
+import type { Cause } from "../model/causes.ts";
+import type { Counts, RunPage } from "../model/history.ts";
 import type { Activity } from "../model/overview.ts";
-import { isOpen, type ListedRun, RUN_STATUSES, type RunStatus } from "../model/run.ts";
-import type { BrokenFile } from "../model/workflow.ts";
-import { brokenBanner } from "./broken-banner.ts";
+import { isOpen, RUN_STATUSES, type RunStatus } from "../model/run.ts";
+import { visible } from "../model/visible.ts";
+import type { Why } from "../model/why/facts.ts";
+import { brokenBanner, type FileProblems } from "./broken-banner.ts";
 import { bulkPath } from "./bulk-page.ts";
-import { type AccountState, cards, limitBanner } from "./cards.ts";
-import { commitLink, type GitHubWeb } from "./github-web.ts";
+import { causesOf } from "./causes.ts";
+import type { GitHubWeb } from "./github-web.ts";
 import { type Frame, layout } from "./layout.ts";
-import { type ListQuery, listPath, MAX_TEXT_CHARACTERS } from "./list-query.ts";
-import {
-  counted,
-  cut,
-  durationText,
-  name,
-  nameText,
-  plural,
-  reasonText,
-  statusIcon,
-  statusName,
-  subjectOf,
-  time,
-  tookMs,
-} from "./shown.ts";
+import { filterForm, statusTabs } from "./list-filters.ts";
+import { isClear, type ListQuery, listPath, type Meant } from "./list-query.ts";
+import { limitNote } from "./reader.ts";
+import { runList } from "./run-row.ts";
+import { type RejectedSecret, secretsBanner } from "./secrets-banner.ts";
+import { counted, nameText, plural, statusName, subjectOf } from "./shown.ts";
+import { type AccountState, incidentsBanner, limitBanner, strip } from "./strip.ts";
+import { whyBlock } from "./why-block.ts";
 
 /** Runs on one page. */
 export const PAGE_RUNS = 25;
 
-type ListFacts = {
+type ListFacts = Meant & {
   readonly query: ListQuery;
   readonly page: RunPage;
-  readonly activity: Activity;
+  /** Of the runs of the filter; undefined when there is a problem. */
+  readonly counts: Counts | undefined;
+  /** Why the newest runs of the filter failed, where these alone are shown; `more`: there are others. */
+  readonly failures: { readonly causes: readonly Cause[]; readonly more: boolean };
+  /** Why nothing happened, where that is asked. */
+  readonly why: Why | undefined;
+  /** Undefined for those who may not know how all workflows go. */
+  readonly activity: Activity | undefined;
+  /** Of GitHub, by their names. */
+  readonly incidents: readonly string[];
   readonly accounts: readonly AccountState[];
   /** Names of the workflows that there are. */
   readonly workflows: readonly string[];
-  readonly broken: readonly BrokenFile[];
+  readonly files: FileProblems;
+  /** For those who can correct them. */
+  readonly rejectedSecrets: readonly RejectedSecret[];
   readonly web: GitHubWeb;
   /** Where this page was asked for, such as `http://localhost:9555`. */
   readonly origin: string;
@@ -44,110 +50,90 @@ type ListFacts = {
 };
 
 export function listPage(frame: Frame, facts: ListFacts) {
-  const { query, page, activity, accounts, broken, now } = facts;
+  const { query, page, problems, failures, activity, accounts, files, now } = facts;
   const [newest] = page.runs;
+  // What cannot be meant stands in the field, to be corrected, and in no link.
+  const chosen = problems.text.length > 0 ? { ...facts, query: { ...query, text: undefined } } : facts;
   const said = newest ? `Newest run: ${nameText(subjectOf(newest))}, ${statusName(newest.status)}` : "No runs";
+  const state = activity === undefined ? "" : strip(activity, { accounts, paused: frame.paused, now });
+  // A search is answered first, also on a phone.
+  const searches = query.text !== undefined;
   return layout(
     "Runs",
     "runs",
-    frame,
+    { ...frame, search: { text: query.text ?? "", problems: problems.text } },
     html`<h1 class="unseen">Runs</h1>
 <div id="state" data-live>
-${brokenBanner(broken)}
-${limitBanner(activity, accounts, now)}
-${cards(activity, accounts, now)}
+${secretsBanner(facts.rejectedSecrets)}
+${brokenBanner(files)}
+${incidentsBanner(facts.incidents)}
+${activity === undefined ? "" : limitBanner(activity, accounts, now)}
+${searches ? "" : state}
 </div>
 <section aria-label="List of runs">
-${filters(facts)}
+${statusTabs(chosen)}
+${filterForm(chosen)}
 <div id="list" data-live data-said="${said}">
-${bulkLinks(facts)}
-${newest ? html`<ul class="runs">${page.runs.map((run) => row(run, facts))}</ul>` : nothing(facts)}
+${causesOf({ query, ...failures, mayRerun: frame.reader.may("operate"), now })}
+${links(frame, facts)}
+${newest ? html`${facts.why ? whyBlock(facts.why, now) : ""}${runList(page.runs, { ...facts, paused: frame.paused })}` : nothing(frame, facts)}
+${unsearchedNote(page)}
 ${paging(query, page)}
-${rejectedNote(activity.rejected)}
+${rejectedNote(activity?.rejected ?? 0)}
 </div>
-</section>`,
+</section>
+${searches && state !== "" ? html`<div id="strip" class="after" data-live>${state}</div>` : ""}`,
   );
 }
 
-/** What can be done with all runs of the filter, where there are some. */
-function bulkLinks({ query, page }: ListFacts) {
-  const { before: _, ...filter } = query;
-  const failed = page.runs.some(({ status }) => status === "failure");
-  const open = page.runs.some(isOpen);
-  if (!failed && !open) return "";
+/** What can be asked about the runs of the filter, and be done with all of them, where there are some. */
+function links({ reader }: Frame, { query, counts, filter: { status }, page, why }: ListFacts) {
+  const filter = { ...query, before: undefined };
+  const has = (each: RunStatus) => (counts?.[each].count ?? 0) > 0 && (status === undefined || status === each);
+  const mayOperate = reader.may("operate");
+  const [failed, open] = [
+    mayOperate && has("failure"),
+    mayOperate && RUN_STATUSES.some((each) => isOpen({ status: each }) && has(each)),
+  ];
+  const asks = reader.may("read-all") && query.text !== undefined && page.runs.length > 0 && why === undefined;
+  if (!failed && !open && !asks) return "";
   return html`<p class="bulk">
+${asks ? html`<a href="${listPath(filter)}&amp;why=1">Why is there no newer run?</a>` : ""}
 ${failed ? html`<a href="${bulkPath("rerun", filter)}">Re-run the failed runs…</a>` : ""}
 ${open ? html`<a href="${bulkPath("cancel", filter)}">Cancel the open runs…</a>` : ""}</p>`;
 }
 
-function filters({ query, workflows, activity }: ListFacts) {
-  const { status, workflow, text } = query;
-  const counts: Partial<Record<RunStatus, number>> = activity;
-  const tab = (each: RunStatus | undefined) => {
-    const current = each === status ? raw(' aria-current="true"') : "";
-    const count =
-      each && counts[each] ? html` <span class="count" id="count-${each}">${counted(counts[each])}</span>` : "";
-    const label = each ? html`${statusIcon(each)}${statusName(each)}${count}` : "All";
-    return html`<a href="${listPath({ status: each, workflow, text })}"${current}>${label}</a>`;
-  };
-  const names = workflow === undefined || workflows.includes(workflow) ? workflows : [workflow, ...workflows];
-  const options = names.map((each) => html`<option${each === workflow ? raw(" selected") : ""}>${each}</option>`);
-  const about = "Application, commit, run or reason";
-  return html`<nav class="tabs" id="tabs" aria-label="Status" data-live>${[undefined, ...RUN_STATUSES].map(tab)}</nav>
-<form class="search" role="search" action="/">
-${status ? html`<input type="hidden" name="status" value="${status}">` : ""}
-${
-  names.length > 1
-    ? html`<label><span class="unseen">Workflow</span>
-<select name="workflow"><option value="">All workflows</option>${options}</select></label>`
-    : ""
-}
-<label class="text"><span class="unseen">${about}</span><input type="search" name="text" value="${text ?? ""}"
- maxlength="${MAX_TEXT_CHARACTERS}" placeholder="${about}" autocomplete="off" spellcheck="false"></label>
-<button>Filter</button>
-</form>`;
-}
-
-function row(run: ListedRun, { web, now }: ListFacts) {
-  const took = tookMs(run, now);
-  const isDue = (run.status === "queued" || run.status === "waiting") && run.dueAt !== undefined;
-  const next = isDue ? html`next ${time(run.dueAt ?? 0, "clock", now)}` : "";
-  const attempt = run.attempts > 1 ? html` <span class="attempt">attempt ${run.attempts}</span>` : "";
-  return html`<li class="run" id="run-${run.id}">
-${statusIcon(run.status, { alone: true })}
-<div class="what"><a class="name" href="/runs/${run.id}">${name(subjectOf(run))}</a>
-<p class="sub">${run.group ? run.workflow : `run ${run.id.slice(0, 8)}`}${attempt}</p>
-${whyOf(run, now)}</div>
-<div class="commit">${commitLink(run, web) ?? ""}</div>
-<div class="took">${took === undefined ? next : html`<span class="unseen">Took </span>${durationText(took)}`}</div>
-<div class="age">${time(run.acceptedAt, "age", now)}</div>
-</li>`;
-}
-
-/** A reason is shown so far; all of it is on the run's page. */
-const MAX_REASON_CHARACTERS = 300;
-
-function whyOf(run: ListedRun, now: number) {
-  if (run.status === "superseded") {
-    const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : "";
-    return html`<p class="why">A newer event replaced it${newer}.</p>`;
+function nothing({ reader }: Frame, { query, problems, page, why, origin, guarded, now }: ListFacts) {
+  if (!isClear({ problems })) {
+    return html`<div class="empty"><p><strong>This search cannot be carried out.</strong>
+${problems.text.length > 0 ? "The field above says why." : ""}</p>
+${problems.beside.map((each) => html`<p>${visible(each)}</p>`)}
+<p><a href="/">Show all runs</a></p></div>`;
   }
-  if (run.reason === undefined || run.status === "success" || run.status === "running") return "";
-  const waits = isOpen(run);
-  return html`<p class="why">${reasonText(cut(run.reason, MAX_REASON_CHARACTERS), { waits, now })}</p>`;
-}
-
-function nothing({ query, page, origin, guarded }: ListFacts) {
+  if (page.unsearched) {
+    return html`<div class="empty"><p><strong>None of the runs that are searched so far matches.</strong></p></div>`;
+  }
   if (page.next !== undefined) {
     return html`<div class="empty"><p><strong>None of the newest runs matches.</strong>
 Older ones have not been looked through yet.</p></div>`;
   }
-  if (query.status ?? query.workflow ?? query.text ?? query.before) {
-    return html`<div class="empty"><p><strong>No run matches.</strong></p><p><a href="/">Show all runs</a></p></div>`;
+  if (why) return html`${whyBlock(why, now)}<p class="after"><a href="/">Show all runs</a></p>`;
+  if (Object.values(query).some((each) => each !== undefined)) {
+    return html`<div class="empty"><p><strong>No run matches.</strong></p>${limitNote(reader)}<p><a href="/">Show all runs</a></p></div>`;
   }
+  if (!reader.may("read-all"))
+    return html`<div class="empty"><p><strong>No runs yet.</strong></p>${limitNote(reader)}</div>`;
   const header = guarded ? ` -H "Authorization: Bearer one-of-AUTH_TOKENS"` : "";
   return html`<div class="empty"><p><strong>No runs yet.</strong> The first event makes the first run:</p>
 <pre tabindex="0" aria-label="Command"><code>curl -d '{"application":"pr-1234"}'${header} ${origin}/dispatch</code></pre></div>`;
+}
+
+/** After an upgrade all runs are made known to the search, the newest first. */
+function unsearchedNote({ unsearched }: RunPage) {
+  if (!unsearched) return "";
+  const { count, more } = unsearched;
+  return html`<p class="note after" role="status">${counted(count)}${more ? "+" : ""} ${plural(count, "run is", "runs are")} not
+searched yet, the oldest last. Search again in a while.</p>`;
 }
 
 function paging(query: ListQuery, { next, runs }: RunPage) {
@@ -162,5 +148,5 @@ ${next === undefined ? "" : html`<a href="${listPath({ ...query, before: next })
 function rejectedNote(requests: number) {
   if (requests === 0) return "";
   return html`<p class="note after">${counted(requests)} ${plural(requests, "request was", "requests were")} rejected
-in the last 24 hours and started no run: <a href="/refused">see why</a>.</p>`;
+in the last 24 hours and started no run: <a href="/events">see why</a>.</p>`;
 }

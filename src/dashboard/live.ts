@@ -1,12 +1,12 @@
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
-import type { Clock } from "../model/clock.ts";
+import { type Clock, pause } from "../model/clock.ts";
 
 export type Live = ReturnType<typeof livePages>;
 
 const LOOK_EVERY_MS = 1000;
 
-/** Proxies and browsers take a silent stream for dead. */
+/** Proxies and browsers close a silent stream. */
 const SIGN_OF_LIFE_MS = 20_000;
 
 /** Each costs a socket and a timer. A browser that is rejected does not ask again. */
@@ -15,7 +15,7 @@ const MAX_STREAMS = 100;
 type Listener = { readonly viewer: string; tell(revision: string): void; end(): void };
 
 /**
- * Tells open pages which revision there is to see.
+ * Sends open pages the revision that there is now.
  * @param revision is asked for while a page is open, and sent when it differs from the last one.
  */
 export function livePages(revision: () => Promise<string>, clock: Clock) {
@@ -65,20 +65,24 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
      * Answers with server-sent events, each the present revision. When too many pages are open, the oldest of the viewer
      * with most of them gives way; that viewer gets 503.
      * @param viewer whose page it is: the session, the credential or the address.
+     * @param mayStill whether the viewer would be let in now: a stream ends soon after its session.
      */
-    stream(c: Context, viewer: string): Response {
+    stream(c: Context, viewer: string, mayStill: () => Promise<boolean>): Response {
       if (closed || !makeRoom(viewer)) return c.body(null, 503, { "retry-after": "30" });
       // Proxies such as nginx would keep the events back until a buffer is full.
       c.header("x-accel-buffering", "no");
       return streamSSE(c, async (stream) => {
-        const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+        const ended = new AbortController();
+        const end = () => ended.abort();
         const send = (text: string) => void stream.write(text).catch(end);
         const listener: Listener = { viewer, tell: (current) => send(`data: ${current}\n\n`), end };
-        const beat = setInterval(send, SIGN_OF_LIFE_MS, ": still here\n\n");
         stream.onAbort(end);
         join(listener);
-        await ended;
-        clearInterval(beat);
+        for (;;) {
+          await pause(clock, SIGN_OF_LIFE_MS, ended.signal);
+          if (ended.signal.aborted || !(await mayStill().catch(() => true))) break;
+          send(": still here\n\n");
+        }
         listeners.delete(listener);
       });
     },

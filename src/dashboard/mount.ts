@@ -1,72 +1,95 @@
 import type { Context, Hono } from "hono";
+import { limitOf, may, mayRead, whoIs } from "../model/access.ts";
+import { ALL_WORKFLOWS } from "../model/run-actions.ts";
 import { StoreUnavailable } from "../model/store.ts";
-import { mountAssets } from "./assets.ts";
+import type { Who } from "../model/who.ts";
+import { assetsIn, mountAssets } from "./assets.ts";
+import { mountAudit } from "./audit-page.ts";
 import { mountBulkPages } from "./bulk-routes.ts";
 import { mountCallbackPages } from "./callback-pages.ts";
 import { type Entrance, isRead, openDoor, pageOf } from "./door.ts";
-import { type Frame, messagePage } from "./layout.ts";
-import { listPage, PAGE_RUNS } from "./list-page.ts";
+import { mountEvents } from "./events-routes.ts";
+import { type Frame, type Look, messagePage } from "./layout.ts";
 import { listQuery } from "./list-query.ts";
+import { mountList } from "./list-routes.ts";
+import { liveState } from "./live-state.ts";
+import { mountLogPages } from "./log-routes.ts";
 import { previewQuery } from "./preview-query.ts";
 import { PAGE_PREVIEWS, previewsPage } from "./previews-page.ts";
 import { PROTECTED } from "./protected.ts";
-import { rejectedPage } from "./rejected-page.ts";
+import { ANY_READER, readerOf } from "./reader.ts";
+import { zoneOf } from "./reader-zone.ts";
 import { mountRunPages } from "./run-routes.ts";
+import { mountSignIn } from "./sign-in-routes.ts";
 import type { Shown, Site } from "./site.ts";
 import { mountWorkflowPages } from "./workflow-routes.ts";
 
-/** Mounts the pages: runs, workflows, what was rejected, callbacks, and the way in and out. */
+/** Mounts the pages: runs, workflows, what started no run, callbacks, and the way in and out. */
 export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): void {
-  const { runs, overview, live, workflows, web, version, clock, tokens, scrub, failed } = shown;
-  const { address } = entrance;
-  const door = openDoor(entrance, { tokens, scrub, clock });
-  const still = (): Frame => ({ version, signedIn: false, revision: undefined, paused: [], now: clock.now() });
+  const { runs, overview, live, workflows, web, version, clock, scrub, failed } = shown;
+  const { address, access, principalOf } = entrance;
+  const { name, color, time } = shown.installation;
+  const look: Look = { name, time, assets: assetsIn(color) };
+  const still = (): Frame => ({
+    look,
+    version,
+    reader: ANY_READER,
+    signedIn: false,
+    revision: undefined,
+    paused: [],
+    failures: 0,
+    zone: "UTC",
+    now: clock.now(),
+  });
 
-  mountAssets(app);
-  mountCallbackPages(app, { callbacks: shown.callbacks, frame: still, actorOf: door.signedIn, scrub, failed });
+  const frameOf = (c: Context): Frame => ({
+    ...still(),
+    reader: readerOf(principalOf(c), access.isOpen),
+    signedIn: door.hasSession(c),
+    zone: zoneOf(c),
+  });
+  const door = openDoor(entrance, { scrub, frameOf, still });
+  mountAssets(app, look.assets);
+  const answering = async (c: Context): Promise<Who> => {
+    const principal = await door.signedIn(c);
+    return principal ? whoIs(principal) : { actor: ANY_BEARER, address: entrance.addressOf(c) };
+  };
+  mountCallbackPages(app, { callbacks: shown.callbacks, frame: still, whoOf: answering, scrub, failed });
   if (!shown.dashboard) return;
 
   const page: Site["page"] = (render) => async (c) => {
-    const frame = { ...still(), signedIn: door.isSignedIn(c) };
+    const frame = frameOf(c);
+    const { may } = frame.reader;
+    const [isReader, isWhole] = [may("read"), may("read-all")];
     try {
       // Before anything else is read: what changes meanwhile is then looked for again.
       const revision = await overview.revision();
-      const [paused, outage] = await Promise.all([workflows.paused(), shown.outage()]);
-      return await render(c, { ...frame, revision, paused, outage });
+      const [paused, outage, failures] = await Promise.all([
+        workflows.paused(),
+        isWhole ? shown.outage() : undefined,
+        isWhole ? overview.failures(frame.now - FAILURES_OF_MS) : 0,
+      ]);
+      const its = paused.filter(({ workflow }) => workflow === ALL_WORKFLOWS || may("read", workflow));
+      return await render(c, { ...frame, revision: isReader ? revision : undefined, paused: its, outage, failures });
     } catch (error) {
       const reads = isRead(c.req.method);
       const here = { href: scrub(pageOf(c)), text: reads ? "Try again" : "See how it is now" };
       if (error instanceof StoreUnavailable) {
-        const text = "Runs continue as far as they can; the log says more.";
+        const text = "Runs continue where they can. The log of the service has the details.";
         const [heading, what] = reads
           ? ["The runs cannot be read", "The database cannot be read at the moment."]
           : [
               "This is not confirmed",
-              "The database cannot be used at the moment. Look whether it was done, or do it again.",
+              "The database cannot be used at the moment. Check whether it was done, or do it again.",
             ];
         c.header("retry-after", "5");
         return c.html(messagePage(frame, heading, `${what} ${text}`, here), 503);
       }
       failed(c.req.path, error);
-      const text = "Internal error. The log of the service names it.";
+      const text = "Internal error. The log of the service has the details.";
       return c.html(messagePage(frame, "Something went wrong", text, here), 500);
     }
   };
-
-  const list = page(async (c, frame) => {
-    const { now } = frame;
-    const query = queryIn(c);
-    const { before: cursor, ...filter } = query;
-    const [found, activity] = await Promise.all([
-      runs.list(filter, { limit: PAGE_RUNS, cursor }),
-      overview.activity(now),
-    ]);
-    const origin = (address.origin ?? new URL(c.req.url).origin) + address.prefixOf(c);
-    const guarded = tokens.length > 0;
-    const names = workflows.all.map(({ name }) => name);
-    const facts = { query, page: found, activity, accounts: shown.accounts(), workflows: names, web, origin, guarded };
-    return c.html(listPage(frame, { ...facts, broken: workflows.broken, now }));
-  });
 
   /** What stands under a name in the query, without tokens. */
   const scrubbed = (c: Context) => (each: string) => {
@@ -78,22 +101,45 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   const previewList = page(async (c, frame) => {
     const query = previewQuery(scrubbed(c));
     const { before: cursor, ...filter } = query;
+    const limit = limitOf(principalOf(c).grants, "read");
     const { list: find, follows, prefixes, argocdUrl } = shown.previews;
-    const found = await find(filter, { limit: PAGE_PREVIEWS, cursor });
+    const found = await find({ ...filter, ...limit }, { limit: PAGE_PREVIEWS, cursor });
     return c.html(previewsPage(frame, { query, page: found, follows, prefixes, argocdUrl, web, now: frame.now }));
   });
 
-  const rejected = page(async (c, frame) => c.html(rejectedPage(frame, await overview.rejected(), frame.now)));
-
-  app.get("/", PROTECTED, door.guard, list);
-  app.get("/previews", PROTECTED, door.guard, previewList);
-  app.get("/refused", PROTECTED, door.guard, rejected);
-  app.get("/live", door.guard, (c) => live.stream(c, door.viewerOf(c)));
-  app.get("/sign-in", PROTECTED, (c) => door.showSignIn(c, still()));
-  app.post("/sign-in", PROTECTED, (c) => door.signIn(c, still()));
-  app.post("/sign-out", PROTECTED, (c) => door.signOut(c));
-  const site: Site = { shown, page, guard: door.guard, actorOf: door.actorOf };
+  const { guard } = door;
+  app.get("/previews", PROTECTED, guard("read"), previewList);
+  app.get("/live/state", guard("read"), async (c) => {
+    const principal = principalOf(c);
+    const isWhole = may(principal.grants, "read-all");
+    const failures = isWhole ? await overview.failures(clock.now() - FAILURES_OF_MS) : 0;
+    const get = async (id: string) => {
+      const detail = await runs.get(id);
+      return detail && mayRead(principal, detail.run) ? detail : undefined;
+    };
+    return liveState(c, look, { failures, get });
+  });
+  app.get("/live", guard("read"), (c) => live.stream(c, door.viewerOf(c), () => door.mayStill(c, "read")));
+  const { signIn, notSignedIn } = shown;
+  mountSignIn(app, entrance, {
+    ...{ signIn, notSignedIn, signedIn: door.signedIn, record: shown.audit.note, scrub, still, failed },
+  });
+  const whoOf = (c: Context) => whoIs(principalOf(c));
+  const site: Site = {
+    ...{ shown, page, guard, principalOf, whoOf, isGuarded: !access.isOpen, originOf: address.urlOf },
+    forbidden: door.forbidden,
+  };
+  mountList(app, site, queryIn);
+  mountEvents(app, site);
+  mountAudit(app, site);
   mountRunPages(app, site);
+  mountLogPages(app, site);
   mountBulkPages(app, site, queryIn);
   mountWorkflowPages(app, site);
 }
+
+/** The actor when it is not known who had the URL of a callback. */
+const ANY_BEARER = "callback";
+
+/** The icon and the title show the failures of this time. */
+const FAILURES_OF_MS = 3_600_000;

@@ -14,6 +14,6 @@ export function outageBanner(outage: Outage | undefined, now: number) {
 most requests from ${time(since, "clock", now)}. Runs that waited continue, the newest of each group first.</p></div>`;
   }
   return html`<div class="banner failure"><p><strong>GitHub has failed most requests since ${time(since, "clock", now)}</strong>
-(${visible(cut(fault, MAX_FAULT_CHARACTERS))}). Events are accepted. Their runs wait and are tried again, the newest of each
-group first when GitHub works.</p></div>`;
+(${visible(cut(fault, MAX_FAULT_CHARACTERS))}). Events are accepted. Their runs wait and are retried, the newest of each
+group first, when GitHub works.</p></div>`;
 }

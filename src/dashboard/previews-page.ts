@@ -13,6 +13,7 @@ import {
 import { type Frame, layout } from "./layout.ts";
 import { MAX_TEXT_CHARACTERS } from "./list-query.ts";
 import { type PreviewPageQuery, previewsPath } from "./preview-query.ts";
+import { limitNote } from "./reader.ts";
 import { durationText, name, nameText, statusIcon, time } from "./shown.ts";
 
 /** Previews on one page. */
@@ -46,7 +47,7 @@ ${facts.follows ? "" : NOT_FOLLOWED}
 <section aria-label="List of previews">
 ${filters(query)}
 <div id="previews" data-live data-said="${said}">
-${newest ? html`<ul class="runs previews">${previews.map((chain) => row(chain, facts))}</ul>` : nothing(facts)}
+${newest ? html`<ul class="runs previews">${previews.map((chain) => row(chain, facts))}</ul>` : nothing(frame, facts)}
 ${paging(query, page)}
 </div>
 </section>`,
@@ -79,7 +80,7 @@ function filters({ application, text, result }: PreviewPageQuery) {
   const tabs = html`<nav class="tabs" id="tabs" aria-label="Result">${[undefined, ...PREVIEW_RESULTS].map(tab)}</nav>`;
   if (application !== undefined) return tabs;
   return html`${tabs}
-<form class="search" role="search" action="/previews">
+<form class="search" role="search" action="/previews" aria-label="Previews">
 ${result ? html`<input type="hidden" name="result" value="${result}">` : ""}
 <label class="text"><span class="unseen">Application</span><input type="search" name="text" value="${text ?? ""}"
  maxlength="${MAX_TEXT_CHARACTERS}" placeholder="Application" autocomplete="off" spellcheck="false"></label>
@@ -94,7 +95,7 @@ function row(chain: Chain, facts: PreviewFacts) {
   const { application, receivedAt, environment, tests, repeatedBy } = chain;
   const run = tests ?? environment;
   const total = totalMs(chain);
-  return html`<li class="run" id="preview-${repeatedBy?.id ?? environment?.id ?? tests?.id}">
+  return html`<li class="run" data-row id="preview-${repeatedBy?.id ?? environment?.id ?? tests?.id}">
 ${statusIcon(statusOfResult(chain))}
 <div class="what"><p><a class="name" href="/runs/${run?.id}">${name(application)}</a> ${resultPill(chain)}</p>
 ${chainReason(chain, facts.now)}
@@ -113,7 +114,7 @@ function totalMs({ stages, result, receivedAt }: Chain): number | undefined {
   return last === undefined || last <= receivedAt ? undefined : last - receivedAt;
 }
 
-function nothing({ query, page, prefixes }: PreviewFacts) {
+function nothing({ reader }: Frame, { query, page, prefixes }: PreviewFacts) {
   if (page.next !== undefined) {
     return html`<div class="empty"><p><strong>None of the newest previews matches.</strong>
 Older ones have not been looked through yet.</p></div>`;
@@ -123,14 +124,14 @@ Older ones have not been looked through yet.</p></div>`;
   const others =
     begin.length === 0
       ? ""
-      : html`<p>Applications count whose name begins with ${begin.map((prefix, at) => html`${at > 0 ? " or " : ""}<code>${prefix}</code>`)};
-others are skipped. Each notification is <a href="/${text === undefined ? "" : `?text=${encodeURIComponent(text)}`}">among
-the runs</a> or was <a href="/refused">rejected</a>.</p>`;
+      : html`<p>Only applications count whose name begins with ${begin.map((prefix, at) => html`${at > 0 ? " or " : ""}<code>${prefix}</code>`)}.
+Others are skipped. Each notification is <a href="/${text === undefined ? "" : `?text=${encodeURIComponent(text)}`}">among
+the runs</a>${reader.may("read-all") ? html` or was <a href="/events">rejected</a>` : ""}.</p>`;
   if (text ?? query.result ?? query.before) {
-    return html`<div class="empty"><p><strong>No preview matches.</strong></p>${others}
+    return html`<div class="empty"><p><strong>No preview matches.</strong></p>${limitNote(reader)}${others}
 <p><a href="/previews">Show all previews</a></p></div>`;
   }
-  return html`<div class="empty"><p><strong>No previews yet.</strong> The first notification makes the first one.</p>${others}</div>`;
+  return html`<div class="empty"><p><strong>No previews yet.</strong> The first notification makes the first one.</p>${limitNote(reader)}${others}</div>`;
 }
 
 function paging(query: PreviewPageQuery, { next, previews }: PreviewPage) {

@@ -1,11 +1,15 @@
 import type { MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
+import { withAccess } from "../model/route-access.ts";
 
 /** A page loads only from the service, runs nothing inline, and may not be framed or kept. */
 export const PROTECTED: MiddlewareHandler = async (c, next) => {
   await headers(c, next);
   c.header("cache-control", "no-store");
 };
+
+/** A page that asks for no role, and what protects it. */
+export const openTo = (open: string): MiddlewareHandler => withAccess({ open }, (c, next) => PROTECTED(c, next));
 
 const headers = secureHeaders({
   contentSecurityPolicy: {
@@ -19,7 +23,7 @@ const headers = secureHeaders({
     baseUri: ["'none'"],
   },
   xFrameOptions: "DENY",
-  // With "no-referrer" browsers would not tell the origin of a POST either.
+  // With "no-referrer" browsers would not send the origin of a POST either.
   referrerPolicy: "same-origin",
   // Only the server that speaks HTTPS can say that a name must be reached by HTTPS alone.
   strictTransportSecurity: false,

@@ -5,10 +5,14 @@ import type { Rerun } from "../model/run-actions.ts";
 import { linkedText } from "./shown.ts";
 
 /** What a person can do with a run, as it is now. */
-export function runActions({ run, steps }: RunDetail) {
+export function runActions({ run, steps }: RunDetail, mayOperate: boolean) {
   const { id, status, ownToken } = run;
-  if (isOpen(run)) return html`<form method="post" action="/runs/${id}/cancel"><button>Cancel run</button></form>`;
-  if (ownToken) return "";
+  if (isOpen(run)) {
+    return html`<div class="buttons">
+${mayOperate ? html`<form method="post" action="/runs/${id}/cancel"><button>Cancel run</button></form>` : ""}
+<button type="button" class="watch" data-watch="${id}" aria-pressed="false" hidden>Notify me when it ends</button></div>`;
+  }
+  if (ownToken || !mayOperate) return "";
   const stands = steps.some(({ endedAt, error }) => endedAt !== undefined && error === undefined);
   const fromFailure = html`<form method="post" action="/runs/${id}/rerun?from=failure"
 ><button>Re-run from the failed step</button></form>`;

@@ -1,33 +1,38 @@
 import { html } from "hono/html";
 import type { Chain } from "../model/chain.ts";
 import type { RunDetail } from "../model/history.ts";
-import type { Json, Run } from "../model/run.ts";
+import type { Json, ListedRun, LogLevel } from "../model/run.ts";
+import type { SinceSuccess } from "../model/since-success.ts";
 import { visible } from "../model/visible.ts";
+import type { Workflow } from "../model/workflow.ts";
+import { endOf, type Lines, underWay } from "./attempt-view.ts";
 import { chainSection } from "./chain-view.ts";
-import { actionsUrl, commitLink, type GitHubWeb } from "./github-web.ts";
-import { type Frame, layout } from "./layout.ts";
+import type { CurlPlace } from "./curl.ts";
+import { curlSection } from "./curl-section.ts";
+import type { GitHubWeb } from "./github-web.ts";
+import { type Frame, type Html, layout } from "./layout.ts";
+import { clipped, fitting, sizeOf } from "./room.ts";
 import { type NotDone, notDone, runActions } from "./run-actions.ts";
-import {
-  durationText,
-  isDeep,
-  linkedText,
-  MAX_JSON_LEVELS,
-  name,
-  nameText,
-  statusIcon,
-  statusName,
-  subjectOf,
-  time,
-  tookMs,
-} from "./shown.ts";
-import { type Lines, timeLine } from "./time-line.ts";
+import { runFacts } from "./run-facts.ts";
+import { counted, isDeep, MAX_JSON_LEVELS, name, nameText, statusIcon, statusName, subjectOf } from "./shown.ts";
+import { oneAttempt, timeLine } from "./time-line.ts";
 import { verdict } from "./verdict.ts";
 
 type RunFacts = {
   readonly detail: RunDetail;
   readonly lines: Lines;
+  /** Only lines of this level and worse are shown. */
+  readonly level: LogLevel | undefined;
+  /** The attempt that alone is shown. */
+  readonly attempt: number | undefined;
+  /** The last success before it; undefined: none is known. Not asked for when the run has not failed. */
+  readonly since: SinceSuccess | undefined;
+  /** The newest run of its group, if that is another one and replaces it. */
+  readonly newer?: ListedRun | undefined;
   /** The preview that it is of. */
   readonly chain: Chain | undefined;
+  readonly workflow: Workflow | undefined;
+  readonly curl: CurlPlace;
   readonly argocdUrl: string | undefined;
   readonly web: GitHubWeb;
   readonly now: number;
@@ -35,76 +40,102 @@ type RunFacts = {
   readonly rejected?: NotDone | undefined;
 };
 
-export function runPage(frame: Frame, { detail, lines, chain, argocdUrl, web, now, rejected }: RunFacts) {
+/** What the page may take without its frame, bytes: all of it is below 60,000. */
+const MAX_BYTES = 44_000;
+
+/** The page of a run, or of one of its attempts. */
+export function runPage(frame: Frame, facts: RunFacts) {
+  const { detail, now, rejected, attempt } = facts;
   const { run } = detail;
   const subject = subjectOf(run);
   const status = statusName(run.status);
+  const main = attempt === undefined ? wholeRun(frame, facts) : attemptAlone(facts, attempt);
+  const here =
+    attempt === undefined
+      ? ""
+      : html` <span aria-hidden="true">/</span> <span aria-current="page">Attempt ${attempt}</span>`;
+  const crumb =
+    attempt === undefined
+      ? html`<span aria-current="page">${name(subject)}</span>`
+      : html`<a href="/runs/${run.id}">${name(subject)}</a>`;
   return layout(
-    `${nameText(subject)}: ${status}`,
+    `${nameText(subject)}: ${attempt === undefined ? status : `attempt ${attempt}`}`,
     "runs",
     frame,
     html`<nav class="crumbs" aria-label="Breadcrumb"><a href="/">Runs</a> <span aria-hidden="true">/</span>
-<span aria-current="page">${name(subject)}</span></nav>
+${crumb}${here}</nav>
 ${rejected === undefined ? "" : notDone(run, rejected, now)}
 <div id="run" data-live data-said="${nameText(subject)} is now: ${status}">
 <div class="title"><h1>${statusIcon(run.status)}<span>${name(subject)}</span>
 <small class="pill is-${run.status}">${status}</small></h1>
-${runActions(detail)}</div>
-${facts(run, web, now)}
-${verdict(detail, frame.paused, now)}
-${chainSection(chain, run.id, { web, argocdUrl, now })}
-<section aria-labelledby="attempts"><h2 id="attempts">What happened</h2>
-${timeLine(detail, lines, now)}
-</section>
-${supersededRuns(detail)}
-<div class="pair">
-${json("Input", run.input, run.id)}
-${run.outputs === undefined ? "" : json("Outputs", run.outputs, run.id)}
-</div>
+${runActions(detail, frame.reader.may("operate", run.workflow))}</div>
+${main}
 </div>`,
   );
 }
 
-const TRIGGERS = {
-  http: "HTTP request",
-  schedule: "Schedule",
-  github: "GitHub webhook",
-  flux: "Flux",
-  manual: "By hand",
-  call: "Another workflow",
-} as const;
-
-function facts(run: Run, web: GitHubWeb, now: number) {
-  const commit = commitLink(run, web);
-  const repository = web.repositoryOf(run.workflow);
-  const took = tookMs(run, now);
-  const fact = (term: string, value: unknown) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`;
-  return html`<dl class="facts">
-${fact("Workflow", run.workflow)}
-${commit ? fact("Commit", commit) : ""}
-${run.trigger ? fact("Trigger", TRIGGERS[run.trigger]) : ""}
-${run.actor ? fact("Started by", html`<bdi>${linkedText(nameText(run.actor), now)}</bdi>`) : ""}
-${fact("Accepted", time(run.acceptedAt, "age", now))}
-${took === undefined ? "" : fact(run.attempts > 1 ? "Last attempt took" : "Duration", durationText(took))}
-${fact("Attempts", run.attempts)}
-${repository ? fact("GitHub", html`<a href="${actionsUrl(repository, web)}">Actions in ${repository}</a>`) : ""}
-${run.rerunOf ? fact("Re-run of", html`<a href="/runs/${run.rerunOf}"><code>${run.rerunOf.slice(0, 8)}</code></a>`) : ""}
-${fact("Run", html`<code class="id">${run.id}</code>`)}
-</dl>`;
+function wholeRun({ paused }: Frame, facts: RunFacts) {
+  const { detail, since, newer, chain, workflow, curl, argocdUrl, web, now, level, lines } = facts;
+  const { run } = detail;
+  const before = html`${verdict(detail, { paused, since, newer, now })}
+${runFacts(run, web, now)}
+${chainSection(chain, run.id, { web, argocdUrl, now })}`;
+  const after = html`${supersededRuns(detail)}
+<div class="pair">
+${json("Input", run.input, run.id)}
+${run.outputs === undefined ? "" : json("Outputs", run.outputs, run.id)}
+</div>
+${curlSection(run, workflow, curl)}`;
+  const room = MAX_BYTES - sizeOf(before) - sizeOf(after);
+  return html`${before}
+<section aria-labelledby="attempts"><h2 id="attempts">What happened</h2>
+${timeLine({ detail, lines, level, path: `/runs/${run.id}`, now }, room)}
+</section>
+${after}`;
 }
+
+/** A permalink: what is in a chat message or an issue stays what it was. */
+function attemptAlone({ detail, lines, level, now, web }: RunFacts, number: number) {
+  const { run, attempts } = detail;
+  const path = `/runs/${run.id}/attempts/${number}`;
+  const shown = attempts.find((each) => each.number === number);
+  const numbers = [...attempts.map((each) => each.number), underWay(detail)?.number ?? 0];
+  const [earlier, later] = [
+    numbers.findLast((each) => each > 0 && each < number),
+    numbers.find((each) => each > number),
+  ];
+  const link = (to: number | undefined, text: string) =>
+    to === undefined ? "" : html`<a href="/runs/${run.id}/attempts/${to}">${text} attempt</a> `;
+  const facts = runFacts(run, web, now);
+  const one = oneAttempt({ detail, lines, level, path, now }, number, MAX_BYTES - sizeOf(facts) - 2000);
+  return html`<div class="banner attempt"><p><strong>Attempt ${number} of ${run.attempts}.</strong> ${
+    shown === undefined ? "It is under way." : `${endOf(shown)}.`
+  } ${link(earlier, "Earlier")}${link(later, "Later")}<a href="/runs/${run.id}">Whole run</a></p></div>
+<section aria-labelledby="attempts"><h2 id="attempts">What happened</h2>
+${one}
+</section>
+${facts}`;
+}
+
+const MAX_SUPERSEDED_BYTES = 1200;
 
 function supersededRuns({ superseded }: RunDetail) {
   if (superseded.length === 0) return "";
-  const links = superseded.map((id) => html`<li><a href="/runs/${id}"><code>${id}</code></a></li>`);
+  const { shown, left } = fitting(
+    superseded.toReversed(),
+    MAX_SUPERSEDED_BYTES,
+    (id) => html`<li><a href="/runs/${id}"><code>${id}</code></a></li>`,
+  );
+  const more = left === 0 ? "" : html`<li class="note">and ${counted(left)} older ones, which the API has</li>`;
   return html`<section aria-labelledby="superseded"><h2 id="superseded">Superseded runs</h2>
-<ul class="plain">${links}</ul></section>`;
+<ul class="plain">${shown.toReversed()}${more}</ul></section>`;
 }
 
 /** Enough to recognise what came in and went out. */
-const MAX_JSON_CHARACTERS = 6000;
+const MAX_JSON_BYTES = 5000;
 
 /** A value of a run, indented. */
-function json(title: string, value: Json, id: string) {
+function json(title: string, value: Json, id: string): Html {
   const heading = title.toLowerCase();
   const section = (content: unknown) =>
     html`<section aria-labelledby="${heading}"><h2 id="${heading}">${title}</h2>\n${content}</section>`;
@@ -113,8 +144,9 @@ function json(title: string, value: Json, id: string) {
 GET /api/runs/${id} has it.</p>`);
   }
   const text = JSON.stringify(value, null, 2);
-  const shown = visible(text.slice(0, MAX_JSON_CHARACTERS));
+  const shown = clipped(visible(text.slice(0, MAX_JSON_BYTES)), MAX_JSON_BYTES);
+  const isCut = text.length > MAX_JSON_BYTES || shown.endsWith("…");
   const note = html`<p class="note">Cut off here; GET /api/runs/${id} has all of it.</p>`;
   return section(html`<pre tabindex="0" aria-labelledby="${heading}"><code>${shown}</code></pre>
-${text.length > MAX_JSON_CHARACTERS ? note : ""}`);
+${isCut ? note : ""}`);
 }

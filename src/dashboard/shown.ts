@@ -1,16 +1,21 @@
 import { html, raw } from "hono/html";
 import type { Attempt, Json, ListedRun, RunStatus } from "../model/run.ts";
 import { visible, visibleName } from "../model/visible.ts";
+import { marked } from "./marked.ts";
 
 /** Names that are looked up have up to 253 characters; others, such as those that are skipped, have any number. */
 const MAX_NAME_CHARACTERS = 100;
-const MAX_WHOLE_CHARACTERS = 1000;
+const MAX_WHOLE_CHARACTERS = 253;
+const MAX_WHOLE_BYTES = 200;
 
-/** A name from elsewhere: it cannot turn the text around it, and long ones are cut. More of it is in its title. */
-export function name(text: string) {
-  const whole = visibleName(cut(text, MAX_WHOLE_CHARACTERS));
+/**
+ * A name from elsewhere: it cannot turn the text around it, and long ones are cut. More of it is in its title.
+ * @param words which are marked.
+ */
+export function name(text: string, words?: readonly string[]) {
+  const whole = visibleName(cut(text, MAX_WHOLE_CHARACTERS, MAX_WHOLE_BYTES));
   const shown = nameText(text);
-  return html`<bdi${shown === whole ? "" : html` title="${whole}"`}>${shown}</bdi>`;
+  return html`<bdi${shown === whole ? "" : html` title="${whole}"`}>${marked(shown, words)}</bdi>`;
 }
 
 /** The same where only text can stand. */
@@ -18,16 +23,36 @@ export function nameText(text: string): string {
   return visibleName(cut(text, MAX_NAME_CHARACTERS));
 }
 
-/** So many characters of a text, with a sign when there are more. */
-export function cut(text: string, most: number): string {
-  // A character has one or two units: not all of a long text has to be taken apart.
-  const characters = [...text.slice(0, 2 * (most + 1))];
-  return characters.length > most ? `${characters.slice(0, most).join("")}…` : text;
+/**
+ * So many characters of a text, with a sign when there are more. Fewer where they take a quarter more bytes than that: a
+ * text from elsewhere may be made of what is escaped, and a page stays small with any.
+ */
+export function cut(text: string, most: number, mostBytes = 1.25 * most): string {
+  if (text.length <= most && text.length <= mostBytes && PLAIN.test(text)) return text;
+  let [units, characters, bytes] = [0, 0, 0];
+  for (const character of text) {
+    bytes += PLAIN.test(character) ? 1 : Buffer.byteLength(ESCAPED[character] ?? visible(character));
+    if (++characters > most || bytes > mostBytes) return `${text.slice(0, units)}…`;
+    units += character.length;
+  }
+  return text;
 }
 
-/** What a run is about, in a word or two: the application or another group, where there is one; else its workflow. */
-export function subjectOf({ group, workflow }: Pick<ListedRun, "group" | "workflow">): string {
-  return group || workflow;
+/** Characters that take one byte. */
+const PLAIN = /^[\t\n !#-%(-;=?-~]*$/;
+
+/** As `html` writes them. */
+const ESCAPED: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** What a run is called: its title, or the application or another group that it is about, where there is one; else its workflow. */
+export function subjectOf({ title, group, workflow }: Pick<ListedRun, "title" | "group" | "workflow">): string {
+  return title || group || workflow;
 }
 
 export const counted = (number: number): string => number.toLocaleString("en");
@@ -57,7 +82,7 @@ export function time(milliseconds: number, as: "age" | "clock" | "second" | "ful
   return html`<time datetime="${iso}" data-as="${as}" title="${full}">${text}</time>`;
 }
 
-function ageText(milliseconds: number): string {
+export function ageText(milliseconds: number): string {
   if (milliseconds < MINUTE) return "just now";
   if (milliseconds < HOUR) return `${Math.floor(milliseconds / MINUTE)} min ago`;
   if (milliseconds < DAY) return `${Math.floor(milliseconds / HOUR)} h ago`;
@@ -81,21 +106,24 @@ function parts(milliseconds: number, [large, largeName]: Unit, [small, smallName
 }
 
 /** How long the latest attempt took, ms; so far, while it runs. */
-export function tookMs({ status, startedAt, endedAt }: ListedRun, now: number): number | undefined {
+export function tookMs(
+  { status, startedAt, endedAt }: Pick<ListedRun, "status" | "startedAt" | "endedAt">,
+  now: number,
+): number | undefined {
   if (startedAt === undefined || status === "superseded" || status === "queued" || status === "waiting")
     return undefined;
   return Math.max(0, (endedAt ?? now) - startedAt);
 }
 
 /** `waits`: the run continues by itself. Then what was tried has not succeeded yet, but the run has not failed. */
-type Telling = { readonly waits?: boolean; readonly now: number };
+type Telling = { readonly waits?: boolean; readonly now: number; readonly words?: readonly string[] | undefined };
 
 /**
  * A run's reason in its words: "TRIED failed: WHAT HAPPENED. WHAT TO DO". Its times become those of the page, which are
  * shown in the reader's zone.
  */
 export function reasonText(reason: string, telling: Telling) {
-  return withTimes(asTold(reason, telling), telling.now);
+  return withTimes(asTold(reason, telling), telling.now, telling.words);
 }
 
 function asTold(reason: string, { waits = false }: Pick<Telling, "waits">): string {
@@ -118,12 +146,12 @@ function partsOf(reason: string): { tried: string | undefined; rest: string } {
 /** As `Date.toISOString` writes a time. */
 const TIME = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)/;
 
-function withTimes(text: string, now: number) {
+function withTimes(text: string, now: number, words?: readonly string[]) {
   return visible(text)
     .split(TIME)
     .map((part) => {
       const at = TIME.test(part) ? Date.parse(part) : Number.NaN;
-      return Number.isNaN(at) ? part : time(at, "clock", now);
+      return Number.isNaN(at) ? marked(part, words) : time(at, "clock", now);
     });
 }
 

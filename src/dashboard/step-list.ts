@@ -1,39 +1,69 @@
 import { html } from "hono/html";
 import { isInterrupted, type Step } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
-import { cut, durationText, name as nameOf, statusIcon, time } from "./shown.ts";
+import { clipped, fitting } from "./room.ts";
+import { counted, durationText, isDeep, name as nameOf, plural, statusIcon, time } from "./shown.ts";
 
-const MAX_STEPS = 50;
-const MAX_STEP_ERROR_CHARACTERS = 500;
+const MAX_ERROR_BYTES = 800;
+/** The beginning of a result, on one line. */
+const MAX_RESULT_BYTES = 160;
 
 /** The time that an attempt takes up, which bars of steps are drawn in. */
 type Span = { readonly from: number; readonly to: number; readonly now: number };
 
-/** Steps and waits that began in an attempt, those under way too. */
-export function stepList(steps: readonly Step[], span: Span, detail: Parameters<typeof isInterrupted>[1]) {
+/**
+ * Steps and waits that began in an attempt, those under way too. When not all have room, those that failed or are under
+ * way are shown, and the latest.
+ */
+export function stepList(
+  steps: readonly Step[],
+  span: Span,
+  detail: Parameters<typeof isInterrupted>[1],
+  bytes: number,
+) {
   if (steps.length === 0) return "";
-  const shown = steps.slice(0, MAX_STEPS);
-  return html`<ul class="steps">${shown.map((step) => stepEntry(step, span, isInterrupted(step, detail)))}</ul>
-${steps.length > shown.length ? html`<p class="note">And ${steps.length - shown.length} more steps.</p>` : ""}`;
+  const stateIn = (step: Step) => stateOf(step, isInterrupted(step, detail));
+  const isTelling = (step: Step) => stateIn(step) !== "success";
+  const { shown, left } = fitting(steps, bytes, (step) => stepEntry(step, span, stateIn(step)), isTelling);
+  const more = html`<p class="note">And ${counted(left)} more ${plural(left, "step", "steps")}, which the API has.</p>`;
+  return html`${left > 0 ? more : ""}<ul class="steps">${shown}</ul>`;
 }
 
 /** What each kind is called beside its name. */
 const KINDS = { step: "", sleep: "sleep", waitUntil: "wait", callback: "callback" } as const;
 
-function stepEntry(step: Step, span: Span, isLeft: boolean) {
+const WORDS = {
+  success: "",
+  failure: "failed",
+  running: "running",
+  waiting: "waiting",
+  stopped: "not finished",
+} as const;
+
+function stepEntry(step: Step, span: Span, state: keyof typeof WORDS) {
   const { name, kind, startedAt, endedAt, error } = step;
-  const state = stateOf(step, isLeft);
-  const word = { success: "", failure: "failed", running: "running", waiting: "waiting", stopped: "not finished" }[
-    state
-  ];
+  const word = WORDS[state];
   const said = word === "" ? "" : html` <span class="${state === "failure" ? "unseen" : "note"}">${word}</span>`;
   const kindName = KINDS[kind] === "" ? "" : html` <span class="kind">${KINDS[kind]}</span>`;
-  const why = error === undefined ? "" : html`<p class="reason">${visible(cut(error, MAX_STEP_ERROR_CHARACTERS))}</p>`;
-  const took = durationText((endedAt ?? span.now) - startedAt);
+  const why = error === undefined ? "" : html`<p class="reason">${clipped(visible(error), MAX_ERROR_BYTES)}</p>`;
+  const ms = (endedAt ?? span.now) - startedAt;
+  const took = state === "running" ? ticking(ms) : state === "stopped" ? "" : durationText(ms);
   return html`<li>${statusIcon(state)}<span class="step-name">${nameOf(name)}${kindName}${said}</span>
-${kind === "step" ? bar(step, state, span) : html`<span class="bar note">${untilOf(step, isLeft, span.now)}</span>`}
-<span class="step-took">${state === "stopped" ? "" : took}</span>
-${why}</li>`;
+${kind === "step" ? bar(step, state, span) : html`<span class="bar note">${untilOf(step, state, span.now)}</span>`}
+<span class="step-took">${took}</span>
+${why}${error === undefined ? resultOf(step) : ""}</li>`;
+}
+
+/** A duration that the script counts on. */
+export function ticking(ms: number) {
+  return html`<span data-ticks="${Math.max(0, Math.round(ms))}">${durationText(ms)}</span>`;
+}
+
+function resultOf({ result }: Step) {
+  if (result === undefined || result === null || isDeep(result)) return "";
+  // A result may have a megabyte: what is clipped anyway is not looked through.
+  const text = clipped(visible(JSON.stringify(result).slice(0, 2 * MAX_RESULT_BYTES)), MAX_RESULT_BYTES);
+  return html`<code class="result">${text}</code>`;
 }
 
 function stateOf({ kind, endedAt, error }: Step, isLeft: boolean) {
@@ -42,8 +72,8 @@ function stateOf({ kind, endedAt, error }: Step, isLeft: boolean) {
   return kind === "step" ? "running" : "waiting";
 }
 
-function untilOf({ endedAt, until }: Step, isLeft: boolean, now: number) {
-  if (endedAt !== undefined || isLeft || until === undefined) return "";
+function untilOf({ endedAt, until }: Step, state: string, now: number) {
+  if (endedAt !== undefined || state === "stopped" || until === undefined) return "";
   return html`until ${time(until, "clock", now)}`;
 }
 

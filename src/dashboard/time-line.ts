@@ -1,48 +1,102 @@
 import { html } from "hono/html";
 import type { RunDetail } from "../model/history.ts";
-import { type Action, type Attempt, isOpen, type LogLine, type Run, type Step } from "../model/run.ts";
-import { visible } from "../model/visible.ts";
+import type { Action, Attempt, Run } from "../model/run.ts";
+import {
+  type AttemptFacts,
+  attemptEntry,
+  attemptLine,
+  entry,
+  type Room,
+  underWay,
+  underWayEntry,
+} from "./attempt-view.ts";
 import type { Html } from "./layout.ts";
-import { logLines } from "./log-lines.ts";
-import { durationText, linkedText, name, reasonText, statusIcon, statusName, time } from "./shown.ts";
-import { stepList } from "./step-list.ts";
+import { clipped, sizeOf } from "./room.ts";
+import { counted, linkedText, name, plural, statusIcon, time } from "./shown.ts";
 
-/** A run that waits for limits can have any number of attempts; the latest are shown. */
-const MAX_ATTEMPTS = 50;
+/** Something that happened: all of it, and in a line where that is shorter. */
+type Item = { readonly at: number; readonly whole: (room: Room) => Html; readonly line?: () => Html };
 
-/** The lines of each attempt, by its number. Those of older attempts may be left out. */
-export type Lines = ReadonlyMap<number, readonly LogLine[]>;
-
-/** What happened to a run, in order: started, each attempt with its steps and lines, what people did, and what comes next. */
-export function timeLine(detail: RunDetail, lines: Lines, now: number) {
+/**
+ * What happened to a run, in order: started, each attempt with its steps and lines, what people did, and what comes next.
+ * The latest attempt has most of the room, older ones are shown whole as long as there is some, then as a line, and then
+ * left out.
+ * @param bytes that it may take of the page.
+ */
+export function timeLine(facts: AttemptFacts, bytes: number) {
+  const { detail, now } = facts;
   const { run, attempts, actions } = detail;
-  const shown = attempts.slice(-MAX_ATTEMPTS);
-  const hidden = attempts.length - shown.length;
-  const entries = [
-    { at: run.acceptedAt, part: startedEntry(run, now) },
-    ...(hidden > 0 ? [{ at: shown[0]?.startedAt ?? 0, part: leftOut(hidden, run) }] : []),
-    ...shown.map((attempt, index) => {
-      const before = shown[index - 1] ?? (hidden === 0 ? { endedAt: run.acceptedAt } : undefined);
-      const earlier = shown.slice(0, index).findLast(({ code }) => code !== undefined);
-      return { at: attempt.startedAt, part: attemptEntry(attempt, { detail, before, earlier, lines, now }) };
-    }),
-    ...underWay(detail, lines, now),
-    ...actions
-      .filter(({ action }) => action !== "started")
-      .map((each) => ({ at: each.at, part: actionEntry(each, now) })),
-  ];
-  entries.sort((a, b) => a.at - b.at);
+  const current = underWay(detail);
+  const tried: Item[] = attempts.map((attempt, at) => ({
+    at: attempt.startedAt,
+    whole: (room) => attemptEntry(attempt, neighbours(attempts, at, run), facts, room),
+    line: () => attemptLine(attempt, detail, now),
+  }));
+  if (current) tried.push({ at: current.at, whole: (room) => underWayEntry(current, facts, room) });
+  const latest = tried.at(-1);
+  const done = actions.filter(({ action }) => action !== "started");
+  const items = [...tried, ...done.map((each) => ({ at: each.at, whole: () => actionEntry(each, now) }))];
+  items.sort((one, other) => one.at - other.at);
+
+  const started = startedEntry(run, now);
+  const first = latest?.whole(latestRoom(bytes)) ?? html``;
+  let room = bytes - sizeOf(started) - sizeOf(first) - MAX_REST_BYTES;
+  const parts: Html[] = [];
+  for (const item of items.toReversed()) {
+    const part = item === latest ? first : fittingPart(item, room);
+    if (part === undefined) break;
+    if (item !== latest) room -= sizeOf(part);
+    parts.unshift(part);
+  }
+  const left = items.length - parts.length;
   return html`<ol class="line-of-time">
-${entries.map(({ part }) => part)}
+${started}${left > 0 ? leftOut(left, run, attempts) : ""}${parts}
 ${nextEntry(detail, now)}
 </ol>`;
 }
 
-const DOT = html`<span class="dot"></span>`;
+/** With less room no attempt is tried whole: it costs time, and does not fit. */
+const WHOLE_FROM_BYTES = 4000;
 
-function entry(icon: Html, title: unknown, words: unknown, more: unknown = "") {
-  return html`<li>${icon}<p class="head"><strong>${title}</strong> ${words}</p>${more}</li>`;
+/** All of an older entry while it takes no more than half of what is left: a line per attempt is worth more. */
+function fittingPart({ whole, line }: Item, room: number): Html | undefined {
+  const all = line && room < WHOLE_FROM_BYTES ? undefined : whole(ROOM_OF_OTHERS);
+  if (all && sizeOf(all) <= (line ? room / 2 : room)) return all;
+  const short = line?.();
+  return short !== undefined && sizeOf(short) <= room ? short : undefined;
 }
+
+/** What stands there in any case: the last entry, and that some are left out. */
+const MAX_REST_BYTES = 1800;
+
+/** Of the room that there is, what the steps, the lines and the writes of the latest attempt may take. */
+const latestRoom = (bytes: number): Room => ({ steps: bytes * 0.25, log: bytes * 0.4, sent: bytes * 0.1 });
+
+const ROOM_OF_OTHERS: Room = { steps: 2000, log: 3000, sent: 1000 };
+
+function neighbours(attempts: readonly Attempt[], index: number, run: Run) {
+  return {
+    before: attempts[index - 1] ?? { endedAt: run.acceptedAt },
+    earlier: attempts.slice(0, index).findLast(({ code }) => code !== undefined),
+  };
+}
+
+/** One attempt alone: all the room is its. */
+export function oneAttempt(facts: AttemptFacts, number: number, bytes: number): Html | undefined {
+  const { attempts, run } = facts.detail;
+  const room = { steps: bytes * 0.25, log: bytes * 0.5, sent: bytes * 0.15 };
+  const index = attempts.findIndex((attempt) => attempt.number === number);
+  const attempt = attempts[index];
+  const current = underWay(facts.detail);
+  const part = attempt
+    ? attemptEntry(attempt, neighbours(attempts, index, run), facts, room)
+    : current?.number === number
+      ? underWayEntry(current, facts, room)
+      : undefined;
+  return part && html`<ol class="line-of-time">${part}</ol>`;
+}
+
+const DOT = html`<span class="dot"></span>`;
 
 function startedEntry({ actor, acceptedAt }: Run, now: number) {
   return entry(DOT, actor === undefined ? "Accepted" : html`Started by ${name(actor)}`, time(acceptedAt, "full", now));
@@ -57,40 +111,24 @@ const DONE: Readonly<Record<Action["action"], string>> = {
   answered: "Answered",
 };
 
+const MAX_DETAILS_BYTES = 500;
+
 function actionEntry({ at, actor, action, details }: Action, now: number) {
-  const more = details === undefined ? "" : html`<p class="reason">${linkedText(details, now)}</p>`;
+  const text = clipped(details ?? "", MAX_DETAILS_BYTES);
+  const more = text === "" ? "" : html`<p class="reason">${linkedText(text, now)}</p>`;
   const icon = action === "cancelled" ? statusIcon("cancelled") : DOT;
   return entry(icon, html`${DONE[action]} by ${name(actor)}`, time(at, "full", now), more);
 }
 
-function leftOut(attempts: number, { id }: Run) {
-  return html`<li>${DOT}<p class="note">${attempts} earlier attempts are left out here;
-GET /api/runs/${id} has them all.</p></li>`;
-}
+/** Enough to get to any attempt in a click or two. */
+const MAX_LINKS = 10;
 
-/** The attempt that has not ended: of the workflow, or of its `cancelled`. */
-function underWay(detail: RunDetail, lines: Lines, now: number) {
-  const { run } = detail;
-  const { status, attempts: number } = run;
-  const isCleaning = status === "cancelled" && number > (detail.attempts.at(-1)?.number ?? 0);
-  if (status !== "running" && !isCleaning) return [];
-  const at = (isCleaning ? run.endedAt : run.startedAt) ?? now;
-  const log = logLines({ attempt: number, lines: lines.get(number) ?? [], isRunning: true, isOpen: true, now });
-  const open = { ...detail, run: { ...run, endedAt: undefined } };
-  const steps = stepList(stepsOf(detail, number), { from: at, to: now, now }, open);
-  const since = html`running since ${time(at, "full", now)}`;
-  return [{ at, part: entry(statusIcon("running"), titleOf(number, isCleaning), since, html`${steps}${log}`) }];
-}
-
-function titleOf(attempt: number, isCleaning: boolean | undefined) {
-  if (!isCleaning) return `Attempt ${attempt}`;
-  return html`Clean-up after the cancel <small>(attempt ${attempt}, <code>cancelled</code>)</small>`;
-}
-
-/** What began in an attempt. An attempt that only continued to wait is shown with the one before: what began there is here, too. */
-function stepsOf({ attempts, steps }: RunDetail, number: number): readonly Step[] {
-  const before = attempts.findLast((attempt) => attempt.number < number)?.number ?? 0;
-  return steps.filter(({ attempt }) => attempt > before && attempt <= number);
+function leftOut(entries: number, { id }: Run, attempts: readonly Attempt[]) {
+  const links = attempts
+    .slice(0, MAX_LINKS)
+    .map(({ number }) => html`<a href="/runs/${id}/attempts/${number}">${number}</a> `);
+  return html`<li>${DOT}<p class="note">${counted(entries)} earlier ${plural(entries, "entry is", "entries are")} left out here;
+GET /api/runs/${id} has them all. ${links.length > 0 ? html`Attempts ${links}` : ""}</p></li>`;
 }
 
 /** What comes next. */
@@ -105,52 +143,4 @@ function nextEntry({ run: { status, dueAt, endedAt }, attempts }: RunDetail, now
   }
   if (status !== "superseded") return "";
   return entry(statusIcon("superseded"), "Superseded", endedAt === undefined ? "" : time(endedAt, "full", now));
-}
-
-/** Shorter waits than this between attempts go without saying. */
-const WORTH_SAYING_MS = 1000;
-
-type Surroundings = {
-  readonly detail: RunDetail;
-  /** What ended before it. */
-  readonly before: { readonly endedAt: number } | undefined;
-  /** The latest attempt before it whose code is known. */
-  readonly earlier: Attempt | undefined;
-  readonly lines: Lines;
-  readonly now: number;
-};
-
-function attemptEntry(attempt: Attempt, { detail, before, earlier, lines, now }: Surroundings) {
-  const { number, startedAt, endedAt, outcome, kind, reason, stack, handler } = attempt;
-  const { run, attempts } = detail;
-  // A limit is not a failure: the run continued after it, unless it brought its token.
-  const isLimit = kind === "limit";
-  const ended = isLimit ? "Met a limit of GitHub" : outcome === "waiting" ? "Began to wait" : statusName(outcome);
-  const waitedMs = before === undefined ? 0 : startedAt - before.endedAt;
-  const isLast = attempt === attempts.at(-1);
-  // The reason that the run itself has stands above it already.
-  const isSaid = isLast && reason === run.reason;
-  const frames = html`<pre class="stack" tabindex="0" role="group" aria-label="Stack of attempt ${number}"
-><code>${visible(stack ?? "")}</code></pre>`;
-  return entry(
-    statusIcon(isLimit ? "queued" : outcome),
-    titleOf(number, handler),
-    `${ended} after ${durationText(endedAt - startedAt)}`,
-    html`<p class="note">Began ${time(startedAt, "full", now)}${
-      waitedMs >= WORTH_SAYING_MS ? `, after waiting ${durationText(waitedMs)}` : ""
-    }.${aboutOf(attempt, earlier)}</p>
-${reason && !isSaid ? html`<p class="reason">${reasonText(reason, { waits: isLimit, now })}</p>` : ""}
-${stack === undefined ? "" : frames}
-${stepList(stepsOf(detail, number), { from: startedAt, to: endedAt, now }, detail)}
-${logLines({ attempt: number, lines: lines.get(number) ?? [], isOpen: outcome === "failure" || (isLast && isOpen(run)), now })}`,
-  );
-}
-
-/** The code that it used, and what GitHub's support asks for. */
-function aboutOf({ code, githubRequestId }: Attempt, earlier: Attempt | undefined) {
-  const changed =
-    earlier && code !== earlier.code ? html`, <strong>changed</strong> since attempt ${earlier.number}` : "";
-  const version = code === undefined ? "" : html` Code <code>${code}</code>${changed}.`;
-  const request = githubRequestId ? html` GitHub’s request id: <code>${githubRequestId}</code>` : "";
-  return html`${version}${request}`;
 }

@@ -1,18 +1,40 @@
 import { html } from "hono/html";
 import type { RunDetail } from "../model/history.ts";
-import type { Run, Step } from "../model/run.ts";
-import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
-import { headedReason, name, time } from "./shown.ts";
+import type { ListedRun, Run, Step } from "../model/run.ts";
+import { ALL_WORKFLOWS, type Paused, pauseOf } from "../model/run-actions.ts";
+import { changesText, type SinceSuccess } from "../model/since-success.ts";
+import { visible } from "../model/visible.ts";
+import { clipped, fitting } from "./room.ts";
+import { headedReason, name, statusName, time } from "./shown.ts";
+
+/** A reason has up to 4,000 characters, and the end of it is in the log. */
+const MAX_REASON_BYTES = 5000;
+
+type VerdictFacts = {
+  readonly paused: readonly Paused[];
+  readonly since: SinceSuccess | undefined;
+  /** The newest run of its group, if that is another one and replaces it. */
+  readonly newer: ListedRun | undefined;
+  readonly now: number;
+};
 
 /** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */
-export function verdict({ run, steps, actions, wakeKeys = [] }: RunDetail, paused: readonly Paused[], now: number) {
+export function verdict(
+  { run, steps, actions, wakeKeys = [] }: RunDetail,
+  { paused, since, newer, now }: VerdictFacts,
+) {
+  const text = clipped(run.reason ?? "", MAX_REASON_BYTES);
   const reason = (waits = false) =>
-    run.reason === undefined ? "" : html`<p class="reason">${headedReason(run.reason, { waits, now })}</p>`;
+    text === "" ? "" : html`<p class="reason">${headedReason(text, { waits, now })}</p>`;
   const cancel = actions.findLast(({ action }) => action === "cancelled");
   const by = cancel && html`${name(cancel.actor)} cancelled it ${time(cancel.at, "full", now)}.`;
   switch (run.status) {
     case "failure":
-      return box("failure", "Why it failed", html`${reason()}<p class="next">${remedyOf(run)}</p>`);
+      return box(
+        "failure",
+        "Why it failed",
+        html`${reason()}<p class="next">${newer ? newerText(newer, now) : remedyOf(run)}</p>${sinceText(run, since, now)}`,
+      );
     case "skipped":
       return box("skipped", "Why it was skipped", reason());
     case "cancelled":
@@ -28,11 +50,26 @@ export function verdict({ run, steps, actions, wakeKeys = [] }: RunDetail, pause
         html`${waits(run, steps, now)}${events(wakeKeys)}${pauseNote(run, paused, now)}`,
       );
     case "queued":
-      return queued(run, reason(true), pauseNote(run, paused, now), now);
+      return queued(
+        run,
+        html`${reason(true)}${run.kind === "transient" ? sinceText(run, since, now) : ""}`,
+        pauseNote(run, paused, now),
+        now,
+      );
     default:
       if (run.status !== "running" || run.cancelledBy === undefined) return "";
       return box("waiting", "It is being cancelled", html`<p>${by ?? ""} Its attempt ends as soon as it can.</p>`);
   }
+}
+
+/** When it last worked, and what is different now. */
+function sinceText({ id, group }: Run, since: SinceSuccess | undefined, now: number) {
+  const what = group === undefined ? "this workflow" : "this group";
+  if (since === undefined) return html`<p class="since">No success of ${what} is known.</p>`;
+  const when = time(since.at, "full", now);
+  const link =
+    since.run === id ? html`an earlier attempt of this run, ${when}` : html`<a href="/runs/${since.run}">${when}</a>`;
+  return html`<p class="since"><strong>Last success:</strong> ${link}. ${visible(changesText(since))}</p>`;
 }
 
 function newerRun({ supersededBy }: Run) {
@@ -48,15 +85,20 @@ function queued(run: Run, reason: unknown, pause: unknown, now: number) {
   return box("waiting", title, html`${reason}<p class="next">${next} ${when}.</p>`);
 }
 
+const MAX_WAITS_BYTES = 4000;
+
 /** Each wait under way: since when, what ends it, and until when at the latest. */
 function waits(run: Run, steps: readonly Step[], now: number) {
   const open = steps.filter(({ kind, endedAt }) => kind !== "step" && endedAt === undefined);
   if (open.length === 0) return html`<p class="reason">${run.reason ?? ""}</p>`;
-  const items = open.map(
+  const { shown, left } = fitting(
+    open,
+    MAX_WAITS_BYTES,
     (step) => html`<li><strong>${name(step.name)}</strong>, since ${time(step.startedAt, "clock", now)}:
 ${endOf(step, run, now)}</li>`,
   );
-  return html`<ul class="plain">${items}</ul>`;
+  const more = left === 0 ? "" : html`<li>and ${left} more</li>`;
+  return html`<ul class="plain">${shown}${more}</ul>`;
 }
 
 function endOf({ kind, until }: Step, { dueAt }: Run, now: number) {
@@ -69,12 +111,16 @@ function endOf({ kind, until }: Step, { dueAt }: Run, now: number) {
   return html`it waits for a check to succeed${last}${next}`;
 }
 
+const MAX_SUBJECTS = 10;
+
 /** The events that wake it earlier. */
 function events(wakeKeys: readonly string[]) {
   // That its workflow is there again is the reason that it has.
   const subjects = wakeKeys.filter((key) => !key.startsWith("workflow ")).map(subjectIn);
   if (subjects.length === 0) return "";
-  return html`<p class="note">It also looks when GitHub reports something about ${subjects.join(", ")}.</p>`;
+  const [shown, left] = [subjects.slice(0, MAX_SUBJECTS), subjects.length - MAX_SUBJECTS];
+  const more = left > 0 ? ` and ${left} more` : "";
+  return html`<p class="note">It also looks when GitHub reports something about ${shown.join(", ")}${more}.</p>`;
 }
 
 /** What a wake key names: `pull_request acme/shop 7`. */
@@ -87,7 +133,7 @@ function subjectIn(wakeKey: string): string {
 
 /** Says that its workflow is paused, by whom and since when. Nothing when it is not. */
 function pauseNote({ workflow }: Run, paused: readonly Paused[], now: number) {
-  const found = paused.find((each) => each.workflow === workflow || each.workflow === ALL_WORKFLOWS);
+  const found = pauseOf(workflow, paused);
   if (!found) return "";
   const [what, are] = found.workflow === ALL_WORKFLOWS ? ["all workflows", "they are"] : [name(workflow), "it is"];
   return html`<p>${name(found.actor)} paused ${what}
@@ -96,6 +142,14 @@ ${time(found.at, "full", now)}. It continues when ${are} <a href="/workflows">re
 
 function box(kind: string, title: string, text: unknown) {
   return html`<section class="verdict ${kind}" aria-labelledby="why"><h2 id="why">${title}</h2>${text}</section>`;
+}
+
+/** A re-run would be rejected, or would be of an older commit. */
+function newerText(newer: ListedRun, now: number) {
+  const link = html`<a href="/runs/${newer.id}">newer run</a>`;
+  const at = time(newer.endedAt ?? newer.acceptedAt, "clock", now);
+  if (newer.status === "success") return html`A ${link} of its group succeeded at ${at}. You need to do nothing.`;
+  return html`Look at the ${link} of its group first: ${statusName(newer.status).toLowerCase()}, ${at}.`;
 }
 
 function remedyOf({ kind, ownToken }: Run): string {

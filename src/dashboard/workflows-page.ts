@@ -1,108 +1,139 @@
 import { html } from "hono/html";
-import { entryInWords } from "../model/github-trigger.ts";
 import { credentialLines } from "../model/identity.ts";
-import { inputsJsonSchemaOf } from "../model/json-schema.ts";
 import { reportOf } from "../model/report.ts";
-import type { ListedRun } from "../model/run.ts";
-import { ALL_WORKFLOWS, type Paused } from "../model/run-actions.ts";
-import { gitHubEntries } from "../model/triggers.ts";
-import type { BrokenFile, Workflow } from "../model/workflow.ts";
-import { brokenBanner } from "./broken-banner.ts";
+import { ALL_WORKFLOWS, pauseOf } from "../model/run-actions.ts";
+import type { WorkflowFacts } from "../model/workflow-facts.ts";
+import { brokenBanner, type FileProblems } from "./broken-banner.ts";
 import { type Frame, layout } from "./layout.ts";
-import { fieldsOf } from "./schema-fields.ts";
-import { name, statusIcon, statusName, time } from "./shown.ts";
+import { lateText, scheduleList } from "./schedule-list.ts";
+import { name, statusIcon, time } from "./shown.ts";
+import { sparkline } from "./sparkline.ts";
+import {
+  agoLink,
+  durationsText,
+  FIGURES_NOTE,
+  pausedNote,
+  pauseForm,
+  rateText,
+  triggerItems,
+  workflowActions,
+  workflowPath,
+} from "./workflow-parts.ts";
 
-type Row = {
-  readonly workflow: Workflow;
-  readonly lastRun: ListedRun | undefined;
-  /** When its schedule is due, epoch milliseconds. */
-  readonly nextTick: number | undefined;
+/** A workflow may have fifty triggers: its page has all. */
+const SHOWN_TRIGGERS = 4;
+
+/** So many bars of all sparklines are links, so that the page stays small however many workflows there are. */
+const LINKED_BARS = 40;
+
+/** Workflows on one page, which is then small enough for a slow line. */
+const PAGE_WORKFLOWS = 15;
+
+type ListFacts = {
+  readonly facts: readonly WorkflowFacts[];
+  /** From 1. */
+  readonly page: number;
+  readonly files: FileProblems;
 };
 
-/** Every workflow: what starts it, how its last run ended, and whether it is paused. */
-export function workflowsPage(frame: Frame, { rows, broken }: { rows: readonly Row[]; broken: readonly BrokenFile[] }) {
-  const { paused } = frame;
+/** Every workflow: what starts it, how its runs went, and whether it is paused. Then all schedules in order. */
+export function workflowsPage(frame: Frame, { facts, files, page }: ListFacts) {
+  const { paused, now, reader } = frame;
+  const mayAll = reader.may("operate-all");
   const all = paused.find(({ workflow }) => workflow === ALL_WORKFLOWS);
-  const gone = paused.filter(
-    ({ workflow }) => workflow !== ALL_WORKFLOWS && !rows.some((row) => row.workflow.name === workflow),
+  const there = facts.filter(({ workflow }) => workflow !== undefined);
+  const gone = facts.filter(({ workflow }) => workflow === undefined);
+  const pausedAndGone = paused.filter(
+    ({ workflow }) => workflow !== ALL_WORKFLOWS && !facts.some((each) => each.name === workflow),
   );
+  const pages = Math.max(1, Math.ceil(facts.length / PAGE_WORKFLOWS));
+  const at = Math.min(page, pages);
+  const shown = [...there, ...gone].slice((at - 1) * PAGE_WORKFLOWS, at * PAGE_WORKFLOWS);
+  const links = Math.floor(LINKED_BARS / Math.max(1, shown.length));
+  const isPaused = (workflow: string) => pauseOf(workflow, paused) !== undefined;
   return layout(
     "Workflows",
     "workflows",
     frame,
     html`<div id="workflows" data-live data-said="${paused.length === 0 ? "Nothing is paused" : `${paused.length} paused`}">
-<div class="title"><h1>Workflows</h1>
-${all ? form(ALL_WORKFLOWS, "resume", "Resume all") : pauseAll()}</div>
-${brokenBanner(broken)}
-<ul class="runs workflows">${rows.map((row) => entry(row, frame))}
-${gone.map(
+<div class="title"><h1>Workflows</h1><div class="do"><a class="button" href="#schedule">What runs next</a>
+${mayAll ? (all ? pauseForm(ALL_WORKFLOWS, "resume", "Resume all") : pauseAll()) : ""}</div></div>
+${brokenBanner(files)}
+<ul class="runs workflows">${shown.map((each) => entry(each, frame, links))}
+${pausedAndGone.map(
   (each) => html`<li class="run">${statusIcon("stopped")}<div class="what"><p class="name">${name(each.workflow)}</p>
-<p class="why">There is no such workflow now. It is paused.</p></div><div class="do">${form(each.workflow, "resume", "Resume")}</div></li>`,
+<p class="why">There is no such workflow now. It is paused.</p></div><div class="do">${reader.may("operate", each.workflow) ? pauseForm(each.workflow, "resume", "Resume") : ""}</div></li>`,
 )}
-</ul></div>`,
+</ul>
+${pages === 1 ? "" : paging(at, pages)}
+<p class="note after">${FIGURES_NOTE}</p>
+<section class="next" id="schedule"><h2>The next 24 hours</h2>${scheduleList({ facts: there, isPaused, now })}</section></div>`,
   );
+}
+
+function paging(page: number, pages: number) {
+  return html`<nav class="paging" aria-label="Pages of the list">
+${page === 1 ? "" : html`<a href="/workflows?page=${page - 1}" rel="prev">Previous</a>`}
+<span class="note">Page ${page} of ${pages}</span>
+${page === pages ? "" : html`<a href="/workflows?page=${page + 1}" rel="next">Next</a>`}
+</nav>`;
 }
 
 /** A click that stops everything is asked about first. */
 function pauseAll() {
   return html`<details class="sure" id="pause-all"><summary class="button">Pause all…</summary>
 <div class="ask"><p>No run of any workflow begins until you resume them. What runs continues; events are accepted and wait.</p>
-${form(ALL_WORKFLOWS, "pause", "Pause all workflows")}</div></details>`;
+${pauseForm(ALL_WORKFLOWS, "pause", "Pause all workflows")}</div></details>`;
 }
 
-function form(workflow: string, what: "pause" | "resume", text: string) {
-  return html`<form method="post" action="/workflows/${encodeURIComponent(workflow)}/${what}"><button>${text}</button></form>`;
-}
-
-function entry({ workflow, lastRun, nextTick }: Row, { paused, now }: Frame) {
-  const its = paused.find((each) => each.workflow === workflow.name);
-  return html`<li class="run" id="workflow-${workflow.name}">
-${lastRun ? statusIcon(lastRun.status, { alone: true }) : html`<span></span>`}
-<div class="what"><p class="name"><a class="name" href="/?workflow=${encodeURIComponent(workflow.name)}">${workflow.name}</a></p>
-<ul class="plain sub">${triggers(workflow, nextTick, now)}${credentialLines(workflow).map((line) => html`<li>Asks GitHub as ${line}</li>`)}</ul>
-${its ? pausedNote(its, now) : ""}</div>
-<div class="took">${lastRun ? lastRunOf(lastRun, now) : "No run yet"}</div>
-<div class="do">${startButton(workflow)}
-${its ? form(workflow.name, "resume", "Resume") : form(workflow.name, "pause", "Pause")}</div>
+function entry(facts: WorkflowFacts, { paused, now, reader }: Frame, links: number) {
+  const { name: workflow, workflow: its, file, code, stats, schedule } = facts;
+  const pause = paused.find((each) => each.workflow === workflow);
+  const [newest] = stats.recent;
+  return html`<li class="run" id="workflow-${workflow}" data-row>
+${newest ? statusIcon(newest.status, { alone: true }) : html`<span></span>`}
+<div class="what"><p class="name"><a class="name" href="${workflowPath(workflow)}">${name(workflow)}</a></p>
+${its ? html`<ul class="plain sub">${itemsOf(facts)}</ul>` : goneNote(facts)}
+${file === undefined ? "" : html`<p class="sub">${name(file)}${code === undefined ? "" : html` <code>${code}</code>`}</p>`}
+${pause ? pausedNote(pause, now) : ""}
+${schedule?.late ? html`<p class="why">${lateText(schedule.late, { isPaused: pauseOf(workflow, paused) !== undefined, now })}</p>` : ""}</div>
+<div class="went">${sparkline(stats.recent, { links, now })}${figures(facts)}</div>
+<div class="last">${lastEnds(facts, now)}</div>
+<div class="do">${reader.may("operate", workflow) ? workflowActions(facts, pause !== undefined) : ""}</div>
 </li>`;
 }
 
-function pausedNote({ actor, at }: Paused, now: number) {
-  return html`<p class="why"><strong>Paused</strong> by ${name(actor)} ${time(at, "full", now)}. Its runs wait.</p>`;
-}
-
-function lastRunOf({ id, status, acceptedAt }: ListedRun, now: number) {
-  return html`<a href="/runs/${id}">${statusName(status)}</a> ${time(acceptedAt, "age", now)}`;
-}
-
-function startButton({ name: workflow, on }: Workflow) {
-  if (!on.manual) return "";
-  const path = `/workflows/${encodeURIComponent(workflow)}/start`;
-  if (fieldsOf(inputsJsonSchemaOf(on), "Inputs").length > 0) {
-    return html`<a class="button primary" href="${path}">Run workflow…</a>`;
-  }
-  return html`<form method="post" action="${path}"><button class="primary">Run workflow</button></form>`;
-}
-
-function triggers(workflow: Workflow, nextTick: number | undefined, now: number) {
-  const { http, flux, schedule, manual, call } = workflow.on;
-  const report = reportOf(workflow);
+function itemsOf({ name: workflow, workflow: its }: WorkflowFacts) {
+  if (!its) return "";
+  const report = reportOf(its);
+  const triggers = triggerItems(its);
+  const more = triggers.length - SHOWN_TRIGGERS;
   return [
-    ...(http ? [html`<li>HTTP <code>POST ${http.path}</code></li>`] : []),
-    ...(flux ? [html`<li>Flux <code>POST ${flux.path}</code></li>`] : []),
-    ...gitHubEntries(workflow.on).map((entry) => {
-      const { events, only } = entryInWords(entry);
-      return html`<li>GitHub <code>${events}</code>${only ? ` (${only})` : ""}</li>`;
-    }),
-    ...(schedule
-      ? [
-          html`<li>Schedule <code>${schedule.cron}</code> ${schedule.timeZone ?? "UTC"}${
-            nextTick === undefined ? "" : html`, next ${time(nextTick, "clock", now)}`
-          }</li>`,
-        ]
-      : []),
-    ...(manual ? [html`<li>By hand</li>`] : []),
-    ...(call ? [html`<li>Another workflow</li>`] : []),
+    // One more takes as much room as saying that there is one more.
+    ...(more > 1 ? triggers.slice(0, SHOWN_TRIGGERS) : triggers),
+    ...(more > 1 ? [html`<li><a href="${workflowPath(workflow)}">and ${more} more triggers</a></li>`] : []),
     ...(report ? [html`<li>Reports the ${report.as} <code>${report.name}</code></li>`] : []),
+    ...credentialLines(its).map((line) => html`<li>Asks GitHub as ${line}</li>`),
   ];
+}
+
+/** What became of a workflow that has runs and is not there now. */
+export function goneNote({ broken }: WorkflowFacts) {
+  if (broken) {
+    return html`<p class="why"><strong>Broken:</strong> ${name(broken.file)} brings no workflow now. No run of it begins until you fix the file.</p>`;
+  }
+  return html`<p class="why">There is no workflow of this name now. Its runs are kept.</p>`;
+}
+
+function figures({ stats }: WorkflowFacts) {
+  const rate = rateText(stats);
+  if (rate === undefined) return "";
+  return html`<p class="note"><strong>${rate}</strong> of ${stats.success + stats.failure} succeeded
+<span class="whole">${durationsText(stats) ?? ""}</span></p>`;
+}
+
+function lastEnds({ stats: { lastSuccess, lastFailure }, schedule }: WorkflowFacts, now: number) {
+  return html`${lastSuccess ? html`<p>Last success ${agoLink(lastSuccess, now)}</p>` : ""}
+${lastFailure ? html`<p>Last failure ${agoLink(lastFailure, now)}</p>` : ""}
+${schedule ? html`<p>${schedule.next === undefined ? "Never due again" : html`Next ${time(schedule.next, "clock", now)}`}</p>` : ""}`;
 }
