@@ -1,6 +1,7 @@
 export { hasPassed } from "./model/actions-runs.ts";
 export type { ArtifactFiles } from "./model/artifact.ts";
 export type { OpenedPull, PullToOpen, WriteFileOptions, WrittenFile } from "./model/changes.ts";
+export type { NoticeFormat } from "./model/chat.ts";
 export type {
   CallbackOptions,
   OpenCallback,
@@ -29,6 +30,7 @@ export type { Annotation, CommitCheck, CommitStatus, DeploymentState, KeyedComme
 export type { GitHubTrigger } from "./model/github-trigger.ts";
 export type { GraphQLError, GraphQLOptions, GraphQLVariables } from "./model/graphql.ts";
 export type { Identity } from "./model/identity.ts";
+export type { NoticeKind, NotifyOption, NotifyTarget } from "./model/notices.ts";
 export type { Permissions } from "./model/permissions.ts";
 export type { ReportAs, ReportedCommit, ReportOption, ReportOptions, RunReport } from "./model/report.ts";
 export type { GitHubAnswer, RequestOptions, RequestParameters } from "./model/request.ts";

@@ -7,11 +7,11 @@ import { oneLine, visible } from "../model/visible.ts";
 import { terminalDestination } from "../observe/log.ts";
 import { type RunningApp, startApp } from "../service/app.ts";
 import { readDevConfig } from "../service/config/dev.ts";
+import { watchFolder } from "../service/watch-folder.ts";
 import { makeFolder } from "../store/make-folder.ts";
 import { CommandError } from "./command.ts";
 import { openSender } from "./dev-sender.ts";
 import { type DevAddresses, startsOf } from "./dev-starts.ts";
-import { watchFolder } from "./watch-folder.ts";
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 

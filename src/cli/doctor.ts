@@ -7,15 +7,16 @@ import { JSON_OPTION } from "./command.ts";
 export function doctorCommand(program: Command): void {
   program
     .command("doctor")
-    .description("check the settings and all that they lead to at GitHub; sends nothing to the repositories")
+    .description("check the settings, and what they need at GitHub; sends nothing to the repositories")
+    .option("--notify", "send a test notice to every receiver of notices")
     .option(...JSON_OPTION)
     .action(doctor);
 }
 
 /** Checks the settings and prints what it found. Exit code 1 when there is a problem. */
-async function doctor({ json }: { readonly json?: true }): Promise<void> {
+async function doctor({ json, notify = false }: { readonly json?: true; readonly notify?: boolean }): Promise<void> {
   const { checkSettings } = await import("../service/doctor.ts");
-  const checks = await checkSettings();
+  const checks = await checkSettings(undefined, { notify });
   process.stdout.write(json ? `${JSON.stringify(checks)}\n` : report(checks));
   if (checks.some(({ status }) => status === "problem")) process.exitCode = 1;
 }

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { VERSION } from "../service/version.ts";
 import { CommandError } from "./command.ts";
+import { shellWord } from "./terminal.ts";
 
 /**
  * How to go on with a folder of workflows: true with and without a package.json, in a checkout and outside of one.
@@ -17,8 +18,8 @@ export function nextCommands(
   const target = resolve(written);
   const isBelow = !relative(process.cwd(), target).startsWith("..");
   const base = isBelow ? process.cwd() : target;
-  const go = isBelow ? [] : [`cd ${quoted(base)}`];
-  const folder = quoted(relative(base, target) || ".");
+  const go = isBelow ? [] : [`cd ${shellWord(base)}`];
+  const folder = shellWord(relative(base, target) || ".");
   const found = testingOf(target);
   if (found === undefined) {
     // The package.json that npm then makes says nothing of modules, of which Node would warn with each file.
@@ -26,7 +27,7 @@ export function nextCommands(
     return { install: [...go, ...installOf(program), ...modules], ghRunner: "npx gh-runner", folder };
   }
   const isInstalled = found.includes("/node_modules/");
-  const own = `node ${quoted(relative(base, realpathSync(program)))}`;
+  const own = `node ${shellWord(relative(base, realpathSync(program)))}`;
   return { install: go, ghRunner: isInstalled ? "npx gh-runner" : own, folder };
 }
 
@@ -46,7 +47,7 @@ function installOf(program: string): readonly string[] {
     return [`npm install --save-dev gh-runner@${VERSION} @types/node`];
   }
   return [
-    `npm --prefix ${quoted(home.folder)} run package -- --pack-destination "$PWD"`,
+    `npm --prefix ${shellWord(home.folder)} run package -- --pack-destination "$PWD"`,
     `npm install --save-dev ./gh-runner-${VERSION}.tgz @types/node`,
   ];
 }
@@ -67,9 +68,4 @@ function manifestIn(file: string): Manifest {
   } catch (cause) {
     throw new CommandError(`${file} cannot be read as JSON (${(cause as Error).message}): fix it.`, { cause });
   }
-}
-
-/** As a shell takes it for one word. */
-function quoted(text: string): string {
-  return /^[\w./@:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

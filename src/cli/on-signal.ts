@@ -4,11 +4,12 @@ import { withoutShapes } from "../observe/secrets.ts";
 /** How soon the end of the parent is noticed, ms. */
 const LOOK_EVERY_MS = 500;
 
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
 /** Closes once, at the first SIGTERM or SIGINT, and exits: with 0, or with 1 when closing failed. */
 export function onSignal(close: () => Promise<void>): { forget(): void; alsoWithoutParent(): void } {
-  const signals = ["SIGTERM", "SIGINT"] as const;
   const forget = () => {
-    for (const signal of signals) process.removeListener(signal, stop);
+    for (const signal of SIGNALS) process.removeListener(signal, stop);
   };
   let stopping = false;
   async function stop(): Promise<void> {
@@ -22,7 +23,7 @@ export function onSignal(close: () => Promise<void>): { forget(): void; alsoWith
       process.exit(1);
     }
   }
-  for (const signal of signals) process.on(signal, stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
   return {
     forget,
     // `npx` runs a program in a shell, and hands a signal to the shell alone, which ends without it.
@@ -37,4 +38,18 @@ export function onSignal(close: () => Promise<void>): { forget(): void; alsoWith
       looking.unref();
     },
   };
+}
+
+/**
+ * Aborts at the first SIGINT or SIGTERM, with an error that names the signal and what it means; a second one ends the process at
+ * once.
+ */
+export function stopSignal(what: string, outcome: string): AbortSignal {
+  const controller = new AbortController();
+  const stop = (name: NodeJS.Signals) => {
+    for (const each of SIGNALS) process.removeListener(each, stop);
+    controller.abort(new Error(`Cannot ${what}: it was stopped by ${name}. ${outcome}`));
+  };
+  for (const each of SIGNALS) process.on(each, stop);
+  return controller.signal;
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { PreviewPageShown } from "../http/previews-schemas.ts";
 import { PREVIEW_RESULTS } from "../model/chain.ts";
 import { JSON_OPTION } from "./command.ts";
-import { shortDuration, shortName, shortText, table } from "./terminal.ts";
+import { shortDuration, shortName, shortText, shownId, table } from "./terminal.ts";
 
 export function previewsCommand(program: Command): void {
   program
@@ -29,7 +29,7 @@ async function listPreviews(application: string | undefined, { json, ...query }:
     preview.result.replaceAll("_", " "),
     shortName(commitOf(preview)),
     preview.pullRequest === undefined ? "" : `#${preview.pullRequest.number}`,
-    (preview.tests ?? preview.environment)?.id ?? "",
+    shownId((preview.tests ?? preview.environment)?.id ?? "", process.stdout.columns),
     shortDuration(now - Date.parse(preview.receivedAt)),
     shortText(preview.reason ?? ""),
   ]);

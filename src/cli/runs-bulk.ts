@@ -1,34 +1,45 @@
+import { createInterface } from "node:readline/promises";
 import type { RunShown } from "../http/runs-schemas.ts";
 import { CommandError } from "./command.ts";
+import type { filterQuery } from "./runs-filter.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { progress, shortName, shortText, table } from "./terminal.ts";
 
 /** What is done with many runs, one after the other, and what is said of it. */
 
-type Filter = { readonly workflow?: string | undefined; readonly group?: string | undefined };
-
 /**
  * The runs in these statuses, newest first of each. All of them are found before anything is done with any, since each is
  * in another status afterwards.
- * @param acceptedSince epoch milliseconds.
  */
 export async function foundRuns(
   client: ServiceClient,
   statuses: readonly string[],
-  filter: Filter,
-  acceptedSince = Number.NEGATIVE_INFINITY,
+  filter: ReturnType<typeof filterQuery>,
 ): Promise<readonly RunShown[]> {
   const found: RunShown[] = [];
   for (const status of statuses) {
     let cursor: string | undefined;
     do {
       const { said } = await client.list({ ...filter, status, limit: "100", cursor });
-      const recent = said.runs.filter((run) => Date.parse(run.acceptedAt) >= acceptedSince);
-      found.push(...recent);
-      cursor = recent.length === said.runs.length ? said.next : undefined;
+      found.push(...said.runs);
+      cursor = said.next;
     } while (cursor !== undefined);
   }
   return found;
+}
+
+/**
+ * Asks before several runs are changed.
+ * @param verb `Cancel`.
+ * @throws CommandError without a yes.
+ */
+export async function confirm(verb: string, count: number, done: string): Promise<void> {
+  const runs = count === 1 ? "1 run" : `${count} runs`;
+  if (!process.stdin.isTTY) throw new CommandError(`This ${verb.toLowerCase()}s ${runs}: add --yes to do it.`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(`${verb} ${runs}? [y/N] `);
+  terminal.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError(`Nothing was ${done}.`);
 }
 
 export type Done = {

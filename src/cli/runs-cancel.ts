@@ -1,22 +1,17 @@
-import { createInterface } from "node:readline/promises";
 import { CommandError } from "./command.ts";
-import { brief, carriedOut, type Done, foundRuns, printResults, withResult } from "./runs-bulk.ts";
+import { brief, carriedOut, confirm, type Done, foundRuns, printResults, withResult } from "./runs-bulk.ts";
+import { bulkQuery, type FilterOptions, isFilter, isNarrow } from "./runs-filter.ts";
 import { serviceClient } from "./service-client.ts";
 
-export type CancelOptions = {
-  readonly workflow?: string;
-  readonly group?: string;
+export type CancelOptions = FilterOptions & {
   readonly yes?: true;
   readonly json?: true;
 };
 
-/** Cancels one run, or all of a workflow or a group that have not ended. */
+/** Cancels one run, or all that the filters name and that have not ended. */
 export async function cancelRuns(id: string | undefined, options: CancelOptions): Promise<void> {
-  const { workflow, group } = options;
-  const isBulk = workflow !== undefined || group !== undefined;
-  if ((id !== undefined) === isBulk) {
-    throw new CommandError("Say which: either the id of a run, or --workflow or --group.");
-  }
+  const isMeant = id === undefined ? isNarrow(options) : !isFilter(options);
+  if (!isMeant) throw new CommandError("Say which: either the id of a run, or --workflow, --group, --text or --since.");
   return id === undefined ? cancelAll(options) : cancelOne(id, options);
 }
 
@@ -31,10 +26,11 @@ async function cancelOne(id: string, { json }: CancelOptions): Promise<void> {
 const CANCELLING = "to be cancelled, but its process has not confirmed that yet";
 
 /** Those that have not begun first: none of them begins when another one ends. */
-async function cancelAll({ workflow, group, yes, json }: CancelOptions): Promise<void> {
+async function cancelAll({ yes, json, ...filter }: CancelOptions): Promise<void> {
+  const query = bulkQuery(filter, "all that have not ended are cancelled");
   const client = serviceClient();
-  const runs = await foundRuns(client, ["queued", "waiting", "running"], { workflow, group });
-  if (runs.length > 0 && !yes) await confirm(runs.length);
+  const runs = await foundRuns(client, ["queued", "waiting", "running"], query);
+  if (runs.length > 0 && !yes) await confirm("Cancel", runs.length, "cancelled");
   const cancel = async (run: { readonly id: string }) => (await client.cancel(run.id)).said;
   const all = await carriedOut(runs, "cancelling", cancel, ({ status }) => status === 409);
   const isConfirmed = ({ run }: Done) => run.status === "cancelled";
@@ -58,14 +54,4 @@ async function cancelAll({ workflow, group, yes, json }: CancelOptions): Promise
     );
   }
   if (cancelling.length > 0 || failed.length > 0) process.exitCode = 1;
-}
-
-/** @throws CommandError without a yes. */
-async function confirm(count: number): Promise<void> {
-  const runs = count === 1 ? "1 run" : `${count} runs`;
-  if (!process.stdin.isTTY) throw new CommandError(`This cancels ${runs}: add --yes to do it.`);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`Cancel ${runs}? [y/N] `);
-  terminal.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError("Nothing was cancelled.");
 }

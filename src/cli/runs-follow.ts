@@ -130,7 +130,14 @@ export function whyOf({ reason, supersededBy, dueAt, status }: RunShown): string
 
 function lineOf(run: RunShown): string {
   const at = run.endedAt ?? run.startedAt ?? run.acceptedAt;
-  const facts = [at, run.id, run.status, run.workflow, shortName(run.group ?? "-"), `attempt ${run.attemptCount}`];
+  const facts = [
+    at,
+    run.id,
+    run.status,
+    run.workflow,
+    shortName(run.title ?? run.group ?? "-"),
+    `attempt ${run.attemptCount}`,
+  ];
   return `${[...facts, shortText(whyOf(run) ?? "")].map(oneLine).join("  ").trimEnd()}\n`;
 }
 

@@ -1,20 +1,25 @@
 import type { LinesShown } from "../http/run-log-schemas.ts";
 import type { RunShown } from "../http/runs-schemas.ts";
 import { lineText } from "../model/line-text.ts";
+import { isAtLeast, type LogLevel } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import { CommandError } from "./command.ts";
 import { endOnInterrupt, hasEnded, isBadEnd, poll, whyOf } from "./runs-follow.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
 import { progress, shortText } from "./terminal.ts";
 
-type LogsOptions = { readonly follow?: true; readonly json?: true; readonly attempt?: string };
+type LogsOptions = {
+  readonly follow?: true;
+  readonly json?: true;
+  readonly attempt?: string;
+  readonly level?: LogLevel;
+};
 
 type Line = LinesShown["lines"][number];
 
 /**
  * Prints what the workflow of a run has written, oldest first. With `json` a line is one of the API's as JSON.
- * @param options.follow continues until the run has ended, also across attempts and waits, and into the run that replaces it
- * place. The exit code says whether it ended well.
+ * @param options.follow continues until the run has ended, also across attempts and waits, and into the run that replaces it. The exit code says whether it ended well.
  */
 export async function printLogs(id: string, options: LogsOptions): Promise<void> {
   const attempt = options.attempt === undefined ? undefined : attemptIn(options.attempt);
@@ -25,7 +30,7 @@ export async function printLogs(id: string, options: LogsOptions): Promise<void>
   await print(client, run);
   if (print.printed() > 0 || options.json) return;
   const { said } = await client.show(run);
-  process.stderr.write(`${noLines(said, attempt)}\n`);
+  process.stderr.write(`${noLines(said, attempt, options.level)}\n`);
 }
 
 function attemptIn(text: string): number {
@@ -33,17 +38,20 @@ function attemptIn(text: string): number {
   throw new CommandError(`--attempt takes the number of an attempt, such as 2, got ${JSON.stringify(text)}.`);
 }
 
-function noLines({ id, status, attemptCount }: RunShown, attempt: number | undefined): string {
+function noLines({ id, status, attemptCount }: RunShown, attempt?: number, level?: LogLevel): string {
   if (attempt !== undefined && attempt > attemptCount) {
     const [attempts, are] = attemptCount === 1 ? ["attempt", "is"] : ["attempts", "are"];
     return `There ${are} ${attemptCount} ${attempts} of run ${id}, which is ${status}.`;
   }
   const what = attempt === undefined ? `Run ${id}` : `Attempt ${attempt} of run ${id}`;
-  return `${what} has written no lines. The run is ${status}; gh-runner runs show ${id} says more.`;
+  const which =
+    level === undefined || level === "debug" ? "" : ` of level ${level}${level === "error" ? "" : " or above"}`;
+  return `${what} has written no lines${which}. The run is ${status}; gh-runner runs show ${id} says more.`;
 }
 
 /** Prints the lines of a run that were not printed before. */
-function printing({ json }: LogsOptions, wanted: number | undefined) {
+function printing({ json, level = "debug" }: LogsOptions, wanted: number | undefined) {
+  const isWanted = isAtLeast(level);
   let [latest, printed] = [wanted ?? 1, 0];
   let after: string | undefined = wanted === undefined ? undefined : `${wanted}.0`;
   let of: string | undefined;
@@ -62,7 +70,7 @@ function printing({ json }: LogsOptions, wanted: number | undefined) {
     for (;;) {
       const { lines, next } = (await client.logs(run, { after })).said;
       const those = wanted === undefined ? lines : lines.filter(({ attempt }) => attempt === wanted);
-      those.forEach(write);
+      for (const line of those) if (isWanted(line)) write(line);
       after = next;
       if (lines.length === 0 || those.length < lines.length) return;
     }

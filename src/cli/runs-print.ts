@@ -1,39 +1,64 @@
 import type { RunDetailShown, RunShown } from "../http/runs-schemas.ts";
 import { oneLine } from "../model/visible.ts";
 import { CommandError } from "./command.ts";
+import { type FilterOptions, filterQuery } from "./runs-filter.ts";
 import { type ServiceClient, serviceClient } from "./service-client.ts";
-import { shortDuration, shortName, shortText, table } from "./terminal.ts";
+import { shellWord, shortDuration, shortName, shortText, shownId, table } from "./terminal.ts";
 
-type ListOptions = { json?: true; follow?: true } & Partial<
-  Record<"status" | "workflow" | "group" | "limit" | "cursor", string>
->;
+type ListOptions = FilterOptions & { json?: true; follow?: true } & Partial<
+    Record<"status" | "limit" | "cursor", string>
+  >;
 
-/** Prints runs, newest first. */
-export async function listRuns({ json, follow, ...query }: ListOptions): Promise<void> {
+/**
+ * Prints runs, newest first.
+ * @param words are looked for, as those of `--text`.
+ */
+export async function listRuns(words: readonly string[], options: ListOptions): Promise<void> {
+  const { json, follow, status, limit, cursor } = options;
+  const text = [...words, options.text ?? []].flat().join(" ") || undefined;
+  const query = { ...filterQuery({ ...options, text }), status, limit, cursor };
   if (follow) {
-    if (query.cursor !== undefined) throw new CommandError("--cursor goes on with an earlier list; --follow has none.");
+    if (cursor !== undefined)
+      throw new CommandError("--cursor continues where an earlier list ended, and --follow has no earlier list.");
     const { followRuns } = await import("./runs-follow.ts");
     return followRuns(query, json);
   }
-  const { text, said } = await serviceClient().list(query);
+  const answer = await serviceClient().list(query);
   if (json) {
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${answer.text}\n`);
     return;
   }
-  const now = Date.now();
-  const rows = said.runs.map((run) => [
-    run.id,
+  const { runs, next } = answer.said;
+  process.stdout.write(runsTable(runs, Date.now(), process.stdout.columns));
+  if (next !== undefined) process.stderr.write(`There are more: --cursor ${next}\n`);
+  else if (runs.length === 0 && Object.values(query).some((value) => value !== undefined))
+    process.stderr.write(`No run matches.${hint(text)}\n`);
+}
+
+/** Where to ask for the reason. What cannot be copied from a terminal as it is has no command. */
+function hint(text = ""): string {
+  const canBeCopied = text !== "" && !text.startsWith("-") && text === oneLine(text);
+  return canBeCopied ? ` To ask why: gh-runner why ${shellWord(text)}` : "";
+}
+
+/** On a narrower terminal the reason would have no room. */
+const COLUMNS_FOR_ATTEMPTS = 100;
+
+/** @param width of the terminal; undefined: there is none. */
+export function runsTable(runs: readonly RunShown[], now: number, width: number | undefined): string {
+  const hasAttempts = width === undefined || width >= COLUMNS_FOR_ATTEMPTS;
+  const rows = runs.map((run) => [
+    shownId(run.id, width),
     run.status,
     run.workflow,
-    shortName(run.group ?? ""),
-    String(run.attemptCount),
+    shortName(run.title ?? run.group ?? ""),
+    ...(hasAttempts ? [String(run.attemptCount)] : []),
     shortDuration(now - Date.parse(run.acceptedAt)),
     shortText(reasonOf(run)),
   ]);
-  process.stdout.write(
-    table(["RUN", "STATUS", "WORKFLOW", "GROUP", "ATTEMPTS", "AGE", "REASON"], rows, process.stdout.columns),
-  );
-  if (said.next !== undefined) process.stderr.write(`There are more: --cursor ${said.next}\n`);
+  const name = runs.some(({ title }) => title !== undefined) ? "TITLE" : "GROUP";
+  const heading = ["RUN", "STATUS", "WORKFLOW", name, ...(hasAttempts ? ["ATTEMPTS"] : []), "AGE", "REASON"];
+  return table(heading, rows, width);
 }
 
 function reasonOf({ reason, supersededBy }: RunShown): string {
@@ -58,7 +83,7 @@ export async function showRun(
     () => false,
   );
   const turn = await turnOf(client, said);
-  const parts = [facts(said, { hasLog, turn }), attempts(said), steps(said), actions(said)];
+  const parts = [facts(said, { hasLog, turn }), attempts(said), sent(said), steps(said), actions(said)];
   process.stdout.write(parts.filter(Boolean).join("\n"));
 }
 
@@ -83,6 +108,7 @@ function facts(run: RunDetailShown, { hasLog, turn }: { hasLog: boolean; turn: s
     ["run", run.id],
     ["status", run.cleaningUp ? `${run.status}, and its clean-up is under way` : run.status],
     ["workflow", run.workflow],
+    ["title", run.title],
     ["group", run.group === undefined ? undefined : shortName(run.group)],
     ["input", JSON.stringify(run.input)],
     ["started by", [run.trigger, run.actor].filter(Boolean).join(", ") || undefined],
@@ -125,6 +151,25 @@ function attempts(run: RunDetailShown): string {
     table(["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "CODE", "GITHUB REQUEST", "REASON"], rows, process.stdout.columns) +
     trace
   );
+}
+
+/** What the attempts have changed at GitHub. */
+function sent(run: RunDetailShown): string {
+  const rows = run.attempts.flatMap(({ number, sent: its }) =>
+    (its?.requests ?? []).map((each) => [
+      each.at,
+      String(number),
+      each.method,
+      shortName(each.path),
+      each.heldBack ? "held back" : String(each.status ?? "no answer"),
+      each.identity ?? "",
+      shortText(each.body ?? ""),
+    ]),
+  );
+  if (rows.length === 0) return "";
+  const more = run.attempts.reduce((sum, { sent: its }) => sum + (its ? its.count - its.requests.length : 0), 0);
+  const heading = ["SENT", "ATTEMPT", "METHOD", "PATH", "STATUS", "AS", "BODY"];
+  return table(heading, rows, process.stdout.columns) + (more > 0 ? `And ${more} more, which are not kept.\n` : "");
 }
 
 /** A line of a stack; frames are indented. */

@@ -1,13 +1,11 @@
 import { CommandError } from "./command.ts";
-import { brief, carriedOut, foundRuns, printResults, withResult } from "./runs-bulk.ts";
+import { brief, carriedOut, confirm, foundRuns, printResults, withResult } from "./runs-bulk.ts";
+import { bulkQuery, type FilterOptions, isFilter, isNarrow, isRecent } from "./runs-filter.ts";
 import { serviceClient } from "./service-client.ts";
-import { parseDuration } from "./terminal.ts";
 
-export type RerunOptions = {
+export type RerunOptions = FilterOptions & {
   readonly failed?: true;
-  readonly since?: string;
-  readonly workflow?: string;
-  readonly group?: string;
+  readonly yes?: true;
   readonly evenIfOlder?: boolean;
   readonly from?: "start" | "failure";
   /** JSON. */
@@ -15,15 +13,15 @@ export type RerunOptions = {
   readonly json?: true;
 };
 
-/** Queues one ended run again, or with `failed` every failed one that was accepted within the duration `since`. */
+/** Queues one ended run again, or with `failed` every failed one that the filters name. */
 export async function rerunRuns(id: string | undefined, options: RerunOptions): Promise<void> {
-  const { failed, since, evenIfOlder, input, workflow, group } = options;
-  const isBulk = failed || since !== undefined || workflow !== undefined || group !== undefined;
+  const { failed, evenIfOlder, input } = options;
+  const isBulk = failed || isFilter(options);
   if (id !== undefined && !isBulk) return rerunOne(id, options);
   if (evenIfOlder) throw new CommandError("--even-if-older is for one run: give its id.");
   if (input !== undefined) throw new CommandError("--input is for one run: give its id.");
-  if (id === undefined && failed && since !== undefined) return rerunFailed(Date.now() - parseDuration(since), options);
-  throw new CommandError("Say which: either the id of a run, or --failed with --since, such as --failed --since 2h.");
+  if (id === undefined && failed && isNarrow(options)) return rerunFailed(options);
+  throw new CommandError("Say which: either the id of a run, or --failed with a filter, such as --failed --since 2h.");
 }
 
 async function rerunOne(id: string, { evenIfOlder, from, input, json }: RerunOptions): Promise<void> {
@@ -44,9 +42,12 @@ function inputIn(text: string): object {
   throw new CommandError(`--input must be JSON, such as '{"application":"pr-1234"}'.`);
 }
 
-async function rerunFailed(acceptedSince: number, { workflow, group, from, json }: RerunOptions): Promise<void> {
+async function rerunFailed({ from, json, yes, failed: _, ...filter }: RerunOptions): Promise<void> {
+  const query = bulkQuery(filter, "--failed says it");
   const client = serviceClient();
-  const runs = await foundRuns(client, ["failure"], { workflow, group }, acceptedSince);
+  const runs = await foundRuns(client, ["failure"], query);
+  // The history has the runs of a month.
+  if (runs.length > 0 && !isRecent(filter) && !yes) await confirm("Re-run", runs.length, "re-run");
   // Newest first: when only one run of a group can wait, it is the newest one.
   const again = async ({ id }: { readonly id: string }) => (await client.rerun(id, { from })).said;
   const all = await carriedOut(runs, "re-running", again, ({ notNeeded }) => notNeeded);

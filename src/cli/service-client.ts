@@ -1,4 +1,6 @@
 import type { ZodType } from "zod";
+import { auditPageSchema, verificationSchema } from "../http/audit-schemas.ts";
+import { eventsPageSchema, whySchema } from "../http/events-schemas.ts";
 import { previewPageSchema } from "../http/previews-schemas.ts";
 import { linesSchema } from "../http/run-log-schemas.ts";
 import { runDetailSchema, runPageSchema, runSchema } from "../http/runs-schemas.ts";
@@ -20,6 +22,9 @@ const MAX_MEANT = 5;
 
 /** Longer than the service takes when all is well, short enough for somebody who waits at a terminal. */
 const ANSWER_MS = 30_000;
+
+/** A million records take half a minute. */
+const VERIFY_MS = 600_000;
 
 /** The service waits for up to 30 s until the attempt of a running one has ended. */
 const CANCEL_MS = 40_000;
@@ -69,7 +74,9 @@ export function serviceClient() {
       problems?: unknown;
     };
     if (status >= 400 && typeof detail === "string") {
-      const message = Array.isArray(problems) ? problems.join("\n") : detail;
+      const reason = Array.isArray(problems) ? problems.join("\n") : detail;
+      const message =
+        status === 403 ? `${reason} Set GH_RUNNER_TOKEN or GH_RUNNER_TOKEN_FILE to a token that may.` : reason;
       throw new CommandError(message, { status, notNeeded: notNeeded === true });
     }
     const read = schema.safeParse(answered);
@@ -79,7 +86,7 @@ export function serviceClient() {
     return { text, said: read.data };
   }
 
-  const list = (query: Query) => ask("GET", `/api/runs?${given(query)}`, runPageSchema);
+  const list = (query: Query) => ask("GET", `/api/runs?${given(query)}`, runPageSchema());
 
   return {
     list,
@@ -100,23 +107,28 @@ export function serviceClient() {
         `${beginning} begins the ids of several runs. Give more of it: ${meant.join(", ")}${more}.`,
       );
     },
-    show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema),
+    show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema()),
     previews: async (query: Query) => ask("GET", `/api/previews?${given(query)}`, previewPageSchema()),
-    workflows: async () => ask("GET", "/api/workflows", workflowListSchema),
+    why: async (query: Query) => ask("GET", `/api/why?${given(query)}`, whySchema()),
+    events: async (query: Query) => ask("GET", `/api/events?${given(query)}`, eventsPageSchema()),
+    audit: async (query: Query) => ask("GET", `/api/audit?${given(query)}`, auditPageSchema()),
+    auditVerification: async () => ask("GET", "/api/audit/verification", verificationSchema(), { answerMs: VERIFY_MS }),
+    workflows: async () => ask("GET", "/api/workflows", workflowListSchema()),
     /** Pauses or resumes a workflow; undefined: all of them. */
     turn: async (action: "pause" | "resume", workflow: string | undefined) => {
       const path = workflow === undefined ? "" : `/workflows/${encodeURIComponent(workflow)}`;
-      return ask("POST", `/api${path}/${action}`, pauseSchema);
+      return ask("POST", `/api${path}/${action}`, pauseSchema());
     },
     start: async (workflow: string, inputs: object) =>
-      ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema, { body: { inputs } }),
-    logs: async (id: string, query: Query) => ask("GET", `/api/runs/${segment(id)}/logs?${given(query)}`, linesSchema),
+      ask("POST", `/api/workflows/${encodeURIComponent(workflow)}/runs`, runSchema(), { body: { inputs } }),
+    logs: async (id: string, query: Query) =>
+      ask("GET", `/api/runs/${segment(id)}/logs?${given(query)}`, linesSchema()),
     rerun: async (id: string, { evenIfOlder, from, input }: RerunQuery = {}) => {
       const query = given({ evenIfOlder: evenIfOlder ? "true" : undefined, from });
       const path = `/api/runs/${segment(id)}/rerun${query.size > 0 ? `?${query}` : ""}`;
-      return ask("POST", path, runSchema, { body: input && { input } });
+      return ask("POST", path, runSchema(), { body: input && { input } });
     },
-    cancel: async (id: string) => ask("POST", `/api/runs/${segment(id)}/cancel`, runSchema, { answerMs: CANCEL_MS }),
+    cancel: async (id: string) => ask("POST", `/api/runs/${segment(id)}/cancel`, runSchema(), { answerMs: CANCEL_MS }),
   };
 }
 

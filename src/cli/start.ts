@@ -6,7 +6,7 @@ export function startCommand(program: Command): void {
     .command("start <workflow>")
     .description("start a run of a workflow at a running service; GH_RUNNER_URL says where it is")
     .option("--input <json>", "the inputs of the workflow's trigger `manual`, a JSON object")
-    .option("--follow", "tell what happens until the run has ended; the exit code says how")
+    .option("--follow", "show what happens until the run has ended; the exit code says how")
     .option(...JSON_OPTION)
     .action(start);
 }

@@ -4,6 +4,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { systemClock } from "../model/clock.ts";
+import { stopSignal } from "./on-signal.ts";
 import { progress } from "./terminal.ts";
 
 export function storeCommands(program: Command): void {
@@ -139,19 +140,3 @@ export async function* watched<T extends { readonly length: number }>(
 }
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
-
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-
-/**
- * Aborts at the first SIGINT or SIGTERM, with an error that says so and what it means; a second one ends the process at
- * once.
- */
-function stopSignal(what: string, outcome: string): AbortSignal {
-  const controller = new AbortController();
-  const stop = (name: NodeJS.Signals) => {
-    for (const each of SIGNALS) process.removeListener(each, stop);
-    controller.abort(new Error(`Cannot ${what}: it was stopped by ${name}. ${outcome}`));
-  };
-  for (const each of SIGNALS) process.on(each, stop);
-  return controller.signal;
-}

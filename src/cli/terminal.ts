@@ -1,5 +1,4 @@
 import { oneLine } from "../model/visible.ts";
-import { CommandError } from "./command.ts";
 
 /**
  * Rows under a heading, in aligned columns. Lines longer than `width` characters are cut, so what may be long goes last.
@@ -26,6 +25,14 @@ export function shortName(text: string): string {
   return cut(text, MAX_NAME_CHARACTERS);
 }
 
+/** Of a run: on a narrower terminal its first characters, which every command takes, so that there is room for the rest. */
+export function shownId(id: string, width: number | undefined): string {
+  return width !== undefined && width < COLUMNS_FOR_IDS ? id.slice(0, SHORT_ID_CHARACTERS) : id;
+}
+
+const COLUMNS_FOR_IDS = 160;
+const SHORT_ID_CHARACTERS = 8;
+
 /** What a text says within a line; `--json` has all of it. */
 export function shortText(text: string): string {
   return cut(text, MAX_TEXT_CHARACTERS);
@@ -33,6 +40,11 @@ export function shortText(text: string): string {
 
 /** All of a reason; inputs, outputs and results may be far longer. */
 const MAX_TEXT_CHARACTERS = 4000;
+
+/** As a shell takes it for one word. */
+export function shellWord(text: string): string {
+  return /^[\w./@:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 function cut(line: string, width: number | undefined): string {
   return width === undefined || lengthOf(line) <= width ? line : `${[...line].slice(0, width - 1).join("")}…`;
@@ -66,13 +78,6 @@ export function endWhenUnread(stream: NodeJS.WriteStream): void {
 }
 
 const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** `30m`, `2h` or `3d` in milliseconds. */
-export function parseDuration(text: string): number {
-  const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (number === undefined) throw new CommandError(`Expected a duration such as 30m, 2h or 3d, got "${text}".`);
-  return Number(number) * UNITS_MS[unit as keyof typeof UNITS_MS];
-}
 
 /** Milliseconds in the largest unit that leaves a readable number: `450ms`, `59s`, `47h`, `12d`. */
 export function shortDuration(milliseconds: number): string {

@@ -1,15 +1,18 @@
 import type { Command } from "commander";
+import type { WorkflowList } from "../http/workflows-schemas.ts";
+import { oneLine } from "../model/visible.ts";
+import { ratePercent } from "../model/workflow-stats.ts";
 import { CommandError, JSON_OPTION } from "./command.ts";
 import { shortDuration, table } from "./terminal.ts";
 
 export function workflowCommand(program: Command): void {
   const workflow = program
     .command("workflow")
-    .description("pause and resume workflows of a running service; GH_RUNNER_URL says where it is");
+    .description("list, pause and resume the workflows of a running service; GH_RUNNER_URL says where it is");
 
   workflow
     .command("list")
-    .description("list the workflows, and which are paused")
+    .description("list the workflows: how their runs went, when each is due next, and which are paused")
     .option(...JSON_OPTION)
     .action(list);
 
@@ -37,8 +40,46 @@ async function list({ json }: Options): Promise<void> {
     process.stdout.write(`${text}\n`);
     return;
   }
-  const rows = said.workflows.map(({ name, paused }) => [name, paused === undefined ? "" : since(paused)]);
-  process.stdout.write(table(["WORKFLOW", "PAUSED"], rows, process.stdout.columns));
+  const { workflows, broken, outdated = [], gone = [] } = said;
+  const rows = [
+    ...workflows.map(({ name, stats, schedule, paused }) => [
+      name,
+      ...figures(stats),
+      schedule ? nextOf(schedule) : "",
+      paused === undefined ? "" : since(paused),
+    ]),
+    ...gone.map(({ name, stats }) => [name, ...figures(stats), "", "it is gone, its runs are kept"]),
+  ];
+  const heading = ["WORKFLOW", "SUCCESS", "P50", "P95", "SUCCEEDED", "FAILED", "NEXT", "PAUSED"];
+  process.stdout.write(table(heading, rows, process.stdout.columns));
+  for (const { file, problems } of broken)
+    process.stderr.write(`${oneLine(`${file} is broken: ${problems.join("; ")}`)}\n`);
+  for (const { file, problems } of outdated)
+    process.stderr.write(`${oneLine(`${file} is broken, its previous version runs: ${problems.join("; ")}`)}\n`);
+}
+
+type Listed = WorkflowList["workflows"][number];
+
+/** As the page shows them: success rate, durations, and how long ago it last succeeded and failed. */
+function figures(stats: Listed["stats"]): readonly string[] {
+  if (stats === undefined) return ["", "", "", "", ""];
+  const { success, failure, p50, p95, lastSuccess, lastFailure } = stats;
+  const rate = ratePercent({ success, failure });
+  const ago = (run: typeof lastSuccess) => (run ? `${shortDuration(Date.now() - Date.parse(run.endedAt))} ago` : "");
+  const took = (ms: number | undefined) => (ms === undefined ? "" : shortDuration(ms));
+  return [
+    rate === undefined ? "" : `${rate}% of ${success + failure}`,
+    took(p50),
+    took(p95),
+    ago(lastSuccess),
+    ago(lastFailure),
+  ];
+}
+
+function nextOf({ next, late }: NonNullable<Listed["schedule"]>): string {
+  const left = (at: string) => shortDuration(Math.abs(Date.parse(at) - Date.now()));
+  if (late) return `${left(late.at)} late`;
+  return next === undefined ? "never again" : `in ${left(next)}`;
 }
 
 /** Pauses or resumes a workflow, and says how it is now. */

@@ -3,7 +3,7 @@ import { entryInWords } from "../model/github-trigger.ts";
 import { credentialLines } from "../model/identity.ts";
 import { reportOf } from "../model/report.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
-import { JSON_OPTION } from "./command.ts";
+import { CommandError, JSON_OPTION } from "./command.ts";
 import { table } from "./terminal.ts";
 
 export function workflowsCommand(program: Command): void {
@@ -11,6 +11,7 @@ export function workflowsCommand(program: Command): void {
     .command("workflows")
     .description("list the workflows of WORKFLOWS_DIR with trigger and file, and say what is wrong with any of them")
     .option(...JSON_OPTION)
+    .option("--only-files", "look at the files alone: other settings, and secrets, may be wrong or missing")
     .action(listWorkflows);
 }
 
@@ -18,13 +19,29 @@ export function workflowsCommand(program: Command): void {
  * Prints what is loaded, with trigger and file. Variables need not be set: this tells whether the files are right, not
  * whether the service can start.
  */
-async function listWorkflows({ json }: { readonly json?: true }): Promise<void> {
-  const { readConfig } = await import("../service/config/config.ts");
+async function listWorkflows({ json, onlyFiles }: { readonly json?: true; readonly onlyFiles?: true }): Promise<void> {
+  const { inspectConfig, readConfig } = await import("../service/config/config.ts");
   const { openWorkflows } = await import("../service/workflows.ts");
+  const { workflowVersionsRead } = await import("../service/workflow-versions.ts");
   await using closing = new AsyncDisposableStack();
-  const checks = { closing, variable: () => "set", app: noKey, hasWebhookSecret: true };
-  const { current } = await openWorkflows(readConfig().workflows, checks);
-  const { workflows, fileOf, warnings } = current;
+  const { config, problems: wrong } = onlyFiles ? inspectConfig() : { config: readConfig(), problems: [] };
+  const its = wrong.filter((problem) => problem.startsWith("WORKFLOWS_"));
+  if (its.length > 0) throw new CommandError(`Fix these settings (docs/configuration.md): ${its.join("; ")}`);
+  const { dir, reload } = config.workflows;
+  const versions =
+    dir !== undefined && reload ? workflowVersionsRead({ dir, dataDir: config.store.dataDir }, closing) : undefined;
+  const checks = {
+    versions,
+    closing,
+    variable: () => "set",
+    app: noKey,
+    address: () => undefined,
+    hasWebhookSecret: true,
+  };
+  const { current } = await openWorkflows(config.workflows, checks);
+  const { workflows, fileOf, outdated, warnings } = current;
+  for (const { file, problems } of outdated)
+    for (const each of problems) process.stderr.write(`broken, its previous version runs: ${file}: ${each}\n`);
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const listed = workflows.map((workflow) => {
     const { name, githubApp, githubToken, identities, permissions } = workflow;

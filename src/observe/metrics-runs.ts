@@ -1,6 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
-import { ENDED_STATUSES, type Run } from "../model/run.ts";
+import { ENDED_STATUSES, type Run, type Trigger } from "../model/run.ts";
 import { pauseOf } from "../model/run-actions.ts";
 import { type RunStore, STORE_TROUBLES, type StoreTrouble } from "../model/store.ts";
 import { bounded, type Instruments } from "./instruments.ts";
@@ -12,11 +12,22 @@ const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 720
 /** An attempt has its own retries, each with a time-out of 15 s, s. */
 const ATTEMPT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** Of what is known to come from outside: a schedule and a person say nothing of whether events arrive. */
+const FROM_OUTSIDE: readonly (Trigger | undefined)[] = ["http", "github", "flux"];
+
+const CONCLUSIONS = ["success", "failure", "cancelled", "timed_out"] as const;
+const MAX_CONCLUSIONS = 12;
+/** From tests that end at once to GitHub's limit for a job, s. */
+const FOLLOWED_BUCKETS = [30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21_600];
+
 const NOTICED = ["sent", "held_back", "failed"] as const;
 const REASONS = ["turn", "retry", "limit", "paused"] as const;
 
 /** Events, runs, attempts and notices, counted as they happen. */
-export function runMetrics({ counter, counted, gauge, histogram }: Instruments, workflows: readonly string[]) {
+export function runMetrics(
+  { counter, counted, gauge, histogram }: Instruments,
+  { workflows, clock }: { readonly workflows: readonly string[]; readonly clock: Pick<Clock, "now"> },
+) {
   const events = counter(
     "gh_runner_events_total",
     "Events that were stored: accepted as a run of their own, or joined to one that waits.",
@@ -46,6 +57,24 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
     "Runs that were put back for another attempt, by the kind of failure: transient or limit.",
     ["workflow", "kind"],
   );
+  const heard = gauge(
+    "gh_runner_last_event_timestamp_seconds",
+    "When this process last stored an event of a caller, of GitHub or of Flux; absent before the first.",
+    ["trigger"],
+  );
+  const followed = counter(
+    "gh_runner_followed_runs_total",
+    "Actions runs that workflows follow and that were found to have ended, by GitHub's conclusion.",
+    ["conclusion"],
+  );
+  const concluded = bounded(MAX_CONCLUSIONS);
+  for (const conclusion of CONCLUSIONS) followed.inc({ conclusion: concluded(conclusion) }, 0);
+  const followedSeconds = histogram(
+    "gh_runner_followed_run_duration_seconds",
+    "From the start to the end of these Actions runs.",
+    [],
+    FOLLOWED_BUCKETS,
+  );
   const named = bounded(MAX_WORKFLOWS);
   for (const each of workflows) {
     const workflow = named(each);
@@ -59,10 +88,11 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
     if (status !== "superseded") runSeconds.observe({ workflow, status }, ((endedAt ?? 0) - retriesFrom) / 1000);
   }
 
-  const observer: Pick<Observer, "accepted" | "attempt" | "settled"> = {
-    accepted({ workflow: name }, { joined, superseded, cancelled }) {
+  const observer: Pick<Observer, "accepted" | "attempt" | "followed" | "settled"> = {
+    accepted({ workflow: name, trigger }, { joined, superseded, cancelled }) {
       const workflow = named(name);
       events.inc({ workflow, result: joined ? "joined" : "accepted" });
+      if (trigger !== undefined && FROM_OUTSIDE.includes(trigger)) heard.set({ trigger }, clock.now() / 1000);
       if (superseded !== undefined) runs.inc({ workflow, status: "superseded" });
       if (cancelled !== undefined) runs.inc({ workflow, status: "cancelled" });
     },
@@ -78,6 +108,11 @@ export function runMetrics({ counter, counted, gauge, histogram }: Instruments, 
       } finally {
         running.dec();
       }
+    },
+    followed({ conclusion, startedAt, endedAt }) {
+      followed.inc({ conclusion: concluded(conclusion) });
+      const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
+      if (seconds >= 0) followedSeconds.observe(seconds);
     },
     settled(run) {
       const workflow = named(run.workflow);
@@ -103,12 +138,16 @@ export type Queue = {
   readonly storeTrouble: () => StoreTrouble | undefined;
   /** How many workflow files are broken. */
   readonly brokenFiles: () => number;
+  /** How many are broken now, and run as they were before. */
+  readonly outdatedFiles: () => number;
+  /** How many secrets have files that hold what cannot be used. */
+  readonly rejectedSecrets: () => number;
 };
 
 /** @returns what brings the queue and the readiness up to date. While the store cannot be read the queue is left out. */
 export function queueMetrics(
   { gauge }: Instruments,
-  { store, checkReady, storeTrouble, brokenFiles }: Queue,
+  { store, checkReady, storeTrouble, brokenFiles, outdatedFiles, rejectedSecrets }: Queue,
   { workflows, clock }: { readonly workflows: readonly string[]; readonly clock: Clock },
 ) {
   const named = bounded(MAX_WORKFLOWS);
@@ -123,6 +162,10 @@ export function queueMetrics(
   const asleep = gauge(
     "gh_runner_runs_waiting",
     "Runs whose workflow waits: for a time, an event or a callback. They use no memory and no worker.",
+  );
+  const asleepFor = gauge(
+    "gh_runner_oldest_waiting_run_age_seconds",
+    "How long ago the oldest of the runs whose workflow waits was accepted, re-run or began its latest wait; 0 without any.",
   );
   const ages = gauge(
     "gh_runner_oldest_queued_run_age_seconds",
@@ -142,6 +185,18 @@ export function queueMetrics(
     [],
     (broken) => broken.set(brokenFiles()),
   );
+  gauge(
+    "gh_runner_workflow_files_outdated",
+    "Workflow files that are broken now, and whose previous version runs, with WORKFLOWS_RELOAD=true.",
+    [],
+    (outdated) => outdated.set(outdatedFiles()),
+  );
+  gauge(
+    "gh_runner_secrets_rejected",
+    "Secrets whose file holds what cannot be used, or what PostgreSQL rejects, so that the previous value is in use.",
+    [],
+    (rejected) => rejected.set(rejectedSecrets()),
+  );
 
   return async function refresh(): Promise<void> {
     const isReady = await checkReady().then(
@@ -155,10 +210,13 @@ export function queueMetrics(
     queued.reset();
     ages.reset();
     asleep.reset();
+    asleepFor.reset();
     paused.reset();
     if (!waiting || !pauses) return;
     for (const each of workflows) paused.set({ workflow: named(each) }, pauseOf(each, pauses) ? 1 : 0);
-    asleep.set(waiting.find(({ reason }) => reason === "wait")?.count ?? 0);
+    const waits = waiting.find(({ reason }) => reason === "wait");
+    asleep.set(waits?.count ?? 0);
+    asleepFor.set(waits ? Math.max(0, clock.now() - waits.since) / 1000 : 0);
     for (const reason of REASONS) {
       const these = waiting.find((each) => each.reason === reason);
       queued.set({ reason }, these?.count ?? 0);

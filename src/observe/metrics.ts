@@ -20,7 +20,7 @@ export function openMetrics(options: {
 }) {
   const instruments = openInstruments();
   const { registry } = instruments;
-  const runs = runMetrics(instruments, options.workflows);
+  const runs = runMetrics(instruments, options);
   const github = gitHubMetrics(instruments, options.clock);
   processMetrics(instruments, options.version);
   const lag = eventLoopLag(instruments);
@@ -92,6 +92,7 @@ function eventLoopLag({ gauge }: Instruments) {
 }
 
 const MISSED = ["taken_in", "not_wanted", "left_out"] as const;
+const SLOWED = ["waited", "rejected"] as const;
 const CLOSED = ["pipelining", "unread", "idle", "bodies"] as const;
 
 /** Requests that became nothing, and connections that went beyond a bound. */
@@ -108,6 +109,12 @@ function inboundMetrics({ counted }: Instruments) {
       "Requests without a valid credential, by the kind of credential that they brought.",
       "credential",
       CREDENTIALS,
+    ),
+    slowedDown: counted(
+      "gh_runner_slowed_credentials_total",
+      "Credentials of addresses at which many were wrong: checked or answered in turn, or rejected because too many waited.",
+      "result",
+      SLOWED,
     ),
     missedWebhook: counted(
       "gh_runner_missed_webhooks_total",

@@ -2,107 +2,108 @@ import { forSlack } from "../model/chat.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import type { Fetch } from "../model/network.ts";
+import { type NoticeKind, type NoticeTarget, type NoticeTargets, onePerAddress } from "../model/notices.ts";
 import type { Cause, Outage } from "../model/outage.ts";
 import type { Late } from "../model/overview.ts";
 import type { Run } from "../model/run.ts";
+import type { Secrets } from "../model/secrets.ts";
+import { type SinceSuccess, sinceSuccess } from "../model/since-success.ts";
 import type { End, RunStore } from "../model/store.ts";
 import { oneLine } from "../model/visible.ts";
+import { type Message, noticeOf, posted } from "./notice-text.ts";
 import { type OutageFacts, outageNotice, outageOverNotice } from "./outage-notices.ts";
 import { openWebhook } from "./webhook.ts";
 
-/** What is posted, as JSON. `text` is all that Slack reads of it. */
-type Notice = {
-  readonly text: string;
-  readonly event: "failure" | "recovery";
-  readonly workflow: string;
-  readonly group: string | undefined;
-  readonly run: string;
-  readonly attempts: number;
-  readonly reason: string | undefined;
-  /** RFC 3339. */
-  readonly endedAt: string;
-};
-
-/** At most one notice of a workflow in this time, ms. */
+/** At most one notice of a workflow and lane for a receiver in this time, ms. */
 const QUIET_MS = 10 * 60_000;
 
 /** By then it is known whether there is an outage, ms. */
 const UNSURE_MS = 3 * 60_000;
 
-type Quiet = { readonly heldBack: number; readonly latest?: Notice };
+/** Each lane is quiet by itself: a failure is not held back for a success, nor what waits for a person for either. */
+const LANES = { failure: "result", recovery: "result", success: "success", waiting: "waiting" } as const;
 
-/**
- * Notifies a webhook when a run has failed for good, and when its group has recovered. Of what happens within ten minutes
- * after a notice, the latest is posted at their end, with the number of those left out. Of an outage of GitHub there is one
- * notice when it begins, and one when it is over, instead of one for each run that fails because of it. Nothing here can
- * disturb a run.
- */
-export function openNotices({
-  url,
-  fetch,
-  store,
-  scrub,
-  log,
-  clock,
-  noticed,
-  causeOf,
-  facts,
-}: {
-  /** A secret: anyone who knows it can post there. */
-  readonly url: string;
+type Held = { readonly event: NoticeKind; readonly run: Run };
+type Quiet = { readonly heldBack: number; readonly latest?: Held };
+
+type Parts = {
+  /** Who gets them now. */
+  readonly targets: () => NoticeTargets;
   readonly fetch: Fetch;
-  readonly store: Pick<RunStore, "endBefore">;
-  readonly scrub: (text: string) => string;
+  readonly store: Pick<RunStore, "endBefore" | "get" | "lastSuccess">;
+  readonly secrets: Pick<Secrets, "scrub" | "brief">;
   readonly log: Log;
   readonly clock: Clock;
   readonly noticed: (result: "sent" | "held_back" | "failed") => void;
   /** Why a run has failed that was tried again before. */
   readonly causeOf: (run: Pick<Run, "startedAt" | "endedAt">) => Promise<Cause>;
   readonly facts: OutageFacts;
-}) {
-  const webhook = openWebhook(url, { fetch, log, clock, noticed });
+};
+
+/**
+ * Notifies webhooks when a run has failed for good, and when its group has recovered; where a workflow asks for it also when
+ * a run has succeeded, or has begun to wait. Of what happens within ten minutes after a notice, the latest is posted at
+ * their end, with the number of those left out. Of an outage of GitHub each receiver gets one notice when it begins, and
+ * one when it is over, instead of one for each run that fails because of it. Nothing here can disturb a run.
+ */
+export function openNotices({ targets, fetch, store, secrets, log, clock, noticed, causeOf, facts }: Parts) {
+  const { scrub, brief } = secrets;
+  /** By address: one that several workflows name is one receiver. */
+  const webhooks = new Map<string, ReturnType<typeof openWebhook>>();
   const quiet = new Map<string, Quiet>();
   const alarms = new Set<() => void>();
   let closed = false;
 
-  function send(notice: Notice, heldBack: number): void {
-    const { workflow } = notice;
+  function post(target: NoticeTarget, message: () => Promise<Message>): void {
     if (closed) return;
-    quiet.set(workflow, { heldBack: 0 });
-    const cancel = clock.alarm(clock.now() + QUIET_MS, () => {
+    const { url, format } = target;
+    const webhook = webhooks.get(url) ?? openWebhook(target, { fetch, log, clock, noticed });
+    webhooks.set(url, webhook);
+    webhook.post(async () => posted(await message(), format, brief));
+  }
+
+  function later(ms: number, then: () => void): void {
+    const cancel = clock.alarm(clock.now() + ms, () => {
       alarms.delete(cancel);
-      const { latest, heldBack: count = 0 } = quiet.get(workflow) ?? {};
-      quiet.delete(workflow);
-      // One of those that were held back is posted now.
-      if (latest) send(latest, count - 1);
+      then();
     });
     alarms.add(cancel);
-    webhook.post({
-      ...notice,
-      heldBack,
-      text: heldBack > 0 ? `${notice.text}\n${heldBack} more held back.` : notice.text,
+  }
+
+  function send(target: NoticeTarget, lane: string, { event, run }: Held, heldBack: number): void {
+    if (closed) return;
+    quiet.set(lane, { heldBack: 0 });
+    later(QUIET_MS, () => {
+      const { latest, heldBack: count = 0 } = quiet.get(lane) ?? {};
+      quiet.delete(lane);
+      // One of those that were held back is posted now.
+      if (latest) send(target, lane, latest, count - 1);
+    });
+    const { publicUrl } = facts;
+    post(target, async () => {
+      const since = event === "failure" ? await sinceLastSuccess(run).catch(() => undefined) : undefined;
+      return noticeOf(event, run, { scrub, publicUrl, heldBack, since });
     });
   }
 
-  function notify(notice: Notice): void {
-    const known = quiet.get(notice.workflow);
-    if (known) {
-      quiet.set(notice.workflow, { heldBack: known.heldBack + 1, latest: notice });
-      noticed("held_back");
-    } else send(notice, 0);
+  function notify(event: NoticeKind, run: Run, to: readonly NoticeTarget[]): void {
+    for (const target of onePerAddress(to)) {
+      const lane = `${LANES[event]} ${run.workflow} ${target.url}`;
+      const known = quiet.get(lane);
+      if (known) {
+        quiet.set(lane, { heldBack: known.heldBack + 1, latest: { event, run } });
+        noticed("held_back");
+      } else send(target, lane, { event, run }, 0);
+    }
   }
 
   /** A failure that an outage explains is in its summary. One that may be is held until that is known. */
-  async function failed(run: Run, mayHold = true): Promise<void> {
+  async function failed(run: Run, to: readonly NoticeTarget[], mayHold = true): Promise<void> {
     const cause = run.kind === "transient" ? await causeOf(run).catch(() => "other") : "other";
-    if (cause === "other" || (cause === "unsure" && !mayHold)) return notify(noticeOf("failure", run, scrub));
+    if (cause === "other" || (cause === "unsure" && !mayHold)) return notify("failure", run, to);
     if (mayHold) noticed("held_back");
     if (cause === "outage" || closed) return;
-    const cancel = clock.alarm(clock.now() + UNSURE_MS, () => {
-      alarms.delete(cancel);
-      failed(run, false).catch(report);
-    });
-    alarms.add(cancel);
+    later(UNSURE_MS, () => void failed(run, to, false).catch(report));
   }
 
   /** Then there was no notice of the failure. */
@@ -111,57 +112,69 @@ export function openNotices({
 
   const report = (error: unknown) => log.error({ err: error }, "a notice met an internal error");
 
-  async function settled(run: Run): Promise<void> {
-    if (run.status === "failure") return failed(run);
-    if (run.status !== "success") return;
-    // The store knows, whichever process the failure was settled by, and when. Nothing is remembered here.
+  /** The store knows, whichever process the failure was settled by, and when. Nothing is remembered here. */
+  async function isRecovery(run: Run): Promise<boolean> {
     const before = await store.endBefore(run);
-    if (before?.status !== "failure" || (await isOfOutage(before))) return;
-    notify(noticeOf("recovery", run, scrub));
+    return before?.status === "failure" && !(await isOfOutage(before));
   }
 
-  function announce(notice: { readonly text: string }): void {
-    if (!closed) webhook.post({ ...notice, text: forSlack(notice.text) });
+  /** A notice goes without it when the store cannot be read. */
+  async function sinceLastSuccess(run: Run): Promise<SinceSuccess | undefined> {
+    const last = await store.lastSuccess(run);
+    return last && sinceSuccess(run, last, (await store.get(run.id))?.steps);
+  }
+
+  /** Whether the attempt that has ended has begun a wait, and does not only continue one. */
+  async function beginsToWait({ id, attempts }: Run): Promise<boolean> {
+    const { steps = [] } = (await store.get(id)) ?? {};
+    return steps.some(({ kind, attempt, endedAt }) => kind !== "step" && attempt === attempts && endedAt === undefined);
+  }
+
+  async function settled(run: Run, to: readonly NoticeTarget[]): Promise<void> {
+    const wanting = (event: NoticeKind) => to.filter(({ on }) => on.includes(event));
+    if (run.status === "failure" && wanting("failure").length > 0) return failed(run, wanting("failure"));
+    if (run.status === "success") {
+      const recovered = wanting("recovery").length > 0 && (await isRecovery(run)) ? wanting("recovery") : [];
+      notify("recovery", run, recovered);
+      notify(
+        "success",
+        run,
+        wanting("success").filter((target) => !recovered.includes(target)),
+      );
+    }
+    if (run.status === "waiting" && wanting("waiting").length > 0 && (await beginsToWait(run)))
+      notify("waiting", run, wanting("waiting"));
+  }
+
+  /** Once per receiver, however many workflows it is for. */
+  function announce(title: string, notice: { readonly text: string; readonly url?: string }): void {
+    const { publicUrl } = facts;
+    const links = publicUrl === undefined ? [] : [{ title: "Open the runs", url: notice.url ?? publicUrl }];
+    const json = { ...notice, text: forSlack(notice.text) };
+    // The address is the link.
+    const text = notice.url === undefined ? notice.text : notice.text.replace(` ${notice.url}`, "");
+    const message = { json, card: { title, lines: [text], links } };
+    for (const target of targets().failures) post(target, async () => message);
   }
 
   return {
     observer: {
       settled(run: Run) {
-        settled(run).catch(report);
+        const to = targets().of(run.workflow);
+        // The usual case costs next to nothing.
+        if (to.length > 0) settled(run, to).catch(report);
       },
     },
     outage: {
-      begun: (outage: Outage) => announce(outageNotice({ ...outage, fault: oneLine(scrub(outage.fault)) }, facts)),
+      begun: (outage: Outage) =>
+        announce("GitHub fails most requests", outageNotice({ ...outage, fault: oneLine(scrub(outage.fault)) }, facts)),
       over: (outage: Outage & { readonly until: number }, late: Late) =>
-        announce(outageOverNotice(outage, late, facts)),
+        announce("GitHub works again", outageOverNotice(outage, late, facts)),
     },
     async close() {
       closed = true;
       for (const cancel of alarms) cancel();
-      await webhook.close();
+      await Promise.all([...webhooks.values()].map((webhook) => webhook.close()));
     },
-  };
-}
-
-const MAX_GROUP_CHARACTERS = 253;
-const MAX_REASON_CHARACTERS = 1000;
-
-function noticeOf(event: Notice["event"], run: Run, scrub: (text: string) => string): Notice {
-  const { id, workflow, attempts } = run;
-  const brief = (text: string | undefined, most: number) =>
-    text === undefined ? undefined : oneLine(scrub(text)).slice(0, most);
-  const group = brief(run.group, MAX_GROUP_CHARACTERS);
-  const reason = brief(run.reason, MAX_REASON_CHARACTERS);
-  const subject = `${workflow}${group === undefined ? "" : ` for ${group}`}`;
-  const said = event === "failure" ? `failed: ${reason ?? "no reason is known."}` : "succeeded again.";
-  return {
-    text: forSlack(`${subject} ${said} (run ${id})`),
-    event,
-    workflow,
-    group,
-    run: id,
-    attempts,
-    reason,
-    endedAt: new Date(run.endedAt ?? 0).toISOString(),
   };
 }

@@ -70,7 +70,7 @@ function statusPageOf(host: string): string | undefined {
 const counted = (number: number, one: string, more: string) => `${number} ${number === 1 ? one : more}`;
 
 /** In UTC; without the day when that is the one of an earlier time. */
-function minuteOf(at: number, earlier?: number): string {
+export function minuteOf(at: number, earlier?: number): string {
   const [, day = "", minute = ""] = /^(.+)T(\d\d:\d\d)/.exec(new Date(at).toISOString()) ?? [];
   const isSameDay = earlier !== undefined && new Date(earlier).toISOString().startsWith(day);
   return isSameDay ? minute : `${day} ${minute}`;
@@ -79,7 +79,7 @@ function minuteOf(at: number, earlier?: number): string {
 const MINUTE_MS = 60_000;
 
 /** `31 min`, `2 h 5 min`; seconds below two minutes. */
-function lengthOf(milliseconds: number): string {
+export function lengthOf(milliseconds: number): string {
   if (milliseconds < 2 * MINUTE_MS) return `${Math.round(milliseconds / 1000)} s`;
   const minutes = Math.round(milliseconds / MINUTE_MS);
   if (minutes < 60) return `${minutes} min`;

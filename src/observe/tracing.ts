@@ -87,7 +87,10 @@ function openSpans(collector: Collector, scrub: (text: string) => string) {
   return { start, nextIs, current, failed, within, close };
 }
 
-function observerOf({ start, nextIs, current, failed, within }: Spans, { store, scrub, now }: Sources): Observer {
+function observerOf(
+  { start, nextIs, current, failed, within }: Spans,
+  { store, scrub, now }: Sources,
+): Partial<Observer> {
   const here = () => current.getStore()?.spanContext();
 
   function writeRun(run: Run): void {

@@ -1,63 +1,96 @@
 import { type Clock, pause } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
+import type { NoticeTarget } from "../model/notices.ts";
 
 /** Waits before a notice is tried again, ms. */
 const RETRIES_MS = [1000, 5000];
 const TIMEOUT_MS = 10_000;
+/** A chat that is sent too much may ask for more patience than that, up to this, ms. */
+const MOST_PATIENCE_MS = 30_000;
 /** How long the end of the process waits for notices under way, ms. */
 const CLOSE_MS = 2000;
+/** What is aborted then ends within, ms. */
+const ABORTED_MS = 500;
+/** How many notices wait for a receiver that does not answer. */
+const MOST_WAITING = 100;
 
-/** Posts notices. That they do not arrive is logged once, until one arrives again. */
-export function openWebhook(
-  url: string,
-  {
-    fetch,
-    log,
-    clock,
-    noticed,
-  }: { fetch: Fetch; log: Log; clock: Clock; noticed: (result: "sent" | "failed") => void },
-) {
-  const underWay = new Set<Promise<void>>();
+type Parts = {
+  readonly fetch: Fetch;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly noticed: (result: "sent" | "failed") => void;
+};
+
+/** Posts notices to one receiver, one after the other. That they do not arrive is logged once, until one arrives again. */
+export function openWebhook({ name, url }: Pick<NoticeTarget, "name" | "url">, { fetch, log, clock, noticed }: Parts) {
   const closing = new AbortController();
   let failing = false;
+  let waiting = 0;
+  let last = Promise.resolve();
 
   async function deliver(body: string): Promise<void> {
-    let problem = await tryOnce(url, body, { fetch, closing: closing.signal });
+    let problem = await postNotice(url, body, { fetch, closing: closing.signal });
     for (const delay of RETRIES_MS) {
       if (!problem?.mayPass || closing.signal.aborted) break;
-      await pause(clock, delay, closing.signal);
-      if (!closing.signal.aborted) problem = await tryOnce(url, body, { fetch, closing: closing.signal });
+      await pause(clock, Math.max(delay, problem.notBeforeMs), closing.signal);
+      if (!closing.signal.aborted) problem = await postNotice(url, body, { fetch, closing: closing.signal });
     }
     noticed(problem === undefined ? "sent" : "failed");
     // Never the address itself: a webhook's path is its password.
-    if (problem && !failing) log.warn({ reason: problem.what }, "a notice could not be delivered to NOTIFY_URL");
-    if (!problem && failing) log.info("notices can be delivered to NOTIFY_URL again");
+    if (problem && !failing) log.warn({ receiver: name, reason: problem.what }, "a notice could not be delivered");
+    if (!problem && failing) log.info({ receiver: name }, "notices can be delivered again");
     failing = problem !== undefined;
   }
 
+  async function deliverNext(notice: () => Promise<object>): Promise<void> {
+    try {
+      if (closing.signal.aborted) noticed("failed");
+      else await deliver(JSON.stringify(await notice()));
+    } catch (err) {
+      log.error({ err }, "a notice met an internal error");
+    } finally {
+      waiting--;
+    }
+  }
+
   return {
-    post(notice: object): void {
-      const delivery = deliver(JSON.stringify(notice)).finally(() => underWay.delete(delivery));
-      underWay.add(delivery);
+    /** @param notice makes it when its turn has come. */
+    post(notice: () => Promise<object>): void {
+      if (waiting >= MOST_WAITING) {
+        noticed("failed");
+        return;
+      }
+      waiting++;
+      last = last.then(() => deliverNext(notice));
     },
     async close(): Promise<void> {
-      const timer = setTimeout(() => closing.abort(), CLOSE_MS);
-      await Promise.allSettled(underWay);
-      clearTimeout(timer);
+      const enough = Promise.withResolvers<void>();
+      const timers = [
+        setTimeout(() => closing.abort(), CLOSE_MS),
+        // One that is being made may wait for the store.
+        setTimeout(enough.resolve, CLOSE_MS + ABORTED_MS),
+      ];
+      await Promise.race([last, enough.promise]);
+      for (const timer of timers) clearTimeout(timer);
     },
   };
 }
 
-type Problem = { readonly what: string; readonly mayPass: boolean };
+type Problem = { readonly what: string; readonly mayPass: boolean; readonly notBeforeMs: number };
 
-async function tryOnce(
+/** Posts once. Undefined: it has arrived. What is wrong is said without the address. */
+export async function postNotice(
   url: string,
   body: string,
   { fetch, closing }: { fetch: Fetch; closing: AbortSignal },
 ): Promise<Problem | undefined> {
   try {
-    const { status, body: answer } = await fetch(url, {
+    const {
+      status,
+      headers,
+      body: answer,
+    } = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body,
@@ -66,11 +99,13 @@ async function tryOnce(
     });
     await answer?.cancel();
     if (status >= 200 && status < 300) return undefined;
-    return { what: `answered ${status}`, mayPass: status >= 500 || status === 429 || status === 408 };
+    const asked = status === 429 ? Number(headers.get("retry-after")) * 1000 : 0;
+    const notBeforeMs = Math.min(asked || 0, MOST_PATIENCE_MS);
+    return { what: `answered ${status}`, mayPass: status >= 500 || status === 429 || status === 408, notBeforeMs };
   } catch (error) {
     const fault = networkFault(error);
-    if (fault) return { what: fault.words, mayPass: true };
+    if (fault) return { what: fault.words, mayPass: true, notBeforeMs: 0 };
     // Not its message, which may hold the address.
-    return { what: `it could not be sent (${(error as Error).name})`, mayPass: false };
+    return { what: `it could not be sent (${(error as Error).name})`, mayPass: false, notBeforeMs: 0 };
   }
 }

@@ -1,5 +1,8 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { proxyFor } from "../github/proxy.ts";
+import type { Route } from "../http/route-list.ts";
 import { systemClock } from "../model/clock.ts";
+import { unchanging } from "../model/renewable.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { wakeKeyOfWorkflow } from "../model/waits.ts";
 import { openLog } from "../observe/log.ts";
@@ -8,7 +11,8 @@ import { guardProcess } from "../worker/process-guard.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 import type { Config } from "./config/config.ts";
 import { type Engine, openEngine } from "./engine.ts";
-import type { AppOptions } from "./ground.ts";
+import type { AppOptions, Ground } from "./ground.ts";
+import { openLiveConfig } from "./live-config.ts";
 import { VERSION } from "./version.ts";
 import { repositories, startWarnings } from "./warnings.ts";
 import { hideVariables, keyVariables, openWorkflows } from "./workflows.ts";
@@ -27,6 +31,8 @@ export type RunningApp = {
    * @returns what there is now, with the files that are broken. Throws when the folder cannot be read: then all stays.
    */
   reload(): Promise<CheckedWorkflows>;
+  /** Every route that is answered, and who is let in. */
+  routes(): readonly Route[];
   /** Answers what is in flight, then closes everything, in reverse order of opening. */
   close(): Promise<void>;
 };
@@ -57,18 +63,44 @@ async function openApp(
   const more = options.workflows;
   // What runs one event ends with it, and follows nothing.
   const settings = options.closed ? { ...config.workflows, follow: [] } : config.workflows;
-  const loaded = await openWorkflows(settings, { closing, more, hasWebhookSecret, publicUrl, strict });
+  const versions =
+    config.workflows.reload && dir !== undefined && !options.closed
+      ? (await import("./workflow-versions.ts")).workflowVersions({ dir, dataDir: config.store.dataDir }, closing)
+      : undefined;
+  const loaded = await openWorkflows(settings, { closing, more, hasWebhookSecret, publicUrl, strict, versions });
   const log = openLog({ level: config.observe.logLevel, secrets, destination: options.logTo });
   const take = () => {
     hideVariables(loaded.current, secrets);
     for (const warning of loaded.current.warnings) log.warn(warning);
     for (const broken of loaded.current.broken)
       log.warn(broken, "a workflow's file is broken: the others run without it");
+    for (const outdated of loaded.current.outdated)
+      log.warn(outdated, "a workflow's file is broken: its previous version runs");
   };
   take();
   if (dir !== undefined || more) closing.defer(guardProcess(log, secrets));
 
-  const ground = { config, options, loaded, secrets, log, clock: options.clock ?? systemClock, closing };
+  const clock = options.clock ?? systemClock;
+  /** Has what is open go by the secrets that there are now. */
+  let followSecrets = (_names: readonly string[]) => {};
+  const live = options.closed
+    ? { ...unchanging(config), rejected: () => [], refused: () => {}, close: () => {} }
+    : openLiveConfig(config, {
+        ...{ clock, secrets, log, wait: options.wait ?? (async (ms: number) => void (await wait(ms))) },
+        async apply(next) {
+          const wrong = await loaded.renew(next.workflows);
+          hideVariables(loaded.current, secrets);
+          return wrong;
+        },
+        replaced: (names) => followSecrets(names),
+      });
+  closing.defer(live.close);
+  const ground: Ground = {
+    ...{ live, options, loaded, secrets, log, clock, closing },
+    get config() {
+      return live.now();
+    },
+  };
   // A command that runs one event does without, and takes 0.20 s of CPU instead of 0.23 (measured).
   const open = options.closed ? undefined : await import("./open-http.ts");
   const engine = await openEngine(ground, open?.limitsOf(options).drainMs);
@@ -80,6 +112,7 @@ async function openApp(
     start: engine.start,
     engine,
     reload: async () => loaded.current,
+    routes: (): readonly Route[] => [],
     close: () => closing.disposeAsync(),
   };
   if (!open) return app;
@@ -89,7 +122,18 @@ async function openApp(
       .wake(loaded.current.workflows.map(({ name }) => wakeKeyOfWorkflow(name)))
       .catch((err) => log.warn({ err }, "runs that wait for their workflow begin later: the store cannot be written"));
   await wakeHeld();
-  const { server, follow } = await open.openHttp(ground, engine);
+  const { server, follow, routes } = await open.openHttp(ground, engine);
+  app.routes = routes;
+  let known = loaded.current.workflows;
+  followSecrets = (names) => {
+    void engine.audit.note({ actor: "gh-runner", action: "secrets", details: `read again: ${names.join(", ")}` });
+    // A file that was missing may have been all that a workflow lacked.
+    const isSame = known.length === loaded.current.workflows.length;
+    if (isSame) return follow.secrets();
+    follow.workflows();
+    void wakeHeld();
+    known = loaded.current.workflows;
+  };
 
   for (const warning of startWarnings(config, loaded.current, keyVariables(loaded.current.workflows)))
     log.warn(warning);
@@ -109,11 +153,18 @@ async function openApp(
   );
   app.url = server.url;
   app.reload = async () => {
+    await live.refresh();
     await loaded.reload();
     take();
-    follow();
+    follow.workflows();
+    known = loaded.current.workflows;
+    await live.refresh();
     await wakeHeld();
     return loaded.current;
   };
+  if (versions && dir !== undefined) {
+    const { reloadOnChange } = await import("./reload.ts");
+    closing.defer(reloadOnChange(dir, { loaded, reload: app.reload, log }));
+  }
   return app;
 }

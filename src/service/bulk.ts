@@ -1,11 +1,13 @@
+import { randomUUID } from "node:crypto";
 import type { ListedRun, RunStatus } from "../model/run.ts";
 import type { Bulk, BulkFilter, BulkResult, Cancel, Rerun, RerunOptions } from "../model/run-actions.ts";
 import type { RunStore } from "../model/store.ts";
+import type { Who } from "../model/who.ts";
 
 type Parts = {
   readonly store: Pick<RunStore, "list">;
   readonly rerun: (id: string, options: Omit<RerunOptions, "trace">) => Promise<Rerun>;
-  readonly cancel: (id: string, actor: string) => Promise<Cancel>;
+  readonly cancel: (id: string, who: Who) => Promise<Cancel>;
 };
 
 /** As many as one request re-runs or cancels: each is a transaction. */
@@ -22,15 +24,14 @@ type OpenFilter = BulkFilter & { readonly status?: RunStatus | undefined };
 /** Re-runs and cancels all runs that a filter finds. */
 export function bulkActions({ store, rerun, cancel }: Parts) {
   /** All of them are found before anything is done with any, newest first. */
-  async function found(statuses: readonly RunStatus[], { since, ...filter }: BulkFilter) {
+  async function found(statuses: readonly RunStatus[], filter: BulkFilter) {
     const all: ListedRun[] = [];
     for (const status of statuses) {
       let cursor: string | undefined;
       do {
         const page = await store.list({ ...filter, status }, { limit: 100, cursor });
-        const recent = page.runs.filter(({ acceptedAt }) => since === undefined || acceptedAt >= since);
-        all.push(...recent);
-        cursor = recent.length === page.runs.length ? page.next : undefined;
+        all.push(...page.runs);
+        cursor = page.next;
       } while (cursor !== undefined && all.length <= MOST_AT_ONCE);
     }
     return { runs: all.slice(0, MOST_AT_ONCE), more: all.length > MOST_AT_ONCE };
@@ -50,14 +51,12 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
     rerunnable,
     cancellable,
     /** Newest first: when one run of a group can be queued, it is the newest one. */
-    async rerunAll(
-      filter: Parameters<typeof rerunnable>[0],
-      options: Omit<RerunOptions, "trace" | "evenIfOlder">,
-    ): Promise<Bulk> {
+    async rerunAll(filter: Parameters<typeof rerunnable>[0], options: Pick<RerunOptions, "from"> & Who): Promise<Bulk> {
       const { runs, more } = await rerunnable(filter);
       const results: BulkResult[] = [];
+      const bulk = randomUUID();
       for (const run of runs) {
-        const done = await rerun(run.id, options);
+        const done = await rerun(run.id, { ...options, bulk });
         if (done.status === "queued") results.push({ run: done.run, result: "queued" });
         else if (done.status === "unknown")
           results.push({ run, result: "rejected", reason: "It is not there any more." });
@@ -65,21 +64,22 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
       }
       return { results, more };
     },
-    async cancelAll(filter: OpenFilter, actor: string): Promise<Bulk> {
+    async cancelAll(filter: OpenFilter, who: Who): Promise<Bulk> {
+      const by = { ...who, bulk: randomUUID() };
       const { runs, more } = await cancellable(filter);
       const results: BulkResult[] = [];
       for (let at = 0; at < runs.length; ) {
         const one = runs[at]?.status !== "running";
         const those = runs.slice(at, at + (one ? 1 : CANCELLED_AT_ONCE));
-        results.push(...(await Promise.all(those.map((run) => cancelled(run, actor)))));
+        results.push(...(await Promise.all(those.map((run) => cancelled(run, by)))));
         at += those.length;
       }
       return { results, more };
     },
   };
 
-  async function cancelled(run: ListedRun, actor: string): Promise<BulkResult> {
-    const done = await cancel(run.id, actor);
+  async function cancelled(run: ListedRun, who: Who): Promise<BulkResult> {
+    const done = await cancel(run.id, who);
     if (done.status === "cancelled" || done.status === "cancelling") return { run: done.run, result: done.status };
     const reason = done.status === "ended" ? `It had ended already: ${done.run.status}.` : "It is not there any more.";
     return { run: done.status === "ended" ? done.run : run, result: "notNeeded", reason };

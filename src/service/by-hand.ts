@@ -5,6 +5,7 @@ import type { Secrets } from "../model/secrets.ts";
 import type { Start } from "../model/start.ts";
 import type { RunStore } from "../model/store.ts";
 import { inputsSchemaOf } from "../model/triggers.ts";
+import type { Who } from "../model/who.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { readWith, tokenProblem } from "./read-input.ts";
 
@@ -19,7 +20,8 @@ type Parts = {
 
 /** Starts runs for people: of workflows with the trigger `manual`, with inputs that their schema takes. */
 export function startingByHand({ workflows, accept, store, secrets, log }: Parts) {
-  return async (name: string, inputs: unknown, actor: string): Promise<Start> => {
+  return async (name: string, inputs: unknown, who: Who): Promise<Start> => {
+    const { actor } = who;
     const workflow = workflows().find((each) => each.name === name);
     if (!workflow?.on.manual) return cannotBeStarted(name, workflow !== undefined, workflows());
     const read = readWith(inputsSchemaOf(workflow.on), inputs);
@@ -27,7 +29,7 @@ export function startingByHand({ workflows, accept, store, secrets, log }: Parts
     const its = `${name} gets its tokens as variables of the service (its \`env\`, \`githubToken\` and \`githubApp\`)`;
     const problem = tokenProblem(read.input, secrets, its);
     if (problem) return { status: "rejected", problems: [problem] };
-    const { run } = await accept({ workflow, trigger: "manual", actor, input: read.input }, { wait: false });
+    const { run } = await accept({ workflow, trigger: "manual", actor, by: who, input: read.input }, { wait: false });
     const detail = await store.get(run);
     if (!detail) throw new Error(`the run ${run} is gone as soon as it was stored`);
     log.info({ run, workflow: name, group: detail.run.group, actor }, "run started by hand");

@@ -17,17 +17,20 @@ type Parts = {
 
 /** The URLs that runs hand out, as programs and people answer them. */
 export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
-  const answer: AnswerCallback = async (secret, body, actor) => {
+  const answer: AnswerCallback = async (secret, body, who) => {
     const callback = await store.callback(secret);
     if (!callback) return { status: "unknown" };
     if (callback.state !== "open") return { status: "closed", callback };
     const problems = problemsWith(body, callback);
     if (problems.length > 0) return { status: "invalid", problems };
-    const before = await store.answerCallback(secret, body, { actor, at: clock.now() });
+    const before = await store.answerCallback(secret, body, { ...who, at: clock.now() });
     if (!before) return { status: "unknown" };
     if (before.state !== "open") return { status: "closed", callback: before };
     due();
-    log.info({ run: before.run, workflow: before.workflow, callback: before.name, actor }, "callback answered");
+    log.info(
+      { run: before.run, workflow: before.workflow, callback: before.name, actor: who.actor },
+      "callback answered",
+    );
     return { status: "taken", callback: before };
   };
 

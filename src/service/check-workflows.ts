@@ -28,7 +28,7 @@ export async function workflowsForChecks(config: Config, secrets: Secrets): Prom
     const hasWebhookSecret = config.auth.webhookSecrets.length > 0;
     const loaded = (await openWorkflows(config.workflows, { ...options, hasWebhookSecret })).current;
     hideVariables(loaded, secrets);
-    const lenient = { ...options, variable: () => "set", app: noKey, hasWebhookSecret: true };
+    const lenient = { ...options, variable: () => "set", app: noKey, address: noAddress, hasWebhookSecret: true };
     const isWhole = loaded.broken.length === 0;
     const { workflows } = isWhole ? loaded : (await openWorkflows(config.workflows, lenient)).current;
     return { workflows, loaded, checks: config.workflows.dir === undefined ? [] : checksOf(loaded) };
@@ -38,6 +38,7 @@ export async function workflowsForChecks(config: Config, secrets: Secrets): Prom
   }
 }
 
+const noAddress = () => undefined;
 const noKey = (name: string) => ({ name, id: "", privateKey: "" });
 
 function checksOf({ broken, fileOf }: CheckedWorkflows): readonly Check[] {

@@ -6,16 +6,19 @@ import { checkWebhooks } from "../github/checks/webhooks.ts";
 import { checkTargetWorkflow } from "../github/checks/workflow.ts";
 import { type OpenGitHub, openGitHub } from "../github/open-github.ts";
 import { proxyFor } from "../github/proxy.ts";
-import { GITHUB_WEBHOOK_PATH } from "../http/triggers/github.ts";
 import { type Check, ok, problem, warning } from "../model/check.ts";
 import { systemClock } from "../model/clock.ts";
 import { hasCredentials } from "../model/identity.ts";
 import { NOTHING_KEPT } from "../model/limits.ts";
 import { unobserved } from "../model/observer.ts";
+import { unchanging } from "../model/renewable.ts";
 import { reportOf } from "../model/report.ts";
 import type { Secrets } from "../model/secrets.ts";
+import { GITHUB_WEBHOOK_PATH } from "../model/webhooks.ts";
 import type { Workflow } from "../model/workflow.ts";
 import { knownSecrets } from "../observe/secrets.ts";
+import { checkNotices, sendTestNotices } from "./check-notices.ts";
+import { checkSignIn } from "./check-sign-in.ts";
 import { checkCredentials, workflowsForChecks } from "./check-workflows.ts";
 import { type Config, inspectConfig } from "./config/config.ts";
 import { webhookOwners } from "./missed-webhooks.ts";
@@ -36,8 +39,12 @@ import { mayWantWebhooks } from "./workflows.ts";
  * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
  * for an App's requests for its tokens.
  * @param environment the process's own without it.
+ * @param options.notify sends a test notice to every receiver.
  */
-export async function checkSettings(environment?: Readonly<Record<string, string | undefined>>): Promise<Check[]> {
+export async function checkSettings(
+  environment?: Readonly<Record<string, string | undefined>>,
+  { notify = false } = {},
+): Promise<Check[]> {
   const { config, problems } = inspectConfig(environment);
   const wrong = new Set(problems.map(nameIn));
   const settings = [
@@ -78,15 +85,25 @@ export async function checkSettings(environment?: Readonly<Record<string, string
       ),
       ...checksWithoutApp(config, reporting).map(({ text, remedy }) => problem("reports", text, remedy)),
     ];
-    const plain = plainHttp(config).map((text) => warning("encryption", text, "Use https: in that setting."));
+    const receivers = loaded ?? { workflows: [], addresses: {} };
+    const notices = [
+      ...checkNotices(config, receivers),
+      ...(notify ? await sendTestNotices(config, receivers, secrets) : []),
+    ];
+    const plain = plainHttp(config, loaded?.addresses).map((text) =>
+      warning("encryption", text, "Use https: in that setting."),
+    );
     const checks = [
       ...settings,
       ...(isSure ? [repositoryCheck(config)] : []),
       ...plain,
+      ...secretsInFiles(config),
       ok("proxy", proxy ?? "none: GitHub is asked directly"),
       ...found,
       ...files,
       ...reports,
+      ...notices,
+      ...(await checkSignIn(config)),
       ...workflows,
       ...webhooks,
       ...stored,
@@ -169,10 +186,16 @@ async function checkStore(config: Config): Promise<Check[]> {
   }
 }
 
+/** What is wrong with a file is wrong with its setting, and named there. */
+function secretsInFiles({ source }: Config): readonly Check[] {
+  const names = [...source.reader.files.keys()];
+  return names.length === 0 ? [] : [ok("secrets", `read from files, again whenever these change: ${names.join(", ")}`)];
+}
+
 /** GitHub as the service reaches it, without the service and its store. */
 function gitHubOnly({ github, workflows }: Config, secrets: Secrets): Promise<OpenGitHub> {
   return openGitHub({
-    settings: github,
+    settings: unchanging(github),
     targetRepo: workflows.targetRepo,
     userAgent: `gh-runner/${VERSION}`,
     hide: secrets.guard,

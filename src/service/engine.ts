@@ -2,18 +2,22 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { openFetch } from "../github/connections.ts";
 import { openGitHub } from "../github/open-github.ts";
+import { auditNotes } from "../http/audit-notes.ts";
 import type { AcceptEvent } from "../http/triggers/http.ts";
+import type { AuditRecord } from "../model/audit.ts";
 import type { RunDetail } from "../model/history.ts";
 import { observedBy } from "../model/observer.ts";
+import { partOf } from "../model/renewable.ts";
+import { titleOf } from "../model/title.ts";
 import { groupOf, orderOf } from "../model/workflow.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { startWorker, type Worker } from "../worker/worker.ts";
-import { sourceIn } from "../workflows/load/load-workflows.ts";
-import { askingAs } from "./asked-as.ts";
+import { askedAs } from "./asked-as.ts";
 import { bulkActions } from "./bulk.ts";
 import { startingByHand } from "./by-hand.ts";
 import { callbacksOf } from "./callbacks.ts";
 import type { AppOptions, Ground } from "./ground.ts";
+import { startIndexing } from "./indexing.ts";
 import { openObservers } from "./observing.ts";
 import { openMemoryStore, openStore } from "./open-store.ts";
 import { openOutages } from "./outages.ts";
@@ -29,24 +33,35 @@ export type Engine = Awaited<ReturnType<typeof openEngine>>;
 
 /** @param drainMs how long a stop waits for what is in flight. */
 export async function openEngine(ground: Ground, drainMs = 10_000) {
-  const { config, options, loaded, secrets, log, clock, closing } = ground;
+  const { config, live, options, loaded, secrets, log, clock, closing } = ground;
 
   const store = options.closed
     ? await openMemoryStore(clock)
-    : await openStore(config.store, { ...options, clock, log });
+    : await openStore(
+        partOf(live, ({ store }) => store),
+        { ...options, clock, log, refused: live.refused },
+      );
   closing.defer(store.close);
+  const audit = auditNotes(store.audit.add, clock, secrets);
+  closing.defer(audit.close);
+  if (!options.closed) store.audit.hear((record) => log.info(auditFacts(record), "audit"));
 
-  const outside = openFetch(config.github);
+  const outside = openFetch(partOf(live, ({ github }) => github));
   closing.defer(outside.close);
   const fetch = options.fetch?.(outside.fetch) ?? outside.fetch;
 
   const outages = openOutages({ host: new URL(config.github.apiUrl).host, store, clock, log });
   const observed = await openObservers(ground, store, fetch, outages);
   const { metrics, tracing } = observed;
-  const observe = options.settled ? observedBy([observed.observe, { settled: options.settled }]) : observed.observe;
+  const indexing = options.closed ? undefined : startIndexing({ store, clock });
+  const observe = observedBy([
+    observed.observe,
+    ...(indexing ? [indexing.observe] : []),
+    ...(options.settled ? [{ settled: options.settled }] : []),
+  ]);
 
   const gitHub = await openGitHub({
-    settings: config.github,
+    settings: partOf(live, ({ github }) => github),
     targetRepo: config.workflows.targetRepo,
     userAgent: `gh-runner/${VERSION}`,
     hide: secrets.guard,
@@ -64,7 +79,6 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   closing.defer(gitHub.close);
 
   const workflowNamed = (name: string) => loaded.current.workflows.find((workflow) => workflow.name === name);
-  const askAs = askingAs({ values: () => loaded.current, config: config.workflows, secrets, log, clock });
   const worker = startWorker({
     store,
     workflowNamed,
@@ -73,9 +87,9 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     github: ({ workflow, identity, token, ...attempt }) =>
       gitHub.attempt({
         ...{ ...attempt, identity, dryRun: options.dryRun },
-        as: askAs({ workflow, identity, token }),
+        as: () => askedAs({ workflow, identity, token }, loaded.current),
       }),
-    sourceOf: (name) => sourceIn(config.workflows.dir, loaded.current.fileOf.get(name)),
+    sourceOf: loaded.sourceOf,
     envOf: ({ env = [] }) => Object.fromEntries(env.map((name) => [name, loaded.current.variables[name] ?? ""])),
     codeOf: (name) => loaded.current.codeOf.get(name),
     targetRepo: config.workflows.targetRepo,
@@ -103,9 +117,13 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   };
   const watch = startWatch({ store, lists: config.github.hasCredential ? gitHub.runsOf : undefined, wake, clock, log });
   closing.defer(watch.stop);
+  // Ends first: nothing is late when the next process does the rest.
+  if (indexing) closing.defer(indexing.stop);
   metrics.read({
     ...{ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble },
     brokenFiles: () => loaded.current.broken.length,
+    rejectedSecrets: () => live.rejected().length,
+    outdatedFiles: () => loaded.current.outdated.length,
     outage: outages.current,
   });
 
@@ -115,12 +133,13 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
 
   for (const text of pausedSince(await store.paused())) log.warn(text);
 
-  const newRun = ({ workflow, input, trigger, actor, rerunOf }: Started) => ({
+  const newRun = ({ workflow, input, trigger, actor, by, rerunOf }: Started) => ({
     id: randomUUID(),
     workflow: workflow.name,
     group: groupOf(workflow, { trigger, input }),
+    title: titleOf(workflow, { trigger, input }, log),
     order: orderOf(workflow),
-    ...{ input, trigger, actor, rerunOf, trace: tracing?.note() },
+    ...{ input, trigger, actor, by, rerunOf, trace: tracing?.note() },
   });
   const accept: AcceptEvent = async ({ token, event, ...started }, { wait }) => {
     const made = newRun(started);
@@ -134,6 +153,9 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
 
   return {
     store,
+    /** Other hosts than GitHub, by the proxies of the settings. */
+    fetch,
+    audit,
     gitHub,
     metrics,
     tracing,
@@ -163,8 +185,13 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   };
 }
 
+/** A record of the audit log as the log has it. */
+function auditFacts({ at, link, ...record }: AuditRecord): object {
+  return { ...link, at: new Date(at).toISOString(), ...record };
+}
+
 /** What starts a run of a workflow, what it brings, and who started it. */
-type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor" | "rerunOf">;
+type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor" | "by" | "rerunOf">;
 
 /** Where callbacks are answered; undefined when the service does not know how others reach it. */
 function callbacksAt(
@@ -188,7 +215,7 @@ function newsOfGitHub({ log, clock }: Pick<Ground, "log" | "clock">, metrics: Me
     onExpiry: (account: string, expiresAt: number) =>
       log.warn(
         { account, expires: new Date(expiresAt).toISOString() },
-        `the token in ${account} ends in ${daysLeft(expiresAt - clock.now())}: make a new one, and restart with it`,
+        `the token in ${account} ends in ${daysLeft(expiresAt - clock.now())}: make a new one, and replace it`,
       ),
     onTrouble(account: string, trouble: unknown) {
       if (trouble === undefined) log.info({ account }, "the limits that the replicas share can be asked again");

@@ -7,11 +7,14 @@ import type { Observer } from "../model/observer.ts";
 import type { Secrets } from "../model/secrets.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Config } from "./config/config.ts";
+import type { LiveConfig } from "./live-config.ts";
 import type { LoadedWorkflows } from "./workflows.ts";
 
 /** What everything else is opened with. */
 export type Ground = {
+  /** As it is now: what is used for longer than a moment is asked for each time, from here or from `live`. */
   readonly config: Config;
+  readonly live: LiveConfig;
   readonly options: AppOptions;
   readonly loaded: LoadedWorkflows;
   readonly secrets: Secrets;

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import type { NotedEvents } from "../http/noted-events.ts";
 import { pause } from "../model/clock.ts";
 import { isFailure } from "../model/failure.ts";
 import { gitHubEntries } from "../model/triggers.ts";
@@ -34,7 +35,11 @@ const TURN = "missed webhooks";
  * Takes in what GitHub has sent and the service has not answered, at once and every five minutes, until it is stopped. One
  * replica does it at a time. Nothing happens without a secret for webhooks and a workflow with the trigger `github`.
  */
-export function startMissedWebhooks(ground: Ground, engine: Engine): () => Promise<void> {
+export function startMissedWebhooks(
+  ground: Ground,
+  engine: Engine,
+  ignored: NotedEvents["ignored"],
+): () => Promise<void> {
   const { config, options, loaded, log, clock } = ground;
   const { owners, isNamed } = webhookOwners(config);
   const isWanted = loaded.current.workflows.some(({ on }) => gitHubEntries(on).length > 0);
@@ -43,7 +48,7 @@ export function startMissedWebhooks(ground: Ground, engine: Engine): () => Promi
 
   const stopping = new AbortController();
   const patiently = askingPatiently(ground, engine, stopping.signal);
-  const sources = owners.map((owner) => openSource(owner, { ground, engine, isNamed, patiently }));
+  const sources = owners.map((owner) => openSource(owner, { ground, engine, isNamed, patiently, ignored }));
   let cancel = () => {};
   let everyMs = AT_START_MS;
 

@@ -1,10 +1,12 @@
 import type { Fetch } from "../model/network.ts";
+import type { NoticeTargets } from "../model/notices.ts";
 import { observedBy } from "../model/observer.ts";
 import type { RunStore } from "../model/store.ts";
 import { openMetrics } from "../observe/metrics.ts";
 import { openNotices } from "../observe/notices.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { Ground } from "./ground.ts";
+import { noticeTargets } from "./notice-targets.ts";
 import type { Outages } from "./outages.ts";
 import { VERSION } from "./version.ts";
 
@@ -16,15 +18,28 @@ export async function openObservers(ground: Ground, store: RunStore, fetch: Fetc
   closing.defer(metrics.close);
   const tracing = await tracingOf(ground, store);
   if (tracing) closing.defer(tracing.close);
-  const url = options.closed ? undefined : config.observe.notifyUrl;
-  const { scrub } = secrets;
   const { host } = new URL(config.github.apiUrl);
   const facts = { host, retryHours: config.workflows.retryHours, publicUrl: config.http.publicUrl };
   const { noticed } = metrics;
-  const notices = url && openNotices({ url, fetch, store, scrub, log, clock, noticed, causeOf, facts });
+  const notices = options.closed
+    ? undefined
+    : openNotices({ targets: targetsOf(ground), fetch, store, secrets, log, clock, noticed, causeOf, facts });
   if (notices) closing.defer(notices.close);
-  const observers = [metrics, tracing, notices || undefined].flatMap((each) => each?.observer ?? []);
-  return { observe: observedBy(observers), metrics, tracing, report: notices ? notices.outage : undefined };
+  const observers = [metrics, tracing, notices].flatMap((each) => each?.observer ?? []);
+  return { observe: observedBy(observers), metrics, tracing, report: notices?.outage };
+}
+
+/** The receivers of notices, made again when the workflows are loaded again, or an address is another one. */
+function targetsOf({ live, loaded }: Ground): () => NoticeTargets {
+  const find = () => {
+    const { observe } = live.now();
+    return { observe, loaded: loaded.current, targets: noticeTargets(observe, loaded.current) };
+  };
+  let known = find();
+  return () => {
+    if (known.loaded !== loaded.current || known.observe !== live.now().observe) known = find();
+    return known.targets;
+  };
 }
 
 /** Traces, where there is a collector; their libraries are loaded only then. */

@@ -1,18 +1,36 @@
+import { openAccess } from "../access/identify.ts";
+import { renewingAccess } from "../access/renewing-access.ts";
+import { slowDown } from "../access/slow-down.ts";
+import { slowedAccess } from "../access/slowed-access.ts";
 import { webUrlOf } from "../dashboard/github-web.ts";
 import { type Live, livePages } from "../dashboard/live.ts";
 import { mountDashboard } from "../dashboard/mount.ts";
+import { type NotedEvents, notedEvents } from "../http/noted-events.ts";
 import { rejectedRequests } from "../http/rejected-requests.ts";
+import { type Route, routesOf } from "../http/route-list.ts";
 import { httpApp, type MountPages } from "../http/routes.ts";
 import { type ListeningServer, listen, onlyLocal, SERVER_LIMITS, type ServerLimits } from "../http/server.ts";
-import { nextTick, startSchedules } from "../http/triggers/schedule.ts";
-import type { BrokenFile } from "../model/workflow.ts";
+import { startSchedules } from "../http/triggers/schedule.ts";
+import type { Access } from "../model/access.ts";
+import { madeOf, partOf } from "../model/renewable.ts";
+import type { SignIn } from "../model/sign-in.ts";
+import type { Answers } from "../model/why/facts.ts";
+import type { FindFacts } from "../model/workflow-facts.ts";
+import type { BrokenFile } from "../model/workflow-file.ts";
 import { repeatedRecords } from "../observe/repeated-records.ts";
+import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
+import type { Config } from "./config/config.ts";
 import { secretLines } from "./config/setting.ts";
 import type { Engine } from "./engine.ts";
+import { type FurtherWays, furtherWays, withClient } from "./further-ways.ts";
 import type { AppOptions, Ground } from "./ground.ts";
+import { knownIncidents } from "./incidents.ts";
 import { startMissedWebhooks } from "./missed-webhooks.ts";
 import { previewWorkflows } from "./previews.ts";
+import { openSignIn, renewingSignIn } from "./sign-in.ts";
 import { VERSION } from "./version.ts";
+import { answersOf } from "./why.ts";
+import { workflowFacts } from "./workflow-facts.ts";
 
 /**
  * Opens what events come in by, and what shows the runs: the routes, the pages, the server, and the schedules.
@@ -21,7 +39,11 @@ import { VERSION } from "./version.ts";
 export async function openHttp(
   ground: Ground,
   engine: Engine,
-): Promise<{ readonly server: ListeningServer; follow(): void }> {
+): Promise<{
+  readonly server: ListeningServer;
+  routes(): readonly Route[];
+  readonly follow: Readonly<Record<"workflows" | "secrets", () => void>>;
+}> {
   const { config, options, loaded, log, clock, closing } = ground;
   const { store, metrics, accept, stopping } = engine;
 
@@ -29,16 +51,39 @@ export async function openHttp(
   closing.defer(repeated.close);
   const rejected = rejectedRequests(store.overview.noteRejected, clock);
   closing.defer(rejected.close);
+  const noted = notedEvents(store.events.note, clock, ground.secrets);
+  closing.defer(noted.close);
   let reloads = 0;
   const revision = async () => {
     const { since = "", until = "" } = (await engine.outages.current()) ?? {};
-    return [await store.overview.revision(), reloads || "", since, until].filter(Boolean).join("-");
+    return [await store.overview.revision(), reloads || "", ground.live.rejected().length || "", since, until]
+      .filter(Boolean)
+      .join("-");
   };
   const live = livePages(revision, clock);
-  const shared = { repeated, rejected, live, revision };
+  const answers = answersOf(ground, engine, {
+    startedAt: clock.now(),
+    writeNotes: () => Promise.all([rejected.flush(), noted.flush()]),
+  });
+  const incidents = knownIncidents(engine.gitHub.incidents, clock);
+  const stopped = new AbortController();
+  const waysOf = furtherWays(ground, repeated);
+  const door = madeOf(
+    () => ground.config,
+    (its) => openDoor(ground, engine, its, waysOf(its)),
+  );
+  const slow = slowDown(clock, metrics.inbound.slowedDown, stopped.signal);
+  const access = slowedAccess(
+    renewingAccess(() => door().access, ground.live.refresh),
+    slow,
+  );
+  const shared = { repeated, rejected, noted, answers, incidents, live, revision, access };
+  const routesNow = () =>
+    routes(ground, engine, { ...shared, signIn: renewingSignIn(() => door().signIn, ground.live.refresh, slow) });
 
-  let app = routes(ground, engine, shared);
-  const current: Pick<typeof app, "fetch"> = { fetch: (request, env) => app.fetch(request, env) };
+  let app = routesNow();
+  const fetch = withClient((request, env) => app.fetch(request, env), config.auth.trustedProxies);
+  const current: Pick<typeof app, "fetch"> = { fetch: (request, env) => fetch(request, env ?? {}) };
   const server = await listen(options.onlyLocal ? onlyLocal(current) : current, {
     port: config.http.port,
     host: config.http.host,
@@ -60,20 +105,38 @@ export async function openHttp(
   const schedule = () => startSchedules(loaded.current.workflows, { accept, store, clock, log });
   let stopSchedules = schedule();
   closing.defer(() => stopSchedules());
-  let stopMissed = startMissedWebhooks(ground, engine);
+  let stopMissed = startMissedWebhooks(ground, engine, noted.ignored);
   closing.defer(() => stopMissed());
-  // Pages that are open would hold up the server's closing.
+  // Pages that are open, and credentials that wait for their turn, would hold up the server's closing.
   closing.defer(live.close);
+  closing.defer(() => stopped.abort());
   return {
     server,
-    follow() {
-      reloads++;
-      app = routes(ground, engine, shared);
-      stopSchedules();
-      stopSchedules = schedule();
-      void stopMissed();
-      stopMissed = startMissedWebhooks(ground, engine);
+    routes: () => routesOf(app),
+    follow: {
+      workflows() {
+        reloads++;
+        app = routesNow();
+        stopSchedules();
+        stopSchedules = schedule();
+        void stopMissed();
+        stopMissed = startMissedWebhooks(ground, engine, noted.ignored);
+      },
+      // Schedules and the search for missed webhooks continue.
+      secrets() {
+        app = routesNow();
+      },
     },
+  };
+}
+
+/** By which callers and people are let in. */
+function openDoor({ clock, log }: Ground, { store, fetch }: Engine, config: Config, ways: FurtherWays) {
+  const { signIn, way } = openSignIn({ config, store, fetch, clock, log });
+  const hasSessions = signIn.takesTokens || signIn.methods.length > 0;
+  return {
+    signIn,
+    access: openAccess(config.auth.tokens, [...ways.oidc, ...(hasSessions ? [way] : []), ...ways.proxy]),
   };
 }
 
@@ -92,41 +155,57 @@ const CLOSED = {
 type Shared = {
   readonly repeated: ReturnType<typeof repeatedRecords>;
   readonly rejected: ReturnType<typeof rejectedRequests>;
+  readonly noted: NotedEvents;
+  readonly answers: Answers;
+  readonly incidents: () => readonly string[];
   readonly live: Live;
+  readonly access: Access;
+  readonly signIn: SignIn;
   /** Differs when the pages may show anything else. */
   readonly revision: () => Promise<string>;
 };
 
 /** All that is answered, for the workflows that are current now. */
-function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revision }: Shared) {
+function routes(ground: Ground, engine: Engine, shared: Shared) {
+  const { repeated, rejected, noted, answers } = shared;
   const { config, secrets, log } = ground;
-  const { workflows, variables, fileOf } = ground.loaded.current;
-  const broken = ground.loaded.current.broken.map(({ file, problems }) => ({
-    file,
-    problems: problems.map(secrets.scrub),
-  }));
+  const { workflows, fileOf } = ground.loaded.current;
+  const scrubbed = ({ file, problems }: BrokenFile) => ({ file, problems: problems.map(secrets.scrub) });
+  const files = {
+    broken: ground.loaded.current.broken.map(scrubbed),
+    outdated: ground.loaded.current.outdated.map(scrubbed),
+  };
   const { store, metrics, tracing, worker, accept } = engine;
+  const facts = workflowFacts(ground, store);
   return httpApp(
     workflows,
     {
       accept,
       wake: engine.wakeByEvent,
       fileOf,
-      broken,
+      ...files,
+      facts,
       startByHand: engine.startByHand,
       answerCallback: engine.callbacks.answer,
       runs: { list: store.list, get: store.get, lines: store.lines, ...engine.actions, rerunWith: engine.rerunWith },
       pauses: { paused: store.paused, ...engine.actions },
       bulk: engine.actions,
+      audit: { ...store.audit, flush: engine.audit.flush },
       previews: engine.previews.list,
+      answers,
       checkReady: worker.check,
       storeTrouble: worker.storeTrouble,
       outage: engine.outages.current,
       metrics: metrics.expose,
     },
     {
-      ...config.auth,
-      secretsOf: (name) => secretLines(variables[name] ?? ""),
+      access: shared.access,
+      webhookSecrets: partOf(ground.live, ({ auth }) => auth.webhookSecrets),
+      fluxKeys: partOf(ground.live, ({ auth }) => auth.fluxKeys),
+      secretsOf: (name) => ({
+        now: madeOf(() => ground.loaded.current.variables[name] ?? "", secretLines),
+        refresh: ground.live.refresh,
+      }),
       hasServiceToken: config.github.hasCredential,
     },
     {
@@ -136,34 +215,54 @@ function routes(ground: Ground, engine: Engine, { repeated, rejected, live, revi
       },
       rejected: (facts) =>
         repeated.note("info", "request rejected", facts, `${facts.status} ${facts.path} ${facts.reason}`),
+      events: noted,
       noRun(request) {
         metrics.inbound.rejected(request.status);
-        rejected.note(request);
+        // An event that no workflow wants is listed with the reasons of each.
+        if (request.status >= 400) rejected.note(request);
       },
+      audit: engine.audit,
       log,
       secrets,
     },
     {
       version: VERSION,
+      clock: ground.clock,
       publicUrl: config.http.publicUrl,
       inbound: tracing?.inbound,
-      mountPages: pages(ground, engine, { live, revision, broken }),
+      mountPages: pages(ground, engine, { ...shared, files, facts }),
     },
   );
 }
 
+type PageParts = Pick<Shared, "live" | "revision" | "answers" | "incidents" | "signIn" | "repeated"> & {
+  readonly files: Pick<CheckedWorkflows, "broken" | "outdated">;
+  readonly facts: FindFacts;
+};
+
 function pages(
-  { config, loaded, secrets, log, clock }: Ground,
-  { store, gitHub, outages, actions, callbacks, startByHand, rerunWith, previews }: Engine,
-  { live, revision, broken }: Pick<Shared, "live" | "revision"> & { readonly broken: readonly BrokenFile[] },
+  { config, live: { rejected: rejectedSecrets }, loaded, secrets, log, clock }: Ground,
+  { store, audit, gitHub, outages, actions, callbacks, startByHand, rerunWith, previews }: Engine,
+  { live, revision, answers, incidents, signIn, repeated, files, facts }: PageParts,
 ): MountPages {
-  const { workflows } = loaded.current;
+  const { workflows, variables } = loaded.current;
   const dispatching = previewWorkflows(workflows);
   return (app, entrance) =>
     mountDashboard(app, entrance, {
       dashboard: config.http.dashboard,
       callbacks,
-      runs: { list: store.list, get: store.get, lines: store.lines, ...actions, rerunWith },
+      runs: {
+        list: store.list,
+        counts: store.counts,
+        reasons: store.reasons,
+        get: store.get,
+        lines: store.lines,
+        lastSuccess: store.lastSuccess,
+        ...actions,
+        rerunWith,
+      },
+      answers,
+      audit: { ...store.audit, note: audit.note, flush: audit.flush },
       previews: {
         ...previews,
         follows: dispatching.some(({ follows }) => follows),
@@ -173,22 +272,35 @@ function pages(
       overview: { ...store.overview, revision },
       accounts: () => [...gitHub.gates.all()].map(([account, gate]) => ({ account, ...gate.state() })),
       outage: outages.current,
+      incidents,
+      rejectedSecrets,
       live,
       workflows: {
         all: workflows,
-        nextTick: ({ on }, now) => on.schedule && nextTick(on.schedule, now),
+        facts,
+        retryHours: config.workflows.retryHours,
         start: startByHand,
         paused: store.paused,
         ...actions,
-        broken,
+        fluxKeyOf: ({ on: { flux } }) => {
+          const [name, keys] =
+            flux?.key === undefined
+              ? ["FLUX_HMAC_KEY", config.auth.fluxKeys]
+              : [flux.key, secretLines(variables[flux.key] ?? "")];
+          return keys.length > 0 ? name : undefined;
+        },
+        ...files,
       },
       web: {
         url: webUrlOf(config.github.apiUrl),
         repositoryOf: (name) => workflows.find((workflow) => workflow.name === name)?.repository,
       },
       version: VERSION,
+      installation: { name: config.http.pageName, color: config.http.pageColor, time: config.http.pageTime },
       clock,
-      tokens: config.auth.tokens,
+      signIn,
+      notSignedIn: (facts) =>
+        repeated.note("warn", "a person was not signed in", facts, `${facts.method} ${facts.reason}`),
       scrub: secrets.scrub,
       failed: (path, error) => log.error({ path, err: error }, "page failed"),
     });

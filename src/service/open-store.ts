@@ -1,6 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { StoredPause } from "../model/limits.ts";
 import type { Log } from "../model/log.ts";
+import { partOf, type Renewable } from "../model/renewable.ts";
 import type { Json } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import type { Mover } from "../store/move/tables.ts";
@@ -11,9 +12,20 @@ import type { StoreConfig } from "./config/store.ts";
  * @throws Error that says what to do when it cannot be used.
  */
 export async function openStore(
-  { database, dataDir }: StoreConfig,
-  { clock, log, databaseNow }: { clock: Clock; log: Pick<Log, "warn">; databaseNow?: string | undefined },
+  settings: Renewable<StoreConfig>,
+  {
+    clock,
+    log,
+    databaseNow,
+    refused = () => {},
+  }: {
+    clock: Clock;
+    log: Pick<Log, "warn">;
+    databaseNow?: string | undefined;
+    refused?: (name: string, reason: string | undefined) => void;
+  },
 ): Promise<RunStore> {
+  const { database, dataDir } = settings.now();
   if (!database) {
     const { openSqliteStore } = await import("../store/sqlite/store.ts");
     return openSqliteStore(dataDir, clock, (warning) => log.warn(warning));
@@ -21,8 +33,17 @@ export async function openStore(
   const { openPostgresStore } = await import("../store/postgres/store.ts");
   return openPostgresStore({
     ...database,
+    login: {
+      ...partOf(settings, (now) => now.database ?? database),
+      rejected(err) {
+        const name = settings.now().database?.password === undefined ? "DATABASE_URL" : "DATABASE_PASSWORD";
+        refused(name, err && `PostgreSQL rejects it: ${err.message}`);
+        if (err) log.warn({ err }, "PostgreSQL rejects the new user or password: the previous one is tried");
+      },
+    },
     clock,
     onError: onceAnOutage(clock, log),
+    warn: (warning) => log.warn(warning),
     ...(databaseNow && { databaseNow }),
   });
 }

@@ -53,7 +53,8 @@ export function previewsOf(
       { limit, cursor }: { limit: number; cursor?: string | undefined },
     ): Promise<PreviewPage> {
       const { application, text, result } = query;
-      const filter = { workflows: workflows(), text, group: application };
+      const isAllowed = ({ name }: PreviewWorkflow) => query.workflows?.includes(name) ?? true;
+      const filter = { workflows: workflows().filter(isAllowed), text, group: application };
       const previews: Chain[] = [];
       const paused = await store.paused();
       let next = cursor;
@@ -67,7 +68,7 @@ export function previewsOf(
         for (const [at, { id, cursor }] of page.found.entries()) {
           const chain = made.get(id);
           if (chain === undefined || (result !== undefined && chain.result !== result)) continue;
-          previews.push(withPause(chain, paused));
+          previews.push(withPause(readable(chain, query.workflows), paused));
           const isLast = at === page.found.length - 1 && page.next === undefined;
           if (previews.length === limit) return { previews, next: isLast ? undefined : cursor };
         }
@@ -76,17 +77,37 @@ export function previewsOf(
       }
       return { previews, next };
     },
-    /** The chain that a run is of; undefined when it is of none, or nothing follows the tests. */
-    async of(member: ChainMember): Promise<Chain | undefined> {
+    /** The newest preview of an application. A report that only repeats an earlier one is shown as that one. */
+    async newest(application: string): Promise<Chain | undefined> {
+      const filter = { workflows: workflows(), group: application };
+      const [newest] = (await store.newestOfGroups(filter, { limit: 1 })).found;
+      const chain = newest && (await chains([newest.id])).get(newest.id);
+      return chain && withPause(chain, await store.paused());
+    },
+    /**
+     * The chain that a run is of; undefined when it is of none, or nothing follows the tests.
+     * @param allowed the workflows whose runs one may read who asks; undefined: all.
+     */
+    async of(member: ChainMember, allowed?: readonly string[]): Promise<Chain | undefined> {
       const { id, workflow } = member.run;
       if (workflows().some(({ name }) => name === workflow)) {
         const chain = (await chains([id])).get(id);
-        return chain?.tests && chain;
+        return chain?.tests && readable(chain, allowed);
       }
       const by = workflow === PREVIEW_TESTS && isFollower(member) ? dispatchedByIn(member) : undefined;
-      return by === undefined ? undefined : chainOf((await store.several([by]))[0], member);
+      const chain = by === undefined ? undefined : chainOf((await store.several([by]))[0], member);
+      return chain && readable(chain, allowed);
     },
   };
+}
+
+/** The same chain, without the runs that one may not read: a link to them would lead nowhere. */
+function readable(chain: Chain, allowed: readonly string[] | undefined): Chain {
+  if (allowed === undefined) return chain;
+  const those = (run: Chain["tests"]) => (run && allowed.includes(run.workflow) ? run : undefined);
+  const newest = chain.tests ?? chain.environment;
+  const supersededBy = those(newest) && chain.supersededBy;
+  return { ...chain, environment: those(chain.environment), tests: those(chain.tests), supersededBy };
 }
 
 /** What is paused waits for a person, also when it would wait for something else. */

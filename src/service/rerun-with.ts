@@ -9,6 +9,7 @@ import type { Start } from "../model/start.ts";
 import type { RunStore } from "../model/store.ts";
 import { gitHubEntries, kindsOf, schemaFor, type TriggerKind } from "../model/triggers.ts";
 import type { WebhookEvent } from "../model/webhooks.ts";
+import type { Who } from "../model/who.ts";
 import { triggerOf, type Workflow } from "../model/workflow.ts";
 import { type ReadInput, readWith, tokenProblem, wrong } from "./read-input.ts";
 
@@ -25,7 +26,8 @@ type Parts = {
 
 /** Starts a new run with another input than an earlier one had, checked as an event of the same trigger is. */
 export function rerunningWith({ workflows, accept, store, secrets, hasServiceToken, log }: Parts) {
-  return async (id: string, input: Json, actor: string): Promise<Start> => {
+  return async (id: string, input: Json, who: Who): Promise<Start> => {
+    const { actor } = who;
     const run = (await store.get(id))?.run;
     if (!run) return { status: "unknown", reason: `There is no run ${id}. Ended runs are kept for RETAIN_DAYS.` };
     const workflow = workflows().find(({ name }) => name === run.workflow);
@@ -36,7 +38,7 @@ export function rerunningWith({ workflows, accept, store, secrets, hasServiceTok
     if ("problems" in checked) return { status: "rejected", ...checked };
     const problem = tokenProblem(checked.input, secrets, "leave it out");
     if (problem) return { status: "rejected", problems: [problem] };
-    const event = { workflow, trigger, actor, input: checked.input, rerunOf: id };
+    const event = { workflow, trigger, actor, by: who, input: checked.input, rerunOf: id };
     const started = (await store.get((await accept(event, { wait: false })).run))?.run;
     if (!started) throw new Error(`the run that re-runs ${id} is gone as soon as it was stored`);
     const { group } = started;

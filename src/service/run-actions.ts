@@ -1,4 +1,5 @@
 import { ALL_WORKFLOWS, type Cancel, type Paused, type Rerun, type RerunOptions } from "../model/run-actions.ts";
+import type { Who } from "../model/who.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { Ground } from "./ground.ts";
 
@@ -17,8 +18,9 @@ export function runActions(
       return rerun;
     },
     /** Resolves when nothing more is sent for the run, or with `cancelling` when that is not confirmed in 30 s. */
-    async cancel(id: string, actor: string): Promise<Cancel> {
-      const cancel = await worker.cancel(id, { actor, at: clock.now() });
+    async cancel(id: string, who: Who): Promise<Cancel> {
+      const { actor } = who;
+      const cancel = await worker.cancel(id, { ...who, at: clock.now() });
       if (cancel.status === "cancelled" || cancel.status === "cancelling") {
         const { workflow, group } = cancel.run;
         const what =
@@ -28,14 +30,16 @@ export function runActions(
       return cancel;
     },
     /** @param workflow `*` is all of them. @returns false: it was paused already. */
-    async pause(workflow: string, actor: string): Promise<boolean> {
-      const paused = await worker.pause(workflow, { actor, at: clock.now() });
+    async pause(workflow: string, who: Who): Promise<boolean> {
+      const { actor } = who;
+      const paused = await worker.pause(workflow, { ...who, at: clock.now() });
       if (paused) log.info({ workflow: named(workflow), actor }, "workflow paused: its runs wait until it is resumed");
       return paused;
     },
     /** @returns false: it was not paused. */
-    async resume(workflow: string, actor: string): Promise<boolean> {
-      const resumed = await worker.resume(workflow, { actor, at: clock.now() });
+    async resume(workflow: string, who: Who): Promise<boolean> {
+      const { actor } = who;
+      const resumed = await worker.resume(workflow, { ...who, at: clock.now() });
       if (resumed) log.info({ workflow: named(workflow), actor }, "workflow resumed");
       return resumed;
     },

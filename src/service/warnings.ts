@@ -1,4 +1,7 @@
+import type { CallerToken } from "../model/access.ts";
 import { appVariables } from "../model/identity.ts";
+import { nearestName } from "../model/nearest-name.ts";
+import { isPlainToOthers } from "../model/network.ts";
 import { reportOf } from "../model/report.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
@@ -21,26 +24,27 @@ export function defaultRepositories({ targetRepo, deploymentRepo, defaults }: Co
 }
 
 /** What to warn of in addresses to which a secret goes without TLS. */
-export function plainHttp({ github, observe }: Config): readonly string[] {
+export function plainHttp(
+  { github, observe }: Config,
+  addresses: CheckedWorkflows["addresses"] = {},
+): readonly string[] {
   const { notifyUrl, traceEndpoint, traceHeaders } = observe;
   const sent = [
     { name: "GITHUB_API_URL", url: github.apiUrl, what: "the GitHub token" },
-    { name: "NOTIFY_URL", url: notifyUrl, what: "the address, which is its password, and every notice" },
+    { name: "NOTIFY_URL", url: notifyUrl, what: NOTICES },
+    ...Object.entries(addresses).map(([name, url]) => ({ name, url, what: NOTICES })),
     ...(Object.keys(traceHeaders).length > 0
       ? [{ name: "OTEL_EXPORTER_OTLP_ENDPOINT", url: traceEndpoint, what: "OTEL_EXPORTER_OTLP_HEADERS" }]
       : []),
   ];
   return sent.flatMap(({ name, url, what }) =>
-    url !== undefined && isPlainToOthers(url)
+    url !== undefined && isPlainToOthers(new URL(url))
       ? `${name} begins with http: and names another host: ${what} can be read on the way`
       : [],
   );
 }
 
-function isPlainToOthers(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  return protocol === "http:" && !/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
-}
+const NOTICES = "the address, which is its password, and every notice";
 
 /**
  * What the start warns of, all of it right and probably not meant so.
@@ -49,11 +53,22 @@ function isPlainToOthers(url: string): boolean {
  */
 export function startWarnings(
   config: Config,
-  { variables, apps, workflows: loaded }: Pick<CheckedWorkflows, "variables" | "apps" | "workflows">,
+  {
+    variables,
+    apps,
+    addresses,
+    workflows: loaded,
+  }: Pick<CheckedWorkflows, "variables" | "apps" | "addresses" | "workflows">,
   keys: readonly string[],
 ): readonly string[] {
-  const { auth, github, nearSettings, workflows } = config;
-  const names = new Set([...Object.keys(variables), ...Object.keys(apps).flatMap(namesOfApp)]);
+  const { auth, signIn, github, nearSettings, workflows } = config;
+  const isOpen =
+    auth.tokens.length + auth.oidc.length === 0 && !signIn.openId && !signIn.gitHub && !auth.proxyUserHeader;
+  const names = new Set([
+    ...Object.keys(variables),
+    ...Object.keys(addresses),
+    ...Object.keys(apps).flatMap(namesOfApp),
+  ]);
   const secrets: Readonly<Record<string, readonly string[]>> = {
     AUTH_TOKENS: auth.tokens.map(({ text }) => text),
     GITHUB_WEBHOOK_SECRET: auth.webhookSecrets,
@@ -63,11 +78,13 @@ export function startWarnings(
   return [
     ...nearSettings.flatMap(({ name, warning }) => (names.has(name.replace(/_FILE$/, "")) ? [] : warning)),
     ...defaultRepositories(workflows),
-    ...(auth.tokens.length === 0
-      ? ["AUTH_TOKENS is not set: everybody who can reach this service can start runs"]
-      : []),
+    ...(isOpen ? ["AUTH_TOKENS is not set: everybody who can reach this service can start runs"] : []),
     ...shortSecrets(secrets),
-    ...plainHttp(config).map((text) => `${text}: use https`),
+    ...limitsToNothing(
+      auth.tokens,
+      loaded.map(({ name }) => name),
+    ),
+    ...plainHttp(config, addresses).map((text) => `${text}: use https`),
     ...(!github.hasCredential
       ? ["neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work"]
       : []),
@@ -140,6 +157,19 @@ export function reportsWithoutLink({ http }: Pick<Config, "http">, workflows: re
 
 /** Below this a secret that callers choose freely can be guessed: tries are not counted. */
 const MIN_SECRET_CHARACTERS = 16;
+
+/** Tokens that are limited to a workflow that does not exist: they allow nothing. */
+function limitsToNothing(tokens: readonly CallerToken[], names: readonly string[]): readonly string[] {
+  const limits = tokens.flatMap(({ actor, grants }) =>
+    grants.flatMap(({ workflows = [] }) => workflows.map((workflow) => ({ actor, workflow }))),
+  );
+  return limits.flatMap(({ actor, workflow }) => {
+    if (names.includes(workflow)) return [];
+    const near = nearestName(workflow, names);
+    const meant = near === undefined ? `There is: ${names.join(", ")}` : `Is ${near} meant?`;
+    return `AUTH_TOKENS: ${actor} is limited to ${workflow}, which is no workflow of this service. ${meant}`;
+  });
+}
 
 /** What to warn of in secrets that let callers in; none of them is shown. */
 function shortSecrets(secrets: Readonly<Record<string, readonly string[]>>): readonly string[] {

@@ -1,12 +1,15 @@
 import { type Delivery, type DeliveryLog, nameOf, openDeliveryLog } from "../github/deliveries.ts";
 import { isCloud } from "../github/limits/limits.ts";
-import { GITHUB_WEBHOOK_PATH, MAX_PAYLOAD_BYTES, takeIn } from "../http/triggers/github.ts";
+import type { NotedEvents } from "../http/noted-events.ts";
+
+import { MAX_PAYLOAD_BYTES, takeIn } from "../http/triggers/github.ts";
 import { isFailure } from "../model/failure.ts";
 import { mayWant } from "../model/github-trigger.ts";
 import type { Json } from "../model/run.ts";
 import { type RunStore, StoreUnavailable } from "../model/store.ts";
 import { gitHubEntries } from "../model/triggers.ts";
 import type { WebhookEvent } from "../model/webhooks.ts";
+import { GITHUB_WEBHOOK_PATH } from "../model/webhooks.ts";
 import { groupOf, orderOf, type Workflow } from "../model/workflow.ts";
 import { type CaughtUp, catchUp } from "./catch-up.ts";
 import type { Engine } from "./engine.ts";
@@ -39,7 +42,20 @@ export function keptMs(apiUrl: string): number {
 /** What an owner's webhook was sent, and was not answered. */
 export function openSource(
   owner: string,
-  { ground, engine, isNamed, patiently }: { ground: Ground; engine: Engine; isNamed: boolean; patiently: Patiently },
+  {
+    ground,
+    engine,
+    isNamed,
+    patiently,
+    ignored,
+  }: {
+    ground: Ground;
+    engine: Engine;
+    isNamed: boolean;
+    patiently: Patiently;
+    /** Notes a delivery that starts no run. */
+    ignored: NotedEvents["ignored"];
+  },
 ) {
   const { config, loaded, log, clock } = ground;
   const { gitHub, store, metrics, accept, wakeByEvent: wake } = engine;
@@ -65,10 +81,14 @@ export function openSource(
   }
 
   async function takeInLate(delivery: Delivery, isNewer: (guid: string) => Promise<boolean>): Promise<boolean> {
-    const { guid, event: name } = delivery;
+    const { guid, event: name, action } = delivery;
     const read = await readOrLeave(delivery);
     if ("lacking" in read) {
       metrics.inbound.missedWebhook("left_out");
+      ignored({
+        ...{ source: "github", event: action === undefined ? name : `${name}.${action}`, delivery: guid, woken: 0 },
+        ...{ answer: `It was missed, and is left out: ${read.lacking}`, reasons: [] },
+      });
       log.warn({ delivery: guid, event: name, reason: read.lacking }, "a missed webhook delivery is left out");
       return false;
     }
@@ -77,7 +97,7 @@ export function openSource(
       const before = await latestDelivery(store, workflow, event);
       return before !== undefined && isNewer(before);
     };
-    const { runs, isNew, threw } = await takeIn(event, ACTOR, { workflows, accept, wake, isOutdated });
+    const { runs, isNew, threw } = await takeIn(event, ACTOR, { workflows, accept, wake, isOutdated, ignored });
     if (threw.length > 0) {
       const facts = { delivery: guid, event: name, threw };
       log.error(

@@ -1,16 +1,19 @@
 import { scheduleProblem } from "../http/triggers/schedule.ts";
-import type { Identity } from "../model/identity.ts";
+import { appVariables, type Identity } from "../model/identity.ts";
+import { passwordsIn } from "../model/notices.ts";
 import type { Secrets } from "../model/secrets.ts";
 import { gitHubEntries } from "../model/triggers.ts";
-import type { BrokenFile, Workflow } from "../model/workflow.ts";
+import type { Workflow } from "../model/workflow.ts";
+import type { BrokenFile, WorkflowSource } from "../model/workflow-file.ts";
 import { environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
-import { codeVersion, type LoadedFile, workflowsIn } from "../workflows/load/load-workflows.ts";
+import { codeVersion, type LoadedFile, sourceIn, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { previewClosed } from "../workflows/preview-closed.ts";
 import { previewTests } from "../workflows/preview-tests.ts";
-import { secretLines } from "./config/setting.ts";
+import { secretLines, type Wrong } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
 import { VERSION } from "./version.ts";
+import type { WorkflowVersions } from "./workflow-versions.ts";
 
 const BUILT_IN = "built in";
 
@@ -19,17 +22,33 @@ type Options = {
   more?: readonly { readonly workflow: Workflow; readonly file: string }[] | undefined;
   variable?: WorkflowsConfig["variable"];
   app?: WorkflowsConfig["app"];
+  address?: WorkflowsConfig["address"];
   hasWebhookSecret: boolean;
   /** Where people reach the service. */
   publicUrl?: string | undefined;
   /** Whether a broken file stops everything. */
   strict?: boolean;
+  /** Where files come from whose previous version is kept. Without it: from the folder itself, and none is kept. */
+  versions?: WorkflowVersions | undefined;
 };
 
 /** The workflows of a service, which a reload replaces as a whole. */
 export type LoadedWorkflows = {
   readonly current: CheckedWorkflows;
-  /** Loads the files again, one time after the other. Those that are broken are left out. Throws when the folder cannot be read. */
+  /** Where the code of a workflow is found in a stack; undefined when it comes from no file. */
+  sourceOf(name: string): WorkflowSource | undefined;
+  /** Whether the folder holds something else than what was loaded last. Throws when it cannot be read. */
+  hasChanged(): boolean;
+  /**
+   * Takes the values of variables, Apps and addresses as the settings have them now, without loading any code. One that
+   * cannot be used keeps the value that it had.
+   * @returns those that cannot be used.
+   */
+  renew(settings: ValueSources): Promise<readonly Wrong[]>;
+  /**
+   * Loads the files again, one time after the other. Those that are broken are left out, or with versions stay what they
+   * were. Throws when the folder cannot be read.
+   */
   reload(): Promise<void>;
 };
 
@@ -44,12 +63,14 @@ export async function openWorkflows(
     more = [],
     variable = config.variable,
     app = config.app,
+    address = config.address,
     hasWebhookSecret,
     publicUrl,
     strict = true,
+    versions,
   }: Options,
 ): Promise<LoadedWorkflows> {
-  const load = config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing);
+  const load = versions?.load ?? (config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing));
   const code = codeVersion(VERSION);
   const builtIn = builtInWorkflows(config, { publicUrl, hasWebhookSecret }).map((workflow) => ({
     workflow,
@@ -57,23 +78,114 @@ export async function openWorkflows(
     code,
   }));
   const others = more.map(({ workflow, file }) => ({ file, exported: workflow }));
+  let values = keptValues({ variable, app, address });
   const check = (files: readonly LoadedFile[], before?: CheckedWorkflows) =>
-    checkedWorkflows(builtIn, [...files, ...others], { variable, app, hasWebhookSecret }, scheduleProblem, before);
-  let current = check(await load());
-  let last = Promise.resolve();
+    checkedWorkflows(
+      builtIn,
+      [...files, ...others],
+      { ...values.of(before), hasWebhookSecret },
+      scheduleProblem,
+      before,
+    );
+  let files = await load();
+  /** The version of each file that was sound last. */
+  let sound: ReadonlyMap<string, LoadedFile> = new Map();
+  let current!: CheckedWorkflows;
+  async function take(before?: CheckedWorkflows): Promise<void> {
+    const took = await withEarlier(files, (these) => check(these, before), sound, versions);
+    ({ checked: current, sound } = took);
+    versions?.keep(sound);
+  }
+  await take();
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work);
+    last = done.catch(() => {});
+    return done;
+  };
   if (strict) requireSound(current.broken);
   return {
     get current() {
       return current;
     },
+    sourceOf(name) {
+      const file = current.fileOf.get(name);
+      return sourceIn(sound.get(file ?? "")?.folder, file);
+    },
+    hasChanged: () => versions?.hasChanged() ?? true,
     reload() {
-      const loaded = last.then(async () => {
-        current = check(await load(), current);
+      return inTurn(async () => {
+        files = await load();
+        await take(current);
       });
-      last = loaded.catch(() => {});
-      return loaded;
+    },
+    renew(settings) {
+      return inTurn(async () => {
+        values = keptValues(settings);
+        await take(current);
+        return values.wrong();
+      });
     },
   };
+}
+
+type ValueSources = Pick<WorkflowsConfig, "variable" | "app" | "address">;
+
+/** Values as their sources have them; one that cannot be used any more is as it was before. */
+function keptValues(sources: ValueSources) {
+  const wrong = new Map<string, string>();
+  const kept =
+    <T>(
+      read: (name: string) => T | undefined,
+      before: Readonly<Record<string, T>> = {},
+      nameOf = (name: string) => name,
+    ) =>
+    (name: string): T | undefined => {
+      const known = before[name];
+      try {
+        const value = read(name);
+        if (value !== undefined || known === undefined) return value;
+        throw new Error("is not set any more");
+      } catch (error) {
+        if (known === undefined) throw error;
+        wrong.set(nameOf(name), (error as Error).message);
+        return known;
+      }
+    };
+  return {
+    of: (before?: CheckedWorkflows) => ({
+      variable: kept(sources.variable, before?.variables),
+      app: kept(sources.app, before?.apps, (name) => appVariables(name).privateKey) as WorkflowsConfig["app"],
+      address: kept(sources.address, before?.addresses),
+    }),
+    wrong: (): readonly Wrong[] => [...wrong].map(([name, reason]) => ({ name, reason })),
+  };
+}
+
+/**
+ * A file that is broken is replaced by its version that was sound last.
+ * @param versions without them a broken file is left out.
+ */
+async function withEarlier(
+  files: readonly LoadedFile[],
+  check: (files: readonly LoadedFile[]) => CheckedWorkflows,
+  before: ReadonlyMap<string, LoadedFile>,
+  versions: WorkflowVersions | undefined,
+): Promise<{ readonly checked: CheckedWorkflows; readonly sound: ReadonlyMap<string, LoadedFile> }> {
+  let taken = files;
+  let checked = check(files);
+  if (versions && checked.broken.length > 0) {
+    const problems = new Map(checked.broken.map((each) => [each.file, each]));
+    const earlier = async (loaded: LoadedFile) =>
+      (problems.has(loaded.file) && (before.get(loaded.file) ?? (await versions.earlier(loaded.file)))) || loaded;
+    taken = await Promise.all(files.map(earlier));
+    const mixed = check(taken);
+    const left = new Set(mixed.broken.map(({ file }) => file));
+    const broken = mixed.broken.map((each) => problems.get(each.file) ?? each);
+    checked = { ...mixed, broken, outdated: [...problems.values()].filter(({ file }) => !left.has(file)) };
+  }
+  const left = new Set(checked.broken.map(({ file }) => file));
+  return { checked, sound: new Map(taken.flatMap((each) => (left.has(each.file) ? [] : [[each.file, each]]))) };
 }
 
 /** Whether a workflow may be started by GitHub's webhook, as far as settings tell: files of WORKFLOWS_DIR are not run for it. */
@@ -107,9 +219,10 @@ function requireSound(broken: readonly BrokenFile[]): void {
 }
 
 /** Has the variables of workflows never be seen: those that hold a token for certain, and those that may. */
-export function hideVariables({ workflows, variables, apps }: CheckedWorkflows, secrets: Secrets): void {
+export function hideVariables({ workflows, variables, apps, addresses }: CheckedWorkflows, secrets: Secrets): void {
   const tokens = new Set([...workflows.flatMap(tokenVariables), ...keyVariables(workflows)]);
   for (const { privateKey } of Object.values(apps)) secrets.guard(privateKey);
+  for (const each of Object.values(addresses).flatMap(passwordsIn)) secrets.guard(each);
   for (const [name, value] of Object.entries(variables)) {
     if (tokens.has(name)) for (const each of [value, ...secretLines(value)]) secrets.guard(each);
     else secrets.hide(value);

@@ -1,11 +1,12 @@
 import { nearestName } from "../../model/nearest-name.ts";
-import { AUTH_SETTINGS } from "./auth.ts";
+import { AUTH_SETTINGS, authConfig } from "./auth.ts";
 import { GITHUB_SETTINGS, gitHubConfig } from "./github.ts";
 import { HTTP_SETTINGS } from "./http.ts";
 import { OBSERVE_SETTINGS } from "./observe.ts";
 import {
   baseUrl,
   type Environment,
+  type Reader,
   readerOf,
   type Setting,
   type Settings,
@@ -13,7 +14,9 @@ import {
   setting,
   textOf,
   token,
+  type Wrong,
 } from "./setting.ts";
+import { SIGN_IN_SETTINGS, signInConfig } from "./sign-in.ts";
 import { STORE_SETTINGS, storeConfig } from "./store.ts";
 import { WORKFLOWS_SETTINGS, workflowsConfig } from "./workflows.ts";
 
@@ -25,11 +28,15 @@ const CLIENT_SETTINGS = {
     "Where the service answers.",
     baseUrl("http://localhost:9555", "GH_RUNNER_TOKEN"),
   ),
-  token: secret("GH_RUNNER_TOKEN", "One of the service's `AUTH_TOKENS`, if it has any.", token),
+  token: secret(
+    "GH_RUNNER_TOKEN",
+    "One of the service's `AUTH_TOKENS`, or an OIDC token that it takes. Unset: none is sent.",
+    token,
+  ),
 };
 
 /** The settings of the service, in parts. Each is handed on whole, to what it is named for. */
-export type Config = ReturnType<typeof inspectConfig>["config"];
+export type Config = ReturnType<typeof inspected>["config"];
 
 /** Settings that cannot be used; the message names all of them and what to do. */
 class ConfigError extends Error {
@@ -42,29 +49,60 @@ class ConfigError extends Error {
  */
 export function readConfig(environment: Environment = process.env): Config {
   const { config, problems } = inspectConfig(environment);
-  if (problems.length > 0) {
-    const lines = problems.map((problem) => `\n  ${problem}`).join("");
-    throw new ConfigError(`Cannot start. Fix these settings (docs/configuration.md):${lines}`);
-  }
+  if (problems.length > 0) throw new ConfigError(messageOf(problems));
   return config;
+}
+
+const problemsOf = (wrong: readonly Wrong[]) => wrong.map(({ name, reason }) => `${name}: ${reason}`);
+
+function messageOf(problems: readonly string[]): string {
+  const lines = problems.map((problem) => `\n  ${problem}`).join("");
+  return `Cannot start. Fix these settings (docs/configuration.md):${lines}`;
+}
+
+/**
+ * The settings of the store alone, for what works on it beside the service: it has none of the other secrets.
+ * @throws ConfigError with all problems in one message.
+ */
+export function readStoreConfig(environment: Environment = process.env) {
+  const reader = readerOf(environment);
+  const store = storeConfig(reader);
+  if (reader.wrong.length > 0) throw new ConfigError(messageOf(problemsOf(reader.wrong)));
+  return store;
 }
 
 /** The same for doctor, which looks at the rest nevertheless: settings that cannot be used have their defaults. */
 export function inspectConfig(environment: Environment = process.env) {
-  const reader = readerOf(environment);
+  return inspected(environment, readerOf(environment));
+}
+
+/**
+ * The same settings with what the files of secrets hold now. What cannot be used is named, and keeps the value that it had.
+ */
+export function rereadConfig({ source: { environment, reader } }: Config) {
+  return inspected(environment, readerOf(environment, reader), [...reader.files.keys()]);
+}
+
+/** @param again variables whose files are read as well. */
+function inspected(environment: Environment, reader: Reader, again: readonly string[] = []) {
+  const http = reader.values(HTTP_SETTINGS);
   const config = {
-    http: reader.values(HTTP_SETTINGS),
+    http,
     github: gitHubConfig(reader),
     workflows: workflowsConfig(reader),
-    auth: reader.values(AUTH_SETTINGS),
+    auth: authConfig(reader),
+    signIn: signInConfig(reader, http),
     store: storeConfig(reader),
     observe: reader.values(OBSERVE_SETTINGS),
     /** What of all this must never be seen. */
     secrets: reader.secrets,
     /** Variables that are no settings, and have nearly the names of some. */
     nearSettings: nearSettings(environment),
+    source: { environment, reader },
   };
-  return { config, problems: reader.problems };
+  for (const name of again) reader.lookAt(name);
+  const { wrong } = reader;
+  return { config, wrong, problems: problemsOf(wrong) };
 }
 
 /**
@@ -74,7 +112,7 @@ export function inspectConfig(environment: Environment = process.env) {
 export function readClientConfig(environment: Environment = process.env) {
   const reader = readerOf(environment);
   const values = reader.values(CLIENT_SETTINGS);
-  if (reader.problems.length > 0) throw new ConfigError(reader.problems.join("; "));
+  if (reader.wrong.length > 0) throw new ConfigError(problemsOf(reader.wrong).join("; "));
   return values;
 }
 
@@ -83,7 +121,15 @@ export function isRunByNpm(environment: Environment = process.env): boolean {
   return textOf(environment, "npm_lifecycle_event") !== undefined;
 }
 
-const PARTS = [HTTP_SETTINGS, GITHUB_SETTINGS, WORKFLOWS_SETTINGS, AUTH_SETTINGS, STORE_SETTINGS, OBSERVE_SETTINGS];
+const PARTS = [
+  HTTP_SETTINGS,
+  GITHUB_SETTINGS,
+  WORKFLOWS_SETTINGS,
+  AUTH_SETTINGS,
+  SIGN_IN_SETTINGS,
+  STORE_SETTINGS,
+  OBSERVE_SETTINGS,
+];
 
 /** Each variable, and what is probably wrong with its name. */
 function nearSettings(environment: Environment): readonly { readonly name: string; readonly warning: string }[] {
@@ -111,9 +157,10 @@ export function configurationReference(): string {
     "<!-- Generated from src/service/config/ by `npm run docs`. Do not edit. -->",
     "# Configuration",
     "",
-    "All settings are environment variables, read once at start. An empty variable counts as unset. A value that cannot",
+    "All settings are environment variables, read at the start. An empty variable counts as unset. A value that cannot",
     "be used stops the start with one message that names every problem. A secret can be given as a file instead:",
-    "`GITHUB_TOKEN_FILE=/run/secrets/github-token`.",
+    "`GITHUB_TOKEN_FILE=/run/secrets/github-token`. Files are read again when they change, without a restart",
+    "([operations.md](operations.md#rotating-secrets)).",
     "",
     'What workflows name themselves is not listed here: the variables of `env`, `githubToken`, and `githubApp`, where `"BOT"` means',
     "`BOT_ID` and `BOT_PRIVATE_KEY` ([workflows.md](workflows.md#identities)). They can be files, too.",
@@ -126,6 +173,7 @@ export function configurationReference(): string {
     ...section("GitHub", GITHUB_SETTINGS),
     ...section("Workflows", WORKFLOWS_SETTINGS),
     ...section("Access", AUTH_SETTINGS),
+    ...section("Signing in", SIGN_IN_SETTINGS),
     ...section("Storage", STORE_SETTINGS),
     ...section("Logs, traces and notices", OBSERVE_SETTINGS),
     ...section(

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { appVariables } from "../../model/identity.ts";
 import { type Config, readConfig } from "./config.ts";
 import { readHttpConfig } from "./http.ts";
-import { type Environment, textOf } from "./setting.ts";
+import { type Environment, readerOf, textOf } from "./setting.ts";
 
 /** What `gh-runner dev` decides itself. */
 type Given = {
@@ -53,6 +53,7 @@ export function readDevConfig(
     DATA_DIR: dataDir,
     WORKFLOWS_DIR: folder,
     WORKFLOWS_STRICT: "false",
+    WORKFLOWS_RELOAD: "false",
   });
   const missing = new Set<string>();
   const variable = (name: string) => {
@@ -68,7 +69,11 @@ export function readDevConfig(
     privateKey ??= madeUpKey();
     return { name, id: madeUp(name), privateKey };
   };
-  return { config: { ...config, workflows: { ...config.workflows, variable, app } }, missing };
+  // No one is notified of what is tried.
+  const address = () => undefined;
+  // Its folder is loaded again whenever a file is saved, with what the variables are then.
+  const source = { environment: {}, reader: readerOf({}) };
+  return { config: { ...config, source, workflows: { ...config.workflows, variable, app, address } }, missing };
 }
 
 /** The stand-in takes any. */

@@ -70,13 +70,13 @@ export const GITHUB_SETTINGS = {
 export function gitHubConfig({ values, isSet, problem }: Reader) {
   const { appId: id, appPrivateKey: privateKey, ...others } = values(GITHUB_SETTINGS);
   const [hasId, hasKey] = [isSet("GITHUB_APP_ID"), isSet("GITHUB_APP_PRIVATE_KEY")];
-  if (hasId && !hasKey) problem("GITHUB_APP_PRIVATE_KEY: is missing; GITHUB_APP_ID needs it");
-  if (hasKey && !hasId) problem("GITHUB_APP_ID: is missing; GITHUB_APP_PRIVATE_KEY needs it");
+  if (hasId && !hasKey) problem("GITHUB_APP_PRIVATE_KEY", "is missing; GITHUB_APP_ID needs it");
+  if (hasKey && !hasId) problem("GITHUB_APP_ID", "is missing; GITHUB_APP_PRIVATE_KEY needs it");
   if (hasId && hasKey && isSet("GITHUB_TOKEN")) {
-    problem("GITHUB_TOKEN: is set, and a GitHub App too; unset one of them, so that it is clear which is used");
+    problem("GITHUB_TOKEN", "is set, and a GitHub App too; unset one of them, so that it is clear which is used");
   }
   if (others.webhookOf?.includes("app") && !hasId)
-    problem("GITHUB_WEBHOOK_OF: app is the webhook of a GitHub App; set GITHUB_APP_ID");
+    problem("GITHUB_WEBHOOK_OF", "app is the webhook of a GitHub App; set GITHUB_APP_ID");
   const app = id && privateKey ? { id, privateKey } : undefined;
   return { ...others, app, hasCredential: app !== undefined || others.serviceToken !== undefined };
 }

@@ -1,5 +1,10 @@
+import { type Color, colorOf } from "../../model/color.ts";
 import { urlPrefix } from "../../model/url-prefix.ts";
+import { visibleName } from "../../model/visible.ts";
 import { baseUrl, type Environment, numberFrom, oneOf, optional, readerOf, setting, type Values } from "./setting.ts";
+
+/** A name shares the bar with the links. */
+const MAX_NAME_CHARACTERS = 40;
 
 export const HTTP_SETTINGS = {
   port: setting("PORT", "9555", "TCP port of the service.", portNumber),
@@ -31,6 +36,27 @@ export const HTTP_SETTINGS = {
     "The page at `/`. `off`: there is none. The API stays, and the pages on which people answer callbacks.",
     (text) => oneOf(["on", "off"], "on or off")(text) === "on",
   ),
+  pageName: setting(
+    "PAGE_NAME",
+    "",
+    "What the page calls this installation, such as `staging`: in the bar, the title and on the sign-in page. Up to " +
+      `${MAX_NAME_CHARACTERS} characters.`,
+    pageName,
+  ),
+  pageColor: setting(
+    "PAGE_COLOR",
+    "",
+    "The colour of this installation, such as `#bf3989`: a stripe above the bar, the name, and the icon in the browser's tab. The " +
+      "`#` may be left out. Text on it is black or white, which of the two can be read.",
+    pageColor,
+  ),
+  pageTime: setting(
+    "PAGE_TIME",
+    "local",
+    "The zone of times on the page: `local`, that of the reader, or `utc`. Each reader can change it on the page. Without " +
+      "JavaScript, times are in UTC.",
+    oneOf(["local", "utc"] as const, "local or utc"),
+  ),
 };
 
 /** Where the service listens, and what it answers. */
@@ -45,6 +71,21 @@ function portNumber(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new Error(`expected a port from 0 to 65535, got "${text}"`);
   return port;
+}
+
+function pageName(text: string): string | undefined {
+  const characters = [...text].length;
+  if (characters > MAX_NAME_CHARACTERS)
+    throw new Error(`expected up to ${MAX_NAME_CHARACTERS} characters, got ${characters}`);
+  if (visibleName(text) !== text) throw new Error("contains characters that cannot be seen");
+  return text || undefined;
+}
+
+function pageColor(text: string): Color | undefined {
+  if (text === "") return undefined;
+  const color = colorOf(text);
+  if (color === undefined) throw new Error(`expected a colour such as #bf3989 or #b38, got "${text}"`);
+  return color;
 }
 
 function publicUrl(text: string): string {

@@ -1,3 +1,5 @@
+import { NOTICE_FORMATS } from "../../model/chat.ts";
+import { passwordsIn, webhookAddress } from "../../model/notices.ts";
 import { baseUrl, isQuoted, oneOf, secret, setting } from "./setting.ts";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -7,9 +9,16 @@ export const OBSERVE_SETTINGS = {
   notifyUrl: secret(
     "NOTIFY_URL",
     "Gets a JSON POST when a run has failed for good, when its group has recovered, and when an outage of GitHub begins and " +
-      "is over: a Slack webhook, or anything that takes JSON (docs/operations.md).",
-    httpUrl,
-    { hidden: passwordsIn },
+      "is over: a webhook of Slack, Teams or Discord, or anything that takes JSON (docs/operations.md#notices). A workflow may name " +
+      "other receivers (`notify`).",
+    (text) => (text === "" ? undefined : webhookAddress(text)),
+    { hidden: (address) => (address === undefined ? [] : passwordsIn(address)) },
+  ),
+  notifyFormat: setting(
+    "NOTIFY_FORMAT",
+    "",
+    "What NOTIFY_URL gets: `slack`, `teams`, `discord` or `json`. Empty: what its host takes, and JSON for a host that is no known chat.",
+    (text) => (text === "" ? undefined : oneOf(NOTICE_FORMATS, `one of ${NOTICE_FORMATS.join(", ")}`)(text)),
   ),
   traceEndpoint: setting(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -21,7 +30,7 @@ export const OBSERVE_SETTINGS = {
     "OTEL_EXPORTER_OTLP_HEADERS",
     "Headers for the collector: `name=value`, comma separated, values percent-encoded.",
     headerList,
-    { hidden: Object.values<string> },
+    { hidden: Object.values<string>, fixed: { of: (headers) => JSON.stringify(headers), what: "value" } },
   ),
   traceService: setting("OTEL_SERVICE_NAME", "gh-runner", "Name of the service in traces.", (text) => text),
   logLevel: setting(
@@ -31,25 +40,6 @@ export const OBSERVE_SETTINGS = {
     oneOf(LEVELS, `one of ${LEVELS.join(", ")}`),
   ),
 };
-
-/** A webhook: path and query are part of the secret. */
-function httpUrl(text: string): string | undefined {
-  const url = URL.parse(text.trim());
-  if (text === "") return undefined;
-  if (!url || !["http:", "https:"].includes(url.protocol)) throw new Error("expected a URL that begins with https://");
-  if (url.username || url.password) throw new Error("must not contain a user or a password");
-  return url.href;
-}
-
-/** The password of a webhook's address is a part of its path or query, which an answer may quote without the host. */
-function passwordsIn(address: string | undefined): readonly string[] {
-  if (address === undefined) return [];
-  const { pathname, searchParams } = new URL(address);
-  const parts = [...pathname.split("/"), ...searchParams.values()];
-  return [address, ...parts.filter(({ length }) => length >= SHORTEST_PASSWORD)];
-}
-
-const SHORTEST_PASSWORD = 16;
 
 /** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
 function headerList(text: string): Readonly<Record<string, string>> {

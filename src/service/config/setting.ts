@@ -14,7 +14,7 @@ export type Setting<T> = {
   readonly isSecret: boolean;
   /** What in the value must never be seen. */
   hidden(value: T): readonly string[];
-} & Options;
+} & SecretOptions<T>;
 
 type Options = {
   /** An empty variable is a value. */
@@ -23,6 +23,12 @@ type Options = {
   readonly mayBeQuoted?: boolean;
   /** Other names, which win. */
   readonly aliases?: readonly string[];
+};
+
+/** What a secret may have in addition. */
+type SecretOptions<T> = Options & {
+  /** What of a value cannot change while the service runs, and what that is in words. */
+  readonly fixed?: { of(value: T): string | undefined; readonly what: string };
 };
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
@@ -44,7 +50,7 @@ export function secret<T>(
   name: string,
   about: string,
   parse: (text: string) => T,
-  { hidden = asTexts, ...options }: Options & { readonly hidden?: (value: T) => readonly string[] } = {},
+  { hidden = asTexts, ...options }: SecretOptions<T> & { readonly hidden?: (value: T) => readonly string[] } = {},
 ): Setting<T> {
   return { name, fallback: "", about, parse, isSecret: true, hidden, ...options };
 }
@@ -55,52 +61,94 @@ function asTexts(value: unknown): readonly string[] {
 
 export type Reader = ReturnType<typeof readerOf>;
 
-/** Reads settings out of an environment, and gathers what is wrong with them. */
-export function readerOf(environment: Environment) {
-  const problems: string[] = [];
+/** What is wrong with a setting or a variable, without its value. */
+export type Wrong = { readonly name: string; readonly reason: string };
+
+/**
+ * Reads settings out of an environment, and gathers what is wrong with them.
+ * @param before read the same environment earlier: a setting that cannot be used any more has the value that it had.
+ */
+export function readerOf(environment: Environment, before?: { valueOf(name: string): unknown }) {
+  const wrong: Wrong[] = [];
   const secrets: string[] = [];
   const given: string[] = [];
+  const values = new Map<string, unknown>();
+  const files = new Map<string, SecretFile>();
 
-  function read<T>({ name, aliases = [], ...setting }: Setting<T>): T {
+  function secretText(name: string): string | undefined {
+    const path = fileOf(environment, name);
+    if (path === undefined) return textOf(environment, name);
+    files.set(name, { path, text: undefined });
+    const text = textIn(path, name);
+    files.set(name, { path, text });
+    given.push(text);
+    return text;
+  }
+
+  function valueNow<T>({ name, aliases = [], fixed, ...setting }: Setting<T>): T {
+    const alias = aliases.find((each) => textOf(environment, each));
+    const text = setting.isSecret && !alias ? secretText(name) : textOf(environment, alias ?? name);
+    if (text !== undefined && !setting.mayBeQuoted && isQuoted(text)) throw new Error(QUOTED);
+    // Unset may mean open to all: what was meant as a secret must not come to that.
+    if (text === "" && setting.isSecret && environment[alias ?? name]) throw new Error("holds nothing but white space");
+    const value = setting.parse(text || (setting.emptyCounts && text === "") ? text : setting.fallback);
+    if (before && fixed && fixed.of(value) !== fixed.of(before.valueOf(name) as T))
+      throw new Error(`has another ${fixed.what}: restart the service to use it`);
+    return value;
+  }
+
+  function read<T>(setting: Setting<T>): T {
     try {
-      const alias = aliases.find((each) => textOf(environment, each));
-      const text = setting.isSecret && !alias ? secretText(environment, name) : textOf(environment, alias ?? name);
-      if (text !== undefined && !setting.mayBeQuoted && isQuoted(text)) throw new Error(QUOTED);
-      // Unset may mean open to all: what was meant as a secret must not come to that.
-      if (text === "" && setting.isSecret && environment[alias ?? name])
-        throw new Error("holds nothing but white space");
-      return setting.parse(text || (setting.emptyCounts && text === "") ? text : setting.fallback);
+      return valueNow(setting);
     } catch (problem) {
-      problems.push(`${name}: ${(problem as Error).message}`);
-      return setting.parse(setting.fallback);
+      wrong.push({ name: setting.name, reason: (problem as Error).message });
+      return before ? (before.valueOf(setting.name) as T) : setting.parse(setting.fallback);
     }
   }
 
   return {
-    /** Settings that cannot be used have their defaults. */
+    /** Settings that cannot be used have their defaults, or the previous values. */
     values<S extends Settings>(settings: S): Values<S> {
       const entries = Object.entries<Setting<unknown>>(settings).map(([key, each]) => {
         if (each.isSecret) given.push(textOf(environment, each.name) ?? "");
         const value = read(each);
+        values.set(each.name, value);
         secrets.push(...each.hidden(value));
         return [key, value];
       });
       return Object.fromEntries(entries);
     },
+    valueOf: (name: string) => values.get(name),
     /** Whether a variable is set, or the file of a secret. */
     isSet: (name: string) => Boolean(textOf(environment, name) || textOf(environment, `${name}_FILE`)),
-    /** Notes what is wrong with settings that are right each by itself: `NAME: what`. */
-    problem: (text: string) => void problems.push(text),
+    /** Notes what is wrong with settings that are right each by itself. */
+    problem: (name: string, reason: string) => void wrong.push({ name, reason }),
     /** A variable that is no setting, or what the file holds that `{name}_FILE` names. */
-    variable: (name: string) => secretText(environment, name) || undefined,
+    variable: (name: string) => secretText(name) || undefined,
+    /** Reads the file of a variable, unless it was read. What is wrong with it is gathered. */
+    lookAt(name: string): void {
+      try {
+        if (!files.has(name)) secretText(name);
+      } catch (problem) {
+        wrong.push({ name, reason: (problem as Error).message });
+      }
+    },
     /** All so far, without what may be a secret. */
-    get problems(): readonly string[] {
-      return problems.length === 0 ? [] : withoutSecrets(problems, given);
+    get wrong(): readonly Wrong[] {
+      return wrong.length === 0 ? [] : withoutSecrets(wrong, given);
     },
     /** What must never be seen of the values. */
     secrets: secrets as readonly string[],
+    /** The files that hold settings and variables, by the names of these. Those of variables are there once they were asked for. */
+    files: files as ReadonlyMap<string, SecretFile>,
   };
 }
+
+export type SecretFile = {
+  readonly path: string;
+  /** What it held; undefined where it could not be read. */
+  readonly text: string | undefined;
+};
 
 const QUOTED = "is in quotation marks, which count as part of it: remove them";
 
@@ -110,9 +158,12 @@ export function isQuoted(text: string): boolean {
 }
 
 /** Values that came in the wrong setting are repeated in what is wrong with it, and may be secrets. */
-function withoutSecrets(problems: readonly string[], given: readonly string[]): readonly string[] {
-  const { brief } = knownSecrets(given.flatMap((text) => [text, ...text.split(",").map((each) => each.trim())]));
-  return problems.map((problem) => brief(problem.replace(OPAQUE, "***"), MAX_PROBLEM_CHARACTERS));
+function withoutSecrets(wrong: readonly Wrong[], given: readonly string[]): readonly Wrong[] {
+  const { brief } = knownSecrets(given.flatMap((text) => [text, ...text.split(/[,\n]/).map((each) => each.trim())]));
+  return wrong.map(({ name, reason }) => ({
+    name,
+    reason: brief(reason.replace(OPAQUE, "***"), MAX_PROBLEM_CHARACTERS),
+  }));
 }
 
 /** No name is so long without a dot or a slash. Tokens are, and the lines of a private key, which may have slashes. */
@@ -125,11 +176,14 @@ export function textOf(environment: Environment, name: string): string | undefin
   return environment[name]?.trim();
 }
 
-function secretText(environment: Environment, name: string): string | undefined {
+/** The file that holds a secret, where one is named. */
+function fileOf(environment: Environment, name: string): string | undefined {
   const file = textOf(environment, `${name}_FILE`);
-  const given = textOf(environment, name);
-  if (!file) return given;
-  if (given) throw new Error(`set either ${name} or ${name}_FILE, not both`);
+  if (file && textOf(environment, name)) throw new Error(`set either ${name} or ${name}_FILE, not both`);
+  return file || undefined;
+}
+
+function textIn(file: string, name: string): string {
   // What is no path may be the secret itself: neither it nor the system's error, which repeats it, is shown.
   if (!existsSync(file)) {
     throw new Error(

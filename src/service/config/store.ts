@@ -12,7 +12,7 @@ export const STORE_SETTINGS = {
     "PostgreSQL instead of the folder, for several replicas: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with TLS " +
       "`?sslmode=verify-full&sslrootcert=FILE` (docs/scaling.md). Unset: SQLite in DATA_DIR.",
     databaseUrl,
-    { hidden: passwordsIn },
+    { hidden: passwordsIn, fixed: { of: withoutLogin, what: "host, port, database or parameter" } },
   ),
   databasePassword: secret("DATABASE_PASSWORD", "Password for DATABASE_URL, where it is not in the address.", optional),
   databaseSchema: setting(
@@ -56,6 +56,16 @@ function databaseUrl(text: string): string | undefined {
 function passwordsIn(address: string | undefined): readonly string[] {
   const { password, searchParams } = new URL(address ?? "postgres://none");
   return [password, decodeURIComponent(password), searchParams.get("password") ?? ""].filter((text) => text !== "");
+}
+
+/** Where the database is, and not as whom it is asked. */
+function withoutLogin(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined;
+  const url = new URL(address);
+  url.username = "";
+  url.password = "";
+  for (const name of ["user", "password"]) url.searchParams.delete(name);
+  return url.href;
 }
 
 function schemaName(text: string): string {

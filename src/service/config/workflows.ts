@@ -1,6 +1,7 @@
 import { type Duration, millisecondsOf } from "../../model/duration.ts";
 import { isRepositoryName } from "../../model/github-names.ts";
 import { nearestName } from "../../model/nearest-name.ts";
+import { webhookAddress } from "../../model/notices.ts";
 import { DEFAULT_CONTEXT, REPORTS } from "../../workflows/preview-input.ts";
 import { appOfWorkflow } from "./github.ts";
 import { baseUrl, numberFrom, oneOf, optional, type Reader, setting } from "./setting.ts";
@@ -114,6 +115,14 @@ export const WORKFLOWS_SETTINGS = {
       "problems, the other workflows run, and its runs wait until it is fixed. `true`: nothing starts until all files are right.",
     (text) => oneOf(["true", "false"], "true or false")(text) === "true",
   ),
+  reload: setting(
+    "WORKFLOWS_RELOAD",
+    "false",
+    "`true`: changes in WORKFLOWS_DIR are loaded within seconds, without a restart. A file that is broken does not replace its " +
+      "version that ran before, not even at a restart; log, page and metric report it. The service works with a copy of the folder " +
+      "in DATA_DIR, of up to 16 MiB. `false`: the files are read at the start.",
+    (text) => oneOf(["true", "false"], "true or false")(text) === "true",
+  ),
   retryHours: setting(
     "RETRY_HOURS",
     "24",
@@ -140,7 +149,21 @@ export function workflowsConfig({ values, isSet, variable }: Reader) {
      * @throws Error when one of its variables is not set, or cannot be used.
      */
     app: (name: string) => appOfWorkflow(name, variable),
+    /**
+     * The address of a webhook that a workflow names for its notices; undefined where none are sent.
+     * @throws Error when the variable is not set, or has no address.
+     */
+    address: (name: string): string | undefined => addressIn(name, variable(name)),
   };
+}
+
+function addressIn(name: string, value: string | undefined): string {
+  if (value === undefined) throw new Error(`${name} is not set: set it, or ${name}_FILE`);
+  try {
+    return webhookAddress(value);
+  } catch (cause) {
+    throw new Error(`${name}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function repository(text: string): string {

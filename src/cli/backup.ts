@@ -1,0 +1,119 @@
+import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { addAbortSignal } from "node:stream";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Backups } from "../service/backups.ts";
+import { stopSignal } from "./on-signal.ts";
+
+export function backupCommands(program: Command): void {
+  program
+    .command("backup [file]")
+    .description(
+      "write a backup of DATA_DIR or DATABASE_URL while the service runs: to a new file, or into a folder under a name with " +
+        "the time; to the standard output without either",
+    )
+    .option("--keep <count>", "in a folder: keep this number of backups and delete older ones", countFrom)
+    .action(makeBackup);
+  program
+    .command("restore [file]")
+    .description(
+      "fill an empty store, DATA_DIR or DATABASE_URL, with a backup, while no service uses it; from the standard input " +
+        "without a file",
+    )
+    .option("--replace", "lose the runs that the store has")
+    .action(restoreBackup);
+}
+
+function countFrom(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("It must be a number from 1 to 99999.");
+  return Number(text);
+}
+
+async function backups() {
+  const { readStoreConfig } = await import("../service/config/config.ts");
+  const { openBackups } = await import("../service/backups.ts");
+  return openBackups(readStoreConfig());
+}
+
+/** Until a backup is whole its file has another name. */
+const UNFINISHED = ".unfinished";
+const MADE = /^gh-runner-\d{8}T\d{6}Z\.(sqlite|jsonl\.gz)$/;
+
+async function makeBackup(target: string | undefined, { keep }: { readonly keep?: number }): Promise<void> {
+  const { extension, make } = await backups();
+  const isFolder = target !== undefined && (statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false);
+  if (keep !== undefined && !isFolder)
+    throw new Error("Cannot back up: --keep is for a folder of backups. Name a folder that is there.");
+  if (target === undefined) return toStandardOutput(make);
+  const file = isFolder ? join(target, `gh-runner-${timeInName()}.${extension}`) : target;
+  if (existsSync(file)) throw new Error(`Cannot back up to ${file}: it is there already. Name another file.`);
+  if (isFolder) removeAbandoned(target);
+  const signal = stopSignal("back up", `There is no ${file}.`);
+  const unfinished = `${file}.${process.pid}${UNFINISHED}`;
+  try {
+    await make(unfinished, signal);
+    renameSync(unfinished, file);
+  } catch (cause) {
+    rmSync(unfinished, { force: true });
+    throw cause;
+  }
+  const deleted = isFolder && keep !== undefined ? deleteOlder(target, keep) : [];
+  const megabytes = (statSync(file).size / 1e6).toFixed(1);
+  process.stdout.write(`${file}: ${megabytes} MB.${deleted.length ? ` Deleted: ${deleted.join(", ")}.` : ""}\n`);
+}
+
+/** Such as 20261129T110243Z: names in the order of time. */
+const timeInName = () => new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+
+/** What a backup that was killed has left. */
+const ABANDONED_MS = 24 * 3_600_000;
+
+function removeAbandoned(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith("gh-runner-") || !/\.unfinished(-journal|-wal|-shm)?$/.test(name)) continue;
+    const file = join(folder, name);
+    const age = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > ABANDONED_MS) rmSync(file, { force: true });
+  }
+}
+
+function deleteOlder(folder: string, keep: number): readonly string[] {
+  const made = readdirSync(folder).filter((name) => MADE.test(name));
+  const older = made.toSorted().reverse().slice(keep);
+  for (const name of older) rmSync(join(folder, name), { force: true });
+  return older;
+}
+
+async function toStandardOutput(make: Backups["make"]): Promise<void> {
+  if (process.stdout.isTTY)
+    throw new Error("Cannot back up to a terminal: name a file, or send the standard output to one.");
+  process.stdout.on("error", () => {});
+  await make(process.stdout, stopSignal("back up", "What was written is not whole."));
+}
+
+async function restoreBackup(
+  file: string | undefined,
+  { replace = false }: { readonly replace?: boolean },
+): Promise<void> {
+  const signal = stopSignal("restore", "Nothing was restored.");
+  const { restore } = await backups();
+  const log = file === undefined ? undefined : `${file}-wal`;
+  if (log && (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0) {
+    throw new Error(
+      `Cannot restore ${file}: the newest runs are in ${basename(log)} beside it. It is no backup, but the database of a ` +
+        `service. Set DATA_DIR to ${dirname(log)} and make a backup of it first.`,
+    );
+  }
+  const source = file === undefined ? process.stdin : createReadStream(file);
+  try {
+    const runs = await restore(addAbortSignal(signal, source), { replace, signal });
+    process.stdout.write(`${runs} runs restored.\n`);
+  } catch (cause) {
+    signal.throwIfAborted();
+    const { message, code } = cause as NodeJS.ErrnoException;
+    if (message.startsWith("Cannot ") || code === undefined) throw cause;
+    throw new Error(`Cannot restore ${file ?? "the standard input"}: ${message}. Nothing was restored.`, { cause });
+  } finally {
+    source.destroy();
+  }
+}

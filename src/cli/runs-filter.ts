@@ -1,0 +1,97 @@
+import type { Command } from "commander";
+import type { RunFilter } from "../model/history.ts";
+import { parseSearch, QUALIFIERS, searchText } from "../model/search.ts";
+import { pastTime, type Side } from "../model/search-time.ts";
+import { CommandError } from "./command.ts";
+
+/** What says which runs are meant, the same for every command. */
+export type FilterOptions = { readonly [Name in (typeof NAMES)[number]]?: string | undefined };
+
+const NAMES = ["workflow", "group", "text", "since", "until"] as const;
+
+const TIME = "30m, 2h or 3d ago, 13:00, 2026-11-29 or 2026-11-29T13:00";
+
+/** @param lead stands before each, such as `only runs`. */
+export function addFilterOptions(command: Command, lead: string): Command {
+  return command
+    .option("--workflow <name>", `${lead} of this workflow`)
+    .option("--group <name>", `${lead} of this concurrency group, such as an application`)
+    .option(
+      "--text <search>",
+      `${lead} that this search finds, as on the page: words, and qualifiers such as repo:acme/shop`,
+    )
+    .option("--since <time>", `${lead} that came since: ${TIME}`)
+    .option("--until <time>", `${lead} that came before: ${TIME}`);
+}
+
+/** How to search, for the end of a help. */
+export function searchHelp(): string {
+  const width = Math.max(...QUALIFIERS.map(({ example }) => example.length));
+  const lines = QUALIFIERS.map(({ example, meaning }) => `  ${example.padEnd(width)}  only runs ${meaning}`);
+  return ["", 'A search has words, "two words" in quotes, and:', ...lines].join("\n");
+}
+
+/** Whether any of them is given. */
+export function isFilter(options: FilterOptions): boolean {
+  return NAMES.some((name) => options[name] !== undefined);
+}
+
+/** Whether they say which runs are meant: a search without words does not, nor does the time before which all of them came. */
+export function isNarrow({ text = "", ...options }: FilterOptions): boolean {
+  const { until: _, status, ...found } = searched(text, Date.now());
+  return isFilter({ ...options, until: undefined }) || Object.keys(found).length > 0;
+}
+
+/** Whether they leave out what is old. */
+export function isRecent({ since, text = "" }: FilterOptions): boolean {
+  return since !== undefined || searched(text, Date.now()).since !== undefined;
+}
+
+/**
+ * The query that asks the service for them. Times are meant as the clock of this machine shows them, and given in UTC.
+ * @param now epoch milliseconds.
+ * @throws CommandError that says what cannot be meant.
+ */
+export function filterQuery({ workflow, group, text, since, until }: FilterOptions, now = Date.now()) {
+  const bounds = {
+    since: since === undefined ? undefined : timeIn("since", since, now),
+    until: until === undefined ? undefined : timeIn("until", until, now),
+  };
+  if (bounds.since !== undefined && bounds.until !== undefined && bounds.since >= bounds.until)
+    throw new CommandError("--since is not before --until.");
+  return { workflow, group, text: text === undefined ? undefined : searchText(searched(text, now)), ...bounds };
+}
+
+/** A search whose times are meant as the clock of this machine shows them, for the service, which takes them in UTC. */
+export function inUtc(text: string, now = Date.now()): string {
+  const { filter, problems } = parseSearch(text, now, zone());
+  const hasTime = filter.since !== undefined || filter.until !== undefined;
+  // What cannot be meant, the service says.
+  return hasTime && problems.length === 0 ? searchText(filter) : text;
+}
+
+/**
+ * The same for many runs at once, whose status is said otherwise.
+ * @param how says it.
+ */
+export function bulkQuery(options: FilterOptions, how: string) {
+  const { text } = options;
+  if (text !== undefined && searched(text, Date.now()).status !== undefined)
+    throw new CommandError(`--text must not have a status: ${how}.`);
+  return filterQuery(options);
+}
+
+function searched(text: string, now: number): RunFilter {
+  const { filter, problems } = parseSearch(text, now, zone());
+  if (problems.length > 0) throw new CommandError(problems.join("\n"));
+  return filter;
+}
+
+function timeIn(side: Side, text: string, now: number): string {
+  const time = pastTime(text, { now, zone: zone(), side });
+  if (time !== undefined) return new Date(time).toISOString();
+  throw new CommandError(`--${side} takes ${TIME}, got ${JSON.stringify(text)}.`);
+}
+
+/** Of this machine, or of the variable TZ. */
+const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;

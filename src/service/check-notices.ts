@@ -1,0 +1,51 @@
+import { openFetch } from "../github/connections.ts";
+import { type Check, ok, problem, warning } from "../model/check.ts";
+import type { NoticeTarget } from "../model/notices.ts";
+import { unchanging } from "../model/renewable.ts";
+import type { Secrets } from "../model/secrets.ts";
+import { type Message, posted } from "../observe/notice-text.ts";
+import { postNotice } from "../observe/webhook.ts";
+import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
+import type { Config } from "./config/config.ts";
+import { noticeTargets } from "./notice-targets.ts";
+
+type Loaded = Pick<CheckedWorkflows, "workflows" | "addresses">;
+
+/** Whether notices have a link to the run. */
+export function checkNotices({ observe, http }: Config, loaded: Loaded): readonly Check[] {
+  if (noticeTargets(observe, loaded).all.length === 0 || http.publicUrl !== undefined) return [];
+  const text = "PUBLIC_URL is not set: notices have no link to their runs";
+  return [warning("notices", text, "Set PUBLIC_URL to where people reach the service.")];
+}
+
+/** Posts a test notice to every receiver once, in its form. */
+export async function sendTestNotices(
+  { observe, http, github }: Config,
+  loaded: Loaded,
+  secrets: Pick<Secrets, "brief">,
+): Promise<readonly Check[]> {
+  const { all } = noticeTargets(observe, loaded);
+  if (all.length === 0)
+    return [warning("notices", "there is no receiver of notices", "Set NOTIFY_URL, or `notify` in a workflow.")];
+  const { fetch, close } = openFetch(unchanging(github));
+  const sent = async ({ name, url, format }: NoticeTarget): Promise<Check> => {
+    const body = JSON.stringify(posted(testNotice(http.publicUrl), format, secrets.brief));
+    const found = await postNotice(url, body, { fetch, closing: AbortSignal.timeout(ANSWER_MS) });
+    if (!found) return ok("notices", `${name} has taken a test notice (${format})`);
+    const remedy = `Correct ${name}: it must hold the address of a webhook that takes ${format}. Another form: NOTIFY_FORMAT, or \`as\` in the workflow's \`notify\`.`;
+    return problem("notices", `a test notice to ${name} (${format}) was not taken: ${found.what}`, remedy);
+  };
+  return Promise.all(all.map(sent)).finally(close);
+}
+
+/** A person waits at a terminal, ms. */
+const ANSWER_MS = 12_000;
+
+function testNotice(publicUrl: string | undefined): Message {
+  const text = "This is a test of notices. `gh-runner doctor --notify` has sent it. Nothing has failed.";
+  const links = publicUrl === undefined ? [] : [{ title: "Open the runs", url: publicUrl }];
+  return {
+    json: { text, event: "test", ...(publicUrl !== undefined && { url: publicUrl }) },
+    card: { title: "gh-runner: test", lines: [text], links },
+  };
+}

@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import * as z from "zod";
+import { isSafeToRead } from "../../access/fetch-json.ts";
+import type { OidcTrust } from "../../access/oidc.ts";
+import { grantOf } from "../../model/access.ts";
+import { problemsIn } from "../../model/problems.ts";
+
+/**
+ * AUTH_OIDC: whose tokens let in, as a JSON list. Empty: none.
+ * @throws Error that names the entry and what was expected of it.
+ */
+export function oidcTrusts(text: string): readonly OidcTrust[] {
+  if (text === "") return [];
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch (cause) {
+    throw new Error("expected a JSON list of entries (docs/access.md); it cannot be read as JSON", { cause });
+  }
+  const parsed = entries().safeParse(given);
+  if (!parsed.success) throw new Error(problemsIn(parsed.error, { whole: "it" }).join("; "));
+  const trusts = parsed.data.map((entry, at) => {
+    try {
+      return trustOf(entry);
+    } catch (cause) {
+      throw new Error(`entry ${at + 1}: ${(cause as Error).message}`, { cause });
+    }
+  });
+  for (const [at, { issuer, jwks, caFile, tokenFile }] of trusts.entries()) {
+    const first = trusts.find((each) => each.issuer === issuer);
+    if (first?.jwks === jwks && first?.caFile === caFile && first?.tokenFile === tokenFile) continue;
+    throw new Error(
+      `entry ${at + 1}: expected the same jwks, caFile and tokenFile as in the other entry of its issuer`,
+    );
+  }
+  return trusts;
+}
+
+type Entry = z.infer<ReturnType<typeof entries>>[number];
+
+function entries() {
+  const text = z.string().min(1);
+  const value = z.union([text, z.number(), z.boolean()]);
+  const listOf = <T extends z.ZodType>(each: T) => z.union([each, z.array(each).min(1)]);
+  return z
+    .array(
+      z.strictObject({
+        issuer: text,
+        audience: listOf(text),
+        claims: z.record(z.string(), listOf(value)),
+        role: text,
+        name: text.default("sub"),
+        jwks: text.optional(),
+        caFile: text.optional(),
+        tokenFile: text.optional(),
+      }),
+    )
+    .min(1);
+}
+
+function trustOf({ issuer, audience, claims: given, role, name, jwks, caFile, tokenFile }: Entry): OidcTrust {
+  const address = jwks ?? issuer;
+  if (!isSafeToRead(address)) {
+    throw new Error(
+      `expected an https address as ${jwks === undefined ? "issuer" : "jwks"}, got "${address}": who can change the keys on the way could make tokens`,
+    );
+  }
+  for (const [what, file] of Object.entries({ caFile, tokenFile }))
+    if (file !== undefined && !existsSync(file)) throw new Error(`${what} names no file that exists: ${file}`);
+  const claims = Object.fromEntries(
+    Object.entries(given).map(([claim, values]) => [claim, [values].flat().map(String)]),
+  );
+  if (Object.keys(claims).length === 0)
+    throw new Error(`claims is empty: name what a token must have, or "sub": "*" for every token of ${issuer}`);
+  const owners = SHARED_ISSUERS[issuer];
+  if (owners && !owners.some((claim) => claims[claim]?.every(namesAnOwner))) {
+    throw new Error(
+      `everyone has tokens of ${issuer}: claims has to say whose count, by one of ${owners.join(", ")}, with * behind a slash at most`,
+    );
+  }
+  return { issuer, audience: [audience].flat(), claims, grant: grantOf(role), name, jwks, caFile, tokenFile };
+}
+
+/**
+ * Issuers that give a token to everyone, for any audience, and the claims that say whose it is.
+ * @see https://docs.github.com/en/actions/reference/security/oidc
+ * @see https://docs.gitlab.com/ci/secrets/id_token_authentication/
+ */
+const SHARED_ISSUERS: Readonly<Record<string, readonly string[]>> = {
+  "https://token.actions.githubusercontent.com": [
+    ...["repository", "repository_id", "repository_owner", "repository_owner_id"],
+    ...["enterprise", "enterprise_id", "job_workflow_ref", "workflow_ref", "sub"],
+  ],
+  "https://gitlab.com": ["project_path", "project_id", "namespace_path", "namespace_id", "sub"],
+};
+
+/** `acme*` would fit `acme-evil`, too. */
+function namesAnOwner(pattern: string): boolean {
+  const [literal = "", ...wild] = pattern.split("*");
+  return wild.length === 0 || literal.includes("/");
+}
