@@ -1,96 +1,128 @@
-{{- define "gh-runner.labels" -}}
-app.kubernetes.io/name: {{ .Release.Name }}
+{{/* Values that are given to the pod as they are, unless they are empty: called with (list . KEY…). */}}
+{{- define "gh-runner.parts" -}}
+{{- $given := dict -}}
+{{- $values := (first .).Values -}}
+{{- range $name := rest . -}}
+{{- with index $values $name -}}{{- $_ := set $given $name . -}}{{- end -}}
+{{- end -}}
+{{- with $given.nodeSelector -}}{{- $_ := set $given "nodeSelector" (include "gh-runner.texts" . | fromYaml) -}}{{- end -}}
+{{- with $given -}}{{- toYaml . -}}{{- end -}}
 {{- end }}
 
-{{- define "gh-runner.metadata" -}}
-name: {{ .Release.Name }}
-namespace: {{ .Release.Namespace }}
-labels:
-  {{- include "gh-runner.labels" . | nindent 2 }}
+{{/* A probe, unless it is off: called with (list . "livenessProbe"). */}}
+{{- define "gh-runner.probe" -}}
+{{- $probe := index (index . 0).Values (index . 1) -}}
+{{- if ne (toString $probe.enabled) "false" -}}
+{{ index . 1 }}:
+  {{- omit $probe "enabled" | toYaml | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Where the workload's selector is missing from a constraint it is put there. */}}
+{{- define "gh-runner.topologySpreadConstraints" -}}
+{{- $constraints := .Values.topologySpreadConstraints -}}
+{{- if and (not $constraints) (eq .Values.store "postgres") -}}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" -}}
+{{- $constraints = append $constraints (dict "maxSkew" 1 "topologyKey" . "whenUnsatisfiable" "ScheduleAnyway") -}}
+{{- end -}}
+{{- end -}}
+{{- $selector := dict "labelSelector" (dict "matchLabels" (include "gh-runner.selectorLabels" . | fromYaml)) -}}
+{{- with $constraints -}}
+topologySpreadConstraints:
+{{- range . }}
+  - {{- merge (deepCopy .) $selector | toYaml | nindent 4 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The variables of the container: ours first, without those that extraEnv sets. */}}
+{{- define "gh-runner.env" -}}
+{{- $given := list -}}
+{{- range .Values.extraEnv -}}{{- $given = append $given .name -}}{{- end -}}
+{{- $ours := list (dict "name" "DATA_DIR" "value" "/data") -}}
+{{- range $name, $key := include "gh-runner.secretSettings" . | fromYaml -}}
+{{- $ours = append $ours (dict "name" (printf "%s_FILE" $name) "value" (printf "/run/secrets/gh-runner/%s" $key)) -}}
+{{- end -}}
+{{- $all := list -}}
+{{- range concat $ours (include "gh-runner.workflows.env" . | fromYamlArray) -}}
+{{- if not (has .name $given) -}}{{- $all = append $all . -}}{{- end -}}
+{{- end -}}
+{{- concat $all (include "gh-runner.extraEnv" . | fromYamlArray) | toYaml -}}
+{{- end }}
+
+{{/* As it is given, with texts as values. */}}
+{{- define "gh-runner.extraEnv" -}}
+{{- $env := list -}}
+{{- range .Values.extraEnv -}}
+{{- $env = append $env (hasKey . "value" | ternary (set (deepCopy .) "value" (include "gh-runner.text" .value)) .) -}}
+{{- end -}}
+{{- toYaml $env -}}
+{{- end }}
+
+{{- define "gh-runner.volumes" -}}
+- name: secrets
+  secret:
+    secretName: {{ .Values.secretName }}
+    # 0440: read by the group, which is fsGroup.
+    defaultMode: 288
+{{- if eq .Values.store "postgres" }}
+- name: data
+  emptyDir:
+    sizeLimit: 64Mi
+{{- else if .Values.storage.existingClaim }}
+- name: data
+  persistentVolumeClaim:
+    claimName: {{ .Values.storage.existingClaim }}
+{{- end }}
 {{- end }}
 
 {{- define "gh-runner.pod" -}}
 metadata:
   labels:
-    {{- include "gh-runner.labels" . | nindent 4 }}
+    {{- $labels := dict "app.kubernetes.io/instance" .Release.Name }}
+    {{- $selector := include "gh-runner.selectorLabels" . | fromYaml }}
+    {{- include "gh-runner.allTexts" (list .Values.commonLabels .Values.podLabels $labels $selector) | nindent 4 }}
   annotations:
     # Settings are read at the start: pods are replaced when they change.
-    checksum/settings: {{ include (print $.Template.BasePath "/config-maps.yaml") . | sha256sum }}
+    checksum/settings: {{ include "gh-runner.texts" .Values.settings | sha256sum }}
     {{- with .Values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "gh-runner.texts" . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ .Release.Name }}
-  automountServiceAccountToken: false
+  serviceAccountName: {{ include "gh-runner.serviceAccountName" . }}
+  automountServiceAccountToken: {{ .Values.serviceAccount.automount }}
   enableServiceLinks: false
-  {{- with .Values.imagePullSecrets }}
-  imagePullSecrets:
-    {{- toYaml . | nindent 4 }}
+  {{- with include "gh-runner.imagePullSecrets" . }}
+  {{- . | nindent 2 }}
   {{- end }}
   # 10 s for what is in flight, 5 s before that where there are other replicas, and some to spare.
-  terminationGracePeriodSeconds: 30
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   securityContext:
-    runAsNonRoot: true
-    runAsUser: 65532
-    runAsGroup: 65532
-    fsGroup: 65532
-    fsGroupChangePolicy: OnRootMismatch
-    seccompProfile:
-      type: RuntimeDefault
-  {{- if eq .Values.store "postgres" }}
-  topologySpreadConstraints:
-    {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
-    - maxSkew: 1
-      topologyKey: {{ . }}
-      whenUnsatisfiable: ScheduleAnyway
-      labelSelector:
-        matchLabels:
-          {{- include "gh-runner.labels" $ | nindent 10 }}
-    {{- end }}
+    {{- include "gh-runner.podSecurityContext" . | nindent 4 }}
+  {{- with include "gh-runner.topologySpreadConstraints" . }}
+  {{- . | nindent 2 }}
   {{- end }}
-  {{- with .Values.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
+  {{- with include "gh-runner.parts" (list . "nodeSelector" "tolerations" "affinity" "hostAliases" "dnsConfig" "dnsPolicy" "priorityClassName" "runtimeClassName") }}
+  {{- . | nindent 2 }}
   {{- end }}
-  {{- with .Values.tolerations }}
-  tolerations:
+  {{- with concat (include "gh-runner.workflows.initContainers" . | fromYamlArray) .Values.initContainers }}
+  initContainers:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   containers:
     - name: gh-runner
-      image: {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+      image: {{ include "gh-runner.image" . }}
       {{- with .Values.image.pullPolicy }}
       imagePullPolicy: {{ . }}
       {{- end }}
       envFrom:
         - configMapRef:
-            name: {{ .Release.Name }}
+            name: {{ include "gh-runner.fullname" . }}
+        {{- with .Values.extraEnvFrom }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       env:
-        {{- if .Values.githubApp }}
-        - name: GITHUB_APP_PRIVATE_KEY_FILE
-          value: /run/secrets/gh-runner/github-app-private-key
-        {{- else }}
-        - name: GITHUB_TOKEN_FILE
-          value: /run/secrets/gh-runner/github-token
-        {{- end }}
-        - name: AUTH_TOKENS_FILE
-          value: /run/secrets/gh-runner/auth-tokens
-        - name: DATA_DIR
-          value: /data
-        {{- if eq .Values.store "postgres" }}
-        - name: DATABASE_URL_FILE
-          value: /run/secrets/gh-runner/database-url
-        {{- end }}
-        {{- if .Values.webhook }}
-        - name: GITHUB_WEBHOOK_SECRET_FILE
-          value: /run/secrets/gh-runner/github-webhook-secret
-        {{- end }}
-        {{- if .Values.flux }}
-        - name: WORKFLOWS_DIR
-          value: /workflows
-        - name: FLUX_HMAC_KEY_FILE
-          value: /run/secrets/gh-runner/flux-hmac-key
-        {{- end }}
+        {{- include "gh-runner.env" . | nindent 8 }}
       ports:
         - name: http
           containerPort: 9555
@@ -102,53 +134,30 @@ spec:
           sleep:
             seconds: 5
       {{- end }}
-      startupProbe:
-        httpGet: { path: /health, port: http }
-        periodSeconds: 2
-        timeoutSeconds: 2
-        failureThreshold: 30
-      livenessProbe:
-        httpGet: { path: /health, port: http }
-        periodSeconds: 10
-        timeoutSeconds: 5
-        failureThreshold: 6
-      readinessProbe:
-        httpGet: { path: /ready, port: http }
-        periodSeconds: 5
-        timeoutSeconds: 5
-        failureThreshold: 2
+      {{- range list "startupProbe" "livenessProbe" "readinessProbe" }}
+      {{- with include "gh-runner.probe" (list $ .) }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      {{- end }}
       resources:
         {{- toYaml .Values.resources | nindent 8 }}
       securityContext:
-        allowPrivilegeEscalation: false
-        readOnlyRootFilesystem: true
-        capabilities:
-          drop: [ALL]
+        {{- include "gh-runner.securityContext" . | nindent 8 }}
       volumeMounts:
         - name: data
           mountPath: /data
         - name: secrets
           mountPath: /run/secrets/gh-runner
           readOnly: true
-        {{- if .Values.flux }}
-        - name: workflows
-          mountPath: /workflows
-          readOnly: true
+        {{- with concat (include "gh-runner.workflows.mounts" . | fromYamlArray) .Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
         {{- end }}
-  volumes:
-    - name: secrets
-      secret:
-        secretName: {{ .Values.secretName }}
-        # 0440: read by the group, which is fsGroup.
-        defaultMode: 288
-    {{- if eq .Values.store "postgres" }}
-    - name: data
-      emptyDir:
-        sizeLimit: 64Mi
+    {{- with concat (include "gh-runner.workflows.sidecars" . | fromYamlArray) .Values.sidecars }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
-    {{- if .Values.flux }}
-    - name: workflows
-      configMap:
-        name: {{ .Release.Name }}-workflows
+  volumes:
+    {{- include "gh-runner.volumes" . | nindent 4 }}
+    {{- with concat (include "gh-runner.workflows.volumes" . | fromYamlArray) .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
