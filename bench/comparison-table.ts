@@ -1,59 +1,138 @@
-export type Measured = {
-  /** p50 at 40 ms a GitHub request, ms. */
-  readonly lightLatency: number;
-  readonly heavyLatency: number;
-  /** CPU a dispatch with that of child processes, ms. */
-  readonly cpu: number;
-  /** Anonymous memory with that of child processes, MB. */
-  readonly idleMemory: number;
-  readonly burstMemory: number;
-  /** Of 500 at once against GitHub's documented limits, sent once. */
-  readonly lostInBurst: number;
-  /** Requests that GitHub answered with a limit meanwhile. */
-  readonly limitsMet: number;
-  /** Of 200 around an outage of 5 s, from a caller that sends once, and from one that retries as ArgoCD does. */
-  readonly lostInOutage: number;
-  readonly lostInOutageWithRetries: number;
-};
+/** Of all rounds. */
+export type Figure = { readonly median: number; readonly low: number; readonly high: number };
+
+export type Key =
+  | "lostInBurst"
+  | "limitsMet"
+  | "lostInOutage"
+  | "lostInOutageWithRetries"
+  | "cpu1"
+  | "cpu32"
+  | "cpu200"
+  | "light"
+  | "heavy"
+  | "ready"
+  | "readyCpu"
+  | "privateIdle"
+  | "residentIdle"
+  | "cpu32Image"
+  | "privateIdleImage"
+  | "burst";
+
+export type Figures = { readonly [K in Key]?: Figure };
 
 export type Comparison = {
   readonly date: string;
   readonly machine: string;
-  readonly contestants: readonly (Measured & { readonly name: string })[];
+  /** The command that measured it. */
+  readonly command: string;
+  readonly rounds: number;
+  readonly contestants: readonly {
+    readonly name: string;
+    readonly kind: "ours" | "before" | "bare" | "other";
+    readonly figures: Figures;
+  }[];
 };
 
-export const ROWS: readonly (readonly [what: string, unit: string, key: keyof Measured, digits: number])[] = [
-  ["of 500 at once against GitHub's limits: lost", "", "lostInBurst", 0],
-  ["limits of GitHub met meanwhile", "", "limitsMet", 0],
-  ["of 200 around a 5 s outage, sent once: lost", "", "lostInOutage", 0],
-  ["the same, retried by the caller as ArgoCD does: lost", "", "lostInOutageWithRetries", 0],
-  ["light application, p50", "ms", "lightLatency", 0],
-  ["heavy application, p50", "ms", "heavyLatency", 0],
-  ["CPU a dispatch", "ms", "cpu", 1],
-  ["memory, idle", "MB", "idleMemory", 0],
-  ["memory, at most in the burst of 500", "MB", "burstMemory", 0],
+type Contestant = Comparison["contestants"][number];
+
+export type Row = {
+  readonly key: Key;
+  readonly what: string;
+  readonly unit: "" | "ms" | "MB";
+  readonly digits: number;
+  /** Whether the chart has it. */
+  readonly isInChart?: boolean;
+};
+
+export const ROWS: readonly Row[] = [
+  { key: "lostInBurst", what: "lost of 500 at once against GitHub's limits", unit: "", digits: 0, isInChart: true },
+  { key: "limitsMet", what: "limits of GitHub met meanwhile", unit: "", digits: 0 },
+  { key: "lostInOutage", what: "lost of 200 around a 5 s outage, sent once", unit: "", digits: 0, isInChart: true },
+  { key: "lostInOutageWithRetries", what: "the same, retried by the caller as ArgoCD does", unit: "", digits: 0 },
+  { key: "light", what: "light application, p50", unit: "ms", digits: 1, isInChart: true },
+  { key: "heavy", what: "heavy application, p50", unit: "ms", digits: 1, isInChart: true },
+  { key: "cpu1", what: "CPU per dispatch, 1 at once", unit: "ms", digits: 2, isInChart: true },
+  { key: "cpu32", what: "CPU per dispatch, 32 at once", unit: "ms", digits: 2, isInChart: true },
+  { key: "cpu200", what: "CPU per dispatch, 200 at once", unit: "ms", digits: 2, isInChart: true },
+  { key: "cpu32Image", what: "CPU per dispatch, 32 at once, with the image's options", unit: "ms", digits: 2 },
+  { key: "ready", what: "time to ready", unit: "ms", digits: 0 },
+  { key: "readyCpu", what: "CPU to ready", unit: "ms", digits: 0, isInChart: true },
+  { key: "privateIdle", what: "private memory, idle", unit: "MB", digits: 1 },
+  { key: "residentIdle", what: "resident memory, idle", unit: "MB", digits: 0 },
+  {
+    key: "privateIdleImage",
+    what: "private memory, idle, with the image's options",
+    unit: "MB",
+    digits: 1,
+    isInChart: true,
+  },
+  { key: "burst", what: "private memory at the peak of the burst of 500", unit: "MB", digits: 0, isInChart: true },
 ];
 
-/** In Markdown. */
-export function comparisonTable({ contestants, date, machine }: Comparison): string {
-  const cells = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
+/** Of all rounds: the median, the least and the most. */
+export function figureOf(values: readonly number[]): Figure | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low, median, high] = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
+  return low === undefined || median === undefined || high === undefined ? undefined : { median, low, high };
+}
+
+/** In Markdown, for those who choose: the medians, without what is compared for those who work on it. */
+export function shortTable(comparison: Comparison): string {
+  const shown = comparison.contestants.filter(({ kind }) => kind === "ours" || kind === "other");
+  return [...table(shown, cellOf), "", sourceOf(comparison)].join("\n");
+}
+
+/** In Markdown: every contestant with the spread, and how many times as much ours takes as each of the others. */
+export function fullTables(comparison: Comparison): string {
+  const { contestants } = comparison;
+  const [ours] = contestants;
+  const others = contestants.slice(1);
+  const ratio = (each: Contestant, { key, unit }: Row) => {
+    const [mine, theirs] = [ours?.figures[key]?.median, each.figures[key]?.median];
+    return unit === "" || mine === undefined || !theirs ? "–" : `${(mine / theirs).toFixed(2)} ×`;
+  };
   return [
-    cells(["", ...contestants.map(({ name }) => name)]),
-    cells(["---", ...contestants.map(() => "---")]),
-    ...ROWS.map(([what, unit, key, digits]) =>
-      cells([what, ...contestants.map((each) => `${each[key].toFixed(digits)} ${unit}`.trim())]),
+    ...table(contestants, (each, row) => cellOf(each, row) + spreadOf(each, row)),
+    "",
+    `${ours?.name}, as many times what the others take:`,
+    "",
+    ...table(
+      others,
+      ratio,
+      ROWS.filter(({ unit }) => unit !== ""),
     ),
     "",
-    `\`npm run bench\`, ${date}, ${machine}.`,
+    sourceOf(comparison),
   ].join("\n");
 }
 
-const BEGIN = "<!-- comparison: written by `npm run bench` -->";
-const END = "<!-- /comparison -->";
+function table(
+  shown: readonly Contestant[],
+  cell: (contestant: Contestant, row: Row) => string,
+  rows: readonly Row[] = ROWS,
+): string[] {
+  const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
+  return [
+    line(["", ...shown.map(({ name }) => name)]),
+    line(["---", ...shown.map(() => "---")]),
+    ...rows.map((row) => line([row.what, ...shown.map((each) => cell(each, row))])),
+  ];
+}
 
-/** The document with this table between its two marks; as it was without them. */
-export function writeTable(document: string, comparison: Comparison): string {
-  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
-  if (begin < 0 || end < 0) return document;
-  return `${document.slice(0, begin)}${BEGIN}\n\n${comparisonTable(comparison)}\n\n${document.slice(end)}`;
+/** With its unit; a dash where it was not measured. */
+export function cellOf({ figures }: Contestant, { key, unit, digits }: Row): string {
+  const figure = figures[key];
+  return figure ? `${figure.median.toFixed(digits)} ${unit}`.trim() : "–";
+}
+
+function spreadOf({ figures }: Contestant, { key, digits }: Row): string {
+  const { low = 0, high = 0 } = figures[key] ?? {};
+  const [from, to] = [low.toFixed(digits), high.toFixed(digits)];
+  return from === to ? "" : ` (${from}–${to})`;
+}
+
+function sourceOf({ command, rounds, date, machine }: Comparison): string {
+  const what = rounds > 1 ? `medians of ${rounds}` : "one round";
+  return `\`${command}\`, ${what}, ${date}, ${machine}.`;
 }

@@ -1,100 +1,149 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { IMAGE_OPTIONS, type MeasuredService, startBundle } from "./service.ts";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
+import { imageOf, type MeasuredService, startBundle } from "./service.ts";
 
-/** What is compared: ours, a script behind Debian's `webhook`, and the Go service where REFERENCE_BIN names its binary. */
-export type Contestant = {
-  readonly name: string;
-  /** Whether it keeps events and sends them when it can, so that it is waited for. */
-  readonly keepsEvents: boolean;
-  /** Dispatches before anything is measured, and in each turn: fewer where each costs a hundred times as much. */
-  readonly warmUp: number;
-  readonly eachTurn: number;
-  start(gitHubUrl: string, env?: Record<string, string>): Promise<MeasuredService>;
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** What a contestant is started in front of. */
+export type GitHubPlace = {
+  readonly url: string;
+  /** PEM file with the certificate of the stand-in's authority. */
+  readonly authorityFile?: string;
+  /** Where raw.githubusercontent.com is the stand-in's. */
+  readonly rawProxy?: string;
 };
 
-const { REFERENCE_BIN } = process.env;
+export type Started = MeasuredService & { readonly readyMs: number; readonly readyCpuMs: number };
 
-export const CONTESTANTS: readonly Contestant[] = [
-  {
-    name: "gh-runner",
+export type StartOptions = {
+  readonly env?: Record<string, string>;
+  /** Whether Node has the options of the image, for what is a program of Node: less memory, for more CPU. */
+  readonly asImage?: boolean;
+};
+
+export type Contestant = {
+  readonly name: string;
+  /** `bare` does the work and keeps no promise: it is measured for speed alone. `before` is ours at another revision. */
+  readonly kind: "ours" | "before" | "bare" | "other";
+  /** Whether it keeps events and sends them when it can, so that it is waited for. */
+  readonly keepsEvents: boolean;
+  /** Whether the image starts it with options of Node. */
+  readonly hasImage: boolean;
+  /** Its share of the dispatches of a round: less where each costs a hundred times as much. */
+  readonly share: number;
+  start(place: GitHubPlace, options?: StartOptions): Promise<Started>;
+};
+
+/** All of them, in the order of the columns. `before` is a checkout of another revision, built. */
+export function contestants(before?: { readonly name: string; readonly root: string }): readonly Contestant[] {
+  return [
+    ours("gh-runner", "ours", ROOT),
+    ...(before ? [ours(before.name, "before", before.root)] : []),
+    bareParts(),
+    ...goService(),
+    ...webhook(),
+  ];
+}
+
+function ours(name: string, kind: "ours" | "before", root: string): Contestant {
+  return {
+    name,
+    kind,
     keepsEvents: true,
-    warmUp: 600,
-    eachTurn: 100,
-    start: (url, env = {}) => startBundle(url, { nodeOptions: IMAGE_OPTIONS, env: { WAIT_SECONDS: "2", ...env } }),
-  },
-  {
-    name: "webhook + curl",
+    hasImage: true,
+    share: 1,
+    start: onNode([join(root, "dist/gh-runner.js"), "serve"], imageOf(root)),
+  };
+}
+
+function onNode(program: readonly string[], image: ReturnType<typeof imageOf>): Contestant["start"] {
+  return (place, { env, asImage = false } = {}) =>
+    startBundle(place.url, {
+      nodeOptions: asImage ? image.nodeOptions : [],
+      program,
+      env: { ...(asImage && image.env), ...trust(place), ...env },
+    });
+}
+
+/** The same work with nothing of ours in it, in one file like ours. */
+function bareParts(): Contestant {
+  const outfile = join(mkdtempSync(join(tmpdir(), "gh-runner-bench-")), "floor.mjs");
+  buildSync({
+    absWorkingDir: ROOT,
+    entryPoints: ["bench/floor.ts"],
+    outfile,
+    bundle: true,
+    minify: true,
+    platform: "node",
+    format: "esm",
+    // Packages of CommonJS ask for Node's modules by `require`.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  });
+  return {
+    name: "bare parts",
+    kind: "bare",
     keepsEvents: false,
-    // Nothing of it lives on from one dispatch to the next.
-    warmUp: 10,
-    eachTurn: 10,
-    start: (url, env = {}) =>
-      startBundle(url, { env: { ...env, CURL_CA_BUNDLE: env.NODE_EXTRA_CA_CERTS ?? "" }, command: webhook }),
-  },
-  ...(REFERENCE_BIN
-    ? [
-        {
-          name: "Go service",
-          keepsEvents: false,
-          warmUp: 600,
-          eachTurn: 100,
-          start: (url: string, env: Record<string, string> = {}) =>
-            startBundle(url, {
-              env: { ...env, SSL_CERT_FILE: env.NODE_EXTRA_CA_CERTS ?? "" },
-              command: () => [REFERENCE_BIN],
-            }),
-        },
-      ]
-    : []),
-];
-
-/** https://github.com/adnanh/webhook; Debian's package of the same name. */
-function webhook(port: number): string[] {
-  return ["webhook", "-hooks", "bench/webhook/hooks.json", "-ip", "127.0.0.1", "-port", `${port}`, "-urlprefix", ""];
-}
-
-/**
- * Watches the memory that a process and its children alone have in use (`RssAnon`, what a container's limit counts besides
- * files), every 250 ms. Call what it returns to stop, and for the most that was seen, MB.
- */
-export function watchMemory(pid: number): () => number {
-  let most = 0;
-  const look = () => {
-    most = Math.max(most, anonymousMemory(pid));
-  };
-  const timer = setInterval(look, 250);
-  return () => {
-    clearInterval(timer);
-    look();
-    return most;
+    hasImage: true,
+    share: 1,
+    start: onNode([outfile], imageOf(ROOT)),
   };
 }
 
-/** The same at this moment, MB. */
-export function anonymousMemory(pid: number): number {
-  let sum = 0;
-  for (const each of familyOf(pid)) {
-    try {
-      const [, resident = 0, shared = 0] = readFileSync(`/proc/${each}/statm`, "utf8").split(" ").map(Number);
-      sum += resident - shared;
-    } catch {
-      // It has just ended.
-    }
-  }
-  return (sum * 4096) / 2 ** 20;
+/** The Go service where REFERENCE_BIN names its binary, otherwise a program that does its job, where there is Go. */
+function goService(): readonly Contestant[] {
+  const { REFERENCE_BIN } = process.env;
+  const program = REFERENCE_BIN ?? built("go-service");
+  if (!program) return [];
+  return [
+    {
+      name: REFERENCE_BIN ? "Go service" : "Go program",
+      kind: "other",
+      keepsEvents: false,
+      hasImage: false,
+      share: 1,
+      start: (place, { env } = {}) =>
+        startBundle(place.url, {
+          command: () => [program],
+          env: { SSL_CERT_FILE: place.authorityFile ?? "", HTTPS_PROXY: place.rawProxy ?? "", ...env },
+        }),
+    },
+  ];
 }
 
-function familyOf(pid: number): number[] {
-  const family = [pid];
-  for (let at = 0; at < family.length; at++) {
-    try {
-      for (const task of readdirSync(`/proc/${family[at]}/task`)) {
-        const children = readFileSync(`/proc/${family[at]}/task/${task}/children`, "utf8").trim();
-        if (children) family.push(...children.split(" ").map(Number));
-      }
-    } catch {
-      // It has just ended.
-    }
-  }
-  return family;
+function built(peer: string): string | undefined {
+  const { status, stdout, stderr } = spawnSync(join(ROOT, "scripts/build-peers.sh"), [peer], { encoding: "utf8" });
+  if (status === 0) return stdout.trim();
+  process.stderr.write(`Left out: test/peers/${peer} was not built: ${stderr}`);
+  return undefined;
 }
+
+/** https://github.com/adnanh/webhook, Debian's package of the same name, with a script of curl and awk. */
+function webhook(): readonly Contestant[] {
+  const missing = ["webhook", "curl", "awk"].filter((program) => spawnSync(program, ["-version"]).error);
+  if (missing.length > 0) {
+    process.stderr.write(`Left out: webhook + curl. Missing: ${missing.join(", ")}, as in Debian's packages.\n`);
+    return [];
+  }
+  const hooks = join(ROOT, "bench/webhook/hooks.json");
+  return [
+    {
+      name: "webhook + curl",
+      kind: "other",
+      keepsEvents: false,
+      hasImage: false,
+      share: 0.1,
+      start: (place, { env } = {}) =>
+        startBundle(place.url, {
+          command: (port) => ["webhook", "-hooks", hooks, "-ip", "127.0.0.1", "-port", `${port}`, "-urlprefix", ""],
+          env: { CURL_CA_BUNDLE: place.authorityFile ?? "", ...env },
+        }),
+    },
+  ];
+}
+
+const trust = ({ authorityFile }: GitHubPlace): Record<string, string> =>
+  authorityFile ? { NODE_EXTRA_CA_CERTS: authorityFile } : {};

@@ -20,8 +20,8 @@ async function measureStarts() {
     await service.stop();
   }
   const seconds = (values: number[]) => `${(quantile(values, 0.5) / 1000).toFixed(2)} s`;
-  row(`ready (median of ${STARTS})`, seconds(starts.map(({ readyMs }) => readyMs)), "0.25 s");
-  row("CPU to ready", seconds(starts.map(({ readyCpuMs }) => readyCpuMs)), "0.3 s");
+  row(`ready (median of ${STARTS})`, seconds(starts.map(({ readyMs }) => readyMs)), "0.2 s");
+  row("CPU to ready", seconds(starts.map(({ readyCpuMs }) => readyCpuMs)), "0.12 s");
 }
 
 async function measureMemory(how: string, nodeOptions: readonly string[]) {
@@ -32,7 +32,7 @@ async function measureMemory(how: string, nodeOptions: readonly string[]) {
   await wait(1000);
   const after = service.memory();
   const megabytes = (value: number) => `${value.toFixed(1)} MB`;
-  row(`private memory, idle${how}`, megabytes(idle.privateDirty), "40 MB");
+  row(`private memory, idle${how}`, megabytes(idle.privateDirty), how && "24 MB");
   row(`resident memory, idle${how}`, megabytes(idle.resident), "");
   row(`private memory after ${DISPATCHES} dispatches${how}`, megabytes(after.privateDirty), how && "128 MB");
   row(`resident memory at its peak${how}`, megabytes(after.peak), "");

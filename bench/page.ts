@@ -1,67 +1,181 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { systemClock } from "../src/model/clock.ts";
-import { startApp } from "../src/service/app.ts";
+import { parseArgs } from "node:util";
+import type { Page } from "playwright-core";
 import { readConfig } from "../src/service/config/config.ts";
-import { openSqliteStore } from "../src/store/sqlite/store.ts";
-import { quantile } from "./service.ts";
+import { openBrowser } from "../test/support/browser.ts";
+import { fillStore, type Moved } from "../test/support/past.ts";
+import { startPostgres } from "../test/support/postgres.ts";
+import { deliver, payloadOf, WEBHOOK_SECRET } from "../test/support/webhooks.ts";
+import { pastRuns, REPOSITORIES, searches, WORKFLOW_FILES } from "./page-history.ts";
+import { type MeasuredService, quantile, startBundle } from "./service.ts";
 
-/** How long the pages take with 100,000 runs in the store, from request to the last byte, and how large they are. */
-const RUNS = 100_000;
+/**
+ * How long the pages take with 100,000 runs over 1,000 days and 5,000 events that started none, on both stores: asked for
+ * by plain requests, from the request to the last byte, and in Chromium, until the page can be used; and how large they are.
+ */
+const { values: flags } = parseArgs({
+  options: { runs: { type: "string", default: "100000" }, store: { type: "string", default: "both" } },
+});
+const RUNS = Number(flags.runs);
+const DAYS = 1000;
+const EVENTS = 5000;
 const SAMPLES = 60;
-const write = (text: string) => process.stdout.write(`${text}\n`);
+const BROWSER_SAMPLES = 20;
+const TOKEN = "bench-token-0123456789";
 
-const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
+const write = (text: string): void => void process.stdout.write(`${text}\n`);
 const now = Date.now();
-await openSqliteStore(folder, systemClock).close();
-fill(join(folder, "gh-runner.sqlite"));
-const settings = { PORT: "0", HOST: "127.0.0.1", DATA_DIR: folder, GITHUB_API_URL: "http://127.0.0.1:9" };
-const app = await startApp(readConfig({ ...settings, GITHUB_TOKEN: "bench-token-0123456789", LOG_LEVEL: "silent" }));
-const { runs } = (await (await fetch(`${app.url}/api/runs?status=failure&limit=1`)).json()) as {
-  runs: [{ id: string }];
-};
+const browser = await openBrowser();
+const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
+mkdirSync(join(folder, "workflows"));
+for (const [name, text] of Object.entries(WORKFLOW_FILES)) writeFileSync(join(folder, "workflows", name), text);
 
-write(`With ${RUNS.toLocaleString("en")} runs:\n\n| page | p50 | p95 | size |\n|---|---|---|---|`);
-for (const [name, path] of [
-  ["the newest runs", "/"],
-  ["failures", "/?status=failure"],
-  ["successes of a workflow", "/?status=success&workflow=environment-ready"],
-  ["a text that is found", "/?text=pr-123"],
-  ["a text that is nowhere", "/?text=nowhere-at-all"],
-  ["a text in failures that is nowhere", "/?status=failure&text=nowhere-at-all"],
-  ["half-way through", `/?before=${RUNS / 2}`],
-  ["one run", `/runs/${runs[0].id}`],
-] as const) {
-  const times: number[] = [];
-  let bytes = 0;
-  for (let at = 0; at < SAMPLES; at++) {
-    const started = performance.now();
-    bytes = (await (await fetch(app.url + path)).arrayBuffer()).byteLength;
-    times.push(performance.now() - started);
-  }
-  const milliseconds = (share: number) => `${quantile(times, share).toFixed(1)} ms`;
-  write(`| ${name} | ${milliseconds(0.5)} | ${milliseconds(0.95)} | ${(bytes / 1000).toFixed(1)} KB |`);
+if (flags.store !== "postgres") await measure("SQLite", { DATA_DIR: join(folder, "data") });
+if (flags.store !== "sqlite") {
+  const server = await startPostgres({ flags: ["-c", "fsync=on"] });
+  await measure("PostgreSQL", { DATABASE_URL: server.url, DATA_DIR: join(folder, "none") });
+  await server.stop();
 }
-await app.close();
+await browser.close();
 rmSync(folder, { recursive: true });
 
-/** Ended runs over the last 30 days, one in twenty failed, skipped or superseded, with long names and reasons. */
-function fill(file: string): void {
-  const db = new DatabaseSync(file);
-  const [from, each] = [now - 30 * 86_400_000, Math.floor((30 * 86_400_000) / RUNS)];
-  db.exec("PRAGMA synchronous = OFF; BEGIN");
-  db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${RUNS})
-    INSERT INTO runs (id, workflow, grp, input, own_token, status, accepted_at, retries_from, started_at, ended_at, attempts, outputs, reason)
-    SELECT lower(hex(randomblob(16))), 'environment-ready', 'pr-' || (i % 5000), '{"application":"pr-' || (i % 5000) || '"}', 0,
-      iif(i % 20 = 0, iif(i % 60 = 0, 'failure', iif(i % 40 = 0, 'skipped', 'superseded')), 'success'),
-      ${from} + i * ${each}, 1, ${from} + i * ${each}, ${from} + i * ${each} + abs(random() % 3000), 1,
-      iif(i % 20 = 0, NULL, '{"commitHash":"' || lower(hex(randomblob(20))) || '"}'),
-      iif(i % 20 = 0, 'Looking up an application failed: ' || printf('%.*c', 400, 'x'), NULL) FROM n`);
-  db.exec(`INSERT INTO attempts (run, number, started_at, ended_at, outcome, github_request_id)
-    SELECT seq, 1, started_at, ended_at, 'success', 'ABCD:1234' FROM runs;
-    INSERT INTO ended_by_hour SELECT ended_at / 3600000, sum(status = 'success'), sum(status = 'failure'), sum(status = 'skipped')
-    FROM runs GROUP BY 1; COMMIT`);
-  db.close();
+async function measure(store: string, place: Record<string, string>): Promise<void> {
+  const filling = performance.now();
+  mkdirSync(place.DATA_DIR ?? "", { recursive: true });
+  const kept: Kept[] = [];
+  await fillStore(readConfig({ ...place, GITHUB_TOKEN: TOKEN }).store, keeping(kept));
+  write(`\n${store}: filled with ${RUNS.toLocaleString("en")} runs in ${seconds(filling)} s.`);
+  const service = await startBundle("http://127.0.0.1:9", {
+    program: ["src/main.ts", "serve"],
+    env: {
+      ...{ ...place, WORKFLOWS_DIR: join(folder, "workflows"), GITHUB_TOKEN: TOKEN, LOG_LEVEL: "warn" },
+      ...{ RETAIN_DAYS: "3650", GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET },
+    },
+  });
+  try {
+    await sendEvents(service.url);
+    await untilIndexed(
+      service,
+      kept.find(({ commit }) => commit),
+    );
+    await table(service, kept);
+  } finally {
+    await service.stop();
+  }
+}
+
+type Kept = { readonly id: string; readonly commit?: string; readonly lines: number };
+
+/** Remembers some of what it passes on: the oldest, the newest, and what has a long log. */
+function* keeping(kept: Kept[]): Generator<Moved> {
+  let nth = 0;
+  for (const moved of pastRuns({ count: RUNS, days: DAYS, now })) {
+    const { id, outputs, lines } = moved as { id: string; outputs?: Record<string, string>; lines: readonly unknown[] };
+    const commit = outputs?.commitHash ?? outputs?.deployed;
+    if (nth++ % 97 === 0 || lines.length > 100) {
+      kept.push({ id, lines: lines.length, ...(commit !== undefined && { commit }) });
+    }
+    yield moved;
+  }
+}
+
+/** Webhooks that no workflow wants, and requests that are rejected. */
+async function sendEvents(url: string): Promise<void> {
+  const started = performance.now();
+  const closed = payloadOf("pull_request", "closed");
+  const one = async (nth: number) => {
+    if (nth % 20 === 0) {
+      const body = JSON.stringify({ app: `pr-${nth}` });
+      return (await fetch(`${url}/dispatch`, { method: "POST", body })).arrayBuffer();
+    }
+    const repository = { ...(closed.repository as object), full_name: REPOSITORIES[nth % REPOSITORIES.length] };
+    return deliver(url, "pull_request", { ...closed, number: nth, repository });
+  };
+  for (let nth = 0; nth < EVENTS; nth += 8) {
+    await Promise.all(Array.from({ length: 8 }, (_, at) => one(nth + at)));
+  }
+  write(`${EVENTS.toLocaleString("en")} events that start no run were taken in ${seconds(started)} s.`);
+}
+
+/** Until the oldest run is found by its commit. */
+async function untilIndexed({ url }: MeasuredService, oldest: Kept | undefined): Promise<void> {
+  const started = performance.now();
+  while (performance.now() - started < 900_000) {
+    const found = await (await fetch(`${url}/?text=${oldest?.commit}`)).text();
+    if (found.includes(`/runs/${oldest?.id}`)) return write(`All are found after ${seconds(started)} s.`);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+  write("The oldest run is not found after 15 minutes.");
+}
+
+async function table({ url }: MeasuredService, kept: readonly Kept[]): Promise<void> {
+  const longest = kept.find(({ lines }) => lines > 100);
+  const looked = searches(kept).map((text) => `/?text=${encodeURIComponent(text)}`);
+  const again = (path: string) => Array.from({ length: SAMPLES }, () => path);
+  const pages: readonly (readonly [string, readonly string[]])[] = [
+    ["100 searches", looked],
+    ["the newest runs", again("/")],
+    ["failures", again("/?status=failure")],
+    ["failures of a workflow", again("/?status=failure&workflow=deploy")],
+    ["runs of 30 days", again("/?since=30d")],
+    ["half-way through", again(`/?before=${Math.floor(RUNS / 2)}`)],
+    ["a run", kept.slice(0, SAMPLES).map(({ id }) => `/runs/${id}`)],
+    ["a run with a long log", again(`/runs/${longest?.id}`)],
+    ["workflows", again("/workflows")],
+    ["a workflow", again("/workflows/deploy")],
+    ["events that started no run", again("/events")],
+    ["a search among them", again("/events?text=shop-4")],
+    ["previews", again("/previews")],
+    ["a preview", again("/previews?text=pr-1234")],
+    ["why nothing happened", again("/api/why?text=pr-99999")],
+  ];
+  write("\n| page | p50 | p95 | in Chromium, p50 | p95 | largest |\n|---|---|---|---|---|---|");
+  const page = await browser.newPage();
+  const slow: [string, number][] = [];
+  for (const [name, paths] of pages) {
+    const [times, sizes]: [number[], number[]] = [[], []];
+    let status = 0;
+    for (const path of paths) {
+      const started = performance.now();
+      const response = await fetch(url + path);
+      sizes.push((await response.arrayBuffer()).byteLength);
+      times.push(performance.now() - started);
+      slow.push([path, times.at(-1) ?? 0]);
+      status = Math.max(status, response.status);
+    }
+    const shown = status < 400 && !name.startsWith("why") ? await inBrowser(page, url, paths) : [];
+    const all = [times, shown].flatMap((each) => [0.5, 0.95].map((share) => millisecondsText(each, share)));
+    write(
+      `| ${name} | ${all.join(" | ")} | ${status < 400 ? `${(Math.max(...sizes) / 1000).toFixed(1)} kB` : status} |`,
+    );
+  }
+  await page.close();
+  slow.sort(([, a], [, b]) => b - a);
+  write(
+    `\nSlowest: ${slow
+      .slice(0, 8)
+      .map(([path, took]) => `${took.toFixed(0)} ms ${decodeURIComponent(path)}`)
+      .join("; ")}`,
+  );
+}
+
+/** From the start of the navigation until the page can be used. */
+async function inBrowser(page: Page, url: string, paths: readonly string[]): Promise<number[]> {
+  const times: number[] = [];
+  const step = Math.max(1, Math.floor(paths.length / BROWSER_SAMPLES));
+  for (let at = 0; at < paths.length; at += step) {
+    await page.goto(url + paths[at], { waitUntil: "domcontentloaded" });
+    times.push(await page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"));
+  }
+  return times;
+}
+
+function millisecondsText(times: number[], share: number): string {
+  return times.length === 0 ? "–" : `${quantile(times, share).toFixed(1)} ms`;
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
 }

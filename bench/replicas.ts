@@ -1,38 +1,63 @@
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
-import pg from "pg";
-import type { Claim } from "../src/model/claim.ts";
-import { systemClock } from "../src/model/clock.ts";
-import { openPostgresStore } from "../src/store/postgres/store.ts";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { startPostgres } from "../test/support/postgres.ts";
-import { dispatch, type MeasuredService, quantile, startBundle, startStandIn, TOKEN } from "./service.ts";
+import { slowNetwork } from "../test/support/slow-network.ts";
+import {
+  cpuOfChildren,
+  dispatch,
+  type MeasuredService,
+  quantile,
+  startBundle,
+  startStandIn,
+  TOKEN,
+} from "./service.ts";
 
 /**
- * One, two and four replicas on PostgreSQL beside one on SQLite: dispatches a second against a GitHub without limits, CPU,
- * latency; then what the store costs with a long history. PostgreSQL writes to disk as it does in production.
+ * One, two and four replicas on PostgreSQL beside one on SQLite, and beside four that share nothing, which shows what it costs
+ * to spread the load over four processes. Then one over a network, and its latency. `bench/history.ts` shows what a long
+ * history costs.
+ * PostgreSQL writes to disk as it does in production. GitHub is without limits.
+ *
+ * `node bench/replicas.ts [--before FOLDER] [--part replicas | network | latency]`: with `--before` also what is
+ * built in another checkout, in turns with this one.
  */
-const WARM_UP = 300;
+const { before, part } = parseArgs({ options: { before: { type: "string" }, part: { type: "string" } } }).values;
+const isAsked = (name: string) => part === undefined || part === name;
+const ROOTS = [
+  ...(before === undefined ? [] : [{ name: ", before", schema: "before", root: resolve(before) }]),
+  { name: "", schema: "now", root: resolve(".") },
+];
+
+/** For each process: its code is compiled as it is after a while in production. */
+const WARM_UP = 400;
 const COUNT = 250;
-const TURNS = 8;
+const TURNS = 5;
 const AT_ONCE = 64;
 const LATENCY_MS = 40;
+const NETWORK_MS = 1;
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
-const server = await startPostgres({ flags: ["-c", "fsync=on"] });
-const onPostgres = (schema: string) => ({ DATABASE_URL: server.url, DATABASE_SCHEMA: schema, LOG_LEVEL: "warn" });
+const server = await startPostgres({ flags: ["-c", "fsync=on", "-c", "max_connections=300"] });
+const QUIET = { LOG_LEVEL: "warn" };
+const onPostgres = (schema: string, url = server.url) => ({ ...QUIET, DATABASE_URL: url, DATABASE_SCHEMA: schema });
 
 async function startReplicas(
   gitHubUrl: string,
   count: number,
   env: Record<string, string>,
+  root = resolve("."),
 ): Promise<MeasuredService[]> {
+  const program = [join(root, "dist/gh-runner.js"), "serve"];
   const services: MeasuredService[] = [];
-  for (let at = 0; at < count; at++) services.push(await startBundle(gitHubUrl, { env }));
+  for (let at = 0; at < count; at++) services.push(await startBundle(gitHubUrl, { env, program }));
   return services;
 }
 
-async function load(services: readonly MeasuredService[], count: number): Promise<void> {
+async function load(services: readonly MeasuredService[], count: number, atOnce = AT_ONCE): Promise<void> {
   let next = 0;
   const one = async () => {
     while (next < count) {
@@ -40,149 +65,164 @@ async function load(services: readonly MeasuredService[], count: number): Promis
       await dispatch(services[nth % services.length]!.url, `pr-light-${nth % 400}`);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, one));
+  await Promise.all(Array.from({ length: atOnce }, one));
+}
+
+/** A median with its spread. */
+function shown(values: readonly number[], digits: number): string {
+  const [low, mid, high] = [0, 0.5, 1].map((share) => quantile(values, share).toFixed(digits));
+  return `${mid} (${low}–${high})`;
 }
 
 const github = await startStandIn(0);
-const columns = [
-  { name: "SQLite", services: await startReplicas(github.url, 1, { LOG_LEVEL: "warn" }) },
-  { name: "PostgreSQL, 1 replica", services: await startReplicas(github.url, 1, onPostgres("one")) },
-  { name: "2 replicas", services: await startReplicas(github.url, 2, onPostgres("two")) },
-  { name: "4 replicas", services: await startReplicas(github.url, 4, onPostgres("four")) },
-];
-for (const { services } of columns) await load(services, WARM_UP);
-const cells = columns.map(() => ({ cpu: 0, wall: 0 }));
-for (let turn = 0; turn < TURNS; turn++) {
-  for (const [at, { services }] of columns.entries()) {
-    const cell = cells[at]!;
-    const used = () => services.reduce((sum, service) => sum + service.cpuMs(), 0);
-    const before = used();
-    const started = performance.now();
-    await load(services, COUNT);
-    cell.wall += performance.now() - started;
-    cell.cpu += used() - before;
+if (isAsked("replicas")) {
+  const columns = [
+    { name: "SQLite", services: await startReplicas(github.url, 1, QUIET) },
+    { name: "4 that share nothing", services: await startReplicas(github.url, 4, QUIET) },
+  ];
+  for (const count of [1, 2, 4]) {
+    for (const { name, schema, root } of ROOTS) {
+      const services = await startReplicas(github.url, count, onPostgres(`${schema}_${count}`), root);
+      columns.push({ name: `${count === 1 ? "PostgreSQL, 1 replica" : `${count} replicas`}${name}`, services });
+    }
   }
+  for (const { services } of columns) await load(services, WARM_UP * services.length);
+  const cells = columns.map(() => ({
+    rates: [] as number[],
+    cpu: [] as number[],
+    database: [] as number[],
+    idle: [] as number[],
+  }));
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const [at, { services }] of columns.entries()) {
+      const { rates, cpu, database, idle } = cells[at]!;
+      const used = () => services.reduce((sum, service) => sum + service.cpuMs(), 0);
+      const [ours, its, rest, started] = [used(), cpuOfDatabase(), idleMs(), performance.now()];
+      await load(services, COUNT);
+      const wall = performance.now() - started;
+      rates.push((COUNT / wall) * 1000);
+      idle.push(((idleMs() - rest) / wall / availableParallelism()) * 100);
+      cpu.push((used() - ours) / COUNT);
+      database.push((cpuOfDatabase() - its) / COUNT);
+    }
+  }
+  const row = (name: string, values: readonly string[]) => write(`| ${name} | ${values.join(" | ")} |`);
+  row(
+    `${AT_ONCE} at once, light`,
+    columns.map(({ name }) => name),
+  );
+  row(
+    "---",
+    columns.map(() => "---"),
+  );
+  row(
+    "dispatched per second",
+    cells.map(({ rates }) => shown(rates, 0)),
+  );
+  row(
+    "CPU of the services, per dispatch, ms",
+    cells.map(({ cpu }) => shown(cpu, 2)),
+  );
+  row(
+    "CPU of the database, per dispatch, ms",
+    cells.map(({ database }) => shown(database, 2)),
+  );
+  row(
+    "the machine is idle, %",
+    cells.map(({ idle }) => shown(idle, 0)),
+  );
+  const memories = columns.map(({ services }) => services[0]!.memory().privateDirty.toFixed(1));
+  row("private memory of the first, MB", memories);
+  for (const { services } of columns) for (const service of services) await service.stop();
 }
-const all = COUNT * TURNS;
-write(`| ${AT_ONCE} at once, light | ${columns.map(({ name }) => name).join(" | ")} |`);
-write(`|---|${columns.map(() => "---|").join("")}`);
-write(`| dispatched a second | ${cells.map(({ wall }) => `${((all / wall) * 1000).toFixed(0)}`).join(" | ")} |`);
-write(`| CPU of the services, a dispatch | ${cells.map(({ cpu }) => `${(cpu / all).toFixed(2)} ms`).join(" | ")} |`);
-const memories = columns.map(({ services }) => services[0]!.memory().privateDirty.toFixed(1));
-write(`| private memory of the first | ${memories.map((each) => `${each} MB`).join(" | ")} |`);
-for (const { services } of columns) for (const service of services) await service.stop();
+
+if (isAsked("network")) {
+  const network = await slowNetwork(server.url, NETWORK_MS);
+  const places = [
+    { name: "beside it", url: server.url },
+    { name: `${NETWORK_MS} ms away`, url: network.url },
+  ];
+  const rows = [];
+  for (const place of places) {
+    for (const { name, schema, root } of ROOTS) {
+      const env = onPostgres(`net_${schema}_${places.indexOf(place)}`, place.url);
+      const services = await startReplicas(github.url, 1, env, root);
+      rows.push({ name: `${place.name}${name}`, services, rates: [] as number[], alone: [] as number[] });
+    }
+  }
+  for (const { services } of rows) await load(services, WARM_UP);
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const { services, rates, alone } of rows) {
+      const started = performance.now();
+      await load(services, COUNT);
+      rates.push((COUNT / (performance.now() - started)) * 1000);
+      const times: number[] = [];
+      for (let at = 0; at < 40; at++) times.push(await dispatch(services[0]!.url, `pr-light-${at}`));
+      alone.push(quantile(times, 0.5));
+    }
+  }
+  write(`\n| PostgreSQL | dispatched per second, ${AT_ONCE} at once | one at a time, p50, ms |\n|---|---|---|`);
+  for (const { name, rates, alone } of rows) write(`| ${name} | ${shown(rates, 0)} | ${shown(alone, 1)} |`);
+  for (const { services } of rows) for (const service of services) await service.stop();
+  network.close();
+}
 await github.stop();
 
-const slow = await startStandIn(LATENCY_MS);
-const lite = await startBundle(slow.url, { env: { LOG_LEVEL: "warn" } });
-const [one] = (await startReplicas(slow.url, 1, onPostgres("one"))) as [MeasuredService];
-const keepAlive = new Agent({ keepAlive: true });
-const trips: number[] = [];
-const rows = [
-  { name: "SQLite", service: lite, values: [] as number[] },
-  { name: "PostgreSQL", service: one, values: [] as number[] },
-];
-// Taken in turns, so that what else the machine does meets all alike.
-for (let at = 0; at < 200; at++) {
-  for (const { service, values } of rows) values.push(await dispatch(service.url, `pr-light-${at}`));
-  trips.push((await roundTrip()) + (await roundTrip()));
-}
-keepAlive.destroy();
-write(
-  `\n| latency at ${LATENCY_MS} ms a GitHub request | p50 | p99 | p50 beyond two round trips | aim |\n|---|---|---|---|---|`,
-);
-const base = quantile(trips, 0.5);
-for (const { name, values } of rows) {
-  const [p50, p99] = [quantile(values, 0.5), quantile(values, 0.99)];
-  write(
-    `| ${name} | ${p50.toFixed(1)} ms | ${p99.toFixed(1)} ms | ${(p50 - base).toFixed(1)} ms | ${name === "SQLite" ? "4" : "10"} ms |`,
-  );
-}
-await lite.stop();
-await one.stop();
-await slow.stop();
-
-write("\n| finished runs | accept, p50 | claim, p50 | settle, p50 | first page | failed runs | activity | size |");
-write("|---|---|---|---|---|---|---|---|");
-const SAMPLES = 200;
-for (const history of [10, 1000, 1_000_000]) {
-  const schema = `history_${history}`;
-  const options = { url: server.url, schema, clock: systemClock, onError: () => {} };
-  const store = await openPostgresStore(options);
-  await fill(schema, history);
-  const timed = async (work: () => Promise<unknown>) => {
-    const times: number[] = [];
-    for (let at = 0; at < SAMPLES; at++) {
-      const started = performance.now();
-      await work();
-      times.push(performance.now() - started);
-    }
-    return `${quantile(times, 0.5).toFixed(2)} ms`;
-  };
-  const lease = () => ({ owner: "bench", now: Date.now(), leaseMs: 600_000, take: false });
-  let nth = 0;
-  const accepting = () => {
-    const application = `pr-${nth++}`;
-    const event = { workflow: "environment-ready", group: application, input: { application }, ownToken: false };
-    return store.accept({ id: randomUUID(), ...event }, lease());
-  };
-  const accept = await timed(accepting);
-  const claims: Claim[] = [];
-  const claim = await timed(async () => claims.push(...(await store.claim({ ...lease(), limit: 1 }))));
-  const settle = await timed(async () => {
-    const next = claims.pop()!;
-    const now = Date.now();
-    const nothing = { reason: undefined, kind: undefined, githubRequestId: undefined };
-    const attempt = { number: 1, startedAt: now, endedAt: now, outcome: "success", ...nothing } as const;
-    await store.settle(next, attempt, { status: "success", outputs: { ok: true }, dedupeKey: undefined });
-  });
-  const page = await timed(() => store.list({}, { limit: 20 }));
-  const failed = await timed(() => store.list({ status: "failure" }, { limit: 20 }));
-  const activity = await timed(() => store.overview.activity(Date.now()));
-  const size = await sizeOf(schema);
-  write(
-    `| ${history.toLocaleString("en")} | ${[accept, claim, settle, page, failed, activity].join(" | ")} | ${size} MB |`,
-  );
-  await store.close();
-}
+if (isAsked("latency")) await latency();
 await server.stop();
 
-/** Runs that ended, one a second until now, each with an attempt; every hundredth failed. */
-async function fill(schema: string, count: number): Promise<void> {
-  await ask(
-    `INSERT INTO ${schema}.runs (id, workflow, grp, slot, input, own_token, status, accepted_at, retries_from, due_at,
-       started_at, ended_at, attempts, outputs, reason)
-     SELECT gen_random_uuid(), 'environment-ready', 'pr-' || n % 5000, 'environment-ready' || chr(10) || 'pr-' || n % 5000,
-       '{"application":"pr-' || n % 5000 || '"}', 0, CASE WHEN n % 100 = 0 THEN 'failure' ELSE 'success' END,
-       at, at, at, at + 5, at + 90, 1, '{"commitHash":"9fceb02d0ae598e95dc970b74767f19372d61af8"}', NULL
-     FROM generate_series(1, ${count}) AS n, LATERAL (SELECT ${Date.now()} - (${count} - n) * 1000::bigint AS at) AS time`,
-  );
-  await ask(
-    `INSERT INTO ${schema}.attempts SELECT seq, 1, started_at, ended_at, status, NULL, NULL, NULL FROM ${schema}.runs`,
-  );
-  await ask(`ANALYZE ${schema}.runs, ${schema}.attempts`);
+/** Of every process of this server, in ms; of those that have ended in hundredths of a second. */
+function cpuOfDatabase(): number {
+  const main = readFileSync(join(server.folder, "data/postmaster.pid"), "utf8").split("\n")[0] as string;
+  const children = readFileSync(`/proc/${main}/task/${main}/children`, "utf8").trim().split(" ");
+  const spent = [main, ...children].map((pid) => {
+    const file = `/proc/${pid}/schedstat`;
+    // It may have ended since.
+    return existsSync(file) ? Number(readFileSync(file, "utf8").split(" ")[0]) / 1e6 : 0;
+  });
+  return spent.reduce((sum, each) => sum + each, cpuOfChildren(Number(main)));
 }
 
-async function sizeOf(schema: string): Promise<string> {
-  const [row] = await ask(
-    `SELECT sum(pg_total_relation_size(oid))::text AS bytes FROM pg_class WHERE relnamespace = '${schema}'::regnamespace
-     AND relkind = 'r'`,
+/** Of all processors, in hundredths of a second: https://man7.org/linux/man-pages/man5/proc_stat.5.html */
+function idleMs(): number {
+  return Number(readFileSync("/proc/stat", "utf8").split(/\s+/)[4]) * 10;
+}
+
+async function latency(): Promise<void> {
+  const slow = await startStandIn(LATENCY_MS);
+  const lite = await startBundle(slow.url, { env: QUIET });
+  const [one] = (await startReplicas(slow.url, 1, onPostgres("latency"))) as [MeasuredService];
+  const keepAlive = new Agent({ keepAlive: true });
+  const trips: number[] = [];
+  const rows = [
+    { name: "SQLite", service: lite, values: [] as number[] },
+    { name: "PostgreSQL", service: one, values: [] as number[] },
+  ];
+  // Taken in turns, so that what else the machine does meets all alike.
+  for (let at = 0; at < 200; at++) {
+    for (const { service, values } of rows) values.push(await dispatch(service.url, `pr-light-${at}`));
+    trips.push((await roundTrip(keepAlive, slow.url)) + (await roundTrip(keepAlive, slow.url)));
+  }
+  keepAlive.destroy();
+  write(
+    `\n| latency at ${LATENCY_MS} ms a GitHub request | p50 | p99 | p50 beyond two round trips | aim |\n|---|---|---|---|---|`,
   );
-  return (Number(row?.bytes) / 1e6).toFixed(1);
+  const base = quantile(trips, 0.5);
+  for (const { name, values } of rows) {
+    const [p50, p99] = [quantile(values, 0.5), quantile(values, 0.99)];
+    write(
+      `| ${name} | ${p50.toFixed(1)} ms | ${p99.toFixed(1)} ms | ${(p50 - base).toFixed(1)} ms | ${name === "SQLite" ? "4" : "10"} ms |`,
+    );
+  }
+  await lite.stop();
+  await one.stop();
+  await slow.stop();
 }
 
-async function ask(sql: string): Promise<{ bytes: string }[]> {
-  const client = new pg.Client({ connectionString: server.url });
-  await client.connect();
-  const { rows: found } = await client.query(sql);
-  await client.end();
-  return found;
-}
-
-async function roundTrip(): Promise<number> {
+async function roundTrip(agent: Agent, url: string): Promise<number> {
   const started = performance.now();
   const headers = { authorization: `Bearer ${TOKEN}`, "user-agent": "bench" };
-  const outgoing = request(`${slow.url}/repos/acme/shop`, { agent: keepAlive, headers });
+  const outgoing = request(`${url}/repos/acme/shop`, { agent, headers });
   outgoing.end();
   const [incoming] = await once(outgoing, "response");
   incoming.resume();

@@ -5,6 +5,7 @@ import { type Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fixedPort } from "../test/support/port.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -19,10 +20,37 @@ export type MeasuredService = {
   stop(): Promise<void>;
 };
 
-/** Node's options in the container image (Dockerfile), fit for a limit of 128 MiB. */
-export const IMAGE_OPTIONS = ["--max-old-space-size=44", "--max-semi-space-size=1"];
+/** How the container image starts Node, fit for a limit of 128 MiB: read from the Dockerfile of a checkout. */
+export function imageOf(root: string): {
+  readonly nodeOptions: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+} {
+  const file = readFileSync(join(root, "Dockerfile"), "utf8").replaceAll("\\\n", " ");
+  const inDist = (text: string) => text.replaceAll("/app/", `${join(root, "dist")}/`);
+  const settings = [...file.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = ""]) => [
+    ...line.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g),
+  ]);
+  const env = Object.fromEntries(
+    settings.map(([, name = "", quoted, plain]) => [name, inDist(quoted ?? plain ?? "")] as const),
+  );
+  const { NODE_OPTIONS = "", PATH: _, DATA_DIR: __, SQLITE_TMPDIR: ___, ...others } = env;
+  const entry = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(file)?.[1] ?? "[]") as string[];
+  return { nodeOptions: [...NODE_OPTIONS.split(" "), ...entry.slice(1, -1).map(inDist)], env: others };
+}
+
+const IMAGE = imageOf(ROOT);
+/** Node's options there, which hold its heap in bounds. */
+export const IMAGE_OPTIONS = IMAGE.nodeOptions;
+/** The other settings there, such as those of malloc. */
+export const IMAGE_ENV = IMAGE.env;
 
 export const TOKEN = "bench-token-0123456789";
+
+/** What was started and not yet stopped does not outlive a bench that fails. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill();
+});
 
 /** Starts `dist/gh-runner.js serve`, or another program of the same settings; resolves at its first 200 of /health. */
 export async function startBundle(
@@ -31,7 +59,7 @@ export async function startBundle(
     nodeOptions = [],
     env = {},
     program = ["dist/gh-runner.js", "serve"],
-    command = () => [process.execPath, ...nodeOptions, ...program],
+    command,
   }: {
     nodeOptions?: readonly string[];
     env?: Record<string, string>;
@@ -41,13 +69,14 @@ export async function startBundle(
   } = {},
 ): Promise<MeasuredService & { readyMs: number; readyCpuMs: number }> {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
-  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const port = await fixedPort();
   const url = `http://127.0.0.1:${port}`;
   const started = performance.now();
-  const [file = "", ...args] = command(port);
+  const [file = "", ...args] = command?.(port) ?? [process.execPath, ...nodeOptions, ...program];
   const child = spawn(file, args, {
     cwd: ROOT,
-    stdio: ["ignore", "ignore", "inherit"],
+    // Others log there what ours logs to standard output.
+    stdio: ["ignore", "ignore", command ? "ignore" : "inherit"],
     env: {
       PATH: process.env.PATH,
       PORT: String(port),
@@ -60,6 +89,7 @@ export async function startBundle(
       ...env,
     },
   });
+  running.add(child);
   const pid = child.pid as number;
   while (!(await answers(url))) {
     if (child.exitCode !== null || performance.now() - started > 20_000) throw new Error("the service did not start");
@@ -85,6 +115,8 @@ export type MeasuredGitHub = {
   readonly url: string;
   /** What a process needs in its environment to trust it. */
   readonly env: Record<string, string>;
+  /** Behind this proxy raw.githubusercontent.com has the same files. */
+  readonly rawProxy: string;
   stop(): Promise<void>;
 };
 
@@ -94,12 +126,14 @@ export async function startStandIn(latencyMs: number, transport: Transport = "ht
     cwd: ROOT,
     stdio: ["ignore", "pipe", "inherit"],
   });
+  running.add(child);
   const [line] = await once(child.stdout, "data");
-  const { url, authority } = JSON.parse(String(line)) as { url: string; authority: string };
+  const { url, authority, rawProxy } = JSON.parse(String(line)) as { url: string; authority: string; rawProxy: string };
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
   writeFileSync(join(folder, "authority.pem"), authority);
   return {
     url,
+    rawProxy,
     env: { NODE_EXTRA_CA_CERTS: join(folder, "authority.pem") },
     async stop() {
       await ended(child);
@@ -129,17 +163,21 @@ export async function dispatch(
   return performance.now() - started;
 }
 
-/** Sends `count` notifications, `concurrency` at a time; resolves with their latencies in ms. */
+/** Sends `count` notifications, `concurrency` at a time; resolves with their latencies in ms. `both` is half and half. */
 export async function load(
   url: string,
-  size: "light" | "heavy",
+  size: "light" | "heavy" | "both",
   count: number,
   concurrency: number,
 ): Promise<number[]> {
   const latencies: number[] = [];
   let next = 0;
   const one = async () => {
-    while (next < count) latencies.push(await dispatch(url, `pr-${size}-${next++ % APPLICATIONS}`));
+    while (next < count) {
+      const at = next++;
+      const of = size === "both" ? (at % 2 === 0 ? "light" : "heavy") : size;
+      latencies.push(await dispatch(url, `pr-${of}-${at % APPLICATIONS}`));
+    }
   };
   await Promise.all(Array.from({ length: concurrency }, one));
   return latencies;
@@ -166,6 +204,7 @@ async function answers(url: string): Promise<boolean> {
 }
 
 async function ended(child: ChildProcess): Promise<void> {
+  running.delete(child);
   if (child.exitCode !== null) return;
   child.kill("SIGTERM");
   await once(child, "exit");
@@ -180,8 +219,8 @@ function cpuOf(pid: number): number {
   return spent.reduce((sum, each) => sum + each, 0) / 1e6 + cpuOfChildren(pid);
 }
 
-/** `cutime` and `cstime` of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, counted in hundredths of a second. */
-function cpuOfChildren(pid: number): number {
+/** `cutime` and `cstime` of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, in ms, counted in hundredths of a second. */
+export function cpuOfChildren(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[13]) + Number(fields[14])) * 10;

@@ -1,10 +1,11 @@
 import { privateAuthority } from "../sandbox/certificates.ts";
 import { startGitHub } from "../sandbox/github.ts";
+import { startRawFiles } from "../sandbox/raw-files.ts";
 import { APPLICATIONS, TOKEN } from "./service.ts";
 
 /**
  * The stand-in GitHub as a process: `node bench/stand-in.ts [latency in ms] [http1 | tls | http2]`, where `http2` is TLS
- * too. Prints its URL and the certificate of its authority, as JSON.
+ * too. Prints as JSON its URL, the certificate of its authority, and the proxy to the same files as raw.githubusercontent.com.
  */
 const [latencyMs = "0", transport = "http1"] = process.argv.slice(2);
 const authority = privateAuthority();
@@ -24,5 +25,6 @@ for (let at = 0; at < APPLICATIONS; at++) {
     );
   }
 }
-process.stdout.write(`${JSON.stringify({ url: github.url, authority: authority.cert })}\n`);
+const raw = await startRawFiles(github, { authority, latencyMs: Number(latencyMs) });
+process.stdout.write(`${JSON.stringify({ url: github.url, authority: authority.cert, rawProxy: raw.proxy })}\n`);
 process.once("SIGTERM", () => process.exit(0));

@@ -1,0 +1,297 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { systemClock } from "../src/model/clock.ts";
+import type { RunStore } from "../src/model/store.ts";
+import { openPostgresStore } from "../src/store/postgres/store.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { startPostgres } from "../test/support/postgres.ts";
+import { type Filled, filledPostgres, filledSqlite } from "./history-rows.ts";
+import { IMAGE_OPTIONS, quantile, startBundle } from "./service.ts";
+
+/**
+ * What ten million finished runs cost, on both stores: the start, pages and searches, what an event costs, retention, and
+ * disk. `--folder` and `--url` take databases of an earlier run, which are left as they are, but for what the bench adds.
+ */
+const { values: flags } = parseArgs({
+  options: {
+    runs: { type: "string", default: "10000000" },
+    /** So many of the newest runs are put into the index of the search: it takes the longest. */
+    indexed: { type: "string", default: "1000000" },
+    store: { type: "string", default: "both" },
+    folder: { type: "string" },
+    url: { type: "string" },
+    parts: { type: "string", default: "starts,pages,events,index,searches,retention,sizes" },
+  },
+});
+const RUNS = Number(flags.runs);
+const INDEXED = Number(flags.indexed);
+const DAYS = 100;
+const SAMPLES = 40;
+const STARTS = 5;
+const DAY_MS = 86_400_000;
+const SCHEMA = "history";
+/** As the worker does. */
+const FORGET_AT_ONCE = 50;
+const INDEX_AT_ONCE = 1000;
+const now = Date.now();
+const history = { count: RUNS, days: DAYS, now };
+const write = (text: string): void => void process.stdout.write(`${text}\n`);
+const temporary = mkdtempSync(join(tmpdir(), "gh-runner-bench-"));
+
+const PAGES: readonly (readonly [string, string])[] = [
+  ["the newest runs", "/"],
+  ["failures", "/?status=failure"],
+  ["failures of a workflow", "/?status=failure&workflow=environment-ready"],
+  ["superseded runs", "/?status=superseded"],
+  ["runs of a seldom workflow", "/?workflow=release"],
+  ["its failures, of which there are none", "/?workflow=release&status=failure"],
+  ["an application that stays, a run in twenty", "/api/runs?group=pr-staging"],
+  ["its failures", "/api/runs?group=pr-staging&status=failure"],
+  ["runs of 30 days", "/?since=30d"],
+  ["runs of one day, a month ago", "/?since=31d&until=30d"],
+  ["half-way through", `/?before=${Math.floor(RUNS / 2)}`],
+  ["the last page", "/?before=60"],
+  ["by the beginning of an id", "/api/runs?text=3c322b26"],
+  ["workflows", "/workflows"],
+  ["a workflow", "/workflows/environment-ready"],
+  ["previews", "/previews"],
+  ["a preview", `/previews?text=pr-${1000 + Math.floor(RUNS / 50) - 10}`],
+  ["audit log", "/audit"],
+  ["outage", "/api/outage"],
+  ["why nothing happened", "/api/why?text=pr-99999999"],
+  ["metrics", "/metrics"],
+];
+
+const SEARCHES: readonly (readonly [string, string])[] = [
+  ["a recent application", `pr-${1000 + Math.floor(RUNS / 50) - 10}`],
+  ["an application that stays", "pr-staging"],
+  ["an old application", `pr-${1000 + Math.floor((RUNS - INDEXED) / 50) + 10}`],
+  ["none", "pr-99999999"],
+  ["a commit that is none", "0123456789abcdef0123456789abcdef01234567"],
+  ["the beginning of one that is none", "abcdef0"],
+  ["two letters that are in many", "pr"],
+  ["a word of failures", "values.yaml"],
+  ["two words", "staging values.yaml"],
+  ["repo:", "repo:acme/shop-3"],
+  ["by: of failures", "by:dev-7 status:failure"],
+  ["event: and pull:", "event:pull_request.opened pull:1234"],
+  ["workflow: status: since:", "workflow:labeler status:failure since:7d"],
+  ["digits that many have, together in none", "0000000"],
+  ["a sentence that is nowhere", "the basket of billing"],
+];
+
+if (flags.store !== "postgres") {
+  const folder = flags.folder ?? join(temporary, "data");
+  mkdirSync(folder, { recursive: true });
+  const open = async (): Promise<RunStore> => openSqliteStore(folder, systemClock);
+  await (await open()).close();
+  await measure("SQLite", { DATA_DIR: folder }, open, filledSqlite(folder));
+}
+if (flags.store !== "sqlite") {
+  const server = flags.url === undefined ? await startPostgres({ flags: ["-c", "fsync=on"] }) : undefined;
+  const url = flags.url ?? server?.url ?? "";
+  const open = () => openPostgresStore({ url, schema: SCHEMA, clock: systemClock, onError: () => {} });
+  await (await open()).close();
+  const env = { DATABASE_URL: url, DATABASE_SCHEMA: SCHEMA, DATA_DIR: join(temporary, "none") };
+  await measure("PostgreSQL", env, open, filledPostgres(url, SCHEMA));
+  await server?.stop();
+}
+rmSync(temporary, { recursive: true });
+
+async function measure(
+  name: string,
+  env: Record<string, string>,
+  open: () => Promise<RunStore>,
+  filled: Filled,
+): Promise<void> {
+  write(`\n## ${name}\n`);
+  if ((await filled.count()) === 0) {
+    const started = performance.now();
+    await filled.fill(history, (done) => done % 1_000_000 === 0 && write(`${done.toLocaleString("en")} runs`));
+    write(`Filled in ${seconds(started)} s.`);
+  }
+  const parts: Record<string, () => Promise<void>> = {
+    starts: () => starts(env),
+    pages: () => pages(env),
+    events: () => events(open),
+    index: () => index(open, filled),
+    searches: () => searches(env),
+    retention: () => retention(open, filled),
+    sizes: () => sizes(filled),
+  };
+  for (const part of flags.parts.split(",")) await parts[part]?.();
+}
+
+/** With the image's options. */
+async function starts(env: Record<string, string>): Promise<void> {
+  const found = { readyMs: [] as number[], readyCpuMs: [] as number[], memory: [] as number[] };
+  for (let at = 0; at < STARTS; at++) {
+    const service = await started(env, IMAGE_OPTIONS);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    found.readyMs.push(service.readyMs);
+    found.readyCpuMs.push(service.readyCpuMs);
+    found.memory.push(service.memory().privateDirty);
+    await service.stop();
+  }
+  write("| start | median | least | most |\n|---|---|---|---|");
+  const row = (what: string, values: readonly number[], unit: string) =>
+    write(`| ${what} | ${[0.5, 0, 1].map((share) => `${quantile(values, share).toFixed(1)} ${unit}`).join(" | ")} |`);
+  row("ready", found.readyMs, "ms");
+  row("CPU to ready", found.readyCpuMs, "ms");
+  row("private memory, idle", found.memory, "MB");
+}
+
+function started(env: Record<string, string>, nodeOptions: readonly string[] = []) {
+  return startBundle("http://127.0.0.1:9", {
+    nodeOptions,
+    env: { LOG_LEVEL: "warn", RETAIN_DAYS: "3650", ...env },
+  });
+}
+
+async function pages(env: Record<string, string>): Promise<void> {
+  const service = await started(env);
+  write("\n| page | p50 | p95 | first |\n|---|---|---|---|");
+  const { runs } = (await (await fetch(`${service.url}/api/runs?limit=1`)).json()) as { runs: { id: string }[] };
+  for (const [name, path] of [...PAGES, ["the newest run", `/runs/${runs[0]?.id}`]] as const) {
+    await timedPage(service.url, name, path, SAMPLES);
+  }
+  await service.stop();
+}
+
+async function timedPage(url: string, name: string, path: string, samples: number): Promise<void> {
+  const times: number[] = [];
+  let status = 0;
+  for (let at = 0; at < samples; at++) {
+    const began = performance.now();
+    const response = await fetch(url + path);
+    await response.arrayBuffer();
+    times.push(performance.now() - began);
+    status = response.status;
+  }
+  const [first = 0, ...others] = times;
+  const cells = [quantile(others, 0.5), quantile(others, 0.95), first].map((each) => `${each.toFixed(1)} ms`);
+  write(`| ${name}${status === 200 ? "" : ` (${status})`} | ${cells.join(" | ")} |`);
+}
+
+function lease() {
+  return { owner: "bench", now: Date.now(), leaseMs: 600_000, take: false };
+}
+
+function newRun(application: string) {
+  return {
+    ...{ id: randomUUID(), workflow: "environment-ready", group: application, input: { application } },
+    ...{ ownToken: false, trigger: "http" as const, actor: "token argocd" },
+  };
+}
+
+/** What an event costs, one after the other. */
+async function events(open: () => Promise<RunStore>): Promise<void> {
+  const store = await open();
+  const times: [string, number[]][] = [
+    ["accept", []],
+    ["claim", []],
+    ["settle", []],
+    ["health", []],
+  ];
+  const timed = async <T>(at: number, work: () => Promise<T>): Promise<T> => {
+    const began = performance.now();
+    const result = await work();
+    times[at]?.[1].push(performance.now() - began);
+    return result;
+  };
+  for (let nth = 0; nth < 10 * SAMPLES; nth++) {
+    await timed(0, () => store.accept(newRun(`pr-new-${nth}`), lease()));
+    const [claim] = await timed(1, () => store.claim({ ...lease(), limit: 1 }));
+    if (!claim) throw new Error("the run that was accepted is not claimed");
+    const at = Date.now();
+    const attempt = { number: 1, startedAt: at, endedAt: at, outcome: "success" } as const;
+    const settlement = {
+      status: "success",
+      outputs: { commitHash: "9fceb02d", sourceName: `pr-new-${nth}` },
+      dedupeKey: undefined,
+    } as const;
+    await timed(2, () =>
+      store.settle(claim, { reason: undefined, kind: undefined, githubRequestId: undefined, ...attempt }, settlement),
+    );
+    await timed(3, () => store.check());
+  }
+  await store.close();
+  write("\n| event | p50 | p99 |\n|---|---|---|");
+  for (const [name, each] of times)
+    write(`| ${name} | ${quantile(each, 0.5).toFixed(2)} ms | ${quantile(each, 0.99).toFixed(2)} ms |`);
+}
+
+async function index(open: () => Promise<RunStore>, filled: Filled): Promise<void> {
+  const before = await filled.sizes();
+  const queued = await filled.queueForSearch(INDEXED);
+  if (queued === 0) return;
+  const store = await open();
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  for (let indexed: number | "busy" = 1; indexed !== 0; ) indexed = await store.index(INDEX_AT_ONCE);
+  const { user, system } = process.cpuUsage(cpu);
+  await store.close();
+  const grown = sum(await filled.sizes()) - sum(before);
+  write(
+    `\nIndexed ${queued.toLocaleString("en")} runs in ${seconds(began)} s, with ${((user + system) / queued).toFixed(0)} µs of CPU and ${(grown / queued).toFixed(0)} bytes per run.`,
+  );
+}
+
+async function searches(env: Record<string, string>): Promise<void> {
+  const service = await started(env);
+  write("\n| search | p50 | p95 | first |\n|---|---|---|---|");
+  for (const [name, text] of SEARCHES) {
+    await timedPage(service.url, `${name}: \`${text}\``, `/?text=${encodeURIComponent(text)}`, 11);
+  }
+  await service.stop();
+}
+
+/** The runs of a day are forgotten, while events come. */
+async function retention(open: () => Promise<RunStore>, filled: Filled): Promise<void> {
+  const before = sum(await filled.sizes());
+  const store = await open();
+  const oldest = await filled.oldest();
+  const [deletes, accepts]: [number[], number[]] = [[], []];
+  let deleted = 0;
+  const began = performance.now();
+  for (let some = FORGET_AT_ONCE, nth = 0; some === FORGET_AT_ONCE; nth++) {
+    const since = performance.now();
+    some = await store.forget(oldest + DAY_MS, FORGET_AT_ONCE);
+    deletes.push(performance.now() - since);
+    deleted += some;
+    if (nth % 10 > 0) continue;
+    const accepting = performance.now();
+    await store.accept(newRun(`pr-meanwhile-${nth}`), lease());
+    accepts.push(performance.now() - accepting);
+  }
+  const text = (values: readonly number[]) =>
+    `p50 ${quantile(values, 0.5).toFixed(2)} ms, p99 ${quantile(values, 0.99).toFixed(2)} ms`;
+  write(
+    `\nForgot a day, ${deleted.toLocaleString("en")} runs, in ${seconds(began)} s: ${FORGET_AT_ONCE} at once ${text(deletes)}; to accept an event meanwhile ${text(accepts)}.`,
+  );
+  for (let indexed: number | "busy" = 1; indexed !== 0; ) indexed = await store.index(INDEX_AT_ONCE);
+  await store.close();
+  write(
+    `The files have grown by ${((sum(await filled.sizes()) - before) / 1e6).toFixed(1)} MB; ${await filled.free()}.`,
+  );
+}
+
+async function sizes(filled: Filled): Promise<void> {
+  const count = await filled.count();
+  const all = await filled.sizes();
+  write("\n| what | MB | bytes per run |\n|---|---|---|");
+  const row = (name: string, bytes: number) =>
+    write(`| ${name} | ${(bytes / 1e6).toFixed(0)} | ${(bytes / count).toFixed(0)} |`);
+  for (const [name, bytes] of [...all].sort(([, a], [, b]) => b - a).slice(0, 14)) row(name, bytes);
+  row("all", sum(all));
+}
+
+function sum(sizes: ReadonlyMap<string, number>): number {
+  return [...sizes.values()].reduce((all, each) => all + each, 0);
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
+}
