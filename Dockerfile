@@ -28,6 +28,10 @@ RUN set -eu; mkdir -p /image/etc; cd /image/etc; \
     echo 'hosts: files dns' > nsswitch.conf; \
     install -d -m 1777 /image/data /image/tmp
 
+# V8's code cache is for this platform's node.
+COPY --from=bundle /src/ /src/
+RUN node /src/scripts/code-cache.ts
+
 FROM scratch
 ARG NODE_IMAGE
 ARG VERSION=0.1.0
@@ -40,7 +44,7 @@ LABEL org.opencontainers.image.title="gh-runner" \
       org.opencontainers.image.base.name="${NODE_IMAGE}"
 COPY --from=runtime /image/ /
 COPY LICENSE package.json /app/
-COPY --from=bundle /src/dist/ /app/
+COPY --from=runtime /src/dist/ /app/
 # Node's share of 128 MiB; docs/container.md says what to give it where there is more. glibc keeps what was freed apart for
 # each thread, and gives little of it back: with these two 3.5 MiB less at the peak. SQLite puts what it sorts beside the
 # database, since nothing else may be writable.

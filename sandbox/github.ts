@@ -9,6 +9,7 @@ import { graphQLBook, graphQLPath, isWrite } from "./graphql.ts";
 import { hookBook, ownerOf } from "./hooks.ts";
 import { limitKeeper } from "./limits.ts";
 import { type Incoming, listen, type Outgoing, onceGone, reset, write } from "./listen.ts";
+import { oauthBook } from "./oauth.ts";
 import { provide } from "./provide.ts";
 import { repositoryShelf } from "./repository.ts";
 import { conditional } from "./routes/conditional.ts";
@@ -30,6 +31,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   const hooks = hookBook(now, () => time.planned());
   const credentials = credentialBook(now);
   const organizations = new Map<string, Organization>();
+  const oauth = oauthBook(now, credentials);
   const faults = faultScript();
   const answers = answerBook(() => url);
   const graphQL = graphQLBook({ hasEverything: options.hasEverything ?? false, usesSchema: !options.enterprise });
@@ -94,6 +96,8 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const call = { method, path, query: new URLSearchParams(search), headers, body, token };
     const handled = async () => {
       advance();
+      const page = oauth.answer(method, pathname, search ?? "", body);
+      if (page) return page;
       if (!isInside) return edition.outside;
       if (!headers["user-agent"]) return NO_USER_AGENT;
       const rejected = edition.rejection(headers["x-github-api-version"]);
@@ -177,6 +181,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     token: credentials.add,
     revoke: credentials.revoke,
     app: credentials.addApp,
+    oauthApp: oauth.add,
     actions,
     settle: time.settle,
     hook: hooks.add,

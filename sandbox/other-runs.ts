@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Run } from "../src/model/run.ts";
 import { byRun } from "../src/model/run-actions.ts";
 import type { RunStore } from "../src/model/store.ts";
 import type { Workflow } from "../src/model/workflow.ts";
@@ -27,9 +28,11 @@ export async function startedBy(run: string, store: RunStore): Promise<readonly 
   const { runs } = await store.list({}, { limit: MAX_STARTED });
   const its = runs.filter(({ actor }) => actor === byRun(run)).toReversed();
   const details = await Promise.all(its.map(({ id }) => store.get(id)));
-  return details.flatMap((detail) =>
-    detail ? [{ workflow: detail.run.workflow, id: detail.run.id, inputs: detail.run.input }] : [],
-  );
+  return details.flatMap((detail) => (detail ? [startedOther(detail.run)] : []));
+}
+
+function startedOther({ workflow, id, input: inputs, title }: Run): StartedOther {
+  return { workflow, id, inputs, ...(title !== undefined && { title }) };
 }
 
 const MAX_STARTED = 100;

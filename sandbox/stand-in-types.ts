@@ -5,6 +5,7 @@ import type { Fault, FaultHandle, FaultMatch } from "./faults.ts";
 import type { GraphQLFields } from "./graphql.ts";
 import type { Hook, HookOptions } from "./hooks.ts";
 import type { Limits } from "./limits.ts";
+import type { OAuthApp } from "./oauth.ts";
 import type { Repository } from "./repository.ts";
 import type { Organization } from "./routes/people.ts";
 
@@ -90,6 +91,8 @@ export type StandInGitHub = {
   token(value: string, grant?: TokenGrant): void;
   revoke(value: string): void;
   app(app: GitHubApp): void;
+  /** Makes an OAuth app known, and who signs in with it, which may be changed. */
+  oauthApp(app: OAuthApp): void;
   /** Runs of GitHub Actions: how they go, and what people do to them. */
   readonly actions: StandInActions;
   /**

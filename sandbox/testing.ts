@@ -47,7 +47,7 @@ export type TestedRun = {
    * How it is now. `waiting`: it waits, for what its reason says. `queued`: an attempt has failed for a passing reason, and
    * the service would make another. It continues from there with the functions below.
    */
-  readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind" | "attempts" | "dueAt">;
+  readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind" | "title" | "attempts" | "dueAt">;
   /** Also waits, and those under way, which have no end. */
   readonly steps: readonly Step[];
   /** What it has written with `log` and `console`, the first attempt's first. */
@@ -255,7 +255,7 @@ async function testedRun(
     event: (event) => then(`the event ${event.name}`, async () => void (await wake(wakeKeysOf(event)))),
     answer: (name, body) =>
       then(`the answer to ${name}`, async () => {
-        const answered = await all.answer(await secretOf(name), body as Json, "test");
+        const answered = await all.answer(await secretOf(name), body as Json, { actor: "test" });
         if (answered.status === "taken") return;
         const problems =
           answered.status === "invalid" ? problemsIn({ issues: answered.problems }, { whole: "body" }) : [];
@@ -264,7 +264,7 @@ async function testedRun(
     cancel: () =>
       then("cancel()", async () => {
         const { run } = detail;
-        await actions.cancel(id, "test");
+        await actions.cancel(id, { actor: "test" });
         const isCalled = async () => ((await look()).attempts.at(-1)?.handler ?? false) || run.attempts === 0;
         while (
           app.loaded.workflows.some((each) => each.name === run.workflow && each.cancelled) &&

@@ -8,6 +8,7 @@ import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled.ts";
 import { licenceTexts } from "./licences.ts";
 import { pageAssetsAsTexts } from "./page-assets.ts";
+import { undiciParts } from "./undici-parts.ts";
 
 /**
  * Makes the folder of the npm package, `dist/package`. Node removes no types below node_modules, so the package holds
@@ -50,7 +51,7 @@ async function writeModules(): Promise<void> {
     bundle: true,
     splitting: true,
     external: ["zod"],
-    plugins: [pageAssetsAsTexts],
+    plugins: [pageAssetsAsTexts, undiciParts],
     minify: true,
     keepNames: true,
     legalComments: "eof",

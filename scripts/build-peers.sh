@@ -13,7 +13,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/gh-runner-peers
 mkdir -p "$cache"
 # Those whose tests need nothing else come first, those that take minutes last.
 named=$#
-[ "$named" -gt 0 ] || set -- yaml actionlint crds kube-score kubernetes helm3 helm4 argocd
+[ "$named" -gt 0 ] || set -- yaml go-service actionlint git-sync crds kube-score kubernetes helm3 helm4 argocd
 
 left_out=0
 for peer; do

@@ -4,12 +4,13 @@ import { type BuildOptions, build, type Plugin } from "esbuild";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled.ts";
 import { licenceTexts } from "./licences.ts";
+import { oneByteText } from "./one-byte-text.ts";
 import { pageAssetsAsTexts } from "./page-assets.ts";
+import { undiciParts } from "./undici-parts.ts";
 
 /**
- * Makes the release: files that need nothing but Node. zod has a file of its own, because workflows import it too, and
- * get the very one that the service uses; so have PostgreSQL and Octokit's names, which only those load who use
- * them, and the health check of the container, because it is small.
+ * Makes the release: files that need nothing but Node. `gh-runner.js` runs `service.js`, which is a script and no module, so
+ * that V8's code cache can be beside it. What not every service uses is in files that are loaded at first use.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -29,11 +30,6 @@ const COMMON = {
   metafile: true,
 } satisfies BuildOptions;
 
-const zodBeside: Plugin = {
-  name: "zod beside",
-  setup: ({ onResolve }) => onResolve({ filter: /^zod$/ }, () => ({ path: "./zod.js", external: true })),
-};
-
 const postgresBeside: Plugin = {
   name: "PostgreSQL beside",
   setup: ({ onResolve }) =>
@@ -42,12 +38,20 @@ const postgresBeside: Plugin = {
     ),
 };
 
-/** Octokit's names: 86 KB that only those load who use them. */
-const octokitBeside: Plugin = {
-  name: "Octokit's names beside",
+/** Packages that only those load who use them, each a file: Octokit's names have 86 KB, the checks of OIDC tokens 100 KB, signing in elsewhere 130 KB. */
+const AT_FIRST_USE: Readonly<Record<string, string>> = {
+  "@octokit/plugin-rest-endpoint-methods": "octokit",
+  jose: "jose",
+  "openid-client": "openid-client",
+};
+
+const packagesBeside: Plugin = {
+  name: "packages beside",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^@octokit\/plugin-rest-endpoint-methods$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./octokit.js", external: true } : undefined,
+    onResolve({ filter: /^(@octokit\/|\w)/ }, ({ path, kind }) =>
+      kind === "dynamic-import" && path in AT_FIRST_USE
+        ? { path: `./${AT_FIRST_USE[path]}.js`, external: true }
+        : undefined,
     ),
 };
 
@@ -58,6 +62,11 @@ const readyBeside: Plugin = {
     onResolve({ filter: /\/ready\/index\.ts$/ }, ({ kind }) =>
       kind === "dynamic-import" ? { path: "./ready.js", external: true } : undefined,
     ),
+};
+
+const zodBeside: Plugin = {
+  name: "zod beside",
+  setup: ({ onResolve }) => onResolve({ filter: /^zod$/ }, () => ({ path: "./zod.js", external: true })),
 };
 
 /** They use the very API that the service offers to files of workflows. */
@@ -96,11 +105,36 @@ const BANNER = {
   js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
 };
 
+/** A script has neither `import()` nor `import.meta`: `src/release.ts` hands them to it. */
+const SCRIPT = {
+  format: "cjs",
+  define: { "import.meta": "importMeta" },
+  supported: { "dynamic-import": false },
+  banner: { js: "(function (require, importMeta, importModule) {" },
+  footer: { js: "})" },
+} satisfies BuildOptions;
+
+const importedByRelease: Plugin = {
+  name: "files that the release imports",
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\/load\/import-file\.ts$/ }, () => ({ contents: "export const importFile = importModule;" }));
+  },
+};
+
+const launcher = await build({
+  ...COMMON,
+  entryPoints: { "gh-runner": "src/release.ts" },
+  plugins: [nodeWhenItRuns],
+  banner: BANNER,
+});
 const service = await build({
   ...COMMON,
-  entryPoints: { "gh-runner": "src/main.ts" },
-  plugins: [zodBeside, postgresBeside, octokitBeside, readyBeside, withoutStandIn, nodeWhenItRuns, pageAssetsAsTexts],
-  banner: BANNER,
+  ...SCRIPT,
+  entryPoints: { service: "src/cli/program.ts" },
+  plugins: [
+    ...[postgresBeside, packagesBeside, readyBeside, withoutStandIn],
+    ...[importedByRelease, pageAssetsAsTexts, undiciParts, oneByteText],
+  ],
 });
 const postgres = await build({
   ...COMMON,
@@ -116,10 +150,14 @@ const ready = await build({
 });
 const beside = await build({
   ...COMMON,
-  entryPoints: { zod: "zod", health: "src/service/health.ts", octokit: "@octokit/plugin-rest-endpoint-methods" },
+  entryPoints: {
+    zod: "zod",
+    health: "src/service/health.ts",
+    ...Object.fromEntries(Object.entries(AT_FIRST_USE).map(([name, file]) => [file, name])),
+  },
 });
 
-const builds = [beside, postgres, ready, service];
+const builds = [beside, postgres, ready, service, launcher];
 const packages = bundledPackages(builds.map(({ metafile }) => metafile));
 const about = [
   { path: `${ROOT}dist/sbom.cdx.json`, contents: billOfMaterials(packages) },
@@ -133,3 +171,4 @@ for (const { path, contents } of [...builds.flatMap(({ outputFiles }) => outputF
   writeFileSync(unfinished, contents, { mode: path.endsWith("gh-runner.js") ? 0o755 : 0o644 });
   renameSync(unfinished, path);
 }
+await import("./code-cache.ts");

@@ -1,9 +1,19 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { configurationReference } from "../src/service/config/config.ts";
+import { chartFiles } from "./chart-files.ts";
 import { exampleEventsFile } from "./example-events.ts";
 import { restRoutes } from "./rest-routes.ts";
+import { allRoutes, withRoleMatrix } from "./role-matrix.ts";
 
-/** Writes what is generated: the reference of the settings, the routes of Octokit's names, and example events. A test fails when one is stale. */
+/**
+ * Writes what is generated: the reference of the settings, the table of who may do what, the routes of Octokit's names, example events, and files of the Helm
+ * chart. A test fails when one is stale.
+ */
 writeFileSync(new URL("../docs/configuration.md", import.meta.url), configurationReference());
 writeFileSync(new URL("../src/model/rest-routes.ts", import.meta.url), restRoutes());
 writeFileSync(new URL("../sandbox/example-events.json", import.meta.url), exampleEventsFile());
+for (const [path, text] of Object.entries(chartFiles())) {
+  writeFileSync(new URL(`../deploy/helm/gh-runner/${path}`, import.meta.url), text);
+}
+const security = new URL("../docs/security.md", import.meta.url);
+writeFileSync(security, withRoleMatrix(readFileSync(security, "utf8"), await allRoutes()));

@@ -1,0 +1,33 @@
+import type { Plugin } from "esbuild";
+
+/**
+ * The parts of undici that src/github/ uses, and no others. The whole package is a third of the release: mocks, caches,
+ * WebSockets, a second parser of HTTP/1.1. All of its text is kept in memory, and half of it runs at the start. What fetch
+ * needs runs at its first use.
+ */
+export const undiciParts: Plugin = {
+  name: "parts of undici",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^undici$/ }, ({ path, resolveDir }) => ({
+      path,
+      namespace: "undici-parts",
+      pluginData: resolveDir,
+    }));
+    onLoad({ filter: /./, namespace: "undici-parts" }, ({ pluginData }) => ({
+      contents: PARTS,
+      resolveDir: pluginData,
+    }));
+    // The experimental parser, 160 KB. Node leaves it out, too: https://github.com/nodejs/undici/blob/main/lib/dispatcher/client-h1.js
+    onLoad({ filter: /\/undici\/lib\/dispatcher\/parser-h1\.js$/ }, () => ({
+      contents: "exports.getMiloEnabled = () => false;",
+    }));
+  },
+};
+
+const PARTS = `
+exports.Agent = require("undici/lib/dispatcher/agent.js");
+exports.Pool = require("undici/lib/dispatcher/pool.js");
+exports.ProxyAgent = require("undici/lib/dispatcher/proxy-agent.js");
+exports.errors = require("undici/lib/core/errors.js");
+exports.fetch = (url, options) => require("undici/lib/web/fetch/index.js").fetch(url, options);
+`;
