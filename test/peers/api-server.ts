@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
@@ -8,7 +9,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { temporaryFolder } from "../support/folder.ts";
-import { tool } from "../support/kubectl.ts";
+import { type KubernetesObject, tool } from "../support/kubectl.ts";
 import { eventually, fixedPort } from "../support/process.ts";
 import { peer } from "./peers.ts";
 
@@ -67,6 +68,8 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
     `--cert-dir=${join(folder, "certificates")}`,
     `--token-auth-file=${file("tokens.csv", `${TOKEN},administrator,1,system:masters\n`)}`,
     "--authorization-mode=RBAC",
+    // On by default since Kubernetes 1.35.
+    "--feature-gates=ImageVolume=true",
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${accounts}`,
     `--service-account-signing-key-file=${accounts}`,
@@ -112,4 +115,18 @@ async function isReady(port: number): Promise<boolean> {
     ([response]) => response.resume().statusCode === 200,
     () => false,
   );
+}
+
+/** A pod that a workload would make, in its namespace. */
+export function podOf(objects: readonly KubernetesObject[]): KubernetesObject {
+  const workload = objects.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)) ?? assert.fail();
+  const { metadata, spec } = workload.spec.template;
+  // Its controller would put the volumes of a StatefulSet there.
+  const claimed = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata: { name } }: KubernetesObject) => ({
+    name,
+    persistentVolumeClaim: { claimName: `${name}-gh-runner-0` },
+  }));
+  const volumes = [...(spec.volumes ?? []), ...claimed];
+  const named = { ...metadata, name: "tried", namespace: workload.metadata.namespace };
+  return { apiVersion: "v1", kind: "Pod", metadata: named, spec: { ...spec, volumes } };
 }

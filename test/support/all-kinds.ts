@@ -51,7 +51,8 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   ]);
   await store.saveStep(held, { ...step, name: "begun", startedAt: now + 2, endedAt: undefined, result: undefined });
   await store.saveStep(held, { ...step, name: "send", result: undefined, error: "refused" });
-  await settle(held, { status: "success", outputs: { commitHash: "abc" }, dedupeKey: "pr-1@abc" });
+  const sent = { count: 1, requests: [{ at: now, method: "PUT", path: "/ü", heldBack: true, body: "{}" }] } as const;
+  await settle(held, { status: "success", outputs: { commitHash: "abc" }, dedupeKey: "pr-1@abc" }, { sent });
 
   await settle(await claim(await accept({ group: "pr-2", event: { source: "flux", id: "7" } })), {
     status: "skipped",
@@ -118,13 +119,30 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
     const order = { throttle, queue, ...(queue === "latest" ? { debounceMs: 1000 } : {}) };
     for (let input = 0; input < 3; input++) await accept({ workflow: "other", group: `pr-13 ${queue}`, order, input });
   }
-  await store.pause("other", { actor: "command line", at: now });
+  const by = { actor: "command line", role: "operator", via: "bearer", address: "::1", bulk: "b" } as const;
+  await store.pause("other", { ...by, at: now });
+  await store.audit.add([
+    { ...by, at: now - 1, action: "request", outcome: "rejected", times: 7, details: "a\0b\u2028" },
+  ]);
 
   await store.scheduledUntil("nightly", now + 5);
   await store.setMark("deliveries", { last: "ü\u2028" });
   await store.turn("deliveries", HOUR_MS);
   const rejected = { method: "POST", path: "/dispatch", status: 400, application: "pr-1", reason: "no JSON" };
   await store.overview.noteRejected([{ ...rejected, firstAt: now, lastAt: now, times: 1 }]);
+  await store.events.note({
+    since: now - HOUR_MS,
+    heard: [{ kind: "http", name: "/dispatch", actor: "token argocd", firstAt: now - 5, lastAt: now, times: 3 }],
+    ignored: [
+      {
+        ...{ at: now, source: "github", event: "pull_request.closed", repository: "acme/shop", number: 7, woken: 0 },
+        ...{
+          answer: "No workflow wants it.",
+          reasons: [{ workflow: "welcome", reason: "wants opened, this is closed" }],
+        },
+      },
+    ],
+  });
   const since = { points: now - 1000, writes: now - 1000 };
   await store.limits.admit("token", { now, since }, () => [{ at: now, points: 5, writes: 1 }]);
   await store.limits.pause("token", { until: now + HOUR_MS, strikes: 2 });
@@ -142,11 +160,15 @@ export async function toldBy(store: RunStore) {
     waiting: (await store.waiting()).toSorted((a, b) => a.reason.localeCompare(b.reason)),
     activity: { nextDueAt, hours, finished, queued, running, limited, rejected },
     refused: await store.overview.rejected(),
+    ignored: await store.events.ignored({}, { limit: 10 }),
+    heard: await store.events.heard(),
     limits: await store.limits.recall(0),
     mark: await store.mark("deliveries"),
     watched: await store.watched(),
     schedule: await store.scheduledUntil("nightly", now),
     paused: await store.paused(),
+    audit: await store.audit.list({}, { limit: 100 }).then(({ records }) => records),
+    chain: await store.audit.verify(),
     lines: await Promise.all(runs.map(({ id }) => store.lines(id, { limit: 10 }))),
     repeat: await store.findSuccess("w", "pr-1@abc", 0),
   };

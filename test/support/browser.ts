@@ -54,17 +54,20 @@ export async function openPage(
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe-core finds wrong with the page as it is. */
-export async function violations(page: Page): Promise<string[]> {
+/**
+ * What axe-core finds wrong with the page as it is.
+ * @param rules all without it; `color-contrast` alone is quicker where nothing but colours has changed.
+ */
+export async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
   // Not as a script of the page: its own policy would refuse it.
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
+  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(axe);
+  return page.evaluate(async (only) => {
     // biome-ignore lint/suspicious/noExplicitAny: this runs in the browser, where axe has just been put
     const { axe, document } = globalThis as any;
-    const found = await axe.run(document, { resultTypes: ["violations"] });
+    const found = await axe.run(document, { resultTypes: ["violations"], ...(only && { runOnly: only }) });
     return found.violations.flatMap(
       // biome-ignore lint/suspicious/noExplicitAny: axe's own result
       ({ id, nodes }: any) => nodes.map(({ html, failureSummary }: any) => `${id}: ${html} ${failureSummary}`),
     );
-  });
+  }, rules);
 }

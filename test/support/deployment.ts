@@ -56,9 +56,13 @@ export async function deployment(
     const { runs } = (await send(first().url, { path: "/api/runs?status=running&limit=1" })).json;
     return runs.length === 0;
   };
-  /** What is due begins within a few turns of the event loop; then it has to end. */
+  /**
+   * What is due begins within a few turns of the event loop. A store writes it in its turn, as it writes what /ready asks
+   * for; then it has to end.
+   */
   const settle = async () => {
     for (let turn = 0; turn < 40; turn++) await new Promise((resolve) => setImmediate(resolve));
+    for (const { url } of services) await send(url, { path: "/ready" });
     await until("nothing runs", rests);
   };
   return {

@@ -52,6 +52,8 @@ export async function startExample(
     until(what, async () => {
       if (await condition()) return true;
       clock.move(STEP_MS);
+      // What is on its way through real sockets arrives: else minutes pass while one request does.
+      await send(url, { path: "/health" });
       return false;
     });
 

@@ -6,6 +6,7 @@ import type { Failure, LimitReached } from "../../src/model/failure.ts";
 import { type LimitLog, NOTHING_KEPT } from "../../src/model/limits.ts";
 import type { UnsentWrite } from "../../src/model/network.ts";
 import { unobserved } from "../../src/model/observer.ts";
+import { unchanging } from "../../src/model/renewable.ts";
 import { knownSecrets } from "../../src/observe/secrets.ts";
 import { readConfig } from "../../src/service/config/config.ts";
 import type { MovedClock } from "./clock.ts";
@@ -35,7 +36,7 @@ export async function serviceGitHub(
   const pauses: { account: string; until: number }[] = [];
   const shown: UnsentWrite[] = [];
   const gitHub = await openGitHub({
-    settings: readConfig({ GITHUB_LIMITS: "on", ...settings }).github,
+    settings: unchanging(readConfig({ GITHUB_LIMITS: "on", ...settings }).github),
     targetRepo: "acme/shop",
     userAgent: "test",
     hide: () => () => {},

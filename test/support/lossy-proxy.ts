@@ -2,17 +2,18 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 
-/** What happens to a COMMIT on its way: it arrives and its answer is lost with the connection, or neither happens. */
+/** What happens to what ends a transaction on its way: it arrives and its answer is lost with the connection, or neither happens. */
 export type Loss = "answer" | "all" | undefined;
 
 export type LossyProxy = {
   /** The address of the database by way of the proxy. */
   readonly url: string;
-  /** Asked at every COMMIT. */
+  /** Asked at every COMMIT, and at the end of every attempt, which may be a statement without one. */
   lose(next: () => Loss): void;
 };
 
 const COMMIT = Buffer.from("COMMIT\0");
+const ATTEMPT = Buffer.from('"endedAt":');
 
 /** Stands between the service and its PostgreSQL. */
 export async function lossyProxy(t: TestContext, databaseUrl: string): Promise<LossyProxy> {
@@ -33,7 +34,7 @@ export async function lossyProxy(t: TestContext, databaseUrl: string): Promise<L
       socket.on("error", cut).on("close", cut);
     }
     client.on("data", (chunk: Buffer) => {
-      const loss = chunk.includes(COMMIT) ? loses() : undefined;
+      const loss = chunk.includes(COMMIT) || chunk.includes(ATTEMPT) ? loses() : undefined;
       if (loss === "all") return cut();
       losing = loss === "answer";
       database.write(chunk);

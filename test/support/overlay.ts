@@ -6,11 +6,14 @@ import { type KubernetesObject, kustomize } from "./kubectl.ts";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 
-/** An overlay of deploy/kubernetes with components, all of them or some, as an overlay of one's own would take them. */
+/** Components of which one is taken: where the workflows come from. */
+export const WORKFLOW_SOURCES = ["workflows-configmap", "workflows-git", "workflows-image", "workflows-oci"] as const;
+
+/** An overlay of deploy/kubernetes with components, all that can go together or some, as an overlay of one's own would take them. */
 export function withComponents(
   t: TestContext,
   overlay: string,
-  components: readonly string[] = readdirSync(`${DEPLOY}/kubernetes/components`),
+  components: readonly string[] = withoutChoice(overlay),
 ): KubernetesObject[] | undefined {
   const folder = temporaryFolder(t);
   cpSync(DEPLOY, `${folder}/deploy`, { recursive: true });
@@ -23,4 +26,11 @@ export function withComponents(
   };
   writeFileSync(`${mine}/kustomization.yaml`, JSON.stringify(kustomization));
   return kustomize(t, mine);
+}
+
+/** All that can be taken together: each store has its backup. */
+function withoutChoice(overlay: string): readonly string[] {
+  const other = overlay === "sqlite" ? "backup-postgres" : "backup";
+  const choices = new RegExp(`^(workflows-.*|http-route|ingress|${other})$`);
+  return readdirSync(`${DEPLOY}/kubernetes/components`).filter((name) => !choices.test(name));
 }

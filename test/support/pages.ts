@@ -1,10 +1,16 @@
 import { Hono } from "hono";
+import { openAccess } from "../../src/access/identify.ts";
 import { livePages } from "../../src/dashboard/live.ts";
 import { mountDashboard } from "../../src/dashboard/mount.ts";
 import { publicAddress } from "../../src/http/public-address.ts";
+import { anonymous } from "../../src/model/access.ts";
 import { systemClock } from "../../src/model/clock.ts";
+import type { Counts } from "../../src/model/history.ts";
 import type { Activity } from "../../src/model/overview.ts";
-import type { Run } from "../../src/model/run.ts";
+import { RUN_STATUSES, type Run, type RunStatus } from "../../src/model/run.ts";
+import type { Workflow } from "../../src/model/workflow.ts";
+import type { WorkflowFacts } from "../../src/model/workflow-facts.ts";
+import { statsOf } from "../../src/model/workflow-stats.ts";
 import { movedClock } from "./clock.ts";
 
 export const NOW = Date.UTC(2026, 2, 1, 12);
@@ -23,6 +29,11 @@ const NOTHING: Activity = {
   finished: { thisMonth: 0, ever: 0 },
   rejected: 0,
 };
+
+/** As many runs in each status; none where nothing is said. */
+export function countsOf(counts: Partial<Record<RunStatus, number>>): Counts {
+  return Object.fromEntries(RUN_STATUSES.map((each) => [each, { count: counts[each] ?? 0, more: false }])) as Counts;
+}
 
 /** A run as the store gives it, of a workflow with the trigger `manual`. */
 export function aRun(changes: Partial<Run> = {}): Run {
@@ -52,6 +63,17 @@ export function aRun(changes: Partial<Run> = {}): Run {
   };
 }
 
+/** What is known about a workflow, or about one that is gone, with these runs, newest first. */
+export function factsOf(
+  workflow: Workflow | string,
+  { runs = [], ...facts }: Partial<Omit<WorkflowFacts, "name" | "workflow" | "stats">> & { runs?: readonly Run[] } = {},
+): WorkflowFacts {
+  const its = typeof workflow === "string" ? undefined : workflow;
+  const name = typeof workflow === "string" ? workflow : workflow.name;
+  const nothing = { file: undefined, code: undefined, broken: undefined, schedule: undefined };
+  return { name, workflow: its, ...nothing, stats: statsOf(runs), ...facts };
+}
+
 /** The pages before parts that do nothing, but for those that a test gives. */
 export function pagesOf({
   runs,
@@ -68,10 +90,12 @@ export function pagesOf({
   const entrance = {
     address: publicAddress(undefined),
     addressOf: () => "",
-    actorWith: () => undefined,
-    presentedToken: () => "",
-    credentialIn: () => "none" as const,
+    access: openAccess([]),
+    guardWith: () => () => (_: unknown, next: () => Promise<void>) => next(),
+    principalOf: () => anonymous(""),
+    session: { nameOf: () => "session", in: () => undefined },
     failedAuthentication: () => {},
+    rejected: () => {},
   };
   mountDashboard(app, entrance, {
     dashboard: true,
@@ -80,6 +104,9 @@ export function pagesOf({
       list: async () => ({ runs: [], next: undefined }),
       get: async () => undefined,
       lines: async () => ({ lines: [], next: "0.0" }),
+      counts: async () => countsOf({}),
+      reasons: async () => [],
+      lastSuccess: async () => undefined,
       rerun: unasked,
       rerunWith: unasked,
       cancel: unasked,
@@ -92,12 +119,20 @@ export function pagesOf({
     workflows: {
       all: [],
       broken: [],
-      nextTick: () => undefined,
+      outdated: [],
+      facts: { all: async () => [], one: async () => undefined },
+      retryHours: 24,
+      fluxKeyOf: () => undefined,
       start: unasked,
       paused: async () => [],
       pause: unasked,
       resume: unasked,
       ...workflows,
+    },
+    audit: { list: unasked, verify: unasked, note: async () => {}, flush: async () => {} },
+    answers: {
+      why: async (text) => ({ text, isKnown: false, answer: `No event of ${text} is known.`, findings: [] }),
+      events: async () => ({ events: [], next: undefined, rejected: [], problems: [] }),
     },
     previews: {
       list: async () => ({ previews: [], next: undefined }),
@@ -107,14 +142,25 @@ export function pagesOf({
       argocdUrl: undefined,
       ...previews,
     },
-    overview: { activity: async () => NOTHING, rejected: async () => [], revision: async () => "1" },
+    overview: {
+      activity: async () => NOTHING,
+      failures: async () => 0,
+      revision: async () => "1",
+    },
+    incidents: () => [],
     accounts: () => [],
+    rejectedSecrets: () => [],
     outage: async () => undefined,
     live: livePages(async () => "1", systemClock),
     web: { url: "https://github.com", repositoryOf: () => undefined },
     version: "1.2.3",
+    installation: { name: undefined, color: undefined, time: "local" },
     clock: movedClock(NOW),
-    tokens: [],
+    signIn: {
+      ...{ takesTokens: false, methods: [], hours: { token: 168, person: 12 } },
+      ...{ withToken: async () => undefined, begin: unasked, finish: unasked, end: unasked, endAll: unasked },
+    },
+    notSignedIn: () => {},
     scrub: (text) => text,
     failed: (path, error) => {
       throw new Error(`${path} failed`, { cause: error });

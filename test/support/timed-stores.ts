@@ -63,7 +63,7 @@ export function timedPostgres(postgres: PostgresServer): OpenStore {
 
 const TABLES = [
   ...["runs", "schedules", "ended_by_hour", "refused_events", "github_spending", "github_pauses", "actions"],
-  ...["paused_workflows", "marks"],
+  ...["paused_workflows", "marks", "ignored_events", "heard", "sessions"],
 ];
 
 async function empty(url: string, schema: string): Promise<void> {

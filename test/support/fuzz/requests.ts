@@ -39,6 +39,10 @@ const STRINGS = [
   "$secret-name",
   "'; DROP TABLE runs; --",
   "<script>alert(1)</script>",
+  `"'--></title><x-hostile onmouseover=alert(1)>`,
+  'status:failure since:2h "two words" repo:acme/shop #7',
+  "status:nonsense since:tomorrow until:1e999 pull:99999999999999999999",
+  '"unclosed by:',
   SECRETS.misplaced,
   `pr-${"a".repeat(300)}`,
   "a".repeat(70_000),
@@ -150,10 +154,27 @@ const PATHS = [
   "/webhooks/github",
   "/flux",
   "/previews",
+  "/events",
+  "/workflows",
+  "/workflows/labelled",
+  "/workflows/labelled/start",
+  "/bulk/rerun",
+  "/bulk/cancel",
+  "/runs/0/attempts/1",
+  "/runs/0/log",
+  "/runs/0/changed",
+  "/api/why",
+  "/api/events",
+  "/api/workflows",
+  "/api/previews",
+  "/api/runs/0/logs",
   "/assets/style.css",
 ];
 
-const QUERY_NAMES = ["limit", "cursor", "before", "status", "workflow", "group", "q", "next", "text", "__proto__", ""];
+const QUERY_NAMES = [
+  ...["limit", "cursor", "before", "status", "workflow", "group", "q", "next", "text", "text", "text", "__proto__", ""],
+  ...["since", "until", "result", "application", "after", "level"],
+];
 
 const percent = (each: string) =>
   [...Buffer.from(each)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
