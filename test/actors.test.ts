@@ -100,13 +100,40 @@ describe("AUTH_TOKENS", () => {
 
   it("names the roles that are known, and repeats nothing of a token", () => {
     assert.throws(
-      () => readConfig({ AUTH_TOKENS: `plain-0123456789,argocd:caller:${ARGOCD}` }),
+      () => readConfig({ AUTH_TOKENS: `plain-0123456789,argocd:admin:${ARGOCD}` }),
       (error: Error) => {
-        assert.match(error.message, /AUTH_TOKENS: entry 2 .*; known is: operator\. .*my-name:operator:TOKEN/);
-        assert.ok(!/argocd|caller/.test(error.message));
+        assert.match(
+          error.message,
+          /AUTH_TOKENS: entry 2 .*; known is: caller, viewer, operator\. .*my-name:operator:TOKEN/,
+        );
+        assert.ok(!/argocd|admin/.test(error.message));
         return true;
       },
     );
+  });
+
+  it("limits a role to workflows, and takes no token twice with different roles", () => {
+    const grantsOf = (text: string) => readConfig({ AUTH_TOKENS: text }).auth.tokens.map((each) => each.grants);
+    assert.deepEqual(grantsOf(`ci:caller@deploy+Release-2:${ARGOCD},bob:viewer:${ALICE}`), [
+      [{ role: "caller", workflows: ["deploy", "Release-2"] }],
+      [{ role: "viewer" }],
+    ]);
+    for (const role of ["viewer@", "viewer@a+", "viewer@a/b", "operator@*"]) {
+      assert.throws(
+        () => grantsOf(`ci:${role}:${ARGOCD}`),
+        (error: Error) =>
+          /AUTH_TOKENS: entry 1: expected names of workflows/.test(error.message) && !error.message.includes(ARGOCD),
+      );
+    }
+    assert.throws(
+      () => grantsOf(`ci:caller:${ARGOCD},${ARGOCD}`),
+      (error: Error) =>
+        /AUTH_TOKENS: token ci and token [0-9a-f]{8} are the same token with different roles/.test(error.message) &&
+        !error.message.includes(ARGOCD),
+    );
+    assert.equal(grantsOf(`${ARGOCD},${ARGOCD}`).length, 2);
+    // What only looks like a limit stays the token that it was.
+    assert.deepEqual(textsOf(`abc:defg@hijk:${ARGOCD}`)[0], `defg@hijk:${ARGOCD}`);
   });
 
   it("takes what begins like no name for a token, and digits in hex for no role", () => {

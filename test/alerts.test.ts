@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { load } from "js-yaml";
 import { promtool } from "./support/promtool.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
@@ -14,6 +15,13 @@ const namesIn = (text: string, pattern: RegExp) => [
 ];
 const alerts = namesIn(rules, /^ +- alert: (\w+)$/gm);
 
+type Rule = {
+  readonly alert: string;
+  readonly for?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
 describe("the alerts", () => {
   it("are silent, fire, and clear", (t) => {
     const tested = promtool(t, ["test", "rules", `${ROOT}deploy/prometheus/rules.test.yaml`]);
@@ -25,6 +33,28 @@ describe("the alerts", () => {
         own.some((each) => /exp_labels/.test(each) && /exp_alerts: \[\]\s*$/.test(each)),
         alert,
       );
+    }
+  });
+
+  it("wait before they fire, and lead to what to do", () => {
+    const { groups } = load(rules) as { groups: { rules: Rule[] }[] };
+    const each = groups.flatMap(({ rules }) => rules);
+    const headings = namesIn(read("docs/operations.md"), /^#+ (.+)$/gm);
+    // As GitHub makes anchors of headings.
+    const anchors = headings.map((text) =>
+      text
+        .toLowerCase()
+        .replace(/[^\w -]/g, "")
+        .replaceAll(" ", "-"),
+    );
+    assert.equal(each.length, alerts.length);
+    for (const { alert, for: wait = "", annotations, labels } of each) {
+      assert.match(wait, /^[1-9]\d*[mh]$/, alert);
+      const [page, anchor = ""] = (annotations.runbook_url ?? "").split("#");
+      assert.equal(page, "https://github.com/OWNER/gh-runner/blob/main/docs/operations.md", alert);
+      assert.equal(anchor, alert.toLowerCase());
+      assert.ok(anchors.includes(anchor), anchor);
+      assert.ok(annotations.summary && annotations.description && /^(warning|critical)$/.test(labels.severity ?? ""));
     }
   });
 

@@ -71,7 +71,7 @@ async function scene(
     hidden.add(secret);
     return () => void hidden.delete(secret);
   };
-  const credentials = appCredentials({ id: "7", privateKey, apiUrl: github.url, askAs, hide, now });
+  const credentials = appCredentials({ id: "7", privateKey: () => privateKey, apiUrl: github.url, askAs, hide, now });
 
   const seen = (route: string) => github.requests.filter((request) => request.route === route);
   /** Reads or dispatches with this credential; the status of the answer. */
@@ -172,17 +172,17 @@ describe("a GitHub App's tokens", () => {
     const refused = await at50(() => credentials(READ));
     github.revoke(refused[0]!.token);
     assert.equal(await use(READ, refused[0]!), 401);
-    const renewed = await Promise.all(refused.map((each) => each.renew!()));
+    const renewed = await Promise.all(refused.map(async (each) => (await each.renew!())!));
     assert.equal(new Set(renewed.map(({ token }) => token)).size, 1);
     assert.equal(await use(READ, renewed[0]!), 200);
-    assert.equal((await refused[7]!.renew!()).token, renewed[0]!.token, "who comes late gets the same");
+    assert.equal((await refused[7]!.renew!())!.token, renewed[0]!.token, "who comes late gets the same");
     assert.equal((await credentials(READ)).token, renewed[0]!.token);
     assert.equal(seen(ISSUE).length, 2);
   });
 
   it("that are refused a second time are not renewed again", async (t) => {
     const { credentials } = await scene(t);
-    const renewed = await (await credentials(READ)).renew!();
+    const renewed = (await (await credentials(READ)).renew!())!;
     assert.equal(renewed.renew, undefined);
   });
 
@@ -208,7 +208,7 @@ describe("a GitHub App's tokens", () => {
     const before = await credentials(READ);
     github.revoke(before.token);
     installations[0] = { id: 52, owner: "acme", suspended: false };
-    const after = await before.renew!();
+    const after = (await before.renew!())!;
     assert.equal(after.account, "installation 52");
     assert.equal(await use(READ, after), 200);
     assert.deepEqual([seen(FIND).length, seen(ISSUE).map(({ status }) => status)], [2, [201, 404, 201]]);
@@ -230,7 +230,7 @@ describe("a GitHub App's tokens", () => {
   it("are hidden from the log until they have expired, and the JWT while it is used", async (t) => {
     const { clock, credentials, hidden } = await scene(t);
     const first = await credentials(READ);
-    const renewed = await first.renew!();
+    const renewed = (await first.renew!())!;
     assert.deepEqual([...hidden].sort(), [first.token, renewed.token].sort());
     for (let hour = 0; hour < 24; hour++) {
       clock.move(HOUR);

@@ -252,6 +252,27 @@ describe("the list of previews", () => {
     ]);
   });
 
+  it("does not say to one who may not read the tests' runs that these are paused, by whom, and which replaced them", async () => {
+    const { store, previews } = await storeWith({ application: "pr-1", tests: "running" });
+    await store.pause("preview-tests", { actor: "token bob", at: NOW });
+    const shown = async (workflows?: readonly string[]) => {
+      const [chain] = (await previews.list({ workflows }, { limit: 1 })).previews;
+      return [chain?.reason, chain?.tests?.workflow];
+    };
+    assert.deepEqual(await shown(), [
+      "The workflow preview-tests is paused (token bob). It continues when that is resumed.",
+      "preview-tests",
+    ]);
+    assert.deepEqual(await shown(["environment-ready"]), ["The Actions run is queued or running.", undefined]);
+    const { store: other } = await storeWith({ application: "pr-1", tests: "running" });
+    const several = async (ids: readonly string[]) =>
+      (await other.several(ids)).map((member) => ({ ...member, run: { ...member.run, supersededBy: "a-newer-run" } }));
+    const { list } = previewsOf({ ...other, several }, () => [READY]);
+    const newerOf = async (workflows?: readonly string[]) =>
+      (await list({ workflows }, { limit: 1 })).previews[0]?.supersededBy;
+    assert.deepEqual([await newerOf(), await newerOf(["environment-ready"])], ["a-newer-run", undefined]);
+  });
+
   it("shows a repeat as what it repeats, and says that nothing new was started", async () => {
     const { store, previews, ids } = await storeWith({ application: "pr-1", tests: "running" });
     const reason = `the tests of ${SHA} for pr-1 are under way: run ${ids[0]?.tests} follows them`;

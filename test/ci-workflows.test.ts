@@ -14,6 +14,7 @@ type Step = {
   readonly env?: Readonly<Record<string, string>>;
 };
 type Job = {
+  readonly needs?: string | readonly string[];
   readonly container?: { readonly options?: string; readonly volumes?: readonly string[] };
   readonly steps?: readonly Step[];
   readonly permissions?: Readonly<Record<string, string>>;
@@ -26,12 +27,17 @@ const MAY_WRITE: Readonly<Record<string, readonly string[]>> = {
   image: ["attestations", "id-token", "packages"],
   npm: ["id-token"],
   github: ["contents"],
+  scorecard: ["id-token"],
 };
 
 const files = globSync(".github/workflows/*.yml", { cwd: ROOT }).sort();
 
 it("there are workflows of GitHub Actions that check and release the project", () => {
-  assert.deepEqual(files, [".github/workflows/ci.yml", ".github/workflows/release.yml"]);
+  const names = ["ci", "release", "scorecard"];
+  assert.deepEqual(
+    files,
+    names.map((name) => `.github/workflows/${name}.yml`),
+  );
 });
 
 it("the job of .ci/run may run containers with limits within its own, and write nothing", () => {
@@ -70,6 +76,58 @@ it("the released image is the one that docs/container.md builds again: base by d
   for (const command of [/\$\(docker buildx imagetools inspect .*\)$/m, /\$\(git log [^)]*\)/]) {
     assert.ok(document.includes(command.exec(fixed)?.[0] ?? "nothing"), String(command));
   }
+});
+
+describe("what is released", () => {
+  const jobsOf = (name: string) =>
+    (load(readFileSync(`${ROOT}.github/workflows/${name}.yml`, "utf8")) as Workflow).jobs;
+  const release = jobsOf("release");
+  const at = (steps: readonly Step[], pattern: RegExp) =>
+    steps.findIndex(({ uses = "", run = "" }) => pattern.test(uses) || pattern.test(run));
+
+  it("is signed and attested by the job that built it, by digest, before anyone can take it", () => {
+    const build = release.build?.steps ?? [];
+    const order = [/sha256sum \*/, /actions\/attest@/, /cosign-installer@/, /cosign sign-blob/, /upload-artifact@/];
+    const places = order.map((pattern) => at(build, pattern));
+    assert.deepEqual([places.includes(-1), places], [false, places.toSorted((one, other) => one - other)]);
+    const image = release.image?.steps ?? [];
+    const sign = image[at(image, /cosign sign /)] ?? assert.fail();
+    assert.equal(sign.env?.DIGEST, `\${{ steps.image.outputs.digest }}`);
+    assert.match(sign.run ?? "", /^cosign sign --yes --recursive "\$IMAGE@\$DIGEST"$/);
+    const push = image.find(({ uses }) => uses?.startsWith("docker/build-push-action@"));
+    assert.equal(push?.with?.provenance, "mode=max");
+    // npm's own provenance.
+    assert.ok(release.npm?.steps?.some(({ run }) => / --provenance /.test(run ?? "")));
+  });
+
+  it("is verified by the commands of SECURITY.md: they name what release.yml makes", () => {
+    const document = readFileSync(`${ROOT}SECURITY.md`, "utf8");
+    for (const part of [
+      "cosign verify-blob --bundle SHA256SUMS.sigstore.json",
+      "cosign verify ghcr.io/OWNER/gh-runner@sha256:",
+      "/.github/workflows/release.yml@refs/tags/",
+      "https://token.actions.githubusercontent.com",
+      "npm audit signatures",
+      "gh attestation verify oci://ghcr.io/OWNER/gh-runner@sha256:",
+    ]) {
+      assert.ok(document.includes(part), part);
+    }
+  });
+
+  it("waits for a scan of the image and of what is bundled, which fails on what has a fix", () => {
+    const scans = (jobsOf("ci")["image-scan"]?.steps ?? []).filter(({ uses }) =>
+      uses?.startsWith("anchore/scan-action@"),
+    );
+    assert.deepEqual(
+      scans.map((step) => step.with?.image ?? step.with?.sbom),
+      ["gh-runner:scan", "dist/sbom.cdx.json"],
+    );
+    for (const step of scans) {
+      const { "severity-cutoff": cutoff, "only-fixed": onlyFixed, "fail-build": fails } = step.with ?? {};
+      assert.deepEqual([cutoff, onlyFixed, fails], ["high", true, true]);
+    }
+    assert.deepEqual(release.build?.needs, "ci");
+  });
 });
 
 for (const file of files) {

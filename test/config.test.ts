@@ -30,10 +30,12 @@ const secretFile = (text: string) => {
 const textsOf = (tokens: readonly { text: string }[]) => tokens.map(({ text }) => text);
 
 function settings(environment: Record<string, string>) {
-  const config = readConfig(environment);
-  const { variable, app, ...workflows } = config.workflows;
+  const { source, ...config } = readConfig(environment);
+  const { variable, app, address, ...workflows } = config.workflows;
+  assert.throws(() => address("NOT_SET"), /NOT_SET is not set/);
   assert.throws(() => app("NOT_SET"), /NOT_SET_ID is not set/);
   assert.equal(variable("NOT_SET"), undefined);
+  assert.equal(source.environment, environment);
   return { ...config, workflows };
 }
 
@@ -47,6 +49,9 @@ describe("settings", () => {
         keepAliveSeconds: 65,
         waitSeconds: 10,
         dashboard: true,
+        pageName: undefined,
+        pageColor: undefined,
+        pageTime: "local",
       },
       github: {
         apiUrl: "https://api.github.com",
@@ -78,13 +83,24 @@ describe("settings", () => {
         argocdUrl: undefined,
         dir: undefined,
         strict: true,
+        reload: false,
         retryHours: 24,
         defaults: { targetRepo: true, deploymentRepo: true },
       },
-      auth: { tokens: [], webhookSecrets: [], fluxKeys: [] },
+      auth: {
+        tokens: [],
+        oidc: [],
+        webhookSecrets: [],
+        fluxKeys: [],
+        trustedProxies: undefined,
+        proxyUserHeader: undefined,
+        proxyGroupsHeader: undefined,
+      },
+      signIn: { openId: undefined, gitHub: undefined, roles: [], sessionHours: 12 },
       store: { dataDir: "./data", retainDays: 30, database: undefined },
       observe: {
         notifyUrl: undefined,
+        notifyFormat: undefined,
         traceEndpoint: undefined,
         traceHeaders: {},
         traceService: "gh-runner",

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { chartFiles } from "../scripts/chart-files.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { type KubernetesObject, objectsIn, tool } from "./support/kubectl.ts";
 import { withComponents } from "./support/overlay.ts";
+import { startService } from "./support/service.ts";
 
 const CHART = fileURLToPath(new URL("../deploy/helm/gh-runner", import.meta.url));
 
@@ -22,11 +26,20 @@ function helm(t: TestContext, values: string | object): KubernetesObject[] | und
   return text === undefined ? undefined : objectsIn(text);
 }
 
-/** Without what tells the two apart: kustomize writes a hash into the names of ConfigMaps, Helm into an annotation. */
+/**
+ * Without what tells the two apart: kustomize writes a hash into the names of ConfigMaps, Helm into an annotation. Helm has more
+ * labels, and what `helm test` makes.
+ */
 function comparable(objects: readonly KubernetesObject[]): KubernetesObject[] {
   const named = JSON.parse(JSON.stringify(objects).replaceAll(/(gh-runner(?:-workflows)?)-[0-9a-z]{10}"/g, '$1"'));
-  for (const { spec } of named) {
-    const pod = spec?.template;
+  const selects = ({ labels }: KubernetesObject) => ({ "app.kubernetes.io/name": labels["app.kubernetes.io/name"] });
+  for (const { metadata, spec } of named) {
+    if (metadata.labels) metadata.labels = selects(metadata);
+    const pod = (spec?.jobTemplate?.spec ?? spec)?.template;
+    // Backups outlive a release of Helm.
+    delete metadata.annotations?.["helm.sh/resource-policy"];
+    if (metadata.annotations && Object.keys(metadata.annotations).length === 0) delete metadata.annotations;
+    if (pod) pod.metadata.labels = selects(pod.metadata);
     delete pod?.metadata.annotations;
     pod?.spec.containers[0].env.sort(byName);
     pod?.spec.containers[0].volumeMounts.sort(byName);
@@ -34,7 +47,7 @@ function comparable(objects: readonly KubernetesObject[]): KubernetesObject[] {
   }
   const key = ({ kind, metadata }: KubernetesObject) => `${kind} ${metadata.name}`;
   return named
-    .filter(({ kind }: KubernetesObject) => kind !== "Namespace")
+    .filter(({ kind, metadata }: KubernetesObject) => kind !== "Namespace" && !metadata.annotations?.["helm.sh/hook"])
     .sort((one: KubernetesObject, other: KubernetesObject) => key(one).localeCompare(key(other)));
 }
 
@@ -48,12 +61,17 @@ describe("the Helm chart", () => {
         { flux: true, serviceMonitor: true, githubApp: true, webhook: true },
         ["flux", "prometheus", "github-app", "webhook"],
       ],
+      [{ backup: { enabled: true } }, [store === "sqlite" ? "backup" : "backup-postgres"]],
     ] as const) {
       const name = `${store}${components.map((component) => ` + ${component}`).join("")}`;
       it(`${name}: makes what the overlay makes`, (t) => {
-        const objects = helm(t, { ...VALUES, store, ...values });
+        // The component leaves it to your overlay.
+        const appId = "githubApp" in values ? { GITHUB_APP_ID: 123_456 } : {};
+        const objects = helm(t, { ...VALUES, settings: { ...VALUES.settings, ...appId }, store, ...values });
         const overlay = withComponents(t, store, components);
         if (!objects || !overlay) return;
+        const settings = overlay.find(({ kind, data }) => kind === "ConfigMap" && data.TARGET_REPO).data;
+        if ("githubApp" in values) settings.GITHUB_APP_ID = "123456";
         assert.deepEqual(comparable(objects), comparable(overlay));
       });
     }
@@ -83,9 +101,31 @@ describe("the Helm chart", () => {
     });
   }
 
+  for (const [path, text] of Object.entries(chartFiles())) {
+    it(`holds ${path} as \`npm run docs\` makes it`, () => {
+      assert.equal(readFileSync(`${CHART}/${path}`, "utf8"), text);
+    });
+  }
+
+  it("is tested by a pod that asks the service whether it is healthy and ready", async (t) => {
+    const pod = helm(t, VALUES)?.find(({ kind }) => kind === "Pod");
+    if (!pod) return;
+    assert.equal(pod.metadata.annotations["helm.sh/hook"], "test");
+    const { command, env } = pod.spec.containers[0];
+    assert.deepEqual(env, [{ name: "ADDRESS", value: "http://gh-runner.gh-runner.svc:9555" }]);
+    const [program, ...args] = command;
+    assert.equal(program, "node");
+    const test = (address: string) => promisify(execFile)(process.execPath, args, { env: { ADDRESS: address } });
+    const { url, app } = await startService(t);
+    const { stdout } = await test(url);
+    assert.match(stdout, /\/health 200 .*\n.*\/ready 200 /);
+    await app.close();
+    await assert.rejects(test(url), { code: 1, stdout: /\/health fetch failed: .*ECONNREFUSED/ });
+  });
+
   it("is installed as docs/kubernetes.md shows", (t) => {
     const { blocks } = documentOf("docs/kubernetes.md");
-    const values = blocks.find(({ language }) => language === "yaml")?.text ?? "";
+    const values = blocks.find(({ language, text }) => language === "yaml" && text.includes("image:"))?.text ?? "";
     const objects = helm(t, values);
     if (!objects) return;
     const [container] = objects.find(({ kind }) => kind === "StatefulSet").spec.template.spec.containers;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -202,6 +203,18 @@ describe("what the manifests say of the service", () => {
     const { path } = monitor.endpoints[0];
     assert.equal((await send(url, { path, headers: { authorization: `${type} prometheus` } })).status, 200);
     assert.equal((await send(url, { path })).status, 401);
+  });
+
+  it("the job that docs/operations.md makes of the nightly one restores, wherever the volume is", (t) => {
+    const nightly = ofKind(withComponents(t, "sqlite", ["backup"]) ?? [], /^CronJob$/);
+    const [, filter = ""] = /\| jq '([^']+)'/.exec(readFileSync(`${ROOT}docs/operations.md`, "utf8")) ?? [];
+    const job = { kind: "Job", spec: nightly.spec.jobTemplate.spec };
+    const { stdout, stderr } = spawnSync("jq", [filter], { input: JSON.stringify(job), encoding: "utf8" });
+    assert.equal(stderr, "");
+    const { affinity, containers, volumes } = JSON.parse(stdout).spec.template.spec;
+    assert.equal(affinity, undefined);
+    assert.match(containers[0].args.join(" "), /^restore \/backup\/gh-runner-\d{8}T\d{6}Z\.sqlite --replace$/);
+    assert.deepEqual(namesOf(volumes), ["data", "backup"]);
   });
 
   it("every file of deploy/kubernetes belongs to a kustomization", () => {

@@ -16,7 +16,7 @@ it(`${MANY} dispatches whose answer is cut at random, before GitHub took them or
   const cut = { route: "POST /repos/{owner}/{repo}/dispatches", probability: 0.5, random: chance.next };
   const fault = github.fault(cut, () => ({ kind: "reset", afterHandling: chance.next() < 0.5 }));
   // What follows them is another promise, and takes its time.
-  await app.engine.actions.pause("preview-tests", "test");
+  await app.engine.actions.pause("preview-tests", { actor: "test" });
   shop.addCommit(SHA(1));
   const applications = Array.from({ length: MANY }, (_, nth) => `pr-${nth}`);
   for (const application of applications) deploy(github, application, SHA(1));

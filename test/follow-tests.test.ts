@@ -141,7 +141,7 @@ describe("obsolete tests", () => {
     await deployed("pr-7", SHA(1));
     await pass(20_000);
     const [follower] = await followers();
-    await app.engine.actions.cancel(follower?.run.id ?? "", "alice");
+    await app.engine.actions.cancel(follower?.run.id ?? "", { actor: "alice" });
     await pass(20_000);
     assert.deepEqual([[...shop.runs.values()][0]?.conclusion, states(SHA(1)).at(-1)], ["cancelled", "error"]);
   });

@@ -129,6 +129,9 @@ function judgeAnswer(answer: WireAnswer, heads: boolean): void {
   // A run that failed is the one 500 of the contract: GitHub refused what the caller asked for.
   if (status === 500) assert.ok(header(answer, "x-run-id"), shown);
   else assert.ok(ANSWERS.includes(status), shown);
+  // Of what others have sent, no element becomes one of a page.
+  const isPage = (header(answer, "content-type") ?? "").startsWith("text/html");
+  assert.ok(!isPage || !/<x-hostile|<script>alert/.test(body), shown);
   if (status < 400 || heads) return;
   const type = header(answer, "content-type") ?? "";
   if (/^text\/(?:html|plain)/.test(type)) return;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import { DOCUMENTED_LIMITS } from "../sandbox/limits.ts";
-import { type AccountState, cards, limitBanner } from "../src/dashboard/cards.ts";
+import { type AccountState, limitBanner, strip } from "../src/dashboard/strip.ts";
 import { checkPauses } from "../src/github/checks/limits.ts";
 import { type LimitLog, type LimitNews, NOTHING_KEPT } from "../src/model/limits.ts";
 import type { Activity } from "../src/model/overview.ts";
@@ -306,10 +306,12 @@ describe("the page", () => {
         { ...account, pausedUntil: undefined, quota: quota(5000, rest) },
         { ...graphql, pausedUntil: undefined, quota: quota(5000, points) },
       ];
-      return /quota (.+? left of)/.exec(shown(cards(activity, accounts, now)))?.[1];
+      return /([\d,]+ of [\d,]+ (?:requests|GraphQL points) left)/.exec(
+        shown(strip(activity, { paused: [], accounts, now })),
+      )?.[1];
     };
-    assert.match(left(100, 200) ?? "", /^100 .*requests left of$/);
-    assert.match(left(200, 100) ?? "", /^100 .*GraphQL points left of$/);
+    assert.match(left(100, 200) ?? "", /^100 of 5,000 requests left$/);
+    assert.match(left(200, 100) ?? "", /^100 of 5,000 GraphQL points left$/);
   });
 
   it("says what GitHub limits, and until when", () => {

@@ -10,14 +10,18 @@ import { deploy, TARGET, TOKEN } from "./support/service.ts";
 
 const DEPLOYMENTS = 500;
 
-/** What the container may use, all of it together. */
-const CONTAINER_MIB = 128;
-
 /**
- * How the image starts Node. Measured peaks of these bursts on 2 cores: 117 to 119 MiB with all of it, 119 to 124 MiB
- * without the settings of malloc, and 120 to 130 MiB with an old space of 48 MB; 150 to 195 MiB with no option. Half of each
- * is Node's code.
+ * Private memory at the peak. The container's limit is 128 MiB. It counts what the process has written, and the pages of Node's
+ * binary that are in use, 47 to 58 MiB of the 130 MiB file; the kernel takes those back and reads them again, and ends a process
+ * only for what it cannot take back. test/container.test.ts runs the burst under that limit. Here is what would break it, with
+ * room for a health check, which is a second Node of 15 MiB, and for the pages that are used again and again.
+ *
+ * Measured, eight runs of the first burst on 2 cores that others used too: 61 to 71 MiB, resident 119 to 128 MiB. V8 lets
+ * garbage lie until the heap nears its limit, so less in use when idle hardly lowers the peak.
  */
+const PRIVATE_MIB = 80;
+
+/** How the image starts Node. */
 const DOCKERFILE = readFileSync(new URL("../Dockerfile", import.meta.url), "utf8");
 const imageSetting = (name: string) => new RegExp(`\\b${name}="?([^"\\\\\\n]*[^"\\\\\\s])`).exec(DOCKERFILE)?.[1] ?? "";
 const FLAGS = imageSetting("NODE_OPTIONS").split(" ");
@@ -25,14 +29,29 @@ const MALLOC = Object.fromEntries(
   ["MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"].map((name) => [name, imageSetting(name)]),
 );
 
-/** Peak of the resident memory, MiB: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html */
-function peakMiB(pid: number): number {
+/** MiB: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html */
+function memoryOf(pid: number): Readonly<Record<"private" | "peakResident", number>> {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+  const mib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
+  return { private: mib("RssAnon"), peakResident: mib("VmHWM") };
 }
 
-describe(`${DEPLOYMENTS} deployments at once in a container of ${CONTAINER_MIB} MiB`, {
-  skip: process.platform !== "linux" && "the peak of the resident memory is read from Linux's /proc",
+/** The highest private memory, MiB, looked at every 5 ms until it is asked for. */
+function watchPeak(pid: number): () => number {
+  let peak = 0;
+  const look = () => {
+    peak = Math.max(peak, memoryOf(pid).private);
+  };
+  const timer = setInterval(look, 5);
+  return () => {
+    clearInterval(timer);
+    look();
+    return peak;
+  };
+}
+
+describe(`${DEPLOYMENTS} deployments at once with the options of the image`, {
+  skip: process.platform !== "linux" && "private memory is read from Linux's /proc",
 }, () => {
   let bundle: string;
   before(async () => {
@@ -50,7 +69,7 @@ describe(`${DEPLOYMENTS} deployments at once in a container of ${CONTAINER_MIB} 
     ],
   ];
   for (const [what, options] of cases) {
-    it(`${what}: all arrive, and the peak stays below`, { timeout: 120_000 }, async (t) => {
+    it(`${what}: all arrive, within ${PRIVATE_MIB} MiB of private memory`, { timeout: 120_000 }, async (t) => {
       const github = await startGitHub(options);
       t.after(() => github.close());
       github.token(TOKEN);
@@ -64,19 +83,22 @@ describe(`${DEPLOYMENTS} deployments at once in a container of ${CONTAINER_MIB} 
       const command = [...FLAGS, bundle, "serve"];
       const service = spawnService(t, { port, dataDir, githubUrl: github.url, command, settings: MALLOC });
       await listening(service, port);
-      const idle = peakMiB(service.child.pid!);
+      const pid = service.child.pid!;
+      const idle = memoryOf(pid);
+      const peakOf = watchPeak(pid);
       const begun = performance.now();
       const answers = await Promise.all(applications.map((application) => dispatchTo(port, { application })));
       const answered = performance.now() - begun;
       await eventually("every run has ended", 90_000, () => unfinished(dataDir) === 0);
       const seconds = (performance.now() - begun) / 1000;
-      const peak = peakMiB(service.child.pid!);
+      const peak = peakOf();
       const late = answers.filter((answer) => answer?.status === 202).length;
       t.diagnostic(
-        `${idle.toFixed(1)} MiB when ready, ${peak.toFixed(1)} MiB at the peak; answered in ${(answered / 1000).toFixed(1)} s ` +
+        `private ${idle.private.toFixed(1)} MiB when ready, ${peak.toFixed(1)} MiB at the peak, ` +
+          `resident ${memoryOf(pid).peakResident.toFixed(1)} MiB; answered in ${(answered / 1000).toFixed(1)} s ` +
           `(${late} with 202), ended in ${seconds.toFixed(1)} s; ${github.counts.limited} requests met a limit`,
       );
-      assert.ok(peak < CONTAINER_MIB, `the peak was ${peak} MiB`);
+      assert.ok(peak > idle.private && peak < PRIVATE_MIB, `the peak was ${peak} MiB`);
       assert.deepEqual(
         github.dispatches.map(({ payload }) => payload.commitHash).sort(),
         applications.map((application) => `commit-of-${application}`).sort(),

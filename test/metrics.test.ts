@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import type { Run } from "../src/model/run.ts";
+import type { FollowedRun } from "../src/model/github.ts";
+import type { Accepted, NewRun } from "../src/model/new-run.ts";
+import type { Run, Trigger } from "../src/model/run.ts";
 import { openMetrics } from "../src/observe/metrics.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { promtool } from "./support/promtool.ts";
@@ -169,6 +171,8 @@ describe("GET /metrics", () => {
       checkReady: away,
       storeTrouble: () => undefined,
       brokenFiles: () => 0,
+      outdatedFiles: () => 0,
+      rejectedSecrets: () => 2,
     });
     const samples = seriesIn((await metrics.expose()).text);
     metrics.close();
@@ -187,6 +191,8 @@ describe("GET /metrics", () => {
       checkReady: async () => {},
       storeTrouble: () => undefined,
       brokenFiles: () => 0,
+      outdatedFiles: () => 0,
+      rejectedSecrets: () => 2,
     });
     metrics.observer.settled?.({ workflow: "w", status: "waiting", retriesFrom: since } as Run);
     metrics.observer.settled?.({ workflow: "w", status: "cancelled", retriesFrom: since, endedAt: clock.now() } as Run);
@@ -194,8 +200,32 @@ describe("GET /metrics", () => {
     metrics.close();
     assert.equal(samples.get("gh_runner_runs_waiting"), 7);
     assert.equal(samples.get("gh_runner_runs_queued reason=turn"), 0);
-    assert.ok(![...samples].some(([name, value]) => /_age_seconds|status=waiting/.test(name) && value > 0));
+    assert.equal(samples.get("gh_runner_oldest_waiting_run_age_seconds"), 86_400);
+    assert.ok(![...samples].some(([name, value]) => /queued_run_age_seconds|status=waiting/.test(name) && value > 0));
     assert.equal(samples.get("gh_runner_runs_total status=cancelled workflow=w"), 1);
+  });
+
+  it("says when an event last came from outside, and how the Actions runs that are followed have ended", async () => {
+    const clock = movedClock();
+    const metrics = openMetrics({ workflows: ["w"], version: "1.2.3", clock });
+    const accepted = (trigger: Trigger) =>
+      metrics.observer.accepted?.({ workflow: "w", trigger } as NewRun, { joined: false } as Accepted);
+    accepted("github");
+    const at = clock.now() / 1000;
+    clock.move(60_000);
+    for (const trigger of ["schedule", "manual", "call"] as const) accepted(trigger);
+    const [startedAt, endedAt] = ["2026-11-29T10:00:00Z", "2026-11-29T10:04:00Z"];
+    metrics.observer.followed?.({ conclusion: "failure", startedAt, endedAt } as FollowedRun);
+    for (let n = 0; n < 50; n++)
+      metrics.observer.followed?.({ conclusion: `new ${n}`, startedAt, endedAt } as FollowedRun);
+    const samples = seriesIn((await metrics.expose()).text);
+    metrics.close();
+    const heard = [...samples].filter(([name]) => name.startsWith("gh_runner_last_event_timestamp_seconds"));
+    assert.deepEqual(heard, [["gh_runner_last_event_timestamp_seconds trigger=github", at]]);
+    assert.equal(samples.get("gh_runner_followed_runs_total conclusion=failure"), 1);
+    assert.equal(samples.get("gh_runner_followed_runs_total conclusion=success"), 0);
+    assert.ok([...samples.keys()].filter((name) => name.startsWith("gh_runner_followed_runs_total")).length < 16);
+    assert.equal(samples.get("gh_runner_followed_run_duration_seconds_sum"), 51 * 240);
   });
 
   it("needs one of AUTH_TOKENS where they are set", async (t) => {

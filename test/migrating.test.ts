@@ -52,8 +52,8 @@ const versionOf = (schema: string) =>
 
 const lease = (owner: string) => ({ owner, now: Date.now(), leaseMs: 60_000, take: false });
 
-async function acceptOne(store: RunStore): Promise<string> {
-  const event = { id: randomUUID(), workflow: "w", group: "g", input: {}, ownToken: false };
+async function acceptOne(store: RunStore, title?: string): Promise<string> {
+  const event = { id: randomUUID(), workflow: "w", group: "g", title, input: {}, ownToken: false };
   return (await store.accept(event, lease("x"))).run;
 }
 
@@ -106,7 +106,7 @@ describe("replicas that start at once", () => {
   it("do not disturb deployments of other schemas", async (t) => {
     const schemas = [postgres.schema(), postgres.schema()];
     const stores = await Promise.all(schemas.map((schema) => open(t, schema)));
-    const [one] = await Promise.all(stores.map(acceptOne));
+    const [one] = await Promise.all(stores.map((store) => acceptOne(store)));
     assert.equal(await carryOut(stores[0] as RunStore), one);
     assert.equal((await stores[1]!.list({ status: "queued" }, { limit: 10 })).runs.length, 1);
   });
@@ -127,9 +127,36 @@ describe("an upgrade that rolls", () => {
     assert.deepEqual(await versionOf(schema), [{ version: NEXT.length }]);
   });
 
-  it("lets replicas of schema version 5 go on beside those that poll GitHub in turns", async (t) => {
+  it("carries out what a replica of schema version 6 has stored, which writes no titles", async (t) => {
     const schema = postgres.schema();
-    const old = await open(t, schema, MIGRATIONS.slice(0, 5));
+    const store = await open(t, schema);
+    const titled = await acceptOne(store, "A title");
+    assert.equal(await carryOut(store), titled);
+    const id = randomUUID();
+    await asOwner(async (client) => {
+      const { rows } = await client.query(
+        `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = $1 AND table_name = 'runs'
+         AND column_name NOT IN ('seq', 'title')`,
+        [schema],
+      );
+      const columns = rows.map(({ name }) => name).join(", ");
+      const values = rows.map(({ name }) =>
+        name === "id" ? `'${id}'` : name === "status" ? "'queued'" : /^(ended_at|outputs)$/.test(name) ? "NULL" : name,
+      );
+      await client.query(`INSERT INTO ${schema}.runs (${columns}) SELECT ${values.join(", ")} FROM ${schema}.runs`);
+      await client.query(`UPDATE ${schema}.runs SET due_at = 0 WHERE id = $1`, [id]);
+    });
+    assert.equal(await carryOut(store), id);
+    const { runs } = await store.list({}, { limit: 10 });
+    assert.deepEqual(
+      runs.map(({ title }) => title),
+      [undefined, "A title"],
+    );
+  });
+
+  it("lets replicas work side by side that poll GitHub in turns", async (t) => {
+    const schema = postgres.schema();
+    const old = await open(t, schema);
     const before = await acceptOne(old);
     const next = await open(t, schema);
     assert.equal(await next.turn("watch acme/shop", 60_000), true);

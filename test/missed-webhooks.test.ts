@@ -602,6 +602,16 @@ describe("the webhook whose deliveries are read", () => {
     assert.match(String(elsewhere.troubles[0]?.reason), /no webhook there has the URL https:\/\/other\.example\.com/);
   });
 
+  it("is the one with the path of PUBLIC_URL where several installations share a host", async (t) => {
+    const hooks = [
+      [TARGET, "https://ci.example.com/staging/webhooks/github"],
+      [TARGET, "https://ci.example.com/prod/webhooks/github"],
+      [TARGET, "https://ci.example.com/webhooks/github"],
+    ] as const;
+    const { numbers, troubles } = await afterAnHour(t, hooks, { PUBLIC_URL: "https://ci.example.com/prod" });
+    assert.deepEqual([numbers, troubles], [[1], []]);
+  });
+
   it("may have another host where an operator has named its owner", async (t) => {
     const settings = { PUBLIC_URL: "https://inside.example.com", GITHUB_WEBHOOK_OF: TARGET };
     const { numbers } = await afterAnHour(t, [[TARGET, HERE]], settings);
@@ -789,7 +799,7 @@ describe("gh-runner doctor", () => {
     const [here] = await found(its, { PUBLIC_URL: "https://runner.example.com/gh-runner" });
     assert.match(
       here?.message ?? "",
-      /: no webhook there has the URL https:\/\/runner\.example\.com\/webhooks\/github$/,
+      /: no webhook there has the URL https:\/\/runner\.example\.com\/gh-runner\/webhooks\/github$/,
     );
   });
 });

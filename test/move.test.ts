@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import pg from "pg";
 import { watched } from "../src/cli/store.ts";
 import { systemClock } from "../src/model/clock.ts";
+import { unchanging } from "../src/model/renewable.ts";
 import type { RunStore } from "../src/model/store.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { openStore } from "../src/service/open-store.ts";
@@ -30,7 +31,7 @@ function placeOf(t: TestContext, kind: Kind): Record<string, string> {
 }
 
 async function withStore<T>(place: Record<string, string>, work: (store: RunStore) => Promise<T>): Promise<T> {
-  const store = await openStore(readConfig(place).store, { clock: systemClock, log: { warn: () => {} } });
+  const store = await openStore(unchanging(readConfig(place).store), { clock: systemClock, log: { warn: () => {} } });
   try {
     return await work(store);
   } finally {
@@ -132,6 +133,8 @@ for (const [from, to] of [
       const { code, stderr } = await command(["import", fileOf(t, await exported(source))], target);
       assert.equal(code, 0, stderr);
       assert.deepEqual(await withStore(target, toldBy), before);
+      assert.deepEqual(before.chain.problems, [], "the chain of the audit log outlives the move");
+      assert.ok(before.chain.checked > 3);
     });
   });
 

@@ -140,7 +140,7 @@ describe("NOTIFY_URL", () => {
     });
     deploy(github, "pr-3", "abc");
     assert.equal((await notify(url, { application: "pr-3" })).status, 200);
-    const said = () => log().filter(({ msg }) => String(msg).includes("NOTIFY_URL"));
+    const said = () => log().filter(({ receiver }) => receiver === "NOTIFY_URL");
     assert.deepEqual(
       said().map(({ reason }) => reason),
       ["answered 503"],

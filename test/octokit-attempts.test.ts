@@ -129,7 +129,7 @@ describe("Octokit's names in an attempt", () => {
     const opened = await openedGitHub(t, { GITHUB_API_URL: apiUrl, GITHUB_TOKEN: "token" });
     const shown: string[] = [];
     const attempt = opened.attempt({
-      ...{ as: { kind: "service" } as never, identity: undefined, token: "token", name: "test" },
+      ...{ as: () => ({}), identity: undefined, token: "token", name: "test" },
       dryRun: ({ method, url }: UnsentWrite) => shown.push(`${method} ${new URL(url).pathname}`),
     } as never);
     const { rest, paginate } = attempt.octokitNames(attempt.github.request as never, (_, work) => work());

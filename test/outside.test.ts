@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { openFetch } from "../src/github/connections.ts";
 import type { Context } from "../src/index.ts";
 import type { Fetch, UnsentWrite } from "../src/model/network.ts";
+import { unchanging } from "../src/model/renewable.ts";
 import type { Run } from "../src/model/run.ts";
 import { until } from "./support/clock.ts";
 import { workerWith } from "./support/worker.ts";
@@ -43,7 +44,7 @@ async function run(
   work: (context: Context<{ body: never }>) => Promise<unknown>,
   needs: { fetch?: Fetch; dryRun?: (write: UnsentWrite) => void } = {},
 ) {
-  const outside = openFetch(PROXIES);
+  const outside = openFetch(unchanging(PROXIES));
   t.after(() => outside.close());
   const { accept, store, clock } = workerWith(t, work as never, {
     options: { retry: false },

@@ -267,6 +267,11 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
     const lines = [...told.matchAll(/^ {2}(.*)$/gm)].map(([, line = ""]) => line);
     const [test = "", dev = "", dryRun = "", serve = "", curl = ""] = lines.slice(-5);
     const install = lines.slice(0, -5);
+    const answers = () =>
+      fetch(`http://127.0.0.1:${env.PORT}/health`).then(
+        () => true,
+        () => false,
+      );
     async function whileRunning(line: string, work: () => Promise<void>): Promise<void> {
       // A process group, so that the signal reaches what npx has started.
       const service = spawn("sh", ["-c", line], { cwd, env, detached: true });
@@ -277,16 +282,13 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
       });
       t.after(() => running && process.kill(-Number(service.pid), "SIGKILL"));
       await listening({ child: service, output: toldBy(service) }, Number(env.PORT));
+      // gh-runner dev first listens for a moment to see whether the port is free.
+      await eventually("the service answers", 20_000, answers);
       await work();
       process.kill(-Number(service.pid), "SIGTERM");
       await ended;
       // The shell may end before the service does, which would be taken for the next one.
-      const isFree = () =>
-        fetch(`http://127.0.0.1:${env.PORT}/health`).then(
-          () => false,
-          () => true,
-        );
-      await eventually("the service has ended, too", 15_000, isFree);
+      await eventually("the service has ended, too", 15_000, async () => !(await answers()));
     }
     for (const line of install) await shell(line);
     const tested = await shell(test);

@@ -143,7 +143,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
 
   async function startFlaky(page: OpenPage, url: string, n: number) {
     await page.goto(`${url}/workflows/flaky/start`);
-    await page.getByLabel("n", { exact: false }).fill(String(n));
+    await page.locator("main").getByLabel("n").fill(String(n));
     await button(page, "Run workflow").click();
     await status(page, SHARED.pageTest.broken ? "Failure" : "Success");
   }
@@ -328,12 +328,21 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await page.locator("#workflow-flaky").getByRole("button", { name: "Pause" }).click();
     await page.getByText("flaky is paused (token alice").waitFor(PATIENCE);
     await page.goto(`${url}/workflows/flaky/start`);
-    await page.getByLabel("n", { exact: false }).fill("1");
+    await page.locator("main").getByLabel("n").fill("1");
     await button(page, "Run workflow").click();
     await status(page, "Queued");
     await page.getByRole("region", { name: "Why it waits: the workflow is paused" }).waitFor(PATIENCE);
     const run = page.url();
-    await page.getByRole("link", { name: "Resume", exact: true }).click();
+    await page.goto(`${url}/`);
+    const row = page.locator(`[data-row]`).first();
+    await row.getByText("paused", { exact: true }).waitFor(PATIENCE);
+    assert.doesNotMatch(
+      (await page.locator("#state").textContent()) ?? "",
+      /next now/,
+      "nothing begins while it is paused",
+    );
+    await page.getByRole("link", { name: "Resume…", exact: true }).click();
+    assert.match(page.url(), /\/workflows#workflow-flaky$/);
     await page.locator("#workflow-flaky").getByRole("button", { name: "Resume" }).click();
     await page.getByText("is paused").waitFor({ ...PATIENCE, state: "detached" });
     await page.goto(run);

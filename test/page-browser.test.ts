@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it, type TestContext } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { openBrowser, openPage, violations, withoutChromium } from "./support/browser.ts";
-import { deploy, notify, startService } from "./support/service.ts";
+import { openBrowser, openPage, withoutChromium } from "./support/browser.ts";
+import { deploy, notify, send, startService } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = "caller-token-0123456789";
@@ -45,7 +45,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     assert.match((await page.locator("#said").textContent()) ?? "", /^Newest run: pr-2, (Running|Success)$/);
     assert.equal(await page.evaluate("document.activeElement.textContent"), "pr-none", "the focus stays where it was");
     await page.locator(".legend", { hasText: "2 success" }).waitFor(PATIENCE);
-    await page.goto(`${url}/refused`);
+    await page.goto(`${url}/events`);
     assert.deepEqual(
       page.asked.filter((address) => !address.startsWith(`${url}/`)),
       [],
@@ -55,14 +55,60 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
 
   it("has room on a phone for all of its head and its filters", async (t) => {
     const folder = workflowsFolder(t, { "comment-preview-url.ts": httpWorkflow("comment-preview-url", "return {};") });
-    const { url } = await startWithRuns(t, { AUTH_TOKENS: CALLER, WORKFLOWS_DIR: folder });
-    const page = await openPage(t, browser, { viewport: { width: 390, height: 844 } });
-    await page.goto(url);
-    await page.locator("input[name=token]").fill(CALLER);
+    for (const [PAGE_NAME, most] of [["", 96] as const, ["staging in Frankfurt", 130] as const]) {
+      const { url } = await startWithRuns(t, { AUTH_TOKENS: CALLER, WORKFLOWS_DIR: folder, PAGE_NAME });
+      const page = await openPage(t, browser, { viewport: { width: 390, height: 844 } });
+      await page.goto(url);
+      await page.locator("input[name=token]").fill(CALLER);
+      await page.keyboard.press("Enter");
+      await isLive(page);
+      assert.ok(((await page.locator(".top").boundingBox())?.height ?? 999) < most);
+      assert.ok(((await page.getByRole("searchbox").boundingBox())?.width ?? 0) > 200);
+      const nav = "document.querySelector('.top nav')";
+      assert.equal(await page.evaluate(`${nav}.scrollWidth - ${nav}.clientWidth`), 0, "each page can be seen");
+    }
+  });
+
+  it("shows the newest run without scrolling, on a desktop and on a phone, also below a banner", async (t) => {
+    const { url, github } = await startWithRuns(t);
+    deploy(github, "pr-2", COMMIT);
+    await notify(url, { application: "pr-2" });
+    for (const viewport of [
+      { width: 1440, height: 900 },
+      { width: 390, height: 844 },
+    ]) {
+      const page = await openPage(t, browser, { viewport });
+      for (const state of ["usual", "paused"]) {
+        const path = `/workflows/environment-ready/${state === "paused" ? "pause" : "resume"}`;
+        const headers = { "content-type": "application/x-www-form-urlencoded", "content-length": "0" };
+        await send(url, { method: "POST", path, body: "", headers });
+        await page.goto(url);
+        await isLive(page);
+        assert.equal(await page.locator(".banner").count(), state === "paused" ? 1 : 0);
+        const row = await page.locator(".runs .run").first().boundingBox();
+        assert.ok(row && row.y + row.height < viewport.height, `${state} at ${viewport.width}: ${JSON.stringify(row)}`);
+        const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        assert.equal(wide, 0, `${state} at ${viewport.width} is wider than the window`);
+      }
+    }
+  });
+
+  it("explains at the field what can be searched, also without JavaScript, and what cannot be meant", async (t) => {
+    const { url } = await startWithRuns(t);
+    const page = await openPage(t, browser, { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+    await page.goto(`${url}/workflows`);
+    await page.locator("#search-help summary").click();
+    const box = await page.locator("#search-help .hint").boundingBox();
+    assert.ok(box && box.x >= 0 && box.x + box.width <= 390, JSON.stringify(box));
+    await page.getByText("status:failure", { exact: true }).waitFor(PATIENCE);
+    await page.getByRole("searchbox").fill("status:failed");
     await page.keyboard.press("Enter");
-    await isLive(page);
-    assert.ok(((await page.locator(".top").boundingBox())?.height ?? 999) < 60);
-    assert.ok(((await page.getByRole("searchbox").boundingBox())?.width ?? 0) > 200);
+    await page.getByText("did you mean status:failure?").waitFor(PATIENCE);
+    await page.getByRole("searchbox").fill("status:failure");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/text=status%3Afailure/);
+    assert.deepEqual(await names(page), ["pr-none"]);
+    assert.match((await page.locator('.tabs [aria-current="true"]').textContent()) ?? "", /Failure 1/);
   });
 
   it("keeps a long name beside its icon on a phone", async (t) => {
@@ -83,13 +129,14 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     await page.keyboard.press("Enter");
     await page.waitForURL(/[?&]text=PR-/);
     assert.deepEqual(await names(page), ["pr-none", "main", "pr-1"], "a reason counts too");
-    await page.getByRole("link", { name: "Failure", exact: true }).click();
+    await page.getByRole("link", { name: "Failure 1", exact: true }).click();
     await page.waitForURL(/status=failure/);
     assert.deepEqual(await names(page), ["pr-none"]);
     assert.match(page.url(), /text=PR-/);
     await page.getByRole("searchbox").fill("nothing like it");
-    await page.getByRole("button", { name: "Filter" }).click();
-    await page.getByText("No run matches.").waitFor(PATIENCE);
+    await page.keyboard.press("Enter");
+    await page.locator(".why-block").waitFor(PATIENCE);
+    assert.doesNotMatch(page.url(), /status=/, "another search is for runs in any status");
   });
 
   it("names cause and remedy of a failed run, and shows the new attempt of a re-run", async (t) => {
@@ -118,7 +165,8 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     const page = await openPage(t, browser, { javaScriptEnabled: false });
     await page.goto(url);
     await page.getByRole("searchbox").fill("none");
-    await page.getByRole("button", { name: "Filter" }).click();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/text=none/);
     assert.deepEqual(await names(page), ["pr-none"]);
     await page.getByRole("link", { name: "pr-none" }).click();
     assert.equal(page.url(), `${url}/runs/${failed}`);
@@ -172,7 +220,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     await notify(url, { application: `${name}-missing` });
     await notify(url, { application: `<no value>${name}` });
     const page = await openPage(t, browser);
-    for (const path of ["/", "/refused", "/?text=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&workflow=%3Cimg%3E"]) {
+    for (const path of ["/", "/events", "/?text=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&workflow=%3Cimg%3E"]) {
       await page.goto(url + path);
       assert.equal(await page.locator("main img, main script, main b").count(), 0, path);
     }
@@ -246,53 +294,4 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
       }
     }
   });
-
-  for (const colorScheme of ["light", "dark"] as const) {
-    it(`has nothing that axe-core finds wrong, ${colorScheme}, on a phone and on a desktop`, async (t) => {
-      const service = await startWithRuns(t, { AUTH_TOKENS: CALLER });
-      const { url, github, failed } = service;
-      const bearer = { authorization: `Bearer ${CALLER}` };
-      deploy(github, "pr-limited", COMMIT);
-      const empty = await startService(t, { options: { serverLimits: { drainMs: 200 } } });
-      for (const viewport of [
-        { width: 390, height: 844 },
-        { width: 1440, height: 900 },
-      ]) {
-        const page = await openPage(t, browser, { colorScheme, viewport });
-        const look = async (address: string) => {
-          await page.goto(address);
-          assert.deepEqual(await violations(page), [], `${address} at ${viewport.width}`);
-          const width = await page.evaluate("document.documentElement.scrollWidth");
-          assert.equal(width, viewport.width, `${address} is wider than the window`);
-        };
-        await look(`${url}/`);
-        await page.getByLabel(/AUTH_TOKENS/).fill("wrong");
-        await page.getByRole("button", { name: "Sign in" }).click();
-        await page.getByText("Wrong token.").waitFor(PATIENCE);
-        assert.deepEqual(await violations(page), []);
-        await page.getByLabel(/AUTH_TOKENS/).fill(CALLER);
-        await page.getByRole("button", { name: "Sign in" }).click();
-        await page.locator(".runs").waitFor(PATIENCE);
-        github.fault({ times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
-        await notify(url, { application: "pr-limited" }, { ...bearer, prefer: "respond-async" });
-        await page.getByText(/GitHub is limiting us until/).waitFor(PATIENCE);
-        const limited = await page.locator(".run .name", { hasText: "pr-limited" }).first().getAttribute("href");
-        const success = await page.locator(".run .name", { hasText: "pr-1" }).first().getAttribute("href");
-        const paths = [
-          "/",
-          "/?status=running",
-          "/?text=none",
-          `/runs/${failed}`,
-          limited,
-          success,
-          "/refused",
-          "/runs/no",
-        ];
-        for (const path of paths) await look(url + path);
-        await look(`${empty.url}/`);
-        await page.getByText("No runs yet.").waitFor(PATIENCE);
-        await look(`${empty.url}/refused`);
-      }
-    });
-  }
 });

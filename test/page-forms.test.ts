@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Hono } from "hono";
 import * as z from "zod";
+import { assetsIn } from "../src/dashboard/assets.ts";
 import { type Callbacks, mountCallbackPages } from "../src/dashboard/callback-pages.ts";
 import { schemaForm } from "../src/dashboard/form.ts";
+import { ANY_READER } from "../src/dashboard/reader.ts";
 import { enteredFrom, fieldsOf, filledIn } from "../src/dashboard/schema-fields.ts";
 import { MAX_VALUES } from "../src/model/json-values.ts";
 import type { Json } from "../src/model/run.ts";
@@ -150,7 +152,7 @@ describe("the page of a callback", () => {
     const failures: unknown[] = [];
     const callbacks: Callbacks = {
       find: async (secret) => (secret === "broken" ? Promise.reject(new Error("bug")) : callback),
-      async answer(secret, body, actor) {
+      async answer(secret, body, { actor }) {
         if (problems.length > 0) return { status: "invalid", problems };
         answers.push([secret, body, actor]);
         return { status: "taken" };
@@ -159,8 +161,19 @@ describe("the page of a callback", () => {
     const app = new Hono();
     const scrub = (text: string) => text.replaceAll(/ghp_\w+/g, "***");
     const failed = (path: string) => void failures.push(path);
-    const frame = () => ({ version: "1", signedIn: false, revision: undefined, paused: [], now: 0 });
-    mountCallbackPages(app, { callbacks, frame, actorOf: () => undefined, scrub, failed });
+    const look = { name: undefined, time: "local", assets: assetsIn(undefined) } as const;
+    const frame = () => ({
+      look,
+      version: "1",
+      reader: ANY_READER,
+      signedIn: false,
+      revision: undefined,
+      paused: [],
+      failures: 0,
+      zone: "UTC",
+      now: 0,
+    });
+    mountCallbackPages(app, { callbacks, frame, whoOf: async () => ({ actor: "callback" }), scrub, failed });
     const send = (body: string) =>
       app.request("/callbacks/s3cret/form", {
         method: "POST",

@@ -75,7 +75,7 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
       const row = (await page.locator(".previews li.run").first().textContent()) ?? "";
       assert.match(row, /no workflow on main listens to environment_ready/);
       await page.getByRole("link", { name: "All", exact: true }).click();
-      await page.getByRole("searchbox").fill("PR-1");
+      await page.getByRole("searchbox", { name: "Application" }).fill("PR-1");
       await page.keyboard.press("Enter");
       await page.waitForURL(/text=PR-1/);
       assert.deepEqual(await names(page), ["pr-1"]);

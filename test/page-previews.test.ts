@@ -139,7 +139,7 @@ describe("the page of previews", () => {
 
   it("says what an empty page means", async () => {
     const empty = async (path: string, next?: string) => (await pageOf([], {}, path, next)).text;
-    assert.match(await empty("/previews"), /No previews yet\. .*whose name begins with pr-; others are skipped/);
+    assert.match(await empty("/previews"), /No previews yet\. .*whose name begins with pr-\. Others are skipped/);
     assert.match(await empty("/previews?text=main"), /No preview matches\. .*among the runs or was rejected/);
     assert.match(
       await empty("/previews?result=failed", "5"),

@@ -4,9 +4,11 @@ import * as z from "zod";
 import type { RunFilter } from "../src/model/history.ts";
 import type { Cancel, Rerun } from "../src/model/run-actions.ts";
 import type { RunStore } from "../src/model/store.ts";
+import type { Who } from "../src/model/who.ts";
 import type { Workflow } from "../src/model/workflow.ts";
+import type { WorkflowFacts } from "../src/model/workflow-facts.ts";
 import { bulkActions } from "../src/service/bulk.ts";
-import { aRun, NOW, pagesOf, plain } from "./support/pages.ts";
+import { aRun, countsOf, factsOf, NOW, pagesOf, plain } from "./support/pages.ts";
 
 const RELEASE = {
   name: "release",
@@ -24,6 +26,11 @@ const NIGHTLY = {
 const HOOK = { name: "hook", on: { http: { path: "/hook", body: z.object({}) } }, run: async () => {} } as Workflow;
 const ALL = [RELEASE, NIGHTLY, HOOK];
 
+const known = (all: readonly WorkflowFacts[]) => ({
+  all: async () => all,
+  one: async (name: string) => all.find((each) => each.name === name),
+});
+
 const form = (path: string, fields: Record<string, string> = {}) => {
   const body = String(new URLSearchParams(fields));
   return [path, { method: "POST", body, headers: { "content-length": String(body.length) } }] as const;
@@ -35,14 +42,18 @@ describe("the page of workflows", () => {
       workflows: {
         all: ALL,
         broken: [{ file: "bad.ts", problems: ["on: expected one of http, schedule"] }],
-        nextTick: ({ on }) => (on.schedule ? NOW + 3_600_000 : undefined),
+        facts: known([
+          factsOf(RELEASE, {
+            file: "release.ts",
+            code: "3f9c2a10bb21",
+            runs: [aRun({ status: "failure", endedAt: NOW - 40_000 })],
+          }),
+          factsOf(NIGHTLY, {
+            schedule: { ticks: [NOW + 3_600_000], hasMore: false, next: NOW + 3_600_000, late: undefined },
+          }),
+          factsOf(HOOK),
+        ]),
         paused: async () => [{ workflow: "nightly", actor: "token alice", at: NOW - 60_000 }],
-      },
-      runs: {
-        list: async ({ workflow }) => ({
-          runs: workflow === "release" ? [aRun({ status: "failure" })] : [],
-          next: undefined,
-        }),
       },
     });
     const html = await (await app.request("/workflows")).text();
@@ -50,15 +61,15 @@ describe("the page of workflows", () => {
     assert.match(text, /1 workflow file is broken\. The other workflows run\. bad\.ts on: expected one of/);
     assert.match(
       text,
-      /release GitHub push GitHub pull_request \(opened; branches: v\*; labels: a, b\) By hand .*Failure 1 min ago Run workflow… Pause/,
+      /release GitHub push GitHub pull_request \(opened; branches: v\*; labels: a, b\) By hand release\.ts 3f9c2a10bb21 The last run: failure\. 0% of 1 succeeded p50 10 s, p95 10 s Last failure just now Run workflow… Pause/,
     );
     assert.match(
       text,
-      /nightly Schedule 0 3 \* \* \* Europe\/Zagreb, next 13:00 UTC By hand Paused by token alice 2026-03-01 11:59:00 UTC\. Its runs wait\. No run yet Run workflow Resume/,
+      /nightly Schedule 0 3 \* \* \* Europe\/Zagreb By hand Paused by token alice 2026-03-01 11:59:00 UTC\. Its runs wait\. No run yet\. Next 13:00 UTC Run workflow Resume/,
     );
-    assert.match(text, /hook HTTP POST \/hook No run yet Pause/);
+    assert.match(text, /hook HTTP POST \/hook No run yet\. Pause/);
     assert.match(html, /action="\/workflows\/\*\/pause"/);
-    for (const path of ["/", "/workflows", "/refused", "/runs/none"]) {
+    for (const path of ["/", "/workflows", "/events", "/runs/none"]) {
       assert.match(
         plain(await (await app.request(path)).text()),
         /nightly is paused \(token alice, [^)]+\)\. Events are/,
@@ -75,13 +86,13 @@ describe("the page of workflows", () => {
           { workflow: "*", actor: "token bob", at: NOW },
           { workflow: "gone", actor: "token bob", at: NOW },
         ],
-        pause: async (workflow, actor) => void asked.push(`pause ${workflow} ${actor}`),
-        resume: async (workflow, actor) => void asked.push(`resume ${workflow} ${actor}`),
+        pause: async (workflow, { actor }) => void asked.push(`pause ${workflow} ${actor}`),
+        resume: async (workflow, { actor }) => void asked.push(`resume ${workflow} ${actor}`),
       },
     });
     assert.match(
       plain(await (await app.request("/workflows")).text()),
-      /Resume all .* gone There is no such workflow now/,
+      /Resume all.* gone There is no such workflow now/,
     );
     for (const path of ["release/pause", "release/resume", "*/pause", "*/resume", "gone/resume"]) {
       const answer = await app.request(...form(`/workflows/${path}`));
@@ -100,7 +111,7 @@ describe("the page of workflows", () => {
     const app = pagesOf({
       workflows: {
         all: ALL,
-        async start(workflow, inputs, actor) {
+        async start(workflow, inputs, { actor }) {
           given.push([workflow, inputs, actor]);
           if (JSON.stringify(inputs).includes("v1")) return { status: "started", run: aRun({ id: "a-run" }) };
           return { status: "rejected", problems: [{ field: "version", message: "must begin with v" }] };
@@ -151,11 +162,12 @@ describe("what is done with all runs of a filter", () => {
       if (id !== "failed-7") return { status: "queued", run: aRun({ id }) };
       return { status: "notNeeded", canForce: true, reason: "Its group has a newer run." };
     };
-    const cancel = async (id: string, actor: string): Promise<Cancel> => {
+    const cancel = async (id: string, { actor }: Who): Promise<Cancel> => {
       asked.push(`cancel ${id} ${actor}`);
       return { status: "cancelled", run: aRun({ id }) };
     };
-    const app = pagesOf({ runs: { ...store, rerun, cancel, ...bulkActions({ store, rerun, cancel }) } });
+    const counts = async () => countsOf({ failure: failed.length, waiting: waiting.length });
+    const app = pagesOf({ runs: { ...store, counts, rerun, cancel, ...bulkActions({ store, rerun, cancel }) } });
     return { app, asked, filters };
   };
 
@@ -174,7 +186,7 @@ describe("what is done with all runs of a filter", () => {
     const question = plain(await (await app.request("/bulk/rerun?text=pr")).text());
     assert.match(question, /With “pr”\. Re-run 120 failed runs\? All steps are repeated\./);
     assert.match(question, /And 70 more\./);
-    assert.ok(filters.every(({ text, status }) => text === "pr" && status === "failure"));
+    assert.ok(filters.every(({ words, status }) => words?.[0] === "pr" && status === "failure"));
     assert.deepEqual(asked, []);
     const result = await app.request(...form("/bulk/rerun?text=pr"));
     assert.equal(result.status, 200);
@@ -197,6 +209,6 @@ describe("what is done with all runs of a filter", () => {
     assert.deepEqual(asked, ["cancel waiting-0 anonymous"]);
     filters.length = 0;
     assert.match(plain(await (await app.request("/bulk/cancel?status=queued")).text()), /No open run matches\./);
-    assert.deepEqual(filters, [{ status: "queued", workflow: undefined, text: undefined }]);
+    assert.deepEqual(filters, [{ status: "queued" }]);
   });
 });

@@ -59,6 +59,8 @@ describe("with the permissions of docs/security.md", () => {
       settings: {
         NODE_OPTIONS: options,
         WORKFLOWS_DIR: workflows,
+        // As on Kubernetes: it also looks for packages above the folder, where it may not look.
+        WORKFLOWS_RELOAD: "true",
         GITHUB_TOKEN: "",
         GITHUB_TOKEN_FILE: join(secrets, "token"),
         NODE_EXTRA_CA_CERTS: join(elsewhere, "authority.pem"),

@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from "node:test";
 import { readConfig } from "../src/service/config/config.ts";
 import { openBrowser, openPage, withoutChromium } from "./support/browser.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
+import { workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = "caller-token-0123456789";
 const PREFIX = "/gh-runner";
@@ -68,10 +69,37 @@ function headersOf(block: string): Record<string, string> {
 
 const stripped = (path: string) => (path.startsWith(`${PREFIX}/`) ? path.slice(PREFIX.length) : "/outside");
 const kept = (path: string) => (path.startsWith(`${PREFIX}/`) ? path : "/outside");
+const BY_HAND = `import { defineWorkflow } from "gh-runner";
+export default defineWorkflow({ name: "by-hand", on: { manual: {}, schedule: { cron: "0 3 * * *" } }, run: async () => ({}) });`;
+
+/** What is walked through at least. */
+const PAGES = [
+  /^\/$/,
+  /^\/\?status=failure/,
+  /^\/previews$/,
+  /^\/events$/,
+  /^\/workflows$/,
+  /^\/workflows\/by-hand/,
+  /^\/runs\/[\w-]{36}$/,
+  /^\/runs\/[\w-]{36}\/changed$/,
+  /^\/bulk\/rerun/,
+  /^\/assets\/\w+\/style\.css$/,
+  /^\/assets\/\w+\/script\.js$/,
+  /^\/assets\/\w+\/icon-1\.svg$/,
+];
+
+/** Filters multiply: so many addresses of one page are enough. */
+const ALIKE = 12;
+
+/** Every attribute of a page, since any may have a path of the service. */
+const ATTRIBUTE = /\s([\w-]+)="([^"]*)"/g;
+const LINKS = new Set(["href", "src", "action", "formaction"]);
+/** What is text, not a path. */
+const TEXTS = new Set(["value", "title", "placeholder", "aria-label", "pattern"]);
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
 async function signIn(url: string, path: string, headers = {}) {
-  const body = `token=${CALLER}&next=%2Frefused`;
+  const body = `token=${CALLER}&next=%2Fevents`;
   const answer = await send(url, { method: "POST", path, body, headers: { ...FORM, ...headers } });
   return { answer, cookie: String(answer.headers["set-cookie"]?.[0]) };
 }
@@ -94,9 +122,11 @@ describe("behind a proxy that puts a path before the service's", () => {
 
   for (const [what, { forwarding, settings }] of Object.entries(ways)) {
     it(`every link, form, asset and redirect works: ${what}`, async (t) => {
-      const service = await startService(t, { settings: { AUTH_TOKENS: CALLER, ...settings } });
+      const folder = workflowsFolder(t, { "by-hand.ts": BY_HAND });
+      const service = await startService(t, { settings: { AUTH_TOKENS: CALLER, WORKFLOWS_DIR: folder, ...settings } });
       const { github } = service;
       deploy(github, "pr-1", "abc");
+      await notify(service.url, { application: "pr-none" }, { authorization: `Bearer ${CALLER}` });
       const url = await startProxy(t, service.url, forwarding);
       const authorization = `Bearer ${CALLER}`;
       const body = '{"application":"pr-1"}';
@@ -107,28 +137,36 @@ describe("behind a proxy that puts a path before the service's", () => {
       assert.equal((await send(url, { path: location, headers: { authorization } })).status, 200);
       assert.equal((await send(service.url, { path: "/health" })).status, 200, "and without the proxy");
 
-      const asked = await send(url, { path: `${PREFIX}/refused` });
-      assert.equal(asked.headers.location, `${PREFIX}/sign-in?next=%2Frefused`);
+      const asked = await send(url, { path: `${PREFIX}/events` });
+      assert.equal(asked.headers.location, `${PREFIX}/sign-in?next=%2Fevents`);
       const form = await send(url, { path: String(asked.headers.location) });
       const action = /action="([^"]+)"/.exec(form.text)?.[1] ?? "";
       const { answer, cookie } = await signIn(url, action);
-      assert.equal(answer.headers.location, `${PREFIX}/refused`);
+      assert.equal(answer.headers.location, `${PREFIX}/events`);
       assert.match(cookie, new RegExp(`; Path=${PREFIX};`));
 
       const links = new Set([`${PREFIX}/`]);
       let looked = 0;
       for (const path of links) {
-        if (looked++ > 40) break;
+        if (looked++ > 100) break;
         const page = await send(url, { path, headers: { cookie: cookie.split(";")[0] ?? "" } });
         assert.equal(page.status, 200, path);
         if (!String(page.headers["content-type"]).startsWith("text/html")) continue;
-        for (const [, name = "", to = ""] of page.text.matchAll(/\b(href|src|action)="([^"]*)"/g)) {
-          if (/^(#|https?:)/.test(to) || /\/(rerun|cancel|pause|resume|sign-out)$/.test(to)) continue;
+        for (const [, name = "", to = ""] of page.text.matchAll(ATTRIBUTE)) {
+          if (TEXTS.has(name) || (!LINKS.has(name) && !to.startsWith("/"))) continue;
+          if (/^(#|https?:)/.test(to)) continue;
           assert.ok(to.startsWith(`${PREFIX}/`) || to.startsWith("?"), `${path}: ${name}="${to}"`);
-          if (to.startsWith("/")) links.add(to.replaceAll("&amp;", "&"));
+          if (name === "action") continue;
+          const [pathname = ""] = to.split("?");
+          const alike = [...links].filter((each) => each.split("?")[0] === pathname).length;
+          if (to.startsWith("/") && alike < ALIKE) links.add(to.replaceAll("&amp;", "&"));
         }
       }
-      assert.ok(links.size > 8, [...links].join(" "));
+      for (const page of PAGES)
+        assert.ok(
+          [...links].some((link) => page.test(link.slice(PREFIX.length))),
+          `${page} of ${[...links].join(" ")}`,
+        );
       const rerun = await send(url, {
         method: "POST",
         path: `${PREFIX}/runs/${queued.json.run}/rerun`,
@@ -156,6 +194,29 @@ describe("behind a proxy that puts a path before the service's", () => {
     await page.waitForSelector("text=pr-7");
     await page.click("text=pr-7");
     await page.waitForURL(new RegExp(`${PREFIX}/runs/`));
+
+    await page.waitForSelector("#live[data-kind=live]");
+    assert.match((await page.locator("link[rel=icon]").getAttribute("href")) ?? "", new RegExp(`^${PREFIX}/assets/`));
+    for (const [letter, path] of [
+      ["p", "previews"],
+      ["w", "workflows"],
+      ["r", ""],
+    ]) {
+      await page.keyboard.press("g");
+      await page.keyboard.press(letter as string);
+      await page.waitForURL(`${url}${PREFIX}/${path}`);
+      await page.waitForSelector("#live[data-kind=live]");
+    }
+    const kept = await page.evaluate("Object.keys(localStorage)");
+    assert.deepEqual(kept, [], "nothing is kept without need");
+    // What a hidden tab asks for.
+    const state = (await page.evaluate(`fetch("${PREFIX}/live/state?runs=none").then((answer) => answer.json())`)) as {
+      icon: string;
+      open: string[];
+      ended: string[];
+    };
+    assert.deepEqual([state.open, state.ended], [[], []]);
+    assert.equal((await send(url, { path: `${PREFIX}/${state.icon}` })).status, 200);
     assert.deepEqual(page.complaints, []);
   });
 
@@ -190,7 +251,7 @@ describe("behind a proxy that asks for a password", () => {
     const live = await send(url, { path: "/live", headers: { ...browser, accept: "text/event-stream" } });
     assert.deepEqual([live.status, live.headers["www-authenticate"]], [401, 'Bearer realm="gh-runner"']);
     const { cookie } = await signIn(url, "/sign-in", browser);
-    for (const path of ["/", "/refused"]) {
+    for (const path of ["/", "/events"]) {
       const headers = { ...browser, cookie: cookie.split(";")[0] ?? "" };
       assert.equal((await send(url, { path, headers })).status, 200, path);
     }
@@ -250,6 +311,19 @@ describe("behind a proxy that changes Host", () => {
     const settings = { PUBLIC_URL: `https://ci.example${PREFIX}` };
     const { url } = await startService(t, { settings });
     assert.match((await send(url, { path: "/" })).text, /https:\/\/ci\.example\/gh-runner\/dispatch/);
+    const { url: without } = await startService(t);
+    for (const [headers, address] of [
+      [
+        { host: "ci.example", "x-forwarded-proto": "https", "x-forwarded-prefix": PREFIX },
+        `https://ci.example${PREFIX}`,
+      ],
+      [{ host: "ci.example", "x-forwarded-proto": "https, http" }, "https://ci.example"],
+      [{ host: "ci.example:8080", "x-forwarded-proto": "http" }, "http://ci.example:8080"],
+      [{ host: "ci.example", "x-forwarded-proto": "javascript" }, "http://ci.example"],
+    ] as const) {
+      const { text } = await send(without, { path: "/", headers });
+      assert.equal(/ (\S+)\/dispatch<\/code>/.exec(text)?.[1], address);
+    }
     const { servers } = (await send(url, { path: "/openapi.json" })).json;
     assert.deepEqual(servers, [{ url: `https://ci.example${PREFIX}` }]);
     const { cookie } = await signIn(

@@ -8,6 +8,7 @@ import { type ProxyOptions, startProxy } from "../sandbox/proxy.ts";
 import { openConnections } from "../src/github/connections.ts";
 import { openGitHubHttp } from "../src/github/http.ts";
 import { ProxyError, proxyFor } from "../src/github/proxy.ts";
+import { unchanging } from "../src/model/renewable.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
 import { until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -205,8 +206,9 @@ describe("what goes to other hosts than GitHub goes through the proxy too", () =
       HTTPS_PROXY: "http://127.0.0.1:9",
     });
     await notify(url, { application: "pr-1" });
-    await until("it is said", () => log().some(({ msg }) => String(msg).includes("NOTIFY_URL")));
-    const { reason } = log().find(({ msg }) => String(msg).includes("NOTIFY_URL")) ?? {};
+    await until("it is said", () => log().some(({ msg }) => msg === "a notice could not be delivered"));
+    const { reason, receiver } = log().find(({ msg }) => msg === "a notice could not be delivered") ?? {};
+    assert.equal(receiver, "NOTIFY_URL");
     assert.equal(reason, "the proxy http://127.0.0.1:9 cannot be reached (ECONNREFUSED)");
     assert.deepEqual(proxy.targets, []);
     for (const secret of [PASSWORD, CREDENTIALS, "webhook-secret"]) assert.ok(!logLines.join("").includes(secret));
@@ -268,7 +270,7 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
       apiUrl: API,
       brief: knownSecrets([]).brief,
       userAgent: "test",
-      proxies: { httpsProxy: proxy.url, httpProxy: undefined, noProxy: undefined },
+      proxies: unchanging({ httpsProxy: proxy.url, httpProxy: undefined, noProxy: undefined }),
     });
     t.after(close);
     await assert.rejects(send("GET /user", {}, TOKEN), (error) => {

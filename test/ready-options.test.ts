@@ -154,6 +154,19 @@ function messageOf(define: () => unknown): string {
   return assert.fail("it was taken");
 }
 
+describe("the options of every ready-made workflow", () => {
+  it("say who gets its notices", () => {
+    const targets = ["SLACK_DEPLOYS", { to: "OPS", on: ["failure"], as: "teams" }] as const;
+    assert.deepEqual(lockThreads({ notify: targets }).notify, targets);
+    assert.equal(lockThreads({ notify: false }).notify, false);
+    assert.equal("notify" in lockThreads({}), false);
+    assert.match(
+      messageOf(() => lockThreads({ notify: true as never })),
+      /notify must be the name of a variable .*, or false$/,
+    );
+  });
+});
+
 describe("the options of lockThreads", () => {
   it("say what is wrong with a value", () => {
     const wrong = {

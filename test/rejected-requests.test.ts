@@ -72,7 +72,7 @@ describe("rejected requests", () => {
     const settings = { AUTH_TOKENS: "caller-token-0123456789", DATA_DIR: temporaryFolder(t) };
     const authorization = `Bearer ${settings.AUTH_TOKENS}`;
     const { url, app } = await startService(t, { settings, options: { clock } });
-    const page = async (at: string) => (await send(at, { path: "/refused", headers: { authorization } })).text;
+    const page = async (at: string) => (await send(at, { path: "/events", headers: { authorization } })).text;
     for (let n = 0; n < 20; n++) await notify(url, {});
     const { text: metrics } = await send(url, { path: "/metrics", headers: { authorization } });
     assert.match(metrics, /^gh_runner_rejected_requests_total\{status="401"\} 20$/m);

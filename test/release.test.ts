@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { globSync, readFileSync, statSync } from "node:fs";
-import { before, describe, it } from "node:test";
+import { execFile } from "node:child_process";
+import { cpSync, globSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { before, describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Ajv } from "ajv";
 import manifest from "../package.json" with { type: "json" };
 import lock from "../package-lock.json" with { type: "json" };
+import { temporaryFolder } from "./support/folder.ts";
 import { buildBundle } from "./support/process.ts";
+import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const textOf = (file: string) => readFileSync(ROOT + file, "utf8");
@@ -87,10 +92,97 @@ describe("the release", () => {
   });
 
   it("comes out the same when it is built again, byte for byte", async () => {
-    const files = ["dist/gh-runner.js", "dist/zod.js", "dist/sbom.cdx.json", "dist/LICENSES.txt"];
+    const files = ["gh-runner.js", "service.js", "service.cache", "zod.js", "sbom.cdx.json", "LICENSES.txt"];
+    const textOf = (file: string) => readFileSync(`${ROOT}dist/${file}`, "latin1");
     const first = files.map(textOf);
     await buildBundle();
     assert.deepEqual(files.map(textOf), first);
+  });
+
+  describe("its code cache", () => {
+    function copyOfRelease(t: TestContext): string {
+      const folder = temporaryFolder(t);
+      for (const file of globSync("dist/*.{js,cache}", { cwd: ROOT }))
+        cpSync(ROOT + file, join(folder, basename(file)));
+      // As in the image: they are modules.
+      writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+      return folder;
+    }
+
+    /** What V8 says of the cache in a copy of the release, and what that prints as its version. */
+    async function startCopy(t: TestContext, change: (folder: string) => void, nodeOptions = "") {
+      const folder = copyOfRelease(t);
+      change(folder);
+      const rejections = `const { Script } = require("node:vm");
+        require("node:vm").Script = class extends Script {
+          constructor(source, options) { super(source, options); console.error(String(this.cachedDataRejected)); }
+        };`;
+      writeFileSync(join(folder, "rejections.cjs"), rejections);
+      const args = ["--require", join(folder, "rejections.cjs"), join(folder, "gh-runner.js"), "--version"];
+      const env = { PATH: process.env.PATH, NODE_OPTIONS: nodeOptions };
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env });
+      return { version: stdout.trim(), isRejected: stderr.trim() };
+    }
+    const cacheIn = (folder: string) => join(folder, "service.cache");
+    const started = (isRejected: string) => ({ version: manifest.version, isRejected });
+
+    it("is taken by V8, with the options of the image and with those of docs/security.md", async (t) => {
+      assert.deepEqual(await startCopy(t, () => {}), started("false"));
+      const [, image = ""] = /NODE_OPTIONS="([^"]*)"/.exec(textOf("Dockerfile")) ?? [];
+      assert.match(image, /--max-old-space-size/);
+      assert.deepEqual(await startCopy(t, () => {}, image), started("false"));
+      assert.deepEqual(
+        await startCopy(t, () => {}, "--max-old-space-size=176 --permission --allow-fs-read=*"),
+        started("false"),
+      );
+    });
+
+    it("of another V8 is rejected, and the release starts without", async (t) => {
+      const ofOtherFlags = await startCopy(t, () => {}, "--jitless");
+      assert.deepEqual(ofOtherFlags, started("true"));
+    });
+
+    it("is the same for a release in any folder, and leads to the files beside it, which print nothing", async (t) => {
+      const folder = copyOfRelease(t);
+      const WORKFLOWS_DIR = workflowsFolder(t, {
+        "counts.ts": `import "gh-runner/workflows";\n${httpWorkflow("counts", "return {};")}`,
+      });
+      const env = { PATH: process.env.PATH, WORKFLOWS_DIR, DATA_DIR: temporaryFolder(t) };
+      const run = (...args: string[]) =>
+        promisify(execFile)(process.execPath, [join(folder, "gh-runner.js"), ...args], { env });
+      const { stdout, stderr } = await run("workflows");
+      assert.match(stdout, /^counts /m);
+      assert.equal(stderr, "");
+      assert.ok(!readFileSync(cacheIn(folder), "latin1").includes(ROOT));
+      assert.doesNotMatch(textOf("dist/service.js"), /[^\0-\x7f]/, "it is read with a byte per character");
+    });
+
+    it("may be missing, cut off, empty, or that of another release of the same length", async (t) => {
+      assert.deepEqual(await startCopy(t, (folder) => rmSync(cacheIn(folder))), started("undefined"));
+      for (const length of [0, 3, 1_000_000]) {
+        const cut = (folder: string) => truncateSync(cacheIn(folder), length);
+        assert.deepEqual(await startCopy(t, cut), started("undefined"));
+      }
+      const version = "9.9.9";
+      const other = (folder: string) => {
+        const script = readFileSync(join(folder, "service.js"), "latin1");
+        writeFileSync(join(folder, "service.js"), script.replaceAll(`"${manifest.version}"`, `"${version}"`), "latin1");
+      };
+      assert.deepEqual(await startCopy(t, other), { version, isRejected: "undefined" });
+    });
+
+    it("may have a wrong byte anywhere, which V8 does not notice and would crash on", async (t) => {
+      const { size } = statSync(`${ROOT}dist/service.cache`);
+      for (let part = 0; part < 8; part++) {
+        const spoil = (folder: string) => {
+          const cache = readFileSync(cacheIn(folder));
+          const at = Math.floor((size * part) / 8);
+          cache.writeUInt8(cache.readUInt8(at) ^ 0x55, at);
+          writeFileSync(cacheIn(folder), cache);
+        };
+        assert.deepEqual(await startCopy(t, spoil), started("undefined"), `at ${part} eighths`);
+      }
+    });
   });
 
   it("holds nothing whose licence is not permissive, and brings the text of every one", () => {

@@ -252,7 +252,7 @@ describe("what the doctor finds of reports", () => {
     } as Workflow;
     const [warning = ""] = startWarnings(
       readConfig({ PUBLIC_URL }),
-      { variables: {}, apps: {}, workflows: [its] },
+      { variables: {}, addresses: {}, apps: {}, workflows: [its] },
       [],
     ).filter((each) => each.includes("checks"));
     assert.match(warning, /with a token: lint\. Set GITHUB_APP_ID .*report: "status"\.$/);

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import * as z from "zod";
+import { openAccess } from "../src/access/identify.ts";
 import { httpApp } from "../src/http/routes.ts";
 import { defineWorkflow, type Workflow } from "../src/index.ts";
 import { systemClock } from "../src/model/clock.ts";
+import { unchanging } from "../src/model/renewable.ts";
 import { RUN_STATUSES } from "../src/model/run.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
@@ -16,6 +18,7 @@ import { writePreview } from "./support/previews.ts";
 import { deploy, type HttpAnswer, notify, type Service, send, startService, TOKEN } from "./support/service.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const NONE = unchanging([]);
 const ASYNC = { prefer: "respond-async" };
 const UNKNOWN_ID = "00000000-0000-4000-8000-000000000000";
 
@@ -91,6 +94,14 @@ describe("GET /api/runs", () => {
       ["workflow=environment-ready&limit=1", [waiting]],
       ["status=success&workflow=environment-ready&group=pr-good", [success]],
       ["status=failure&group=pr-good", []],
+      ["text=PR-GOOD", [waiting, superseded, slow, success]],
+      ["text=PR-GOOD+status:success", [success]],
+      ["text=good&status=superseded", [superseded]],
+      ["text=by:anonymous+pr-none", [failure]],
+      ["text=trigger:schedule", []],
+      ["since=1h&status=failure", [failure]],
+      ["until=1h", []],
+      ["text=since:1h&group=main", [skipped]],
     ] as const) {
       assert.deepEqual(idsIn(await get(url, `/api/runs?${query}`)), expected, query);
     }
@@ -166,7 +177,10 @@ describe("GET /api/runs", () => {
       ["id=pr-1", "id must be the beginning of a run's id."],
       ["id=3f2a1c9e7b", "id must be the beginning of a run's id."],
       ["id=", "id must be the beginning of a run's id."],
-      ["state=failure", "The query takes only id, status, workflow, group, limit and cursor."],
+      ["state=failure", "The query takes only id, status, workflow, group, text, since, until, limit and cursor."],
+      ["text=status:failed", "status:failed: did you mean status:failure?"],
+      ["text=status:success&status=failure", "status is given twice, also in text. Give one."],
+      ["since=yesterday", "since must be a length of time such as 2h, or a time such as 2026-11-24T12:00:00Z."],
     ] as const) {
       const answer = await get(url, `/api/runs?${query}`);
       assert.equal(answer.status, 400, query);
@@ -333,12 +347,16 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
     {
       accept: never,
       previews: never,
+      answers: { why: never, events: never },
       fileOf: new Map(),
+      facts: { all: never, one: never },
       broken: [],
+      outdated: [],
       startByHand: never,
       wake: never,
       answerCallback: never,
       bulk: { rerunAll: never, cancelAll: never },
+      audit: { list: never, verify: never, flush: never },
       pauses: { paused: async () => [], pause: never, resume: never },
       runs,
       checkReady: async () => {},
@@ -347,9 +365,13 @@ function appWith(workflows: readonly Workflow[], engine: Partial<Parameters<type
       metrics: never,
       ...engine,
     },
-    { tokens: [], webhookSecrets: [], fluxKeys: [], secretsOf: () => [], hasServiceToken: true },
-    { failedAuthentication() {}, rejected() {}, noRun() {}, log, secrets: knownSecrets([]) },
-    { version: "1.2.3", publicUrl: undefined },
+    { access: openAccess([]), webhookSecrets: NONE, fluxKeys: NONE, secretsOf: () => NONE, hasServiceToken: true },
+    {
+      ...{ failedAuthentication() {}, rejected() {}, noRun() {}, log, secrets: knownSecrets([]) },
+      audit: { rejected() {} },
+      events: { heard() {}, ignored() {} },
+    },
+    { version: "1.2.3", publicUrl: undefined, clock: systemClock },
   );
 }
 
@@ -508,7 +530,17 @@ describe("/openapi.json", () => {
     const document = await documentOf(await startService(t));
     const parameters = document.paths["/api/runs"].get.parameters;
     const named = Object.fromEntries(parameters.map((each: Document) => [each.name, each.schema]));
-    assert.deepEqual(Object.keys(named), ["id", "status", "workflow", "group", "limit", "cursor"]);
+    assert.deepEqual(Object.keys(named), [
+      "id",
+      "status",
+      "workflow",
+      "group",
+      "text",
+      "since",
+      "until",
+      "limit",
+      "cursor",
+    ]);
     assert.deepEqual(named.status.enum, RUN_STATUSES);
     assert.deepEqual(named.limit, { default: 20, type: "integer", minimum: 1, maximum: 100 });
     assert.ok(parameters.every((each: Document) => each.in === "query" && each.description));

@@ -5,7 +5,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { parseDuration, shortDuration, table } from "../src/cli/terminal.ts";
+import { runsTable } from "../src/cli/runs-print.ts";
+import { shortDuration, table } from "../src/cli/terminal.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { command } from "./support/command.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -136,6 +137,16 @@ describe("gh-runner runs show", () => {
     );
     const json = await runs(url, ["show", id, "--json"]);
     assert.equal(json.stdout, `${(await send(url, { path: `/api/runs/${id}` })).text}\n`);
+  });
+
+  it("tells what each attempt has changed at GitHub", async (t) => {
+    const { url, github } = await startService(t);
+    deploy(github, "pr-1", "v1");
+    const id = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
+    assert.match(
+      (await runs(url, ["show", id])).stdout,
+      /^SENT +ATTEMPT +METHOD +PATH +STATUS +AS +BODY\n\d{4}-\S+ +1 +POST +\/repos\/acme\/shop\/dispatches +204 +\{"event_type":"environment_ready"/m,
+    );
   });
 });
 
@@ -312,7 +323,7 @@ describe("gh-runner runs rerun", () => {
     }
     const { code, stderr } = await runs(url, ["rerun", "--failed", "--since", "yesterday"]);
     assert.equal(code, 1);
-    assert.equal(stderr, 'Expected a duration such as 30m, 2h or 3d, got "yesterday".\n');
+    assert.match(stderr, /^--since takes 30m, 2h or 3d ago, .*, got "yesterday"\.\n$/);
   });
 });
 
@@ -409,14 +420,29 @@ describe("a table", () => {
   });
 });
 
-describe("a duration", () => {
-  it("is read as people write it", () => {
-    assert.deepEqual(["45s", "30m", "2h", "3d"].map(parseDuration), [45_000, 1_800_000, 7_200_000, 259_200_000]);
-    for (const text of ["", "2", "h", "1.5h", "-2h", "2 h", "2w", "12345678h"]) {
-      assert.throws(() => parseDuration(text), /30m, 2h or 3d/, text);
+describe("the table of runs", () => {
+  const run = {
+    ...{ id: "0f0e0d0c-1111-4222-8333-444455556666", workflow: "deploy", status: "failure" as const, ownToken: false },
+    ...{ acceptedAt: "2026-11-29T03:00:00.000Z", attemptCount: 2, reason: "the file is missing" },
+  };
+  const now = Date.parse("2026-11-29T03:05:00Z");
+  const linesAt = (width: number | undefined, more = {}) =>
+    runsTable([{ ...run, group: "pr-1", ...more }], now, width)
+      .trimEnd()
+      .split("\n");
+
+  it("has room for the reason on a narrow terminal", () => {
+    assert.equal(linesAt(undefined)[1], `${run.id}  failure  deploy    pr-1   2         5m   the file is missing`);
+    assert.equal(linesAt(120)[1], "0f0e0d0c  failure  deploy    pr-1   2         5m   the file is missing");
+    assert.equal(linesAt(60)[1], "0f0e0d0c  failure  deploy    pr-1   5m   the file is missing");
+    for (const width of [1, 20, 40, 79]) {
+      for (const line of linesAt(width, { title: "語".repeat(50), reason: "x".repeat(500) }))
+        assert.ok([...line].length <= width);
     }
   });
+});
 
+describe("a duration", () => {
   it("is shown in its largest readable unit", () => {
     const shown = [-5, 450, 59_999, 60_000, 3_599_999, 47 * 3_600_000, 49 * 3_600_000].map(shortDuration);
     assert.deepEqual(shown, ["0ms", "450ms", "59s", "1m", "59m", "47h", "2d"]);

@@ -41,9 +41,9 @@ const event = (id: string, text = ""): NewRun => ({
 
 type SmallDisk = { readonly folder: string; fill(): void; makeRoom(): void };
 
-/** A real file system of 2 MiB, which only root can mount; else the test is skipped. */
-function smallDisk(t: TestContext): SmallDisk | undefined {
-  const folder = mounted(t, "size=2m");
+/** A real file system, which only root can mount; else the test is skipped. */
+function smallDisk(t: TestContext, size = "2m"): SmallDisk | undefined {
+  const folder = mounted(t, `size=${size}`);
   if (!folder) return undefined;
   const ballast = join(folder, "ballast");
   return {
@@ -285,6 +285,30 @@ describe("while the disk is full", () => {
     assert.equal(integrity(disk.folder), "ok");
   });
 
+  it("that becomes so while the log is carried over is called full, and room is all it takes", async (t) => {
+    const disk = smallDisk(t, "10m");
+    if (!disk) return;
+    const clock = movedClock(NOW);
+    const store = openSqliteStore(disk.folder, clock);
+    writeFileSync(join(disk.folder, "ballast"), Buffer.alloc(4 * 1024 * 1024));
+    const ends = new Set<string>();
+    let stored = 0;
+    for (let at = 0; at < 400; at++) {
+      await store.accept(event(`run-${at}`, "x".repeat(20_000)), LEASE).then(
+        () => stored++,
+        (error) => ends.add(error.trouble),
+      );
+      clock.move(500);
+    }
+    assert.ok(stored >= 50 && stored < 400, `${stored} stored`);
+    assert.deepEqual([...ends], ["disk_full"]);
+    disk.makeRoom();
+    await store.accept(event("after"), LEASE);
+    assert.equal((await store.list({}, { limit: 1000 })).runs.length, stored + 1);
+    await store.close();
+    assert.equal(integrity(disk.folder), "ok");
+  });
+
   it("a kill leaves a database that starts again with room, also in the midst of carrying the log over", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
@@ -299,10 +323,15 @@ describe("while the disk is full", () => {
       );
     }
     // The log cannot be carried over whole: the file's first page speaks of pages that are still in the log alone.
-    const other = new DatabaseSync(join(disk.folder, FILE));
+    const killed = smallDisk(t, "3m")!;
+    for (const suffix of ["", "-wal"])
+      copyFileSync(join(disk.folder, FILE + suffix), join(killed.folder, FILE + suffix));
+    const other = new DatabaseSync(join(killed.folder, FILE));
+    other.exec("PRAGMA user_version");
+    killed.fill();
     assert.throws(() => other.exec("PRAGMA wal_checkpoint"), /disk is full/);
     const left = temporaryFolder(t);
-    for (const suffix of ["", "-wal"]) copyFileSync(join(disk.folder, FILE + suffix), join(left, FILE + suffix));
+    for (const suffix of ["", "-wal"]) copyFileSync(join(killed.folder, FILE + suffix), join(left, FILE + suffix));
     const pagesSpokenOf = readFileSync(join(left, FILE)).readUInt32BE(28);
     assert.ok(pagesSpokenOf * 4096 > statSync(join(left, FILE)).size);
     other.close();

@@ -9,12 +9,17 @@ import type { RunStore } from "../src/model/store.ts";
 import { LISTED } from "../src/store/rows.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { storeContract } from "./store.contract.ts";
+import { auditContract } from "./store-audit.contract.ts";
 import { cancelsContract } from "./store-cancels.contract.ts";
+import { eventsContract } from "./store-events.contract.ts";
 import { marksContract } from "./store-marks.contract.ts";
 import { orderContract } from "./store-order.contract.ts";
 import { pausesContract } from "./store-pauses.contract.ts";
 import { previewsContract } from "./store-previews.contract.ts";
+import { sessionsContract } from "./store-sessions.contract.ts";
+import { successesContract } from "./store-successes.contract.ts";
 import { waitsContract } from "./store-waits.contract.ts";
+import { workflowsContract } from "./store-workflows.contract.ts";
 import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { timedSqlite } from "./support/timed-stores.ts";
@@ -29,10 +34,35 @@ pausesContract("SQLite", timedSqlite);
 orderContract("SQLite", timedSqlite);
 previewsContract("SQLite", timedSqlite);
 marksContract("SQLite", timedSqlite);
+workflowsContract("SQLite", timedSqlite);
+successesContract("SQLite", timedSqlite);
+eventsContract("SQLite", timedSqlite);
+sessionsContract("SQLite", timedSqlite);
+auditContract("SQLite", timedSqlite);
 
 function event(id: string, facts: Partial<NewRun> = {}): NewRun {
   return { id, workflow: "deploy", group: undefined, input: { text: "x".repeat(200) }, ownToken: false, ...facts };
 }
+
+describe("the SQLite store, while a write waits for a disk that flushes slowly", () => {
+  it("does not hand out again what was settled before the claim was written", async (t) => {
+    const clock = movedClock(NOW);
+    const store = openSqliteStore(undefined, clock);
+    t.after(() => store.close());
+    await store.accept(event("a"), LEASE);
+    const [claim] = await store.claim({ ...LEASE, limit: 10 });
+    // Both wait, in this order, and the lease ends meanwhile.
+    const claims = store.claim({ ...LEASE, limit: 10 });
+    const facts = { number: 1, startedAt: NOW, endedAt: NOW, outcome: "success" as const };
+    const attempt = { ...facts, reason: undefined, kind: undefined, githubRequestId: undefined };
+    const success = { status: "success" as const, outputs: {}, dedupeKey: undefined };
+    const settled = store.settle(claim!, attempt, success);
+    clock.move(LEASE.leaseMs + 1);
+    assert.deepEqual(await claims, []);
+    assert.equal((await settled)?.status, "success");
+    assert.equal((await store.get("a"))?.attempts.length, 1);
+  });
+});
 
 describe("the SQLite store, opened again after its process was gone", () => {
   it("makes what was running due at once, and ends what came with a token of its own", async (t) => {

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import type { Claim, Settlement } from "../src/model/claim.ts";
 import type { NewRun } from "../src/model/new-run.ts";
-import { MAX_REJECTED, type RejectedKind } from "../src/model/overview.ts";
+import { MAX_FAILURES, MAX_REJECTED, type RejectedKind } from "../src/model/overview.ts";
 import type { Attempt, Step } from "../src/model/run.ts";
 import type { RunStore } from "../src/model/store.ts";
 
@@ -100,7 +100,33 @@ export function storeContract(name: string, open: OpenStore): void {
     });
   });
 
+  describe(`${name}: failures of the last time`, () => {
+    promise("are counted until they are re-run, up to a bound", async (store) => {
+      const failures = () => store.overview.failures(NOW - 1000);
+      assert.equal(await failures(), 0);
+      await ended(store, {}, FAILURE, NOW - 1001);
+      await ended(store, {}, SUCCESS);
+      await ended(store, {}, FAILURE, NOW - 1000);
+      const run = await ended(store, {}, FAILURE);
+      assert.equal(await failures(), 2);
+      await store.rerun(run, NOW);
+      assert.equal(await failures(), 1);
+      for (let more = 0; more < MAX_FAILURES; more++) await ended(store, {}, FAILURE);
+      assert.equal(await failures(), MAX_FAILURES);
+    });
+  });
+
   describe(`${name}: an event`, () => {
+    promise("becomes a run that is found with others by their ids, where it is there", async (store) => {
+      const [one, two] = [await ended(store, {}, SUCCESS), await ended(store, {}, FAILURE)];
+      const { run: other } = await store.accept(event({ group: "g" }), lease());
+      const found = await store.runs([two, one, "00000000-0000-4000-8000-000000000000"]);
+      const expected = await Promise.all([one, two].map(async (id) => (await store.get(id))?.run));
+      assert.deepEqual(new Set(found), new Set(expected));
+      assert.ok(found.every(({ id }) => id !== other));
+      assert.deepEqual(await store.runs([]), []);
+    });
+
     promise("becomes a run that is found, claimed, settled and shown with its history", async (store) => {
       const input = { text: "ünï\u0000code 😀", list: [1, null, true], empty: {} };
       const { run, ...accepted } = await store.accept(event({ group: "g", input }), lease());
@@ -120,6 +146,10 @@ export function storeContract(name: string, open: OpenStore): void {
         ...attemptOf(claim, "success", NOW + 9),
         githubRequestId: "A:1",
         stack: "Error: ü\n    at a.ts:1",
+        sent: {
+          count: 21,
+          requests: [{ at: NOW + 6, method: "POST", path: "/a%20b", status: 204, body: "ünï\ud83d\ude00" }],
+        },
       };
       const settled = await store.settle(claim, attempt, SUCCESS);
       const detail = await store.get(run);
@@ -291,14 +321,14 @@ export function storeContract(name: string, open: OpenStore): void {
           (await store.list(filter, { limit: 10 })).runs.map((each) => each.id);
         assert.deepEqual(await first({ group }), [run]);
         assert.deepEqual(await first({ workflow: `deploy${odd}` }), [run]);
-        assert.deepEqual(await first({ text: `G${odd}` }), [run]);
+        assert.deepEqual(await first({ words: [`G${odd}`] }), [run]);
         assert.equal(await store.get(odd), undefined);
         assert.equal((await store.rerun(odd, NOW)).status, "unknown");
         const reran = await store.rerun(run, NOW);
         assert.equal(reran.status, "queued");
         const second = await claimOne(store);
         await store.settle(second, attemptOf(second, "skipped"), { status: "skipped", reason: `why ${odd} not` });
-        assert.deepEqual(await first({ text: `why ${odd} not` }), [run]);
+        assert.deepEqual(await first({ words: [`why ${odd} not`] }), [run]);
         assert.equal(await store.scheduledUntil(`cron${odd}`, NOW), NOW);
         assert.equal(await store.scheduledUntil(`cron${odd}`, NOW + 5), NOW);
         const account = `account${odd}`;
@@ -1070,7 +1100,8 @@ export function storeContract(name: string, open: OpenStore): void {
       // None of them is hexadecimal alone: the search also looks into the ids of runs.
       const groups = ["PR-ÜBER", "ΑΘΗΝΑ", "straße", "İzmir", "a.c[1]^$*+?(){}|\\/-#", "xyz"];
       for (const group of groups) await store.accept(event({ group }), lease());
-      const found = async (text: string) => (await store.list({ text }, { limit: 10 })).runs.map(({ group }) => group);
+      const found = async (word: string) =>
+        (await store.list({ words: [word] }, { limit: 10 })).runs.map(({ group }) => group);
       for (const [text, expected] of [
         ["pr-über", ["PR-ÜBER"]],
         ["Pr-ÜbEr", ["PR-ÜBER"]],

@@ -40,12 +40,15 @@ describe("a GitHub token that ends", () => {
     const { clock, page } = await withTokenFor(t, 30 * DAY);
     assert.match(
       await page(),
-      /The GitHub token ends <time datetime="2026-12-24T12:00:00\.000Z"[^>]*>[^<]*<\/time>\.<\/p>/,
+      /The token in GITHUB_TOKEN ends\s<time datetime="2026-12-24T12:00:00\.000Z"[^>]*>in 30 days<\/time>\.<\/p>/,
     );
     clock.move(17 * DAY);
-    assert.match(await page(), /<strong>The GitHub token ends .*<\/strong> Make a new one, and restart/);
+    assert.match(
+      await page(),
+      /<strong>The token in GITHUB_TOKEN ends\s.*in 13 days.*<\/strong> Make a new one, and replace it/,
+    );
     clock.move(14 * DAY);
-    assert.match(await page(), /<strong>The GitHub token ended /);
+    assert.match(await page(), /<strong>The token in GITHUB_TOKEN ended\s/);
   });
 
   it("is one line a day in the log in its last week, whether anything is asked or not", async (t) => {
@@ -93,7 +96,7 @@ describe("a GitHub token that ends", () => {
     await until("its run has ended", () => github.dispatches.length === 2);
     clock.move(DAY);
     assert.deepEqual(await metric(), []);
-    assert.doesNotMatch(await page(), /GitHub token/);
+    assert.doesNotMatch(await page(), /The token in /);
     assert.equal(warnings().length, 0);
   });
 
@@ -112,8 +115,8 @@ describe("a GitHub token that ends", () => {
     const warned = log().filter(({ msg }) => String(msg).startsWith("the token in"));
     assert.deepEqual(
       warned.map(({ msg, account }) => [msg, account]),
-      [["the token in READER_TOKEN ends in 3 days: make a new one, and restart with it", "READER_TOKEN"]],
+      [["the token in READER_TOKEN ends in 3 days: make a new one, and replace it", "READER_TOKEN"]],
     );
-    assert.match((await send(url, { path: "/" })).text, /<strong>The token in READER_TOKEN ends /);
+    assert.match((await send(url, { path: "/" })).text, /<strong>The token in READER_TOKEN ends\s/);
   });
 });

@@ -235,7 +235,7 @@ async function bringAll({ url, github }: Service): Promise<string[]> {
     await keep(tell(url, fluxEvent(secret, n)), 202);
   }
   await ended(url);
-  for (const path of ["/api/runs?limit=100", "/", "/?status=failure", "/refused", "/metrics", "/openapi.json"]) {
+  for (const path of ["/api/runs?limit=100", "/", "/?status=failure", "/events", "/metrics", "/openapi.json"]) {
     await keep(send(url, { path, headers: bearer }), 200);
   }
   for (const { id } of await runsOf(url)) {
@@ -344,7 +344,7 @@ describe("a token is never written down", () => {
     }
     assert.equal((await notify(url, { application: `pr-${OWN}`, github_token: OWN })).status, 400);
     assert.deepEqual((await send(url, { path: "/api/runs" })).json.runs, []);
-    const { text } = await send(url, { path: "/refused" });
+    const { text } = await send(url, { path: "/events" });
     assert.match(text, /body\.application holds a token/);
     assert.match(text, /pr-\*\*\*/);
   });
@@ -459,14 +459,21 @@ describe("what is a token", () => {
       HTTPS_PROXY: "http://user:proxy-password-0123@proxy.example:3128",
       NOTIFY_URL: "https://hooks.example/services/T0/B0/path-password-0123?key=query-password-0123",
       OTEL_EXPORTER_OTLP_HEADERS: `x-key=${COLLECTOR_KEY}`,
+      OIDC_CLIENT_SECRET: "oidc-client-secret-0123",
+      GITHUB_CLIENT_SECRET: "github-client-secret-0123",
     };
-    const { tokenIn } = knownSecrets(
-      readConfig({ ...secrets, DATABASE_URL: "postgres://u:url%20password-0123@db.example/x" }).secrets,
-    );
+    const beside = {
+      ...{ OIDC_ISSUER: "https://id.example", OIDC_CLIENT_ID: "gh-runner", GITHUB_CLIENT_ID: "Iv23abc" },
+      ...{ SIGN_IN_ROLES: "*=viewer,github:acme=viewer", PUBLIC_URL: "https://ci.example" },
+      DATABASE_URL: "postgres://u:url%20password-0123@db.example/x",
+    };
+    const { tokenIn } = knownSecrets(readConfig({ ...secrets, ...beside }).secrets);
     for (const held of [
       ...[WEBHOOK_SECRET, FLUX_KEY, CALLER, "another-caller-0123", TOKEN, "of the database, 0123", COLLECTOR_KEY],
       ...[
         "proxy-password-0123",
+        secrets.OIDC_CLIENT_SECRET,
+        secrets.GITHUB_CLIENT_SECRET,
         secrets.NOTIFY_URL,
         "path-password-0123",
         "query-password-0123",
@@ -479,7 +486,8 @@ describe("what is a token", () => {
     const shown = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
     const [service = ""] = shown.split("The commands `gh-runner runs");
     const names = [...service.matchAll(/^\| `(\w+)`, `\1_FILE`/gm)].map(([, name = ""]) => name);
-    const others = ["HTTP_PROXY", "DATABASE_URL", "GITHUB_APP_PRIVATE_KEY"];
+    // AUTH_OIDC is no secret, and may be a file.
+    const others = ["HTTP_PROXY", "DATABASE_URL", "GITHUB_APP_PRIVATE_KEY", "AUTH_OIDC"];
     assert.deepEqual(names.toSorted(), [...Object.keys(secrets), ...others].toSorted());
   });
 

@@ -690,7 +690,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     refusedAtStart({ AUTH_TOKENS: "one,'two'" }),
     refusedAtStart({ OTEL_EXPORTER_OTLP_HEADERS: 'x-key="k"' }),
   ],
-  "A role that is not known": [refusedAtStart({ AUTH_TOKENS: "one-token,argocd:caller:a-token" })],
+  "A role that is not known": [refusedAtStart({ AUTH_TOKENS: "one-token,argocd:admin:a-token" })],
   "A percent sign in DATABASE_URL": [refusedAtStart({ DATABASE_URL: "postgres://u:100%@db/x" })],
   "A slash, a question mark or a # in DATABASE_URL": ["a/b", "1?2", "1#2"].map((password) =>
     refusedAtStart({ DATABASE_URL: `postgres://u:${password}@db/x` }),

@@ -31,8 +31,9 @@ describe("a service that no webhook reaches", () => {
     const pass = async (milliseconds: number) => {
       for (let left = milliseconds; left > 0; left -= 5 * SECOND) {
         clock.move(5 * SECOND);
-        // Requests are on the wire meanwhile.
+        // Requests are on the wire meanwhile, and the end of a run waits for its flush.
         for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+        await app.engine.store.check();
       }
     };
     const passUntil = (what: string, holds: () => boolean | Promise<boolean>) =>

@@ -8,6 +8,7 @@ import { showsKey, workflowFile } from "../src/github/actions/workflow-files.ts"
 import { openFetch } from "../src/github/connections.ts";
 import { openIncidents } from "../src/github/github-status.ts";
 import type { StartedRun } from "../src/model/github.ts";
+import { unchanging } from "../src/model/renewable.ts";
 import { knownSecrets } from "../src/observe/secrets.ts";
 import { clientOf } from "./support/scripted-github.ts";
 
@@ -182,7 +183,7 @@ describe("GitHub's open incidents", () => {
       if (answer !== undefined) response.writeHead(status, { "content-type": "application/json" }).end(answer);
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
-    const { fetch, close } = openFetch({ httpProxy: undefined, httpsProxy: undefined, noProxy: undefined });
+    const { fetch, close } = openFetch(unchanging({ httpProxy: undefined, httpsProxy: undefined, noProxy: undefined }));
     t.after(async () => {
       await close();
       server.closeAllConnections();

@@ -251,21 +251,19 @@ export const { datum } = data;`,
   });
 
   it("lets a run in flight end with the code that it began with", async (t) => {
+    const gate = Object.assign(Promise.withResolvers<void>(), { isReached: false });
+    Object.assign(globalThis, { gate });
+    t.after(() => Reflect.deleteProperty(globalThis, "gate"));
     const slow = (text: string) =>
-      httpWorkflow(
-        "slow",
-        `await new Promise((resolve) => signal.addEventListener("abort", resolve) ?? setTimeout(resolve, body.n)); return { text: "${text}" };`,
-      );
+      httpWorkflow("slow", `if (body.n) { gate.isReached = true; await gate.promise; } return { text: "${text}" };`);
     const folder = workflowsFolder(t, { "slow.ts": slow("old") });
     const { app, url } = await lenient(t, folder);
-    const before = send(url, { method: "POST", path: "/slow", body: '{"n":1500}' });
-    for (;;) {
-      const { runs } = (await send(url, { path: "/api/runs?status=running" })).json;
-      if (runs.length === 1) break;
-    }
+    const before = send(url, { method: "POST", path: "/slow", body: '{"n":1}' });
+    await until("it is under way", () => gate.isReached);
     writeFileSync(join(folder, "slow.ts"), slow("new"));
     await app.reload();
-    assert.deepEqual((await send(url, { method: "POST", path: "/slow", body: '{"n":1}' })).json.text, "new");
+    assert.deepEqual((await send(url, { method: "POST", path: "/slow", body: '{"n":0}' })).json.text, "new");
+    gate.resolve();
     assert.deepEqual((await before).json, { status: "success", text: "old" });
   });
 

@@ -16,6 +16,21 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
       body: 'throw new TypeError("what now");',
       reason: /^The workflow threw TypeError: what now \(throws\.ts:9\)$/,
     },
+    "throws-with-causes": {
+      body: `const cause = new TypeError("no price: abc", { cause: new RangeError("no number") });
+        throw new Error("the list cannot be read", { cause });`,
+      reason:
+        /list cannot be read \(throws-with-causes\.ts:10\), caused by TypeError: no price: abc, caused by RangeError: no number$/,
+    },
+    "throws-causes-in-a-circle": {
+      body: 'const one: any = new Error("one"); one.cause = new Error("two", { cause: one }); throw one;',
+      reason: /threw Error: one .*, caused by Error: two, caused by Error: one, caused by Error: two$/,
+    },
+    "throws-what-was-tried-twice": {
+      body: `const cause = new AggregateError([new Error("connect ECONNREFUSED ::1:9"), new Error("and 127.0.0.1:9")]);
+        throw new TypeError("fetch failed", { cause });`,
+      reason: /threw TypeError: fetch failed .*, caused by Error: connect ECONNREFUSED ::1:9$/,
+    },
     "throws-nothing": { body: "throw undefined;", reason: /threw undefined/ },
     "throws-the-unshowable": {
       body: "throw Object.defineProperty(new Error(), 'message', { get() { throw new Error('ha'); } });",
@@ -247,7 +262,11 @@ describe("an exception in a workflow", () => {
       await listening(service, port);
       const url = `http://127.0.0.1:${port}`;
       const answer = await start(url, "merged-pr");
-      assert.equal(answer.json.detail, "The workflow threw Error: no title, *** (merged-pr.ts:10)");
+      assert.equal(
+        answer.json.detail,
+        "The workflow threw Error: no title, *** (merged-pr.ts:10), " +
+          "caused by TypeError: Cannot read properties of undefined (reading 'title')",
+      );
       const id = answer.headers["x-run-id"];
       const [{ stack }] = (await send(url, { path: `/api/runs/${id}` })).json.attempts;
       const lines: string[] = stack.split("\n");
@@ -265,6 +284,12 @@ describe("an exception in a workflow", () => {
       assert.equal(JSON.parse(record ?? "{}").stack, stack);
       const page = await send(url, { path: `/runs/${id}`, headers: { accept: "text/html" } });
       assert.match(page.text, /<pre class="stack"[^>]*><code>Error: no title, \*\*\*\n {4}at merged-pr\.ts:10:/);
+
+      const log = await send(url, { path: `/runs/${id}/log`, headers: { accept: "text/html" } });
+      assert.match(log.text, /at lookUp \(lib\/look-up\.ts:6:11\)\n/);
+      assert.match(log.text, / {4}… \d+ more frames/, "the frames of gh-runner bury nothing");
+      assert.doesNotMatch(log.text, /at .*(?:node:internal|\(\/)/);
+      assert.match((await send(url, { path: `/runs/${id}/log.txt` })).text, /at .*\(\/|at .*file:/);
 
       const leaky = await start(url, "keys");
       const { attempts } = (await send(url, { path: `/api/runs/${leaky.headers["x-run-id"]}` })).json;

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, it, type TestContext } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { RunStore } from "../src/model/store.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { event, lease, NOW } from "./store.contract.ts";
+import { movedClock } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+
+/** A store whose newest run has the number of one that has a million before it. */
+async function longHistory(t: TestContext): Promise<{ store: RunStore; newestFirst: readonly string[] }> {
+  const folder = temporaryFolder(t);
+  const before = openSqliteStore(folder, movedClock(NOW));
+  const [old, newest] = [randomUUID(), randomUUID()];
+  for (const id of [old, newest]) await before.accept(event({ id, group: `pr-${id}` }), lease());
+  await before.close();
+  const db = new DatabaseSync(join(folder, "gh-runner.sqlite"));
+  db.prepare("UPDATE runs SET seq = 1000000 WHERE id = ?").run(newest);
+  db.exec("INSERT INTO search_queue VALUES (1000000)");
+  db.close();
+  const store = openSqliteStore(folder, movedClock(NOW));
+  // One of the tests closes it before.
+  t.after(() => store.close().catch(() => {}));
+  while ((await store.index(100)) !== 0);
+  return { store, newestFirst: [newest, old] };
+}
+
+/** Turns of the event loop until it has found what it looks for. */
+async function turnsOf<T>(work: Promise<T>): Promise<{ readonly turns: number; readonly found: T }> {
+  let isOver = false;
+  const over = work.finally(() => {
+    isOver = true;
+  });
+  let turns = 0;
+  for (; !isOver; turns++) await nextTurn();
+  return { turns, found: await over };
+}
+
+describe("A search of a long history in SQLite", () => {
+  it("holds up nothing else: the event loop turns while it looks", async (t) => {
+    const { store, newestFirst } = await longHistory(t);
+    const list = (words: readonly string[]) => store.list({ words }, { limit: 10 });
+    const { turns: without } = await turnsOf(list([""]));
+    const { turns, found } = await turnsOf(list(["deploy", "pr-"]));
+    assert.deepEqual(
+      found.runs.map(({ id }) => id),
+      newestFirst,
+    );
+    assert.equal(found.next, undefined);
+    // What both do before they look takes as many turns; a thread cannot start and answer within one.
+    assert.ok(turns > without + 1, `${turns} turns, ${without} of them before it looks`);
+  });
+
+  it("gives each page, and counts, as a short one does", async (t) => {
+    const { store, newestFirst } = await longHistory(t);
+    const words = ["deploy"];
+    const [first, counts] = await Promise.all([store.list({ words }, { limit: 1 }), store.counts({ words })]);
+    assert.equal(first.runs[0]?.id, newestFirst[0]);
+    const { runs, next } = await store.list({ words }, { limit: 1, cursor: first.next });
+    assert.deepEqual([runs[0]?.id, next], [newestFirst[1], undefined]);
+    assert.equal(
+      Object.values(counts).reduce((sum, { count }) => sum + count, 0),
+      2,
+    );
+    assert.deepEqual((await store.list({ words: ["deploy", "nothing"] }, { limit: 1 })).runs, []);
+  });
+
+  it("is answered when the store closes meanwhile", async (t) => {
+    const { store, newestFirst } = await longHistory(t);
+    const found = store.list({ words: ["deploy"] }, { limit: 10 });
+    await nextTurn();
+    await store.close();
+    const ids = await found.then(({ runs }) => runs.map(({ id }) => id)).catch((error: Error) => error.name);
+    assert.ok(ids === "StoreUnavailable" || `${ids}` === `${newestFirst}`, String(ids));
+  });
+});
+
+describe("A text of one or two characters, which no index finds", () => {
+  it("is looked for in pieces, between which the event loop turns", async (t) => {
+    const store = openSqliteStore(temporaryFolder(t), movedClock(NOW));
+    t.after(() => store.close());
+    const count = 100;
+    await Promise.all(
+      Array.from({ length: count }, () => store.accept(event({ id: randomUUID(), group: undefined }), lease())),
+    );
+    while ((await store.index(100)) !== 0);
+    const { turns } = await turnsOf(store.list({ words: ["deploy"] }, { limit: 10 }));
+    const { turns: inPieces } = await turnsOf(store.list({ words: ["§"] }, { limit: 10 }));
+    assert.ok(inPieces > turns, `${inPieces} turns, and ${turns} where the index finds it`);
+  });
+});

@@ -1,0 +1,328 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openLog } from "../src/observe/log.ts";
+import { knownSecrets } from "../src/observe/secrets.ts";
+import { readConfig } from "../src/service/config/config.ts";
+import { checkSettings } from "../src/service/doctor.ts";
+import { openLiveConfig } from "../src/service/live-config.ts";
+import { appKey } from "./support/apps.ts";
+import { movedClock, until } from "./support/clock.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { send, startService } from "./support/service.ts";
+
+const FIRST = "first-token-0123456789abcdef";
+const SECOND = "second-token-0123456789abcdef";
+
+/** Root may read everything. */
+async function asNobody(work: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid?.(65_534);
+  await work().finally(() => process.seteuid?.(0));
+}
+
+/** Settings of which this one is in a file, as they are read again. Nothing really waits. */
+function scene(
+  t: TestContext,
+  {
+    name = "AUTH_TOKENS",
+    text = FIRST,
+    path = join(temporaryFolder(t), "secret"),
+    whileSettling = async () => {},
+    settings = {},
+  }: {
+    name?: string;
+    text?: string;
+    path?: string;
+    /** What happens while it is waited for whether a file is written to the end. */
+    whileSettling?: (waits: number) => Promise<void>;
+    settings?: Record<string, string>;
+  } = {},
+) {
+  if (text !== "") writeFileSync(path, text);
+  const clock = movedClock();
+  const lines: string[] = [];
+  const secrets = knownSecrets([]);
+  const replaced: string[][] = [];
+  let waits = 0;
+  const live = openLiveConfig(readConfig({ ...settings, [`${name}_FILE`]: path }), {
+    ...{
+      clock,
+      secrets,
+      log: openLog({ level: "info", secrets, destination: { write: (line) => void lines.push(line) } }),
+    },
+    wait: () => whileSettling(waits++),
+    apply: async () => [],
+    replaced: (names) => void replaced.push([...names]),
+  });
+  t.after(live.close);
+  const log = () => lines.map((line) => JSON.parse(line) as { msg: string; name?: string; reason?: string });
+  return {
+    ...{ clock, live, path, replaced, lines, secrets },
+    tokens: () => live.now().auth.tokens.map(({ text: each }) => each),
+    warnings: () => log().filter(({ msg }) => msg.startsWith("a secret cannot be read again")),
+    /** Looks as the service does every five seconds. */
+    async look() {
+      clock.move(5000);
+      await live.refresh();
+    },
+  };
+}
+
+describe("a secret in a file", () => {
+  it("is read again every five seconds", async (t) => {
+    const { clock, live, path, tokens, replaced, lines } = scene(t);
+    writeFileSync(path, `${SECOND}\n`);
+    clock.move(4999);
+    await new Promise(setImmediate);
+    assert.deepEqual(tokens(), [FIRST]);
+    clock.move(1);
+    await until("it was read", () => tokens()[0] === SECOND);
+    assert.deepEqual(replaced, [["AUTH_TOKENS"]]);
+    assert.match(lines.join(""), /"names":\["AUTH_TOKENS"\].*secrets were read again, and the new values are in use/);
+    assert.equal(live.now().store.dataDir, "./data", "the other settings stay");
+    clock.move(60_000);
+    await live.refresh();
+    assert.equal(replaced.length, 1, "once per change");
+  });
+
+  it("is read at once when it is asked for, by all who ask in one look", async (t) => {
+    let reads = 0;
+    const { live, path, tokens } = scene(t, { whileSettling: async () => void reads++ });
+    writeFileSync(path, SECOND);
+    await Promise.all(Array.from({ length: 1000 }, () => live.refresh()));
+    assert.deepEqual(tokens(), [SECOND]);
+    assert.ok(reads <= 2, `waited ${reads} times`);
+  });
+
+  it("is found by one who asks after it was written, also while a look is under way", async (t) => {
+    const { live, path, tokens } = scene(t);
+    const third = `third-${SECOND}`;
+    writeFileSync(path, SECOND);
+    const first = live.refresh();
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+    writeFileSync(path, third);
+    await live.refresh();
+    assert.deepEqual(tokens(), [third]);
+    await first;
+  });
+
+  it("is taken when it is renamed into place, and when Kubernetes swaps the folder that ..data links to", async (t) => {
+    const folder = temporaryFolder(t);
+    const secret = (version: string, text: string) => {
+      mkdirSync(join(folder, version));
+      writeFileSync(join(folder, version, "token"), text);
+    };
+    secret("..1", FIRST);
+    symlinkSync("..1", join(folder, "..data"));
+    symlinkSync("..data/token", join(folder, "token"));
+    const { look, tokens } = scene(t, { path: join(folder, "token"), text: "" });
+    await look();
+    assert.deepEqual(tokens(), [FIRST]);
+    secret("..2", SECOND);
+    symlinkSync("..2", join(folder, "..data_tmp"));
+    renameSync(join(folder, "..data_tmp"), join(folder, "..data"));
+    rmSync(join(folder, "..1"), { recursive: true });
+    await look();
+    assert.deepEqual(tokens(), [SECOND]);
+
+    writeFileSync(join(folder, "..2", "new"), FIRST);
+    renameSync(join(folder, "..2", "new"), join(folder, "..2", "token"));
+    await look();
+    assert.deepEqual(tokens(), [FIRST]);
+  });
+
+  it("is not taken while it is written in place, only as a whole", async (t) => {
+    const taken: string[] = [];
+    const { live, path, tokens } = scene(t, {
+      whileSettling: async (waits) => {
+        taken.push(...tokens());
+        if (waits < 3) writeFileSync(path, SECOND.slice(0, 8 + waits));
+        if (waits === 3) writeFileSync(path, SECOND);
+      },
+    });
+    writeFileSync(path, "");
+    await live.refresh();
+    assert.deepEqual(tokens(), [SECOND]);
+    assert.deepEqual([...new Set(taken)], [FIRST]);
+  });
+
+  it("that cannot be used leaves the old one in use, and is reported once, without its text", async (t) => {
+    const { path, look, tokens, warnings, live, lines } = scene(t);
+    const cases: readonly (readonly [what: () => void, says: RegExp])[] = [
+      [() => writeFileSync(path, ""), /the file named by AUTH_TOKENS_FILE is empty/],
+      [() => writeFileSync(path, " \n\t"), /the file named by AUTH_TOKENS_FILE is empty/],
+      [() => writeFileSync(path, `"${SECOND}"`), /is in quotation marks/],
+      [() => writeFileSync(path, `a b ${SECOND}`), /contains characters that no token has/],
+      [() => writeFileSync(path, `ci:owner:${SECOND}`), /role/],
+      [() => rmSync(path), /names no file that exists/],
+      [() => mkdirSync(path), /cannot read AUTH_TOKENS_FILE: EISDIR/],
+    ];
+    for (const [nth, [spoil, says]] of cases.entries()) {
+      spoil();
+      await look();
+      assert.deepEqual(tokens(), [FIRST]);
+      assert.match(warnings().at(-1)?.reason ?? "", says);
+      assert.deepEqual(
+        live.rejected().map(({ name }) => name),
+        ["AUTH_TOKENS"],
+        String(nth),
+      );
+    }
+    const before = warnings().length;
+    await look();
+    assert.equal(warnings().length, before);
+    rmSync(path, { recursive: true });
+    writeFileSync(path, SECOND);
+    await look();
+    assert.deepEqual(tokens(), [SECOND]);
+    assert.deepEqual(live.rejected(), []);
+    assert.doesNotMatch(lines.join(""), /(?:first|second)-token/);
+  });
+
+  it("that may not be read leaves the old one in use", async (t) => {
+    const { path, look, tokens, warnings, live } = scene(t, { path: join(tmpdir(), `secret-${process.pid}`) });
+    t.after(() => rmSync(path));
+    writeFileSync(path, SECOND);
+    chmodSync(path, 0);
+    await asNobody(look);
+    assert.deepEqual(tokens(), [FIRST]);
+    assert.match(warnings()[0]?.reason ?? "", /cannot read AUTH_TOKENS_FILE: EACCES/);
+    chmodSync(path, 0o444);
+    await asNobody(look);
+    assert.deepEqual(tokens(), [SECOND]);
+    assert.deepEqual(live.rejected(), []);
+  });
+
+  it("that is wrong does not hold up another one that is right", async (t) => {
+    const folder = temporaryFolder(t);
+    const webhook = join(folder, "webhook");
+    writeFileSync(webhook, "a-webhook-secret");
+    const { path, look, live } = scene(t, { settings: { GITHUB_WEBHOOK_SECRET_FILE: webhook } });
+    writeFileSync(path, "");
+    writeFileSync(webhook, "another-webhook-secret");
+    await look();
+    assert.deepEqual(live.now().auth.webhookSecrets, ["another-webhook-secret"]);
+    assert.deepEqual(
+      live.now().auth.tokens.map(({ text }) => text),
+      [FIRST],
+    );
+  });
+
+  it("stays out of the log for as long as it may still be said, before and after", async (t) => {
+    const { path, look, secrets } = scene(t);
+    writeFileSync(path, SECOND);
+    await look();
+    writeFileSync(path, FIRST.toUpperCase());
+    await look();
+    assert.equal(secrets.scrub(`with ${SECOND}`), "with ***");
+    assert.equal(secrets.scrub(`with ${FIRST.toUpperCase()}`), "with ***");
+  });
+
+  it("that is the App's private key is one that is sound, in any spelling", async (t) => {
+    const [first, second] = [appKey().privateKey, appKey().privateKey];
+    const settings = { GITHUB_APP_ID: "7" };
+    const { path, look, live, warnings } = scene(t, { name: "GITHUB_APP_PRIVATE_KEY", text: first, settings });
+    const before = live.now().github.app?.privateKey;
+    writeFileSync(path, second.slice(0, second.length / 2));
+    await look();
+    assert.equal(live.now().github.app?.privateKey, before);
+    assert.match(warnings()[0]?.reason ?? "", /is cut off/);
+    writeFileSync(path, Buffer.from(second).toString("base64"));
+    await look();
+    assert.notEqual(live.now().github.app?.privateKey, before);
+  });
+
+  it("that is the address of the database may have another user and password, and nothing else", async (t) => {
+    const text = "postgres://runner:one-password@db.example:5432/runs?sslmode=require";
+    const { path, look, live, warnings } = scene(t, { name: "DATABASE_URL", text });
+    const url = () => live.now().store.database?.url;
+    const next = text.replace("runner:one", "v-role-7:two");
+    writeFileSync(path, next);
+    await look();
+    assert.equal(url(), next);
+    for (const other of [
+      next.replace("db.example", "other.example"),
+      next.replace("/runs", "/else"),
+      next.replace("5432", "5433"),
+      next.replace("?sslmode=require", ""),
+    ]) {
+      writeFileSync(path, other);
+      await look();
+      assert.equal(url(), next);
+      assert.match(
+        warnings().at(-1)?.reason ?? "",
+        /has another host, port, database or parameter: restart the service/,
+      );
+    }
+    writeFileSync(path, next);
+    await look();
+    assert.deepEqual(live.rejected(), []);
+  });
+
+  it("costs no timer where no secret is in a file", async (t) => {
+    const clock = movedClock();
+    const secrets = knownSecrets([]);
+    const live = openLiveConfig(readConfig({ AUTH_TOKENS: FIRST }), {
+      ...{ clock, secrets, log: openLog({ level: "info", secrets, destination: { write: () => {} } }) },
+      ...{ wait: sleep, apply: async () => [], replaced: () => {} },
+    });
+    t.after(live.close);
+    await live.refresh();
+    assert.equal(clock.next(), undefined);
+  });
+
+  it("that cannot be used is on the page of operators, a metric and no reason not to be ready", async (t) => {
+    const folder = temporaryFolder(t);
+    const [tokens, webhook] = [join(folder, "tokens"), join(folder, "webhook")];
+    const [operator, viewer] = ["operator-token-0123456789", "viewer-token-0123456789"];
+    writeFileSync(tokens, `alice:operator:${operator},bob:viewer:${viewer}`);
+    writeFileSync(webhook, "a-webhook-secret");
+    const { url, app } = await startService(t, {
+      settings: { AUTH_TOKENS_FILE: tokens, GITHUB_WEBHOOK_SECRET_FILE: webhook },
+    });
+    const as = (token: string, path: string) => send(url, { path, headers: { authorization: `Bearer ${token}` } });
+    const metric = async () => /^gh_runner_secrets_rejected (\d)$/m.exec((await as(viewer, "/metrics")).text)?.[1];
+    assert.equal(await metric(), "0");
+    writeFileSync(webhook, "'a-webhook-secret'");
+    // One who brings something wrong has the files looked at.
+    assert.equal((await as("wrong", "/")).status, 401);
+    assert.match(
+      (await as(operator, "/")).text,
+      /1 secret cannot be read again\.[\s\S]*GITHUB_WEBHOOK_SECRET<\/strong>: is in quotation/,
+    );
+    assert.doesNotMatch((await as(viewer, "/")).text, /cannot be read again/);
+    assert.equal(await metric(), "1");
+    assert.equal((await send(url, { path: "/ready" })).status, 200);
+    writeFileSync(webhook, "another-webhook-secret");
+    assert.equal((await as("wrong", "/")).status, 401);
+    const recorded = async () => (await app.engine.store.audit.list({ action: "secrets" }, { limit: 10 })).records;
+    await until("it is recorded", async () => (await recorded()).length > 0);
+    const records = await recorded();
+    assert.deepEqual(
+      records.map(({ actor, details }) => [actor, details]),
+      [["gh-runner", "read again: GITHUB_WEBHOOK_SECRET"]],
+    );
+    assert.doesNotMatch((await as(operator, "/")).text, /cannot be read again/);
+    assert.equal(await metric(), "0");
+  });
+
+  it("is named by doctor, and so is what is wrong with it", async (t) => {
+    const path = join(temporaryFolder(t), "secret");
+    writeFileSync(path, FIRST);
+    const of = async (settings: Record<string, string>) =>
+      (
+        await checkSettings({ GITHUB_API_URL: "http://127.0.0.1:1", DATA_DIR: temporaryFolder(t), ...settings })
+      ).flatMap(({ check, message }) => (["secrets", "settings"].includes(check) ? message : []));
+    assert.deepEqual(await of({}), ["all can be used"]);
+    const read = "read from files, again whenever these change: AUTH_TOKENS";
+    assert.deepEqual(await of({ AUTH_TOKENS_FILE: path }), ["all can be used", read]);
+    writeFileSync(path, "");
+    const [wrong = "", same] = await of({ AUTH_TOKENS_FILE: path });
+    assert.match(wrong, /^AUTH_TOKENS: the file named by AUTH_TOKENS_FILE is empty/);
+    assert.equal(same, read);
+  });
+});
