@@ -292,6 +292,32 @@ for (const [name, open] of bothStores(postgres)) {
   });
 }
 
+describe("Indexing while events come", () => {
+  for (const [took, pause] of [
+    [1, 25],
+    [5, 45],
+    [400, 100],
+  ] as const) {
+    it(`pauses ${pause} ms after a part that took ${took} ms`, async () => {
+      const clock = movedClock(NOW);
+      let parts = 0;
+      const index = async () => {
+        await null;
+        clock.move(took);
+        parts++;
+        return 25;
+      };
+      const indexing = startIndexing({ store: { index }, clock });
+      clock.move(1999);
+      indexing.observe.accepted?.({} as never);
+      clock.move(1);
+      await until("a part is indexed", () => parts === 1 && clock.next() !== undefined);
+      assert.equal(clock.next(), clock.now() + pause);
+      await indexing.stop();
+    });
+  }
+});
+
 describe("Runs that are deleted", () => {
   it("leave the index by themselves, also when nothing else happens", async (t) => {
     const folder = temporaryFolder(t);

@@ -8,6 +8,8 @@ const LOOK_MS = 2000;
 const PAUSE_MS = 25;
 /** While events come, the pause is so many times as long as the part took: they have nine tenths of the time. */
 const PAUSE_FOR_EVENTS = 9;
+/** A part that took long has waited for the disk or the network, which costs the events nothing, ms. */
+const LONGEST_PAUSE_MS = 100;
 /** Events come while the last one is not older, ms. */
 const EVENTS_MS = 1000;
 const AT_ONCE = 25;
@@ -40,7 +42,7 @@ export function startIndexing({
   /** After a part of the queue, and how long it took. */
   function pauseAfter(tookMs: number): number {
     const eventsCome = clock.monotonic() - eventAt < EVENTS_MS;
-    return Math.max(PAUSE_MS, tookMs * (eventsCome ? PAUSE_FOR_EVENTS : 1));
+    return Math.min(Math.max(PAUSE_MS, tookMs * (eventsCome ? PAUSE_FOR_EVENTS : 1)), LONGEST_PAUSE_MS);
   }
 
   function lookIn(milliseconds: number): void {
