@@ -39,7 +39,9 @@ export type Fault =
   /** The request is carried out. Its answer ends half-way through its body; one without a body does not begin. */
   | { readonly kind: "cut" }
   /** The ordinary answer, so many milliseconds later. */
-  | { readonly kind: "delay"; readonly ms: number };
+  | { readonly kind: "delay"; readonly ms: number }
+  /** The request is carried out. Its ordinary answer comes once that has resolved. */
+  | { readonly kind: "hold"; readonly until: Promise<unknown> };
 
 /**
  * Breaks the connection of a request, as likely before GitHub has taken it as after that: with `probability` in the match,
@@ -117,6 +119,7 @@ export async function faultReply(
       return "reset";
     case "cut":
     case "delay":
+    case "hold":
       return await handled();
   }
 }

@@ -114,6 +114,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     if (fault?.kind === "limit" && !limited)
       keeper.pause(account, endOf(fault, now()), now(), isGraphQL && !fault.secondary ? "graphql" : "all");
     if (fault?.kind === "delay") await wait(fault.ms);
+    if (fault?.kind === "hold") await fault.until;
 
     const status = typeof reply === "string" ? 0 : reply.status;
     seen.status = status;

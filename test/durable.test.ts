@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { MAX_WAITING } from "../src/worker/callers.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { DEPLOYMENT, deploy, notify, type Service, startService, TOKEN } from "./support/service.ts";
+import { DEPLOYMENT, deploy, notify, type Service, send, startService, TOKEN } from "./support/service.ts";
 
 const DISPATCH = "POST /repos/{owner}/{repo}/dispatches";
 const MINUTE = 60_000;
@@ -23,6 +23,15 @@ async function startClocked(
 
 /** Log records of attempts that have ended. */
 const attemptsIn = (service: Service) => service.log().filter(({ attempt }) => attempt !== undefined);
+
+/** How many events it has taken; their callers wait. */
+async function taken({ url }: Service): Promise<number> {
+  const { text } = await send(url, { path: "/metrics" });
+  return [...text.matchAll(/^gh_runner_events_total\{.*\} (\d+)$/gm)].reduce(
+    (sum, [, count]) => sum + Number(count),
+    0,
+  );
+}
 
 /** Moves the clock and lets the attempts that became due end. */
 async function moveTo(service: Clocked, milliseconds: number, attempts: number): Promise<void> {
@@ -78,8 +87,7 @@ describe("a run that fails for passing reasons", () => {
     assert.equal(first.status, 500);
     // ArgoCD comes again after 1, 3 and 7 s: the third time finds the run in its next attempt.
     const retries = [1, 2, 3].map(() => notify(url, { application: "pr-1" }));
-    await until("the retries wait", () => github.counts.requests > 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until("the retries wait", async () => (await taken(service)) === 4);
     outage.remove();
     await moveTo(service, 5000, 2);
     for (const answer of await Promise.all(retries)) {
@@ -110,17 +118,21 @@ describe("a run that fails for passing reasons", () => {
 
 describe("a concurrency group", () => {
   it("turns ten events that come while GitHub is slow into two dispatches, the last with the newest commit", async (t) => {
-    const { github, url } = await startService(t);
+    const service = await startService(t);
+    const { github, url } = service;
     const place = "configs/pr/light/pr-1/values.yaml";
     const put = (tag: string) => github.repository(DEPLOYMENT).put(place, `global: {config: {DEPLOYMENT_TAG: ${tag}}}`);
     put("commit-0");
-    github.fault({ route: DISPATCH, times: 1 }, { kind: "delay", ms: 300 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    github.fault({ route: DISPATCH, times: 1 }, { kind: "hold", until: promise });
     const answers = [notify(url, { application: "pr-1" })];
     await until("the first is on its way", () => github.requests.some(({ method }) => method === "POST"));
     for (let at = 1; at < 10; at++) {
       put(`commit-${at}`);
       answers.push(notify(url, { application: "pr-1", revision: at % 2 ? null : "main" }));
     }
+    await until("all were taken", async () => (await taken(service)) === 10);
+    resolve();
     const told = await Promise.all(answers);
     assert.deepEqual(
       told.map(({ status, json }) => [status, json.commitHash]),
@@ -147,7 +159,8 @@ describe("waiting for the outcome", () => {
   it("is not asked for with Prefer: respond-async", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
-    github.fault({ route: DISPATCH, times: 1 }, { kind: "delay", ms: 100 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    github.fault({ method: "GET" }, { kind: "hold", until: promise });
     const answer = await notify(url, { application: "pr-1" }, { prefer: "respond-async" });
     assert.equal(answer.status, 202);
     assert.equal(answer.headers["content-type"], "application/json");
@@ -155,6 +168,7 @@ describe("waiting for the outcome", () => {
     assert.equal(answer.headers.location, `/api/runs/${run}`);
     assert.equal(answer.text, `{"status":"queued","run":"${run}"}`);
     assert.equal(github.dispatches.length, 0);
+    resolve();
     await until("the event is sent", () => github.dispatches.length === 1);
   });
 
@@ -162,12 +176,13 @@ describe("waiting for the outcome", () => {
     const service = await startClocked(t);
     const { github, url, clock } = service;
     deploy(github, "pr-1", "abc");
-    github.fault({ route: DISPATCH, times: 1 }, { kind: "delay", ms: 100 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    github.fault({ route: DISPATCH, times: 1 }, { kind: "hold", until: promise });
     const answer = notify(url, { application: "pr-1" });
-    await until("the dispatch is on its way", () => github.requests.some(({ method }) => method === "POST"));
+    await until("the event is sent", () => github.dispatches.length === 1);
     clock.move(10_000);
     assert.equal((await answer).status, 202);
-    await until("the event is sent", () => github.dispatches.length === 1);
+    resolve();
     await until("the run has ended", () => attemptsIn(service).length === 1);
   });
 

@@ -38,11 +38,12 @@ describe("gh-runner runs list --follow", () => {
     await notify(url, { application: "main" });
     const { child, output, ended, says } = following(t, url, ["list", "--follow"]);
     await says(/ skipped {2}environment-ready {2}main {2}attempt 1 {2}application name/);
-    const slow = github.fault({}, { kind: "delay", ms: 1500 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    github.fault({}, { kind: "hold", until: promise });
     await notify(url, { application: "pr-1" }, ASYNC);
     await says(/ running {2}environment-ready {2}pr-1 {2}attempt 1\n/);
+    resolve();
     await says(/ success {2}environment-ready {2}pr-1 {2}attempt 1\n/);
-    slow.remove();
     child.kill("SIGINT");
     assert.equal(await ended, 0);
     assert.equal(output.stderr, "", "no progress in a pipe");
@@ -99,15 +100,16 @@ describe("gh-runner runs show --follow", () => {
   it("goes on with the run that took its place", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
-    const slow = github.fault({ times: 2 }, { kind: "delay", ms: 1500 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    github.fault({ times: 2 }, { kind: "hold", until: promise });
     const ids = [];
     for (let at = 0; at < 3; at++) {
       ids.push(String((await notify(url, { application: "pr-1", revision: `r${at}` }, ASYNC)).headers["x-run-id"]));
     }
-    const { output, ended } = following(t, url, ["show", ids[1] ?? "", "--follow"]);
+    const { output, ended, says } = following(t, url, ["show", ids[1] ?? "", "--follow"]);
+    await says(new RegExp(`superseded {2}by ${ids[2]}\n`));
+    resolve();
     await ended;
-    slow.remove();
-    assert.match(output.stdout, new RegExp(`superseded {2}by ${ids[2]}\n`));
     assert.match(output.stdout, /attempt 1 /);
   });
 });

@@ -71,7 +71,8 @@ describe("a caller of one replica", () => {
   it("gets the outcome of the newer run that took its place by way of another one", async (t) => {
     const [one, two] = (await replicas(t, 2)) as [Service, Service];
     for (const { github } of [one, two]) deploy(github, "pr-1", "abc");
-    for (const { github } of [one, two]) github.fault({ times: 2 }, { kind: "delay", ms: 1500 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const { github } of [one, two]) github.fault({ times: 2 }, { kind: "hold", until: promise });
     const first = notify(one.url, { application: "pr-1" }, { prefer: "respond-async" });
     const running = (await first).json.run as string;
     await until(
@@ -86,6 +87,7 @@ describe("a caller of one replica", () => {
       "it was superseded",
       async () => (await send(two.url, { path: "/api/runs?status=superseded" })).json.runs.length === 1,
     );
+    resolve();
     const [older, last] = await Promise.all([waiting, newer]);
     assert.deepEqual([older.status, last.status], [200, 200]);
     assert.equal(older.headers["x-run-id"], last.headers["x-run-id"]);

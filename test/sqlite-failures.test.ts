@@ -225,10 +225,12 @@ describe("while the disk is full", () => {
     const service = await startService(t, { settings: { DATA_DIR: disk.folder }, options: { clock } });
     const { github, url, app } = service;
     deploy(github, "pr-1", "abc");
-    github.fault({ route: DISPATCH, times: 1 }, { kind: "delay", ms: 100 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    github.fault({ route: DISPATCH, times: 1 }, { kind: "hold", until: promise });
     const answer = notify(url, { application: "pr-1" });
     await until("the dispatch is on its way", () => github.requests.some(({ method }) => method === "POST"));
     disk.fill();
+    resolve();
     await until("the trouble is logged", () => service.log().some(({ msg }) => /cannot be written/.test(String(msg))));
     assert.equal(github.dispatches.length, 1);
     assert.equal(readHistory(disk.folder)[0]?.status, "running");

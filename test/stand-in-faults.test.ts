@@ -59,6 +59,21 @@ describe("a connection that the stand-in breaks", () => {
   }
 });
 
+it("an answer that is held comes when its promise has resolved, and the request is carried out before that", async (t) => {
+  const { github, shop, dispatch } = await scene(t);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  github.fault({ route: DISPATCH, times: 1 }, { kind: "hold", until: promise });
+  let answered = false;
+  const held = dispatch("k-1").finally(() => {
+    answered = true;
+  });
+  while (shop.runs.size === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await dispatch("k-2")).status, 204);
+  assert.equal(answered, false);
+  resolve();
+  assert.equal((await held).status, 204);
+});
+
 it("the stand-in names the runs of deploy/target as GitHub does, for both events", async (t) => {
   const { shop, post, dispatch, event } = await scene(t);
   await dispatch("k-1");
