@@ -1,7 +1,8 @@
 /*
  * A disk that flushes slowly, fails, or is traced: loaded into a process with LD_PRELOAD. Only for the files of SLOW_DISK_FOLDER.
  *
- * SLOW_DISK_CONTROL names a file that is read at each flush: "DELAY_MS ERRNO FROM COUNT SUFFIX". A flush takes DELAY_MS longer.
+ * SLOW_DISK_CONTROL names a file that is read at each flush: "DELAY_MS ERRNO FROM COUNT SUFFIX". A flush takes DELAY_MS longer;
+ * while that is negative it does not end.
  * With ERRNO, COUNT flushes fail, after that, of files whose name ends in SUFFIX (all, without). FROM pass before these; it
  * is counted from the moment when the file's text changes.
  *
@@ -156,6 +157,12 @@ static int flushed(int fd, long number) {
   int delay_ms;
   int error = ordered(name, &delay_ms);
   pthread_mutex_unlock(&lock);
+  while (delay_ms < 0) {
+    usleep(1000);
+    pthread_mutex_lock(&lock);
+    error = ordered(name, &delay_ms);
+    pthread_mutex_unlock(&lock);
+  }
   struct timespec pause = {delay_ms / 1000, (delay_ms % 1000) * 1000000L};
   if (delay_ms > 0) nanosleep(&pause, NULL);
   /* The test's own machine is not to lose power: what is real about the flush is its time. */

@@ -40,8 +40,8 @@ export type SlowDisk = {
 };
 
 export type Flushes = {
-  /** How much longer a flush takes. */
-  readonly delayMs?: number;
+  /** How much longer a flush takes; "held" until they are ordered otherwise. */
+  readonly delayMs?: number | "held";
   /** The error with which they fail, of files with this end of their name: so many, after so many that pass. */
   readonly fail?: "EIO" | "ENOSPC";
   readonly ofFiles?: string;
@@ -56,7 +56,10 @@ export function slowDisk(t: TestContext, folder: string, trace?: string): SlowDi
   const control = join(mkdtempSync(join(tmpdir(), "gh-runner-slow-disk-")), "control");
   t.after(() => rmSync(join(control, ".."), { recursive: true }));
   const flushes: SlowDisk["flushes"] = ({ delayMs = 0, fail, ofFiles = "", count = 1e9, after = 0 }) => {
-    writeFileSync(`${control}.new`, `${delayMs} ${fail ? ERRNO[fail] : 0} ${after} ${count} ${ofFiles} `);
+    writeFileSync(
+      `${control}.new`,
+      `${delayMs === "held" ? -1 : delayMs} ${fail ? ERRNO[fail] : 0} ${after} ${count} ${ofFiles} `,
+    );
     renameSync(`${control}.new`, control);
   };
   flushes({});
