@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Context, Json, Workflow } from "../../src/index.ts";
 import type { RunStore } from "../../src/model/store.ts";
 import { movedClock, until } from "./clock.ts";
@@ -12,7 +12,26 @@ export type Given = Context<{ readonly body: Json }>;
 
 export const RUN = "00000000-0000-4000-8000-000000000001";
 
-const HANGS_MS = 150;
+/** What is due and not begun after so long is not begun at all, ms. */
+const LEFT_MS = 150;
+
+/** The store, which says whether it is asked for something. */
+function counted(store: RunStore): { readonly store: RunStore; isBusy(): boolean } {
+  let busy = 0;
+  const counting = new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]) => {
+        const result = value.apply(target, given);
+        if (!(result instanceof Promise)) return result;
+        busy++;
+        return result.finally(() => busy--);
+      };
+    },
+  });
+  return { store: counting, isBusy: () => busy > 0 };
+}
 
 /** A run of a workflow that starts and follows Actions runs. */
 export async function followingRun(
@@ -29,7 +48,7 @@ export async function followingRun(
       claims.filter(({ attempt }) => attempt > 1),
       leaseMs,
     );
-  const store = losesLease ? { ...whole, extend } : whole;
+  const { store, isBusy } = counted(losesLease ? { ...whole, extend } : whole);
   const { world, actions } = scriptedActions(clock);
   const github = () => ({
     github: { dispatch: async () => {} } as never,
@@ -44,15 +63,15 @@ export async function followingRun(
       const { run } = await detail();
       return run.status === status && (attempts === undefined || run.attempts === attempts);
     });
-  /** Resolves when nothing is due, or soon where an attempt hangs. */
+  /** Resolves when all that needs no time of the clock has happened: what is under way waits for it, or hangs. */
   async function rests(): Promise<void> {
-    const end = performance.now() + HANGS_MS;
+    const end = performance.now() + LEFT_MS;
     for (;;) {
+      for (let calm = 0; calm < 5; calm = isBusy() ? 0 : calm + 1) await nextTurn();
       const due = (await store.nextDue()) ?? Number.POSITIVE_INFINITY;
       const { status, endedAt } = (await detail()).run;
-      if (endedAt !== undefined || (status !== "running" && due > clock.now())) return;
+      if (endedAt !== undefined || status === "running" || due > clock.now()) return;
       if (performance.now() > end) return;
-      await wait(1);
     }
   }
 
