@@ -32,7 +32,7 @@ async function scene(t: TestContext, { clock }: { clock?: Clock } = {}) {
 
 describe("GET /api/why and gh-runner why", () => {
   it("say that the service was never called, then that others called, then what became of the run", async (t) => {
-    const { github, why, cli, called } = await scene(t);
+    const { github, why, cli, called } = await scene(t, { clock: movedClock() });
     assert.match(
       (await why("pr-1234")).answer,
       /^No event of pr-1234 has come, nor of any other application: POST \/dispatch /,
@@ -90,7 +90,7 @@ describe("GET /api/why and gh-runner why", () => {
   });
 
   it("tell a wrong token, which may have been for it, and a rejected request", async (t) => {
-    const { url, why, called } = await scene(t);
+    const { url, why, called } = await scene(t, { clock: movedClock() });
     await notify(url, { application: "pr-1234" }, { authorization: "Bearer wrong" });
     assert.match(
       (await why("pr-1234")).answer,
@@ -104,7 +104,7 @@ describe("GET /api/why and gh-runner why", () => {
   });
 
   it("say which filter of which workflow did not want a webhook, also as a list", async (t) => {
-    const { url, get, why, cli } = await scene(t);
+    const { url, get, why, cli } = await scene(t, { clock: movedClock() });
     const payload = payloadOf("pull_request", "closed") as { number: number; repository: { full_name: string } };
     await deliver(url, "pull_request", payload);
     const { full_name: repository } = payload.repository;
@@ -127,7 +127,7 @@ describe("GET /api/why and gh-runner why", () => {
   });
 
   it("answer a search that cannot be meant, a hostile one, and one that holds a token", async (t) => {
-    const { get, why } = await scene(t);
+    const { get, why } = await scene(t, { clock: movedClock() });
     assert.equal((await get("/api/events?text=status:failed")).status, 400);
     assert.match((await get("/api/events?text=nope:1")).json.detail, /^nope:1: /);
     assert.equal((await get("/api/why")).status, 400);
