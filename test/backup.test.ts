@@ -109,7 +109,7 @@ async function loaded(t: TestContext) {
       }
     }),
   );
-  await eventually("there is something to keep", 20_000, () => answered.length > 200);
+  await eventually("there is something to keep", 60_000, () => answered.length > 200);
   const stop = async () => {
     loading = false;
     await load;
@@ -129,7 +129,7 @@ describe("a backup of SQLite", () => {
     const before = [...answered];
     documented(t, "gh-runner backup backups", folder, { DATA_DIR: "data" });
     const continued = answered.length;
-    await eventually("the service continues", 20_000, () => answered.length > continued + 20);
+    await eventually("the service continues", 60_000, () => answered.length > continued + 20);
     await stop();
     await service.kill();
 
@@ -140,7 +140,7 @@ describe("a backup of SQLite", () => {
     assert.deepEqual(lacks(restored, before), []);
     const again = start(restored);
     await listening(again, port);
-    await eventually("all runs of the backup have ended", 30_000, () => unfinished(restored) === 0);
+    await eventually("all runs of the backup have ended", 60_000, () => unfinished(restored) === 0);
     assert.equal((await dispatchTo(port, { application: "pr-1" }))?.status, 200);
     again.stop();
     assert.equal(await again.ended, 0);
@@ -328,7 +328,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const) {
       const place = await filled(t, kind);
       const folder = temporaryFolder(t);
       const { child, ended } = startCommand(t, ["backup", folder], place);
-      await eventually("it has begun", 20_000, () => readdirSync(folder).length > 0 || child.exitCode !== null);
+      await eventually("it has begun", 60_000, () => readdirSync(folder).length > 0 || child.exitCode !== null);
       child.kill("SIGTERM");
       const { code, stderr } = await ended();
       // It may have been faster.

@@ -7,7 +7,7 @@ import { openBrowser, openPage, violations, withoutChromium } from "./support/br
 import { startService } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 describe("a broken workflow file, on an open page", { skip: withoutChromium }, () => {
   let browser: Browser;

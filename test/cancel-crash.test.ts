@@ -50,7 +50,7 @@ async function post(port: number, path: string, body = "") {
 
 describe("a service that is killed while runs are cancelled", () => {
   it(`${KILLS} kills: what was answered as cancelled stays so, sends nothing more, and is cleaned up once at most`, {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async (t) => {
     const chance = chanceOf(SEED);
     const github = await startGitHub({ latencyMs: 10 });
@@ -96,7 +96,7 @@ describe("a service that is killed while runs are cancelled", () => {
     type Made = { attempts: readonly { handler?: boolean }[]; status: string };
     const wasCalled = ({ attempts, status }: Made) =>
       status !== "cancelled" || !attempts.some(({ handler }) => !handler) || attempts.some(({ handler }) => handler);
-    await eventually("what had begun was cleaned up", 20_000, async () => (await details()).every(wasCalled));
+    await eventually("what had begun was cleaned up", 60_000, async () => (await details()).every(wasCalled));
     await wait(300);
     const ends = await details();
     service.stop();

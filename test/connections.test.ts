@@ -137,7 +137,7 @@ describe("requests that are sent ahead, few at a time", () => {
     ["\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n", "200"],
   ] as const;
 
-  it("are answered in order, wherever they are cut into pieces", { timeout: 60_000 }, async (t) => {
+  it("are answered in order, wherever they are cut into pieces", async (t) => {
     const { url } = await startService(t);
     const sent = fc.array(fc.constantFrom(...requests), { minLength: 1, maxLength: 12 });
     const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 });

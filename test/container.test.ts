@@ -125,7 +125,7 @@ describe("the image", { skip: withoutContainers }, () => {
   it("listens on 9555 with no setting at all, and its health check finds it there", async (t) => {
     const container = await runImage(t, ["--network=none"]);
     const said = () => container.logs().includes("gh-runner is ready");
-    await eventually("it is ready", 20_000, said);
+    await eventually("it is ready", 60_000, said);
     assert.match(container.logs(), /"url":"http:\/\/127\.0\.0\.1:9555"/);
     await podman("healthcheck", "run", container.id);
     const [image] = JSON.parse(await podman("image", "inspect", "gh-runner"));
@@ -180,7 +180,7 @@ describe("the image", { skip: withoutContainers }, () => {
     const asWritten = line.split(" ").slice(2, -1);
     await podman("rm", "-f", "-i", "-t", "0", "gh-runner");
     const container = await runImage(t, ["--network=none", ...asWritten]);
-    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    await eventually("it is ready", 60_000, () => container.logs().includes("gh-runner is ready"));
     await podman("healthcheck", "run", "gh-runner");
   });
 
@@ -197,7 +197,7 @@ describe("the image", { skip: withoutContainers }, () => {
       ],
       github.command,
     );
-    await eventually("it is ready", 20_000, () => standIn.logs().includes("A stand-in GitHub answers"));
+    await eventually("it is ready", 60_000, () => standIn.logs().includes("A stand-in GitHub answers"));
     const settings = Object.entries(runner.environment).map(
       ([name, value]) => `--env=${name}=${value.replace(/^\$\{\w+:-(.*)\}$/, "$1")}`,
     );
@@ -208,17 +208,17 @@ describe("the image", { skip: withoutContainers }, () => {
       "--add-host=github:127.0.0.1",
       ...settings,
     ]);
-    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    await eventually("it is ready", 60_000, () => container.logs().includes("gh-runner is ready"));
     const notification = `fetch("http://127.0.0.1:9555/dispatch", { method: "POST", body: '{"application":"pr-1234"}' })
       .then((answer) => answer.text()).then(console.log)`;
     const answer = await podman("exec", container.id, "node", "-e", notification);
     assert.match(answer, /"status":"success".*"sourceName":"pr-1234"/);
-    await eventually("the stand-in says so", 5000, () => standIn.logs().includes("GitHub got environment_ready"));
+    await eventually("the stand-in says so", 60_000, () => standIn.logs().includes("GitHub got environment_ready"));
   });
 
   it("says that the health check fails while nobody listens", async (t) => {
     const container = await runImage(t, ["--network=none", "--env=PORT=9556"]);
-    await eventually("it is ready", 20_000, () => container.logs().includes("gh-runner is ready"));
+    await eventually("it is ready", 60_000, () => container.logs().includes("gh-runner is ready"));
     const asked = podman("exec", "--env=PORT=9557", container.id, "node", "/app/health.js");
     await assert.rejects(asked, /not healthy at 127\.0\.0\.1:9557: connect ECONNREFUSED/);
   });
@@ -228,13 +228,13 @@ describe("the image", { skip: withoutContainers }, () => {
     const hanging = github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, { kind: "hang" });
     const answer = await dispatchTo(port, { application: "pr-1" }, { prefer: "respond-async" });
     assert.equal(answer?.status, 202);
-    await eventually("the event is being sent", 10_000, () => github.requests.some(({ method }) => method === "POST"));
+    await eventually("the event is being sent", 60_000, () => github.requests.some(({ method }) => method === "POST"));
     await podman("kill", "--signal=KILL", container.id);
     assert.equal(await container.ended(), 137);
     hanging.remove();
     await podman("start", container.id);
     await healthy(container, url);
-    await eventually("the event has arrived", 20_000, () => github.dispatches.length === 1);
+    await eventually("the event has arrived", 60_000, () => github.dispatches.length === 1);
     const run = (await send(url, { path: `/api/runs/${JSON.parse(answer.text).run}` })).json;
     assert.equal(run.attempts[0].outcome, "interrupted");
   });
@@ -242,14 +242,14 @@ describe("the image", { skip: withoutContainers }, () => {
   it("on SIGTERM ends what is in flight, answers it, and exits with 0", async (t) => {
     const { github, container, port } = await startContainer(t, { github: { latencyMs: 700 } });
     const answer = dispatchTo(port, { application: "pr-1" });
-    await eventually("the run has begun", 10_000, () => github.requests.length > 0);
+    await eventually("the run has begun", 60_000, () => github.requests.length > 0);
     await podman("stop", "-t", "15", container.id);
     assert.equal((await answer)?.status, 200);
     assert.equal(github.dispatches.length, 1);
     assert.equal(await container.ended(), 0);
   });
 
-  it("takes 500 deployments at once within 128 MiB, its health check beside it", { timeout: 120_000 }, async (t) => {
+  it("takes 500 deployments at once within 128 MiB, its health check beside it", { timeout: 240_000 }, async (t) => {
     const { github, container, port, url } = await startContainer(t, { github: { latencyMs: 40 } });
     const applications = Array.from({ length: 500 }, (_, at) => `pr-${at}`);
     for (const application of applications) deploy(github, application, `commit-of-${application}`);
@@ -277,7 +277,7 @@ describe("the image", { skip: withoutContainers }, () => {
   });
 
   it("outlives a flood within 128 MiB with the permissions of docs/security.md too", {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async (t) => {
     const [, options = ""] = /^NODE_OPTIONS="(.*--permission .*)"$/m.exec(documentOf("docs/security.md").text) ?? [];
     const { github, container, port, url } = await startContainer(t, { more: [`--env=NODE_OPTIONS=${options}`] });

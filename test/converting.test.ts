@@ -56,7 +56,7 @@ describe("docs/converting.md", () => {
     );
   });
 
-  it("has workflows without a mistake of type", { timeout: 110_000 }, async (t) => {
+  it("has workflows without a mistake of type", { timeout: 240_000 }, async (t) => {
     const folder = mkdtempSync(join(ROOT, "test", ".converting-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     for (const [name, workflow] of Object.entries(workflows)) writeFileSync(join(folder, name), workflow);

@@ -131,7 +131,7 @@ describe("a service that is killed", () => {
   });
 
   it("a run with a token of its own fails, says to send it again, and leaves no token behind", {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     const ownToken = "ghp_ownToken9876543210zyxwvutsrqponmlkji";
     const github = await gitHub(t);
@@ -148,7 +148,7 @@ describe("a service that is killed", () => {
 
     const hang = github.fault({}, { kind: "hang" });
     const broken = dispatchTo(port, { ...second!, github_token: ownToken });
-    await eventually("GitHub is asked", 10_000, () => hang.met > 0);
+    await eventually("GitHub is asked", 60_000, () => hang.met > 0);
     await killed.kill();
     assert.equal(await broken, undefined);
     assertNowhere(dataDir, ownToken);
@@ -173,7 +173,7 @@ describe("a service that is killed", () => {
   });
 
   it("SIGTERM while GitHub hangs: callers are told that their runs wait, exit 0 within 12 s, dispatched after a restart", {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     const github = await gitHub(t);
     const events = ["pr-1", "pr-2"].map((application) => ({ application, revision: `of-${application}` }));
@@ -186,7 +186,7 @@ describe("a service that is killed", () => {
     const waiting = dispatchTo(port, events[0]!);
     const accepted = await dispatchTo(port, events[1]!, { prefer: "respond-async" });
     assert.equal(accepted?.status, 202);
-    await eventually("GitHub is asked for both", 10_000, () => hang.met === 4);
+    await eventually("GitHub is asked for both", 60_000, () => hang.met === 4);
     const signalled = performance.now();
     stopped.stop();
     const told = await waiting;
@@ -206,7 +206,7 @@ describe("a service that is killed", () => {
     const restarted = spawnService(t, { port, dataDir, githubUrl: github.url });
     await listening(restarted, port);
     assert.equal((await send(`http://127.0.0.1:${port}`, { path: "/health" })).status, 200);
-    await eventually("both are dispatched", 10_000, () => unfinished(dataDir) === 0);
+    await eventually("both are dispatched", 60_000, () => unfinished(dataDir) === 0);
     assert.deepEqual(
       github.dispatches.map(({ payload }) => payload.commitHash).sort(),
       events.map(({ revision }) => revision),

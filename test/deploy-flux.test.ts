@@ -112,7 +112,7 @@ describe("an event of Flux", () => {
       assert.equal((await forward(port, body)).json.status, status, service.output());
     }
     assert.equal((await forward(port, event("pr-1234"), "another key")).status, 401);
-    await eventually("it is dispatched", 20_000, () => github.dispatches.length > 0);
+    await eventually("it is dispatched", 60_000, () => github.dispatches.length > 0);
     assert.deepEqual(
       github.dispatches.map(({ repo, eventType, payload }) => ({ repo, eventType, payload })),
       [{ repo: TARGET, eventType: "environment_ready", payload: { commitHash: "applied", sourceName: "pr-1234" } }],

@@ -12,7 +12,7 @@ import { eventually, fixedPort, listening } from "./support/process.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-it("docs/first-workflow.md works as it stands, block by block", { timeout: 110_000 }, async (t) => {
+it("docs/first-workflow.md works as it stands, block by block", { timeout: 240_000 }, async (t) => {
   const { blocks } = documentOf("docs/first-workflow.md");
   const [init, dev, workflow, curl, answered, test, runTest, dryRun, printed, serve, list, argocd, ...more] = blocks;
   assert.ok(init && dev && workflow && curl && answered && test && runTest);
@@ -73,10 +73,10 @@ it("docs/first-workflow.md works as it stands, block by block", { timeout: 110_0
 
   assert.equal((await shell(init, { WORKFLOWS_DIR: folder })).code, 0);
   const development = start(dev, { WORKFLOWS_DIR: folder });
-  await eventually("it has started", 20_000, () => development.output().includes("Ctrl-C ends it."));
+  await eventually("it has started", 60_000, () => development.output().includes("Ctrl-C ends it."));
   assert.match(development.output(), /announce-preview \(announce-preview\.ts\)/);
   replace(workflow);
-  await eventually("it is loaded again", 20_000, () => development.output().includes("Loaded again"));
+  await eventually("it is loaded again", 60_000, () => development.output().includes("Loaded again"));
   assert.equal(`${(await call()).output}\n`, answered.text);
   assert.match(development.output(), /GitHub got POST \/repos\/acme\/shop\/dispatches .*"preview_ready"/);
   development.child.kill("SIGINT");

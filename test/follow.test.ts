@@ -27,7 +27,7 @@ function following(t: TestContext, url: string, args: readonly string[]) {
     });
   }
   const ended = once(child, "close").then(([code, signal]) => code ?? signal);
-  const says = (pattern: RegExp) => eventually(`it says ${pattern}`, 20_000, () => pattern.test(output.stdout));
+  const says = (pattern: RegExp) => eventually(`it says ${pattern}`, 60_000, () => pattern.test(output.stdout));
   return { child, output, ended, says };
 }
 

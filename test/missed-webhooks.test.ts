@@ -116,7 +116,7 @@ describe("7,000 deliveries while the service was down, of which 270 are wanted",
     ["PostgreSQL", async () => ({ DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() })],
   ];
   for (const [name, settingsOf] of stores) {
-    it(`become 270 runs, none twice, within the limits, in ${name}`, { timeout: 120_000 }, async (t) => {
+    it(`become 270 runs, none twice, within the limits, in ${name}`, { timeout: 240_000 }, async (t) => {
       const its = await scene(t, { limits: { ...ENFORCED, primaryPerHour: 5000 } });
       const settings = { GITHUB_LIMITS: WINDOWS, ...(await settingsOf(its.dataDir)) };
       const hook = its.github.hook(TARGET, HERE);
@@ -144,7 +144,7 @@ describe("7,000 deliveries while the service was down, of which 270 are wanted",
 });
 
 describe("three replicas that start at once after an outage", () => {
-  it("take in each delivery once between them, and one reads the log", { timeout: 120_000 }, async (t) => {
+  it("take in each delivery once between them, and one reads the log", { timeout: 240_000 }, async (t) => {
     const its = await scene(t);
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
     const hook = its.github.hook(TARGET, HERE);

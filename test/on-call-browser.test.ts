@@ -5,7 +5,7 @@ import { type OpenPage, openBrowser, openPage, withoutChromium } from "./support
 import { openScene, type Scene, SHA } from "./support/scene/scene.ts";
 import { signIn } from "./support/scene/states.ts";
 
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** What a person on call may do for an answer: two clicks, or one search and one click. */
 class Asking {

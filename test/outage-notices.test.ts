@@ -99,7 +99,7 @@ describe("a stop in an outage", () => {
 });
 
 describe("a replica whose network is broken while the others are answered", () => {
-  it("reports no outage, and what it cannot do another one does", { timeout: 120_000 }, async (t) => {
+  it("reports no outage, and what it cannot do another one does", { timeout: 240_000 }, async (t) => {
     const all = await deployment(t, { count: 2, postgres });
     const { services, notices, pass, github, logged, clock } = all;
     // All but the receiver of notices is behind a proxy that is not there.

@@ -192,7 +192,7 @@ describe("the npm package", () => {
   });
 });
 
-describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
+describe("what gh-runner init says to do next", () => {
   let registry: StandInRegistry;
   /** Where npm keeps what it has fetched, and the package as a command of its own. */
   let home = "";
@@ -283,12 +283,12 @@ describe("what gh-runner init says to do next", { timeout: 110_000 }, () => {
       t.after(() => running && process.kill(-Number(service.pid), "SIGKILL"));
       await listening({ child: service, output: toldBy(service) }, Number(env.PORT));
       // gh-runner dev first listens for a moment to see whether the port is free.
-      await eventually("the service answers", 20_000, answers);
+      await eventually("the service answers", 60_000, answers);
       await work();
       process.kill(-Number(service.pid), "SIGTERM");
       await ended;
       // The shell may end before the service does, which would be taken for the next one.
-      await eventually("the service has ended, too", 15_000, async () => !(await answers()));
+      await eventually("the service has ended, too", 60_000, async () => !(await answers()));
     }
     for (const line of install) await shell(line);
     const tested = await shell(test);

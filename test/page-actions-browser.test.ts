@@ -8,7 +8,7 @@ import { startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
 const TOKEN = "alice-token-0123456789";
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** What the workflows below wait for and have done, in the same process. */
 const SHARED = globalThis as unknown as {

@@ -7,7 +7,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const CALLER = "caller-token-0123456789";
 const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** A run that succeeded, one that was skipped, one that failed, and a request that was refused. */
 async function startWithRuns(t: TestContext, settings: Record<string, string> = {}) {

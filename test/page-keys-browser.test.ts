@@ -6,7 +6,7 @@ import { openBrowser, openPage, violations, withoutChromium } from "./support/br
 import { deploy, notify, send, startService } from "./support/service.ts";
 
 const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** Three runs: pr-none failed, main was skipped, pr-1 succeeded. */
 async function startWithRuns(t: TestContext, settings: Record<string, string> = {}) {

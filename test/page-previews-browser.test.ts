@@ -10,7 +10,7 @@ import { type Story, writePreview } from "./support/previews.ts";
 import { DEPLOYMENT, deploy, notify, startService, TARGET } from "./support/service.ts";
 
 const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 const MINUTE = 60_000;
 
 const LONG = "very-long-name-".repeat(15);

@@ -6,7 +6,7 @@ import { until } from "./support/clock.ts";
 import { send, startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 /** What the workflow below waits for, in the same process. */
 const SHARED = globalThis as unknown as { runTest: { gates: Map<string, () => void>; broken: boolean } };

@@ -7,7 +7,7 @@ import { deploy, notify, send, startService } from "./support/service.ts";
 
 const CALLER = "caller-token-0123456789";
 const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 const start = (t: TestContext, settings: Record<string, string> = {}) =>
   startService(t, { settings, options: { serverLimits: { drainMs: 200 } } });

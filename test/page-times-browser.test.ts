@@ -7,7 +7,7 @@ import { openBrowser, openPage, violations, withoutChromium } from "./support/br
 import { pagesOf } from "./support/pages.ts";
 import { notify, send, startService } from "./support/service.ts";
 
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 const start = (t: TestContext, settings: Record<string, string> = {}) =>
   startService(t, { settings, options: { serverLimits: { drainMs: 200 } } });

@@ -152,7 +152,7 @@ describe("the process", () => {
     ["below a device", "/dev/null/data"],
     ["that is a file", fileURLToPath(import.meta.url)],
   ] as const) {
-    it(`does not start with a DATA_DIR ${what}, says so, and exits with 1`, { timeout: 20_000 }, async (t) => {
+    it(`does not start with a DATA_DIR ${what}, says so, and exits with 1`, async (t) => {
       const files = { "w.ts": httpWorkflow("w", "return {};") };
       const more = { DATA_DIR: folder, WORKFLOWS_DIR: workflowsFolder(t, files), PORT: "0", HOST: "127.0.0.1" };
       const service = run(t, ["src/main.ts", "serve"], more);

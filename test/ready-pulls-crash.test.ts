@@ -86,7 +86,7 @@ const MERGE = `import { autoMerge } from "gh-runner/workflows";
 export default autoMerge({ approve: true, updateTypes: ["version-update:semver-patch"] });
 `;
 
-describe("autoMerge, when its process is killed", { timeout: 100_000 }, () => {
+describe("autoMerge, when its process is killed", () => {
   it("has approved once", async (t) => {
     const { github, pull, killedAt, run } = await scene(t, MERGE);
     // As GitHub's schema has the mutation.
@@ -135,7 +135,7 @@ describe("autoMerge, when its process is killed", { timeout: 100_000 }, () => {
   });
 });
 
-describe("labeler, when its process is killed", { timeout: 100_000 }, () => {
+describe("labeler, when its process is killed", () => {
   it("does what is left, and logs each thing once", async (t) => {
     const file = `import { labeler } from "gh-runner/workflows";\nexport default labeler({ syncLabels: true });\n`;
     const { repository, pull, killedAt, run, requests } = await scene(t, file);

@@ -34,7 +34,7 @@ describe("the release, which has parts of undici alone", () => {
       assert.equal((await dispatchTo(port, { application: "pr-1" }))?.text, DONE);
       // No such environment: a failure for good, so a notice is sent.
       assert.equal((await dispatchTo(port, { application: "pr-2" }))?.status, 404);
-      await eventually("the notice arrives", 10_000, () => receiver.received.length === 1);
+      await eventually("the notice arrives", 60_000, () => receiver.received.length === 1);
       const { body = "", headers = {} } = receiver.received[0] ?? {};
       assert.match(body, /environment-ready for pr-2 failed/);
       assert.equal(headers["user-agent"], "undici");

@@ -42,7 +42,7 @@ const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32
 
 describe("three replicas", () => {
   it(`${DEPLOYMENTS} deployments while replicas are killed and the database is restarted and frozen: every answered one is dispatched, or superseded by one that is`, {
-    timeout: 200_000,
+    timeout: 400_000,
   }, async (t) => {
     t.diagnostic(`CHAOS_SEED=${SEED}`);
     const chance = chanceOf(SEED);

@@ -146,7 +146,7 @@ for (const [name, settings] of [
       ["as it makes the check", CREATE],
       ["as it ends the check", UPDATE],
     ] as const) {
-      it(`${at}: the next one ends the same check`, { timeout: 60_000 }, async (t) => {
+      it(`${at}: the next one ends the same check`, { timeout: 240_000 }, async (t) => {
         const github = await startGitHub();
         t.after(() => github.close());
         github.token(TOKEN, { app: 7 });
@@ -181,7 +181,7 @@ export default defineWorkflow({
         const restarted = spawnService(t, facts);
         await listening(restarted, port);
         const is = async () => (await send(url, { path: `/api/runs/${run}` })).json.status === "success";
-        await eventually("the run has ended", 40_000, is);
+        await eventually("the run has ended", 60_000, is);
         assert.deepEqual(
           shop.checks.map(({ conclusion, output }) => [conclusion, output.title]),
           [["success", `by attempt ${route === UPDATE ? 3 : 2}`]],

@@ -128,7 +128,7 @@ describe("a service that is stopped by SIGTERM", () => {
     assert.equal(sent.length, runs.length);
   });
 
-  it("ten times while it waits for a URL goes on after each start", { timeout: 120_000 }, async (t) => {
+  it("ten times while it waits for a URL goes on after each start", { timeout: 240_000 }, async (t) => {
     const { dataDir, port, start, post } = await scene(t);
     const down = await fixedPort();
     const folder = workflowsFolder(t, {
@@ -138,7 +138,7 @@ describe("a service that is stopped by SIGTERM", () => {
       const service = start(500, { WORKFLOWS_DIR: folder });
       await listening(service, port);
       if (stop === 0) assert.equal(await post("/wait", {}), 202);
-      await eventually("the run goes on", 10_000, () => readHistory(dataDir)[0]?.status === "running");
+      await eventually("the run goes on", 60_000, () => readHistory(dataDir)[0]?.status === "running");
       service.stop();
       assert.equal(await service.ended, 0, service.output());
       assert.deepEqual(

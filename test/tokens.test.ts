@@ -280,7 +280,7 @@ async function assertSaysNone(
   const { app, collector, chat, logLines } = service;
   await until("a notice came", () => chat.received.length > 0);
   await app.close();
-  await eventually("traces came", 10_000, () => collector.received.length > 0);
+  await eventually("traces came", 60_000, () => collector.received.length > 0);
   const bodies = (all: typeof chat.received) => all.map(({ body }) => body);
   for (const [where, texts] of Object.entries({
     ...said,

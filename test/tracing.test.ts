@@ -161,7 +161,7 @@ describe("a trace", () => {
     await before.ended;
     outage.remove();
     const after = await start();
-    await eventually("it is dispatched", 30_000, () => github.dispatches.length === 1);
+    await eventually("it is dispatched", 60_000, () => github.dispatches.length === 1);
     after.stop();
     await after.ended;
     const spans = spansAt(collector).filter(({ traceId }) => traceId === CALLER.traceId);

@@ -186,7 +186,7 @@ describe("a service that is killed while runs sleep, wake and work", () => {
     assert.ok((await onOneProcess(t, KILLS, "SIGKILL")) > 0, "no kill hit an attempt");
   });
 
-  it(`${STOPS} orderly stops: the same, and no attempt is interrupted`, { timeout: 100_000 }, async (t) => {
+  it(`${STOPS} orderly stops: the same, and no attempt is interrupted`, { timeout: 240_000 }, async (t) => {
     assert.equal(await onOneProcess(t, STOPS, "SIGTERM"), 0);
   });
 

@@ -13,7 +13,7 @@ const RUNS = 1000;
 const WRITES_EVERY = 10;
 
 describe(`${RUNS} runs that one event wakes at once`, () => {
-  it("keep GitHub's limits, and each of them ends once", { timeout: 110_000 }, async (t) => {
+  it("keep GitHub's limits, and each of them ends once", { timeout: 240_000 }, async (t) => {
     let merged = false;
     const waiter = defineWorkflow({
       name: "waiter",
@@ -49,7 +49,7 @@ describe(`${RUNS} runs that one event wakes at once`, () => {
       } while (cursor);
       return count;
     };
-    await eventually("all wait", 30_000, async () => (await withStatus("waiting")) === RUNS);
+    await eventually("all wait", 60_000, async () => (await withStatus("waiting")) === RUNS);
     assert.equal(github.counts.requests, 0);
 
     merged = true;

@@ -48,7 +48,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     writeFileSync(join(folder, "shared/n.ts"), "export const n: number = 2;");
     writeFileSync(join(folder, "new.ts"), N("new", 7));
     rmSync(join(folder, "gone.ts"));
-    await eventually("it is loaded", 15_000, () => log().some(({ msg }) => msg === AGAIN));
+    await eventually("it is loaded", 60_000, () => log().some(({ msg }) => msg === AGAIN));
     assert.equal((await said(url, "/one")).n, 2);
     assert.equal((await said(url, "/new")).n, 7);
     assert.equal((await call(url, "/gone")).status, 404);
@@ -72,7 +72,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     put(late(1), true);
     assert.deepEqual(await said(url, "/late"), { status: "success", n: 1, text: "text 1" });
     put(late(2), true);
-    await eventually("it is loaded", 15_000, () => log().some(({ msg }) => msg === AGAIN));
+    await eventually("it is loaded", 60_000, () => log().some(({ msg }) => msg === AGAIN));
     assert.deepEqual(await said(url, "/late"), { status: "success", n: 2, text: "text 2" });
   });
 
@@ -82,7 +82,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     put({ "one.ts": N("one", 1), "one.test.ts": "export {};" }, true);
     put({ "one.ts": N("one", 1) }, true);
     put({ "one.ts": N("one", 2) }, true);
-    await eventually("it is loaded", 15_000, () => log().some(({ msg }) => msg === AGAIN));
+    await eventually("it is loaded", 60_000, () => log().some(({ msg }) => msg === AGAIN));
     assert.equal((await said(url, "/one")).n, 2);
     assert.equal(log().filter(({ msg }) => msg === AGAIN).length, 1);
   });
@@ -92,7 +92,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     const { url, log } = await reloading(t, folder);
     writeFileSync(join(folder, "a.ts"), "export default {");
     writeFileSync(join(folder, "b.ts"), N("b", 2));
-    await eventually("it is loaded", 15_000, () => log().some(({ msg }) => msg === AGAIN));
+    await eventually("it is loaded", 60_000, () => log().some(({ msg }) => msg === AGAIN));
     assert.equal((await said(url, "/a")).n, 1);
     assert.equal((await said(url, "/b")).n, 2);
     const [warning] = log().filter(({ msg }) => msg === OUTDATED);
@@ -118,7 +118,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     );
 
     writeFileSync(join(folder, "a.ts"), N("a", 3));
-    await eventually("it is loaded", 15_000, async () => (await said(url, "/a")).n === 3);
+    await eventually("it is loaded", 60_000, async () => (await said(url, "/a")).n === 3);
     assert.equal(await gauge(), "0");
     assert.doesNotMatch((await send(url, {})).text, /broken/);
     assert.equal((await send(url, { path: "/api/workflows" })).json.outdated, undefined);
@@ -161,11 +161,11 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     const { url, log } = await reloading(t, folder);
     renameSync(folder, `${folder}-away`);
     const failed = () => log().filter(({ msg }) => String(msg).startsWith("the workflows cannot be loaded again"));
-    await eventually("it is reported", 15_000, () => failed().length > 0);
+    await eventually("it is reported", 60_000, () => failed().length > 0);
     assert.equal((await said(url, "/a")).n, 1);
     writeFileSync(join(`${folder}-away`, "a.ts"), N("a", 2));
     renameSync(`${folder}-away`, folder);
-    await eventually("it is loaded", 15_000, async () => (await said(url, "/a")).n === 2);
+    await eventually("it is loaded", 60_000, async () => (await said(url, "/a")).n === 2);
     assert.equal(failed().length, 1);
   });
 

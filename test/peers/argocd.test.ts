@@ -122,7 +122,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       );
     /** Resolves once the controller has seen that an application is not ready; it then notifies again. */
     const unnotified = (name: string) =>
-      eventually(`${name} is not notified`, 20_000, async () => {
+      eventually(`${name} is not notified`, 60_000, async () => {
         const { stdout } = await shell(`kubectl -n argocd get application ${name} -o json`);
         return !("notified.notifications.argoproj.io" in JSON.parse(stdout).metadata.annotations);
       });
@@ -147,7 +147,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       const expected = cases
         .filter(({ triggers }) => triggers)
         .map(({ app, revision }) => [nameOf(app), revision ? "of-the-revision" : "of-the-branch"]);
-      await eventually("all are dispatched", 20_000, () => github.dispatches.length >= expected.length);
+      await eventually("all are dispatched", 60_000, () => github.dispatches.length >= expected.length);
       const got = github.dispatches.map(({ payload }) => [payload.sourceName, payload.commitHash]);
       assert.deepEqual(got.toSorted(), expected.toSorted());
       // ArgoCD logs a condition that it cannot evaluate, for each application at each look.
@@ -177,7 +177,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       const hanging = github.fault({ method: "GET" }, { kind: "hang" });
       await controller();
       await set(synced("pr-slow"));
-      await eventually("it is answered", 20_000, () => between.of("pr-slow")[0]?.status === 202);
+      await eventually("it is answered", 60_000, () => between.of("pr-slow")[0]?.status === 202);
       assert.ok(!github.dispatches.some(({ payload }) => payload.sourceName === "pr-slow"));
       hanging.remove();
     });
@@ -192,7 +192,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       assert.equal(between.of("pr-away").length, 4);
       await eventually("it is sent again", 90_000, () => between.of("pr-away").length > 4);
       const sent = () => github.dispatches.map(({ payload }) => payload.sourceName);
-      await eventually("it is dispatched", 20_000, () => sent().includes("pr-away"));
+      await eventually("it is dispatched", 60_000, () => sent().includes("pr-away"));
     });
 
     await t.test("it has nothing to send again when the run of what it sent fails", async () => {
@@ -252,7 +252,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
           };
           const got = () =>
             between.of(first, short, last).map(({ application, revision }) => `${application} ${revision}`);
-          const sent = (what: string) => eventually(`${what} is sent`, 20_000, () => got().includes(what));
+          const sent = (what: string) => eventually(`${what} is sent`, 60_000, () => got().includes(what));
           await controller(processors);
           await set(synced(first, "Succeeded", "a"), synced(short, "Succeeded", "a"));
           for (const name of [first, short]) await sent(`${name} a`);

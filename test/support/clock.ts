@@ -49,9 +49,9 @@ export function movedClock(start = Date.parse("2026-11-24T12:00:00Z")): MovedClo
   };
 }
 
-/** Lets everything that is under way go on until the condition holds; fails after half a minute, which a busy machine may need. */
+/** Lets everything that is under way go on until the condition holds; fails after a minute, which a busy machine may need. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 60_000;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

@@ -78,9 +78,9 @@ export function spawnService(
   };
 }
 
-/** Resolves once the service takes connections; rejects when it ended instead, or after 20 s. */
+/** Resolves once the service takes connections; rejects when it ended instead, or after a minute. */
 export async function listening(service: Pick<ServiceProcess, "child" | "output">, port: number): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   for (;;) {
     const { exitCode, signalCode } = service.child;
     if (exitCode !== null || signalCode !== null) throw new Error(`the service ended: ${service.output()}`);

@@ -10,7 +10,7 @@ export type State = {
   readonly act?: (page: Page) => Promise<unknown>;
 };
 
-const PATIENCE = { timeout: 15_000 };
+const PATIENCE = { timeout: 60_000 };
 
 const press = (button: string) => async (page: Page) => {
   await page.getByRole("button", { name: button, exact: true }).click();
