@@ -309,7 +309,7 @@ describe("Indexing while events come", () => {
       };
       const indexing = startIndexing({ store: { index }, clock });
       clock.move(1999);
-      indexing.observe.accepted?.({} as never);
+      indexing.observe.accepted?.({} as never, {} as never);
       clock.move(1);
       await until("a part is indexed", () => parts === 1 && clock.next() !== undefined);
       assert.equal(clock.next(), clock.now() + pause);
