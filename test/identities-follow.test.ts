@@ -8,7 +8,7 @@ import { readConfig } from "../src/service/config/config.ts";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { CREDENTIALS, knowIdentities } from "./support/identities.ts";
-import { DEPLOYMENT, send, TARGET, TOKEN } from "./support/service.ts";
+import { DEPLOYMENT, requestsRest, send, TARGET, TOKEN } from "./support/service.ts";
 
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
 const SECOND = 1000;
@@ -54,7 +54,7 @@ describe("a run that follows an Actions run as an identity of its workflow", () 
       until(what, async () => {
         if (await holds()) return true;
         clock.move(5 * SECOND);
-        for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+        await requestsRest({ github, app });
         return false;
       });
     const lookedBy = (route: string) =>

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { defineWorkflow } from "../src/index.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { movedClock, until } from "./support/clock.ts";
-import { send, startService, TARGET, TOKEN } from "./support/service.ts";
+import { requestsRest, send, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
 const SECOND = 1000;
@@ -31,9 +31,7 @@ describe("a service that no webhook reaches", () => {
     const pass = async (milliseconds: number) => {
       for (let left = milliseconds; left > 0; left -= 5 * SECOND) {
         clock.move(5 * SECOND);
-        // Requests are on the wire meanwhile, and the end of a run waits for its flush.
-        for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
-        await app.engine.store.check();
+        await requestsRest(service);
       }
     };
     const passUntil = (what: string, holds: () => boolean | Promise<boolean>) =>
@@ -91,7 +89,7 @@ describe("a service that no webhook reaches", () => {
       until(what, async () => {
         if (await holds()) return true;
         clock.move(5 * SECOND);
-        for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+        await requestsRest(service);
         return false;
       });
     const since = clock.now();

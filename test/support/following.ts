@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Context, Json, Workflow } from "../../src/index.ts";
 import type { RunStore } from "../../src/model/store.ts";
 import { movedClock, until } from "./clock.ts";
+import { counted } from "./counted.ts";
 import { scriptedActions } from "./scripted-actions.ts";
 import type { OpenStore } from "./stores.ts";
 import { workerWith } from "./worker.ts";
@@ -14,24 +15,6 @@ export const RUN = "00000000-0000-4000-8000-000000000001";
 
 /** What is due and not begun after so long is not begun at all, ms. */
 const LEFT_MS = 150;
-
-/** The store, which says whether it is asked for something. */
-function counted(store: RunStore): { readonly store: RunStore; isBusy(): boolean } {
-  let busy = 0;
-  const counting = new Proxy(store, {
-    get(target, name) {
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      return (...given: unknown[]) => {
-        const result = value.apply(target, given);
-        if (!(result instanceof Promise)) return result;
-        busy++;
-        return result.finally(() => busy--);
-      };
-    },
-  });
-  return { store: counting, isBusy: () => busy > 0 };
-}
 
 /** A run of a workflow that starts and follows Actions runs. */
 export async function followingRun(

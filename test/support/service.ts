@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import type { TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { type GitHubOptions, type StandInGitHub, startGitHub } from "../../sandbox/github.ts";
 import { type RunningApp, startApp } from "../../src/service/app.ts";
 import { readConfig } from "../../src/service/config/config.ts";
@@ -79,6 +80,22 @@ export function deploy(
   github
     .repository(DEPLOYMENT)
     .put(`configs/pr/${size}/${application}/values.yaml`, `global:\n  config:\n    DEPLOYMENT_TAG: ${tag}\n`);
+}
+
+/** Resolves when nothing was asked of GitHub for some milliseconds, and all is answered and stored: then a clock may move. */
+export async function requestsRest({
+  github: { requests },
+  app,
+}: {
+  readonly github: Pick<StandInGitHub, "requests">;
+  readonly app: RunningApp;
+}): Promise<void> {
+  for (let calm = 0; calm < 3; ) {
+    const before = requests.length;
+    await wait(2);
+    await app.engine.store.check();
+    calm = requests.length === before && requests.every(({ status }) => status !== 0) ? calm + 1 : 0;
+  }
 }
 
 export type HttpAnswer = {

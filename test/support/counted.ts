@@ -1,0 +1,19 @@
+import type { RunStore } from "../../src/model/store.ts";
+
+/** The same store, which says whether it is being asked for something: a clock is moved when it is not. */
+export function counted(store: RunStore): { readonly store: RunStore; isBusy(): boolean } {
+  let busy = 0;
+  const counting = new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]) => {
+        const result = value.apply(target, given);
+        if (!(result instanceof Promise)) return result;
+        busy++;
+        return result.finally(() => busy--);
+      };
+    },
+  });
+  return { store: counting, isBusy: () => busy > 0 };
+}
