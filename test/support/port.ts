@@ -1,13 +1,18 @@
 import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /**
- * A free port that the system does not hand out by itself. One of those could be taken while the service is away, and
- * a client that knocks often enough on a closed one is in the end connected to itself.
+ * A free port that the system does not hand out by itself, and that no other test gets while this process lives. One of the
+ * system's could be taken while the service is away, and a client that knocks often enough on a closed one is in the end
+ * connected to itself.
  */
 export async function fixedPort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 10_000);
+    if (!reserved(port)) continue;
     const server = createServer().listen(port, "127.0.0.1");
     const free = await once(server, "listening").then(
       () => true,
@@ -18,4 +23,16 @@ export async function fixedPort(): Promise<number> {
     await once(server, "close");
     return port;
   }
+}
+
+/** Whether this process has the port from now on: its service may take long to listen, and is away between its lives. */
+function reserved(port: number): boolean {
+  const file = join(tmpdir(), `gh-runner-port-${port}`);
+  try {
+    writeFileSync(file, String(process.pid), { flag: "wx" });
+  } catch {
+    return false;
+  }
+  process.once("exit", () => rmSync(file, { force: true }));
+  return true;
 }
