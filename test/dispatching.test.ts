@@ -97,12 +97,15 @@ describe("dispatching", () => {
   });
 
   it("goes on when the caller hangs up", async (t) => {
-    const { github, url, log } = await withFile(t, { github: { latencyMs: 50 } });
+    const { github, url, log } = await withFile(t);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    github.fault({ times: 2 }, { kind: "hold", until: promise });
     const hangUp = new AbortController();
     const call = fetch(`${url}/dispatch`, { method: "POST", body: '{"application":"pr-1"}', signal: hangUp.signal });
     await until("the run is under way", () => github.requests.length > 0);
     hangUp.abort();
     await assert.rejects(call);
+    resolve();
     await until("the run has succeeded", () => log().some(({ msg }) => msg === "run succeeded"));
     assert.equal(github.dispatches.length, 1);
   });
