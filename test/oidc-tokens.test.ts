@@ -220,9 +220,9 @@ describe("an OIDC token", () => {
       { header: { alg: "RS256" }, payload: { iss: issuer.url, x: "y".repeat(5_000_000) } },
       () => "AAAA",
     );
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     assert.match(await rejected(huge), /./);
-    assert.ok(performance.now() - begun < 2000);
+    assert.ok(process.cpuUsage(begun).user < 2_000_000);
   });
 
   it("need not name its key, where an issuer has several", async (t) => {

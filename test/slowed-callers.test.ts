@@ -135,10 +135,10 @@ describe("huge tokens", () => {
       AUTH_OIDC: '[{"issuer":"https://issuer.invalid","audience":"x","claims":{"sub":"*"},"role":"viewer"}]',
     });
     assert.equal((await get(`eyJhbGciOiJub25lIn0.${"e".repeat(100_000)}.AAAA`)).status, 431);
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     const nested = Buffer.from(`{"iss":${"[".repeat(5000)}${"]".repeat(5000)}}`.slice(0, 9000)).toString("base64url");
     for (const token of [`eyJhbGciOiJSUzI1NiJ9.${nested}.AAAA`, `ey${"J".repeat(12_000)}.e.A`, "e.".repeat(6000)])
       assert.equal((await get(token)).status, 401);
-    assert.ok(performance.now() - begun < 5000);
+    assert.ok(process.cpuUsage(begun).user < 5_000_000);
   });
 });

@@ -177,9 +177,9 @@ describe("the webhooks of the stand-in", () => {
     const { github, ask } = await scene(t);
     const hook = github.hook("acme/shop", "http://127.0.0.1:9");
     const payload = { action: "opened" };
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     for (let at = 0; at < 7000; at++) hook.note("pull_request", payload, { at: START - at });
-    assert.ok(performance.now() - begun < 1000);
+    assert.ok(process.cpuUsage(begun).user < 1_000_000);
     let [path, count] = [`/hooks/${hook.id}/deliveries?per_page=100`, 0];
     for (; path; count++) {
       const { headers } = await ask("GET", path);
