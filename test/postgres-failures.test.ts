@@ -26,10 +26,10 @@ import { deploy, notify, type Service, send, startService, TARGET, TOKEN } from 
 const SEED = Number(process.env.LOSS_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 /** Callers are told within 6 s that nothing can be stored; the rest is for a busy machine. */
-const TOLD_MS = 9000;
+const TOLD_MS = 20_000;
 
 /** A replica that is gone is noticed within 30 s; the rest is for a busy machine. */
-const TAKEN_OVER_MS = 40_000;
+const TAKEN_OVER_MS = 60_000;
 
 let postgres: StartedPostgres;
 before(async () => {
@@ -225,11 +225,13 @@ describe("a service whose database", () => {
     });
     const workflows = [{ workflow: ticking as Workflow, file: "ticking.ts" }];
     const service = await serviceOn(t, { options: { workflows } });
-    const slow = service.github.fault({ times: 2 }, { kind: "delay", ms: 1500 });
+    const { promise: away, resolve: isGone } = Promise.withResolvers<void>();
+    const slow = service.github.fault({ times: 2 }, { kind: "hold", until: away });
     deploy(service.github, "pr-1", "abc");
     const inFlight = notify(service.url, { application: "pr-1" });
     await until("it is at work", () => slow.met === 2);
     await postgres.end();
+    isGone();
     try {
       await isAway(service);
     } finally {
@@ -271,7 +273,7 @@ describe("a service whose database", () => {
     try {
       const since = performance.now();
       await service.app.close();
-      assert.ok(performance.now() - since < 15_000);
+      assert.ok(performance.now() - since < 40_000);
     } finally {
       postgres.thaw();
     }
@@ -281,6 +283,7 @@ describe("a service whose database", () => {
     const service = await serviceOn(t);
     deploy(service.github, "pr-1", "abc");
     const others: pg.Client[] = [];
+    t.after(() => Promise.all(others.map((other) => other.end().catch(() => {}))));
     const fill = async () => {
       for (;;) {
         const other = new pg.Client({ connectionString: postgres.url });
@@ -295,19 +298,22 @@ describe("a service whose database", () => {
       }
     };
     await fill();
-    await others[0]!.query(
-      "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE application_name = 'gh-runner service'",
-    );
-    await fill();
+    // The service may be quicker to take what has become free.
+    await within(60_000, "it has no connection", async () => {
+      await others[0]!.query(
+        "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'gh-runner service'",
+      );
+      await fill();
+      return !(await isReady(service));
+    });
     const full = await notify(service.url, { application: "pr-1" });
     assert.deepEqual([full.status, full.headers["content-type"]], [503, "application/problem+json"]);
-    assert.equal(await isReady(service), false);
-    await Promise.all(others.map((other) => other.end()));
+    await Promise.all(others.splice(0).map((other) => other.end()));
     await within(60_000, "it is ready", () => isReady(service));
     assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
   });
 
-  it("loses the answers to its commits repeats nothing, and forgets no claim", { timeout: 300_000 }, async (t) => {
+  it("loses the answers to its commits repeats nothing, and forgets no claim", { timeout: 600_000 }, async (t) => {
     t.diagnostic(`LOSS_SEED=${SEED}`);
     const chance = chanceOf(SEED);
     const proxy = await lossyProxy(t, postgres.url);
@@ -363,7 +369,7 @@ describe("a replica", () => {
   });
 
   it("that is killed, or stands still, has its runs taken over within 30 s, and what it would do later is refused", {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
@@ -379,7 +385,8 @@ describe("a replica", () => {
       await listening(service, port);
       return { ...service, port };
     };
-    const slow = github.fault({ times: 4, route: READ_FILE }, { kind: "delay", ms: 1000 });
+    const { promise: stopped, resolve: stands } = Promise.withResolvers<void>();
+    const slow = github.fault({ times: 4, route: READ_FILE }, { kind: "hold", until: stopped });
     const begin = async (application: string, isAtWork: () => boolean) => {
       const own = await replica();
       const heard = await dispatchTo(own.port, { application }, { prefer: "respond-async" });
@@ -391,10 +398,12 @@ describe("a replica", () => {
     await killed.kill();
     const frozen = await begin("pr-frozen", () => slow.met === 4);
     process.kill(frozen.child.pid!, "SIGSTOP");
-    const refusal = github.fault({ times: 1, route: DISPATCH }, { kind: "status", status: 502 });
-    // Stopped before it tries again, 0.3 s later.
-    const refused = await begin("pr-refused", () => refusal.met === 1);
+    stands();
+    const refusal = github.fault({ route: DISPATCH }, { kind: "status", status: 502 });
+    // Stopped before it tries again, 0.3 s later, or the second time, 1 s after that.
+    const refused = await begin("pr-refused", () => refusal.met > 0);
     process.kill(refused.child.pid!, "SIGSTOP");
+    refusal.remove();
     const since = performance.now();
     const other = await replica();
     const url = `http://127.0.0.1:${other.port}`;
