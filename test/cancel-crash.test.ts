@@ -50,7 +50,7 @@ async function post(port: number, path: string, body = "") {
 
 describe("a service that is killed while runs are cancelled", () => {
   it(`${KILLS} kills: what was answered as cancelled stays so, sends nothing more, and is cleaned up once at most`, {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async (t) => {
     const chance = chanceOf(SEED);
     const github = await startGitHub({ latencyMs: 10 });

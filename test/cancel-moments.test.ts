@@ -141,14 +141,14 @@ async function cancelAll(
 
 describe(`a run with steps and requests that is cancelled at ${MOMENTS} random moments`, () => {
   it("sends nothing after the cancel was answered, and keeps its end when that came first", {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async (t) => {
     const github = await gitHub(t);
     const sends = recordedSends(t);
     await cancelAll(t, { github, sends, urls: [await replica(t, github, sends.settings)] });
   });
 
-  it("does the same when another replica is asked to cancel it", { timeout: 240_000 }, async (t) => {
+  it("does the same when another replica is asked to cancel it", { timeout: 600_000 }, async (t) => {
     const github = await gitHub(t);
     const sends = recordedSends(t);
     const shared = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema(), ...sends.settings };

@@ -12,7 +12,7 @@ const CALLERS = 2500;
 
 describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
   it("the process outlives them: all are answered once they have sent it again, and every event arrives", {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async (t) => {
     const github = await startGitHub({ latencyMs: 5 });
     t.after(() => github.close());

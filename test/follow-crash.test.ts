@@ -133,7 +133,7 @@ async function judged(
 }
 
 describe(`a service that is killed ${KILLS} times while it follows tests`, () => {
-  it("starts each once, and reports each once with its end, with SQLite", { timeout: 300_000 }, async (t) => {
+  it("starts each once, and reports each once with its end, with SQLite", { timeout: 600_000 }, async (t) => {
     const chance = chanceOf(SEED);
     const here = await scene(t, chance);
     const [dataDir, port] = [temporaryFolder(t), await fixedPort()];
@@ -145,7 +145,7 @@ describe(`a service that is killed ${KILLS} times while it follows tests`, () =>
     assert.equal(integrity(dataDir), "ok");
   });
 
-  it("does so as three replicas, too", { timeout: 300_000 }, async (t) => {
+  it("does so as three replicas, too", { timeout: 600_000 }, async (t) => {
     const chance = chanceOf(SEED + 1);
     const here = await scene(t, chance);
     const postgres = await startPostgres();

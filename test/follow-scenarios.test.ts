@@ -118,7 +118,7 @@ for (const [name, replicas] of [
 ] as const) {
   describe(`the tests of previews, with ${name}`, () => {
     it("end with one status and one comment that say how, whatever happens meanwhile", {
-      timeout: 240_000,
+      timeout: 600_000,
     }, async (t) => {
       const { github, services, shop, names, later, runOf, followers, clock } = await scene(t, replicas);
       for (const [nth] of names.entries()) {

@@ -69,7 +69,7 @@ describe(`${DEPLOYMENTS} deployments at once with the options of the image`, {
     ],
   ];
   for (const [what, options] of cases) {
-    it(`${what}: all arrive, within ${PRIVATE_MIB} MiB of private memory`, { timeout: 240_000 }, async (t) => {
+    it(`${what}: all arrive, within ${PRIVATE_MIB} MiB of private memory`, { timeout: 600_000 }, async (t) => {
       const github = await startGitHub(options);
       t.after(() => github.close());
       github.token(TOKEN);

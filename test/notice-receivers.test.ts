@@ -238,7 +238,7 @@ describe("a receiver that hangs or is gone", () => {
     receiver.status = 500;
     const before = performance.now();
     await app.close();
-    assert.ok(performance.now() - before < 4000, `${performance.now() - before} ms`);
+    assert.ok(performance.now() - before < 8000, `${performance.now() - before} ms`);
     assert.ok(!logLines.join("").includes(SECRET));
   });
 });
@@ -266,7 +266,7 @@ describe("a receiver that hangs for long", () => {
     assert.deepEqual(counts, { sent: 0, failed: 50 });
     const before = performance.now();
     await webhook.close();
-    assert.ok(performance.now() - before < 3000, `${performance.now() - before} ms`);
+    assert.ok(performance.now() - before < 8000, `${performance.now() - before} ms`);
     assert.deepEqual([made, counts], [1, { sent: 0, failed: 150 }]);
   });
 });

@@ -94,12 +94,12 @@ describe("a stop in an outage", () => {
     await all.settle();
     const before = performance.now();
     await all.services[0]!.app.close();
-    assert.ok(performance.now() - before < 5000, `${performance.now() - before} ms`);
+    assert.ok(performance.now() - before < 10_000, `${performance.now() - before} ms`);
   });
 });
 
 describe("a replica whose network is broken while the others are answered", () => {
-  it("reports no outage, and what it cannot do another one does", { timeout: 240_000 }, async (t) => {
+  it("reports no outage, and what it cannot do another one does", { timeout: 480_000 }, async (t) => {
     const all = await deployment(t, { count: 2, postgres });
     const { services, notices, pass, github, logged, clock } = all;
     // All but the receiver of notices is behind a proxy that is not there.

@@ -22,7 +22,7 @@ for (const [name, replicas] of [
 ] as const) {
   describe(`an outage of GitHub, with ${name}`, () => {
     it("is one notice and one summary; afterwards the newest of each application goes first, and none is lost", {
-      timeout: 240_000,
+      timeout: 480_000,
     }, async (t) => {
       const all = await deployment(t, replicas);
       const { clock, github, services, pass, notices, logged, pages } = all;
@@ -123,7 +123,7 @@ for (const [name, replicas] of [
 }
 
 describe("a service that is restarted in an outage", () => {
-  it("sends no second notice, and one summary, whenever it is restarted", { timeout: 240_000 }, async (t) => {
+  it("sends no second notice, and one summary, whenever it is restarted", { timeout: 480_000 }, async (t) => {
     const all = await deployment(t, 1);
     const { github, services, pass, notices } = all;
     const restart = async () => {
@@ -155,7 +155,7 @@ describe("a service that is restarted in an outage", () => {
 });
 
 describe("GitHub that works and fails in turns", () => {
-  it("is one outage, by which no run loses any of its time for retries", { timeout: 240_000 }, async (t) => {
+  it("is one outage, by which no run loses any of its time for retries", { timeout: 480_000 }, async (t) => {
     const all = await deployment(t, 1);
     const { github, services, pass, notices } = all;
     for (let nth = 0; nth < 6; nth++) await event(all, nth, `pr-${nth}`);
@@ -189,7 +189,7 @@ describe("GitHub that works and fails in turns", () => {
 });
 
 describe("what is no outage", () => {
-  it("changes nothing: one run that fails, a wrong token, and a limit", { timeout: 240_000 }, async (t) => {
+  it("changes nothing: one run that fails, a wrong token, and a limit", { timeout: 480_000 }, async (t) => {
     const all = await deployment(t, 1);
     const { github, pass, notices, logged } = all;
     github.fault({ path: /pr-bad/ }, { kind: "status", status: 502 });

@@ -54,7 +54,7 @@ describe("what takes little room as text and much when it is parsed does not end
     bundle = await buildBundle();
   });
 
-  it("with the heap of the image", { timeout: 240_000 }, async (t) => {
+  it("with the heap of the image", { timeout: 600_000 }, async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     github.token(TOKEN);

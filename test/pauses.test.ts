@@ -34,7 +34,7 @@ describe("A paused workflow", () => {
 
     const began = performance.now();
     const answer = await notify({ application: "pr-1" });
-    assert.ok(performance.now() - began < 5000, "it does not wait for WAIT_SECONDS");
+    assert.ok(performance.now() - began < 10_000, "it does not wait for WAIT_SECONDS");
     assert.equal(answer.status, 202);
     const id = answer.json.run;
     assert.equal((await get(`/api/runs/${id}`)).status, "queued");

@@ -159,7 +159,7 @@ describe("stale, when something is in the way", () => {
     assert.match(run.reason ?? "", /left the labels as they were\. Give the token's user the role Triage/);
   });
 
-  it("marks each issue once although its process is killed", { timeout: 240_000 }, async (t) => {
+  it("marks each issue once although its process is killed", { timeout: 600_000 }, async (t) => {
     const ISSUES = 24;
     const github = await startGitHub();
     t.after(() => github.close());

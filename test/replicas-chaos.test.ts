@@ -33,16 +33,16 @@ const WIDE_WINDOWS = "points=1000000/60s,writes=100000/60s";
 
 /**
  * A replica that asks GitHub so long after another one met a limit was not told of it, ms. Pauses last longer; on a busy
- * machine being told took up to half a second.
+ * machine being told took up to a second.
  */
-const TOLD_MS = 1000;
+const TOLD_MS = 3000;
 
 /** Give `CHAOS_SEED` to repeat a test run's deployments and what happens to the replicas. */
 const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 describe("three replicas", () => {
   it(`${DEPLOYMENTS} deployments while replicas are killed and the database is restarted and frozen: every answered one is dispatched, or superseded by one that is`, {
-    timeout: 400_000,
+    timeout: 600_000,
   }, async (t) => {
     t.diagnostic(`CHAOS_SEED=${SEED}`);
     const chance = chanceOf(SEED);
@@ -226,7 +226,7 @@ async function havoc(
   const limit = async () => {
     const fault = github.fault(
       { times: 1 },
-      { kind: "limit", secondary: true, retryAfterSeconds: chance.between(2, 3) },
+      { kind: "limit", secondary: true, retryAfterSeconds: chance.between(4, 5) },
     );
     const latest = performance.now() + 3000;
     while (fault.met === 0 && performance.now() < latest) await wait(5);

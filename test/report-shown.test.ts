@@ -146,7 +146,7 @@ for (const [name, settings] of [
       ["as it makes the check", CREATE],
       ["as it ends the check", UPDATE],
     ] as const) {
-      it(`${at}: the next one ends the same check`, { timeout: 240_000 }, async (t) => {
+      it(`${at}: the next one ends the same check`, { timeout: 600_000 }, async (t) => {
         const github = await startGitHub();
         t.after(() => github.close());
         github.token(TOKEN, { app: 7 });

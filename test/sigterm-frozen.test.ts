@@ -161,7 +161,7 @@ async function lockedBy(t: TestContext, dataDir: string) {
 }
 
 describe("SIGTERM with a database that does not answer ends in time, and loses no accepted run:", () => {
-  it("PostgreSQL whose processes are stopped", { timeout: 240_000 }, (t) =>
+  it("PostgreSQL whose processes are stopped", { timeout: 600_000 }, (t) =>
     stopFrozen(
       t,
       () => onPostgres(),
@@ -170,12 +170,12 @@ describe("SIGTERM with a database that does not answer ends in time, and loses n
     ),
   );
 
-  it("a network that swallows everything", { timeout: 240_000 }, async (t) => {
+  it("a network that swallows everything", { timeout: 600_000 }, async (t) => {
     const hole = await blackHole(t, postgres.url);
     await stopFrozen(t, () => onPostgres(hole.url), hole.swallow, hole.pass);
   });
 
-  it("SQLite that another process has locked", { timeout: 240_000 }, async (t) => {
+  it("SQLite that another process has locked", { timeout: 600_000 }, async (t) => {
     let release = async () => {};
     await stopFrozen(
       t,

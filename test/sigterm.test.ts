@@ -81,7 +81,7 @@ async function scene(t: TestContext) {
 }
 
 describe("a service that is stopped by SIGTERM", () => {
-  it(`${STOPS} times at random moments interrupts no run and sends nothing twice`, { timeout: 300_000 }, async (t) => {
+  it(`${STOPS} times at random moments interrupts no run and sends nothing twice`, { timeout: 600_000 }, async (t) => {
     t.diagnostic(`SIGTERM_SEED=${SEED}`);
     const chance = chanceOf(SEED);
     const { github, dataDir, port, start, post } = await scene(t);
@@ -128,7 +128,7 @@ describe("a service that is stopped by SIGTERM", () => {
     assert.equal(sent.length, runs.length);
   });
 
-  it("ten times while it waits for a URL goes on after each start", { timeout: 240_000 }, async (t) => {
+  it("ten times while it waits for a URL goes on after each start", { timeout: 600_000 }, async (t) => {
     const { dataDir, port, start, post } = await scene(t);
     const down = await fixedPort();
     const folder = workflowsFolder(t, {

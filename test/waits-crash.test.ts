@@ -182,15 +182,15 @@ async function onOneProcess(t: TestContext, times: number, signal: "SIGKILL" | "
 }
 
 describe("a service that is killed while runs sleep, wake and work", () => {
-  it(`${KILLS} kills: each run ends once, and no step that had ended is repeated`, { timeout: 200_000 }, async (t) => {
+  it(`${KILLS} kills: each run ends once, and no step that had ended is repeated`, { timeout: 600_000 }, async (t) => {
     assert.ok((await onOneProcess(t, KILLS, "SIGKILL")) > 0, "no kill hit an attempt");
   });
 
-  it(`${STOPS} orderly stops: the same, and no attempt is interrupted`, { timeout: 240_000 }, async (t) => {
+  it(`${STOPS} orderly stops: the same, and no attempt is interrupted`, { timeout: 600_000 }, async (t) => {
     assert.equal(await onOneProcess(t, STOPS, "SIGTERM"), 0);
   });
 
-  it(`${KILLS_OF_REPLICAS} kills among three replicas: the same`, { timeout: 200_000 }, async (t) => {
+  it(`${KILLS_OF_REPLICAS} kills among three replicas: the same`, { timeout: 600_000 }, async (t) => {
     const chance = chanceOf(SEED + 1);
     const github = await gitHub(t);
     const postgres = await startPostgres();

@@ -13,7 +13,7 @@ const RUNS = 1000;
 const WRITES_EVERY = 10;
 
 describe(`${RUNS} runs that one event wakes at once`, () => {
-  it("keep GitHub's limits, and each of them ends once", { timeout: 240_000 }, async (t) => {
+  it("keep GitHub's limits, and each of them ends once", { timeout: 600_000 }, async (t) => {
     let merged = false;
     const waiter = defineWorkflow({
       name: "waiter",
