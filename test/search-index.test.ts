@@ -53,7 +53,7 @@ describe("A run that cannot be indexed", () => {
   function spoilt(skip: SearchEngine["skip"]) {
     const warnings: string[] = [];
     const engine: Pick<SearchEngine, "index" | "skip"> = {
-      async index(most, trying) {
+      async index(most, _which, trying) {
         trying(most > 1 ? 9 : 7);
         throw new Error("spoilt");
       },

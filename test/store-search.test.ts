@@ -71,6 +71,19 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["the cluster"], status: "queued" }), []);
     });
 
+    it("leaves a run that is running to a search, since its end will change it", async (t) => {
+      const { store, accept, found } = await opened(t, open);
+      const a = await accept();
+      const [claim] = await store.claim({ ...lease(), limit: 1 });
+      const b = await accept({ group: "pr-2" });
+      assert.equal(await store.index(25), 1);
+      assert.equal(await store.index(25), 0);
+      assert.deepEqual(await found({ words: ["deploy"] }), [b, a]);
+      await store.settle(claim!, attemptOf(claim!), SUCCESS);
+      assert.equal(await store.index(25), 1);
+      assert.deepEqual(await found({ status: "success" }), [a]);
+    });
+
     it("knows a run as it is now", async (t) => {
       const { store, ended, found } = await opened(t, open);
       const a = await ended({ group: "pr-1" }, { ...FAILURE, reason: "no tag" });

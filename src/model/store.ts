@@ -131,7 +131,7 @@ export type RunStore = {
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
   /** How many runs of a filter are in each status, whichever the filter's is; each is counted up to 10,000. */
   counts(filter: RunFilter): Promise<Counts>;
-  /** Makes up to so many runs that have changed known to the search, the newest first; resolves with how many. `busy`: another process does. */
+  /** Makes up to so many runs that have changed and are not running known to the search, the newest first; resolves with how many. `busy`: another process does. */
   index(most: number): Promise<number | "busy">;
   /** Why the newest runs of a filter failed, at most 1000, newest first; the filter's status does not matter. */
   reasons(filter: RunFilter, limit: number): Promise<readonly FailureReason[]>;

@@ -19,8 +19,8 @@ const BUSY_MS = 250;
 const TROUBLE_MS = 30_000;
 
 /**
- * Keeps the index of the search up to date, behind the events: what changes is noted with the change, and indexed here. An
- * idle process has no timer.
+ * Keeps the index of the search up to date, behind the events: what changes is noted with the change, and indexed here. Runs
+ * that are running are left to a search, since they would be indexed again when they end. An idle process has no timer.
  */
 export function startIndexing({
   store,

@@ -17,10 +17,11 @@ export type SearchEngine = {
   /**
    * Makes the documents of up to so many runs that have changed, the newest first, in one transaction; of more than one, also
    * drops those of as many runs that were forgotten. Behind the newest alone these would never come, while events do.
+   * @param which `settled` leaves those out that are running: they will change once more.
    * @param trying is called with the newest of them before anything is made.
    * @returns how many there were. `busy`: another process does it.
    */
-  index(most: number, trying: (run: number) => void): Promise<number | "busy">;
+  index(most: number, which: "all" | "settled", trying: (run: number) => void): Promise<number | "busy">;
   /** Leaves a run out as it is now: its document cannot be kept. */
   skip(run: number): Promise<void>;
   /** How many runs have changed since they were last indexed; counted up to so many. */
@@ -102,15 +103,15 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
   }
 
   /** A run whose document cannot be kept is left out, and holds up no other. */
-  async function index(most: number): Promise<number | "busy"> {
+  async function index(most: number, which: "all" | "settled"): Promise<number | "busy"> {
     let newest: number | undefined;
     try {
-      return await engine.index(most, (run) => {
+      return await engine.index(most, which, (run) => {
         newest = run;
       });
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
-      if (most > 1) return index(1);
+      if (most > 1) return index(1, which);
       if (newest === undefined) throw error;
       const [run] = await read(`SELECT id FROM ${dialect.schema}.runs WHERE seq = $1`, [newest]);
       warn(`The search does not know run ${run?.id ?? newest} as it is now: ${(error as Error).message}`);
@@ -120,7 +121,7 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
   }
 
   return {
-    index,
+    index: (most: number) => index(most, "settled"),
     /**
      * Indexes what has changed of late. When that cannot be written, what was indexed before is found.
      * @returns how many runs are left.
@@ -130,7 +131,7 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
       const isIn = (milliseconds: number) => performance.now() - began < milliseconds;
       // The first batch has the newest: after it, what happened a moment ago is found.
       for (let done = 0; done < BEFORE_SEARCH && isIn(done === 0 ? TURN_MS : PATIENCE_MS); ) {
-        const indexed = await index(AT_ONCE).catch(() => 0);
+        const indexed = await index(AT_ONCE, "all").catch(() => 0);
         if (indexed === 0) break;
         if (indexed === "busy") await wait(BUSY_MS);
         else done += AT_ONCE;

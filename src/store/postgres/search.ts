@@ -28,11 +28,16 @@ export function postgresSearch(
   const documents = `${schema}.search_documents`;
 
   /** What is taken off the queue was committed before the runs are read. */
-  async function indexSome(each: Sql, most: number, trying: (run: number) => void): Promise<number> {
+  async function indexSome(
+    each: Sql,
+    most: number,
+    which: "all" | "settled",
+    trying: (run: number) => void,
+  ): Promise<number> {
     void each("SET LOCAL synchronous_commit = off");
     const queued = await each(
       `DELETE FROM ${schema}.search_queue WHERE ctid = ANY (ARRAY(
-         (SELECT ctid FROM ${schema}.search_queue ORDER BY run DESC LIMIT $1)
+         (SELECT ctid FROM ${schema}.search_queue ${which === "settled" ? IS_SETTLED : ""} ORDER BY run DESC LIMIT $1)
          UNION (SELECT ctid FROM ${schema}.search_queue WHERE ${isForgotten(schema)} LIMIT $2))) RETURNING run`,
       [most, most > 1 ? most : 0],
     );
@@ -49,6 +54,7 @@ export function postgresSearch(
     return queued.length;
   }
 
+  const IS_SETTLED = `WHERE NOT EXISTS (SELECT 1 FROM ${schema}.runs WHERE seq = search_queue.run AND status = 'running')`;
   const KEEP = `INSERT INTO ${documents} (run, document, grams)
     SELECT run, document, grams FROM json_to_recordset($1) AS made (run bigint, document text, grams integer[])
     ON CONFLICT (run) DO UPDATE SET document = excluded.document, grams = excluded.grams`;
@@ -73,10 +79,10 @@ export function postgresSearch(
   }
 
   return {
-    index: (most, trying) =>
+    index: (most, which, trying) =>
       transaction(async (each) => {
         const [lock] = await each("SELECT pg_try_advisory_xact_lock($1) AS mine", [lockKey(`search ${schema}`)]);
-        return lock?.mine ? indexSome(each, most, trying) : "busy";
+        return lock?.mine ? indexSome(each, most, which, trying) : "busy";
       }),
     async skip(run) {
       await sql(`DELETE FROM ${schema}.search_queue WHERE run = $1`, [run]);

@@ -37,10 +37,10 @@ export function sqliteSearch(
   }
 
   /** In one transaction with what else is written: no change comes between what is read and what is forgotten. */
-  function indexSome(most: number, trying: (run: number) => void): number {
+  function indexSome(most: number, which: "all" | "settled", trying: (run: number) => void): number {
     const forgotten = most > 1 ? sql.all(FORGOTTEN, most) : [];
     for (const { run } of forgotten) leave(run as number);
-    const queued = sql.all(QUEUED, Math.min(most, RUNS_AT_ONCE));
+    const queued = sql.all(QUEUED[which], Math.min(most, RUNS_AT_ONCE));
     let bytes = 0;
     const some = queued.filter(({ bytes: size }, nth) => {
       bytes += Number(size ?? 0);
@@ -67,10 +67,10 @@ export function sqliteSearch(
   }
 
   return {
-    async index(most, trying) {
+    async index(most, which, trying) {
       let done = 0;
       while (done < most) {
-        const indexed = await write(() => indexSome(most - done, trying), { flush: false });
+        const indexed = await write(() => indexSome(most - done, which, trying), { flush: false });
         if (indexed === 0) break;
         done += indexed;
       }
@@ -90,8 +90,10 @@ export function sqliteSearch(
   };
 }
 
-const QUEUED = `SELECT run, octet_length(input) AS bytes FROM search_queue LEFT JOIN runs ON runs.seq = search_queue.run
+const queued = (where: string) =>
+  `SELECT run, octet_length(input) AS bytes FROM search_queue LEFT JOIN runs ON runs.seq = search_queue.run ${where}
   ORDER BY run DESC LIMIT $1`;
+const QUEUED = { all: queued(""), settled: queued("WHERE runs.status IS NOT 'running'") };
 const FORGOTTEN = `SELECT run FROM search_queue WHERE ${isForgotten("main")} LIMIT ?`;
 const DONE = "DELETE FROM search_queue WHERE run = ?";
 /** An upper bound: some may have been deleted. */
