@@ -37,8 +37,11 @@ const TRIGGER_MARKS = new Map<Trigger, string>(TRIGGERS.map((name, nth) => [name
 
 const PRIVATE = /[\uE000-\uE2FF\n]/g;
 
+/** A text that stands in a document as it is, but for the case of its letters: nearly every one. */
+const PLAIN = /^[ -~]*$/;
+
 /** As a text stands in a document. Inside of JSON it may have what no text of the database has. */
-const searched = (text: string) => fold(clean(text)).replace(PRIVATE, " ");
+const searched = (text: string) => (PLAIN.test(text) ? text.toLowerCase() : fold(clean(text)).replace(PRIVATE, " "));
 
 /** All of these must stand in the document of a run that a filter finds. */
 export function needlesOf(filter: RunFilter): readonly string[] {
@@ -64,6 +67,7 @@ export function needlesOf(filter: RunFilter): readonly string[] {
 
 function factOf(name: keyof typeof MARKS, value: string): string {
   const text = searched(value).trim();
+  if (text.length <= MAX_FACT_CHARACTERS) return MARKS[name] + text;
   return MARKS[name] + [...text.slice(0, 2 * MAX_FACT_CHARACTERS)].slice(0, MAX_FACT_CHARACTERS).join("");
 }
 
@@ -94,27 +98,30 @@ export type Sources = {
 export function documentOf(run: Sources): string {
   const input = parsed(run.input);
   const outputs = parsed(run.outputs);
-  const facts = factsOf(run, input === undefined ? partOf(run.pieces) : input, outputs);
-  const lines = [...new Set(facts)].map((fact) => `${fact}\n`);
-  let length = 1 + lines.reduce((sum, line) => sum + line.length, 0);
+  let document = "\n";
   // A fact is found as a word, too.
-  const said = new Set(facts.map((fact) => fact.slice(1)));
+  const said = new Set<string>();
+  for (const fact of factsOf(run, input === undefined ? partOf(run.pieces) : input, outputs)) {
+    document += `${fact}\n`;
+    said.add(fact.slice(1));
+  }
   const say = (text: string | null | undefined) => {
+    const { length } = document;
     if (!text || length >= MAX_DOCUMENT_CHARACTERS) return;
     const line = searched(text.slice(0, MAX_DOCUMENT_CHARACTERS)).slice(0, MAX_DOCUMENT_CHARACTERS - length - 2);
     if (said.has(line)) return;
     said.add(line);
-    lines.push(` ${line.toWellFormed()}\n`);
-    length += line.length + 2;
+    document += ` ${line.toWellFormed()}\n`;
   };
-  for (const text of [run.title, run.reason]) say(text);
+  say(run.title);
+  say(run.reason);
   if (outputs === undefined) say(run.outputs);
   else for (const text of leavesOf(outputs, MAX_OUTPUT_CHARACTERS)) say(text);
   const most = run.trigger === "github" ? MAX_EVENT_CHARACTERS : MAX_INPUT_CHARACTERS;
   for (const text of input === undefined ? [] : leavesOf(input, most)) say(text);
   for (const text of run.texts) say(text);
   for (const sent of run.sent) for (const text of textsOfSent(sent)) say(text);
-  return `\n${lines.join("")}`;
+  return document;
 }
 
 /** Methods and paths, and what stands in the bodies: each of their keys would cost an entry per run. */
@@ -135,36 +142,46 @@ const MAX_EVENT_CHARACTERS = 1500;
 const MAX_INPUT_CHARACTERS = 3000;
 const MAX_OUTPUT_CHARACTERS = 2000;
 
-function factsOf(run: Sources, input: Json, outputs: Json | undefined): string[] {
+function factsOf(run: Sources, input: Json, outputs: Json | undefined): ReadonlySet<string> {
   const name = run.trigger === "github" ? at(input, "name") : undefined;
   const event = typeof name === "string" ? name : undefined;
   const payload = event === undefined ? undefined : at(input, "payload");
   const action = at(payload, "action");
   const about = event === undefined ? plainFacts(input) : eventFacts({ name: event, payload });
-  const repositories = [about.repository, at(outputs, "repository")].filter((each) => typeof each === "string");
-  const pulls = [about.pull, at(outputs, "pull")].filter((each) => typeof each === "number");
-  const commits = [about.sha, ...commitsIn(event === undefined ? input : null), ...commitsIn(outputs ?? null)];
   const sender = at(payload, "sender", "login");
-  const actors = [...run.actors, typeof sender === "string" ? sender : null];
-  return [
-    factOf("id", run.id),
-    markOf(run.status),
-    ...(run.trigger === null ? [] : [TRIGGER_MARKS.get(run.trigger) ?? ""]),
-    factOf("workflow", run.workflow),
-    ...(run.group === null ? [] : [factOf("group", run.group)]),
-    ...repositories.flatMap((full) => [full, full.split("/")[1] ?? full]).map((each) => factOf("repository", each)),
-    ...(event === undefined ? [] : [factOf("event", event)]),
-    ...(event === undefined || typeof action !== "string" ? [] : [factOf("event", `${event}.${action}`)]),
-    ...pulls.map((number) => factOf("pull", String(number))),
-    ...commits.filter((sha) => sha !== undefined).map((sha) => factOf("commit", sha)),
-    ...actors.flatMap(partsOfName).map((part) => factOf("by", part)),
-  ].filter((fact) => fact !== "");
+  const facts = new Set<string>();
+  const note = (name: keyof typeof MARKS, value: Json | undefined) => {
+    if (typeof value === "string" || typeof value === "number") facts.add(factOf(name, String(value)));
+  };
+  note("id", run.id);
+  facts.add(markOf(run.status));
+  if (run.trigger !== null) facts.add(TRIGGER_MARKS.get(run.trigger) ?? "");
+  note("workflow", run.workflow);
+  if (run.group !== null) note("group", run.group);
+  for (const full of [about.repository, at(outputs, "repository")]) {
+    if (typeof full !== "string") continue;
+    note("repository", full);
+    note("repository", full.split("/")[1] ?? full);
+  }
+  note("event", event);
+  if (event !== undefined && typeof action === "string") note("event", `${event}.${action}`);
+  for (const pull of [about.pull, at(outputs, "pull")]) if (typeof pull === "number") note("pull", pull);
+  note("commit", about.sha);
+  if (event === undefined) noteCommits(input, note);
+  if (outputs !== undefined) noteCommits(outputs, note);
+  for (const actor of run.actors) noteNames(actor, note);
+  if (typeof sender === "string") noteNames(sender, note);
+  facts.delete("");
+  return facts;
 }
 
+type Note = (name: "commit" | "by", value: string) => void;
+
 /** `token alice` is found by `token alice` and by `alice`. */
-function partsOfName(actor: string | null): string[] {
-  const words = (actor ?? "").split(/\s+/).filter((word) => word !== "");
-  return words.slice(0, MAX_NAME_WORDS).map((_, from) => words.slice(from).join(" "));
+function noteNames(actor: string | null, note: Note): void {
+  if (!actor) return;
+  const words = actor.split(/\s+/).filter((word) => word !== "");
+  for (let from = 0; from < Math.min(words.length, MAX_NAME_WORDS); from++) note("by", words.slice(from).join(" "));
 }
 
 const MAX_NAME_WORDS = 5;
@@ -181,39 +198,43 @@ function plainFacts(input: Json): { repository?: string; pull?: number; sha?: un
 /** Of values with many, the first ones. */
 const MAX_COMMITS = 20;
 
+const HEX = /^[0-9a-f]{4,64}$/i;
 const NAMES_COMMIT = /^(?:commit|commitHash|sha|head_sha)$/;
 
-function commitsIn(value: Json): string[] {
-  const found: string[] = [];
-  for (const [name, leaf] of walk(value)) {
-    if (typeof leaf !== "string" || found.length >= MAX_COMMITS) continue;
-    if (isCommitHash(leaf) || (NAMES_COMMIT.test(name) && /^[0-9a-f]{4,64}$/i.test(leaf))) found.push(leaf);
-  }
-  return found;
+function noteCommits(value: Json, note: Note): void {
+  let found = 0;
+  walk(value, (name, leaf) => {
+    if (typeof leaf !== "string" || !HEX.test(leaf)) return true;
+    if (!isCommitHash(leaf) && !NAMES_COMMIT.test(name)) return true;
+    note("commit", leaf);
+    return ++found < MAX_COMMITS;
+  });
 }
 
 /** Texts and numbers, the least deep first; no addresses and no keys of GitHub's, of which a webhook has hundreds. */
-function leavesOf(value: Json, most: number): string[] {
+function leavesOf(value: Json, most: number): Iterable<string> {
   const found = new Set<string>();
   let length = 0;
-  for (const [name, leaf] of walk(value)) {
-    if (length >= most) break;
-    if (leaf === null || typeof leaf === "boolean" || UNSEARCHED.test(name)) continue;
-    for (const text of endsOf(String(leaf))) {
-      if (text === "" || length >= most || found.has(text)) continue;
-      found.add(text);
-      length += text.length + 2;
+  const take = (text: string) => {
+    if (text === "" || length >= most || found.has(text)) return;
+    found.add(text);
+    length += text.length + 2;
+  };
+  walk(value, (name, leaf) => {
+    if (length >= most) return false;
+    if (leaf === null || typeof leaf === "boolean" || UNSEARCHED.test(name)) return true;
+    const text = String(leaf);
+    if (text.length <= BEGINNING_CHARACTERS + END_CHARACTERS) take(text);
+    else {
+      take(text.slice(0, BEGINNING_CHARACTERS));
+      take(text.slice(-END_CHARACTERS));
     }
-  }
-  return [...found];
+    return true;
+  });
+  return found;
 }
 
 /** A long text is searched at its beginning and its end, where most of what matters stands. */
-function endsOf(text: string): readonly string[] {
-  if (text.length <= BEGINNING_CHARACTERS + END_CHARACTERS) return [text];
-  return [text.slice(0, BEGINNING_CHARACTERS), text.slice(-END_CHARACTERS)];
-}
-
 const [BEGINNING_CHARACTERS, END_CHARACTERS] = [800, 200];
 
 const UNSEARCHED = /(?:^|_)(?:url|node_id|gravatar_id|avatar)$|_at$|^id$|^guid$/;
@@ -221,19 +242,28 @@ const UNSEARCHED = /(?:^|_)(?:url|node_id|gravatar_id|avatar)$|_at$|^id$|^guid$/
 /** No value has more that is worth looking for; what others send may be nested without end. */
 const MAX_VALUES = 3000;
 
-/** The leaves of a value, each with the name under which it or its list stands; breadth first. */
-function* walk(value: Json): Generator<readonly [name: string, leaf: string | number | boolean | null]> {
-  let level: (readonly [string, Json])[] = [["", value]];
-  let seen = 0;
-  while (level.length > 0) {
-    const next: (readonly [string, Json])[] = [];
-    for (const [name, each] of level) {
-      if (seen++ > MAX_VALUES) return;
-      if (typeof each !== "object" || each === null) yield [name, each];
-      else if (Array.isArray(each)) for (const inner of each.slice(0, MAX_VALUES)) next.push([name, inner as Json]);
-      else for (const entry of Object.entries(each)) next.push(entry);
+type Leaf = string | number | boolean | null;
+
+/** Visits the leaves of a value, each with the name under which it or its list stands; breadth first, until one says no more. */
+function walk(value: Json, visit: (name: string, leaf: Leaf) => boolean): void {
+  const names = [""];
+  const values = [value];
+  for (let at = 0; at < values.length && at <= MAX_VALUES; at++) {
+    const name = names[at] as string;
+    const each = values[at] as Json;
+    if (typeof each !== "object" || each === null) {
+      if (!visit(name, each)) return;
+    } else if (Array.isArray(each)) {
+      for (const inner of each.slice(0, MAX_VALUES)) {
+        names.push(name);
+        values.push(inner as Json);
+      }
+    } else {
+      for (const inner of Object.keys(each)) {
+        names.push(inner);
+        values.push((each as Readonly<Record<string, Json>>)[inner] as Json);
+      }
     }
-    level = next;
   }
 }
 
