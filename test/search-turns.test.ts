@@ -92,3 +92,27 @@ describe("A text of one or two characters, which no index finds", () => {
     assert.ok(inPieces > turns, `${inPieces} turns, and ${turns} where the index finds it`);
   });
 });
+
+describe("A page of a long history in SQLite", () => {
+  it("lets events have their turn again and again while it reads", async (t) => {
+    const clock = movedClock(NOW);
+    /** By which each statement takes so long. */
+    const taking = (milliseconds: number) => ({
+      now: clock.now,
+      monotonic() {
+        clock.move(milliseconds);
+        return clock.monotonic();
+      },
+    });
+    const page = async (milliseconds: number) => {
+      const store = openSqliteStore(temporaryFolder(t), taking(milliseconds));
+      t.after(() => store.close());
+      const parts = [store.list({}, { limit: 50 }), store.counts({}), store.overview.activity(clock.now())];
+      return (await turnsOf(Promise.all(parts))).turns;
+    };
+    const [quick, slow] = [await page(0), await page(2)];
+    assert.ok(quick <= 1, `${quick} turns`);
+    // It asks for more than fifteen things.
+    assert.ok(slow > 7, `${slow} turns`);
+  });
+});

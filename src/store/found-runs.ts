@@ -1,4 +1,11 @@
-import { type Count, type Counts, idsThatBegin, type RunFilter, type RunPage } from "../model/history.ts";
+import {
+  type Count,
+  type Counts,
+  type FailureReason,
+  idsThatBegin,
+  type RunFilter,
+  type RunPage,
+} from "../model/history.ts";
 import { RUN_STATUSES, type RunStatus } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 import { IS_RARE_END } from "./queries.ts";
@@ -24,6 +31,8 @@ const MAX_COUNTED = 10_000;
 const MAX_COUNTED_FOUND = 1000;
 /** A reason each: more are not compared at once. */
 const MAX_REASONS = 1000;
+/** What a failure's reason is read from: whole rows of so many take three times as long. */
+const REASON = "seq, id, workflow, reason, kind, accepted_at";
 /** A search goes through so many runs that have its words, and are not what else it asks for. */
 const LOOKED_THROUGH = 5000;
 
@@ -33,15 +42,27 @@ type Reads = Pick<RunStore, "list" | "counts" | "reasons" | "index">;
 export function foundRuns(asked: Asked, search: SearchIndex): Reads {
   const parts = { asked, search };
   return {
-    list: (filter, page) => listRuns(parts, filter, page),
+    async list(filter, page) {
+      const { rows, ...others } = await rowsOf(parts, filter, page, LISTED);
+      return { runs: rows.map(listedRunOf), ...others };
+    },
     counts: (filter) => (isSearch(filter) ? countFound(parts, filter) : countAll(asked, filter)),
     async reasons(filter, limit) {
-      const failed = await listRuns(parts, { ...filter, status: "failure" }, { limit: Math.min(limit, MAX_REASONS) });
-      return failed.runs.map(({ id, workflow, reason = "", kind, acceptedAt }) => {
-        return { id, workflow, reason, kind, acceptedAt };
-      });
+      const failures = { ...filter, status: "failure" } as const;
+      const { rows } = await rowsOf(parts, failures, { limit: Math.min(limit, MAX_REASONS) }, REASON);
+      return rows.map(failureReasonOf);
     },
     index: search.index,
+  };
+}
+
+function failureReasonOf({ id, workflow, reason, kind, accepted_at }: Row): FailureReason {
+  return {
+    id: id as string,
+    workflow: workflow as string,
+    reason: (reason ?? "") as string,
+    kind: (kind ?? undefined) as FailureReason["kind"],
+    acceptedAt: accepted_at as number,
   };
 }
 
@@ -100,17 +121,25 @@ function narrowed({ dialect }: Pick<Asked, "dialect">, filter: RunFilter, range:
   return { where: conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "", values, place };
 }
 
-/** One page of runs, newest first. */
-async function listRuns(
+type Rows = Omit<RunPage, "runs"> & { readonly rows: readonly Row[] };
+
+/**
+ * One page of runs, newest first.
+ * @param columns those that are read, `seq` among them.
+ */
+async function rowsOf(
   { asked, search }: Parts,
   filter: RunFilter,
   { limit, cursor }: Parameters<RunStore["list"]>[1],
-): Promise<RunPage> {
+  columns: string,
+): Promise<Rows> {
   const within = await rangeOf(asked, filter);
-  if (!within) return { runs: [], next: undefined };
+  if (!within) return { rows: [], next: undefined };
   const range = { ...within, below: Math.min(within.below, cursor === undefined ? within.below : Number(cursor)) };
-  if (isSearch(filter)) return searchRuns({ asked, search }, filter, range, limit);
-  const found = await Promise.all(byWorkflow(filter).map((part) => newest(asked, part, range, limit + 1)));
+  if (isSearch(filter)) return searchRuns({ asked, search }, filter, range, { limit, columns });
+  const found = await Promise.all(
+    byWorkflow(filter).map((part) => newest(asked, part, range, { most: limit + 1, columns })),
+  );
   // One workflow after the other: for several at once both databases would go through the runs of all.
   const rows = found.length === 1 ? found.flat() : found.flat().sort((a, b) => Number(b.seq) - Number(a.seq));
   return pageOf(rows, limit, undefined);
@@ -123,7 +152,12 @@ function byWorkflow({ workflows, ...filter }: RunFilter): readonly RunFilter[] {
   return [...new Set(allowed)].map((workflow) => ({ ...filter, workflow }));
 }
 
-async function newest(asked: Asked, filter: RunFilter, range: Range, most: number) {
+async function newest(
+  asked: Asked,
+  filter: RunFilter,
+  range: Range,
+  { most, columns }: { readonly most: number; readonly columns: string },
+) {
   const { dialect } = asked;
   const { where, values, place } = narrowed({ dialect }, filter, range);
   // Without a hint SQLite's planner takes the newest runs and goes through all that have ended.
@@ -136,7 +170,7 @@ async function newest(asked: Asked, filter: RunFilter, range: Range, most: numbe
   return readFirst(
     asked,
     filter,
-    `SELECT ${LISTED} FROM ${dialect.schema}.runs ${hint} ${where} ORDER BY ${order} LIMIT ${place(most)}`,
+    `SELECT ${columns} FROM ${dialect.schema}.runs ${hint} ${where} ORDER BY ${order} LIMIT ${place(most)}`,
     values,
   );
 }
@@ -152,21 +186,26 @@ function isOneOf(column: string, places: readonly string[]): string {
 /** One in 4,096 runs has an id that begins with so many characters. */
 const ID_OF_FEW = 3;
 
-function pageOf(rows: readonly Row[], limit: number, further: string | undefined, unsearched?: Count): RunPage {
-  const page = rows.slice(0, limit);
-  const next = rows.length > limit ? String(page.at(-1)?.seq) : further;
-  return { runs: page.map(listedRunOf), next, ...(unsearched && { unsearched }) };
+function pageOf(found: readonly Row[], limit: number, further: string | undefined, unsearched?: Count): Rows {
+  const rows = found.slice(0, limit);
+  const next = found.length > limit ? String(rows.at(-1)?.seq) : further;
+  return { rows, next, ...(unsearched && { unsearched }) };
 }
 
 /** What the index finds is looked at as it is now: it may have changed since. */
-async function searchRuns({ asked, search }: Parts, filter: RunFilter, range: Range, limit: number): Promise<RunPage> {
+async function searchRuns(
+  { asked, search }: Parts,
+  filter: RunFilter,
+  range: Range,
+  { limit, columns }: { readonly limit: number; readonly columns: string },
+): Promise<Rows> {
   const needles = needlesOf(filter);
   const unsearched = await search.catchUp();
   const found: Row[] = [];
   let below = range.below;
   for (let looked = 0, most = limit + 1; ; most = MAX_FOUND_AT_ONCE) {
     const page = await search.find(needles, { ...range, below }, most);
-    found.push(...(await among(asked, filter, page.found, LISTED, "ORDER BY seq DESC")));
+    found.push(...(await among(asked, filter, page.found, columns, "ORDER BY seq DESC")));
     looked += page.found.length;
     if (found.length > limit || page.lookedTo === undefined) return pageOf(found, limit, undefined, unsearched);
     below = page.lookedTo;

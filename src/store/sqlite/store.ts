@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Claim } from "../../model/claim.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type RunStore, StoreUnavailable } from "../../model/store.ts";
@@ -73,7 +74,7 @@ export function openSqliteStore(
   }
   const { monotonic } = clock;
   const write = followingClock(batchedWrites(db, { missing, disk, monotonic }), sql, clock);
-  const read = <T>(work: () => T) => reading(db, work);
+  const read = readsInTurns(db, monotonic);
   const asked = asking(sql, { read, write });
   const thread = file === undefined ? undefined : new ReadingThread(file);
   const lines = runLines(asked);
@@ -185,11 +186,28 @@ function followingClock(write: Write, { change }: Sql, clock: Clocks): Write {
   };
 }
 
-async function reading<T>(db: DatabaseSync, work: () => T): Promise<T> {
-  try {
-    return work();
-  } catch (cause) {
-    if (db.isOpen && !isOutage(cause)) throw cause;
-    throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
+/** After so much reading events have their turn, ms: a page asks for thirty things at once, and counts 90,000 runs. */
+const READ_MS = 4;
+
+function readsInTurns(db: DatabaseSync, monotonic: Clocks["monotonic"]) {
+  let spent = 0;
+  let turn: Promise<void> | undefined;
+  return async <T>(work: () => T): Promise<T> => {
+    while (turn !== undefined) await turn;
+    const began = monotonic();
+    try {
+      return work();
+    } catch (cause) {
+      if (db.isOpen && !isOutage(cause)) throw cause;
+      throw new StoreUnavailable(`The runs could not be read: ${(cause as Error).message}`, { cause });
+    } finally {
+      spent += monotonic() - began;
+      if (spent >= READ_MS) turn = nextTurn().then(over);
+    }
+  };
+
+  function over(): void {
+    spent = 0;
+    turn = undefined;
   }
 }
