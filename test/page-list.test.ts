@@ -334,8 +334,10 @@ describe("a search without a result", () => {
       ["/?text=status:x", undefined],
     ] as const) {
       const { asked, text } = start([], next);
-      await text(path);
+      const page = await text(path);
       assert.deepEqual(asked, [], path);
+      if (next)
+        assert.match(page, /No run found so far\..*Not all runs have been looked through.*Look through older runs/s);
     }
   });
 

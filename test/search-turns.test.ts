@@ -5,6 +5,12 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RunStore } from "../src/model/store.ts";
+import { foundRuns } from "../src/store/found-runs.ts";
+import type { Asked } from "../src/store/reads.ts";
+import type { Row } from "../src/store/rows.ts";
+import { searchIndex } from "../src/store/search-index.ts";
+import { asking } from "../src/store/sqlite/asking.ts";
+import { sqliteSearch } from "../src/store/sqlite/search.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { event, lease, NOW } from "./store.contract.ts";
 import { movedClock } from "./support/clock.ts";
@@ -90,6 +96,51 @@ describe("A text of one or two characters, which no index finds", () => {
     const { turns } = await turnsOf(store.list({ words: ["deploy"] }, { limit: 10 }));
     const { turns: inPieces } = await turnsOf(store.list({ words: ["§"] }, { limit: 10 }));
     assert.ok(inPieces > turns, `${inPieces} turns, and ${turns} where the index finds it`);
+  });
+});
+
+describe("A search in SQLite that takes longer than anyone should wait", () => {
+  function slowSearch() {
+    const answer = Promise.withResolvers<Row[]>();
+    const never = new Promise<void>(() => {});
+    let [questions, isAnswered] = [0, false];
+    const ask = () => {
+      questions++;
+      return answer.promise;
+    };
+    const read = async (text: string) =>
+      /newest/.test(text) ? [{ newest: 1_000_000, runs: 1_000_000 }] : /waiting|queue/.test(text) ? [{ runs: 0 }] : [];
+    const asked = { ...asking({} as never, {} as never), read: read as Asked["read"] };
+    const parts = {
+      write: async () => 0 as never,
+      thread: { ask },
+      patience: () => (isAnswered ? never : Promise.resolve()),
+    };
+    const { list, counts } = foundRuns(
+      asked,
+      searchIndex(asked, sqliteSearch({} as never, asked, parts), () => {}),
+    );
+    const answered = () => {
+      isAnswered = true;
+      answer.resolve([]);
+    };
+    return { list, counts, answered, asked: () => questions };
+  }
+
+  it("ends, and says where to go on", async () => {
+    const { list, counts } = slowSearch();
+    const page = await list({ words: ["deploy"] }, { limit: 10 });
+    const { success } = await counts({ words: ["deploy"] });
+    assert.deepEqual(page, { runs: [], next: "1000001" });
+    assert.deepEqual(success, { count: 0, more: true });
+  });
+
+  it("has its result when the same is asked again, and is not begun again", async () => {
+    const { list, answered, asked } = slowSearch();
+    const { next } = await list({ words: ["deploy"] }, { limit: 10 });
+    answered();
+    const again = await list({ words: ["deploy"] }, { limit: 10, cursor: next });
+    assert.deepEqual([again, asked()], [{ runs: [], next: undefined }, 1]);
   });
 });
 

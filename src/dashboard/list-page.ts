@@ -114,8 +114,8 @@ ${problems.beside.map((each) => html`<p>${visible(each)}</p>`)}
     return html`<div class="empty"><p><strong>None of the runs that are searched so far matches.</strong></p></div>`;
   }
   if (page.next !== undefined) {
-    return html`<div class="empty"><p><strong>None of the newest runs matches.</strong>
-Older ones have not been looked through yet.</p></div>`;
+    return html`<div class="empty"><p><strong>No run found so far.</strong>
+Not all runs have been looked through yet.</p></div>`;
   }
   if (why) return html`${whyBlock(why, now)}<p class="after"><a href="/">Show all runs</a></p>`;
   if (Object.values(query).some((each) => each !== undefined)) {

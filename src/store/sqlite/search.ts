@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { Asked } from "../reads.ts";
 import type { Row } from "../rows.ts";
 import type { SearchEngine } from "../search-index.ts";
@@ -16,6 +17,11 @@ const RUNS_AT_ONCE = 25;
  */
 const RUNS_IN_LOOP = 20_000;
 
+/** So long a search waits for the thread, ms. */
+const PATIENCE_MS = 2000;
+/** An answer that came later is kept so long for the same search, ms. */
+const KEPT_MS = 10_000;
+
 /**
  * The search of SQLite: FTS5 keeps where each three characters stand in a document, and not the document. Positions make
  * a find exact.
@@ -25,15 +31,41 @@ const RUNS_IN_LOOP = 20_000;
 export function sqliteSearch(
   sql: Pick<Sql, "all" | "change">,
   { dialect, read }: Asked,
-  { write, thread }: { readonly write: Write; readonly thread: Pick<ReadingThread, "ask"> | undefined },
+  {
+    write,
+    thread,
+    patience = () => wait(PATIENCE_MS, undefined, { ref: false }),
+  }: {
+    readonly write: Write;
+    readonly thread: Pick<ReadingThread, "ask"> | undefined;
+    readonly patience?: () => Promise<unknown>;
+  },
 ): SearchEngine {
   const queries = sourceQueries(dialect);
+  /** What the thread was asked and no search has got yet, by the values. */
+  const asked = new Map<string, Promise<readonly Row[]>>();
 
-  /** Without a thread, which Node's permission model may forbid, and of what it cannot read, the event loop waits. */
-  async function readFound(...values: readonly (string | number)[]): Promise<readonly Row[]> {
-    const [history] = await read(RUNS);
-    if (thread === undefined || Number(history?.runs ?? 0) <= RUNS_IN_LOOP) return read(FIND, values);
-    return thread.ask(FIND.replaceAll("$", "?"), ...values).catch(() => read(FIND, values)) as Promise<readonly Row[]>;
+  /**
+   * Without a thread, which Node's permission model may forbid, and of what it cannot read, the event loop waits.
+   * @returns undefined: it takes longer.
+   */
+  async function readFound(isLong: boolean, ...values: readonly (string | number)[]) {
+    if (thread === undefined || !isLong) return read(FIND, values);
+    const question = JSON.stringify(values);
+    const rows = asked.get(question) ?? ask(question, values);
+    const tooLate = patience().then(() => undefined);
+    const answer = await Promise.race([rows.catch(() => "failed" as const), tooLate]);
+    if (answer !== undefined) asked.delete(question);
+    return answer === "failed" ? read(FIND, values) : answer;
+  }
+
+  function ask(question: string, values: readonly (string | number)[]): Promise<readonly Row[]> {
+    const rows = thread?.ask(FIND.replaceAll("$", "?"), ...values) as Promise<readonly Row[]>;
+    asked.set(question, rows);
+    const kept = () => wait(KEPT_MS, undefined, { ref: false });
+    const forget = () => asked.get(question) === rows && asked.delete(question);
+    void rows.then(kept, kept).then(forget);
+    return rows;
   }
 
   /** In one transaction with what else is written: no change comes between what is read and what is forgotten. */
@@ -54,7 +86,7 @@ export function sqliteSearch(
       const document = documents.get(run);
       if (document === undefined) leave(run);
       else {
-        sql.change("INSERT OR REPLACE INTO search (rowid, document) VALUES (?, ?)", run, document);
+        sql.change(KEEP_DOCUMENT, run, document);
         sql.change(DONE, run);
       }
     }
@@ -83,13 +115,19 @@ export function sqliteSearch(
     },
     async find(needles, { below, from }, most) {
       const phrases = needles.map((needle) => `"${needle.replaceAll('"', '""')}"`).join(" AND ");
-      const rows = await readFound(phrases, below, from, most);
+      const [history] = await read(RUNS);
+      const [runs, newest] = [Number(history?.runs ?? 0), Number(history?.newest ?? 0)];
+      // That who asks for what comes after nothing asks the same.
+      const top = Math.min(below, newest + 1);
+      const rows = await readFound(runs > RUNS_IN_LOOP, phrases, top, from, most);
+      if (rows === undefined) return { found: [], lookedTo: top };
       const found = rows.map(({ rowid }) => rowid as number);
       return { found, lookedTo: found.length === most ? found.at(-1) : undefined };
     },
   };
 }
 
+export const KEEP_DOCUMENT = "INSERT OR REPLACE INTO search (rowid, document) VALUES (?, ?)";
 const queued = (where: string) =>
   `SELECT run, octet_length(input) AS bytes FROM search_queue LEFT JOIN runs ON runs.seq = search_queue.run ${where}
   ORDER BY run DESC LIMIT $1`;
@@ -97,5 +135,6 @@ const QUEUED = { all: queued(""), settled: queued("WHERE runs.status IS NOT 'run
 const FORGOTTEN = `SELECT run FROM search_queue WHERE ${isForgotten("main")} LIMIT ?`;
 const DONE = "DELETE FROM search_queue WHERE run = ?";
 /** An upper bound: some may have been deleted. */
-const RUNS = "SELECT (SELECT max(seq) FROM runs) - (SELECT min(seq) FROM runs) + 1 AS runs";
+const RUNS =
+  "SELECT newest, newest - (SELECT min(seq) FROM runs) + 1 AS runs FROM (SELECT max(seq) AS newest FROM runs)";
 const FIND = `SELECT rowid FROM search WHERE search MATCH $1 AND rowid < $2 AND rowid >= $3 ORDER BY rowid DESC LIMIT $4`;
