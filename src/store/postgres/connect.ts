@@ -36,6 +36,8 @@ export type Database = {
    * transaction, unless they begin and commit one. It rejects and is run again like `transaction`.
    */
   flight(statements: readonly Statement[]): Promise<readonly Row[][]>;
+  /** A transaction whose statements may take so long each; resolves with undefined when one takes longer, which is no trouble. */
+  readFor<T>(milliseconds: number, work: (sql: Sql) => Promise<T>): Promise<T | undefined>;
   /** How long this process has seen the database answer in time, ms. */
   calmFor(): number;
   close(): Promise<void>;
@@ -165,10 +167,10 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     }
   }
 
-  async function insisted<T>(work: () => Promise<T>, most = MOST_TRIES): Promise<T> {
+  async function insisted<T>(work: () => Promise<T>, most = MOST_TRIES, watch: typeof watched = watched): Promise<T> {
     for (let tries = 1, stale = 0, rejected = 0; ; ) {
       try {
-        return await watched(work());
+        return await watch(work());
       } catch (error) {
         if (isStale(error) && stale++ < MAX_CONNECTIONS) continue;
         if (await hasLogin(error, rejected++)) continue;
@@ -182,10 +184,26 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     transaction: (work, options) => insisted(() => once(work), options?.tries),
     flight: (statements) =>
       insisted(() => once((send) => Promise.all(statements.map(([text, values]) => send(text, values))), true)),
+    readFor: (milliseconds, work) =>
+      insisted(
+        () =>
+          once((send) => {
+            void send(`SET LOCAL statement_timeout = ${milliseconds}`);
+            return work(send);
+          }).catch(undefinedIfCanceled),
+        MOST_TRIES,
+        unwatched,
+      ),
     calmFor: () => performance.now() - troubleAt,
     // A server that does not answer says no farewell either.
     close: () => atMost(FAREWELL_MS, pool.end()),
   };
+}
+
+const unwatched = <T>(work: Promise<T>): Promise<T> => work;
+
+function undefinedIfCanceled(error: unknown): undefined {
+  if (codeOf(error) !== QUERY_CANCELED) throw error;
 }
 
 /** Waits for something, and not longer than so many milliseconds. */
@@ -251,6 +269,7 @@ function isStale(error: unknown): error is Error {
  */
 const UNWELL = /^(08|25|28|3D|40|53|54|55|57|58|F0|XX)|^42501$/;
 const DISK_FULL = "53100";
+const QUERY_CANCELED = "57014";
 
 /** Of the system and of TLS: https://nodejs.org/api/errors.html */
 const NO_CONNECTION = /^(E[A-Z]+|EAI_[A-Z]+|ERR_(TLS|SSL|OSSL|SOCKET|STREAM)_\w+|\w*CERT\w*|UNABLE_TO_\w+)$/;
