@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
+import { CLIENT_OPTIONS } from "../src/store/postgres/client.ts";
+import { indexPostgres, indexSqlite, type Runs } from "./history-search.ts";
 
 /** A long history, written with a few statements instead of run by run: 10 million runs in minutes. */
 export type History = {
@@ -94,8 +96,15 @@ export type Filled = {
   count(): Promise<number>;
   /** @param says how far it is. */
   fill(history: History, says: (done: number) => void): Promise<void>;
-  /** Puts the newest runs into the queue of the search alone; resolves with how many. */
+  /**
+   * Fills the index of the search in large transactions: of so many of the newest runs, but for the `left` oldest of these. Resolves
+   * with how many that were.
+   */
+  fillIndex(most: number, left: number, says: (done: number) => void): Promise<number>;
+  /** Puts those of so many of the newest runs that are not in the index into the queue of the search alone; resolves with how many. */
   queueForSearch(most: number): Promise<number>;
+  /** How many runs are in that queue. */
+  queued(): Promise<number>;
   /** When the oldest run came, epoch milliseconds. */
   oldest(): Promise<number>;
   /** Bytes of each table and index. */
@@ -104,13 +113,19 @@ export type Filled = {
   free(): Promise<string>;
 };
 
+async function filledIndex(runs: Runs, fill: (runs: Runs) => Promise<void>): Promise<number> {
+  if (runs.to < runs.from) return 0;
+  await fill(runs);
+  return runs.to - runs.from + 1;
+}
+
 /** The database of a folder that the service has created. */
 export function filledSqlite(folder: string): Filled {
-  const using = <T>(work: (db: DatabaseSync) => T): T => {
-    const db = new DatabaseSync(join(folder, "gh-runner.sqlite"));
+  const using = async <T>(work: (db: DatabaseSync) => T | Promise<T>): Promise<T> => {
+    const db = new DatabaseSync(join(folder, "gh-runner.sqlite"), { timeout: 10_000 });
     try {
       db.exec("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -500000");
-      return work(db);
+      return await work(db);
     } finally {
       db.close();
     }
@@ -119,6 +134,14 @@ export function filledSqlite(folder: string): Filled {
   return {
     count: async () => one("SELECT count(*) FROM runs"),
     fill: async (history, says) => using((db) => fillSqlite(db, history, says)),
+    fillIndex: (most, left, says) =>
+      using(async (db) => {
+        const of = (text: string) => Number(Object.values(db.prepare(text).get() ?? {})[0]);
+        const newest = of("SELECT max(seq) FROM runs");
+        const to = of("SELECT coalesce((SELECT min(id) - 1 FROM search_docsize), (SELECT max(seq) FROM runs))");
+        return filledIndex({ from: Math.max(1, newest - most + 1) + left, to }, (runs) => indexSqlite(db, runs, says));
+      }),
+    queued: async () => one("SELECT count(*) FROM search_queue"),
     async queueForSearch(most) {
       return using((db) => {
         db.exec(`DELETE FROM search_queue;
@@ -181,7 +204,7 @@ function fillSqlite(db: DatabaseSync, history: History, says: (done: number) => 
 /** The schema of a database that the service has created. */
 export function filledPostgres(url: string, schema: string): Filled {
   const using = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
-    const client = new pg.Client({ connectionString: url });
+    const client = new pg.Client({ ...CLIENT_OPTIONS, connectionString: url });
     await client.connect();
     try {
       return await work(client);
@@ -194,6 +217,15 @@ export function filledPostgres(url: string, schema: string): Filled {
   return {
     count: () => one(`SELECT count(*) FROM ${schema}.runs`),
     fill: (history, says) => using((client) => fillPostgres(client, schema, history, says)),
+    fillIndex: (most, left, says) =>
+      using(async (client) => {
+        const { rows } = await client.query(`SELECT (SELECT max(seq) FROM ${schema}.runs) AS newest,
+          coalesce((SELECT min(run) - 1 FROM ${schema}.search_documents), (SELECT max(seq) FROM ${schema}.runs)) AS "to"`);
+        const [newest, to] = [Number(rows[0].newest), Number(rows[0].to)];
+        const runs = { from: Math.max(1, newest - most + 1) + left, to };
+        return filledIndex(runs, () => indexPostgres(client, schema, runs, says));
+      }),
+    queued: () => one(`SELECT count(*) FROM ${schema}.search_queue`),
     queueForSearch: (most) =>
       using(async (client) => {
         await client.query(`DELETE FROM ${schema}.search_queue`);

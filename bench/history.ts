@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,8 +18,8 @@ import { IMAGE_OPTIONS, quantile, startBundle } from "./service.ts";
 const { values: flags } = parseArgs({
   options: {
     runs: { type: "string", default: "10000000" },
-    /** So many of the newest runs are put into the index of the search: it takes the longest. */
-    indexed: { type: "string", default: "1000000" },
+    /** So many of the newest runs are in the index of the search; all by default. */
+    indexed: { type: "string" },
     store: { type: "string", default: "both" },
     folder: { type: "string" },
     url: { type: "string" },
@@ -27,15 +27,17 @@ const { values: flags } = parseArgs({
   },
 });
 const RUNS = Number(flags.runs);
-const INDEXED = Number(flags.indexed);
+const INDEXED = Number(flags.indexed ?? flags.runs);
 const DAYS = 100;
 const SAMPLES = 40;
+const SEARCHED = 11;
 const STARTS = 5;
 const DAY_MS = 86_400_000;
 const SCHEMA = "history";
 /** As the worker does. */
 const FORGET_AT_ONCE = 50;
 const INDEX_AT_ONCE = 1000;
+const INDEXED_BY_SERVICE = 10_000;
 const now = Date.now();
 const history = { count: RUNS, days: DAYS, now };
 const write = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -66,6 +68,15 @@ const PAGES: readonly (readonly [string, string])[] = [
 ];
 
 const SEARCHES: readonly (readonly [string, string])[] = [
+  ["a word that one run has", `feature/${Math.floor(RUNS - INDEXED / 2 / 10) * 10 + 7}`],
+  [
+    "a commit's beginning",
+    createHash("sha256")
+      .update(String(RUNS - 4))
+      .digest("hex")
+      .slice(0, 12),
+  ],
+  ["two words that many have and none has both", "pr-staging dev-7"],
   ["a recent application", `pr-${1000 + Math.floor(RUNS / 50) - 10}`],
   ["an application that stays", "pr-staging"],
   ["an old application", `pr-${1000 + Math.floor((RUNS - INDEXED) / 50) + 10}`],
@@ -117,7 +128,7 @@ async function measure(
     starts: () => starts(env),
     pages: () => pages(env),
     events: () => events(open),
-    index: () => index(open, filled),
+    index: () => index(env, filled),
     searches: () => searches(env),
     retention: () => retention(open, filled),
     sizes: () => sizes(filled),
@@ -162,6 +173,11 @@ async function pages(env: Record<string, string>): Promise<void> {
 }
 
 async function timedPage(url: string, name: string, path: string, samples: number): Promise<void> {
+  write(`| ${name} | ${await timed(url, path, samples)} |`);
+}
+
+/** Cells of a table: median, 95th percentile, and the first, which may read from the disk. */
+async function timed(url: string, path: string, samples: number): Promise<string> {
   const times: number[] = [];
   let status = 0;
   for (let at = 0; at < samples; at++) {
@@ -173,7 +189,7 @@ async function timedPage(url: string, name: string, path: string, samples: numbe
   }
   const [first = 0, ...others] = times;
   const cells = [quantile(others, 0.5), quantile(others, 0.95), first].map((each) => `${each.toFixed(1)} ms`);
-  write(`| ${name}${status === 200 ? "" : ` (${status})`} | ${cells.join(" | ")} |`);
+  return `${cells.join(" | ")}${status === 200 ? "" : ` (${status})`}`;
 }
 
 function lease() {
@@ -224,28 +240,69 @@ async function events(open: () => Promise<RunStore>): Promise<void> {
     write(`| ${name} | ${quantile(each, 0.5).toFixed(2)} ms | ${quantile(each, 0.99).toFixed(2)} ms |`);
 }
 
-async function index(open: () => Promise<RunStore>, filled: Filled): Promise<void> {
-  const before = await filled.sizes();
+/** All but the oldest in large transactions, and those by the service, as after an upgrade. */
+async function index(env: Record<string, string>, filled: Filled): Promise<void> {
+  const began = performance.now();
+  const often = (done: number) => done % 500_000 === 0 && write(`${done.toLocaleString("en")} runs in the index`);
+  const filling = await filled.fillIndex(INDEXED, INDEXED_BY_SERVICE, often);
+  if (filling > 0) write(`\nFilled the index with ${filling.toLocaleString("en")} runs in ${seconds(began)} s.`);
   const queued = await filled.queueForSearch(INDEXED);
   if (queued === 0) return;
-  const store = await open();
-  const [began, cpu] = [performance.now(), process.cpuUsage()];
-  for (let indexed: number | "busy" = 1; indexed !== 0; ) indexed = await store.index(INDEX_AT_ONCE);
-  const { user, system } = process.cpuUsage(cpu);
-  await store.close();
-  const grown = sum(await filled.sizes()) - sum(before);
+  const before = sum(await filled.sizes());
+  const service = await started(env);
+  const [since, cpu] = [performance.now(), service.cpuMs()];
+  while ((await filled.queued()) > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+  const took = performance.now() - since;
+  const cpuUs = ((service.cpuMs() - cpu) * 1000) / queued;
+  await service.stop();
+  const grown = (sum(await filled.sizes()) - before) / queued;
   write(
-    `\nIndexed ${queued.toLocaleString("en")} runs in ${seconds(began)} s, with ${((user + system) / queued).toFixed(0)} µs of CPU and ${(grown / queued).toFixed(0)} bytes per run.`,
+    `\nThe service indexed ${queued.toLocaleString("en")} runs, ${((queued * 1000) / took).toFixed(0)} per second, with ${cpuUs.toFixed(0)} µs of CPU and ${grown.toFixed(0)} bytes each.`,
   );
 }
 
+/** With the times of /health meanwhile: what holds up the event loop shows there. */
 async function searches(env: Record<string, string>): Promise<void> {
   const service = await started(env);
-  write("\n| search | p50 | p95 | first |\n|---|---|---|---|");
+  write("\n| search | p50 | p95 | first | /health meanwhile, p50 | longest |\n|---|---|---|---|---|---|");
+  const idle = (samples: number) => new Promise<void>((resolve) => setTimeout(resolve, samples * 20));
+  const row = async (name: string, work: () => Promise<string>) => {
+    const health = watchedHealth(service.url);
+    const cells = await work();
+    const times = await health.times();
+    write(`| ${name} | ${cells} | ${quantile(times, 0.5).toFixed(1)} ms | ${Math.max(...times).toFixed(1)} ms |`);
+  };
+  await row("nothing", () => idle(SEARCHED).then(() => " | | "));
   for (const [name, text] of SEARCHES) {
-    await timedPage(service.url, `${name}: \`${text}\``, `/?text=${encodeURIComponent(text)}`, 11);
+    const path = `/?text=${encodeURIComponent(text)}`;
+    await row(`${name}: \`${text}\``, () => timed(service.url, path, SEARCHED));
   }
+  const deep = `/?text=pr-staging&before=${RUNS - Math.floor(INDEXED * 0.9)}`;
+  await row("a deep page of what many have", () => timed(service.url, deep, SEARCHED));
+  const why = `/api/why?text=pr-${1000 + Math.floor(RUNS / 50) - 10}`;
+  await row("why nothing newer happened", () => timed(service.url, why, SEARCHED));
+  await row("failures", () => timed(service.url, "/?status=failure", SEARCHED));
   await service.stop();
+}
+
+function watchedHealth(url: string): { times(): Promise<readonly number[]> } {
+  const times: number[] = [];
+  let isOver = false;
+  const watching = (async () => {
+    while (!isOver) {
+      const began = performance.now();
+      await (await fetch(`${url}/health`)).arrayBuffer();
+      times.push(performance.now() - began);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  })();
+  return {
+    async times() {
+      isOver = true;
+      await watching;
+      return times;
+    },
+  };
 }
 
 /** The runs of a day are forgotten, while events come. */
