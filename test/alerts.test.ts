@@ -23,7 +23,7 @@ type Rule = {
 };
 
 describe("the alerts", () => {
-  it("are silent, fire, and clear", (t) => {
+  it("are silent, fire, and clear", { timeout: 900_000 }, (t) => {
     const tested = promtool(t, ["test", "rules", `${ROOT}deploy/prometheus/rules.test.yaml`]);
     if (tested) assert.equal(tested.code, 0, tested.output);
     const cases = read("deploy/prometheus/rules.test.yaml").split("\n  - interval:").slice(1);

@@ -73,7 +73,7 @@ const HOWS = [
 ];
 
 describe("a token across a limit of length", () => {
-  it("shows in no answer, log line, page, list, notice, trace or file", async (t) => {
+  it("shows in no answer, log line, page, list, notice, trace or file", { timeout: 600_000 }, async (t) => {
     const DATA_DIR = temporaryFolder(t);
     const [chat, collector] = [await startReceiver(t), await startReceiver(t)];
     const { url, github, logLines, app } = await startService(t, {
