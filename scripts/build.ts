@@ -7,6 +7,7 @@ import { licenceTexts } from "./licences.ts";
 import { oneByteText } from "./one-byte-text.ts";
 import { pageAssetsAsTexts } from "./page-assets.ts";
 import { undiciParts } from "./undici-parts.ts";
+import { withoutUnusedParts } from "./unused-parts.ts";
 
 /**
  * Makes the release: files that need nothing but Node. `gh-runner.js` runs `service.js`, which is a script and no module, so
@@ -133,7 +134,7 @@ const service = await build({
   entryPoints: { service: "src/cli/program.ts" },
   plugins: [
     ...[postgresBeside, packagesBeside, readyBeside, withoutStandIn],
-    ...[importedByRelease, pageAssetsAsTexts, undiciParts, oneByteText],
+    ...[importedByRelease, pageAssetsAsTexts, undiciParts, withoutUnusedParts, oneByteText],
   ],
 });
 const postgres = await build({

@@ -1,7 +1,7 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { Script } from "node:vm";
-import { crc32 } from "node:zlib";
 
 /**
  * Compiles a script of the release with what V8 made of it before, which `scripts/code-cache.ts` has written. V8 rejects the
@@ -28,7 +28,7 @@ export function sealedCodeCache(file: string, cache: Buffer): Buffer {
   return Buffer.concat([checksum(readFileSync(file), cache), cache]);
 }
 
-const CHECKSUM_BYTES = 4;
+const CHECKSUM_BYTES = 32;
 
 /** V8 compares lengths alone: of another script it would run the old one, and a cache with one wrong byte ends the process. */
 function readCodeCache(file: string, script: Buffer): Buffer | undefined {
@@ -42,7 +42,6 @@ function readCodeCache(file: string, script: Buffer): Buffer | undefined {
 }
 
 function checksum(script: Buffer, cache: Buffer): Buffer {
-  const sum = Buffer.alloc(CHECKSUM_BYTES);
-  sum.writeUInt32LE(crc32(cache, crc32(script)));
-  return sum;
+  // Not zlib's crc32: nothing else at the start needs zlib, which takes 1 MB.
+  return createHash("sha256").update(script).update(cache).digest();
 }

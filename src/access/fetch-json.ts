@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { promises } from "node:fs";
 import { get as getHttp } from "node:http";
 import type { Agent } from "node:https";
 import { isPlainToOthers } from "../model/network.ts";
@@ -26,8 +26,8 @@ const MAX_BYTES = 512 * 1024;
  */
 export function fetchJsonBy(proxyFor: (url: string) => string | undefined): FetchJson {
   return async (url, { caFile, tokenFile }) => {
-    const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
-    const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, "utf8")).trim();
+    const ca = caFile === undefined ? undefined : await promises.readFile(caFile, "utf8");
+    const token = tokenFile === undefined ? undefined : (await promises.readFile(tokenFile, "utf8")).trim();
     const { Agent, get } = await import("node:https");
     const proxy = proxyFor(url);
     // From Node 24.5 on; without it the issuer is asked directly.

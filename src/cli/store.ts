@@ -1,5 +1,4 @@
-import { createWriteStream, existsSync, renameSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { createWriteStream, existsSync, promises, renameSync, rmSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
@@ -108,7 +107,7 @@ async function* readExport(file: string | undefined, signal: AbortSignal): Async
 
 async function opened(file: string | undefined): Promise<{ source: Readable; total?: number }> {
   if (file === undefined) return { source: process.stdin };
-  const handle = await open(file);
+  const handle = await promises.open(file);
   return { source: handle.createReadStream(), total: (await handle.stat()).size };
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { systemClock } from "../model/clock.ts";
 import { Connection, type Keeper } from "./connection.ts";
 
 export type ConnectionLimits = {
@@ -90,7 +91,7 @@ export function boundConnections(
   }
 
   function lookAtAll(): void {
-    const now = performance.now();
+    const now = systemClock.monotonic();
     for (const connection of connections.values()) {
       if (connection.unreadMs(now) > limits.unreadMs) close(connection, "unread");
     }

@@ -2,7 +2,6 @@ import { createReadStream, createWriteStream, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip } from "node:zlib";
 import type { StoreConfig } from "./config/store.ts";
 import { openMover } from "./open-store.ts";
 
@@ -24,6 +23,9 @@ export type Backups = {
   restore(source: Readable, options: { readonly replace: boolean; readonly signal: AbortSignal }): Promise<number>;
 };
 
+/** Loaded when a backup is compressed or read: it takes 1 MB, which a service that makes none does without. */
+const zlib = () => process.getBuiltinModule("node:zlib");
+
 /** SQLite is copied as it is. PostgreSQL is exported, so that no client of its version is needed. */
 export function openBackups(settings: StoreConfig): Backups {
   const { database, dataDir } = settings;
@@ -34,7 +36,7 @@ export function openBackups(settings: StoreConfig): Backups {
       if (database) {
         const write = (lines: AsyncIterable<string>) => {
           const to = end ? createWriteStream(target, { mode: 0o600, flags: "wx", flush: true }) : target;
-          return pipeline(lines, createGzip(), to, { signal, end }).catch((cause) => {
+          return pipeline(lines, zlib().createGzip(), to, { signal, end }).catch((cause) => {
             throw cannotWrite(cause, signal);
           });
         };
@@ -83,7 +85,7 @@ const isCompressed = (first: Buffer) => first[0] === 0x1f && first[1] === 0x8b;
 /** Its errors are those of what reads it. */
 function uncompressed(source: AsyncIterable<Uint8Array>, signal: AbortSignal): Readable {
   const plain = new PassThrough();
-  pipeline(source, createGunzip(), plain, { signal }).catch((cause) => {
+  pipeline(source, zlib().createGunzip(), plain, { signal }).catch((cause) => {
     const isCut = /^Z_|unexpected end of file|incorrect/i.test(`${cause.code} ${cause.message}`);
     plain.destroy(isCut ? new Error(`the backup is damaged or cut off (${cause.message})`, { cause }) : cause);
   });

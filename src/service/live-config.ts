@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { promises } from "node:fs";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import type { Renewable } from "../model/renewable.ts";
@@ -144,7 +144,7 @@ function textsOf({ source }: Config): readonly (readonly [name: string, text: st
 async function stampsOf({ source }: Config): Promise<string> {
   const stamps = [...source.reader.files.values()].map(async ({ path }) => {
     try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+      const { dev, ino, size, mtimeNs, ctimeNs } = await promises.stat(path, { bigint: true });
       return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
     } catch (error) {
       return String((error as NodeJS.ErrnoException).code);

@@ -1,10 +1,13 @@
 import { promisify } from "node:util";
-import { crc32, inflateRaw } from "node:zlib";
 
 /** What is wrong with a zip, in words. */
 export class ZipError extends Error {}
 
-const inflate = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflateRaw);
+/** Loaded with the first artifact: it takes 1 MB. */
+const zlib = () => process.getBuiltinModule("node:zlib");
+
+const inflate = (bytes: Uint8Array, options: { readonly maxOutputLength: number }): Promise<Buffer> =>
+  promisify<Uint8Array, { maxOutputLength: number }, Buffer>(zlib().inflateRaw)(bytes, options);
 
 /** More are no artifact that a workflow reads, and each costs memory. */
 const MAX_FILES = 20_000;
@@ -22,7 +25,7 @@ export async function unzip(zip: Buffer, maxBytes: number): Promise<Map<string, 
   for (const entry of entriesOf(zip)) {
     if (entry.path.endsWith("/")) continue;
     const bytes = await contentOf(zip, entry, left);
-    if (crc32(bytes) !== entry.crc) throw new ZipError(`${JSON.stringify(entry.path)} in it is damaged`);
+    if (zlib().crc32(bytes) !== entry.crc) throw new ZipError(`${JSON.stringify(entry.path)} in it is damaged`);
     left -= bytes.byteLength;
     files.set(entry.path, bytes);
   }
