@@ -4,6 +4,7 @@ import { type BuildOptions, build, type Plugin } from "esbuild";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled.ts";
 import { licenceTexts } from "./licences.ts";
+import { lightWeb } from "./light-web.ts";
 import { oneByteText } from "./one-byte-text.ts";
 import { pageAssetsAsTexts } from "./page-assets.ts";
 import { undiciParts } from "./undici-parts.ts";
@@ -134,7 +135,7 @@ const service = await build({
   entryPoints: { service: "src/cli/program.ts" },
   plugins: [
     ...[postgresBeside, packagesBeside, readyBeside, withoutStandIn],
-    ...[importedByRelease, pageAssetsAsTexts, undiciParts, withoutUnusedParts, oneByteText],
+    ...[importedByRelease, pageAssetsAsTexts, undiciParts, lightWeb, withoutUnusedParts, oneByteText],
   ],
 });
 const postgres = await build({

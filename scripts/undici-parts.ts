@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Plugin } from "esbuild";
 
 /**
@@ -17,6 +18,10 @@ export const undiciParts: Plugin = {
       contents: PARTS,
       resolveDir: pluginData,
     }));
+    // A client reads what HTTP/2 is when it first speaks it.
+    onLoad({ filter: /\/undici\/lib\/dispatcher\/client\.js$/ }, ({ path }) => ({
+      contents: withHttp2AtFirstUse(readFileSync(path, "utf8")),
+    }));
     // The experimental parser, 160 KB. Node leaves it out, too: https://github.com/nodejs/undici/blob/main/lib/dispatcher/client-h1.js
     onLoad({ filter: /\/undici\/lib\/dispatcher\/parser-h1\.js$/ }, () => ({
       contents: "exports.getMiloEnabled = () => false;",
@@ -24,10 +29,17 @@ export const undiciParts: Plugin = {
   },
 };
 
+const CONNECT = "const connectH2 = require('./client-h2.js')";
+
+function withHttp2AtFirstUse(text: string): string {
+  if (!text.includes(CONNECT)) throw new Error(`undici has no longer: ${CONNECT}`);
+  return text.replace(CONNECT, "const connectH2 = (client, socket) => require('./client-h2.js')(client, socket)");
+}
+
 const PARTS = `
 exports.Agent = require("undici/lib/dispatcher/agent.js");
 exports.Pool = require("undici/lib/dispatcher/pool.js");
-exports.ProxyAgent = require("undici/lib/dispatcher/proxy-agent.js");
+Object.defineProperty(exports, "ProxyAgent", { get: () => require("undici/lib/dispatcher/proxy-agent.js") });
 exports.errors = require("undici/lib/core/errors.js");
 exports.fetch = (url, options) => require("undici/lib/web/fetch/index.js").fetch(url, options);
 `;

@@ -5,7 +5,8 @@ import { withAccess } from "../model/route-access.ts";
 /** A page loads only from the service, runs nothing inline, and may not be framed or kept. */
 export const PROTECTED: MiddlewareHandler = async (c, next) => {
   await headers(c, next);
-  c.header("cache-control", "no-store");
+  // Not `c.header`, which would make another Response of it.
+  c.res.headers.set("cache-control", "no-store");
 };
 
 /** A page that asks for no role, and what protects it. */
