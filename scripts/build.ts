@@ -40,10 +40,14 @@ const postgresBeside: Plugin = {
     ),
 };
 
-/** Packages that only those load who use them, each a file: Octokit's names have 86 KB, the checks of OIDC tokens 100 KB, signing in elsewhere 130 KB. */
+/**
+ * Packages that only those load who use them, each a file: Octokit's names have 86 KB, the checks of OIDC tokens 100 KB, signing in elsewhere
+ * 130 KB, the YAML of workflow files in the target repository 97 KB.
+ */
 const AT_FIRST_USE: Readonly<Record<string, string>> = {
   "@octokit/plugin-rest-endpoint-methods": "octokit",
   jose: "jose",
+  "js-yaml": "js-yaml",
   "openid-client": "openid-client",
 };
 

@@ -399,9 +399,9 @@ describe("what the doctor finds of the workflows on the target's default branch"
       target.put(PATH, `name: Preview\n${yaml}\n`);
       assertFound(await check(), NAME, "ok", /^\.github\/workflows\/preview\.yml listens to environment_ready$/);
     }
-    assert.deepEqual(workflowFile("a.yml", "on: {repository_dispatch: {types: []}}").types, []);
+    assert.deepEqual((await workflowFile("a.yml", "on: {repository_dispatch: {types: []}}")).types, []);
     for (const yaml of ["", "a: b", "on: push", "on: [push]", "- on", "on: {push: {types: [environment_ready]}}"]) {
-      assert.deepEqual(workflowFile("a.yml", yaml).types, [], yaml);
+      assert.deepEqual((await workflowFile("a.yml", yaml)).types, [], yaml);
     }
   });
 

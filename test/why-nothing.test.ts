@@ -163,16 +163,16 @@ describe("the name of a workflow's runs", () => {
     ["< inputs.run || github.event.client_payload.run >", "workflow_dispatch", true],
     ["< inputs.run || github.event.client_payload.run >", "repository_dispatch", true],
   ] as const) {
-    it(`${name} shows ${shown ? "the" : "no"} key of a ${event}`, () => {
+    it(`${name} shows ${shown ? "the" : "no"} key of a ${event}`, async () => {
       const runName = name.replace("<", "${{").replace(">", "}}");
-      const file = workflowFile("a.yml", `run-name: ${JSON.stringify(runName)}\non: [${event}]`);
+      const file = await workflowFile("a.yml", `run-name: ${JSON.stringify(runName)}\non: [${event}]`);
       assert.equal(showsKey(file, event), shown);
     });
   }
 
-  it("is read from any file", () => {
+  it("is read from any file", async () => {
     for (const yaml of ["", "- a", "on: [", "run-name: [a]", "run-name: ~"]) {
-      assert.equal(showsKey(workflowFile("a.yml", yaml), "repository_dispatch"), false);
+      assert.equal(showsKey(await workflowFile("a.yml", yaml), "repository_dispatch"), false);
     }
   });
 });

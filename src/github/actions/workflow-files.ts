@@ -1,4 +1,3 @@
-import { FAILSAFE_SCHEMA, loadAll } from "js-yaml";
 import type { StartedRun } from "../../model/github.ts";
 import { ownerAndName } from "../../model/github-names.ts";
 import { jsonOf } from "../answer.ts";
@@ -42,7 +41,8 @@ export async function workflowFiles(ask: Ask, repository: string, permission: st
  * With the failsafe schema `on` is no boolean.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
  */
-export function workflowFile(path: string, yaml: string): WorkflowFile {
+export async function workflowFile(path: string, yaml: string): Promise<WorkflowFile> {
+  const { FAILSAFE_SCHEMA, loadAll } = await import("js-yaml");
   let file: unknown;
   try {
     [file] = loadAll(yaml, { schema: FAILSAFE_SCHEMA });
