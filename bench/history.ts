@@ -68,7 +68,7 @@ const PAGES: readonly (readonly [string, string])[] = [
 ];
 
 const SEARCHES: readonly (readonly [string, string])[] = [
-  ["a word that one run has", `feature/${Math.floor(RUNS - INDEXED / 2 / 10) * 10 + 7}`],
+  ["a word that one run has", `feature/${Math.floor((RUNS - INDEXED / 2) / 10) * 10 + 7}`],
   [
     "a commit's beginning",
     createHash("sha256")
