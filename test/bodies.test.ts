@@ -14,6 +14,14 @@ import { workflowsFolder } from "./support/workflows.ts";
 const CONTAINER_MIB = 128;
 const FLAGS = ["--max-old-space-size=44", "--max-semi-space-size=1"];
 
+/** A request may take 20 s, in which a busy machine does not read a million chunks: here it may take longer. */
+const PATIENT = `
+  import http from "node:http";
+  import { syncBuiltinESMExports } from "node:module";
+  const { createServer } = http;
+  http.createServer = (options, ...rest) => createServer({ ...options, requestTimeout: 200_000 }, ...rest);
+  syncBuiltinESMExports();`;
+
 const FILES = {
   "labels.ts": `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "labels", on: { github: { events: "pull_request" } }, async run() {} });
@@ -40,7 +48,7 @@ async function startOpen(t: TestContext) {
     GITHUB_WEBHOOK_SECRET: "a secret of the webhook's",
     FLUX_HMAC_KEY: "a key of the notifications",
   };
-  const command = [...FLAGS, bundle, "serve"];
+  const command = [...FLAGS, `--import=data:text/javascript,${encodeURIComponent(PATIENT)}`, bundle, "serve"];
   const service = spawnService(t, { port, dataDir: temporaryFolder(t), githubUrl: github.url, command, settings });
   await listening(service, port);
   const lives = () => assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
