@@ -66,7 +66,8 @@ describe("an event that is sent once", () => {
     ["a limit", { status: 429, headers: { "retry-after": "60" } }, false],
   ] as const satisfies readonly (readonly [string, Scripted, false | undefined])[]) {
     it(`is sent once and ${sent === false ? "certainly not taken" : "may be taken"} after ${what}`, async (t) => {
-      const { actions, requests } = await scriptedGitHub(t, () => answer, { timeoutMs: 300 });
+      const options = answer === "hang" ? { timeoutMs: 1000 } : {};
+      const { actions, requests } = await scriptedGitHub(t, () => answer, options);
       const error = await actions.sendEvent(REPOSITORY, "ready", {}).catch((thrown) => thrown);
       assert.ok(isFailure(error), String(error));
       assert.equal(error.facts.sent, sent, error.message);

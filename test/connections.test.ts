@@ -305,7 +305,7 @@ describe("idle connections", () => {
   });
 
   it("are as good as new after the time in which headers must come", async (t) => {
-    const { url } = await startService(t, { options: { serverLimits: { headersMs: 100, requestMs: 200 } } });
+    const { url } = await startService(t, { options: { serverLimits: { headersMs: 500, requestMs: 1000 } } });
     const [reused, never] = [await idle(t, url), await open(t, url)];
     // It sends nothing: its end shows that the time is over.
     await closed(never.resume());

@@ -77,7 +77,7 @@ describe("dispatching", () => {
     ["no answer", { kind: "hang" }],
   ] as const) {
     it(`tries ${what} twice more inside the attempt, and gives up after that`, async (t) => {
-      const timeout = fault.kind === "hang" ? { githubTimeoutMs: 500 } : {};
+      const timeout = fault.kind === "hang" ? { githubTimeoutMs: 1500 } : {};
       const { github, url, waits } = await withFile(t, { options: timeout });
       github.fault({ route: DISPATCH, times: 2 }, fault);
       assert.equal((await notify(url, { application: "pr-1" })).status, 200);

@@ -18,7 +18,7 @@ async function scripted(t: TestContext, answer: (request: Received) => Scripted,
   const service = await serviceGitHub(
     t,
     { GITHUB_API_URL: apiUrl, GITHUB_TOKEN: TOKEN },
-    { clock, lease, timeoutMs: 300 },
+    { clock, lease, timeoutMs: 1000 },
   );
   return { ...service, clock, requests };
 }

@@ -248,7 +248,7 @@ describe("whatever comes in", () => {
   });
 
   it("cuts off clients that stall in headers or body, and serves the others meanwhile", async (t) => {
-    const { url } = await startService(t, { options: { serverLimits: { headersMs: 200, requestMs: 400 } } });
+    const { url } = await startService(t, { options: { serverLimits: { headersMs: 500, requestMs: 1000 } } });
     const stalled = [
       raw(url, "POST /dispatch HTTP/1.1\r\nHost: x\r\nX-Slow: "),
       raw(url, 'POST /dispatch HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"appl'),

@@ -283,7 +283,7 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
   it("one that takes connections and is silent: it is given up, and used again once it speaks", async (t) => {
     const proxy = await startProxy();
     t.after(() => proxy.close());
-    const connections = openConnections(proxy.url, { connections: 1, timeoutMs: 200, maxAnswerBytes: 1000 });
+    const connections = openConnections(proxy.url, { connections: 1, timeoutMs: 1000, maxAnswerBytes: 1000 });
     t.after(() => connections.destroy());
     const ask = () => connections.request({ origin: new URL(API).origin, path: "/", method: "GET" });
     proxy.behave("hang");
