@@ -140,6 +140,13 @@ describe("why nothing happened with an application", () => {
     assert.doesNotMatch(why("pr-1234", { unsearched, runs: [run()] }).answer, /not searched/);
   });
 
+  it("may be among runs that a long search has not looked through", () => {
+    assert.match(
+      why("lost packet", { isCut: true }).answer,
+      /^Nothing is known of lost packet: .* Not all runs have been looked through: ask again in a while\.$/,
+    );
+  });
+
   it("the prefix skips it", () => {
     const sources = [heard("http", "/dispatch", 12)];
     const answer = why("shop-1", { heard: { since: NOW - HOUR, sources } });

@@ -57,6 +57,7 @@ export function answersOf(
       ...{ now, text, search, rejected, paused, outage },
       runs: runs.runs,
       unsearched: runs.unsearched,
+      isCut: runs.runs.length === 0 && runs.next !== undefined,
       preview,
       ignored: ignored.events,
       heard: { since: Math.min(heard.since ?? startedAt, startedAt), sources: heard.sources },

@@ -61,6 +61,8 @@ export type Facts = {
   readonly runs: readonly ListedRun[];
   /** So many runs the search does not know yet, such as after an upgrade. */
   readonly unsearched?: Count | undefined;
+  /** None was found so far, and not all were looked through: the search took too long. */
+  readonly isCut?: boolean | undefined;
   /** The newest preview of an application. */
   readonly preview: Chain | undefined;
   readonly rejected: readonly RejectedKind[];

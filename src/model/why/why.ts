@@ -77,8 +77,8 @@ export function withoutOthers(why: Why, text: string, others: readonly string[])
 }
 
 /** Where nothing is found, that may be among them. */
-function unsearched({ unsearched }: Facts): string {
-  if (!unsearched) return "";
+function unsearched({ unsearched, isCut }: Facts): string {
+  if (!unsearched) return isCut ? " Not all runs have been looked through: ask again in a while." : "";
   const { count, more } = unsearched;
   const runs = `${count.toLocaleString("en")}${more ? "+" : ""} ${count === 1 ? "run is" : "runs are"}`;
   return ` ${runs} not searched yet, the oldest last: ask again in a while.`;
