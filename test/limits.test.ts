@@ -78,7 +78,7 @@ describe("a service that is killed", () => {
 
     const [spending, silence] = [temporaryFolder(t), temporaryFolder(t)];
     const windows = { GITHUB_LIMITS: "writes=2/3600s", WAIT_SECONDS: "1" };
-    const first = await start(windows, spending);
+    const first = await start({ ...windows, WAIT_SECONDS: "60" }, spending);
     assert.deepEqual([await statusOf("pr-0"), await statusOf("pr-1")], [200, 200]);
     await first.kill();
     const second = await start(windows, spending);
