@@ -292,13 +292,15 @@ for (const [name, open] of bothStores(postgres)) {
   });
 }
 
-describe("Indexing while events come", () => {
-  for (const [took, pause] of [
-    [1, 25],
-    [5, 45],
-    [400, 100],
+describe("Indexing", () => {
+  for (const [events, took, pause] of [
+    ["while events come", 1, 25],
+    ["while events come", 5, 45],
+    ["while events come", 400, 100],
+    ["without events", 5, 5],
+    ["without events", 400, 100],
   ] as const) {
-    it(`pauses ${pause} ms after a part that took ${took} ms`, async () => {
+    it(`${events} pauses ${pause} ms after a part that took ${took} ms`, async () => {
       const clock = movedClock(NOW);
       let parts = 0;
       const index = async () => {
@@ -309,7 +311,7 @@ describe("Indexing while events come", () => {
       };
       const indexing = startIndexing({ store: { index }, clock });
       clock.move(1999);
-      indexing.observe.accepted?.({} as never, {} as never);
+      if (events === "while events come") indexing.observe.accepted?.({} as never, {} as never);
       clock.move(1);
       await until("a part is indexed", () => parts === 1 && clock.next() !== undefined);
       assert.equal(clock.next(), clock.now() + pause);

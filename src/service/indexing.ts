@@ -4,7 +4,7 @@ import type { RunStore } from "../model/store.ts";
 
 /** What has changed is searched after so long at the latest, ms; a search itself looks before. */
 const LOOK_MS = 2000;
-/** A pause between two parts of a long queue, such as after an upgrade, ms. */
+/** The least pause between two parts of a long queue while events come, ms. */
 const PAUSE_MS = 25;
 /** While events come, the pause is so many times as long as the part took: they have nine tenths of the time. */
 const PAUSE_FOR_EVENTS = 9;
@@ -39,10 +39,11 @@ export function startIndexing({
   let again = false;
   let eventAt = Number.NEGATIVE_INFINITY;
 
-  /** After a part of the queue, and how long it took. */
+  /** After a part of the queue, such as that of an upgrade. Without events the index takes half of the time. */
   function pauseAfter(tookMs: number): number {
     const eventsCome = clock.monotonic() - eventAt < EVENTS_MS;
-    return Math.min(Math.max(PAUSE_MS, tookMs * (eventsCome ? PAUSE_FOR_EVENTS : 1)), LONGEST_PAUSE_MS);
+    if (!eventsCome) return Math.min(tookMs, LONGEST_PAUSE_MS);
+    return Math.min(Math.max(PAUSE_MS, tookMs * PAUSE_FOR_EVENTS), LONGEST_PAUSE_MS);
   }
 
   function lookIn(milliseconds: number): void {
