@@ -84,6 +84,19 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ status: "success" }), [a]);
     });
 
+    it("takes a run that has changed often while it was running for one", async (t) => {
+      const { store, accept, found } = await opened(t, open);
+      await accept();
+      const a = await accept({ group: "pr-2" });
+      const [older, newer] = await store.claim({ ...lease(), limit: 2 });
+      while ((await store.index(25)) !== 0);
+      for (let number = 1; number <= 600; number++) await store.saveLines(newer!, [line("waits", number)]);
+      await store.saveLines(older!, [line("the older one")]);
+      const { runs, unsearched } = await store.list({ words: ["the older"] }, { limit: 10 });
+      assert.deepEqual([runs.map(({ id }) => id), unsearched], [[older?.run.id], undefined]);
+      assert.deepEqual(await found({ words: ["waits"] }), [a]);
+    });
+
     it("knows a run as it is now", async (t) => {
       const { store, ended, found } = await opened(t, open);
       const a = await ended({ group: "pr-1" }, { ...FAILURE, reason: "no tag" });

@@ -38,7 +38,7 @@ export function postgresSearch(
   const documents = `${schema}.search_documents`;
   const keep = keepDocuments(schema);
 
-  /** What is taken off the queue was committed before the runs are read. */
+  /** What is taken off the queue was committed before the runs are read. A run that is running may be in it hundreds of times. */
   async function indexSome(
     each: Sql,
     most: number,
@@ -47,9 +47,9 @@ export function postgresSearch(
   ): Promise<number> {
     void each("SET LOCAL synchronous_commit = off");
     const queued = await each(
-      `DELETE FROM ${schema}.search_queue WHERE ctid = ANY (ARRAY(
-         (SELECT ctid FROM ${schema}.search_queue ${which === "settled" ? IS_SETTLED : ""} ORDER BY run DESC LIMIT $1)
-         UNION (SELECT ctid FROM ${schema}.search_queue WHERE ${isForgotten(schema)} LIMIT $2))) RETURNING run`,
+      `DELETE FROM ${schema}.search_queue WHERE run = ANY (ARRAY(
+         (SELECT DISTINCT run FROM ${schema}.search_queue ${which === "settled" ? IS_SETTLED : ""} ORDER BY run DESC LIMIT $1)
+         UNION (SELECT run FROM ${schema}.search_queue WHERE ${isForgotten(schema)} LIMIT $2))) RETURNING run`,
       [most, most > 1 ? most : 0],
     );
     const runs = [...new Set(queued.map(({ run }) => run as number))];
@@ -123,7 +123,7 @@ export function postgresSearch(
     },
     async waiting(most) {
       const [row] = await sql(
-        `SELECT count(*) AS runs FROM (SELECT 1 FROM ${schema}.search_queue LIMIT $1) AS queued`,
+        `SELECT count(*) AS runs FROM (SELECT DISTINCT run FROM ${schema}.search_queue ORDER BY run LIMIT $1) AS queued`,
         [most],
       );
       return Number(row?.runs);
