@@ -114,6 +114,14 @@ function verifier(trusts: readonly OidcTrust[], parts: Parts): (token: string) =
   };
 }
 
+/**
+ * Loads the library that checks tokens. Where tokens are expected the start does it: of an incomplete release the first
+ * caller would find out, whose event nobody has, and the files of a release may be replaced while it runs.
+ */
+export async function loadOidc(): Promise<void> {
+  await import("jose");
+}
+
 /** Before anything is verified: it only chooses the keys. */
 function issuerIn(token: string): string | undefined {
   try {

@@ -1,4 +1,5 @@
 import { openAccess } from "../access/identify.ts";
+import { loadOidc } from "../access/oidc.ts";
 import { renewingAccess } from "../access/renewing-access.ts";
 import { slowDown } from "../access/slow-down.ts";
 import { slowedAccess } from "../access/slowed-access.ts";
@@ -67,6 +68,7 @@ export async function openHttp(
   });
   const incidents = knownIncidents(engine.gitHub.incidents, clock);
   const stopped = new AbortController();
+  if (config.auth.oidc.length > 0) await loadOidc();
   const waysOf = furtherWays(ground, repeated);
   const door = madeOf(
     () => ground.config,
