@@ -96,13 +96,15 @@ describe("the files of the release that are loaded at first use", () => {
     assert.match(service.output(), /jose\.js/);
   });
 
-  it("may be gone later: OIDC tokens are still checked", async (t) => {
+  it("may be gone later: OIDC tokens are still checked, and an issuer is not blamed for what is missing", async (t) => {
     const folder = copyOfRelease(t);
-    const { service, port, machines } = await started(t, folder);
+    const { service, port, url, machines } = await started(t, folder);
     await listening(service, port);
     rmSync(folder, { recursive: true });
     const authorization = `Bearer ${await machines.token("ci", AUDIENCE)}`;
     const answer = await dispatchOnce(port, { application: "pr-1" }, { authorization });
     assert.equal((answer as { status: number }).status, 200, service.output());
+    assert.equal((await send(url, { path: "/sign-in/oidc" })).status, 500);
+    assert.match(service.output(), /"level":"error".*openid-client\.js/);
   });
 });

@@ -15,6 +15,8 @@ export type OpenIdSettings = {
   readonly groupsClaim: string;
 };
 
+type Client = typeof import("openid-client");
+
 /** How long what an issuer says about itself is used, ms. Its keys are read at each sign-in: one may have been rotated. */
 const METADATA_MS = 5 * 60_000;
 
@@ -37,8 +39,7 @@ export function openIdSignIn(
   const isLocal = issuer.startsWith("http:");
   let known: { readonly metadata: Promise<ServerMetadata>; readonly until: number } | undefined;
 
-  async function discovered(): Promise<ServerMetadata> {
-    const client = await import("openid-client");
+  async function discovered(client: Client): Promise<ServerMetadata> {
     const found = await client.discovery(new URL(issuer), clientId, clientSecret, undefined, {
       execute: isLocal ? [client.allowInsecureRequests] : [],
       timeout: TIMEOUT_SECONDS,
@@ -47,10 +48,9 @@ export function openIdSignIn(
     return found.serverMetadata();
   }
 
-  async function configured(): Promise<{ client: typeof import("openid-client"); config: Configuration }> {
-    const client = await import("openid-client");
+  async function configured(client: Client): Promise<Configuration> {
     if (known === undefined || known.until <= now()) {
-      const metadata = discovered();
+      const metadata = discovered(client);
       known = { metadata, until: now() + METADATA_MS };
       metadata.catch(() => {
         known = undefined;
@@ -72,7 +72,7 @@ export function openIdSignIn(
     config.timeout = TIMEOUT_SECONDS;
     if (isLocal) client.allowInsecureRequests(config);
     client.enableNonRepudiationChecks(config);
-    return { client, config };
+    return config;
   }
 
   return {
@@ -81,16 +81,16 @@ export function openIdSignIn(
     via: "oidc_sign_in",
     credential: credentialOf("oidc", issuer, clientId),
     begin: ({ redirectUri, state, nonce, verifier }) =>
-      failing(host, async () => {
-        const { client, config } = await configured();
+      failing(host, async (client) => {
+        const config = await configured(client);
         return client.buildAuthorizationUrl(config, {
           ...{ redirect_uri: redirectUri, scope: scopes, state, nonce },
           ...{ code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256" },
         });
       }),
     finish: (answer, { redirectUri, state, nonce, verifier }) =>
-      failing(host, async () => {
-        const { client, config } = await configured();
+      failing(host, async (client) => {
+        const config = await configured(client);
         const url = new URL(redirectUri);
         url.search = answer.toString();
         const tokens = await client.authorizationCodeGrant(config, url, {
@@ -108,7 +108,7 @@ export function openIdSignIn(
 }
 
 /** As the issuer takes it; Basic where it does not say. */
-function authentication(client: typeof import("openid-client"), metadata: ServerMetadata, secret: string) {
+function authentication(client: Client, metadata: ServerMetadata, secret: string) {
   const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
   return methods.includes("client_secret_basic") ? client.ClientSecretBasic(secret) : client.ClientSecretPost(secret);
 }
@@ -143,9 +143,11 @@ function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unkno
 }
 
 /** Says in words why it failed. What the issuer says stands in the message; its tokens never do. */
-async function failing<T>(host: string, work: () => Promise<T>): Promise<T> {
+async function failing<T>(host: string, work: (client: Client) => Promise<T>): Promise<T> {
+  // That it is missing is no fault of the issuer.
+  const client = await import("openid-client");
   try {
-    return await work();
+    return await work(client);
   } catch (error) {
     if (error instanceof SignInFailed) throw error;
     throw failureOf(host, error as Error & { code?: string; error?: string; status?: number });
