@@ -11,6 +11,7 @@ import type { Row } from "../src/store/rows.ts";
 import { searchIndex } from "../src/store/search-index.ts";
 import { asking } from "../src/store/sqlite/asking.ts";
 import { sqliteSearch } from "../src/store/sqlite/search.ts";
+import { ReadingThread } from "../src/store/sqlite/search-thread.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { event, lease, NOW } from "./store.contract.ts";
 import { movedClock } from "./support/clock.ts";
@@ -100,7 +101,8 @@ describe("A text of one or two characters, which no index finds", () => {
 });
 
 describe("A search in SQLite that takes longer than anyone should wait", () => {
-  function slowSearch() {
+  /** @param isBegun whether the thread has begun to look. */
+  function slowSearch({ isBegun = true } = {}) {
     const answer = Promise.withResolvers<Row[]>();
     const never = new Promise<void>(() => {});
     let [questions, isAnswered] = [0, false];
@@ -113,7 +115,12 @@ describe("A search in SQLite that takes longer than anyone should wait", () => {
     const asked = { ...asking({} as never, {} as never), read: read as Asked["read"] };
     const parts = {
       write: async () => 0 as never,
-      thread: { ask },
+      thread: {
+        ask,
+        drop() {
+          return !isBegun;
+        },
+      },
       patience: () => (isAnswered ? never : Promise.resolve()),
     };
     const { list, counts } = foundRuns(
@@ -141,6 +148,37 @@ describe("A search in SQLite that takes longer than anyone should wait", () => {
     answered();
     const again = await list({ words: ["deploy"] }, { limit: 10, cursor: next });
     assert.deepEqual([again, asked()], [{ runs: [], next: undefined }, 1]);
+  });
+
+  it("is asked anew when the thread had not begun with it", async () => {
+    const { list, answered, asked } = slowSearch({ isBegun: false });
+    const { next } = await list({ words: ["deploy"] }, { limit: 10 });
+    answered();
+    const again = await list({ words: ["deploy"] }, { limit: 10, cursor: next });
+    assert.deepEqual([again, asked()], [{ runs: [], next: undefined }, 2]);
+  });
+});
+
+describe("The thread that looks", () => {
+  it("begins with no question that was dropped, and answers those behind it", async (t) => {
+    const folder = temporaryFolder(t);
+    await openSqliteStore(folder, movedClock(NOW)).close();
+    const thread = new ReadingThread(join(folder, "gh-runner.sqlite"));
+    t.after(() => thread.close());
+    const first = thread.ask("SELECT ?1 AS nth", 1);
+    // It would never end.
+    const dropped = thread.ask(
+      "WITH RECURSIVE those(x) AS (VALUES (?1) UNION ALL SELECT x FROM those) SELECT count(*) FROM those",
+      1,
+    );
+    const last = thread.ask("SELECT ?1 AS nth", 2);
+    assert.deepEqual([thread.drop(first), thread.drop(dropped), thread.drop(dropped)], [false, true, false]);
+    assert.deepEqual(
+      (await Promise.all([first, last])).flat().map(({ nth }) => nth),
+      [1, 2],
+    );
+    await assert.rejects(thread.ask("SELECT absent"), /no such column/);
+    assert.deepEqual((await thread.ask("SELECT ?1 AS nth", 3))[0]?.nth, 3);
   });
 });
 

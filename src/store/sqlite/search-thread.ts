@@ -6,6 +6,7 @@ const IDLE_MS = 10_000;
 const MEMORY = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 1 };
 
 type Question = { readonly text: string; readonly values: readonly (string | number)[] };
+type Asked = PromiseWithResolvers<readonly Record<string, unknown>[]> & { readonly question: Question };
 type Answer = { readonly rows?: readonly Record<string, unknown>[]; readonly error?: string };
 
 /** Reads a database in a thread, which has a connection that only reads. The thread begins with the first question. */
@@ -13,8 +14,8 @@ export class ReadingThread {
   readonly #file: string;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
-  /** In the order of the questions, which is that of the answers. */
-  #asked: PromiseWithResolvers<readonly Record<string, unknown>[]>[] = [];
+  /** The thread has the first one. */
+  #asked: Asked[] = [];
 
   constructor(file: string) {
     this.#file = file;
@@ -24,14 +25,31 @@ export class ReadingThread {
    * @param text with values as `?1`, `?2`.
    * @throws Error when there is no thread, such as with Node's permission model, or it cannot answer.
    */
-  async ask(text: string, ...values: readonly (string | number)[]): Promise<readonly Record<string, unknown>[]> {
+  ask(text: string, ...values: readonly (string | number)[]): Promise<readonly Record<string, unknown>[]> {
     clearTimeout(this.#idle);
-    this.#worker ??= this.#started();
-    const answer = Promise.withResolvers<readonly Record<string, unknown>[]>();
-    this.#asked.push(answer);
+    const asked = { ...Promise.withResolvers<readonly Record<string, unknown>[]>(), question: { text, values } };
+    try {
+      this.#worker ??= this.#started();
+    } catch (error) {
+      asked.reject(error);
+      return asked.promise;
+    }
+    this.#asked.push(asked);
     this.#worker.ref();
-    this.#worker.postMessage({ text, values } satisfies Question);
-    return answer.promise;
+    if (this.#asked.length === 1) this.#worker.postMessage(asked.question);
+    return asked.promise;
+  }
+
+  /**
+   * Drops a question that no one waits for any more, so that it does not hold up others; it has no answer then.
+   * @param answer what `ask` has returned.
+   * @returns false: the thread has it already.
+   */
+  drop(answer: Promise<unknown>): boolean {
+    const place = this.#asked.findIndex(({ promise }) => promise === answer);
+    if (place < 1) return false;
+    this.#asked.splice(place, 1);
+    return true;
   }
 
   /** Questions that are not answered are rejected, once the thread has ended. */
@@ -64,7 +82,8 @@ export class ReadingThread {
     const asked = this.#asked.shift();
     if (rows) asked?.resolve(rows);
     else asked?.reject(new Error(error));
-    if (this.#asked.length > 0) return;
+    const [next] = this.#asked;
+    if (next) return void this.#worker?.postMessage(next.question);
     this.#worker?.unref();
     this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
   }

@@ -22,6 +22,10 @@ const PATIENCE_MS = 2000;
 /** An answer that came later is kept so long for the same search, ms. */
 const KEPT_MS = 10_000;
 
+type Thread = Pick<ReadingThread, "ask" | "drop">;
+/** `waiting`: so many searches do. */
+type Asking = { readonly rows: Promise<readonly Row[]>; waiting: number };
+
 /**
  * The search of SQLite: FTS5 keeps where each three characters stand in a document, and not the document. Positions make
  * a find exact.
@@ -37,13 +41,13 @@ export function sqliteSearch(
     patience = () => wait(PATIENCE_MS, undefined, { ref: false }),
   }: {
     readonly write: Write;
-    readonly thread: Pick<ReadingThread, "ask"> | undefined;
+    readonly thread: Thread | undefined;
     readonly patience?: () => Promise<unknown>;
   },
 ): SearchEngine {
   const queries = sourceQueries(dialect);
   /** What the thread was asked and no search has got yet, by the values. */
-  const asked = new Map<string, Promise<readonly Row[]>>();
+  const asked = new Map<string, Asking>();
 
   /**
    * Without a thread, which Node's permission model may forbid, and of what it cannot read, the event loop waits.
@@ -52,20 +56,25 @@ export function sqliteSearch(
   async function readFound(isLong: boolean, ...values: readonly (string | number)[]) {
     if (thread === undefined || !isLong) return read(FIND, values);
     const question = JSON.stringify(values);
-    const rows = asked.get(question) ?? ask(question, values);
+    const asking = asked.get(question) ?? ask(thread, question, values);
+    asking.waiting++;
     const tooLate = patience().then(() => undefined);
-    const answer = await Promise.race([rows.catch(() => "failed" as const), tooLate]);
-    if (answer !== undefined) asked.delete(question);
+    const answer = await Promise.race([asking.rows.catch(() => "failed" as const), tooLate]);
+    asking.waiting--;
+    // Pages that show a search ask again with each new run: what has not begun yet would pile up.
+    const isDropped = answer === undefined && asking.waiting === 0 && thread.drop(asking.rows);
+    if ((answer !== undefined || isDropped) && asked.get(question) === asking) asked.delete(question);
     return answer === "failed" ? read(FIND, values) : answer;
   }
 
-  function ask(question: string, values: readonly (string | number)[]): Promise<readonly Row[]> {
-    const rows = thread?.ask(FIND.replaceAll("$", "?"), ...values) as Promise<readonly Row[]>;
-    asked.set(question, rows);
+  function ask(thread: Thread, question: string, values: readonly (string | number)[]): Asking {
+    const rows = thread.ask(FIND.replaceAll("$", "?"), ...values) as Promise<readonly Row[]>;
+    const asking = { rows, waiting: 0 };
+    asked.set(question, asking);
     const kept = () => wait(KEPT_MS, undefined, { ref: false });
-    const forget = () => asked.get(question) === rows && asked.delete(question);
+    const forget = () => asked.get(question) === asking && asked.delete(question);
     void rows.then(kept, kept).then(forget);
-    return rows;
+    return asking;
   }
 
   /** In one transaction with what else is written: no change comes between what is read and what is forgotten. */
