@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { movedClock, until } from "./support/clock.ts";
 import { command, startCommand } from "./support/command.ts";
@@ -32,6 +35,9 @@ async function scene(t: TestContext, settings: Record<string, string> = {}) {
   };
   return { ...service, clock, began, runs, listed, old, one, two, good };
 }
+
+/** The answer to a search that took too long. */
+const CUT = JSON.stringify({ runs: [], next: "41" });
 
 describe("gh-runner runs list with filters", () => {
   it("finds what the page's search finds: words, qualifiers and times", async (t) => {
@@ -68,6 +74,19 @@ describe("gh-runner runs list with filters", () => {
         TZ,
       );
     }
+  });
+
+  it("does not say that there are more where a search only has not looked through all", async (t) => {
+    const { runs } = await scene(t);
+    const service = createServer((_, answer) => answer.setHeader("content-type", "application/json").end(CUT)).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(service, "listening");
+    t.after(() => service.close());
+    const { port } = service.address() as AddressInfo;
+    const { stderr, code } = await runs(["list", "lost packet"], { GH_RUNNER_URL: `http://127.0.0.1:${port}` });
+    assert.deepEqual([stderr, code], ["Not all runs have been looked through yet: --cursor 41\n", 0]);
   });
 
   it("says what cannot be meant, before it asks, and that nothing matches", async (t) => {

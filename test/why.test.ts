@@ -143,7 +143,7 @@ describe("why nothing happened with an application", () => {
   it("may be among runs that a long search has not looked through", () => {
     assert.match(
       why("lost packet", { isCut: true }).answer,
-      /^Nothing is known of lost packet: .* Not all runs have been looked through: ask again in a while\.$/,
+      /^Nothing is known of lost packet: .* Not all runs have been looked through: the list of runs .* \(gh-runner runs list\)\.$/,
     );
   });
 

@@ -30,10 +30,16 @@ export async function listRuns(words: readonly string[], options: ListOptions): 
   }
   const { runs, next } = answer.said;
   process.stdout.write(runsTable(runs, Date.now(), process.stdout.columns));
-  if (next !== undefined) process.stderr.write(`There are more: --cursor ${next}\n`);
+  // A search ends before it has found enough when it takes long.
+  const isCut = text !== undefined && runs.length < Number(limit ?? USUAL_LIMIT);
+  const more = isCut ? "Not all runs have been looked through yet" : "There are more";
+  if (next !== undefined) process.stderr.write(`${more}: --cursor ${next}\n`);
   else if (runs.length === 0 && Object.values(query).some((value) => value !== undefined))
     process.stderr.write(`No run matches.${hint(text)}\n`);
 }
+
+/** Of the service. */
+const USUAL_LIMIT = 20;
 
 /** Where to ask for the reason. What cannot be copied from a terminal as it is has no command. */
 function hint(text = ""): string {

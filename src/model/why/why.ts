@@ -76,9 +76,12 @@ export function withoutOthers(why: Why, text: string, others: readonly string[])
   return { text, isKnown: false, answer, findings };
 }
 
+const CONTINUE = "the list of runs looks through the rest, page by page (gh-runner runs list)";
+
 /** Where nothing is found, that may be among them. */
 function unsearched({ unsearched, isCut }: Facts): string {
-  if (!unsearched) return isCut ? " Not all runs have been looked through: ask again in a while." : "";
+  // Asked again, it would look through the same runs.
+  if (!unsearched) return isCut ? ` Not all runs have been looked through: ${CONTINUE}.` : "";
   const { count, more } = unsearched;
   const runs = `${count.toLocaleString("en")}${more ? "+" : ""} ${count === 1 ? "run is" : "runs are"}`;
   return ` ${runs} not searched yet, the oldest last: ask again in a while.`;
