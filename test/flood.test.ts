@@ -31,7 +31,8 @@ describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
       applications.map(async (application) => {
         for (;;) {
           const answer = await dispatchTo(port, { application });
-          if (answer) return answer.status;
+          // On a busy machine one of them is not read within 20 s: nothing was stored, and it is sent again.
+          if (answer && answer.status !== 408) return answer.status;
           assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
           again++;
           await wait(100 + Math.random() * 400);
