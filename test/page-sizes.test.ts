@@ -24,6 +24,8 @@ const hostile = (nth: number, characters: number) =>
   [...(HOSTILE[nth % HOSTILE.length] ?? "")].slice(0, characters).join("");
 
 const WORKFLOWS = 40;
+/** Twice an hour, and a quarter of an hour from now: what starts within the test would be on its pages. */
+const MINUTES = [15, 45].map((minutes) => (new Date().getMinutes() + minutes) % 60).join(",");
 const names = Array.from({ length: WORKFLOWS }, (_, nth) => `${"long-name-of-a-workflow-".repeat(2)}${nth}`);
 const FILES = Object.fromEntries(
   names.map((name, nth) => [
@@ -31,7 +33,7 @@ const FILES = Object.fromEntries(
     `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({
   name: "${name}",
-  on: { schedule: { cron: "*/30 * * * *" }, manual: true, http: { path: "/hook/${nth}", body: { safeParse: (data) => ({ success: true, data }) } },
+  on: { schedule: { cron: "${MINUTES} * * * *" }, manual: true, http: { path: "/hook/${nth}", body: { safeParse: (data) => ({ success: true, data }) } },
     github: [{ events: ["pull_request", "push"], branches: ["main", "release/**"], paths: ["src/**", "docs/**"] }, { events: ["check_run"], actions: ["completed"] }] },
   async run() {},
 });`,
