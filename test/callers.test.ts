@@ -7,10 +7,10 @@ import { movedClock } from "./support/clock.ts";
 const ended = (id: string) => ({ id, status: "success" }) as Run;
 
 describe("callers who wait", () => {
-  it("are 700 at most: one more is let go at once, with nothing to say, until others have been answered", async () => {
+  it("are 550 at most: one more is let go at once, with nothing to say, until others have been answered", async () => {
     const callers = waitingCallers(movedClock());
-    const waiting = Array.from({ length: 700 }, (_, at) => callers.wait(`run-${at}`, 10_000));
-    assert.equal(await callers.wait("run-700", 10_000), undefined);
+    const waiting = Array.from({ length: 550 }, (_, at) => callers.wait(`run-${at}`, 10_000));
+    assert.equal(await callers.wait("run-550", 10_000), undefined);
 
     callers.tell(ended("run-0"));
     assert.equal((await waiting[0])?.id, "run-0");
@@ -23,7 +23,7 @@ describe("callers who wait", () => {
   it("make room however they are let go", async () => {
     const clock = movedClock();
     const callers = waitingCallers(clock);
-    const fill = () => Array.from({ length: 700 }, (_, at) => callers.wait(`run-${at}`, 10_000));
+    const fill = () => Array.from({ length: 550 }, (_, at) => callers.wait(`run-${at}`, 10_000));
 
     const late = fill();
     clock.move(10_000);

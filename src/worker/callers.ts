@@ -3,7 +3,7 @@ import type { Run } from "../model/run.ts";
 import type { News, RunStore } from "../model/store.ts";
 
 /** Bounds the memory that open requests take. The runs of those beyond it are stored like all others. */
-export const MAX_WAITING = 700;
+export const MAX_WAITING = 550;
 
 type Caller = { run: string; deadline: number; answer(result: Run | undefined): void };
 
