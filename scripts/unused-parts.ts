@@ -2,7 +2,7 @@ import type { Plugin } from "esbuild";
 
 /**
  * Leaves out what packages load at the start and nothing here uses, with what it needs of Node: the gateway and the clusters of
- * Prometheus (TLS, 0.9 MB), pino's transports (threads), commands of their own file of commander (processes).
+ * Prometheus (TLS, 0.9 MB), pino's transports (threads), commander's commands in separate files (processes).
  */
 export const withoutUnusedParts: Plugin = {
   name: "without unused parts",
