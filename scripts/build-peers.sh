@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the programs of test/peers/, all or those that are named, and prints the path of each. A program is built once per
 # machine and kept outside the checkout. Each folder pins its versions in go.mod; the file `build`, where there is one, says how
-# it is built. Ends with 3 when WITHOUT_PEERS leaves out what is named, and with 4 when there is no Go that can build it.
+# it is built. Ends with 3 when what is named is left out: WITHOUT_PEERS names it, or its sources cannot be reached. Ends with 4
+# when there is no Go that can build it, and with 1 when one could not be built; the others are built all the same.
 #
 #   scripts/build-peers.sh kubernetes helm3
 set -euo pipefail
@@ -15,7 +16,10 @@ mkdir -p "$cache"
 named=$#
 [ "$named" -gt 0 ] || set -- yaml go-service actionlint git-sync crds kube-score kubernetes helm3 helm4 argocd
 
+# How a `build` ends when it cannot reach its sources.
+UNREACHABLE=3
 left_out=0
+broken=0
 for peer; do
   if [[ " ${WITHOUT_PEERS:-} " == *" $peer "* ]]; then
     echo "WITHOUT_PEERS leaves $peer out" >&2
@@ -31,13 +35,23 @@ for peer; do
     since=$SECONDS
     # Two may build the same at once. Each puts a whole one there.
     unfinished=$(mktemp -d "$cache/.$peer.XXXXXX")
-    if [ -e "$peer/build" ]; then (cd "$peer" && sh -eu build "$unfinished/$peer") >&2
-    elif [ -e "$peer/main.go" ]; then go build -C "$peer" -o "$unfinished/$peer" . >&2
-    else go build -C "$peer" -o "$unfinished/$peer" tool >&2; fi
-    [ -e "$built" ] || mv "$unfinished/$peer" "$built"
+    status=0
+    if [ -e "$peer/build" ]; then (cd "$peer" && sh -eu build "$unfinished/$peer") >&2 || status=$?
+    elif [ -e "$peer/main.go" ]; then go build -C "$peer" -o "$unfinished/$peer" . >&2 || status=$?
+    else go build -C "$peer" -o "$unfinished/$peer" tool >&2 || status=$?; fi
+    [ "$status" -ne 0 ] || [ -e "$built" ] || mv "$unfinished/$peer" "$built"
     rm -rf "$unfinished"
+    if [ "$status" -eq "$UNREACHABLE" ]; then
+      [ "$named" -eq 0 ] || left_out=3
+      continue
+    elif [ "$status" -ne 0 ]; then
+      echo "test/peers/$peer: not built, status $status" >&2
+      broken=1
+      continue
+    fi
     echo "test/peers/$peer: built in $((SECONDS - since)) s" >&2
   fi
   echo "$built"
 done
+[ "$broken" -eq 0 ] || exit 1
 exit $left_out

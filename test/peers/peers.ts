@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const BUILD = fileURLToPath(new URL("../../scripts/build-peers.sh", import.meta.url));
-/** How the script ends for a program that WITHOUT_PEERS leaves out. */
+/** How the script ends for a program that WITHOUT_PEERS leaves out, or whose sources cannot be reached. */
 const LEFT_OUT = 3;
 
 /** The path of a program in test/peers/. Where it cannot be built the test is skipped and undefined is returned; in CI it fails. */
