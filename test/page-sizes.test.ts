@@ -204,6 +204,9 @@ async function sendWorst(url: string): Promise<void> {
     });
     await notify(url, { application: `pr-/${long}${nth}` });
   }
-  const isNoted = async () => (await send(url, { path: "/events" })).text.includes(`${EVENTS - 1}`);
-  await until("events are noted", isNoted);
+  await until("events and rejected requests are noted", async () => {
+    const { events, rejected } = (await send(url, { path: "/api/events" })).json;
+    const times = rejected.reduce((sum: number, each: { times: number }) => sum + each.times, 0);
+    return times === EVENTS && events[0]?.repository?.endsWith(`${EVENTS - 1}`);
+  });
 }

@@ -51,7 +51,7 @@ function below({ id, workflow, group, title }: ListedRun, { workflow: page, word
 }
 
 /** A reason is shown so far; all of it is on the run's page. What a run waits for stands at its end, such as a time. */
-const MAX_REASON_CHARACTERS = 250;
+const MAX_REASON_CHARACTERS = 230;
 const MAX_WAITING_REASON_CHARACTERS = 350;
 
 function whyOf(run: ListedRun, { now, words }: RowFacts) {
