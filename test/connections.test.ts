@@ -191,7 +191,7 @@ describe("bodies of many small chunks", () => {
     const server = createServer((incoming, answer) => {
       incoming.on("data", () => void chunks++).on("end", () => answer.end());
     });
-    t.after(boundConnections(server, { limits: SERVER_LIMITS, onClosed: () => {} }));
+    t.after(boundConnections(server, { limits: SERVER_LIMITS, onClosed: () => {} }).lookAway);
     await once(server.listen(0, "127.0.0.1"), "listening");
     t.after(() => server.close().closeAllConnections());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -217,7 +217,7 @@ describe("more long bodies than there is room for", () => {
   it("close the largest of them, and none of the others", async (t) => {
     const reasons: string[] = [];
     const server = createServer((incoming, answer) => void incoming.resume().on("end", () => answer.end()));
-    t.after(boundConnections(server, { limits: SERVER_LIMITS, onClosed: (why) => reasons.push(why) }));
+    t.after(boundConnections(server, { limits: SERVER_LIMITS, onClosed: (why) => reasons.push(why) }).lookAway);
     await once(server.listen(0, "127.0.0.1"), "listening");
     t.after(() => server.close().closeAllConnections());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -4,8 +4,17 @@ import { setTimeout as wait } from "node:timers/promises";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { unfinished } from "./support/history.ts";
-import { buildBundle, dispatchTo, eventually, fixedPort, listening, spawnService } from "./support/process.ts";
+import {
+  buildBundle,
+  dispatchOnce,
+  eventually,
+  fixedPort,
+  listening,
+  type ServiceProcess,
+  spawnService,
+} from "./support/process.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
+import { slowDisk, withoutCompiler } from "./support/slow-disk.ts";
 
 /** Without a bound on what is open they take 50 MB of the heap, and the process ends. */
 const CALLERS = 2500;
@@ -26,22 +35,10 @@ describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
     const command = ["--max-old-space-size=44", "--max-semi-space-size=1", await buildBundle(), "serve"];
     const service = spawnService(t, { port, dataDir, githubUrl: github.url, command });
     await listening(service, port);
-    let again = 0;
-    const answers = await Promise.all(
-      applications.map(async (application) => {
-        for (;;) {
-          const answer = await dispatchTo(port, { application });
-          // On a busy machine one of them is not read within 20 s: nothing was stored, and it is sent again.
-          if (answer && answer.status !== 408) return answer.status;
-          assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
-          again++;
-          await wait(100 + Math.random() * 400);
-        }
-      }),
-    );
-    const statuses = [...Map.groupBy(answers, (status) => status)];
+    const { answers, again } = callAll(service, port, applications);
+    const statuses = [...Map.groupBy(await answers, (status) => status)];
     t.diagnostic(
-      `${statuses.map(([status, { length }]) => `${length} times ${status}`).join(", ")}; sent again ${again} times`,
+      `${statuses.map(([status, { length }]) => `${length} times ${status}`).join(", ")}; sent again ${again()} times`,
     );
     assert.deepEqual(
       statuses.map(([status]) => status).filter((status) => ![200, 202].includes(status)),
@@ -53,3 +50,52 @@ describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
     assert.equal(await service.ended, 0);
   });
 });
+
+/** More than have room beside what the workflow keeps. Without a look at the heap 610 would be open, and the process would end. */
+const STALLED_CALLERS = 1000;
+const KEPT_MB = 18;
+const KEEP = `data:text/javascript,globalThis.kept=Array.from({length:${KEPT_MB}},()=>new Array(131072).fill(0.5))`;
+
+describe(`${STALLED_CALLERS} callers at once while the disk does not answer, with a heap of 44 MB of which a workflow keeps ${KEPT_MB}`, {
+  skip: withoutCompiler,
+}, () => {
+  it("the process outlives them, and answers all once the disk does", async (t) => {
+    const github = await startGitHub();
+    t.after(() => github.close());
+    const dataDir = temporaryFolder(t);
+    const disk = slowDisk(t, dataDir);
+    const port = await fixedPort();
+    const heap = ["--max-old-space-size=44", "--max-semi-space-size=1"];
+    const command = [...heap, "--import", KEEP, await buildBundle(), "serve"];
+    const service = spawnService(t, { port, dataDir, githubUrl: github.url, command, settings: disk.environment });
+    await listening(service, port);
+    disk.flushes({ delayMs: "held" });
+    // They start with no "pr-", so each run is skipped without GitHub.
+    const applications = Array.from({ length: STALLED_CALLERS }, (_, at) => `main-${at}`);
+    const { answers, again } = callAll(service, port, applications);
+    await Promise.race([answers, eventually("many were refused", 120_000, () => again() >= 3 * STALLED_CALLERS)]);
+    disk.flushes({});
+    assert.deepEqual(
+      (await answers).filter((status) => ![200, 202].includes(status)),
+      [],
+    );
+    service.stop();
+    assert.equal(await service.ended, 0);
+  });
+});
+
+/** Notifies of each application, again until it is answered. `again` counts how often one had to be sent again. */
+function callAll(service: ServiceProcess, port: number, applications: readonly string[]) {
+  let again = 0;
+  const one = async (application: string): Promise<number> => {
+    for (;;) {
+      const answer = await dispatchOnce(port, { application });
+      // On a busy machine one of them is not read within 20 s: nothing was stored, and it is sent again.
+      if (typeof answer === "object" && answer.status !== 408) return answer.status;
+      assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
+      again++;
+      await wait(100 + Math.random() * 400);
+    }
+  };
+  return { answers: Promise.all(applications.map(one)), again: () => again };
+}

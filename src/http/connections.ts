@@ -26,12 +26,16 @@ const LOOK_EVERY_MS = 1000;
 /**
  * Bounds what each connection and all of them can ask for: one request of a connection is worked on at a time, answers
  * must be read, and idle connections are few.
- * @returns how to stop looking after them.
  */
 export function boundConnections(
   server: Server,
   { limits, onClosed }: { limits: ConnectionLimits; onClosed: (why: Closed, address: string) => void },
-): () => void {
+): {
+  /** How many there are. */
+  readonly open: () => number;
+  /** Stops looking after them. */
+  readonly lookAway: () => void;
+} {
   const connections = new Map<Socket, Connection>();
   /** Longest idle first. */
   const idle = new Set<Connection>();
@@ -110,7 +114,7 @@ export function boundConnections(
 
   const looking = setInterval(lookAtAll, Math.min(LOOK_EVERY_MS, limits.unreadMs));
   looking.unref();
-  return () => clearInterval(looking);
+  return { open: () => connections.size, lookAway: () => clearInterval(looking) };
 }
 
 /** @returns gives those that wait their turns: one per turn of the event loop, the longest waiting first. */

@@ -4,6 +4,7 @@ import { getHeapStatistics } from "node:v8";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
 import { boundConnections, type Closed, type ConnectionLimits } from "./connections.ts";
+import { watchHeapRoom } from "./heap-room.ts";
 import { problemBody } from "./problem.ts";
 
 export type ServerLimits = {
@@ -15,21 +16,15 @@ export type ServerLimits = {
   readonly drainMs: number;
 } & ConnectionLimits;
 
-/**
- * So much of the heap for each open connection. With its request and answer one takes 20 to 36 kB, measured while events wait for a
- * disk that does not answer; without them the heap of a busy service takes up to 30 MB.
- */
-const CONNECTION_BYTES = 80_000;
-
-const MOST_CONNECTIONS = Math.floor(getHeapStatistics().heap_size_limit / CONNECTION_BYTES);
+const HEAP_BYTES = getHeapStatistics().heap_size_limit;
 
 export const SERVER_LIMITS: ServerLimits = {
   headersMs: 10_000,
   requestMs: 20_000,
   drainMs: 10_000,
   unreadMs: 30_000,
-  unreadBytes: Math.max(8_000_000, getHeapStatistics().heap_size_limit / 8),
-  maxIdle: Math.min(1000, Math.floor(MOST_CONNECTIONS / 3)),
+  unreadBytes: Math.max(8_000_000, HEAP_BYTES / 8),
+  maxIdle: Math.min(1000, Math.floor(HEAP_BYTES / 240_000)),
 };
 
 export type ListeningServer = {
@@ -77,9 +72,11 @@ export async function listen(
   server.on("checkExpectation", answerExpectation);
   server.on("clientError", answerBrokenRequest);
   // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
-  server.maxConnections = MOST_CONNECTIONS;
-  server.once("drop", () => onFull(MOST_CONNECTIONS));
-  const lookAway = boundConnections(server, { limits, onClosed });
+  server.once("drop", () => onFull(server.maxConnections));
+  const connections = boundConnections(server, { limits, onClosed });
+  const endRoom = watchHeapRoom(connections.open, (most) => {
+    server.maxConnections = most;
+  });
   await bind(server, port, host);
   const { address, family, port: taken } = server.address() as AddressInfo;
   const name = family === "IPv6" ? `[${address}]` : address;
@@ -87,7 +84,11 @@ export async function listen(
   return {
     url: `http://${isEverywhere ? "127.0.0.1" : name}:${taken}`,
     address: `${name}:${taken}`,
-    close: () => closeServer(server, limits.drainMs).finally(lookAway),
+    async close() {
+      await closeServer(server, limits.drainMs);
+      connections.lookAway();
+      endRoom();
+    },
   };
 }
 

@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { connectionsFor } from "../src/http/heap-room.ts";
+
+const MB = 1024 * 1024;
+
+it("a heap has room for connections up to three quarters, whatever is open and kept there", () => {
+  const limit = 46 * MB;
+  assert.equal(connectionsFor(0, 12 * MB, limit), 786);
+  assert.equal(connectionsFor(300, 20 * MB, limit), 806);
+  assert.equal(connectionsFor(300, 40 * MB, limit), 107, "more are closed unread until fewer are open");
+  assert.equal(connectionsFor(20, 45 * MB, limit), 50, "the health can be asked for");
+});
