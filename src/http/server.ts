@@ -16,6 +16,12 @@ export type ServerLimits = {
   readonly drainMs: number;
 } & ConnectionLimits;
 
+/**
+ * So many connections more are open for a moment. They are answered 503, but for those that ask for the health: else a platform would
+ * restart a service whose disk does not answer.
+ */
+const ANSWERED_BEYOND = 50;
+
 const HEAP_BYTES = getHeapStatistics().heap_size_limit;
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -54,10 +60,12 @@ export async function listen(
     limits: ServerLimits;
     /** Told of each connection that is closed because it went beyond a bound. */
     onClosed: (why: Closed, address: string) => void;
-    /** Told once that connections are closed unread because so many are open. */
+    /** Told once that there is room for no more than so many connections. */
     onFull: (connections: number) => void;
   },
 ): Promise<ListeningServer> {
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: answerUnusable });
+  const beyond = new WeakSet<Socket>();
   const server = createServer(
     {
       headersTimeout: limits.headersMs,
@@ -67,15 +75,24 @@ export async function listen(
       // Node would answer without a body; the listener's own check of it says what is wrong.
       requireHostHeader: false,
     },
-    getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: answerUnusable }),
+    (incoming, outgoing) =>
+      beyond.has(incoming.socket) && !asksForHealth(incoming) ? answerNoRoom(outgoing) : answer(incoming, outgoing),
   );
   server.on("checkExpectation", answerExpectation);
   server.on("clientError", answerBrokenRequest);
-  // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
-  server.once("drop", () => onFull(server.maxConnections));
   const connections = boundConnections(server, { limits, onClosed });
+  // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
+  let room = 0;
   const endRoom = watchHeapRoom(connections.open, (most) => {
-    server.maxConnections = most;
+    room = most;
+    server.maxConnections = most + ANSWERED_BEYOND;
+  });
+  let wasFull = false;
+  server.on("connection", (socket: Socket) => {
+    if (connections.open() <= room) return;
+    beyond.add(socket);
+    if (!wasFull) onFull(room);
+    wasFull = true;
   });
   await bind(server, port, host);
   const { address, family, port: taken } = server.address() as AddressInfo;
@@ -145,6 +162,13 @@ function answerUnusable(error: unknown): Response {
 function answerExpectation(_incoming: IncomingMessage, outgoing: ServerResponse): void {
   const body = problemBody(417, "Expect can be 100-continue here, or be left out.");
   outgoing.writeHead(417, { ...HEADERS, connection: "close" }).end(body);
+}
+
+const asksForHealth = ({ url }: IncomingMessage) => url === "/health" || url === "/ready";
+
+function answerNoRoom(outgoing: ServerResponse): void {
+  const detail = "As many connections are open as there is room for, and nothing of this was stored: send it again.";
+  outgoing.writeHead(503, { ...HEADERS, "retry-after": "1", connection: "close" }).end(problemBody(503, detail));
 }
 
 /** What Node's parser refuses, or a client that was too slow: answered, if it still can be, and cut off. */

@@ -94,7 +94,7 @@ export async function openHttp(
     onFull: (connections) =>
       log.warn(
         { connections },
-        "as many connections are open as the heap has room for: more are closed unread, and are to be sent again",
+        "as many connections are open as the heap has room for: more are answered 503 or closed unread, and are to be sent again",
       ),
     onClosed: (why, address) => {
       metrics.inbound.connectionClosed(why);
