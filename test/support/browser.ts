@@ -71,3 +71,13 @@ export async function violations(page: Page, rules?: readonly string[]): Promise
     );
   }, rules);
 }
+
+/** The same in light and dark. What does not depend on colours is the same in both. */
+export async function violationsInBoth(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const [colorScheme, rules] of [["light"], ["dark", ["color-contrast"]]] as const) {
+    await page.emulateMedia({ colorScheme });
+    found.push(...(await violations(page, rules)).map((each) => `${colorScheme}: ${each}`));
+  }
+  return found;
+}
