@@ -17,8 +17,8 @@ import { dispatchTo, eventually, fixedPort, type Heard, listening, spawnService 
 import { type Chance, chanceOf } from "./support/random.ts";
 import { DEPLOYMENT, send, TARGET, TOKEN } from "./support/service.ts";
 
-const DEPLOYMENTS = 200;
-const KILLS = 20;
+const DEPLOYMENTS = 70;
+const KILLS = 7;
 
 /** Give `CRASH_SEED` to repeat a test run's waves and kills. */
 const SEED = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32));

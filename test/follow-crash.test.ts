@@ -12,7 +12,7 @@ import { chanceOf } from "./support/random.ts";
 import { deploy, send, TARGET, TOKEN } from "./support/service.ts";
 import { WEBHOOK_SECRET } from "./support/webhooks.ts";
 
-const KILLS = 20;
+const KILLS = 7;
 const PREVIEWS_A_KILL = 3;
 /** How the tests of the nth preview end: of the attempt that is followed. */
 const CONCLUSIONS = ["success", "failure", "timed_out", "success"] as const;

@@ -12,8 +12,8 @@ import { chanceOf } from "./support/random.ts";
 import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-const STOPS = 20;
-const RUNS_A_ROUND = 8;
+const STOPS = 8;
+const RUNS_A_ROUND = 12;
 
 /** Give `SIGTERM_SEED` to repeat a test run's moments. */
 const SEED = Number(process.env.SIGTERM_SEED ?? Math.floor(Math.random() * 2 ** 32));
@@ -128,13 +128,13 @@ describe("a service that is stopped by SIGTERM", () => {
     assert.equal(sent.length, runs.length);
   });
 
-  it("ten times while it waits for a URL goes on after each start", { timeout: 600_000 }, async (t) => {
+  it("four times while it waits for a URL goes on after each start", { timeout: 600_000 }, async (t) => {
     const { dataDir, port, start, post } = await scene(t);
     const down = await fixedPort();
     const folder = workflowsFolder(t, {
       "wait.ts": httpWorkflow("wait", `await waitFor("http://127.0.0.1:${down}/", { timeout: "5m" });`),
     });
-    for (let stop = 0; stop < 10; stop++) {
+    for (let stop = 0; stop < 4; stop++) {
       const service = start(500, { WORKFLOWS_DIR: folder });
       await listening(service, port);
       if (stop === 0) assert.equal(await post("/wait", {}), 202);
