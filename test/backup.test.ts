@@ -27,6 +27,7 @@ import { temporaryFolder } from "./support/folder.ts";
 import { integrity, readHistory, unfinished } from "./support/history.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { dispatchTo, eventually, fixedPort, listening, spawnService } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { DEPLOYMENT, deploy, notify, startService, TARGET, TOKEN } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -73,11 +74,11 @@ async function backedUp(t: TestContext, kind: "SQLite" | "PostgreSQL") {
   return { place, file: join(folder, name), text: await exported(place) };
 }
 
-/** The command as docs/operations.md shows it, which calls this source. */
+/** The command as docs/operations.md shows it, which calls the release. */
 function documented(t: TestContext, start: string, folder: string, environment: Record<string, string> = {}) {
   const line = operations.split("\n").find((each) => each.startsWith(start)) ?? assert.fail(start);
   const bin = temporaryFolder(t);
-  writeFileSync(join(bin, "gh-runner"), `#!/bin/sh\nexec ${process.execPath} ${ROOT}src/main.ts "$@"\n`, {
+  writeFileSync(join(bin, "gh-runner"), `#!/bin/sh\nexec ${process.execPath} ${ROOT}${release()} "$@"\n`, {
     mode: 0o755,
   });
   const env = { PATH: `${bin}:${process.env.PATH}`, ...environment };

@@ -6,7 +6,8 @@ import { before, describe, it, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { buildBundle, dispatchTo, fixedPort, listening, spawnService } from "./support/process.ts";
+import { dispatchTo, fixedPort, listening, spawnService } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
@@ -33,7 +34,7 @@ export default defineWorkflow({ name: "flux", on: { flux: { path: "/flux" } }, a
 
 let bundle: string;
 before(async () => {
-  bundle = await buildBundle();
+  bundle = release();
 });
 
 async function startOpen(t: TestContext) {

@@ -13,7 +13,8 @@ import { type GitHubOptions, type StandInGitHub, startGitHub } from "../sandbox/
 import { buildImage, type Container, podman, runImage, withoutContainers } from "./support/container.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { buildBundle, dispatchTo, eventually, fixedPort } from "./support/process.ts";
+import { dispatchTo, eventually, fixedPort } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -89,7 +90,7 @@ console.log(JSON.stringify({ files, one, uid: process.getuid(), packages: readdi
 describe("the image", { skip: withoutContainers }, () => {
   before(
     async () => {
-      await buildBundle();
+      release();
       await buildImage();
     },
     { timeout: 600_000 },

@@ -5,7 +5,6 @@ import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { unfinished } from "./support/history.ts";
 import {
-  buildBundle,
   dispatchOnce,
   eventually,
   fixedPort,
@@ -13,6 +12,7 @@ import {
   type ServiceProcess,
   spawnService,
 } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { deploy, send, TARGET, TOKEN } from "./support/service.ts";
 import { slowDisk, withoutCompiler } from "./support/slow-disk.ts";
 
@@ -32,7 +32,7 @@ describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
 
     const dataDir = temporaryFolder(t);
     const port = await fixedPort();
-    const command = ["--max-old-space-size=44", "--max-semi-space-size=1", await buildBundle(), "serve"];
+    const command = ["--max-old-space-size=44", "--max-semi-space-size=1", release(), "serve"];
     const service = spawnService(t, { port, dataDir, githubUrl: github.url, command });
     await listening(service, port);
     const { answers, again } = callAll(service, port, applications);
@@ -66,7 +66,7 @@ describe(`${STALLED_CALLERS} callers at once while the disk does not answer, wit
     const disk = slowDisk(t, dataDir);
     const port = await fixedPort();
     const heap = ["--max-old-space-size=44", "--max-semi-space-size=1"];
-    const command = [...heap, "--import", KEEP, await buildBundle(), "serve"];
+    const command = [...heap, "--import", KEEP, release(), "serve"];
     const service = spawnService(t, { port, dataDir, githubUrl: github.url, command, settings: disk.environment });
     await listening(service, port);
     disk.flushes({ delayMs: "held" });

@@ -7,6 +7,7 @@ import { progress } from "../src/cli/terminal.ts";
 import { movedClock } from "./support/clock.ts";
 import { BARE_ENVIRONMENT } from "./support/environment.ts";
 import { eventually } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { deploy, notify, startService } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -14,7 +15,7 @@ const ASYNC = { prefer: "respond-async" };
 
 /** `gh-runner runs …` as a process of its own, while it runs. */
 function following(t: TestContext, url: string, args: readonly string[]) {
-  const child = spawn(process.execPath, ["src/main.ts", "runs", ...args], {
+  const child = spawn(process.execPath, [release(), "runs", ...args], {
     cwd: ROOT,
     env: { ...BARE_ENVIRONMENT, GH_RUNNER_URL: url },
     stdio: ["ignore", "pipe", "pipe"],

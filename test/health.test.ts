@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { before, describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { buildBundle } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { startService } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -30,7 +30,7 @@ async function answering(t: TestContext, status: number): Promise<string> {
 }
 
 describe("dist/health.js, the health check of the container", () => {
-  before(async () => void (await buildBundle()));
+  before(() => void release());
 
   for (const HOST of ["", "0.0.0.0", "127.0.0.1", "::", "::1"]) {
     it(`finds the service where it listens: HOST=${HOST}`, async (t) => {

@@ -5,7 +5,8 @@ import { type GitHubOptions, startGitHub } from "../sandbox/github.ts";
 import { DOCUMENTED_LIMITS } from "../sandbox/limits.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { unfinished } from "./support/history.ts";
-import { buildBundle, dispatchTo, eventually, fixedPort, listening, spawnService } from "./support/process.ts";
+import { dispatchTo, eventually, fixedPort, listening, spawnService } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
 
 const DEPLOYMENTS = 500;
@@ -55,7 +56,7 @@ describe(`${DEPLOYMENTS} deployments at once with the options of the image`, {
 }, () => {
   let bundle: string;
   before(async () => {
-    bundle = await buildBundle();
+    bundle = release();
   });
 
   const cases: readonly [string, GitHubOptions][] = [

@@ -3,7 +3,8 @@ import { createHmac } from "node:crypto";
 import { before, describe, it } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { buildBundle, fixedPort, listening, spawnService } from "./support/process.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
@@ -51,7 +52,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
 describe("what takes little room as text and much when it is parsed does not end the process", () => {
   let bundle: string;
   before(async () => {
-    bundle = await buildBundle();
+    bundle = release();
   });
 
   it("with the heap of the image", { timeout: 600_000 }, async (t) => {

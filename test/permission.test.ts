@@ -7,7 +7,8 @@ import { privateAuthority } from "../sandbox/certificates.ts";
 import { startGitHub } from "../sandbox/github.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { buildBundle, fixedPort, listening, spawnService } from "./support/process.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { DEPLOYMENT, deploy, notify, send, TARGET, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -41,7 +42,7 @@ describe("with the permissions of docs/security.md", () => {
       "starts.ts": `import { execFileSync } from "node:child_process";\n${httpWorkflow("starts", 'execFileSync("id");')}`,
       "good.ts": httpWorkflow("good", "return { good: true };"),
     });
-    await buildBundle();
+    release();
     const dataDir = join(temporaryFolder(t), "made-by-the-service");
     const folders: Record<string, string> = {
       "/app/": fileURLToPath(new URL("../dist/", import.meta.url)),

@@ -9,7 +9,8 @@ import fc from "fast-check";
 import { startGitHub } from "../sandbox/github.ts";
 import { Headers as LightHeaders } from "../src/http/web-classes.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { buildBundle, fixedPort, listening, spawnService } from "./support/process.ts";
+import { fixedPort, listening, spawnService } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
 
 const OPERATOR = "operator-token-0123456789";
@@ -106,7 +107,7 @@ function withoutChance(answer: string, [port, github]: readonly [port: number, g
 }
 
 describe("the release", () => {
-  before(() => buildBundle());
+  before(() => void release());
 
   it("answers what the sources answer, byte for byte, although its Response and Headers are others", async (t) => {
     const [fromRelease, fromSources] = await Promise.all([
@@ -129,7 +130,7 @@ describe("what the release loads of Node", () => {
     const github = await startGitHub({});
     t.after(() => github.close());
     const port = await fixedPort();
-    const command = ["--require", tell, await buildBundle(), "serve"];
+    const command = ["--require", tell, release(), "serve"];
     const service = spawnService(t, { port, dataDir: folder, githubUrl: github.url, command });
     await listening(service, port);
     for (const path of ["/health", "/", "/workflows", "/runs/none", "/api/runs"]) {

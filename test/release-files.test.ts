@@ -9,7 +9,8 @@ import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { startMachineIssuer } from "./support/machine-issuer.ts";
 import { OPENID_CLIENT, startIssuer } from "./support/openid-provider.ts";
-import { buildBundle, dispatchOnce, fixedPort, listening, spawnService } from "./support/process.ts";
+import { dispatchOnce, fixedPort, listening, spawnService } from "./support/process.ts";
+import { release } from "./support/release.ts";
 import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
@@ -50,7 +51,7 @@ async function started(t: TestContext, folder: string) {
 }
 
 describe("the files of the release that are loaded at first use", () => {
-  before(() => buildBundle());
+  before(() => void release());
 
   it("are there: those of OIDC tokens, of signing in and of Octokit's names", async (t) => {
     const { service, port, url, machines, people } = await started(t, copyOfRelease(t));

@@ -3,8 +3,9 @@ import { before, describe, it } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { startProxy } from "../sandbox/proxy.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { buildBundle, dispatchTo, eventually, fixedPort, listening, spawnService } from "./support/process.ts";
+import { dispatchTo, eventually, fixedPort, listening, spawnService } from "./support/process.ts";
 import { startReceiver } from "./support/receiver.ts";
+import { release } from "./support/release.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
 
 const DONE = '{"status":"success","commitHash":"abc","sourceName":"pr-1"}';
@@ -12,7 +13,7 @@ const DONE = '{"status":"success","commitHash":"abc","sourceName":"pr-1"}';
 describe("the release, which has parts of undici alone", () => {
   let bundle: string;
   before(async () => {
-    bundle = await buildBundle();
+    bundle = release();
   });
 
   for (const way of ["straight", "by a proxy"]) {

@@ -9,7 +9,7 @@ import { Ajv } from "ajv";
 import manifest from "../package.json" with { type: "json" };
 import lock from "../package-lock.json" with { type: "json" };
 import { temporaryFolder } from "./support/folder.ts";
-import { buildBundle } from "./support/process.ts";
+import { buildRelease, release } from "./support/release.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -43,7 +43,7 @@ describe("the release", () => {
   let components: readonly Component[] = [];
   let written = "";
   before(async () => {
-    await buildBundle();
+    release();
     written = textOf("dist/sbom.cdx.json");
     components = JSON.parse(written).components;
   });
@@ -95,7 +95,7 @@ describe("the release", () => {
     const files = ["gh-runner.js", "service.js", "service.cache", "zod.js", "sbom.cdx.json", "LICENSES.txt"];
     const textOf = (file: string) => readFileSync(`${ROOT}dist/${file}`, "latin1");
     const first = files.map(textOf);
-    await buildBundle();
+    buildRelease();
     assert.deepEqual(files.map(textOf), first);
   });
 

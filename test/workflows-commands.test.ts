@@ -10,13 +10,18 @@ import { BARE_ENVIRONMENT } from "./support/environment.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort } from "./support/process.ts";
 import { startReceiver } from "./support/receiver.ts";
+import { release } from "./support/release.ts";
 import { TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const RELEASE = fileURLToPath(new URL(`../${release()}`, import.meta.url));
 
 async function command(args: readonly string[], env: Record<string, string> = {}, cwd = process.cwd()) {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...BARE_ENVIRONMENT, ...env } });
+  const child = spawn(process.execPath, [args[0] === "init" ? MAIN : RELEASE, ...args], {
+    cwd,
+    env: { ...BARE_ENVIRONMENT, ...env },
+  });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text) => {
@@ -238,7 +243,7 @@ describe("gh-runner run", () => {
         'console.log("begun"); await new Promise((resolve) => setTimeout(resolve, 60_000));',
       ),
     });
-    const child = spawn(process.execPath, [MAIN, "run", "hang"], {
+    const child = spawn(process.execPath, [RELEASE, "run", "hang"], {
       cwd: TMPDIR,
       env: { PATH: process.env.PATH, ...env, LOG_LEVEL: "info", TMPDIR, WORKFLOWS_DIR },
     });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BARE_ENVIRONMENT } from "./environment.ts";
+import { release } from "./release.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -34,7 +35,9 @@ export function startCommand(
 }
 
 function start(args: readonly string[], settings: Record<string, string>): ChildProcessWithoutNullStreams {
-  const child = spawn(process.execPath, ["src/main.ts", ...args], {
+  // The release is for servers: it has no stand-in GitHub for `gh-runner dev`.
+  const main = args[0] === "dev" ? "src/main.ts" : release();
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: ROOT,
     env: { ...BARE_ENVIRONMENT, ...settings },
   });

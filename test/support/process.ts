@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 export { fixedPort } from "./port.ts";
 
 import { BARE_ENVIRONMENT } from "./environment.ts";
+import { release } from "./release.ts";
 import { DEPLOYMENT, TARGET, TOKEN } from "./service.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -25,14 +26,14 @@ export type ServiceProcess = {
   stop(): void;
 };
 
-/** The service as a process of its own, which ends with the test at the latest. */
+/** The service as a process of its own, that of the release without another command, which ends with the test at the latest. */
 export function spawnService(
   t: TestContext,
   {
     port,
     dataDir,
     githubUrl,
-    command = ["src/main.ts", "serve"],
+    command = [release(), "serve"],
     settings = {},
   }: {
     port: number;
@@ -144,14 +145,6 @@ export function dispatchOnce(
     });
     outgoing.end(body);
   });
-}
-
-/** Builds the release as `npm run build` does, and returns the bundled file. */
-export async function buildBundle(): Promise<string> {
-  const build = spawn(process.execPath, ["scripts/build.ts"], { cwd: ROOT, stdio: "inherit" });
-  const [code] = await once(build, "close");
-  if (code !== 0) throw new Error(`scripts/build.ts ended with ${code}`);
-  return "dist/gh-runner.js";
 }
 
 /** Asks every 20 ms until it holds; fails after so many milliseconds. */
