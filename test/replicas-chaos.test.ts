@@ -19,7 +19,7 @@ import { type Chance, chanceOf } from "./support/random.ts";
 import { DEPLOYMENT, TARGET, TOKEN } from "./support/service.ts";
 
 const REPLICAS = 3;
-const DEPLOYMENTS = 2000;
+const DEPLOYMENTS = 1000;
 const APPLICATIONS = 300;
 /** Over so long the deployments come, ms. */
 const TRAFFIC_MS = 40_000;
