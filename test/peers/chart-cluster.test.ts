@@ -21,10 +21,10 @@ function releaseOn(server: ApiServer, helm: string) {
     change: (values: Values, chart = CHART, flags = "") =>
       run(`upgrade --install gh-runner ${chart} -f - ${flags}`, values),
     uninstall: () => run("uninstall gh-runner --ignore-not-found"),
-    /** What is in the cluster of the release. */
-    async objects(): Promise<KubernetesObject[]> {
-      const { stdout } = await run("get manifest gh-runner");
-      const named = objectsIn(stdout).map(({ metadata, ...object }) => ({
+    /** What is in the cluster of the release, whose manifest helm is asked for if it is not given. */
+    async objects(manifest?: string): Promise<KubernetesObject[]> {
+      const text = manifest ?? (await run("get manifest gh-runner")).stdout;
+      const named = objectsIn(text).map(({ metadata, ...object }) => ({
         ...object,
         metadata: { namespace: NAMESPACE, ...metadata },
       }));
@@ -75,9 +75,9 @@ async function everyValue(t: TestContext, server: ApiServer, release: Release) {
       if (volumeOf(row.values) === volumeOf(before)) upgrades++;
       else await release.uninstall();
       before = row.values;
-      const { stderr } = await release.change(withNeeded(row.values));
+      const { stderr, stdout } = await release.change(withNeeded(row.values), CHART, "-o json");
       assert.doesNotMatch(stderr, /PodSecurity|unknown field|deprecated/);
-      const pod = podOf(await release.objects());
+      const pod = podOf(await release.objects(JSON.parse(stdout).manifest));
       await server.shell("kubectl create --dry-run=server --validate=strict -f -", JSON.stringify(pod));
     });
   }
