@@ -39,7 +39,13 @@ function withHttp2AtFirstUse(text: string): string {
 const PARTS = `
 exports.Agent = require("undici/lib/dispatcher/agent.js");
 exports.Pool = require("undici/lib/dispatcher/pool.js");
-Object.defineProperty(exports, "ProxyAgent", { get: () => require("undici/lib/dispatcher/proxy-agent.js") });
+Object.defineProperty(exports, "ProxyAgent", {
+  get() {
+    // It asks for tunnels with it. The whole package gives it to each dispatcher.
+    require("undici/lib/dispatcher/dispatcher.js").prototype.connect ??= require("undici/lib/api/api-connect.js");
+    return require("undici/lib/dispatcher/proxy-agent.js");
+  },
+});
 exports.errors = require("undici/lib/core/errors.js");
 exports.fetch = (url, options) => require("undici/lib/web/fetch/index.js").fetch(url, options);
 `;
