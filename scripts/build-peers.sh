@@ -2,7 +2,7 @@
 # Builds the programs of test/peers/, all or those that are named, and prints the path of each. A program is built once per
 # machine and kept outside the checkout. Each folder pins its versions in go.mod; the file `build`, where there is one, says how
 # it is built. Ends with 3 when what is named is left out: WITHOUT_PEERS names it, or its sources cannot be reached. Ends with 4
-# when there is no Go that can build it, and with 1 when one could not be built; the others are built all the same.
+# when there is no Go that can build it, and with 1 when one could not be built. The others are still built.
 #
 #   scripts/build-peers.sh kubernetes helm3
 set -euo pipefail

@@ -4,7 +4,7 @@ import { connectionsFor } from "../src/http/heap-room.ts";
 
 const MB = 1024 * 1024;
 
-it("a heap has room for connections up to three quarters, whatever is open and kept there", () => {
+it("a heap has room for connections up to three quarters, with those that are open", () => {
   const limit = 46 * MB;
   assert.equal(connectionsFor(0, 12 * MB, limit), 786);
   assert.equal(connectionsFor(300, 20 * MB, limit), 806);

@@ -7,7 +7,7 @@ const CONNECTION_BYTES = 30_000;
 /** So much of its limit the heap may hold: V8 ends the process at nine tenths, and a tenth more is needed when all are answered at once. */
 const HELD = 3 / 4;
 
-/** Some are open whatever the heap holds, such as one that asks for the health. */
+/** A full heap leaves room for these, so that a probe can ask for the health. */
 const FEWEST_CONNECTIONS = 50;
 
 /** How many connections may be open in a heap that holds so many bytes with those that are open now. */
