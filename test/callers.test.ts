@@ -7,23 +7,10 @@ import { movedClock } from "./support/clock.ts";
 const ended = (id: string) => ({ id, status: "success" }) as Run;
 
 describe("callers who wait", () => {
-  it("are 550 at most: one more is let go at once, with nothing to say, until others have been answered", async () => {
-    const callers = waitingCallers(movedClock());
-    const waiting = Array.from({ length: 550 }, (_, at) => callers.wait(`run-${at}`, 10_000));
-    assert.equal(await callers.wait("run-550", 10_000), undefined);
-
-    callers.tell(ended("run-0"));
-    assert.equal((await waiting[0])?.id, "run-0");
-    const next = callers.wait("run-701", 10_000);
-    assert.equal(await callers.wait("run-702", 10_000), undefined);
-    callers.tell(ended("run-701"));
-    assert.equal((await next)?.id, "run-701");
-  });
-
-  it("make room however they are let go", async () => {
+  it("are all let go: when their time is over, when the service stops, and with the run that took the place of theirs", async () => {
     const clock = movedClock();
     const callers = waitingCallers(clock);
-    const fill = () => Array.from({ length: 550 }, (_, at) => callers.wait(`run-${at}`, 10_000));
+    const fill = () => Array.from({ length: 3 }, (_, at) => callers.wait(`run-${at}`, 10_000));
 
     const late = fill();
     clock.move(10_000);
@@ -33,8 +20,14 @@ describe("callers who wait", () => {
     callers.dismiss();
     assert.ok((await Promise.all(dismissed)).every((run) => run === undefined));
 
+    const few = fill();
+    callers.dismiss(2);
+    assert.deepEqual(await Promise.all(few.slice(0, 2)), [undefined, undefined], "those who have waited longest");
+    callers.tell(ended("run-2"));
+    assert.equal((await few[2])?.id, "run-2");
+
     const moved = fill();
-    for (let at = 0; at < 700; at++) callers.move(`run-${at}`, "the newest");
+    for (let at = 0; at < 3; at++) callers.move(`run-${at}`, "the newest");
     callers.tell(ended("the newest"));
     assert.ok((await Promise.all(moved)).every((run) => run?.id === "the newest"));
   });

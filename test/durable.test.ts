@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
-import { MAX_WAITING } from "../src/worker/callers.ts";
 import { type MovedClock, movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { DEPLOYMENT, deploy, notify, type Service, send, startService, TOKEN } from "./support/service.ts";
@@ -184,26 +183,6 @@ describe("waiting for the outcome", () => {
     assert.equal((await answer).status, 202);
     resolve();
     await until("the run has ended", () => attemptsIn(service).length === 1);
-  });
-
-  it("is not for more callers than memory has room for: the next is answered 202 at once, and loses nothing", async (t) => {
-    const { github, url, clock } = await startClocked(t);
-    for (const name of ["pr-1", "pr-2", "pr-3"]) deploy(github, name, "abc");
-    github.fault({ path: /pr-1/ }, { kind: "hang" });
-    let answered = 0;
-    const callers = Array.from({ length: MAX_WAITING + 1 }, () =>
-      notify(url, { application: "pr-1" }).finally(() => answered++),
-    );
-    await until("there is no room for the last of them", () => answered > 0);
-    const beyond = await notify(url, { application: "pr-2" });
-    assert.equal(beyond.status, 202);
-    assert.equal(beyond.headers.location, `/api/runs/${beyond.headers["x-run-id"]}`);
-    await until("the event is sent", () => github.dispatches.length === 1);
-    assert.equal(answered, 1);
-
-    clock.move(10_000);
-    for (const { status } of await Promise.all(callers)) assert.equal(status, 202);
-    assert.equal((await notify(url, { application: "pr-3" })).status, 200, "there is room again");
   });
 
   it("outlasts a limit that ends in time", async (t) => {

@@ -87,6 +87,48 @@ describe(`${STALLED_CALLERS} callers at once while the disk does not answer, wit
       (await answers).filter((status) => ![200, 202].includes(status)),
       [],
     );
+    const { text: metrics } = await send(`http://127.0.0.1:${port}`, { path: "/metrics" });
+    assert.match(metrics, /^gh_runner_connections_closed_total\{reason="full"\} [1-9]/m);
+    service.stop();
+    assert.equal(await service.ended, 0);
+  });
+});
+
+/** More than wait in a heap of which a workflow keeps so much, each few of them once those before are stored. */
+const SLOW_CALLERS = 800;
+const AT_ONCE = 10;
+
+describe(`${SLOW_CALLERS} callers, one after the other, while GitHub does not answer, with a heap of 44 MB of which a workflow keeps ${KEPT_MB}`, () => {
+  it("those who come find room: those who have waited longest are answered 202", async (t) => {
+    const github = await startGitHub();
+    t.after(() => github.close());
+    github.token(TOKEN);
+    github.repository(TARGET);
+    const applications = Array.from({ length: SLOW_CALLERS }, (_, at) => `pr-${at}`);
+    for (const application of applications) deploy(github, application, `commit-of-${application}`);
+    const { promise: answers, resolve: answer } = Promise.withResolvers<void>();
+    github.fault({}, { kind: "hold", until: answers });
+
+    const dataDir = temporaryFolder(t);
+    const port = await fixedPort();
+    const heap = ["--max-old-space-size=44", "--max-semi-space-size=1"];
+    const command = [...heap, "--import", KEEP, release(), "serve"];
+    const settings = { WAIT_SECONDS: "300" };
+    const service = spawnService(t, { port, dataDir, githubUrl: github.url, command, settings });
+    await listening(service, port);
+    const calls: ReturnType<typeof callAll>[] = [];
+    for (let at = 0; at < SLOW_CALLERS; at += AT_ONCE) {
+      calls.push(callAll(service, port, applications.slice(at, at + AT_ONCE)));
+      await eventually("they are stored", 60_000, () => unfinished(dataDir) === at + AT_ONCE);
+    }
+    answer();
+    const statuses = (await Promise.all(calls.map((call) => call.answers))).flat();
+    const times = (status: number) => statuses.filter((each) => each === status).length;
+    t.diagnostic([200, 202, 500].map((status) => `${times(status)} times ${status}`).join(", "));
+    const again = calls.reduce((sum, call) => sum + call.again(), 0);
+    assert.ok(again < SLOW_CALLERS / 20, `${again} had no room, for a moment after a collection at most`);
+    assert.ok(times(202) > 0);
+    assert.ok(times(200) + times(500) > AT_ONCE, "the others have waited");
     service.stop();
     assert.equal(await service.ended, 0);
   });

@@ -6,8 +6,8 @@ const MB = 1024 * 1024;
 
 it("a heap has room for connections up to three quarters, with those that are open", () => {
   const limit = 46 * MB;
-  assert.equal(connectionsFor(0, 12 * MB, limit), 786);
-  assert.equal(connectionsFor(300, 20 * MB, limit), 806);
-  assert.equal(connectionsFor(300, 40 * MB, limit), 107, "more are closed unread until fewer are open");
+  assert.equal(connectionsFor(0, 12 * MB, limit), 589);
+  assert.equal(connectionsFor(300, 20 * MB, limit), 680);
+  assert.equal(connectionsFor(300, 40 * MB, limit), 155, "more are closed unread until fewer are open");
   assert.equal(connectionsFor(20, 45 * MB, limit), 50, "the health can be asked for");
 });

@@ -13,10 +13,10 @@ export type ConnectionLimits = {
 };
 
 /**
- * Why a connection was closed: it sent much ahead, it did not read its answer, or it was one too many that was idle or
- * waited for its body to be read.
+ * Why a connection was closed: it sent much ahead, it did not read its answer, it was one too many that was idle or waited
+ * for its body to be read, or there was no room for one more.
  */
-export type Closed = "pipelining" | "unread" | "idle" | "bodies";
+export type Closed = "pipelining" | "unread" | "idle" | "bodies" | "full";
 
 /** What bodies that wait for a turn may hold, all together. Beyond it the largest is closed, not a webhook among them. */
 const MAX_WAITING_BYTES = 16_000_000;
@@ -33,6 +33,8 @@ export function boundConnections(
 ): {
   /** How many there are. */
   readonly open: () => number;
+  /** Closes so many of those that have no request, or all of them. @returns how many it has closed. */
+  readonly closeIdle: (most: number) => number;
   /** Stops looking after them. */
   readonly lookAway: () => void;
 } {
@@ -75,7 +77,7 @@ export function boundConnections(
       if (connection.ahead.length > 0) connection.takeAheadSoon();
       else {
         idle.add(connection);
-        if (idle.size > limits.maxIdle) close(longestIdle(idle), "idle");
+        if (idle.size > limits.maxIdle) closeIdle(1);
       }
     });
   };
@@ -92,6 +94,12 @@ export function boundConnections(
       bytes -= longest.socket.writableLength;
       close(longest, "unread");
     }
+  }
+
+  function closeIdle(most: number): number {
+    const closed = Math.min(most, idle.size);
+    for (let at = 0; at < closed; at++) close(longestIdle(idle), "idle");
+    return closed;
   }
 
   function lookAtAll(): void {
@@ -114,7 +122,7 @@ export function boundConnections(
 
   const looking = setInterval(lookAtAll, Math.min(LOOK_EVERY_MS, limits.unreadMs));
   looking.unref();
-  return { open: () => connections.size, lookAway: () => clearInterval(looking) };
+  return { open: () => connections.size, closeIdle, lookAway: () => clearInterval(looking) };
 }
 
 /** @returns gives those that wait their turns: one per turn of the event loop, the longest waiting first. */

@@ -22,6 +22,9 @@ export type ServerLimits = {
  */
 const ANSWERED_BEYOND = 50;
 
+/** Beyond this share of the room, connections that can be ended are ended, so that those who come next find room. */
+const CROWDED = 7 / 8;
+
 const HEAP_BYTES = getHeapStatistics().heap_size_limit;
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -50,8 +53,8 @@ export async function listen(
     host,
     keepAliveMs,
     limits,
-    onFull,
     onClosed,
+    letGo,
   }: {
     port: number;
     host: string | undefined;
@@ -60,8 +63,8 @@ export async function listen(
     limits: ServerLimits;
     /** Told of each connection that is closed because it went beyond a bound. */
     onClosed: (why: Closed, address: string) => void;
-    /** Told once that there is room for no more than so many connections. */
-    onFull: (connections: number) => void;
+    /** Answers those who have waited longest for a run: so many, if there are as many. */
+    letGo: (callers: number) => void;
   },
 ): Promise<ListeningServer> {
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: answerUnusable });
@@ -75,25 +78,39 @@ export async function listen(
       // Node would answer without a body; the listener's own check of it says what is wrong.
       requireHostHeader: false,
     },
-    (incoming, outgoing) =>
-      beyond.has(incoming.socket) && !asksForHealth(incoming) ? answerNoRoom(outgoing) : answer(incoming, outgoing),
+    (incoming, outgoing) => {
+      if (!beyond.has(incoming.socket) || asksForHealth(incoming)) return answer(incoming, outgoing);
+      onClosed("full", incoming.socket.remoteAddress ?? "");
+      answerNoRoom(outgoing);
+    },
   );
   server.on("checkExpectation", answerExpectation);
   server.on("clientError", answerBrokenRequest);
   const connections = boundConnections(server, { limits, onClosed });
   // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
   let room = 0;
-  const endRoom = watchHeapRoom(connections.open, (most) => {
+  const heapRoom = watchHeapRoom(connections.open, (most) => {
     room = most;
     server.maxConnections = most + ANSWERED_BEYOND;
+    makeRoom();
   });
-  let wasFull = false;
+  let isMaking = false;
   server.on("connection", (socket: Socket) => {
-    if (connections.open() <= room) return;
-    beyond.add(socket);
-    if (!wasFull) onFull(room);
-    wasFull = true;
+    if (connections.open() > room) beyond.add(socket);
+    if (isMaking || connections.open() <= CROWDED * room) return;
+    isMaking = true;
+    heapRoom.findMore();
+    // Once for all that came in this turn.
+    setImmediate(() => {
+      isMaking = false;
+      makeRoom();
+    });
   });
+  server.on("drop", (dropped) => onClosed("full", dropped?.remoteAddress ?? ""));
+  function makeRoom(): void {
+    const tooMany = Math.ceil(connections.open() - CROWDED * room);
+    if (tooMany > 0) letGo(tooMany - connections.closeIdle(tooMany));
+  }
   await bind(server, port, host);
   const { address, family, port: taken } = server.address() as AddressInfo;
   const name = family === "IPv6" ? `[${address}]` : address;
@@ -104,7 +121,7 @@ export async function listen(
     async close() {
       await closeServer(server, limits.drainMs);
       connections.lookAway();
-      endRoom();
+      heapRoom.end();
     },
   };
 }

@@ -104,7 +104,7 @@ function begunDelays(): Delays {
 
 const MISSED = ["taken_in", "not_wanted", "left_out"] as const;
 const SLOWED = ["waited", "rejected"] as const;
-const CLOSED = ["pipelining", "unread", "idle", "bodies"] as const;
+const CLOSED = ["pipelining", "unread", "idle", "bodies", "full"] as const;
 
 /** Requests that became nothing, and connections that went beyond a bound. */
 function inboundMetrics({ counted }: Instruments) {
@@ -135,7 +135,7 @@ function inboundMetrics({ counted }: Instruments) {
     ),
     connectionClosed: counted(
       "gh_runner_connections_closed_total",
-      "Connections that were closed: many requests sent ahead, an answer that was not read, or too many idle ones.",
+      "Connections that were closed: many requests sent ahead, an answer that was not read, too many idle ones, large bodies, or no room for one more.",
       "reason",
       CLOSED,
     ),

@@ -240,7 +240,7 @@ function stoppingOf(worker: Pick<Worker, "drain" | "dismissCallers">, drainMs: n
     // Callers who would wait beyond the deadline are told so before they are cut off.
     async answers(closeServer: () => Promise<void>) {
       deadline = performance.now() + drainMs;
-      const dismissal = setTimeout(worker.dismissCallers, drainMs - lastMs);
+      const dismissal = setTimeout(() => worker.dismissCallers(), drainMs - lastMs);
       await closeServer();
       clearTimeout(dismissal);
     },

@@ -91,11 +91,7 @@ export async function openHttp(
     host: config.http.host,
     keepAliveMs: config.http.keepAliveSeconds * 1000,
     limits: limitsOf(options),
-    onFull: (connections) =>
-      log.warn(
-        { connections },
-        "as many connections are open as the heap has room for: more are answered 503 or closed unread, and are to be sent again",
-      ),
+    letGo: engine.worker.dismissCallers,
     onClosed: (why, address) => {
       metrics.inbound.connectionClosed(why);
       if (why !== "idle") repeated.note("warn", CLOSED[why], { address }, why);
@@ -151,6 +147,7 @@ const CLOSED = {
   pipelining: "a client sent requests without waiting for answers, and its connection was closed",
   unread: "a client did not read its answer, and its connection was closed",
   bodies: "more bodies were on their way than are read in turns, and a connection was closed",
+  full: "more connections were open than the heap has room for, and a client got 503 or nothing: it has to send its request again",
 } as const;
 
 /** What stays when the routes are made again. */

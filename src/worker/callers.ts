@@ -2,17 +2,15 @@ import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import type { News, RunStore } from "../model/store.ts";
 
-/** Bounds the memory that open requests take. The runs of those beyond it are stored like all others. */
-export const MAX_WAITING = 550;
-
-type Caller = { run: string; deadline: number; answer(result: Run | undefined): void };
+type Caller = { run: string; readonly deadline: number; answer(result: Run | undefined): void };
 
 /** The callers who wait for what becomes of their runs. */
 export type WaitingCallers = ReturnType<typeof waitingCallers>;
 
 export function waitingCallers(clock: Clock) {
   const waiting = new Map<string, Set<Caller>>();
-  let count = 0;
+  /** All of them, those who have waited longest first. */
+  const all = new Set<Caller>();
   const callersOf = (run: string): Set<Caller> => {
     const known = waiting.get(run) ?? new Set();
     waiting.set(run, known);
@@ -22,11 +20,9 @@ export function waitingCallers(clock: Clock) {
   return {
     /**
      * Resolves with the run when it has ended or its next attempt has failed; undefined when it still waits for its turn
-     * after so many milliseconds, or at once when as many as are allowed wait already.
+     * after so many milliseconds.
      */
-    async wait(run: string, milliseconds: number): Promise<Run | undefined> {
-      if (count >= MAX_WAITING) return undefined;
-      count++;
+    wait(run: string, milliseconds: number): Promise<Run | undefined> {
       return new Promise((resolve) => {
         const deadline = clock.now() + milliseconds;
         const cancel = clock.alarm(deadline, () => caller.answer(undefined));
@@ -35,7 +31,7 @@ export function waitingCallers(clock: Clock) {
           deadline,
           answer(result) {
             cancel();
-            count--;
+            all.delete(caller);
             const others = callersOf(caller.run);
             others.delete(caller);
             if (others.size === 0) waiting.delete(caller.run);
@@ -43,6 +39,7 @@ export function waitingCallers(clock: Clock) {
           },
         };
         callersOf(run).add(caller);
+        all.add(caller);
       });
     },
     awaited: (): readonly string[] => [...waiting.keys()],
@@ -61,9 +58,9 @@ export function waitingCallers(clock: Clock) {
       }
     },
     move,
-    /** Lets everybody go, with nothing to say. */
-    dismiss(): void {
-      for (const callers of [...waiting.values()]) for (const caller of [...callers]) caller.answer(undefined);
+    /** Lets so many callers go with nothing to say, those first who have waited longest; or all. */
+    dismiss(most = all.size): void {
+      for (const caller of [...all.values().take(most)]) caller.answer(undefined);
     },
   };
 

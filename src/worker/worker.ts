@@ -195,7 +195,7 @@ export function startWorker(parts: WorkerParts) {
     },
     /** Why the store cannot be written; undefined when it can, as far as is known. */
     storeTrouble: health.trouble,
-    /** Lets the callers who still wait go, with nothing to say. */
+    /** Answers so many callers who still wait with nothing to say, those first who have waited longest; or all. */
     dismissCallers: callers.dismiss,
     /**
      * Takes no more runs and lets those in flight go on. For the last part of the time their signals are aborted and they
