@@ -4,6 +4,7 @@ import { Agent, request } from "node:http";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import pg from "pg";
 import { startPostgres } from "../test/support/postgres.ts";
 import { slowNetwork } from "../test/support/slow-network.ts";
 import {
@@ -41,7 +42,12 @@ const LATENCY_MS = 40;
 const NETWORK_MS = 1;
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
-const server = await startPostgres({ flags: ["-c", "fsync=on", "-c", "max_connections=300"] });
+const server = await startPostgres({
+  flags: ["-c", "fsync=on", "-c", "max_connections=300", "-c", "shared_preload_libraries=pg_stat_statements"],
+});
+const counting = new pg.Client({ connectionString: server.url });
+await counting.connect();
+await counting.query("CREATE EXTENSION pg_stat_statements");
 const QUIET = { LOG_LEVEL: "warn" };
 const onPostgres = (schema: string, url = server.url) => ({ ...QUIET, DATABASE_URL: url, DATABASE_SCHEMA: schema });
 
@@ -92,10 +98,13 @@ if (isAsked("replicas")) {
     cpu: [] as number[],
     database: [] as number[],
     idle: [] as number[],
+    transactions: [] as number[],
+    statements: [] as number[],
   }));
   for (let turn = 0; turn < TURNS; turn++) {
     for (const [at, { services }] of columns.entries()) {
-      const { rates, cpu, database, idle } = cells[at]!;
+      const { rates, cpu, database, idle, transactions, statements } = cells[at]!;
+      await counting.query("SELECT pg_stat_statements_reset()");
       const used = () => services.reduce((sum, service) => sum + service.cpuMs(), 0);
       const [ours, its, rest, started] = [used(), cpuOfDatabase(), idleMs(), performance.now()];
       await load(services, COUNT);
@@ -104,6 +113,12 @@ if (isAsked("replicas")) {
       idle.push(((idleMs() - rest) / wall / availableParallelism()) * 100);
       cpu.push((used() - ours) / COUNT);
       database.push((cpuOfDatabase() - its) / COUNT);
+      const { rows } = await counting.query(
+        `SELECT coalesce(sum(calls) FILTER (WHERE query = 'COMMIT'), 0)::integer AS transactions, sum(calls)::integer AS statements
+         FROM pg_stat_statements`,
+      );
+      transactions.push(rows[0].transactions / COUNT);
+      statements.push(rows[0].statements / COUNT);
     }
   }
   const row = (name: string, values: readonly string[]) => write(`| ${name} | ${values.join(" | ")} |`);
@@ -126,6 +141,14 @@ if (isAsked("replicas")) {
   row(
     "CPU of the database, per dispatch, ms",
     cells.map(({ database }) => shown(database, 2)),
+  );
+  row(
+    "transactions per dispatch",
+    cells.map(({ transactions }) => shown(transactions, 2)),
+  );
+  row(
+    "statements per dispatch",
+    cells.map(({ statements }) => shown(statements, 1)),
   );
   row(
     "the machine is idle, %",
@@ -169,6 +192,7 @@ if (isAsked("network")) {
 await github.stop();
 
 if (isAsked("latency")) await latency();
+await counting.end();
 await server.stop();
 
 /** Of every process of this server, in ms; of those that have ended in hundredths of a second. */
