@@ -329,4 +329,35 @@ describe("idle connections", () => {
       assert.match(String(await once(socket, "data")), /^HTTP\/1\.1 200 /, `connection ${n}`);
     }
   });
+
+  it("are closed to make room once they have been idle for a second: a request may be on its way before", async (t) => {
+    let now = 0;
+    const server = createServer(({ url }, answer) => {
+      if (url === "/last") answer.setHeader("connection", "close");
+      answer.end("ok");
+    });
+    const { closeIdle, lookAway } = boundConnections(server, {
+      limits: SERVER_LIMITS,
+      onClosed: () => {},
+      monotonic: () => now,
+    });
+    t.after(lookAway);
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    t.after(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const ask = async (path: string) => {
+      const socket = await open(t, url);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      await once(socket, "data");
+      return socket;
+    };
+    const first = await ask("/");
+    await closed((await ask("/last")).resume());
+    now = 999;
+    await ask("/");
+    assert.equal(closeIdle(9), 0);
+    now = 1000;
+    assert.equal(closeIdle(9), 1, "not the one that was not kept alive");
+    await closed(first);
+  });
 });

@@ -8,7 +8,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { promisify } from "node:util";
+import { Hono } from "hono";
 import { webUrlOf } from "../src/dashboard/github-web.ts";
+import { livePages } from "../src/dashboard/live.ts";
+import { systemClock } from "../src/model/clock.ts";
 import { StoreUnavailable } from "../src/model/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock, until } from "./support/clock.ts";
@@ -158,6 +161,19 @@ describe("the page", () => {
     const oldest = many.find(({ status }) => status === 200);
     for (let ended = false; !ended; ) ended = (await oldest?.reader?.read())?.done ?? true;
     assert.match(new TextDecoder().decode((await first.reader?.read())?.value), /^data: /);
+  });
+
+  it("has its live events ended when others need the connections, the oldest first", async (t) => {
+    const live = livePages(async () => "7", systemClock);
+    t.after(live.close);
+    const app = new Hono().get("/live", (c) => live.stream(c, "a viewer", async () => true));
+    const open = async () => (await app.request("/live")).body?.getReader();
+    const [first, second] = [await open(), await open()];
+    for (const reader of [first, second]) assert.equal((await reader?.read())?.done, false);
+    assert.equal(live.letGo(1), 1);
+    assert.equal((await first?.read())?.done, true);
+    assert.equal(live.letGo(5), 1, "there is only one more");
+    assert.equal((await second?.read())?.done, true);
   });
 
   it("names a run without a group after its workflow", async (t) => {

@@ -86,6 +86,15 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
         listeners.delete(listener);
       });
     },
+    /** Ends up to so many streams, the oldest first; their pages ask again. @returns how many. */
+    letGo(most: number): number {
+      const oldest = [...listeners.values().take(most)];
+      for (const each of oldest) {
+        listeners.delete(each);
+        each.end();
+      }
+      return oldest.length;
+    },
     /** Ends all streams, and begins no more. */
     close(): void {
       closed = true;

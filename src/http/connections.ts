@@ -23,24 +23,35 @@ const MAX_WAITING_BYTES = 16_000_000;
 
 const LOOK_EVERY_MS = 1000;
 
+/** A client may be just writing its next request into a connection that has been idle for less, ms. */
+const LET_BE_MS = 1000;
+
 /**
  * Bounds what each connection and all of them can ask for: one request of a connection is worked on at a time, answers
  * must be read, and idle connections are few.
  */
 export function boundConnections(
   server: Server,
-  { limits, onClosed }: { limits: ConnectionLimits; onClosed: (why: Closed, address: string) => void },
+  {
+    limits,
+    onClosed,
+    monotonic = systemClock.monotonic,
+  }: {
+    limits: ConnectionLimits;
+    onClosed: (why: Closed, address: string) => void;
+    monotonic?: () => number;
+  },
 ): {
   /** How many there are. */
   readonly open: () => number;
-  /** Closes so many of those that have no request, or all of them. @returns how many it has closed. */
+  /** Closes up to so many of those that have had no request for a second. @returns how many it has closed. */
   readonly closeIdle: (most: number) => number;
   /** Stops looking after them. */
   readonly lookAway: () => void;
 } {
   const connections = new Map<Socket, Connection>();
-  /** Longest idle first. */
-  const idle = new Set<Connection>();
+  /** Since when they are idle, by the monotonic clock; longest idle first. */
+  const idle = new Map<Connection, number>();
   const unread = new Set<Connection>();
   /** Those whose bodies wait for a turn. They are not read meanwhile. */
   const waiting = new Set<Connection>();
@@ -73,11 +84,11 @@ export function boundConnections(
     answer.once("close", () => {
       connection.answer = undefined;
       unread.delete(connection);
-      if (connection.socket.destroyed) return;
+      if (connection.socket.destroyed || connection.socket.writableEnded) return;
       if (connection.ahead.length > 0) connection.takeAheadSoon();
       else {
-        idle.add(connection);
-        if (idle.size > limits.maxIdle) closeIdle(1);
+        idle.set(connection, monotonic());
+        if (idle.size > limits.maxIdle) close(longestIdle(idle.keys()), "idle");
       }
     });
   };
@@ -97,13 +108,19 @@ export function boundConnections(
   }
 
   function closeIdle(most: number): number {
-    const closed = Math.min(most, idle.size);
-    for (let at = 0; at < closed; at++) close(longestIdle(idle), "idle");
-    return closed;
+    const before = monotonic() - LET_BE_MS;
+    const long = [
+      ...idle
+        .entries()
+        .filter(([, since]) => since <= before)
+        .take(most),
+    ];
+    for (const [connection] of long) close(connection, "idle");
+    return long.length;
   }
 
   function lookAtAll(): void {
-    const now = systemClock.monotonic();
+    const now = monotonic();
     for (const connection of connections.values()) {
       if (connection.unreadMs(now) > limits.unreadMs) close(connection, "unread");
     }
@@ -154,7 +171,7 @@ function largestBeyond(most: number, waiting: ReadonlySet<Connection>): Connecti
 }
 
 /** Of the address that has most of them: one client's idle connections must not end those of a proxy. */
-function longestIdle(idle: ReadonlySet<Connection>): Connection {
+function longestIdle(idle: Iterable<Connection>): Connection {
   const byAddress = [...Map.groupBy(idle, ({ address }) => address).values()];
   const [longest] = byAddress.reduce((most, each) => (each.length > most.length ? each : most));
   return longest as Connection;

@@ -48,11 +48,15 @@ export function watchHeapRoom(
   };
 }
 
-/** https://chromedevtools.github.io/devtools-protocol/v8/HeapProfiler/#method-collectGarbage */
+/**
+ * Node's permission model may forbid it: then the next collection of V8's own says how much room there is.
+ * @see https://chromedevtools.github.io/devtools-protocol/v8/HeapProfiler/#method-collectGarbage
+ */
 async function collectGarbage(): Promise<void> {
-  const { Session } = await import("node:inspector/promises");
-  const session = new Session();
-  session.connect();
-  await session.post("HeapProfiler.collectGarbage").catch(() => {});
-  session.disconnect();
+  try {
+    const { Session } = await import("node:inspector/promises");
+    const session = new Session();
+    session.connect();
+    await session.post("HeapProfiler.collectGarbage").finally(() => session.disconnect());
+  } catch {}
 }

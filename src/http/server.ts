@@ -63,8 +63,8 @@ export async function listen(
     limits: ServerLimits;
     /** Told of each connection that is closed because it went beyond a bound. */
     onClosed: (why: Closed, address: string) => void;
-    /** Answers those who have waited longest for a run: so many, if there are as many. */
-    letGo: (callers: number) => void;
+    /** Ends so many answers that are waited for, if there are as many. */
+    letGo: (answers: number) => void;
   },
 ): Promise<ListeningServer> {
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: answerUnusable });
@@ -79,6 +79,7 @@ export async function listen(
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
+      if (isCrowded()) outgoing.setHeader("connection", "close");
       if (!beyond.has(incoming.socket) || asksForHealth(incoming)) return answer(incoming, outgoing);
       onClosed("full", incoming.socket.remoteAddress ?? "");
       answerNoRoom(outgoing);
@@ -97,7 +98,7 @@ export async function listen(
   let isMaking = false;
   server.on("connection", (socket: Socket) => {
     if (connections.open() > room) beyond.add(socket);
-    if (isMaking || connections.open() <= CROWDED * room) return;
+    if (isMaking || !isCrowded()) return;
     isMaking = true;
     heapRoom.findMore();
     // Once for all that came in this turn.
@@ -107,6 +108,9 @@ export async function listen(
     });
   });
   server.on("drop", (dropped) => onClosed("full", dropped?.remoteAddress ?? ""));
+  function isCrowded(): boolean {
+    return connections.open() > CROWDED * room;
+  }
   function makeRoom(): void {
     const tooMany = Math.ceil(connections.open() - CROWDED * room);
     if (tooMany > 0) letGo(tooMany - connections.closeIdle(tooMany));

@@ -91,7 +91,8 @@ export async function openHttp(
     host: config.http.host,
     keepAliveMs: config.http.keepAliveSeconds * 1000,
     limits: limitsOf(options),
-    letGo: engine.worker.dismissCallers,
+    // A page comes again by itself, and a caller finds its run in the history.
+    letGo: (answers) => engine.worker.dismissCallers(answers - live.letGo(answers)),
     onClosed: (why, address) => {
       metrics.inbound.connectionClosed(why);
       if (why !== "idle") repeated.note("warn", CLOSED[why], { address }, why);

@@ -2,6 +2,9 @@ import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import type { News, RunStore } from "../model/store.ts";
 
+/** A caller who has hung up is among them until its time is over, and holds memory, but no connection. */
+const MAX_WAITING = 550;
+
 type Caller = { run: string; readonly deadline: number; answer(result: Run | undefined): void };
 
 /** The callers who wait for what becomes of their runs. */
@@ -20,7 +23,7 @@ export function waitingCallers(clock: Clock) {
   return {
     /**
      * Resolves with the run when it has ended or its next attempt has failed; undefined when it still waits for its turn
-     * after so many milliseconds.
+     * after so many milliseconds, or when too many others wait.
      */
     wait(run: string, milliseconds: number): Promise<Run | undefined> {
       return new Promise((resolve) => {
@@ -40,6 +43,7 @@ export function waitingCallers(clock: Clock) {
         };
         callersOf(run).add(caller);
         all.add(caller);
+        if (all.size > MAX_WAITING) dismiss(1);
       });
     },
     awaited: (): readonly string[] => [...waiting.keys()],
@@ -58,11 +62,13 @@ export function waitingCallers(clock: Clock) {
       }
     },
     move,
-    /** Lets so many callers go with nothing to say, those first who have waited longest; or all. */
-    dismiss(most = all.size): void {
-      for (const caller of [...all.values().take(most)]) caller.answer(undefined);
-    },
+    dismiss,
   };
+
+  /** Lets so many callers go with nothing to say, those first who have waited longest; or all. */
+  function dismiss(most = all.size): void {
+    for (const caller of [...all.values().take(most)]) caller.answer(undefined);
+  }
 
   /** From now on the callers of one run wait for another, which took its place. */
   function move(from: string, to: string): void {
