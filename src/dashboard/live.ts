@@ -55,9 +55,13 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
     const theirs = groups.find(([first]) => first?.viewer === viewer)?.length ?? 0;
     const [oldest] = most;
     if (oldest === undefined || theirs + 1 >= most.length) return false;
-    listeners.delete(oldest);
-    oldest.end();
+    drop(oldest);
     return true;
+  }
+
+  function drop(listener: Listener): void {
+    listeners.delete(listener);
+    listener.end();
   }
 
   return {
@@ -86,13 +90,10 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
         listeners.delete(listener);
       });
     },
-    /** Ends up to so many streams, the oldest first; their pages ask again. @returns how many. */
+    /** Ends up to `most` streams, the oldest first; their pages ask again. @returns how many it has ended. */
     letGo(most: number): number {
       const oldest = [...listeners.values().take(most)];
-      for (const each of oldest) {
-        listeners.delete(each);
-        each.end();
-      }
+      oldest.forEach(drop);
       return oldest.length;
     },
     /** Ends all streams, and begins no more. */

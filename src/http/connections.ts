@@ -39,12 +39,13 @@ export function boundConnections(
   }: {
     limits: ConnectionLimits;
     onClosed: (why: Closed, address: string) => void;
+    /** Milliseconds. */
     monotonic?: () => number;
   },
 ): {
   /** How many there are. */
   readonly open: () => number;
-  /** Closes up to so many of those that have had no request for a second. @returns how many it has closed. */
+  /** Closes up to `most` connections that have had no request for a second. @returns how many it has closed. */
   readonly closeIdle: (most: number) => number;
   /** Stops looking after them. */
   readonly lookAway: () => void;

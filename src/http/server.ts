@@ -22,7 +22,7 @@ export type ServerLimits = {
  */
 const ANSWERED_BEYOND = 50;
 
-/** Beyond this share of the room, connections that can be ended are ended, so that those who come next find room. */
+/** Beyond this share of the room, connections that can be ended are ended, so that the next clients find room. */
 const CROWDED = 7 / 8;
 
 const HEAP_BYTES = getHeapStatistics().heap_size_limit;
@@ -63,7 +63,7 @@ export async function listen(
     limits: ServerLimits;
     /** Told of each connection that is closed because it went beyond a bound. */
     onClosed: (why: Closed, address: string) => void;
-    /** Ends so many answers that are waited for, if there are as many. */
+    /** Ends up to N answers that clients still wait for, so that their connections close. */
     letGo: (answers: number) => void;
   },
 ): Promise<ListeningServer> {

@@ -91,7 +91,7 @@ export async function openHttp(
     host: config.http.host,
     keepAliveMs: config.http.keepAliveSeconds * 1000,
     limits: limitsOf(options),
-    // A page comes again by itself, and a caller finds its run in the history.
+    // Pages first: they connect again. A caller finds its run in the history.
     letGo: (answers) => engine.worker.dismissCallers(answers - live.letGo(answers)),
     onClosed: (why, address) => {
       metrics.inbound.connectionClosed(why);

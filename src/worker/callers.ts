@@ -2,7 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import type { News, RunStore } from "../model/store.ts";
 
-/** A caller who has hung up is among them until its time is over, and holds memory, but no connection. */
+/** How many callers wait at once. One who has hung up counts until its time is over: it holds memory, but no connection. */
 const MAX_WAITING = 550;
 
 type Caller = { run: string; readonly deadline: number; answer(result: Run | undefined): void };
@@ -65,7 +65,7 @@ export function waitingCallers(clock: Clock) {
     dismiss,
   };
 
-  /** Lets so many callers go with nothing to say, those first who have waited longest; or all. */
+  /** Answers up to `most` callers without an outcome, the longest waiting first. */
   function dismiss(most = all.size): void {
     for (const caller of [...all.values().take(most)]) caller.answer(undefined);
   }

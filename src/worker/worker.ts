@@ -195,7 +195,7 @@ export function startWorker(parts: WorkerParts) {
     },
     /** Why the store cannot be written; undefined when it can, as far as is known. */
     storeTrouble: health.trouble,
-    /** Answers so many callers who still wait with nothing to say, those first who have waited longest; or all. */
+    /** Answers up to N callers without an outcome, the longest waiting first; all of them by default. */
     dismissCallers: callers.dismiss,
     /**
      * Takes no more runs and lets those in flight go on. For the last part of the time their signals are aborted and they
