@@ -16,6 +16,7 @@ import { openPostgresStore } from "../src/store/postgres/store.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { movedClock } from "./support/clock.ts";
 import { command } from "./support/command.ts";
+import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { DEPLOYMENT, deploy, notify, startService, TARGET, TOKEN } from "./support/service.ts";
@@ -95,6 +96,21 @@ describe("gh-runner doctor, as a command", () => {
       ].map((name) => ["ok", name]),
     );
     assert.ok(!stdout.includes(TOKEN));
+  });
+
+  it("prints the report that docs/command-line.md shows", async (t) => {
+    const { github, target, settings } = await scene(t, { limits: { primaryPerHour: 5000 } });
+    github.token(FINE_GRAINED, { login: "mona", expiresAt: Date.now() + 4.5 * DAY });
+    target.put(".github/workflows/preview.yml", LISTENS.replace("environment_ready", "preview"));
+    const { stdout } = await command(["doctor"], { ...settings, GITHUB_TOKEN: FINE_GRAINED });
+    const shown = documentOf("docs/command-line.md").blocks.find(({ text }) => text.startsWith("$ gh-runner doctor\n"));
+    const always = (text: string) =>
+      text
+        .replaceAll(github.url, "https://api.github.com")
+        .replaceAll(/\d{4}-\d\d-\d\dT\S+/g, "TIME")
+        .replaceAll(/\d{4}-\d\d-\d\d/g, "DAY")
+        .replaceAll(/is at [0-9a-f]{7}$/gm, "is at COMMIT");
+    assert.equal(always(stdout), always(shown?.text.replace("$ gh-runner doctor\n", "") ?? "not shown"));
   });
 
   it("prints the remedy below a problem, counts them, and ends with 1", async (t) => {
