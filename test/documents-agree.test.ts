@@ -80,7 +80,7 @@ describe("every document, manifest and help text", () => {
   });
 
   it("says which ArgoCD sends a repository_dispatch itself", () => {
-    const { text } = documentOf("README.md");
+    const { text } = documentOf("docs/alternatives.md");
     assert.match(text, /ArgoCD 3\.4\.0 and newer can send a `repository_dispatch`/);
     assert.deepEqual(found(/(3\.3\.7)/g), []);
   });
