@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { configurationReference } from "../src/service/config/config.ts";
+import { CHAIN_FILES, chainDrawing } from "./chain-drawing.ts";
 import { chartFiles } from "./chart-files.ts";
 import { exampleEventsFile } from "./example-events.ts";
 import { restRoutes } from "./rest-routes.ts";
@@ -14,6 +15,9 @@ writeFileSync(new URL("../src/model/rest-routes.ts", import.meta.url), restRoute
 writeFileSync(new URL("../sandbox/example-events.json", import.meta.url), exampleEventsFile());
 for (const [path, text] of Object.entries(chartFiles())) {
   writeFileSync(new URL(`../deploy/helm/gh-runner/${path}`, import.meta.url), text);
+}
+for (const theme of ["light", "dark"] as const) {
+  writeFileSync(new URL(`../${CHAIN_FILES[theme]}`, import.meta.url), chainDrawing(theme));
 }
 const security = new URL("../docs/security.md", import.meta.url);
 writeFileSync(security, withRoleMatrix(readFileSync(security, "utf8"), await allRoutes()));

@@ -5,16 +5,21 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import manifest from "../package.json" with { type: "json" };
+import { CHAIN_FILES, chainDrawing } from "../scripts/chain-drawing.ts";
 import { temporaryFolder } from "./support/folder.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(`${ROOT}/README.md`, "utf8");
 
-/** Every command that the README shows; a new one belongs here, with a test. */
+/** Every command in a block of the README. To add one, test it here. */
 const COMMANDS = {
   curl: `curl -d '{"application":"pr-1234"}' localhost:9555/dispatch`,
-  demoOnce: "npm run demo -- --once",
   start: "TARGET_REPO=acme/shop DEPLOYMENT_REPO=acme/deployment GITHUB_TOKEN=github_pat_yours npm start",
+} as const;
+
+/** Commands of CONTRIBUTING.md and docs/operations.md. */
+const ELSEWHERE = {
+  demoOnce: "npm run demo -- --once",
   build: "npm run build",
   serve: "node dist/gh-runner.js serve",
 } as const;
@@ -25,7 +30,7 @@ const IN_CONTAINERS = [
   "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 gh-runner",
 ];
 
-const RUN_BY_CI = ["npm ci && npm run demo", "npm ci --omit=dev && node sandbox/demo.ts", "npm cit", "npm run check"];
+const RUN_BY_CI = ["npm ci && npm run demo", "npm cit", "npm run check"];
 
 /** The anchors of a document's headings, as GitHub makes them. */
 function anchorsOf(markdown: string): ReadonlySet<string> {
@@ -42,6 +47,10 @@ function anchorsOf(markdown: string): ReadonlySet<string> {
 }
 
 describe("the README", () => {
+  it("has at most 220 lines", () => {
+    assert.ok(readme.trimEnd().split("\n").length <= 220);
+  });
+
   it("shows only npm scripts that exist", () => {
     for (const [, script = ""] of readme.matchAll(/`?npm run ([\w:-]+)/g)) {
       assert.ok(script in manifest.scripts, script);
@@ -53,6 +62,9 @@ describe("the README", () => {
     for (const document of documents) {
       const here = new URL(document, `file://${ROOT}/`);
       const text = readFileSync(here, "utf8");
+      for (const [, image = ""] of text.matchAll(/\b(?:src|srcset)="(?!https?:)([^"]+)"/g)) {
+        assert.ok(existsSync(new URL(image, here)), `${document}: ${image}`);
+      }
       for (const [, link = "", heading] of text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
         const file = new URL(link || document.slice(document.lastIndexOf("/") + 1), here);
         assert.ok(existsSync(file), `${document}: ${link}`);
@@ -74,39 +86,54 @@ describe("the README", () => {
     assert.deepEqual(new Set(lines), new Set([...Object.values(COMMANDS), ...IN_CONTAINERS, ...RUN_BY_CI]));
   });
 
-  it("has a demo that ends by itself, and shows three answers and two events", async () => {
-    const demo = await shell(COMMANDS.demoOnce, { PORT: "0" });
-    assert.equal(demo.code, 0, demo.output);
-    assert.equal(demo.output.match(/answer {8}200 /g)?.length, 3);
-    assert.equal(demo.output.match(/GitHub got {4}environment_ready for acme\/shop/g)?.length, 2);
-  });
-
-  it("has a demo to play with: its own curl line works, and the one that it prints", async (t) => {
+  it("shows what the demo answers to its curl line", async (t) => {
     const demo = start(t, "node sandbox/demo.ts", { PORT: "0" });
     const printed = await demo.said(/ {2}(curl .*localhost:(\d+)\/dispatch)\n/);
     const [, line = "", port = ""] = printed;
     assert.match((await shell(line)).output, /"status":"success".*"sourceName":"pr-3456"/);
-    const own = await shell(COMMANDS.curl.replace("9555", port));
-    assert.match(own.output, /"status":"success".*"sourceName":"pr-1234"/);
+    const { output } = await shell(COMMANDS.curl.replace("9555", port));
+    const [answer = ""] = /\{"status":"success".*\}/.exec(output) ?? [];
+    assert.ok(readme.includes(`\`${answer}\``), answer);
+    assert.match(answer, /"sourceName":"pr-1234"/);
     assert.equal(await demo.stop("SIGINT"), 0);
   });
 
-  for (const command of ["start", "serve"] as const) {
-    it(`has a command that starts the service: ${COMMANDS[command]}`, async (t) => {
-      if (command === "serve") assert.equal((await shell(COMMANDS.build)).code, 0);
-      const line = COMMANDS[command].replace("npm start", "node src/main.ts serve");
-      const service = start(t, line, { PORT: "0", HOST: "127.0.0.1", DATA_DIR: temporaryFolder(t) });
-      const [, url = ""] = await service.said(/"url":"([^"]+)".*gh-runner is ready/);
-      assert.equal(await (await fetch(`${url}/health`)).text(), '{"status":"healthy"}');
-      assert.equal(await service.stop("SIGTERM"), 0);
-    });
-  }
+  it(`has a command that starts the service: ${COMMANDS.start}`, (t) => startsBy(t, COMMANDS.start));
 
   it("starts the service by npm start as this test does", () => {
     assert.equal(manifest.scripts.start, "exec node src/main.ts serve");
     assert.equal(manifest.scripts.demo, "exec node sandbox/demo.ts");
   });
 });
+
+describe("other documents", () => {
+  it("have a demo that ends, with three answers and two events", async () => {
+    const demo = await shell(ELSEWHERE.demoOnce, { PORT: "0" });
+    assert.equal(demo.code, 0, demo.output);
+    assert.equal(demo.output.match(/answer {8}200 /g)?.length, 3);
+    assert.equal(demo.output.match(/GitHub got {4}environment_ready for acme\/shop/g)?.length, 2);
+  });
+
+  it(`have commands that build the release and start it: ${ELSEWHERE.serve}`, async (t) => {
+    assert.equal((await shell(ELSEWHERE.build)).code, 0);
+    await startsBy(t, ELSEWHERE.serve);
+  });
+
+  for (const theme of ["light", "dark"] as const) {
+    it(`have the drawing of the chain that its script makes, for the ${theme} theme`, () => {
+      assert.equal(readFileSync(`${ROOT}/${CHAIN_FILES[theme]}`, "utf8"), chainDrawing(theme), "npm run docs");
+    });
+  }
+});
+
+/** The command starts a service that is healthy, and SIGTERM ends it. */
+async function startsBy(t: TestContext, command: string): Promise<void> {
+  const line = command.replace("npm start", "node src/main.ts serve");
+  const service = start(t, line, { PORT: "0", HOST: "127.0.0.1", DATA_DIR: temporaryFolder(t) });
+  const [, url = ""] = await service.said(/"url":"([^"]+)".*gh-runner is ready/);
+  assert.equal(await (await fetch(`${url}/health`)).text(), '{"status":"healthy"}');
+  assert.equal(await service.stop("SIGTERM"), 0);
+}
 
 async function shell(command: string, env: Record<string, string> = {}): Promise<{ code: number; output: string }> {
   const child = spawn("sh", ["-c", command], { cwd: ROOT, env: { ...process.env, ...env } });
