@@ -114,7 +114,7 @@ async function judge({ port, process, runs }: Scene, all: readonly Sent[]): Prom
   const most = accepted.reduce((sum, each) => sum + each, 0);
   assert.ok(runs() - stored <= most, `${runs() - stored} runs were stored of ${most} requests that were not refused`);
 
-  for (const secret of [SECRETS.github, SECRETS.auth, SECRETS.own, SECRETS.webhook, SECRETS.flux]) {
+  for (const secret of [SECRETS.github, SECRETS.auth, SECRETS.caller, SECRETS.webhook, SECRETS.flux]) {
     assert.ok(!heard.some(({ bytes }) => bytes.includes(secret)), `an answer tells ${secret}`);
   }
   const logged = process.output().slice(said);

@@ -135,7 +135,7 @@ async function call(event: Event, fleet: Fleet, github: StandInGitHub): Promise<
     const sent = { application, revision: `commit-${number}-${tries.length}` };
     deployAt(github, sent);
     const heard = await dispatchOnce(fleet.ports[turn % REPLICAS]!, sent, headers);
-    if (heard === "refused") {
+    if (heard === "not listening") {
       await wait(50);
       continue;
     }

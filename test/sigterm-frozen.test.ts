@@ -81,7 +81,7 @@ async function stopFrozen(
   const took = performance.now() - since;
   t.diagnostic(`ended with ${code} after ${Math.round(took)} ms`);
   const answer = await rejected;
-  const late = answer === "refused" ? undefined : answer;
+  const late = answer === "not listening" ? undefined : answer;
   await thaw();
 
   assert.ok(took < GRACE_MS, `${took} ms`);

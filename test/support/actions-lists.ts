@@ -4,7 +4,7 @@ export type ListedRun = Partial<ListedActionsRun> & { readonly id: number; reado
 
 const PAGE = 100;
 
-/** The lists of a repository as GitHub makes them of these runs, and how often they are asked for. */
+/** GitHub's lists of these runs of a repository, and a count of the requests for them. */
 export function listsOf(runs: () => readonly ListedRun[]) {
   const requests: { readonly list: keyof ActionsRunLists; readonly repository: string; readonly page: number }[] = [];
   let failing: { readonly error: Error | undefined; readonly of: string | undefined } | undefined;
@@ -26,7 +26,7 @@ export function listsOf(runs: () => readonly ListedRun[]) {
   return {
     lists,
     requests,
-    /** Every list, or those of one repository, are rejected with this; undefined: none any more. */
+    /** Every list, or those of one repository, fail with this error; undefined: they work again. */
     fail(error: Error | undefined, of?: string): void {
       failing = { error, of };
     },

@@ -7,7 +7,7 @@ import type { RunStore } from "../../src/model/store.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** Fills an empty store with runs in every state that they can be in, and all that is kept beside them. */
+/** Fills an empty store with runs in every possible state, and with everything that is stored beside runs. */
 export async function fillWithAllKinds(store: RunStore): Promise<{ queued: string; running: string }> {
   const now = Date.now();
   const lease = { owner: "o", now, leaseMs: HOUR_MS, take: false };
@@ -50,7 +50,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
     { number: 2, at: now + 1, level: "error", message: "no" },
   ]);
   await store.saveStep(held, { ...step, name: "begun", startedAt: now + 2, endedAt: undefined, result: undefined });
-  await store.saveStep(held, { ...step, name: "send", result: undefined, error: "refused" });
+  await store.saveStep(held, { ...step, name: "send", result: undefined, error: "rejected" });
   const sent = { count: 1, requests: [{ at: now, method: "PUT", path: "/ü", heldBack: true, body: "{}" }] } as const;
   await settle(held, { status: "success", outputs: { commitHash: "abc" }, dedupeKey: "pr-1@abc" }, { sent });
 
@@ -73,11 +73,11 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   await accept({ group: "pr-6", input: { newer: 1 } });
   await accept({ group: "pr-6", input: { newer: 2 } });
 
-  const own = await store.accept(
+  const withOwnToken = await store.accept(
     { id: randomUUID(), workflow: "w", group: "pr-7", input: {}, ownToken: true },
-    { ...lease, owner: "own" },
+    { ...lease, owner: "token-owner" },
   );
-  await settle(own.claim as Claim, { status: "success", outputs: {}, dedupeKey: undefined });
+  await settle(withOwnToken.claim as Claim, { status: "success", outputs: {}, dedupeKey: undefined });
   const waiting = await claim(await accept({ group: "pr-10", trigger: "manual", actor: "token ci" }));
   await settle(waiting, {
     ...{ status: "waiting", reason: "waits", wakeKeys: ["check acme/shop abc", "workflow_run acme/shop 7"] },
@@ -90,7 +90,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   const later = { name: "later", kind: "callback", attempt: 1, startedAt: now, until: { at: now + HOUR_MS } } as const;
   const waits = { status: "waiting", reason: "waits", wakeKeys: [], waits: [later] } as const;
   await settle(asking, waits);
-  // It was due at once, since an answer had come meanwhile.
+  // It was due at once, because an answer had already arrived.
   await settle(await claim(asking.run.id), waits);
   const cancelled = await claim(await accept({ group: "pr-12" }));
   await store.cancel(cancelled.run.id, { actor: "token ci", at: now + 3 }, () => true);
@@ -149,7 +149,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   return { queued, running };
 }
 
-/** All that a store tells of what `fillWithAllKinds` has put into it. */
+/** Everything that a store reports about what `fillWithAllKinds` stored. */
 export async function toldBy(store: RunStore) {
   const now = Date.now();
   const { runs } = await store.list({}, { limit: 1000 });
@@ -159,7 +159,7 @@ export async function toldBy(store: RunStore) {
     details: await Promise.all(runs.map(({ id }) => store.get(id))),
     waiting: (await store.waiting()).toSorted((a, b) => a.reason.localeCompare(b.reason)),
     activity: { nextDueAt, hours, finished, queued, running, limited, rejected },
-    refused: await store.overview.rejected(),
+    rejected: await store.overview.rejected(),
     ignored: await store.events.ignored({}, { limit: 10 }),
     heard: await store.events.heard(),
     limits: await store.limits.recall(0),

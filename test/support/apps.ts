@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 
-/** A key of a GitHub App, as a person gives it to the service, and as GitHub keeps it. Making one takes a moment. */
+/** The key of a GitHub App: the private part that you give the service, and the public part that GitHub keeps. Slow to make. */
 export function appKey(): { readonly privateKey: string; readonly publicKey: string } {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   return {

@@ -5,7 +5,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-/** False, or why tests that need a browser are left out. With CHROMIUM_REQUIRED they are not: they fail. */
+/** False, or why tests that need a browser are skipped. With CHROMIUM_REQUIRED they fail instead. */
 export const withoutChromium: string | false =
   existsSync(CHROMIUM) || process.env.CHROMIUM_REQUIRED
     ? false
@@ -21,19 +21,19 @@ const FLAGS = [
   "--disable-dev-shm-usage",
 ];
 
-/** A browser with a profile of its own; close it when done. */
+/** A browser with a new profile. Close it when done. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 }
 
 export type OpenPage = Page & {
-  /** Every address that the page asked for. */
+  /** Every address that the page requested. */
   readonly asked: readonly string[];
-  /** What the browser complained about: errors of the script, refusals by the content security policy. */
+  /** What the browser complained about: script errors, and what the content security policy blocked. */
   readonly complaints: readonly string[];
 };
 
-/** A page in a window of its own, with nothing remembered; it ends with the test. */
+/** A page in a new window without cookies or cache. It closes with the test. */
 export async function openPage(
   t: TestContext,
   browser: Browser,
@@ -55,24 +55,24 @@ export async function openPage(
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /**
- * What axe-core finds wrong with the page as it is.
- * @param rules all without it; `color-contrast` alone is quicker where nothing but colours has changed.
+ * What axe-core finds wrong with the page in its current state.
+ * @param rules all by default. `color-contrast` alone is faster when only colours have changed.
  */
 export async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
-  // Not as a script of the page: its own policy would refuse it.
+  // The content security policy of the page would block it as a script.
   if (!(await page.evaluate("'axe' in window"))) await page.evaluate(axe);
   return page.evaluate(async (only) => {
-    // biome-ignore lint/suspicious/noExplicitAny: this runs in the browser, where axe has just been put
+    // biome-ignore lint/suspicious/noExplicitAny: runs in the browser, where axe was just loaded
     const { axe, document } = globalThis as any;
     const found = await axe.run(document, { resultTypes: ["violations"], ...(only && { runOnly: only }) });
     return found.violations.flatMap(
-      // biome-ignore lint/suspicious/noExplicitAny: axe's own result
+      // biome-ignore lint/suspicious/noExplicitAny: a result of axe
       ({ id, nodes }: any) => nodes.map(({ html, failureSummary }: any) => `${id}: ${html} ${failureSummary}`),
     );
   }, rules);
 }
 
-/** The same in light and dark. What does not depend on colours is the same in both. */
+/** The same in light and dark. What does not depend on colours is checked once. */
 export async function violationsInBoth(page: Page): Promise<string[]> {
   const found: string[] = [];
   for (const [colorScheme, rules] of [["light"], ["dark", ["color-contrast"]]] as const) {

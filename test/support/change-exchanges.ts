@@ -14,7 +14,7 @@ export function prepareChanges(github: StandInGitHub): void {
 }
 
 export const CHANGE_CASES: readonly Case[] = [
-  // GitHub's description of a 409 contradicts itself: each of its two forms is also of the other.
+  // GitHub's description of a 409 contradicts itself: each of its two schemas also matches the other.
   ...ofWorkflow(`PUT ${REPOSITORY}/contents/{path}`, "contents/new.txt", [
     { status: 201, what: "a new file", body: FILE },
     { status: 422, what: "a file that is there", path: "contents/a/large.bin", body: FILE },

@@ -1,10 +1,10 @@
 import type { Clock } from "../../src/model/clock.ts";
 
-/** A clock that stands still until it is moved. */
+/** A clock that moves only when the test moves it. */
 export type MovedClock = Clock & {
-  /** Moves on by so many milliseconds and rings every alarm on the way, in order. */
+  /** Moves it by this time, and rings every alarm on the way, in order. */
   move(milliseconds: number): void;
-  /** Somebody sets it, by so many milliseconds: no time passes, and alarms ring when they would have rung. */
+  /** Sets the clock forward or back, as an operator can. No time passes, so alarms ring when they would have rung. */
   set(milliseconds: number): void;
   /** When the next alarm rings, epoch milliseconds. */
   next(): number | undefined;
@@ -49,11 +49,11 @@ export function movedClock(start = Date.parse("2026-11-24T12:00:00Z")): MovedClo
   };
 }
 
-/** Lets everything that is under way go on until the condition holds; fails after a minute, which a busy machine may need. */
+/** Lets pending work continue until the condition holds. Fails after a minute, which a busy machine may need. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 60_000;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > end) throw new Error(`gave up waiting until ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 type EndedCommand = { code: number | null; stdout: string; stderr: string };
 
-/** `gh-runner …` as a process of its own, with these settings alone. */
+/** Runs `gh-runner …` as a separate process, with only these settings. */
 export function command(args: readonly string[], settings: Record<string, string> = {}): Promise<EndedCommand> {
   const child = start(args, settings);
   child.stdin.end();
@@ -17,13 +17,13 @@ export function command(args: readonly string[], settings: Record<string, string
 }
 
 export type StartedCommand = {
-  /** What it reads comes from the test. */
+  /** Standard input, which the test writes. */
   readonly child: ChildProcessWithoutNullStreams;
-  /** Reads what it writes, until it ends. */
+  /** Collects its output until it ends. */
   ended(): Promise<EndedCommand>;
 };
 
-/** The same while it goes on; it ends with the test at the latest. */
+/** The same, but returns while it runs. The end of the test stops it. */
 export function startCommand(
   t: TestContext,
   args: readonly string[],
@@ -41,7 +41,7 @@ function start(args: readonly string[], settings: Record<string, string>): Child
     cwd: ROOT,
     env: { ...BARE_ENVIRONMENT, ...settings },
   });
-  // It may have ended before it has read everything.
+  // It may end before it has read everything.
   child.stdin.on("error", () => {});
   return child;
 }

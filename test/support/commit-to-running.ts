@@ -11,7 +11,7 @@ import type { KubernetesObject } from "./kubectl.ts";
 import { eventually, fixedPort, listening, spawnService } from "./process.ts";
 import { DEPLOYMENT, send, TARGET, TOKEN } from "./service.ts";
 
-/** A program with these variables alone, which ends with the test. */
+/** Starts a program with only these variables. It ends with the test. */
 export type StartSync = (t: TestContext, variables: Readonly<Record<string, string>>) => void;
 
 const REPOSITORY = "https://github.com/acme/workflows";
@@ -32,7 +32,7 @@ function repositoryIn(folder: string) {
   };
 }
 
-/** Each volume of the pod is a folder of this machine. A container's paths lead into those that it mounts. */
+/** Each volume of the pod is a folder on this machine. Paths in a container are translated into paths in those folders. */
 function volumesOf(pod: KubernetesObject, root: string) {
   for (const { name } of [...pod.volumes, { name: "data" }]) mkdirSync(join(root, name), { recursive: true });
   const here = (container: KubernetesObject, value: string): string => {
@@ -43,7 +43,7 @@ function volumesOf(pod: KubernetesObject, root: string) {
   };
   return {
     folder: (name: string) => join(root, name),
-    /** The variables of a container as they are on this machine. */
+    /** The variables of a container, with their paths translated. */
     variables(container: KubernetesObject, settings: Readonly<Record<string, string>>): Record<string, string> {
       const its = container.env.map(({ name, value }: KubernetesObject) => [name, value]);
       const all: Record<string, string> = { ...(container.envFrom ? settings : {}), ...Object.fromEntries(its) };
@@ -55,8 +55,8 @@ function volumesOf(pod: KubernetesObject, root: string) {
 const hello = (says: string) => HELLO.replace("return { hello: body.name };", `return { ${says}: body.name };`);
 
 /**
- * From a commit to a running workflow, by the steps of docs/kubernetes-workflows.md: what they render is started on this machine,
- * container by container, as a kubelet does. Only the address of the repository is another one.
+ * From a commit to a running workflow, by the steps of docs/kubernetes-workflows.md. The test starts the rendered containers
+ * on this machine one after the other, as a kubelet does. Only the address of the repository is different.
  */
 export async function commitToRunning(t: TestContext, startSync: StartSync): Promise<void> {
   const objects = followed(t, sectionOf("## From a git repository"));
@@ -78,7 +78,7 @@ export async function commitToRunning(t: TestContext, startSync: StartSync): Pro
   const commit = repositoryIn(source);
   commit({ "hello.ts": hello("hello"), "hello.test.ts": "throw new Error();" });
 
-  // git-sync, until its probe says that the first commit is there.
+  // git-sync, until its probe reports the first commit.
   const syncPort = await fixedPort();
   const inSync = volumes.variables(sync, settings);
   assert.equal(inSync.GITSYNC_HTTP_BIND, `:${sync.ports[0].containerPort}`);
@@ -95,7 +95,7 @@ export async function commitToRunning(t: TestContext, startSync: StartSync): Pro
     );
   await eventually("git-sync has the first commit", 60_000, isReady);
 
-  // The check, with its own variables alone.
+  // The check, with only its variables.
   const checked = () => command(check.args, volumes.variables(check, settings));
   const first = await checked();
   assert.equal(first.code, 0, first.stderr);
@@ -122,14 +122,14 @@ export async function commitToRunning(t: TestContext, startSync: StartSync): Pro
     (await send(url, { method: "POST", path: "/hello", body: '{"name":"world"}', headers: caller })).json;
   assert.deepEqual(await call(), { status: "success", hello: "world" });
 
-  // A commit, with a file that the workflow shares.
+  // A commit with a file that the workflow imports.
   commit({
     "hello.ts": `import { word } from "./shared/word.ts";\n${hello("[word]")}`,
     "shared/word.ts": 'export const word: string = "welcome";',
   });
   await eventually("the commit runs", 60_000, async () => (await call()).welcome === "world");
 
-  // A commit that breaks it, and brings another workflow.
+  // A commit that breaks the workflow and adds another one.
   commit({
     "hello.ts": "export default {",
     "other.ts": HELLO.replaceAll("hello", "other"),
@@ -153,7 +153,7 @@ export async function commitToRunning(t: TestContext, startSync: StartSync): Pro
   ]);
   assert.equal(running.child.exitCode, null, "nothing was restarted");
 
-  // The pod is replaced while the commit is broken: another checkout, the same volume with the data.
+  // The pod is replaced while the commit is broken: a new checkout, the same data volume.
   running.stop();
   await running.ended;
   const again = await checked();
@@ -162,7 +162,7 @@ export async function commitToRunning(t: TestContext, startSync: StartSync): Pro
   const second = await start();
   assert.deepEqual(await call(), { status: "success", welcome: "world" });
 
-  // A pod with nothing from before does not start.
+  // A pod without earlier data does not start.
   const empty = temporaryFolder(t);
   cpSync(volumes.folder("git"), join(empty, "git"), { recursive: true, verbatimSymlinks: true });
   const without = await command(check.args, volumesOf(pod, empty).variables(check, settings));

@@ -2,11 +2,11 @@ import type { RestRoutes } from "../../src/model/rest-routes.ts";
 
 type Method = { [Scope in keyof RestRoutes]: `${Scope}.${keyof RestRoutes[Scope] & string}` }[keyof RestRoutes];
 
-/** One of Octokit's methods: in how many of the files it is called, and how a small workflow calls it. */
+/** One of Octokit's methods: how many files call it, and how a small workflow calls it. */
 export type CommonMethod = {
   readonly method: Method;
   readonly files: number;
-  /** With `owner` and `repo`, which all below a repository get. */
+  /** Calls below a repository also get `owner` and `repo`. */
   readonly parameters: Readonly<Record<string, unknown>>;
 };
 
@@ -14,8 +14,8 @@ const SHA = "c".repeat(40);
 
 /**
  * What 153 workflow files of 24 public repositories call: with actions/github-script, gh and curl, and through 50 actions. A
- * file counts once per method. These are all 58 that were found, but for those that make an App's token, which the service asks for
- * itself, and for GraphQL, which 13 files ask.
+ * file counts once per method. These are all 58 methods found, except those that make an App's token (the service does that)
+ * and GraphQL (13 files use it).
  */
 export const COMMON_METHODS: readonly CommonMethod[] = [
   { method: "issues.createComment", files: 52, parameters: { issue_number: 7, body: "Thank you!" } },

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TOOLS = ["podman", "runc", "mmdebstrap"];
 
-/** False, or why tests that need containers are left out. With CONTAINERS_REQUIRED they are not: they fail. */
+/** False, or why tests that need containers are skipped. With CONTAINERS_REQUIRED they fail instead. */
 export const withoutContainers: string | false =
   process.env.CONTAINERS_REQUIRED || (process.getuid?.() === 0 && TOOLS.every(isInstalled))
     ? false
@@ -19,7 +19,7 @@ function isInstalled(tool: string): boolean {
   return !spawnSync(tool, ["--version"]).error;
 }
 
-/** Images and containers of these tests alone: the base below must never be taken for the real one. Kept for later runs. */
+/** Images and containers of these tests only, so that the base image below is never taken for the real one. Kept between runs. */
 const STORE = join(tmpdir(), "gh-runner-containers");
 
 const CONTAINERS_CONF = `
@@ -45,7 +45,7 @@ const ENVIRONMENT = {
   CONTAINERS_STORAGE_CONF: join(STORE, "storage.conf"),
 };
 
-/** Runs podman; resolves with what it printed. @throws Error with the exit code and what it said. */
+/** Runs podman and resolves with its output. @throws Error with the exit code and the output. */
 export async function podman(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)("podman", args, {
     cwd: ROOT,
@@ -55,7 +55,7 @@ export async function podman(...args: readonly string[]): Promise<string> {
   return stdout.trim();
 }
 
-/** Builds the image from the Dockerfile as the README does. Only the base is not the real one: it is made here. */
+/** Builds the image from the Dockerfile as the README does. Only the base image is made here instead of downloaded. */
 export async function buildImage(): Promise<void> {
   mkdirSync(STORE, { recursive: true });
   writeFileSync(join(STORE, "containers.conf"), CONTAINERS_CONF);
@@ -67,7 +67,7 @@ export async function buildImage(): Promise<void> {
   await podman("image", "prune", "-f");
 }
 
-/** What the official image is: essential packages of the Debian in its tag, with node and npm in /usr/local. */
+/** Imitates the official image: essential packages of the Debian in its tag, with node and npm in /usr/local. */
 async function provideBase(name: string): Promise<void> {
   const suite = /:\d+-([a-z]+)-slim$/.exec(name)?.[1];
   if (suite === undefined) throw new Error(`${name} is no tag such as node:26-trixie-slim`);
@@ -85,7 +85,7 @@ async function provideBase(name: string): Promise<void> {
     cpSync(process.execPath, join(folder, "node"));
     const npm = realpathSync(execFileSync("sh", ["-c", "command -v npm"], { encoding: "utf8" }).trim());
     cpSync(join(dirname(npm), ".."), join(folder, "npm"), { recursive: true });
-    // Where the registry is behind an authority of one's own.
+    // Needed where the registry uses a private certificate authority.
     const authority = process.env.NODE_EXTRA_CA_CERTS;
     if (authority && existsSync(authority)) cpSync(authority, join(folder, "authority.pem"));
     else writeFileSync(join(folder, "authority.pem"), "");
@@ -116,7 +116,7 @@ export type Container = {
   ended(): Promise<number>;
 };
 
-/** Starts a container of the image with these options of `podman run`; it ends with the test, with its volumes. */
+/** Starts a container of the image with these options of `podman run`. It and its volumes are removed with the test. */
 export async function runImage(
   t: TestContext,
   options: readonly string[],

@@ -1,6 +1,6 @@
 import type { RunStore } from "../../src/model/store.ts";
 
-/** The same store, which says whether it is being asked for something: a clock is moved when it is not. */
+/** The same store, which also reports whether a call is pending. A test moves the clock only when none is. */
 export function counted(store: RunStore): { readonly store: RunStore; isBusy(): boolean } {
   let busy = 0;
   const counting = new Proxy(store, {

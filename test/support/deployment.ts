@@ -11,15 +11,15 @@ import { DEPLOYMENT, notify, type Service, send, startService, TARGET, TOKEN } f
 
 const SECOND = 1000;
 
-/** Of all processes: workflows beside the built-in ones, and settings. */
+/** For all processes: workflows beside the built-in ones, and settings. */
 type DeploymentOptions = {
   readonly workflows?: readonly Workflow[];
   readonly settings?: Record<string, string>;
 };
 
 /**
- * A deployment before one GitHub, with one clock for all, the database's included: one process with SQLite, or so many
- * replicas with PostgreSQL. Its notices are received.
+ * A deployment in front of one GitHub. All processes and the database share one clock. It is one process with SQLite, or this
+ * many replicas with PostgreSQL. A receiver collects its notices.
  */
 export async function deployment(
   t: TestContext,
@@ -57,8 +57,8 @@ export async function deployment(
     return runs.length === 0;
   };
   /**
-   * What is due begins within a few turns of the event loop. A store writes it in its turn, as it writes what /ready asks
-   * for; then it has to end.
+   * Due work begins within a few turns of the event loop. A store does one thing after the other: it has written that work when
+   * it answers /ready. Then the work has to end.
    */
   const settle = async () => {
     for (let turn = 0; turn < 40; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -72,7 +72,7 @@ export async function deployment(
     start,
     services,
     settle,
-    /** Lets time pass, in steps that are shorter than any lease. */
+    /** Lets time pass, in steps shorter than any lease. */
     async pass(milliseconds: number): Promise<void> {
       await settle();
       const end = clock.now() + milliseconds;
@@ -84,7 +84,7 @@ export async function deployment(
       }
     },
     notices: () => receiver.received.map(({ body }) => JSON.parse(body)),
-    /** Log records of all replicas about outages. */
+    /** Log records about outages, of all replicas. */
     logged: () => services.flatMap(({ log }) => log().filter(({ host }) => host !== undefined)),
     pages: async (path = "/") => Promise.all(services.map(async ({ url }) => (await send(url, { path })).text)),
     fails: () => github.fault({}, { kind: "status", status: 502 }),
@@ -105,7 +105,7 @@ async function inPostgres(postgres: PostgresServer, clock: MovedClock) {
 
 export type Deployment = Awaited<ReturnType<typeof deployment>>;
 
-/** Notifies of a revision of an application, which is also its commit, and does not wait for its run. */
+/** Notifies about a revision of an application, which is also its commit, and does not wait for its run. */
 export async function event({ github, services }: Deployment, nth: number, application: string): Promise<void> {
   const revision = `commit-${nth}`;
   const values = `global:\n  config:\n    DEPLOYMENT_TAG: ${revision}\n`;

@@ -13,7 +13,7 @@ export type Discussion = {
   readonly comments: { readonly body: string; readonly at: number; readonly by: string }[];
 };
 
-/** Discussions as lockThreads asks for them. */
+/** Discussions for the queries of lockThreads. */
 export async function withDiscussions(ready: Ready): Promise<Map<number, Discussion>> {
   const judge = (await graphQLJudge()) ?? (() => []);
   const { github, shop, clock } = ready;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-/** A disk of its own until the test ends, with these options of tmpfs; where none can be mounted the test is skipped. */
+/** A separate disk until the test ends, with these options of tmpfs. Skips the test where none can be mounted. */
 export function mounted(t: TestContext, options: string): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-disk-"));
   try {

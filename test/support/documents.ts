@@ -9,7 +9,7 @@ export type Block = {
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A document of the project and its code blocks, in order. */
+/** A document of the project with its code blocks, in order. */
 export function documentOf(path: string): { text: string; blocks: readonly Block[] } {
   const text = readFileSync(ROOT + path, "utf8");
   const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", block = ""]) => {
@@ -19,7 +19,7 @@ export function documentOf(path: string): { text: string; blocks: readonly Block
   return { text, blocks };
 }
 
-/** Every text of the project that tells people what to do: documents, manifests, and what the program itself prints. */
+/** Every text of the project that gives instructions: documents, manifests, and what the program prints. */
 export function allTexts(): readonly { readonly file: string; readonly text: string }[] {
   const places = ["*.md", "Dockerfile", "compose.yaml", "{docs,deploy,examples,scripts,src,bench,.github}/**/*.*"];
   return globSync(places, { cwd: ROOT })

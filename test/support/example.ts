@@ -9,12 +9,12 @@ import { send, startService } from "./service.ts";
 
 const SECRETS = { AUTH_TOKENS: "argocd-token", GITHUB_WEBHOOK_SECRET: "of the webhook", FLUX_HMAC_KEY: "of Flux" };
 
-/** Later than the second attempt of a run that failed for a passing reason, ms. */
+/** Longer than the delay before the second attempt of a run that failed for a passing reason, ms. */
 const NEXT_ATTEMPT_MS = 10_000;
 
 const STEP_MS = 1000;
 
-/** The service with the workflows of one folder of `examples/`, on a clock that is moved, and those who call it. */
+/** The service with the workflows of one folder of `examples/`, a clock that the test moves, and its callers. */
 export async function startExample(
   t: TestContext,
   name: string,
@@ -52,7 +52,7 @@ export async function startExample(
     until(what, async () => {
       if (await condition()) return true;
       clock.move(STEP_MS);
-      // What is on its way through real sockets arrives: else minutes pass while one request does.
+      // Requests on real sockets must arrive first. Otherwise minutes pass during one request.
       await send(url, { path: "/health" });
       return false;
     });
@@ -60,7 +60,7 @@ export async function startExample(
   return {
     ...service,
     clock,
-    /** As ArgoCD sends it: no content type, a line's end after the body. Answered with the outcome. */
+    /** As ArgoCD sends it: no content type, a newline after the body. Resolves with the outcome. */
     argocd: (path: string, body: unknown) =>
       send(url, {
         method: "POST",
@@ -80,14 +80,14 @@ export async function startExample(
     },
     /** Every run so far, oldest first. */
     runs,
-    /** Resolves once the last run waits, and nothing of it is under way. */
+    /** Resolves once the last run waits and all its work is done. */
     waiting: () => until("the run waits", async () => (await runs()).at(-1)?.status === "waiting"),
-    /** Time passes, a second at a time, until it is so. */
+    /** Lets time pass, a second at a time, until the condition holds. */
     passUntil,
     /** The last run of GitHub Actions in a repository. */
     lastActionsRun: (repository: string) =>
       [...github.repository(repository).runs.values()].at(-1) ?? assert.fail("GitHub Actions has started nothing"),
-    /** GitHub's webhook says that a run of Actions has ended, in GitHub's own example of that. */
+    /** Sends GitHub's webhook for a run of Actions that has ended, from GitHub's example payload. */
     tellEnded(repository: string, id: number, delivery?: string) {
       const real = payloadOf("workflow_run", ({ action }) => action === "completed");
       const its = { ...real.repository, full_name: repository };
@@ -108,23 +108,23 @@ export async function startExample(
       });
       return runs[0];
     },
-    /** From now on GitHub fails at such requests, for a passing reason. */
+    /** From now on GitHub fails such requests for a passing reason. */
     breakDown: (match: FaultMatch) => github.fault(match, { kind: "status", status: 502 }),
-    /** The fault is over, and the run that met it is attempted again. */
+    /** Ends the fault. The run that failed because of it is retried. */
     async recover() {
       const failed = async () => (await get("/api/runs?limit=1")).runs[0]?.kind === "transient";
       await until("an attempt has failed", failed);
       github.clearFaults();
       clock.move(NEXT_ATTEMPT_MS);
     },
-    /** How many requests of this route GitHub has answered with success. */
+    /** How many requests of this route GitHub answered with success. */
     done: (route: string) =>
       github.requests.filter((request) => request.route === route && request.status >= 200 && request.status < 300)
         .length,
   };
 }
 
-/** A real payload of GitHub's, from `@octokit/webhooks-examples`: the first of this event that has this action. */
+/** A real GitHub payload from `@octokit/webhooks-examples`: the first one of this event with this action. */
 export function payloadOf(name: string, wanted: (payload: Payload) => boolean): Payload {
   const all: readonly { name: string; examples: readonly Payload[] }[] = createRequire(import.meta.url)(
     "@octokit/webhooks-examples",

@@ -1,11 +1,11 @@
-/** A request of the stand-in, and the status that it has to answer. */
+/** A request for the stand-in, and the status that it must answer. */
 export type Case = {
   route: string;
   status: number;
   what: string;
   path: string;
   token?: string;
-  /** Sent as JSON; a text as it is. */
+  /** Sent as JSON; a string is sent unchanged. */
   body?: unknown;
   accept?: string;
   headers?: Record<string, string>;
@@ -13,7 +13,7 @@ export type Case = {
 
 export const at = (route: string, cases: Omit<Case, "route">[]): Case[] => cases.map((each) => ({ route, ...each }));
 
-/** Cases below acme/shop, and those that every route has in common; the first of them gives a body that is right. */
+/** Cases below acme/shop, plus those that every route has in common. The first case must have a valid body. */
 export function ofWorkflow(
   route: string,
   path: string,

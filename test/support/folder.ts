@@ -10,8 +10,8 @@ process.once("exit", () => {
 });
 
 /**
- * A folder for a test. It is there until all tests of the file have ended: what ends with the test, in the order in which
- * it was opened, may still write to it, and the service notices when it is gone.
+ * A folder for a test. It exists until all tests of the file have ended, because clean-ups may still write to it, and the
+ * service would notice its absence.
  */
 export function temporaryFolder(_: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-"));

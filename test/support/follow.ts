@@ -14,21 +14,21 @@ const TARGET_WORKFLOW = readFileSync(new URL("../../deploy/target/environment-re
 
 export const SHA = (nth: number): string => `${nth}`.padStart(2, "0").repeat(20);
 
-/** More runs than any test has. */
+/** More runs than any test makes. */
 const MANY = 3000;
 const REST_MS = 60_000;
 
 type Options = {
   readonly settings?: Record<string, string>;
-  /** How runs of Actions go; without it they start and stay in progress. */
+  /** How runs of Actions proceed. Without it they start and stay in progress. */
   readonly plan?: (key: string, attempt: number) => RunPlan;
-  /** False: no webhook comes. */
+  /** False: GitHub sends no webhooks. */
   readonly webhooks?: boolean;
-  /** Of the target repository; the one of deploy/target without it. */
+  /** In the target repository; by default the one of deploy/target. */
   readonly workflow?: string;
 };
 
-/** The service with FOLLOW before a stand-in GitHub whose target repository has the workflow that is shipped. */
+/** The service with FOLLOW, in front of a stand-in GitHub. The target repository has the shipped workflow. */
 export async function previewScene(t: TestContext, { settings = {}, plan, webhooks = true, workflow }: Options = {}) {
   const clock = movedClock();
   const service = await startService(t, {
@@ -47,7 +47,7 @@ export async function previewScene(t: TestContext, { settings = {}, plan, webhoo
   const hook = github.hook(TARGET, `${url}/webhooks/github`, webhooks ? { secret: WEBHOOK_SECRET } : {});
   github.actions.script(({ title, attempt }) => plan?.(keyIn(title), attempt) ?? {});
 
-  /** An environment is deployed with a commit, which the target repository has, and ArgoCD says so. */
+  /** Deploys an environment with a commit that the target repository has. ArgoCD reports it. */
   async function deployed(application: string, sha: string) {
     if (/^[0-9a-f]{40}$/.test(sha)) shop.addCommit(sha);
     deploy(github, application, sha);
@@ -60,11 +60,11 @@ export async function previewScene(t: TestContext, { settings = {}, plan, webhoo
     return all.map((each) => each ?? assert.fail("a run is gone")).reverse();
   }
 
-  /** Runs that follow tests, the oldest first; and those that cancel some. */
+  /** Runs that follow tests, oldest first; and those that cancel some. */
   const followers = async () => (await runs("preview-tests")).filter(({ run }) => run.group !== undefined);
   const cancellers = async () => (await runs("preview-tests")).filter(({ run }) => run.group === undefined);
 
-  /** Whether a run is attempted, or is due, of a workflow that is not paused. */
+  /** Whether an attempt runs or is due, of a workflow that is not paused. */
   async function isBusy(): Promise<boolean> {
     const paused = (await app.engine.store.paused()).map(({ workflow: name }) => name);
     for (const name of app.loaded.workflows.map((each) => each.name).filter((each) => !paused.includes(each))) {
@@ -79,7 +79,7 @@ export async function previewScene(t: TestContext, { settings = {}, plan, webhoo
     return false;
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no work is pending. */
   async function rest(): Promise<void> {
     await github.settle();
     const end = performance.now() + REST_MS;
@@ -91,7 +91,7 @@ export async function previewScene(t: TestContext, { settings = {}, plan, webhoo
 
   return {
     ...{ ...service, clock, shop, hook, deployed, runs, followers, cancellers, rest },
-    /** Lets time pass in steps of five seconds, with all that happens meanwhile. */
+    /** Lets time pass in steps of five seconds, and waits for the work that each step causes. */
     async pass(milliseconds: number, everyMs = 5000): Promise<void> {
       await rest();
       for (let left = milliseconds; left > 0; left -= everyMs) {
@@ -103,7 +103,7 @@ export async function previewScene(t: TestContext, { settings = {}, plan, webhoo
     contexts: (sha: string) => [
       ...new Set(shop.statuses.flatMap((status) => (status.sha === sha ? status.context : []))),
     ],
-    /** What GitHub was asked for and told, by route. */
+    /** How many requests GitHub received, by route. */
     asked: () => countsOf(github),
   };
 }

@@ -8,7 +8,7 @@ import { type KubernetesObject, objectsIn, tool } from "./kubectl.ts";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 
-/** Without a cluster: what would be applied is kept. */
+/** Replaces the cluster: what would be applied is kept in a file. */
 const STAND_INS = `
 kubectl() {
   case "$*" in
@@ -38,9 +38,9 @@ export const HELLO =
   documentOf("docs/kubernetes-workflows.md").blocks.find(({ file }) => file === "hello.ts")?.text ?? "";
 
 /**
- * The overlay of the README, and then the blocks of a section, as a reader takes them: commands are run, and YAML that is a part
- * of an overlay goes in front of `components`.
- * @param edit what else the reader changes in the overlay's text.
+ * The overlay of the README, then the blocks of a section, as a reader follows them. Commands are run. YAML that is a part
+ * of an overlay goes before `components`.
+ * @param edit what else the reader changes in the overlay.
  * @returns what is applied; undefined where kubectl is missing, and the test is skipped.
  */
 export function followed(

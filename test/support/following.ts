@@ -13,7 +13,7 @@ export type Given = Context<{ readonly body: Json }>;
 
 export const RUN = "00000000-0000-4000-8000-000000000001";
 
-/** What is due and not begun after so long is not begun at all, ms. */
+/** Work that is due and has not begun after this time will not begin, ms. */
 const LEFT_MS = 150;
 
 /** A run of a workflow that starts and follows Actions runs. */
@@ -25,7 +25,7 @@ export async function followingRun(
 ) {
   const clock = movedClock();
   const { store: whole, pass } = await open(t, clock);
-  // During the first attempt the process gives no sign of life: its claim ends.
+  // During the first attempt the process seems dead: its claim ends.
   const extend: RunStore["extend"] = async (claims, leaseMs) =>
     whole.extend(
       claims.filter(({ attempt }) => attempt > 1),
@@ -46,7 +46,7 @@ export async function followingRun(
       const { run } = await detail();
       return run.status === status && (attempts === undefined || run.attempts === attempts);
     });
-  /** Resolves when all that needs no time of the clock has happened: what is under way waits for it, or hangs. */
+  /** Resolves when nothing more happens without the clock: pending work waits for it, or hangs. */
   async function rests(): Promise<void> {
     const end = performance.now() + LEFT_MS;
     for (;;) {
@@ -64,13 +64,13 @@ export async function followingRun(
     detail,
     is,
     begin: async (token?: string) => (await parts.accept({}, RUN, token)).outcome,
-    /** Lets time pass, and waits until the run has been attempted so often and is in this status. */
+    /** Lets time pass, and waits until the run has had this many attempts and this status. */
     async pass(milliseconds: number, status: string, attempts?: number) {
       await pass(milliseconds);
       parts.worker.look();
       await is(status, attempts);
     },
-    /** Lets time pass in small parts, until the run has ended; each attempt that is due is made. */
+    /** Lets time pass in small steps until the run has ended. Each attempt that is due runs. */
     async elapse(milliseconds: number, everyMs = 5000) {
       const end = clock.now() + milliseconds;
       while (clock.now() < end && (await detail()).run.endedAt === undefined) {

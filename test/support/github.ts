@@ -5,7 +5,7 @@ import { systemClock } from "../../src/model/clock.ts";
 import { NOTHING_KEPT } from "../../src/model/limits.ts";
 import { knownSecrets } from "../../src/observe/secrets.ts";
 
-/** A GitHub without windows and without a memory beyond the test. */
+/** A GitHub without rate limits that remembers nothing after the test. */
 export function gitHubHost(given: Pick<GitHubHost, "apiUrl" | "send"> & Partial<GitHubHost>): GitHubHost {
   const gate = openGate({ account: "test", limits: [], clock: systemClock, log: NOTHING_KEPT });
   return {

@@ -22,7 +22,7 @@ export const REPO = { owner: "acme", repo: "shop" };
 
 type Settings = Readonly<Record<string, string>> & { readonly GITHUB_API_URL: string };
 
-/** The service's GitHub, which waits for nothing: what is not let through at once is rejected with its time. */
+/** The service's GitHub client, which never waits: a request that may not leave now fails with the time when it may. */
 export async function serviceGitHub(
   t: TestContext,
   settings: Settings,
@@ -55,21 +55,21 @@ export async function serviceGitHub(
   return {
     github: attempt("test"),
     dry: attempt("dry", (write) => void shown.push(write)),
-    /** What the dry run has held back. */
+    /** What the dry run held back. */
     shown,
     pauses,
     gates: gitHub.gates,
   };
 }
 
-/** A failure of a kind whose reason says this. */
+/** Matches a failure of this kind whose reason matches the pattern. */
 export const failed = (kind: Failure["kind"], pattern: RegExp) => (error: Failure) => {
   assert.equal(error.kind, kind, error.message);
   assert.match(error.message, pattern);
   return true;
 };
 
-/** A limit that ends then, epoch milliseconds. */
+/** Matches a limit that ends at this time, epoch milliseconds. */
 export const limited =
   (until: number, pattern = /./) =>
   (error: LimitReached) => {

@@ -9,7 +9,7 @@ export type StoredAttempt = {
   readonly outcome: string;
 };
 
-/** One run as the database file holds it. */
+/** One run as the database file has it. */
 export type StoredRun = {
   readonly seq: number;
   readonly id: string;
@@ -17,7 +17,7 @@ export type StoredRun = {
   readonly revision: string | undefined;
   readonly status: string;
   readonly acceptedAt: number;
-  /** Attempts begun. */
+  /** Attempts that began. */
   readonly begun: number;
   readonly reason: string | undefined;
   readonly supersededBy: string | undefined;
@@ -26,7 +26,7 @@ export type StoredRun = {
 
 const FILE = "gh-runner.sqlite";
 
-/** Every run with its attempts, oldest first, read from the file beside the service or after it. */
+/** Every run with its attempts, oldest first, read from the database file while the service runs or after it. */
 export function readHistory(folder: string): StoredRun[] {
   return withDatabase(join(folder, FILE), (db) => {
     const attempts = Map.groupBy(db.prepare("SELECT * FROM attempts ORDER BY run, number").all(), ({ run }) => run);
@@ -60,14 +60,14 @@ export function unfinished(folder: string): number {
   );
 }
 
-/** What SQLite finds wrong with the file: `ok` when nothing is. */
+/** What SQLite's check reports about the file: `ok`, or what is wrong. */
 export function integrity(folder: string): string {
   return withDatabase(join(folder, FILE), (db) => String(db.prepare("PRAGMA integrity_check").get()!.integrity_check));
 }
 
 /**
- * Copies the database as a dead process left it, so that looking at it changes nothing for the next one.
- * Returns how to read which attempts (`run id`/`number`) it says are running.
+ * Copies the database as a dead process left it, so that reading it does not change it for the next process.
+ * Returns a function that lists the attempts (`run id`/`number`) that are running in the copy.
  */
 export function snapshotOf(folder: string, into: string): () => string[] {
   const copy = join(into, FILE);

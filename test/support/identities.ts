@@ -11,7 +11,7 @@ const bot = appKey();
 const release = appKey();
 export const READER = "ghp_readerToken0123456789abcdefABCDEF01";
 
-/** What the variables of the two Apps and of the token `reader` are. */
+/** The variables of the two Apps and of the token `reader`. */
 export const CREDENTIALS = {
   BOT_ID: "7",
   BOT_PRIVATE_KEY: bot.privateKey,
@@ -22,7 +22,7 @@ export const CREDENTIALS = {
 
 type Granted = Readonly<Record<string, "read" | "write">>;
 
-/** A service with one workflow at /w, whose `run` is the test's, and a GitHub with two Apps. */
+/** A service with one workflow at /w, whose `run` the test gives, and a GitHub with two Apps. */
 export async function identityScene(
   t: TestContext,
   run: (github: GitHub, body: { readonly n?: number }) => Promise<unknown>,
@@ -54,13 +54,13 @@ export async function identityScene(
   const { github, url } = service;
   knowIdentities(github, granted);
   const start = (body: object = {}) => send(url, { method: "POST", path: "/w", body: JSON.stringify(body) });
-  /** Who has asked for a repository's things, in order. */
+  /** Which credentials asked for something in a repository, in order. */
   const askers = () =>
     github.requests.filter(({ path }) => path.startsWith("/repos/acme/shop/contents")).map(({ login }) => login);
   return { ...service, start, askers };
 }
 
-/** Makes a GitHub know the Apps and tokens of `CREDENTIALS`, and what the Apps may do. */
+/** Adds the Apps and tokens of `CREDENTIALS` to a GitHub, with the Apps' permissions. */
 export function knowIdentities(
   github: StandInGitHub,
   permissions: Granted = { contents: "write", issues: "write", pull_requests: "write" },

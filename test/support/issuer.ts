@@ -8,7 +8,7 @@ type Key = { readonly kid: string; readonly privateKey: CryptoKey; readonly publ
 
 export type StandInIssuer = Awaited<ReturnType<typeof startIssuer>>;
 
-/** An issuer of OIDC tokens over real HTTP, whose keys and faults a test chooses. Ends with the test. */
+/** An issuer of OIDC tokens over real HTTP. The test chooses its keys and faults. Ends with the test. */
 export async function startIssuer(t: TestContext, { algorithm = "RS256" } = {}) {
   const newKey = async (kid: string): Promise<Key> => ({
     kid,
@@ -17,23 +17,23 @@ export async function startIssuer(t: TestContext, { algorithm = "RS256" } = {}) 
   let nth = 1;
   let signing = await newKey("key-1");
   let published: readonly Key[] = [signing];
-  /** What is answered instead, once it is set. */
+  /** Answers instead of the issuer, once it is set. */
   let fault: ((answer: ServerResponse) => void) | undefined;
   let jwks: unknown;
   const requests: { readonly path: string; readonly authorization: string | undefined }[] = [];
   const issuer = {
     url: "",
     requests,
-    /** Changes what the documents say. */
+    /** Overrides parts of the discovery document. */
     discovery: {} as Record<string, unknown>,
-    /** Instead of its keys. */
+    /** Replaces its key set. */
     setJwks(document: unknown) {
       jwks = document;
     },
-    /** The public key that tokens are signed with, for forging. */
+    /** The public key of the signing key, for forged tokens. */
     publicKey: () => signing.publicKey,
     kid: () => signing.kid,
-    /** From now on tokens are signed with a new key, and the old one is gone. */
+    /** From now on a new key signs tokens, and the old key is gone. */
     async rotate() {
       signing = await newKey(`key-${++nth}`);
       published = [signing];
@@ -41,7 +41,7 @@ export async function startIssuer(t: TestContext, { algorithm = "RS256" } = {}) 
     break(how: typeof fault) {
       fault = how;
     },
-    /** A token as it would issue it. */
+    /** A token as the issuer would sign it. */
     async token(claims: JWTPayload = {}, header: Record<string, unknown> = {}, now = Date.now()): Promise<string> {
       const seconds = Math.floor(now / 1000);
       const payload = {

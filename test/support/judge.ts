@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import type { StoredRun } from "./history.ts";
 import type { Heard } from "./process.ts";
 
-/** Every event has a revision of its own, so that the commit that arrives tells which event it was. */
+/** Every event has a unique revision, so the commit that arrives shows which event it was. */
 export type Sent = { readonly application: string; readonly revision: string };
 
 /** What arrived at GitHub. */
 export type Dispatched = readonly { readonly tag: string; readonly at: number }[];
 
 /**
- * Chance may kill a run twice that is all there is in flight. It is taken for the cause then, and a person re-runs it, unless
+ * Two crashes may hit the only run in flight. Then the service takes that run for the cause, and a person re-runs it, unless
  * its group has a newer run.
  */
 export function isSuspect({ status, reason }: { status: string; reason?: string | undefined }): boolean {
   return status === "failure" && /^The process ended 2 times while/.test(reason ?? "");
 }
 
-/** An answered event has one run; that run, or the one at the end of those that took its place, was dispatched. */
+/** An answered event has one run. GitHub received the dispatch of that run, or of the last run that superseded it. */
 export function everyAnswerWasKept(
   answered: readonly { event: Sent; heard: Heard | undefined }[],
   runs: readonly StoredRun[],
@@ -25,10 +25,10 @@ export function everyAnswerWasKept(
   const byId = new Map(runs.map((run) => [run.id, run]));
   for (const { event, heard } of answered) {
     const about = `${event.revision} of ${event.application}, answered ${heard?.status} ${heard?.text}`;
-    const own = runs.filter(({ revision }) => revision === event.revision);
-    assert.equal(own.length, 1, `${about}: has ${own.length} runs`);
-    const chain = [own[0]!];
-    for (let last = own[0]!; last.status === "superseded" || isSuspect(last); chain.push(last)) {
+    const itsRuns = runs.filter(({ revision }) => revision === event.revision);
+    assert.equal(itsRuns.length, 1, `${about}: has ${itsRuns.length} runs`);
+    const chain = [itsRuns[0]!];
+    for (let last = itsRuns[0]!; last.status === "superseded" || isSuspect(last); chain.push(last)) {
       const next = isSuspect(last)
         ? runs.findLast(({ group }) => group === last.group)
         : byId.get(last.supersededBy ?? "");
@@ -51,10 +51,10 @@ export function everyAnswerWasKept(
   }
 }
 
-/** GitHub's answer is waited for so long, ms; on a machine that is too busy to give it, the request is sent again. */
+/** How long the client waits for GitHub's answer, ms. On a machine that is too busy to answer, the request is sent again. */
 const UNANSWERED_MS = 15_000;
 
-/** Each attempt sends once at most, and the successful one did while it ran. */
+/** Each attempt sends at most once, and the successful one sent while it ran. */
 export function onlyInterruptedAttemptsSendAgain(runs: readonly StoredRun[], dispatches: Dispatched): void {
   for (const run of runs) {
     const sent = dispatches.filter(({ tag }) => tag === run.revision);
@@ -76,7 +76,7 @@ export function onlyInterruptedAttemptsSendAgain(runs: readonly StoredRun[], dis
   assert.ok(dispatches.every(({ tag }) => known.has(tag)));
 }
 
-/** In a concurrency group one attempt runs at a time, no older commit follows a newer one, and the newest arrives. */
+/** One attempt per concurrency group runs at a time. No older commit follows a newer one, and the newest arrives. */
 export function latestWins(runs: readonly StoredRun[], dispatches: Dispatched): void {
   for (const [group, members] of Map.groupBy(runs, (run) => run.group)) {
     const attempts = members
@@ -84,7 +84,7 @@ export function latestWins(runs: readonly StoredRun[], dispatches: Dispatched): 
       .sort((a, b) => a.endedAt - b.endedAt || a.startedAt - b.startedAt);
     for (const [at, { startedAt, outcome }] of attempts.entries()) {
       const before = attempts[at - 1];
-      // Of one that nobody ended it is known when its process asked for work, perhaps before the other had ended.
+      // If an attempt was interrupted, its recorded end may be later than its real end.
       const apart = !before || before.endedAt <= startedAt || outcome === "interrupted";
       assert.ok(apart, `${group}: two attempts at once: ${JSON.stringify(attempts.slice(at - 1, at + 1))}`);
     }

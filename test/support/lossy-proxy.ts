@@ -2,20 +2,20 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 
-/** What happens to what ends a transaction on its way: it arrives and its answer is lost with the connection, or neither happens. */
+/** What is lost when a transaction ends, with the connection: the "answer", or the statement and its answer ("all"). */
 export type Loss = "answer" | "all" | undefined;
 
 export type LossyProxy = {
-  /** The address of the database by way of the proxy. */
+  /** The address of the database through the proxy. */
   readonly url: string;
-  /** Asked at every COMMIT, and at the end of every attempt, which may be a statement without one. */
+  /** Called at every COMMIT, and at the end of every attempt, which may be a statement without a COMMIT. */
   lose(next: () => Loss): void;
 };
 
 const COMMIT = Buffer.from("COMMIT\0");
 const ATTEMPT = Buffer.from('"endedAt":');
 
-/** Stands between the service and its PostgreSQL. */
+/** A proxy between the service and its PostgreSQL. */
 export async function lossyProxy(t: TestContext, databaseUrl: string): Promise<LossyProxy> {
   const target = new URL(databaseUrl);
   let loses: () => Loss = () => undefined;

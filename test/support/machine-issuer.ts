@@ -7,11 +7,11 @@ import Provider, { type JWK } from "oidc-provider";
 
 export type MachineIssuer = {
   readonly url: string;
-  /** A token that a client gets for itself, without any person (client credentials). */
+  /** A token that a client gets without a person (client credentials). */
   token(client: "ci" | "prometheus" | "stranger", audience?: string): Promise<string>;
-  /** From now on another key signs, and the old one is gone. */
+  /** From now on another key signs, and the old key is gone. */
   rotate(): void;
-  /** Nothing answers from now on. */
+  /** Stops it: nothing answers any more. */
   stop(): Promise<void>;
 };
 

@@ -14,23 +14,23 @@ export type Issuer = {
   readonly url: string;
   /** Where the browser is sent back to. */
   redirectUri: string;
-  /** Who signs in, without being asked. */
+  /** The account that signs in, without a login form. */
   account: Account;
-  /** Undefined: the person says no. */
+  /** "no": the person declines. */
   says: "yes" | "no";
-  /** Changes the claims of the ID tokens that are handed out from now on; they are signed again. */
+  /** Changes the claims of the ID tokens from now on. They are signed again. */
   claims: ((claims: Record<string, unknown>) => Record<string, unknown>) | undefined;
-  /** From now on another key signs, and the old one is gone. */
+  /** From now on another key signs, and the old key is gone. */
   rotate(): void;
-  /** Signs with a key that the issuer does not show. */
+  /** Signs with a key that the issuer does not publish. */
   signsWithOther: boolean;
-  /** Nothing answers from now on. */
+  /** Stops it: nothing answers any more. */
   stop(): Promise<void>;
   /** `METHOD /path` of each request so far. */
   readonly requests: string[];
 };
 
-/** A real provider of OpenID Connect on loopback (oidc-provider from npm). Its one page is left out: it takes its account. */
+/** A real OpenID Connect provider on loopback (oidc-provider from npm). It skips its login page and takes the test's account. */
 export async function startIssuer(t: TestContext, account: Account): Promise<Issuer> {
   let [key, provider] = [newKey("one"), undefined as Provider | undefined];
   const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
@@ -105,7 +105,7 @@ function providerOf(issuer: Issuer, jwk: JWK): Provider {
   return new Provider(issuer.url, configuration);
 }
 
-/** Puts other claims into the ID token on its way out. */
+/** Changes claims in an ID token on its way out. */
 function changeTokens(outgoing: ServerResponse, issuer: Issuer, key: Key): void {
   const end = outgoing.end.bind(outgoing) as (body: string) => ServerResponse;
   outgoing.end = ((body: string | Buffer) => {
@@ -127,7 +127,7 @@ function signed(claims: object, key: KeyObject, kid: string): string {
   return `${text}.${createSign("sha256").update(text).sign(key, "base64url")}`;
 }
 
-/** Follows redirects as a browser does, with its cookies, until they lead to an address that begins so. */
+/** Follows redirects as a browser does, with its cookies, until the address begins with `end`. */
 export async function walkTo(start: URL | string, end: string, jar = new Map<string, string>()): Promise<URL> {
   let url = new URL(start);
   for (let step = 0; step < 10; step++) {

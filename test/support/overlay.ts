@@ -6,10 +6,10 @@ import { type KubernetesObject, kustomize } from "./kubectl.ts";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 
-/** Components of which one is taken: where the workflows come from. */
+/** Components of which an overlay takes one: where the workflows come from. */
 export const WORKFLOW_SOURCES = ["workflows-configmap", "workflows-git", "workflows-image", "workflows-oci"] as const;
 
-/** An overlay of deploy/kubernetes with components, all that can go together or some, as an overlay of one's own would take them. */
+/** An overlay of deploy/kubernetes with components, as a user would write it: all that can be combined, or some. */
 export function withComponents(
   t: TestContext,
   overlay: string,
@@ -28,7 +28,7 @@ export function withComponents(
   return kustomize(t, mine);
 }
 
-/** All that can be taken together: each store has its backup. */
+/** All that can be combined: each store has its backup. */
 function withoutChoice(overlay: string): readonly string[] {
   const other = overlay === "sqlite" ? "backup-postgres" : "backup";
   const choices = new RegExp(`^(workflows-.*|http-route|ingress|${other})$`);

@@ -30,12 +30,12 @@ const NOTHING: Activity = {
   rejected: 0,
 };
 
-/** As many runs in each status; none where nothing is said. */
+/** This many runs in each status, 0 by default. */
 export function countsOf(counts: Partial<Record<RunStatus, number>>): Counts {
   return Object.fromEntries(RUN_STATUSES.map((each) => [each, { count: counts[each] ?? 0, more: false }])) as Counts;
 }
 
-/** A run as the store gives it, of a workflow with the trigger `manual`. */
+/** A run as the store returns it, of a workflow with the trigger `manual`. */
 export function aRun(changes: Partial<Run> = {}): Run {
   return {
     id: ID,
@@ -63,7 +63,7 @@ export function aRun(changes: Partial<Run> = {}): Run {
   };
 }
 
-/** What is known about a workflow, or about one that is gone, with these runs, newest first. */
+/** Facts about a workflow, or about a removed one, with these runs, newest first. */
 export function factsOf(
   workflow: Workflow | string,
   { runs = [], ...facts }: Partial<Omit<WorkflowFacts, "name" | "workflow" | "stats">> & { runs?: readonly Run[] } = {},
@@ -74,7 +74,7 @@ export function factsOf(
   return { name, workflow: its, ...nothing, stats: statsOf(runs), ...facts };
 }
 
-/** The pages before parts that do nothing, but for those that a test gives. */
+/** The pages with parts that do nothing, except those that a test gives. */
 export function pagesOf({
   runs,
   workflows,
@@ -170,7 +170,7 @@ export function pagesOf({
   return app;
 }
 
-/** A page as text, with white space as one space and without tags. */
+/** A page as text: without tags, and with white space as one space. */
 export function plain(html: string): string {
   return html
     .replaceAll(/<svg[\s\S]*?<\/svg>/g, "")

@@ -8,7 +8,7 @@ import { openMover, openStore } from "../../src/service/open-store.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** A line of an export without its kind: what `store/move/format.ts` reads. */
+/** A line of an export without its kind, as `store/move/format.ts` reads it. */
 export type Moved = Readonly<Record<string, unknown>>;
 
 export type PastRun = {
@@ -30,11 +30,11 @@ export type PastRun = {
   readonly code?: string | undefined;
   readonly steps?: readonly { readonly name: string; readonly result?: Json; readonly error?: string }[];
   readonly lines?: readonly { readonly level: string; readonly message: string; readonly facts?: Json }[];
-  /** What stands in an export in other fields. */
+  /** Other fields of the exported run. */
   readonly more?: Moved;
 };
 
-/** A run that has ended after one attempt, as an export has it. */
+/** An exported run that ended after one attempt. */
 export function pastRun(past: PastRun): Moved {
   const { id, workflow, at, status = "success", group, title, trigger = "http", actor = "token argocd" } = past;
   const { input = {}, outputs, reason, tookMs = 900, code, steps = [], lines = [], more = {} } = past;
@@ -57,7 +57,7 @@ export function pastRun(past: PastRun): Moved {
   };
 }
 
-/** Fills an empty store, as `gh-runner import` does, also with how many ended in which hour; resolves with the number of runs. */
+/** Fills an empty store as `gh-runner import` does, with the counts per hour. Resolves with the number of runs. */
 export async function fillStore(store: StoreConfig, runs: Iterable<Moved>): Promise<number> {
   const hours = new Map<number, { success: number; failure: number; skipped: number }>();
   function* lines() {
@@ -79,7 +79,7 @@ export async function fillStore(store: StoreConfig, runs: Iterable<Moved>): Prom
   return (await openMover(store)).import(source, new AbortController().signal);
 }
 
-/** Fills a store that is there with records of the audit log, in this order. */
+/** Fills an existing store with records of the audit log, in this order. */
 export async function fillAudit(place: StoreConfig, records: readonly AuditEntry[]): Promise<void> {
   const store = await openStore(unchanging(place), { clock: systemClock, log: { warn: () => {} } });
   await store.audit.add(records);

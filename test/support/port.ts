@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * A free port that the system does not hand out by itself, and that no other test gets while this process lives. One of the
- * system's could be taken while the service is away, and a client that knocks often enough on a closed one is in the end
+ * A free port outside the range that the system hands out, and that no other test gets while this process lives. A port of
+ * the system's range could be taken while the service is down. A client that keeps connecting to such a closed port ends up
  * connected to itself.
  */
 export async function fixedPort(): Promise<number> {
@@ -25,7 +25,7 @@ export async function fixedPort(): Promise<number> {
   }
 }
 
-/** Whether this process has the port from now on: its service may take long to listen, and is away between its lives. */
+/** Reserves the port for this process: its service may take long to listen, and is down between its lives. */
 function reserved(port: number): boolean {
   const file = join(tmpdir(), `gh-runner-port-${port}`);
   try {

@@ -1,7 +1,7 @@
 import pg from "pg";
 import type { StoredRun } from "./history.ts";
 
-/** Every run with its attempts, oldest first, as the database of several replicas holds them. */
+/** Every run with its attempts, oldest first, from the database of several replicas. */
 export async function readHistoryOf(url: string, schema: string): Promise<StoredRun[]> {
   const [runs, attempts] = await Promise.all(
     [`SELECT * FROM ${schema}.runs ORDER BY seq`, `SELECT * FROM ${schema}.attempts ORDER BY run, number`].map((text) =>
@@ -28,7 +28,7 @@ export async function readHistoryOf(url: string, schema: string): Promise<Stored
   }));
 }
 
-/** Rows of one statement, on a connection of its own. */
+/** The rows of one statement, on a new connection. */
 export async function ask(
   url: string,
   text: string,

@@ -8,15 +8,15 @@ import pg from "pg";
 import { fixedPort } from "./port.ts";
 
 export type PostgresServer = {
-  /** Of a role that may do everything. */
+  /** With a role that may do everything. */
   readonly url: string;
   /** A schema that no other test uses. */
   schema(): string;
 };
 
 /**
- * A real PostgreSQL for the tests of a file: that of TEST_DATABASE_URL, else one that is started for them and ends with
- * them.
+ * A real PostgreSQL for the tests of a file: the one of TEST_DATABASE_URL, otherwise one that starts and ends with these
+ * tests.
  */
 export function postgresForTests(): PostgresServer {
   const given = process.env.TEST_DATABASE_URL;
@@ -37,7 +37,7 @@ export function postgresForTests(): PostgresServer {
   };
 }
 
-/** Ends the leases of processes that were killed: they would end after 21 s. */
+/** Ends the leases of killed processes, which would take 21 s to expire. */
 export async function endLeases(url: string, schema: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -51,21 +51,21 @@ export type StartedPostgres = {
   readonly folder: string;
   /** Stops and starts it on the same data. */
   restart(): Promise<void>;
-  /** Ends all its processes at once, as a crash does, and starts it: it recovers by its log. */
+  /** Kills all its processes, as a crash does, and starts it again. It recovers from its log. */
   crash(): Promise<void>;
-  /** Ends it and keeps its data, until `begin`. */
+  /** Stops it and keeps its data, until `begin`. */
   end(): Promise<void>;
   begin(): Promise<void>;
-  /** Lets none of its processes run, until `thaw`. Connections are still taken, by the system. */
+  /** Freezes all its processes until `thaw`. The system still accepts connections. */
   freeze(): void;
   thaw(): void;
   stop(): Promise<void>;
 };
 
-/** Starts a PostgreSQL of its own on 127.0.0.1, in a temporary folder. */
+/** Starts a separate PostgreSQL on 127.0.0.1, in a temporary folder. */
 export async function startPostgres({ flags = [] }: { flags?: readonly string[] } = {}): Promise<StartedPostgres> {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-postgres-"));
-  // The user that it runs as goes through it to its data.
+  // The system user that runs it must be able to enter this folder.
   chmodSync(folder, 0o755);
   const port = await fixedPort();
   const password = randomBytes(12).toString("hex");
@@ -77,7 +77,7 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
     password,
     authMethod: "scram-sha-256",
     persistent: true,
-    // initdb does not start as root; a user for it is made where there is none.
+    // initdb does not run as root. A user for it is made where there is none.
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
     // Tests are not about power failures.
@@ -112,7 +112,7 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
     },
     end: () => server.stop(),
     begin: () => server.start(),
-    // The first one of them would start others instead of any that is missing.
+    // The first process would replace any other that is missing.
     freeze: () => signal(folder, "SIGSTOP"),
     thaw: () => signal(folder, "SIGCONT"),
     async stop() {
@@ -123,7 +123,7 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
   };
 }
 
-/** One of them may end meanwhile, as those do that served a connection. */
+/** A process may end before its signal, for example one that served a connection. */
 function signal(folder: string, name: "SIGSTOP" | "SIGCONT"): void {
   for (const pid of processesOf(folder)) {
     try {
@@ -134,7 +134,7 @@ function signal(folder: string, name: "SIGSTOP" | "SIGCONT"): void {
   }
 }
 
-/** The processes of the server of a folder, the one that starts the others first; none when it has ended. */
+/** The processes of the server of a folder, the main one first. Empty when it has ended. */
 function processesOf(folder: string): number[] {
   try {
     const first = Number(readFileSync(join(folder, "data", "postmaster.pid"), "utf8").split("\n")[0]);

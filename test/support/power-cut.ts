@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * What a power failure leaves of the files of a folder, by the trace that slow-disk.c writes. On the disk is what was written
- * before a flush began that passed. Of anything else each sector, size and name is there or not, as it comes. What was written
- * before a flush that failed stays so, whatever flush passes later: Linux takes it for written.
+ * What a power failure leaves of the files of a folder, computed from the trace that slow-disk.c writes. The disk has what was
+ * written before the start of a successful flush. Of everything else, each sector, size and name is there or not, by chance. What
+ * was written before a failed flush stays uncertain, even if a later flush succeeds: Linux treats it as written.
  */
 
 export type TraceEvent = {
@@ -29,8 +29,8 @@ export function readTrace(file: string): readonly TraceEvent[] {
 }
 
 /**
- * What becomes of what no flush has confirmed; "sectors" and "pages" are decided one by one. "late": what was written last is
- * there, without what was written before it.
+ * The fate of everything that no flush has confirmed. "sectors" and "pages" are decided one by one. "late": the last writes are
+ * there, without the earlier ones.
  */
 export const LEFTOVERS = ["lost", "kept", "sectors", "pages", "late"] as const;
 export type Leftovers = (typeof LEFTOVERS)[number];
@@ -89,9 +89,9 @@ class TracedFile {
       for (const version of versions) if (version.at <= before) version.lost = true;
   }
 
-  /** The file that is there after a power failure. */
+  /** The content of the file after a power failure. */
   after(leftovers: Leftovers, chance: () => number): Buffer {
-    // A smaller size that is not on the disk: nor is what was written after it.
+    // If a smaller size is not on the disk, what was written after it is not there either.
     const unshrunk =
       this.#sizes.find(({ shrinks }) => shrinks && !kept(leftovers, chance))?.at ?? Number.MAX_SAFE_INTEGER;
     const sizes = this.#sizes.filter(({ at }) => at < unshrunk);
@@ -137,7 +137,7 @@ class TracedFile {
 
 /** The folder, event by event. */
 export function tracedFolder() {
-  /** What a name stood for, one after the other; the first is on the disk. */
+  /** The files that a name stood for, one after the other; the first is on the disk. */
   const names = new Map<string, { readonly at: number; readonly file: TracedFile | undefined }[]>();
   const began = new Map<string, number>();
   let at = 0;
@@ -185,7 +185,7 @@ export function tracedFolder() {
 const kept = (leftovers: Leftovers, chance: () => number) =>
   leftovers === "kept" || leftovers === "late" || (leftovers !== "lost" && chance() < 0.5);
 
-/** From `first` to `last`, each as likely. */
+/** A number from `first` to `last`, each equally likely. */
 const between = (first: number, last: number, chance: () => number) =>
   first + Math.floor(chance() * (last - first + 1));
 

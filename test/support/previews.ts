@@ -8,19 +8,19 @@ const MINUTE = 60 * SECOND;
 
 export const SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 
-/** What becomes of a notification. */
+/** A notification and what it leads to. */
 export type Story = {
   readonly application: string;
   /** When the notification came, epoch milliseconds. */
   readonly at: number;
-  /** Not followed: the tests of the first are not. */
+  /** Undefined: the tests are not followed. */
   readonly tests?: "passed" | "failed" | "cancelled" | "running" | "appearing" | "no run" | "closed" | "superseded";
-  /** How the run that dispatches ends, where it dispatches nothing. */
+  /** How the dispatching run ends, if it dispatches nothing. */
   readonly environment?: Settlement;
   readonly commit?: string;
   readonly title?: string;
   readonly jobs?: readonly string[];
-  /** Where links lead. */
+  /** The base address of links. */
   readonly web?: string;
 };
 
@@ -30,7 +30,7 @@ export const NO_RUN =
 
 const iso = (at: number) => new Date(at).toISOString();
 
-/** Writes the runs of a notification as the two workflows leave them; resolves with their ids. */
+/** Writes the runs of a notification as the two workflows leave them. Resolves with their ids. */
 export async function writePreview(
   store: RunStore,
   {
@@ -133,7 +133,7 @@ type Given = {
   readonly actor?: string;
 };
 
-/** A run that is claimed, and what is written of it; times are milliseconds since the notification. */
+/** Writes a claimed run and what happens to it. Times are milliseconds since the notification. */
 async function run(store: RunStore, { id = randomUUID(), workflow, group, at, input, actor = "token argocd" }: Given) {
   const lease = { owner: "previews", now: at, leaseMs: 3_600_000 };
   const event = { id, workflow, group, input, ownToken: false, actor };

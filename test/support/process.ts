@@ -20,13 +20,13 @@ export type ServiceProcess = {
   readonly output: () => string;
   /** Exit code, or the signal that ended it. */
   readonly ended: Promise<number | string | null>;
-  /** Ends it at once, as `kill -9` does, and resolves when it is gone. */
+  /** Kills it with SIGKILL, and resolves when it is gone. */
   kill(): Promise<void>;
-  /** SIGTERM. */
+  /** Sends SIGTERM. */
   stop(): void;
 };
 
-/** The service as a process of its own, that of the release without another command, which ends with the test at the latest. */
+/** The service as a separate process: by default the command of the release. The end of the test stops it. */
 export function spawnService(
   t: TestContext,
   {
@@ -79,7 +79,7 @@ export function spawnService(
   };
 }
 
-/** Resolves once the service takes connections; rejects when it ended instead, or after a minute. */
+/** Resolves once the service accepts connections. Rejects when it ended instead, or after a minute. */
 export async function listening(service: Pick<ServiceProcess, "child" | "output">, port: number): Promise<void> {
   const end = performance.now() + 60_000;
   for (;;) {
@@ -100,8 +100,8 @@ export async function listening(service: Pick<ServiceProcess, "child" | "output"
 export type Heard = { readonly status: number; readonly run: string | undefined; readonly text: string };
 
 /**
- * One POST /dispatch. While nobody listens it knocks again, since nothing was handed over. Undefined when the
- * connection broke: then nobody knows whether the event was taken.
+ * One POST /dispatch. It retries while no process listens, because nothing was handed over yet. Undefined when the
+ * connection broke: then the caller cannot know whether the service accepted the event.
  */
 export async function dispatchTo(
   port: number,
@@ -110,17 +110,17 @@ export async function dispatchTo(
 ): Promise<Heard | undefined> {
   for (;;) {
     const heard = await dispatchOnce(port, body, headers);
-    if (heard !== "refused") return heard;
+    if (heard !== "not listening") return heard;
     await wait(5);
   }
 }
 
-/** One POST /dispatch to a port where perhaps nobody listens. */
+/** One POST /dispatch to a port on which perhaps no process listens. */
 export function dispatchOnce(
   port: number,
   event: Readonly<Record<string, string>>,
   headers: Readonly<Record<string, string>> = {},
-): Promise<Heard | undefined | "refused"> {
+): Promise<Heard | undefined | "not listening"> {
   const body = JSON.stringify(event);
   return new Promise((resolve) => {
     const outgoing = request({
@@ -131,7 +131,8 @@ export function dispatchOnce(
       agent: false,
       headers: { ...headers, "content-length": Buffer.byteLength(body) },
     });
-    const broken = (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED" ? "refused" : undefined);
+    const broken = (error: NodeJS.ErrnoException) =>
+      resolve(error.code === "ECONNREFUSED" ? "not listening" : undefined);
     outgoing.on("error", broken).on("response", (incoming) => {
       let text = "";
       const run = incoming.headers["x-run-id"] as string | undefined;
@@ -147,7 +148,7 @@ export function dispatchOnce(
   });
 }
 
-/** Asks every 20 ms until it holds; fails after so many milliseconds. */
+/** Checks every 20 ms until it holds. Fails after this time. */
 export async function eventually(
   what: string,
   milliseconds: number,
@@ -155,7 +156,7 @@ export async function eventually(
 ): Promise<void> {
   const end = performance.now() + milliseconds;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited ${milliseconds} ms in vain until ${what}`);
+    if (performance.now() > end) throw new Error(`waited ${milliseconds} ms without success until ${what}`);
     await wait(20);
   }
 }

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
 
 /**
- * Runs `promtool`, which comes with Debian's package `prometheus`. Where it is missing the test is skipped; in CI it
+ * Runs `promtool` from Debian's package `prometheus`. Without it the test is skipped; in CI it
  * fails.
  */
 export function promtool(

@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed gives the same numbers. */
+/** Reproducible chance: the same seed gives the same numbers. */
 export type Chance = {
   /** From 0 to 1. */
   next(): number;

@@ -11,7 +11,7 @@ import { type LogRecord, startService, TARGET } from "./service.ts";
 
 export const DAY_MS = 86_400_000;
 
-/** A ready-made workflow in a service, and GitHub beside it. */
+/** A ready-made workflow in a service, and the GitHub in front of it. */
 export type Ready = {
   readonly github: StandInGitHub;
   /** TARGET_REPO. */
@@ -19,21 +19,21 @@ export type Ready = {
   readonly clock: SkippingClock;
   /** Lets days pass. */
   days(days: number): void;
-  /** Up to its end: what it waits for passes at once. */
+  /** Runs it to its end. Its waits pass at once. */
   run(inputs?: Json): Promise<RunDetail>;
-  /** The messages of the log, of all runs. */
+  /** The log messages of all runs. */
   messages(): readonly string[];
   log(): readonly LogRecord[];
-  /** What GitHub was sent, except reads: `PATCH issues/7`. */
+  /** What was sent to GitHub, except reads: `PATCH issues/7`. */
   writes(): readonly string[];
-  /** A person comments, now. */
+  /** A person comments now. */
   comment(number: number, body: string, author?: string): void;
-  /** A person gives or takes a label, now. */
+  /** A person adds or removes a label now. */
   label(number: number, name: string, event?: "labeled" | "unlabeled"): void;
-  /** Something that leaves no trace but the time: a push, an edit. */
+  /** A change that updates only the time: a push, an edit. */
   touch(number: number): void;
   issue(number: number): Issue | Pull;
-  /** Opens one so many days ago. */
+  /** Opens an issue this many days ago. */
   openIssue(facts?: Partial<Issue> & { daysAgo?: number }): Issue;
   openPull(facts?: Partial<Pull> & { daysAgo?: number }): Pull;
   bodies(number: number): readonly string[];

@@ -7,7 +7,7 @@ export type Received = { readonly path: string; readonly headers: IncomingHttpHe
 
 export type Receiver = { readonly url: string; readonly received: readonly Received[]; status: number };
 
-/** A server that takes whatever is posted to it, and answers with `status`. */
+/** A server that accepts every POST, and answers with `status`. */
 export async function startReceiver(t: TestContext): Promise<Receiver> {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {

@@ -4,8 +4,8 @@ import type { IncomingMessage } from "node:http";
 import { machineNow, type Sent } from "./sends.ts";
 
 /**
- * Loaded into a service before it starts: writes down when a request leaves it, and when an answer does. The clock is the
- * machine's monotonic one, so that the times of several processes compare.
+ * Preloaded into a service: records when a request leaves it, and when an answer does. It uses the machine's monotonic
+ * clock, so that the times of several processes compare.
  * @see https://undici.nodejs.org/#/docs/api/DiagnosticsChannel.md
  */
 const file = process.env.SENDS_FILE!;
@@ -15,13 +15,13 @@ const note = (sent: Omit<Sent, "at">) => {
 
 type Leaving = { readonly request: { readonly path: string; readonly body: Buffer | null } };
 
-// Right before the request is written to its connection.
+// Just before the request is written to its connection.
 subscribe("undici:client:sendHeaders", (message) => {
   const { path, body } = (message as Leaving).request;
   note({ what: "request", path, body: body?.toString() ?? "" });
 });
 
-// Right after the last of the answer is handed to the system.
+// Just after the end of the answer is handed to the system.
 subscribe("http.server.response.finish", (message) => {
   const { url = "" } = (message as { request: IncomingMessage }).request;
   if (url.endsWith("/cancel")) note({ what: "answer", path: url, body: "" });

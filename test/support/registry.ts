@@ -9,7 +9,7 @@ export type StandInRegistry = {
   close(): Promise<void>;
 };
 
-/** An npm registry of exactly these packages, by name the folder that each is made of. It holds one version of each. */
+/** An npm registry of exactly these packages: name → folder that the package is made of. It holds one version of each. */
 export async function startRegistry(folders: Readonly<Record<string, string>>): Promise<StandInRegistry> {
   const packed = new Map<string, Buffer>();
   const { port, close } = await listen((incoming, outgoing) => {
@@ -35,7 +35,7 @@ export async function startRegistry(folders: Readonly<Record<string, string>>): 
   return { url: `http://127.0.0.1:${port}/`, close };
 }
 
-/** Whoever unpacks a package drops the first folder, whatever it is called. */
+/** Programs that unpack a package drop its first folder, under any name. */
 function pack(folder: string): Buffer {
   const tar = execFileSync("tar", ["-cf", "-", "-C", dirname(folder), basename(folder)], { maxBuffer: 100_000_000 });
   return gzipSync(tar, { level: 1 });

@@ -8,8 +8,8 @@ const INPUTS = ["src/**", "scripts/**", "package-lock.json"];
 let checked = false;
 
 /**
- * `dist/gh-runner.js`, as `npm run build` makes it; it is built when it is older than what it is made of. Tests start processes
- * from it where nothing speaks against it: the service takes connections after 0.15 s of a core, from the sources after 0.65 s.
+ * `dist/gh-runner.js`, built by `npm run build` when its sources are newer. Tests start processes from it where possible:
+ * the service accepts connections after 0.15 s of a core, from the sources after 0.65 s.
  */
 export function release(): string {
   if (!checked && !isFresh()) buildRelease();
@@ -21,7 +21,7 @@ export function buildRelease(): void {
   execFileSync(process.execPath, ["scripts/build.ts"], { cwd: ROOT, stdio: "inherit" });
 }
 
-/** Folders change with the names in them. The code cache is written last. */
+/** A folder's time changes with the names in it. The code cache is written last. */
 function isFresh(): boolean {
   const made = statSync(`${ROOT}dist/service.cache`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return INPUTS.flatMap((each) => globSync(each, { cwd: ROOT })).every((each) => statSync(ROOT + each).mtimeMs < made);

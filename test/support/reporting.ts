@@ -16,7 +16,7 @@ export const CHECKS = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
 export const CREATE = "POST /repos/{owner}/{repo}/check-runs";
 export const UPDATE = "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}";
 
-/** GitHub has told the service that a pull request was changed. */
+/** GitHub's webhook for a changed pull request. */
 export const pullEvent = (sha = SHA, { title = "A title", number = 7 } = {}) => ({
   action: "edited",
   number,
@@ -24,7 +24,7 @@ export const pullEvent = (sha = SHA, { title = "A title", number = 7 } = {}) => 
   pull_request: { number, title, head: { sha } },
 });
 
-/** The service with one workflow that reports, before a stand-in GitHub, and a clock to move. */
+/** The service with one workflow that reports, in front of a stand-in GitHub, and a clock to move. */
 export async function reportingService(
   t: TestContext,
   workflow: Partial<Workflow> & Pick<Workflow, "run">,
@@ -80,7 +80,7 @@ export async function reportingService(
       until(`run ${id} is ${status}`, async () => (await runOf(id)).status === status),
     cancel: (id: string) => send(url, { method: "POST", path: `/api/runs/${id}/cancel` }),
     rerun: (id: string, query = "") => send(url, { method: "POST", path: `/api/runs/${id}/rerun${query}` }),
-    /** The checks of the commit, the oldest first, as `status or conclusion: title`. */
+    /** The checks of the commit, oldest first, as `status or conclusion: title`. */
     checks: (sha = SHA) =>
       shop.checks
         .filter((check) => check.sha === sha)

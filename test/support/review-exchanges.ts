@@ -38,7 +38,7 @@ export const REVIEW_CASES: readonly Case[] = [
   ...ofWorkflow(`POST ${PULL}/reviews`, "pulls/30/reviews", [
     { status: 200, what: "an approval", body: { event: "APPROVE", body: "Good.", commit_id: "d".repeat(40) } },
     { status: 422, what: "changes without a word", body: { event: "REQUEST_CHANGES" } },
-    { status: 422, what: "one's own", path: "pulls/31/reviews", body: { event: "APPROVE" } },
+    { status: 422, what: "your pull request", path: "pulls/31/reviews", body: { event: "APPROVE" } },
   ]),
   ...ofWorkflow(`PUT ${PULL}/reviews/{review_id}/dismissals`, "pulls/30/reviews/1/dismissals", [
     { status: 200, what: "an approval", body: { message: "It has changed." } },

@@ -3,14 +3,14 @@ import type { Clock } from "../../src/model/clock.ts";
 import { TransientFailure } from "../../src/model/failure.ts";
 import type { FollowedRun, FoundRun, StartedRun } from "../../src/model/github.ts";
 
-/** What becomes of an event that is sent: its answer is lost `before` GitHub has it, or `after`; it certainly was not sent; no answer ever comes. */
+/** What happens to a sent event: its answer is lost `before` or `after` GitHub has it, it certainly did not leave, or it hangs. */
 type Fate = "before" | "after" | "unsent" | "hangs before" | "hangs after";
 
 type ScriptedRun = FoundRun & { readonly key: string | undefined; ended?: FollowedRun };
 
 const WHY: WhyNothing = { happened: "no workflow listens", remedy: "Add one.", sendAgain: false };
 
-/** A GitHub Actions in memory that does what a test says. */
+/** A GitHub Actions in memory that follows the test's script. */
 export function scriptedActions(clock: Pick<Clock, "now">) {
   const runs: ScriptedRun[] = [];
   const asked: string[] = [];
@@ -18,14 +18,14 @@ export function scriptedActions(clock: Pick<Clock, "now">) {
   const fates: Fate[] = [];
   const world = {
     runs,
-    /** Every look, in order: `find`, `show`, `why`. */
+    /** Every request, in order: `find`, `show`, `why`. */
     asked,
     sent,
-    /** Of the events that are sent next. */
+    /** The fates of the next events. */
     fates,
-    /** A run is listed so long after it began, ms. */
+    /** A run appears in the list this long after it began, ms. */
     listedAfterMs: 0,
-    /** Nothing begins upon an event. */
+    /** No run begins after an event. */
     isSilent: false,
     /** Runs show no key. */
     foundBy: "key" as FoundRun["foundBy"],

@@ -17,7 +17,7 @@ export type Received = {
   readonly body: string;
 };
 
-/** What comes back: JSON with status 200 or another, or no whole answer. */
+/** An answer: JSON with status 200 or another, or an incomplete answer. */
 export type Scripted =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly json?: unknown }
   | "reset"
@@ -30,7 +30,7 @@ type Options = Partial<Pick<GitHubHost, "now" | "incidents">> & {
   readonly base?: string;
 };
 
-/** A GitHub that answers what the test says, over a real socket, and a client of it. Both end with the test. */
+/** A GitHub that gives the test's answers over a real socket, and a client of it. Both end with the test. */
 export async function scriptedGitHub(
   t: TestContext,
   answer: (request: Received) => Scripted,

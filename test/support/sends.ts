@@ -6,7 +6,7 @@ import { temporaryFolder } from "./folder.ts";
 export type Sent = {
   /** By the machine's monotonic clock, ms, with fractions: see `machineNow`. */
   readonly at: number;
-  /** A request to GitHub that leaves, or an answer to a cancel that has left. */
+  /** A request to GitHub that leaves, or an answer to a cancel request that has left. */
   readonly what: "request" | "answer";
   readonly path: string;
   readonly body: string;
@@ -21,14 +21,14 @@ export type RecordedSends = {
   readonly all: () => readonly Sent[];
 };
 
-/** What services send, as they see it themselves: what a receiver sees is later by what keeps it busy. */
+/** What services send, recorded inside them. A receiver sees it later when it is busy. */
 export function recordedSends(t: TestContext): RecordedSends {
   const file = join(temporaryFolder(t), "sends");
   writeFileSync(file, "");
   const module = new URL("record-sends.ts", import.meta.url).href;
   return {
     settings: { NODE_OPTIONS: `--import=${module}`, SENDS_FILE: file },
-    // A process that is killed may leave half a line.
+    // A killed process may leave half a line.
     all: () =>
       readFileSync(file, "utf8")
         .split("\n")

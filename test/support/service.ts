@@ -21,7 +21,7 @@ export type Service = {
   /** Every log line so far, as text. */
   readonly logLines: readonly string[];
   log(): LogRecord[];
-  /** How long the service waited between tries, ms; nothing really waits. */
+  /** How long the service waited between tries, ms. No time really passes. */
   readonly waits: number[];
 };
 
@@ -70,7 +70,7 @@ export async function startService(
   };
 }
 
-/** Puts a values file with this tag (written as YAML) where an application's file is looked for. */
+/** Writes a values file with this tag (as YAML) to the path that is read for an application. */
 export function deploy(
   github: StandInGitHub,
   application: string,
@@ -82,7 +82,7 @@ export function deploy(
     .put(`configs/pr/${size}/${application}/values.yaml`, `global:\n  config:\n    DEPLOYMENT_TAG: ${tag}\n`);
 }
 
-/** Resolves when nothing was asked of GitHub for some milliseconds, and all is answered and stored: then a clock may move. */
+/** Resolves when GitHub got no request for some milliseconds, and everything is answered and stored. Then a clock may move. */
 export async function requestsRest({
   github: { requests },
   app,
@@ -107,7 +107,7 @@ export type HttpAnswer = {
   json: any;
 };
 
-/** One request on a connection of its own, with exactly these headers, as `curl` would send it. */
+/** One request on a new connection, with exactly these headers, as `curl` would send it. */
 export async function send(
   url: string,
   {
@@ -119,7 +119,7 @@ export async function send(
 ): Promise<HttpAnswer> {
   const { hostname, port } = new URL(url);
   const outgoing = request({ hostname, port, method, path, headers, agent: false });
-  // Node by itself gives no length to the body of a DELETE.
+  // Node gives the body of a DELETE no length.
   if (method === "DELETE") outgoing.setHeader("content-length", Buffer.byteLength(body));
   outgoing.end(body);
   const [incoming] = await once(outgoing, "response");
@@ -135,7 +135,7 @@ export async function send(
   };
 }
 
-/** POST /dispatch; a body that is no text or bytes is sent as its JSON. */
+/** POST /dispatch. A body that is not a string or bytes is sent as JSON. */
 export function notify(url: string, body: unknown, headers: Record<string, string> = {}): Promise<HttpAnswer> {
   const bytes = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
   const length = String(Buffer.byteLength(bytes));

@@ -11,7 +11,7 @@ export const ALICE: Account = {
 
 type Options = NonNullable<Parameters<typeof startService>[1]>;
 
-/** A service at which people sign in by OpenID Connect, at a real provider. `url` is where browsers reach it. */
+/** A service with sign-in by OpenID Connect, at a real provider. `url` is its address for browsers. */
 export async function startWithIssuer(
   t: TestContext,
   { settings = {}, ...more }: Options & { readonly issuer?: Issuer } = {},
@@ -32,7 +32,7 @@ export async function startWithIssuer(
   return { ...service, issuer };
 }
 
-/** What GitHub knows as the app with which people sign in. */
+/** The OAuth app at GitHub with which people sign in. */
 export function gitHubApp(url: string): OAuthApp & { login: string | undefined } {
   return {
     ...{ clientId: "Iv1.0123", clientSecret: "github-client-secret-0123456789" },
@@ -40,7 +40,7 @@ export function gitHubApp(url: string): OAuthApp & { login: string | undefined }
   };
 }
 
-/** A browser without JavaScript: it keeps cookies, by their paths, and follows redirects and refreshes. */
+/** A browser without JavaScript: it keeps cookies by their paths, and follows redirects and refreshes. */
 export function openClient() {
   const jar = new Map<string, { readonly value: string; readonly path: string; readonly host: string }>();
 
@@ -71,7 +71,7 @@ export function openClient() {
   return {
     jar,
     ask,
-    /** Follows redirects from an address, and pages that refresh, up to one that does neither, or whose address begins so. */
+    /** Follows redirects and refreshing pages from an address, until one does neither, or an address begins with `until`. */
     async walk(start: string | URL, until?: string): Promise<{ readonly url: URL; readonly answer: HttpAnswer }> {
       let url = new URL(start);
       for (let step = 0; step < 12; step++) {
@@ -82,7 +82,7 @@ export function openClient() {
         if (typeof location !== "string") return { url, answer };
         url = new URL(location, url);
       }
-      throw new Error(`it goes on and on, the last to ${url}`);
+      throw new Error(`endless redirects, the last to ${url}`);
     },
     /** The session's secret. */
     secret: () => [...jar].find(([name]) => name.startsWith("gh-runner-session"))?.[1].value,

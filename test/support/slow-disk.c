@@ -1,10 +1,10 @@
 /*
- * A disk that flushes slowly, fails, or is traced: loaded into a process with LD_PRELOAD. Only for the files of SLOW_DISK_FOLDER.
+ * A disk that flushes slowly, fails, or is traced. Loaded into a process with LD_PRELOAD. It affects only files of SLOW_DISK_FOLDER.
  *
  * SLOW_DISK_CONTROL names a file that is read at each flush: "DELAY_MS ERRNO FROM COUNT SUFFIX". A flush takes DELAY_MS longer;
- * while that is negative it does not end.
- * With ERRNO, COUNT flushes fail, after that, of files whose name ends in SUFFIX (all, without). FROM pass before these; it
- * is counted from the moment when the file's text changes.
+ * if it is negative the flush does not end.
+ * With ERRNO, the first FROM flushes pass and the next COUNT fail, counted since the control file changed. Only flushes of
+ * files whose name ends in SUFFIX count; without SUFFIX all do.
  *
  * SLOW_DISK_TRACE names a file to which every write, new size, flush and deletion is appended, in the order in which they
  * happen: a line "KIND NAME OFFSET LENGTH RESULT", and after the line of a write its LENGTH bytes.
@@ -126,7 +126,7 @@ int unlink(const char *path) {
   return result;
 }
 
-/* How long the flush takes longer, and the error with which it fails; 0 for none. The caller holds the lock. */
+/* How much longer the flush takes, and the error with which it fails; 0 for none. The caller holds the lock. */
 static int ordered(const char *name, int *delay_ms) {
   static char known[256];
   static long seen;
@@ -165,7 +165,7 @@ static int flushed(int fd, long number) {
   }
   struct timespec pause = {delay_ms / 1000, (delay_ms % 1000) * 1000000L};
   if (delay_ms > 0) nanosleep(&pause, NULL);
-  /* The test's own machine is not to lose power: what is real about the flush is its time. */
+  /* The machine does not lose power in a test. Only the time of the flush must be real. */
   int result = error ? -1 : getenv("SLOW_DISK_TRACE") ? 0 : syscall(number, fd);
   if (!error && result < 0) error = errno;
   pthread_mutex_lock(&lock);

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
-/** Processes whose flushes of files in a folder are slow, fail, or are written down. See slow-disk.c. */
+/** Makes flushes of files in a folder slow, makes them fail, or records them. See slow-disk.c. */
 
-/** False, or why tests that need a C compiler are left out. With COMPILER_REQUIRED they are not: they fail. */
+/** False, or why tests that need a C compiler are skipped. With COMPILER_REQUIRED they fail instead. */
 export const withoutCompiler: string | false =
   process.env.COMPILER_REQUIRED || isInstalled("cc") ? false : "there is no C compiler (cc)";
 
@@ -35,14 +35,14 @@ function built(): string {
 export type SlowDisk = {
   /** For the process. */
   readonly environment: Readonly<Record<string, string>>;
-  /** From now on. */
+  /** How flushes behave from now on. */
   flushes(how: Flushes): void;
 };
 
 export type Flushes = {
-  /** How much longer a flush takes; "held" until they are ordered otherwise. */
+  /** How much longer a flush takes; "held" until it changes. */
   readonly delayMs?: number | "held";
-  /** The error with which they fail, of files with this end of their name: so many, after so many that pass. */
+  /** Flushes of files whose name ends like this fail with this error: `times` of them, after some that pass. */
   readonly fail?: "EIO" | "ENOSPC";
   readonly ofFiles?: string;
   readonly count?: number;
@@ -51,7 +51,7 @@ export type Flushes = {
 
 const ERRNO = { EIO: 5, ENOSPC: 28 };
 
-/** @param trace a file to write down what is written and flushed; nothing is flushed really then. */
+/** @param trace a file that records what is written and flushed. Then nothing is really flushed. */
 export function slowDisk(t: TestContext, folder: string, trace?: string): SlowDisk {
   const control = join(mkdtempSync(join(tmpdir(), "gh-runner-slow-disk-")), "control");
   t.after(() => rmSync(join(control, ".."), { recursive: true }));

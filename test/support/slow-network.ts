@@ -4,14 +4,14 @@ import { setTimeout as wait } from "node:timers/promises";
 
 /** A network between a process and its PostgreSQL. */
 export type SlowNetwork = {
-  /** The address of the database by way of it. */
+  /** The address of the database through this network. */
   readonly url: string;
-  /** How often it was asked after it had answered, on all connections. */
+  /** How many times the client asked again after an answer, on all connections. */
   roundTrips(): number;
   close(): void;
 };
 
-/** @param roundTripMs how much longer a round trip takes than without it, in whole milliseconds. */
+/** @param roundTripMs how much longer each round trip takes, in whole milliseconds. */
 export async function slowNetwork(databaseUrl: string, roundTripMs = 0): Promise<SlowNetwork> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();

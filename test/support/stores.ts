@@ -9,7 +9,7 @@ import type { PostgresServer } from "./postgres.ts";
 
 export type OpenedStore = {
   readonly store: RunStore;
-  /** Lets so many milliseconds pass, by the clock and by the database's, which stays right when the clock is set. */
+  /** Lets time pass on both clocks, in milliseconds. The database's clock stays right when the process's clock is set. */
   pass(milliseconds: number): Promise<void>;
 };
 

@@ -6,9 +6,9 @@ import { systemClock } from "../../src/model/clock.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 
 /**
- * Stores events, claims and settles their runs, and writes down what the store has answered, in the file "answered" of its
- * folder. A program of its own, which can be killed: `storing.ts FOLDER EVENTS AT_ONCE BYTES [end]`, where `end` closes the
- * store, and without it the process kills itself.
+ * Stores events, claims and settles their runs, and records the store's answers in the file "answered" of its
+ * folder. A separate program, because tests kill it: `storing.ts FOLDER EVENTS AT_ONCE BYTES [end]`. With `end` it closes the
+ * store, without it the process kills itself.
  */
 const [folder = "", events, atOnce, bytes, ending] = process.argv.slice(2);
 const store = openSqliteStore(folder, systemClock);
@@ -41,7 +41,7 @@ async function storeSome(): Promise<void> {
     } catch (error) {
       if ((error as Error).name !== "StoreUnavailable") throw error;
       tell("rejected", id);
-      // Nothing is tried again at once.
+      // Waits a moment before the next event.
       await wait(20);
     }
   }

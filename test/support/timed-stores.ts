@@ -24,13 +24,13 @@ export const timedSqlite: OpenStore = async (t) => {
   };
 };
 
-/** In memory, which is quicker. */
+/** In memory, which is faster. */
 export const memorySqlite: OpenStore = async () => {
   const clock = movedClock(NOW);
   return { store: atItsTime(openSqliteStore(undefined, clock), (now) => clock.move(now - clock.now())) };
 };
 
-/** One schema for all, since to create one takes longer than a test. */
+/** One schema for all, because creating one takes longer than a test. */
 export function timedPostgres(postgres: PostgresServer): OpenStore {
   let known: { readonly schema: string; readonly time: DatabaseClock } | undefined;
   return async (t) => {

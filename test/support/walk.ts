@@ -1,7 +1,7 @@
-/** A page as somebody sees it who has no JavaScript: its links and its forms. */
+/** A page as a person without JavaScript sees it: its links and its forms. */
 export type Walked = {
   readonly path: string;
-  /** The page with a link or a form that leads here. */
+  /** The page with the link or form that leads here. */
   readonly from: string;
   readonly status: number;
   readonly type: string;
@@ -11,9 +11,9 @@ export type Walked = {
 
 export type WalkedForm = {
   readonly method: "get" | "post" | "dialog";
-  /** Where it is sent. */
+  /** The path that it is sent to. */
   readonly path: string;
-  /** As it stands there, not filled in. */
+  /** Its values before anyone fills it in. */
   readonly fields: URLSearchParams;
   readonly html: string;
 };
@@ -26,8 +26,8 @@ type Walking = {
 };
 
 /**
- * Follows every link and sends every search form, breadth first, up to so many pages. Pages that differ by ids alone count as one
- * after the first few: a list has many runs, and the walk is to come everywhere.
+ * Follows every link and sends every search form, breadth first, up to `most` pages. Pages that differ only by ids count as one
+ * after the first few: a list has many runs, and the walk should reach every kind of page.
  */
 export async function walk({ get, from, most }: Walking): Promise<readonly Walked[]> {
   const queue = from.map((path) => ({ path, from: "" }));

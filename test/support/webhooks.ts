@@ -8,13 +8,13 @@ export const WEBHOOK_SECRET = "what GitHub signs with";
 type Example = { readonly name: string; readonly examples: readonly Record<string, unknown>[] };
 export const EXAMPLES: readonly Example[] = createRequire(import.meta.url)("@octokit/webhooks-examples");
 
-/** A real payload of GitHub's: the first of this event that has this action. */
+/** A real GitHub payload: the first one of this event with this action. */
 export function payloadOf(name: string, action?: string): Record<string, unknown> {
   const examples = EXAMPLES.find((each) => each.name === name)?.examples ?? [];
   return examples.find((each) => action === undefined || each.action === action) ?? assert.fail(`${name} ${action}`);
 }
 
-/** Delivers a webhook as GitHub does, signed. */
+/** Delivers a signed webhook as GitHub does. */
 export function deliver(
   url: string,
   name: string,

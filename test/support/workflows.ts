@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { temporaryFolder } from "./folder.ts";
 
-/** A folder with these files, far from any node_modules, that ends with the test. */
+/** A folder with these files, away from any node_modules. It is removed with the test. */
 export function workflowsFolder(t: TestContext, files: Readonly<Record<string, string>>): string {
   const folder = temporaryFolder(t);
   for (const [name, text] of Object.entries(files)) {
@@ -13,7 +13,7 @@ export function workflowsFolder(t: TestContext, files: Readonly<Record<string, s
   return folder;
 }
 
-/** A file with an http workflow of this name at `/{name}`; `body` is the body of its `run`, `options` stand before it. */
+/** A file with an http workflow of this name at `/{name}`. `body` is the body of its `run`; `options` come before it. */
 export function httpWorkflow(name: string, body: string, options = ""): string {
   return `import { defineWorkflow, skip, TransientFailure } from "gh-runner";
 import * as z from "zod";

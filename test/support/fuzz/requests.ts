@@ -1,14 +1,14 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 
-/** What the service knows and must never say, and what a caller brings along. */
+/** Secrets that the service knows and must never reveal, and those that a caller sends. */
 export const SECRETS = {
   github: "fuzz-service-token-0123456789",
   auth: "fuzz-caller-token-0123456789",
-  own: "fuzz-own-token-0123456789",
+  caller: "fuzz-own-token-0123456789",
   webhook: "fuzz-webhook-secret-0123456789",
   flux: "fuzz-flux-key-0123456789",
-  /** In the wrong place; known as a token by its shape alone. */
+  /** Sent in the wrong place. Only its shape shows that it is a token. */
   misplaced: `ghp_${"f".repeat(36)}`,
 } as const;
 
@@ -72,7 +72,7 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(null, true, 0, -0, 1e308, [], {}, ["pr-1"], { toString: 1 }) },
 );
 
-/** Of JSON with what no serializer writes: keys twice, numbers without end, depths, other encodings, breaks. */
+/** JSON that no serializer writes: duplicate keys, endless numbers, deep nesting, other encodings, defects. */
 const json = (whole: fc.Arbitrary<string>): fc.Arbitrary<Buffer> =>
   fc
     .tuple(whole, fc.constantFrom("utf8", "utf8", "utf8", "utf8", "latin1", "utf16le", "bom"), fc.nat(99), fc.nat())
@@ -99,7 +99,7 @@ const objectText = fc.oneof(
       .record(
         {
           application: value,
-          github_token: fc.oneof(fc.constantFrom(SECRETS.own, "", "$secret", "a b", null), value),
+          github_token: fc.oneof(fc.constantFrom(SECRETS.caller, "", "$secret", "a b", null), value),
           revision: value,
         },
         { requiredKeys: ["application"] },
@@ -179,7 +179,7 @@ const QUERY_NAMES = [
 const percent = (each: string) =>
   [...Buffer.from(each)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
 
-/** A path, the same with letters percent-encoded, once or twice, or with something else in it; and a query. */
+/** A path; the same with letters percent-encoded once or twice, or with something inserted; and a query. */
 const target: fc.Arbitrary<string> = fc
   .tuple(
     fc.constantFrom(...PATHS),
@@ -354,7 +354,7 @@ const anyRequest: fc.Arbitrary<Sent> = fc
     );
   });
 
-/** A webhook of GitHub whose signature is right, whatever its body. */
+/** A webhook of GitHub with a valid signature and any body. */
 const gitHubWebhook: fc.Arbitrary<Sent> = fc
   .tuple(
     json(
@@ -384,7 +384,7 @@ const gitHubWebhook: fc.Arbitrary<Sent> = fc
     ),
   );
 
-/** An event of Flux whose signature is right, whatever is in it. */
+/** An event of Flux with a valid signature and any content. */
 const fluxEvent: fc.Arbitrary<Sent> = fc
   .tuple(
     json(
@@ -430,7 +430,7 @@ const fluxEvent: fc.Arbitrary<Sent> = fc
     ),
   );
 
-/** Bytes that may not be HTTP at all, or stop being it on the way. */
+/** Bytes that may not be HTTP, or that stop being HTTP midway. */
 const broken: fc.Arbitrary<Sent> = fc.oneof(
   fc.uint8Array({ maxLength: 300 }).map((bytes) => sentOf(Buffer.from(bytes))),
   fc
@@ -461,7 +461,7 @@ const broken: fc.Arbitrary<Sent> = fc.oneof(
   }),
 );
 
-/** What is sent on one connection, in one part or in two. */
+/** What one connection sends, in one part or in two. */
 export const connections: fc.Arbitrary<Sent> = fc
   .tuple(
     fc.oneof(
@@ -486,7 +486,7 @@ function request(line: string, headers: readonly string[], body: Buffer): Sent {
   return sentOf(Buffer.concat([Buffer.from(head, encoding), body]));
 }
 
-/** With its text, for whoever reads a counterexample. */
+/** With its text, for people who read a counterexample. */
 function sentOf(...parts: Buffer[]): Sent {
   return { parts, text: Buffer.concat(parts).subarray(0, 2000).toString("latin1") };
 }

@@ -7,16 +7,16 @@ export type WireAnswer = {
   readonly body: string;
 };
 
-/** A stream of events has no end of its own: it is left after a look. */
+/** A stream of events does not end: the client leaves after a look. */
 const LOOK_AT_STREAM_MS = 50;
 
-/** After so much silence the client hangs up. What is complete is answered in less. */
+/** The client hangs up after this much silence. A complete request is answered in less. */
 const SILENCE_MS = 500;
 
 /**
- * Sends exactly these bytes on a connection of its own, and hangs up once it is answered, or nothing comes. Resolves with
- * all that came back.
- * @param heads whether it is a HEAD, whose answer has no body.
+ * Sends exactly these bytes on a new connection. Hangs up after the answer, or when none comes. Resolves with everything that
+ * came back.
+ * @param heads whether it is a HEAD request, whose answer has no body.
  */
 export function exchange(port: number, parts: readonly Uint8Array[], heads = false): Promise<Buffer> {
   return new Promise((resolve) => {
@@ -32,7 +32,7 @@ export function exchange(port: number, parts: readonly Uint8Array[], heads = fal
       lookFor(isComplete(received, heads) ? LOOK_AT_MORE_MS : SILENCE_MS);
       if (/^content-type: text\/event-stream/im.test(received.toString("latin1"))) lookFor(LOOK_AT_STREAM_MS);
     });
-    // A service that answers before it has read all may reset what is still on its way.
+    // A service that answers before it has read everything may reset the connection.
     socket.on("error", () => {});
     socket.on("close", () => {
       clearTimeout(silence);
@@ -42,7 +42,7 @@ export function exchange(port: number, parts: readonly Uint8Array[], heads = fal
   });
 }
 
-/** There may be another request in what was sent, with an answer of its own. */
+/** The sent bytes may contain another request, which gets another answer. */
 const LOOK_AT_MORE_MS = 2;
 
 function isComplete(bytes: Buffer, heads: boolean): boolean {
@@ -54,7 +54,7 @@ function isComplete(bytes: Buffer, heads: boolean): boolean {
 }
 
 /**
- * Takes answers apart, strictly.
+ * Parses answers strictly.
  * @param heads whether the first request was a HEAD, whose answer has no body.
  * @throws Error where they are not well-formed HTTP/1.1.
  */
@@ -69,7 +69,7 @@ export function readAnswers(bytes: Buffer, heads: boolean): WireAnswer[] {
     if (!status) throw new Error(`no status line: ${JSON.stringify(first)}`);
     const headers = lines.map(headerOf);
     rest = rest.slice(end + 4);
-    // What is no HTTP is answered with a body, and the end of the connection, whatever its first word was.
+    // What is not HTTP gets an answer with a body, and the connection ends, even if its first word was HEAD.
     const isHead = heads && answers.every((each) => each.status < 200) && !rest.startsWith("{");
     const hasNoBody = isHead || status < 200 || status === 204 || status === 304;
     const taken = hasNoBody ? { body: "", rest } : bodyOf(headers, rest);

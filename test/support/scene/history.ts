@@ -15,14 +15,14 @@ const NO_VALUES = (application: string) =>
 
 const hash = (nth: number) => nth.toString(16).padStart(4, "0").repeat(10);
 
-/** What the scene's workflows did before it began, oldest first. */
+/** What the scene's workflows did before the scene began, oldest first. */
 export function sceneHistory(now: number): Moved[] {
   return [...nights(now), ...pushes(now), ...smoke(now), ...notifications(now)].toSorted(
     (a, b) => Number(a.acceptedAt) - Number(b.acceptedAt),
   );
 }
 
-/** The report of each night; that of five nights ago failed. */
+/** The report of each night. The one of five nights ago failed. */
 function nights(now: number): Moved[] {
   return Array.from({ length: 20 }, (_, nth) => {
     const failed =
@@ -39,7 +39,7 @@ function nights(now: number): Moved[] {
   });
 }
 
-/** Of a workflow that is not there any more. */
+/** Runs of a workflow that was removed. */
 function smoke(now: number): Moved[] {
   return Array.from({ length: 7 }, (_, nth) =>
     pastRun({
@@ -49,7 +49,7 @@ function smoke(now: number): Moved[] {
   );
 }
 
-/** Pushes to main: the last that was deployed is three days old, and what came since failed with other code. */
+/** Pushes to main: the last successful deployment is three days old, and all since failed with other code. */
 function pushes(now: number): Moved[] {
   return Array.from({ length: 40 }, (_, nth) => {
     const isGood = nth > 4 && nth % 13 !== 0;
@@ -80,7 +80,7 @@ function pushes(now: number): Moved[] {
   });
 }
 
-/** A day of ArgoCD's notifications: busy by day, a few without a values file. */
+/** A day of ArgoCD's notifications: more during the day, a few without a values file. */
 function notifications(now: number): Moved[] {
   return Array.from({ length: 90 }, (_, nth) => {
     const application = nth % 15 === 7 ? "monitoring" : `pr-${1200 + ((nth * 7) % 40)}`;

@@ -17,7 +17,7 @@ import { SCENE_WORKFLOWS } from "./workflows.ts";
 
 export const ALICE = "alice-token-0123456789";
 const ARGOCD = "argocd-token-0123456789";
-/** Tokens of others: who reads, who reads of three workflows, and who starts runs alone. */
+/** Tokens of others: one reads everything, one reads three workflows, one only starts runs. */
 export const [VERA, LARRY, CORA] = ["vera-token-0123456789ab", "larry-token-0123456789a", "cora-token-0123456789ab"];
 const TOKENS = [
   ...[`alice:${ALICE}`, `argocd:${ARGOCD}`, `vera:viewer:${VERA}`],
@@ -29,8 +29,9 @@ export type Scene = Service & {
   /** Ids of runs, by what is special about them. */
   readonly runs: Readonly<Record<SceneRun, string>>;
   /** The page on which a person approves. */
+  /** The page on which a person approves. */
   readonly callback: string;
-  /** Asks the API as alice. */
+  /** Calls the API as alice. */
   asAlice(method: string, path: string, body?: unknown): ReturnType<typeof send>;
 };
 

@@ -2,11 +2,11 @@ import type { Page } from "playwright-core";
 import { ALICE, CORA, LARRY, type Scene, VERA } from "./scene.ts";
 
 export type State = {
-  /** As the name of a file. */
+  /** The name of its picture's file. */
   readonly name: string;
-  /** Where it is: a path of the scene, or an address. */
+  /** Its location: a path of the scene, or an address. */
   readonly at: string;
-  /** What a person does there to see it. */
+  /** What a person does there to see the state. */
   readonly act?: (page: Page) => Promise<unknown>;
 };
 
@@ -17,7 +17,7 @@ const press = (button: string) => async (page: Page) => {
   await page.locator("#main").waitFor(PATIENCE);
 };
 
-/** Every page for those who are signed in, in each of its states. */
+/** Every page for signed-in people, in each of its states. */
 export function statesOf({ runs, callback }: Scene): readonly State[] {
   return [
     { name: "runs", at: "/" },
@@ -66,14 +66,14 @@ export function statesOf({ runs, callback }: Scene): readonly State[] {
     { name: "audit", at: "/audit" },
     { name: "audit-verified", at: "/audit?verify=yes" },
     { name: "audit-rejected", at: "/audit?outcome=rejected" },
-    { name: "audit-nothing-found", at: "/audit?actor=nobody" },
+    { name: "audit-nothing-found", at: "/audit?actor=unknown" },
     { name: "session", at: "/session" },
     { name: "run-as-curl", at: `/runs/${runs.failed}`, act: (page) => page.getByText("Copy as curl").click() },
     { name: "callback", at: callback },
   ];
 }
 
-/** What others see than an operator, by their tokens: pages without what their roles do not allow, and rejections. */
+/** What others see instead of an operator, by their tokens: pages without what their roles do not allow, and rejections. */
 export function statesOfOthers({
   runs,
 }: Scene): readonly { readonly token: string; readonly states: readonly State[] }[] {
@@ -95,7 +95,7 @@ export function statesOfOthers({
   ];
 }
 
-/** The same of a service that nothing has happened to. */
+/** The same of a service on which nothing has happened yet. */
 export function emptyStates(url: string): readonly State[] {
   return ["", "workflows", "previews", "events"].map((path) => ({
     name: `empty-${path.replace("/", "-") || "runs"}`,
@@ -103,12 +103,12 @@ export function emptyStates(url: string): readonly State[] {
   }));
 }
 
-/** The same of one whose new secrets and workflows cannot be used. */
+/** The same of a service whose new secrets and workflows do not work. */
 export function troubledStates(url: string): readonly State[] {
   return ["", "workflows", "audit"].map((path) => ({ name: `troubled-${path || "runs"}`, at: `${url}/${path}` }));
 }
 
-/** What people see there who are not signed in: two ways to do so, and that one did not work. */
+/** What people see there before they sign in: two ways to sign in, and one that failed. */
 export function outsideStates(url: string): readonly State[] {
   return [
     { name: "sign-in-ways", at: `${url}/sign-in` },
@@ -116,7 +116,7 @@ export function outsideStates(url: string): readonly State[] {
   ];
 }
 
-/** What people see who are not signed in. */
+/** What people see before they sign in. */
 export const OUTSIDE: readonly State[] = [
   { name: "sign-in", at: "/sign-in" },
   {
@@ -130,7 +130,7 @@ export const OUTSIDE: readonly State[] = [
   },
 ];
 
-/** Signs in as alice, or with another token; who was signed in is not any more. */
+/** Signs in as alice, or with another token. The previous person is signed out. */
 export async function signIn(page: Page, url: string, token = ALICE): Promise<void> {
   await page.context().clearCookies();
   await page.goto(`${url}/sign-in`);
@@ -139,7 +139,7 @@ export async function signIn(page: Page, url: string, token = ALICE): Promise<vo
   await page.getByRole("button", { name: "Sign out" }).first().waitFor(PATIENCE);
 }
 
-/** Shows a state, and resolves when it is there. */
+/** Shows a state. Resolves when it is visible. */
 export async function show(page: Page, url: string, { at, act }: State): Promise<void> {
   await page.goto(new URL(at, url).href);
   await act?.(page);

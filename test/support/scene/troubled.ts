@@ -8,7 +8,10 @@ import { send, startService } from "../service.ts";
 import { httpWorkflow, workflowsFolder } from "../workflows.ts";
 import { ALICE } from "./scene.ts";
 
-/** A service at which people sign in with GitHub, too, whose new token and whose new version of a workflow cannot be used: those of before are, and its pages say so. */
+/**
+ * A service with sign-in by GitHub, whose new token and new workflow version do not work. It uses the previous ones and shows
+ * that on its pages.
+ */
 export async function openTroubled(t: TestContext): Promise<{ readonly url: string }> {
   const folder = workflowsFolder(t, { "deploy.ts": httpWorkflow("deploy", "return {};") });
   const tokens = join(temporaryFolder(t), "tokens");
