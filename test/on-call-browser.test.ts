@@ -59,7 +59,7 @@ const QUESTIONS: readonly Question[] = [
     question: "why did nothing happen for pr-98765, of which nothing was heard",
     async asked(asking) {
       await asking.search("pr-98765");
-      await asking.reads(/No event of pr-98765 was accepted/);
+      await asking.reads(/No event for pr-98765 was accepted/);
       await asking.reads(/kubectl -n argocd get application pr-98765 -o jsonpath=/);
     },
   },

@@ -68,7 +68,7 @@ describe("why nothing happened with an application", () => {
     assert.equal(answer.isKnown, false);
     assert.equal(
       answer.answer,
-      "No event of pr-1234 has come, nor of any other application: POST /dispatch was not called in the last 3 days. The caller does not reach the service, or is not set up.",
+      "No event for pr-1234 has arrived, and none for any other application: POST /dispatch was not called in the last 3 days. The caller cannot reach the service, or is not set up.",
     );
     const [where, reach] = commands(answer);
     assert.match(where ?? "", /^kubectl -n argocd get configmap argocd-notifications-cm /);
@@ -84,7 +84,7 @@ describe("why nothing happened with an application", () => {
     const answer = why("pr-1234", { heard: { since: NOW - 3 * DAY, sources: [heard("http", "/dispatch", 12)] } });
     assert.equal(
       answer.answer,
-      "No event of pr-1234 has come. The service is called for others: POST /dispatch was last called 12 min ago by token argocd, 312 times in the last 3 days. Check what sends the events of pr-1234.",
+      "No event for pr-1234 has arrived. The service receives calls for others: POST /dispatch was last called 12 min ago by token argocd, 312 times in the last 3 days. Check what sends the events for pr-1234.",
     );
     assert.deepEqual(
       commands(answer).map((each) => each.replace(/ -o jsonpath=.*/, "")),
@@ -106,15 +106,15 @@ describe("why nothing happened with an application", () => {
     };
     const answer = why("pr-1", longer);
     assert.equal(answer.isKnown, false);
-    assert.match(answer.answer, /^No event of pr-1 has come\. The service is called for others/);
+    assert.match(answer.answer, /^No event for pr-1 has arrived\. The service receives calls for others/);
     assert.match(
       answer.findings[0]?.text ?? "",
-      /^No run is named pr-1\. The newest that has this text somewhere is of pr-12: success, 9 min ago\.$/,
+      /^No run is named pr-1\. The newest run that contains this text is pr-12: success, 9 min ago\.$/,
     );
     assert.match(why("pr-12", longer).answer, /^A request for pr-12\/x was rejected 2 min ago/);
     assert.match(why("pr-12", { ...longer, rejected: [], ignored: [] }).answer, /^The newest run of pr-12 succeeded/);
     assert.match(why("PR-12", { ...longer, rejected: [], ignored: [] }).answer, /^The newest run of pr-12 succeeded/);
-    assert.match(why("acme/shop", { runs: [run()] }).answer, /^The newest run that matches, of pr-1234, succeeded/);
+    assert.match(why("acme/shop", { runs: [run()] }).answer, /^The newest matching run \(pr-1234\) succeeded/);
   });
 
   it("the last call named no application, as when ArgoCD sends a GET", () => {
@@ -122,12 +122,12 @@ describe("why nothing happened with an application", () => {
     const get = rejected({ method: "GET", status: 405, reason: "Use POST." });
     assert.match(
       why("pr-1234", { rejected: [get], heard: { since: NOW - DAY, sources } }).answer,
-      /^No event of pr-1234 was accepted, but GET \/dispatch was rejected 4 times with 405, the last 2 min ago\. pr-1234 may be among them: the rejected request named no application\. Use POST\.$/,
+      /^No event for pr-1234 was accepted, but GET \/dispatch was rejected 4 times with 405, most recently 2 min ago\. pr-1234 may be among them: the rejected request named no application\. Use POST\.$/,
     );
     // Others have been let in since.
     const before = { ...get, lastAt: NOW - HOUR };
     const { answer, findings } = why("pr-1234", { rejected: [before], heard: { since: NOW - DAY, sources } });
-    assert.match(answer, /^No event of pr-1234 has come\. The service is called for others/);
+    assert.match(answer, /^No event for pr-1234 has arrived\. The service receives calls for others/);
     assert.ok(findings.some(({ text }) => text.includes("GET /dispatch was rejected")));
   });
 
@@ -135,7 +135,7 @@ describe("why nothing happened with an application", () => {
     const unsearched = { count: 1200, more: true };
     assert.match(
       why("lost packet", { unsearched }).answer,
-      /^Nothing is known of lost packet: .* 1,200\+ runs are not searched yet, the oldest last: ask again in a while\.$/,
+      /^Nothing matches lost packet: .* 1,200\+ runs are not searched yet, the oldest last\. Ask again in a few minutes\.$/,
     );
     assert.doesNotMatch(why("pr-1234", { unsearched, runs: [run()] }).answer, /not searched/);
   });
@@ -143,18 +143,18 @@ describe("why nothing happened with an application", () => {
   it("may be among runs that a long search has not looked through", () => {
     assert.match(
       why("lost packet", { isCut: true }).answer,
-      /^Nothing is known of lost packet: .* Not all runs have been looked through: the list of runs .* \(gh-runner runs list\)\.$/,
+      /^Nothing matches lost packet: .* Not all runs were searched\. gh-runner runs list searches the rest, page by page\.$/,
     );
   });
 
   it("the prefix skips it", () => {
     const sources = [heard("http", "/dispatch", 12)];
     const answer = why("shop-1", { heard: { since: NOW - HOUR, sources } });
-    assert.match(answer.answer, /^environment-ready skips shop-1: the names of its applications begin with pr- /);
+    assert.match(answer.answer, /^environment-ready skips shop-1: it accepts only names that begin with pr- /);
     const skipped = run({ status: "skipped", group: undefined, reason: "application name doesn't start with 'pr-'" });
     assert.match(
       why("shop-1", { runs: [skipped] }).answer,
-      /was skipped 9 min ago: application name doesn't start with 'pr-'\. APPLICATION_PREFIX says which names count\.$/,
+      /was skipped 9 min ago: application name doesn't start with 'pr-'\. APPLICATION_PREFIX sets which names are dispatched\.$/,
     );
   });
 
@@ -163,17 +163,17 @@ describe("why nothing happened with an application", () => {
     assert.equal(answer.isKnown, false);
     assert.match(
       answer.answer,
-      /^No event of pr-1234 was accepted, but POST \/dispatch was rejected 4 times for a wrong token, the last 2 min ago\. pr-1234 may be among them/,
+      /^No event for pr-1234 was accepted, but POST \/dispatch was rejected 4 times for a wrong token, most recently 2 min ago\. pr-1234 may be among them/,
     );
   });
 
   it("a wrong token comes second where others are let in", () => {
     const sources = [heard("http", "/dispatch", 12)];
     const { answer, findings } = why("pr-1234", { rejected: [rejected({})], heard: { since: NOW - DAY, sources } });
-    assert.match(answer, /^No event of pr-1234 has come\. The service is called for others/);
+    assert.match(answer, /^No event for pr-1234 has arrived\. The service receives calls for others/);
     assert.match(
       findings[0]?.text ?? "",
-      /^No event of pr-1234 was accepted, but POST \/dispatch was rejected 4 times/,
+      /^No event for pr-1234 was accepted, but POST \/dispatch was rejected 4 times/,
     );
   });
 
@@ -181,10 +181,7 @@ describe("why nothing happened with an application", () => {
     const reason = "application must not contain a slash.";
     const answer = why("pr-1234", { rejected: [rejected({ status: 400, application: "pr-1234", reason, times: 1 })] });
     assert.equal(answer.isKnown, true);
-    assert.equal(
-      answer.answer,
-      `A request for pr-1234 was rejected 2 min ago: POST /dispatch was answered 400. ${reason}`,
-    );
+    assert.equal(answer.answer, `A request for pr-1234 was rejected 2 min ago: POST /dispatch returned 400. ${reason}`);
     assert.equal(answer.findings[0]?.link?.href, "/events?text=pr-1234");
   });
 
@@ -208,7 +205,7 @@ describe("why nothing happened with an application", () => {
     });
     assert.equal(
       why("pr-1234", { ignored: [event] }).answer,
-      "The event of Flux Kustomization.ReconciliationSucceeded for apps/pr-1234 came 5 min ago and started no run. deployed: its filter returned false.",
+      "The Flux event Kustomization.ReconciliationSucceeded for apps/pr-1234 arrived 5 min ago and started no run. deployed: its filter returned false.",
     );
   });
 
@@ -225,7 +222,7 @@ describe("why nothing happened with an application", () => {
   it("no workflow could be called", () => {
     assert.match(
       why("pr-1234", { workflows: [WELCOME] }).answer,
-      /no workflow has a path that ArgoCD, Flux or a script could call/,
+      /no workflow has a path that ArgoCD, Flux or a script can call/,
     );
   });
 });
@@ -260,7 +257,7 @@ describe("what became of the newest run", () => {
     );
     assert.equal(
       told({ status: "running", endedAt: undefined }).answer,
-      "The newest run of pr-1234 is running. It began 10 min ago.",
+      "The newest run of pr-1234 is running. It started 10 min ago.",
     );
     assert.match(told({ title: "Preview 1234" }).answer, /^The newest run of Preview 1234 succeeded/);
   });
@@ -269,31 +266,31 @@ describe("what became of the newest run", () => {
     const paused = told(queued, { paused: [{ workflow: "environment-ready", at: NOW - HOUR, actor: "token alice" }] });
     assert.equal(
       paused.answer,
-      "The newest run of pr-1234 waits. The workflow environment-ready is paused: token alice did that 1 h ago. It continues when that is resumed.",
+      "The newest run of pr-1234 waits. The workflow environment-ready is paused (by token alice, 1 h ago). The run continues when you resume it.",
     );
     assert.deepEqual(commands(paused), ["gh-runner workflow resume environment-ready"]);
     const all = told(queued, { paused: [{ workflow: "*", at: NOW - HOUR, actor: "token alice" }] });
     assert.deepEqual(commands(all), ["gh-runner workflow resume --all"]);
     assert.equal(
       told({ ...queued, kind: "limit", dueAt: NOW + 12 * MINUTE }).answer,
-      "The newest run of pr-1234 waits for a limit of GitHub. It continues in 12 min.",
+      "The newest run of pr-1234 waits because a GitHub limit is reached. It continues in 12 min.",
     );
     const retried = { ...queued, kind: "transient", reason: "GitHub answered 502.", dueAt: NOW + MINUTE } as const;
     assert.equal(
       told(retried).answer,
-      "The newest run of pr-1234 is tried again. GitHub answered 502. Next retry in 1 min.",
+      "The newest run of pr-1234 will be retried. GitHub answered 502. Next retry in 1 min.",
     );
     assert.equal(
       told(retried, { outage: { since: NOW - 20 * MINUTE, fault: "502" } }).answer,
-      "The newest run of pr-1234 waits: GitHub has failed most requests for 20 min. It continues by itself. Next retry in 1 min.",
+      "The newest run of pr-1234 waits: GitHub has failed most requests for 20 min. It continues automatically. Next retry in 1 min.",
     );
-    assert.match(told(queued).answer, /is queued\. It begins when the run before it in its group has ended/);
-    assert.match(told({ ...queued, dueAt: NOW + 30_000 }).answer, /waits for its time\. It begins in 30 s\.$/);
+    assert.match(told(queued).answer, /is queued\. It starts when the run before it in its group has ended/);
+    assert.match(told({ ...queued, dueAt: NOW + 30_000 }).answer, /is queued for later\. It starts in 30 s\.$/);
     const gone = told({ ...queued, workflow: "deploy" }, { broken: [{ file: "deploy.ts", problems: ["no"] }] });
     assert.match(gone.answer, /waits: the file deploy\.ts is broken\. It continues when the file is fixed\.$/);
     assert.match(
       told({ status: "waiting", endedAt: undefined, reason: "waits for the tests" }).answer,
-      /has waited for 10 min: waits for the tests\.$/,
+      /has been waiting for 10 min: waits for the tests\.$/,
     );
   });
 
@@ -302,7 +299,7 @@ describe("what became of the newest run", () => {
     const { findings } = told({}, { heard: { since: NOW - DAY, sources } });
     assert.match(
       findings[1]?.text ?? "",
-      /^No newer event of pr-1234 has made a run\. POST \/dispatch was last called 2 min ago/,
+      /^No newer event for pr-1234 has started a run\. POST \/dispatch was last called 2 min ago/,
     );
     assert.ok(findings.some(({ command }) => command?.startsWith("kubectl -n argocd get application pr-1234")));
   });
@@ -315,7 +312,7 @@ describe("what became of the newest run", () => {
     const { findings } = why("pr-1234", { runs: [run()], preview });
     assert.equal(
       findings[1]?.text,
-      "Its pull request #7 is closed: a preview ends with it. The tests of its newest commit: cancelled. The notification came 1 h ago.",
+      "Its pull request #7 is closed, which ends the preview. The tests of its newest commit: cancelled. The notification arrived 1 h ago.",
     );
   });
 });
@@ -327,16 +324,16 @@ describe("why nothing happened with a repository or a pull request", () => {
     const answer = why("acme/shop", { takesWebhooks: false });
     assert.equal(
       answer.answer,
-      "No webhook of acme/shop can come: GITHUB_WEBHOOK_SECRET is not set, so the service takes none.",
+      "No webhook for acme/shop can arrive: GITHUB_WEBHOOK_SECRET is not set, so the service does not accept webhooks.",
     );
-    assert.match(answer.findings[0]?.text ?? "", /^Set GITHUB_WEBHOOK_SECRET, restart/);
+    assert.match(answer.findings[0]?.text ?? "", /^Set GITHUB_WEBHOOK_SECRET and restart/);
   });
 
   it("no webhook has ever come", () => {
     const answer = why("acme/shop");
     assert.match(
       answer.answer,
-      /^No webhook of acme\/shop has come, nor of any other repository, in the last 3 days\./,
+      /^No webhook for acme\/shop has arrived, and none for any other repository, in the last 3 days\./,
     );
     assert.equal(answer.findings[0]?.link?.href, "https://github.com/acme/shop/settings/hooks");
     assert.match(commands(answer)[0] ?? "", /^gh api repos\/acme\/shop\/hooks /);
@@ -346,7 +343,7 @@ describe("why nothing happened with a repository or a pull request", () => {
     const sources = [heard("github", "acme/other", 3, "")];
     assert.equal(
       why("repo:acme/shop", { heard: { since, sources } }).answer,
-      "No webhook of acme/shop has come in the last 3 days. Other repositories send theirs: the last came 3 min ago from acme/other.",
+      "No webhook for acme/shop has arrived in the last 3 days. Other repositories send webhooks: the last one arrived 3 min ago from acme/other.",
     );
   });
 
@@ -355,12 +352,12 @@ describe("why nothing happened with a repository or a pull request", () => {
     for (const text of ["repo:Acme/Shop #9", "repo:shop pull:9"])
       assert.match(
         why(text, { heard: { since, sources } }).answer,
-        /^The last webhook came 3 min ago \(312 times in the last 3 days\)\. None of #9 is known\.$/,
+        /^The last webhook arrived 3 min ago \(312 times in the last 3 days\)\. No run and no event of #9 is known\.$/,
       );
     const any = why("#9", { heard: { since, sources } });
     assert.match(
       any.answer,
-      /^The last webhook came 1 min ago from acme\/other\. All repositories together sent 624 in the last 3 days\. /,
+      /^The last webhook arrived 1 min ago from acme\/other\. All repositories sent 624 in the last 3 days\. /,
     );
     // Which repository is meant is not known.
     assert.deepEqual(commands(any), []);
@@ -371,7 +368,7 @@ describe("why nothing happened with a repository or a pull request", () => {
     assert.equal(answer.isKnown, true);
     assert.equal(
       answer.answer,
-      "The webhook pull_request.closed of acme/shop #7 by mona came 5 min ago and started no run. welcome: wants opened, this is closed.",
+      "The webhook pull_request.closed of acme/shop #7 by mona arrived 5 min ago and started no run. welcome: wants opened, this is closed.",
     );
     assert.match(why("#7", { ignored: [ignored({ reasons: [] })] }).answer, /started no run\. No workflow wants it\.$/);
     const woken = ignored({ woken: 1, answer: "No workflow wants it. 1 run that waits looks again." });
@@ -384,31 +381,31 @@ describe("why nothing happened with something else", () => {
     const sources = [heard("github", "acme/shop", 3, "")];
     assert.equal(
       why("welcome", { heard: { since: NOW - DAY, sources } }).answer,
-      "welcome has no run that is kept. What starts it: the webhooks pull_request, the last of which came 3 min ago from acme/shop.",
+      "welcome has no stored run. It starts on: the webhooks pull_request (the last one arrived 3 min ago from acme/shop).",
     );
-    assert.match(why("environment-ready").answer, /What starts it: POST \/dispatch, not called in the last 3 days\.$/);
+    assert.match(why("environment-ready").answer, /It starts on: POST \/dispatch, not called in the last 3 days\.$/);
     assert.match(
       why("workflow:deploy").answer,
-      /^There is no workflow deploy, and no run of one\. There is: environment-ready, welcome\.$/,
+      /^There is no workflow deploy, and no run of it\. Workflows: environment-ready, welcome\.$/,
     );
   });
 
   it("a commit: what is tested is what the values file names", () => {
     const answer = why("5b7c9e1f3a2d");
-    assert.equal(answer.answer, "No run is about the commit 5b7c9e1f3a2d.");
-    assert.match(answer.findings[0]?.text ?? "", /^A preview tests the commit that its values file names/);
+    assert.equal(answer.answer, "No run is for the commit 5b7c9e1f3a2d.");
+    assert.match(answer.findings[0]?.text ?? "", /^A preview tests the commit in its values file/);
   });
 
   it("an id of a run, or words", () => {
-    assert.equal(why("0b9d6f60-7e3a").answer, "There is no run whose id begins with 0b9d6f60-7e3a.");
-    assert.equal(why("two words").answer, "Nothing is known of two words: no run, no event and no rejected request.");
+    assert.equal(why("0b9d6f60-7e3a").answer, "No run has an id that begins with 0b9d6f60-7e3a.");
+    assert.equal(why("two words").answer, "Nothing matches two words: no run, no event and no rejected request.");
   });
 
   it("a search that cannot be understood, or an empty one", () => {
     const wrong = why("status:failed");
-    assert.equal(wrong.answer, "The search cannot be understood.");
+    assert.equal(wrong.answer, "This search is not valid.");
     assert.match(wrong.findings[0]?.text ?? "", /did you mean status:failure\?/);
-    assert.match(why("").answer, /^Say what nothing happened with: an application/);
+    assert.match(why("").answer, /^Name what you are looking for: an application/);
   });
 
   it("of any text, without a command that holds it", () => {

@@ -2,8 +2,9 @@ import type { Facts, Finding } from "./facts.ts";
 import { isObjectName, isRepository } from "./subject.ts";
 
 /**
- * What to look at where events come from. `never`: the service was not called at all. `others`: it was called, for others.
- * A name that is not one that Kubernetes or GitHub takes is in no command: it may be anything.
+ * What to check at the sender. `never`: no caller has reached the service. `others`: calls for other applications
+ * arrive. A command contains the application's name only if the name is valid in Kubernetes, since a search text can
+ * hold anything.
  */
 export function applicationChecks(
   { workflows, publicUrl }: Facts,
@@ -26,13 +27,13 @@ function argocd(name: string | undefined, heard: "never" | "others", publicUrl: 
       : [
           {
             what: "check",
-            text: "See whether ArgoCD has it, and is to report it. ArgoCD reports an application that is Healthy after a sync that Succeeded, and that has the annotation notifications.argoproj.io/subscribe.on-environment-ready.gh-runner, unless subscriptions in argocd-notifications-cm cover all.",
+            text: "Check that ArgoCD has this application and reports it. ArgoCD reports an application when it is Healthy after a sync that Succeeded. The application needs the annotation notifications.argoproj.io/subscribe.on-environment-ready.gh-runner, unless subscriptions in argocd-notifications-cm cover all applications.",
             command: `kubectl -n argocd get application ${name} -o jsonpath=${state}`,
           },
         ];
   const log: Finding = {
     what: "check",
-    text: "See what ArgoCD's notifications controller did: it writes every delivery and every error.",
+    text: "Read the log of ArgoCD's notifications controller. It has every delivery and every error.",
     command: `kubectl -n argocd logs deploy/argocd-notifications-controller --since=2h${name === undefined ? "" : ` | grep -wF ${name}`}`,
   };
   if (heard === "others") return [...its, log];
@@ -40,12 +41,12 @@ function argocd(name: string | undefined, heard: "never" | "others", publicUrl: 
   return [
     {
       what: "check",
-      text: "See where ArgoCD sends to: the URL must lead to POST /dispatch of this service, and the token must be one of AUTH_TOKENS.",
+      text: "Check where ArgoCD sends its notifications. The URL must lead to POST /dispatch of this service, and the token must be one of AUTH_TOKENS.",
       command: `kubectl -n argocd get configmap argocd-notifications-cm -o jsonpath='{.data.service\\.webhook\\.gh-runner}'`,
     },
     {
       what: "check",
-      text: "See whether ArgoCD's namespace reaches the service. A time-out here is a NetworkPolicy, or the wrong address.",
+      text: "Check that ArgoCD's namespace can reach the service. A timeout means that a NetworkPolicy blocks the connection, or that the address is wrong.",
       command: `kubectl -n argocd run gh-runner-check --rm -i --restart=Never --image=curlimages/curl -- -sS -m 5 ${url}/health`,
     },
     log,
@@ -53,7 +54,7 @@ function argocd(name: string | undefined, heard: "never" | "others", publicUrl: 
   ];
 }
 
-/** As deploy/kubernetes names it. */
+/** The service's address in the manifests of deploy/kubernetes. */
 const IN_CLUSTER = "http://gh-runner.gh-runner.svc:9555";
 const SAFE_URL = /^https?:\/\/[\w.:[\]-]+(?:\/[\w./-]*)?$/;
 
@@ -64,19 +65,19 @@ function flux(name: string | undefined, heard: "never" | "others"): Finding[] {
       : [
           {
             what: "check",
-            text: "See what Flux says of it. Flux reports what its Alert names, once it is reconciled.",
+            text: "See the events of this Kustomization. Flux reports them after each reconciliation if an Alert covers the Kustomization.",
             command: `flux events -A --for Kustomization/${name}`,
           },
         ];
   const alerts: Finding = {
     what: "check",
-    text: "See whether an Alert covers it, and whether its Provider has the address and the key of this service.",
+    text: "Check that an Alert covers it, and that the Alert's Provider has the address and the key of this service.",
     command: "flux get alerts -A && flux get alert-providers -A",
   };
   return heard === "never" ? [alerts, ...its] : [...its, alerts];
 }
 
-/** What to look at where a repository's webhooks come from. `off`: the service takes none. */
+/** What to check at the sender of a repository's webhooks. `off`: the service does not accept webhooks. */
 export function repositoryChecks(
   { gitHubUrl, publicUrl }: Facts,
   repository: string | undefined,
@@ -87,12 +88,12 @@ export function repositoryChecks(
   const hooks =
     name === undefined ? undefined : { href: `${gitHubUrl}/${name}/settings/hooks`, text: "Open its webhooks" };
   if (heard === "off") {
-    const text = `Set GITHUB_WEBHOOK_SECRET, restart, and give GitHub's webhook the same secret and the address ${address}.`;
+    const text = `Set GITHUB_WEBHOOK_SECRET and restart. Then give GitHub's webhook the same secret and the address ${address}.`;
     return [{ what: "check", text, link: hooks }];
   }
   const look: Finding = {
     what: "check",
-    text: `See what GitHub sent and what it was answered: in the webhook's settings, Recent Deliveries. A GitHub App has the same under Advanced. The address must be ${address}.`,
+    text: `See what GitHub sent and what the service answered: open Recent Deliveries in the webhook's settings. For a GitHub App, open Advanced. The address must be ${address}.`,
     link: hooks,
     command:
       name === undefined

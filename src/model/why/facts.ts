@@ -8,14 +8,14 @@ import type { Paused } from "../run-actions.ts";
 import type { Search } from "../search.ts";
 import type { BrokenFile } from "../workflow-file.ts";
 
-/** Why nothing happened, or what did: the answer in a sentence or two, and what it is known by. */
+/** Why nothing happened, or what happened: an answer of one or two sentences, and the findings behind it. */
 export type Why = {
-  /** What was asked. */
+  /** The text of the question. */
   readonly text: string;
-  /** Whether a run of what was asked for is known, or an event that started none. */
+  /** Whether the service has a run, or an event that started no run, for the question. */
   readonly isKnown: boolean;
   readonly answer: string;
-  /** What matters most first. */
+  /** The most important finding comes first. */
   readonly findings: readonly Finding[];
 };
 
@@ -28,22 +28,24 @@ export type Finding = {
   readonly what: (typeof FINDING_KINDS)[number];
   /** One to three sentences. */
   readonly text: string;
-  /** When, epoch milliseconds. */
+  /** Epoch milliseconds. */
   readonly at?: number | undefined;
-  /** A path of the service, or the address of a page elsewhere. */
+  /** A path of the service, or the address of another site's page. */
   readonly link?: { readonly href: string; readonly text: string } | undefined;
-  /** To copy into a shell. */
+  /** A shell command to copy. */
   readonly command?: string | undefined;
 };
 
-/** What is answered about what started no run. Times of day in a text are meant in the zone; in UTC without it. */
+/**
+ * Answers questions about events that started no run. Times of day in a text are in the given zone, by default in UTC.
+ */
 export type Answers = {
-  /** Why nothing happened, or what did, to what a text names. */
+  /** Answers "why did nothing happen?" for what the text names. */
   why(text: string, zone?: string): Promise<Why>;
   events(text: string, page: { limit: number; cursor?: string | undefined }, zone?: string): Promise<FoundEvents>;
 };
 
-/** The finding that says the answer, so that it is not said twice, and the others. */
+/** Finds the finding that has the answer's words, so that a reader sees them once. The rest are `others`. */
 export function saidOf<Each extends { readonly text: string }>(
   answer: string,
   findings: readonly Each[],
@@ -52,42 +54,42 @@ export function saidOf<Each extends { readonly text: string }>(
   return { known, others: findings.filter((each) => each !== known) };
 }
 
-/** What is known to the service, as far as it may say why nothing happened. Times are epoch milliseconds. */
+/** What the service knows that can explain why nothing happened. Times are epoch milliseconds. */
 export type Facts = {
   readonly now: number;
   readonly text: string;
   readonly search: Search;
-  /** Those that match, newest first, a few. */
+  /** A few matching runs, newest first. */
   readonly runs: readonly ListedRun[];
-  /** So many runs the search does not know yet, such as after an upgrade. */
+  /** How many runs the search does not cover yet, such as after an upgrade. */
   readonly unsearched?: Count | undefined;
-  /** None was found so far, and not all were looked through: the search took too long. */
+  /** The search took too long: it found nothing so far and did not look through all runs. */
   readonly isCut?: boolean | undefined;
-  /** The newest preview of an application. */
+  /** The application's newest preview. */
   readonly preview: Chain | undefined;
   readonly rejected: readonly RejectedKind[];
-  /** Those that match, newest first, a few. */
+  /** A few matching events, newest first. */
   readonly ignored: readonly IgnoredEvent[];
   readonly heard: { readonly since: number; readonly sources: readonly Heard[] };
   readonly paused: readonly Paused[];
-  /** Of GitHub, one that lasts. */
+  /** GitHub's current outage, if it lasts. */
   readonly outage: Outage | undefined;
   readonly workflows: readonly KnownWorkflow[];
   readonly broken: readonly BrokenFile[];
   readonly retainDays: number;
   readonly takesWebhooks: boolean;
-  /** Of GitHub's pages, without a slash at the end. */
+  /** The address of GitHub's pages, without a slash at the end. */
   readonly gitHubUrl: string;
-  /** Where callers reach the service, if that was set. */
+  /** The address at which callers reach the service, if it is set. */
   readonly publicUrl: string | undefined;
 };
 
 export type KnownWorkflow = {
   readonly name: string;
   readonly paths: readonly (readonly [path: string, kind: "http" | "flux"])[];
-  /** Names of applications begin so; undefined where it is not about applications. */
+  /** The prefix of application names; undefined if the workflow is not about applications. */
   readonly prefix: string | undefined;
-  /** Names of GitHub's events that it is for. */
+  /** The GitHub events that the workflow handles. */
   readonly events: readonly string[];
   readonly hasSchedule: boolean;
 };

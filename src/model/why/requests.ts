@@ -7,10 +7,10 @@ import { ago, sentence, short, times } from "./words.ts";
 
 type Dated = Finding & { readonly at: number };
 
-/** More say nothing more. */
+/** More than this tells the reader nothing new. */
 const [MAX_REJECTED, MAX_IGNORED, MAX_REASONS] = [2, 3, 4];
 
-/** Rejected requests that name what is looked for, and came at or after a time. */
+/** Rejected requests that name the subject and arrived at or after `since`. */
 export function rejectedFindings(facts: Facts, since: number): Dated[] {
   const { rejected, text, now } = facts;
   return rejected
@@ -18,13 +18,15 @@ export function rejectedFindings(facts: Facts, since: number): Dated[] {
     .slice(0, MAX_REJECTED)
     .map(({ method, path, status, application, reason, lastAt, times: count }) => ({
       what: "rejected",
-      text: `A request${application === undefined ? "" : ` for ${short(application)}`} was rejected ${ago(lastAt, now)}${count > 1 ? ` (${times(count)})` : ""}: ${method} ${short(path)} was answered ${status}. ${sentence(short(reason))}`,
+      text: `A request${application === undefined ? "" : ` for ${short(application)}`} was rejected ${ago(lastAt, now)}${count > 1 ? ` (${times(count)})` : ""}: ${method} ${short(path)} returned ${status}. ${sentence(short(reason))}`,
       at: lastAt,
       link: { href: eventsPath(text), text: "See rejected requests" },
     }));
 }
 
-/** Whether a search finds a rejected request, which has no fact of an event but its application. */
+/**
+ * Whether a search finds a rejected request. Its application is the only fact of an event that a rejected request has.
+ */
 export function isRejectedMatch(
   { method, path, status, application = "", reason, firstAt, lastAt }: RejectedKind,
   { filter }: Search,
@@ -40,8 +42,9 @@ export function isRejectedMatch(
 const isNamed = ({ filter }: Search) => (filter.words?.length ?? 0) > 0 || filter.group !== undefined;
 
 /**
- * Those of which it is not known what they were for: they brought no valid credential, which is looked at first, or named no
- * application, such as the GET that ArgoCD sends when a template's webhook has another name than its service.
+ * Rejected requests that may have been about the subject. Either they had no valid credential, which is checked before
+ * the request is read. Or they named no application, such as the GET that ArgoCD sends when a template's webhook and
+ * its service have different names.
  */
 export function possiblyRejected({ rejected, now }: Facts, { application, repository }: Subject, since: number) {
   const name = application ?? repository;
@@ -55,11 +58,11 @@ export function possiblyRejected({ rejected, now }: Facts, { application, reposi
       const credential = isWebhook ? "signature" : "token";
       const [why, among] =
         status === 401
-          ? [` for a wrong ${credential}`, `a request is read after its ${credential} is checked`]
+          ? [` for a wrong ${credential}`, `the service checks the ${credential} before it reads the request`]
           : [` with ${status}`, "the rejected request named no application"];
       const finding: Dated = {
         what: "rejected",
-        text: `No ${since > 0 ? "newer " : ""}event of ${short(name)} was accepted, but ${method} ${short(path)} was rejected ${times(count)}${why}, the last ${ago(lastAt, now)}. ${short(name)} may be among them: ${among}. ${sentence(short(reason))}`,
+        text: `No ${since > 0 ? "newer " : ""}event for ${short(name)} was accepted, but ${method} ${short(path)} was rejected ${times(count)}${why}, most recently ${ago(lastAt, now)}. ${short(name)} may be among them: ${among}. ${sentence(short(reason))}`,
         at: lastAt,
         link: { href: "/events", text: "See rejected requests" },
       };
@@ -69,22 +72,22 @@ export function possiblyRejected({ rejected, now }: Facts, { application, reposi
 
 const WEBHOOKS = "/webhooks/github";
 
-/** Events that match and started no run, with the reasons of the workflows. */
+/** Matching events that started no run, with each workflow's reason. */
 export function ignoredFindings({ ignored, text, now }: Facts, since: number): Dated[] {
   return ignored
     .filter(({ at }) => at >= since)
     .slice(0, MAX_IGNORED)
     .map((event) => ({
       what: "ignored",
-      text: `${inWords(event)} came ${ago(event.at, now)} and started no run. ${reasonsOf(event)}`,
+      text: `${inWords(event)} arrived ${ago(event.at, now)} and started no run. ${reasonsOf(event)}`,
       at: event.at,
       link: { href: eventsPath(text), text: "See the events" },
     }));
 }
 
-/** `The webhook pull_request.closed of acme/shop #7 by mona`. */
+/** For example `The webhook pull_request.closed of acme/shop #7 by mona`. */
 function inWords({ source, event, repository, number, subject, sender }: IgnoredEvent): string {
-  const kind = { github: "The webhook", flux: "The event of Flux", http: "The request" }[source];
+  const kind = { github: "The webhook", flux: "The Flux event", http: "The request" }[source];
   const of = [repository, number === undefined ? undefined : `#${number}`].filter(Boolean).join(" ");
   const about = [of && `of ${of}`, subject && `for ${subject}`, sender && `by ${sender}`].filter(Boolean).join(" ");
   return short([kind, event, about].filter(Boolean).join(" "));

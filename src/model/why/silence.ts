@@ -7,13 +7,13 @@ import { ago, short, span, times } from "./words.ts";
 type Silence = {
   readonly answer: string;
   readonly findings: readonly Finding[];
-  /** When an event of the same kind last came, of any other. */
+  /** When the last event of the same kind arrived, for any application or repository. */
   readonly heardAt?: number;
 };
 
 /**
- * Why nothing is known, by who was heard: no call ever, calls for others, or a name that is skipped; and what to do then.
- * Of what is known: who was heard last, where nothing newer came.
+ * Explains why nothing is known. It depends on the calls that arrived: none, only calls for others, or calls for a name
+ * that is skipped. Adds what to do next. If something is known but nothing newer arrived, shows the latest call.
  */
 export function silenceOf(facts: Facts, subject: Subject, isKnown: boolean): Silence {
   const { application, repository, pull, workflow, commit, run } = subject;
@@ -21,11 +21,11 @@ export function silenceOf(facts: Facts, subject: Subject, isKnown: boolean): Sil
   if (repository !== undefined) return ofRepository(facts, { repository, pull }, isKnown);
   if (application !== undefined) return ofApplication(facts, application, isKnown);
   if (isKnown) return { answer: "", findings: [] };
-  if (run !== undefined) return { answer: `There is no run whose id begins with ${short(run)}.`, findings: [] };
+  if (run !== undefined) return { answer: `No run has an id that begins with ${short(run)}.`, findings: [] };
   if (pull !== undefined) return ofRepository(facts, { repository: undefined, pull }, isKnown);
   if (commit !== undefined) return ofCommit(facts, commit);
   return {
-    answer: `Nothing is known of ${short(facts.text)}: no run, no event and no rejected request.`,
+    answer: `Nothing matches ${short(facts.text)}: no run, no event and no rejected request.`,
     findings: [],
   };
 }
@@ -49,16 +49,16 @@ function ofApplication(facts: Facts, application: string, isKnown: boolean): Sil
     return { answer: "", findings };
   }
   if (paths.length === 0) {
-    const answer = `No event of ${name} has come: no workflow has a path that ArgoCD, Flux or a script could call.`;
+    const answer = `No event for ${name} has arrived: no workflow has a path that ArgoCD, Flux or a script can call.`;
     return {
       answer,
-      findings: [{ what: "skips", text: "Give a workflow the trigger http or flux.", link: WORKFLOWS }],
+      findings: [{ what: "skips", text: "Add the trigger http or flux to a workflow.", link: WORKFLOWS }],
     };
   }
   if (heard === undefined) {
     const calls = paths.map(([path]) => `POST ${path}`).join(" or ");
     return {
-      answer: `No event of ${name} has come, nor of any other application: ${calls} was not called in the ${noted(facts)}. The caller does not reach the service, or is not set up.`,
+      answer: `No event for ${name} has arrived, and none for any other application: ${calls} was not called in the ${noted(facts)}. The caller cannot reach the service, or is not set up.`,
       findings: [...skips, ...applicationChecks(facts, application, "never")],
     };
   }
@@ -67,7 +67,7 @@ function ofApplication(facts: Facts, application: string, isKnown: boolean): Sil
   if (isSkipped) {
     const [first, ...rest] = skips as [Finding, ...Finding[]];
     return {
-      answer: `${first.text} A call for it leaves a run that is skipped, and there is none: no event of ${name} has come.`,
+      answer: `${first.text} Even a skipped event leaves a run, and there is none: no event for ${name} has arrived.`,
       heardAt,
       findings: [
         ...rest,
@@ -78,19 +78,19 @@ function ofApplication(facts: Facts, application: string, isKnown: boolean): Sil
   }
   return {
     heardAt,
-    answer: `No event of ${name} has come. The service is called for others: ${called}. Check what sends the events of ${name}.`,
+    answer: `No event for ${name} has arrived. The service receives calls for others: ${called}. Check what sends the events for ${name}.`,
     findings: [...skips, ...applicationChecks(facts, application, "others")],
   };
 }
 
 function skip({ name, prefix }: KnownWorkflow, application: string): Finding {
-  const text = `${name} skips ${short(application)}: the names of its applications begin with ${prefix} (APPLICATION_PREFIX).`;
+  const text = `${name} skips ${short(application)}: it accepts only names that begin with ${prefix} (APPLICATION_PREFIX).`;
   return { what: "skips", text };
 }
 
 function calledSince(heard: Heard, name: string, now: number): Finding {
-  // It may have been for another one, rejected, or joined to the newest run.
-  const text = `No newer event of ${name} has made a run. POST ${heard.name} was last called ${ago(heard.lastAt, now)}${by(heard)}.`;
+  // That call may have been for another application, rejected, or joined to the newest run.
+  const text = `No newer event for ${name} has started a run. POST ${heard.name} was last called ${ago(heard.lastAt, now)}${by(heard)}.`;
   return { what: "heard", text, at: heard.lastAt };
 }
 
@@ -107,7 +107,7 @@ function ofRepository(
   if (isKnown) return { answer: "", findings: [] };
   if (!takesWebhooks) {
     return {
-      answer: `No webhook of ${what} can come: GITHUB_WEBHOOK_SECRET is not set, so the service takes none.`,
+      answer: `No webhook for ${what} can arrive: GITHUB_WEBHOOK_SECRET is not set, so the service does not accept webhooks.`,
       findings: repositoryChecks(facts, repository, "off"),
     };
   }
@@ -121,21 +121,21 @@ function ofRepository(
     events.length === 0 ? [{ what: "skips", text: "No workflow has the trigger github.", link: WORKFLOWS }] : [];
   if (any === undefined) {
     return {
-      answer: `No webhook of ${what} has come, nor of any other repository, in the ${noted(facts)}. GitHub does not reach the service, or no webhook is set up.`,
+      answer: `No webhook for ${what} has arrived, and none for any other repository, in the ${noted(facts)}. GitHub cannot reach the service, or no webhook is set up.`,
       findings: [...takes, ...repositoryChecks(facts, repository, "never")],
     };
   }
   if (its === undefined) {
     return {
       heardAt: any.lastAt,
-      answer: `No webhook of ${what} has come in the ${noted(facts)}. Other repositories send theirs: the last came ${ago(any.lastAt, now)} from ${short(any.name)}.`,
+      answer: `No webhook for ${what} has arrived in the ${noted(facts)}. Other repositories send webhooks: the last one arrived ${ago(any.lastAt, now)} from ${short(any.name)}.`,
       findings: [...takes, ...repositoryChecks(facts, repository, "never")],
     };
   }
   const isAny = repository === undefined;
-  const last = `The last webhook came ${ago(its.lastAt, now)}${isAny ? ` from ${short(its.name)}. All repositories together sent ${its.times.toLocaleString("en")} in the ${noted(facts)}.` : ` (${times(its.times)} in the ${noted(facts)}).`}`;
+  const last = `The last webhook arrived ${ago(its.lastAt, now)}${isAny ? ` from ${short(its.name)}. All repositories sent ${its.times.toLocaleString("en")} in the ${noted(facts)}.` : ` (${times(its.times)} in the ${noted(facts)}).`}`;
   const kept =
-    pull === undefined ? "No run of it is kept, and no event that started none." : `None of #${pull} is known.`;
+    pull === undefined ? "It has no run and no event without a run." : `No run and no event of #${pull} is known.`;
   return {
     heardAt: its.lastAt,
     answer: `${last} ${kept}`,
@@ -149,7 +149,7 @@ function ofWorkflow(facts: Facts, workflow: string, isKnown: boolean): Silence {
   const known = workflows.find(({ name }) => name === workflow);
   if (known === undefined) {
     const names = workflows.map(({ name }) => short(name));
-    const answer = `There is no workflow ${short(workflow)}, and no run of one. There is: ${names.join(", ")}.`;
+    const answer = `There is no workflow ${short(workflow)}, and no run of it. Workflows: ${names.join(", ")}.`;
     return { answer: short(answer), findings: [] };
   }
   const starts = [
@@ -162,13 +162,13 @@ function ofWorkflow(facts: Facts, workflow: string, isKnown: boolean): Silence {
     ...(known.hasSchedule ? ["its schedule"] : []),
   ];
   const by =
-    starts.length === 0 ? "Only a person or another workflow starts it." : `What starts it: ${starts.join("; ")}.`;
+    starts.length === 0 ? "Only a person or another workflow can start it." : `It starts on: ${starts.join("; ")}.`;
   return {
-    answer: `${short(workflow)} has no run that is kept. ${by}`,
+    answer: `${short(workflow)} has no stored run. ${by}`,
     findings: [
       {
         what: "heard",
-        text: "Its page has its triggers, its filters and when it is next due.",
+        text: "Its page shows its triggers, its filters and its next scheduled run.",
         link: workflowLink(workflow),
       },
     ],
@@ -176,14 +176,14 @@ function ofWorkflow(facts: Facts, workflow: string, isKnown: boolean): Silence {
 }
 
 function webhooksHeard(facts: Facts): string {
-  if (!facts.takesWebhooks) return ", which the service does not take: GITHUB_WEBHOOK_SECRET is not set";
+  if (!facts.takesWebhooks) return " (not accepted, because GITHUB_WEBHOOK_SECRET is not set)";
   const heard = lastOf(facts, ({ kind }) => kind === "github");
-  if (heard === undefined) return `, and none has come in the ${noted(facts)}`;
-  return `, the last of which came ${ago(heard.lastAt, facts.now)} from ${short(heard.name)}`;
+  if (heard === undefined) return ` (none arrived in the ${noted(facts)})`;
+  return ` (the last one arrived ${ago(heard.lastAt, facts.now)} from ${short(heard.name)})`;
 }
 
 function ofCommit({ workflows, now, heard }: Facts, commit: string): Silence {
-  const answer = `No run is about the commit ${short(commit)}.`;
+  const answer = `No run is for the commit ${short(commit)}.`;
   const isAbout = workflows.some(({ prefix }) => prefix !== undefined);
   const [last] = heard.sources;
   const findings: Finding[] = [
@@ -191,12 +191,18 @@ function ofCommit({ workflows, now, heard }: Facts, commit: string): Silence {
       ? [
           {
             what: "check" as const,
-            text: "A preview tests the commit that its values file names, not the newest commit of its branch. Look for the application: its newest run says which commit that is.",
+            text: "A preview tests the commit in its values file, not the newest commit of its branch. Search for the application: its newest run shows which commit that is.",
           },
         ]
       : []),
     ...(last
-      ? [{ what: "heard" as const, text: `The last event of any kind came ${ago(last.lastAt, now)}.`, at: last.lastAt }]
+      ? [
+          {
+            what: "heard" as const,
+            text: `The last event of any kind arrived ${ago(last.lastAt, now)}.`,
+            at: last.lastAt,
+          },
+        ]
       : []),
   ];
   return { answer, findings };
@@ -213,5 +219,5 @@ function lastOf({ heard }: Facts, isMeant: (heard: Heard) => boolean): Heard | u
 
 const by = ({ actor }: Heard): string => (actor === "" || actor === "anonymous" ? "" : ` by ${short(actor)}`);
 
-/** For how long it is noted who is heard. */
+/** The period in which the service noted its callers. */
 const noted = ({ heard, now }: Facts): string => `last ${span(Math.max(60_000, now - heard.since))}`;

@@ -2,7 +2,7 @@ import { isBeginningOfId, type RunFilter } from "../history.ts";
 import { fold, type Search } from "../search.ts";
 import type { KnownWorkflow } from "./facts.ts";
 
-/** What a search is about, as far as it can be told. */
+/** What a search is about, as far as its text shows. */
 export type Subject = {
   readonly application?: string | undefined;
   /** `owner/name`. */
@@ -14,7 +14,7 @@ export type Subject = {
   readonly run?: string | undefined;
 };
 
-/** A word alone is taken for what it looks like; for an application when it may be one. */
+/** A single word counts as what it looks like. If it can be an application's name, it counts as one. */
 export function subjectOf({ words, filter }: Search, { workflows }: { workflows: readonly KnownWorkflow[] }): Subject {
   const { group, repository, pull, commit, workflow } = filter;
   const given = { application: group, repository, pull, commit, workflow };
@@ -28,7 +28,10 @@ export function subjectOf({ words, filter }: Search, { workflows }: { workflows:
   return APPLICATION.test(word) ? { ...given, application: group ?? word } : given;
 }
 
-/** A search for its subject alone, and what else the text asks for, such as `since`: that may leave out what is known of the subject. */
+/**
+ * A search for the subject alone. `without` names the conditions left out, such as `since`, which may hide what is
+ * known about the subject.
+ */
 export function subjectAlone(search: Search, known: { workflows: readonly KnownWorkflow[] }) {
   const { application, repository, workflow } = subjectOf(search, known);
   const { words, group, status, since, until, ...others } = search.filter;
@@ -44,12 +47,12 @@ export function subjectAlone(search: Search, known: { workflows: readonly KnownW
   return { filter, without: without.map(named) };
 }
 
-/** What qualifiers are called where the filter has another name. */
+/** Qualifiers whose name differs from the filter's. */
 const NAMES: Readonly<Record<string, string>> = { group: "app", repository: "repo" };
 
 /**
- * The application that a word alone names for certain: it begins as the names of applications do. Part of another name is not it:
- * what came of `pr-12` says nothing of `pr-1`.
+ * The application that a single word certainly names: it begins with a workflow's prefix. A longer name is another
+ * application: what happened to `pr-12` explains nothing about `pr-1`.
  */
 export function namedApplication({ words, filter }: Search, workflows: readonly KnownWorkflow[]): string | undefined {
   const [word = "", ...more] = words;
@@ -58,7 +61,7 @@ export function namedApplication({ words, filter }: Search, workflows: readonly 
   return workflows.some(({ prefix = "" }) => prefix !== "" && fold(word).startsWith(fold(prefix))) ? word : undefined;
 }
 
-/** Whether one of these texts has the name, not as a part of a longer one. */
+/** Whether one of these texts contains the name as a whole word. */
 export function isNamedIn(texts: readonly (string | undefined)[], name: string): boolean {
   const part = `(?<![\\p{L}\\p{N}])${RegExp.escape(fold(name))}(?![\\p{L}\\p{N}])`;
   const isThere = new RegExp(part, "u");
@@ -69,8 +72,8 @@ const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/[A-Za-z0-9._-]{1,100}$/;
 const COMMIT = /^[0-9a-f]{7,64}$/i;
 const APPLICATION = /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,252}$/u;
 
-/** A name that Kubernetes takes, so that it can stand in a command as it is. */
+/** Whether Kubernetes accepts the name, so that a shell command can contain it unquoted. */
 export const isObjectName = (name: string): boolean => /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
 
-/** The same of a repository. */
+/** Whether a shell command can contain this repository's name unquoted. */
 export const isRepository = (name: string): boolean => REPOSITORY.test(name) && !name.includes("..");

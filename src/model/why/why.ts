@@ -10,7 +10,7 @@ export function whyOf(known: Facts): Why {
   const { search, text } = known;
   if (search.problems.length > 0) {
     const findings = search.problems.map((problem) => ({ what: "question", text: problem }) as const);
-    return { text, isKnown: false, answer: "The search cannot be understood.", findings };
+    return { text, isKnown: false, answer: "This search is not valid.", findings };
   }
   if (Object.keys(search.filter).length === 0) return { text, isKnown: false, answer: EMPTY, findings: [] };
 
@@ -29,7 +29,7 @@ export function whyOf(known: Facts): Why {
   const silence = silenceOf(facts, subject, isKnown);
   const possible = events.length === 0 ? possiblyRejected(facts, subject, since) : [];
   const findings = [
-    // What came after the newest run says why there is no newer one.
+    // Events after the newest run explain why there is no newer run.
     ...[...events, ...(run ? [run] : []), ...(preview ? [preview] : [])],
     ...(mention && name !== undefined ? [mentionFinding(mention, facts, name)] : []),
     ...[
@@ -39,7 +39,7 @@ export function whyOf(known: Facts): Why {
       ...kept(facts, subject, isKnown),
     ],
   ];
-  // A wrong token of a caller says little where others are let in. The call that was heard last may be the one that was rejected.
+  // If other calls succeed, a wrong token says little. But the call that arrived last may be the one that was rejected.
   const { heardAt } = silence;
   const likely = possible.find(
     ({ finding: { at }, isUnnamed }) => heardAt === undefined || (isUnnamed && at >= heardAt - SAME_CALL_MS),
@@ -53,10 +53,10 @@ export function whyOf(known: Facts): Why {
   };
 }
 
-/** A call is heard before it is read, and rejected after. */
+/** The service notes a call when it arrives, and its rejection shortly after. */
 const SAME_CALL_MS = 1000;
 
-/** What is known of a name, without what is known of longer names. */
+/** The facts about one name, without those about longer names. */
 function ofName(facts: Facts, name: string): Facts {
   return {
     ...facts,
@@ -68,29 +68,31 @@ function ofName(facts: Facts, name: string): Facts {
   };
 }
 
-/** The answer to a search that leaves out what is known of its subject. `why` is of the subject alone. */
+/**
+ * The answer when the search's other conditions hide what is known about its subject. `why` is about the subject alone.
+ */
 export function withoutOthers(why: Why, text: string, others: readonly string[]): Why {
   if (!why.isKnown) return { ...why, text };
-  const answer = `Nothing matches with ${others.map(short).join(" and ")}. Without: ${why.answer}`;
+  const answer = `Nothing matches with ${others.map(short).join(" and ")}. Without ${others.length === 1 ? "it" : "them"}: ${why.answer}`;
   const findings = why.findings.map((each) => (each.text === why.answer ? { ...each, text: answer } : each));
   return { text, isKnown: false, answer, findings };
 }
 
-const CONTINUE = "the list of runs looks through the rest, page by page (gh-runner runs list)";
-
-/** Where nothing is found, that may be among them. */
+/** Warns that what was not found may be in runs that were not searched. */
 function unsearched({ unsearched, isCut }: Facts): string {
-  // Asked again, it would look through the same runs.
-  if (!unsearched) return isCut ? ` Not all runs have been looked through: ${CONTINUE}.` : "";
+  // Asking again would search the same runs.
+  if (!unsearched) return isCut ? REST_UNSEARCHED : "";
   const { count, more } = unsearched;
   const runs = `${count.toLocaleString("en")}${more ? "+" : ""} ${count === 1 ? "run is" : "runs are"}`;
-  return ` ${runs} not searched yet, the oldest last: ask again in a while.`;
+  return ` ${runs} not searched yet, the oldest last. Ask again in a few minutes.`;
 }
 
-const EMPTY =
-  "Say what nothing happened with: an application (pr-1234), a repository (acme/shop), a pull request (#7), a commit, or a workflow.";
+const REST_UNSEARCHED = " Not all runs were searched. gh-runner runs list searches the rest, page by page.";
 
-/** A file that is broken brings no workflow, and so no event starts one. */
+const EMPTY =
+  "Name what you are looking for: an application (pr-1234), a repository (acme/shop), a pull request (#7), a commit, or a workflow.";
+
+/** A broken file defines no workflow, so no event starts it. */
 function broken({ broken }: Facts, isKnown: boolean): Finding[] {
   if (isKnown) return [];
   return broken.map(({ file, problems }) => ({
@@ -104,5 +106,5 @@ function broken({ broken }: Facts, isKnown: boolean): Finding[] {
 function kept({ retainDays }: Facts, { run, application, commit }: Subject, isKnown: boolean): Finding[] {
   if (isKnown || (run ?? application ?? commit) === undefined) return [];
   const days = retainDays === 1 ? "1 day" : `${retainDays} days`;
-  return [{ what: "kept", text: `Ended runs are kept for ${days} (RETAIN_DAYS). What is older is deleted.` }];
+  return [{ what: "kept", text: `Ended runs are kept for ${days} (RETAIN_DAYS). Older runs are deleted.` }];
 }
