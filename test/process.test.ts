@@ -197,7 +197,7 @@ describe("the process", () => {
     assert.match(version.output.stdout, /^\d+\.\d+\.\d+\n$/);
     const help = run(t, ["dist/gh-runner.js", "--help"]);
     assert.equal(await help.ended, 0);
-    assert.match(help.output.stdout, /serve .*start the service/);
+    assert.match(help.output.stdout, /serve .*Start the service/);
     const unknown = run(t, ["dist/gh-runner.js", "sevre"]);
     assert.equal(await unknown.ended, 1);
     assert.match(unknown.output.stderr, /serve/);

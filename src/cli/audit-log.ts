@@ -1,25 +1,36 @@
 import { type Command, Option } from "commander";
 import type { AuditPageShown } from "../http/audit-schemas.ts";
 import { AUDIT_ACTIONS, AUDIT_OUTCOMES } from "../model/audit.ts";
-import { CommandError, JSON_OPTION } from "./command.ts";
+import { CommandError, examples, JSON_OPTION, SERVICE_HELP } from "./command.ts";
 import { shortName, shortText, shownId, table } from "./terminal.ts";
 
 export function auditCommand(program: Command): void {
   program
     .command("audit-log")
-    .description("list who did what, and what was rejected; --verify checks that no record was removed or changed")
-    .option("--actor <text>", "only actors with this in their name")
-    .addOption(new Option("--action <action>", "only this action").choices(AUDIT_ACTIONS))
-    .addOption(new Option("--outcome <outcome>", "only what was done, or rejected").choices(AUDIT_OUTCOMES))
-    .option("--workflow <name>", "only this workflow; * is all of them at once")
-    .option("--run <id>", "only this run")
-    .option("--address <address>", "only from this address")
-    .option("--since <time>", "only at this time or later: 2h, 2026-11-24")
-    .option("--until <time>", "only before")
-    .option("--limit <number>", "up to N: 1 to 500, 50 without it")
-    .option("--cursor <cursor>", "continue where an earlier list ended")
-    .option("--verify", "check the chain of all records; exit code 1 when something is wrong with it")
+    .description("Show who did what, and which requests were rejected")
+    .option("--actor <text>", "Only actors whose name contains this text")
+    .addOption(new Option("--action <action>", "Only this action").choices(AUDIT_ACTIONS))
+    .addOption(new Option("--outcome <outcome>", "Only actions with this outcome").choices(AUDIT_OUTCOMES))
+    .option("--workflow <name>", "Only this workflow; * selects actions on all workflows at once")
+    .option("--run <id>", "Only this run")
+    .option("--address <address>", "Only requests from this address")
+    .option("--since <time>", "Only since this time: 2h, 2026-11-24")
+    .option("--until <time>", "Only before this time")
+    .option("--limit <number>", "Show up to this many records: 1 to 500 (default: 50)")
+    .option("--cursor <cursor>", "Continue an earlier list, with the cursor that it printed")
+    .option("--verify", "Check that no record was removed, changed or added; exit code 1 if one was")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "Show the requests that were rejected in the last two hours",
+          "gh-runner audit-log --outcome rejected --since 2h",
+        ],
+        ["Check that no record was removed or changed", "gh-runner audit-log --verify"],
+      ),
+    )
+    .addHelpText("after", SERVICE_HELP)
     .action(auditLog);
 }
 

@@ -3,24 +3,35 @@ import { basename, dirname, join } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Backups } from "../service/backups.ts";
+import { examples } from "./command.ts";
 import { stopSignal } from "./on-signal.ts";
 
 export function backupCommands(program: Command): void {
   program
-    .command("backup [file]")
-    .description(
-      "write a backup of DATA_DIR or DATABASE_URL while the service runs: to a new file, or into a folder under a name with " +
-        "the time; to the standard output without either",
+    .command("backup")
+    .description("Back up the database while the service runs")
+    .argument("[file]", "New file, or a folder: the file's name is then the time (default: standard output)")
+    .option("--keep <count>", "In a folder: keep this many backups and delete older ones", countFrom)
+    .addHelpText(
+      "after",
+      examples(
+        ["Write a backup into a folder, and keep the newest 14", "gh-runner backup backups --keep 14"],
+        ["Write a backup to a file", "gh-runner backup gh-runner.sqlite"],
+      ),
     )
-    .option("--keep <count>", "in a folder: keep this number of backups and delete older ones", countFrom)
     .action(makeBackup);
   program
-    .command("restore [file]")
-    .description(
-      "fill an empty store, DATA_DIR or DATABASE_URL, with a backup, while no service uses it; from the standard input " +
-        "without a file",
+    .command("restore")
+    .description("Restore a backup into an empty database")
+    .argument("[file]", "The backup (default: standard input)")
+    .option("--replace", "Replace the runs that the database has now; they are lost")
+    .addHelpText(
+      "after",
+      examples(
+        ["Restore a backup. Stop the service first", "gh-runner restore backups/gh-runner-20261129T021500Z.sqlite"],
+        ["Restore it over an existing database", "gh-runner restore gh-runner.sqlite --replace"],
+      ),
     )
-    .option("--replace", "lose the runs that the store has")
     .action(restoreBackup);
 }
 

@@ -1,9 +1,9 @@
-/** What a person did not ask for, told in one line; the command ends with exit code 1. */
+/** An error for the user: the command prints its message without a stack, and exits with code 1. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   /** The service's HTTP status; undefined when it did not answer. */
   readonly status: number | undefined;
-  /** Of a re-run: the run is under way, or its group has a newer one. */
+  /** A re-run isn't needed: the run is active, or its group has a newer run. */
   readonly notNeeded: boolean;
 
   constructor(
@@ -16,4 +16,15 @@ export class CommandError extends Error {
   }
 }
 
-export const JSON_OPTION = ["--json", "print JSON, for scripts"] as const;
+export const JSON_OPTION = ["--json", "Print JSON, for scripts"] as const;
+
+/** The end of a command's help: what each example does, and its command line. A test parses all of them. */
+export function examples(...all: readonly (readonly [does: string, line: string])[]): string {
+  return `\nExamples:\n${all.map(([does, line]) => `  # ${does}\n  $ ${line}`).join("\n")}`;
+}
+
+/** For the help of a command that talks to a running service. */
+export const SERVICE_HELP = `
+Environment:
+  GH_RUNNER_URL    Address of the service (default: http://localhost:9555)
+  GH_RUNNER_TOKEN  One of its AUTH_TOKENS, if it asks for a token`;

@@ -1,15 +1,21 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { CommandError } from "./command.ts";
+import { CommandError, examples } from "./command.ts";
 import { onSignal } from "./on-signal.ts";
 
 export function devCommand(program: Command): void {
   program
-    .command("dev [folder]")
-    .description(
-      "try workflows: the service in front of a stand-in GitHub, with every file loaded again when it is saved",
+    .command("dev")
+    .description("Try workflows on your machine, with a stand-in GitHub")
+    .argument("[folder]", "Folder of the workflows (default: WORKFLOWS_DIR, or workflows)")
+    .option("--no-open", "Don't open the page in a browser")
+    .addHelpText(
+      "after",
+      examples(
+        ["Try the workflows in the folder workflows", "gh-runner dev"],
+        ["Try another folder, on another port", "PORT=8080 gh-runner dev my-workflows --no-open"],
+      ),
     )
-    .option("--no-open", "do not open the page in a browser")
     .action(dev);
 }
 

@@ -4,16 +4,23 @@ import type { Json, Run } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Config } from "../service/config/config.ts";
-import { CommandError, JSON_OPTION } from "./command.ts";
+import { CommandError, examples, JSON_OPTION } from "./command.ts";
 import type { DryWrite } from "./run-here.ts";
 
 export function dispatchCommand(program: Command): void {
   program
     .command("dispatch <application>")
-    .description("do the job for one application now, without the service, with the same settings")
-    .option("--revision <ref>", "git ref of the deployment repository at which the values file is read")
-    .option("--dry-run", "read, and print what would be sent; nothing is sent")
+    .description("Send one application's event, without the service")
+    .option("--revision <ref>", "Read the values file at this git ref of the deployment repository")
+    .option("--dry-run", "Print what would be sent, and send nothing")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["Show what would be sent for the application pr-1234", "gh-runner dispatch pr-1234 --dry-run"],
+        ["Send it, with the values file of another branch", "gh-runner dispatch pr-1234 --revision release"],
+      ),
+    )
     .action(dispatch);
 }
 

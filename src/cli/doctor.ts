@@ -2,14 +2,21 @@ import { styleText } from "node:util";
 import type { Command } from "commander";
 import type { Check } from "../model/check.ts";
 import { oneLine } from "../model/visible.ts";
-import { JSON_OPTION } from "./command.ts";
+import { examples, JSON_OPTION } from "./command.ts";
 
 export function doctorCommand(program: Command): void {
   program
     .command("doctor")
-    .description("check the settings, and what they need at GitHub; sends nothing to the repositories")
-    .option("--notify", "send a test notice to every receiver of notices")
+    .description("Check the settings and what they need at GitHub")
+    .option("--notify", "Also send a test notice to every receiver of notices")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["Check the settings of the environment. This sends nothing to the repositories", "gh-runner doctor"],
+        ["Check also that notices arrive", "gh-runner doctor --notify"],
+      ),
+    )
     .action(doctor);
 }
 

@@ -4,20 +4,26 @@ import type { Command } from "commander";
 import type { Workflow } from "../model/workflow.ts";
 import type { Config } from "../service/config/config.ts";
 import { makeFolder } from "../store/make-folder.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, examples } from "./command.ts";
 import { nearestPackage, nextCommands } from "./next-commands.ts";
 
 export function initCommand(program: Command): void {
   program
-    .command("init [name]")
-    .description("write a first workflow, a test for it, and what ArgoCD needs to start it")
+    .command("init")
+    .description("Create a first workflow with its test")
+    .argument("[name]", "Name of the workflow", "announce-preview")
+    .addHelpText(
+      "after",
+      examples(
+        ["Create workflows/announce-preview.ts, its test, and what ArgoCD needs to start it", "gh-runner init"],
+        ["Create a workflow with another name, in another folder", "WORKFLOWS_DIR=my-workflows gh-runner init deploy"],
+      ),
+    )
     .action((name) => init(name));
 }
 
-/**
- * Writes a first workflow, a test for it, and what ArgoCD needs to start it; then says how to go on. Overwrites nothing.
- */
-async function init(name = "announce-preview"): Promise<void> {
+/** Writes a workflow, its test and its ArgoCD configuration, then prints the next commands. Overwrites nothing. */
+async function init(name: string): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
     throw new CommandError(
       `${JSON.stringify(name)} is no name for a workflow: use lower-case letters, digits and dashes.`,

@@ -1,18 +1,27 @@
 import { type Command, Option } from "commander";
 import type { PreviewPageShown } from "../http/previews-schemas.ts";
 import { PREVIEW_RESULTS } from "../model/chain.ts";
-import { JSON_OPTION } from "./command.ts";
+import { examples, JSON_OPTION, SERVICE_HELP } from "./command.ts";
 import { shortDuration, shortName, shortText, shownId, table } from "./terminal.ts";
 
 export function previewsCommand(program: Command): void {
   program
-    .command("previews [application]")
-    .description("list the newest preview of each application, or all of one, with the result of its tests")
-    .addOption(new Option("--result <result>", "only with this result").choices(PREVIEW_RESULTS))
-    .option("--text <text>", "only applications with this in their name")
-    .option("--limit <number>", "up to N: 1 to 100, 20 without it")
-    .option("--cursor <cursor>", "continue where an earlier list ended")
+    .command("previews")
+    .description("List previews and the results of their tests")
+    .argument("[application]", "All previews of this application (default: the newest of each one)")
+    .addOption(new Option("--result <result>", "Only previews with this result").choices(PREVIEW_RESULTS))
+    .option("--text <text>", "Only applications whose name contains this text")
+    .option("--limit <number>", "Show up to this many: 1 to 100 (default: 20)")
+    .option("--cursor <cursor>", "Continue an earlier list, with the cursor that it printed")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["List all previews of the application pr-1234", "gh-runner previews pr-1234"],
+        ["List the previews whose tests did not start", "gh-runner previews --result nothing_started"],
+      ),
+    )
+    .addHelpText("after", SERVICE_HELP)
     .action(listPreviews);
 }
 

@@ -3,15 +3,28 @@ import type { Json, RunStatus } from "../model/run.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind, type Triggers } from "../model/triggers.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, examples } from "./command.ts";
 
 export function runCommand(program: Command): void {
   program
     .command("run <workflow>")
-    .description("execute a workflow here, once; settings come from the environment")
-    .option("--input <json>", "what starts it: the body, the event, or the inputs")
-    .option("--trigger <kind>", "which of its triggers starts it, where it has several: http, github, manual, …")
-    .option("--dry-run", "read from GitHub, but print what would be written to it")
+    .description("Run a workflow once, without the service")
+    .option("--input <json>", "The body, the event or the inputs that start it")
+    .option("--trigger <kind>", "The trigger that starts it, if it has several: http, github, manual, …")
+    .option("--dry-run", "Read from GitHub, but print the writes instead of sending them")
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "Show what a workflow would change",
+          `gh-runner run announce-preview --dry-run --input '{"application":"pr-1234"}'`,
+        ],
+        [
+          "Run a workflow of a folder by its schedule",
+          "WORKFLOWS_DIR=workflows gh-runner run nightly --trigger schedule",
+        ],
+      ),
+    )
     .action(run);
 }
 

@@ -10,25 +10,23 @@ export type FilterOptions = { readonly [Name in (typeof NAMES)[number]]?: string
 const NAMES = ["workflow", "group", "text", "since", "until"] as const;
 
 const TIME = "30m, 2h or 3d ago, 13:00, 2026-11-29 or 2026-11-29T13:00";
+const TIME_EXAMPLES = "30m, 2h, 3d, 13:00, 2026-11-29, 2026-11-29T13:00";
 
-/** @param lead stands before each, such as `only runs`. */
+/** @param lead begins each description, such as `Only runs`. */
 export function addFilterOptions(command: Command, lead: string): Command {
   return command
     .option("--workflow <name>", `${lead} of this workflow`)
     .option("--group <name>", `${lead} of this concurrency group, such as an application`)
-    .option(
-      "--text <search>",
-      `${lead} that this search finds, as on the page: words, and qualifiers such as repo:acme/shop`,
-    )
-    .option("--since <time>", `${lead} that came since: ${TIME}`)
-    .option("--until <time>", `${lead} that came before: ${TIME}`);
+    .option("--text <search>", `${lead} that match this search: words, and qualifiers such as repo:acme/shop`)
+    .option("--since <time>", `${lead} that came since: ${TIME_EXAMPLES}`)
+    .option("--until <time>", `${lead} that came before: ${TIME_EXAMPLES}`);
 }
 
 /** How to search, for the end of a help. */
 export function searchHelp(): string {
   const width = Math.max(...QUALIFIERS.map(({ example }) => example.length));
   const lines = QUALIFIERS.map(({ example, meaning }) => `  ${example.padEnd(width)}  only runs ${meaning}`);
-  return ["", 'A search has words, "two words" in quotes, and:', ...lines].join("\n");
+  return ["", 'A search consists of words, "two words" in quotes, and qualifiers:', ...lines].join("\n");
 }
 
 /** Whether any of them is given. */

@@ -3,12 +3,21 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { RunningApp } from "../service/app.ts";
 import { makeFolder } from "../store/make-folder.ts";
+import { examples } from "./command.ts";
 import { onSignal } from "./on-signal.ts";
 
 export function serveCommand(program: Command): void {
   program
     .command("serve")
-    .description("start the service; settings come from the environment (docs/configuration.md)")
+    .description("Start the service")
+    .addHelpText(
+      "after",
+      examples(
+        ["Start the service with a token for GitHub", "GITHUB_TOKEN=github_pat_yours gh-runner serve"],
+        ["Start it with your workflows, on another port", "PORT=8080 WORKFLOWS_DIR=workflows gh-runner serve"],
+      ),
+    )
+    .addHelpText("after", "\nSettings come from the environment: docs/configuration.md lists them.")
     .action(serve);
 }
 

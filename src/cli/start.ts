@@ -1,13 +1,21 @@
 import type { Command } from "commander";
-import { CommandError, JSON_OPTION } from "./command.ts";
+import { CommandError, examples, JSON_OPTION, SERVICE_HELP } from "./command.ts";
 
 export function startCommand(program: Command): void {
   program
     .command("start <workflow>")
-    .description("start a run of a workflow at a running service; GH_RUNNER_URL says where it is")
-    .option("--input <json>", "the inputs of the workflow's trigger `manual`, a JSON object")
-    .option("--follow", "show what happens until the run has ended; the exit code says how")
+    .description("Start a run of a workflow in a running service")
+    .option("--input <json>", "Inputs of the workflow's manual trigger, as a JSON object")
+    .option("--follow", "Follow the run until it ends; exit code 1 if it failed or was cancelled")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["Start the workflow deploy with an input", `gh-runner start deploy --input '{"ref":"main"}'`],
+        ["Start it, and wait for the end of the run", "gh-runner start deploy --follow"],
+      ),
+    )
+    .addHelpText("after", SERVICE_HELP)
     .action(start);
 }
 

@@ -3,25 +3,50 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { systemClock } from "../model/clock.ts";
+import { examples } from "./command.ts";
 import { stopSignal } from "./on-signal.ts";
 import { progress } from "./terminal.ts";
 
 export function storeCommands(program: Command): void {
   program
     .command("migrate")
-    .description(
-      "bring the schema of DATABASE_URL up to date, with a role that may; the service does so where it may itself",
+    .description("Update the schema of a PostgreSQL database")
+    .addHelpText(
+      "after",
+      examples(
+        ["Update the schema of DATABASE_URL, before a new version of the service starts", "gh-runner migrate"],
+        [
+          "Update it with a role that may change it. The service then needs no such role",
+          "DATABASE_URL=postgres://owner@db.example/gh_runner gh-runner migrate",
+        ],
+      ),
     )
     .action(migrate);
   program
     .command("export")
-    .description("write all runs and what waits, from DATABASE_URL or DATA_DIR, as JSON Lines; changes nothing")
-    .option("--output <file>", "to this file instead of the standard output")
+    .description("Export all runs, to move to another database")
+    .option("--output <file>", "Write JSON Lines to this new file (default: standard output)")
+    .addHelpText(
+      "after",
+      examples(
+        ["Export the runs in DATA_DIR, or in DATABASE_URL if it is set", "gh-runner export --output runs.jsonl"],
+        ["Compress the export", "gh-runner export | gzip > runs.jsonl.gz"],
+      ),
+    )
     .action(exportRuns);
   program
-    .command("import [file]")
-    .description(
-      "fill an empty store, DATABASE_URL or DATA_DIR, with an export; from the standard input without a file",
+    .command("import")
+    .description("Import an export into an empty database")
+    .argument("[file]", "The export (default: standard input)")
+    .addHelpText(
+      "after",
+      examples(
+        ["Import into DATA_DIR, or into DATABASE_URL if it is set", "gh-runner import runs.jsonl"],
+        [
+          "Import the standard input into PostgreSQL",
+          "DATABASE_URL=postgres://db.example/gh_runner gh-runner import < runs.jsonl",
+        ],
+      ),
     )
     .action((file) => importRuns(file));
 }

@@ -2,22 +2,40 @@ import type { Command } from "commander";
 import type { EventsPageShown, WhyShown } from "../http/events-schemas.ts";
 import { oneLine } from "../model/visible.ts";
 import { saidOf } from "../model/why/facts.ts";
-import { JSON_OPTION } from "./command.ts";
+import { examples, JSON_OPTION, SERVICE_HELP } from "./command.ts";
 import { inUtc } from "./runs-filter.ts";
 import { shortDuration, shortName, shortText, table } from "./terminal.ts";
 
 export function whyCommands(program: Command): void {
   program
-    .command("why <text...>")
-    .description("say why nothing happened with an application, repository, pull request, commit or workflow")
+    .command("why")
+    .description("Explain why an event started nothing")
+    .argument("<text...>", "An application, repository, pull request, commit or workflow")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["Explain why the application pr-1234 was not tested", "gh-runner why pr-1234"],
+        ["Explain why a pull request started nothing", "gh-runner why acme/shop#7"],
+      ),
+    )
+    .addHelpText("after", SERVICE_HELP)
     .action(why);
   program
-    .command("events [text...]")
-    .description("list events that started no run, with the reason, and rejected requests")
-    .option("--limit <number>", "up to N events: 1 to 100, 50 without it")
-    .option("--cursor <cursor>", "continue where an earlier list ended")
+    .command("events")
+    .description("List events that started no run, and rejected requests")
+    .argument("[text...]", "Only those that match this search, such as repo:acme/shop since:2h")
+    .option("--limit <number>", "Show up to this many events: 1 to 100 (default: 50)")
+    .option("--cursor <cursor>", "Continue an earlier list, with the cursor that it printed")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["List the newest events that started no run", "gh-runner events"],
+        ["List those of a repository in the last two hours", "gh-runner events repo:acme/shop since:2h"],
+      ),
+    )
+    .addHelpText("after", SERVICE_HELP)
     .action(listEvents);
 }
 

@@ -2,32 +2,61 @@ import type { Command } from "commander";
 import type { WorkflowList } from "../http/workflows-schemas.ts";
 import { oneLine } from "../model/visible.ts";
 import { ratePercent } from "../model/workflow-stats.ts";
-import { CommandError, JSON_OPTION } from "./command.ts";
+import { CommandError, examples, JSON_OPTION, SERVICE_HELP } from "./command.ts";
 import { shortDuration, table } from "./terminal.ts";
 
 export function workflowCommand(program: Command): void {
   const workflow = program
     .command("workflow")
-    .description("list, pause and resume the workflows of a running service; GH_RUNNER_URL says where it is");
+    .description("List, pause and resume workflows of a running service")
+    .addHelpText(
+      "after",
+      examples(
+        ["List the workflows and how their runs ended", "gh-runner workflow list"],
+        ["Pause all workflows in an incident", "gh-runner workflow pause --all"],
+      ),
+    )
+    .addHelpText("after", SERVICE_HELP);
 
   workflow
     .command("list")
-    .description("list the workflows: how their runs went, when each is due next, and which are paused")
+    .description("List workflows, their results and their next runs")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["List the workflows, and which ones are paused", "gh-runner workflow list"],
+        ["Print the same as JSON", "gh-runner workflow list --json"],
+      ),
+    )
     .action(list);
 
   workflow
     .command("pause [workflow]")
-    .description("begin no more of its runs; events are accepted and wait, and what runs continues")
-    .option("--all", "all workflows")
+    .description("Start no new runs; events wait, active runs continue")
+    .option("--all", "Pause all workflows")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["Pause one workflow", "gh-runner workflow pause deploy"],
+        ["Pause all workflows", "gh-runner workflow pause --all"],
+      ),
+    )
     .action((name, options) => turn("pause", name, options));
 
   workflow
     .command("resume [workflow]")
-    .description("let its runs begin again")
-    .option("--all", "end the pause of all workflows; those that were paused by name stay paused")
+    .description("Start runs again")
+    .option("--all", "End the pause of all workflows; workflows that were paused by name stay paused")
     .option(...JSON_OPTION)
+    .addHelpText(
+      "after",
+      examples(
+        ["Resume one workflow", "gh-runner workflow resume deploy"],
+        ["End the pause of all workflows", "gh-runner workflow resume --all"],
+      ),
+    )
     .action((name, options) => turn("resume", name, options));
 }
 

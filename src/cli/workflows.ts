@@ -3,15 +3,22 @@ import { entryInWords } from "../model/github-trigger.ts";
 import { credentialLines } from "../model/identity.ts";
 import { reportOf } from "../model/report.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
-import { CommandError, JSON_OPTION } from "./command.ts";
+import { CommandError, examples, JSON_OPTION } from "./command.ts";
 import { table } from "./terminal.ts";
 
 export function workflowsCommand(program: Command): void {
   program
     .command("workflows")
-    .description("list the workflows of WORKFLOWS_DIR with trigger and file, and say what is wrong with any of them")
+    .description("Check and list the workflow files in WORKFLOWS_DIR")
     .option(...JSON_OPTION)
-    .option("--only-files", "look at the files alone: other settings, and secrets, may be wrong or missing")
+    .option("--only-files", "Check only the files; other settings and secrets may be wrong or missing")
+    .addHelpText(
+      "after",
+      examples(
+        ["List the workflows of a folder with their triggers", "WORKFLOWS_DIR=workflows gh-runner workflows"],
+        ["Check the files where there are no secrets, as in CI", "gh-runner workflows --only-files"],
+      ),
+    )
     .action(listWorkflows);
 }
 
