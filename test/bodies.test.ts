@@ -125,7 +125,7 @@ describe("bodies of which nobody knows yet who sends them", {
       const last = sockets.at(-1)!;
       last.write("x".repeat(10));
       const [answer] = await once(last, "data");
-      assert.match(String(answer), /^HTTP\/1\.1 503 .*retry-after: 1\r\n.*Too much arrives at once/is);
+      assert.match(String(answer), /^HTTP\/1\.1 503 .*retry-after: 1\r\n.*Too many large bodies arrive at once/is);
       for (const socket of sockets) socket.destroy();
       // Their ends are news of the next turns; then there is room again.
       let refused = "";

@@ -62,7 +62,10 @@ describe("POST /callbacks/{token}", () => {
 
     const second = await answer(path, { approved: false, by: "mallory" });
     assert.equal(second.status, 409);
-    assert.match(second.json.detail, /^This callback was answered at 2\d{3}-.*Z, and is answered once\.$/);
+    assert.match(
+      second.json.detail,
+      /^This callback was already answered at 2\d{3}-.*Z\. It can be answered only once\.$/,
+    );
     assert.ok(!logLines.some((line) => line.includes(secret)), "the secret is in no log");
   });
 
@@ -115,7 +118,7 @@ describe("POST /callbacks/{token}", () => {
     const { run, path } = await asked();
     assert.equal((await send(url, { method: "POST", path: `/api/runs/${run}/cancel` })).status, 200);
     const late = await answer(path, { approved: true, by: "alice" });
-    assert.deepEqual([late.status, late.json.detail], [410, "The run does not wait for this callback any more."]);
+    assert.deepEqual([late.status, late.json.detail], [410, "The run no longer waits for this callback."]);
   });
 
   it("is 410 when the time for it is over, and the run says that no answer came", async (t) => {

@@ -247,7 +247,7 @@ describe("beyond the contract", () => {
       assert.equal(answer.status, 400);
       assert.equal(
         answer.json.detail,
-        `github_token has ${github_token.length} characters, and no token has more than 1000: send the token alone.`,
+        `github_token has ${github_token.length} characters. No token has more than 1000. Send only the token.`,
       );
     }
   });

@@ -46,7 +46,7 @@ describe("a run that fails for passing reasons", () => {
     const outage = github.fault({}, { kind: "status", status: 502 });
     const first = await notify(url, { application: "pr-1" });
     assert.equal(first.status, 500);
-    assert.match(first.json.detail, /502.*kept as run .*attempted again by itself, next at 2026-11-24T12:00:05/);
+    assert.match(first.json.detail, /502.*stored as run .*retried automatically, next at 2026-11-24T12:00:05/);
 
     let attempts = 1;
     for (const delay of [5000, 30_000, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, HOUR]) {

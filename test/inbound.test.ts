@@ -71,7 +71,7 @@ describe("who may call", () => {
       [basic("argocd:$gh-runner-token"), /unresolved secret/],
       ["Bearer <no value>", /is '<no value>': the notification template names a field that does not exist/],
       [basic("argocd:<no value>"), /is '<no value>'/],
-      ["Bearer wrong", /^Send one of the service's AUTH_TOKENS/],
+      ["Bearer wrong", /^No valid token was sent\. Send one of the service's AUTH_TOKENS/],
     ] as const) {
       const answer = await notify(url, { application: "main" }, { authorization });
       assert.equal(answer.status, 401);

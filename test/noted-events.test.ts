@@ -14,7 +14,7 @@ import { deliver, payloadOf, WEBHOOK_SECRET } from "./support/webhooks.ts";
 type Notes = Parameters<EventNotes["note"]>[0];
 
 const SOURCE = { kind: "http", name: "/dispatch", actor: "token argocd" } as const;
-const EVENT = { source: "github", event: "push", woken: 0, answer: "No workflow wants it.", reasons: [] } as const;
+const EVENT = { source: "github", event: "push", woken: 0, answer: "No workflow handles it.", reasons: [] } as const;
 
 describe("noted events", () => {
   it("cost the store one write a second, however many they are, and a flood is bounded", async () => {
@@ -162,7 +162,7 @@ describe("an event that starts no run", () => {
       { ...event, at: 0 },
       {
         ...{ at: 0, source: "github", event: "issues.opened", repository, number: 1, delivery: "d-1", woken: 0 },
-        ...{ sender: payload.sender.login, answer: "No workflow wants it." },
+        ...{ sender: payload.sender.login, answer: "No workflow handles it." },
         reasons: [
           { workflow: "welcome", reason: "wants reopened, this is opened" },
           { workflow: "pushes", reason: "is for push, not for issues" },
@@ -182,8 +182,8 @@ describe("an event that starts no run", () => {
     const { url, ignored } = await scene(t, [throwing]);
     assert.equal((await deliver(url, "push", payloadOf("push"))).status, 500);
     const [event] = await ignored(1);
-    assert.equal(event?.answer, "A workflow threw when it was asked about it.");
-    assert.match(event?.reasons[0]?.reason ?? "", /^threw when it was asked about the event: no /);
+    assert.equal(event?.answer, "A workflow threw an error when it checked the event.");
+    assert.match(event?.reasons[0]?.reason ?? "", /^threw an error when it checked the event: no /);
     assert.doesNotMatch(JSON.stringify(event), new RegExp(TOKEN.slice(0, 8)));
   });
 

@@ -556,8 +556,8 @@ describe("why nothing happened", () => {
     const { url } = await startService(t, { settings: { DATA_DIR } });
     const refused = await refusedIn(url);
     assert.equal(refused.length, 5);
-    assert.match(refused[0]!, /^405 GET \/dispatch GET is not allowed here, send POST\. ArgoCD sends GET when/);
-    assert.match(refused[1]!, /^401 POST \/dispatch Send one of the service.*3 times/);
+    assert.match(refused[0]!, /^405 GET \/dispatch GET is not allowed here\. Send POST\. ArgoCD sends GET when/);
+    assert.match(refused[1]!, /^401 POST \/dispatch No valid token was sent\. Send one of the service.*3 times/);
     assert.match(refused[2]!, /^400 POST \/dispatch The body is not valid JSON/);
     assert.match(refused[3]!, /^400 pr-1 POST \/dispatch github_token is an unresolved secret/);
     assert.match(refused[4]!, /^400 &lt;no value&gt; POST \/dispatch application is/);

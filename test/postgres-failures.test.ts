@@ -77,7 +77,7 @@ async function isAway(service: Replica): Promise<void> {
       [answer.status, answer.headers["content-type"], answer.headers["retry-after"]],
       [503, "application/problem+json", "1"],
     );
-    assert.match(answer.json.detail, /nothing was stored: send it again/);
+    assert.match(answer.json.detail, /Nothing was stored: send it again/);
   }
   const probed = performance.now();
   const ready = await send(service.url, { path: "/ready" });
@@ -190,7 +190,7 @@ describe("a service whose database", () => {
     assert.equal(refused.length, 5);
     for (const { headers, json } of refused) {
       assert.equal(headers["retry-after"], "1");
-      assert.match(json.detail, /nothing was stored: send it again/);
+      assert.match(json.detail, /Nothing was stored: send it again/);
     }
     const said = () =>
       service

@@ -299,7 +299,7 @@ describe("behind a proxy that changes Host", () => {
     const headers = { host: "gh-runner.internal" };
     const { answer } = await signIn(await startProxy(t, plain.url, { headers }), "/sign-in", origin);
     assert.equal(answer.status, 403);
-    assert.match(answer.text, /set PUBLIC_URL to the address that the browser shows/);
+    assert.match(answer.text, /set PUBLIC_URL to the address in the browser/);
     const settings = { AUTH_TOKENS: CALLER, PUBLIC_URL: "http://ci.example" };
     const { url } = await startService(t, { settings });
     const told = await signIn(await startProxy(t, url, { headers }), "/sign-in", origin);

@@ -187,7 +187,7 @@ describe("a revision that was pushed a moment ago", () => {
       before(github);
       const { status, json, headers } = await notify(url, event);
       assert.equal(status, 404);
-      assert.match(json.detail, /The event is kept as run .* next at 2026-11-24T12:00:05\.000Z\.$/);
+      assert.match(json.detail, /The event is stored as run .* next at 2026-11-24T12:00:05\.000Z\.$/);
       const run = async () => (await send(url, { path: `/api/runs/${headers["x-run-id"]}` })).json;
       assert.equal((await run()).status, "queued");
       clock.move(5000);

@@ -179,7 +179,7 @@ describe("GET /api/runs", () => {
       ["id=", "id must be the beginning of a run's id."],
       ["state=failure", "The query takes only id, status, workflow, group, text, since, until, limit and cursor."],
       ["text=status:failed", "status:failed: did you mean status:failure?"],
-      ["text=status:success&status=failure", "status is given twice, also in text. Give one."],
+      ["text=status:success&status=failure", "status is given twice, as a parameter and in text. Give it once."],
       ["since=yesterday", "since must be a length of time such as 2h, or a time such as 2026-11-24T12:00:00Z."],
     ] as const) {
       const answer = await get(url, `/api/runs?${query}`);
@@ -213,7 +213,7 @@ describe("GET /api/runs/{id}", () => {
       const answer = await get(url, `/api/runs/${id}`);
       assert.equal(answer.status, 404, id);
       assert.equal(answer.headers["content-type"], "application/problem+json");
-      assert.match(answer.json.detail, /^There is no run .*GET \/api\/runs lists them/);
+      assert.match(answer.json.detail, /^There is no run .*GET \/api\/runs lists all runs/);
     }
   });
 });
@@ -311,7 +311,7 @@ describe("the runs API and /openapi.json", () => {
       const answer = await send(url, { method, path });
       assert.equal(answer.status, 405, path);
       assert.equal(answer.headers.allow, allow);
-      assert.match(answer.json.detail, new RegExp(`${method} is not allowed here, send ${allow.split(",")[0]}`));
+      assert.match(answer.json.detail, new RegExp(`${method} is not allowed here. Send ${allow.split(",")[0]}`));
     }
   });
 

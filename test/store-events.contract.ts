@@ -11,7 +11,7 @@ const CLOSED: IgnoredEvent = {
     ref: "feature/50%_off",
     sha: "ab12".repeat(10),
     delivery: "d-1",
-    answer: "No workflow wants it.",
+    answer: "No workflow handles it.",
   },
   reasons: [{ workflow: "welcome", reason: "wants opened, this is closed" }],
 };

@@ -180,7 +180,7 @@ async function bringAll({ url, github }: Service): Promise<string[]> {
   };
   const refused = async (body: Record<string, unknown>, field: string) => {
     const text = await keep(notify(url, body, bearer), 400);
-    assert.ok(text.includes(`body.${field} holds a token`), text);
+    assert.ok(text.includes(`body.${field} contains a token`), text);
     assert.ok(text.includes("github_token of the body") && text.includes("GITHUB_TOKEN"), text);
   };
   deploy(github, "pr-1", "abc");
@@ -220,7 +220,7 @@ async function bringAll({ url, github }: Service): Promise<string[]> {
       [{ text: `line\n${secret}` }, "body.text"],
     ] as const) {
       const text = await keep(post(url, "/takes", body), 400);
-      assert.ok(text.includes(`${place} holds a token, and what starts a run is written down`), text);
+      assert.ok(text.includes(`${place} contains a token, and gh-runner stores what starts a run`), text);
       assert.match(text, /`env`, `githubToken` and `githubApp`/);
     }
   }
@@ -345,7 +345,7 @@ describe("a token is never written down", () => {
     assert.equal((await notify(url, { application: `pr-${OWN}`, github_token: OWN })).status, 400);
     assert.deepEqual((await send(url, { path: "/api/runs" })).json.runs, []);
     const { text } = await send(url, { path: "/events" });
-    assert.match(text, /body\.application holds a token/);
+    assert.match(text, /body\.application contains a token/);
     assert.match(text, /pr-\*\*\*/);
   });
 

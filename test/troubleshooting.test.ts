@@ -99,7 +99,7 @@ function asWorkflow(
     const { start, github } = await identityScene(t, run, { workflow, settings });
     when(github);
     // What stands behind it is about the run.
-    return (await start()).json.detail.replace(/ The event is kept as run .*$/, "");
+    return (await start()).json.detail.replace(/ The event is stored as run .*$/, "");
   };
 }
 

@@ -68,7 +68,7 @@ describe("a webhook of GitHub", () => {
 
     const late = await deliver(url, "pull_request", payload);
     assert.equal(late.json.status, "ignored");
-    assert.equal(late.json.reason, "no workflow is for this event and action, and no run waits for it");
+    assert.equal(late.json.reason, "no workflow handles this event and action, and no run waits for it");
   });
 
   it("wakes the run on another replica than the one that began it", async (t) => {

@@ -55,7 +55,7 @@ const rejected = (more: Partial<RejectedKind>): RejectedKind => ({
 
 const ignored = (more: Partial<IgnoredEvent> = {}): IgnoredEvent => ({
   ...{ at: NOW - 5 * MINUTE, source: "github", event: "pull_request.closed", repository: "acme/shop", number: 7 },
-  ...{ sender: "mona", woken: 0, answer: "No workflow wants it." },
+  ...{ sender: "mona", woken: 0, answer: "No workflow handles it." },
   reasons: [{ workflow: "welcome", reason: "wants opened, this is closed" }],
   ...more,
 });
@@ -370,9 +370,12 @@ describe("why nothing happened with a repository or a pull request", () => {
       answer.answer,
       "The webhook pull_request.closed of acme/shop #7 by mona arrived 5 min ago and started no run. welcome: wants opened, this is closed.",
     );
-    assert.match(why("#7", { ignored: [ignored({ reasons: [] })] }).answer, /started no run\. No workflow wants it\.$/);
-    const woken = ignored({ woken: 1, answer: "No workflow wants it. 1 run that waits looks again." });
-    assert.match(why("#7", { ignored: [woken] }).answer, /1 run that waits looks again\.$/);
+    assert.match(
+      why("#7", { ignored: [ignored({ reasons: [] })] }).answer,
+      /started no run\. No workflow handles it\.$/,
+    );
+    const woken = ignored({ woken: 1, answer: "No workflow handles it. 1 waiting run checks again." });
+    assert.match(why("#7", { ignored: [woken] }).answer, /1 waiting run checks again\.$/);
   });
 });
 

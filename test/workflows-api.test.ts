@@ -117,7 +117,10 @@ describe("POST /api/workflows/{name}/runs", () => {
       [{ inputs: [] }, /^inputs must be an object\.$/],
       ["[]", /not an object\. Send a JSON object such as \{"inputs":\{"ref":"main"\}\}\.$/],
       ["{", /^The body is not valid JSON/],
-      [{ inputs: { ref: TOKEN } }, /^ref holds a token, and what starts a run is written down: deploy gets its tokens/],
+      [
+        { inputs: { ref: TOKEN } },
+        /^ref contains a token, and gh-runner stores what starts a run: deploy gets its tokens/,
+      ],
     ] as const) {
       const wrong = await start("deploy", body);
       assert.equal(wrong.status, 400, wrong.text);

@@ -299,7 +299,7 @@ export default defineWorkflow({ name: "deployed", on: { flux: { path: "/deployed
       WORKFLOWS_DIR: workflowsFolder(t, { "deployed.ts": flux }),
     });
     assert.equal(code, 1);
-    assert.match(stderr, /^This is no event of Flux's notification-controller: involvedObject [^\n]*\n$/);
+    assert.match(stderr, /^The body is not an event of Flux's notification-controller: involvedObject [^\n]*\n$/);
   });
 });
 

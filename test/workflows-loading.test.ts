@@ -62,7 +62,10 @@ describe("a folder of workflows", () => {
     const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
     const answer = await post(url, "/blinks");
     assert.equal(answer.status, 500);
-    assert.match(answer.json.detail, /^Trying failed: it blinked\. Wait\. The event is kept as run .* attempted again/);
+    assert.match(
+      answer.json.detail,
+      /^Trying failed: it blinked\. Wait\. The event is stored as run .* retried automatically/,
+    );
   });
 
   it("shapes the answer as the workflow says, and lets in only who brings its own token", async (t) => {

@@ -77,7 +77,7 @@ export function apiAnswers(failed: FailedAuthentication): Answers {
         c,
         401,
         found.reason ??
-          "Send one of the service's AUTH_TOKENS, or this path's token, as 'Authorization: Bearer TOKEN', or as the password of basic authentication.",
+          "No valid token was sent. Send one of the service's AUTH_TOKENS, or this path's token, as 'Authorization: Bearer TOKEN' or as the password of basic authentication.",
         { "www-authenticate": 'Bearer realm="gh-runner", Basic realm="gh-runner"' },
       );
     },
@@ -194,8 +194,8 @@ export function rejectCrossSite(publicOrigin: string | undefined): MiddlewareHan
     return problem(
       c,
       403,
-      "A page of another site made a browser send this. Send it from the service's own page, or from a program. If it " +
-        "was the service's own page, a proxy has changed the Host header: set PUBLIC_URL to the address that the browser shows.",
+      "A page of another site made a browser send this. Send it from the service's pages or from a program. If it did " +
+        "come from the service's pages, a proxy has changed the Host header: set PUBLIC_URL to the address in the browser.",
     );
   };
 }

@@ -37,7 +37,7 @@ export function jsonValue(bytes: Uint8Array, example: string): unknown {
   if (hasTooManyValues(bytes)) {
     throw new Rejection(
       413,
-      `The body holds more than ${MAX_VALUES} values, for which this service's heap has no room.`,
+      `The body has more than ${MAX_VALUES} values. This service's heap has no room for them: send fewer.`,
     );
   }
   try {
@@ -53,7 +53,7 @@ const EXAMPLE = '{"application":"pr-1234"}';
 /** V8's own message quotes the text around the fault, which may be half a token: only the position is told. */
 function whereItBroke(error: unknown): string {
   const position = /at position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
-  if (position) return `it breaks off at character ${position}`;
+  if (position) return `error at character ${position}`;
   return error instanceof TypeError ? "it is not UTF-8" : "it cannot be read";
 }
 
@@ -85,11 +85,11 @@ export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint
   const isSmall = Number(c.req.header("content-length") ?? Infinity) <= SMALL_BYTES;
   const reading = isSmall ? c.req.arrayBuffer() : gather(c.req.raw.body, most);
   const read = await reading.catch(() => {
-    throw new Rejection(400, "The body ended before it was complete.");
+    throw new Rejection(400, "The body ended before it was complete. Send it again.");
   });
   if (read === "too large") throw new Rejection(413, `The body is larger than ${most} bytes.`);
   if (read === "no room") {
-    const detail = "Too much arrives at once, and nothing of this was stored: send it again.";
+    const detail = "Too many large bodies arrive at once. Nothing was stored: send it again.";
     throw new Rejection(503, detail, { "retry-after": "1" });
   }
   return new Uint8Array(read);

@@ -38,7 +38,7 @@ export function mountBulkApi(
     const { id: _, status, ...filter } = filterOf(given, clock.now());
     if (status !== undefined) throw new Rejection(400, "text must not have a status.");
     const isNarrow = Object.entries(filter).some(([name, value]) => name !== "until" && value !== undefined);
-    if (!isNarrow) throw new Rejection(400, `The query must say which runs: give ${names}.`);
+    if (!isNarrow) throw new Rejection(400, `The query must select runs: give ${names}.`);
     const { workflow } = filter;
     const principal = principalOf(c);
     if (workflow !== undefined && !may(principal.grants, "operate", workflow))

@@ -38,9 +38,9 @@ export function mountCallbacks(app: Hono, answer: AnswerCallback): void {
       throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
     }
     const { state, answeredAt } = answered.callback;
-    if (state !== "answered") throw new Rejection(410, "The run does not wait for this callback any more.");
+    if (state !== "answered") throw new Rejection(410, "The run no longer waits for this callback.");
     const when = answeredAt === undefined ? "" : ` at ${new Date(answeredAt).toISOString()}`;
-    throw new Rejection(409, `This callback was answered${when}, and is answered once.`);
+    throw new Rejection(409, `This callback was already answered${when}. It can be answered only once.`);
   };
   app.post("/callbacks/:secret", withAccess({ open: "the secret in the URL" }, handle));
 }

@@ -94,6 +94,6 @@ export function notedEvents(write: EventNotes["note"], clock: Clock, { brief }: 
 }
 
 function unlistedEvents(count: number): Omit<IgnoredEvent, "at"> {
-  const answer = `${count} more events started no run within a second or while the database was away. They are not listed.`;
+  const answer = `${count} more events started no run, within one second or while the database was not available. They are not listed.`;
   return { source: "github", event: "…", woken: 0, answer, reasons: [] };
 }

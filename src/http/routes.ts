@@ -214,11 +214,7 @@ export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Au
     },
   });
   app.notFound((c) =>
-    problem(
-      c,
-      404,
-      "There is nothing at this path. POST /dispatch starts a run, GET /openapi.json tells what else there is.",
-    ),
+    problem(c, 404, "There is nothing at this path. POST /dispatch starts a run. GET /openapi.json lists all paths."),
   );
   app.onError((error, c) => answerError(c, error, notes));
   return app;
@@ -236,12 +232,12 @@ function answerError(c: Context, error: Error, { rejected, log, secrets }: Notes
     return problem(c, status, reason, headers, secrets.scrubAll(more) as typeof more);
   }
   if (error instanceof StoreUnavailable) {
-    const detail = "The database cannot be used at the moment, and nothing was stored: send it again.";
+    const detail = "The database is not available at the moment. Nothing was stored: send it again.";
     return problem(c, 503, detail, { "retry-after": "1" });
   }
   if (error instanceof WorkflowPaused) return problem(c, 503, error.message, { "retry-after": "60" });
   log.error({ path: pathOf(c, secrets), err: error }, "request failed");
-  return problem(c, 500, "Internal error. The log of the service names it.");
+  return problem(c, 500, "Internal error. The service's log has the details.");
 }
 
 function mountTriggers(
@@ -322,6 +318,6 @@ function triggerPaths(workflows: readonly Workflow[], hasWebhooks: boolean): Rea
 function answerMethod(c: Context, allowed: readonly string[], workflows: readonly Workflow[]): Response {
   const hint = workflows.find(({ on }) => on.http?.path === c.req.path)?.on.http?.methodHint;
   const send = allowed.filter((method) => method !== "HEAD").join(" or ");
-  const detail = [`${c.req.method} is not allowed here, send ${send}.`, hint].filter(Boolean).join(" ");
+  const detail = [`${c.req.method} is not allowed here. Send ${send}.`, hint].filter(Boolean).join(" ");
   return problem(c, 405, detail, { allow: allowed.join(", ") });
 }

@@ -68,7 +68,10 @@ export function filterOf({ text = "", since, until, ...named }: Given, now: numb
     const meant = search.filter[name as keyof typeof given];
     return meant !== undefined && meant !== value;
   });
-  const problems = [...search.problems, ...twice.map(([name]) => `${name} is given twice, also in text. Give one.`)];
+  const problems = [
+    ...search.problems,
+    ...twice.map(([name]) => `${name} is given twice, as a parameter and in text. Give it once.`),
+  ];
   if (problems.length > 0) throw new Rejection(400, problems.join(" "), {}, { problems });
   return { ...search.filter, ...given };
 }

@@ -60,7 +60,7 @@ export function mountRunsApi(
     const input = inputIn(await readBytes(c, MAX_INPUT_BYTES));
     if (input !== undefined) {
       if (Object.keys(options).length > 0)
-        throw new Rejection(400, "A run with another input is a new one: it takes no query.");
+        throw new Rejection(400, "A re-run with another input starts a new run and takes no query. Remove the query.");
       return startedAnswer(c, await runs.rerunWith(id, input, whoOf(c)), "input");
     }
     const rerun = await runs.rerun(id, { ...options, ...whoOf(c) });
@@ -79,7 +79,7 @@ export function mountRunsApi(
     const cancel = await runs.cancel(id, whoOf(c));
     if (cancel.status === "unknown") return unknown(id);
     const { run } = cancel;
-    if (cancel.status === "ended") throw new Rejection(409, `The run has ended already: ${run.status}.`);
+    if (cancel.status === "ended") throw new Rejection(409, `The run has already ended: ${run.status}.`);
     return c.json(shownRun(run), cancel.status === "cancelled" ? 200 : 202);
   });
 }
@@ -154,7 +154,7 @@ export function query<T>(c: Context, schema: ZodType<T>): T {
 }
 
 export function unknown(id: string): never {
-  throw new Rejection(404, `There is no run ${id}. GET /api/runs lists them; ended runs are kept for RETAIN_DAYS.`);
+  throw new Rejection(404, `There is no run ${id}. GET /api/runs lists all runs. Ended runs are kept for RETAIN_DAYS.`);
 }
 
 export function shownRun(run: ListedRun): RunShown {

@@ -181,14 +181,17 @@ function answerUnusable(error: unknown): Response {
 
 /** `Expect: 100-continue` is for Node; nobody means anything else. */
 function answerExpectation(_incoming: IncomingMessage, outgoing: ServerResponse): void {
-  const body = problemBody(417, "Expect can be 100-continue here, or be left out.");
+  const body = problemBody(
+    417,
+    "This Expect header is not supported. Send 'Expect: 100-continue', or no Expect header.",
+  );
   outgoing.writeHead(417, { ...HEADERS, connection: "close" }).end(body);
 }
 
 const asksForHealth = ({ url }: IncomingMessage) => url === "/health" || url === "/ready";
 
 function answerNoRoom(outgoing: ServerResponse): void {
-  const detail = "As many connections are open as there is room for, and nothing of this was stored: send it again.";
+  const detail = "Too many connections are open. Nothing was stored: send it again.";
   outgoing.writeHead(503, { ...HEADERS, "retry-after": "1", connection: "close" }).end(problemBody(503, detail));
 }
 
@@ -212,6 +215,9 @@ const HEADERS = {
 };
 
 const BROKEN: Readonly<Record<string, readonly [number, string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time: headers within 10 s, all of it within 20 s."],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    408,
+    "The request arrived too slowly. Send its headers within 10 s, and all of it within 20 s.",
+  ],
   HPE_HEADER_OVERFLOW: [431, "The request's headers are larger than 16 KiB."],
 };

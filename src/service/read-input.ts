@@ -47,6 +47,6 @@ export function tokenProblem(
 ): Problems[number] | undefined {
   const place = tokenIn(input);
   if (place === undefined) return undefined;
-  const message = `holds a token, and what starts a run is written down: ${remedy}`;
+  const message = `contains a token, and gh-runner stores what starts a run: ${remedy}`;
   return { field: brief(place, MAX_PLACE_CHARACTERS), message };
 }

@@ -137,7 +137,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
       {
         ...{ at: now, source: "github", event: "pull_request.closed", repository: "acme/shop", number: 7, woken: 0 },
         ...{
-          answer: "No workflow wants it.",
+          answer: "No workflow handles it.",
           reasons: [{ workflow: "welcome", reason: "wants opened, this is closed" }],
         },
       },

@@ -46,15 +46,15 @@ export function mountFluxTrigger(
       failed(c, signature === undefined ? "none" : "flux_signature");
       throw new Rejection(
         401,
-        "X-Signature is not the signature of this body: use Flux's provider generic-hmac, with the key that this " +
-          "service has as FLUX_HMAC_KEY or in the workflow's own variable.",
+        "X-Signature does not match this body. Use Flux's provider generic-hmac, with the key that is in " +
+          "FLUX_HMAC_KEY or in the variable that the workflow names.",
       );
     }
     noted.heard({ kind: "flux", name: trigger.path, actor: isSigned ? "" : actorOf(c) });
     const body = fluxEvent(jsonObject(bytes));
     if (!(trigger.filter?.(body) ?? true)) {
       noted.ignored(ignoredEvent(body, workflow.name));
-      return ignored(c, "the workflow's filter does not want it");
+      return ignored(c, "the workflow's filter returned false");
     }
     const started = { trigger: "flux", actor: "Flux", input: body as unknown as Json } as const;
     const { run } = await accept({ workflow, ...started, event: identityOf(body) }, { wait: false });
@@ -108,7 +108,7 @@ export function fluxEvent(json: Record<string, unknown>): FluxEvent {
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const problems = problemsIn(parsed.error, { whole: "The body" }).join("; ");
-    throw new Rejection(400, `This is no event of Flux's notification-controller: ${problems}.`);
+    throw new Rejection(400, `The body is not an event of Flux's notification-controller: ${problems}.`);
   }
   const entries = Object.entries(parsed.data.metadata ?? {});
   const metadata: Record<string, string> = Object.fromEntries(

@@ -66,7 +66,7 @@ export async function takeIn(
         continue;
       }
       if (await isOutdated?.(workflow, event)) {
-        unwanted("has had a newer event of the same group");
+        unwanted("already had a newer event of the same group");
         continue;
       }
       const { run, isNew } = await accept({ workflow, ...started, event: identity }, { wait: false });
@@ -76,7 +76,7 @@ export async function takeIn(
       if (error instanceof StoreUnavailable) throw error;
       const message = error instanceof Error ? error.message : String(error);
       threw.push(`${workflow.name} (${message})`);
-      unwanted(`threw when it was asked about the event: ${message}`);
+      unwanted(`threw an error when it checked the event: ${message}`);
     }
   }
   // Last: a run that waits looks by itself, too, and GitHub delivers an event that is lost never again.
@@ -106,12 +106,12 @@ function ignoredEvent(
     textAt("pull_request", "head", "ref") ??
     textAt(name, "head_branch");
   const what = hasThrown
-    ? "A workflow threw when it was asked about it."
+    ? "A workflow threw an error when it checked the event."
     : reasons.length === 0
       ? "No workflow has the trigger github."
-      : "No workflow wants it.";
-  const waited = woken === 0 ? "" : ` ${woken} ${woken === 1 ? "run that waits looks" : "runs that wait look"} again.`;
-  const late = actor === GITHUB ? "" : " It was missed, and read from GitHub's log of deliveries.";
+      : "No workflow handles it.";
+  const waited = woken === 0 ? "" : ` ${woken} waiting ${woken === 1 ? "run checks" : "runs check"} again.`;
+  const late = actor === GITHUB ? "" : " The delivery was missed and then read from GitHub's delivery log.";
   return {
     ...{ source: "github", event: action === undefined ? name : `${name}.${action}`, delivery, reasons, woken },
     ...{ repository, number: issue, sha, ref, sender: textAt("sender", "login"), answer: what + waited + late },
@@ -152,7 +152,7 @@ export function mountGitHubWebhooks(
       failed(c, signature === undefined ? "none" : "github_signature");
       throw new Rejection(
         401,
-        "X-Hub-Signature-256 is not the signature of this body: set the webhook's secret at GitHub and " +
+        "X-Hub-Signature-256 does not match this body. Set the webhook's secret at GitHub and " +
           "GITHUB_WEBHOOK_SECRET to the same text.",
       );
     }
@@ -168,12 +168,12 @@ export function mountGitHubWebhooks(
     if (threw.length > 0) {
       throw new Rejection(
         500,
-        `These workflows threw when they were asked about the event: ${threw.join(", ")}. Fix them, then redeliver; workflows that have had it do not get it twice.`,
+        `These workflows threw an error when they checked the event: ${threw.join(", ")}. Fix them, then redeliver. Workflows that already got the event do not get it twice.`,
       );
     }
     if (runs.length > 0) return c.json({ status: "queued", runs, ...(woken > 0 && { woken }) }, 202);
     if (woken > 0) return c.json({ status: "woken", woken }, 202);
-    return ignored(c, "no workflow is for this event and action, and no run waits for it");
+    return ignored(c, "no workflow handles this event and action, and no run waits for it");
   }
 }
 
@@ -202,12 +202,15 @@ function oneAfterTheOther() {
 
 function receive(c: Context, bytes: Uint8Array): WebhookEvent {
   if (/urlencoded/i.test(c.req.header("content-type") ?? "")) {
-    throw new Rejection(400, "The payload is a form: set the webhook's content type at GitHub to application/json.");
+    throw new Rejection(400, "The payload is a form. Set the webhook's content type at GitHub to application/json.");
   }
   const name = c.req.header("x-github-event");
   const delivery = c.req.header("x-github-delivery");
   if (!name || !delivery) {
-    throw new Rejection(400, "X-GitHub-Event or X-GitHub-Delivery is missing: this is not how GitHub delivers.");
+    throw new Rejection(
+      400,
+      "X-GitHub-Event or X-GitHub-Delivery is missing. GitHub sends both headers: check that no proxy removes them.",
+    );
   }
   return { name, delivery, payload: jsonObject(bytes) } as unknown as WebhookEvent;
 }

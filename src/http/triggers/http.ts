@@ -85,7 +85,7 @@ function heldBack(
   return {
     ...{ source: "http", event: path, woken: 0, answer },
     subject: typeof application === "string" ? application : undefined,
-    reasons: [{ workflow: workflow.name, reason: "is paused, and the request brought its GitHub token" }],
+    reasons: [{ workflow: workflow.name, reason: "is paused, and the request brought a GitHub token" }],
   };
 }
 
@@ -114,10 +114,10 @@ const MAX_PLACE_CHARACTERS = 200;
 /** The sender can be told, unlike GitHub or Flux: without its token the event would be another one than was meant. */
 function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { name, githubToken }: Workflow): string {
   const where = ["body", place].filter(Boolean).join(".");
-  const what = `${where} holds a token, and what starts a run is written down.`;
+  const what = `${where} contains a token, and gh-runner stores what starts a run.`;
   return tokenField === undefined
-    ? `${what} Leave it out: ${name} gets its tokens as variables of the service (its \`env\`, \`githubToken\` and \`githubApp\`), and a caller's own by a \`tokenField\`.`
-    : `${what} A token belongs in ${tokenField} of the body, which is never written down, or in the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
+    ? `${what} Remove it. ${name} reads its tokens from variables of the service (its \`env\`, \`githubToken\` and \`githubApp\`). To accept a caller's token, give its trigger a \`tokenField\`.`
+    : `${what} Send the token as ${tokenField} in the body, which is never stored, or set the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
 }
 
 /** The longest are those of installations, `ghs_`, the App's id and a JWT: about 520 characters. */
@@ -143,11 +143,14 @@ function takeToken(
   if (token && token.length > MAX_TOKEN_CHARACTERS) {
     throw new Rejection(
       400,
-      `${field} has ${token.length} characters, and no token has more than ${MAX_TOKEN_CHARACTERS}: send the token alone.`,
+      `${field} has ${token.length} characters. No token has more than ${MAX_TOKEN_CHARACTERS}. Send only the token.`,
     );
   }
   if (token && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new Rejection(400, `${field} contains characters that no token has (spaces, line breaks, non-ASCII).`);
+    throw new Rejection(
+      400,
+      `${field} contains characters that no token has (spaces, line breaks, non-ASCII). Send only the token.`,
+    );
   }
   return { token: token || undefined, rest };
 }
@@ -180,7 +183,7 @@ function answer(c: Context, id: string, run: Run | undefined, trigger: HttpTrigg
 }
 
 function nextAttempt({ id, dueAt = 0 }: Run): string {
-  return `The event is kept as run ${id} and attempted again by itself, next at ${new Date(dueAt).toISOString()}.`;
+  return `The event is stored as run ${id} and retried automatically, next at ${new Date(dueAt).toISOString()}.`;
 }
 
 function json(status: number, body: Json, headers: Readonly<Record<string, string>>): Response {
