@@ -9,7 +9,7 @@ const security = textOf("docs/security.md");
 
 describe("docs/security.md", () => {
   it("names for each threat tests that exist, by their own words", () => {
-    const [, held = ""] = /\n## What is held\n([\s\S]*?)\n## /.exec(security) ?? [];
+    const [, held = ""] = /\n## What is protected\n([\s\S]*?)\n## /.exec(security) ?? [];
     const rows = held.split("\n").filter((line) => line.startsWith("| ") && !/^\| (threat |-)/.test(line));
     assert.ok(rows.length > 25);
     for (const row of rows) {
