@@ -1,6 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
@@ -12,19 +21,24 @@ import { undiciParts } from "./undici-parts.ts";
 
 /**
  * Makes the folder of the npm package, `dist/package`. Node removes no types below node_modules, so the package holds
- * JavaScript and declarations, and its own package.json names them. All that the service needs is in it but zod, which
+ * JavaScript and declarations, and its package.json names them. All that the service needs is in it but zod, which
  * workflows import too: both then get the same one.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ENTRIES = { ".": "src/index.ts", "./workflows": "src/workflows/index.ts", "./testing": "sandbox/testing.ts" };
 const BIN = "gh-runner.js";
-const DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md"];
+const DOCUMENTS = ["*.md", "LICENSE", "docs/**/*.{md,svg,png}"];
 
-/** What remains to be installed: zod, and the packages that the declarations name. */
+/** What npm installs beside it: zod, and the packages that the declarations name. */
 const DEPENDENCIES = ["zod", "@octokit/types", "@octokit/openapi-webhooks-types"] as const;
 
-/** With these the test kit checks GraphQL by GitHub's schema. They have 11 MB, so they are for who wants them. */
+/** With these the test kit checks GraphQL by GitHub's schema. They have 11 MB, so they are optional. */
 const CHECKS_GRAPHQL = ["graphql", "@octokit/graphql-schema"] as const;
+
+/** A relative link of Markdown to a file, with its anchor. */
+const LINK = /(\]\()(?!https?:|mailto:|#)([^)#\s]+)((?:#[^)\s]+)?\))/g;
+
+const { GITHUB_SERVER_URL = "https://github.com", GITHUB_REPOSITORY } = process.env;
 
 mkdirSync(join(ROOT, "dist"), { recursive: true });
 const unfinished = mkdtempSync(join(ROOT, "dist/package-"));
@@ -32,7 +46,7 @@ try {
   await writeModules();
   writeDeclarations();
   writeManifest();
-  for (const file of DOCUMENTS) copyFileSync(join(ROOT, file), join(unfinished, file));
+  writeDocuments();
   rmSync(join(ROOT, "dist/package"), { recursive: true, force: true });
   renameSync(unfinished, join(ROOT, "dist/package"));
 } finally {
@@ -94,13 +108,31 @@ function writeDeclarations(): void {
   rmSync(written, { recursive: true });
 }
 
+/** A link to a file that the package does not have leads to the repository, to the same version. */
+function writeDocuments(): void {
+  const files = globSync(DOCUMENTS, { cwd: ROOT });
+  const kept = new Set([...files, "docs", "docs/decisions"]);
+  const repository = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY ?? "OWNER/gh-runner"}/blob/v${manifest.version}`;
+  for (const file of files) {
+    mkdirSync(join(unfinished, dirname(file)), { recursive: true });
+    if (!file.endsWith(".md")) copyFileSync(join(ROOT, file), join(unfinished, file));
+    else {
+      const text = readFileSync(join(ROOT, file), "utf8").replace(LINK, (link, before, path, after) => {
+        const target = normalize(join(dirname(file), path)).replace(/\/$/, "");
+        return kept.has(target) ? link : `${before}${repository}/${target}${after}`;
+      });
+      writeFileSync(join(unfinished, file), text);
+    }
+  }
+}
+
 function writeManifest(): void {
   const { name, version, description, license, type, engines, dependencies, devDependencies } = manifest;
   const exported = Object.entries(ENTRIES).map(([entry, file]) => [
     entry,
     { types: `./types/${declarationOf(file)}`, default: `./${moduleOf(entry)}.js` },
   ]);
-  const own = {
+  const written = {
     name,
     version,
     description,
@@ -114,7 +146,7 @@ function writeManifest(): void {
     peerDependencies: Object.fromEntries(CHECKS_GRAPHQL.map((each) => [each, devDependencies[each]])),
     peerDependenciesMeta: Object.fromEntries(CHECKS_GRAPHQL.map((each) => [each, { optional: true }])),
   };
-  writeFileSync(join(unfinished, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
+  writeFileSync(join(unfinished, "package.json"), `${JSON.stringify(written, null, 2)}\n`);
 }
 
 /**
@@ -122,8 +154,8 @@ function writeManifest(): void {
  * @see https://docs.npmjs.com/generating-provenance-statements
  */
 function repository() {
-  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env;
-  return name === undefined ? {} : { repository: { type: "git", url: `git+${server}/${name}.git` } };
+  if (GITHUB_REPOSITORY === undefined) return {};
+  return { repository: { type: "git", url: `git+${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}.git` } };
 }
 
 /** The file without its ending: `.` is `index`, `./testing` is `testing`. */

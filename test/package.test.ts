@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -159,6 +168,21 @@ describe("the npm package", () => {
     const bill = JSON.parse(readFileSync(join(project, "node_modules/gh-runner/sbom.cdx.json"), "utf8"));
     const names = (bill.components as { name: string }[]).map(({ name }) => name);
     assert.ok(names.includes("undici") && !names.includes("zod"), "what is installed beside it is not in it");
+  });
+
+  it("brings documents whose links work: to files that it has, or to the repository", () => {
+    const folder = join(project, "node_modules/gh-runner");
+    const documents = globSync(["*.md", "docs/**/*.md"], { cwd: folder });
+    assert.ok(documents.length > 20);
+    for (const document of documents) {
+      const text = readFileSync(join(folder, document), "utf8");
+      for (const [, link = ""] of text.matchAll(/(?:\]\(|\bsrc(?:set)?=")(?!https?:|mailto:|#)([^)#\s"]+)/g)) {
+        assert.ok(existsSync(join(folder, document, "..", link)), `${document}: ${link}`);
+      }
+    }
+    const readme = readFileSync(join(folder, "README.md"), "utf8");
+    const target = `/blob/v${manifest.version}/deploy/target/environment-ready.yml)`;
+    assert.ok(readme.includes(target));
   });
 
   it("brings the command", () => {
