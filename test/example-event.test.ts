@@ -120,7 +120,7 @@ describe("exampleEvent", () => {
       assert.deepEqual(validate(event, payload), [], `${event} ${action}`);
     }
     const kilobytes = readFileSync(new URL("../sandbox/example-events.json", import.meta.url)).byteLength / 1000;
-    assert.ok(kilobytes < 45, `docs/workflows.md says 40 kB, and it has ${kilobytes}`);
+    assert.ok(kilobytes < 45, `docs/testing.md says 40 kB, and it has ${kilobytes}`);
   });
 });
 
