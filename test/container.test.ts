@@ -136,9 +136,8 @@ describe("the image", { skip: withoutContainers }, () => {
     assert.equal(image.Config.Labels["org.opencontainers.image.version"], manifest.version);
     const megabytes = image.Size / 1e6;
     t.diagnostic(`${megabytes.toFixed(0)} MB`);
-    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-    const told = Number(/about (\d+) MB in all/.exec(readme)?.[1]);
-    assert.ok(Math.abs(megabytes - told) < told / 10, `the README says ${told} MB`);
+    const told = Number(/the image +\| (\d+) MB/.exec(documentOf("docs/container.md").text)?.[1]);
+    assert.ok(Math.abs(megabytes - told) < told / 10, `docs/container.md says ${told} MB`);
   });
 
   it("takes as little to transfer as docs/container.md says, and at most 60 MB", async (t) => {
@@ -173,10 +172,10 @@ describe("the image", { skip: withoutContainers }, () => {
     await assert.rejects(build, /broken\.ts/);
   });
 
-  it("starts by the command of the README", async (t) => {
+  it("starts with the first commands of docs/container.md", async (t) => {
     const line = "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 gh-runner";
-    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-    assert.ok(readme.includes(`\n${line}\n`) && readme.includes("\ndocker build -t gh-runner .\n"));
+    const { text } = documentOf("docs/container.md");
+    assert.ok(text.includes(`\n${line}\n`) && text.includes("\ndocker build -t gh-runner .\n"));
     // In a network of its own: elsewhere on this machine the port may be taken.
     const asWritten = line.split(" ").slice(2, -1);
     await podman("rm", "-f", "-i", "-t", "0", "gh-runner");

@@ -8,12 +8,12 @@ import { documentOf } from "./support/documents.ts";
 import { type KubernetesObject, objectsIn } from "./support/kubectl.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const readme = documentOf("README.md");
 const kubernetes = documentOf("docs/kubernetes.md");
 
-describe("the ten minutes of the README", () => {
-  it("ask the doctor when all that it looks for is there, the workflow of the target repository too", () => {
-    const minutes = readme.text.slice(readme.text.indexOf("## On Kubernetes"), readme.text.indexOf("## The API"));
+describe("the five steps of docs/kubernetes.md", () => {
+  it("run the doctor when everything that it checks is there, the workflow of the target repository too", () => {
+    const { text } = kubernetes;
+    const minutes = text.slice(text.indexOf("## Install"), text.indexOf("## With ArgoCD"));
     const order = ["create secret", "deploy/target/environment-ready.yml", "gh-runner doctor", "/dispatch"];
     const places = order.map((what) => minutes.indexOf(what));
     assert.ok(places.every((place) => place >= 0));
@@ -21,13 +21,13 @@ describe("the ten minutes of the README", () => {
       places,
       places.toSorted((one, other) => one - other),
     );
-    const steps = [...minutes.matchAll(/^\*\*(\d)\. /gm)].map(([, number]) => Number(number));
+    const steps = [...minutes.matchAll(/^### (\d)\. /gm)].map(([, number]) => Number(number));
     assert.deepEqual(steps, [1, 2, 3, 4, 5]);
   });
 
-  it("show what ArgoCD is configured with", () => {
+  it("show the three keys of ArgoCD's configuration", () => {
     const configMap = objectsIn(readFileSync(`${ROOT}deploy/argocd/argocd-notifications-cm.yaml`, "utf8"))[0];
-    const shown = readme.blocks.find(({ text }) => text.startsWith("service.webhook.gh-runner"));
+    const shown = kubernetes.blocks.find(({ text }) => text.startsWith("service.webhook.gh-runner"));
     assert.deepEqual(load(shown?.text ?? ""), configMap.data);
   });
 });

@@ -7,7 +7,6 @@ import { objectsIn } from "../support/kubectl.ts";
 import { type ApiServer, startApiServer } from "./api-server.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const readme = documentOf("README.md");
 const kubernetes = documentOf("docs/kubernetes.md");
 
 const MANIFEST = "deploy/argocd/argocd-notifications-cm.yaml";
@@ -20,10 +19,10 @@ const ALL = [...OURS, OTHERS].sort();
 /** How ArgoCD is installed and upgraded. The first is its documentation's. */
 const UPGRADES = ["kubectl apply -n argocd --server-side --force-conflicts -f", "kubectl apply -n argocd -f"];
 
-/** The commands of the README's section, which add the keys and the token. */
+/** The commands under "With ArgoCD", which add the keys and the token. */
 const [ADD_KEYS = "", ADD_TOKEN = ""] = (
-  readme.blocks.find(({ text }) => text.includes(`apply --server-side --field-manager=gh-runner -f ${MANIFEST}`))
-    ?.text ?? assert.fail("the README adds the keys")
+  kubernetes.blocks.find(({ text }) => text.includes(`apply --server-side --field-manager=gh-runner -f ${MANIFEST}`))
+    ?.text ?? assert.fail("docs/kubernetes.md adds the keys")
 ).split("\n");
 
 const keysOf = async ({ shell }: ApiServer, object: string): Promise<string[]> =>

@@ -9,14 +9,16 @@ import { startApiServer } from "./api-server.ts";
 import { type ClusterAfter, follow } from "./cluster-script.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const readme = documentOf("README.md");
 const kubernetes = documentOf("docs/kubernetes.md");
 
 const scriptOf = (text: string, from: string, to: string) => {
   const section = text.slice(text.indexOf(`\n${from}\n`), text.indexOf(`\n${to}\n`));
   return [...section.matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block).join("\n");
 };
-const TEN_MINUTES = scriptOf(readme.text, "## On Kubernetes", "## The API");
+const INSTALL = scriptOf(kubernetes.text, "## Install", "## With ArgoCD");
+const ARGOCD = scriptOf(kubernetes.text, "## With ArgoCD", "### Keep the keys through ArgoCD's upgrades");
+const FLUX = scriptOf(kubernetes.text, "## With Flux", "## What is in deploy");
+const TEN_MINUTES = [INSTALL, ARGOCD, FLUX].join("\n");
 
 const workloadIn = ({ objects }: ClusterAfter): KubernetesObject =>
   objects.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)) ?? assert.fail("nothing runs");
@@ -53,14 +55,14 @@ describe("on Kubernetes' own API server", () => {
     const after = (script: string) => follow(t, server, script);
     const cluster = await after(TEN_MINUTES);
 
-    await t.test("the ten minutes of the README leave nothing out: all that is named is made", () => {
+    await t.test("the steps of docs/kubernetes.md leave nothing out: all that is named is made", () => {
       nothingIsMissing(cluster);
       const kinds = new Set(cluster.objects.map(({ kind }) => kind));
       for (const kind of ["StatefulSet", "Secret", "ConfigMap", "Provider", "Alert"]) assert.ok(kinds.has(kind), kind);
     });
 
     await t.test(
-      "the ten minutes of the README run the image that they push, with the repositories that they name",
+      "the steps of docs/kubernetes.md run the image that they push, with the repositories that they name",
       () => {
         const [build, push] = cluster.calls.filter(({ program }) => program === "docker").map(({ args }) => args);
         const [container] = workloadIn(cluster).spec.template.spec.containers;
@@ -72,7 +74,7 @@ describe("on Kubernetes' own API server", () => {
       },
     );
 
-    await t.test("the ten minutes of the README give callers and the service the same secrets", () => {
+    await t.test("the steps of docs/kubernetes.md give callers and the service the same secrets", () => {
       const { "auth-tokens": token, "flux-hmac-key": key, "github-token": github } = secretsOf(cluster);
       assert.match(token, /^[0-9a-f]{64}$/);
       assert.match(key, /^[0-9a-f]{64}$/);
@@ -82,7 +84,7 @@ describe("on Kubernetes' own API server", () => {
       assert.equal(cluster.find("Secret", "flux-system", "gh-runner")?.data.token, key);
     });
 
-    await t.test("the ten minutes of the README end with a request that dispatches", async (one) => {
+    await t.test("the steps of docs/kubernetes.md end with a request that dispatches", async (one) => {
       const { args } = cluster.calls.find(({ program }) => program === "curl") ?? assert.fail("there is no curl");
       const given = (flag: string) => args[args.indexOf(flag) + 1] ?? "";
       assert.equal(args.at(-1), "localhost:9555/dispatch");
@@ -102,7 +104,7 @@ describe("on Kubernetes' own API server", () => {
       assert.equal(answer.text, '{"status":"success","commitHash":"4f2c9e1","sourceName":"pr-1234"}');
     });
 
-    await t.test("the ten minutes of the README subscribe an application as the ApplicationSet does", () => {
+    await t.test("the steps of docs/kubernetes.md subscribe an application as the ApplicationSet does", () => {
       const [set] = objectsIn(readFileSync(`${ROOT}deploy/argocd/application-set.yaml`, "utf8"));
       const { annotations } = cluster.find("Application", "argocd", "pr-1234")?.metadata ?? {};
       assert.deepEqual({ ...annotations, ...set.spec.template.metadata.annotations }, annotations);
@@ -122,7 +124,7 @@ describe("on Kubernetes' own API server", () => {
     });
 
     const steps = [
-      { name: "Flux", script: scriptOf(readme.text, "### With Flux", "## The API") },
+      { name: "Flux", script: FLUX },
       { name: "a GitHub App", script: scriptOf(kubernetes.text, "## A GitHub App", "## Prometheus") },
       { name: "Prometheus", script: scriptOf(kubernetes.text, "## Prometheus", "## The network") },
     ];
@@ -134,8 +136,7 @@ describe("on Kubernetes' own API server", () => {
       await t.test(
         `docs/kubernetes.md leads to ${order.map(({ name }) => name).join(", then ")}, and each stays`,
         async () => {
-          const before = scriptOf(readme.text, "## On Kubernetes", "### With ArgoCD");
-          const cluster = await after([before, ...order.map(({ script }) => script)].join("\n"));
+          const cluster = await after([INSTALL, ...order.map(({ script }) => script)].join("\n"));
           nothingIsMissing(cluster);
           const [{ env }] = workloadIn(cluster).spec.template.spec.containers;
           const names: string[] = env.map(({ name }: { name: string }) => name);

@@ -55,7 +55,7 @@ export async function podman(...args: readonly string[]): Promise<string> {
   return stdout.trim();
 }
 
-/** Builds the image from the Dockerfile as the README does. Only the base image is made here instead of downloaded. */
+/** Builds the image from the Dockerfile as docs/container.md does. Only the base image is made here instead of downloaded. */
 export async function buildImage(): Promise<void> {
   mkdirSync(STORE, { recursive: true });
   writeFileSync(join(STORE, "containers.conf"), CONTAINERS_CONF);

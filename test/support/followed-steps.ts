@@ -38,7 +38,7 @@ export const HELLO =
   documentOf("docs/kubernetes-workflows.md").blocks.find(({ file }) => file === "hello.ts")?.text ?? "";
 
 /**
- * The overlay of the README, then the blocks of a section, as a reader follows them. Commands are run. YAML that is a part
+ * The overlay of docs/kubernetes.md, then the blocks of a section, as a reader follows them. Commands are run. YAML that is a part
  * of an overlay goes before `components`.
  * @param edit what else the reader changes in the overlay.
  * @returns what is applied; undefined where kubectl is missing, and the test is skipped.
@@ -54,13 +54,14 @@ export function followed(
   mkdirSync(`${folder}/workflows`);
   writeFileSync(`${folder}/workflows/hello.ts`, HELLO);
   const overlay = `${folder}/deploy/kubernetes/mine/kustomization.yaml`;
-  const readme = documentOf("README.md").blocks.find(({ text }) => text.startsWith("mkdir -p deploy/kubernetes/mine"));
+  const { blocks: shown } = documentOf("docs/kubernetes.md");
+  const writesOverlay = shown.find(({ text }) => text.startsWith("mkdir -p deploy/kubernetes/mine"));
   const run = (script: string) => {
     writeFileSync(`${folder}/script.sh`, `${STAND_INS}\n${script}\n`);
     const { status, stderr } = spawnSync("bash", ["-euo", "pipefail", "script.sh"], { cwd: folder, encoding: "utf8" });
     if (status !== 0) throw new Error(`${script}\nended with ${status}: ${stderr}`);
   };
-  run(readme?.text ?? "");
+  run(writesOverlay?.text ?? "");
   const change = (how: (text: string) => string) => writeFileSync(overlay, how(readFileSync(overlay, "utf8")));
   change((text) => edit(text.replace("overlays/sqlite", `overlays/${store}`)));
   for (const { language, text } of blocks) {
